@@ -1,0 +1,48 @@
+//! Makes a release live.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::console;
+use crate::disk;
+use crate::site::Site;
+
+/// Points `wwwroot` to a release by one rename. What the release and its env hold is on the disk before that.
+///
+/// `touched` are the files and folders of the release that this deployment wrote, relative to it, when they are few and
+/// nothing else was written; `None` flushes the whole file system, which for many files is faster.
+///
+/// `last` is called at the last moment, when all that can take long is done; when it fails, nothing is switched.
+///
+/// Returns the release that was live until now, and what `last` gave. The records of both say so afterwards.
+pub fn activate<T>(
+    site: &Site,
+    release: u64,
+    touched: Option<&[PathBuf]>,
+    last: impl FnOnce() -> Result<T>,
+) -> Result<(Option<u64>, T)> {
+    let before = site.live()?;
+    let folder = site.release(release);
+    match touched {
+        None => disk::sync_filesystem(&folder)?,
+        Some(touched) => {
+            for path in touched {
+                disk::sync(&folder.join(path))?;
+            }
+            // The folder was renamed to where it is, and got its link to the env.
+            disk::sync(&folder)?;
+            disk::sync(&site.releases())?;
+        }
+    }
+    let given = last()?;
+    point_to(site, release)?;
+    Ok((before, given))
+}
+
+/// Points `wwwroot` to a release that is on the disk already, because it has been live before.
+pub fn point_to(site: &Site, release: u64) -> Result<()> {
+    disk::replace_symlink(&Path::new("releases").join(release.to_string()), &site.wwwroot())?;
+    console::info(format_args!("wwwroot -> releases/{release}"));
+    Ok(())
+}

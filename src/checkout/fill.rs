@@ -1,0 +1,198 @@
+//! Filling a folder that is new: everything in it is made, and nothing may be there before.
+
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context, Result, anyhow};
+use git2::Oid;
+
+use super::attributes::{Inherited, Node};
+use super::convert::Conversion;
+use super::entry::{Entries, Entry, Kind};
+use super::folder::Folder;
+use super::name::{check, shown};
+use super::objects;
+use super::stat::Stat;
+use super::worker::{Draft, Place, Shared, Task, Worker};
+
+/// A folder with more files than this is split, so that all threads can write in it.
+pub(super) const PART: usize = 64;
+
+/// Some files and links of one folder.
+pub(super) enum Files<'m> {
+    /// Entries of a tree, from one offset to another. Folders between them are skipped.
+    New { tree: Arc<[u8]>, id_length: usize, start: usize, end: usize },
+    /// Items of a manifest, of files that may be there.
+    Standing { items: Cow<'m, [u8]>, id_length: usize },
+}
+
+/// What there is in a tree.
+struct Census<'t> {
+    folders: Vec<Entry<'t>>,
+    attributes: Option<Oid>,
+    /// Where in the tree the parts of [`PART`] files end.
+    parts: Vec<usize>,
+}
+
+impl<'m> Worker<'_, 'm> {
+    pub(super) fn fill(&mut self, folder: Folder, tree: Oid, inherited: Inherited) -> Result<()> {
+        folder.set_mode()?;
+        if self.job.before.is_some() {
+            self.touch(folder.path());
+        }
+        let folder = Arc::new(folder);
+        let id_length = tree.as_bytes().len();
+        let object = objects::tree(self.odb, tree).with_context(|| in_folder(&folder))?;
+        let census = Census::of(object.data(), id_length, &folder)?;
+        let inherited = census.inherited(&folder, inherited);
+
+        let mut draft = Draft { tree, items: Vec::new() };
+        let above = folder.for_those_below();
+        for entry in &census.folders {
+            folder.make_folder(entry.name)?;
+            self.record_folder(&mut draft.items, entry);
+            match entry.kind {
+                Kind::Folder => self.found.push(Task::Fill {
+                    place: Place::below(&above, entry.name),
+                    tree: entry.id()?,
+                    inherited: inherited.clone(),
+                }),
+                _ => self.fill_submodule(&above, entry.name)?,
+            }
+        }
+        if census.parts.len() > 1 {
+            let tree: Arc<[u8]> = object.data().into();
+            self.share(census.parts_of(&tree, id_length), folder, draft, &inherited);
+            return Ok(());
+        }
+        let entries = Entries::new(object.data(), 0, id_length);
+        self.write_files(&folder, entries, &inherited, &mut draft.items)?;
+        self.record(&folder, &draft)
+    }
+
+    /// A submodule is an empty folder.
+    pub(super) fn fill_submodule(&mut self, above: &Arc<Folder>, name: &[u8]) -> Result<()> {
+        above.open_below(name)?.set_mode()?;
+        self.count_submodule(above, name);
+        Ok(())
+    }
+
+    /// Lets all threads work on the files of one folder.
+    pub(super) fn share(
+        &mut self,
+        parts: impl IntoIterator<Item = Files<'m>>,
+        folder: Arc<Folder>,
+        draft: Draft,
+        inherited: &Inherited,
+    ) {
+        let shared = Arc::new(Shared { folder, draft: Mutex::new(draft) });
+        self.found.extend(parts.into_iter().map(|files| Task::Part {
+            files,
+            inherited: inherited.clone(),
+            shared: Arc::clone(&shared),
+        }));
+    }
+
+    /// Writes the files and links of a tree into a folder that has none of them, and records them.
+    pub(super) fn write_files(
+        &mut self,
+        folder: &Folder,
+        mut entries: Entries,
+        inherited: &Inherited,
+        items: &mut Vec<u8>,
+    ) -> Result<()> {
+        while let Some(entry) = entries.next()? {
+            let conversion = match entry.kind {
+                Kind::Folder | Kind::Submodule => continue,
+                Kind::Link => Conversion::default(),
+                Kind::File { .. } => {
+                    let path = || folder.path_of(entry.name);
+                    self.attributes.conversion(self.odb, inherited, path)?
+                }
+            };
+            if self.is_useless() {
+                break;
+            }
+            let made_of = (entry.kind, entry.id()?, conversion);
+            let stat = self.with_content(folder, entry.name, made_of, |content| folder.write(entry.name, content))?;
+            self.count(entry.kind, stat);
+            self.record_item(items, &entry.item(conversion, stat));
+            if self.job.before.is_some() {
+                self.done.written += 1;
+                self.touch(&folder.path_of(entry.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Records that a folder has this folder or submodule, and counts it.
+    pub(super) fn record_folder(&mut self, items: &mut Vec<u8>, entry: &Entry) {
+        self.count(entry.kind, Stat::default());
+        self.record_item(items, &entry.item(Conversion::default(), Stat::default()));
+    }
+}
+
+impl<'t> Census<'t> {
+    /// Looks through a tree, and fails when it has an entry that must not be written.
+    fn of(tree: &'t [u8], id_length: usize, folder: &Folder) -> Result<Census<'t>> {
+        let mut census = Census { folders: Vec::new(), attributes: None, parts: Vec::new() };
+        let mut entries = Entries::new(tree, 0, id_length);
+        let mut files = 0;
+        while let Some(entry) = entries.next().with_context(|| in_folder(folder))? {
+            check_entry(&entry, folder)?;
+            match entry.kind {
+                Kind::Folder | Kind::Submodule => census.folders.push(entry),
+                Kind::File { .. } | Kind::Link => {
+                    if entry.name == ATTRIBUTES {
+                        census.attributes = Some(entry.id()?);
+                    }
+                    files += 1;
+                    if files % PART == 0 {
+                        census.parts.push(entries.position());
+                    }
+                }
+            }
+        }
+        if files % PART > 0 {
+            census.parts.push(entries.position());
+        }
+        Ok(census)
+    }
+
+    fn inherited(&self, folder: &Folder, above: Inherited) -> Inherited {
+        inherited_below(folder, above, self.attributes)
+    }
+
+    fn parts_of<'f>(&self, tree: &Arc<[u8]>, id_length: usize) -> Vec<Files<'f>> {
+        let starts = std::iter::once(0).chain(self.parts.iter().copied());
+        starts
+            .zip(&self.parts)
+            .map(|(start, &end)| Files::New { tree: Arc::clone(tree), id_length, start, end })
+            .collect()
+    }
+}
+
+/// The `.gitattributes` of a folder hold for what is in it and below. git reads them from its index, where a link's target is as good as a file.
+pub(super) const ATTRIBUTES: &[u8] = b".gitattributes";
+
+pub(super) fn inherited_below(folder: &Folder, above: Inherited, own: Option<Oid>) -> Inherited {
+    match own {
+        Some(blob) => Some(Node::below(above, folder.path_of(ATTRIBUTES), blob)),
+        None => above,
+    }
+}
+
+/// Fails when a tree has an entry that must not be written.
+pub(super) fn check_entry(entry: &Entry, folder: &Folder) -> Result<()> {
+    check(entry.name, entry.kind == Kind::Link).map_err(|why| {
+        let path = shown(&folder.path_of(entry.name));
+        anyhow!("the entry {path} of the tree cannot be written: {why}")
+    })
+}
+
+pub(super) fn in_folder(folder: &Folder) -> String {
+    match folder.path() {
+        b"" => "cannot read the tree".to_owned(),
+        path => format!("cannot read the tree of the folder {}", shown(path)),
+    }
+}

@@ -1,0 +1,247 @@
+//! What a folder held when its tree had been written: for each file what it was made from, and its [`Stat`].
+//!
+//! The file is a header, one block for each folder in no particular order, and a footer with a checksum, so that a file
+//! that was cut off by a loss of power is noticed. It is not flushed to the disk: losing it costs one full export. All numbers are little-endian.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{IoSlice, Write};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use git2::Oid;
+
+use super::entry::Kind;
+use super::stat::Stat;
+use crate::disk;
+
+/// Changes whenever the form does, or what a conversion makes of a blob.
+const MAGIC: &[u8; 15] = b"nyala manifest1";
+
+const HEADER: usize = 16;
+const FOOTER: usize = 16;
+
+/// Blocks are padded to this, for the checksum.
+const WORD: usize = 8;
+
+/// A manifest that was read.
+#[derive(Debug)]
+pub(super) struct Manifest {
+    bytes: Vec<u8>,
+    id_length: usize,
+    /// When it was written, by the clock of the file system.
+    written: i64,
+}
+
+/// Where in a manifest the folders are, by their path.
+pub(super) type Folders<'m> = HashMap<&'m [u8], Recorded<'m>>;
+
+/// What a manifest says of one folder.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Recorded<'m> {
+    pub(super) tree: &'m [u8],
+    pub(super) stat: Stat,
+    /// To be read with [`Items`].
+    pub(super) items: &'m [u8],
+    /// All of it, to be written again.
+    pub(super) block: &'m [u8],
+}
+
+impl Manifest {
+    /// Reads a manifest. Fails when it is not there, is damaged, or was written by another version.
+    pub(super) fn read(path: &Path) -> Result<Manifest> {
+        let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let damaged = || format!("{} is damaged", path.display());
+        ensure!(bytes.len() >= HEADER + FOOTER && bytes.len().is_multiple_of(WORD), damaged());
+        ensure!(bytes.starts_with(MAGIC), "{} was written by another version of nyala", path.display());
+        let (content, sum) = bytes.split_at(bytes.len() - WORD);
+        ensure!(sum == checksum(SEED, content).to_le_bytes(), damaged());
+        let written = content.last_chunk().with_context(damaged)?;
+        Ok(Manifest { written: i64::from_le_bytes(*written), id_length: bytes[HEADER - 1].into(), bytes })
+    }
+
+    pub(super) fn folders(&self) -> Result<Folders<'_>> {
+        let mut rest = &self.bytes[HEADER..self.bytes.len() - FOOTER];
+        let mut folders = HashMap::new();
+        while !rest.is_empty() {
+            let (path, recorded, after) = self.block(rest).context("the manifest is damaged")?;
+            folders.insert(path, recorded);
+            rest = after;
+        }
+        Ok(folders)
+    }
+
+    fn block<'m>(&self, bytes: &'m [u8]) -> Option<(&'m [u8], Recorded<'m>, &'m [u8])> {
+        let (path_length, rest) = number(bytes)?;
+        let (items_length, rest) = number(rest)?;
+        let (stat, rest) = rest.split_first_chunk::<{ Stat::LENGTH }>()?;
+        let (tree, rest) = rest.split_at_checked(self.id_length)?;
+        let (path, rest) = rest.split_at_checked(path_length)?;
+        let (items, rest) = rest.split_at_checked(items_length)?;
+        let length = (bytes.len() - rest.len()).next_multiple_of(WORD);
+        let (block, rest) = bytes.split_at_checked(length)?;
+        let recorded = Recorded { tree, stat: Stat::from_bytes(stat), items, block };
+        Some((path, recorded, rest))
+    }
+
+    /// The length of an object's id in bytes.
+    pub(super) fn id_length(&self) -> usize {
+        self.id_length
+    }
+
+    /// Whether a later change would have given another [`Stat`]. The clock of a file system advances every few milliseconds; a file that was
+    /// written in the same tick as the manifest can be changed afterwards and look the same.
+    pub(super) fn is_settled(&self, stat: Stat) -> bool {
+        stat.changed < self.written && stat.modified < self.written
+    }
+}
+
+/// Writes a manifest from blocks that [`push_block`] made. A file of that name is replaced as a whole.
+pub(super) fn write(path: &Path, id_length: usize, parts: &[Vec<u8>]) -> Result<()> {
+    let about = || format!("cannot write {}", path.display());
+    let folder = path.parent().with_context(about)?;
+    let mut file =
+        tempfile::Builder::new().prefix(&disk::temporary_prefix()).tempfile_in(folder).with_context(about)?;
+    let now = Stat::of(&rustix::fs::fstat(file.as_file().as_fd()).with_context(about)?).changed;
+
+    let mut header = [0; HEADER];
+    header[..MAGIC.len()].copy_from_slice(MAGIC);
+    header[HEADER - 1] = u8::try_from(id_length).with_context(about)?;
+    let mut footer = [0; FOOTER];
+    footer[..WORD].copy_from_slice(&now.to_le_bytes());
+    let sum = parts.iter().fold(checksum(SEED, &header), |sum, part| checksum(sum, part));
+    let sum = checksum(sum, &footer[..WORD]);
+    footer[WORD..].copy_from_slice(&sum.to_le_bytes());
+
+    let mut slices = vec![IoSlice::new(&header)];
+    slices.extend(parts.iter().map(|part| IoSlice::new(part)));
+    slices.push(IoSlice::new(&footer));
+    for slice in slices {
+        file.write_all(&slice).with_context(about)?;
+    }
+    disk::point("manifest: written");
+    file.persist(path).with_context(about)?;
+    disk::point("manifest: renamed");
+    Ok(())
+}
+
+/// Appends what there is to say of a folder.
+pub(super) fn push_block(blocks: &mut Vec<u8>, path: &[u8], tree: Oid, stat: Stat, items: &[u8]) {
+    push_number(blocks, path.len());
+    push_number(blocks, items.len());
+    blocks.extend_from_slice(&stat.to_bytes());
+    blocks.extend_from_slice(tree.as_bytes());
+    blocks.extend_from_slice(path);
+    blocks.extend_from_slice(items);
+    blocks.resize(blocks.len().next_multiple_of(WORD), 0);
+}
+
+/// What a manifest says of one entry of a folder.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Item<'m> {
+    pub(super) kind: Kind,
+    /// What was done to a file's blob ([`Conversion::code`](super::convert::Conversion::code)).
+    pub(super) conversion: u8,
+    pub(super) id: &'m [u8],
+    /// Of files and links. All zero when there is none that is known.
+    pub(super) stat: Stat,
+    pub(super) name: &'m [u8],
+}
+
+impl Item<'_> {
+    pub(super) fn id(&self) -> Result<Oid> {
+        Oid::from_bytes(self.id).context("cannot read an id in the manifest")
+    }
+
+    pub(super) fn push_to(&self, items: &mut Vec<u8>) {
+        items.push(code(self.kind));
+        items.push(self.conversion);
+        // Names come from a file system, or go into one: they are short.
+        let length = u16::try_from(self.name.len()).unwrap_or(u16::MAX);
+        items.extend_from_slice(&length.to_le_bytes());
+        items.extend_from_slice(&self.stat.to_bytes());
+        items.extend_from_slice(self.id);
+        items.extend_from_slice(self.name);
+    }
+}
+
+/// Reads items one by one.
+#[derive(Debug, Clone)]
+pub(super) struct Items<'m> {
+    rest: &'m [u8],
+    id_length: usize,
+}
+
+impl<'m> Items<'m> {
+    pub(super) fn new(items: &'m [u8], id_length: usize) -> Items<'m> {
+        Items { rest: items, id_length }
+    }
+
+    /// What has not been read yet.
+    pub(super) fn rest(&self) -> &'m [u8] {
+        self.rest
+    }
+
+    fn split(&self) -> Option<(Item<'m>, &'m [u8])> {
+        let ([kind, conversion, length @ ..], rest) = self.rest.split_first_chunk::<4>()?;
+        let (stat, rest) = rest.split_first_chunk::<{ Stat::LENGTH }>()?;
+        let (id, rest) = rest.split_at_checked(self.id_length)?;
+        let (name, rest) = rest.split_at_checked(u16::from_le_bytes(*length).into())?;
+        let item = Item { kind: kind_of(*kind)?, conversion: *conversion, id, stat: Stat::from_bytes(stat), name };
+        Some((item, rest))
+    }
+}
+
+impl<'m> Iterator for Items<'m> {
+    type Item = Result<Item<'m>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let split = self.split().context("the manifest is damaged");
+        self.rest = split.as_ref().map_or(&[], |(_, rest)| *rest);
+        Some(split.map(|(item, _)| item))
+    }
+}
+
+fn code(kind: Kind) -> u8 {
+    match kind {
+        Kind::File { executable: false } => 0,
+        Kind::File { executable: true } => 1,
+        Kind::Link => 2,
+        Kind::Folder => 3,
+        Kind::Submodule => 4,
+    }
+}
+
+fn kind_of(code: u8) -> Option<Kind> {
+    Some(match code {
+        0 => Kind::File { executable: false },
+        1 => Kind::File { executable: true },
+        2 => Kind::Link,
+        3 => Kind::Folder,
+        4 => Kind::Submodule,
+        _ => return None,
+    })
+}
+
+fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let (number, rest) = bytes.split_first_chunk()?;
+    Some((u32::from_le_bytes(*number).try_into().ok()?, rest))
+}
+
+fn push_number(bytes: &mut Vec<u8>, number: usize) {
+    // A folder's items are bounded by its tree, which git keeps below this.
+    let number = u32::try_from(number).unwrap_or(u32::MAX);
+    bytes.extend_from_slice(&number.to_le_bytes());
+}
+
+const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Finds what a disk does to a file, not what an enemy does: whoever may write here may write the release as well.
+fn checksum(start: u64, bytes: &[u8]) -> u64 {
+    let (words, _) = bytes.as_chunks::<WORD>();
+    words.iter().fold(start, |sum, word| (sum.rotate_left(23) ^ u64::from_le_bytes(*word)).wrapping_mul(SEED))
+}

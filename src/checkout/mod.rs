@@ -1,0 +1,172 @@
+//! Writes the tree of a commit into a new, empty folder.
+//!
+//! The writer is our own, on git's objects: libgit2's checkout writes through links, makes setuid files and is twice
+//! as slow as git. Here one thread walks the trees and makes the folders, and the others write the files. Every path is
+//! made relative to an open folder, one name at a time, with `O_NOFOLLOW` and `O_EXCL`, so that no tree, however hostile,
+//! reaches a byte outside of the folder it is written into.
+//!
+//! What comes out is, byte for byte, what `git checkout -f` gives on Linux with git's default configuration. The
+//! repository's own `core.autocrlf`, `core.eol`, `info/attributes` and filter drivers are not asked on purpose: the same
+//! commit gives the same release on every server. Files of `filter=lfs` are the pointers that they are in the commit, and are listed.
+
+mod attributes;
+mod convert;
+mod crew;
+mod encoding;
+mod entry;
+mod fill;
+mod folder;
+mod forward;
+mod ident;
+mod manifest;
+mod name;
+mod objects;
+mod remove;
+mod stat;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use git2::Oid;
+
+use crate::disk;
+use attributes::Inherited;
+use folder::Folder;
+use forward::Standing;
+use manifest::Manifest;
+use worker::{Done, Job, MOST_TOUCHED, Place, Task};
+
+/// What a folder holds after its tree was written.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Exported {
+    pub files: u64,
+    pub links: u64,
+    /// The one that was given is not counted, and neither are submodules.
+    pub folders: u64,
+    /// The sizes of the files as they are on disk, in bytes.
+    pub bytes: u64,
+    /// Where the tree names a commit of another repository: an empty folder was made. Relative to the tree, sorted.
+    pub submodules: Vec<PathBuf>,
+    /// Files whose content is what a pointer of Git LFS has; whether they are any, the tree's attributes say. Relative to the
+    /// tree, sorted.
+    pub pointers: Vec<PathBuf>,
+}
+
+/// What was done to a folder that was there.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Brought {
+    /// What the folder holds now.
+    pub exported: Exported,
+    /// Files and links that were written.
+    pub written: u64,
+    /// Entries of the old tree that the new one lacks; a folder with all that is in it counts once.
+    pub removed: u64,
+    /// Entries that somebody had changed, added or removed; those that had to be written for it are counted there as well.
+    pub put_right: u64,
+    /// The files and folders that have to be flushed to the disk, relative to the tree. `None` when there are so many that
+    /// flushing the whole file system is cheaper.
+    pub touched: Option<Vec<PathBuf>>,
+}
+
+/// Writes a whole tree into a folder.
+///
+/// `repository` is the path of a bare repository, `tree` the id of a tree in it (it may be the tree of a subfolder; its own
+/// `.gitattributes` are then the topmost), `into` an existing, empty folder. With a `manifest`, a file of that name beside the tree
+/// (not in it) records what was written, for [`bring_forward`]; one that is there is replaced.
+///
+/// Modes are 0644, 0755, link and folder (0755) whatever the umask is. Fails on the first entry that cannot be written, with its path,
+/// escaped; what was written until then stays, for the caller to remove. Nothing is flushed to the disk.
+pub fn export(repository: &Path, tree: Oid, into: &Path, manifest: Option<&Path>) -> Result<Exported> {
+    disk::point("export: before");
+    let first = Task::Fill { place: Place::Root(Folder::open(into)?), tree, inherited: Inherited::None };
+    let job = Job { records: manifest.is_some(), before: None };
+    let mut done = crew::carry_out(repository, first, job)?;
+    disk::point("export: written");
+    record(manifest, tree, &mut done)?;
+    Ok(gather(done).exported)
+}
+
+/// Makes a folder that holds `old_tree` hold `new_tree`, by writing only what differs.
+///
+/// `manifest` is what [`export`] or this function recorded of the folder when it was made to hold `old_tree`; it is replaced. The folder may have been
+/// renamed since. What somebody changed, added or removed in it is put right, so that the result is byte for byte what [`export`] gives (access
+/// lists, extended attributes and groups of folders are not looked at). A file is replaced by a rename, never written into, so that a process that has the old one
+/// open, or a hard link to it, keeps what it has.
+///
+/// Fails when the manifest is of another tree, damaged or gone, when something in the folder belongs to another user, and where [`export`] fails. The folder is
+/// then neither the one nor the other; trying again with the same manifest is safe, and so is a new export elsewhere.
+pub fn bring_forward(
+    repository: &Path,
+    folder: &Path,
+    old_tree: Oid,
+    new_tree: Oid,
+    manifest: &Path,
+) -> Result<Brought> {
+    disk::point("bring forward: before");
+    let before = Manifest::read(manifest)?;
+    let folders = before.folders().with_context(|| format!("cannot read {}", manifest.display()))?;
+    let recorded = folders
+        .get(b"".as_slice())
+        .filter(|topmost| topmost.tree == old_tree.as_bytes())
+        .with_context(|| format!("{} is not of the tree {old_tree}", manifest.display()))?;
+    ensure!(
+        new_tree.as_bytes().len() == before.id_length(),
+        "the trees {old_tree} and {new_tree} are not of one repository"
+    );
+    let first = Task::Forward {
+        place: Place::Root(Folder::open(folder)?),
+        tree: new_tree,
+        inherited: Inherited::None,
+        standing: Standing { recorded: *recorded, attributes_differ: false },
+    };
+    let job = Job { records: true, before: Some((&before, &folders)) };
+    let mut done = crew::carry_out(repository, first, job)?;
+    disk::point("bring forward: written");
+    record(Some(manifest), new_tree, &mut done)?;
+    Ok(gather(done))
+}
+
+fn record(manifest: Option<&Path>, tree: Oid, done: &mut [Done]) -> Result<()> {
+    let Some(path) = manifest else {
+        return Ok(());
+    };
+    let blocks: Vec<_> = done.iter_mut().map(|done| std::mem::take(&mut done.blocks)).collect();
+    manifest::write(path, tree.as_bytes().len(), &blocks)
+}
+
+/// Adds up what the threads did.
+fn gather(done: Vec<Done>) -> Brought {
+    let mut all = Brought::default();
+    let mut touched = Vec::new();
+    for part in done {
+        let Done {
+            exported: Exported { files, links, folders, bytes, submodules, pointers },
+            written,
+            removed,
+            put_right,
+            touched: also_touched,
+            blocks: _,
+        } = part;
+        all.exported.files += files;
+        all.exported.links += links;
+        all.exported.folders += folders;
+        all.exported.bytes += bytes;
+        all.exported.submodules.extend(submodules);
+        all.exported.pointers.extend(pointers);
+        all.written += written;
+        all.removed += removed;
+        all.put_right += put_right;
+        touched.extend(also_touched);
+    }
+    all.exported.submodules.sort();
+    all.exported.pointers.sort();
+    all.exported.pointers.dedup();
+    touched.sort();
+    touched.dedup();
+    all.touched = (touched.len() <= MOST_TOUCHED).then_some(touched);
+    all
+}

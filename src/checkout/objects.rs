@@ -1,0 +1,20 @@
+//! Objects of the repository, by id.
+
+use anyhow::{Context, Result, ensure};
+use git2::{ObjectType, Odb, OdbObject, Oid};
+
+/// The bytes of a tree.
+pub(super) fn tree<'a>(odb: &'a Odb<'_>, id: Oid) -> Result<OdbObject<'a>> {
+    object(odb, id, ObjectType::Tree)
+}
+
+/// The bytes of a blob.
+pub(super) fn blob<'a>(odb: &'a Odb<'_>, id: Oid) -> Result<OdbObject<'a>> {
+    object(odb, id, ObjectType::Blob)
+}
+
+fn object<'a>(odb: &'a Odb<'_>, id: Oid, wanted: ObjectType) -> Result<OdbObject<'a>> {
+    let object = odb.read(id).with_context(|| format!("cannot read the {wanted} {id} from the repository"))?;
+    ensure!(object.kind() == wanted, "the object {id} is a {} where the tree has a {wanted}", object.kind());
+    Ok(object)
+}

@@ -1,0 +1,8 @@
+//! Repositories are built with the real git, and what it checks out itself is what we compare with.
+
+mod attributes;
+mod forward;
+mod histories;
+mod hostile;
+mod ordinary;
+mod repo;

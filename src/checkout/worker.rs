@@ -1,0 +1,237 @@
+//! One thread of the crew: takes tasks and carries them out.
+
+use std::ffi::OsStr;
+use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, Result};
+use git2::{Odb, Oid};
+
+use super::Exported;
+use super::attributes::{Attributes, Inherited};
+use super::convert::Conversion;
+use super::crew::Crew;
+use super::entry::{Entries, Kind};
+use super::fill::Files;
+use super::folder::{Content, Folder};
+use super::forward::Standing;
+use super::manifest::{Folders, Item, Items, Manifest, push_block};
+use super::name::shown;
+use super::objects;
+use super::stat::Stat;
+use crate::disk;
+
+/// Beyond this, flushing files one by one costs more than flushing the file system.
+pub(super) const MOST_TOUCHED: usize = 256;
+
+/// How long a pointer of Git LFS can be, in bytes: its three lines, and git-lfs's own bound.
+pub(super) const POINTER: Range<u64> = 120..1024;
+
+/// What all threads of a crew know.
+#[derive(Clone, Copy)]
+pub(super) struct Job<'m> {
+    /// Whether to record what is written, for a manifest.
+    pub(super) records: bool,
+    /// What is there already; `None` when a new folder is filled.
+    pub(super) before: Option<(&'m Manifest, &'m Folders<'m>)>,
+}
+
+pub(super) enum Task<'m> {
+    /// To fill a folder that is new and empty.
+    Fill { place: Place, tree: Oid, inherited: Inherited },
+    /// To bring a folder forward that is there.
+    Forward { place: Place, tree: Oid, inherited: Inherited, standing: Standing<'m> },
+    /// To do some of the files of a large folder.
+    Part { files: Files<'m>, inherited: Inherited, shared: Arc<Shared> },
+}
+
+/// Which folder a task is about. It is opened when the task is begun, so that waiting costs no open file.
+pub(super) enum Place {
+    Root(Folder),
+    Below { above: Arc<Folder>, name: Vec<u8> },
+}
+
+/// A large folder whose files several threads write.
+pub(super) struct Shared {
+    pub(super) folder: Arc<Folder>,
+    pub(super) draft: Mutex<Draft>,
+}
+
+/// What is to be recorded of a folder once its last file is written.
+pub(super) struct Draft {
+    pub(super) tree: Oid,
+    pub(super) items: Vec<u8>,
+}
+
+/// What a thread did.
+#[derive(Default)]
+pub(super) struct Done {
+    pub(super) exported: Exported,
+    pub(super) written: u64,
+    pub(super) removed: u64,
+    pub(super) put_right: u64,
+    /// Files and folders written or changed while a folder was brought forward; more than [`MOST_TOUCHED`] when there were too many.
+    pub(super) touched: Vec<PathBuf>,
+    /// Of the manifest.
+    pub(super) blocks: Vec<u8>,
+}
+
+pub(super) struct Worker<'a, 'm> {
+    pub(super) odb: &'a Odb<'a>,
+    pub(super) job: Job<'m>,
+    pub(super) attributes: Attributes,
+    pub(super) done: Done,
+    /// What the task at hand has led to.
+    pub(super) found: Vec<Task<'m>>,
+    crew: &'a Crew<'m>,
+}
+
+impl<'a, 'm> Worker<'a, 'm> {
+    pub(super) fn new(odb: &'a Odb<'a>, crew: &'a Crew<'m>, job: Job<'m>) -> Self {
+        Worker { odb, job, attributes: Attributes::default(), done: Done::default(), found: Vec::new(), crew }
+    }
+
+    /// Takes tasks until there are no more, or until another thread has failed.
+    pub(super) fn run(mut self) -> Result<Done> {
+        let mut has_worked = false;
+        while let Some(task) = self.crew.next(&mut self.found, has_worked) {
+            disk::point("checkout: a task");
+            self.carry_out(task)?;
+            has_worked = true;
+        }
+        Ok(self.done)
+    }
+
+    fn carry_out(&mut self, task: Task<'m>) -> Result<()> {
+        match task {
+            Task::Fill { place, tree, inherited } => self.fill(place.open()?, tree, inherited),
+            Task::Forward { place, tree, inherited, standing } => {
+                self.forward(place.open()?, tree, inherited, standing)
+            }
+            Task::Part { files, inherited, shared } => self.part(&files, &inherited, shared),
+        }
+    }
+
+    fn part(&mut self, files: &Files<'m>, inherited: &Inherited, shared: Arc<Shared>) -> Result<()> {
+        let mut items = Vec::new();
+        let folder = &shared.folder;
+        match files {
+            Files::New { tree, id_length, start, end } => {
+                let entries = Entries::new(&tree[..*end], *start, *id_length);
+                self.write_files(folder, entries, inherited, &mut items)?;
+            }
+            Files::Standing { items: before, id_length } => {
+                self.bring_items(folder, Items::new(before, *id_length), &mut items)?;
+            }
+        }
+        lock(&shared.draft).items.extend_from_slice(&items);
+        // Whoever comes last sees the folder as it stays.
+        match Arc::into_inner(shared) {
+            Some(Shared { folder, draft }) => {
+                let draft = draft.into_inner().unwrap_or_else(PoisonError::into_inner);
+                self.record(&folder, &draft)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Records a folder in which nothing will be changed any more.
+    pub(super) fn record(&mut self, folder: &Folder, draft: &Draft) -> Result<()> {
+        if self.job.records {
+            let stat = folder.stat()?;
+            push_block(&mut self.done.blocks, folder.path(), draft.tree, stat, &draft.items);
+        }
+        Ok(())
+    }
+
+    /// Records an entry of a folder.
+    pub(super) fn record_item(&self, items: &mut Vec<u8>, item: &Item) {
+        if self.job.records {
+            item.push_to(items);
+        }
+    }
+
+    /// Remembers a file or folder that will have to be flushed to the disk.
+    pub(super) fn touch(&mut self, path: &[u8]) {
+        let touched = &mut self.done.touched;
+        let path = path_buf(path);
+        if touched.len() <= MOST_TOUCHED && touched.last() != Some(&path) {
+            touched.push(path);
+        }
+    }
+
+    /// Adds to what the whole tree has.
+    pub(super) fn count(&mut self, kind: Kind, stat: Stat) {
+        let exported = &mut self.done.exported;
+        match kind {
+            Kind::File { .. } => {
+                exported.files += 1;
+                exported.bytes += stat.size;
+            }
+            Kind::Link => exported.links += 1,
+            Kind::Folder => exported.folders += 1,
+            Kind::Submodule => {}
+        }
+    }
+
+    pub(super) fn count_submodule(&mut self, folder: &Folder, name: &[u8]) {
+        let path = folder.path_of(name);
+        self.done.exported.submodules.push(path_buf(&path));
+    }
+
+    /// Reads what a file or link is to hold, and gives it to `act`.
+    pub(super) fn with_content<T>(
+        &mut self,
+        folder: &Folder,
+        name: &[u8],
+        (kind, id, conversion): (Kind, Oid, Conversion),
+        act: impl FnOnce(Content) -> Result<T>,
+    ) -> Result<T> {
+        let about = || format!("cannot write {}", shown(&folder.path_of(name)));
+        let odb = self.odb;
+        let blob = objects::blob(odb, id).with_context(about)?;
+        match kind {
+            Kind::File { executable } => {
+                if is_pointer(blob.data()) {
+                    self.done.exported.pointers.push(path_buf(&folder.path_of(name)));
+                }
+                let bytes = conversion.apply(blob.data(), id).with_context(about)?;
+                act(Content::File { executable, bytes: &bytes })
+            }
+            _ => act(Content::Link { target: blob.data() }),
+        }
+    }
+
+    /// Whether another thread has failed, so that what this one does is of no use any more.
+    pub(super) fn is_useless(&self) -> bool {
+        self.crew.has_stopped()
+    }
+}
+
+/// Whether a blob begins as a pointer of Git LFS does, and is as short (docs/spec.md of git-lfs).
+fn is_pointer(blob: &[u8]) -> bool {
+    POINTER.contains(&(blob.len() as u64)) && blob.starts_with(b"version https://git-lfs.github.com/spec/v")
+}
+
+impl Place {
+    pub(super) fn below(above: &Arc<Folder>, name: &[u8]) -> Place {
+        Place::Below { above: Arc::clone(above), name: name.to_vec() }
+    }
+
+    fn open(self) -> Result<Folder> {
+        match self {
+            Place::Root(folder) => Ok(folder),
+            Place::Below { above, name } => above.open_below(&name),
+        }
+    }
+}
+
+pub(super) fn path_buf(path: &[u8]) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(path))
+}
+
+fn lock(draft: &Mutex<Draft>) -> MutexGuard<'_, Draft> {
+    draft.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,142 @@
+//! `nyala diff`: what changed between two deployments.
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+
+use super::show::record;
+use crate::console::text::clean;
+use crate::git::{Repository, git, run, short};
+use crate::plan::describe::error_text;
+use crate::python::requirements::{self, Change, GitTree, Recorded};
+use crate::site::{AppSettings, Record, Site};
+
+#[derive(Debug, Args)]
+pub(super) struct Diff {
+    /// The deployment to start from
+    from: u64,
+    /// The deployment to compare it with; without it, what is live
+    to: Option<u64>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is different, in words.
+struct Differences {
+    /// What only the second has, and what only the first has: `1a2b3c4 Say hello`.
+    new_commits: Vec<String>,
+    gone_commits: Vec<String>,
+    /// What git says of the files.
+    files: String,
+    requirements: Vec<String>,
+    python: [String; 2],
+    env: [String; 2],
+}
+
+impl Diff {
+    pub(super) fn run(&self, site: &Site) -> Result<()> {
+        let from = record(site, Some(self.from))?;
+        let to = record(site, self.to.or(site.live()?))?;
+        let found = differences(site, &from, &to)?;
+        if self.json {
+            let difference = json!({
+                "from": from.id,
+                "to": to.id,
+                "new_commits": found.new_commits,
+                "gone_commits": found.gone_commits,
+                "files": found.files,
+                "requirements": found.requirements,
+                "python": { "from": found.python[0], "to": found.python[1] },
+                "env": { "from": found.env[0], "to": found.env[1] },
+            });
+            println!("{}", serde_json::to_string_pretty(&difference)?);
+            return Ok(());
+        }
+        println!("From {} ({}) to {} ({})", from.id, short(&from.commit), to.id, short(&to.commit));
+        section("Commits", &commits(&found));
+        section("Files", &[if found.files.is_empty() { "the same".to_owned() } else { found.files.clone() }]);
+        section("Requirements", &or_the_same(&found.requirements));
+        section("Python", &[arrow(&found.python)]);
+        section("Env", &[arrow(&found.env)]);
+        Ok(())
+    }
+}
+
+fn differences(site: &Site, from: &Record, to: &Record) -> Result<Differences> {
+    let repository = Repository::open(&site.repository(&site.settings()?))?;
+    let [from_commit, to_commit] = [repository.commit(&from.commit)?, repository.commit(&to.commit)?];
+    let log = |range: String| -> Result<Vec<String>> {
+        let mut command = git(repository.path());
+        command.args(["log", "--no-color", "--no-decorate", "--format=%h %s", "--max-count=200", &range, "--"]);
+        Ok(run(&mut command)?.lines().map(|line| clean(line).into_owned()).collect())
+    };
+    let mut command = git(repository.path());
+    command.args(["diff", "--shortstat", "--no-color", &from_commit.id, &to_commit.id, "--"]);
+    let settings = site.app_settings()?;
+    Ok(Differences {
+        new_commits: log(format!("{}..{}", from_commit.id, to_commit.id))?,
+        gone_commits: log(format!("{}..{}", to_commit.id, from_commit.id))?,
+        files: run(&mut command)?.trim().to_owned(),
+        requirements: match (
+            requirements_of(&repository, from_commit.tree, &settings),
+            requirements_of(&repository, to_commit.tree, &settings),
+        ) {
+            (Ok(then), Ok(now)) => changes(&then, &now),
+            (Err(error), _) => vec![format!("those of {} cannot be read: {}", from.id, error_text(&error))],
+            (_, Err(error)) => vec![format!("those of {} cannot be read: {}", to.id, error_text(&error))],
+        },
+        python: [from, to].map(|record| match &record.python {
+            Some(python) => format!("{} ({} is wanted by {})", python.version, python.wanted, python.origin),
+            None => "none".to_owned(),
+        }),
+        env: [from, to].map(|record| match record.env.as_ref().and_then(|env| env.id) {
+            Some(id) => format!("env {id}"),
+            None => "none".to_owned(),
+        }),
+    })
+}
+
+fn requirements_of(repository: &Repository, tree: git2::Oid, settings: &AppSettings) -> Result<Recorded> {
+    let files = GitTree::new(repository.objects(), tree)?;
+    let setting = |name: &str| settings.get(name).map(str::to_owned).or_else(|| std::env::var(name).ok());
+    match requirements::project(&files)?.requirements {
+        Some(file) => Ok(requirements::closure(&files, &file, &setting)?.record().clone()),
+        None => Ok(Recorded::default()),
+    }
+}
+
+/// What is about the two commits; that a line can mean something else tomorrow is not.
+fn changes(then: &Recorded, now: &Recorded) -> Vec<String> {
+    let changes = requirements::compare(then, now).into_iter();
+    let changes = changes.filter(|change| match change {
+        Change::Moving(_) => false,
+        Change::Editable { path } => {
+            let of = |record: &Recorded| record.local.iter().find(|local| local.path == *path).map(|it| it.id.clone());
+            of(then) != of(now)
+        }
+        _ => true,
+    });
+    changes.map(|change| change.to_string()).collect()
+}
+
+fn commits(found: &Differences) -> Vec<String> {
+    let new = found.new_commits.iter().map(|commit| format!("+ {commit}"));
+    let gone = found.gone_commits.iter().map(|commit| format!("- {commit}"));
+    or_the_same(&new.chain(gone).collect::<Vec<_>>())
+}
+
+fn or_the_same(lines: &[String]) -> Vec<String> {
+    if lines.is_empty() { vec!["the same".to_owned()] } else { lines.to_vec() }
+}
+
+fn arrow([from, to]: &[String; 2]) -> String {
+    if from == to { from.clone() } else { format!("{from} -> {to}") }
+}
+
+fn section(title: &str, lines: &[String]) {
+    println!("{title}:");
+    for line in lines {
+        println!("  {line}");
+    }
+}

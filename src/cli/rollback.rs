@@ -1,0 +1,75 @@
+//! `nyala rollback`.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use super::history::{self, exit_code};
+use crate::git::short;
+use crate::receive::{self, Reader};
+use crate::site::queue::NewDeployment;
+use crate::site::record::Trigger;
+use crate::site::{Record, Site};
+use crate::worker::rollback::{obstacle, release_before};
+
+#[derive(Debug, Args)]
+pub(super) struct Rollback {
+    /// The deployment whose release is made live again; without it, the kept one before what is live
+    id: Option<u64>,
+}
+
+impl Rollback {
+    pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
+        let live = site.live()?.context("nothing is live yet\nTo deploy: git push REMOTE HEAD:main")?;
+        let record = self.target(site, live)?;
+        let id = record.id;
+        if id == live {
+            println!("Release {id} is live already.");
+            return Ok(ExitCode::SUCCESS);
+        }
+        if !record.went_live() {
+            bail!(
+                "deployment {id} has never been live: it is {}\nWhat can be made live again: nyala list",
+                record.status.name()
+            );
+        }
+        if let Some(obstacle) = obstacle(site, &record) {
+            println!("{obstacle}, so its commit {} is deployed anew.", short(&record.commit));
+            return history::redeploy(site, &record.commit, Some(record.refname), Vec::new());
+        }
+        let old_oid = site.record(live)?.map_or_else(|| record.commit.clone(), |live| live.commit);
+        let id = receive::start(
+            site,
+            NewDeployment {
+                moves: Vec::new(),
+                old_oid,
+                new_oid: record.commit.clone(),
+                commit: record.commit,
+                message: record.message,
+                author: record.author,
+                trigger: Trigger::Rollback,
+                refname: record.refname,
+                options: Vec::new(),
+                rolled_back_to: Some(id),
+            },
+        )?;
+        Ok(exit_code(&receive::watch(site, id, Reader::Person)?))
+    }
+
+    /// The record of the release that is meant. A rollback has no release of its own: it means the one that it made live.
+    fn target(&self, site: &Site, live: u64) -> Result<Record> {
+        let id = match self.id {
+            Some(id) => id,
+            None => release_before(site, live)?.with_context(|| {
+                format!("there is no kept release before {live}, which is live\nWhat there is: nyala list")
+            })?,
+        };
+        let there_is_none = || format!("there is no deployment {id}\nWhat there is: nyala list");
+        let record = site.record(id)?.with_context(there_is_none)?;
+        match record.rolled_back_to {
+            Some(release) => site.record(release)?.with_context(there_is_none),
+            None => Ok(record),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! `nyala init` and `nyala install`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::setup::{Installed, New, install_hook, make_site};
+use crate::site::Site;
+
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// The folder of the new site
+    site: PathBuf,
+    /// The branch that is deployed; without it, the first one that is pushed
+    #[arg(long)]
+    branch: Option<String>,
+    /// The Python of a project that asks for none, such as 3.12
+    #[arg(long, value_name = "X.Y")]
+    python: Option<String>,
+    /// Let git push fail with the deployment, and leave the branch where it was (git 2.29 or newer)
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Install {
+    /// The bare repository people push to
+    repository: PathBuf,
+    /// Let git push fail with the deployment, and leave the branch where it was (git 2.29 or newer)
+    #[arg(long)]
+    strict: bool,
+}
+
+impl Init {
+    pub(super) fn run(&self) -> Result<()> {
+        let new = New {
+            branch: self.branch.as_deref(),
+            python: self.python.as_deref(),
+            strict: self.strict,
+            repository: None,
+        };
+        let is_new = !self.site.join("nyala.toml").exists();
+        let site = make_site(&self.site, &new)?;
+        let settings = site.settings()?;
+        let repository = site.repository(&settings);
+        say_installed(install_hook(&repository, &site)?, &repository);
+        let verb = if is_new { "was made" } else { "was there already, and is unchanged" };
+        println!("The site {} {verb}.", site.root().display());
+        say_how_to_push(&repository, settings.branch.as_deref());
+        Ok(())
+    }
+}
+
+impl Install {
+    pub(super) fn run(&self, site: Option<&Path>) -> Result<()> {
+        let Some(root) = site else {
+            bail!("name the site: nyala install {} --site SITE", self.repository.display());
+        };
+        let repository = self
+            .repository
+            .canonicalize()
+            .with_context(|| format!("there is no repository at {}", self.repository.display()))?;
+        crate::git::Repository::open(&repository)?;
+        let new = New { repository: Some(&repository), strict: self.strict, ..New::default() };
+        let site: Site = make_site(root, &new)?;
+        say_installed(install_hook(&repository, &site)?, &repository);
+        println!("A push to {} deploys to {}.", repository.display(), site.root().display());
+        say_how_to_push(&repository, site.settings()?.branch.as_deref());
+        Ok(())
+    }
+}
+
+fn say_installed(installed: Installed, repository: &Path) {
+    match installed {
+        Installed::Already => println!("The hook is in {} already.", repository.display()),
+        Installed::New => println!("The hook is in {}.", repository.display()),
+        Installed::Kept(kept) => println!(
+            "The hook is in {}. The post-receive that was there still runs: it is kept as {}.",
+            repository.display(),
+            kept.display()
+        ),
+    }
+}
+
+/// The lines to copy, for somebody on another machine and on this one.
+fn say_how_to_push(repository: &Path, branch: Option<&str>) {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "USER".to_owned());
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let path = repository.display();
+    println!("\nIn your project, once, on this machine:");
+    println!("  git remote add nyala {path}");
+    println!("or on another one:");
+    println!("  git remote add nyala {user}@{host}:{path}");
+    println!("Then deploy with:");
+    println!("  git push nyala HEAD:{}", branch.unwrap_or("main"));
+}

@@ -1,0 +1,136 @@
+//! `nyala show`: all that is known of one deployment.
+
+use anyhow::{Context, Result};
+use clap::Args;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::console::text::clean;
+use crate::site::{Record, Site, Status};
+use crate::worker::rollback::obstacle;
+
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// The deployment's number; without it, the newest
+    id: Option<u64>,
+    /// As JSON: the record as it is in deployments/ID/deployment.json
+    #[arg(long)]
+    json: bool,
+}
+
+impl Show {
+    pub(super) fn run(&self, site: &Site) -> Result<()> {
+        let record = record(site, self.id)?;
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&record)?);
+            return Ok(());
+        }
+        for (name, value) in facts(site, &record) {
+            let mut lines = value.lines();
+            println!("{name:<9} {}", clean(lines.next().unwrap_or_default()));
+            for line in lines {
+                println!("          {}", clean(line));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The record of a deployment; without a number, of the newest.
+pub(super) fn record(site: &Site, id: Option<u64>) -> Result<Record> {
+    match id {
+        Some(id) => site.record(id)?.with_context(|| format!("there is no deployment {id}\nWhat there is: nyala list")),
+        None => site.records()?.pop().context("nothing was deployed yet\nTo deploy: git push REMOTE HEAD:main"),
+    }
+}
+
+fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
+    let Record {
+        id,
+        status,
+        live,
+        commit,
+        tree: _,
+        message,
+        author,
+        trigger,
+        refname,
+        old_oid: _,
+        new_oid: _,
+        options,
+        moves,
+        python,
+        env,
+        steps,
+        took,
+        error,
+        superseded_by,
+        rolled_back_to,
+        activated_at,
+        created_at,
+        started_at,
+        ended_at,
+    } = record;
+    let mut facts = vec![("ID", id.to_string()), ("Status", status_of(*status, *superseded_by))];
+    facts.push(("Release", release(site, record, *live, *rolled_back_to)));
+    facts.push(("Commit", commit.clone()));
+    facts.push(("Author", author.clone()));
+    facts.push(("Message", message.clone()));
+    let options = options.iter().map(|option| format!(", -o {option}")).collect::<Vec<_>>().concat();
+    let from = refname.strip_prefix("refs/heads/").unwrap_or(refname);
+    facts.push(("Trigger", format!("{} of {from}{options}", trigger.name())));
+    let moved = moves.iter().map(|moved| moved.refname.as_str()).collect::<Vec<_>>().join(", ");
+    if !moved.is_empty() {
+        facts.push(("Moves", moved));
+    }
+    if let Some(python) = python {
+        facts.push(("Python", format!("{} ({} is wanted by {})", python.version, python.wanted, python.origin)));
+    }
+    if let Some(env) = env {
+        let id = env.id.map_or(String::new(), |id| format!(", env {id}"));
+        let reasons = env.reasons.iter().map(|reason| format!("\n- {reason}")).collect::<Vec<_>>().concat();
+        facts.push(("Env", format!("{}{id}, because{reasons}", env.decision)));
+    }
+    let times = [("Created", Some(created_at)), ("Started", started_at.as_ref()), ("Live from", activated_at.as_ref())];
+    for (name, time) in times.into_iter().chain([("Ended", ended_at.as_ref())]) {
+        facts.extend(time.map(|time| (name, local(*time))));
+    }
+    if let (Some(start), Some(end)) = (started_at, ended_at) {
+        let all =
+            steps.iter().map(|step| format!(", {} {:.2} s", step.name, step.seconds)).collect::<Vec<_>>().concat();
+        facts.push(("Took", format!("{:.2} s{all}", end.duration_since(*start).as_secs_f64())));
+    }
+    for (name, room) in [("Tree", took.release), ("New env", took.env)] {
+        facts.extend(room.map(|room| (name, room.to_string())));
+    }
+    facts.extend(error.clone().map(|error| ("Error", error)));
+    facts.push(("Log", format!("nyala log {id}")));
+    facts
+}
+
+fn status_of(status: Status, superseded_by: Option<u64>) -> String {
+    match superseded_by {
+        Some(newer) => format!("{} by {newer}", status.name()),
+        None => status.name().to_owned(),
+    }
+}
+
+fn release(site: &Site, record: &Record, live: bool, rolled_back_to: Option<u64>) -> String {
+    if let Some(release) = rolled_back_to {
+        return format!("none of its own: it made release {release} live again");
+    }
+    if live {
+        return format!("live, in {}", site.release(record.id).display());
+    }
+    if !record.went_live() {
+        return "none: it has never been live".to_owned();
+    }
+    match obstacle(site, record) {
+        None => format!("kept; to make it live again: nyala rollback {}", record.id),
+        Some(obstacle) => format!("{obstacle}; to deploy its commit anew: nyala rollback {}", record.id),
+    }
+}
+
+fn local(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+}

@@ -1,0 +1,114 @@
+//! `nyala env` and `nyala step`: what a person or a project's own script does about the env.
+
+use std::env as process_env;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Subcommand;
+
+use crate::build::custom;
+use crate::console;
+use crate::git::Repository;
+use crate::plan::{Decision, Question, observe};
+use crate::process;
+use crate::python::env;
+use crate::site::{Site, Status};
+use crate::worker::build_steps;
+use crate::worker::env_record;
+use crate::worker::env_steps::{self, Place};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Env {
+    /// Let the next deployment make a new env; what is live runs on until then
+    Delete,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Step {
+    /// Make the release's env, or use the one there is
+    Env,
+    /// Install the requirements into the release's env
+    Install,
+    /// Run `bin/pre_compile` and `PRE_BUILD_COMMAND`, where there are any
+    PreBuild,
+    /// Collect Django's static files, where there are any
+    Collectstatic,
+    /// Run `bin/post_compile` and `POST_BUILD_COMMAND`, where there are any
+    PostBuild,
+}
+
+impl Env {
+    pub(super) fn run(&self, site: &Site) -> Result<()> {
+        let Env::Delete = self;
+        let Some(id) = site.live()?.and_then(|live| site.env_of_release(live)) else {
+            println!("What is live has no env of nyala's: the next deployment makes one anyway.");
+            return Ok(());
+        };
+        env::retire(&site.env(id), 0, "it was deleted with `nyala env delete`")?;
+        println!("Env {id} is never used again by a later deployment; what is live runs on in it until then.");
+        println!("To deploy with a new env now: nyala redeploy");
+        Ok(())
+    }
+}
+
+impl Step {
+    pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
+        // Otherwise pip would outlive the script, when a limit ends that.
+        process::end_with_parent();
+        let id = deployment(site)?;
+        let settings = site.settings()?;
+        let app_settings = site.app_settings()?;
+        console::init_step();
+        let repository = Repository::open(&site.repository(&settings))?;
+        let record = site.record(id)?.with_context(|| format!("deployment {id} has no record"))?;
+        let plan = observe(Question {
+            site,
+            settings: &settings,
+            app_settings: &app_settings,
+            repository: &repository,
+            commit: repository.commit(&record.commit)?,
+            rebuild: rebuild(site, id, &record.options),
+        })?;
+        let place = Place::new(site, id, &settings, &app_settings, &plan);
+        match self {
+            Step::Env => {
+                // The plan may ask for a new env for no other reason than that the script has removed its link.
+                env_steps::retire(&place, &plan)?;
+                env_steps::make_env(&place, &plan)?;
+                let decided = serde_json::to_vec(&env_record(&plan, id))?;
+                crate::disk::write_atomic(&site.temporary(id).join("env.json"), &decided, 0o600)?;
+            }
+            Step::Install => {
+                let env = site.env_of_release(id);
+                if env.is_none() && !matches!(plan.env.decision, Decision::None | Decision::Committed) {
+                    bail!("the release has no env to install into\nCall `nyala step env` before `nyala step install`");
+                }
+                env_steps::install(&place, &plan, env)?;
+            }
+            Step::PreBuild => build_steps::pre_build(&place, &record, &plan)?,
+            Step::PostBuild => build_steps::post_build(&place, &record, &plan)?,
+            Step::Collectstatic => build_steps::collectstatic(&place, &record, &plan)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The deployment whose command this step was called by.
+fn deployment(site: &Site) -> Result<u64> {
+    let id = process_env::var(custom::DEPLOYMENT_VARIABLE).ok().and_then(|id| id.parse().ok());
+    let building = |id: &u64| matches!(site.record(*id), Ok(Some(record)) if record.status == Status::Building);
+    id.filter(building).context(
+        "`nyala step` works inside a deployment only\n\
+         Call it from the command that .deployment names: [config] command = bash deploy.sh",
+    )
+}
+
+/// Who asks for a new env: the pusher, and the script itself when it removed the link that it was given.
+fn rebuild(site: &Site, id: u64, options: &[String]) -> Vec<String> {
+    let mut asked = env_steps::asked_by(options);
+    let linked = process_env::var(custom::LINKED_VARIABLE).is_ok();
+    if linked && site.env_of_release(id).is_none() {
+        asked.push("the project's own command removed env".to_owned());
+    }
+    asked
+}

@@ -1,0 +1,58 @@
+//! `nyala delete` and `nyala gc`.
+
+use std::fs;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::console::text::bytes;
+use crate::site::Site;
+use crate::site::lock::DeployLock;
+use crate::worker::tidy::{Freed, Report, collect, delete};
+
+#[derive(Debug, Args)]
+pub(super) struct Delete {
+    /// The numbers of the deployments
+    #[arg(required = true)]
+    ids: Vec<u64>,
+}
+
+impl Delete {
+    pub(super) fn run(&self, site: &Site) -> Result<()> {
+        report(&delete(site, &site.settings()?, &self.ids, &lock(site)?)?);
+        Ok(())
+    }
+}
+
+pub(super) fn gc(site: &Site) -> Result<()> {
+    report(&collect(site, &site.settings()?, &lock(site)?)?);
+    if fs::read_dir(site.root().join("kept")).is_ok_and(|mut entries| entries.next().is_some()) {
+        println!(
+            "What applications wrote into older releases is in {}/kept, and is yours to delete.",
+            site.root().display()
+        );
+    }
+    Ok(())
+}
+
+fn lock(site: &Site) -> Result<DeployLock> {
+    if let Some(lock) = site.try_deploy_lock()? {
+        return Ok(lock);
+    }
+    println!("A deployment is running; waiting for it.");
+    site.deploy_lock()
+}
+
+fn report(Report { freed, kept }: &Report) {
+    for kept in kept {
+        println!("Note: {kept}");
+    }
+    for Freed { what, bytes: size } in freed {
+        println!("Removed {what}: {}", bytes(*size));
+    }
+    let all: u64 = freed.iter().map(|freed| freed.bytes).sum();
+    match freed.len() {
+        0 => println!("There is nothing to remove."),
+        _ => println!("Freed {} ({all} bytes).", bytes(all)),
+    }
+}

@@ -1,0 +1,67 @@
+//! `nyala wait`: how a deployment ended, for scripts.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::git::{Refs, Repository};
+use crate::receive;
+use crate::site::{Record, Site, Status};
+
+#[derive(Debug, Args)]
+pub(super) struct Wait {
+    /// A deployment's number, or a commit; without it, the newest deployment
+    #[arg(value_name = "ID|COMMIT")]
+    what: Option<String>,
+}
+
+/// There is no such deployment, and so nothing to wait for.
+const NONE: u8 = 2;
+
+impl Wait {
+    pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
+        let Some(id) = self.id(site)? else {
+            match &self.what {
+                Some(what) => eprintln!(
+                    "error: {} was never deployed\nWhat was: nyala list; to deploy a commit: nyala redeploy COMMIT",
+                    what.escape_debug()
+                ),
+                None => eprintln!("error: nothing was deployed yet\nPush first, or: nyala redeploy REV"),
+            }
+            return Ok(ExitCode::from(NONE));
+        };
+        let record = receive::wait(site, id)?;
+        println!("deployment {id} {}", outcome(&record));
+        Ok(if record.status == Status::Succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// A number that is a deployment's is one; else the newest deployment of the commit.
+    fn id(&self, site: &Site) -> Result<Option<u64>> {
+        let Some(what) = &self.what else {
+            return Ok(Site::numbers_in(&site.deployments())?.pop());
+        };
+        if let Ok(id) = what.parse::<u64>()
+            && site.record(id)?.is_some()
+        {
+            return Ok(Some(id));
+        }
+        let repository = Repository::open(&site.repository(&site.settings()?))?;
+        let Ok(commit) = repository.resolve(what) else {
+            return Ok(None);
+        };
+        let records = site.records().context("the deployments cannot be read")?;
+        Ok(records.iter().rev().find(|record| record.commit == commit).map(|record| record.id))
+    }
+}
+
+/// What became of it, in the words of the record.
+fn outcome(record: &Record) -> String {
+    let why = record.error.as_deref().and_then(|error| error.lines().next());
+    match record.status {
+        Status::Succeeded if record.live => "succeeded, and is live".to_owned(),
+        Status::Superseded => format!("was superseded by deployment {}", record.superseded_by.unwrap_or_default()),
+        status if !status.is_final() => "was interrupted: its worker was killed".to_owned(),
+        status => why.map_or(status.name().to_owned(), |why| format!("{}: {why}", status.name())),
+    }
+}

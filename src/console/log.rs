@@ -1,0 +1,339 @@
+//! Writes what is said to a deployment's log, and diagnostics to standard error.
+
+use std::fmt::{self, Write as _};
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::mask::{self, Mask};
+use super::{TARGET, text};
+
+/// What a child prints, and every detail, stands below its step by as much.
+const INDENT: &str = "       ";
+const STEP: &str = "-----> ";
+
+/// The log that this process writes. A handle: a worker keeps one and points it at one deployment after the other.
+#[derive(Clone, Default)]
+pub struct Log {
+    sink: Arc<Mutex<Sink>>,
+}
+
+impl Log {
+    /// Writes to this file from now on, which should be open for appending (see [`crate::disk::create_file`]): each
+    /// event is one write of whole lines, so that a reader and a second writer never see half of one.
+    pub fn write_to(&self, file: File) {
+        self.write_into(Box::new(file));
+    }
+
+    /// Writes nowhere from now on.
+    pub fn close(&self) {
+        *self.sink() = Sink::default();
+    }
+
+    /// The layer that carries events of the target `deployment` here.
+    fn layer<S>(&self) -> impl Layer<S> + use<S>
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        DeploymentLog(self.clone()).with_filter(Targets::new().with_target(TARGET, LevelFilter::INFO))
+    }
+
+    fn write_into(&self, to: Box<dyn Write + Send>) {
+        *self.sink() = Sink { to: Some(to), ..Sink::default() };
+    }
+
+    fn sink(&self) -> MutexGuard<'_, Sink> {
+        self.sink.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sets this process up as a worker. Nothing is written before [`Log::write_to`]; what is known as secret when a line is
+/// written (see [`mask::know`]) is hidden.
+pub fn init_worker() -> Log {
+    let log = Log::default();
+    install(Some(&log));
+    log
+}
+
+/// Sets this process up as a command that has no deployment log: diagnostics only.
+pub fn init_command() {
+    install(None);
+}
+
+/// Sets this process up as `nyala step`, whose log is its standard output.
+pub fn init_step() -> Log {
+    let log = Log::default();
+    log.write_into(Box::new(io::stdout()));
+    install(Some(&log));
+    log
+}
+
+fn install(log: Option<&Log>) {
+    // A second subscriber in one process can only be a test's; the first one stays.
+    let _ = tracing_subscriber::registry().with(log.map(Log::layer)).with(diagnostics()).try_init();
+}
+
+/// The layer for `NYALA_LOG=debug` (`error`, `warn`, `info`, `debug`, `trace`), to standard error, without colours.
+/// Nothing when the variable is unset or empty; a word that is no level means `debug`.
+pub fn diagnostics<S>() -> Option<impl Layer<S>>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    let wanted = std::env::var("NYALA_LOG").ok().filter(|level| !level.is_empty())?;
+    let level = wanted.parse().unwrap_or(LevelFilter::DEBUG);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_writer(|| Masked(io::stderr()))
+        .with_filter(filter_fn(|event| event.target() != TARGET))
+        .with_filter(level);
+    Some(layer)
+}
+
+/// Diagnostics of a worker end up in the deployment's log, so they are no place for secrets either. An event is one write.
+struct Masked<W>(W);
+
+impl<W: Write> Write for Masked<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write_all(mask::known().apply(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+struct DeploymentLog(Log);
+
+impl<S: Subscriber> Layer<S> for DeploymentLog {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut said = Said::default();
+        event.record(&mut said);
+        self.0.sink().write(&said);
+    }
+}
+
+/// The fields of an event of [`TARGET`].
+#[derive(Default)]
+struct Said {
+    kind: String,
+    text: String,
+}
+
+impl Visit for Said {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "kind" => value.clone_into(&mut self.kind),
+            "message" => value.clone_into(&mut self.text),
+            _ => {}
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            let _ = write!(self.text, "{value:?}");
+        }
+    }
+}
+
+impl Said {
+    /// Gives the lines of the log, each with its end. Only the first line of an error, warning, hint or success
+    /// begins with the word that the git client colours.
+    fn lines(&self, mask: &Mask, begun: &mut Vec<u8>) -> String {
+        let mut lines = String::with_capacity(self.text.len() + 16);
+        for (number, line) in self.text.trim_end_matches('\n').split('\n').enumerate() {
+            let line = text::clean(line);
+            let line = mask.apply_on(begun, &line);
+            match (number, self.kind.as_str()) {
+                (0, "step") => lines.push_str(STEP),
+                (0, "error" | "warning" | "hint" | "success") => {
+                    lines.push_str(&self.kind);
+                    lines.push_str(": ");
+                }
+                _ if line.is_empty() => {}
+                _ => lines.push_str(INDENT),
+            }
+            lines.push_str(&line);
+            lines.push('\n');
+        }
+        lines
+    }
+}
+
+/// Where lines go. A disk that is full must not stop a deployment: what could not be written is counted, and said
+/// when writing works again.
+#[derive(Default)]
+struct Sink {
+    to: Option<Box<dyn Write + Send>>,
+    /// `None` for what the process knows.
+    mask: Option<Arc<Mask>>,
+    lost: Option<Lost>,
+    /// What may be the beginning of a secret at the end of the last line.
+    begun: Vec<u8>,
+    /// The last write ended within a line.
+    torn: bool,
+}
+
+struct Lost {
+    lines: usize,
+    why: io::Error,
+}
+
+impl Sink {
+    fn write(&mut self, said: &Said) {
+        let Some(to) = &mut self.to else { return };
+        let mask = self.mask.clone().unwrap_or_else(mask::known);
+        let lines = said.lines(&mask, &mut self.begun);
+
+        let mut bytes = String::new();
+        if self.torn {
+            bytes.push('\n');
+        }
+        if let Some(Lost { lines, why }) = &self.lost {
+            let _ = writeln!(bytes, "{INDENT}({lines} lines are missing here: {why})");
+        }
+        bytes.push_str(&lines);
+
+        match write_whole(to.as_mut(), bytes.as_bytes()) {
+            Ok(()) => {
+                self.lost = None;
+                self.torn = false;
+            }
+            Err((written, why)) => {
+                if written > 0 {
+                    self.torn = !bytes.as_bytes()[..written].ends_with(b"\n");
+                }
+                let before = self.lost.take().map_or(0, |lost| lost.lines);
+                let lines = before + lines.lines().count();
+                self.lost = Some(Lost { lines, why });
+            }
+        }
+    }
+}
+
+/// Writes all bytes, in one write where the system takes them. An error says how many were written before it.
+fn write_whole(to: &mut dyn Write, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
+    let mut written = 0;
+    while written < bytes.len() {
+        match to.write(&bytes[written..]) {
+            Ok(0) => return Err((written, io::ErrorKind::WriteZero.into())),
+            Ok(count) => written += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err((written, error)),
+        }
+    }
+    to.flush().map_err(|error| (written, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console;
+
+    /// A file that takes `room` bytes, and more when it is given more.
+    #[derive(Clone, Default)]
+    struct Disk(Arc<Mutex<(Vec<u8>, usize)>>);
+
+    impl Disk {
+        fn with_room(room: usize) -> Self {
+            Self(Arc::new(Mutex::new((Vec::new(), room))))
+        }
+
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().0.clone()).unwrap()
+        }
+    }
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let (written, room) = &mut *self.0.lock().unwrap();
+            let count = bytes.len().min(*room);
+            if count == 0 {
+                return Err(io::Error::from_raw_os_error(28));
+            }
+            *room -= count;
+            written.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(disk: &Disk, mask: Mask, talk: impl FnOnce()) -> String {
+        let log = Log::default();
+        log.write_into(Box::new(disk.clone()));
+        log.sink().mask = Some(Arc::new(mask));
+        let subscriber = tracing_subscriber::registry().with(log.layer());
+        tracing::subscriber::with_default(subscriber, talk);
+        disk.text()
+    }
+
+    #[test]
+    fn each_kind_has_its_own_look() {
+        let text = logged(&Disk::with_room(10_000), Mask::default(), || {
+            let _ = console::step("Pip install requirements.");
+            console::info("Collecting flask\n\nerror: looks like one");
+            console::warning("old Python");
+            console::hint("type this");
+            console::error("pip exited 1\nfound: nothing");
+            console::success("live");
+            tracing::info!("not for the log");
+        });
+        let expected = "-----> Pip install requirements.
+       Collecting flask
+
+       error: looks like one
+warning: old Python
+hint: type this
+error: pip exited 1
+       found: nothing
+success: live
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn what_is_written_is_masked_and_harmless() {
+        let text = logged(&Disk::with_room(10_000), Mask::new(["hunter22"]), || {
+            console::info("\u{1b}[31mhunt\u{1b}[0mer22\0");
+            console::error("cannot reach https://me:pw@host/");
+        });
+        assert_eq!(text, "       ****\\u{0}\nerror: cannot reach https://****@host/\n");
+    }
+
+    #[test]
+    fn a_full_disk_stops_nothing_and_what_is_missing_is_said() {
+        let disk = Disk::with_room(20);
+        let text = logged(&disk, Mask::default(), || {
+            console::info("first");
+            console::info("second");
+            console::info("third");
+            disk.0.lock().unwrap().1 = 10_000;
+            console::info("fourth");
+        });
+        let mut lines = text.lines();
+        assert_eq!(lines.next(), Some("       first"));
+        assert_eq!(lines.next(), Some("       "));
+        let missing = lines.next().unwrap();
+        assert!(missing.contains("(2 lines are missing here: No space left"), "{missing}");
+        assert_eq!(lines.next(), Some("       fourth"));
+    }
+
+    #[test]
+    fn without_a_file_nothing_is_written_and_nothing_fails() {
+        let log = Log::default();
+        let subscriber = tracing_subscriber::registry().with(log.layer());
+        tracing::subscriber::with_default(subscriber, || console::info("x"));
+        log.close();
+    }
+}

@@ -1,0 +1,67 @@
+//! The deployment log: what is said goes through `tracing`, and a layer of our own writes it.
+//!
+//! Rooms call [`step`], [`info`] and the others and never hold a log: the worker installs a layer that writes to the
+//! deployment's `log.txt`, `nyala step` one that writes to standard output.
+
+mod follow;
+mod log;
+pub mod mask;
+pub mod paint;
+pub mod text;
+
+use std::fmt::Display;
+use std::time::Instant;
+
+pub use follow::{Followed, follow, print, show};
+pub use log::{Log, diagnostics, init_command, init_step, init_worker};
+pub use mask::Mask;
+
+/// The tracing target of everything that belongs into the deployment log.
+pub const TARGET: &str = "deployment";
+
+/// Starts a step: `-----> title`. Its end is said with [`Step::done`].
+pub fn step(title: impl Display) -> Step {
+    tracing::info!(target: TARGET, kind = "step", "{title}");
+    Step { started: Instant::now() }
+}
+
+/// A step that has been started, and since when.
+#[must_use = "a step says how long it took when it is done"]
+#[derive(Debug)]
+pub struct Step {
+    started: Instant,
+}
+
+impl Step {
+    /// Says how long the step took, and returns it in seconds.
+    pub fn done(self) -> f64 {
+        let seconds = self.started.elapsed().as_secs_f64();
+        info(format_args!("Done in {seconds:.2} s."));
+        seconds
+    }
+}
+
+/// One line of detail, or of a child's output; several lines when the text has several.
+pub fn info(text: impl Display) {
+    tracing::info!(target: TARGET, kind = "info", "{text}");
+}
+
+/// `warning: …`, coloured by the git client.
+pub fn warning(text: impl Display) {
+    tracing::info!(target: TARGET, kind = "warning", "{text}");
+}
+
+/// `hint: …`, coloured by the git client.
+pub fn hint(text: impl Display) {
+    tracing::info!(target: TARGET, kind = "hint", "{text}");
+}
+
+/// `error: …`: the last line of a deployment that failed.
+pub fn error(text: impl Display) {
+    tracing::info!(target: TARGET, kind = "error", "{text}");
+}
+
+/// `success: …`: the last line of a deployment that went live.
+pub fn success(text: impl Display) {
+    tracing::info!(target: TARGET, kind = "success", "{text}");
+}

@@ -1,0 +1,52 @@
+//! The colours that the git client gives to what a hook says, for terminals without a git client.
+
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
+
+use anstyle::{AnsiColor, Style};
+
+/// git's own words and styles (`color.remote`, in its sideband.c).
+const KEYWORDS: [(&str, Style); 4] = [
+    ("hint", AnsiColor::Yellow.on_default()),
+    ("warning", AnsiColor::Yellow.on_default().bold()),
+    ("success", AnsiColor::Green.on_default().bold()),
+    ("error", AnsiColor::Red.on_default().bold()),
+];
+
+/// Says whether `out` is a terminal whose user has not asked for none (<https://no-color.org>).
+pub fn wanted(out: impl AsFd) -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
+    out.as_fd().is_terminal() && !set("NO_COLOR") && !dumb
+}
+
+/// Gives the lines with the word coloured that begins a line and has a colon after it.
+pub fn lines(lines: &[u8]) -> Vec<u8> {
+    let mut painted = Vec::with_capacity(lines.len() + 64);
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        let keyword = KEYWORDS.iter().find_map(|(word, style)| {
+            let rest = line.strip_prefix(word.as_bytes())?;
+            rest.starts_with(b":").then_some((word, style, rest))
+        });
+        match keyword {
+            Some((word, style, rest)) => {
+                painted.extend_from_slice(format!("{style}{word}{style:#}").as_bytes());
+                painted.extend_from_slice(rest);
+            }
+            None => painted.extend_from_slice(line),
+        }
+    }
+    painted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_word_at_the_start_of_a_line_is_coloured() {
+        let plain = b"       error: indented\nerrors: none\nan error: no\n";
+        assert_eq!(lines(plain), plain);
+        assert_eq!(lines(b"hint: x"), b"\x1b[33mhint\x1b[0m: x");
+    }
+}

@@ -1,0 +1,262 @@
+//! How much room a file system has, whether that is enough, and what to say when it is not.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Error, Result};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+/// Room on a disk.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Room {
+    pub bytes: u64,
+    /// Files, folders and links.
+    pub inodes: u64,
+}
+
+impl Room {
+    #[must_use]
+    pub fn and(self, more: Room) -> Room {
+        Room { bytes: self.bytes.saturating_add(more.bytes), inodes: self.inodes.saturating_add(more.inodes) }
+    }
+}
+
+impl fmt::Display for Room {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Room { bytes, inodes } = *self;
+        match bytes {
+            0..1_000_000 => write!(formatter, "{bytes} bytes")?,
+            _ => write!(formatter, "{} MB", bytes / 1_000_000)?,
+        }
+        write!(formatter, " and {inodes} inodes")
+    }
+}
+
+/// A file system, and what is free on it for the user this process runs as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSystem {
+    pub mounted_on: PathBuf,
+    /// `ext4`, `tmpfs`; empty where the system does not say.
+    pub kind: String,
+    pub free: Room,
+    pub read_only: bool,
+}
+
+impl FileSystem {
+    /// The one that a path, or the nearest folder above it that is there, is on.
+    pub fn of(path: &Path) -> Result<FileSystem> {
+        let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+        let status =
+            rustix::fs::statvfs(there).with_context(|| format!("cannot ask for the room at {}", there.display()))?;
+        // Some blocks are root's alone.
+        let blocks = if rustix::process::geteuid().is_root() { status.f_bfree } else { status.f_bavail };
+        // A file system without a number of inodes (btrfs) says that it has none at all.
+        let inodes = if status.f_files == 0 { u64::MAX } else { status.f_ffree };
+        let (mounted_on, kind) = mount_of(there).unwrap_or_else(|| (there.to_owned(), String::new()));
+        Ok(FileSystem {
+            mounted_on,
+            kind,
+            free: Room { bytes: blocks.saturating_mul(status.f_frsize), inodes },
+            read_only: status.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
+        })
+    }
+}
+
+impl FileSystem {
+    /// Whether hardly a record fits any more, so that whatever has failed has probably failed for want of room.
+    pub fn is_full(&self) -> bool {
+        self.free.bytes < 64 << 10 || self.free.inodes < 8
+    }
+}
+
+/// `the file system at /srv (ext4)`
+impl fmt::Display for FileSystem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "the file system at {}", self.mounted_on.display())?;
+        if self.kind.is_empty() { Ok(()) } else { write!(formatter, " ({})", self.kind) }
+    }
+}
+
+/// What is missing of the room that is needed; `None` when there is enough.
+pub fn shortage(needed: Room, free: Room) -> Option<&'static str> {
+    match (needed.bytes > free.bytes, needed.inodes > free.inodes) {
+        (false, false) => None,
+        (true, false) => Some("room"),
+        (false, true) => Some("inodes"),
+        (true, true) => Some("room and inodes"),
+    }
+}
+
+/// What a folder with all that is in it takes, as the file system counts it. What cannot be read does not count.
+pub fn taken_by(folder: &Path) -> Room {
+    let mut taken = Room::default();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).into_iter().flatten().flatten() {
+            let Ok(metadata) = entry.metadata() else { continue };
+            taken = taken.and(Room { bytes: metadata.blocks() * 512, inodes: 1 });
+            if metadata.is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+    taken
+}
+
+/// Lines for a person about an error of the disk or of another limit of the system: what was found, and what to do.
+/// Empty for every other error. `site` is where the error happened; it may also have been a child's.
+pub fn explain(error: &Error, site: &Path) -> String {
+    let Ok(system) = FileSystem::of(site) else { return String::new() };
+    // A child may have said why only in the log.
+    let Some(errno) = errno(error).or_else(|| system.is_full().then_some(Errno::NOSPC)) else {
+        return String::new();
+    };
+    match errno {
+        Errno::NOSPC => {
+            let FileSystem { free, .. } = system;
+            let mut text = format!("found: {system} has {free} free");
+            // pip unpacks and builds in a folder of its own.
+            let temporary = FileSystem::of(&std::env::temp_dir());
+            if let Ok(temporary) = temporary
+                && temporary.mounted_on != system.mounted_on
+            {
+                text += &format!(", and for temporary files {temporary} has {}", temporary.free);
+            }
+            text + "\nMake room there and push again; `keep` in nyala.toml says how many releases stay"
+        }
+        Errno::DQUOT => {
+            let user = rustix::process::geteuid().as_raw();
+            format!("found: the quota of user {user} on {system} is used up\nRaise it or make room, and push again")
+        }
+        Errno::ROFS => {
+            let at = system.mounted_on.display();
+            format!(
+                "found: {system} is read-only\n\
+                 1. dmesg | tail: the kernel may have made it so after an error of the disk\n\
+                 2. mount -o remount,rw {at}, and push again"
+            )
+        }
+        Errno::MFILE | Errno::NFILE => {
+            let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+            let limit = limit.map_or("any number of".to_owned(), |limit| limit.to_string());
+            format!(
+                "found: a process may have {limit} open files here (ulimit -n), and the whole system {}\n\
+                 Raise it for whoever pushes, in /etc/security/limits.conf or with LimitNOFILE= of the service",
+                fs::read_to_string("/proc/sys/fs/file-max").unwrap_or_else(|_| "an unknown number".to_owned()).trim()
+            )
+        }
+        Errno::ACCESS | Errno::PERM => {
+            let owner = fs::metadata(site).map_or_else(|_| "somebody".to_owned(), |found| found.uid().to_string());
+            let user = rustix::process::geteuid().as_raw();
+            format!(
+                "found: nyala runs as user {user}, and {} belongs to user {owner}\n\
+                 Whoever pushes has to be the one the site and all that is in it belongs to: chown -R {user} {}",
+                site.display(),
+                site.display()
+            )
+        }
+        _ => String::new(),
+    }
+}
+
+/// The system's own word for what went wrong, also where a child said it.
+fn errno(error: &Error) -> Option<Errno> {
+    let own = error.chain().find_map(|cause| {
+        let io = cause.downcast_ref::<io::Error>();
+        let io = io.and_then(|io| Errno::from_io_error(io).or_else(|| of_kind(io.kind())));
+        io.or_else(|| cause.downcast_ref::<Errno>().copied())
+    });
+    let said = |text: &str| error.chain().any(|cause| cause.to_string().contains(text));
+    own.or_else(|| said("No space left on device").then_some(Errno::NOSPC))
+        .or_else(|| said("Disk quota exceeded").then_some(Errno::DQUOT))
+        .or_else(|| said("Too many open files").then_some(Errno::MFILE))
+}
+
+/// An error that somebody has put a path into keeps only its kind.
+fn of_kind(kind: io::ErrorKind) -> Option<Errno> {
+    match kind {
+        io::ErrorKind::StorageFull => Some(Errno::NOSPC),
+        io::ErrorKind::QuotaExceeded => Some(Errno::DQUOT),
+        io::ErrorKind::ReadOnlyFilesystem => Some(Errno::ROFS),
+        io::ErrorKind::PermissionDenied => Some(Errno::ACCESS),
+        _ => None,
+    }
+}
+
+/// Where the file system of a path is mounted, and of which kind it is, from `proc_pid_mountinfo(5)`.
+fn mount_of(path: &Path) -> Option<(PathBuf, String)> {
+    let device = fs::metadata(path).ok()?.dev();
+    let wanted = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
+    let path = path.canonicalize().ok()?;
+    let text = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    mount_in(&text, &wanted, &path)
+}
+
+/// A device may be mounted at several places: the deepest one that holds the path is meant.
+fn mount_in(mountinfo: &str, device: &str, path: &Path) -> Option<(PathBuf, String)> {
+    let mounts = mountinfo.lines().filter_map(|line| {
+        let (front, back) = line.split_once(" - ")?;
+        let fields: Vec<_> = front.split(' ').collect();
+        let (id, at) = (fields.get(2)?, fields.get(4)?);
+        let at = PathBuf::from(at.replace("\\040", " "));
+        (*id == device && path.starts_with(&at)).then(|| (at, back.split(' ').next().unwrap_or_default().to_owned()))
+    });
+    mounts.max_by_key(|(at, _)| at.components().count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn either_may_be_short() {
+        let room = |bytes, inodes| Room { bytes, inodes };
+        let free = room(100, 10);
+        assert_eq!(shortage(room(100, 10), free), None);
+        assert_eq!(shortage(room(101, 10), free), Some("room"));
+        assert_eq!(shortage(room(1, 11), free), Some("inodes"));
+        assert_eq!(shortage(room(101, 11), free), Some("room and inodes"));
+        assert_eq!(room(u64::MAX, 1).and(room(1, 1)), room(u64::MAX, 2));
+    }
+
+    #[test]
+    fn room_is_said_in_words() {
+        assert_eq!(Room { bytes: 4096, inodes: 3 }.to_string(), "4096 bytes and 3 inodes");
+        assert_eq!(Room { bytes: 12_345_678, inodes: 3 }.to_string(), "12 MB and 3 inodes");
+    }
+
+    #[test]
+    fn the_deepest_mount_of_the_device_is_found() {
+        let text = "22 1 254:0 / / rw - ext4 /dev/vda rw\n\
+                    23 22 0:40 / /srv rw shared:1 - tmpfs tmpfs rw\n\
+                    24 23 254:0 /x /srv/my\\040site rw - ext4 /dev/vda rw\n";
+        let found = |device, path| mount_in(text, device, Path::new(path)).unwrap();
+        assert_eq!(found("254:0", "/srv/my site/releases"), ("/srv/my site".into(), "ext4".to_owned()));
+        assert_eq!(found("0:40", "/srv/other"), ("/srv".into(), "tmpfs".to_owned()));
+        assert_eq!(found("254:0", "/home"), ("/".into(), "ext4".to_owned()));
+    }
+
+    #[test]
+    fn what_a_child_says_counts_too() {
+        let said = anyhow::anyhow!("pip exited\nERROR: [Errno 28] No space left on device").context("not installed");
+        assert_eq!(errno(&said), Some(Errno::NOSPC));
+        let own = Error::new(io::Error::from_raw_os_error(30)).context("cannot write");
+        assert_eq!(errno(&own), Some(Errno::ROFS));
+        assert_eq!(explain(&anyhow::anyhow!("something else"), Path::new("/")), "");
+        assert!(explain(&own, Path::new("/")).contains("is read-only"));
+    }
+
+    #[test]
+    fn everything_below_a_folder_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("a")).unwrap();
+        fs::write(folder.path().join("a/b"), [1; 5000]).unwrap();
+        let taken = taken_by(folder.path());
+        assert_eq!(taken.inodes, 2);
+        assert!(taken.bytes >= 5000, "{taken:?}");
+    }
+}

@@ -1,0 +1,133 @@
+//! The repository people push to: objects through libgit2, refs through git itself.
+//!
+//! libgit2 reads objects of every kind of repository, but no refs in the reftable format, so what needs a ref asks git.
+
+mod command;
+mod notes;
+mod transaction;
+mod tree;
+
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+
+use anyhow::{Context, Result};
+
+pub use command::{Refs, bare_git, git, run};
+pub use notes::{Note, append as append_note};
+pub use transaction::{Prepared, RefChange};
+pub use tree::{CommitTree, Entry, Kind};
+
+/// An open bare repository.
+pub struct Repository {
+    path: PathBuf,
+    objects: git2::Repository,
+}
+
+impl std::fmt::Debug for Repository {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Repository").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// What nyala says of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// Full hexadecimal id, 40 or 64 digits.
+    pub id: String,
+    pub message: String,
+    /// `Name <address>`.
+    pub author: String,
+    pub tree: git2::Oid,
+}
+
+impl Repository {
+    pub fn open(path: &Path) -> Result<Repository> {
+        let objects = open_objects(path)?;
+        Ok(Repository { path: path.to_owned(), objects })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The objects, for whoever reads trees by themselves.
+    pub fn objects(&self) -> &git2::Repository {
+        &self.objects
+    }
+
+    /// The object id that a text of hexadecimal digits is in this repository.
+    pub fn oid(&self, id: &str) -> Result<git2::Oid> {
+        git2::Oid::from_str_ext(id, self.objects.object_format())
+            .with_context(|| format!("`{}` is not an object id of {}", id.escape_debug(), self.path.display()))
+    }
+
+    /// The commit with this full id; a tag object is followed to its commit.
+    pub fn commit(&self, id: &str) -> Result<Commit> {
+        let wrong = || format!("{} has no commit {id}", self.path.display());
+        let oid = git2::Oid::from_str_ext(id, self.objects.object_format()).with_context(wrong)?;
+        let commit =
+            self.objects.find_object(oid, None).and_then(|object| object.peel_to_commit()).with_context(wrong)?;
+        let author = commit.author();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(Commit {
+            id: commit.id().to_string(),
+            message: text(commit.message_bytes()).trim_end().to_owned(),
+            author: format!("{} <{}>", text(author.name_bytes()), text(author.email_bytes())),
+            tree: commit.tree_id(),
+        })
+    }
+
+    /// The files of a commit, read from the object database.
+    pub fn tree(&self, commit: &Commit) -> Result<CommitTree<'_>> {
+        self.tree_at(commit.tree)
+    }
+
+    /// The files of a tree, such as a folder of a commit.
+    pub fn tree_at(&self, tree: git2::Oid) -> Result<CommitTree<'_>> {
+        CommitTree::new(&self.objects, tree)
+    }
+
+    /// The files of a tree that is known by its own id.
+    pub fn tree_with_id(&self, tree: git2::Oid) -> Result<CommitTree<'_>> {
+        CommitTree::new(&self.objects, tree)
+    }
+}
+
+/// How much of a pack is mapped at a time, and of all packs together, in bytes. By default a pack is mapped as a whole,
+/// and all of it counts as memory of the process; less than this costs time.
+const MAPPED_AT_ONCE: usize = 2 << 20;
+const MAPPED_IN_ALL: usize = 12 << 20;
+
+/// Opens the repository's objects. Each thread opens its own; libgit2 shares the packs between them.
+///
+/// Ownership is not asked for: the hook runs as whoever may write the site, and the site's settings name the
+/// repository. Objects are not hashed again when they are read: git did that when they were pushed.
+pub fn open_objects(path: &Path) -> Result<git2::Repository> {
+    static OPTIONS: Once = Once::new();
+    OPTIONS.call_once(|| {
+        git2::opts::strict_hash_verification(false);
+        // SAFETY: both set globals of libgit2 that must not change while it is in use elsewhere; `Once` runs them before
+        // the first repository of this process is opened.
+        #[expect(unsafe_code, reason = "git2 marks its global options as unsafe")]
+        unsafe {
+            let _ = git2::opts::set_verify_owner_validation(false);
+            let _ = git2::opts::set_mwindow_size(MAPPED_AT_ONCE);
+            let _ = git2::opts::set_mwindow_mapped_limit(MAPPED_IN_ALL);
+            // Refs are read by git itself (see `Refs`), so a reftable repository is as good as any.
+            let _ = git2::opts::set_extensions(&["refstorage", "objectformat"]);
+        }
+    });
+    git2::Repository::open_bare(path).with_context(|| {
+        format!(
+            "{} is not a bare git repository that can be opened\n\
+             To make one: git init --bare {}",
+            path.display(),
+            path.display()
+        )
+    })
+}
+
+/// The first seven digits of a commit's id, as git shows it to people.
+pub fn short(id: &str) -> &str {
+    id.get(..7).unwrap_or(id)
+}

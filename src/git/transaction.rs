@@ -1,0 +1,157 @@
+//! Moves refs: all of them or none, and only from where they were last seen.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use super::git;
+
+/// Where a ref was, and where it is to be: full ids, all zeros for a ref that is not there.
+#[derive(Clone, Copy, Debug)]
+pub struct RefChange<'a> {
+    pub name: &'a str,
+    pub old: &'a str,
+    pub new: &'a str,
+}
+
+/// Refs that are locked, and known to be where they were seen. Dropped, they stay there.
+///
+/// It is a `git update-ref --stdin` (2.27 and later) that waits for its last word, so that every format of refs is as good
+/// as any, and the `reference-transaction` hook runs. When this process dies, git reads the end of its input and frees
+/// the locks.
+#[derive(Debug)]
+pub struct Prepared {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+impl Prepared {
+    /// Locks the refs. Fails with git's own words when one is not where it was, or cannot be what it is to be.
+    pub fn new(repository: &Path, changes: &[RefChange<'_>]) -> Result<Prepared> {
+        let mut child = git(repository)
+            // What went live has been flushed to the disk, and git does not flush refs of itself (git-config(1), core.fsync).
+            .args(["-c", "core.fsync=reference", "update-ref", "-m", "push", "--stdin", "-z"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // What kills this whole group must not leave locked refs behind: git itself takes the locks away.
+            .process_group(0)
+            .spawn()
+            .context("git could not be started: is it installed, and on PATH?")?;
+        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            bail!("git update-ref has no pipes");
+        };
+        let mut prepared = Prepared { child, input: Some(input), output: BufReader::new(output) };
+        let mut text = String::from("start\0");
+        for RefChange { name, old, new } in changes {
+            text.push_str(&if is_zero(new) {
+                format!("delete {name}\0{old}\0")
+            } else {
+                format!("update {name}\0{new}\0{old}\0")
+            });
+        }
+        text.push_str("prepare\0");
+        prepared.say(&text, "prepare: ok")?;
+        Ok(prepared)
+    }
+
+    /// Moves the refs.
+    pub fn commit(mut self) -> Result<()> {
+        self.say("commit\0", "commit: ok")
+    }
+
+    /// Fails with what git says when it does not give the answer that is expected.
+    fn say(&mut self, text: &str, expected: &str) -> Result<()> {
+        let said = self.input.as_mut().is_some_and(|input| input.write_all(text.as_bytes()).is_ok());
+        let mut line = String::new();
+        while said && self.output.read_line(&mut line).context("git update-ref cannot be read")? > 0 {
+            if line.trim_end() == expected {
+                return Ok(());
+            }
+            line.clear();
+        }
+        self.input = None;
+        let mut complaint = String::new();
+        if let Some(stderr) = &mut self.child.stderr {
+            let _ = stderr.read_to_string(&mut complaint);
+        }
+        let complaint = complaint.trim();
+        let complaint = complaint.strip_prefix("fatal: ").unwrap_or(complaint);
+        let complaint = ["prepare: ", "commit: "].iter().find_map(|start| complaint.strip_prefix(start));
+        bail!("{}", complaint.unwrap_or("git update-ref ended before its time"))
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        // The end of its input lets git give up what it was not told to commit.
+        self.input = None;
+        let _ = self.child.wait();
+    }
+}
+
+fn is_zero(id: &str) -> bool {
+    id.bytes().all(|digit| digit == b'0')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{bare_git, run};
+    use super::*;
+
+    fn repository() -> (tempfile::TempDir, String, String) {
+        let folder = tempfile::tempdir().unwrap();
+        run(bare_git().args(["init", "--quiet", "--bare"]).arg(folder.path())).unwrap();
+        let commit = |message: &str| {
+            let ids = ["-c", "user.name=A", "-c", "user.email=a@b", "commit-tree", "-m", message];
+            let tree = run(git(folder.path()).args(["hash-object", "-t", "tree", "-w", "/dev/null"])).unwrap();
+            run(git(folder.path()).args(ids).arg(tree)).unwrap()
+        };
+        let (one, two) = (commit("1"), commit("2"));
+        (folder, one, two)
+    }
+
+    fn refs(repository: &Path) -> String {
+        run(git(repository).args(["for-each-ref", "--format=%(refname)=%(objectname)"])).unwrap()
+    }
+
+    const NONE: &str = "0000000000000000000000000000000000000000";
+
+    #[test]
+    fn refs_move_together_at_the_commit_and_not_before() {
+        let (folder, one, two) = repository();
+        let path = folder.path();
+        let made = [
+            RefChange { name: "refs/heads/a", old: NONE, new: &one },
+            RefChange { name: "refs/heads/\"$(x)", old: NONE, new: &one },
+        ];
+        let prepared = Prepared::new(path, &made).unwrap();
+        assert_eq!(refs(path), "");
+        prepared.commit().unwrap();
+        let moved = [
+            RefChange { name: "refs/heads/a", old: &one, new: &two },
+            RefChange { name: "refs/heads/\"$(x)", old: &one, new: NONE },
+        ];
+        drop(Prepared::new(path, &moved).unwrap());
+        assert_eq!(refs(path).lines().count(), 2, "dropped, it changes nothing and leaves no lock");
+        Prepared::new(path, &moved).unwrap().commit().unwrap();
+        assert_eq!(refs(path), format!("refs/heads/a={two}"));
+    }
+
+    #[test]
+    fn a_ref_that_has_moved_is_not_moved() {
+        let (folder, one, two) = repository();
+        let path = folder.path();
+        let change = |old, new| [RefChange { name: "refs/heads/a", old, new }];
+        Prepared::new(path, &change(NONE, &one)).unwrap().commit().unwrap();
+        for old in [NONE, two.as_str()] {
+            let error = Prepared::new(path, &change(old, &two)).unwrap_err().to_string();
+            assert!(error.contains("refs/heads/a"), "{error}");
+        }
+        assert_eq!(refs(path), format!("refs/heads/a={one}"));
+    }
+}

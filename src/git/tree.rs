@@ -1,0 +1,100 @@
+//! The files of a commit, read from the object database and never through the file system: a link in a pushed tree
+//! can point anywhere.
+
+use anyhow::{Context, Result, bail};
+use git2::{ObjectType, Oid};
+
+/// The tree of one commit.
+pub struct CommitTree<'repository> {
+    objects: &'repository git2::Repository,
+    root: git2::Tree<'repository>,
+}
+
+/// What a path names in a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub kind: Kind,
+    pub oid: Oid,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    File,
+    Folder,
+    Link,
+    Submodule,
+}
+
+const LINK_MODE: i32 = 0o120_000;
+
+impl<'repository> CommitTree<'repository> {
+    pub(super) fn new(objects: &'repository git2::Repository, tree: Oid) -> Result<CommitTree<'repository>> {
+        let root = objects.find_tree(tree).with_context(|| format!("the tree {tree} cannot be read"))?;
+        Ok(CommitTree { objects, root })
+    }
+
+    /// What a path relative to the root names, with `/` between its parts; `None` when there is nothing. The empty path
+    /// is the root itself. Links are not followed.
+    pub fn entry(&self, path: &str) -> Result<Option<Entry>> {
+        if path.is_empty() {
+            return Ok(Some(Entry { kind: Kind::Folder, oid: self.root.id() }));
+        }
+        match self.root.get_path(std::path::Path::new(path)) {
+            Ok(entry) => {
+                let kind = match entry.kind() {
+                    Some(ObjectType::Tree) => Kind::Folder,
+                    Some(ObjectType::Commit) => Kind::Submodule,
+                    _ if entry.filemode() == LINK_MODE => Kind::Link,
+                    _ => Kind::File,
+                };
+                Ok(Some(Entry { kind, oid: entry.id() }))
+            }
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("{path} cannot be looked up in the commit")),
+        }
+    }
+
+    /// The names in a folder; none when there is no folder at this path. What is not UTF-8 is replaced.
+    pub fn names(&self, folder: &str) -> Result<Vec<String>> {
+        let Some(entry) = self.entry(folder)?.filter(|entry| entry.kind == Kind::Folder) else {
+            return Ok(Vec::new());
+        };
+        let tree = self.objects.find_tree(entry.oid).with_context(|| format!("the folder {folder} cannot be read"))?;
+        Ok(tree.iter().map(|entry| String::from_utf8_lossy(entry.name_bytes()).into_owned()).collect())
+    }
+
+    /// How many bytes a blob has, without reading it.
+    pub fn size(&self, blob: Oid) -> Result<usize> {
+        let odb = self.objects.odb().context("the object database cannot be opened")?;
+        Ok(odb.read_header(blob).with_context(|| format!("the object {blob} cannot be read"))?.0)
+    }
+
+    /// The bytes of a blob.
+    pub fn read(&self, blob: Oid) -> Result<Vec<u8>> {
+        let blob = self.objects.find_blob(blob).with_context(|| format!("the file {blob} cannot be read"))?;
+        Ok(blob.content().to_owned())
+    }
+
+    /// The bytes of the file at a path; `None` when there is nothing. A link, a folder or a submodule is an error that
+    /// says so, and so is a file of more than `limit` bytes.
+    pub fn file(&self, path: &str, limit: usize) -> Result<Option<Vec<u8>>> {
+        let Some(entry) = self.entry(path)? else {
+            return Ok(None);
+        };
+        let found = match entry.kind {
+            Kind::File => {
+                let size = self.size(entry.oid)?;
+                if size > limit {
+                    bail!("{path} has {size} bytes\nAt most {limit} are allowed; is it the file it should be?");
+                }
+                return self.read(entry.oid).map(Some);
+            }
+            Kind::Folder => "a folder",
+            Kind::Link => "a symbolic link",
+            Kind::Submodule => "a submodule",
+        };
+        bail!(
+            "{path} is {found} in the commit\nReplace it by a plain file: git rm -r --cached {path}, write it anew, and commit"
+        )
+    }
+}

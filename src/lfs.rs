@@ -1,0 +1,202 @@
+//! Puts the files of Git LFS in the place of the pointers that a commit has.
+//!
+//! Objects that were pushed to this server are in its repository (`lfs/objects`, where git-lfs puts them) and are copied from
+//! there, with nothing else needed. For others `git lfs fetch` is asked, which knows of `.lfsconfig` and remotes.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use sha2::{Digest, Sha256};
+
+use crate::console;
+use crate::disk;
+use crate::hex::hex;
+use crate::process;
+use crate::submodules::{Fetching, Filled};
+
+/// No pointer is longer (git-lfs's own bound).
+const LONGEST: u64 = 1024;
+/// How many paths one call of git is given.
+const AT_ONCE: usize = 200;
+
+/// What a pointer stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Pointer {
+    /// SHA-256 of the content, in hex.
+    oid: String,
+    /// Of the content, in bytes.
+    size: u64,
+}
+
+/// Replaces the pointers in what was written below `release`. Fails when the content of one cannot be had: a site of
+/// pointers is a broken site.
+pub fn smudge(fetching: &Fetching<'_>, release: &Path, filled: &Filled) -> Result<()> {
+    let Filled { repository, folder, pointers, .. } = filled;
+    let root = release.join(folder);
+    let wanted: Vec<_> = with_the_filter(fetching, filled, pointers)
+        .into_iter()
+        .filter_map(|path| Some((path, read(&root.join(path))?)))
+        .collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let step =
+        console::step(format_args!("Git LFS: {} file{}", wanted.len(), if wanted.len() == 1 { "" } else { "s" }));
+    let is_missing = |(_, pointer): &&(&PathBuf, Pointer)| !pointer.is_in(repository);
+    let missing: Vec<_> = wanted.iter().filter(is_missing).collect();
+    if let Some((path, _)) = missing.first() {
+        let fetched = fetch(fetching, filled);
+        if let Some((path, pointer)) = missing.iter().find(|entry| is_missing(entry)) {
+            return Err(not_here(repository, &folder.join(path), pointer, missing.len(), fetched.err()));
+        }
+        tracing::debug!("fetched {} objects for {} and others", missing.len(), path.display());
+    }
+    for (path, pointer) in &wanted {
+        let file = root.join(path);
+        pointer.put(repository, &file).with_context(|| format!("{} cannot be filled", folder.join(path).display()))?;
+    }
+    step.done();
+    Ok(())
+}
+
+/// Those of the paths that the commit's attributes give to Git LFS: the text of a pointer alone may be a text about pointers.
+fn with_the_filter<'p>(fetching: &Fetching<'_>, filled: &Filled, paths: &'p [PathBuf]) -> Vec<&'p PathBuf> {
+    let mut found = Vec::new();
+    for paths in paths.chunks(AT_ONCE) {
+        let check = fetching
+            .git(&filled.repository)
+            .args(["check-attr", "-z", &format!("--source={}", filled.whole), "filter", "--"])
+            .args(paths.iter().map(|path| filled.project.join(path)));
+        let Ok(printed) = process::capture(&check) else {
+            // A git before 2.40 cannot be asked about a tree; then what looks like a pointer is one.
+            found.extend(paths);
+            continue;
+        };
+        let fields: Vec<_> = printed.stdout.split(|byte| *byte == 0).collect();
+        let values = fields.chunks(3).filter(|field| field.len() == 3).map(|field| field[2] == b"lfs");
+        found.extend(paths.iter().zip(values).filter(|(_, is_lfs)| *is_lfs).map(|(path, _)| path));
+    }
+    found
+}
+
+fn fetch(fetching: &Fetching<'_>, filled: &Filled) -> Result<()> {
+    let fetch =
+        fetching.git(&filled.repository).args(["lfs", "fetch", "origin", &filled.commit]).named("git lfs fetch");
+    process::capture(&fetch)?;
+    Ok(())
+}
+
+fn not_here(
+    repository: &Path,
+    path: &Path,
+    pointer: &Pointer,
+    missing: usize,
+    fetched: Option<anyhow::Error>,
+) -> anyhow::Error {
+    let others = if missing > 1 { format!(", and {} other files", missing - 1) } else { String::new() };
+    let why = fetched.map_or(String::new(), |error| format!("\n{error:#}"));
+    let has_git_lfs = !why.contains("is not a git command");
+    let install = if has_git_lfs {
+        ""
+    } else {
+        "3. Install git-lfs on the server (apt-get install git-lfs), if they are elsewhere\n"
+    };
+    let why = if has_git_lfs { why } else { "\ngit-lfs is not installed on this server".to_owned() };
+    anyhow::anyhow!(
+        "{} is a Git LFS pointer, and its content is not in {}{others}\n\
+         found: sha256 {} of {} bytes{why}\n\
+         1. In the project: git lfs install && git lfs push --all REMOTE\n\
+         2. Push again, or on the server: nyala redeploy\n{install}",
+        path.display(),
+        repository.join("lfs/objects").display(),
+        pointer.oid,
+        pointer.size
+    )
+}
+
+/// The pointer that a file is; `None` when it is none.
+fn read(path: &Path) -> Option<Pointer> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    if !metadata.is_file() || metadata.len() > LONGEST {
+        return None;
+    }
+    Pointer::parse(&fs::read_to_string(path).ok()?)
+}
+
+impl Pointer {
+    /// Reads the text of a pointer, as git-lfs's docs/spec.md has it.
+    fn parse(text: &str) -> Option<Pointer> {
+        let mut lines = text.lines();
+        lines.next()?.strip_prefix("version https://git-lfs.github.com/spec/v")?;
+        let (mut oid, mut size) = (None, None);
+        for line in lines {
+            match line.split_once(' ')? {
+                ("oid", value) => oid = value.strip_prefix("sha256:").filter(|oid| is_sha256(oid)),
+                ("size", value) => size = value.parse().ok(),
+                _ => {}
+            }
+        }
+        Some(Pointer { oid: oid?.to_owned(), size: size? })
+    }
+
+    fn object(&self, repository: &Path) -> PathBuf {
+        repository.join("lfs/objects").join(&self.oid[..2]).join(&self.oid[2..4]).join(&self.oid)
+    }
+
+    fn is_in(&self, repository: &Path) -> bool {
+        fs::metadata(self.object(repository)).is_ok_and(|metadata| metadata.is_file() && metadata.len() == self.size)
+    }
+
+    /// Puts the content in the place of the pointer, having made sure that it is what the pointer says.
+    fn put(&self, repository: &Path, to: &Path) -> Result<()> {
+        let object = self.object(repository);
+        let reading = || format!("cannot read {}", object.display());
+        let mut from = File::open(&object).with_context(reading)?;
+        let mode = fs::symlink_metadata(to)?.permissions().mode();
+        disk::replace_file(to, mode & 0o777, |file| {
+            let mut hash = Sha256::new();
+            let mut buffer = vec![0; 256 << 10];
+            loop {
+                let count = from.read(&mut buffer).with_context(reading)?;
+                if count == 0 {
+                    break;
+                }
+                hash.update(&buffer[..count]);
+                file.write_all(&buffer[..count])?;
+            }
+            let found = hex(&hash.finalize());
+            ensure!(found == self.oid, "{} is damaged\nfound: sha256 {found}", object.display());
+            Ok(())
+        })
+    }
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_pointers_are_pointers() {
+        let oid = "ab".repeat(32);
+        let text = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 12345\n");
+        assert_eq!(Pointer::parse(&text), Some(Pointer { oid: oid.clone(), size: 12345 }));
+        let path = Pointer::parse(&text).unwrap().object(Path::new("/r.git"));
+        assert_eq!(path, Path::new("/r.git/lfs/objects/ab/ab").join(oid));
+        for wrong in [
+            "hello\n".to_owned(),
+            text.replace("sha256", "md5"),
+            text.replace("abab", "../x"),
+            text.replace("size 12345\n", ""),
+            text.replace("version", "Version"),
+        ] {
+            assert_eq!(Pointer::parse(&wrong), None, "{wrong}");
+        }
+    }
+}

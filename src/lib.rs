@@ -1,0 +1,25 @@
+//! nyala deploys a Python site when somebody runs `git push`.
+//!
+//! Each room has one job, and arrows point down only: `cli`, `receive` and `doctor` are at the top, then `worker`, `plan`, the
+//! steps (`checkout`, `submodules`, `lfs`, `shared`, `python`, `build`, `activate`), then `site` and `git`, and below them
+//! `process`, `console` and `disk`.
+
+pub mod activate;
+pub mod build;
+pub mod checkout;
+pub mod cli;
+pub mod console;
+pub mod disk;
+pub mod doctor;
+pub mod git;
+pub mod hex;
+pub mod lfs;
+pub mod plan;
+pub mod process;
+pub mod python;
+pub mod receive;
+pub mod setup;
+pub mod shared;
+pub mod site;
+pub mod submodules;
+pub mod worker;

@@ -1,0 +1,227 @@
+//! The environment decision: the table of the design, as one pure function.
+
+use std::fmt;
+
+use crate::git::short;
+use crate::python::env::Inspection;
+use crate::python::requirements::{self, Asks, Recorded};
+use crate::python::version::{Origin, Wanted};
+
+/// All that the decision depends on.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub project: Project,
+    pub wanted: Wanted,
+    pub origin: Origin,
+    pub installer: &'static str,
+    /// A digest of the app settings that the installer reads.
+    pub settings: String,
+    pub requirements: Recorded,
+    pub live: LiveEnv,
+    /// Who asked for a new env, in words for the log.
+    pub asked: Vec<String>,
+}
+
+/// What the pushed tree needs an env for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Project {
+    /// It asks for no Python steps, or somebody does; in words for the log.
+    Skipped(String),
+    /// It has no requirements and no Python project files.
+    Plain,
+    /// It brings an `env/` of its own.
+    CommittedEnv,
+    Python,
+}
+
+/// What is known of the env that the live release runs in.
+#[derive(Clone, Debug)]
+pub enum LiveEnv {
+    /// Nothing is live, or what is live runs in no env of nyala's.
+    None,
+    /// The live release had an env, and its `env` link is gone.
+    Unlinked {
+        id: u64,
+    },
+    There {
+        id: u64,
+        inspection: Box<Inspection>,
+    },
+}
+
+/// What is done about the env.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// No env: the release is a plain copy of the tree.
+    None,
+    /// The env that the tree tracks is used as it is.
+    Committed,
+    /// A new env is made; the one in `retire` is never used again by a later deployment.
+    Create { retire: Option<u64> },
+    /// The env in `from` is copied, and the installer adds to the copy.
+    Update { from: u64 },
+    /// The env `id` is used again as it is.
+    Reuse { id: u64 },
+}
+
+/// A decision, and every reason that holds for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvPlan {
+    pub decision: Decision,
+    pub reasons: Vec<String>,
+}
+
+impl Decision {
+    /// The word for it in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Decision::None => "none",
+            Decision::Committed => "committed",
+            Decision::Create { .. } => "create",
+            Decision::Update { .. } => "update",
+            Decision::Reuse { .. } => "reuse",
+        }
+    }
+}
+
+/// Decides about the env. What asks for a new one comes first among the reasons, but what would alone have asked for an
+/// update is said as well.
+pub fn decide(seen: &Seen) -> EnvPlan {
+    // Destructured whole, so that whoever adds a field has to say here what it does to the decision.
+    let Seen { project, wanted, origin, installer, settings, requirements, live, asked } = seen;
+    match project {
+        Project::Skipped(why) => return EnvPlan::new(Decision::None, why),
+        Project::Plain => {
+            return EnvPlan::new(Decision::None, "there are no requirements and no Python project files in the tree");
+        }
+        Project::CommittedEnv => {
+            return EnvPlan::new(Decision::Committed, "the tree tracks env/ with a pyvenv.cfg of its own");
+        }
+        Project::Python => {}
+    }
+    let mut reasons = Reasons::default();
+    reasons.create.extend(asked.iter().cloned());
+    let id = match live {
+        LiveEnv::None => {
+            reasons.create("there is no environment yet");
+            None
+        }
+        LiveEnv::Unlinked { id } => {
+            reasons.create(format!("env was deleted by hand from the live release (it led to env {id})"));
+            Some(*id)
+        }
+        LiveEnv::There { id, inspection } => {
+            let Inspection { marker, retired, version, damage } = inspection.as_ref();
+            if let Some(retired) = retired {
+                reasons.create(format!(
+                    "env {id} may not be used again{}: {}",
+                    since(retired.deployment),
+                    retired.reason
+                ));
+            }
+            reasons.create.extend(damage.iter().map(|fact| format!("env {id} is damaged: {fact}")));
+            // A damaged env that runs nothing is still compared by what it was made of.
+            let version = version.as_ref().or(marker.as_ref().map(|marker| &marker.python));
+            if let Some(version) = version
+                && !wanted.matches(version)
+            {
+                reasons.create(format!("env {id} has Python {version}, and {wanted} is wanted by {origin}"));
+            }
+            if let Some(marker) = marker {
+                if marker.installer != *installer {
+                    reasons.create(format!(
+                        "env {id} was installed by {}, and the installer is {installer} now",
+                        marker.installer
+                    ));
+                }
+                if marker.settings != *settings {
+                    reasons.create("app settings that the installer reads have changed");
+                }
+                for change in requirements::compare(&marker.requirements, requirements) {
+                    match change.asks() {
+                        Asks::Create => reasons.create(change.to_string()),
+                        Asks::Update => reasons.update.push(change.to_string()),
+                    }
+                }
+            }
+            Some(*id)
+        }
+    };
+    reasons.into_plan(id)
+}
+
+#[derive(Default)]
+struct Reasons {
+    create: Vec<String>,
+    update: Vec<String>,
+}
+
+impl Reasons {
+    fn create(&mut self, reason: impl Into<String>) {
+        self.create.push(reason.into());
+    }
+
+    fn into_plan(mut self, id: Option<u64>) -> EnvPlan {
+        let decision = match id {
+            Some(from) if self.create.is_empty() && !self.update.is_empty() => Decision::Update { from },
+            Some(id) if self.create.is_empty() => {
+                self.update.push("Python, requirements and settings are what they were when it was made".into());
+                Decision::Reuse { id }
+            }
+            retire => Decision::Create { retire },
+        };
+        self.create.append(&mut self.update);
+        EnvPlan { decision, reasons: self.create }
+    }
+}
+
+impl EnvPlan {
+    fn new(decision: Decision, reason: &str) -> EnvPlan {
+        EnvPlan { decision, reasons: vec![reason.to_owned()] }
+    }
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Decision::None => write!(f, "no environment, a plain copy"),
+            Decision::Committed => write!(f, "use the committed env as it is"),
+            Decision::Create { retire: None } => write!(f, "create a new environment"),
+            Decision::Create { retire: Some(id) } => {
+                write!(f, "delete env {id}, create a new environment")
+            }
+            Decision::Update { from } => write!(f, "copy env {from}, install into the copy"),
+            Decision::Reuse { id } => write!(f, "reuse env {id}"),
+        }
+    }
+}
+
+fn since(deployment: u64) -> String {
+    if deployment == 0 { String::new() } else { format!(" since deployment {deployment}") }
+}
+
+/// What happened to runtime.txt between the live commit and the new one, as a sentence. The texts are what the files
+/// hold, shown with what is invisible escaped.
+pub fn runtime_change(live: Option<(&str, Option<&str>)>, new: Option<&str>) -> String {
+    let shown = |text: &str| text.trim().chars().take(60).collect::<String>().escape_debug().to_string();
+    let now = new.map(shown);
+    let Some((commit, then)) = live else {
+        return match now {
+            Some(now) => format!("runtime.txt: {now}"),
+            None => "There is no runtime.txt.".to_owned(),
+        };
+    };
+    let commit = short(commit);
+    match (then.map(shown), now) {
+        (None, None) => "There is no runtime.txt.".to_owned(),
+        (Some(then), Some(now)) if then == now => {
+            format!("runtime.txt has not changed since {commit}: {now}")
+        }
+        (Some(then), Some(now)) => format!("runtime.txt changed since {commit}: {then} -> {now}"),
+        (None, Some(now)) => format!("runtime.txt is new since {commit}: {now}"),
+        (Some(then), None) => format!("runtime.txt is gone since {commit}: it was {then}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,291 @@
+//! The decision table, row by row and pair by pair.
+
+use anyhow::Result;
+
+use super::*;
+use crate::python::env::Marker;
+use crate::python::env::marker::Retired;
+use crate::python::interpreters::FileIdentity;
+use crate::python::requirements::{Entry, Tree};
+
+/// A tree with nothing but a requirements.txt.
+struct Requirements(&'static str);
+
+impl Tree for Requirements {
+    fn entry(&self, path: &str) -> Result<Entry> {
+        Ok(match path {
+            "" => Entry::Folder { id: "root".into() },
+            "requirements.txt" => Entry::File { id: "file".into() },
+            _ => Entry::Missing,
+        })
+    }
+
+    fn list(&self, _: &str) -> Result<Vec<(String, Entry)>> {
+        Ok(Vec::new())
+    }
+
+    fn size(&self, _: &str) -> Result<u64> {
+        Ok(self.0.len() as u64)
+    }
+
+    fn read(&self, _: &str) -> Result<Vec<u8>> {
+        Ok(self.0.as_bytes().to_vec())
+    }
+}
+
+fn recorded(text: &'static str) -> Recorded {
+    let closure = requirements::closure(&Requirements(text), "requirements.txt", &|_| None);
+    closure.unwrap().record().clone()
+}
+
+/// A site whose live env 5 was made of just what is wanted now.
+fn unchanged() -> Seen {
+    let version = "3.11.7".parse().unwrap();
+    let marker = Marker {
+        deployment: 5,
+        path: "/site/envs/5".into(),
+        python: version,
+        interpreter: FileIdentity { dev: 1, inode: 2, size: 3, mtime_ns: 4 },
+        installer: "pip".into(),
+        requirements: recorded("flask==3.0\nrequests\n"),
+        settings: "digest".into(),
+        packages: Vec::new(),
+    };
+    let inspection =
+        Inspection { version: Some(marker.python), marker: Some(marker), retired: None, damage: Vec::new() };
+    Seen {
+        project: Project::Python,
+        wanted: "3.11".parse().unwrap(),
+        origin: Origin::RuntimeTxt,
+        installer: "pip",
+        settings: "digest".into(),
+        requirements: recorded("flask==3.0\nrequests\n"),
+        live: LiveEnv::There { id: 5, inspection: Box::new(inspection) },
+        asked: Vec::new(),
+    }
+}
+
+/// How much a row asks for; of two rows the greater wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Weight {
+    Update,
+    Create,
+    Committed,
+    Plain,
+}
+
+struct Row {
+    name: &'static str,
+    weight: Weight,
+    /// What its reason has to say.
+    says: &'static str,
+    /// Whether it is about an env that is there, so that it cannot be seen together with one that is not.
+    of_env: Option<bool>,
+    apply: fn(&mut Seen),
+}
+
+fn with_env(seen: &mut Seen, change: impl FnOnce(&mut Inspection)) {
+    if let LiveEnv::There { inspection, .. } = &mut seen.live {
+        change(inspection);
+    }
+}
+
+fn rows() -> Vec<Row> {
+    let row = |name, weight, says, of_env, apply| Row { name, weight, says, of_env, apply };
+    vec![
+        row("plain", Weight::Plain, "no requirements and no Python", None, |seen| {
+            seen.project = Project::Plain;
+        }),
+        row("committed", Weight::Committed, "tracks env/", None, |seen| {
+            // A tree without Python files has no use for the env it tracks either.
+            if seen.project == Project::Python {
+                seen.project = Project::CommittedEnv;
+            }
+        }),
+        row("no env yet", Weight::Create, "no environment yet", Some(false), |seen| {
+            seen.live = LiveEnv::None;
+        }),
+        row("deleted by hand", Weight::Create, "deleted by hand", Some(false), |seen| {
+            seen.live = LiveEnv::Unlinked { id: 5 };
+        }),
+        row(
+            "another Python",
+            Weight::Create,
+            "has Python 3.11.7, and 3.12 is wanted by runtime.txt",
+            Some(true),
+            |seen| {
+                seen.wanted = "3.12".parse().unwrap();
+            },
+        ),
+        row("damaged", Weight::Create, "is damaged: its interpreter is gone", Some(true), |seen| {
+            with_env(seen, |env| {
+                env.version = None;
+                env.damage.push("its interpreter is gone".into());
+            });
+        }),
+        row("retired", Weight::Create, "may not be used again since deployment 6", Some(true), |seen| {
+            with_env(seen, |env| env.retired = Some(Retired { deployment: 6, reason: "toggled".into() }));
+        }),
+        row("asked for", Weight::Create, "a new one was asked for", None, |seen| {
+            seen.asked.push("a new one was asked for".into());
+        }),
+        row("another installer", Weight::Create, "was installed by uv", Some(true), |seen| {
+            with_env(seen, |env| {
+                if let Some(marker) = &mut env.marker {
+                    marker.installer = "uv".into();
+                }
+            });
+        }),
+        row("other settings", Weight::Create, "app settings", Some(true), |seen| {
+            seen.settings = "another digest".into();
+        }),
+        row("requirement gone", Weight::Create, "old-one", Some(true), |seen| {
+            with_env(seen, |env| {
+                if let Some(marker) = &mut env.marker {
+                    let old = recorded("old-one==1.0\n").lines.remove(0);
+                    marker.requirements.lines.push(old);
+                }
+            });
+        }),
+        row("requirement added", Weight::Update, "new-one", Some(true), |seen| {
+            let new = recorded("new-one==1.0\n").lines.remove(0);
+            seen.requirements.lines.push(new);
+        }),
+        row("requirement changed", Weight::Update, "flask", Some(true), |seen| {
+            let newer = recorded("flask==3.1\n").lines.remove(0);
+            let position = seen.requirements.lines.iter().position(|line| line.key == newer.key).unwrap();
+            seen.requirements.lines[position] = newer;
+        }),
+    ]
+}
+
+fn weight(plan: &EnvPlan) -> Option<Weight> {
+    match plan.decision {
+        Decision::None => Some(Weight::Plain),
+        Decision::Committed => Some(Weight::Committed),
+        Decision::Create { .. } => Some(Weight::Create),
+        Decision::Update { .. } => Some(Weight::Update),
+        Decision::Reuse { .. } => None,
+    }
+}
+
+fn says(plan: &EnvPlan, row: &Row) -> bool {
+    plan.reasons.iter().any(|reason| reason.contains(row.says))
+}
+
+#[test]
+fn what_is_skipped_needs_no_env_whatever_there_is() {
+    for row in rows() {
+        let mut seen = unchanged();
+        (row.apply)(&mut seen);
+        seen.project = Project::Skipped("it was asked for".into());
+        let plan = decide(&seen);
+        assert_eq!(
+            (plan.decision, plan.reasons),
+            (Decision::None, vec!["it was asked for".to_owned()]),
+            "{}",
+            row.name
+        );
+    }
+}
+
+#[test]
+fn nothing_changed_is_a_reuse() {
+    let plan = decide(&unchanged());
+    assert_eq!(plan.decision, Decision::Reuse { id: 5 });
+    assert_eq!(plan.reasons.len(), 1);
+}
+
+#[test]
+fn every_row_decides_by_itself_and_says_why() {
+    for row in rows() {
+        let mut seen = unchanged();
+        (row.apply)(&mut seen);
+        let plan = decide(&seen);
+        assert_eq!(weight(&plan), Some(row.weight), "{}", row.name);
+        assert!(says(&plan, &row), "{}: {:?}", row.name, plan.reasons);
+        assert_eq!(plan.reasons.len(), 1, "{}: {:?}", row.name, plan.reasons);
+    }
+}
+
+#[test]
+fn of_every_pair_the_stronger_wins_and_both_are_said() {
+    let mut pairs = 0;
+    for (first, one) in rows().iter().enumerate() {
+        for other in rows().iter().skip(first + 1) {
+            if one.of_env.zip(other.of_env).is_some_and(|(one, other)| !one || !other) {
+                continue;
+            }
+            pairs += 1;
+            let mut seen = unchanged();
+            (one.apply)(&mut seen);
+            (other.apply)(&mut seen);
+            let plan = decide(&seen);
+            let names = format!("{} and {}: {:?}", one.name, other.name, plan.reasons);
+            let stronger = one.weight.max(other.weight);
+            assert_eq!(weight(&plan), Some(stronger), "{names}");
+            // Where no env of nyala's is wanted, nothing about one is a reason.
+            for row in [one, other] {
+                let counts = stronger <= Weight::Create || row.weight == stronger;
+                assert_eq!(says(&plan, row), counts, "{names}");
+            }
+        }
+    }
+    assert_eq!(pairs, 61);
+}
+
+#[test]
+fn a_new_env_retires_the_old_one_and_an_update_copies_it() {
+    for row in rows() {
+        let mut seen = unchanged();
+        (row.apply)(&mut seen);
+        match decide(&seen).decision {
+            Decision::Create { retire } => {
+                assert_eq!(retire.is_none(), row.name == "no env yet", "{}", row.name);
+            }
+            Decision::Update { from } => assert_eq!(from, 5),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_patch_upgrade_of_the_machine_rebuilds_nothing_unless_the_patch_was_asked_for() {
+    let mut seen = unchanged();
+    with_env(&mut seen, |env| env.version = Some("3.11.9".parse().unwrap()));
+    assert_eq!(decide(&seen).decision, Decision::Reuse { id: 5 });
+    seen.wanted = "3.11.7".parse().unwrap();
+    assert_eq!(decide(&seen).decision, Decision::Create { retire: Some(5) });
+}
+
+#[test]
+fn an_env_without_its_marker_is_never_used_again() {
+    let mut seen = unchanged();
+    with_env(&mut seen, |env| {
+        env.marker = None;
+        env.version = None;
+        env.damage.push("nyala.json is missing".into());
+    });
+    assert_eq!(decide(&seen).decision, Decision::Create { retire: Some(5) });
+}
+
+#[test]
+fn runtime_txt_is_said_with_what_it_was_and_since_when() {
+    let live = |text| Some(("1a2b3c4d5e6f", text));
+    for (live, new, says) in [
+        (None, None, "There is no runtime.txt."),
+        (None, Some("python-3.11\n"), "runtime.txt: python-3.11"),
+        (live(None), None, "There is no runtime.txt."),
+        (live(None), Some("python-3.11"), "runtime.txt is new since 1a2b3c4: python-3.11"),
+        (live(Some("python-3.11\n")), Some("python-3.11"), "runtime.txt has not changed since 1a2b3c4: python-3.11"),
+        (
+            live(Some("python-3.11\n")),
+            Some("python-3.12"),
+            "runtime.txt changed since 1a2b3c4: python-3.11 -> python-3.12",
+        ),
+        (live(Some("python-3.11\n")), None, "runtime.txt is gone since 1a2b3c4: it was python-3.11"),
+        (None, Some("a\u{1b}[2Jb"), "runtime.txt: a\\u{1b}[2Jb"),
+    ] {
+        assert_eq!(runtime_change(live, new), says);
+    }
+}

@@ -1,0 +1,50 @@
+//! What a deployment is going to do, worked out before it does anything.
+//!
+//! [`observe`](observe::observe) reads the world; [`decide`](decide::decide) is a pure function from what was seen to what is done about the
+//! environment, with all its reasons.
+
+pub mod decide;
+pub mod describe;
+pub mod observe;
+
+use crate::build::BuildPlan;
+use crate::git::Commit;
+use crate::python::interpreters::Interpreter;
+use crate::python::requirements::Recorded;
+use crate::python::version::{Origin, Version, Wanted};
+
+pub use decide::{Decision, EnvPlan};
+pub use observe::{Question, observe};
+
+/// What a deployment is going to do.
+#[derive(Debug)]
+pub struct Plan {
+    pub commit: Commit,
+    /// The tree of the application: the commit's own, or that of the folder that `project` names.
+    pub tree: git2::Oid,
+    /// What became of runtime.txt since the live deployment, as a sentence.
+    pub runtime: String,
+    /// The Python of the deployment; `None` when it has no use for one.
+    pub python: Option<PythonPlan>,
+    /// The Python that an env which came with the tree has to have.
+    pub committed_wanted: Option<(Wanted, Origin)>,
+    pub env: EnvPlan,
+    /// What the project wants run, and what is said of the build.
+    pub build: BuildPlan,
+    /// The requirements file, relative to the release; `None` when there is nothing to install.
+    pub requirements_file: Option<String>,
+    /// What the requirements are, for the env's marker.
+    pub requirements: Recorded,
+    /// A digest of the app settings that the installer reads, for the env's marker.
+    pub settings: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct PythonPlan {
+    pub wanted: Wanted,
+    pub origin: Origin,
+    /// What the env runs or will run.
+    pub version: Version,
+    /// What a new env is made with; `None` when none is made.
+    pub interpreter: Option<Interpreter>,
+}

@@ -1,0 +1,263 @@
+//! Reads the world for a plan: the two commits, the settings, the interpreters, and the env of the live release.
+
+use anyhow::{Result, anyhow, bail};
+use sha2::{Digest, Sha256};
+
+use super::decide::{LiveEnv, Project, Seen, decide, runtime_change};
+use super::describe::error_text;
+use super::{Decision, Plan, PythonPlan};
+use crate::build::deployment_file::DeploymentFile;
+use crate::build::{self, deployment_file, project as build_project};
+use crate::console;
+use crate::git::{Commit, CommitTree, Kind, Repository, short};
+use crate::hex::hex;
+use crate::process::Environment;
+use crate::python::env;
+use crate::python::interpreters::{self, Interpreter, Search};
+use crate::python::requirements::{self, Closure, GitTree};
+use crate::python::version::{Origin, Wanted};
+use crate::python::version_files;
+use crate::site::{AppSettings, Settings, Site};
+
+/// No file that nyala reads from a tree is larger than this, in bytes.
+const FILE_LIMIT: usize = 10 << 20;
+
+/// What a plan is asked for.
+#[derive(Debug)]
+pub struct Question<'a> {
+    pub site: &'a Site,
+    pub settings: &'a Settings,
+    pub app_settings: &'a AppSettings,
+    pub repository: &'a Repository,
+    pub commit: Commit,
+    /// Who asked for a new env, in words for the log.
+    pub rebuild: Vec<String>,
+}
+
+/// Works out what a deployment of this commit is going to do. Changes nothing but the cache of interpreters.
+///
+/// Fails with what is wrong in the tree or missing on the machine, and how to mend it.
+pub fn observe(question: Question<'_>) -> Result<Plan> {
+    let Question { site, settings, app_settings, repository, commit, rebuild } = question;
+    let whole = repository.tree(&commit)?;
+    let file = deployment_file(&whole)?;
+    let build_settings = build::resolve(settings, app_settings, &file)?;
+    let application = build_project::application(&whole, build_settings.project.as_ref())?;
+    let tree = repository.tree_at(application)?;
+    let runtime_txt = tree.file("runtime.txt", FILE_LIMIT)?;
+    let before = |commit: &Commit| runtime_before(repository, commit, settings, app_settings);
+    let runtime = describe_runtime(site, repository, runtime_txt.as_deref(), &before)?;
+    let build = build::plan(&tree, build_settings)?;
+    let files = GitTree::new(repository.objects(), application)?;
+    let skipped = build::python_is_skipped(&tree, &build.settings)?;
+    let found = if skipped.is_some() { requirements::Project::default() } else { requirements::project(&files)? };
+    let setting = |name: &str| app_settings.get(name).map(str::to_owned).or_else(|| std::env::var(name).ok());
+    let closure = match &found.requirements {
+        Some(file) => Some(requirements::closure(&files, file, &setting)?),
+        None => None,
+    };
+    let project = match skipped {
+        Some(why) => Project::Skipped(why),
+        None => project(&tree, found.is_python(), build.settings.command.is_some())?,
+    };
+    let wanted = wanted(&tree, runtime_txt.as_deref(), settings, app_settings);
+    let requirements = closure.as_ref().map(Closure::record).cloned().unwrap_or_default();
+    let requirements_file = found.requirements;
+    let digest = settings_digest(app_settings, closure.as_ref());
+
+    let search = Search::from_environment(settings.python_paths.clone());
+    let cache = site.cache().join("interpreters.json");
+    let (wanted, origin) = match wanted {
+        // A plain copy has no use for a Python, so it is not asked to name one.
+        _ if matches!(project, Project::Plain | Project::Skipped(_)) => (Wanted::Any, Origin::Newest),
+        Ok(wanted) => wanted,
+        Err(error) => {
+            let there = interpreters::discover(&search, &cache);
+            let error = format!("{}\n{runtime}", error_text(&error));
+            bail!("{}", interpreters::with_available(error, &there));
+        }
+    };
+    let committed = project == Project::CommittedEnv;
+    let live = if project == Project::Python { live_env(site)? } else { LiveEnv::None };
+    let seen = Seen {
+        project,
+        wanted: wanted.clone(),
+        origin,
+        installer: settings.installer.name(),
+        settings: digest.clone(),
+        requirements: requirements.clone(),
+        live,
+        asked: rebuild,
+    };
+    let env = decide(&seen);
+    let python = python_for(&env.decision, &seen, || interpreters::discover(&search, &cache));
+    // A plan that fails shows nothing else, and what became of runtime.txt is the first thing to look at then.
+    let python = python.map_err(|error| anyhow!("{error:#}\n{runtime}"))?;
+    let committed_wanted = committed.then_some((wanted, origin));
+    Ok(Plan {
+        commit,
+        tree: application,
+        runtime,
+        python,
+        committed_wanted,
+        env,
+        build,
+        requirements_file,
+        requirements,
+        settings: digest,
+    })
+}
+
+/// The Python that the decision leads to. Interpreters are only looked for when a new env is made.
+fn python_for(
+    decision: &Decision,
+    seen: &Seen,
+    discover: impl FnOnce() -> Vec<Interpreter>,
+) -> Result<Option<PythonPlan>> {
+    let (wanted, origin) = (seen.wanted.clone(), seen.origin);
+    match decision {
+        Decision::Create { .. } => {
+            let there = discover();
+            let Some(interpreter) = interpreters::choose(&wanted, &there) else {
+                bail!("{}", interpreters::not_found(&wanted, origin, &there));
+            };
+            let version = interpreter.version;
+            Ok(Some(PythonPlan { wanted, origin, version, interpreter: Some(interpreter.clone()) }))
+        }
+        Decision::Update { .. } | Decision::Reuse { .. } => match &seen.live {
+            LiveEnv::There { inspection, .. } => {
+                Ok(inspection.version.map(|version| PythonPlan { wanted, origin, version, interpreter: None }))
+            }
+            LiveEnv::None | LiveEnv::Unlinked { .. } => Ok(None),
+        },
+        // The Python of a committed env is known when it is on disk and has been run.
+        Decision::None | Decision::Committed => Ok(None),
+    }
+}
+
+fn project(tree: &CommitTree<'_>, python: bool, command: bool) -> Result<Project> {
+    let entry = tree.entry("env")?;
+    if tree.entry("env/pyvenv.cfg")?.is_some() {
+        return Ok(Project::CommittedEnv);
+    }
+    if !python {
+        return Ok(Project::Plain);
+    }
+    if let Some(entry) = entry
+        && !command
+    {
+        let what = match entry.kind {
+            Kind::File => "a file",
+            Kind::Folder => "a folder without a pyvenv.cfg",
+            Kind::Link => "a symbolic link",
+            Kind::Submodule => "a submodule",
+        };
+        bail!(
+            "the tree tracks `env`, where nyala links the virtual environment\n\
+             found: {what}\n\
+             1. git rm -r --cached env\n\
+             2. echo /env >> .gitignore\n\
+             3. git add .gitignore && git commit -m 'Leave env to the server', and push again"
+        );
+    }
+    Ok(Project::Python)
+}
+
+/// The Python that is wanted, from the first of the places that says one.
+fn wanted(
+    tree: &CommitTree<'_>,
+    runtime_txt: Option<&[u8]>,
+    settings: &Settings,
+    app_settings: &AppSettings,
+) -> Result<(Wanted, Origin)> {
+    if let Some(bytes) = runtime_txt {
+        return Ok((version_files::runtime_txt(bytes)?, Origin::RuntimeTxt));
+    }
+    if let Some(bytes) = tree.file(".python-version", FILE_LIMIT)? {
+        let pin = version_files::python_version(&bytes)?;
+        if !pin.unused.is_empty() {
+            console::info(format_args!("Not used of .python-version: {}", pin.unused.join(", ")));
+        }
+        return Ok((pin.wanted, Origin::PythonVersionFile));
+    }
+    if let Some(value) = app_settings.get("PYTHON_VERSION") {
+        return Ok((version_files::setting(value)?, Origin::AppSetting));
+    }
+    if let Some(value) = app_settings.get("WEBSITE_PYTHON_VERSION") {
+        return Ok((version_files::azure_setting(value)?, Origin::AzureSetting));
+    }
+    if let Some(bytes) = tree.file("pyproject.toml", FILE_LIMIT)?
+        && let Some(wanted) = version_files::requires_python(&bytes)?
+    {
+        return Ok((wanted, Origin::RequiresPython));
+    }
+    match &settings.python {
+        Some(value) => Ok((version_files::site_default(value)?, Origin::SiteDefault)),
+        None => Ok((Wanted::Any, Origin::Newest)),
+    }
+}
+
+/// What happened to runtime.txt since the live deployment.
+fn describe_runtime(
+    site: &Site,
+    repository: &Repository,
+    new: Option<&[u8]>,
+    before: &dyn Fn(&Commit) -> Result<Option<Vec<u8>>>,
+) -> Result<String> {
+    let new = new.map(String::from_utf8_lossy);
+    let Some(live) = site.live()?.map(|id| site.record(id)).transpose()?.flatten() else {
+        return Ok(runtime_change(None, new.as_deref()));
+    };
+    // After a forced push git may have thrown the live commit away, and then nothing can be compared.
+    let Ok(commit) = repository.commit(&live.commit) else {
+        let now = runtime_change(None, new.as_deref());
+        return Ok(format!("{now} (the live commit {} is no longer in the repository)", short(&live.commit)));
+    };
+    let then = before(&commit).unwrap_or_default();
+    let then = then.as_deref().map(String::from_utf8_lossy);
+    Ok(runtime_change(Some((&live.commit, then.as_deref())), new.as_deref()))
+}
+
+/// The runtime.txt of an earlier commit: of the folder that is the application by what that commit says.
+fn runtime_before(
+    repository: &Repository,
+    commit: &Commit,
+    settings: &Settings,
+    app_settings: &AppSettings,
+) -> Result<Option<Vec<u8>>> {
+    let whole = repository.tree(commit)?;
+    let said = build::resolve(settings, app_settings, &deployment_file(&whole)?)?;
+    let application = build_project::application(&whole, said.project.as_ref())?;
+    repository.tree_at(application)?.file("runtime.txt", FILE_LIMIT)
+}
+
+fn deployment_file(whole: &CommitTree<'_>) -> Result<DeploymentFile> {
+    let bytes = whole.file(".deployment", FILE_LIMIT)?;
+    Ok(bytes.map(|bytes| deployment_file::parse(&bytes)).transpose()?.unwrap_or_default())
+}
+
+/// The env that the live release runs in, and what state it is in.
+fn live_env(site: &Site) -> Result<LiveEnv> {
+    let Some(live) = site.live()? else {
+        return Ok(LiveEnv::None);
+    };
+    if let Some(id) = site.env_of_release(live) {
+        let inspection = env::inspect(&site.env(id), &Environment::clean());
+        return Ok(LiveEnv::There { id, inspection: Box::new(inspection) });
+    }
+    let had = site.record(live)?.and_then(|record| record.env).and_then(|env| env.id);
+    Ok(had.map_or(LiveEnv::None, |id| LiveEnv::Unlinked { id }))
+}
+
+/// A digest of the app settings that decide what is installed: pip's own, and those that requirements name as
+/// `${NAME}`. A digest, because the values may be credentials and the marker is not kept as a secret.
+fn settings_digest(app_settings: &AppSettings, closure: Option<&Closure>) -> String {
+    let named = |name: &str| closure.is_some_and(|closure| closure.variables.iter().any(|variable| variable == name));
+    let mut hash = Sha256::new();
+    for (name, value) in app_settings.iter() {
+        if name.starts_with("PIP_") || named(name) {
+            hash.update(format!("{}:{name}={}:{value}", name.len(), value.len()));
+        }
+    }
+    hex(&hash.finalize())
+}

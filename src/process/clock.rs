@@ -1,0 +1,197 @@
+//! The limits of a running child: when to look, and what is due. Knows no child, so that it can be tried without one.
+
+use std::time::{Duration, Instant};
+
+use super::Limits;
+
+/// A child that uses at least this part of one processor is doing something: 1 %. Waking up to ask whether there is
+/// something to do takes less.
+const BUSY: u32 = 100;
+
+/// Between two heartbeats at most.
+const LONGEST_GAP: Duration = Duration::from_mins(1);
+
+/// Between two looks at the processor time at most, and at least: it is counted in hundredths of a second.
+const LOOK: Duration = Duration::from_secs(10);
+const SHORTEST_LOOK: Duration = Duration::from_millis(20);
+
+#[derive(Debug)]
+pub(super) struct Clock {
+    limits: Limits,
+    started: Instant,
+    /// The last output or use of the processor.
+    active: Instant,
+    beat: Instant,
+    gap: Duration,
+    look: Instant,
+    looked: Instant,
+    used: Option<Duration>,
+}
+
+/// What is due.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    Nothing,
+    /// Say that it is still running, and since when.
+    Heartbeat(Duration),
+    /// Ask for the processor time and hand it to [`Clock::used`].
+    Look,
+    StepLimit(Duration),
+    IdleLimit(Duration),
+}
+
+impl Clock {
+    pub(super) fn start(limits: &Limits, now: Instant) -> Self {
+        let mut clock = Self {
+            limits: limits.clone(),
+            started: now,
+            active: now,
+            beat: now + limits.heartbeat,
+            gap: limits.heartbeat,
+            look: now,
+            looked: now,
+            used: None,
+        };
+        clock.look = now + clock.look_interval();
+        clock
+    }
+
+    /// The child has printed something; `line` when that was a whole line, which the log shows.
+    pub(super) fn heard(&mut self, now: Instant, line: bool) {
+        self.active = now;
+        if line {
+            self.gap = self.limits.heartbeat;
+            self.beat = now + self.gap;
+        }
+    }
+
+    /// The child and its own have used as much processor time in all; `None` where that cannot be known.
+    pub(super) fn used(&mut self, now: Instant, total: Option<Duration>) {
+        if let (Some(before), Some(total)) = (self.used, total) {
+            let busy = (now - self.looked) / BUSY;
+            if total.saturating_sub(before) > busy {
+                self.active = now;
+            }
+        }
+        self.used = total;
+        self.looked = now;
+        self.look = now + self.look_interval();
+    }
+
+    /// Says one thing that is due. A heartbeat is due once.
+    pub(super) fn due(&mut self, now: Instant) -> Due {
+        if let Some(limit) = self.limits.step
+            && now >= self.started + limit
+        {
+            return Due::StepLimit(limit);
+        }
+        if self.limits.idle.is_some() && now >= self.look {
+            return Due::Look;
+        }
+        if let Some(limit) = self.limits.idle
+            && now >= self.active + limit
+        {
+            return Due::IdleLimit(limit);
+        }
+        if now >= self.beat {
+            self.gap = (self.gap * 2).min(LONGEST_GAP.max(self.limits.heartbeat));
+            self.beat = now + self.gap;
+            return Due::Heartbeat(now - self.started);
+        }
+        Due::Nothing
+    }
+
+    /// How long nothing will be due.
+    pub(super) fn pause(&self, now: Instant) -> Duration {
+        let step = self.limits.step.map(|limit| self.started + limit);
+        let idle = self.limits.idle.map(|limit| self.active + limit);
+        [step, idle, Some(self.beat), self.limits.idle.map(|_| self.look)]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(self.beat)
+            .saturating_duration_since(now)
+    }
+
+    fn look_interval(&self) -> Duration {
+        let wanted = self.limits.idle.map_or(LOOK, |idle| idle / 10);
+        wanted.clamp(SHORTEST_LOOK, LOOK)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn clock(step: Option<u32>, idle: Option<u32>, now: Instant) -> Clock {
+        let limits = Limits {
+            step: step.map(|seconds| SECOND * seconds),
+            idle: idle.map(|seconds| SECOND * seconds),
+            heartbeat: SECOND * 10,
+        };
+        Clock::start(&limits, now)
+    }
+
+    /// What is due in each of so many seconds without output, when nothing but looks happen.
+    fn quiet(clock: &mut Clock, start: Instant, seconds: u32, busy: Duration) -> Vec<(u32, Due)> {
+        let mut seen = Vec::new();
+        for second in 1..=seconds {
+            let now = start + SECOND * second;
+            loop {
+                match clock.due(now) {
+                    Due::Nothing => break,
+                    Due::Look => clock.used(now, Some(busy * second)),
+                    limit @ (Due::StepLimit(_) | Due::IdleLimit(_)) => {
+                        seen.push((second, limit));
+                        return seen;
+                    }
+                    heartbeat @ Due::Heartbeat(_) => seen.push((second, heartbeat)),
+                }
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn heartbeats_come_more_rarely_the_longer_it_is_quiet() {
+        let now = Instant::now();
+        let mut clock = clock(None, None, now);
+        let at: Vec<u32> = quiet(&mut clock, now, 260, Duration::ZERO).into_iter().map(|(second, _)| second).collect();
+        assert_eq!(at, [10, 30, 70, 130, 190, 250]);
+    }
+
+    #[test]
+    fn a_line_puts_the_heartbeat_off_and_half_a_line_does_not() {
+        let now = Instant::now();
+        let mut clock = clock(None, None, now);
+        clock.heard(now + SECOND * 9, true);
+        assert_eq!(clock.due(now + SECOND * 18), Due::Nothing);
+        clock.heard(now + SECOND * 18, false);
+        assert_eq!(clock.due(now + SECOND * 19), Due::Heartbeat(SECOND * 19));
+    }
+
+    #[test]
+    fn an_idle_child_reaches_the_idle_limit_and_a_busy_one_the_step_limit() {
+        let now = Instant::now();
+        let last = |busy| {
+            let mut clock = clock(Some(1800), Some(600), now);
+            quiet(&mut clock, now, 2000, busy).pop()
+        };
+        let idle = Some((600, Due::IdleLimit(SECOND * 600)));
+        assert_eq!(last(Duration::ZERO), idle);
+        assert_eq!(last(Duration::from_millis(1)), idle);
+        let step = Some((1800, Due::StepLimit(SECOND * 1800)));
+        assert_eq!(last(Duration::from_millis(100)), step);
+    }
+
+    #[test]
+    fn a_pause_ends_when_the_next_thing_is_due() {
+        let now = Instant::now();
+        assert_eq!(clock(None, None, now).pause(now), SECOND * 10);
+        assert_eq!(clock(Some(3), None, now).pause(now), SECOND * 3);
+        assert_eq!(clock(None, Some(20), now).pause(now), SECOND * 2);
+        assert_eq!(clock(Some(3), None, now).pause(now + SECOND * 4), Duration::ZERO);
+    }
+}

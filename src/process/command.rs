@@ -1,0 +1,71 @@
+//! A command as people see it.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use crate::console::{mask, text};
+
+/// A command is cut after so many characters, an argument of it (a script for `-c`, say) after fewer.
+const LONGEST: usize = 300;
+const LONGEST_ARGUMENT: usize = 120;
+
+/// Gives the command on one line, quoted for a shell, with secrets masked and what is very long cut.
+pub(super) fn shown(program: &Path, args: &[OsString]) -> String {
+    let known = mask::known();
+    let words = std::iter::once(program.as_os_str()).chain(args.iter().map(OsString::as_os_str));
+    let command =
+        words.map(|word| quoted(&cut(&known.apply(&one_line(word)), LONGEST_ARGUMENT))).collect::<Vec<_>>().join(" ");
+    cut(&command, LONGEST)
+}
+
+fn one_line(word: &OsStr) -> String {
+    let lines: Vec<_> = word.to_string_lossy().lines().map(|line| text::clean(line).into_owned()).collect();
+    lines.join("; ")
+}
+
+fn quoted(word: &str) -> String {
+    // Stars and the sign for what was cut need no quotes: nobody can run what has been masked.
+    if word.contains('*') && !word.contains(char::is_whitespace) {
+        return word.to_owned();
+    }
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), std::borrow::Cow::into_owned)
+}
+
+fn cut(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown_of(words: &[&str]) -> String {
+        let args: Vec<OsString> = words[1..].iter().map(Into::into).collect();
+        shown(Path::new(words[0]), &args)
+    }
+
+    #[test]
+    fn a_command_can_be_copied_into_a_shell() {
+        assert_eq!(
+            shown_of(&["envs/5/bin/python", "-m", "pip", "install", "-r", "my reqs.txt"]),
+            "envs/5/bin/python -m pip install -r 'my reqs.txt'"
+        );
+    }
+
+    #[test]
+    fn credentials_are_not_shown() {
+        assert_eq!(shown_of(&["git", "clone", "https://me:secret@host/x.git"]), "git clone https://****@host/x.git");
+    }
+
+    #[test]
+    fn a_script_is_shown_on_one_line_and_cut() {
+        let script = format!("import sys\nprint('{}\u{1b}[0m')", "x".repeat(500));
+        let shown = shown_of(&["python3", "-c", &script]);
+        assert!(shown.starts_with("python3 -c \"import sys; print('xxx"), "{shown}");
+        assert!(shown.ends_with("…\""), "{shown}");
+        assert!(shown.chars().count() < 160, "{shown}");
+    }
+}

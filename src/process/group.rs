@@ -1,0 +1,177 @@
+//! A child's process group: is somebody in it, what do they use, and their end.
+
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group, test_kill_process_group};
+
+/// Sends a signal to all in the group; nobody there is fine.
+pub(super) fn signal(group: Pid, signal: Signal) {
+    let _ = kill_process_group(group, signal);
+}
+
+/// Says whether somebody is left in the group. Those who have ended and wait to be collected (in a container, perhaps
+/// for ever) do not count.
+pub(super) fn has_members(group: Pid) -> bool {
+    test_kill_process_group(group).is_ok() && system::has_living_members(group)
+}
+
+/// Sends a signal to all others in the session that this process leads, in whatever groups they are; to nobody when it
+/// leads none. Who started a session of its own has left. Linux only.
+pub(super) fn signal_session(signal: Signal) {
+    for pid in others_in_session() {
+        let _ = kill_process(pid, signal);
+    }
+}
+
+/// Says whether [`signal_session`] would find anybody.
+pub(super) fn session_has_members() -> bool {
+    !others_in_session().is_empty()
+}
+
+fn others_in_session() -> Vec<Pid> {
+    let own = getpid();
+    if own_session() != Some(own) {
+        return Vec::new();
+    }
+    system::in_session(own).into_iter().filter(|pid| *pid != own).collect()
+}
+
+#[cfg(target_os = "linux")]
+pub(super) use system::Process;
+pub(super) use system::{own_session, processor_time};
+
+#[cfg(target_os = "linux")]
+mod system {
+    use std::collections::HashSet;
+    use std::fs;
+
+    use super::{Duration, Pid, getpid};
+
+    /// The kernel tells times in hundredths of a second to all programs (`USER_HZ`, proc(5)).
+    const TICK: Duration = Duration::from_millis(10);
+
+    /// What /proc/PID/stat says of a process.
+    pub(in super::super) struct Process {
+        pub(in super::super) pid: i32,
+        pub(in super::super) ended: bool,
+        parent: i32,
+        group: i32,
+        pub(in super::super) session: i32,
+        ticks: u32,
+    }
+
+    /// The session of this process. `None` where nobody can name it: in a container that was entered from outside, where
+    /// getsid(2) answers 0, which rustix takes for impossible.
+    pub(in super::super) fn own_session() -> Option<Pid> {
+        Pid::from_raw(Process::of(getpid().as_raw_nonzero().get())?.session)
+    }
+
+    pub(super) fn has_living_members(group: Pid) -> bool {
+        let group = group.as_raw_nonzero().get();
+        Process::all().iter().any(|process| process.group == group && !process.ended)
+    }
+
+    /// The processor time of all in the group and of all that descend from them, with those that they have waited for.
+    /// `None` where there is no /proc.
+    pub(in super::super) fn processor_time(group: Pid) -> Option<Duration> {
+        let group = group.as_raw_nonzero().get();
+        let processes = Process::all();
+        if processes.is_empty() {
+            return None;
+        }
+        let mut family: HashSet<i32> = HashSet::new();
+        loop {
+            let before = family.len();
+            family.extend(
+                processes
+                    .iter()
+                    .filter(|process| process.group == group || family.contains(&process.parent))
+                    .map(|process| process.pid)
+                    .collect::<Vec<_>>(),
+            );
+            if family.len() == before {
+                break;
+            }
+        }
+        let ticks =
+            processes.iter().filter(|process| family.contains(&process.pid)).map(|process| process.ticks).sum::<u32>();
+        Some(TICK * ticks)
+    }
+
+    /// Those who run in a session.
+    pub(super) fn in_session(session: Pid) -> Vec<Pid> {
+        let session = session.as_raw_nonzero().get();
+        let there = Process::all().into_iter().filter(|process| process.session == session && !process.ended);
+        there.filter_map(|process| Pid::from_raw(process.pid)).collect()
+    }
+
+    impl Process {
+        /// Every process that there is; none where there is no /proc.
+        pub(in super::super) fn all() -> Vec<Process> {
+            let Ok(entries) = fs::read_dir("/proc") else {
+                return Vec::new();
+            };
+            let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+            pids.filter_map(Process::of).collect()
+        }
+
+        pub(in super::super) fn of(pid: i32) -> Option<Process> {
+            parse(&String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/stat")).ok()?))
+        }
+    }
+
+    /// `PID (NAME) STATE PPID PGRP SESSION …`; a name may have blanks and brackets in it.
+    pub(super) fn parse(stat: &str) -> Option<Process> {
+        let (pid, rest) = stat.split_once(" (")?;
+        let (_, rest) = rest.rsplit_once(") ")?;
+        let fields: Vec<&str> = rest.split(' ').collect();
+        let number = |at: usize| fields.get(at)?.parse::<i64>().ok();
+        // utime, stime, and those of children that have been waited for: fields 14 to 17 of proc(5).
+        let ticks = number(11)? + number(12)? + number(13)? + number(14)?;
+        Some(Process {
+            pid: pid.parse().ok()?,
+            ended: matches!(*fields.first()?, "Z" | "X" | "x"),
+            parent: i32::try_from(number(1)?).ok()?,
+            group: i32::try_from(number(2)?).ok()?,
+            session: i32::try_from(number(3)?).ok()?,
+            ticks: u32::try_from(ticks).ok()?,
+        })
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn a_name_with_brackets_does_not_confuse() {
+            let stat = "42 (a) b (c) S 1 40 39 0 -1 4194304 1 2 3 4 100 20 3 4 20 0 1 0";
+            let process = parse(stat).unwrap();
+            assert_eq!((process.pid, process.parent, process.group, process.session), (42, 1, 40, 39));
+            assert_eq!(process.ticks, 127);
+            assert!(!process.ended);
+            assert!(parse("garbage").is_none());
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    use super::{Duration, Pid};
+
+    pub(in super::super) fn own_session() -> Option<Pid> {
+        rustix::process::getsid(None).ok()
+    }
+
+    pub(super) fn has_living_members(_: Pid) -> bool {
+        true
+    }
+
+    pub(super) fn in_session(_: Pid) -> Vec<Pid> {
+        Vec::new()
+    }
+
+    /// Not known here: only output counts.
+    pub(in super::super) fn processor_time(_: Pid) -> Option<Duration> {
+        None
+    }
+}

@@ -1,0 +1,184 @@
+//! Cuts what a child prints into lines.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::console::{Mask, text};
+
+/// A line that is longer comes in pieces of about this many bytes.
+const LONGEST: usize = 64 << 10;
+
+/// Takes bytes as they come and gives whole lines, in constant memory.
+pub(super) struct Lines {
+    mask: Arc<Mask>,
+    /// The beginning of a line.
+    begun: Vec<u8>,
+}
+
+impl Lines {
+    pub(super) fn new(mask: Arc<Mask>) -> Self {
+        Self { mask, begun: Vec::new() }
+    }
+
+    /// Gives the lines that end in these bytes, and says whether there were any.
+    pub(super) fn push(&mut self, bytes: &[u8], on_line: &mut dyn FnMut(&str)) -> bool {
+        let mut rest = bytes;
+        let mut any = false;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let line = &rest[..end];
+            rest = &rest[end + 1..];
+            any = true;
+            if self.begun.is_empty() && line.len() <= LONGEST {
+                on_line(&self.shown(line));
+            } else {
+                self.begin(line, on_line);
+                on_line(&self.shown(&self.begun));
+                self.begun.clear();
+            }
+        }
+        any | self.begin(rest, on_line)
+    }
+
+    /// Gives the last line, when it has no end.
+    pub(super) fn finish(&mut self, on_line: &mut dyn FnMut(&str)) {
+        if !self.begun.is_empty() {
+            on_line(&self.shown(&self.begun));
+            self.begun.clear();
+        }
+    }
+
+    /// Adds to the line that has begun; of one that is too long, gives pieces, and says whether it did.
+    fn begin(&mut self, bytes: &[u8], on_line: &mut dyn FnMut(&str)) -> bool {
+        // Whether a secret goes across the cut can only be seen when what comes after it is known.
+        let enough = LONGEST + self.mask.reach();
+        let mut any = false;
+        for part in bytes.chunks(LONGEST) {
+            self.begun.extend_from_slice(part);
+            while self.begun.len() > enough {
+                if self.forget_what_was_rewritten() {
+                    continue;
+                }
+                let at = character_boundary(&self.begun, LONGEST);
+                let at = self.mask.safe_cut(&self.begun, at);
+                on_line(&self.shown(&self.begun[..at]));
+                self.begun.drain(..at);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// A line as a terminal shows it. What overwrites the beginning of a secret must not keep its end from being known.
+    fn shown<'b>(&self, line: &'b [u8]) -> Cow<'b, str> {
+        if memchr::memchr3(b'\r', b'\x08', b'\x1b', line).is_none() {
+            return text::clean_bytes(line);
+        }
+        let line = String::from_utf8_lossy(line);
+        Cow::Owned(text::clean(&self.mask.apply(&line)).into_owned())
+    }
+
+    /// Drops what a progress line has gone back over, and says whether there was such.
+    fn forget_what_was_rewritten(&mut self) -> bool {
+        let inside = &self.begun[..self.begun.len() - 1];
+        match memchr::memrchr(b'\r', inside) {
+            Some(at) => {
+                self.begun.drain(..=at);
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// The last place up to `at` that is not within a UTF-8 character.
+fn character_boundary(bytes: &[u8], at: usize) -> usize {
+    (at.saturating_sub(3)..=at).rev().find(|place| bytes[*place] & 0xc0 != 0x80).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(mask: &Arc<Mask>, chunks: &[&[u8]]) -> Vec<String> {
+        let mut seen = Vec::new();
+        let mut lines = Lines::new(Arc::clone(mask));
+        for chunk in chunks {
+            lines.push(chunk, &mut |line| seen.push(line.to_owned()));
+        }
+        lines.finish(&mut |line| seen.push(line.to_owned()));
+        seen
+    }
+
+    fn plain(chunks: &[&[u8]]) -> Vec<String> {
+        lines(&Arc::default(), chunks)
+    }
+
+    #[test]
+    fn lines_are_whole_however_the_bytes_come() {
+        let expected = ["one", "", "trois é", "end"];
+        let bytes = "one\r\n\ntrois é\nend".as_bytes();
+        assert_eq!(plain(&[bytes]), expected);
+        let single: Vec<&[u8]> = bytes.chunks(1).collect();
+        assert_eq!(plain(&single), expected);
+    }
+
+    #[test]
+    fn a_long_line_comes_in_pieces_that_make_it_up_and_cut_no_character() {
+        let long = "aé€𝄞".repeat(60_000);
+        for size in [1000, 65_536, long.len()] {
+            let chunks: Vec<&[u8]> = long.as_bytes().chunks(size).collect();
+            let pieces = plain(&chunks);
+            assert!(pieces.len() > 5);
+            assert!(pieces.iter().all(|piece| piece.len() <= LONGEST + 4096));
+            assert!(pieces.concat() == long);
+        }
+    }
+
+    #[test]
+    fn an_endless_progress_line_stays_small_and_ends_as_it_looks() {
+        let mut lines = Lines::new(Arc::default());
+        let mut seen = Vec::new();
+        for percent in 0..100_000 {
+            lines.push(format!("\r{percent} done").as_bytes(), &mut |line| {
+                seen.push(line.to_owned());
+            });
+            assert!(lines.begun.len() < 2 * LONGEST);
+        }
+        lines.push(b"\n", &mut |line| seen.push(line.to_owned()));
+        assert_eq!(seen, ["99999 done"]);
+    }
+
+    #[test]
+    fn no_piece_cuts_a_secret_wherever_it_stands() {
+        let mask = Arc::new(Mask::new(["0123456789abcdef"]));
+        for before in (LONGEST - 40..LONGEST + 40).chain(2 * LONGEST - 20..2 * LONGEST + 20) {
+            let text = format!("{}0123456789abcdef{}", "x".repeat(before), "y".repeat(LONGEST));
+            let chunks: Vec<&[u8]> = text.as_bytes().chunks(8192).collect();
+            let pieces = lines(&mask, &chunks);
+            let masked: String = pieces.iter().map(|piece| mask.apply(piece)).collect();
+            assert!(masked.contains("x****y"), "{before}");
+        }
+    }
+
+    #[test]
+    fn no_piece_cuts_credentials_in_a_url() {
+        let mask = Arc::default();
+        for before in LONGEST - 40..LONGEST + 10 {
+            let text = format!("{} https://me:geheim@host/{}", "x".repeat(before), "y".repeat(LONGEST));
+            let masked: String = lines(&mask, &[text.as_bytes()]).iter().map(|piece| mask.apply(piece)).collect();
+            assert!(!masked.contains("geh") && !masked.contains("eim"), "{before}");
+        }
+    }
+
+    #[test]
+    fn what_goes_over_a_secret_leaves_nothing_of_it() {
+        let mask = Arc::new(Mask::new(["0123456789abcdef"]));
+        assert_eq!(lines(&mask, &[b"key 0123456789abcdef\rover\n"]), ["over****"]);
+        assert_eq!(lines(&mask, &[b"0123456789abcdef\x08\x08!!\n"]), ["**!!"]);
+    }
+
+    #[test]
+    fn hostile_bytes_are_made_harmless() {
+        assert_eq!(plain(&[b"\xff\xfe\0\x1b[2J\x1b]0;x\x07ok\n"]), ["\u{fffd}\u{fffd}\\u{0}ok"]);
+    }
+}

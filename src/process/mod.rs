@@ -1,0 +1,210 @@
+//! Runs children: clean environment, own process group, output line by line, time limits.
+//!
+//! Every child has /dev/null as its standard input and inherits no other file. It cannot outlive what started it: its
+//! process group is ended with it, and on Linux the child itself is killed when nyala is.
+
+mod clock;
+mod command;
+mod environment;
+mod error;
+mod group;
+pub mod left_behind;
+mod lines;
+mod run;
+mod stop;
+
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use environment::Environment;
+pub use error::{Called, ChildError};
+pub use stop::{is_stopped, stop_all};
+
+use lines::Lines;
+use run::Heard;
+
+/// How much of what a child prints [`capture`] keeps, in bytes.
+const CAPTURED: usize = 64 << 20;
+/// How much of the end of its standard error, which is for people.
+const COMPLAINT: usize = 64 << 10;
+
+/// How long a child may take. `None` means as long as it likes.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// From its start to its end (`step_timeout`).
+    pub step: Option<Duration>,
+    /// Without printing anything or using the processor (`idle_timeout`).
+    pub idle: Option<Duration>,
+    /// After so long without a line the log says that it is still running.
+    pub heartbeat: Duration,
+}
+
+impl Default for Limits {
+    /// 30 minutes, 10 minutes, 10 seconds.
+    fn default() -> Self {
+        Self {
+            step: Some(Duration::from_mins(30)),
+            idle: Some(Duration::from_mins(10)),
+            heartbeat: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A command to run. Its environment is [`Environment::clean`] unless another is given.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    program: PathBuf,
+    args: Vec<OsString>,
+    cwd: Option<PathBuf>,
+    environment: Environment,
+    limits: Limits,
+    name: Option<String>,
+    /// Between asking a child to end and killing it.
+    patience: Duration,
+}
+
+impl Invocation {
+    /// A program by its path, or by a name that is looked up in the `PATH` of the child's environment.
+    pub fn new(program: impl Into<PathBuf>) -> Self {
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            cwd: None,
+            environment: Environment::clean(),
+            limits: Limits::default(),
+            name: None,
+            patience: Duration::from_secs(5),
+        }
+    }
+
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    #[must_use]
+    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// The folder it runs in; without it, that of this process.
+    #[must_use]
+    pub fn cwd(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.cwd = Some(folder.into());
+        self
+    }
+
+    #[must_use]
+    pub fn environment(mut self, environment: Environment) -> Self {
+        self.environment = environment;
+        self
+    }
+
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// What people call it (`pip install`), in heartbeats and in the first line of an error; without it, the command
+    /// itself.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The command for people: quoted for a shell, short, on one line, without secrets.
+    pub fn shown(&self) -> String {
+        command::shown(&self.program, &self.args)
+    }
+
+    fn called(&self) -> Called {
+        Called { name: self.name.clone(), command: self.shown() }
+    }
+}
+
+/// Has this process killed when the one that started it ends: for `nyala step`, which a deployment's script runs, so that
+/// it and its own children end with the script. Linux only; elsewhere nothing happens.
+pub fn end_with_parent() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+}
+
+/// The file of this very program. When it was replaced while it runs, by an upgrade, that is the new one.
+pub fn own_binary() -> std::io::Result<PathBuf> {
+    let path = std::env::current_exe()?;
+    // Linux says so in the name of a file that is gone.
+    let replaced = path.to_str().and_then(|text| text.strip_suffix(" (deleted)")).map(PathBuf::from);
+    Ok(replaced.filter(|path| path.is_file()).unwrap_or(path))
+}
+
+/// What a child printed.
+#[derive(Debug, Clone, Default)]
+pub struct Captured {
+    pub stdout: Vec<u8>,
+    /// The last 64 KiB of it.
+    pub stderr: Vec<u8>,
+}
+
+impl Captured {
+    /// Standard output as text, without white space around it; what is not UTF-8 becomes U+FFFD.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).trim().to_owned()
+    }
+}
+
+/// Runs a child and hands over each line of its standard output and error, in the order in which they come and as soon
+/// as they are whole.
+///
+/// A line comes as a terminal would show it in the end, without control characters (see [`crate::console::text`]);
+/// one of more than 64 KiB comes in pieces, none of which cuts a secret in two. A daemon that it leaves behind in
+/// a session of its own is left alone; what stays behind in its process group is ended.
+///
+/// Fails when it cannot be started, does not exit with 0, reaches a limit, or [`stop_all`] is called: then its group gets
+/// SIGTERM and, five seconds later, SIGKILL; so does, where this process leads a session, all else in that session.
+pub fn stream(invocation: &Invocation, on_line: &mut dyn FnMut(&str)) -> Result<(), ChildError> {
+    let mut lines = Lines::new(crate::console::mask::known());
+    let result = run::run(invocation, run::Output::Merged, &mut |_, bytes| {
+        if lines.push(bytes, on_line) { Heard::Line } else { Heard::Something }
+    });
+    lines.finish(on_line);
+    result
+}
+
+/// Runs a child and collects what it prints: for probes, and for git.
+///
+/// Fails as [`stream`] does, and when it prints more than 64 MiB. The error of a child that exits with something
+/// else than 0 says the last lines of its standard error.
+pub fn capture(invocation: &Invocation) -> Result<Captured, ChildError> {
+    let mut captured = Captured::default();
+    let result = run::run(invocation, run::Output::Apart, &mut |from, bytes| {
+        if from == run::STDERR {
+            captured.stderr.extend_from_slice(bytes);
+            if captured.stderr.len() > 2 * COMPLAINT {
+                let surplus = captured.stderr.len() - COMPLAINT;
+                captured.stderr.drain(..surplus);
+            }
+            return Heard::Something;
+        }
+        if captured.stdout.len() + bytes.len() > CAPTURED {
+            return Heard::TooMuch;
+        }
+        captured.stdout.extend_from_slice(bytes);
+        Heard::Something
+    });
+    match result {
+        Ok(()) => {
+            let surplus = captured.stderr.len().saturating_sub(COMPLAINT);
+            captured.stderr.drain(..surplus);
+            Ok(captured)
+        }
+        Err(error) => Err(error.with_complaint(&captured.stderr)),
+    }
+}

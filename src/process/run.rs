@@ -1,0 +1,360 @@
+//! Starts one child, listens to it, and sees to its end.
+
+use std::cell::Cell;
+use std::io::{self, ErrorKind, PipeReader, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal};
+
+use super::clock::{Clock, Due};
+use super::error::{ChildError, not_started};
+use super::{Invocation, group, stop};
+use crate::console;
+
+/// The second of two pipes.
+pub(super) const STDERR: usize = 1;
+
+/// After the child has ended: how long a pipe that others hold open may be quiet, and be read from at all.
+const QUIET: Duration = Duration::from_millis(200);
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// How often it is asked after where the system does not tell.
+const ASK: Duration = Duration::from_millis(10);
+
+/// Big pipes save switching back and forth, and spare a child that made its end non-blocking; the default is 64 KiB.
+const PIPE: usize = 1 << 20;
+
+/// How a child's output is wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Output {
+    /// Both in one pipe, in the order in which they are printed.
+    Merged,
+    /// Each in its own: 0 and [`STDERR`].
+    Apart,
+}
+
+/// What the taker of bytes made of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    Something,
+    /// A whole line, for the log.
+    Line,
+    /// No more of it.
+    TooMuch,
+}
+
+type Take<'t> = &'t mut dyn FnMut(usize, &[u8]) -> Heard;
+
+/// Runs the child to its end, and gives what it prints to `take`, with the number of the pipe.
+pub(super) fn run(invocation: &Invocation, output: Output, take: Take) -> Result<(), ChildError> {
+    let mut running = Running::start(invocation, output)?;
+    let watched = running.watch(take);
+    let status = running.end(watched.is_err(), take);
+    watched?;
+    let status = status.map_err(|source| running.io_error(source))?;
+    running.judge(status)
+}
+
+struct Running<'a> {
+    invocation: &'a Invocation,
+    child: Child,
+    group: Pid,
+    /// Becomes readable when the child has ended.
+    ended: Option<OwnedFd>,
+    status: Option<ExitStatus>,
+    pipes: Vec<Option<PipeReader>>,
+    buffer: Vec<u8>,
+    too_much: bool,
+    /// Whether it is still to be ended when all are.
+    heeds_stop: bool,
+}
+
+impl<'a> Running<'a> {
+    fn start(invocation: &'a Invocation, output: Output) -> Result<Self, ChildError> {
+        if stop::is_stopped() {
+            return Err(ChildError::Stopped { command: invocation.called() });
+        }
+        let io_error = |source| ChildError::Io { command: invocation.called(), source };
+        let mut pipes = Vec::new();
+        let mut pipe = || {
+            let (reader, writer) = io::pipe()?;
+            rustix::io::ioctl_fionbio(&reader, true)?;
+            #[cfg(target_os = "linux")]
+            let _ = rustix::pipe::fcntl_setpipe_size(&reader, PIPE);
+            pipes.push(Some(reader));
+            Ok::<_, io::Error>(writer)
+        };
+        let stdout = pipe().map_err(io_error)?;
+        let stderr = match output {
+            Output::Merged => stdout.try_clone(),
+            Output::Apart => pipe(),
+        }
+        .map_err(io_error)?;
+
+        let mut command = Command::new(&invocation.program);
+        command
+            .args(&invocation.args)
+            .env_clear()
+            .envs(invocation.environment.iter())
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(stderr)
+            .process_group(0);
+        if let Some(folder) = &invocation.cwd {
+            command.current_dir(folder);
+        }
+        #[cfg(target_os = "linux")]
+        linux::keep_close(&mut command);
+
+        let child = command
+            .spawn()
+            .map_err(|source| not_started(invocation.called(), &invocation.program, invocation.cwd.as_ref(), source))?;
+        // It holds our copies of the pipes' other ends.
+        drop(command);
+
+        let group = Pid::from_child(&child);
+        Ok(Self {
+            invocation,
+            child,
+            group,
+            ended: ended_fd(group),
+            status: None,
+            pipes,
+            buffer: vec![0; 64 << 10],
+            too_much: false,
+            heeds_stop: true,
+        })
+    }
+
+    /// Listens until the child has ended. Fails when it reaches a limit or is stopped.
+    fn watch(&mut self, take: Take) -> Result<(), ChildError> {
+        let mut clock = Clock::start(&self.invocation.limits, Instant::now());
+        while !self.has_ended().map_err(|source| self.io_error(source))? {
+            // Before any limit: what it printed while we were held up counts.
+            let heard = self.listen(clock.pause(Instant::now()), take).map_err(|source| self.io_error(source))?;
+            if let Some(heard) = heard {
+                clock.heard(Instant::now(), heard == Heard::Line);
+            }
+
+            let command = || self.invocation.called();
+            if stop::is_stopped() {
+                return Err(ChildError::Stopped { command: command() });
+            }
+            if self.too_much {
+                return Err(ChildError::TooMuch { command: command(), limit: super::CAPTURED });
+            }
+            let now = Instant::now();
+            match clock.due(now) {
+                Due::Nothing => {}
+                Due::Look => clock.used(now, group::processor_time(self.group)),
+                Due::Heartbeat(since) => {
+                    console::info(format_args!(
+                        "... still running: {} ({})",
+                        command(),
+                        console::text::duration(since)
+                    ));
+                }
+                Due::StepLimit(after) => {
+                    let command = command();
+                    return Err(ChildError::StepLimit { command, after });
+                }
+                Due::IdleLimit(after) => {
+                    let command = command();
+                    return Err(ChildError::IdleLimit { command, after });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sees to it that the child has ended, and what it left behind in its group, and gives its status.
+    fn end(&mut self, at_once: bool, take: Take) -> io::Result<ExitStatus> {
+        self.heeds_stop = false;
+        if !at_once {
+            self.hear_last_words(take)?;
+        }
+        if !self.has_ended()? || group::has_members(self.group) {
+            self.ask_to_end(at_once, take)?;
+        }
+        match self.status {
+            Some(status) => Ok(status),
+            None => self.child.wait(),
+        }
+    }
+
+    /// Takes what the child printed before it ended, all of it. Others may hold the pipe open, a daemon for ever: what
+    /// they print meanwhile is not waited for.
+    fn hear_last_words(&mut self, take: Take) -> io::Result<()> {
+        let bytes = Cell::new(0);
+        let mut counted = |number: usize, piece: &[u8]| {
+            bytes.set(bytes.get() + piece.len());
+            take(number, piece)
+        };
+        let deadline = Instant::now() + LAST_WORDS;
+        let mut quiet_until = Instant::now() + QUIET;
+        while self.is_open() {
+            let heard = self.listen(QUIET, &mut counted)?;
+            let now = Instant::now();
+            if heard.is_some() {
+                quiet_until = now + QUIET;
+            } else if now >= quiet_until {
+                break;
+            }
+            if bytes.get() >= self.pipes.len() * PIPE && now >= deadline {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// SIGTERM to the group, and after a while SIGKILL. With `all`, to whatever its members have started in groups of their
+    /// own as well: `nyala step` runs pip in one.
+    fn ask_to_end(&mut self, all: bool, take: Take) -> io::Result<()> {
+        let group = self.group;
+        let signal = |signal| {
+            group::signal(group, signal);
+            if all {
+                group::signal_session(signal);
+            }
+        };
+        signal(Signal::TERM);
+        let deadline = Instant::now() + self.invocation.patience;
+        while !self.has_ended()? || group::has_members(self.group) || (all && group::session_has_members()) {
+            let now = Instant::now();
+            if now >= deadline {
+                signal(Signal::KILL);
+                break;
+            }
+            self.listen(2 * ASK, take)?;
+        }
+        // What is left in the pipe may say why it hung.
+        self.hear_last_words(take)
+    }
+
+    /// Waits up to `pause` for output or the end, and takes at most one buffer of each pipe. Says what came, if
+    /// anything did.
+    fn listen(&mut self, pause: Duration, take: Take) -> io::Result<Option<Heard>> {
+        let told = self.ended.as_ref().filter(|_| self.status.is_none());
+        let pause = match told {
+            None if self.status.is_none() => pause.min(ASK),
+            _ => pause,
+        };
+        let mut fds: Vec<PollFd> = self
+            .pipes
+            .iter()
+            .flatten()
+            .map(AsFd::as_fd)
+            .chain(told.map(AsFd::as_fd))
+            .chain(stop::wake().filter(|_| self.heeds_stop))
+            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+            .collect();
+        match poll(&mut fds, Some(&timespec(pause))) {
+            Ok(0) | Err(Errno::INTR) => return Ok(None),
+            Ok(_) => {}
+            Err(error) => return Err(error.into()),
+        }
+
+        let mut heard = None;
+        for (number, pipe) in self.pipes.iter_mut().enumerate() {
+            let Some(reader) = pipe else { continue };
+            match reader.read(&mut self.buffer) {
+                Ok(0) => *pipe = None,
+                Ok(count) => {
+                    let this = take(number, &self.buffer[..count]);
+                    self.too_much |= this == Heard::TooMuch;
+                    if heard != Some(Heard::Line) {
+                        heard = Some(this);
+                    }
+                }
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(heard)
+    }
+
+    fn is_open(&self) -> bool {
+        self.pipes.iter().any(Option::is_some)
+    }
+
+    fn has_ended(&mut self) -> io::Result<bool> {
+        if self.status.is_none() {
+            self.status = self.child.try_wait()?;
+        }
+        Ok(self.status.is_some())
+    }
+
+    fn judge(&self, status: ExitStatus) -> Result<(), ChildError> {
+        let command = self.invocation.called();
+        let complaint = String::new();
+        match (status.code(), status.signal()) {
+            (Some(0), _) => Ok(()),
+            (_, Some(signal)) => Err(ChildError::Killed { command, signal, complaint }),
+            (code, None) => Err(ChildError::Exited { command, code: code.unwrap_or(-1), complaint }),
+        }
+    }
+
+    fn io_error(&self, source: io::Error) -> ChildError {
+        ChildError::Io { command: self.invocation.called(), source }
+    }
+}
+
+/// Whatever goes wrong on the way, a panic included, no child is left running.
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if self.status.is_none() {
+            group::signal(self.group, Signal::KILL);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    duration.try_into().unwrap_or(Timespec { tv_sec: i32::MAX.into(), tv_nsec: 0 })
+}
+
+#[cfg(target_os = "linux")]
+fn ended_fd(child: Pid) -> Option<OwnedFd> {
+    rustix::process::pidfd_open(child, rustix::process::PidfdFlags::empty()).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn ended_fd(_: Pid) -> Option<OwnedFd> {
+    None
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use super::{Command, CommandExt, Signal, io};
+
+    /// Has the child killed when nyala is, and gives it no file but the three standard ones.
+    ///
+    /// The kernel kills it when the *thread* that started it ends; that thread stays in [`super::run`] until the child
+    /// has ended.
+    #[expect(unsafe_code, reason = "the standard library has no safe way to do this between fork and exec")]
+    pub(super) fn keep_close(command: &mut Command) {
+        let parent = rustix::process::getpid();
+        let prepare = move || {
+            // Files that git or ssh left open for us; our own are closed on exec anyway. An old kernel cannot: no harm.
+            // SAFETY: marks descriptors to be closed on exec; no memory is involved.
+            unsafe {
+                libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
+            }
+            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+            if rustix::process::getppid() == Some(parent) {
+                Ok(())
+            } else {
+                Err(io::Error::from_raw_os_error(libc::ESRCH))
+            }
+        };
+        // SAFETY: between fork and exec it makes three system calls, takes no lock and allocates nothing.
+        unsafe {
+            command.pre_exec(prepare);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Makes a new env at its final path.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::inspect::run_version;
+use super::seed;
+use crate::console;
+use crate::disk;
+use crate::process::{self, Environment, Invocation, Limits};
+use crate::python::interpreters::{Interpreter, cannot_make_envs};
+
+/// Makes an env with pip in it. `env` must not be there: an env made over an older one keeps the older interpreter.
+/// `cache` is a folder for what is the same in every env of an interpreter.
+///
+/// It is believed only when its own interpreter, when run, says what it is.
+pub fn create(
+    env: &Path,
+    interpreter: &Interpreter,
+    cache: &Path,
+    environment: &Environment,
+    limits: &Limits,
+) -> Result<()> {
+    ensure!(std::fs::symlink_metadata(env).is_err(), "{} is there already", env.display());
+    let seeded = seed::can_seed(interpreter);
+    let invocation =
+        Invocation::new(&interpreter.path).cwd("/").environment(environment.clone()).limits(limits.clone());
+    let invocation = if seeded {
+        invocation.args(["-I", "-u", "-m", "venv", "--without-pip"]).arg(env)
+    } else if interpreter.venv {
+        invocation.args(["-I", "-u", "-m", "venv"]).arg(env)
+    } else if interpreter.virtualenv {
+        // -I came with Python 3.4, and virtualenv is what Python 2.7 has.
+        invocation.args(["-E", "-s", "-u", "-m", "virtualenv", "--no-download", "--quiet"]).arg(env)
+    } else {
+        bail!("{}", cannot_make_envs(interpreter));
+    };
+    disk::point("env: before venv");
+    process::stream(&invocation, &mut |line| console::info(line))?;
+    disk::point("env: after venv");
+    if seeded {
+        seed::seed(env, interpreter, cache, environment, limits).context("pip could not be put into it")?;
+        disk::point("env: seeded");
+    }
+    match run_version(env, environment) {
+        Ok(version) if version == interpreter.version => Ok(()),
+        Ok(version) => bail!(
+            "the new environment runs Python {version}, and {} is {}",
+            interpreter.path.display(),
+            interpreter.version
+        ),
+        Err(fact) => bail!("the new environment does not work: {fact}"),
+    }
+}

@@ -1,0 +1,126 @@
+//! `envs/N/nyala.json`: written last, so an env that has it is whole; and `envs/N/retired.json`, which says that no later
+//! deployment may use it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::{python, site_packages};
+use crate::disk;
+use crate::python::interpreters::FileIdentity;
+use crate::python::requirements::Recorded;
+use crate::python::version::Version;
+
+const MARKER: &str = "nyala.json";
+const RETIRED: &str = "retired.json";
+
+/// What an env was made of: everything that a later deployment compares before it uses it again.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Marker {
+    /// The deployment that made it.
+    pub deployment: u64,
+    /// Where it was made. An env works only there: its scripts name this path.
+    pub path: PathBuf,
+    pub python: Version,
+    /// The file that `bin/python` leads to.
+    pub interpreter: FileIdentity,
+    pub installer: String,
+    pub requirements: Recorded,
+    /// A digest of the app settings that the installer reads.
+    pub settings: String,
+    /// What is right under `site-packages`.
+    pub packages: Vec<String>,
+}
+
+/// What of an env's marker its maker knows; the rest is read off the env.
+#[derive(Clone, Debug)]
+pub struct Made {
+    pub deployment: u64,
+    pub python: Version,
+    pub installer: &'static str,
+    pub requirements: Recorded,
+    pub settings: String,
+}
+
+impl Marker {
+    /// Marks an env as whole.
+    pub fn write(env: &Path, made: Made) -> Result<()> {
+        let interpreter = python(env);
+        let marker = Marker {
+            deployment: made.deployment,
+            path: env.to_owned(),
+            python: made.python,
+            interpreter: FileIdentity::of(&interpreter)
+                .with_context(|| format!("cannot look at {}", interpreter.display()))?,
+            installer: made.installer.to_owned(),
+            requirements: made.requirements,
+            settings: made.settings,
+            packages: packages(env),
+        };
+        write_json(&env.join(MARKER), &marker)
+    }
+
+    /// The marker of an env; `None` when it is missing or is none.
+    pub fn read(env: &Path) -> Option<Marker> {
+        serde_json::from_slice(&fs::read(env.join(MARKER)).ok()?).ok()
+    }
+
+    /// The names of packages that were there when the env was made and are no longer.
+    pub fn missing_packages(&self, env: &Path) -> Vec<String> {
+        let now = packages(env);
+        self.packages.iter().filter(|name| now.binary_search(name).is_err()).cloned().collect()
+    }
+}
+
+/// Says, on disk and before anything is built in its place, that no later deployment uses this env again.
+/// One that is retired already keeps its first reason; one that is not there needs no marker.
+pub fn retire(env: &Path, deployment: u64, reason: &str) -> Result<()> {
+    if !env.is_dir() || retired(env).is_some() {
+        return Ok(());
+    }
+    write_json(&env.join(RETIRED), &Retired { deployment, reason: reason.to_owned() })?;
+    // A loss of power must not bring it back into use.
+    disk::sync(env)
+}
+
+/// Why an env may not be used again; `None` when it may.
+pub fn retired(env: &Path) -> Option<Retired> {
+    let bytes = fs::read(env.join(RETIRED)).ok()?;
+    // A marker that cannot be read is still a marker.
+    Some(serde_json::from_slice(&bytes).unwrap_or_else(|_| Retired { deployment: 0, reason: "it was retired".into() }))
+}
+
+/// Since which deployment an env may not be used again, and why.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Retired {
+    /// The deployment that decided it, or 0 when a person did.
+    pub deployment: u64,
+    pub reason: String,
+}
+
+/// Whether a file of this name in an env is one of nyala's own, which a copy of the env does not take along.
+pub(super) fn is_marker(name: &std::ffi::OsStr) -> bool {
+    name == MARKER || name == RETIRED
+}
+
+/// What is right under `site-packages`, sorted, without what importing leaves there.
+fn packages(env: &Path) -> Vec<String> {
+    let Some(entries) = site_packages(env).and_then(|folder| fs::read_dir(folder).ok()) else {
+        return Vec::new();
+    };
+    let mut names: Vec<_> = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| name != "__pycache__")
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let mut bytes = serde_json::to_vec_pretty(value).context("cannot write the env's marker")?;
+    bytes.push(b'\n');
+    disk::write_atomic(path, &bytes, 0o600)
+}

@@ -1,0 +1,30 @@
+//! Virtual environments: made, copied, looked at, and marked.
+
+pub mod copy;
+pub mod create;
+pub mod inspect;
+pub mod marker;
+mod seed;
+
+use std::path::{Path, PathBuf};
+
+pub use copy::copy;
+pub use create::create;
+pub use inspect::{Inspection, inspect};
+pub use marker::{Marker, retire};
+
+/// The interpreter of an env.
+pub fn python(env: &Path) -> PathBuf {
+    env.join("bin").join("python")
+}
+
+/// The folder an env's packages are installed in; `None` when there is none that can be found.
+///
+/// It is looked for and not computed, because what the env should be and what it is are two things.
+pub fn site_packages(env: &Path) -> Option<PathBuf> {
+    let lib = std::fs::read_dir(env.join("lib")).ok()?;
+    lib.flatten()
+        .filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"python"))
+        .map(|entry| entry.path().join("site-packages"))
+        .find(|path| path.is_dir())
+}

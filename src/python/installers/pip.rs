@@ -1,0 +1,63 @@
+//! pip, the default installer.
+
+use anyhow::{Context, Result};
+
+use super::Installation;
+use crate::console;
+use crate::disk;
+use crate::process::{self, ChildError, Invocation};
+use crate::python::env;
+
+/// How many of pip's own error lines are repeated where the deployment says why it failed.
+const ERROR_LINES: usize = 3;
+
+/// `ENV/bin/python -m pip install -r requirements.txt`, in the release's folder.
+pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
+    let mut errors = Vec::new();
+    let invocation = invocation(installation);
+    disk::point("pip: before");
+    let ended = process::stream(&invocation, &mut |line| {
+        if line.trim_start().starts_with("ERROR:") {
+            errors.push(line.trim().to_owned());
+        }
+        console::info(line);
+    });
+    disk::point("pip: after");
+    ended
+        .map_err(|error| match &error {
+            ChildError::Exited { code, .. } => {
+                let said = errors[errors.len().saturating_sub(ERROR_LINES)..].join("\n");
+                let said = if said.is_empty() { String::new() } else { format!("\n{said}") };
+                anyhow::anyhow!(
+                    "pip exited with status {code}{said}\nAll it said is above; {} is what it was given",
+                    installation.requirements
+                )
+            }
+            _ => anyhow::Error::new(error),
+        })
+        .context("the requirements could not be installed")
+}
+
+fn invocation(installation: &Installation<'_>) -> Invocation {
+    let invocation = Invocation::new(env::python(installation.env))
+        .cwd(installation.release)
+        .environment(installation.environment.clone())
+        .limits(installation.limits.clone())
+        .named("pip install");
+    // The release's folder must not come first on the module path: a `json.py` or `pip/` in the pushed tree would run
+    // in the place of the library's. `-I` takes it off; it ignores PYTHONUNBUFFERED too, hence `-u`.
+    let invocation = if installation.python.major >= 3 {
+        invocation.args(["-I", "-u", "-m", "pip"])
+    } else {
+        // Python 2.7 knows no -I, so the same is done by hand.
+        invocation.args([
+            "-E",
+            "-s",
+            "-u",
+            "-c",
+            "import sys, runpy; sys.path = [p for p in sys.path if p]; sys.argv[0] = 'pip'; \
+             runpy.run_module('pip', run_name='__main__', alter_sys=True)",
+        ])
+    };
+    invocation.args(["install", "-r", installation.requirements])
+}

@@ -1,0 +1,170 @@
+//! What each kind of line adds to the closure.
+
+use super::super::error::ClosureError;
+use super::super::options::{Setting, Statement};
+use super::super::record::{Found, Line, Local, LocalKind, Moving, Role};
+use super::super::spec::{Source, Spec, local_path, moving};
+use super::super::tree::{Entry, Resolved, Tree, beside, resolve, tidy};
+use super::{Named, Reader, Reading};
+
+impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
+    pub(super) fn include(
+        &mut self,
+        reading: &Reading<'_>,
+        path: &str,
+        visible: Option<String>,
+        constraint: bool,
+    ) -> Result<(), ClosureError> {
+        let role = if constraint { Role::Constraint } else { Role::Requirement };
+        let Some(local) = local_path(path) else {
+            let why = "names a file on the network, which can change";
+            return self.out_of_sight(reading, role, why);
+        };
+        // A `file:` URL is not joined to the file that names it; pip opens it from the folder it runs in.
+        let is_url = local != path;
+        let join = |from: &str, path: &str| {
+            if is_url { path.to_owned() } else { beside(from, path) }
+        };
+        let named = Named {
+            path: join(&reading.file.path, &local),
+            shown: visible
+                .and_then(|path| local_path(&path))
+                .map_or_else(|| reading.text.clone(), |path| tidy(&join(&reading.file.shown, &path))),
+        };
+        if let Resolved::Outside { link: None } = resolve(self.tree, &named.path)? {
+            let why = "names a file outside the commit, which can change";
+            return self.out_of_sight(reading, role, why);
+        }
+        self.file(&named, role, Some(reading.mention()))
+    }
+
+    /// A `-r` or `-c` whose file is not in the commit: its lines are not known, the one that names it is.
+    fn out_of_sight(&mut self, reading: &Reading<'_>, role: Role, why: &str) -> Result<(), ClosureError> {
+        self.moving(reading, why, "commit a copy of the file and name that");
+        self.push(Line { role, ..reading.line(reading.text.clone(), reading.text.clone()) })
+    }
+
+    pub(super) fn requirement(
+        &mut self,
+        reading: &Reading<'_>,
+        editable: bool,
+        meant: &Spec,
+        hashes: &[String],
+        visible: Statement,
+    ) -> Result<(), ClosureError> {
+        let mut line = reading.line(reading.text.clone(), reading.text.clone());
+        line.editable = editable;
+        if let Statement::Requirement { editable, spec, hashes, options } = visible {
+            let spec = Spec::parse(&spec, editable);
+            line.key = spec.key;
+            line.extras = spec.extras;
+            line.version = spec.version;
+            line.source = spec.source.text().map(str::to_owned);
+            line.hashes = hashes.into_iter().collect();
+            line.options = options;
+        }
+        match &meant.source {
+            Source::Index => {}
+            Source::Url(url) => {
+                if let Some((why, fix)) = moving(url, hashes) {
+                    self.moving(reading, why, fix);
+                }
+            }
+            Source::Path(path) => self.local(reading, path, editable, line.source.as_deref())?,
+        }
+        self.push(line)
+    }
+
+    fn local(
+        &mut self,
+        reading: &Reading<'_>,
+        path: &str,
+        editable: bool,
+        visible: Option<&str>,
+    ) -> Result<(), ClosureError> {
+        let shown = visible.map_or_else(|| reading.text.clone(), tidy);
+        let folder = if editable { LocalKind::Editable } else { LocalKind::Folder };
+        let (kind, id) = match resolve(self.tree, path)? {
+            Resolved::File { id, .. } => (LocalKind::File, id),
+            Resolved::Folder { id, .. } | Resolved::Submodule { id } => (folder, id),
+            Resolved::Missing => {
+                return Err(ClosureError::Missing { path: shown, at: Some(reading.mention().into()) });
+            }
+            Resolved::Loop => {
+                return Err(ClosureError::LinkLoop { path: shown, at: Some(reading.mention().into()) });
+            }
+            Resolved::Outside { .. } => {
+                self.moving(
+                    reading,
+                    "lies outside the commit, where changes are not seen",
+                    "move it into the repository, or install it from an index",
+                );
+                return Ok(());
+            }
+        };
+        self.recorded.local.push(Local { path: shown, kind, id });
+        Ok(())
+    }
+
+    pub(super) fn option(&mut self, reading: &Reading<'_>, visible: &Setting) -> Result<(), ClosureError> {
+        let text = visible.to_string();
+        // Of the others there may be several, and each is a line of its own.
+        let key = match visible.name.as_str() {
+            name @ "--index-url" => name.to_owned(),
+            _ => text.clone(),
+        };
+        self.push(Line { role: Role::Option, source: visible.value.clone(), ..reading.line(key, text) })
+    }
+
+    /// What a folder of the commit offers. One that lies elsewhere is like an index: new files in it are nobody's change.
+    pub(super) fn find_links(&mut self, reading: &Reading<'_>, option: &Setting) -> Result<(), ClosureError> {
+        let ("--find-links", Some(place)) = (option.name.as_str(), &option.value) else {
+            return Ok(());
+        };
+        let Some(path) = local_path(place) else {
+            return Ok(());
+        };
+        // pip looks beside the file that names it first, then in the folder it runs in.
+        for path in [beside(&reading.file.path, &path), path] {
+            match resolve(self.tree, &path)? {
+                Resolved::File { id, path } => {
+                    self.recorded.found.push(Found { path, id });
+                    return Ok(());
+                }
+                Resolved::Folder { path, .. } => return self.offered(path),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn offered(&mut self, folder: String) -> Result<(), ClosureError> {
+        if self.offered.contains(&folder) {
+            return Ok(());
+        }
+        for (name, entry) in self.tree.list(&folder)? {
+            let path = tidy(&format!("./{folder}/{name}"));
+            let id = match entry {
+                Entry::File { id } => id,
+                Entry::Link { id } => match resolve(self.tree, &path)? {
+                    Resolved::File { id, .. } => id,
+                    _ => id,
+                },
+                Entry::Folder { .. } | Entry::Submodule { .. } | Entry::Missing => continue,
+            };
+            self.recorded.found.push(Found { path, id });
+        }
+        self.offered.insert(folder);
+        Ok(())
+    }
+
+    fn moving(&mut self, reading: &Reading<'_>, why: &str, fix: &str) {
+        self.recorded.moving.push(Moving {
+            file: reading.place.file.clone(),
+            number: reading.place.line,
+            text: reading.text.clone(),
+            why: why.to_owned(),
+            fix: fix.to_owned(),
+        });
+    }
+}

@@ -1,0 +1,288 @@
+//! What changed between the requirements an env was made from and those of a commit, and what that asks for.
+//!
+//! The question is always what pip would do in a copy of the env. It installs what is not there or does not satisfy the
+//! line, and leaves everything else, wherever that came from. So the copy is enough (*update*) for what is new and for
+//! another version, and a new env (*create*) is needed when something has to go, or when pip would be content with what
+//! is there although the line means something else now.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::record::{Found, Line, Local, LocalKind, Moving, Recorded, Role};
+use super::text::shown;
+
+/// What a change asks for. The greater one includes the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Asks {
+    /// Copy the env and let pip bring the copy up to date.
+    Update,
+    /// Make a new env.
+    Create,
+}
+
+/// One thing that is not as it was. Displayed, it is a reason for the log: one line, escaped, without secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    Added(Line),
+    Gone(Line),
+    /// Another version: pip sees for itself whether the installed one will do.
+    Changed {
+        from: Line,
+        to: Line,
+    },
+    /// pip would not see that the installed one will not do.
+    Replaced {
+        from: Line,
+        to: Line,
+        why: Vec<Why>,
+    },
+    /// A folder that is installed changed; pip always installs folders again.
+    LocalFolder {
+        path: String,
+    },
+    /// A wheel or archive changed under its name; pip keeps an installed wheel of the same version.
+    LocalFile {
+        path: String,
+    },
+    /// What `-e` installs is used where it lies: in the release, and the env of an older one points there.
+    Editable {
+        path: String,
+    },
+    FoundAdded(Found),
+    FoundChanged(Found),
+    FoundGone(Found),
+    Moving(Moving),
+}
+
+/// Why pip would take what is installed for what is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// It comes from elsewhere; pip compares versions only.
+    Source,
+    /// Extras are gone; pip removes nothing.
+    Extras,
+    /// Its hashes are others; pip checks what it downloads, not what is installed.
+    Hashes,
+    /// It is built with other options.
+    Options,
+    /// What is not shown of the line is another: a setting it reads, or the query of a URL.
+    Hidden,
+    /// An option of pip.
+    Option,
+}
+
+/// All that changed, what asks for a new env first; otherwise in the order of requirements, constraints, options, names.
+///
+/// Of equal records only [`Change::Editable`] and [`Change::Moving`] are left. Comments and the order of lines are no
+/// change.
+pub fn compare(then: &Recorded, now: &Recorded) -> Vec<Change> {
+    let Recorded { fingerprint: _, lines: then_lines, local: then_local, found: then_found, moving: _ } = then;
+    let Recorded { fingerprint: _, lines: now_lines, local: now_local, found: now_found, moving } = now;
+
+    let mut changes: Vec<Change> = moving.iter().cloned().map(Change::Moving).collect();
+    changes.extend(compare_lines(then_lines, now_lines));
+    changes.extend(compare_local(then_local, now_local));
+    changes.extend(compare_found(then_found, now_found));
+    changes.sort_by_key(|change| std::cmp::Reverse(change.asks()));
+    changes
+}
+
+impl Change {
+    /// What this change asks for by itself.
+    pub fn asks(&self) -> Asks {
+        match self {
+            Change::Added(line) if line.role == Role::Option && !only_offers(line) => Asks::Create,
+            Change::Added(_)
+            | Change::Changed { .. }
+            | Change::LocalFolder { .. }
+            | Change::Editable { .. }
+            | Change::FoundAdded(_) => Asks::Update,
+            Change::Gone(_)
+            | Change::Replaced { .. }
+            | Change::LocalFile { .. }
+            | Change::FoundChanged(_)
+            | Change::FoundGone(_)
+            | Change::Moving(_) => Asks::Create,
+        }
+    }
+}
+
+/// Whether an option only offers more to choose from. What is installed is still a good choice then; after one that
+/// forbids a choice (`--no-binary`) or replaces one (`--index-url`), it may not be. One that is not known may do either.
+fn only_offers(line: &Line) -> bool {
+    const OFFERS: [&str; 6] =
+        ["--extra-index-url", "--find-links", "--pre", "--prefer-binary", "--trusted-host", "--use-feature"];
+    let name = line.text.split(' ').next().unwrap_or_default();
+    OFFERS.contains(&name)
+}
+
+fn compare_lines(then: &[Line], now: &[Line]) -> Vec<Change> {
+    // The lines of one key: those of then, those of now.
+    let mut keys: BTreeMap<(Role, &str), [Vec<&Line>; 2]> = BTreeMap::new();
+    for (side, lines) in [then, now].into_iter().enumerate() {
+        for line in lines {
+            keys.entry((line.role, &line.key)).or_default()[side].push(line);
+        }
+    }
+    keys.into_values()
+        .flat_map(|[then, now]| {
+            let lost = without(&then, &now);
+            let new = without(&now, &then);
+            if let ([from], [to]) = (lost.as_slice(), new.as_slice()) {
+                return vec![changed(from, to)];
+            }
+            let lost = lost.into_iter().cloned().map(Change::Gone);
+            let new = new.into_iter().cloned().map(Change::Added);
+            lost.chain(new).collect()
+        })
+        .collect()
+}
+
+/// Those of `lines` that mean something none of `others` does, each meaning once.
+fn without<'a>(lines: &[&'a Line], others: &[&'a Line]) -> Vec<&'a Line> {
+    let mut known: BTreeSet<_> = others.iter().map(|line| meaning(line)).collect();
+    lines.iter().filter(|line| known.insert(meaning(line))).copied().collect()
+}
+
+type Meaning<'a> =
+    (&'a BTreeSet<String>, &'a str, Option<&'a str>, &'a BTreeSet<String>, &'a [String], bool, Option<&'a str>);
+
+/// Everything of a line but where it stands and how it is written.
+fn meaning(line: &Line) -> Meaning<'_> {
+    let Line {
+        role: _,
+        key: _,
+        file: _,
+        number: _,
+        text: _,
+        extras,
+        version,
+        source,
+        hashes,
+        options,
+        editable,
+        digest,
+    } = line;
+    (extras, version, source.as_deref(), hashes, options, *editable, digest.as_deref())
+}
+
+/// How one line became another of the same key.
+fn changed(from: &Line, to: &Line) -> Change {
+    let lost_hashes = !to.hashes.is_empty()
+        && (from.hashes.is_empty() || !from.hashes.is_subset(&to.hashes))
+        && from.version == to.version;
+    let why: Vec<Why> = [
+        (to.role == Role::Option, Why::Option),
+        (to.role != Role::Option && (from.source != to.source || from.editable != to.editable), Why::Source),
+        (!from.extras.is_subset(&to.extras), Why::Extras),
+        (lost_hashes, Why::Hashes),
+        (from.options != to.options, Why::Options),
+        (from.digest != to.digest, Why::Hidden),
+    ]
+    .into_iter()
+    .filter_map(|(holds, why)| holds.then_some(why))
+    .collect();
+
+    let (from, to) = (from.clone(), to.clone());
+    if why.is_empty() { Change::Changed { from, to } } else { Change::Replaced { from, to, why } }
+}
+
+fn compare_local(then: &[Local], now: &[Local]) -> Vec<Change> {
+    let known: BTreeMap<_, _> = then.iter().map(|l| (&l.path, (l.kind, &l.id))).collect();
+    now.iter()
+        .filter_map(|Local { path, kind, id }| {
+            let same = known.get(path).map(|known| *known == (*kind, id));
+            let path = path.clone();
+            match (kind, same) {
+                (LocalKind::Editable, _) => Some(Change::Editable { path }),
+                // A path that is named for the first time comes with a line that is new.
+                (_, None | Some(true)) => None,
+                (LocalKind::Folder, Some(false)) => Some(Change::LocalFolder { path }),
+                (LocalKind::File, Some(false)) => Some(Change::LocalFile { path }),
+            }
+        })
+        .collect()
+}
+
+fn compare_found(then: &[Found], now: &[Found]) -> Vec<Change> {
+    let known: BTreeMap<_, _> = then.iter().map(|f| (&f.path, &f.id)).collect();
+    let offered: BTreeSet<_> = now.iter().map(|found| &found.path).collect();
+    let gone = then.iter().filter(|found| !offered.contains(&found.path)).cloned().map(Change::FoundGone);
+    gone.chain(now.iter().filter_map(|found| match known.get(&found.path) {
+        None => Some(Change::FoundAdded(found.clone())),
+        Some(id) if **id != found.id => Some(Change::FoundChanged(found.clone())),
+        Some(_) => None,
+    }))
+    .collect()
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Change::Added(line) => write!(f, "{} is new ({})", what(line), place(line)),
+            Change::Gone(line) => write!(f, "{} is gone from {}", what(line), shown(&line.file)),
+            Change::Changed { from, to } => became(f, from, to),
+            Change::Replaced { from, to, why } => {
+                became(f, from, to)?;
+                for why in why {
+                    write!(f, "; {why}")?;
+                }
+                Ok(())
+            }
+            Change::LocalFolder { path } => write!(f, "the folder {} changed, and is installed again", shown(path)),
+            Change::LocalFile { path } => {
+                write!(f, "the file {} changed under its name, where pip keeps what is installed", shown(path))
+            }
+            Change::Editable { path } => {
+                write!(f, "{} is installed with -e, so the env has to point into the new release", shown(path))
+            }
+            Change::FoundAdded(Found { path, id: _ }) => {
+                write!(f, "{} is offered by --find-links and is new", shown(path))
+            }
+            Change::FoundChanged(Found { path, id: _ }) => {
+                write!(f, "{} is offered by --find-links and changed", shown(path))
+            }
+            Change::FoundGone(Found { path, id: _ }) => {
+                write!(f, "{} is no longer offered by --find-links", shown(path))
+            }
+            Change::Moving(Moving { file, number, text, why, fix }) => {
+                write!(f, "{} ({} line {number}) {why}, so its env is never reused: {fix}", shown(text), shown(file))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Why::Source => "pip keeps an installed version, wherever it came from",
+            Why::Extras => "pip does not remove what an extra installed",
+            Why::Hashes => "pip does not check the hash of what is installed",
+            Why::Options => "pip does not build again what is installed",
+            Why::Hidden => "a setting that it reads, or a part that is not shown, changed",
+            Why::Option => "pip does not choose again what is installed",
+        })
+    }
+}
+
+fn became(f: &mut fmt::Formatter<'_>, from: &Line, to: &Line) -> fmt::Result {
+    if from.text == to.text {
+        write!(f, "{} changed ({})", what(to), place(to))
+    } else {
+        let (from, new) = (what(from), shown(&to.text));
+        write!(f, "{from} became {new} ({})", place(to))
+    }
+}
+
+fn what(line: &Line) -> String {
+    let kind = match line.role {
+        Role::Requirement => "",
+        Role::Constraint => "the constraint ",
+        Role::Option => "the option ",
+    };
+    format!("{kind}{}", shown(&line.text))
+}
+
+fn place(line: &Line) -> String {
+    format!("{} line {}", shown(&line.file), line.number)
+}

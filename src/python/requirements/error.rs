@@ -1,0 +1,97 @@
+//! Why a commit's requirements cannot be installed: each is a fact, what was found, and what to do.
+
+use std::fmt;
+
+use super::text::shown;
+
+/// A line of a file, for a person: `requirements.txt line 3`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub file: String,
+    /// Counted from 1, as pip counts.
+    pub line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} line {}", shown(&self.file), self.line)
+    }
+}
+
+/// The line that names a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mention {
+    pub place: Place,
+    /// Without its secrets.
+    pub text: String,
+}
+
+/// What keeps pip from reading the requirements of a commit, found before anything is built.
+///
+/// `at` is the line that names the file; `None` for the file that nyala reads of its own accord.
+#[derive(Debug, thiserror::Error)]
+pub enum ClosureError {
+    #[error("{} is not in the commit{}\n{}", shown(path), named_by(at.as_deref()), steps(&[
+        &format!("add it, if it is only not tracked yet: git add -f {}", shown(path)),
+        "or take out what names it",
+        "commit, and push again",
+    ]))]
+    Missing { path: String, at: Option<Box<Mention>> },
+    #[error("{} is {what}, not a requirements file{}\n{}", shown(path), named_by(at.as_deref()), steps(&[
+        "name a file that is tracked in this repository",
+        "commit, and push again",
+    ]))]
+    NotAFile { path: String, what: &'static str, at: Option<Box<Mention>> },
+    #[error("{} is reached through a link that leaves the commit{}\nfound: {} -> {}\n{}",
+        shown(path), named_by(at.as_deref()), shown(link), shown(target), steps(&[
+        "track the file itself, or link to a file that is tracked in this repository",
+        "commit, and push again",
+    ]))]
+    LeavesTree { path: String, link: String, target: String, at: Option<Box<Mention>> },
+    #[error("{} cannot be reached: its links lead in a circle{}\n{}", shown(path), named_by(at.as_deref()), steps(&[
+        "track the file itself instead of a link, commit, and push again",
+    ]))]
+    LinkLoop { path: String, at: Option<Box<Mention>> },
+    /// `total` counts all requirements files up to this one.
+    #[error("{} is too large: with it, the requirements have {total} bytes, and at most {most} are read\n{}", shown(path), steps(&[
+        "check that it is the right file, commit, and push again",
+    ]))]
+    TooLarge { path: String, total: u64, most: u64 },
+    #[error("the requirements have more than {most} {what}\nfound: the last that was read is {}\n{}", shown(path), steps(&[
+        "take out what is not needed, commit, and push again",
+    ]))]
+    TooMany { path: String, most: usize, what: &'static str },
+    #[error("{} {problem}\n{}", shown(path), steps(&[
+        "save it as UTF-8, commit, and push again",
+        "or name its encoding in its first line: # -*- coding: latin-1 -*-",
+    ]))]
+    Undecodable { path: String, problem: String },
+    #[error("requirements files name each other in a circle\nfound: {}\n{}",
+        chain.iter().map(|path| shown(path)).collect::<Vec<_>>().join(" -> "), steps(&[
+        "take one of these -r or -c lines out, commit, and push again",
+    ]))]
+    Cycle { chain: Vec<String> },
+    #[error("{place} cannot be read: {problem}\nfound: {}\n{}", shown(text), steps(&[
+        "correct the line, commit, and push again",
+    ]))]
+    Line {
+        place: Place,
+        /// Without its secrets.
+        text: String,
+        problem: String,
+    },
+    #[error(transparent)]
+    Tree(#[from] anyhow::Error),
+}
+
+fn named_by(at: Option<&Mention>) -> String {
+    at.map_or_else(String::new, |Mention { place, text }| format!("\nfound: {place}: {}", shown(text)))
+}
+
+fn steps(steps: &[&str]) -> String {
+    let numbered: Vec<String> = match steps {
+        [only] => vec![(*only).to_owned()],
+        _ => steps.iter().enumerate().map(|(index, step)| format!("{}. {step}", index + 1)).collect(),
+    };
+    numbered.join("\n")
+}

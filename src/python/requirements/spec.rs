@@ -1,0 +1,391 @@
+//! What one requirement asks for: its name, its version, where it comes from (pip's `parse_req_from_line`).
+
+use std::collections::BTreeSet;
+
+use super::tree::tidy;
+
+/// One requirement, taken apart as far as two of them have to be compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Spec {
+    /// Two lines of the same key are about the same thing: the name (PEP 503) or the place, and the marker.
+    pub(super) key: String,
+    pub(super) extras: BTreeSet<String>,
+    /// The version specifier, without white space and in a fixed order.
+    pub(super) version: String,
+    pub(super) source: Source,
+}
+
+/// Where a requirement comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    /// From an index or `--find-links`, as pip finds it.
+    Index,
+    /// A path, relative to the folder that pip runs in; as written.
+    Path(String),
+    /// A URL with its fragment.
+    Url(String),
+}
+
+impl Source {
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Source::Index => None,
+            Source::Path(text) | Source::Url(text) => Some(text),
+        }
+    }
+}
+
+impl Spec {
+    /// Takes a requirement apart. One that is none is its own key, and pip will say what is wrong with it.
+    pub(super) fn parse(text: &str, editable: bool) -> Self {
+        if editable {
+            return located(text, "", true);
+        }
+        let separator = if is_url(text) { "; " } else { ";" };
+        let (spec, marker) = text.split_once(separator).unwrap_or((text, ""));
+        let (spec, marker) = (spec.trim(), marker_key(marker));
+        named(spec, &marker).unwrap_or_else(|| {
+            if is_url(spec) || spec.contains('/') || spec.starts_with('.') || is_archive(spec) {
+                located(spec, &marker, false)
+            } else {
+                Spec {
+                    key: with_marker(spec, &marker),
+                    extras: BTreeSet::new(),
+                    version: String::new(),
+                    source: Source::Index,
+                }
+            }
+        })
+    }
+}
+
+/// `name[extras] @ url` or `name[extras] specifier` (PEP 508).
+fn named(spec: &str, marker: &str) -> Option<Spec> {
+    let end = spec.find(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c))).unwrap_or(spec.len());
+    let (name, rest) = spec.split_at(end);
+    let edges = [name.chars().next()?, name.chars().next_back()?];
+    if !edges.iter().all(char::is_ascii_alphanumeric) {
+        return None;
+    }
+    let rest = rest.trim_start();
+    let (extras, rest) = match rest.strip_prefix('[') {
+        Some(rest) => {
+            let (extras, rest) = rest.split_once(']')?;
+            (extras_of(extras), rest.trim_start())
+        }
+        None => (BTreeSet::new(), rest),
+    };
+
+    let (version, source) = if let Some(url) = rest.strip_prefix('@') {
+        (String::new(), source(url.trim()))
+    } else if rest.is_empty() && is_archive(name) {
+        return None;
+    } else if rest.is_empty() || rest.starts_with(['<', '>', '=', '!', '~', '(', '$']) {
+        (version_key(rest), Source::Index)
+    } else {
+        return None;
+    };
+    Some(Spec { key: with_marker(&normalised(name), marker), extras, version, source })
+}
+
+/// A requirement without a name: a URL or a path, perhaps with `[extras]` at its end.
+fn located(spec: &str, marker: &str, editable: bool) -> Spec {
+    let (place, extras) = match spec.strip_suffix(']').and_then(|s| s.rsplit_once('[')) {
+        Some((place, extras)) if !place.is_empty() && !extras.is_empty() => (place, extras),
+        _ => (spec, ""),
+    };
+    let source = if editable && !is_url(place) {
+        // `git:` and its like are short for `git+git:` after `-e` alone.
+        Source::Path(place.to_owned())
+    } else {
+        source(place)
+    };
+    let key = match &source {
+        Source::Index => place.to_owned(),
+        Source::Path(path) => format!("path {}", tidy(path)),
+        Source::Url(url) => match fragment(url, "egg") {
+            Some(egg) => named(egg, "").map_or_else(|| egg.to_owned(), |spec| spec.key),
+            None => without_revision(url).to_owned(),
+        },
+    };
+    Spec { key: with_marker(&key, marker), extras: extras_of(extras), version: String::new(), source }
+}
+
+/// A URL, or the path that a `file:` URL of this machine names.
+fn source(text: &str) -> Source {
+    let Some(rest) = text.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("file:")).map(|_| &text[5..]) else {
+        return if is_url(text) { Source::Url(text.to_owned()) } else { Source::Path(text.to_owned()) };
+    };
+    let rest = rest.split(['#', '?']).next().unwrap_or_default();
+    let path = match rest.strip_prefix("//") {
+        Some(rest) => rest.find('/').map_or("/", |at| &rest[at..]),
+        None => rest,
+    };
+    Source::Path(percent_decoded(path))
+}
+
+/// The path that a `-r`, `-c` or `--find-links` names, or `None` for a place on the network.
+pub(super) fn local_path(reference: &str) -> Option<String> {
+    match source(reference) {
+        Source::Path(path) => Some(path),
+        Source::Index | Source::Url(_) => None,
+    }
+}
+
+/// Why what a URL gives can change while the URL stays the same, and what to do; `None` when it cannot.
+pub(super) fn moving(url: &str, hashes: &[String]) -> Option<(&'static str, &'static str)> {
+    if let Some(system) = version_control(url) {
+        let full = |hex: &str| matches!(hex.len(), 40 | 64) && hex.bytes().all(|b| b.is_ascii_hexdigit());
+        let pinned = revision(url).is_some_and(|revision| match system {
+            "git" | "hg" => full(revision),
+            // Revisions of Subversion are numbers, and never change.
+            "svn" => revision.bytes().all(|b| b.is_ascii_digit()),
+            _ => false,
+        });
+        return (!pinned)
+            .then_some(("names no fixed commit", "pin it to a commit by its full id: …@<40 hexadecimal digits>"));
+    }
+    let in_url =
+        ["sha1", "sha224", "sha256", "sha384", "sha512", "md5"].iter().any(|name| fragment(url, name).is_some());
+    (!in_url && hashes.is_empty())
+        .then_some(("has no hash, and what a URL gives can change", "add #sha256=<64 hexadecimal digits> to the URL"))
+}
+
+/// Whether pip would take it for an archive by its name alone.
+pub(super) fn is_archive(path: &str) -> bool {
+    const ENDINGS: [&str; 12] = [
+        ".zip",
+        ".whl",
+        ".tar.bz2",
+        ".tbz",
+        ".tar.gz",
+        ".tgz",
+        ".tar",
+        ".tar.xz",
+        ".txz",
+        ".tlz",
+        ".tar.lz",
+        ".tar.lzma",
+    ];
+    let path = path.to_ascii_lowercase();
+    ENDINGS.iter().any(|ending| path.ends_with(ending))
+}
+
+fn is_url(text: &str) -> bool {
+    let Some((scheme, _)) = text.split_once(':') else {
+        return false;
+    };
+    let scheme = scheme.to_ascii_lowercase();
+    matches!(scheme.as_str(), "http" | "https" | "ftp" | "file") || version_control(text).is_some()
+}
+
+fn version_control(url: &str) -> Option<&'static str> {
+    let (scheme, _) = url.split_once(':')?;
+    let scheme = scheme.to_ascii_lowercase();
+    let system = scheme.split('+').next()?;
+    // `git+git@host:path`: what comes before the colon is no scheme then, but begins like one.
+    ["git", "hg", "svn", "bzr"].into_iter().find(|known| *known == system)
+}
+
+/// What stands after the last `@` of a URL's path.
+fn revision(url: &str) -> Option<&str> {
+    let url = url.split(['#', '?']).next()?;
+    let path = match url.split_once("://") {
+        Some((_, rest)) => &rest[rest.find('/')?..],
+        None => url.split_once(':')?.1,
+    };
+    path.rsplit_once('@').map(|(_, revision)| revision)
+}
+
+fn without_revision(url: &str) -> &str {
+    let bare = url.split('#').next().unwrap_or(url);
+    match (version_control(url), revision(url)) {
+        (Some(_), Some(revision)) => bare.strip_suffix(revision).and_then(|url| url.strip_suffix('@')).unwrap_or(bare),
+        _ => bare,
+    }
+}
+
+fn fragment<'a>(url: &'a str, name: &str) -> Option<&'a str> {
+    let (_, fragment) = url.split_once('#')?;
+    fragment
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(key, value)| *key == name && !value.is_empty())
+        .map(|(_, value)| value)
+}
+
+/// PEP 503: lower case, and runs of `-`, `_` and `.` are one `-`.
+fn normalised(name: &str) -> String {
+    let mut out = String::new();
+    for c in name.chars() {
+        match c {
+            '-' | '_' | '.' if out.ends_with('-') => {}
+            '-' | '_' | '.' => out.push('-'),
+            c => out.push(c.to_ascii_lowercase()),
+        }
+    }
+    out
+}
+
+fn extras_of(text: &str) -> BTreeSet<String> {
+    text.split(',').map(|extra| normalised(extra.trim())).filter(|extra| !extra.is_empty()).collect()
+}
+
+fn version_key(text: &str) -> String {
+    let text = text.trim().trim_start_matches('(').trim_end_matches(')');
+    let mut parts: Vec<String> = text
+        .split(',')
+        .map(|part| part.split_whitespace().collect::<String>())
+        .filter(|part| !part.is_empty())
+        .collect();
+    parts.sort();
+    parts.dedup();
+    parts.join(",")
+}
+
+/// A marker with its white space and quotation marks made the same: its words and signs, a space between each.
+fn marker_key(text: &str) -> String {
+    let is_word = |c: char| c.is_alphanumeric() || "_.-".contains(c);
+    let stands_alone = |c: char| c.is_whitespace() || "()\"'".contains(c);
+    let mut tokens = Vec::new();
+    let mut rest = text.trim();
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '"' | '\'' => rest[1..].find(first).map_or(rest.len(), |at| at + 2),
+            c if is_word(c) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+            c if stands_alone(c) => c.len_utf8(),
+            _ => rest.find(|c| is_word(c) || stands_alone(c)).unwrap_or(rest.len()),
+        };
+        let (token, after) = rest.split_at(length);
+        if first == '\'' {
+            tokens.push(format!("\"{}\"", token.trim_matches('\'')));
+        } else {
+            tokens.push(token.to_owned());
+        }
+        rest = after.trim_start();
+    }
+    tokens.join(" ")
+}
+
+fn with_marker(key: &str, marker: &str) -> String {
+    match marker {
+        "" => key.to_owned(),
+        marker => format!("{key} ; {marker}"),
+    }
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let hex = |byte: u8| char::from(byte).to_digit(16);
+        match (first, after) {
+            (b'%', [high, low, after @ ..]) if hex(*high).is_some() && hex(*low).is_some() => {
+                let value = hex(*high).unwrap_or_default() * 16 + hex(*low).unwrap_or_default();
+                bytes.push(u8::try_from(value).unwrap_or_default());
+                rest = after;
+            }
+            _ => {
+                bytes.push(first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> String {
+        Spec::parse(text, false).key
+    }
+
+    fn path(text: &str) -> Option<String> {
+        match Spec::parse(text, false).source {
+            Source::Path(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_name_is_the_same_however_it_is_spelled() {
+        for text in ["Foo_Bar==1", "foo.bar >= 2", "foo-bar[x]", "foo__bar (>1)", "foo-bar @ https://h/x.zip"] {
+            assert_eq!(key(text), "foo-bar", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_marker_belongs_to_the_key_however_it_is_written() {
+        let wanted = r#"a ; python_version < "3.8" and ( os_name == "a b" )"#;
+        assert_eq!(key(r#"a;python_version<"3.8" and(os_name=="a b")"#), wanted);
+        assert_eq!(key("A ; python_version  < '3.8' and ( os_name == 'a b' )"), wanted);
+        assert_ne!(key("a"), wanted);
+    }
+
+    #[test]
+    fn a_specifier_has_one_form() {
+        assert_eq!(Spec::parse("a >= 1 , < 2", false).version, "<2,>=1");
+        assert_eq!(Spec::parse("a (<2,>=1)", false).version, "<2,>=1");
+        assert_eq!(Spec::parse("a[Y, x_1]~=1", false).extras, BTreeSet::from(["x-1".into(), "y".into()]));
+    }
+
+    #[test]
+    fn paths_are_told_from_names() {
+        for (text, wanted) in [
+            (".", "."),
+            (".[dev]", "."),
+            ("./lib", "./lib"),
+            ("lib/", "lib/"),
+            ("./lib[a,b] ; python_version > '3'", "./lib"),
+            ("file:./x%20y#egg=z", "./x y"),
+            ("lib @ file:///srv/lib", "/srv/lib"),
+            ("file://localhost/srv/lib", "/srv/lib"),
+            ("wheels/a-1-py3-none-any.whl", "wheels/a-1-py3-none-any.whl"),
+            ("a-1.tar.gz", "a-1.tar.gz"),
+        ] {
+            assert_eq!(path(text).as_deref(), Some(wanted), "{text}");
+        }
+        for text in ["lib", "lib[extra]", "a @ https://h/a.zip", "https://h/a", "zope.interface==1", "weird name"] {
+            assert_eq!(path(text), None, "{text}");
+        }
+        assert_eq!(Spec::parse("lib", true).source, Source::Path("lib".into()));
+        assert_eq!(key("./lib/"), key("lib/../lib/."));
+    }
+
+    #[test]
+    fn a_repository_is_the_same_at_another_commit() {
+        assert_eq!(key("git+https://h/r.git@a"), key("git+https://h/r.git@b"));
+        assert_eq!(key("git+ssh://git@h/r@a#egg=Foo"), "foo");
+        assert_eq!(key("git+git@h:r@a"), key("git+git@h:r"));
+    }
+
+    #[test]
+    fn only_a_full_commit_id_or_a_hash_is_fixed() {
+        let id = "0123456789abcdef0123456789abcdef01234567";
+        for url in [
+            format!("git+https://h/r.git@{id}"),
+            format!("git+ssh://git@h/r@{id}#egg=x"),
+            format!("git+git@h:r@{id}"),
+            format!("hg+https://h/r@{id}"),
+            format!("git+https://h/r@{id}{}", &id[..24]),
+            "svn+https://h/r@123".to_owned(),
+            "https://h/a.zip#egg=a&sha256=00".to_owned(),
+        ] {
+            assert_eq!(moving(&url, &[]), None, "{url}");
+        }
+        for url in [
+            "git+https://h/r.git".to_owned(),
+            "git+https://h/r.git@main".to_owned(),
+            format!("git+https://{id}@h/r.git"),
+            format!("git+https://h/r.git@{}", &id[..12]),
+            "bzr+https://h/r@12".to_owned(),
+            "https://h/a.zip".to_owned(),
+            "https://h/a.zip#egg=a".to_owned(),
+        ] {
+            assert!(moving(&url, &[]).is_some(), "{url}");
+        }
+        assert_eq!(moving("https://h/a.zip", &["sha256:00".into()]), None);
+    }
+}

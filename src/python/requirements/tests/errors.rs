@@ -1,0 +1,132 @@
+//! What keeps pip from reading, and how it is said.
+
+use insta::assert_snapshot;
+
+use super::*;
+
+#[test]
+fn a_missing_file_names_the_line_that_wants_it() {
+    assert_snapshot!(error(&MemoryTree::of(&[("requirements.txt", "flask\n-r base.txt")])), @r#"
+    base.txt is not in the commit
+    found: requirements.txt line 2: -r base.txt
+    1. add it, if it is only not tracked yet: git add -f base.txt
+    2. or take out what names it
+    3. commit, and push again
+    "#);
+    assert_snapshot!(error(&MemoryTree::of(&[("requirements.txt", "./lib")])), @r#"
+    lib is not in the commit
+    found: requirements.txt line 1: ./lib
+    1. add it, if it is only not tracked yet: git add -f lib
+    2. or take out what names it
+    3. commit, and push again
+    "#);
+    assert_snapshot!(error(&MemoryTree::default()), @r#"
+    requirements.txt is not in the commit
+    1. add it, if it is only not tracked yet: git add -f requirements.txt
+    2. or take out what names it
+    3. commit, and push again
+    "#);
+}
+
+#[test]
+fn what_is_no_file_is_said() {
+    assert_snapshot!(error(&MemoryTree::of(&[("requirements.txt/a.txt", "")])), @r#"
+    requirements.txt is a folder, not a requirements file
+    1. name a file that is tracked in this repository
+    2. commit, and push again
+    "#);
+    assert_snapshot!(error(&MemoryTree::of(&[("requirements.txt", "-r v/r.txt")]).submodule("v", "1")), @r#"
+    v/r.txt is in a submodule, not a requirements file
+    found: requirements.txt line 1: -r v/r.txt
+    1. name a file that is tracked in this repository
+    2. commit, and push again
+    "#);
+}
+
+#[test]
+fn a_link_out_of_the_commit_is_not_followed() {
+    assert_snapshot!(error(&MemoryTree::default().link("requirements.txt", "/etc/passwd")), @r#"
+    requirements.txt is reached through a link that leaves the commit
+    found: requirements.txt -> /etc/passwd
+    1. track the file itself, or link to a file that is tracked in this repository
+    2. commit, and push again
+    "#);
+    assert_snapshot!(error(&MemoryTree::of(&[("requirements.txt", "-c d/c.txt")]).link("d", "../../precious")), @r#"
+    d/c.txt is reached through a link that leaves the commit
+    found: requirements.txt line 1: -c d/c.txt
+    found: d -> ../../precious
+    1. track the file itself, or link to a file that is tracked in this repository
+    2. commit, and push again
+    "#);
+    let circle = MemoryTree::default().link("requirements.txt", "a").link("a", "requirements.txt");
+    assert_snapshot!(error(&circle), @r#"
+    requirements.txt cannot be reached: its links lead in a circle
+    track the file itself instead of a link, commit, and push again
+    "#);
+}
+
+#[test]
+fn a_circle_is_shown() {
+    let tree = MemoryTree::of(&[("requirements.txt", "-r a/b.txt"), ("a/b.txt", "-c ../requirements.txt")]);
+    assert_snapshot!(error(&tree), @r#"
+    requirements files name each other in a circle
+    found: requirements.txt -> a/b.txt -> requirements.txt
+    take one of these -r or -c lines out, commit, and push again
+    "#);
+}
+
+#[test]
+fn what_is_too_large_is_not_read() {
+    let tree = MemoryTree::default().with("requirements.txt", "#".repeat(11 << 20));
+    assert_snapshot!(error(&tree), @r#"
+    requirements.txt is too large: with it, the requirements have 11534336 bytes, and at most 10485760 are read
+    check that it is the right file, commit, and push again
+    "#);
+    let chain = (0..200).fold(MemoryTree::of(&[("requirements.txt", "-r 0.txt")]), |tree, n| {
+        tree.with(&format!("{n}.txt"), format!("-r {}.txt", n + 1))
+    });
+    assert_snapshot!(error(&chain), @r#"
+    the requirements have more than 100 levels of -r
+    found: the last that was read is 99.txt
+    take out what is not needed, commit, and push again
+    "#);
+}
+
+#[test]
+fn an_encoding_nobody_can_read_says_where() {
+    struct Latin;
+    impl Tree for Latin {
+        fn entry(&self, path: &str) -> Result<Entry> {
+            let id = String::new();
+            Ok(if path.is_empty() { Entry::Folder { id } } else { Entry::File { id } })
+        }
+        fn list(&self, _: &str) -> Result<Vec<(String, Entry)>> {
+            Ok(Vec::new())
+        }
+        fn size(&self, _: &str) -> Result<u64> {
+            Ok(4)
+        }
+        fn read(&self, _: &str) -> Result<Vec<u8>> {
+            Ok(b"# \xe9\n".to_vec())
+        }
+    }
+    assert_snapshot!(closure(&Latin, "requirements.txt", &none).unwrap_err(), @r#"
+    requirements.txt is not UTF-8: byte 0xe9 in line 1
+    1. save it as UTF-8, commit, and push again
+    2. or name its encoding in its first line: # -*- coding: latin-1 -*-
+    "#);
+}
+
+#[test]
+fn a_line_no_pip_reads_is_shown_without_its_secrets() {
+    assert_snapshot!(error(&MemoryTree::of(&[("requirements.txt", "-i 'https://u:hunter2@h/\u{1b}[31m")])), @r#"
+    requirements.txt line 1 cannot be read: a quotation mark is not closed
+    found: -i 'https://****@h/\u{1b}[31m
+    correct the line, commit, and push again
+    "#);
+}
+
+#[test]
+fn an_object_that_cannot_be_read_is_an_error() {
+    assert_eq!(error(&MemoryTree::of(&[("requirements.txt", "unreadable")])), "the object is gone");
+}

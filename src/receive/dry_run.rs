@@ -1,0 +1,63 @@
+//! What a push would do, for somebody who only asks (`git push -o dry-run`).
+
+use anyhow::Result;
+
+use super::Reader;
+use crate::console::mask;
+use crate::console::text;
+use crate::git::{Commit, Repository, short};
+use crate::plan::{Question, describe, observe};
+use crate::site::{Settings, Site};
+use crate::worker::env_steps::asked_by;
+
+/// Prints the plan for a commit. Returns whether there is one: it may be one that cannot be deployed, which is said too.
+pub(super) fn show(
+    site: &Site,
+    settings: &Settings,
+    repository: &Repository,
+    commit: Commit,
+    words: &[String],
+    reader: Reader,
+) -> bool {
+    reader.say(&format!("-----> Plan for {} (dry-run: nothing is deployed)", short(&commit.id)));
+    let again = format!("To deploy it: nyala redeploy {}", short(&commit.id));
+    match plan(site, settings, repository, commit, words) {
+        Ok(lines) => {
+            for line in lines {
+                reader.say(&format!("       {}", mask::known().apply(&text::clean(&line))));
+            }
+            if reader == Reader::Pusher {
+                reader.say(&again);
+            }
+            true
+        }
+        Err(error) => {
+            for (number, line) in describe::error_text(&error).lines().enumerate() {
+                let start = if number == 0 { "error: " } else { "       " };
+                reader.say(&format!("{start}{}", mask::known().apply(&text::clean(line))));
+            }
+            reader.say("error: it could not be deployed like this; nothing was tried");
+            false
+        }
+    }
+}
+
+fn plan(
+    site: &Site,
+    settings: &Settings,
+    repository: &Repository,
+    commit: Commit,
+    words: &[String],
+) -> Result<Vec<String>> {
+    let app_settings = site.app_settings()?;
+    mask::know(app_settings.iter().map(|(_, value)| value));
+    let plan = observe(Question {
+        site,
+        settings,
+        app_settings: &app_settings,
+        repository,
+        commit,
+        rebuild: asked_by(words),
+    })?;
+    Ok(describe::lines(&plan))
+}

@@ -1,0 +1,106 @@
+//! What a push is to do: which of its refs is deployed, and what is said of the others.
+
+use anyhow::Result;
+
+use super::options::Options;
+use super::refs::{self, RefUpdate};
+use crate::git::{Commit, Refs, Repository, short};
+use crate::site::{Settings, Site};
+use crate::worker::what_is_live;
+
+/// What a push is to do, and what the pusher is told before it is done.
+#[derive(Debug)]
+pub(super) struct Intent<'a> {
+    /// Of the refs that are not deployed.
+    pub said: Vec<String>,
+    pub deed: Deed<'a>,
+}
+
+#[derive(Debug)]
+pub(super) enum Deed<'a> {
+    Deploy {
+        update: &'a RefUpdate,
+        commit: Commit,
+    },
+    /// Only the plan is wanted.
+    Show {
+        commit: Commit,
+    },
+    Nothing,
+    /// Nothing, because the push asks for what there is not; one line that says so.
+    Refuse(String),
+}
+
+impl<'a> Intent<'a> {
+    /// Reads the pushed refs and the options. Sets the deploy branch of a site that has none yet, unless the push is not
+    /// to do anything.
+    pub fn of(
+        site: &Site,
+        settings: &Settings,
+        repository: &Repository,
+        updates: &'a [RefUpdate],
+        options: &Result<Options>,
+    ) -> Result<Intent<'a>> {
+        let options = match options {
+            Ok(options) => options,
+            Err(error) => return Ok(Intent { said: Vec::new(), deed: Deed::Refuse(error.to_string()) }),
+        };
+        let mut said = Vec::new();
+        let branch = deploy_branch(site, settings, repository, updates, options.dry_run, &mut said)?;
+        let mut deed = Deed::Nothing;
+        for update in updates {
+            if update.is_deletion() || update.branch().is_none() || update.branch() != branch.as_deref() {
+                said.push(refs::not_deployed(update, branch.as_deref(), site.live()?));
+                continue;
+            }
+            let commit = repository.commit(&update.new)?;
+            if options.dry_run {
+                deed = Deed::Show { commit };
+            } else if let Some(why) = options.skipped_because(&commit.message) {
+                said.push(format!(
+                    "{} was not deployed: {why}; {}. To deploy it: nyala redeploy {}",
+                    short(&commit.id),
+                    what_is_live(site),
+                    short(&commit.id)
+                ));
+            } else {
+                deed = Deed::Deploy { update, commit };
+            }
+        }
+        Ok(Intent { said, deed })
+    }
+}
+
+/// The branch that is deployed. The first one that is pushed becomes it, and the repository's HEAD follows; a dry run
+/// only takes it as such.
+fn deploy_branch(
+    site: &Site,
+    settings: &Settings,
+    repository: &Repository,
+    updates: &[RefUpdate],
+    dry_run: bool,
+    said: &mut Vec<String>,
+) -> Result<Option<String>> {
+    if settings.branch.is_some() {
+        return Ok(settings.branch.clone());
+    }
+    let _guard = site.guard()?;
+    // Another first push may have come before the guard.
+    if let Some(branch) = site.settings()?.branch {
+        return Ok(Some(branch));
+    }
+    let head = repository.head_branch();
+    let Some(branch) = refs::first_branch(updates, head.as_deref()) else {
+        return Ok(None);
+    };
+    if !dry_run {
+        site.add_setting("branch", branch)?;
+        if head.as_deref() != Some(branch) {
+            repository.set_head(branch)?;
+        }
+        said.push(format!(
+            "{branch} is the first branch pushed: from now on it is the deploy branch (branch in nyala.toml)."
+        ));
+    }
+    Ok(Some(branch.to_owned()))
+}

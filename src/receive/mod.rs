@@ -1,0 +1,186 @@
+//! A push: from the ref lines to a deployment with a worker, whose log is then copied to the pusher.
+//!
+//! By default git has moved the branch when `post-receive` runs, and the push succeeds whatever becomes of the deployment. In
+//! a strict site `proc-receive` runs before, and the branch moves with what is live or not at all.
+
+mod dry_run;
+mod intent;
+pub mod kept_hook;
+mod options;
+mod post_receive;
+mod proc_receive;
+pub mod refs;
+mod rules;
+mod wire;
+
+use std::io::{self, Write};
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::console::{Followed, follow, mask, paint, print, show};
+use crate::disk::space::FileSystem;
+use crate::git::{Commit, Refs, Repository, short};
+use crate::site::freeze::{Frozen, Received};
+use crate::site::queue::NewDeployment;
+use crate::site::record::{RefMove, Trigger};
+use crate::site::{Record, Site};
+use crate::worker;
+
+pub use post_receive::post_receive;
+pub use proc_receive::proc_receive;
+
+/// Gives a push its deployment, and that one its worker; `None` when deployments are frozen.
+fn receive(site: &Site, repository: &Repository, new: NewDeployment) -> Result<Option<u64>> {
+    site.make_folders()?;
+    let (commit, refname) = (new.commit.clone(), new.refname.clone());
+    match site.receive(new, || repository.tip(&refname))? {
+        Received::Enqueued(record, log) => {
+            worker::start(site, record.id, log)?;
+            Ok(Some(record.id))
+        }
+        Received::Overtaken { record, by, mut log } => {
+            let line = worker::superseded_line(site, record.id, by);
+            Reader::Pusher.say(&line);
+            writeln!(log, "{line}").context("the deployment's log cannot be written")?;
+            Ok(None)
+        }
+        Received::Held(frozen) => {
+            say_held(site, &frozen, &commit);
+            Ok(None)
+        }
+    }
+}
+
+/// What a pusher is told whose push is held back.
+fn say_held(site: &Site, frozen: &Frozen, commit: &str) {
+    Reader::Pusher.say(&format!(
+        "error: {} was not deployed: deployments are held back {}; {}",
+        short(commit),
+        mask::known().apply(&frozen.in_words()),
+        worker::what_is_live(site)
+    ));
+}
+
+/// Gives a deployment its number and its worker.
+pub fn start(site: &Site, new: NewDeployment) -> Result<u64> {
+    site.make_folders()?;
+    let (record, log) = site.enqueue(new)?;
+    worker::start(site, record.id, log)?;
+    Ok(record.id)
+}
+
+/// Who reads a log that is copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// A pusher, at the other end of git. One who stops reading is not waited for.
+    Pusher,
+    /// A pusher to whom a proc-receive hook talks: its standard output is for git itself.
+    StrictPusher,
+    /// Somebody who called for the log, and may read as slowly as a pager does.
+    Person,
+}
+
+impl Reader {
+    fn output(self) -> BorrowedFd<'static> {
+        match self {
+            Reader::Pusher | Reader::Person => rustix::stdio::stdout(),
+            Reader::StrictPusher => rustix::stdio::stderr(),
+        }
+    }
+
+    /// One line. A reader who has gone away misses it, and that is all.
+    fn say(self, line: &str) {
+        print(self.output(), &format!("{line}\n"));
+    }
+}
+
+/// Copies the log of a deployment to its reader until it has ended, and returns how it ended. Whoever reads can go away or
+/// stop: the deployment does not wait.
+pub fn watch(site: &Site, id: u64, reader: Reader) -> Result<Record> {
+    let mut state = State::Running;
+    let mut ended = || {
+        state = state_of(site, id)?;
+        Ok(state != State::Running)
+    };
+    let followed = match reader {
+        Reader::Pusher | Reader::StrictPusher => follow(&site.log_file(id), reader.output(), &mut ended)?,
+        Reader::Person => show(&site.log_file(id), reader.output(), paint::wanted(io::stdout()), &mut ended)?,
+    };
+    if state == State::Dead && followed == Followed::Whole {
+        let live = worker::what_is_live(site);
+        match FileSystem::of(site.root()) {
+            Ok(system) if system.is_full() => {
+                reader.say(&format!(
+                    "error: deployment {id} could not even be recorded: No space left on device; {live}\n\
+                     found: {system} has {} free\n\
+                     Make room there, and push again",
+                    system.free
+                ));
+            }
+            _ => reader.say(&format!(
+                "error: the worker of deployment {id} was killed; {live}. Push again, or: nyala redeploy {id}"
+            )),
+        }
+    }
+    record(site, id)
+}
+
+/// Waits until a deployment has ended, and returns its record: one that is still not final has lost its worker.
+pub fn wait(site: &Site, id: u64) -> Result<Record> {
+    while state_of(site, id)? == State::Running {
+        std::thread::sleep(PAUSE);
+    }
+    record(site, id)
+}
+
+/// How often a deployment is looked at that somebody waits for.
+const PAUSE: Duration = Duration::from_millis(15);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Running,
+    Ended,
+    /// Its worker is gone, and said nothing.
+    Dead,
+}
+
+fn state_of(site: &Site, id: u64) -> Result<State> {
+    if has_ended(site, id)? {
+        return Ok(State::Ended);
+    }
+    if site.has_worker(id)? {
+        return Ok(State::Running);
+    }
+    // It may have ended between the two questions.
+    Ok(if has_ended(site, id)? { State::Ended } else { State::Dead })
+}
+
+fn has_ended(site: &Site, id: u64) -> Result<bool> {
+    Ok(site.record(id)?.is_none_or(|record| record.has_ended()))
+}
+
+fn record(site: &Site, id: u64) -> Result<Record> {
+    site.record(id)?.with_context(|| format!("the record of deployment {id} is gone"))
+}
+
+fn new_deployment(
+    commit: Commit,
+    update: &refs::RefUpdate,
+    options: Vec<String>,
+    moves: Vec<RefMove>,
+) -> NewDeployment {
+    NewDeployment {
+        commit: commit.id,
+        message: commit.message,
+        author: commit.author,
+        trigger: Trigger::Push,
+        refname: update.name.clone(),
+        old_oid: update.old.clone(),
+        new_oid: update.new.clone(),
+        options,
+        moves,
+        rolled_back_to: None,
+    }
+}

@@ -1,0 +1,103 @@
+//! What can be asked of a push with `git push -o`, and in a commit's message.
+
+use anyhow::{Result, bail};
+
+use crate::worker::REBUILD_ENV;
+
+const SKIP_DEPLOY: &str = "skip-deploy";
+const DRY_RUN: &str = "dry-run";
+
+/// The push options nyala knows.
+const KNOWN: [&str; 3] = [DRY_RUN, REBUILD_ENV, SKIP_DEPLOY];
+
+/// What in a commit's message keeps it from being deployed, in any case of letters.
+const SKIP_MESSAGE: &str = "[skip deploy]";
+
+/// The options of one push. They hold for whatever it deploys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// As they were given, for the record.
+    pub words: Vec<String>,
+    pub skip_deploy: bool,
+    pub dry_run: bool,
+}
+
+impl Options {
+    /// Reads the options of a push. Fails on one that nyala does not know: a slip of the pen must not do something else
+    /// than what was asked for.
+    pub fn parse(words: Vec<String>) -> Result<Options> {
+        let unknown: Vec<_> = words.iter().filter(|word| !KNOWN.contains(&word.as_str())).collect();
+        if let Some(first) = unknown.first() {
+            let shown: Vec<_> = unknown.iter().map(|word| format!("`{}`", word.escape_debug())).collect();
+            let s = if unknown.len() == 1 { "" } else { "s" };
+            bail!("unknown push option{s} {}{}; known: {}", shown.join(", "), did_you_mean(first), KNOWN.join(", "));
+        }
+        let has = |option: &str| words.iter().any(|word| word == option);
+        Ok(Options { skip_deploy: has(SKIP_DEPLOY), dry_run: has(DRY_RUN), words })
+    }
+
+    /// Why a commit with this message is not deployed, or `None` when it is.
+    pub fn skipped_because(&self, message: &str) -> Option<&'static str> {
+        if self.skip_deploy {
+            Some("the push asked for it (skip-deploy)")
+        } else if message.to_ascii_lowercase().contains(SKIP_MESSAGE) {
+            Some("its commit message says [skip deploy]")
+        } else {
+            None
+        }
+    }
+}
+
+/// What was given with `git push -o`, as git hands it to a post-receive hook: in the environment (githooks(5)).
+pub fn of_environment() -> Vec<String> {
+    let count = std::env::var("GIT_PUSH_OPTION_COUNT").ok().and_then(|count| count.parse::<usize>().ok());
+    (0..count.unwrap_or(0))
+        .filter_map(|number| std::env::var_os(format!("GIT_PUSH_OPTION_{number}")))
+        .map(|option| option.to_string_lossy().into_owned())
+        .collect()
+}
+
+fn did_you_mean(word: &str) -> String {
+    let near = KNOWN
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(word, known), known))
+        .filter(|(distance, known)| *distance <= known.len() / 3)
+        .min();
+    near.map_or(String::new(), |(_, known)| format!(" (did you mean `{known}`?)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Options> {
+        Options::parse(words.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn known_options_are_read_and_kept() {
+        assert_eq!(parse(&[]).unwrap(), Options::default());
+        let options = parse(&["rebuild-env", "dry-run"]).unwrap();
+        assert!(options.dry_run && !options.skip_deploy);
+        assert_eq!(options.words, ["rebuild-env", "dry-run"]);
+    }
+
+    #[test]
+    fn an_unknown_option_is_an_error_that_lists_the_known_ones() {
+        let error = parse(&["dry-run", "ci.skip"]).unwrap_err().to_string();
+        assert_eq!(error, "unknown push option `ci.skip`; known: dry-run, rebuild-env, skip-deploy");
+        let error = parse(&["rebuild_env", "\u{1b}[2J"]).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "unknown push options `rebuild_env`, `\\u{1b}[2J` (did you mean `rebuild-env`?); known: dry-run, rebuild-env, skip-deploy"
+        );
+    }
+
+    #[test]
+    fn a_commit_message_can_say_that_it_is_not_deployed() {
+        let none = Options::default();
+        assert!(none.skipped_because("Fix\n\n[Skip Deploy] for now").is_some());
+        assert!(none.skipped_because("Skip deploy").is_none());
+        assert!(parse(&["skip-deploy"]).unwrap().skipped_because("Fix").unwrap().contains("skip-deploy"));
+    }
+}

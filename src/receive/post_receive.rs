@@ -1,0 +1,83 @@
+//! The post-receive hook: git has moved the refs already.
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::intent::{Deed, Intent};
+use super::options::{self, Options};
+use super::refs::RefUpdate;
+use super::{Reader, dry_run, kept_hook, new_deployment, receive, refs, watch};
+use crate::git::Repository;
+use crate::setup;
+use crate::site::{Record, Site};
+use crate::worker::what_is_live;
+
+/// What the post-receive hook does. `hooks` is the folder its file is in. Returns how the deployment ended, or `None`
+/// when nothing was deployed.
+pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
+    let mut input = Vec::new();
+    io::stdin().lock().read_to_end(&mut input).context("the hook's input cannot be read")?;
+    let updates = refs::parse(&input)?;
+    let options = Options::parse(options::of_environment());
+    let settings = site.settings()?;
+    let repository = Repository::open(&site.repository(&settings))?;
+    let strict = settings.strict && hooks.join(setup::STRICT_HOOK).is_file();
+    let Intent { said, deed } = Intent::of(site, &settings, &repository, &updates, &options)?;
+
+    if strict && !matches!(&deed, Deed::Deploy { update, .. } if !was_deployed(site, update)?) {
+        // The proc-receive hook has done and said everything.
+        kept_hook::run(hooks, &input);
+        return Ok(None);
+    }
+    for line in &said {
+        Reader::Pusher.say(line);
+    }
+    let words = options.map(|options| options.words).unwrap_or_default();
+    let started = match deed {
+        Deed::Deploy { update, commit } => {
+            receive(site, &repository, new_deployment(commit, update, words, Vec::new()))?
+        }
+        Deed::Show { commit } => {
+            dry_run::show(site, &settings, &repository, commit, &words, Reader::Pusher);
+            None
+        }
+        Deed::Nothing => None,
+        Deed::Refuse(why) => {
+            kept_hook::run(hooks, &input);
+            let live = what_is_live(site);
+            Reader::Pusher.say(&format!("error: {why}. Nothing was deployed; {live}. To deploy it: nyala redeploy"));
+            return Ok(None);
+        }
+    };
+    kept_hook::run(hooks, &input);
+    if strict {
+        Reader::Pusher.say("warning: strict = true, but this git has not asked the proc-receive hook (git 2.29 and later do), so the branch has moved already");
+    } else if settings.strict != hooks.join(setup::STRICT_HOOK).is_file() {
+        follow_setting(site, &repository, settings.strict);
+    }
+    started.map(|id| watch(site, id, Reader::Pusher)).transpose()
+}
+
+/// Somebody has changed `strict` in nyala.toml since the hook was installed.
+fn follow_setting(site: &Site, repository: &Repository, strict: bool) {
+    let what = if strict { "strict = true" } else { "strict = false" };
+    match setup::install_hook(repository.path(), site) {
+        Ok(_) => Reader::Pusher.say(&format!("{what} in nyala.toml holds from the next push on.")),
+        Err(error) => Reader::Pusher.say(&format!("warning: {what} in nyala.toml cannot be followed: {error:#}")),
+    }
+}
+
+/// Whether the proc-receive hook of this push has deployed this update.
+fn was_deployed(site: &Site, update: &RefUpdate) -> Result<bool> {
+    for id in Site::numbers_in(&site.deployments())?.into_iter().rev() {
+        if let Some(record) = site.record(id)?
+            && record.refname == update.name
+            && (&record.old_oid, &record.new_oid) == (&update.old, &update.new)
+        {
+            return Ok(!record.moves.is_empty());
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,149 @@
+//! The proc-receive hook of a strict site: the branch moves when its commit goes live, and not before.
+
+use std::io::{stdin, stdout};
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+
+use super::intent::{Deed, Intent};
+use super::options::Options;
+use super::refs::RefUpdate;
+use super::rules::Rules;
+use super::wire::{self, Answer, Request};
+use super::{Reader, dry_run, new_deployment, start, wait, watch};
+use crate::console::mask;
+use crate::git::{Commit, Repository};
+use crate::plan::describe;
+use crate::site::record::RefMove;
+use crate::site::{Record, Site, Status};
+use crate::worker;
+
+/// What the proc-receive hook does (githooks(5), git 2.29 and later). `hooks` is the folder its file is in.
+///
+/// The refs of the deployment are moved by its worker, in one transaction with going live. Everything else is left to
+/// git.
+pub fn proc_receive(site: &Site, hooks: &Path) -> Result<()> {
+    let request = wire::read(stdin().lock(), stdout().lock())?;
+    let answers = answer(site, hooks, &request).unwrap_or_else(|error| {
+        let text = mask::known().apply(&describe::error_text(&error)).into_owned();
+        for (number, line) in text.lines().enumerate() {
+            Reader::StrictPusher.say(&format!("{}{line}", if number == 0 { "error: " } else { "       " }));
+        }
+        request.all(&Answer::Refused(text))
+    });
+    wire::answer(stdout().lock(), &request.names, &answers)
+}
+
+impl Request {
+    fn all(&self, answer: &Answer) -> Vec<Answer> {
+        vec![answer.clone(); self.updates.len()]
+    }
+}
+
+fn answer(site: &Site, hooks: &Path, request: &Request) -> Result<Vec<Answer>> {
+    let settings = site.settings()?;
+    if !settings.strict {
+        return Ok(request.all(&Answer::LeftToGit));
+    }
+    let repository = Repository::open(&site.repository(&settings))?;
+    let options = Options::parse(request.options.clone());
+    let Intent { said, deed } = Intent::of(site, &settings, &repository, &request.updates, &options)?;
+    for line in &said {
+        Reader::StrictPusher.say(line);
+    }
+    let words = options.map(|options| options.words).unwrap_or_default();
+    match deed {
+        Deed::Nothing => Ok(request.all(&Answer::LeftToGit)),
+        Deed::Refuse(why) => {
+            let live = worker::what_is_live(site);
+            Reader::StrictPusher.say(&format!("error: {why}. Nothing was deployed, and no ref has moved; {live}"));
+            Ok(request.all(&Answer::Refused(why)))
+        }
+        Deed::Show { commit } => {
+            let fine = dry_run::show(site, &settings, &repository, commit, &words, Reader::StrictPusher);
+            let why = if fine { "dry-run: nothing was moved" } else { "dry-run: it could not be deployed" };
+            Ok(request.all(&Answer::Refused(why.to_owned())))
+        }
+        Deed::Deploy { update, commit } => {
+            if let Some(frozen) = site.frozen()? {
+                // The branch does not move, so there is nothing to remember: one pushes again.
+                let why = mask::known().apply(&format!("deployments are held back {}", frozen.in_words())).into_owned();
+                let live = worker::what_is_live(site);
+                Reader::StrictPusher.say(&format!("error: {why}. Nothing was deployed, and no ref has moved; {live}"));
+                return Ok(request.all(&Answer::Refused(why)));
+            }
+            Strict { site, hooks, request, repository: &repository }.deploy(update, commit, words)
+        }
+    }
+}
+
+struct Strict<'a> {
+    site: &'a Site,
+    hooks: &'a Path,
+    request: &'a Request,
+    repository: &'a Repository,
+}
+
+impl Strict<'_> {
+    fn deploy(&self, update: &RefUpdate, commit: Commit, words: Vec<String>) -> Result<Vec<Answer>> {
+        // An atomic push is moved as a whole with the deployment; otherwise git moves what is not deployed by itself.
+        let ours = |other: &RefUpdate| self.request.atomic || other == update;
+        let rules = Rules::of(self.repository, self.hooks);
+        let mut moves = Vec::new();
+        for (update, name) in self.request.updates.iter().zip(&self.request.names) {
+            if !ours(update) {
+                continue;
+            }
+            ensure!(
+                update.name.as_bytes() == name,
+                "the name of {} is not UTF-8, and so it cannot be moved in one step with a deployment\n\
+                 Push it by itself, without --atomic",
+                update.name.escape_debug()
+            );
+            if let Some(why) = rules.refuse(update)? {
+                let shown = update.name.escape_debug();
+                let live = worker::what_is_live(self.site);
+                Reader::StrictPusher.say(&format!("error: {shown} is refused ({why}): nothing was deployed; {live}"));
+                return Ok(self.answers(&ours, |refused| {
+                    Answer::Refused(if refused == update { why.clone() } else { "atomic push failure".to_owned() })
+                }));
+            }
+            moves.push(RefMove {
+                refname: update.name.clone(),
+                old_oid: update.old.clone(),
+                new_oid: update.new.clone(),
+            });
+        }
+        let id = start(self.site, new_deployment(commit, update, words, moves))?;
+        watch(self.site, id, Reader::StrictPusher)?;
+        // One who has gone away is still owed the truth: their git may be there although they read nothing any more.
+        let record = wait(self.site, id)?;
+        let answer = self.outcome(&record)?;
+        Ok(self.answers(&ours, |_| answer.clone()))
+    }
+
+    fn answers(&self, ours: &dyn Fn(&RefUpdate) -> bool, answer: impl Fn(&RefUpdate) -> Answer) -> Vec<Answer> {
+        let of = |update| if ours(update) { answer(update) } else { Answer::LeftToGit };
+        self.request.updates.iter().map(of).collect()
+    }
+
+    fn outcome(&self, record: &Record) -> Result<Answer> {
+        let id = record.id;
+        if record.status == Status::Succeeded {
+            return Ok(Answer::Moved);
+        }
+        if !record.status.is_final() && worker::finish_moves(self.repository, self.site.live()?, record)? {
+            Reader::StrictPusher
+                .say(&format!("hint: its release had gone live before, so the push is taken (deployment {id})"));
+            return Ok(Answer::Moved);
+        }
+        let why = match record.status {
+            Status::Superseded => {
+                let newer = record.superseded_by.unwrap_or_default();
+                format!("superseded by deployment {newer}, a newer push")
+            }
+            _ => record.error.clone().unwrap_or_else(|| "its worker was killed".to_owned()),
+        };
+        Ok(Answer::Refused(format!("deploy failed: {}", mask::known().apply(&why))))
+    }
+}

@@ -1,0 +1,305 @@
+//! Makes sites, and puts the hook into repositories. All of it can be run again and changes nothing then.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::disk;
+use crate::git::{Refs, Repository, bare_git, git, run};
+use crate::process::own_binary;
+use crate::receive::kept_hook;
+use crate::site::Site;
+
+const HOOK: &str = include_str!("../hooks/post-receive");
+const STRICT_HOOK_TEXT: &str = include_str!("../hooks/proc-receive");
+
+/// The hook that only strict sites have, in the folder of hooks.
+pub const STRICT_HOOK: &str = "proc-receive";
+
+/// The setting of git that names the refs which go to that hook, and what it is for all of them.
+const STRICT_REFS: (&str, &str) = ("receive.procReceiveRefs", "refs");
+const SETTINGS: &str = include_str!("nyala.toml");
+
+/// What a new site is made with.
+#[derive(Clone, Debug, Default)]
+pub struct New<'a> {
+    pub branch: Option<&'a str>,
+    pub python: Option<&'a str>,
+    /// Whether `git push` fails with the deployment.
+    pub strict: bool,
+    /// A repository elsewhere, which people push to already.
+    pub repository: Option<&'a Path>,
+}
+
+/// Makes the site in `root`, with a bare repository of its own unless `new` names one. What is there stays.
+pub fn make_site(root: &Path, new: &New<'_>) -> Result<Site> {
+    if root.join("nyala.toml").is_file() {
+        let site = Site::open(root)?;
+        contradicts(&site, new)?;
+        site.make_folders()?;
+        return Ok(site);
+    }
+    check_empty(root)?;
+    if let Some(python) = new.python {
+        crate::python::version_files::setting(python).context("--python cannot be used")?;
+    }
+    disk::create_dir_all(root)?;
+    let root = root.canonicalize().with_context(|| format!("cannot find {}", root.display()))?;
+    if new.repository.is_none() {
+        make_repository(&root.join("repository.git"), new.branch)?;
+    }
+    let mut text = String::new();
+    let mut set = |key: &str, value: toml::Value| text.push_str(&format!("{key} = {value}\n"));
+    if let Some(repository) = new.repository {
+        set("repository", repository.to_string_lossy().into_owned().into());
+    }
+    if let Some(branch) = new.branch {
+        set("branch", branch.into());
+    }
+    if let Some(python) = new.python {
+        set("python", python.into());
+    }
+    if new.strict {
+        check_git()?;
+        set("strict", true.into());
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    // The settings make the folder a site, so they come last: a half-made one is made anew.
+    disk::write_atomic(&root.join("nyala.toml"), format!("{text}{SETTINGS}").as_bytes(), 0o644)?;
+    let site = Site::open(&root)?;
+    site.make_folders()?;
+    Ok(site)
+}
+
+/// What installing the hook did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Installed {
+    Already,
+    New,
+    /// There was a hook of somebody else's, which is kept here and still runs.
+    Kept(PathBuf),
+}
+
+/// Puts the post-receive hook into a bare repository, and the proc-receive hook of a strict site, or takes that one away
+/// from a site that is strict no more. Lets pushes carry options.
+pub fn install_hook(repository: &Path, site: &Site) -> Result<Installed> {
+    // Opening it says whether it is a bare repository at all, and of which kind.
+    Repository::open(repository)?;
+    let hooks = hooks_folder(repository)?;
+    configure(repository, "receive.advertisePushOptions", "true")?;
+    // What nyala writes there is history; a `git push --mirror` would delete it.
+    for refs in ["refs/deployments", "refs/notes/deployments"] {
+        add_value(repository, "receive.hideRefs", refs)?;
+    }
+    disk::create_dir_all(&hooks)?;
+    let strict = install_strict_hook(repository, &hooks, site)?;
+    let text = hook_text(HOOK, site)?;
+    let hook = hooks.join("post-receive");
+    let there = fs::read(&hook).ok();
+    if there.as_deref() == Some(text.as_bytes()) && is_executable(&hook) {
+        return Ok(if strict { Installed::New } else { Installed::Already });
+    }
+    let mut installed = Installed::New;
+    if fs::symlink_metadata(&hook).is_ok() && !there.is_some_and(|bytes| is_ours(HOOK, &bytes)) {
+        let kept = hooks.join(kept_hook::NAME);
+        ensure!(
+            fs::symlink_metadata(&kept).is_err(),
+            "{} is somebody else's hook, and {} keeps another one already\n\
+             Join the two into {}, remove {}, and install again",
+            hook.display(),
+            kept.display(),
+            kept.display(),
+            hook.display()
+        );
+        disk::rename(&hook, &kept)?;
+        installed = Installed::Kept(kept);
+    }
+    disk::write_atomic(&hook, text.as_bytes(), 0o755)?;
+    Ok(installed)
+}
+
+/// Makes the proc-receive hook what the site's `strict` says. Returns whether anything had to change.
+fn install_strict_hook(repository: &Path, hooks: &Path, site: &Site) -> Result<bool> {
+    let hook = hooks.join(STRICT_HOOK);
+    let there = fs::read(&hook).ok();
+    let ours = there.as_deref().is_some_and(|bytes| is_ours(STRICT_HOOK_TEXT, bytes));
+    let (key, refs) = STRICT_REFS;
+    if !site.settings()?.strict {
+        if ours {
+            // The hook goes last: with the setting and without the hook, git would refuse every push.
+            run(git(repository).args(["config", "--local", "--unset-all", key, &format!("^{refs}$")]))?;
+            disk::remove_file(&hook)?;
+        }
+        return Ok(ours);
+    }
+    check_git()?;
+    ensure!(
+        ours || fs::symlink_metadata(&hook).is_err(),
+        "{} is somebody else's hook, and a strict site needs that place\n\
+         Take it away, or set strict = false in {}",
+        hook.display(),
+        site.settings_file().display()
+    );
+    let text = hook_text(STRICT_HOOK_TEXT, site)?;
+    let changed = there.as_deref() != Some(text.as_bytes()) || !is_executable(&hook);
+    if changed {
+        disk::write_atomic(&hook, text.as_bytes(), 0o755)?;
+    }
+    Ok(add_value(repository, key, refs)? || changed)
+}
+
+/// git asks a proc-receive hook since 2.29 (its release notes).
+fn check_git() -> Result<()> {
+    let version = run(bare_git().arg("version"))?;
+    let numbers: Vec<u32> =
+        version.trim_start_matches("git version ").split('.').map_while(|number| number.parse().ok()).collect();
+    ensure!(
+        matches!(numbers[..], [major, minor, ..] if (major, minor) >= (2, 29)),
+        "a strict site needs git 2.29 or newer, and this is {version}\n\
+         Without strict, the last line of a push says what became of the deployment; `nyala wait` says it to scripts"
+    );
+    Ok(())
+}
+
+/// A hook for this site: the two paths, quoted for a shell.
+fn hook_text(template: &str, site: &Site) -> Result<String> {
+    let binary = own_binary().context("nyala cannot find its own binary")?;
+    let quoted = |path: &Path| -> Result<String> {
+        let text =
+            path.to_str().with_context(|| format!("{} is not UTF-8, which a hook cannot name", path.display()))?;
+        Ok(shlex::try_quote(text).with_context(|| format!("a hook cannot name {}", path.display()))?.into_owned())
+    };
+    Ok(template.replace("@NYALA@", &quoted(&binary)?).replace("@SITE@", &quoted(site.root())?))
+}
+
+fn is_executable(hook: &Path) -> bool {
+    fs::metadata(hook).is_ok_and(|metadata| metadata.permissions().mode() & 0o111 != 0)
+}
+
+/// Whether a hook is the post-receive that [`install_hook`] writes.
+pub fn is_own_hook(hook: &[u8]) -> bool {
+    is_ours(HOOK, hook)
+}
+
+/// A hook made from this template says so in its second line, up to the first full stop.
+fn is_ours(template: &str, hook: &[u8]) -> bool {
+    let mark = template.lines().nth(1).and_then(|line| line.split_inclusive('.').next());
+    mark.is_some_and(|mark| String::from_utf8_lossy(hook).contains(mark))
+}
+
+/// Where git looks for this repository's hooks. A `core.hooksPath` that other repositories share is not touched.
+fn hooks_folder(repository: &Path) -> Result<PathBuf> {
+    let own = repository.join("hooks");
+    let Ok(named) = run(git(repository).args(["config", "--type=path", "core.hooksPath"])) else {
+        return Ok(own);
+    };
+    let named = repository.join(named);
+    let local = run(git(repository).args(["config", "--local", "core.hooksPath"])).is_ok();
+    ensure!(
+        local || named == own,
+        "git is configured to run the hooks in {} for every repository, so one in {} would never run\n\
+         To let this repository have its own: git --git-dir {} config core.hooksPath hooks\n\
+         Then run this again",
+        named.display(),
+        own.display(),
+        repository.display()
+    );
+    Ok(named)
+}
+
+fn make_repository(path: &Path, branch: Option<&str>) -> Result<()> {
+    let mut init = bare_git();
+    init.args(["init", "--quiet", "--bare"]).arg(path);
+    run(&mut init).context("the repository could not be made")?;
+    // A repository that a machine-wide setting gives other hooks would never run the one it is made for.
+    if run(git(path).args(["config", "core.hooksPath"])).is_ok() {
+        configure(path, "core.hooksPath", "hooks")?;
+    }
+    for (key, value) in [
+        // Malformed and hostile objects are refused at the door.
+        ("receive.fsckObjects", "true"),
+        // Deleting the deploy branch leaves the site up, so there is no reason to refuse it.
+        ("receive.denyDeleteCurrent", "ignore"),
+    ] {
+        configure(path, key, value)?;
+    }
+    if let Some(branch) = branch {
+        Repository::open(path)?.set_head(branch)?;
+    }
+    Ok(())
+}
+
+/// Sets a key of the repository's own configuration unless somebody has set it already.
+fn configure(repository: &Path, key: &str, value: &str) -> Result<()> {
+    if run(git(repository).args(["config", "--local", key])).is_err() {
+        run(git(repository).args(["config", "--local", key, value]))?;
+    }
+    Ok(())
+}
+
+/// Adds a value to a key that may have several. Returns whether it was not there.
+fn add_value(repository: &Path, key: &str, value: &str) -> Result<bool> {
+    let there = run(git(repository).args(["config", "--local", "--get-all", key])).unwrap_or_default();
+    if there.lines().any(|line| line == value) {
+        return Ok(false);
+    }
+    run(git(repository).args(["config", "--local", "--add", key, value]))?;
+    Ok(true)
+}
+
+/// A folder with other things in it is not made a site by a slip of the fingers. What an earlier try left is fine.
+fn check_empty(root: &Path) -> Result<()> {
+    let Ok(entries) = fs::read_dir(root) else {
+        return Ok(());
+    };
+    let strange = entries.flatten().map(|entry| entry.file_name()).find(|name| name != "repository.git");
+    if let Some(name) = strange {
+        bail!(
+            "{} is not empty: it has {}\nName a new folder: nyala init {}/site",
+            root.display(),
+            name.display(),
+            root.display()
+        );
+    }
+    Ok(())
+}
+
+/// Running `init` again with other values would silently not do what it says.
+fn contradicts(site: &Site, new: &New<'_>) -> Result<()> {
+    let settings = site.settings()?;
+    for (option, asked, is) in
+        [("--branch", new.branch, settings.branch.as_deref()), ("--python", new.python, settings.python.as_deref())]
+    {
+        if asked.is_some() && asked != is {
+            bail!(
+                "{} is a site already, and its {} is {}\nTo change it, edit {}",
+                site.root().display(),
+                option.trim_start_matches('-'),
+                is.unwrap_or("not set"),
+                site.settings_file().display()
+            );
+        }
+    }
+    if new.strict && !settings.strict {
+        bail!(
+            "{} is a site already, and it is not strict\nTo change it, write strict = true into {}, and run this again without --strict",
+            site.root().display(),
+            site.settings_file().display()
+        );
+    }
+    if let Some(repository) = new.repository
+        && site.repository(&settings) != repository
+    {
+        bail!(
+            "{} is a site already, and its repository is {}\nTo change it, edit {}",
+            site.root().display(),
+            site.repository(&settings).display(),
+            site.settings_file().display()
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! `settings.env`: the application's settings, which are environment variables. Their values are secrets.
+//!
+//! One `KEY=value` a line, quoted as a POSIX shell quotes, so that `set -a; . settings.env` and systemd's
+//! `EnvironmentFile=` read the same values.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::Site;
+use crate::disk;
+
+/// The application's settings, sorted by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AppSettings {
+    values: BTreeMap<String, String>,
+}
+
+impl AppSettings {
+    /// Reads the text of a `settings.env`.
+    pub fn parse(text: &str) -> Result<AppSettings> {
+        let words = shlex::split(text).context("a quote is opened and never closed")?;
+        let mut settings = AppSettings::default();
+        for word in words {
+            // The word may hold a secret, so it is not shown; a name before `=` is none.
+            let (name, value) = word
+                .split_once('=')
+                .context("every line is NAME=value, and a value with spaces is in quotes: NAME='two words'")?;
+            settings.set(name.strip_prefix("export ").unwrap_or(name), value)?;
+        }
+        Ok(settings)
+    }
+
+    /// The text of a `settings.env` with these values.
+    pub fn to_text(&self) -> Result<String> {
+        let mut text = String::new();
+        for (name, value) in &self.values {
+            let quoted = shlex::try_quote(value).with_context(|| format!("the value of {name} cannot be written"))?;
+            text.push_str(&format!("{name}={quoted}\n"));
+        }
+        Ok(text)
+    }
+
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// Sets a value. Fails when no environment variable can have that name or value.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        let legal = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+        ensure!(
+            legal,
+            "`{}` is not a name for a setting: letters, digits and _ are allowed, and no digit first",
+            name.escape_debug()
+        );
+        if value.contains('\0') {
+            bail!("the value of {name} has a NUL byte, which no environment variable can hold");
+        }
+        self.values.insert(name.to_owned(), value.to_owned());
+        Ok(())
+    }
+
+    /// Forgets a value; says whether there was one.
+    pub fn unset(&mut self, name: &str) -> bool {
+        self.values.remove(name).is_some()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+impl Site {
+    /// Reads `settings.env`; a site that has none has no settings.
+    pub fn app_settings(&self) -> Result<AppSettings> {
+        let path = self.app_settings_file();
+        match fs::read_to_string(&path) {
+            Ok(text) => AppSettings::parse(&text).with_context(|| format!("{} is wrong", path.display())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(AppSettings::default()),
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+
+    /// Changes `settings.env`, with nobody else changing it at the same time.
+    pub fn change_app_settings(&self, change: impl FnOnce(&mut AppSettings) -> Result<()>) -> Result<()> {
+        let _guard = self.guard()?;
+        let mut settings = self.app_settings()?;
+        change(&mut settings)?;
+        disk::write_atomic(&self.app_settings_file(), settings.to_text()?.as_bytes(), 0o600)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let mut settings = AppSettings::default();
+        for (name, value) in [("A", ""), ("B", "two words"), ("C", "it's \"$HOME\"\n# no comment"), ("_d9", "x=y")] {
+            settings.set(name, value).unwrap();
+        }
+        assert_eq!(AppSettings::parse(&settings.to_text().unwrap()).unwrap(), settings);
+    }
+
+    #[test]
+    fn comments_and_blank_lines_are_skipped() {
+        let settings = AppSettings::parse("# by hand\n\nA=1\nB='x y' # why\n").unwrap();
+        assert_eq!(settings.iter().collect::<Vec<_>>(), [("A", "1"), ("B", "x y")]);
+    }
+
+    #[test]
+    fn an_error_shows_no_value() {
+        for wrong in ["TOKEN=hunter2 oops", "TOKEN='hunter2", "1A=hunter2", "A-B=hunter2"] {
+            let error = AppSettings::parse(wrong).unwrap_err();
+            assert!(!format!("{error:#}").contains("hunter2"), "{error:#}");
+        }
+    }
+}

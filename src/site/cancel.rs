@@ -1,0 +1,34 @@
+//! `deployments/N/cancel.json`: somebody asks a running deployment to end. A file, and not a signal: a process number
+//! that was read a moment ago may be somebody else's.
+
+use std::fs;
+
+use anyhow::Result;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Site;
+use crate::disk;
+
+/// Who asked for a deployment's end, and when.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Cancel {
+    pub by: String,
+    pub at: Timestamp,
+}
+
+impl Site {
+    /// Asks a running deployment to end: its worker looks for this.
+    pub fn ask_to_cancel(&self, id: u64, by: &str) -> Result<()> {
+        let asked = serde_json::to_vec(&Cancel { by: by.to_owned(), at: Timestamp::now() })?;
+        disk::write_atomic(&self.deployment(id).join("cancel.json"), &asked, 0o600)
+    }
+
+    /// Who asked for this deployment's end, if anybody did.
+    pub fn cancelled(&self, id: u64) -> Option<Cancel> {
+        let bytes = fs::read(self.deployment(id).join("cancel.json")).ok()?;
+        // One that cannot be read still asks.
+        let unknown = || Cancel { by: "somebody".to_owned(), at: Timestamp::now() };
+        Some(serde_json::from_slice(&bytes).unwrap_or_else(|_| unknown()))
+    }
+}

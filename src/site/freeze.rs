@@ -1,0 +1,129 @@
+//! `frozen.json`: deployments are held back, by whom and why, and the push that would be deployed next.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::queue::NewDeployment;
+use super::record::Trigger;
+use super::{Record, Site};
+use crate::disk;
+
+/// Why nothing is deployed.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Frozen {
+    pub reason: String,
+    pub by: String,
+    pub at: Timestamp,
+    /// How many pushes were held back.
+    pub pushes: u64,
+    /// The newest of them: what is deployed when deployments go on.
+    pub held: Option<NewDeployment>,
+}
+
+/// What was held back until now.
+#[derive(Debug)]
+pub struct Thawed {
+    pub pushes: u64,
+    /// The newest push, with a number; its worker can be started with this log.
+    pub enqueued: Option<(Record, File)>,
+}
+
+impl Frozen {
+    /// Since when, by whom and why, on one line.
+    pub fn in_words(&self) -> String {
+        let at = self.at.strftime("%Y-%m-%d %H:%M UTC");
+        format!("since {at} by {}: {}", self.by.escape_debug(), self.reason.escape_debug())
+    }
+}
+
+/// What became of a push.
+#[derive(Debug)]
+pub enum Received {
+    /// It has a number, and its worker can be started with this log.
+    Enqueued(Box<Record>, File),
+    /// The deployment of this number has the push that came after it, and takes its place; the log is still empty.
+    Overtaken { record: Box<Record>, by: u64, log: File },
+    /// It waits until deployments go on.
+    Held(Box<Frozen>),
+}
+
+impl Site {
+    /// Holds deployments back from now on; what runs or waits already goes on. Frozen once more, the reason is the new
+    /// one, and what is held stays so.
+    pub fn freeze(&self, reason: &str, by: &str) -> Result<()> {
+        let _guard = self.guard()?;
+        let (pushes, held) = self.frozen()?.map_or((0, None), |frozen| (frozen.pushes, frozen.held));
+        self.save_frozen(&Frozen { reason: reason.to_owned(), by: by.to_owned(), at: Timestamp::now(), pushes, held })
+    }
+
+    /// Lets deployments go on; gives the newest push that was held back its number when it is to be deployed. `None` when they
+    /// were not held back.
+    pub fn unfreeze(&self, deploy: bool) -> Result<Option<Thawed>> {
+        let guard = self.guard()?;
+        let Some(mut frozen) = self.frozen()? else { return Ok(None) };
+        // Numbered first: whatever happens in between, the push is not lost.
+        let held = frozen.held.take().filter(|_| deploy);
+        let enqueued = held.map(|held| self.enqueue_guarded(&guard, held, None)).transpose()?;
+        disk::remove_file(&self.frozen_file())?;
+        Ok(Some(Thawed { pushes: frozen.pushes, enqueued }))
+    }
+
+    /// Why deployments are held back; `None` when they are not.
+    pub fn frozen(&self) -> Result<Option<Frozen>> {
+        let path = self.frozen_file();
+        match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).with_context(|| {
+                format!("{} cannot be understood\nTo let deployments go on: rm {}", path.display(), path.display())
+            }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+
+    /// Gives a push its number, unless deployments are held back: then it is remembered in the place of the one before.
+    ///
+    /// `tip` says what the pushed branch names now. git moves the branch before it runs the hook, and the hooks of two
+    /// pushes can come in the other order: one whose successor has a number already is superseded by it.
+    pub fn receive(&self, new: NewDeployment, tip: impl FnOnce() -> Option<String>) -> Result<Received> {
+        let guard = self.guard()?;
+        let tip = tip().filter(|tip| *tip != new.new_oid);
+        let overtaken_by = match &tip {
+            Some(tip) => self.newest_push_of(tip, &new.refname)?,
+            None => None,
+        };
+        if let Some(mut frozen) = self.frozen()? {
+            frozen.pushes += 1;
+            let newer_is_held = tip.is_some() && frozen.held.as_ref().map(|held| &held.new_oid) == tip.as_ref();
+            if !newer_is_held {
+                frozen.held = Some(new);
+            }
+            self.save_frozen(&frozen)?;
+            return Ok(Received::Held(Box::new(frozen)));
+        }
+        let (record, log) = self.enqueue_guarded(&guard, new, overtaken_by)?;
+        Ok(match overtaken_by {
+            Some(by) => Received::Overtaken { record: Box::new(record), by, log },
+            None => Received::Enqueued(Box::new(record), log),
+        })
+    }
+
+    fn newest_push_of(&self, commit: &str, refname: &str) -> Result<Option<u64>> {
+        let records = self.records()?;
+        let of = |record: &&Record| record.new_oid == commit && record.refname == refname;
+        Ok(records.iter().rev().filter(|record| record.trigger == Trigger::Push).find(of).map(|record| record.id))
+    }
+
+    fn frozen_file(&self) -> std::path::PathBuf {
+        self.root().join("frozen.json")
+    }
+
+    fn save_frozen(&self, frozen: &Frozen) -> Result<()> {
+        let mut bytes = serde_json::to_vec_pretty(frozen).context("cannot write why deployments are held back")?;
+        bytes.push(b'\n');
+        disk::write_atomic(&self.frozen_file(), &bytes, 0o600)
+    }
+}

@@ -1,0 +1,70 @@
+//! The site's two locks. Both are `flock`s: the kernel frees them when their holder dies, however it dies.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::Site;
+use crate::disk;
+
+/// Held by the worker while it carries a deployment out. Freed when it is dropped.
+#[derive(Debug)]
+pub struct DeployLock {
+    _file: File,
+}
+
+/// Held for moments by whoever numbers a deployment or edits a setting. Freed when it is dropped.
+#[derive(Debug)]
+pub struct Guard {
+    _folder: File,
+}
+
+impl Site {
+    /// Takes the lock that lets one deployment run at a time; `None` when somebody else has it.
+    pub fn try_deploy_lock(&self) -> Result<Option<DeployLock>> {
+        let file = self.open_lock()?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(DeployLock { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error).context("cannot lock the site"),
+        }
+    }
+
+    /// Waits for the lock that lets one deployment run at a time.
+    pub fn deploy_lock(&self) -> Result<DeployLock> {
+        let file = self.open_lock()?;
+        file.lock().context("cannot lock the site")?;
+        Ok(DeployLock { _file: file })
+    }
+
+    /// Keeps short changes of settings and numbers apart. It locks the site's folder itself, so that it needs no file.
+    pub fn guard(&self) -> Result<Guard> {
+        let folder = File::open(self.root()).with_context(|| format!("cannot open {}", self.root().display()))?;
+        folder.lock().with_context(|| format!("cannot lock {}", self.root().display()))?;
+        Ok(Guard { _folder: folder })
+    }
+
+    /// The lock file is never unlinked: a name that is gone lets two holders in.
+    fn open_lock(&self) -> Result<File> {
+        let path = self.root().join("lock");
+        disk::point_at("create_file", &path);
+        File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .with_context(|| format!("cannot open {}", path.display()))
+    }
+}
+
+/// Whether somebody still writes to this log: its writer holds a lock on it from before the deployment has a number
+/// until it ends, so there is no moment at which a living one looks dead.
+pub fn has_writer(log: &Path) -> Result<bool> {
+    let file = File::open(log).with_context(|| format!("cannot open {}", log.display()))?;
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", log.display())),
+    }
+}

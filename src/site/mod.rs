@@ -1,0 +1,274 @@
+//! A site on disk: the only room that knows the layout.
+
+pub mod app_settings;
+pub mod cancel;
+pub mod freeze;
+pub mod lock;
+pub mod queue;
+pub mod record;
+pub mod settings;
+mod shared_path;
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+
+pub use app_settings::AppSettings;
+pub use record::{Record, Status};
+pub use settings::Settings;
+pub use shared_path::SharedPath;
+
+use crate::disk;
+
+/// The folder of one deployed application. Cheap to copy around: it is a path that was checked once.
+#[derive(Clone, Debug)]
+pub struct Site {
+    root: PathBuf,
+}
+
+impl Site {
+    /// The site in `root`, which must have a `nyala.toml`.
+    pub fn open(root: &Path) -> Result<Site> {
+        let found = root.canonicalize();
+        match found {
+            Ok(root) if root.join("nyala.toml").is_file() => Ok(Site { root }),
+            Ok(root) => bail!(
+                "{} is not a site: it has no nyala.toml\nTo make one: nyala init {}",
+                root.display(),
+                root.display()
+            ),
+            Err(error) => {
+                bail!("there is no site at {}: {error}\nTo make one: nyala init {}", root.display(), root.display())
+            }
+        }
+    }
+
+    /// The site that is meant: `--site`, else `NYALA_SITE` (clap reads both into `named`), else the one the working
+    /// directory is in.
+    pub fn find(named: Option<&Path>) -> Result<Site> {
+        if let Some(root) = named {
+            return Site::open(root);
+        }
+        let here = env::current_dir().context("the working directory is gone")?;
+        here.ancestors().find(|folder| folder.join("nyala.toml").is_file()).map_or_else(
+            || {
+                bail!(
+                    "no site named, and {} is not inside one\n\
+                     Name it with --site SITE or NYALA_SITE, or change into it",
+                    here.display()
+                )
+            },
+            Site::open,
+        )
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn settings_file(&self) -> PathBuf {
+        self.root.join("nyala.toml")
+    }
+
+    pub fn app_settings_file(&self) -> PathBuf {
+        self.root.join("settings.env")
+    }
+
+    pub fn wwwroot(&self) -> PathBuf {
+        self.root.join("wwwroot")
+    }
+
+    pub fn releases(&self) -> PathBuf {
+        self.root.join("releases")
+    }
+
+    pub fn release(&self, id: u64) -> PathBuf {
+        self.releases().join(id.to_string())
+    }
+
+    /// The number of the release whose folder this is.
+    pub fn release_at(&self, path: &Path) -> Option<u64> {
+        path.strip_prefix(self.releases()).ok()?.to_str()?.parse().ok()
+    }
+
+    pub fn envs(&self) -> PathBuf {
+        self.root.join("envs")
+    }
+
+    pub fn env(&self, id: u64) -> PathBuf {
+        self.envs().join(id.to_string())
+    }
+
+    /// What outlives releases, and is linked into each.
+    pub fn shared(&self) -> PathBuf {
+        self.root.join("shared")
+    }
+
+    /// What the application had written into a release that was removed.
+    pub fn kept(&self, release: u64) -> PathBuf {
+        self.root.join("kept").join(release.to_string())
+    }
+
+    pub fn deployments(&self) -> PathBuf {
+        self.root.join("deployments")
+    }
+
+    pub fn deployment(&self, id: u64) -> PathBuf {
+        self.deployments().join(id.to_string())
+    }
+
+    /// The highest number that was ever given, where its record has been deleted.
+    pub fn last_number_file(&self) -> PathBuf {
+        self.deployments().join("last")
+    }
+
+    pub fn record_file(&self, id: u64) -> PathBuf {
+        self.deployment(id).join("deployment.json")
+    }
+
+    pub fn log_file(&self, id: u64) -> PathBuf {
+        self.deployment(id).join("log.txt")
+    }
+
+    /// What running deployments may use and leave behind, by their numbers.
+    pub fn temporaries(&self) -> PathBuf {
+        self.cache().join("tmp")
+    }
+
+    /// What one running deployment may use and leave behind: gone when it ends.
+    pub fn temporary(&self, id: u64) -> PathBuf {
+        self.temporaries().join(id.to_string())
+    }
+
+    /// What only saves time and may be deleted at any moment.
+    pub fn cache(&self) -> PathBuf {
+        self.root.join("cache")
+    }
+
+    /// What was written into the releases, by their numbers; see [`crate::checkout`].
+    pub fn manifests(&self) -> PathBuf {
+        self.cache().join("manifests")
+    }
+
+    pub fn manifest(&self, id: u64) -> PathBuf {
+        self.manifests().join(id.to_string())
+    }
+
+    /// A release that was thrown away, kept to be brought forward.
+    pub fn spare(&self) -> PathBuf {
+        self.cache().join("spare")
+    }
+
+    /// What is known of the spare.
+    pub fn spare_record(&self) -> PathBuf {
+        self.cache().join("spare.json")
+    }
+
+    /// What was renamed away and waits to be deleted.
+    pub fn trash(&self) -> PathBuf {
+        self.cache().join("trash")
+    }
+
+    /// The folders every site has, made when they are missing.
+    pub fn make_folders(&self) -> Result<()> {
+        for folder in ["releases", "envs", "deployments", "shared", "cache"] {
+            let path = self.root.join(folder);
+            if !path.is_dir() {
+                disk::create_dir_all(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The number of the release that `wwwroot` points to; `None` when there is none yet.
+    ///
+    /// Fails when `wwwroot` is something else than the link nyala makes.
+    pub fn live(&self) -> Result<Option<u64>> {
+        let wwwroot = self.wwwroot();
+        match fs::read_link(&wwwroot) {
+            Ok(target) => match number_in(&target, "releases") {
+                Some(id) => Ok(Some(id)),
+                None => bail!(
+                    "{} points to {}, which is not a release of this site\n\
+                     Remove that link, and push again",
+                    wwwroot.display(),
+                    target.display()
+                ),
+            },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(_) => bail!(
+                "{} is not a link: nyala switches the site over by replacing that link\n\
+                 Move what is there away, and push again",
+                wwwroot.display()
+            ),
+        }
+    }
+
+    /// When `wwwroot` was made to point where it does.
+    pub fn live_since(&self) -> Option<Timestamp> {
+        Timestamp::try_from(fs::symlink_metadata(self.wwwroot()).ok()?.modified().ok()?).ok()
+    }
+
+    /// The env that a release is linked to; `None` when its `env` is missing or is not a link of nyala's.
+    pub fn env_of_release(&self, release: u64) -> Option<u64> {
+        let target = fs::read_link(self.release(release).join("env")).ok()?;
+        number_in(target.strip_prefix("../..").ok()?, "envs")
+    }
+
+    /// The numbers of what is in one of the site's numbered folders, ascending.
+    pub fn numbers_in(folder: &Path) -> Result<Vec<u64>> {
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", folder.display()));
+            }
+        };
+        let mut numbers = Vec::new();
+        for entry in entries {
+            let entry = entry.with_context(|| format!("cannot read {}", folder.display()))?;
+            if let Some(number) = entry.file_name().to_str().and_then(|name| name.parse().ok()) {
+                numbers.push(number);
+            }
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Takes something out of the site by one rename; [`Site::empty_trash`] deletes it later. What is not there is fine.
+    pub fn discard(&self, path: &Path) -> Result<()> {
+        if fs::symlink_metadata(path).is_err() {
+            return Ok(());
+        }
+        disk::create_dir_all(&self.trash())?;
+        let kind = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let mut target = self.trash().join(format!("{kind}-{name}"));
+        let mut again = 0;
+        while fs::symlink_metadata(&target).is_ok() {
+            again += 1;
+            target = self.trash().join(format!("{kind}-{name}.{again}"));
+        }
+        disk::rename(path, &target)
+    }
+
+    /// Deletes what [`Site::discard`] took away. Needs no lock: two that delete the same do no harm.
+    pub fn empty_trash(&self) {
+        let Ok(entries) = fs::read_dir(self.trash()) else {
+            return;
+        };
+        for entry in entries.flatten() {
+            if let Err(error) = disk::remove_tree(&entry.path()) {
+                tracing::debug!("{error:#}");
+            }
+        }
+    }
+}
+
+/// `7` in `releases/7`.
+fn number_in(path: &Path, folder: &str) -> Option<u64> {
+    path.strip_prefix(folder).ok()?.to_str()?.parse().ok()
+}

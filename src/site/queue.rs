@@ -1,0 +1,120 @@
+//! Numbering deployments, and who comes next.
+
+use std::fs::{self, File};
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::lock::Guard;
+use super::record::{RefMove, Took, Trigger};
+use super::{Record, Site, Status};
+use crate::disk;
+
+/// What is known of a deployment before it has a number.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct NewDeployment {
+    pub commit: String,
+    pub message: String,
+    pub author: String,
+    pub trigger: Trigger,
+    pub refname: String,
+    pub old_oid: String,
+    pub new_oid: String,
+    pub options: Vec<String>,
+    /// What the deployment moves when it goes live; empty but for a push to a strict site.
+    pub moves: Vec<RefMove>,
+    /// Of a rollback: the release to make live again.
+    pub rolled_back_to: Option<u64>,
+}
+
+impl Site {
+    /// Gives a deployment its number and writes its pending record and its empty log.
+    ///
+    /// The returned log is locked: whoever holds it is the deployment's writer, and the deployment counts as dead when
+    /// nobody does and it has not ended. It is handed to the worker as its standard output.
+    pub fn enqueue(&self, new: NewDeployment) -> Result<(Record, File)> {
+        let guard = self.guard()?;
+        self.enqueue_guarded(&guard, new, None)
+    }
+
+    /// [`Site::enqueue`] for somebody who holds the guard. A push that a newer deployment has overtaken already, since
+    /// that one's hook was faster, is superseded from the start and gets no turn.
+    pub(super) fn enqueue_guarded(
+        &self,
+        _: &Guard,
+        new: NewDeployment,
+        overtaken_by: Option<u64>,
+    ) -> Result<(Record, File)> {
+        let id = self.next_id()?;
+        let record = Record {
+            id,
+            status: if overtaken_by.is_some() { Status::Superseded } else { Status::Pending },
+            live: false,
+            commit: new.commit,
+            tree: None,
+            message: new.message,
+            author: new.author,
+            trigger: new.trigger,
+            refname: new.refname,
+            old_oid: new.old_oid,
+            new_oid: new.new_oid,
+            options: new.options,
+            moves: new.moves,
+            python: None,
+            env: None,
+            steps: Vec::new(),
+            took: Took::default(),
+            error: None,
+            superseded_by: overtaken_by,
+            rolled_back_to: new.rolled_back_to,
+            activated_at: None,
+            created_at: Timestamp::now(),
+            started_at: None,
+            ended_at: overtaken_by.map(|_| Timestamp::now()),
+        };
+        // Made aside and renamed, so that a reader who sees the number sees the record and the log as well.
+        let folder = disk::create_temporary_dir(&self.deployments())?;
+        let log = disk::create_file(&folder.join("log.txt"), 0o600)?;
+        log.lock().context("cannot lock the deployment's log")?;
+        disk::write_atomic(&folder.join("deployment.json"), &record.to_json()?, 0o600)?;
+        disk::rename(&folder, &self.deployment(id))?;
+        disk::sync(&self.deployments())?;
+        Ok((record, log))
+    }
+
+    /// The newest deployment that waits and has a worker to wait for it.
+    pub fn newest_waiting(&self) -> Result<Option<u64>> {
+        for id in Site::numbers_in(&self.deployments())?.into_iter().rev() {
+            match self.record(id)? {
+                Some(record) if record.status == Status::Pending && self.has_worker(id)? => {
+                    return Ok(Some(id));
+                }
+                // Whatever ran or ended was numbered before what still waits, but for what was overtaken.
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sees to it that the number of a deployment whose record is about to be deleted is never given again.
+    pub fn remember_number(&self, id: u64) -> Result<()> {
+        let _guard = self.guard()?;
+        let last = self.next_id()? - 1;
+        if id < last {
+            return Ok(());
+        }
+        disk::write_atomic(&self.last_number_file(), format!("{id}\n").as_bytes(), 0o644)
+    }
+
+    /// One more than any number there is. Numbers of deployments are never reused, also when a record was deleted, or
+    /// was lost and only its release or its env is left.
+    fn next_id(&self) -> Result<u64> {
+        let remembered = fs::read_to_string(self.last_number_file()).ok();
+        let mut highest = remembered.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        for folder in [self.deployments(), self.releases(), self.envs()] {
+            highest = highest.max(Site::numbers_in(&folder)?.last().copied().unwrap_or(0));
+        }
+        Ok(highest + 1)
+    }
+}

@@ -1,0 +1,234 @@
+//! `deployments/N/deployment.json`: the public record of a deployment.
+
+use std::fs;
+use std::io::ErrorKind;
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Site, lock};
+use crate::console::mask;
+use crate::disk;
+use crate::disk::space::Room;
+
+/// The record of one deployment. Times are RFC 3339 in UTC, seconds are decimal.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Record {
+    pub id: u64,
+    pub status: Status,
+    /// Whether `wwwroot` points to this deployment's release.
+    pub live: bool,
+    /// The full id of the commit.
+    pub commit: String,
+    /// The full id of the tree that was checked out; `None` before that.
+    #[serde(default)]
+    pub tree: Option<String>,
+    pub message: String,
+    /// `Name <address>`.
+    pub author: String,
+    pub trigger: Trigger,
+    pub refname: String,
+    /// What the pusher's branch was before, all zeros for a new one.
+    pub old_oid: String,
+    pub new_oid: String,
+    /// What was given with `git push -o`.
+    #[serde(default)]
+    pub options: Vec<String>,
+    /// The refs that move when this deployment goes live, and only then: those of a push to a strict site.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moves: Vec<RefMove>,
+    pub python: Option<PythonRecord>,
+    pub env: Option<EnvRecord>,
+    pub steps: Vec<StepRecord>,
+    /// The room that it took, as far as it came.
+    #[serde(default)]
+    pub took: Took,
+    pub error: Option<String>,
+    /// The newer deployment that took this one's place.
+    pub superseded_by: Option<u64>,
+    /// Of a rollback: the release that it made live again. It has none of its own.
+    #[serde(default)]
+    pub rolled_back_to: Option<u64>,
+    /// When its release first went live: what is newer in there was written by the running application.
+    #[serde(default)]
+    pub activated_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub started_at: Option<Timestamp>,
+    /// Set when actions and webhooks are over, too; until then a final `status` is on disk without it.
+    pub ended_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Pending,
+    Building,
+    Succeeded,
+    Failed,
+    Superseded,
+    Interrupted,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trigger {
+    Push,
+    Redeploy,
+    Rollback,
+}
+
+/// From where to where a ref is moved: full ids, all zeros for a ref that is not there.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct RefMove {
+    pub refname: String,
+    pub old_oid: String,
+    pub new_oid: String,
+}
+
+/// The Python of a deployment: what it is, what was asked for, and where.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct PythonRecord {
+    pub version: String,
+    pub wanted: String,
+    pub origin: String,
+}
+
+/// The env of a deployment.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct EnvRecord {
+    /// The deployment that made it, and so its folder in `envs/`; `None` when the release has none of nyala's.
+    pub id: Option<u64>,
+    pub decision: String,
+    pub reasons: Vec<String>,
+}
+
+/// What a deployment wrote: the next one needs about as much.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Took {
+    /// Its tree.
+    pub release: Option<Room>,
+    /// Its env, when it made one.
+    pub env: Option<Room>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct StepRecord {
+    pub name: String,
+    pub seconds: f64,
+}
+
+impl Trigger {
+    pub fn name(self) -> &'static str {
+        match self {
+            Trigger::Push => "push",
+            Trigger::Redeploy => "redeploy",
+            Trigger::Rollback => "rollback",
+        }
+    }
+}
+
+impl Status {
+    /// Whether nothing will change any more.
+    pub fn is_final(self) -> bool {
+        match self {
+            Status::Pending | Status::Building => false,
+            Status::Succeeded | Status::Failed | Status::Superseded | Status::Interrupted => true,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Pending => "pending",
+            Status::Building => "building",
+            Status::Succeeded => "succeeded",
+            Status::Failed => "failed",
+            Status::Superseded => "superseded",
+            Status::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl Record {
+    /// Whether nothing will be done any more: what comes after a deployment (actions, webhooks) is over as well.
+    pub fn has_ended(&self) -> bool {
+        self.status.is_final() && self.ended_at.is_some()
+    }
+
+    /// Whether its release has ever been live: one that was killed right afterwards is `interrupted`, and counts.
+    pub fn went_live(&self) -> bool {
+        self.rolled_back_to.is_none() && (self.status == Status::Succeeded || self.activated_at.is_some())
+    }
+
+    /// The bytes of its file, without the secrets that this process knows: an error repeats what a child has said, a
+    /// reason what stands in a requirements file.
+    pub fn to_json(&self) -> Result<Vec<u8>> {
+        let known = mask::known();
+        let hide = |text: &mut String| *text = known.apply(text).into_owned();
+        let mut shown = self.clone();
+        hide(&mut shown.message);
+        shown.error.iter_mut().for_each(hide);
+        shown.env.iter_mut().flat_map(|env| &mut env.reasons).for_each(hide);
+        let mut bytes = serde_json::to_vec_pretty(&shown).context("cannot write the record")?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+}
+
+impl Site {
+    /// Reads the record of a deployment; `None` when there is no such deployment. `live` is what is true now.
+    pub fn record(&self, id: u64) -> Result<Option<Record>> {
+        let path = self.record_file(id);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        };
+        let mut record: Record =
+            serde_json::from_slice(&bytes).with_context(|| format!("{} is not a record", path.display()))?;
+        // The link is the truth; the file follows it a moment later.
+        record.live = self.live().ok().flatten() == Some(id);
+        Ok(Some(record))
+    }
+
+    /// All records, oldest first.
+    pub fn records(&self) -> Result<Vec<Record>> {
+        let ids = Site::numbers_in(&self.deployments())?;
+        ids.into_iter().filter_map(|id| self.record(id).transpose()).collect()
+    }
+
+    /// Replaces the record of a deployment.
+    pub fn save(&self, record: &Record) -> Result<()> {
+        disk::write_atomic(&self.record_file(record.id), &record.to_json()?, 0o600)
+    }
+
+    /// Changes the record of a deployment that has not ended, with nobody else changing it at the same time: its worker
+    /// and somebody who cancels it can come at the same moment, and the first one counts. `change` says whether it did
+    /// anything. Returns the record as it is now, changed or not; `None` when there is no such deployment.
+    pub fn change_record(&self, id: u64, change: impl FnOnce(&mut Record) -> bool) -> Result<Option<Record>> {
+        let _guard = self.guard()?;
+        let Some(mut record) = self.record(id)? else { return Ok(None) };
+        if !record.status.is_final() && change(&mut record) {
+            self.save(&record)?;
+        }
+        Ok(Some(record))
+    }
+
+    /// Replaces the record of a deployment, unless that one has ended meanwhile; says whether it did.
+    pub fn save_unless_ended(&self, record: &Record) -> Result<bool> {
+        let mut saved = false;
+        self.change_record(record.id, |there| {
+            saved = true;
+            *there = record.clone();
+            true
+        })?;
+        Ok(saved)
+    }
+
+    /// Whether a deployment that has not ended is being worked on, or waits with a worker of its own.
+    pub fn has_worker(&self, id: u64) -> Result<bool> {
+        lock::has_writer(&self.log_file(id))
+    }
+}

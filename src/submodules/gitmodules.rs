@@ -1,0 +1,57 @@
+//! What `.gitmodules` says of where submodules are; nothing else that it says is read.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::git::{git, run};
+
+/// A path of the tree and where its repository is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Submodule {
+    pub(super) path: String,
+    /// As it is written: it may be relative.
+    pub(super) url: String,
+}
+
+/// Reads the blob of a `.gitmodules` of this repository. Includes are not followed.
+pub(super) fn read(repository: &Path, blob: git2::Oid) -> Result<Vec<Submodule>> {
+    let mut list = git(repository);
+    list.args(["config", "--no-includes", "--null", "--list", "--blob", &blob.to_string()]);
+    let text = run(&mut list).context(".gitmodules cannot be read")?;
+    Ok(parse(&text))
+}
+
+/// Entries as `git config --null --list` prints them: `submodule.NAME.path LF VALUE NUL`. The last of a key counts. One without an
+/// address, or with `update = none`, is left out.
+fn parse(entries: &str) -> Vec<Submodule> {
+    let mut sections: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
+    for entry in entries.split('\0') {
+        let (key, value) = entry.split_once('\n').unwrap_or((entry, ""));
+        if let Some((name, key)) = key.strip_prefix("submodule.").and_then(|rest| rest.rsplit_once('.')) {
+            sections.entry(name).or_default().insert(key, value);
+        }
+    }
+    let wanted = sections.into_values().filter(|section| section.get("update") != Some(&"none"));
+    wanted
+        .filter_map(|section| {
+            let (path, url) = (section.get("path")?, section.get("url")?);
+            Some(Submodule { path: path.trim_end_matches('/').to_owned(), url: (*url).to_owned() })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_addresses_are_read_and_nothing_else() {
+        let entries = "core.pager\nevil\0submodule.a.b.path\nvendor/lib/\0submodule.a.b.url\n../lib.git\0\
+                       submodule.a.b.update\n!touch x\0submodule.none.path\nx\0submodule.none.url\ny\0submodule.none.update\nnone\0\
+                       submodule.no-url.path\nz\0";
+        let found = parse(entries);
+        assert_eq!(found, [Submodule { path: "vendor/lib".into(), url: "../lib.git".into() }]);
+    }
+}

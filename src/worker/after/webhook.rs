@@ -1,0 +1,107 @@
+//! Tells somebody of a deployment over HTTP: the record as JSON, signed as GitHub signs its webhooks.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use sha2::Sha256;
+use ureq::Agent;
+
+use crate::hex::hex;
+use crate::site::settings::Webhook;
+use crate::site::{AppSettings, Record};
+
+/// Between the first two tries; each later pause is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Sends the record until somebody takes it; returns the status of the answer.
+///
+/// Tried again: what may pass (no connection, no answer in time, HTTP 429 and 5xx). Redirects are not followed: the
+/// signature is for whom it was set up for.
+pub(super) fn tell(webhook: &Webhook, record: &Record, app_settings: &AppSettings) -> Result<u16> {
+    let body = body(record)?;
+    let signature = match &webhook.secret {
+        Some(name) => {
+            let secret = app_settings.get(name).filter(|secret| !secret.is_empty()).with_context(|| {
+                format!("the app setting {name}, which signs it, is not set\nSet it: nyala config set {name}=…")
+            })?;
+            Some(signature(secret.as_bytes(), &body)?)
+        }
+        None => None,
+    };
+    let agent: Agent = Agent::config_builder()
+        .timeout_global(Some(webhook.timeout))
+        .max_redirects(0)
+        .http_status_as_error(false)
+        .user_agent(concat!("nyala/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .into();
+    let mut pause = FIRST_PAUSE;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let mut request = agent
+            .post(&webhook.url)
+            .content_type("application/json")
+            .header("X-Nyala-Event", record.status.name())
+            .header("X-Nyala-Delivery", format!("{}-{tries}", record.id));
+        if let Some(signature) = &signature {
+            request = request.header("X-Nyala-Signature-256", signature);
+        }
+        let failure = match request.send(&body) {
+            Ok(answer) => match answer.status().as_u16() {
+                status @ 200..300 => return Ok(status),
+                status @ (429 | 500..) => format!("HTTP {status}"),
+                status => bail!("HTTP {status}\nCheck url and secret of the [[webhook]] in nyala.toml"),
+            },
+            // Its own words may hold the address, whose path may be a secret.
+            Err(error) => error.to_string().replace(&webhook.url, &host(&webhook.url)),
+        };
+        if tries >= webhook.tries {
+            bail!("{failure} (tried {tries} time{})", if tries == 1 { "" } else { "s" });
+        }
+        sleep(pause);
+        pause *= 2;
+    }
+}
+
+/// Scheme and host of an address, which is all of it that may be shown.
+pub(super) fn host(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{}", host.escape_debug())
+}
+
+/// What is sent is the record as it will be when the deployment has ended, which it has for whoever is told.
+fn body(record: &Record) -> Result<Vec<u8>> {
+    let ended = Record { ended_at: Some(record.ended_at.unwrap_or_else(Timestamp::now)), ..record.clone() };
+    serde_json::to_vec(&ended).context("the record cannot be sent")
+}
+
+/// `sha256=` and the HMAC-SHA256 of the body, in hex.
+fn signature(secret: &[u8], body: &[u8]) -> Result<String> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).context("the secret cannot be used")?;
+    mac.update(body);
+    Ok(format!("sha256={}", hex(&mac.finalize().into_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_signs_as_github_does() {
+        // The example of GitHub's documentation, "Validating webhook deliveries".
+        let signed = signature(b"It's a Secret to Everybody", b"Hello, World!").unwrap();
+        assert_eq!(signed, "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17");
+    }
+
+    #[test]
+    fn only_the_host_is_shown() {
+        assert_eq!(host("https://u:p@hooks.example.org:8443/T0/secret?x=1"), "https://hooks.example.org:8443");
+        assert_eq!(host("http://localhost"), "http://localhost");
+    }
+}

@@ -1,0 +1,54 @@
+//! The build steps, as the worker takes them and as `nyala step` offers them to a project's own script.
+
+use anyhow::Result;
+
+use super::env_steps::Place;
+use crate::build::{Collectstatic, OwnCommand, custom, django};
+use crate::console;
+use crate::disk;
+use crate::plan::Plan;
+use crate::process::Environment;
+use crate::python::env;
+use crate::site::Record;
+
+/// Runs what the project wants run before its env is made.
+pub fn pre_build(place: &Place<'_>, record: &Record, plan: &Plan) -> Result<()> {
+    run_all(&plan.build.pre_build, place, &environment(place, record, plan)?)
+}
+
+/// Runs what the project wants run when everything else is built, in its env.
+pub fn post_build(place: &Place<'_>, record: &Record, plan: &Plan) -> Result<()> {
+    let release = place.site.release(record.id);
+    run_all(&plan.build.post_build, place, &custom::in_env(environment(place, record, plan)?, &release))
+}
+
+/// Collects Django's static files into the release, or says why not.
+pub fn collectstatic(place: &Place<'_>, record: &Record, plan: &Plan) -> Result<()> {
+    match &plan.build.collectstatic {
+        Collectstatic::NotDjango => return Ok(()),
+        Collectstatic::Off(why) => {
+            console::info(format_args!("Django static files are not collected: {why}."));
+            return Ok(());
+        }
+        Collectstatic::IfInstalled => {}
+    }
+    let release = place.site.release(record.id);
+    let python = env::python(&release.join("env"));
+    if !python.exists() {
+        console::info("Django static files are not collected: the release has no environment.");
+        return Ok(());
+    }
+    let environment = custom::in_env(environment(place, record, plan)?, &release);
+    django::collectstatic(&python, &release, &environment, &place.limits)
+}
+
+fn run_all(commands: &[OwnCommand], place: &Place<'_>, environment: &Environment) -> Result<()> {
+    let release = place.site.release(place.deployment);
+    commands.iter().try_for_each(|own| custom::run_own(own, &release, environment.clone(), place.limits.clone()))
+}
+
+fn environment(place: &Place<'_>, record: &Record, plan: &Plan) -> Result<Environment> {
+    let temporary = place.site.temporary(record.id);
+    disk::create_dir_all(&temporary)?;
+    custom::environment(place.environment.clone(), place.site, record, plan, None, &temporary)
+}

@@ -1,0 +1,104 @@
+//! `nyala cancel`: asking, and the worker's ear for it.
+
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+
+use super::{put_right, recover, what_is_live};
+use crate::process;
+use crate::site::{Record, Site, Status};
+
+/// How often a worker looks whether it is asked to end.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Whether the worker has its turn. Held by whoever is about to act on it.
+static BEGUN: Mutex<bool> = Mutex::new(false);
+
+/// What asking a deployment to end came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Asked {
+    /// It waited for its turn, and will not get it: its record says so.
+    Cancelled,
+    /// It runs, and its worker ends it.
+    Running,
+    /// It had ended already, as its record says.
+    Ended(Box<Record>),
+    /// Its worker was dead, so there was nothing to end; it is recorded as interrupted.
+    Dead,
+}
+
+/// Asks a deployment to end. One that runs has not ended yet when this returns. Fails when there is no such deployment.
+pub fn ask(site: &Site, id: u64, by: &str) -> Result<Asked> {
+    let there_is_none = || format!("there is no deployment {id}\nWhat there is: nyala list");
+    let record = site.record(id)?.with_context(there_is_none)?;
+    if !record.status.is_final() && !site.has_worker(id)? {
+        // It may have ended between the two questions.
+        let record = site.record(id)?.with_context(there_is_none)?;
+        if record.status.is_final() {
+            return Ok(Asked::Ended(Box::new(record)));
+        }
+        put_right(site)?;
+        return Ok(Asked::Dead);
+    }
+    let mut cancelled = false;
+    let record = site.change_record(id, |record| {
+        cancelled = record.status == Status::Pending;
+        if cancelled {
+            // Before the record says that it has ended: whoever follows the log stops there.
+            recover::log_of(site, id, &format!("error: {}", last_line(site, id, by)));
+            record.status = Status::Interrupted;
+            record.error = Some(format!("cancelled by {by} before it began"));
+            record.ended_at = Some(Timestamp::now());
+        }
+        cancelled
+    })?;
+    let record = record.with_context(there_is_none)?;
+    if cancelled {
+        return Ok(Asked::Cancelled);
+    }
+    if record.status.is_final() {
+        return Ok(Asked::Ended(Box::new(record)));
+    }
+    site.ask_to_cancel(id, by)?;
+    Ok(Asked::Running)
+}
+
+/// What the log of a cancelled deployment ends with, behind `error: `.
+pub(super) fn last_line(site: &Site, id: u64, by: &str) -> String {
+    format!("deployment {id} was cancelled by {by}; {}", what_is_live(site))
+}
+
+/// Watches, as long as this process is, whether somebody cancels this deployment. One that waits ends at once: its
+/// record is final already. One that runs has its children ended, and notices at its next step.
+pub(super) fn watch(site: &Site, id: u64) {
+    let site = site.clone();
+    // Where no thread can be had, a deployment cannot be cancelled, and is carried out.
+    let _ = thread::Builder::new().name("cancel".to_owned()).spawn(move || {
+        loop {
+            thread::sleep(LOOK);
+            if site.cancelled(id).is_some() {
+                return process::stop_all();
+            }
+            let begun = BEGUN.lock().unwrap_or_else(PoisonError::into_inner);
+            if !*begun && matches!(site.record(id), Ok(Some(record)) if record.status.is_final()) {
+                std::process::exit(0);
+            }
+        }
+    });
+}
+
+/// The worker has its turn: from now on it ends by itself.
+pub(super) fn begun() {
+    *BEGUN.lock().unwrap_or_else(PoisonError::into_inner) = true;
+}
+
+/// Fails when the deployment was cancelled.
+pub(super) fn check() -> Result<()> {
+    if process::is_stopped() {
+        bail!("it was cancelled");
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! What is thrown away after a deployment went live.
+
+use anyhow::{Context, Result};
+
+use super::keep_aside::{KeptAside, keep_aside};
+use super::tree;
+use crate::console;
+use crate::site::{Record, Settings, Site};
+
+/// What becomes of releases that are no longer kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Releases {
+    /// The last of them is kept to be brought forward by the next deployment.
+    ToSpare,
+    ToTrash,
+}
+
+/// Keeps the last `keep` good releases with their envs, and the live one always; the rest is taken out of the way, to be
+/// deleted when nobody waits any more. Failed deployments left no release and do not count. What the application wrote
+/// into a release is kept aside first, and returned.
+pub(super) fn clean_up(site: &Site, settings: &Settings, releases_go: Releases) -> Result<Vec<KeptAside>> {
+    let Unneeded { releases, envs } = unneeded(site, settings.keep)?;
+    let mut kept = Vec::new();
+    for id in releases {
+        kept.extend(rescue(site, settings, id)?);
+        match releases_go {
+            Releases::ToSpare => tree::keep_spare(site, id)?,
+            Releases::ToTrash => site.discard(&site.release(id))?,
+        }
+        console::info(format_args!("Removed release {id}."));
+    }
+    for id in envs {
+        site.discard(&site.env(id))?;
+        console::info(format_args!("Removed env {id}."));
+    }
+    Ok(kept)
+}
+
+/// Saves what the application wrote into a release, so that it can be removed.
+pub(super) fn rescue(site: &Site, settings: &Settings, id: u64) -> Result<Option<KeptAside>> {
+    keep_aside(site, settings, id)
+        .with_context(|| format!("release {id} is not removed: what the application wrote there cannot be kept"))
+}
+
+/// The releases that are no longer kept, and the envs that no kept release needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unneeded {
+    pub releases: Vec<u64>,
+    pub envs: Vec<u64>,
+}
+
+/// What a site has beyond the last `keep` good releases. Failed deployments do not count, and the live release is kept
+/// always. A release that was rolled back to is as new as that rollback: it was found to be good.
+pub fn unneeded(site: &Site, keep: usize) -> Result<Unneeded> {
+    let live = site.live()?;
+    let records = site.records()?;
+    let newest_use = |id: u64| {
+        let uses = records.iter().filter(|record| record.rolled_back_to == Some(id)).map(|record| record.id);
+        uses.max().unwrap_or(id)
+    };
+    let mut good: Vec<u64> = Site::numbers_in(&site.releases())?;
+    good.retain(|id| {
+        let went_live = |record: &Record| record.id == *id && record.went_live();
+        live == Some(*id) || records.iter().any(went_live)
+    });
+    good.sort_by_key(|id| (live == Some(*id), newest_use(*id)));
+    let kept = good.split_off(good.len().saturating_sub(keep));
+    Ok(Unneeded { envs: envs_without(site, &records, &kept)?, releases: good })
+}
+
+/// The envs that none of these releases needs.
+pub(super) fn envs_without(site: &Site, records: &[Record], releases: &[u64]) -> Result<Vec<u64>> {
+    // A release's processes go on running in the env they were started with, also when somebody has deleted the link.
+    let recorded = records.iter().filter(|record| releases.contains(&record.id));
+    let recorded = recorded.filter_map(|record| record.env.as_ref()?.id);
+    let linked = releases.iter().filter_map(|id| site.env_of_release(*id));
+    let needed: Vec<u64> = recorded.chain(linked).collect();
+    let mut envs = Site::numbers_in(&site.envs())?;
+    envs.retain(|id| !needed.contains(id));
+    Ok(envs)
+}

@@ -1,0 +1,379 @@
+//! One deployment, from its commit to what is live.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Error, Result, bail};
+use jiff::Timestamp;
+
+use super::after::After;
+use super::build_steps;
+use super::cancel;
+use super::clean_up::{Releases, clean_up};
+use super::env_steps::{self, Place};
+use super::keep_aside::KeptAside;
+use super::publish::publish;
+use super::room;
+use super::tree;
+use super::{moves, what_is_live};
+use crate::activate::activate;
+use crate::build::{Collectstatic, Said, custom};
+use crate::checkout::Exported;
+use crate::console::{self, mask};
+use crate::disk;
+use crate::disk::space::{self, Room};
+use crate::git::{Repository, short};
+use crate::lfs;
+use crate::plan::{Decision, Plan, Question, describe, observe};
+use crate::process;
+use crate::shared;
+use crate::site::record::{EnvRecord, PythonRecord, StepRecord};
+use crate::site::settings::Outcome;
+use crate::site::{AppSettings, Record, Settings, Site, Status};
+use crate::submodules::{Fetching, Filled};
+
+/// Carries a deployment out and records what became of it. Fails only when not even that can be recorded.
+pub(super) fn deploy(site: &Site, record: Record) -> Result<()> {
+    let mut deployment = Deployment { site, record, started: Instant::now(), after: None };
+    let id = deployment.record.id;
+    let outcome = deployment.run();
+    site.discard(&site.temporary(id))?;
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(error) => deployment.fail(&error),
+    }
+}
+
+pub(super) struct Deployment<'a> {
+    pub(super) site: &'a Site,
+    pub(super) record: Record,
+    /// By a clock that nobody can set back.
+    started: Instant,
+    /// Known once the settings are.
+    pub(super) after: Option<After>,
+}
+
+impl Deployment<'_> {
+    fn run(&mut self) -> Result<()> {
+        if let Some(release) = self.record.rolled_back_to {
+            return self.roll_back(release);
+        }
+        self.begin();
+        let settings = self.site.settings()?;
+        let app_settings = self.site.app_settings()?;
+        // They may have changed while this deployment waited for its turn.
+        mask::know(app_settings.iter().map(|(_, value)| value));
+        let repository = Repository::open(&self.site.repository(&settings))?;
+        moves::check(&repository, &self.record)?;
+        self.after = Some(After::new(&settings, &app_settings));
+
+        let plan = self.plan(&settings, &app_settings, &repository)?;
+        room::check(self.site, &plan)?;
+        let place = Place::new(self.site, self.record.id, &settings, &app_settings, &plan);
+        self.after = Some(After::of(&settings, &app_settings, &plan));
+        cancel::check()?;
+        env_steps::retire(&place, &plan)?;
+        let mut touched = self.check_out(&repository, &place, &plan)?;
+        let linked = shared::link(self.site, self.record.id, &settings.shared)?;
+        touched = touched.zip(linked).map(|(touched, linked)| [touched, linked].concat());
+        cancel::check()?;
+        match &plan.build.settings.command {
+            None => self.built_in_steps(&place, &plan)?,
+            Some(command) => self.custom_command(&place, &plan, command)?,
+        }
+        // Only a tree that was brought forward, and an env that was there, are on the disk already but for what was touched.
+        let only_touched =
+            !plan.build.runs_anything() && matches!(plan.env.decision, Decision::Reuse { .. } | Decision::None);
+        self.activate(&settings, &repository, &plan, touched.as_deref().filter(|_| only_touched))
+    }
+
+    /// That it has begun is recorded with the plan, a few milliseconds later: each record costs a flush of the disk.
+    fn begin(&mut self) {
+        let Record { id, commit, message, author, refname, .. } = &self.record;
+        let branch = refname.strip_prefix("refs/heads/").unwrap_or(refname);
+        let title = message.lines().next().unwrap_or_default();
+        console::info(format_args!("Deployment {id}: {} of {branch}, \"{title}\" by {author}", short(commit)));
+        self.record.status = Status::Building;
+        self.record.started_at = Some(Timestamp::now());
+    }
+
+    fn plan(&mut self, settings: &Settings, app_settings: &AppSettings, repository: &Repository) -> Result<Plan> {
+        let step = console::step("Plan");
+        let plan = observe(Question {
+            site: self.site,
+            settings,
+            app_settings,
+            repository,
+            commit: repository.commit(&self.record.commit)?,
+            rebuild: env_steps::asked_by(&self.record.options),
+        })?;
+        for warning in &plan.build.settings.warnings {
+            console::warning(warning);
+        }
+        for line in describe::lines(&plan) {
+            console::info(line);
+        }
+        self.record.python = plan.python.as_ref().map(|python| PythonRecord {
+            version: python.version.to_string(),
+            wanted: python.wanted.to_string(),
+            origin: python.origin.to_string(),
+        });
+        self.record.env = Some(env_record(&plan, self.record.id));
+        self.took("plan", step.done());
+        if !self.site.save_unless_ended(&self.record)? {
+            bail!("it was cancelled before it began");
+        }
+        Ok(plan)
+    }
+
+    /// Writes the tree. Returns what has to be flushed before it goes live, see [`activate`].
+    fn check_out(&mut self, repository: &Repository, place: &Place<'_>, plan: &Plan) -> Result<Option<Vec<PathBuf>>> {
+        let step = console::step(format_args!("Check out {}", short(&plan.commit.id)));
+        let written = tree::write(self.site, repository, plan.tree, self.record.id)
+            .context("the tree could not be checked out")?;
+        disk::point("checked out");
+        let exported = &written.exported;
+        let inodes = exported.files + exported.links + exported.folders;
+        self.record.took.release = Some(Room { bytes: exported.bytes, inodes });
+        self.record.tree = Some(plan.tree.to_string());
+        let counted = |number: u64, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
+        let changed =
+            written.changed.map_or(String::new(), |changed| format!(", {changed} of them written or removed"));
+        console::info(format_args!(
+            "{}, {}, {} bytes{changed}",
+            counted(exported.files, "file"),
+            counted(exported.folders, "folder"),
+            exported.bytes
+        ));
+        let more = self.fill(repository, place, plan, &written.exported)?;
+        self.took("check out", step.done());
+        Ok(written.touched.filter(|_| !more))
+    }
+
+    /// Fills submodules and puts the files of Git LFS in the place of their pointers. Says whether there was any.
+    fn fill(&self, repository: &Repository, place: &Place<'_>, plan: &Plan, exported: &Exported) -> Result<bool> {
+        let release = self.site.release(self.record.id);
+        let fetching = Fetching {
+            stores: self.site.cache().join("submodules"),
+            environment: &place.environment,
+            limits: &place.limits,
+        };
+        let tree = Filled {
+            repository: repository.path().to_owned(),
+            commit: plan.commit.id.clone(),
+            tree: plan.tree,
+            project: plan.build.settings.project_folder(),
+            whole: plan.commit.tree,
+            folder: PathBuf::new(),
+            pointers: exported.pointers.clone(),
+        };
+        let mut trees = Vec::new();
+        match &plan.build.settings.disable_submodules {
+            Some(Said { value: true, by }) if !exported.submodules.is_empty() => {
+                console::info(format_args!("Submodules are left as empty folders ({by})."));
+                trees.push(tree);
+            }
+            _ => fetching.fill(&release, tree, &exported.submodules, &mut trees)?,
+        }
+        for tree in &trees {
+            lfs::smudge(&fetching, &release, tree)?;
+        }
+        Ok(!exported.submodules.is_empty() || !exported.pointers.is_empty())
+    }
+
+    fn built_in_steps(&mut self, place: &Place<'_>, plan: &Plan) -> Result<()> {
+        if !plan.build.pre_build.is_empty() {
+            self.timed("pre-build", |record| build_steps::pre_build(place, record, plan))?;
+        }
+        let started = Instant::now();
+        let env = env_steps::make_env(place, plan)?;
+        self.took("env", started.elapsed().as_secs_f64());
+        let started = Instant::now();
+        env_steps::install(place, plan, env)?;
+        self.took("install", started.elapsed().as_secs_f64());
+        if plan.build.collectstatic != Collectstatic::NotDjango {
+            self.timed("collectstatic", |record| build_steps::collectstatic(place, record, plan))?;
+        }
+        if !plan.build.post_build.is_empty() {
+            self.timed("post-build", |record| build_steps::post_build(place, record, plan))?;
+        }
+        Ok(())
+    }
+
+    fn timed(&mut self, name: &str, step: impl FnOnce(&Record) -> Result<()>) -> Result<()> {
+        let started = Instant::now();
+        step(&self.record)?;
+        self.took(name, started.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    /// The project's own script takes the place of the env, install and build steps. It finds the env that would be
+    /// used again; what env the release has when the script has ended is what it runs in.
+    fn custom_command(&mut self, place: &Place<'_>, plan: &Plan, command: &Said<String>) -> Result<()> {
+        let id = self.record.id;
+        let linked = match plan.env.decision {
+            Decision::Reuse { id: env } => {
+                env_steps::link_env(self.site, id, env)?;
+                Some(env)
+            }
+            _ => None,
+        };
+        let temporary = self.site.temporary(id);
+        disk::create_dir_all(&temporary)?;
+        let environment =
+            custom::environment(place.environment.clone(), self.site, &self.record, plan, linked, &temporary)?;
+        let step = console::step(format_args!("Running deployment command: {}", command.value));
+        custom::run(command, &self.site.release(id), environment, place.limits.clone())?;
+        self.took("build", step.done());
+
+        let env = self.site.env_of_release(id);
+        // `nyala step env` decided anew when it ran, and says here what.
+        let decided = std::fs::read(temporary.join("env.json")).ok();
+        let decided = decided.and_then(|bytes| serde_json::from_slice::<EnvRecord>(&bytes).ok());
+        let reasons = vec!["the project's own command takes the place of the env, install and build steps".to_owned()];
+        self.record.env = Some(match decided {
+            Some(decided) => EnvRecord { id: env, ..decided },
+            None => EnvRecord { id: env, decision: "custom".to_owned(), reasons },
+        });
+        // Whoever finds this release live after a crash has to know which env it needs.
+        self.site.save(&self.record)
+    }
+
+    fn activate(
+        &mut self,
+        settings: &Settings,
+        repository: &Repository,
+        plan: &Plan,
+        touched: Option<&[PathBuf]>,
+    ) -> Result<()> {
+        let step = console::step("Activate");
+        if let Some(EnvRecord { id: Some(id), .. }) = self.record.env
+            && id == self.record.id
+        {
+            self.record.took.env = Some(space::taken_by(&self.site.env(id)));
+        }
+        cancel::check()?;
+        let now = Timestamp::now();
+        let (before, moves) =
+            activate(self.site, self.record.id, touched, || moves::prepare(repository, &self.record))?;
+        self.record.activated_at = Some(now);
+        if let Some(moves) = moves {
+            disk::point("refs: before");
+            moves.commit().context("the release is live, but its push could not be taken")?;
+            disk::point("refs: after");
+        }
+        if let Some(before) = before
+            && let Some(record) = self.site.record(before)?
+        {
+            self.site.save(&record)?;
+        }
+        match clean_up(self.site, settings, Releases::ToSpare) {
+            Ok(kept) => kept.iter().for_each(KeptAside::log),
+            Err(error) => {
+                console::warning(format_args!("the new release is live, but old ones could not be removed: {error:#}"));
+            }
+        }
+        self.took("activate", step.done());
+        self.succeed(plan)
+    }
+
+    fn succeed(&mut self, plan: &Plan) -> Result<()> {
+        let id = self.record.id;
+        self.end(Status::Succeeded, None);
+        self.what_comes_after(Outcome::Success)?;
+        let env = match self.record.env.as_ref() {
+            Some(EnvRecord { id: Some(env), .. }) if *env == id => ", a new environment".to_owned(),
+            Some(EnvRecord { id: Some(env), .. }) => format!(", env {env}"),
+            _ => String::new(),
+        };
+        let python = plan.python.as_ref().map_or(String::new(), |python| format!(", Python {}", python.version));
+        let seconds = self.started.elapsed().as_secs_f64();
+        let line = format!("deployment {id} is live: {}{python}{env}, in {seconds:.2} s", short(&self.record.commit));
+        publish(self.site, &self.record, Some(&format!("success: {line}")));
+        console::success(line);
+        self.site.save(&self.record)
+    }
+
+    /// What the failed deployment built goes; what was live still is.
+    fn fail(&mut self, error: &Error) -> Result<()> {
+        let id = self.record.id;
+        if self.site.record(id)?.is_some_and(|record| record.status == Status::Interrupted) {
+            // Cancelled before its beginning was recorded, and nothing has been made yet: log and record say so already.
+            return Ok(());
+        }
+        let text = describe::error_text(error);
+        // Now, while it is so: what this deployment took is about to be given back.
+        let found = space::explain(error, self.site.root());
+        let text = if found.is_empty() { text } else { format!("{text}\n{found}") };
+        let summary = text.lines().next().unwrap_or_default().trim_end_matches(':').to_owned();
+        let cancelled = self.site.cancelled(id).filter(|_| process::is_stopped());
+        if cancelled.is_none() {
+            console::error(&text);
+        }
+        if self.site.live().ok().flatten() != Some(id) {
+            // Deleted at once, and not when nobody waits: a full disk has to have room for the next push.
+            for path in [self.site.release(id), self.site.env(id)] {
+                if let Err(error) = self.site.discard(&path) {
+                    console::warning(format_args!("{error:#}"));
+                }
+            }
+            if let Some(env) = &mut self.record.env
+                && env.id == Some(id)
+            {
+                env.id = None;
+            }
+            self.site.empty_trash();
+        }
+        let line = if let Some(cancelled) = cancelled {
+            self.end(Status::Interrupted, Some(format!("cancelled by {}", cancelled.by)));
+            cancel::last_line(self.site, id, &cancelled.by)
+        } else {
+            self.end(Status::Failed, Some(text));
+            self.what_comes_after(Outcome::Failure)?;
+            format!("deployment {id} failed: {summary}; {}", what_is_live(self.site))
+        };
+        publish(self.site, &self.record, Some(&format!("error: {line}")));
+        console::error(line);
+        self.site.save(&self.record)
+    }
+
+    /// Actions and webhooks, of which none changes how the deployment came out. Until they are over the record on disk
+    /// says that, and not yet that it has ended.
+    pub(super) fn what_comes_after(&mut self, outcome: Outcome) -> Result<()> {
+        if let Some(after) = &self.after
+            && after.has_any(self.site, outcome)
+        {
+            self.record.ended_at = None;
+            self.site.save(&self.record)?;
+            after.run(self.site, &self.record, outcome);
+            self.record.ended_at = Some(Timestamp::now());
+        }
+        Ok(())
+    }
+
+    pub(super) fn took(&mut self, name: &str, seconds: f64) {
+        self.record.steps.push(StepRecord { name: name.to_owned(), seconds: (seconds * 1000.0).round() / 1000.0 });
+    }
+
+    pub(super) fn end(&mut self, status: Status, error: Option<String>) {
+        self.record.status = status;
+        self.record.live = self.site.live().ok().flatten() == Some(self.record.id);
+        self.record.error = error;
+        self.record.ended_at = Some(Timestamp::now());
+    }
+
+    /// Since the deployment began; the times in its record may come from a clock that was set back meanwhile.
+    pub(super) fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+}
+
+/// The plan's decision as the record has it.
+pub fn env_record(plan: &Plan, deployment: u64) -> EnvRecord {
+    let id = match plan.env.decision {
+        Decision::None | Decision::Committed => None,
+        Decision::Create { .. } | Decision::Update { .. } => Some(deployment),
+        Decision::Reuse { id } => Some(id),
+    };
+    EnvRecord { id, decision: plan.env.decision.name().to_owned(), reasons: plan.env.reasons.clone() }
+}

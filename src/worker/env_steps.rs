@@ -1,0 +1,180 @@
+//! The env and install steps, as the worker takes them and as `nyala step` offers them to a project's own script.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::build::SKIP_PYTHON;
+use crate::console;
+use crate::disk;
+use crate::plan::{Decision, Plan};
+use crate::process::{Environment, Limits, left_behind};
+use crate::python::env::marker::{Made, Marker};
+use crate::python::env::{self, inspect};
+use crate::python::installers::{self, Installation};
+use crate::python::version::Wanted;
+use crate::site::settings::Installer;
+use crate::site::{AppSettings, Settings, Site};
+
+/// The push option, and the word in records, that asks for a new env.
+pub const REBUILD_ENV: &str = "rebuild-env";
+
+/// Who asks for a new env with these options of a deployment, in words for the log.
+pub fn asked_by(options: &[String]) -> Vec<String> {
+    let asked = options.iter().any(|option| option == REBUILD_ENV);
+    if asked { vec!["a new environment was asked for (rebuild-env)".to_owned()] } else { Vec::new() }
+}
+
+/// Where the steps of one deployment happen.
+#[derive(Debug)]
+pub struct Place<'a> {
+    pub site: &'a Site,
+    pub deployment: u64,
+    pub installer: Installer,
+    pub environment: Environment,
+    pub limits: Limits,
+}
+
+impl<'a> Place<'a> {
+    pub fn new(
+        site: &'a Site,
+        deployment: u64,
+        settings: &Settings,
+        app_settings: &AppSettings,
+        plan: &Plan,
+    ) -> Place<'a> {
+        let environment = Environment::clean()
+            .extend(app_settings.iter())
+            .set(left_behind::VARIABLE, left_behind::mark(site.root(), deployment));
+        let idle = plan.build.settings.idle_timeout;
+        let limits = Limits { step: Some(settings.step_timeout), idle: Some(idle), ..Limits::default() };
+        Place { site, deployment, installer: settings.installer, environment, limits }
+    }
+}
+
+/// Says on disk that the env which the plan replaces is never used again, before anything is built.
+pub fn retire(place: &Place<'_>, plan: &Plan) -> Result<()> {
+    if let Decision::Create { retire: Some(id) } = plan.env.decision {
+        env::retire(&place.site.env(id), place.deployment, &plan.env.reasons.join("; "))?;
+    }
+    Ok(())
+}
+
+/// Makes the env that the plan decided on, and links it into the release; the number of that env, or `None` when the
+/// release has none of nyala's. A new env is not finished before [`install`].
+pub fn make_env(place: &Place<'_>, plan: &Plan) -> Result<Option<u64>> {
+    let site = place.site;
+    let new = site.env(place.deployment);
+    if let (Decision::Create { .. } | Decision::Update { .. }, Some(file)) =
+        (plan.env.decision, &plan.requirements_file)
+    {
+        console::info(format_args!("Detected {file}. You can skip Python specific steps with a {SKIP_PYTHON} file."));
+    }
+    let id = match plan.env.decision {
+        Decision::None => return Ok(None),
+        Decision::Committed => {
+            check_committed(place, plan)?;
+            return Ok(None);
+        }
+        Decision::Reuse { id } => {
+            console::info("Found compatible virtual environment.");
+            id
+        }
+        Decision::Update { from } => {
+            console::info("Found compatible virtual environment.");
+            let step = console::step(format_args!("Copying env {from} to env {}.", place.deployment));
+            env::copy(&site.env(from), &new)?;
+            step.done();
+            place.deployment
+        }
+        Decision::Create { retire } => {
+            if retire.is_some() {
+                console::info("Deleting incompatible virtual environment.");
+            }
+            let python = plan.python.as_ref().context("the plan names no Python")?;
+            let interpreter = python.interpreter.as_ref().context("the plan names no interpreter")?;
+            let step = console::step(format_args!(
+                "Creating python-{}.{} virtual environment.",
+                python.version.major, python.version.minor
+            ));
+            console::info(format_args!("Python {} at {}", python.version, interpreter.path.display()));
+            env::create(&new, interpreter, &site.cache(), &place.environment, &place.limits)
+                .context("the virtual environment could not be created")?;
+            step.done();
+            place.deployment
+        }
+    };
+    link_env(site, place.deployment, id)?;
+    Ok(Some(id))
+}
+
+/// Installs the requirements into the env `id`, unless it was finished by an earlier deployment, and marks it as
+/// finished.
+pub fn install(place: &Place<'_>, plan: &Plan, id: Option<u64>) -> Result<()> {
+    let Some(id) = id else { return Ok(()) };
+    let env = place.site.env(id);
+    if id != place.deployment || Marker::read(&env).is_some() {
+        console::info("Requirements have not changed: nothing to install.");
+        return Ok(());
+    }
+    let python = plan.python.as_ref().context("the plan names no Python")?;
+    if let Some(requirements) = &plan.requirements_file {
+        let step = console::step("Pip install requirements.");
+        installers::install(
+            place.installer,
+            &Installation {
+                env: &env,
+                python: &python.version,
+                release: &place.site.release(place.deployment),
+                requirements,
+                environment: &place.environment,
+                limits: place.limits.clone(),
+            },
+        )?;
+        step.done();
+    } else {
+        console::info("There is no requirements.txt: nothing to install.");
+    }
+    Marker::write(
+        &env,
+        Made {
+            deployment: place.deployment,
+            python: python.version,
+            installer: place.installer.name(),
+            requirements: plan.requirements.clone(),
+            settings: plan.settings.clone(),
+        },
+    )
+}
+
+/// Links the env `id` into a release, by its number and never by a link that moves.
+pub fn link_env(site: &Site, release: u64, id: u64) -> Result<()> {
+    let link = site.release(release).join("env");
+    disk::remove_file(&link)?;
+    disk::symlink(&Path::new("../../envs").join(id.to_string()), &link)
+}
+
+/// An env that came with the tree has to run here, and to be of the Python that was asked for.
+fn check_committed(place: &Place<'_>, plan: &Plan) -> Result<()> {
+    console::info("The tree brings its own env/: venv and pip steps are skipped.");
+    let folder = place.site.release(place.deployment).join("env");
+    let fact = match inspect::run_version(&folder, &place.environment) {
+        Ok(version) => match &plan.committed_wanted {
+            Some((wanted, origin)) if *wanted != Wanted::Any && !wanted.matches(&version) => {
+                format!("it has Python {version}, and {wanted} is wanted by {origin}")
+            }
+            _ => {
+                console::info(format_args!("Python {version}, from the committed env"));
+                return Ok(());
+            }
+        },
+        Err(fact) => fact,
+    };
+    bail!(
+        "the env/ that the tree tracks cannot be used: {fact}\n\
+         An environment works only on the machine and at the path it was made for; let nyala make it:\n\
+         1. git rm -r --cached env\n\
+         2. echo /env/ >> .gitignore\n\
+         3. git add .gitignore && git commit -m 'Leave env to the server', and push again"
+    )
+}

@@ -1,0 +1,175 @@
+//! The detached process that carries deployments out, one at a time per site.
+
+mod after;
+pub mod build_steps;
+pub mod cancel;
+mod clean_up;
+mod deploy;
+pub mod env_steps;
+mod keep_aside;
+mod moves;
+mod publish;
+mod recover;
+pub mod rollback;
+mod room;
+pub mod tidy;
+mod tree;
+
+pub use deploy::env_record;
+pub use env_steps::REBUILD_ENV;
+pub use keep_aside::KeptAside;
+pub use moves::finish_moves;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+
+use crate::console;
+use crate::disk;
+use crate::process::own_binary;
+use crate::site::{Site, Status};
+
+/// Starts the worker of a deployment: a process of its own session, whose only output is the deployment's log.
+///
+/// `log` is the locked log that [`Site::enqueue`] gave. This process must not keep a copy of it, or the worker would
+/// look alive for as long as this process is.
+pub fn start(site: &Site, id: u64, log: File) -> Result<()> {
+    let errors = log.try_clone().context("cannot share the deployment's log")?;
+    let mut command = Command::new(own_binary().context("nyala cannot find its own binary")?);
+    command
+        .args(["worker", "--deployment", &id.to_string(), "--site"])
+        .arg(site.root())
+        .current_dir(site.root())
+        .stdin(Stdio::null())
+        .stdout(log)
+        .stderr(errors);
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"GIT_") {
+            command.env_remove(name);
+        }
+    }
+    detach(&mut command);
+    disk::point("worker: before it is started");
+    command.spawn().context("the worker cannot be started")?;
+    disk::point("worker: started");
+    Ok(())
+}
+
+/// A session of its own: the terminal's Ctrl-C and the end of an ssh connection do not reach it.
+fn detach(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    // SAFETY: between fork and exec only `setsid` is called, which is async-signal-safe and touches no memory.
+    #[expect(unsafe_code, reason = "the standard library has no stable way to start a session")]
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::setsid()?;
+            Ok(())
+        });
+    }
+}
+
+/// The worker itself: waits for its turn, deploys unless somebody newer waits too, and cleans up.
+pub fn run(site: &Site, id: u64) -> Result<()> {
+    // A web server of another user reads releases and envs, whatever mask the pusher's session has. What is secret is
+    // made with its own mode.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    cancel::watch(site, id);
+    let lock = if let Some(lock) = site.try_deploy_lock()? {
+        lock
+    } else if site.record(id)?.is_none_or(|record| record.status.is_final()) {
+        // Cancelled before it could even begin to wait.
+        return Ok(());
+    } else {
+        console::info("Another deployment is running; waiting for it.");
+        site.deploy_lock()?
+    };
+    cancel::begun();
+    recover::recover(site, Some(id))?;
+    let Some(record) = site.record(id)? else {
+        return Ok(());
+    };
+    if record.status.is_final() {
+        return Ok(());
+    }
+    match site.newest_waiting()? {
+        Some(newest) if newest > id => return supersede(site, id, newest),
+        _ => supersede_older(site, id)?,
+    }
+    deploy::deploy(site, record)?;
+    disk::point("worker: deployed");
+    drop(lock);
+    site.empty_trash();
+    Ok(())
+}
+
+/// Those who wait are told at once, and not when it is their turn.
+fn supersede_older(site: &Site, newest: u64) -> Result<()> {
+    for record in site.records()? {
+        if record.id < newest && record.status == Status::Pending {
+            supersede(site, record.id, newest)?;
+        }
+    }
+    Ok(())
+}
+
+fn supersede(site: &Site, id: u64, newest: u64) -> Result<()> {
+    site.change_record(id, |record| {
+        // Before the record says that it has ended: whoever follows the log stops there.
+        recover::log_of(site, id, &superseded_line(site, id, newest));
+        record.status = Status::Superseded;
+        record.superseded_by = Some(newest);
+        record.ended_at = Some(Timestamp::now());
+        publish::publish(site, record, None);
+        true
+    })?;
+    Ok(())
+}
+
+/// The last line of the log of a deployment that a newer one has overtaken.
+pub fn superseded_line(site: &Site, id: u64, newest: u64) -> String {
+    format!(
+        "error: deployment {id} was superseded by deployment {newest}, a newer push, before it began; {}",
+        what_is_live(site)
+    )
+}
+
+/// What belongs to no release that is kept, and to no deployment that goes on: what [`put_right`] throws away.
+pub fn leftovers(site: &Site) -> Result<Vec<PathBuf>> {
+    let going_on = |id: u64| {
+        let record = site.record(id)?;
+        Ok::<_, anyhow::Error>(record.is_some_and(|record| !record.status.is_final()) && site.has_worker(id)?)
+    };
+    let mut found = Vec::new();
+    // A manifest without a release is a few bytes in the cache, and goes with the next deployment.
+    let leftovers =
+        recover::leftovers(site, site.live()?)?.into_iter().filter(|path| !path.starts_with(site.manifests()));
+    for path in leftovers {
+        let id = path.file_name().and_then(|name| name.to_str()?.parse().ok());
+        if !id.map(going_on).transpose()?.unwrap_or(false) {
+            found.push(path);
+        }
+    }
+    found.append(&mut recover::temporary_files(site)?);
+    Ok(found)
+}
+
+/// Puts right what a killed worker left behind, as the next deployment would. `Ok(false)` when a deployment is running.
+pub fn put_right(site: &Site) -> Result<bool> {
+    let Some(lock) = site.try_deploy_lock()? else { return Ok(false) };
+    recover::recover(site, None)?;
+    drop(lock);
+    site.empty_trash();
+    Ok(true)
+}
+
+/// What is live, for the last line of a log.
+pub fn what_is_live(site: &Site) -> String {
+    match site.live() {
+        Ok(Some(live)) => format!("deployment {live} is still live"),
+        Ok(None) => "nothing is live yet".to_owned(),
+        Err(_) => "wwwroot is not a link of nyala's".to_owned(),
+    }
+}

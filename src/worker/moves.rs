@@ -1,0 +1,93 @@
+//! In a strict site the pushed refs move with what is live: in one step, under locks that are held for moments.
+
+use anyhow::{Context, Result};
+
+use crate::git::{Prepared, RefChange, Repository};
+use crate::site::Record;
+
+/// Locks the refs that this deployment moves, from where their pusher saw them; `None` when it moves none. They move when
+/// the result is committed, and stay when it is dropped.
+pub(super) fn prepare(repository: &Repository, record: &Record) -> Result<Option<Prepared>> {
+    if record.moves.is_empty() {
+        return Ok(None);
+    }
+    let changes: Vec<_> =
+        record.moves.iter().map(|it| RefChange { name: &it.refname, old: &it.old_oid, new: &it.new_oid }).collect();
+    let prepared = Prepared::new(repository.path(), &changes).with_context(|| {
+        let branch = record.refname.strip_prefix("refs/heads/").unwrap_or(&record.refname);
+        format!(
+            "{} has moved since this push began\n\
+             Somebody else has pushed meanwhile: git fetch, merge, and push again",
+            branch.escape_debug()
+        )
+    })?;
+    Ok(Some(prepared))
+}
+
+/// Fails when the refs cannot be moved any more, before anything is built for nothing.
+pub(super) fn check(repository: &Repository, record: &Record) -> Result<()> {
+    prepare(repository, record).map(drop)
+}
+
+/// Moves the refs of a deployment that was killed between going live and moving them. Returns whether they have moved
+/// now, also when they had before.
+pub fn finish_moves(repository: &Repository, live: Option<u64>, record: &Record) -> Result<bool> {
+    if live != Some(record.id) || record.moves.is_empty() {
+        return Ok(false);
+    }
+    if let Ok(Some(prepared)) = prepare(repository, record) {
+        prepared.commit()?;
+        return Ok(true);
+    }
+    // Where they are not what they were, they are what they were to be, or somebody else's by now.
+    let moved: Vec<_> =
+        record.moves.iter().map(|it| RefChange { name: &it.refname, old: &it.new_oid, new: &it.new_oid }).collect();
+    Ok(Prepared::new(repository.path(), &moved).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::{Refs, bare_git, git, run};
+
+    #[test]
+    fn a_push_whose_worker_was_killed_after_going_live_is_taken_later() {
+        let folder = tempfile::tempdir().unwrap();
+        run(bare_git().args(["init", "--quiet", "--bare"]).arg(folder.path())).unwrap();
+        let tree = run(git(folder.path()).args(["hash-object", "-t", "tree", "-w", "/dev/null"])).unwrap();
+        let commit = |message: &str| {
+            let identity = ["-c", "user.name=A", "-c", "user.email=a@b"];
+            run(git(folder.path()).args(identity).args(["commit-tree", "-m", message, &tree])).unwrap()
+        };
+        let (old, new, other) = (commit("1"), commit("2"), commit("3"));
+        let repository = Repository::open(folder.path()).unwrap();
+        let put = |id: &str| run(git(folder.path()).args(["update-ref", "refs/heads/main", id])).unwrap();
+        let record: Record = serde_json::from_value(serde_json::json!({
+            "id": 2,
+            "status": "building",
+            "live": true,
+            "commit": new,
+            "message": "",
+            "author": "",
+            "trigger": "push",
+            "refname": "refs/heads/main",
+            "old_oid": old,
+            "new_oid": new,
+            "moves": [{ "refname": "refs/heads/main", "old_oid": old, "new_oid": new }],
+            "steps": [],
+            "created_at": "2026-01-02T03:04:05Z",
+        }))
+        .unwrap();
+
+        put(&old);
+        assert!(!finish_moves(&repository, Some(1), &record).unwrap(), "it is not live");
+        assert_eq!(repository.resolve("main").unwrap(), old);
+        for _ in 0..2 {
+            assert!(finish_moves(&repository, Some(2), &record).unwrap());
+            assert_eq!(repository.resolve("main").unwrap(), new);
+        }
+        put(&other);
+        assert!(!finish_moves(&repository, Some(2), &record).unwrap(), "somebody else has moved it since");
+        assert_eq!(repository.resolve("main").unwrap(), other);
+    }
+}

@@ -1,0 +1,126 @@
+//! Says in the repository itself what became of a deployment, for everybody who fetches from it: `refs/deployments/live`
+//! names the live commit, which also keeps it from `git gc`, and a note on the commit tells of the deployment.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+
+use anyhow::{Context, Result};
+
+use crate::console::{self, mask};
+use crate::git::{Note, Repository, append_note};
+use crate::site::{Record, Site};
+
+const LIVE: &str = "refs/deployments/live";
+const NOTES: &str = "refs/notes/deployments";
+
+/// How many lines of the log a note ends with, and how much of the log is looked at for them, in bytes.
+const LINES: usize = 8;
+const TAIL: u64 = 4096;
+
+/// Writes the note of a deployment that has ended, whose last line, if it is not in the log yet, is `last`.
+///
+/// It comes before the deployment counts as ended, so that the notes are there when a push returns. A note that
+/// cannot be written is a warning, and nothing more.
+pub(super) fn publish(site: &Site, record: &Record, last: Option<&str>) {
+    if let Err(error) = try_publish(site, record, last) {
+        console::warning(format_args!("what became of the deployment is not noted in the repository: {error:#}"));
+    }
+}
+
+/// [`publish`] for whoever says himself what it means that it fails.
+pub(super) fn try_publish(site: &Site, record: &Record, last: Option<&str>) -> Result<()> {
+    let repository = Repository::open(&site.repository(&site.settings()?))?;
+    let live = match site.live()? {
+        Some(id) if id == record.id => Some(record.commit.clone()),
+        Some(id) => site.record(id)?.map(|record| record.commit),
+        None => None,
+    };
+    // After a forced push and a `git gc` of old, the live commit may be gone: then there is nothing to name.
+    let live = live.filter(|commit| repository.commit(commit).is_ok());
+    let mut lines = last_lines(site, record.id).unwrap_or_default();
+    lines.extend(last.map(ToOwned::to_owned));
+    append_note(
+        &repository,
+        &Note {
+            notes: NOTES,
+            commit: &record.commit,
+            text: &mask::known().apply(&text(record, &lines)),
+            also: live.as_deref().map(|commit| (LIVE, commit)),
+        },
+    )
+}
+
+/// The note: facts by name, then how the log ended.
+fn text(record: &Record, lines: &[String]) -> String {
+    let live = if record.live { ", live" } else { "" };
+    let mut text = format!("Deployment {}: {}{live}\n", record.id, record.status.name());
+    let mut fact = |name: &str, value: &str| text.push_str(&format!("{name}: {value}\n"));
+    if let Some(python) = &record.python {
+        fact("Python", &format!("{} ({} is wanted by {})", python.version, python.wanted, python.origin));
+    }
+    if let Some(env) = &record.env {
+        let id = env.id.map_or(String::new(), |id| format!(", env {id}"));
+        fact("Environment", &format!("{}{id}", env.decision));
+    }
+    if let (Some(start), Some(end)) = (record.started_at, record.ended_at) {
+        fact("Seconds", &format!("{:.2}", end.duration_since(start).as_secs_f64()));
+    }
+    if let Some(end) = record.ended_at {
+        fact("Ended", &format!("{}", end.strftime("%Y-%m-%d %H:%M:%SZ")));
+    }
+    for line in &lines[lines.len().saturating_sub(LINES)..] {
+        text.push_str(&format!("  | {line}\n"));
+    }
+    text
+}
+
+/// The end of the log, from the first whole line of its last bytes.
+fn last_lines(site: &Site, id: u64) -> Result<Vec<String>> {
+    let path = site.log_file(id);
+    let mut file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let whole = if length > TAIL { text.split_once('\n').map_or("", |(_, rest)| rest) } else { &text };
+    Ok(whole.lines().map(ToOwned::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_has_the_facts_and_the_end_of_the_log() {
+        let record: Record = serde_json::from_value(serde_json::json!({
+            "id": 7,
+            "status": "succeeded",
+            "live": true,
+            "commit": "a".repeat(40),
+            "message": "Fix",
+            "author": "Ada <ada@example.org>",
+            "trigger": "push",
+            "refname": "refs/heads/main",
+            "old_oid": "0".repeat(40),
+            "new_oid": "a".repeat(40),
+            "python": { "version": "3.12.1", "wanted": "3.12", "origin": "runtime.txt" },
+            "env": { "id": 5, "decision": "reuse", "reasons": [] },
+            "steps": [],
+            "created_at": "2026-01-02T03:04:05Z",
+            "started_at": "2026-01-02T03:04:05Z",
+            "ended_at": "2026-01-02T03:04:07.25Z",
+        }))
+        .unwrap();
+        let lines: Vec<String> = (1..=20).map(|number| format!("line {number}")).collect();
+        let text = text(&record, &lines);
+        assert!(
+            text.starts_with(
+                "Deployment 7: succeeded, live\nPython: 3.12.1 (3.12 is wanted by runtime.txt)\nEnvironment: reuse, env 5\n\
+                 Seconds: 2.25\nEnded: 2026-01-02 03:04:07Z\n  | line 13\n"
+            ),
+            "{text}"
+        );
+        assert!(text.ends_with("  | line 20\n"), "{text}");
+    }
+}

@@ -1,0 +1,156 @@
+//! Puts right what a killed worker, or a loss of power, left behind. Runs under the lock, before every deployment, so
+//! that the next push deploys with no hand on it.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+
+use super::clean_up::rescue;
+use super::moves::finish_moves;
+use super::publish::publish;
+use super::{tree, what_is_live};
+use crate::console;
+use crate::disk;
+use crate::git::Repository;
+use crate::process::left_behind;
+use crate::site::{Record, Site, Status};
+
+/// Marks deployments whose worker is dead as interrupted, and takes away everything that belongs to no kept release.
+/// `own` is the deployment that is about to begin, if one is.
+pub(super) fn recover(site: &Site, own: Option<u64>) -> Result<()> {
+    site.make_folders()?;
+    let live = site.live()?;
+    for mut record in site.records()? {
+        let id = record.id;
+        if Some(id) != own && record.status.is_final() && !record.has_ended() && !site.has_worker(id)? {
+            end_what_was_cut_short(site, record)?;
+            continue;
+        }
+        if Some(id) == own || record.status.is_final() || site.has_worker(id)? {
+            continue;
+        }
+        let left = left_behind::end(site.root(), id);
+        if left > 0 {
+            console::info(format_args!(
+                "Ended {left} processes that deployment {id}, which was killed, had left running."
+            ));
+        }
+        let release = record.rolled_back_to.unwrap_or(id);
+        let was_live = if live == Some(release) { "; its release had gone live" } else { "" };
+        if let Err(error) = take_push(site, live, &record) {
+            console::warning(format_args!("the push of deployment {id}, which is live, could not be taken: {error:#}"));
+        }
+        let error = format!("its worker was killed{was_live}");
+        log_of(site, id, &format!("error: deployment {id} was interrupted: {error}; {}", what_is_live(site)));
+        record.status = Status::Interrupted;
+        if live == Some(id) && record.activated_at.is_none() {
+            record.activated_at = site.live_since();
+        }
+        record.error = Some(error);
+        record.ended_at = Some(Timestamp::now());
+        publish(site, &record, None);
+        site.save(&record)?;
+    }
+    // Broken settings stop the deployment itself; here they only say less about what is kept aside.
+    let settings = site.settings().unwrap_or_default();
+    for path in leftovers(site, live)?.into_iter().chain(temporary_files(site)?) {
+        if let Some(kept) = site.release_at(&path).map(|id| rescue(site, &settings, id)).transpose()?.flatten() {
+            kept.log();
+        }
+        site.discard(&path)?;
+    }
+    Ok(())
+}
+
+/// In a strict site the branch follows what is live, also when the worker was killed in between.
+fn take_push(site: &Site, live: Option<u64>, record: &Record) -> Result<()> {
+    if live == Some(record.id) && !record.moves.is_empty() {
+        let repository = Repository::open(&site.repository(&site.settings()?))?;
+        finish_moves(&repository, live, record)?;
+    }
+    Ok(())
+}
+
+/// A worker that was killed in what comes after a deployment changed nothing about how that deployment came out.
+fn end_what_was_cut_short(site: &Site, mut record: Record) -> Result<()> {
+    let id = record.id;
+    let cut = "its worker was killed in what comes after a deployment";
+    let line = match record.status {
+        Status::Succeeded => format!("success: deployment {id} went live; {cut}"),
+        _ => format!("error: deployment {id} failed; {cut}; {}", what_is_live(site)),
+    };
+    log_of(site, id, &line);
+    record.ended_at = Some(Timestamp::now());
+    site.save(&record)
+}
+
+/// Releases and envs that no succeeded deployment has, and what deployments used while they ran.
+pub(super) fn leftovers(site: &Site, live: Option<u64>) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut kept_envs = Vec::new();
+    for id in Site::numbers_in(&site.releases())? {
+        let record = site.record(id)?;
+        let good = record.as_ref().is_some_and(Record::went_live);
+        if good || live == Some(id) {
+            kept_envs.extend(site.env_of_release(id));
+            // Its processes go on running in the env they were started with, also when somebody has deleted the link.
+            kept_envs.extend(record.and_then(|record| record.env).and_then(|env| env.id));
+        } else {
+            found.push(site.release(id));
+        }
+    }
+    let envs = Site::numbers_in(&site.envs())?.into_iter().filter(|id| !kept_envs.contains(id));
+    found.extend(envs.map(|id| site.env(id)));
+    let spare = tree::spare_release(site);
+    for id in Site::numbers_in(&site.manifests())? {
+        let release = site.release(id);
+        if spare != Some(id) && (!release.is_dir() || found.contains(&release)) {
+            found.push(site.manifest(id));
+        }
+    }
+    found.extend(Site::numbers_in(&site.temporaries())?.into_iter().map(|id| site.temporary(id)));
+    Ok(found)
+}
+
+/// Files and folders that were made aside to be renamed into place, by a process that is gone.
+pub(super) fn temporary_files(site: &Site) -> Result<Vec<PathBuf>> {
+    let deployments = Site::numbers_in(&site.deployments())?;
+    let folders =
+        [site.root().to_owned(), site.deployments(), site.cache(), site.manifests(), site.envs(), site.shared()]
+            .into_iter();
+    let folders = folders
+        .chain(deployments.into_iter().map(|id| site.deployment(id)))
+        .chain(Site::numbers_in(&site.envs())?.into_iter().map(|id| site.env(id)));
+    let mut found = Vec::new();
+    for folder in folders {
+        let Ok(entries) = fs::read_dir(&folder) else {
+            continue;
+        };
+        for entry in entries {
+            let entry = entry.with_context(|| format!("cannot read {}", folder.display()))?;
+            if disk::is_abandoned(&entry.file_name()) {
+                found.push(entry.path());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Writes a line at the end of another deployment's log. A log that cannot be written stops nothing.
+pub(super) fn log_of(site: &Site, id: u64, line: &str) {
+    if let Err(error) = append(&site.log_file(id), line) {
+        tracing::debug!("{error:#}");
+    }
+}
+
+fn append(log: &Path, line: &str) -> Result<()> {
+    disk::point_at("append", log);
+    let mut file = File::options().append(true).open(log).with_context(|| format!("cannot open {}", log.display()))?;
+    // The killed worker may have left half a line.
+    let bytes = fs::read(log).unwrap_or_default();
+    let start = if bytes.last().is_none_or(|last| *last == b'\n') { "" } else { "\n" };
+    file.write_all(format!("{start}{line}\n").as_bytes()).with_context(|| format!("cannot write {}", log.display()))
+}

@@ -1,0 +1,43 @@
+//! Whether there is room for a deployment, before it writes anything.
+
+use anyhow::{Result, bail};
+
+use crate::disk::space::{FileSystem, Room, shortage};
+use crate::plan::{Decision, Plan};
+use crate::site::{Record, Site};
+
+/// Fails when less is free than the last tree took and, when an env is made, the last env. Both may be smaller this time; but
+/// a deployment that cannot be kept is better not begun.
+pub(super) fn check(site: &Site, plan: &Plan) -> Result<()> {
+    let makes_env = match plan.env.decision {
+        Decision::Create { .. } | Decision::Update { .. } => true,
+        Decision::Reuse { .. } | Decision::None | Decision::Committed => false,
+    };
+    let Some(needed) = needed(site, makes_env)? else { return Ok(()) };
+    let system = FileSystem::of(site.root())?;
+    let Some(short) = shortage(needed, system.free) else { return Ok(()) };
+    bail!(
+        "there is not enough {short} left for this deployment\n\
+         found: {system} has {} free, and the last deployment like it took {needed}\n\
+         Make room there and push again; `keep` in nyala.toml says how many releases stay",
+        system.free
+    )
+}
+
+/// What the last tree took, and the last env if one is made; `None` when nothing is known.
+fn needed(site: &Site, makes_env: bool) -> Result<Option<Room>> {
+    let (mut release, mut env) = (None, None);
+    for id in Site::numbers_in(&site.deployments())?.into_iter().rev() {
+        if let Some(record) = site.record(id)?.filter(Record::went_live) {
+            release = release.or(record.took.release);
+            env = env.or(record.took.env).filter(|_| makes_env);
+        }
+        if release.is_some() && (env.is_some() || !makes_env) {
+            break;
+        }
+    }
+    Ok(match (release, env) {
+        (Some(release), Some(env)) => Some(release.and(env)),
+        (one, other) => one.or(other),
+    })
+}

@@ -1,0 +1,151 @@
+//! What comes after a deployment: post-deployment actions and webhooks.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::{Running, Site, WebServer, newest_python};
+
+fn action(site: &Site, name: &str, text: &str, mode: u32) {
+    let file = site.path.join("actions").join(name);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn webhook(site: &Site, url: &str, more: &str) {
+    let file = site.path.join("nyala.toml");
+    let old = fs::read_to_string(&file).unwrap();
+    fs::write(file, format!("{old}\n[[webhook]]\nurl = \"{url}\"\n{more}\n")).unwrap();
+}
+
+#[test]
+fn actions_run_in_the_order_of_their_names_when_it_is_live() {
+    let site = Site::new();
+    site.set("GREETING", "hello");
+    action(&site, "20-second.sh", "echo second of $SCM_COMMIT_ID; cat wwwroot/page", 0o755);
+    action(&site, "10-first.sh", "echo $GREETING from $NYALA_STATUS; grep status \"$NYALA_RECORD\"; exit 5", 0o755);
+    action(&site, "30-not-yet.sh", "echo never", 0o644);
+    action(&site, "40-backup.sh~", "echo never", 0o755);
+    let project = site.project();
+    let push = project.write("page", "the new page").push();
+    push.assert_success()
+        .assert_says("hello from succeeded")
+        .assert_says("\"status\": \"succeeded\"")
+        .assert_says("warning: the post-deployment action failed: 10-first.sh exited with status 5")
+        .assert_says(&format!("second of {}\n", project.head()))
+        .assert_says("the new page")
+        .assert_says("30-not-yet.sh is not executable")
+        .assert_does_not_say("never");
+    let (first, second) = (push.output.find("hello from"), push.output.find("second of"));
+    assert!(first < second, "{}", push.output);
+    assert!(site.record(1)["ended_at"].is_string());
+}
+
+#[test]
+fn actions_run_after_a_failure_where_that_is_asked_for() {
+    let site = Site::new();
+    action(&site, "say", "echo \"it has $NYALA_STATUS\"", 0o755);
+    let project = site.project();
+    project.custom_script("exit 1").push().assert_failed_with("").assert_does_not_say("it has");
+    site.configure("actions_on = ['success', 'failure']\nactions = 'elsewhere'");
+    fs::rename(site.path.join("actions"), site.path.join("elsewhere")).unwrap();
+    project.write("page", "2").push().assert_failed_with("it has failed");
+    // Also where there is not even a plan.
+    project.write("runtime.txt", "python three").write("app.py", "").push().assert_failed_with("it has failed");
+}
+
+#[test]
+fn the_folder_of_actions_may_have_kudus_name() {
+    let site = Site::new();
+    action(&site, "say", "echo an action", 0o755);
+    fs::rename(site.path.join("actions"), site.path.join("hooks")).unwrap();
+    let project = site.project();
+    project.write(".deployment", "[config]\nSCM_POST_DEPLOYMENT_ACTIONS_PATH = hooks\n");
+    project.push().assert_success().assert_says("an action");
+}
+
+#[test]
+fn a_deployment_whose_worker_is_killed_in_an_action_stays_what_it_was() {
+    let site = Site::new();
+    action(&site, "kill", "kill -9 $PPID", 0o755);
+    let project = site.project();
+    let push = project.write("page", "1").push();
+    push.assert_says("error: the worker of deployment 1 was killed");
+    assert_eq!((site.live_id(), &site.record(1)["status"]), (Some(1), &"succeeded".into()));
+    fs::remove_dir_all(site.path.join("actions")).unwrap();
+    project.write("page", "2").push().assert_success();
+    assert!(site.record(1)["ended_at"].is_string());
+    let log = site.log(1);
+    assert!(log.lines().last().unwrap().starts_with("success: deployment 1 went live"), "{log}");
+    assert_eq!(site.numbers("releases"), [1, 2]);
+}
+
+#[test]
+fn a_webhook_is_told_of_success_and_failure() {
+    let site = Site::new();
+    let server = WebServer::answering(&[204]);
+    site.set("WEBHOOK_SECRET", "correct-horse-battery");
+    webhook(&site, &format!("{}/hidden-path?token=1", server.address), "secret = 'WEBHOOK_SECRET'");
+    let project = site.project();
+    let push = project.write("page", "1").push();
+    push.assert_success().assert_says(&format!("Told {} of it: HTTP 204.", server.address));
+    project.custom_script("exit 1").push().assert_failed_with("Told ");
+
+    let requests = server.requests();
+    let [success, failure] = requests.as_slice() else { panic!("{requests:#?}") };
+    assert!(success.line.starts_with("POST /hidden-path?token=1 "), "{}", success.line);
+    assert_eq!(success.json(), {
+        let mut record = site.record(1);
+        record["ended_at"] = success.json()["ended_at"].clone();
+        record["live"] = true.into();
+        record
+    });
+    assert_eq!(success.header("x-nyala-event"), Some("succeeded"));
+    assert_eq!((failure.header("x-nyala-event"), &failure.json()["id"]), (Some("failed"), &2.into()));
+
+    let body = site.sandbox.path("body");
+    fs::write(&body, &success.body).unwrap();
+    let code = "import hmac, sys; \
+                print('sha256=' + hmac.new(b'correct-horse-battery', open(sys.argv[1], 'rb').read(), 'sha256').hexdigest())";
+    let mut python = site.sandbox.command(&newest_python().path);
+    let expected = Running::start(python.args(["-c", code]).arg(body)).wait().stdout;
+    assert_eq!(success.header("x-nyala-signature-256"), Some(expected.trim()));
+    for text in [site.log(1), site.log(2), format!("{requests:?}")] {
+        assert!(!text.contains("correct-horse-battery"), "{text}");
+    }
+    assert!(!site.log(1).contains("hidden-path"), "{}", site.log(1));
+}
+
+#[test]
+fn a_webhook_is_told_again_until_it_answers() {
+    let site = Site::new();
+    let server = WebServer::answering(&[0, 503, 200]);
+    webhook(&site, &server.address, "on = ['success']");
+    let project = site.project();
+    project.write("page", "1").push().assert_success().assert_says("HTTP 200");
+    assert_eq!(server.requests().len(), 3);
+    assert_eq!(server.requests()[0].header("x-nyala-signature-256"), None);
+    project.custom_script("exit 1").push();
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[test]
+fn a_webhook_that_does_not_work_fails_no_deployment() {
+    let site = Site::new();
+    let refusing = WebServer::answering(&[404]);
+    // Takes connections, and never says a word.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    webhook(&site, &format!("{}/secret-path", refusing.address), "");
+    webhook(&site, &format!("http://{}/secret-path", silent.local_addr().unwrap()), "timeout = '1s'\ntries = 1");
+    webhook(&site, "https://127.0.0.1:1/secret-path", "tries = 1");
+    webhook(&site, "http://127.0.0.1:1/", "secret = 'NOT_SET'");
+    let push = site.project().write("page", "1").push();
+    push.assert_success()
+        .assert_says("could not be told of it: HTTP 404")
+        .assert_says("(tried 1 time)")
+        .assert_says("the app setting NOT_SET, which signs it, is not set")
+        .assert_does_not_say("secret-path");
+    assert_eq!(push.output.matches("warning: ").count(), 4, "{}", push.output);
+    assert_eq!(refusing.requests().len(), 1);
+}

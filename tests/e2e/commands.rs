@@ -1,0 +1,175 @@
+//! The commands beside the hook.
+
+use crate::support::{Running, Site, snapshot_without, two_pythons};
+
+#[test]
+fn list_is_newest_first() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    project.custom_script("exit 1").push();
+    let list = site.nyala(&["list", "--json"]).json();
+    let ids: Vec<u64> = list.as_array().unwrap().iter().map(|it| it["id"].as_u64().unwrap()).collect();
+    assert_eq!(ids, [2, 1]);
+    assert_eq!(list[0], site.record(2));
+
+    let table = site.nyala(&["list"]);
+    let table = &table.assert_success().stdout;
+    assert!(table.contains("failed") && table.contains("succeeded"), "{table}");
+}
+
+#[test]
+fn status_says_what_is_live_and_what_was_last() {
+    let site = Site::new();
+    let status = site.nyala(&["status", "--json"]).json();
+    assert!(status["live"].is_null() && status["latest"].is_null());
+    assert_eq!(status["site"], site.path.to_str().unwrap());
+
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    project.custom_script("exit 1").push();
+    let status = site.nyala(&["status", "--json"]).json();
+    assert_eq!(status["live"]["id"], 1);
+    assert_eq!(status["latest"]["id"], 2);
+    site.nyala(&["status"]).assert_success();
+}
+
+#[test]
+fn log_prints_the_log_of_one_deployment() {
+    let site = Site::new();
+    let project = site.project();
+    project.custom_script("echo one").push().assert_success();
+    project.custom_script("echo two").push().assert_success();
+    assert_eq!(site.nyala(&["log"]).assert_success().stdout, site.log(2));
+    assert_eq!(site.nyala(&["log", "1"]).assert_success().stdout, site.log(1));
+    site.nyala(&["log", "99"]).assert_failed(1, "99");
+}
+
+#[test]
+fn log_follow_ends_with_the_deployment() {
+    let site = Site::new();
+    let gate = site.gate();
+    let project = site.project();
+    let push = project.custom_script(&format!("{}echo after the gate", gate.shell())).push_in_background();
+    gate.wait_until_reached();
+    let follower = Running::start(site.nyala_command().args(["log", "--follow"]));
+    gate.open();
+    let seen = follower.wait();
+    push.wait().assert_success();
+    assert_eq!(seen.assert_success().stdout, site.log(1));
+}
+
+#[test]
+fn plan_prints_the_plan_and_changes_nothing() {
+    let Some((older, newer)) = two_pythons() else {
+        return;
+    };
+    let site = Site::new();
+    let project = site.python_project();
+    project.write("runtime.txt", older.runtime()).push().assert_success();
+    project.write("runtime.txt", newer.runtime()).commit("Another Python");
+    project.push_refs(&["HEAD:refs/heads/next"]);
+
+    let before = snapshot_without(&site.path, &["cache"]);
+    let plan = site.nyala(&["plan", "next"]);
+    let plan = &plan.assert_success().stdout;
+    assert!(plan.contains(&newer.to_string()), "{plan}");
+    assert!(plan.contains("create"), "{plan}");
+    assert_eq!(snapshot_without(&site.path, &["cache"]), before);
+
+    let json = site.nyala(&["plan", "next", "--json"]).json();
+    assert_eq!(json["env"]["decision"], "create");
+    let reuse = site.nyala(&["plan", "--json"]).json();
+    assert_eq!(reuse["env"]["decision"], "reuse");
+}
+
+#[test]
+fn plan_of_a_revision_that_is_not_there_fails() {
+    let site = Site::new();
+    site.project().write("page", "").push().assert_success();
+    site.nyala(&["plan", "nowhere"]).assert_failed(1, "nowhere");
+}
+
+#[test]
+fn redeploy_deploys_without_a_push() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    let first = project.head();
+    project.write("page", "2").push().assert_success();
+
+    site.nyala(&["redeploy"]).assert_success();
+    assert_eq!(site.live_id(), Some(3));
+    assert_eq!(site.live_file("page"), "2");
+    assert_eq!(site.live()["trigger"], "redeploy");
+
+    site.nyala(&["redeploy", "1"]).assert_success();
+    assert_eq!(site.live_file("page"), "1");
+    assert_eq!(site.live()["commit"], first.as_str());
+
+    site.nyala(&["redeploy", "main"]).assert_success();
+    assert_eq!(site.live_file("page"), "2");
+    assert_eq!(site.live_id(), Some(5));
+}
+
+#[test]
+fn a_redeploy_that_fails_exits_1() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    project.custom_script("exit 3").push();
+    let ran = site.nyala(&["redeploy", "2"]);
+    assert_eq!(ran.status.code(), Some(1), "{ran:#?}");
+    assert_eq!(site.live_id(), Some(1));
+}
+
+#[test]
+fn the_site_is_found_by_option_variable_or_folder() {
+    let site = Site::new();
+    site.project().write("page", "").push().assert_success();
+    let path = site.path.to_str().unwrap();
+    let named = site.sandbox.nyala(&["list", "--json", "--site", path]);
+    let by_variable = site.nyala(&["list", "--json"]);
+    let inside = site.path.join("wwwroot").canonicalize().unwrap();
+    let mut by_folder = site.sandbox.nyala_command();
+    by_folder.current_dir(inside).args(["list", "--json"]);
+    let by_folder = Running::start(&mut by_folder).wait();
+    assert_eq!(named.json(), by_variable.json());
+    assert_eq!(named.json(), by_folder.json());
+}
+
+#[test]
+fn without_a_site_a_command_says_how_to_name_one() {
+    let site = Site::new();
+    let ran = site.sandbox.nyala(&["list"]);
+    assert!(!ran.status.success());
+    assert!(ran.stderr.contains("--site") && ran.stderr.contains("NYALA_SITE"), "{ran:#?}");
+}
+
+#[test]
+fn a_wrong_command_line_exits_2() {
+    let site = Site::new();
+    assert_eq!(site.nyala(&["lsit"]).status.code(), Some(2));
+    assert_eq!(site.nyala(&["list", "--nonsense"]).status.code(), Some(2));
+    assert_eq!(site.nyala(&["--version"]).status.code(), Some(0));
+    assert_eq!(site.nyala(&["--help"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let site = Site::new();
+    site.project().custom_script("seq 1 100000").push().assert_success();
+    let mut shell = site.sandbox.command("sh");
+    shell.env("NYALA_SITE", &site.path).args(["-c", "\"$0\" log | head -n 1", env!("CARGO_BIN_EXE_nyala")]);
+    let ran = Running::start(&mut shell).wait();
+    assert!(!ran.stderr.contains("panicked"), "{ran:#?}");
+}
+
+#[test]
+fn diagnostics_go_to_standard_error_when_asked_for() {
+    let site = Site::new();
+    site.sandbox.set_variable("NYALA_LOG", "debug");
+    site.project().write("page", "").push().assert_success();
+    let list = site.nyala(&["list", "--json"]);
+    assert!(list.json().is_array());
+}

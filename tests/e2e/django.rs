@@ -1,0 +1,81 @@
+//! `manage.py collectstatic`, with the real Django.
+
+use crate::support::{Project, Site, use_real_index};
+
+const DJANGO: &str = "django<6";
+
+fn settings(project: &Project<'_>, apps: &str, more: &str) {
+    project.write(
+        "mysite/settings.py",
+        format!(
+            "import os\nfrom pathlib import Path\nBASE_DIR = Path(__file__).resolve().parent.parent\n\
+             SECRET_KEY = os.environ['SECRET_KEY']\nINSTALLED_APPS = [{apps}]\nSTATIC_URL = 'static/'\n{more}\n"
+        ),
+    );
+}
+
+#[test]
+fn static_files_are_collected_where_django_is_used() {
+    let site = Site::new();
+    if !use_real_index(&site, DJANGO) {
+        return;
+    }
+    site.set("SECRET_KEY", "only-in-the-app-settings");
+    let project = site.project();
+    project
+        .write("requirements.txt", DJANGO)
+        .write(
+            "manage.py",
+            "import os, sys\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'mysite.settings')\n\
+             from django.core.management import execute_from_command_line\nexecute_from_command_line(sys.argv)\n",
+        )
+        .write("mysite/__init__.py", "")
+        .write("shop/__init__.py", "")
+        .write("shop/static/shop.css", "body {}\n");
+    let (staticfiles, root) = ("'django.contrib.staticfiles', 'shop'", "STATIC_ROOT = BASE_DIR / 'static'");
+    settings(&project, staticfiles, root);
+    let push = project.push();
+    push.assert_success()
+        .assert_says("Collecting Django static files. You can skip Django specific steps with a .skipDjango file.")
+        .assert_says("1 static file copied");
+    assert_eq!(site.live_file("static/shop.css"), "body {}\n");
+
+    settings(&project, "'shop'", root);
+    project.push().assert_success().assert_says("django.contrib.staticfiles is not in");
+
+    // Each of these fails for as long as static files are collected.
+    settings(&project, staticfiles, "");
+    let before = site.live_state();
+    project
+        .push()
+        .assert_failed_with("Traceback (most recent call last)")
+        .assert_says("STATIC_ROOT names the folder to collect into")
+        .assert_says("commit a file named .skipDjango, or nyala config set DISABLE_COLLECTSTATIC=1");
+    settings(&project, staticfiles, "raise RuntimeError('broken settings')");
+    project.push().assert_failed_with("Traceback (most recent call last)").assert_says("broken settings");
+    let error = site.record(4)["error"].to_string();
+    assert!(error.contains("RuntimeError: broken settings"), "{error}");
+    assert_eq!(site.live_state(), before);
+
+    site.set("DISABLE_COLLECTSTATIC", "1");
+    let push = project.write("page", "1").push();
+    push.assert_success().assert_says("turned off by the app setting DISABLE_COLLECTSTATIC");
+    site.nyala(&["config", "unset", "DISABLE_COLLECTSTATIC"]).assert_success();
+    project.write(".skipDjango", "").push().assert_success().assert_says("collected: .skipDjango is in the tree");
+    assert_eq!(site.env_id(), 1);
+}
+
+#[test]
+fn django_is_looked_for_in_the_env_and_not_in_the_tree() {
+    let site = Site::new();
+    let project = site.project();
+    project
+        .write("requirements.txt", "grass # django==4.2\n")
+        .write("django/__init__.py", "def get_version():\n    return '4.2'\n")
+        .write("manage.py", "raise SystemExit('never run')\n");
+    project
+        .push()
+        .assert_success()
+        .assert_says("Django static files are not collected: the environment has no Django.")
+        .assert_does_not_say("never run");
+}

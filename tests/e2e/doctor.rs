@@ -1,0 +1,273 @@
+//! `nyala doctor`: a site is broken on purpose, the answer is read, and what it advises is done.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::support::{Running, Sandbox, Site, is_root, skip, wait_until};
+
+fn examine(site: &Site) -> Vec<Value> {
+    let ran = site.nyala(&["doctor", "--json"]);
+    let findings: Vec<Value> = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:#?}"));
+    assert_eq!(ran.status.code(), Some(i32::from(!findings.is_empty())), "{ran:#?}");
+    findings
+}
+
+/// Doctor finds this one thing, and nothing else; returns it.
+#[track_caller]
+fn assert_finds(site: &Site, id: &str) -> Value {
+    let findings = examine(site);
+    let ids: Vec<&str> = findings.iter().map(|it| it["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, [id], "{findings:#?}");
+    let shown = site.nyala(&["doctor"]).stdout;
+    assert!(shown.contains(findings[0]["fix"].as_str().unwrap()), "{shown}");
+    findings[0].clone()
+}
+
+#[track_caller]
+fn assert_well(site: &Site) {
+    assert_eq!(examine(site), [] as [Value; 0]);
+    assert!(site.nyala(&["doctor"]).assert_success().stdout.contains("Nothing is wrong"));
+}
+
+/// `--fix` puts it right.
+#[track_caller]
+fn assert_mended(site: &Site) {
+    let ran = site.nyala(&["doctor", "--fix"]);
+    assert!(ran.assert_success().stdout.contains("mended: "), "{ran:#?}");
+    assert_well(site);
+}
+
+/// `--fix` leaves it alone, and the shell commands of the advice put it right.
+#[track_caller]
+fn assert_advice_helps(site: &Site, finding: &Value) {
+    assert_eq!(finding["mendable"], false, "{finding}");
+    assert_eq!(site.nyala(&["doctor", "--fix"]).status.code(), Some(1));
+    let fix = finding["fix"].as_str().unwrap();
+    let binary = Path::new(env!("CARGO_BIN_EXE_nyala")).parent().unwrap();
+    let mut shell = site.sandbox.command("sh");
+    shell.env("NYALA_SITE", &site.path).args(["-c", &format!("PATH={}:$PATH; {fix}", binary.display())]);
+    Running::start(&mut shell).wait().assert_success();
+    assert_well(site);
+}
+
+#[test]
+fn a_new_site_and_a_deployed_one_are_well() {
+    let site = Site::new();
+    assert_well(&site);
+    let project = site.python_project();
+    project.push().assert_success();
+    project.write("page", "").push().assert_success();
+    site.nyala(&["env", "delete"]).assert_success();
+    assert_well(&site);
+}
+
+#[test]
+fn the_hook_is_missing_not_executable_somebody_elses_or_runs_what_is_gone() {
+    let site = Site::new();
+    let hook = site.repository.join("hooks/post-receive");
+    let ours = fs::read_to_string(&hook).unwrap();
+
+    fs::remove_file(&hook).unwrap();
+    assert_finds(&site, "hook-missing");
+    assert_mended(&site);
+
+    fs::set_permissions(&hook, Permissions::from_mode(0o644)).unwrap();
+    assert_finds(&site, "hook-not-executable");
+    assert_mended(&site);
+
+    fs::write(&hook, ours.replace(env!("CARGO_BIN_EXE_nyala"), "/nyala-that-was-here")).unwrap();
+    let finding = assert_finds(&site, "binary-moved");
+    assert!(finding["fact"].as_str().unwrap().contains("nyala-that-was-here"));
+    assert_mended(&site);
+
+    fs::write(&hook, ours.replace("--site /", "--site /elsewhere/")).unwrap();
+    let finding = assert_finds(&site, "hook-other-site");
+    assert_advice_helps(&site, &finding);
+
+    fs::write(&hook, "#!/bin/sh\necho from another hook\n").unwrap();
+    assert_finds(&site, "hook-foreign");
+    assert_mended(&site);
+    site.project().write("page", "").push().assert_success().assert_says("from another hook");
+}
+
+#[test]
+fn a_hooks_path_keeps_the_hook_from_running() {
+    let site = Site::new();
+    let elsewhere = site.sandbox.path("hooks");
+    fs::create_dir(&elsewhere).unwrap();
+    site.sandbox.git(&site.repository, &["config", "core.hooksPath", elsewhere.to_str().unwrap()]);
+    assert_finds(&site, "hooks-path");
+    assert_mended(&site);
+    site.project().write("page", "").push().assert_success();
+
+    site.sandbox.git(&site.repository, &["config", "--unset", "core.hooksPath"]);
+    fs::remove_file(elsewhere.join("post-receive")).unwrap();
+    site.sandbox.git(&site.path, &["config", "--global", "core.hooksPath", elsewhere.to_str().unwrap()]);
+    let finding = assert_finds(&site, "hooks-path");
+    assert_advice_helps(&site, &finding);
+    site.project().write("page", "2").push();
+    assert_eq!(site.numbers("deployments").len(), 1, "a push that is no fast-forward is refused");
+}
+
+#[test]
+fn push_options_are_off() {
+    let site = Site::new();
+    site.sandbox.git(&site.repository, &["config", "receive.advertisePushOptions", "false"]);
+    assert_finds(&site, "push-options-off");
+    assert_mended(&site);
+}
+
+#[test]
+fn the_repository_is_gone_or_belongs_to_somebody_else() {
+    let site = Site::new();
+    let away = site.sandbox.path("away.git");
+    fs::rename(&site.repository, &away).unwrap();
+    assert_finds(&site, "repository");
+    fs::rename(&away, &site.repository).unwrap();
+    assert_well(&site);
+    if !is_root() {
+        skip("needs to be root to give files away");
+        return;
+    }
+    chown(&site.repository, Some(12345), None).unwrap();
+    let ids: Vec<String> = examine(&site).iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids, ["dubious-ownership", "owner"]);
+    chown(&site.repository, Some(0), None).unwrap();
+
+    chown(site.path.join("releases"), Some(12345), None).unwrap();
+    let finding = assert_finds(&site, "owner");
+    assert_advice_helps(&site, &finding);
+}
+
+#[test]
+fn settings_are_wrong_or_readable_by_all() {
+    let site = Site::new();
+    site.set("TOKEN", "correct-horse");
+    let (toml, env) = (site.path.join("nyala.toml"), site.path.join("settings.env"));
+    let good = fs::read(&toml).unwrap();
+    site.configure("kepe = 3");
+    assert!(assert_finds(&site, "settings")["fact"].as_str().unwrap().contains("kepe"));
+    fs::write(&toml, good).unwrap();
+    fs::write(&env, "TOKEN='correct-horse\n").unwrap();
+    let finding = assert_finds(&site, "app-settings");
+    assert!(!finding.to_string().contains("correct-horse"), "{finding}");
+    fs::write(&env, "TOKEN=correct-horse\n").unwrap();
+
+    site.project().write("page", "").push().assert_success();
+    for file in [env, site.path.join("deployments/1/log.txt")] {
+        fs::set_permissions(file, Permissions::from_mode(0o644)).unwrap();
+    }
+    assert_finds(&site, "mode");
+    assert_mended(&site);
+    assert_eq!((site.mode("settings.env"), site.mode("deployments/1/log.txt")), (0o600, 0o600));
+}
+
+#[test]
+fn the_interpreter_under_the_live_env_is_gone() {
+    let site = Site::new();
+    site.python_project().push().assert_success();
+    let python = site.env().join("bin/python");
+    let target = fs::read_link(&python).unwrap();
+    fs::remove_file(&python).unwrap();
+    symlink("/nowhere/python3", &python).unwrap();
+    let finding = assert_finds(&site, "interpreter-gone");
+    assert!(finding["fact"].as_str().unwrap().contains("env 1"), "{finding}");
+    fs::remove_file(&python).unwrap();
+    symlink(target, &python).unwrap();
+    assert_well(&site);
+
+    fs::remove_file(site.path.join("wwwroot/env")).unwrap();
+    let finding = assert_finds(&site, "env-unlinked");
+    // What is advised makes a new env.
+    assert_eq!(finding["fix"], "nyala redeploy");
+    site.nyala(&["redeploy"]).assert_success();
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+}
+
+#[test]
+fn wwwroot_is_dangling_or_no_link() {
+    let site = Site::new();
+    site.project().write("page", "1").push().assert_success();
+    fs::remove_dir_all(site.path.join("releases/1")).unwrap();
+    let finding = assert_finds(&site, "wwwroot-dangling");
+    assert_advice_helps(&site, &finding);
+    assert_eq!(site.live_file("page"), "1");
+
+    let wwwroot = site.path.join("wwwroot");
+    fs::remove_file(&wwwroot).unwrap();
+    fs::create_dir(&wwwroot).unwrap();
+    let findings = examine(&site);
+    assert!(findings.iter().any(|it| it["id"] == "wwwroot"), "{findings:#?}");
+}
+
+#[test]
+fn a_dead_worker_and_what_it_left_are_found_and_put_right() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    let gate = site.gate();
+    let worker = site.sandbox.path("worker");
+    let script = format!("awk '{{print $4}}' /proc/$PPID/stat > '{}'\n{}", worker.display(), gate.shell());
+    let push = project.custom_script(&script).push_in_background();
+    gate.wait_until_reached();
+    // What is being deployed is no leftover.
+    assert_well(&site);
+    let worker: i32 = fs::read_to_string(worker).unwrap().trim().parse().unwrap();
+    kill_process(Pid::from_raw(worker).unwrap(), Signal::KILL).unwrap();
+    gate.open();
+    push.wait();
+    wait_until("the worker's log is free", || examine(&site).iter().any(|it| it["id"] == "worker-dead"));
+    let ids: Vec<String> = examine(&site).iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids, ["worker-dead", "leftovers"]);
+    // As in a container that somebody has entered: there is no session that could be named.
+    let mut in_container = site.sandbox.command("unshare");
+    in_container.args(["--pid", "--fork", "--mount-proc", env!("CARGO_BIN_EXE_nyala"), "doctor", "--fix"]);
+    in_container.env("NYALA_SITE", &site.path);
+    if is_root() && Running::start(&mut in_container).wait().assert_success().stdout.contains("mended: ") {
+        assert_well(&site);
+    } else {
+        assert_mended(&site);
+    }
+    assert_eq!(site.record(2)["status"], "interrupted");
+    assert_eq!(site.numbers("releases"), [1]);
+
+    fs::create_dir_all(site.path.join("envs/77/bin")).unwrap();
+    assert_finds(&site, "leftovers");
+    assert_mended(&site);
+
+    fs::write(site.path.join("deployments/2/deployment.json"), "{ half").unwrap();
+    let finding = assert_finds(&site, "record");
+    assert_advice_helps(&site, &finding);
+}
+
+#[test]
+fn there_is_no_free_space() {
+    let sandbox = Sandbox::new();
+    let disk = sandbox.path("disk");
+    fs::create_dir(&disk).unwrap();
+    let mount =
+        |arguments: &[&str]| Command::new("mount").args(arguments).arg(&disk).status().is_ok_and(|it| it.success());
+    if !is_root() || !mount(&["-t", "tmpfs", "-o", "size=16m", "tmpfs"]) {
+        skip("needs to be root and able to mount a small file system");
+        return;
+    }
+    let repository = sandbox.bare_repository(&[]);
+    let site = Site { path: disk.join("site"), sandbox, repository };
+    let installed = site.install();
+    let found = examine(&site);
+    let many_files = mount(&["-o", "remount,size=1g,nr_inodes=100"]);
+    let few_inodes = examine(&site);
+    let _ = Command::new("umount").arg("--lazy").arg(&disk).status();
+    installed.assert_success();
+    assert!(many_files);
+    for findings in [found, few_inodes] {
+        assert_eq!(findings.len(), 1, "{findings:#?}");
+        assert_eq!(findings[0]["id"], "space");
+        assert!(findings[0]["fact"].as_str().unwrap().contains(site.path.to_str().unwrap()));
+    }
+}

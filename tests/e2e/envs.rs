@@ -1,0 +1,281 @@
+//! The environment decision: a test for each row of the design's table, and for what must never happen.
+
+use std::fs;
+
+use crate::support::{Project, Running, Site, newest_python, snapshot, two_pythons};
+
+#[test]
+fn a_first_push_creates_the_env() {
+    let site = Site::new();
+    site.python_project().push().assert_success().assert_says("Pip install requirements.");
+    assert_eq!(site.live()["env"]["decision"], "create");
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+    assert_eq!(site.package("grass").as_deref(), Some("1.0"));
+    assert_eq!(site.env_python("import os, sys; print(os.path.realpath(sys.prefix))"), site.env().to_str().unwrap());
+}
+
+#[test]
+fn a_tree_without_python_is_a_plain_copy_and_says_so() {
+    let site = Site::new();
+    let push = site.project().write("index.html", "hello").push();
+    push.assert_success().assert_does_not_say("Pip install");
+    assert_eq!(site.live()["env"]["decision"], "none");
+    assert!(!site.path.join("wwwroot/env").exists());
+    assert_eq!(site.numbers("envs"), [0; 0]);
+}
+
+#[test]
+fn nothing_changed_reuses_the_env_without_pip() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.push().assert_success();
+    // pip would find nothing any more.
+    site.sandbox.set_variable("PIP_FIND_LINKS", site.sandbox.path(""));
+    project.write("app.py", "import grass\n");
+    project
+        .push()
+        .assert_success()
+        .assert_says("Found compatible virtual environment.")
+        .assert_does_not_say("Pip install");
+    assert_eq!(site.live()["env"]["decision"], "reuse");
+    assert_eq!(site.env_id(), 1);
+    assert_eq!(site.live_file("app.py"), "import grass\n");
+}
+
+#[test]
+fn an_added_requirement_goes_into_a_copy_and_pip_skips_what_is_there() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.push().assert_success();
+    let first = site.env();
+    let before = snapshot(&first);
+
+    project.write("requirements.txt", "antelope==1.0\nacacia\n");
+    project.push().assert_success().assert_says("Requirement already satisfied: antelope").assert_says("acacia");
+    assert_eq!(site.live()["env"]["decision"], "update");
+    assert_eq!(site.env_id(), 2);
+    assert_eq!(site.package("acacia").as_deref(), Some("1.0"));
+    assert_eq!(snapshot(&first), before, "the env of the release before was changed");
+}
+
+#[test]
+fn every_script_of_a_copied_env_runs_the_copys_interpreter() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.push().assert_success();
+    project.write("requirements.txt", "antelope==1.0\nacacia\n");
+    project.push().assert_success();
+    let env = site.env();
+    for (script, version) in [("antelope", "antelope 1.0"), ("acacia", "acacia 1.0")] {
+        let ran = Running::start(&mut site.sandbox.command(env.join("bin").join(script))).wait();
+        let expected = format!("{version} in {}\n", env.display());
+        assert_eq!(ran.assert_success().stdout, expected);
+    }
+    for entry in fs::read_dir(env.join("bin")).unwrap() {
+        let text = fs::read(entry.unwrap().path()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        assert!(!text.contains(site.path.join("envs/1/").to_str().unwrap()), "{text}");
+    }
+    let pip = Running::start(site.sandbox.command(env.join("bin/pip")).arg("--version")).wait();
+    assert!(pip.assert_success().stdout.contains(env.to_str().unwrap()));
+}
+
+#[test]
+fn a_changed_version_goes_into_a_copy() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.push().assert_success();
+    let old_python = site.env().join("bin/python");
+    project.write("requirements.txt", "antelope==2.0\n");
+    project.push().assert_success();
+    assert_eq!(site.live()["env"]["decision"], "update");
+    assert_eq!(site.package("antelope").as_deref(), Some("2.0"));
+
+    let mut old = site.sandbox.command(old_python);
+    old.args(["-c", "import antelope; print(antelope.VERSION)"]);
+    assert_eq!(Running::start(&mut old).wait().assert_success().stdout, "1.0\n");
+}
+
+#[test]
+fn what_was_removed_from_the_requirements_cannot_be_imported() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.write("requirements.txt", "antelope==1.0\nacacia\n");
+    project.push().assert_success();
+    project.write("requirements.txt", "acacia\n");
+    project.push().assert_success().assert_says("Deleting incompatible virtual environment.").assert_says("antelope");
+    assert_eq!(site.live()["env"]["decision"], "create");
+    assert_eq!(site.package("antelope"), None);
+    assert_eq!(site.package("grass"), None);
+    assert_eq!(site.package("acacia").as_deref(), Some("1.0"));
+}
+
+#[test]
+fn another_python_deletes_the_env_and_creates_one() {
+    let Some((older, newer)) = two_pythons() else {
+        return;
+    };
+    let site = Site::new();
+    let project = site.python_project();
+    project.write("runtime.txt", older.runtime()).push().assert_success();
+    let since = &project.head()[..7];
+    project.write("runtime.txt", newer.runtime());
+    let push = project.push();
+    push.assert_success()
+        .assert_says("Deleting incompatible virtual environment.")
+        .assert_says(&format!("Creating {} virtual environment.", newer.runtime()));
+    let changed = format!("{} -> {}", older.runtime(), newer.runtime());
+    let line = push.output.lines().find(|line| line.contains(&changed));
+    assert!(line.is_some_and(|line| line.contains(since)), "{}", push.stderr);
+    let version = site.env_python("import sys; print('%d.%d' % sys.version_info[:2])");
+    assert_eq!(version, newer.minor());
+    let file = site.env_python("import antelope, os; print(os.path.realpath(antelope.__file__))");
+    assert!(file.contains("/envs/2/"), "{file}");
+}
+
+#[test]
+fn all_reasons_that_hold_are_given() {
+    let Some((older, newer)) = two_pythons() else {
+        return;
+    };
+    let site = Site::new();
+    let project = site.python_project();
+    project.write("runtime.txt", older.runtime()).push().assert_success();
+    project.write("runtime.txt", newer.runtime());
+    project.write("requirements.txt", "acacia\n");
+    let push = project.push_with(&["-o", "rebuild-env"]);
+    push.assert_success();
+    let env = site.live()["env"].clone();
+    assert_eq!(env["decision"], "create");
+    let reasons = env["reasons"].as_array().unwrap();
+    assert!(reasons.len() >= 3, "{reasons:?}");
+    for reason in reasons {
+        push.assert_says(reason.as_str().unwrap());
+    }
+}
+
+#[test]
+fn an_env_that_was_damaged_is_made_anew() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.push().assert_success();
+    let damages: [(&str, &dyn Fn()); 4] = [
+        ("its interpreter dangles", &|| {
+            fs::remove_file(site.env().join("bin/python")).unwrap();
+            std::os::unix::fs::symlink("/nowhere/python", site.env().join("bin/python")).unwrap();
+        }),
+        ("its interpreter is gone", &|| {
+            fs::remove_file(site.env().join("bin/python")).unwrap();
+        }),
+        ("pyvenv.cfg is gone", &|| {
+            fs::remove_file(site.env().join("pyvenv.cfg")).unwrap();
+        }),
+        ("its marker is gone", &|| {
+            fs::remove_file(site.env().join("nyala.json")).unwrap();
+        }),
+    ];
+    for (what, damage) in damages {
+        let before = site.env_id();
+        damage();
+        project.write("app.py", what).push().assert_success();
+        assert_ne!(site.env_id(), before, "{what}");
+        assert_eq!(site.live()["env"]["decision"], "create", "{what}");
+        assert_eq!(site.package("antelope").as_deref(), Some("1.0"), "{what}");
+    }
+}
+
+#[test]
+fn an_env_whose_pyvenv_cfg_names_another_python_is_made_anew() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.push().assert_success();
+    let file = site.env().join("pyvenv.cfg");
+    let text = fs::read_to_string(&file).unwrap();
+    let version = site.env_python("import sys; print('%d.%d.%d' % sys.version_info[:3])");
+    fs::write(&file, text.replace(&version, "3.2.1")).unwrap();
+    project.write("app.py", "").push().assert_success();
+    assert_eq!(site.live()["env"]["decision"], "create");
+}
+
+#[test]
+fn a_failed_update_leaves_the_live_env_alone_and_the_next_push_works() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.push().assert_success();
+    let before = site.live_state();
+    project.write("requirements.txt", "antelope==1.0\nmirage\n");
+    project.push().assert_failed_with("there-is-no-such-package");
+    assert_eq!(site.live_state(), before);
+
+    project.write("requirements.txt", "antelope==1.0\nacacia\n");
+    project.push().assert_success();
+    assert_eq!(site.package("acacia").as_deref(), Some("1.0"));
+    assert_eq!(site.package("mirage"), None);
+}
+
+#[test]
+fn a_python_project_without_requirements_gets_an_empty_env() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("app.py", "print('hello')\n");
+    project.write("runtime.txt", newest_python().runtime());
+    project.push().assert_success();
+    assert_eq!(site.env_python("print('runs')"), "runs");
+}
+
+#[test]
+fn a_committed_env_is_used_as_it_is() {
+    let site = Site::new();
+    let project = site.python_project();
+    commit_env(&project, &site);
+    project.push().assert_success().assert_does_not_say("Pip install requirements.");
+    assert_eq!(site.live()["env"]["decision"], "committed");
+    assert_eq!(site.env_python("print('runs')"), "runs");
+    assert_eq!(site.package("antelope"), None);
+}
+
+#[test]
+fn a_committed_env_that_does_not_run_fails_with_the_git_steps() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.push().assert_success();
+    let before = site.live_state();
+    commit_env(&project, &site);
+    for name in ["python", "python3"] {
+        project.remove(&format!("env/bin/{name}"));
+        project.link(&format!("env/bin/{name}"), "/nowhere/python3");
+    }
+    project.push().assert_failed_with("git rm -r --cached env");
+    assert_eq!(site.live_state(), before);
+}
+
+#[test]
+fn a_committed_env_of_another_python_fails() {
+    let Some((older, _)) = two_pythons() else {
+        return;
+    };
+    let site = Site::new();
+    let project = site.python_project();
+    commit_env(&project, &site);
+    project.write("runtime.txt", older.runtime());
+    project.push().assert_failed_with("git rm -r --cached env");
+    assert_eq!(site.live_id(), None);
+}
+
+#[test]
+fn after_a_committed_env_was_removed_an_env_is_made() {
+    let site = Site::new();
+    let project = site.python_project();
+    commit_env(&project, &site);
+    project.push().assert_success();
+    project.remove("env").push().assert_success();
+    assert_eq!(site.live()["env"]["decision"], "create");
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+}
+
+/// Puts an env of the newest Python, without pip, into the work tree.
+fn commit_env(project: &Project<'_>, site: &Site) {
+    let mut venv = site.sandbox.command(&newest_python().path);
+    venv.args(["-m", "venv", "--without-pip", "env"]).current_dir(&project.path);
+    Running::start(&mut venv).wait().assert_success();
+}

@@ -1,0 +1,96 @@
+//! More clients that are no help: the deployment goes on, and its log is whole.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{Site, wait_until};
+
+#[test]
+fn ctrl_c_ends_the_push_and_not_the_deployment() {
+    let site = Site::new();
+    let gate = site.gate();
+    let push = site.project().custom_script(&format!("{}echo last", gate.shell())).push_in_background();
+    gate.wait_until_reached();
+    push.interrupt();
+    assert!(!push.wait().accepted);
+    gate.open();
+    assert_eq!(site.ended(1)["status"], "succeeded");
+    assert!(site.log(1).contains(" last\n"));
+}
+
+#[test]
+fn a_client_that_reads_one_byte_a_second_holds_nobody_up() {
+    let site = Site::new();
+    let project = site.project();
+    project.custom_script("seq 1 300000\necho last").commit("A script");
+    let mut push = site.sandbox.command("git");
+    push.current_dir(&project.path).args(["push", "nyala", "HEAD:refs/heads/main"]);
+    let mut push = push.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = push.stderr.take().unwrap();
+    // Ends with the client: its end of the pipe is closed then.
+    let reader = thread::spawn(move || {
+        let mut byte = [0];
+        while stderr.read(&mut byte).is_ok_and(|count| count > 0) {
+            thread::park_timeout(Duration::from_secs(1));
+        }
+    });
+    assert_eq!(site.ended(1)["status"], "succeeded");
+    assert!(push.try_wait().unwrap().is_none(), "it has read everything: is it slow enough?");
+    let log = site.log(1);
+    assert!(log.contains(" 300000\n") && log.contains(" last\n"));
+    push.kill().unwrap();
+    push.wait().unwrap();
+    while !reader.is_finished() {
+        reader.thread().unpark();
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_quiet_push_deploys() {
+    let site = Site::new();
+    let push = site.project().write("page", "").push_with(&["--quiet"]);
+    assert!(push.accepted);
+    assert_eq!(site.live_id(), Some(1));
+    assert!(push.last_line().starts_with("success: "), "{}", push.stderr);
+}
+
+#[test]
+fn fifty_megabytes_of_output_arrive_whole() {
+    let site = Site::new();
+    let push = site.project().custom_script("yes \"$(head -c 999 /dev/zero | tr '\\0' x)\" | head -n 50000").push();
+    push.assert_success();
+    let whole = |text: &str| text.lines().filter(|line| line.trim_start().len() == 999).count();
+    assert_eq!(whole(&site.log(1)), 50_000);
+    assert_eq!(whole(&push.output), 50_000);
+}
+
+#[test]
+fn an_error_that_nobody_reads_holds_nobody_up() {
+    let site = Site::new();
+    let (_reader, mut writer) = io::pipe().unwrap();
+    // As much as a pipe takes: what comes after it would block.
+    writer.write_all(&vec![b'x'; 65_536]).unwrap();
+    let mut ran = site.nyala_command().args(["log", "99"]).stdin(Stdio::null()).stderr(writer).spawn().unwrap();
+    wait_until("it gives up", || ran.try_wait().unwrap().is_some());
+    assert_eq!(ran.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn a_push_returns_although_a_daemon_keeps_its_output() {
+    let site = Site::new();
+    let pid = site.sandbox.path("daemon");
+    let script = format!(
+        "setsid sh -c 'echo $$ > {}; exec sleep 600' &\nwhile [ ! -s {0} ]; do sleep 0.05; done",
+        pid.display()
+    );
+    site.project().custom_script(&script).push().assert_success();
+    // It asked to be left alone, and was.
+    let daemon: i32 = fs::read_to_string(pid).unwrap().trim().parse().unwrap();
+    kill_process(Pid::from_raw(daemon).unwrap(), Signal::KILL).unwrap();
+}

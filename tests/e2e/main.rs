@@ -1,0 +1,48 @@
+//! The real binary, driven by the real git, making real environments with real interpreters from real wheels.
+//!
+//! One test binary: it links once. A test's name is the behaviour; `support` makes it a few lines.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is all that is asked")]
+
+mod support;
+
+mod after;
+mod bad_input;
+mod clients;
+mod commands;
+mod control;
+mod crowds;
+mod deployment_file;
+mod disk_full;
+mod django;
+mod doctor;
+mod envs;
+mod faults;
+mod hard_clients;
+mod history;
+mod index;
+mod lfs;
+mod limits;
+mod notes;
+mod own_scripts;
+mod push_options;
+mod pythons;
+mod queue;
+mod rebuild;
+mod records;
+mod refs;
+mod releases;
+mod repositories;
+mod requirements;
+mod rollback;
+mod scripts;
+mod secrets;
+mod settings;
+mod shared;
+mod shell;
+mod sites;
+mod ssh;
+mod strict;
+mod submodules;
+mod trees;
+mod wait;

@@ -1,0 +1,178 @@
+//! Which Python is wanted, by what, and which one it gets.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::{Running, Site, newest_python, python_2, skip, two_pythons};
+
+#[test]
+fn runtime_txt_picks_the_python() {
+    let Some((older, _)) = two_pythons() else {
+        return;
+    };
+    let site = Site::new();
+    let project = site.python_project();
+    project.write("runtime.txt", older.runtime());
+    project
+        .push()
+        .assert_success()
+        .assert_says("runtime.txt")
+        .assert_says(&format!("Creating {} virtual environment.", older.runtime()));
+    let version = site.env_python("import sys; print('%d.%d.%d' % sys.version_info[:3])");
+    assert_eq!(version, older.to_string());
+    let python = &site.live()["python"];
+    assert_eq!(python["version"], older.to_string());
+    assert_eq!(python["wanted"], older.minor());
+    assert_eq!(python["origin"], "runtime.txt");
+}
+
+#[test]
+fn runtime_txt_may_name_a_patch_version() {
+    let newest = newest_python();
+    let site = Site::new();
+    let project = site.python_project();
+    project.write("runtime.txt", format!("\u{feff}# ours\r\n\r\nPython-{newest}\r\n"));
+    project.push().assert_success();
+    assert_eq!(site.live()["python"]["wanted"], newest.to_string());
+}
+
+#[test]
+fn each_origin_gives_way_to_the_one_before_it() {
+    let Some((older, newer)) = two_pythons() else {
+        return;
+    };
+    let site = Site::with(&["--python", &newer.minor()]);
+    let project = site.python_project();
+    let plan = project.plan();
+    assert!(plan.contains("nyala.toml") && plan.contains(&newer.minor()), "{plan}");
+
+    let requires = format!("[project]\nname = 'x'\nversion = '1'\nrequires-python = '=={}.*'\n", older.minor());
+    let plan = project.write("pyproject.toml", requires).plan();
+    assert!(plan.contains("requires-python") && plan.contains(&older.to_string()), "{plan}");
+
+    site.set("PYTHON_VERSION", &newer.minor());
+    let plan = project.plan();
+    assert!(plan.contains("PYTHON_VERSION") && plan.contains(&newer.to_string()), "{plan}");
+
+    let plan = project.write(".python-version", format!("{}\n", older.minor())).plan();
+    assert!(plan.contains(".python-version") && plan.contains(&older.to_string()), "{plan}");
+
+    let plan = project.write("runtime.txt", newer.runtime()).plan();
+    assert!(plan.contains("runtime.txt") && plan.contains(&newer.to_string()), "{plan}");
+}
+
+#[test]
+fn without_any_wish_the_python_and_its_origin_are_still_logged() {
+    let site = Site::new();
+    site.python_project().push().assert_success();
+    let python = site.live()["python"].clone();
+    let version = python["version"].as_str().unwrap();
+    assert!(site.log(1).contains(version), "{}", site.log(1));
+    assert!(site.log(1).contains(python["origin"].as_str().unwrap()));
+}
+
+#[test]
+fn a_python_that_is_not_there_fails_with_those_that_are() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.push().assert_success();
+    let before = site.live_state();
+    project.write("runtime.txt", "python-3.99\n");
+    project.push().assert_failed_with("3.99").assert_says(&newest_python().to_string());
+    assert_eq!(site.live_state(), before);
+}
+
+#[test]
+fn a_patch_version_that_is_not_there_is_not_replaced_by_another() {
+    let site = Site::new();
+    let project = site.python_project();
+    let wanted = format!("{}.99", newest_python().minor());
+    project.write("runtime.txt", format!("python-{wanted}\n"));
+    project.push().assert_failed_with(&wanted);
+    assert_eq!(site.live_id(), None);
+}
+
+#[test]
+fn a_shim_that_exits_127_is_no_interpreter() {
+    let site = Site::new();
+    let shims = site.sandbox.path("fake");
+    fs::create_dir(&shims).unwrap();
+    for name in ["python3.99", "python3", "python"] {
+        let shim = shims.join(name);
+        fs::write(&shim, "#!/bin/sh\necho 'pyenv: command not found' >&2\nexit 127\n").unwrap();
+        fs::set_permissions(&shim, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = std::env::var("PATH").unwrap();
+    site.sandbox.set_variable("PATH", format!("{}:{path}", shims.display()));
+    let project = site.python_project();
+    project.write("runtime.txt", "python-3.99\n");
+    project.push().assert_failed_with("3.99");
+    project.write("runtime.txt", newest_python().runtime());
+    project.push().assert_success();
+}
+
+#[test]
+fn python_paths_names_interpreters_that_are_nowhere_else() {
+    let newest = newest_python();
+    let Some(folder) = newest.path.parent().filter(|it| !it.starts_with("/usr") && !it.starts_with("/opt")) else {
+        return skip("needs a Python outside of /usr and /opt, such as pyenv's");
+    };
+    let site = Site::new();
+    site.sandbox.set_variable("PATH", "/usr/bin:/bin");
+    site.sandbox.remove_variable("PYENV_ROOT");
+    site.sandbox.remove_variable("UV_PYTHON_INSTALL_DIR");
+    let project = site.python_project();
+    project.write("runtime.txt", format!("python-{newest}\n"));
+    project.push().assert_failed_with(&newest.to_string());
+
+    site.configure(&format!("python_paths = [{:?}]", folder.to_str().unwrap()));
+    project.write("again", "").push().assert_success();
+}
+
+#[test]
+fn python_2_7_without_virtualenv_is_a_clear_error() {
+    let Some(python) = python_2() else { return };
+    if Running::start(machine_command(&python.path).args(["-c", "import virtualenv"])).wait().status.success() {
+        return skip("this Python 2.7 has virtualenv");
+    }
+    let site = Site::new();
+    let project = site.python_project();
+    project.write("runtime.txt", "python-2.7\n");
+    project.push().assert_failed_with("virtualenv");
+}
+
+#[test]
+fn python_2_7_works_where_it_has_virtualenv() {
+    let Some(python) = python_2() else { return };
+    let site = Site::new();
+    // A copy, so that nothing is installed into the machine's own.
+    let prefix = python.path.parent().and_then(|bin| bin.parent()).unwrap();
+    let copy = site.sandbox.path("python2");
+    let mut cp = site.sandbox.command("cp");
+    cp.arg("-a").arg(prefix).arg(&copy);
+    if prefix.starts_with("/usr") || !Running::start(&mut cp).wait().status.success() {
+        return skip("needs a Python 2.7 in a folder of its own");
+    }
+    let mut pip = machine_command(&copy.join("bin/python2.7"));
+    pip.args(["-m", "pip", "install", "--quiet", "virtualenv<20.22"]);
+    if !Running::start(&mut pip).wait().status.success() {
+        return skip("needs an index that has virtualenv for Python 2.7");
+    }
+    site.sandbox.remove_variable("PYENV_ROOT");
+    site.sandbox.set_variable("PATH", "/usr/local/bin:/usr/bin:/bin");
+    site.configure(&format!("python_paths = [{:?}]", copy.join("bin").to_str().unwrap()));
+    let project = site.python_project();
+    project.write("runtime.txt", "python-2.7\n");
+    project.push().assert_success();
+    assert_eq!(site.env_python("import sys; print(sys.version_info[:2])"), "(2, 7)");
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+
+    project.write("requirements.txt", "antelope==2.0\n");
+    project.push().assert_success();
+    assert_eq!(site.package("antelope").as_deref(), Some("2.0"));
+}
+
+/// With the machine's own environment: its index, its home.
+fn machine_command(program: &std::path::Path) -> std::process::Command {
+    std::process::Command::new(program)
+}

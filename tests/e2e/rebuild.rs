@@ -1,0 +1,159 @@
+//! The ways to force a new environment: the three of Azure's guide, and the two that Kudu lacked.
+
+use std::fs;
+
+use crate::support::{FtpServer, Site, two_pythons};
+
+#[test]
+fn deleting_the_env_link_over_ftp_gives_a_new_env() {
+    let site = Site::new();
+    let Some(ftp) = FtpServer::start(&site) else {
+        return;
+    };
+    let project = site.python_project();
+    project.push().assert_success();
+    ftp.delete("wwwroot/env");
+    assert!(fs::symlink_metadata(site.path.join("wwwroot/env")).is_err());
+
+    project.write("app.py", "").push().assert_success();
+    assert_eq!(site.env_id(), 2);
+    assert_eq!(site.live()["env"]["decision"], "create");
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+}
+
+#[test]
+fn deleting_what_is_in_the_env_over_ftp_gives_a_new_env() {
+    let site = Site::new();
+    let Some(ftp) = FtpServer::start(&site) else {
+        return;
+    };
+    let project = site.python_project();
+    project.push().assert_success();
+    ftp.delete_contents("wwwroot/env");
+    assert_eq!(fs::read_dir(site.path.join("envs/1")).unwrap().count(), 0);
+
+    project.write("app.py", "").push().assert_success();
+    assert_eq!(site.env_id(), 2);
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+}
+
+#[test]
+fn deleting_contents_and_link_over_ftp_gives_a_new_env() {
+    let site = Site::new();
+    let Some(ftp) = FtpServer::start(&site) else {
+        return;
+    };
+    let project = site.python_project();
+    project.push().assert_success();
+    ftp.delete_contents("wwwroot/env");
+    ftp.delete("wwwroot/env");
+
+    project.write("app.py", "").push().assert_success();
+    assert_eq!(site.env_id(), 2);
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+}
+
+#[test]
+fn an_env_that_is_half_deleted_over_ftp_is_made_anew() {
+    let site = Site::new();
+    let Some(ftp) = FtpServer::start(&site) else {
+        return;
+    };
+    let project = site.python_project();
+    project.push().assert_success();
+    ftp.delete_contents("wwwroot/env/lib");
+
+    project.write("app.py", "").push().assert_success();
+    assert_eq!(site.env_id(), 2);
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+}
+
+#[test]
+fn toggling_the_runtime_gives_a_new_env_although_pip_failed_in_between() {
+    let Some((older, newer)) = two_pythons() else {
+        return;
+    };
+    let site = Site::new();
+    let project = site.python_project();
+    project.write("runtime.txt", newer.runtime()).push().assert_success();
+    fs::write(site.env().join("left-over"), "by hand").unwrap();
+    let before = site.live_state();
+
+    project.write("runtime.txt", older.runtime());
+    project.write("requirements.txt", "antelope==1.0\nmirage\n");
+    project.push().assert_failed_with("there-is-no-such-package");
+    assert_eq!(site.live_state(), before);
+
+    project.write("runtime.txt", newer.runtime());
+    project.write("requirements.txt", "antelope==1.0\n");
+    project.push().assert_success();
+    assert_eq!(site.live()["env"]["decision"], "create");
+    assert_eq!(site.env_id(), 3);
+    assert!(!site.env().join("left-over").exists());
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+}
+
+#[test]
+fn toggling_the_runtime_twice_gives_a_new_env() {
+    let Some((older, newer)) = two_pythons() else {
+        return;
+    };
+    let site = Site::new();
+    let project = site.python_project();
+    for (number, python) in [(1, newer), (2, older), (3, newer)] {
+        project.write("runtime.txt", python.runtime()).push().assert_success();
+        assert_eq!(site.env_id(), number);
+        let version = site.env_python("import sys; print('%d.%d' % sys.version_info[:2])");
+        assert_eq!(version, python.minor());
+    }
+}
+
+#[test]
+fn a_custom_script_may_delete_the_env_and_have_it_built_again() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.push().assert_success();
+    project.custom_script("ls env/bin/python\nrm -rf env\nnyala step env\nnyala step install").push().assert_success();
+    assert_eq!(site.env_id(), 2);
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+}
+
+#[test]
+fn the_push_option_rebuild_env_gives_a_new_env() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.push().assert_success();
+    project.write("app.py", "");
+    project
+        .push_with(&["-o", "rebuild-env"])
+        .assert_success()
+        .assert_says("Deleting incompatible virtual environment.");
+    assert_eq!(site.env_id(), 2);
+    project.write("app.py", "again").push().assert_success();
+    assert_eq!(site.env_id(), 2);
+}
+
+#[test]
+fn env_delete_gives_a_new_env_with_the_next_push_and_leaves_the_site_up() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.push().assert_success();
+    site.nyala(&["env", "delete"]).assert_success();
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+
+    project.write("app.py", "").push().assert_success();
+    assert_eq!(site.env_id(), 2);
+    project.write("app.py", "again").push().assert_success();
+    assert_eq!(site.env_id(), 2);
+}
+
+#[test]
+fn rebuild_env_with_a_pip_that_fails_still_counts_for_the_next_push() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.push().assert_success();
+    project.write("requirements.txt", "antelope==1.0\nmirage\n");
+    project.push_with(&["-o", "rebuild-env"]).assert_failed_with("there-is-no-such-package");
+    project.write("requirements.txt", "antelope==1.0\n").push().assert_success();
+    assert_eq!(site.env_id(), 3);
+}

@@ -1,0 +1,100 @@
+//! What pip is given, what it says, and what its exit status means.
+
+use crate::support::Site;
+
+#[test]
+fn pips_output_is_in_the_log_and_in_the_push() {
+    let site = Site::new();
+    let push = site.python_project().push();
+    push.assert_success();
+    for text in ["antelope", "grass", "Successfully installed"] {
+        push.assert_says(text);
+        assert!(site.log(1).contains(text));
+    }
+}
+
+#[test]
+fn pips_output_comes_while_pip_runs() {
+    let site = Site::new();
+    let gate = site.gate();
+    let project = site.project();
+    project.local_package("lib", "1.0", &gate.python());
+    project.write("requirements.txt", "acacia\n./lib\n");
+    let mut push = project.push_in_background();
+    gate.wait_until_reached();
+    site.wait_for_log(1, "lib");
+    assert!(push.is_running());
+    gate.open();
+    push.wait().assert_success();
+    assert_eq!(site.package("waterhole").as_deref(), Some("1.0"));
+}
+
+#[test]
+fn nested_requirements_and_constraints_decide_too() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.write("requirements.txt", "-r deps/base.txt\n");
+    project.write("deps/base.txt", "-c pins.txt\nantelope\n");
+    project.write("deps/pins.txt", "antelope==1.0\n");
+    project.push().assert_success();
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+
+    project.write("deps/pins.txt", "antelope==1.1\n").push().assert_success();
+    assert_eq!(site.package("antelope").as_deref(), Some("1.1"));
+    project.write("app.py", "").push().assert_success();
+    assert_eq!(site.live()["env"]["decision"], "reuse");
+}
+
+#[test]
+fn a_local_package_is_installed_anew_when_it_changes() {
+    let site = Site::new();
+    let project = site.project();
+    project.local_package("lib", "1.0", "    pass\n");
+    project.write("requirements.txt", "./lib\n").push().assert_success();
+    assert_eq!(site.package("waterhole").as_deref(), Some("1.0"));
+    project.local_package("lib", "1.1", "    pass\n").push().assert_success();
+    assert_eq!(site.package("waterhole").as_deref(), Some("1.1"));
+}
+
+#[test]
+fn requirements_with_windows_line_ends_and_a_bom_work() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.write("requirements.txt", "\u{feff}antelope==1.0\r\nacacia\r\n");
+    project.push().assert_success();
+    assert_eq!(site.package("acacia").as_deref(), Some("1.0"));
+}
+
+#[test]
+fn modules_of_the_tree_do_not_run_in_place_of_the_library() {
+    let site = Site::new();
+    let project = site.python_project();
+    for name in ["json.py", "email.py", "venv.py", "ensurepip.py", "pip/__init__.py", "pip/__main__.py"] {
+        project.write(name, "raise SystemExit('the tree was imported')\n");
+    }
+    project.push().assert_success().assert_does_not_say("the tree was imported");
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+}
+
+#[test]
+fn the_pushers_own_python_variables_do_not_reach_pip() {
+    let site = Site::new();
+    site.sandbox.set_variable("PYTHONHOME", "/nowhere");
+    site.sandbox.set_variable("PYTHONPATH", "/nowhere");
+    site.sandbox.set_variable("VIRTUAL_ENV", "/nowhere");
+    site.sandbox.set_variable("PIP_REQUIRE_VIRTUALENV", "1");
+    site.python_project().push().assert_success();
+    site.sandbox.remove_variable("PYTHONHOME");
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+}
+
+#[test]
+fn a_package_that_cannot_be_built_fails_with_pips_own_words() {
+    let site = Site::new();
+    let project = site.project();
+    project.local_package("lib", "1.0", "    raise SystemExit('no hippo here')\n");
+    project.write("requirements.txt", "./lib\n");
+    project.push().assert_failed_with("no hippo here");
+    assert_eq!(site.record(1)["status"], "failed");
+    assert!(site.record(1)["error"].as_str().unwrap().contains("pip"));
+}

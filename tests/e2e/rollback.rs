@@ -1,0 +1,151 @@
+//! `nyala rollback`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::{Site, wait_until};
+
+#[test]
+fn rollback_brings_back_code_and_env_together_without_building() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.write("page", "1").push().assert_success();
+    project.write("page", "2").write("requirements.txt", "antelope==2.0\n").push().assert_success();
+    assert_eq!(site.package("antelope").as_deref(), Some("2.0"));
+
+    // Nothing can be built or fetched: there is no pip to find wheels with, and no repository.
+    site.sandbox.set_variable("PIP_FIND_LINKS", "/nowhere");
+    let away = site.path.join("away.git");
+    fs::rename(&site.repository, &away).unwrap();
+    let ran = site.nyala(&["rollback"]);
+    let log = &ran.assert_success().stdout;
+    assert!(log.lines().last().unwrap().starts_with("success: release 1 is live again: "), "{log}");
+    assert!(log.contains("hint: to undo this: nyala rollback 2"), "{log}");
+    assert_eq!(site.live_id(), Some(1));
+    assert_eq!(site.live_file("page"), "1");
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+
+    let record = site.record(3);
+    assert_eq!(record["trigger"], "rollback");
+    assert_eq!(record["rolled_back_to"], 1);
+    assert_eq!(record["status"], "succeeded");
+    assert_eq!(record["live"], false);
+    assert_eq!(record["commit"], site.record(1)["commit"]);
+    assert_eq!(record["old_oid"], site.record(2)["commit"]);
+    assert_eq!((&site.record(1)["live"], &site.record(2)["live"]), (&true.into(), &false.into()));
+    assert_eq!(site.log(3), *log);
+
+    // And forward again; the number of a rollback means the release it made live.
+    site.nyala(&["rollback", "2"]).assert_success();
+    assert_eq!(site.package("antelope").as_deref(), Some("2.0"));
+    site.nyala(&["rollback", "3"]).assert_success();
+    assert_eq!(site.live_id(), Some(1));
+    fs::rename(&away, &site.repository).unwrap();
+
+    // The next deployment starts from what is live: release 1 and env 1, which deployment 2 replaced.
+    project.write("page", "3").write("requirements.txt", "antelope==1.0\n").push().assert_success();
+    assert_eq!(site.live_id(), Some(6));
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+}
+
+#[test]
+fn what_was_rolled_back_to_is_kept_before_what_was_rolled_back_from() {
+    let site = Site::new();
+    let project = site.project();
+    for page in 1..=3 {
+        project.write("page", page.to_string()).push().assert_success();
+    }
+    site.nyala(&["rollback"]).assert_success();
+    assert_eq!(site.live_id(), Some(2));
+    site.nyala(&["rollback"]).assert_success();
+    assert_eq!(site.live_id(), Some(1), "without a number it goes one further back");
+    site.nyala(&["rollback"]).assert_failed(1, "there is no kept release before 1");
+
+    // Number 5 rolled back to 1, number 4 to 2: release 3 is the oldest now.
+    project.write("page", "6").push().assert_success();
+    wait_until("release 3 is gone", || site.numbers("releases") == [1, 2, 6]);
+    project.write("page", "7").push().assert_success();
+    wait_until("release 2 is gone", || site.numbers("releases") == [1, 6, 7]);
+}
+
+#[test]
+fn a_release_that_is_no_longer_kept_is_deployed_anew() {
+    let site = Site::new();
+    site.configure("keep = 1");
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    let first = project.head();
+    project.write("page", "2").push().assert_success();
+    let ran = site.nyala(&["rollback", "1"]);
+    let said = &ran.assert_success().stdout;
+    assert!(said.contains("release 1 is no longer kept, so its commit"), "{said}");
+    assert_eq!(site.live_id(), Some(3));
+    assert_eq!(site.live_file("page"), "1");
+    assert_eq!(site.live()["commit"], first.as_str());
+    assert_eq!(site.live()["trigger"], "redeploy");
+}
+
+#[test]
+fn a_release_whose_env_was_removed_is_deployed_anew() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.push().assert_success();
+    project.remove("requirements.txt").push().assert_success();
+    fs::remove_dir_all(site.path.join("envs/1")).unwrap();
+    let ran = site.nyala(&["rollback"]);
+    let said = &ran.assert_success().stdout;
+    assert!(said.contains("env 1, which release 1 was built with, is damaged or gone"), "{said}");
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+}
+
+#[test]
+fn actions_run_after_a_rollback_and_the_repository_knows() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    let first = project.head();
+    project.write("page", "2").push().assert_success();
+    fs::create_dir(site.path.join("actions")).unwrap();
+    let action = site.path.join("actions/restart");
+    fs::write(&action, "#!/bin/sh\necho \"restarted with $(cat wwwroot/page), $SCM_COMMIT_ID\"\n").unwrap();
+    fs::set_permissions(&action, PermissionsExt::from_mode(0o755)).unwrap();
+    let ran = site.nyala(&["rollback"]);
+    let log = &ran.assert_success().stdout;
+    assert!(log.contains(&format!("restarted with 1, {first}")), "{log}");
+    wait_until("the repository knows what is live", || {
+        let live = ["rev-parse", "--verify", "--quiet", "refs/deployments/live"];
+        site.sandbox.git(&site.repository, &live) == first
+    });
+}
+
+#[test]
+fn what_was_never_live_cannot_be_rolled_back_to() {
+    let site = Site::new();
+    site.nyala(&["rollback"]).assert_failed(1, "nothing is live yet");
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    project.custom_script("exit 1").push();
+    site.nyala(&["rollback", "2"]).assert_failed(1, "deployment 2 has never been live: it is failed");
+    site.nyala(&["rollback", "9"]).assert_failed(1, "there is no deployment 9");
+    let ran = site.nyala(&["rollback", "1"]);
+    assert_eq!(ran.assert_success().stdout, "Release 1 is live already.\n");
+    assert_eq!(site.numbers("deployments"), [1, 2]);
+}
+
+#[test]
+fn a_rollback_waits_for_the_deployment_that_runs() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    project.write("page", "2").push().assert_success();
+    let gate = site.gate();
+    let push = project.custom_script(&gate.shell()).push_in_background();
+    gate.wait_until_reached();
+    let rollback = crate::support::Running::start(site.nyala_command().args(["rollback", "1"]));
+    site.wait_for_log(4, "waiting for it");
+    assert_eq!(site.live_id(), Some(2));
+    gate.open();
+    rollback.wait().assert_success();
+    push.wait().assert_success();
+    assert_eq!(site.live_id(), Some(1));
+}

@@ -1,0 +1,141 @@
+//! App settings and `nyala.toml`.
+
+use std::fs;
+
+use crate::support::Site;
+
+#[test]
+fn settings_are_kept_for_their_owner_alone() {
+    let site = Site::new();
+    site.set("SECRET_KEY", "hunter2hunter2");
+    assert_eq!(site.mode("settings.env"), 0o600);
+    let got = site.nyala(&["config", "get", "SECRET_KEY"]);
+    assert_eq!(got.assert_success().stdout, "hunter2hunter2\n");
+    let list = site.nyala(&["config", "list"]);
+    assert!(list.assert_success().stdout.contains("SECRET_KEY"));
+
+    site.nyala(&["config", "unset", "SECRET_KEY"]).assert_success();
+    assert_eq!(site.nyala(&["config", "get", "SECRET_KEY"]).status.code(), Some(1));
+    assert_eq!(site.mode("settings.env"), 0o600);
+}
+
+#[test]
+fn any_value_comes_back_as_it_was_set() {
+    let site = Site::new();
+    for value in [
+        "",
+        " blanks ",
+        "a=b",
+        "it's \"quoted\"",
+        "$HOME `id`",
+        "# no comment",
+        "two\nlines",
+        "\u{fc}ml\u{e4}ut",
+        "back\\slash",
+    ] {
+        site.set("VALUE", value);
+        let got = site.nyala(&["config", "get", "VALUE"]);
+        assert_eq!(got.assert_success().stdout, format!("{value}\n"));
+    }
+}
+
+#[test]
+fn settings_reach_the_build_exactly() {
+    let site = Site::new();
+    let value = "it's \"$HOME\" \\ and = more";
+    site.set("GREETING", value);
+    let project = site.project();
+    project.custom_script("printf %s \"$GREETING\" > greeting.txt");
+    project.push().assert_success();
+    assert_eq!(site.live_file("greeting.txt"), value);
+}
+
+#[test]
+fn settings_reach_pip() {
+    let site = Site::new();
+    let wheels = site.sandbox.command("true");
+    let wheels =
+        wheels.get_envs().find(|(name, _)| *name == "PIP_FIND_LINKS").and_then(|(_, value)| value).unwrap().to_owned();
+    site.sandbox.remove_variable("PIP_FIND_LINKS");
+    site.set("PIP_FIND_LINKS", wheels.to_str().unwrap());
+    site.python_project().push().assert_success();
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+}
+
+#[test]
+fn the_value_of_a_setting_is_never_in_a_log_or_record() {
+    let site = Site::new();
+    site.set("SECRET_KEY", "correct-horse-battery");
+    let project = site.project();
+    project.custom_script("echo the key is $SECRET_KEY; env; echo $SECRET_KEY >&2; exit 1");
+    let push = project.push();
+    push.assert_failed_with("the key is ");
+    for text in [
+        push.stderr.clone(),
+        site.log(1),
+        site.record(1).to_string(),
+        site.nyala(&["log"]).stdout,
+        site.nyala(&["status", "--json"]).stdout,
+    ] {
+        assert!(!text.contains("correct-horse-battery"), "{text}");
+    }
+}
+
+#[test]
+fn credentials_in_index_addresses_are_never_in_a_log_or_record() {
+    let site = Site::new();
+    let project = site.python_project();
+    project
+        .write("requirements.txt", "--extra-index-url https://ada:horse-battery@127.0.0.1:1/simple\nantelope==1.0\n");
+    let push = project.push();
+    assert!(push.accepted);
+    let everything = format!("{}{}{}", push.stderr, site.log(1), site.record(1));
+    assert!(!everything.contains("horse-battery"), "{everything}");
+}
+
+#[test]
+fn a_setting_with_an_impossible_name_is_refused() {
+    let site = Site::new();
+    for assignment in ["=x", "A B=x", "1A=x", "A-B=x"] {
+        let ran = site.nyala(&["config", "set", assignment]);
+        assert!(!ran.status.success(), "{assignment}: {ran:#?}");
+    }
+}
+
+#[test]
+fn an_unknown_key_in_nyala_toml_names_the_nearest_known_one() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    let before = site.live_state();
+    let good = fs::read_to_string(site.path.join("nyala.toml")).unwrap();
+    site.configure("kepe = 5");
+    project.write("page", "2");
+    let push = project.push();
+    assert!(push.accepted);
+    push.assert_says("kepe").assert_says("keep").assert_says("nyala.toml");
+    assert!(push.output.lines().any(|line| line.starts_with("error: ")), "{}", push.stderr);
+    assert_eq!(site.live_state(), before);
+    site.nyala(&["status"]).assert_failed(1, "kepe");
+
+    fs::write(site.path.join("nyala.toml"), good).unwrap();
+    project.write("page", "3").push().assert_success();
+}
+
+#[test]
+fn a_wrong_value_in_nyala_toml_names_the_key() {
+    let site = Site::new();
+    site.configure("keep = 'three'");
+    let push = site.project().write("page", "").push();
+    push.assert_says("keep").assert_says("nyala.toml");
+    assert_eq!(site.live_id(), None);
+}
+
+#[test]
+fn a_key_of_nyala_toml_out_of_range_is_refused() {
+    let site = Site::new();
+    site.configure("keep = 0");
+    let push = site.project().write("page", "").push();
+    push.assert_says("keep").assert_says("nyala.toml");
+    assert_eq!(site.live_id(), None);
+}

@@ -1,0 +1,161 @@
+//! `nyala init`, `nyala install`, and the hook they write.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::{Running, Sandbox, Site, snapshot};
+
+#[test]
+fn init_prints_the_line_that_adds_the_remote() {
+    let site = Site::new();
+    let printed = site.sandbox.nyala(&["init", site.path.to_str().unwrap()]).stdout;
+    let line = printed
+        .lines()
+        .find(|line| line.trim().starts_with("git remote add "))
+        .unwrap_or_else(|| panic!("no git remote add in {printed}"));
+
+    let project = site.project();
+    project.git(&["remote", "remove", "nyala"]);
+    let name = line.split_whitespace().nth(3).unwrap();
+    let mut shell = site.sandbox.command("sh");
+    shell.current_dir(&project.path).args(["-c", line.trim()]);
+    Running::start(&mut shell).wait().assert_success();
+    project.write("index.html", "hello").commit("Say hello");
+    project.push_raw(&[name, "HEAD:main"]).assert_success();
+    assert_eq!(site.live_file("index.html"), "hello");
+}
+
+#[test]
+fn init_again_changes_nothing() {
+    let site = Site::new();
+    let before = snapshot(&site.path);
+    site.sandbox.nyala(&["init", site.path.to_str().unwrap()]).assert_success();
+    assert_eq!(snapshot(&site.path), before);
+}
+
+#[test]
+fn init_again_on_a_site_in_use_changes_nothing() {
+    let site = Site::new();
+    site.project().write("index.html", "hello").push().assert_success();
+    let before = snapshot(&site.path);
+    site.sandbox.nyala(&["init", site.path.to_str().unwrap()]).assert_success();
+    assert_eq!(snapshot(&site.path), before);
+}
+
+#[test]
+fn init_takes_the_branch_to_deploy() {
+    let site = Site::with(&["--branch", "production"]);
+    let project = site.project();
+    project.write("index.html", "hello");
+    project.push().assert_deployed_nothing("HEAD:production");
+    project.push_refs(&["HEAD:refs/heads/production"]).assert_success();
+}
+
+#[test]
+fn a_site_can_be_in_a_folder_with_blanks_and_quotes() {
+    let site = Site::in_folder("Ada's site \u{e9}", &[]);
+    site.python_project().push().assert_success();
+    let script = site.path.join("wwwroot/env/bin/antelope");
+    let ran = Running::start(&mut site.sandbox.command(script)).wait();
+    assert!(ran.assert_success().stdout.starts_with("antelope 1.0 in "));
+}
+
+#[test]
+fn the_hook_is_a_few_lines_of_sh_that_exec_the_binary() {
+    let site = Site::new();
+    let hook = site.repository.join("hooks/post-receive");
+    let text = fs::read_to_string(&hook).unwrap();
+    assert!(text.starts_with("#!/bin/sh\n"), "{text}");
+    assert!(text.lines().count() < 40, "{text}");
+    assert!(text.lines().any(|line| line.trim_start().starts_with("exec ")), "{text}");
+    assert_eq!(fs::metadata(&hook).unwrap().permissions().mode() & 0o111, 0o111);
+}
+
+#[test]
+fn install_puts_the_hook_into_a_repository_that_is_already_there() {
+    let sandbox = Sandbox::new();
+    let repository = sandbox.bare_repository(&[]);
+    let site = Site::installed(sandbox, repository);
+    site.project().write("index.html", "hello").push().assert_success();
+    assert_eq!(site.live_file("index.html"), "hello");
+    assert!(!site.path.join("repository.git").exists());
+}
+
+#[test]
+fn install_deploys_what_is_pushed_next_to_a_repository_with_history() {
+    let sandbox = Sandbox::new();
+    let repository = sandbox.bare_repository(&[]);
+    let site = Site { path: sandbox.path("site"), sandbox, repository };
+    let project = site.project();
+    project.write("index.html", "before").push();
+    site.install().assert_success();
+    project.write("index.html", "after").push().assert_success();
+    assert_eq!(site.live_file("index.html"), "after");
+}
+
+#[test]
+fn install_keeps_a_hook_that_somebody_else_put_there_and_says_so() {
+    let sandbox = Sandbox::new();
+    let repository = sandbox.bare_repository(&[]);
+    let theirs = repository.join("hooks/post-receive");
+    fs::create_dir_all(theirs.parent().unwrap()).unwrap();
+    fs::write(&theirs, "#!/bin/sh\nwhile read -r line; do echo \"theirs: $line\"; done\n").unwrap();
+    fs::set_permissions(&theirs, fs::Permissions::from_mode(0o755)).unwrap();
+    let site = Site { path: sandbox.path("site"), sandbox, repository };
+
+    let said = site.install();
+    said.assert_success();
+    let said = format!("{}{}", said.stdout, said.stderr);
+    assert!(said.contains("post-receive"), "{said}");
+
+    let project = site.project();
+    project.write("index.html", "hello");
+    let push = project.push();
+    push.assert_success();
+    let line = format!("{} refs/heads/main", project.head());
+    assert!(
+        push.output.lines().any(|it| it.starts_with("theirs: ") && it.ends_with(&line)),
+        "their hook did not run with its input:\n{}",
+        push.stderr
+    );
+}
+
+#[test]
+fn install_again_changes_nothing_and_runs_the_kept_hook_once() {
+    let sandbox = Sandbox::new();
+    let repository = sandbox.bare_repository(&[]);
+    let theirs = repository.join("hooks/post-receive");
+    fs::create_dir_all(theirs.parent().unwrap()).unwrap();
+    fs::write(&theirs, "#!/bin/sh\necho theirs ran\n").unwrap();
+    fs::set_permissions(&theirs, fs::Permissions::from_mode(0o755)).unwrap();
+    let site = Site::installed(sandbox, repository);
+
+    let before = (snapshot(&site.path), snapshot(&site.repository));
+    site.install().assert_success();
+    assert_eq!((snapshot(&site.path), snapshot(&site.repository)), before);
+
+    let push = site.project().write("index.html", "hello").push();
+    push.assert_success();
+    assert_eq!(push.output.matches("theirs ran").count(), 1, "{}", push.stderr);
+}
+
+#[test]
+fn install_into_what_is_no_repository_fails() {
+    let sandbox = Sandbox::new();
+    let nothing = sandbox.path("nothing");
+    let site = sandbox.path("site");
+    let ran = sandbox.nyala(&["install", nothing.to_str().unwrap(), "--site", site.to_str().unwrap()]);
+    ran.assert_failed(1, nothing.to_str().unwrap());
+}
+
+#[test]
+fn a_failing_foreign_hook_does_not_keep_the_site_from_being_deployed() {
+    let sandbox = Sandbox::new();
+    let repository = sandbox.bare_repository(&[]);
+    let theirs = repository.join("hooks/post-receive");
+    fs::create_dir_all(theirs.parent().unwrap()).unwrap();
+    fs::write(&theirs, "#!/bin/sh\nexit 3\n").unwrap();
+    fs::set_permissions(&theirs, fs::Permissions::from_mode(0o755)).unwrap();
+    let site = Site::installed(sandbox, repository);
+    site.project().write("index.html", "hello").push().assert_success();
+}

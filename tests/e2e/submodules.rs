@@ -1,0 +1,142 @@
+//! Submodules: fetched into the release, theirs too, and nothing that `.gitmodules` says is run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::{Project, Sandbox, Site};
+
+/// A site whose repository has neighbours, which relative addresses lead to.
+fn hosted() -> Site {
+    let sandbox = Sandbox::new();
+    let repository = sandbox.bare_repository(&["--initial-branch=main"]);
+    Site::installed(sandbox, repository)
+}
+
+/// A bare repository beside the site's, with one file and perhaps a submodule of its own; its path and its commit.
+fn neighbour(site: &Site, name: &str, content: &str, submodule: Option<(&str, &str)>) -> (PathBuf, String) {
+    let work = tempfile::Builder::new().prefix("library-").tempdir_in(site.sandbox.path("")).unwrap().keep();
+    let git = |arguments: &[&str]| site.sandbox.git(&work, arguments);
+    git(&["init", "--quiet"]);
+    fs::write(work.join("lib.py"), content).unwrap();
+    git(&["add", "."]);
+    if let Some((path, commit)) = submodule {
+        add(&work, &git, path, &format!("../{path}.git"), commit);
+    }
+    git(&["-c", "user.name=Ada", "-c", "user.email=a@example.org", "commit", "--quiet", "-m", "A library"]);
+    let bare = site.sandbox.path(&format!("{name}.git"));
+    git(&["clone", "--quiet", "--bare", ".", bare.to_str().unwrap()]);
+    (bare, git(&["rev-parse", "HEAD"]))
+}
+
+fn add(work: &Path, git: &dyn Fn(&[&str]) -> String, path: &str, url: &str, commit: &str) {
+    let section = format!("submodule.{path}");
+    git(&["config", "--file", ".gitmodules", &format!("{section}.path"), path]);
+    git(&["config", "--file", ".gitmodules", &format!("{section}.url"), url]);
+    assert!(work.join(".gitmodules").exists());
+    git(&["add", ".gitmodules"]);
+    git(&["update-index", "--add", "--cacheinfo", &format!("160000,{commit},{path}")]);
+}
+
+fn add_to(project: &Project<'_>, path: &str, url: &str, commit: &str) {
+    add(&project.path, &|arguments| project.git(arguments), path, url, commit);
+    project.git(&["commit", "--quiet", "-m", "Change a submodule"]);
+}
+
+#[test]
+fn submodules_and_theirs_are_in_the_release() {
+    let site = hosted();
+    let (deep, deep_commit) = neighbour(&site, "deep", "deep", None);
+    let (lib, lib_commit) = neighbour(&site, "lib", "one", Some(("deep", &deep_commit)));
+    let project = site.project();
+    project.write("page", "1").commit("One");
+    add_to(&project, "vendor/lib", "../lib.git", &lib_commit);
+    let push = project.push_refs(&["HEAD:refs/heads/main"]);
+    push.assert_success().assert_says("vendor/lib at ");
+    assert_eq!(site.live_file("vendor/lib/lib.py"), "one");
+    assert_eq!(site.live_file("vendor/lib/deep/lib.py"), "deep");
+    assert!(!site.path.join("wwwroot/vendor/lib/.git").exists());
+
+    // What was fetched once is not fetched again: the libraries may be gone.
+    fs::rename(&lib, site.sandbox.path("away.git")).unwrap();
+    fs::remove_dir_all(&deep).unwrap();
+    site.nyala(&["redeploy"]).assert_success();
+    assert_eq!((site.live_id(), site.live_file("vendor/lib/deep/lib.py")), (Some(2), "deep".to_owned()));
+
+    // A commit that is nowhere is a failure that says so, and changes nothing.
+    fs::rename(site.sandbox.path("away.git"), &lib).unwrap();
+    add_to(&project, "vendor/lib", "../lib.git", &"1".repeat(40));
+    let push = project.push_refs(&["HEAD:refs/heads/main"]);
+    push.assert_failed_with("the submodule vendor/lib cannot be checked out");
+    push.assert_says(&format!("does not have commit {}", "1".repeat(40)));
+    assert_eq!(site.live_file("vendor/lib/lib.py"), "one");
+
+    site.set("SCM_DISABLE_SUBMODULES", "1");
+    site.nyala(&["redeploy"]).assert_success();
+    assert_eq!(fs::read_dir(site.path.join("wwwroot/vendor/lib")).unwrap().count(), 0);
+}
+
+#[test]
+fn submodules_of_a_project_in_a_folder_are_named_by_the_commit() {
+    let site = hosted();
+    let (_, commit) = neighbour(&site, "lib", "of the folder", None);
+    let project = site.project();
+    project.write("web/page", "1").write(".deployment", "[config]\nproject = web\n").commit("One");
+    add_to(&project, "web/lib", "../lib.git", &commit);
+    project.push_refs(&["HEAD:refs/heads/main"]).assert_success();
+    assert_eq!(site.live_file("lib/lib.py"), "of the folder");
+
+    project.write(".deployment", "[config]\nproject = web\nSCM_DISABLE_SUBMODULES = 1\n");
+    project.git(&["add", ".deployment"]);
+    project.git(&["commit", "--quiet", "-m", "Without"]);
+    project.push_refs(&["HEAD:refs/heads/main"]).assert_success().assert_says("Submodules are left as empty folders");
+    assert_eq!(fs::read_dir(site.path.join("wwwroot/lib")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_submodule_comes_over_ssh_with_the_sites_own_key() {
+    let site = hosted();
+    let (lib, commit) = neighbour(&site, "lib", "by ssh", None);
+    // An ssh that goes nowhere: it runs what it is told on this machine, and says who called it.
+    let ssh = site.sandbox.path("ssh");
+    let said = site.sandbox.path("ssh-said");
+    let script =
+        format!("#!/bin/sh\necho \"$@\" >> '{}'\nfor last; do :; done\nexec sh -c \"$last\"\n", said.display());
+    fs::write(&ssh, script).unwrap();
+    site.set("GIT_SSH_COMMAND", &format!("sh '{}' -i deploy-key", ssh.display()));
+    site.set("GIT_SSH_VARIANT", "ssh");
+    let project = site.project();
+    project.write("page", "1").commit("One");
+    add_to(&project, "lib", &format!("git@example.org:{}", lib.display()), &commit);
+    project.push_refs(&["HEAD:refs/heads/main"]).assert_success();
+    assert_eq!(site.live_file("lib/lib.py"), "by ssh");
+    let said = fs::read_to_string(said).unwrap();
+    assert!(said.contains("-i deploy-key") && said.contains("git@example.org git-upload-pack"), "{said}");
+}
+
+#[test]
+fn nothing_that_a_hostile_gitmodules_says_is_run() {
+    let site = hosted();
+    let (lib, commit) = neighbour(&site, "lib", "good", None);
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    let touched = site.sandbox.path("touched");
+    let touch = format!("touch {}", touched.display());
+    for (url, why) in [
+        (format!("--upload-pack={touch}"), "is an option, not an address"),
+        (format!("-u{touch}"), "is an option, not an address"),
+        (format!("ext::sh -c '{touch}'"), "names a helper of git"),
+        (format!("ssh://-oProxyCommand={touch}/x"), "cannot be fetched"),
+        ("../../../../../../../../../etc".to_owned(), "leads above"),
+        ("/etc".to_owned(), "cannot be fetched"),
+    ] {
+        add_to(&project, "lib", &url, &commit);
+        project.push_refs(&["HEAD:refs/heads/main"]).assert_failed_with(why);
+    }
+    project.git(&["config", "--file", ".gitmodules", "submodule.lib.update", &format!("!{touch}")]);
+    project.git(&["config", "--file", ".gitmodules", "core.sshCommand", &touch]);
+    project.git(&["config", "--file", ".gitmodules", "include.path", "/etc/passwd"]);
+    add_to(&project, "lib", lib.to_str().unwrap(), &commit);
+    project.push_refs(&["HEAD:refs/heads/main"]).assert_success();
+    assert_eq!(site.live_file("lib/lib.py"), "good");
+    assert!(!touched.exists());
+}

@@ -1,0 +1,199 @@
+//! What this machine has: interpreters, git's abilities, tools. Found without nyala's help.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::thread;
+
+/// Says that a test cannot run here, and why. `scripts/test` repeats these lines at its end.
+pub fn skip(reason: &str) {
+    let test = thread::current().name().unwrap_or("a test").to_owned();
+    eprintln!("skipped: {test}: {reason}");
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("skipped.txt");
+    let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
+    file.write_all(format!("{test}: {reason}\n").as_bytes()).unwrap();
+}
+
+/// Says how many cases a test has tried. `scripts/test` adds these up at its end.
+pub fn count(what: &str, cases: usize) {
+    eprintln!("{what}: {cases} cases");
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cases.txt");
+    let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
+    file.write_all(format!("{cases}\t{what}\n").as_bytes()).unwrap();
+}
+
+/// Where `scripts/test` puts tools that only the tests need.
+pub fn tools_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools")
+}
+
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Whether this git's `init` knows an option, such as `--ref-format=reftable`.
+pub fn git_can(option: &str) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = Command::new("git")
+        .args(["init", "--quiet", "--bare", option])
+        .arg(folder.path().join("tried.git"))
+        .output()
+        .unwrap();
+    ran.status.success()
+}
+
+/// An interpreter of this machine that can make environments.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Python {
+    major: u32,
+    minor: u32,
+    patch: u32,
+    pub path: PathBuf,
+}
+
+impl Python {
+    /// `3.12`
+    pub fn minor(&self) -> String {
+        format!("{}.{}", self.major, self.minor)
+    }
+
+    /// `python-3.12`, as runtime.txt has it.
+    pub fn runtime(&self) -> String {
+        format!("python-{}", self.minor())
+    }
+}
+
+/// `3.12.1`
+impl fmt::Display for Python {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// The newest interpreter of each 3.X that has `venv` and `ensurepip`, oldest first.
+pub fn pythons() -> &'static [Python] {
+    static FOUND: OnceLock<Vec<Python>> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let mut found = probe_all("venv, ensurepip", "3");
+        // The last of each minor version is its newest.
+        found.reverse();
+        found.dedup_by_key(|python| (python.major, python.minor));
+        found.reverse();
+        found
+    })
+}
+
+pub fn newest_python() -> &'static Python {
+    pythons().last().expect("the tests need a Python 3 with venv and ensurepip (on Debian: apt install python3-venv)")
+}
+
+/// An older interpreter and a newer one; `None`, having said so, when there is only one.
+pub fn two_pythons() -> Option<(&'static Python, &'static Python)> {
+    if let [.., older, newer] = pythons() {
+        return Some((older, newer));
+    }
+    skip("needs two Pythons with venv, such as 3.11 and 3.12");
+    None
+}
+
+/// A Python 2.7 of this machine, with or without `virtualenv`; `None`, having said so, when there is none.
+pub fn python_2() -> Option<Python> {
+    let found = probe_all("pip", "2").pop();
+    if found.is_none() {
+        skip("needs a Python 2.7");
+    }
+    found
+}
+
+/// The variables by which interpreters are found, as this machine has them.
+pub fn places_of_interpreters() -> Vec<(&'static str, OsString)> {
+    let mut places = vec![("PATH", env::var_os("PATH").unwrap_or_default())];
+    if let Some(root) = pyenv_root() {
+        places.push(("PYENV_ROOT", root.into()));
+    }
+    if let Some(folder) = uv_folder() {
+        places.push(("UV_PYTHON_INSTALL_DIR", folder.into()));
+    }
+    places
+}
+
+fn probe_all(modules: &str, major: &str) -> Vec<Python> {
+    let code = format!(
+        "import sys, {modules}\n\
+         base = getattr(sys, 'base_prefix', sys.prefix)\n\
+         assert sys.prefix == base and sys.version_info[3] == 'final'\n\
+         print('%d %d %d' % sys.version_info[:3])"
+    );
+    let candidates = candidates(major);
+    let mut found: Vec<Python> = thread::scope(|scope| {
+        let started: Vec<_> = candidates.iter().map(|path| scope.spawn(|| probe(path, &code))).collect();
+        started.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
+    });
+    found.retain(|python| python.major.to_string() == major);
+    found.sort();
+    found
+}
+
+fn probe(path: &Path, code: &str) -> Option<Python> {
+    let ran = Command::new(path).args(["-E", "-s", "-c", code]).current_dir("/").output().ok()?;
+    if !ran.status.success() {
+        return None;
+    }
+    let text = String::from_utf8(ran.stdout).ok()?;
+    let numbers: Vec<u32> = text.split_whitespace().map(|it| it.parse().ok()).collect::<Option<_>>()?;
+    let &[major, minor, micro] = numbers.as_slice() else {
+        return None;
+    };
+    Some(Python { major, minor, patch: micro, path: path.to_owned() })
+}
+
+/// Real files that are probably interpreters; pyenv's shims are left out, the versions behind them are not.
+fn candidates(major: &str) -> BTreeSet<PathBuf> {
+    let mut folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").unwrap_or_default())
+        .filter(|folder| !folder.ends_with("shims"))
+        .collect();
+    folders.push("/usr/local/bin".into());
+    let installed = [pyenv_root().map(|root| root.join("versions")), uv_folder()];
+    for versions in installed.into_iter().flatten() {
+        folders.extend(entries(&versions).map(|version| version.join("bin")));
+    }
+    let opt = entries(Path::new("/opt"));
+    folders.extend(
+        opt.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("python")))
+            .map(|path| path.join("bin")),
+    );
+    let python = format!("python{major}");
+    folders
+        .iter()
+        .flat_map(|folder| entries(folder))
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.strip_prefix(&python).is_some_and(|rest| rest.chars().all(|it| it == '.' || it.is_ascii_digit()))
+        })
+        .filter_map(|path| path.canonicalize().ok())
+        .collect()
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()))
+}
+
+fn pyenv_root() -> Option<PathBuf> {
+    env::var_os("PYENV_ROOT")
+        .map(PathBuf::from)
+        .or_else(|| Some(env::home_dir()?.join(".pyenv")))
+        .filter(|root| root.is_dir())
+}
+
+fn uv_folder() -> Option<PathBuf> {
+    env::var_os("UV_PYTHON_INSTALL_DIR")
+        .map(PathBuf::from)
+        .or_else(|| Some(env::home_dir()?.join(".local/share/uv/python")))
+        .filter(|folder| folder.is_dir())
+}

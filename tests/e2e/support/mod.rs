@@ -1,0 +1,31 @@
+//! The harness: a sandbox with a real git, real interpreters and real wheels, in which a test is a few lines.
+
+mod faults;
+mod ftp;
+mod gate;
+mod http;
+mod index;
+mod machine;
+mod project;
+mod push;
+mod running;
+mod sandbox;
+mod seeds;
+mod site;
+mod snapshot;
+mod ssh;
+mod wheels;
+
+pub use faults::{Point, every_point, faulty_nyala, points, worth_dying_at};
+pub use ftp::FtpServer;
+pub use gate::Gate;
+pub use http::WebServer;
+pub use index::use_real_index;
+pub use machine::{count, git_can, is_root, newest_python, python_2, skip, tools_folder, two_pythons};
+pub use project::Project;
+pub use push::{Push, RunningPush};
+pub use running::{Ran, Running, runs, wait_until};
+pub use sandbox::Sandbox;
+pub use site::Site;
+pub use snapshot::{Snapshot, snapshot, snapshot_without};
+pub use ssh::SshServer;

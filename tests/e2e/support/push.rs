@@ -1,0 +1,109 @@
+//! What the pushing developer saw.
+
+use rustix::process::Signal;
+
+use super::{Ran, Running};
+
+#[derive(Debug)]
+pub struct Push {
+    /// Whether `git push` itself exited with 0.
+    pub accepted: bool,
+    /// What the hook printed: the lines that git marks with `remote: `, without that mark.
+    pub output: String,
+    /// All that git printed to standard error.
+    pub stderr: String,
+}
+
+impl Push {
+    pub fn new(ran: Ran) -> Self {
+        let output = ran
+            .stderr
+            .lines()
+            .filter_map(|line| line.strip_prefix("remote:"))
+            // git pads what it relays with blanks.
+            .map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end())
+            .fold(String::new(), |all, line| all + line + "\n");
+        Self { accepted: ran.status.success(), output, stderr: ran.stderr }
+    }
+
+    /// The push was accepted, and its commit went live.
+    #[track_caller]
+    pub fn assert_success(&self) -> &Self {
+        assert!(self.accepted, "git push failed:\n{}", self.stderr);
+        assert!(self.last_line().starts_with("success: "), "no success:\n{}", self.stderr);
+        self
+    }
+
+    /// The push was accepted, its deployment failed, and `text` is in the log.
+    #[track_caller]
+    pub fn assert_failed_with(&self, text: &str) -> &Self {
+        assert!(self.accepted, "git push failed:\n{}", self.stderr);
+        assert!(self.last_line().starts_with("error: "), "no error at the end:\n{}", self.stderr);
+        self.assert_says(text)
+    }
+
+    /// The push was accepted and nothing was deployed, and one line with `text` says so.
+    #[track_caller]
+    pub fn assert_deployed_nothing(&self, text: &str) -> &Self {
+        assert!(self.accepted, "git push failed:\n{}", self.stderr);
+        assert!(!self.output.contains("-----> "), "{}", self.stderr);
+        let said = self.output.lines().filter(|line| line.contains(text));
+        assert_eq!(said.count(), 1, "not one {text:?}:\n{}", self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn assert_says(&self, text: &str) -> &Self {
+        assert!(self.output.contains(text), "no {text:?}:\n{}", self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn assert_does_not_say(&self, text: &str) -> &Self {
+        assert!(!self.output.contains(text), "{text:?}:\n{}", self.stderr);
+        self
+    }
+
+    /// The last line that the hook printed; empty when it printed none.
+    pub fn last_line(&self) -> &str {
+        self.output.lines().next_back().unwrap_or_default()
+    }
+}
+
+/// A push that has not returned yet.
+#[derive(Debug)]
+pub struct RunningPush(Running);
+
+impl RunningPush {
+    pub fn new(running: Running) -> Self {
+        Self(running)
+    }
+
+    pub fn wait(self) -> Push {
+        Push::new(self.0.wait())
+    }
+
+    /// Kills `git push` alone; what it started is left to find out for itself.
+    pub fn kill_client(&self) {
+        self.0.signal(Signal::KILL);
+    }
+
+    /// What Ctrl-C does: interrupts `git push` and all that it started.
+    pub fn interrupt(&self) {
+        self.0.signal_group(Signal::INT);
+    }
+
+    /// Kills `git push` and all that it started, the hook too.
+    pub fn kill_all(&self) {
+        self.0.signal_group(Signal::KILL);
+    }
+
+    /// Stops `git push`, so that it reads nothing any more.
+    pub fn stop_client(&self) {
+        self.0.signal(Signal::STOP);
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.0.is_running()
+    }
+}

@@ -1,0 +1,134 @@
+//! Children of a test: started in a process group of their own, and never waited for without an end.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+/// How long anything may take before the test calls it hanging. Far above what a slow machine needs.
+const DEADLINE: Duration = Duration::from_mins(4);
+const POLL: Duration = Duration::from_millis(10);
+
+/// Waits for a fact, and panics with its name when it does not come true within the deadline.
+pub fn wait_until(what: &str, mut fact: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !fact() {
+        assert!(started.elapsed() < DEADLINE, "waited in vain until {what}");
+        sleep(POLL);
+    }
+}
+
+/// What a child that has ended said and how it ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    #[track_caller]
+    pub fn assert_success(&self) -> &Self {
+        assert!(self.status.success(), "it failed: {self:#?}");
+        self
+    }
+
+    /// The child exited with `code`, and `text` is in what it printed to standard error.
+    #[track_caller]
+    pub fn assert_failed(&self, code: i32, text: &str) -> &Self {
+        assert_eq!(self.status.code(), Some(code), "{self:#?}");
+        assert!(self.stderr.contains(text), "no {text:?} in {self:#?}");
+        self
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        self.assert_success();
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
+    }
+}
+
+/// A child that runs. Its output goes into files, so nobody has to read along.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    stdout: File,
+    stderr: File,
+    ended: bool,
+}
+
+impl Running {
+    pub fn start(command: &mut Command) -> Self {
+        let stdout = tempfile::tempfile().unwrap();
+        let stderr = tempfile::tempfile().unwrap();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(stdout.try_clone().unwrap())
+            .stderr(stderr.try_clone().unwrap())
+            .process_group(0)
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        Self { child, stdout, stderr, ended: false }
+    }
+
+    pub fn wait(mut self) -> Ran {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                self.ended = true;
+                return Ran { status, stdout: text_of(&mut self.stdout), stderr: text_of(&mut self.stderr) };
+            }
+            if started.elapsed() > DEADLINE {
+                let (stdout, stderr) = (text_of(&mut self.stdout), text_of(&mut self.stderr));
+                panic!("it hangs. Standard output:\n{stdout}\nStandard error:\n{stderr}");
+            }
+            sleep(POLL);
+        }
+    }
+
+    /// Whether it has not ended yet.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Sends a signal to the child alone.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Sends a signal to the child and all that it started in its process group.
+    pub fn signal_group(&self, signal: Signal) {
+        kill_process_group(self.pid(), signal).unwrap();
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.ended {
+            let _ = kill_process_group(self.pid(), Signal::KILL);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+fn text_of(file: &mut File) -> String {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(0)).unwrap();
+    file.read_to_end(&mut bytes).unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Whether the process of this number, as somebody wrote it down, still runs. One that has ended and waits to be collected,
+/// in a container perhaps for ever, does not.
+pub fn runs(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    !stat.is_empty() && !stat.contains(") Z ")
+}

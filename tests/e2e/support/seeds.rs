@@ -1,0 +1,48 @@
+//! Pip, unpacked and compiled, and what the machine's interpreters said, shared between the sites of a run.
+//!
+//! Each new site would unpack and compile the same pip again for its first env, and run every interpreter, which is
+//! seconds of processor time a test. A site's cache may be deleted or filled at any moment, and what is in it holds for
+//! every site, so what the first site of a run made serves them all.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Gives a new site what earlier ones have made.
+pub fn lend(site: &Path) {
+    copy_seeds(&shared(), &site.join("cache"));
+}
+
+/// Takes what a site has made, for those that come after it.
+pub fn collect(site: &Path) {
+    let shared = shared();
+    fs::create_dir_all(&shared).unwrap();
+    copy_seeds(&site.join("cache"), &shared);
+}
+
+fn shared() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("seeds")
+}
+
+/// Each is copied aside and renamed: tests run at once, and a half-copied pip is no pip. Hard links will do, since
+/// nobody writes into what is there.
+fn copy_seeds(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let target = to.join(&name);
+        let is_seed = name == "interpreters.json" || name.to_string_lossy().starts_with("pip-");
+        if !is_seed || target.exists() {
+            continue;
+        }
+        let aside = to.join(format!(".copy-{}", std::process::id()));
+        let copy = |how: &str| Command::new("cp").arg(how).arg(entry.path()).arg(&aside).output().unwrap().status;
+        if !copy("-al").success() {
+            let _ = fs::remove_dir_all(&aside);
+            assert!(copy("-a").success(), "cannot copy {}", entry.path().display());
+        }
+        if fs::rename(&aside, &target).is_err() {
+            // Another test was faster; only a folder does not replace a folder.
+            fs::remove_dir_all(&aside).unwrap();
+        }
+    }
+}

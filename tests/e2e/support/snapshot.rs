@@ -1,0 +1,52 @@
+//! What a folder holds, to be compared with what it holds later.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+/// Each path below a folder, and what is there.
+pub type Snapshot = BTreeMap<PathBuf, Entry>;
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Entry {
+    File { mode: u32, digest: [u8; 32] },
+    Link(PathBuf),
+    Folder { mode: u32 },
+    Other,
+}
+
+pub fn snapshot(folder: &Path) -> Snapshot {
+    snapshot_without(folder, &[])
+}
+
+/// Leaves out everything of these names, wherever it is.
+pub fn snapshot_without(folder: &Path, names: &[&str]) -> Snapshot {
+    let mut found = Snapshot::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).unwrap().map(Result::unwrap) {
+            if names.iter().any(|name| entry.file_name() == *name) {
+                continue;
+            }
+            let path = entry.path();
+            let metadata = fs::symlink_metadata(&path).unwrap();
+            let mode = metadata.permissions().mode() & 0o7777;
+            let seen = if metadata.is_dir() {
+                folders.push(path.clone());
+                Entry::Folder { mode }
+            } else if metadata.is_symlink() {
+                Entry::Link(fs::read_link(&path).unwrap())
+            } else if metadata.is_file() {
+                let digest = Sha256::digest(fs::read(&path).unwrap()).into();
+                Entry::File { mode, digest }
+            } else {
+                Entry::Other
+            };
+            found.insert(path.strip_prefix(folder).unwrap().to_owned(), seen);
+        }
+    }
+    found
+}

@@ -1,0 +1,98 @@
+//! The wheels that the tests install: built once, pure Python, for every version from 2.7 on.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{Cursor, Write};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use zip::CompressionMethod;
+use zip::write::{SimpleFileOptions, ZipWriter};
+
+struct Wheel {
+    name: &'static str,
+    version: &'static str,
+    requires: &'static [&'static str],
+}
+
+const WHEELS: &[Wheel] = &[
+    wheel("antelope", "1.0", &["grass>=1.0"]),
+    wheel("antelope", "1.1", &["grass>=1.0"]),
+    wheel("antelope", "2.0", &["grass>=1.0"]),
+    wheel("grass", "1.0", &[]),
+    wheel("acacia", "1.0", &[]),
+    wheel("mirage", "1.0", &["there-is-no-such-package"]),
+];
+
+const fn wheel(name: &'static str, version: &'static str, requires: &'static [&'static str]) -> Wheel {
+    Wheel { name, version, requires }
+}
+
+/// The folder with all wheels, for `--find-links`.
+pub fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(build)
+}
+
+/// Each test is a process of its own and several start at once: the folder appears whole, by a rename, or not at all.
+fn build() -> PathBuf {
+    let wheels: Vec<_> = WHEELS.iter().map(|it| (it.file_name(), it.bytes())).collect();
+    let mut hasher = DefaultHasher::new();
+    wheels.hash(&mut hasher);
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let folder = parent.join(format!("wheels-{:016x}", hasher.finish()));
+    if !folder.exists() {
+        let new = tempfile::tempdir_in(parent).unwrap().keep();
+        for (name, bytes) in &wheels {
+            fs::write(new.join(name), bytes).unwrap();
+        }
+        if fs::rename(&new, &folder).is_err() {
+            // Another test was faster.
+            fs::remove_dir_all(&new).unwrap();
+        }
+    }
+    assert!(folder.is_dir());
+    folder
+}
+
+impl Wheel {
+    fn file_name(&self) -> String {
+        format!("{}-{}-py2.py3-none-any.whl", self.name, self.version)
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let Self { name, version, .. } = self;
+        let info = format!("{name}-{version}.dist-info");
+        let requires: Vec<_> = self.requires.iter().map(|it| format!("Requires-Dist: {it}\n")).collect();
+        let requires = requires.concat();
+        let mut files = vec![
+            (
+                format!("{name}/__init__.py"),
+                format!(
+                    "VERSION = '{version}'\n\n\ndef main():\n    import sys\n    print('{name} {version} in ' + sys.prefix)\n"
+                ),
+            ),
+            (
+                format!("{info}/METADATA"),
+                format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}"),
+            ),
+            (
+                format!("{info}/WHEEL"),
+                "Wheel-Version: 1.0\nGenerator: nyala\nRoot-Is-Purelib: true\nTag: py2-none-any\nTag: py3-none-any\n"
+                    .into(),
+            ),
+            (format!("{info}/entry_points.txt"), format!("[console_scripts]\n{name} = {name}:main\n")),
+        ];
+        let mut record: Vec<_> = files.iter().map(|(path, _)| format!("{path},,\n")).collect();
+        record.push(format!("{info}/RECORD,,\n"));
+        files.push((format!("{info}/RECORD"), record.concat()));
+
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+        for (path, content) in files {
+            zip.start_file(path, options).unwrap();
+            zip.write_all(content.as_bytes()).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    }
+}
