@@ -8,9 +8,11 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::disk;
 use crate::git::{Refs, Repository, bare_git, git, run};
-use crate::process::own_binary;
+use crate::process::{self, Environment, Invocation, own_binary};
+use crate::python::installers::find_uv;
 use crate::receive::kept_hook;
 use crate::site::Site;
+use crate::site::settings::Installer;
 
 const HOOK: &str = include_str!("../hooks/post-receive");
 const STRICT_HOOK_TEXT: &str = include_str!("../hooks/proc-receive");
@@ -29,6 +31,8 @@ pub struct New<'a> {
     pub python: Option<&'a str>,
     /// Whether `git push` fails with the deployment.
     pub strict: bool,
+    /// What installs the requirements; without it, uv where there is one that works, else pip.
+    pub installer: Option<Installer>,
     /// A repository elsewhere, which people push to already.
     pub repository: Option<&'a Path>,
 }
@@ -60,6 +64,10 @@ pub fn make_site(root: &Path, new: &New<'_>) -> Result<Site> {
     }
     if let Some(python) = new.python {
         set("python", python.into());
+    }
+    // Written down, so that the choice is seen and does not change when uv comes or goes.
+    if let Some(installer) = new.installer.or_else(|| uv_that_works().map(|_| Installer::Uv)) {
+        set("installer", installer.name().into());
     }
     if new.strict {
         check_git()?;
@@ -269,11 +277,21 @@ fn check_empty(root: &Path) -> Result<()> {
 }
 
 /// Running `init` again with other values would silently not do what it says.
+/// Where uv is, if it runs.
+pub fn uv_that_works() -> Option<PathBuf> {
+    let environment = Environment::clean();
+    let uv = find_uv(&environment)?;
+    let asked = Invocation::new(&uv).arg("--version").cwd("/").environment(environment);
+    process::capture(&asked).is_ok().then_some(uv)
+}
+
 fn contradicts(site: &Site, new: &New<'_>) -> Result<()> {
     let settings = site.settings()?;
-    for (option, asked, is) in
-        [("--branch", new.branch, settings.branch.as_deref()), ("--python", new.python, settings.python.as_deref())]
-    {
+    for (option, asked, is) in [
+        ("--branch", new.branch, settings.branch.as_deref()),
+        ("--python", new.python, settings.python.as_deref()),
+        ("--installer", new.installer.map(Installer::name), Some(settings.installer.name())),
+    ] {
         if asked.is_some() && asked != is {
             bail!(
                 "{} is a site already, and its {} is {}\nTo change it, edit {}",

@@ -142,6 +142,7 @@ impl PlanOf {
             app_settings: &app_settings,
             repository: &repository,
             commit: repository.commit(&repository.resolve(&revision)?)?,
+            installer: settings.installer,
             rebuild: asked_by(&rebuild_option(self.rebuild_env)),
         })?;
         if self.json {

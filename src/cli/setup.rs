@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::setup::{Installed, New, install_hook, make_site};
-use crate::site::Site;
+use crate::setup::{Installed, New, install_hook, make_site, uv_that_works};
+use crate::site::settings::Installer;
+use crate::site::{Settings, Site};
 
 #[derive(Debug, Args)]
 pub(super) struct Init {
@@ -18,6 +19,9 @@ pub(super) struct Init {
     /// The Python of a project that asks for none, such as 3.12
     #[arg(long, value_name = "X.Y")]
     python: Option<String>,
+    /// What makes environments and installs requirements; without it, uv where it is found, else pip
+    #[arg(long, value_enum)]
+    installer: Option<Installer>,
     /// Let git push fail with the deployment, and leave the branch where it was (git 2.29 or newer)
     #[arg(long)]
     strict: bool,
@@ -27,6 +31,9 @@ pub(super) struct Init {
 pub(super) struct Install {
     /// The bare repository people push to
     repository: PathBuf,
+    /// What makes environments and installs requirements; without it, uv where it is found, else pip
+    #[arg(long, value_enum)]
+    installer: Option<Installer>,
     /// Let git push fail with the deployment, and leave the branch where it was (git 2.29 or newer)
     #[arg(long)]
     strict: bool,
@@ -38,6 +45,7 @@ impl Init {
             branch: self.branch.as_deref(),
             python: self.python.as_deref(),
             strict: self.strict,
+            installer: self.installer,
             repository: None,
         };
         let is_new = !self.site.join("nyala.toml").exists();
@@ -47,6 +55,9 @@ impl Init {
         say_installed(install_hook(&repository, &site)?, &repository);
         let verb = if is_new { "was made" } else { "was there already, and is unchanged" };
         println!("The site {} {verb}.", site.root().display());
+        if is_new {
+            say_what_installs(&settings, self.installer);
+        }
         say_how_to_push(&repository, settings.branch.as_deref());
         Ok(())
     }
@@ -62,11 +73,17 @@ impl Install {
             .canonicalize()
             .with_context(|| format!("there is no repository at {}", self.repository.display()))?;
         crate::git::Repository::open(&repository)?;
-        let new = New { repository: Some(&repository), strict: self.strict, ..New::default() };
+        let new =
+            New { repository: Some(&repository), strict: self.strict, installer: self.installer, ..New::default() };
+        let is_new = !root.join("nyala.toml").exists();
         let site: Site = make_site(root, &new)?;
         say_installed(install_hook(&repository, &site)?, &repository);
         println!("A push to {} deploys to {}.", repository.display(), site.root().display());
-        say_how_to_push(&repository, site.settings()?.branch.as_deref());
+        let settings = site.settings()?;
+        if is_new {
+            say_what_installs(&settings, self.installer);
+        }
+        say_how_to_push(&repository, settings.branch.as_deref());
         Ok(())
     }
 }
@@ -80,6 +97,13 @@ fn say_installed(installed: Installed, repository: &Path) {
             repository.display(),
             kept.display()
         ),
+    }
+}
+
+/// That uv was found, unless somebody has named the installer.
+fn say_what_installs(settings: &Settings, asked: Option<Installer>) {
+    if let (Installer::Uv, None, Some(uv)) = (settings.installer, asked, uv_that_works()) {
+        println!("uv was found at {} and installs the requirements: installer = \"uv\" in nyala.toml.", uv.display());
     }
 }
 

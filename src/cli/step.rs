@@ -67,6 +67,7 @@ impl Step {
             app_settings: &app_settings,
             repository: &repository,
             commit: repository.commit(&record.commit)?,
+            installer: env_steps::installer(&settings, &record.options),
             rebuild: rebuild(site, id, &record.options),
         })?;
         let place = Place::new(site, id, &settings, &app_settings, &plan);

@@ -12,6 +12,7 @@ use crate::git::Commit;
 use crate::python::interpreters::Interpreter;
 use crate::python::requirements::Recorded;
 use crate::python::version::{Origin, Version, Wanted};
+use crate::site::settings::Installer;
 
 pub use decide::{Decision, EnvPlan};
 pub use observe::{Question, observe};
@@ -29,6 +30,8 @@ pub struct Plan {
     /// The Python that an env which came with the tree has to have.
     pub committed_wanted: Option<(Wanted, Origin)>,
     pub env: EnvPlan,
+    /// What makes the env and installs into it.
+    pub installer: Installer,
     /// What the project wants run, and what is said of the build.
     pub build: BuildPlan,
     /// The requirements file, relative to the release; `None` when there is nothing to install.

@@ -13,10 +13,12 @@ use crate::git::{Commit, CommitTree, Kind, Repository, short};
 use crate::hex::hex;
 use crate::process::Environment;
 use crate::python::env;
+use crate::python::installers;
 use crate::python::interpreters::{self, Interpreter, Search};
 use crate::python::requirements::{self, Closure, GitTree};
 use crate::python::version::{Origin, Wanted};
 use crate::python::version_files;
+use crate::site::settings::Installer;
 use crate::site::{AppSettings, Settings, Site};
 
 /// No file that nyala reads from a tree is larger than this, in bytes.
@@ -30,6 +32,8 @@ pub struct Question<'a> {
     pub app_settings: &'a AppSettings,
     pub repository: &'a Repository,
     pub commit: Commit,
+    /// What makes the env and installs into it.
+    pub installer: Installer,
     /// Who asked for a new env, in words for the log.
     pub rebuild: Vec<String>,
 }
@@ -38,7 +42,7 @@ pub struct Question<'a> {
 ///
 /// Fails with what is wrong in the tree or missing on the machine, and how to mend it.
 pub fn observe(question: Question<'_>) -> Result<Plan> {
-    let Question { site, settings, app_settings, repository, commit, rebuild } = question;
+    let Question { site, settings, app_settings, repository, commit, installer, rebuild } = question;
     let whole = repository.tree(&commit)?;
     let file = deployment_file(&whole)?;
     let build_settings = build::resolve(settings, app_settings, &file)?;
@@ -63,7 +67,7 @@ pub fn observe(question: Question<'_>) -> Result<Plan> {
     let wanted = wanted(&tree, runtime_txt.as_deref(), settings, app_settings);
     let requirements = closure.as_ref().map(Closure::record).cloned().unwrap_or_default();
     let requirements_file = found.requirements;
-    let digest = settings_digest(app_settings, closure.as_ref());
+    let digest = settings_digest(installer, app_settings, closure.as_ref(), &tree)?;
 
     let search = Search::from_environment(settings.python_paths.clone());
     let cache = site.cache().join("interpreters.json");
@@ -83,7 +87,7 @@ pub fn observe(question: Question<'_>) -> Result<Plan> {
         project,
         wanted: wanted.clone(),
         origin,
-        installer: settings.installer.name(),
+        installer: installer.name(),
         settings: digest.clone(),
         requirements: requirements.clone(),
         live,
@@ -101,6 +105,7 @@ pub fn observe(question: Question<'_>) -> Result<Plan> {
         python,
         committed_wanted,
         env,
+        installer,
         build,
         requirements_file,
         requirements,
@@ -249,15 +254,30 @@ fn live_env(site: &Site) -> Result<LiveEnv> {
     Ok(had.map_or(LiveEnv::None, |id| LiveEnv::Unlinked { id }))
 }
 
-/// A digest of the app settings that decide what is installed: pip's own, and those that requirements name as
+/// A digest of the settings that decide what is installed: the installer's own, and those that requirements name as
 /// `${NAME}`. A digest, because the values may be credentials and the marker is not kept as a secret.
-fn settings_digest(app_settings: &AppSettings, closure: Option<&Closure>) -> String {
+fn settings_digest(
+    installer: Installer,
+    app_settings: &AppSettings,
+    closure: Option<&Closure>,
+    tree: &CommitTree<'_>,
+) -> Result<String> {
     let named = |name: &str| closure.is_some_and(|closure| closure.variables.iter().any(|variable| variable == name));
     let mut hash = Sha256::new();
     for (name, value) in app_settings.iter() {
-        if name.starts_with("PIP_") || named(name) {
+        if installers::reads(installer, name) || named(name) {
             hash.update(format!("{}:{name}={}:{value}", name.len(), value.len()));
         }
     }
-    hex(&hash.finalize())
+    if installer == Installer::Uv {
+        hash.update(tree.file("uv.toml", FILE_LIMIT)?.unwrap_or_default());
+        hash.update(tool_uv(tree.file("pyproject.toml", FILE_LIMIT)?.as_deref().unwrap_or_default()));
+    }
+    Ok(hex(&hash.finalize()))
+}
+
+/// `[tool.uv]` of a pyproject.toml, which `uv pip` reads as it does uv.toml.
+fn tool_uv(pyproject: &[u8]) -> String {
+    let table = String::from_utf8_lossy(pyproject).parse::<toml::Table>().unwrap_or_default();
+    table.get("tool").and_then(|tool| tool.get("uv")).map(toml::Value::to_string).unwrap_or_default()
 }

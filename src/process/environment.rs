@@ -13,7 +13,7 @@ pub struct Environment {
 /// answer for another repository, Python import from elsewhere, or hand the pusher's keys to the code of the site.
 const FOREIGN_PREFIXES: [&str; 7] = ["GIT_", "PYTHON", "VIRTUAL_ENV", "CONDA", "NYALA_", "SSH_", "_CONDA"];
 
-const FOREIGN: [&str; 16] = [
+const FOREIGN: [&str; 23] = [
     "__PYVENV_LAUNCHER__",
     // These send pip's packages elsewhere than into the env, or nowhere.
     "PIP_DRY_RUN",
@@ -23,6 +23,14 @@ const FOREIGN: [&str; 16] = [
     "PIP_ROOT",
     "PIP_TARGET",
     "PIP_USER",
+    // And uv's.
+    "UV_PROJECT",
+    "UV_PROJECT_ENVIRONMENT",
+    "UV_PYTHON",
+    "UV_SYSTEM_PYTHON",
+    "UV_VENV_CLEAR",
+    "UV_VENV_RELOCATABLE",
+    "UV_WORKING_DIR",
     // What a shell in a pyenv session says about the folder one is in.
     "PYENV_DIR",
     "PYENV_VERSION",

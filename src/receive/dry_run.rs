@@ -8,7 +8,7 @@ use crate::console::text;
 use crate::git::{Commit, Repository, short};
 use crate::plan::{Question, describe, observe};
 use crate::site::{Settings, Site};
-use crate::worker::env_steps::asked_by;
+use crate::worker::env_steps;
 
 /// Prints the plan for a commit. Returns whether there is one: it may be one that cannot be deployed, which is said too.
 pub(super) fn show(
@@ -57,7 +57,8 @@ fn plan(
         app_settings: &app_settings,
         repository,
         commit,
-        rebuild: asked_by(words),
+        installer: env_steps::installer(settings, words),
+        rebuild: env_steps::asked_by(words),
     })?;
     Ok(describe::lines(&plan))
 }

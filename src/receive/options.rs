@@ -8,7 +8,7 @@ const SKIP_DEPLOY: &str = "skip-deploy";
 const DRY_RUN: &str = "dry-run";
 
 /// The push options nyala knows.
-const KNOWN: [&str; 3] = [DRY_RUN, REBUILD_ENV, SKIP_DEPLOY];
+const KNOWN: [&str; 5] = [DRY_RUN, "installer=pip", "installer=uv", REBUILD_ENV, SKIP_DEPLOY];
 
 /// What in a commit's message keeps it from being deployed, in any case of letters.
 const SKIP_MESSAGE: &str = "[skip deploy]";
@@ -69,6 +69,8 @@ fn did_you_mean(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::site::settings::Installer;
+    use crate::worker::INSTALLER;
 
     fn parse(words: &[&str]) -> Result<Options> {
         Options::parse(words.iter().map(ToString::to_string).collect())
@@ -85,12 +87,24 @@ mod tests {
     #[test]
     fn an_unknown_option_is_an_error_that_lists_the_known_ones() {
         let error = parse(&["dry-run", "ci.skip"]).unwrap_err().to_string();
-        assert_eq!(error, "unknown push option `ci.skip`; known: dry-run, rebuild-env, skip-deploy");
+        assert_eq!(
+            error,
+            "unknown push option `ci.skip`; known: dry-run, installer=pip, installer=uv, rebuild-env, skip-deploy"
+        );
         let error = parse(&["rebuild_env", "\u{1b}[2J"]).unwrap_err().to_string();
         assert_eq!(
             error,
-            "unknown push options `rebuild_env`, `\\u{1b}[2J` (did you mean `rebuild-env`?); known: dry-run, rebuild-env, skip-deploy"
+            "unknown push options `rebuild_env`, `\\u{1b}[2J` (did you mean `rebuild-env`?); known: dry-run, installer=pip, installer=uv, rebuild-env, skip-deploy"
         );
+    }
+
+    #[test]
+    fn every_installer_can_be_asked_for() {
+        for installer in Installer::ALL {
+            assert!(KNOWN.contains(&format!("{INSTALLER}{}", installer.name()).as_str()));
+        }
+        let error = parse(&["installer=vu"]).unwrap_err().to_string();
+        assert!(error.contains("did you mean `installer=uv`?"), "{error}");
     }
 
     #[test]

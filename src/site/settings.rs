@@ -101,18 +101,27 @@ fn tries() -> u32 {
 }
 
 /// What installs the requirements into an env.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Installer {
     #[default]
     Pip,
+    Uv,
 }
 
 impl Installer {
+    pub const ALL: [Installer; 2] = [Installer::Pip, Installer::Uv];
+
     pub fn name(self) -> &'static str {
         match self {
             Installer::Pip => "pip",
+            Installer::Uv => "uv",
         }
+    }
+
+    /// The installer of this name; `None` when there is none.
+    pub fn named(name: &str) -> Option<Installer> {
+        Installer::ALL.into_iter().find(|installer| installer.name() == name)
     }
 }
 

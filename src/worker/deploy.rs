@@ -105,6 +105,7 @@ impl Deployment<'_> {
             app_settings,
             repository,
             commit: repository.commit(&self.record.commit)?,
+            installer: env_steps::installer(settings, &self.record.options),
             rebuild: env_steps::asked_by(&self.record.options),
         })?;
         for warning in &plan.build.settings.warnings {

@@ -11,13 +11,22 @@ use crate::plan::{Decision, Plan};
 use crate::process::{Environment, Limits, left_behind};
 use crate::python::env::marker::{Made, Marker};
 use crate::python::env::{self, inspect};
-use crate::python::installers::{self, Installation};
+use crate::python::installers::{self, Installation, NewEnv};
 use crate::python::version::Wanted;
 use crate::site::settings::Installer;
 use crate::site::{AppSettings, Settings, Site};
 
 /// The push option, and the word in records, that asks for a new env.
 pub const REBUILD_ENV: &str = "rebuild-env";
+
+/// What the push option begins with that names the installer of one deployment.
+pub const INSTALLER: &str = "installer=";
+
+/// What installs in a deployment with these options; the last one counts.
+pub fn installer(settings: &Settings, options: &[String]) -> Installer {
+    let asked = options.iter().rev().find_map(|option| Installer::named(option.strip_prefix(INSTALLER)?));
+    asked.unwrap_or(settings.installer)
+}
 
 /// Who asks for a new env with these options of a deployment, in words for the log.
 pub fn asked_by(options: &[String]) -> Vec<String> {
@@ -48,7 +57,7 @@ impl<'a> Place<'a> {
             .set(left_behind::VARIABLE, left_behind::mark(site.root(), deployment));
         let idle = plan.build.settings.idle_timeout;
         let limits = Limits { step: Some(settings.step_timeout), idle: Some(idle), ..Limits::default() };
-        Place { site, deployment, installer: settings.installer, environment, limits }
+        Place { site, deployment, installer: plan.installer, environment, limits }
     }
 }
 
@@ -98,8 +107,14 @@ pub fn make_env(place: &Place<'_>, plan: &Plan) -> Result<Option<u64>> {
                 python.version.major, python.version.minor
             ));
             console::info(format_args!("Python {} at {}", python.version, interpreter.path.display()));
-            env::create(&new, interpreter, &site.cache(), &place.environment, &place.limits)
-                .context("the virtual environment could not be created")?;
+            let new = NewEnv {
+                env: &new,
+                interpreter,
+                cache: &site.cache(),
+                environment: &place.environment,
+                limits: &place.limits,
+            };
+            installers::create_env(place.installer, &new).context("the virtual environment could not be created")?;
             step.done();
             place.deployment
         }
@@ -119,7 +134,10 @@ pub fn install(place: &Place<'_>, plan: &Plan, id: Option<u64>) -> Result<()> {
     }
     let python = plan.python.as_ref().context("the plan names no Python")?;
     if let Some(requirements) = &plan.requirements_file {
-        let step = console::step("Pip install requirements.");
+        let step = match place.installer {
+            Installer::Pip => console::step("Pip install requirements."),
+            Installer::Uv => console::step("uv pip install requirements."),
+        };
         installers::install(
             place.installer,
             &Installation {
@@ -127,6 +145,7 @@ pub fn install(place: &Place<'_>, plan: &Plan, id: Option<u64>) -> Result<()> {
                 python: &python.version,
                 release: &place.site.release(place.deployment),
                 requirements,
+                recorded: &plan.requirements,
                 environment: &place.environment,
                 limits: place.limits.clone(),
             },

@@ -16,7 +16,7 @@ pub mod tidy;
 mod tree;
 
 pub use deploy::env_record;
-pub use env_steps::REBUILD_ENV;
+pub use env_steps::{INSTALLER, REBUILD_ENV};
 pub use keep_aside::KeptAside;
 pub use moves::finish_moves;
 

@@ -14,7 +14,7 @@ pub struct Seen {
     pub wanted: Wanted,
     pub origin: Origin,
     pub installer: &'static str,
-    /// A digest of the app settings that the installer reads.
+    /// A digest of the settings that the installer reads.
     pub settings: String,
     pub requirements: Recorded,
     pub live: LiveEnv,
@@ -135,7 +135,7 @@ pub fn decide(seen: &Seen) -> EnvPlan {
                     ));
                 }
                 if marker.settings != *settings {
-                    reasons.create("app settings that the installer reads have changed");
+                    reasons.create("settings that the installer reads have changed");
                 }
                 for change in requirements::compare(&marker.requirements, requirements) {
                     match change.asks() {

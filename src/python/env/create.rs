@@ -13,8 +13,6 @@ use crate::python::interpreters::{Interpreter, cannot_make_envs};
 
 /// Makes an env with pip in it. `env` must not be there: an env made over an older one keeps the older interpreter.
 /// `cache` is a folder for what is the same in every env of an interpreter.
-///
-/// It is believed only when its own interpreter, when run, says what it is.
 pub fn create(
     env: &Path,
     interpreter: &Interpreter,
@@ -43,6 +41,11 @@ pub fn create(
         seed::seed(env, interpreter, cache, environment, limits).context("pip could not be put into it")?;
         disk::point("env: seeded");
     }
+    Ok(())
+}
+
+/// Fails unless a new env's own interpreter, when run, says that it is the one the env was made with.
+pub fn check_new(env: &Path, interpreter: &Interpreter, environment: &Environment) -> Result<()> {
     match run_version(env, environment) {
         Ok(version) if version == interpreter.version => Ok(()),
         Ok(version) => bail!(

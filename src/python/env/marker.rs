@@ -28,7 +28,7 @@ pub struct Marker {
     pub interpreter: FileIdentity,
     pub installer: String,
     pub requirements: Recorded,
-    /// A digest of the app settings that the installer reads.
+    /// A digest of the settings that the installer reads.
     pub settings: String,
     /// What is right under `site-packages`.
     pub packages: Vec<String>,

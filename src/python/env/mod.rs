@@ -9,7 +9,7 @@ mod seed;
 use std::path::{Path, PathBuf};
 
 pub use copy::copy;
-pub use create::create;
+pub use create::{check_new, create};
 pub use inspect::{Inspection, inspect};
 pub use marker::{Marker, retire};
 

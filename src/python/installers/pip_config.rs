@@ -1,0 +1,165 @@
+//! pip's settings, from its configuration files and the environment: what `pip install` would see.
+//!
+//! Source: <https://pip.pypa.io/en/stable/topics/configuration/>, and `configuration.py` of pip 26.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use configparser::ini::{Ini, IniDefault};
+
+use crate::process::Environment;
+
+/// The sections that count for `pip install`, the later one over the earlier.
+const SECTIONS: [&str; 2] = ["global", "install"];
+
+/// One of pip's settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Setting {
+    /// As an option of pip, without `--`: `extra-index-url`.
+    pub(super) name: String,
+    /// Never empty. Several values are separated by white space.
+    pub(super) value: String,
+    /// Where it is set: a variable's name, or a file's path.
+    pub(super) by: String,
+}
+
+/// pip's settings in this environment, sorted by name. Each has one value: that of the place which counts.
+///
+/// Fails when a configuration file cannot be read, as pip does.
+pub(super) fn settings(environment: &Environment, env: &Path) -> Result<Vec<Setting>> {
+    let mut found = BTreeMap::new();
+    for file in files(environment, env) {
+        let shown = file.display().to_string();
+        match fs::read_to_string(&file) {
+            Ok(text) => {
+                let read = read(&text).map_err(anyhow::Error::msg);
+                for (name, value) in read.with_context(|| format!("pip's configuration {shown} cannot be read"))? {
+                    found.insert(name, (value, shown.clone()));
+                }
+            }
+            Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {}
+            Err(error) => return Err(error).with_context(|| format!("pip's configuration {shown} cannot be read")),
+        }
+    }
+    for (variable, value) in environment.iter() {
+        let variable = variable.to_string_lossy();
+        if let Some(name) =
+            variable.strip_prefix("PIP_").filter(|name| !["CONFIG_FILE", "VERSION", "HELP"].contains(name))
+        {
+            found.insert(normal(name), (value.to_string_lossy().into_owned(), variable.to_string()));
+        }
+    }
+    let settings = found.into_iter().filter(|(_, (value, _))| !value.trim().is_empty());
+    Ok(settings.map(|(name, (value, by))| Setting { name, value, by }).collect())
+}
+
+/// The files that pip reads, the later ones over the earlier.
+fn files(environment: &Environment, env: &Path) -> Vec<PathBuf> {
+    let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let named = variable("PIP_CONFIG_FILE");
+    if named.as_deref() == Some(Path::new("/dev/null")) {
+        return Vec::new();
+    }
+    let machine = environment.get("XDG_CONFIG_DIRS").filter(|value| !value.is_empty());
+    let machine = machine.unwrap_or("/etc/xdg".as_ref());
+    let mut files: Vec<PathBuf> = std::env::split_paths(machine).map(|folder| folder.join("pip/pip.conf")).collect();
+    files.push("/etc/pip.conf".into());
+    // One that is named takes the place of the user's own.
+    if !named.as_ref().is_some_and(|file| file.exists())
+        && let Some(home) = variable("HOME")
+    {
+        files.push(home.join(".pip/pip.conf"));
+        files.push(variable("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config")).join("pip/pip.conf"));
+    }
+    files.push(env.join("pip.conf"));
+    files.extend(named);
+    files
+}
+
+/// The settings of a configuration file, as Python's `RawConfigParser` reads it.
+fn read(text: &str) -> Result<Vec<(String, String)>, String> {
+    let mut defaults = IniDefault::default();
+    defaults.multiline = true;
+    defaults.comment_symbols = vec!['#', ';'];
+    defaults.inline_comment_symbols = Some(Vec::new());
+    defaults.delimiters = vec!['=', ':'];
+    let mut ini = Ini::new_from_defaults(defaults);
+    let sections = ini.read(text.to_owned())?;
+    let mut found = Vec::new();
+    for section in SECTIONS {
+        for (key, value) in sections.get(section).into_iter().flatten() {
+            found.push((normal(key), value.clone().unwrap_or_default()));
+        }
+    }
+    Ok(found)
+}
+
+/// A setting's name as pip compares it.
+fn normal(name: &str) -> String {
+    let name = name.to_ascii_lowercase().replace('_', "-");
+    name.strip_prefix("--").map_or(name.clone(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setting(name: &str, value: &str, by: &str) -> Setting {
+        Setting { name: name.into(), value: value.into(), by: by.into() }
+    }
+
+    #[test]
+    fn a_file_is_read_as_python_reads_it() {
+        let text = "# a comment\n[global]\nIndex_URL = https://h/?a=b#c ; no comment\nextra-index-url =\n    https://a/\n    \
+                    https://b/\ntimeout: 60\nempty =\n[download]\nno-deps = yes\n[install]\ntimeout = 5\n";
+        let mut found: BTreeMap<_, _> = BTreeMap::new();
+        found.extend(read(text).unwrap());
+        assert_eq!(found["index-url"], "https://h/?a=b#c ; no comment");
+        assert_eq!(found["extra-index-url"].split_whitespace().collect::<Vec<_>>(), ["https://a/", "https://b/"]);
+        assert_eq!(found["timeout"], "5");
+        assert!(!found.contains_key("no-deps"));
+    }
+
+    #[test]
+    fn the_environment_goes_over_the_files_and_the_later_file_over_the_earlier() {
+        let folder = tempfile::tempdir().unwrap();
+        let env = folder.path().join("env");
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, format!("[global]\n{text}")).unwrap();
+            path.display().to_string()
+        };
+        let user = write(".config/pip/pip.conf", "index-url = https://user/\ntimeout = 1\nretries = 1\n");
+        let own = write("env/pip.conf", "timeout = 2\nretries = 2\n");
+        let clean = Environment::empty().set("HOME", folder.path()).set("XDG_CONFIG_DIRS", folder.path().join("none"));
+        let all = |environment: &Environment| -> Vec<Setting> {
+            let all = settings(environment, &env).unwrap();
+            all.into_iter().filter(|setting| !setting.by.starts_with("/etc/")).collect()
+        };
+        assert_eq!(
+            all(&clean.clone().set("PIP_RETRIES", "3").set("PIP_NO_DEPS", "")),
+            [
+                setting("index-url", "https://user/", &user),
+                setting("retries", "3", "PIP_RETRIES"),
+                setting("timeout", "2", &own)
+            ]
+        );
+        let named = write("named.conf", "timeout = 4\n");
+        assert_eq!(
+            all(&clean.clone().set("PIP_CONFIG_FILE", &named)),
+            [setting("retries", "2", &own), setting("timeout", "4", &named)]
+        );
+        assert_eq!(settings(&clean.set("PIP_CONFIG_FILE", "/dev/null"), &env).unwrap(), []);
+    }
+
+    #[test]
+    fn a_file_that_is_none_is_an_error_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("pip.conf")).unwrap();
+        let error = settings(&Environment::empty(), folder.path()).unwrap_err();
+        assert!(format!("{error:#}").contains("pip.conf cannot be read"), "{error:#}");
+    }
+}

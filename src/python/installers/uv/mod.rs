@@ -1,0 +1,119 @@
+//! uv, for sites that say `installer = "uv"`.
+
+mod settings;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use rustix::fs::{Access, access};
+
+use super::{Installation, NewEnv};
+use crate::console;
+use crate::disk;
+use crate::process::{self, ChildError, Environment, Invocation};
+use crate::python::env;
+use settings::Settings;
+
+/// Where uv's own installer and others put it, which is not always on the PATH of a session over ssh.
+const USUAL: [&str; 2] = [".local/bin", ".cargo/bin"];
+
+/// How many of uv's own error lines are repeated where the deployment says why it failed.
+const ERROR_LINES: usize = 8;
+
+/// Where uv is, for children with this environment; `None` when it is in none of the usual places.
+pub fn find(environment: &Environment) -> Option<PathBuf> {
+    let works = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
+    places(environment).into_iter().map(|folder| folder.join("uv")).find(works)
+}
+
+fn places(environment: &Environment) -> Vec<PathBuf> {
+    let path = environment.get("PATH").unwrap_or_default();
+    // A shim of pyenv answers by the folder it is run in, or not at all.
+    let mut places: Vec<_> =
+        std::env::split_paths(path).filter(|folder| folder.is_absolute() && !folder.ends_with("shims")).collect();
+    if let Some(home) = environment.get("HOME") {
+        places.extend(USUAL.map(|folder| Path::new(home).join(folder)));
+    }
+    places.push("/usr/local/bin".into());
+    places
+}
+
+/// `uv venv`. There is no pip in what it makes; `uv pip` works on it from outside.
+pub(super) fn create_env(new: &NewEnv<'_>) -> Result<()> {
+    ensure!(std::fs::symlink_metadata(new.env).is_err(), "{} is there already", new.env.display());
+    let version = &new.interpreter.version;
+    ensure!(
+        (version.major, version.minor) >= (3, 6),
+        "uv makes no environments for Python {version}: it needs 3.6 or later\n\
+         Ask for a later one, or let pip install: installer = \"pip\" in nyala.toml"
+    );
+    let invocation = Invocation::new(binary(new.environment)?)
+        .args(["venv", "--no-config", "--no-project", "--no-python-downloads", "--quiet", "--python"])
+        .arg(&new.interpreter.path)
+        .arg(new.env)
+        .cwd("/")
+        .environment(new.environment.clone())
+        .limits(new.limits.clone());
+    disk::point("env: before uv venv");
+    process::stream(&invocation, &mut |line| console::info(line))?;
+    disk::point("env: after uv venv");
+    Ok(())
+}
+
+/// `uv pip install --exact -r requirements.txt`, in the release's folder: what is not required is removed.
+pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
+    let uv = binary(installation.environment)?;
+    let settings = Settings::read(installation).context("the requirements could not be installed")?;
+    for line in &settings.unused {
+        console::info(line);
+    }
+    let mut environment = installation.environment.clone();
+    for (name, value) in settings.variables {
+        environment = environment.set(name, value);
+    }
+    let invocation = Invocation::new(uv)
+        .args(["pip", "install", "--exact", "--no-python-downloads", "--no-progress", "--python"])
+        .arg(env::python(installation.env))
+        .args(settings.arguments)
+        .args(["-r", installation.requirements])
+        .cwd(installation.release)
+        .environment(environment)
+        .limits(installation.limits.clone())
+        .named("uv pip install");
+    let mut errors: Vec<String> = Vec::new();
+    disk::point("uv: before");
+    let ended = process::stream(&invocation, &mut |line| {
+        // Its error comes last, in as many lines as it needs.
+        if !errors.is_empty() || line.starts_with("error:") || line.trim_start().starts_with('×') {
+            errors.push(line.trim_end().to_owned());
+        }
+        console::info(line);
+    });
+    disk::point("uv: after");
+    ended
+        .map_err(|error| match &error {
+            ChildError::Exited { code, .. } => {
+                errors.truncate(ERROR_LINES);
+                let said: String = errors.iter().map(|line| format!("\n{line}")).collect();
+                anyhow::anyhow!(
+                    "uv exited with status {code}{said}\nAll it said is above; {} is what it was given",
+                    installation.requirements
+                )
+            }
+            _ => anyhow::Error::new(error),
+        })
+        .context("the requirements could not be installed")
+}
+
+fn binary(environment: &Environment) -> Result<PathBuf> {
+    find(environment).with_context(|| {
+        let places: Vec<_> = places(environment).iter().map(|folder| folder.display().to_string()).collect();
+        format!(
+            "the installer is uv, and there is no uv on this machine\n\
+             looked in: {}\n\
+             Install it for the user that deploys (https://docs.astral.sh/uv/getting-started/installation/), or let pip \
+             install: installer = \"pip\" in nyala.toml",
+            places.join(", ")
+        )
+    })
+}

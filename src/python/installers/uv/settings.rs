@@ -1,0 +1,216 @@
+//! What pip was told, said to uv: nothing of it is left out without a word.
+//!
+//! Sources: <https://pip.pypa.io/en/stable/cli/pip_install/>, <https://docs.astral.sh/uv/reference/environment/> and
+//! <https://docs.astral.sh/uv/pip/compatibility/>.
+
+use anyhow::{Result, bail};
+
+use super::super::pip_config::{self, Setting};
+use super::Installation;
+use crate::process::Environment;
+use crate::python::requirements::{Recorded, Role};
+
+/// How uv is run so that it does what pip would do.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Settings {
+    /// What may be a credential goes this way: arguments are there for everybody on the machine to read.
+    pub(super) variables: Vec<(String, String)>,
+    pub(super) arguments: Vec<String>,
+    /// What uv has no use for and what changes nothing that is installed, in words for the log.
+    pub(super) unused: Vec<String>,
+    /// What uv cannot do, in words.
+    refused: Vec<String>,
+}
+
+/// What uv makes of one of pip's settings.
+enum Means {
+    /// The variables, with the value as it is.
+    Variables(&'static [&'static str]),
+    /// The variable of uv's own, with the values separated like this. When it is set already, that counts.
+    Own(&'static str, &'static str),
+    /// The argument, when the setting is on.
+    Flag(&'static [&'static str]),
+    /// The argument before each value.
+    Each(&'static str),
+    /// Nothing that is installed depends on it.
+    Unused,
+    /// uv does that anyway.
+    Always,
+    Refused,
+}
+
+impl Settings {
+    /// The settings for an installation. Fails with everything that uv cannot do.
+    pub(super) fn read(installation: &Installation<'_>) -> Result<Settings> {
+        let mut settings = Settings::default();
+        // pip takes the best of what all indexes have; uv would stop at the first that knows the name.
+        settings.own(installation.environment, "UV_INDEX_STRATEGY", "unsafe-best-match");
+        let recorded = installation.recorded;
+        let own_index = recorded.lines.iter().any(|line| line.role == Role::Option && line.key == "--index-url");
+        for setting in pip_config::settings(installation.environment, installation.env)? {
+            if !(own_index && OF_INDEXES.contains(&setting.name.as_str())) {
+                settings.setting(installation.environment, &setting);
+            }
+        }
+        settings.file(installation.environment, recorded);
+        if !settings.refused.is_empty() {
+            bail!(
+                "uv cannot do what is asked for: {}\n\
+                 Change that, or let pip install: installer = \"pip\" in nyala.toml, or git push -o installer=pip",
+                settings.refused.join("; ")
+            );
+        }
+        Ok(settings)
+    }
+
+    fn setting(&mut self, environment: &Environment, setting: &Setting) {
+        let Setting { name, value, by } = setting;
+        let value = value.trim();
+        let off = matches!(value.to_ascii_lowercase().as_str(), "0" | "false" | "no" | "off" | "n" | "f");
+        match means(name, value) {
+            // Set by nyala itself, for every pip.
+            Means::Unused if environment_always(by) => {}
+            Means::Unused => self.unused.push(format!("uv has no use for pip's {name} ({by}).")),
+            Means::Always => {}
+            Means::Variables(names) => {
+                self.variables.extend(names.iter().map(|name| ((*name).to_owned(), value.to_owned())));
+            }
+            Means::Own(_, separator @ ",") if value.contains(separator) => {
+                self.refused.push(format!("a comma in pip's {name} ({by})"));
+            }
+            Means::Own(variable, separator) => {
+                let values: Vec<_> = value.split_whitespace().collect();
+                if !self.own(environment, variable, &values.join(separator)) {
+                    self.unused.push(format!("pip's {name} ({by}) is not used, because {variable} is set."));
+                }
+            }
+            Means::Flag(_) | Means::Refused if off && name != "no-build-isolation" => {}
+            Means::Flag(arguments) => self.arguments.extend(arguments.iter().map(ToString::to_string)),
+            Means::Each(argument) => {
+                for value in value.split_whitespace() {
+                    self.arguments.extend([argument.to_owned(), value.to_owned()]);
+                }
+            }
+            Means::Refused => self.refused.push(format!("pip's {name} ({by})")),
+        }
+    }
+
+    /// Options in requirements files that uv warns of and leaves out, or reads otherwise than pip.
+    fn file(&mut self, environment: &Environment, recorded: &Recorded) {
+        let options = || recorded.lines.iter().filter(|line| line.role == Role::Option);
+        let mut hosts = Vec::new();
+        for line in options() {
+            let at = format!("{}, line {}", line.file, line.number);
+            let word = line.text.split([' ', '=']).next().unwrap_or_default();
+            match word {
+                "--pre" => self.arguments.extend(["--prerelease".to_owned(), "allow".to_owned()]),
+                "--trusted-host" if line.text.contains("${") => {
+                    self.refused.push(format!("a variable in {word} ({at})"))
+                }
+                "--trusted-host" => hosts.extend(line.source.clone()),
+                "--prefer-binary" | "--use-feature" | "--global-option" | "--install-option" => {
+                    self.refused.push(format!("{word} ({at})"));
+                }
+                _ => {}
+            }
+            if options().filter(|other| other.file == line.file && other.number == line.number).count() > 1 {
+                let all = format!("several options on one line ({at})");
+                if !self.refused.contains(&all) {
+                    self.refused.push(all);
+                }
+            }
+        }
+        for line in recorded.lines.iter().filter(|line| !line.options.is_empty()) {
+            self.refused.push(format!("{} ({}, line {})", line.options.join(" "), line.file, line.number));
+        }
+        if let Some((_, there)) = self.variables.iter_mut().find(|(name, _)| name == "UV_INSECURE_HOST") {
+            hosts.insert(0, std::mem::take(there));
+            *there = hosts.join(" ");
+        } else if !hosts.is_empty() {
+            self.own(environment, "UV_INSECURE_HOST", &hosts.join(" "));
+        }
+        // One hash makes pip ask for all of them.
+        if recorded.lines.iter().any(|line| !line.hashes.is_empty()) {
+            self.arguments.push("--require-hashes".to_owned());
+        }
+    }
+
+    /// Sets a variable of uv's own, unless somebody has said it to uv already. Says whether it was set.
+    fn own(&mut self, environment: &Environment, variable: &str, value: &str) -> bool {
+        let free = environment.get(variable).is_none();
+        if free {
+            self.variables.push((variable.to_owned(), value.to_owned()));
+        }
+        free
+    }
+}
+
+/// Every name by which a program may look for a proxy: pip's setting goes over all of them.
+const PROXIES: [&str; 6] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
+
+/// pip's settings in the place of which `--index-url` in a requirements file counts.
+const OF_INDEXES: [&str; 4] = ["index-url", "pypi-url", "extra-index-url", "no-index"];
+
+/// What nyala sets for every child, see [`Environment::clean`].
+fn environment_always(by: &str) -> bool {
+    matches!(by, "PIP_NO_INPUT" | "PIP_DISABLE_PIP_VERSION_CHECK" | "PIP_PROGRESS_BAR")
+}
+
+fn means(name: &str, value: &str) -> Means {
+    match name {
+        "index-url" | "pypi-url" | "i" => Means::Own("UV_DEFAULT_INDEX", " "),
+        "extra-index-url" => Means::Own("UV_INDEX", " "),
+        "find-links" | "f" => Means::Own("UV_FIND_LINKS", ","),
+        "trusted-host" => Means::Own("UV_INSECURE_HOST", " "),
+        "timeout" | "default-timeout" => Means::Own("UV_HTTP_TIMEOUT", " "),
+        "retries" => Means::Own("UV_HTTP_RETRIES", " "),
+        "cert" => Means::Variables(&["SSL_CERT_FILE"]),
+        "client-cert" => Means::Variables(&["SSL_CLIENT_CERT"]),
+        "proxy" => Means::Variables(&PROXIES),
+        "keyring-provider" => match value {
+            "disabled" | "subprocess" => Means::Own("UV_KEYRING_PROVIDER", " "),
+            "auto" => Means::Unused,
+            _ => Means::Refused,
+        },
+        "no-index" => Means::Flag(&["--no-index"]),
+        "pre" => Means::Flag(&["--prerelease", "allow"]),
+        "require-hashes" => Means::Flag(&["--require-hashes"]),
+        "no-deps" | "no-dependencies" => Means::Flag(&["--no-deps"]),
+        "no-cache-dir" => Means::Flag(&["--no-cache"]),
+        "compile" => Means::Flag(&["--compile-bytecode"]),
+        "upgrade" | "U" => Means::Flag(&["--upgrade"]),
+        "force-reinstall" => Means::Flag(&["--reinstall"]),
+        "constraint" | "c" => Means::Each("--constraint"),
+        "build-constraint" => Means::Each("--build-constraint"),
+        "no-binary" => Means::Each("--no-binary"),
+        "only-binary" => Means::Each("--only-binary"),
+        "uploaded-prior-to" => Means::Each("--exclude-newer"),
+        "use-feature" => match value {
+            "truststore" => Means::Flag(&["--system-certs"]),
+            "fast-deps" => Means::Unused,
+            _ => Means::Refused,
+        },
+        "no-compile" | "use-pep517" => Means::Always,
+        "no-input"
+        | "disable-pip-version-check"
+        | "progress-bar"
+        | "quiet"
+        | "verbose"
+        | "no-color"
+        | "log"
+        | "log-file"
+        | "debug"
+        | "cache-dir"
+        | "no-python-version-warning"
+        | "root-user-action"
+        | "no-warn-script-location"
+        | "no-warn-conflicts"
+        | "break-system-packages"
+        | "require-virtualenv"
+        | "exists-action"
+        | "resume-retries"
+        | "no-clean"
+        | "require-venv" => Means::Unused,
+        _ => Means::Refused,
+    }
+}
