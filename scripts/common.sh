@@ -64,16 +64,20 @@ print("%d.%d.%d" % sys.version_info[:3], sys.executable)' 2>/dev/null || true
     done | sort -t. -k1,1n -k2,2n -k3,3nr -s | awk '{ split($1, v, "."); minor = v[1] "." v[2]; path = $2; if (!seen[minor]++) print minor, path }'
 }
 
+# uv, in a folder of its own. Fails when there is no index.
+need_uv() {
+    [ -x "$tools/uv/bin/uv" ] && return
+    "$(pythons | tail -n 1 | cut -d' ' -f2)" -m venv "$tools/uv" &&
+        "$tools/uv/bin/python" -m pip install --quiet --disable-pip-version-check uv
+}
+
 # Two Pythons, so that runtime.txt can be toggled: what is there, else packages, else those that uv brings.
 # Fails when there is only one in the end.
 need_two_pythons() {
     [ "$(pythons | wc -l)" -ge 1 ] || install python3 python3-venv || fail "this needs a Python 3.9 or later with venv"
     [ "$(pythons | wc -l)" -ge 2 ] && return
     say "One Python only ($(pythons | tail -n 1)): getting another with uv"
-    if [ ! -x "$tools/uv/bin/uv" ]; then
-        "$(pythons | tail -n 1 | cut -d' ' -f2)" -m venv "$tools/uv" || return 1
-        "$tools/uv/bin/python" -m pip install --quiet --disable-pip-version-check uv || return 1
-    fi
+    need_uv || return 1
     export UV_PYTHON_INSTALL_DIR=$tools/python
     local version
     for version in 3.12 3.13; do

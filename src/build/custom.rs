@@ -95,7 +95,8 @@ pub fn in_env(environment: Environment, release: &Path) -> Environment {
     if !env.join("bin").is_dir() {
         return environment;
     }
-    put_on_path(environment, env.join("bin")).set("VIRTUAL_ENV", env)
+    // In an env without pip, as uv makes them, `pip install` would reach the machine's own Python.
+    put_on_path(environment, env.join("bin")).set("VIRTUAL_ENV", env).set("PIP_REQUIRE_VIRTUALENV", "1")
 }
 
 fn shell(command: &str, release: &Path, environment: Environment, limits: Limits) -> Result<()> {

@@ -45,4 +45,5 @@ mod ssh;
 mod strict;
 mod submodules;
 mod trees;
+mod uv;
 mod wait;

@@ -1,5 +1,6 @@
 //! Virtual environments: made, copied, looked at, and marked.
 
+pub mod compile;
 pub mod copy;
 pub mod create;
 pub mod inspect;
@@ -8,6 +9,7 @@ mod seed;
 
 use std::path::{Path, PathBuf};
 
+pub use compile::compile;
 pub use copy::copy;
 pub use create::{check_new, create};
 pub use inspect::{Inspection, inspect};

@@ -1,17 +1,20 @@
 //! Puts pip into a new env, as `ensurepip` does and many times faster.
 //!
 //! `python -m venv` takes seconds, nearly all of them in ensurepip: it runs pip to install pip. What it installs is the
-//! same each time, the interpreter's own bundled wheels, so they are unpacked and compiled once per interpreter, and
-//! copied from there.
+//! same each time, so it is unpacked and compiled once per interpreter, and copied from there: the pip that the index
+//! has, or where that has none, or cannot be reached, the one that the interpreter bundles.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+use std::{fs, io};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
+use super::compile::COMPILE_TREE;
 use super::copy::copy_plain;
 use super::{python, site_packages};
+use crate::console;
 use crate::disk;
 use crate::hex::hex;
 use crate::process::{self, Environment, Invocation, Limits};
@@ -20,26 +23,28 @@ use crate::python::interpreters::Interpreter;
 /// The longest first line of a script that Linux runs, and macOS too.
 const LONGEST_SHEBANG: usize = 127;
 
-/// Unpacks wheels, given after the target, and compiles what was in them with all processors.
-///
-/// On a disk that is just full Python writes half a `.pyc` and says nothing (python/cpython#126606), and every env that is
-/// copied from here would have it. So each is read once more.
+/// Unpacks wheels, given after the target, and compiles what was in them.
 const UNPACK: &str = "
-import compileall, marshal, os, sys, zipfile
-target, wheels = sys.argv[1], sys.argv[2:]
-for wheel in wheels:
-    zipfile.ZipFile(wheel).extractall(target)
-compileall.compile_dir(target, quiet=2, workers=0)
-for folder, _, names in os.walk(target):
-    for name in names:
-        if name.endswith('.pyc'):
-            path = os.path.join(folder, name)
-            with open(path, 'rb') as file:
-                try:
-                    marshal.loads(file.read()[16:])
-                except (EOFError, TypeError, ValueError):
-                    sys.exit('half of ' + path + ' was written: No space left on device')
+import sys, zipfile
+for wheel in sys.argv[2:]:
+    zipfile.ZipFile(wheel).extractall(sys.argv[1])
+compile_tree(sys.argv[1])
 ";
+
+/// `pip`, run from its wheel.
+const RUN_WHEEL: &str = "
+import runpy, sys
+sys.path.insert(0, sys.argv[1])
+sys.argv[:2] = ['pip']
+runpy.run_module('pip', run_name='__main__', alter_sys=True)
+";
+
+/// How long what was unpacked counts as current.
+const CURRENT: Duration = Duration::from_hours(7 * 24);
+
+/// pip's settings that decide which pip an index has.
+const OF_INDEXES: [&str; 6] =
+    ["PIP_CONFIG_FILE", "PIP_CONSTRAINT", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_INDEX_URL", "PIP_NO_INDEX"];
 
 /// Whether this interpreter's envs can be seeded here; older ones bundle what has scripts of other kinds.
 pub(super) fn can_seed(interpreter: &Interpreter) -> bool {
@@ -72,41 +77,97 @@ pub(super) fn seed(
     Ok(())
 }
 
-/// The folder with this interpreter's wheels, unpacked and compiled, made when it is missing.
+/// The folder with this interpreter's pip, unpacked and compiled, made when it is missing or was made long ago.
 fn unpacked(interpreter: &Interpreter, cache: &Path, environment: &Environment, limits: &Limits) -> Result<PathBuf> {
+    let folder = cache.join(format!("pip-{}-{}", interpreter.version, digest(interpreter, environment)));
+    let age = |path: &Path| SystemTime::now().duration_since(fs::metadata(path)?.modified()?).map_err(io::Error::other);
+    // One from the future, after a clock was set back, is current.
+    if folder.is_dir() && age(&folder).map_or(true, |age| age < CURRENT) {
+        return Ok(folder);
+    }
+    let new = disk::create_temporary_dir(cache)?;
+    let wheels = disk::create_temporary_dir(cache)?;
+    let made = unpack(interpreter, &new, &wheels, environment, limits);
+    // At once: it may have failed because the disk is full.
+    disk::remove_tree(&wheels)?;
+    if let Err(error) = made {
+        disk::remove_tree(&new)?;
+        return Err(error);
+    }
+    // After a loss of power it is whole or not there: what it holds goes into every later env.
+    disk::sync_filesystem(&new)?;
+    // Whoever made it meanwhile made the same.
+    disk::remove_tree(&folder)?;
+    disk::rename(&new, &folder)?;
+    Ok(folder)
+}
+
+/// What decides about the contents of the folder, besides time.
+fn digest(interpreter: &Interpreter, environment: &Environment) -> String {
     let mut hash = Sha256::new();
     for path in interpreter.bundled.iter().chain([&interpreter.path]) {
         hash.update(path.as_os_str().as_encoded_bytes());
         hash.update(fs::metadata(path).map(|metadata| metadata.len()).unwrap_or_default().to_le_bytes());
     }
-    let digest = hex(&hash.finalize()[..6]);
-    let folder = cache.join(format!("pip-{}-{digest}", interpreter.version));
-    if folder.is_dir() {
-        return Ok(folder);
+    for name in OF_INDEXES {
+        hash.update(name);
+        hash.update(environment.get(name).unwrap_or_default().as_encoded_bytes());
     }
-    let new = disk::create_temporary_dir(cache)?;
+    hex(&hash.finalize()[..6])
+}
+
+fn unpack(
+    interpreter: &Interpreter,
+    target: &Path,
+    wheels: &Path,
+    environment: &Environment,
+    limits: &Limits,
+) -> Result<()> {
+    let is_pip = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("pip-"));
+    let Some(bundled) = interpreter.bundled.iter().find(|path| is_pip(path)) else {
+        bail!("{} bundles no pip", interpreter.path.display());
+    };
+    let current = current_pip(interpreter, bundled, wheels, environment, limits);
+    let pip = current.as_ref().unwrap_or(bundled);
+    let version = |wheel: &Path| wheel.file_name()?.to_str()?.split('-').nth(1).map(str::to_owned);
+    let from = if current.is_some() { "from the index" } else { "bundled with the interpreter" };
+    console::info(format_args!("pip {}, {from}", version(pip).unwrap_or_default()));
+    let others = interpreter.bundled.iter().filter(|path| !is_pip(path));
     let invocation = Invocation::new(&interpreter.path)
-        .args(["-I", "-c", UNPACK])
-        .arg(&new)
-        .args(&interpreter.bundled)
+        .args(["-I", "-W", "ignore", "-c", &format!("{COMPILE_TREE}{UNPACK}")])
+        .arg(target)
+        .arg(pip)
+        .args(others)
         .cwd("/")
         .environment(environment.clone())
         .limits(limits.clone())
         .named("unpacking pip");
-    if let Err(error) = process::capture(&invocation) {
-        // At once: it may have failed because the disk is full.
-        disk::remove_tree(&new)?;
-        return Err(error.into());
-    }
-    // After a loss of power it is whole or not there: what it holds goes into every later env.
-    disk::sync_filesystem(&new)?;
-    // Whoever made it meanwhile made the same.
-    if folder.is_dir() {
-        disk::remove_tree(&new)?;
-    } else {
-        disk::rename(&new, &folder)?;
-    }
-    Ok(folder)
+    process::capture(&invocation)?;
+    Ok(())
+}
+
+/// The wheel of the pip that the index has for this interpreter; `None` when it has none, or does not answer at once.
+fn current_pip(
+    interpreter: &Interpreter,
+    bundled: &Path,
+    wheels: &Path,
+    environment: &Environment,
+    limits: &Limits,
+) -> Option<PathBuf> {
+    let invocation = Invocation::new(&interpreter.path)
+        .args(["-I", "-c", RUN_WHEEL])
+        .arg(bundled)
+        .args(["download", "--quiet", "--no-deps", "--only-binary", ":all:", "--retries", "0", "--timeout", "5"])
+        .arg("--dest")
+        .arg(wheels)
+        .arg("pip")
+        .cwd("/")
+        .environment(environment.clone())
+        .limits(limits.clone())
+        .named("downloading pip");
+    process::capture(&invocation).ok()?;
+    let mut found = fs::read_dir(wheels).ok()?.flatten().map(|entry| entry.path());
+    found.find(|path| path.extension().is_some_and(|extension| extension == "whl"))
 }
 
 /// `bin/pip` and its brothers, as pip writes them. Returns their names.

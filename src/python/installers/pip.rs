@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use super::Installation;
+use super::{Installation, find_uv, pip_config};
 use crate::console;
 use crate::disk;
 use crate::process::{self, ChildError, Invocation};
@@ -14,7 +14,14 @@ const ERROR_LINES: usize = 3;
 /// `ENV/bin/python -m pip install -r requirements.txt`, in the release's folder.
 pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
     let mut errors = Vec::new();
-    let invocation = invocation(installation);
+    let compiles = compiles_by_itself(installation);
+    let invocation = invocation(installation, compiles);
+    if let Some(uv) = find_uv(installation.environment) {
+        console::info(format_args!(
+            "uv is on this machine ({}) and many times faster: installer = \"uv\" in nyala.toml",
+            uv.display()
+        ));
+    }
     disk::point("pip: before");
     let ended = process::stream(&invocation, &mut |line| {
         if line.trim_start().starts_with("ERROR:") {
@@ -35,10 +42,24 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
             }
             _ => anyhow::Error::new(error),
         })
-        .context("the requirements could not be installed")
+        .context("the requirements could not be installed")?;
+    if !compiles && let Some(packages) = env::site_packages(installation.env) {
+        let python = env::python(installation.env);
+        env::compile(&python, &packages, installation.environment, &installation.limits)
+            .context("what was installed could not be compiled")?;
+        disk::point("pip: compiled");
+    }
+    Ok(())
 }
 
-fn invocation(installation: &Installation<'_>) -> Invocation {
+/// Whether compiling is left to pip: where somebody has told it to, or not to, and in Python 2.7.
+fn compiles_by_itself(installation: &Installation<'_>) -> bool {
+    // A configuration that cannot be read is pip's own error, and a better one.
+    let settings = pip_config::settings(installation.environment, installation.env).unwrap_or_default();
+    installation.python.major < 3 || settings.iter().any(|setting| ["compile", "no-compile"].contains(&&*setting.name))
+}
+
+fn invocation(installation: &Installation<'_>, compiles: bool) -> Invocation {
     let invocation = Invocation::new(env::python(installation.env))
         .cwd(installation.release)
         .environment(installation.environment.clone())
@@ -59,5 +80,6 @@ fn invocation(installation: &Installation<'_>) -> Invocation {
              runpy.run_module('pip', run_name='__main__', alter_sys=True)",
         ])
     };
-    invocation.args(["install", "-r", installation.requirements])
+    let invocation = invocation.args(["install", "-r", installation.requirements]);
+    if compiles { invocation } else { invocation.arg("--no-compile") }
 }

@@ -111,6 +111,17 @@ pub fn python_2() -> Option<Python> {
     found
 }
 
+/// uv, which `scripts/test` installs; `None`, having said so, when there is none.
+pub fn uv() -> Option<PathBuf> {
+    let on_path = env::var_os("PATH").unwrap_or_default();
+    let folders = [tools_folder().join("uv/bin")].into_iter().chain(env::split_paths(&on_path));
+    let found = folders.map(|folder| folder.join("uv")).find(|path| path.is_file());
+    if found.is_none() {
+        skip("needs uv");
+    }
+    found
+}
+
 /// The variables by which interpreters are found, as this machine has them.
 pub fn places_of_interpreters() -> Vec<(&'static str, OsString)> {
     let mut places = vec![("PATH", env::var_os("PATH").unwrap_or_default())];

@@ -21,7 +21,7 @@ pub use ftp::FtpServer;
 pub use gate::Gate;
 pub use http::WebServer;
 pub use index::use_real_index;
-pub use machine::{count, git_can, is_root, newest_python, python_2, skip, tools_folder, two_pythons};
+pub use machine::{count, git_can, is_root, newest_python, python_2, skip, tools_folder, two_pythons, uv};
 pub use project::Project;
 pub use push::{Push, RunningPush};
 pub use running::{Ran, Running, runs, wait_until};

@@ -49,6 +49,10 @@ impl Site {
         let path = sandbox.path(name);
         let mut init = vec!["init", path.to_str().unwrap()];
         init.extend(arguments);
+        // This machine may have uv, and what the tests say is what pip does.
+        if !arguments.contains(&"--installer") {
+            init.extend(["--installer", "pip"]);
+        }
         sandbox.nyala(&init).assert_success();
         let repository = path.join("repository.git");
         Self { sandbox, path, repository }
@@ -64,7 +68,8 @@ impl Site {
 
     /// Runs `nyala install` for this site's repository.
     pub fn install(&self) -> Ran {
-        self.sandbox.nyala(&["install", self.repository.to_str().unwrap(), "--site", self.path.to_str().unwrap()])
+        let (repository, site) = (self.repository.to_str().unwrap(), self.path.to_str().unwrap());
+        self.sandbox.nyala(&["install", repository, "--site", site, "--installer", "pip"])
     }
 
     /// A new work tree with nothing in it, whose pushes go to this site.

@@ -21,6 +21,9 @@ const WHEELS: &[Wheel] = &[
     wheel("antelope", "2.0", &["grass>=1.0"]),
     wheel("grass", "1.0", &[]),
     wheel("acacia", "1.0", &[]),
+    wheel("oryx", "1.0", &["grass>=1.0"]),
+    wheel("oryx", "2.0", &[]),
+    wheel("oryx", "2.1rc1", &[]),
     wheel("mirage", "1.0", &["there-is-no-such-package"]),
 ];
 

@@ -94,9 +94,10 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
         .map_err(|error| match &error {
             ChildError::Exited { code, .. } => {
                 errors.truncate(ERROR_LINES);
-                let said: String = errors.iter().map(|line| format!("\n{line}")).collect();
+                errors.insert(0, format!("uv exited with status {code}"));
                 anyhow::anyhow!(
-                    "uv exited with status {code}{said}\nAll it said is above; {} is what it was given",
+                    "{}\nAll it said is above; {} is what it was given",
+                    errors.join("\n"),
                     installation.requirements
                 )
             }

@@ -105,7 +105,7 @@ impl Settings {
             match word {
                 "--pre" => self.arguments.extend(["--prerelease".to_owned(), "allow".to_owned()]),
                 "--trusted-host" if line.text.contains("${") => {
-                    self.refused.push(format!("a variable in {word} ({at})"))
+                    self.refused.push(format!("a variable in {word} ({at})"));
                 }
                 "--trusted-host" => hosts.extend(line.source.clone()),
                 "--prefer-binary" | "--use-feature" | "--global-option" | "--install-option" => {

@@ -1,0 +1,230 @@
+//! The other installer: `installer = "uv"`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::support::{Project, Push, Sandbox, Site, two_pythons, uv};
+
+/// A site whose machine has uv, where nobody looks but at PATH.
+fn site(uv: &Path, arguments: &[&str]) -> Site {
+    Site::in_sandbox(sandbox(uv), "site", arguments)
+}
+
+fn sandbox(uv: &Path) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("tools");
+    fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink(uv, folder.join("uv")).unwrap();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = [folder].into_iter().chain(std::env::split_paths(&path).filter(|folder| !has_uv(folder)));
+    sandbox.set_variable("PATH", std::env::join_paths(path).unwrap());
+    sandbox
+}
+
+fn has_uv(folder: &Path) -> bool {
+    folder.join("uv").exists()
+}
+
+const UV: [&str; 2] = ["--installer", "uv"];
+
+fn uv_site() -> Option<Site> {
+    Some(site(&uv()?, &UV))
+}
+
+/// Pushes another commit of the same tree.
+fn again(project: &Project<'_>) -> Push {
+    project.commit("Try again");
+    project.push()
+}
+
+#[test]
+fn what_init_finds_is_written_down_and_stays() {
+    let Some(uv) = uv() else { return };
+    let sandbox = sandbox(&uv);
+    let (with, without) = (sandbox.path("with"), sandbox.path("without"));
+    let made = sandbox.nyala(&["init", with.to_str().unwrap()]);
+    made.assert_success();
+    let expected = format!("uv was found at {}", sandbox.path("tools/uv").display());
+    assert!(made.stdout.contains(&expected), "{}", made.stdout);
+    let settings = || fs::read_to_string(with.join("nyala.toml")).unwrap();
+    assert!(settings().contains("\ninstaller = \"uv\"\n") || settings().starts_with("installer = \"uv\"\n"));
+
+    fs::remove_file(sandbox.path("tools/uv")).unwrap();
+    let before = settings();
+    sandbox.nyala(&["init", with.to_str().unwrap()]).assert_success();
+    assert_eq!(settings(), before);
+    let other = sandbox.nyala(&["init", with.to_str().unwrap(), "--installer", "pip"]);
+    other.assert_failed(1, "its installer is uv");
+
+    // One that does not run counts for none.
+    fs::write(sandbox.path("tools/uv"), "#!/bin/sh\nexit 127\n").unwrap();
+    fs::set_permissions(sandbox.path("tools/uv"), fs::Permissions::from_mode(0o755)).unwrap();
+    let made = sandbox.nyala(&["init", without.to_str().unwrap()]);
+    assert!(!made.assert_success().stdout.contains("uv"), "{}", made.stdout);
+    assert!(!fs::read_to_string(without.join("nyala.toml")).unwrap().contains("\ninstaller = "));
+}
+
+#[test]
+fn uv_makes_the_env_and_installs_exactly_what_is_required() {
+    let Some(site) = uv_site() else { return };
+    let project = site.project();
+    project.write("requirements.txt", "oryx==1.0\n").push().assert_success().assert_says(" + oryx==1.0");
+    assert_eq!((site.package("oryx").as_deref(), site.package("grass").as_deref()), (Some("1.0"), Some("1.0")));
+    assert!(fs::read_to_string(site.env().join("pyvenv.cfg")).unwrap().contains("uv = "));
+
+    // In the copy, what the old version needed and the new one does not is taken away.
+    let push = project.write("requirements.txt", "oryx==2.0\nacacia\n").push();
+    push.assert_success().assert_says("Copying env 1").assert_says(" - grass==1.0");
+    assert_eq!((site.package("oryx").as_deref(), site.package("grass")), (Some("2.0"), None));
+    assert_eq!(site.package("acacia").as_deref(), Some("1.0"));
+    let script = site.env().join("bin/oryx");
+    let said = site.sandbox.command(script).output().unwrap().stdout;
+    assert_eq!(String::from_utf8_lossy(&said).trim(), format!("oryx 2.0 in {}", site.env().display()));
+
+    project.write("page", "").push().assert_success().assert_says("reuse env 2");
+    // uv's and pip's own settings count.
+    site.set("UV_COMPILE_BYTECODE", "1");
+    project.write("page", "2").push().assert_success().assert_says("settings that the installer reads have changed");
+    assert!(site.env().ends_with("4"));
+    assert!(fs::read_dir(site.env().join("lib")).unwrap().flatten().any(|lib| {
+        let cache = lib.path().join("site-packages/oryx/__pycache__");
+        cache.is_dir()
+    }));
+    project.write("uv.toml", "offline = true\n").push().assert_success().assert_says("create a new environment");
+    project.write("pyproject.toml", "[tool.uv]\nno-cache = true\n").push().assert_says("create a new environment");
+    project.write("page", "3").push().assert_success().assert_says("reuse env 6");
+}
+
+#[test]
+fn runtime_txt_is_toggled() {
+    let (Some(site), Some((older, newer))) = (uv_site(), two_pythons()) else { return };
+    let project = site.python_project();
+    for python in [older, newer] {
+        project.write("runtime.txt", python.runtime()).push().assert_success();
+        assert_eq!(site.env_python("import sys; print('%d.%d' % sys.version_info[:2])"), python.minor());
+        assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+    }
+}
+
+#[test]
+fn a_push_option_names_the_installer_of_one_deployment() {
+    let Some(uv) = uv() else { return };
+    let site = site(&uv, &["--installer", "pip"]);
+    let project = site.python_project();
+    project
+        .push()
+        .assert_success()
+        .assert_says("installer = \"uv\" in nyala.toml")
+        .assert_says("Successfully installed");
+    let push = project.write("page", "1").push_with(&["-o", "installer=uv"]);
+    push.assert_success().assert_says("env 1 was installed by pip, and the installer is uv now");
+    push.assert_says(" + antelope==1.0").assert_does_not_say("in nyala.toml");
+    let push = project.write("page", "2").push();
+    push.assert_success().assert_says("env 2 was installed by uv, and the installer is pip now");
+    let push = project.write("page", "3").push_with(&["-o", "installer=vu"]);
+    push.assert_failed_with("unknown push option `installer=vu`");
+}
+
+#[test]
+fn pips_settings_count_for_uv() {
+    let Some(site) = uv_site() else { return };
+    // The wheels are found by PIP_NO_INDEX and PIP_FIND_LINKS alone.
+    let project = site.project();
+    let pins = site.sandbox.path("pins.txt");
+    fs::write(&pins, "antelope==1.1\n").unwrap();
+    site.set("PIP_CONSTRAINT", pins.to_str().unwrap());
+    site.set("PIP_CACHE_DIR", "/nowhere");
+    let push = project.write("requirements.txt", "antelope\noryx\n").push();
+    push.assert_success().assert_says("uv has no use for pip's cache-dir (PIP_CACHE_DIR).");
+    assert_eq!(site.package("antelope").as_deref(), Some("1.1"));
+    assert_eq!(site.package("oryx").as_deref(), Some("2.0"));
+    site.set("PIP_PRE", "1");
+    again(&project).assert_success();
+    assert_eq!(site.package("oryx").as_deref(), Some("2.1rc1"));
+
+    site.set("PIP_PLATFORM", "any");
+    let push = again(&project);
+    push.assert_failed_with("uv cannot do what is asked for: pip's platform (PIP_PLATFORM)");
+    push.assert_says("let pip install");
+}
+
+#[test]
+fn pips_configuration_files_count_for_uv() {
+    let Some(site) = uv_site() else { return };
+    site.sandbox.remove_variable("PIP_CONFIG_FILE");
+    let home = site.sandbox.path("home/.config/pip");
+    fs::create_dir_all(&home).unwrap();
+    fs::write(home.join("pip.conf"), "[global]\nprefer-binary = true\n[install]\npre = yes\n").unwrap();
+    let project = site.project();
+    let push = project.write("requirements.txt", "oryx\n").push();
+    push.assert_failed_with(&format!("pip's prefer-binary ({})", home.join("pip.conf").display()));
+    fs::write(home.join("pip.conf"), "[install]\npre = yes\n").unwrap();
+    again(&project).assert_success();
+    assert_eq!(site.package("oryx").as_deref(), Some("2.1rc1"));
+}
+
+#[test]
+fn options_in_requirements_files_do_what_they_do_for_pip_or_are_refused() {
+    let Some(site) = uv_site() else { return };
+    let project = site.project();
+    project.write("requirements.txt", "--pre\n--trusted-host h.example\noryx\n").push().assert_success();
+    assert_eq!(site.package("oryx").as_deref(), Some("2.1rc1"));
+    for (text, refused) in [
+        ("--prefer-binary\noryx\n", "--prefer-binary (requirements.txt, line 1)"),
+        ("--no-index --pre\noryx\n", "several options on one line (requirements.txt, line 1)"),
+        ("oryx --config-settings=a=b\n", "--config-settings a=b (requirements.txt, line 1)"),
+    ] {
+        project.write("requirements.txt", text).push().assert_failed_with(refused);
+    }
+    // As with pip, one hash asks for all.
+    let hash = "0".repeat(64);
+    let push = project.write("requirements.txt", format!("oryx==2.0 --hash=sha256:{hash}\nacacia\n")).push();
+    push.assert_failed_with("uv exited with status");
+    assert_eq!(site.package("oryx").as_deref(), Some("2.1rc1"));
+}
+
+#[test]
+fn credentials_go_to_uv_where_nobody_sees_them() {
+    let Some(site) = uv_site() else { return };
+    site.sandbox.remove_variable("PIP_NO_INDEX");
+    site.set("PIP_INDEX_URL", "http://me:hunter22@127.0.0.1:9/simple");
+    site.set("PIP_RETRIES", "0");
+    let project = site.project();
+    let push = project.write("requirements.txt", "springbok\n").push();
+    push.assert_failed_with("uv exited with status").assert_says("127.0.0.1").assert_does_not_say("hunter22");
+    assert!(!site.log(1).contains("hunter22"));
+}
+
+#[test]
+fn what_cannot_be_done_with_uv_says_what_to_do() {
+    let Some(site) = uv_site() else { return };
+    let project = site.python_project();
+    let push = project.write("requirements.txt", "there-is-no-such-package\n").push();
+    push.assert_failed_with("uv exited with status 1").assert_says("was not found");
+    fs::remove_file(site.sandbox.path("tools/uv")).unwrap();
+    let push = project.write("requirements.txt", "antelope\n").push();
+    push.assert_failed_with("there is no uv on this machine").assert_says("installer = \"pip\" in nyala.toml");
+    let looked: PathBuf = site.sandbox.path("home/.local/bin");
+    push.assert_says(&looked.display().to_string());
+
+    // Beside PATH it is looked for where its own installer puts it.
+    let Some(uv) = uv() else { return };
+    fs::create_dir_all(&looked).unwrap();
+    std::os::unix::fs::symlink(uv, looked.join("uv")).unwrap();
+    again(&project).assert_success();
+}
+
+/// An env of uv's has no pip, and the machine's own must not be reached in its place.
+#[test]
+fn pip_in_a_command_of_the_project_reaches_nothing_outside_of_the_env() {
+    let Some(site) = uv_site() else { return };
+    let project = site.python_project();
+    project
+        .write("bin/post_compile", "#!/bin/sh\nuv pip install --no-index --find-links \"$PIP_FIND_LINKS\" acacia\n")
+        .push()
+        .assert_success();
+    assert_eq!(site.package("acacia").as_deref(), Some("1.0"));
+    project.write("bin/post_compile", "#!/bin/sh\npip install --no-deps oryx\n");
+    project.push().assert_failed_with("bin/post_compile failed");
+}
