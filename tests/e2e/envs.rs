@@ -279,3 +279,37 @@ fn commit_env(project: &Project<'_>, site: &Site) {
     venv.args(["-m", "venv", "--without-pip", "env"]).current_dir(&project.path);
     Running::start(&mut venv).wait().assert_success();
 }
+
+#[test]
+fn a_rebuilt_env_is_compiled_and_imports_what_it_says() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.push().assert_success();
+    let compiled = || {
+        let code = "import importlib.util, os, antelope\n\
+                    path = importlib.util.cache_from_source(antelope.__file__)\n\
+                    print(os.path.exists(path), antelope.main.__code__.co_filename == antelope.__file__)";
+        site.env_python(code)
+    };
+    assert_eq!(compiled(), "True True");
+    // The compiled files come from env 1, and say nothing of it.
+    project.write("page", "").push_with(&["-o", "rebuild-env"]).assert_success();
+    assert_eq!((site.env_id(), compiled().as_str()), (2, "True True"));
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+    // Half a file, as old Pythons leave on a full disk, is no use to the next one.
+    for entry in walk(&site.env().join("lib")) {
+        if entry.extension().is_some_and(|extension| extension == "pyc") && entry.to_string_lossy().contains("antelope")
+        {
+            let bytes = fs::read(&entry).unwrap();
+            fs::write(&entry, &bytes[..20]).unwrap();
+        }
+    }
+    fs::remove_dir_all(site.path.join("envs/1")).unwrap();
+    project.write("page", "3").push_with(&["-o", "rebuild-env"]).assert_success();
+    assert_eq!(compiled(), "True True");
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() && !path.is_symlink() { walk(&path) } else { vec![path] }).collect()
+}

@@ -19,13 +19,19 @@ import compileall, importlib.util, marshal, os, sys
 def compile_part(paths):
     for path in paths:
         compileall.compile_file(path, quiet=2)
-        try:
-            with open(importlib.util.cache_from_source(path), 'rb') as file:
-                marshal.loads(file.read()[16:])
-        except OSError:
-            pass
-        except (EOFError, TypeError, ValueError):
-            sys.exit('half of what ' + path + ' compiles to was written: No space left on device')
+        if not whole(path):
+            compileall.compile_file(path, quiet=2, force=True)
+            if not whole(path):
+                sys.exit('half of what ' + path + ' compiles to was written: No space left on device')
+def whole(path):
+    try:
+        with open(importlib.util.cache_from_source(path), 'rb') as file:
+            marshal.loads(file.read()[16:])
+    except OSError:
+        pass
+    except (EOFError, TypeError, ValueError):
+        return False
+    return True
 def compile_tree(top):
     paths = [os.path.join(folder, name)
              for folder, _, names in os.walk(top) for name in names if name.endswith('.py')]

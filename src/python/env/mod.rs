@@ -1,5 +1,6 @@
 //! Virtual environments: made, copied, looked at, and marked.
 
+pub mod adopt;
 pub mod compile;
 pub mod copy;
 pub mod create;
@@ -9,6 +10,7 @@ mod seed;
 
 use std::path::{Path, PathBuf};
 
+pub use adopt::adopt;
 pub use compile::compile;
 pub use copy::copy;
 pub use create::{check_new, create};

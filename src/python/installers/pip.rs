@@ -44,6 +44,7 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
         })
         .context("the requirements could not be installed")?;
     if !compiles && let Some(packages) = env::site_packages(installation.env) {
+        env::adopt(installation.env, installation.python)?;
         let python = env::python(installation.env);
         env::compile(&python, &packages, installation.environment, &installation.limits)
             .context("what was installed could not be compiled")?;
