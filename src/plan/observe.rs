@@ -92,6 +92,7 @@ pub fn observe(question: Question<'_>) -> Result<Plan> {
         requirements: requirements.clone(),
         live,
         asked: rebuild,
+        commands: build.settings.command.is_some() || !build.post_build.is_empty(),
     };
     let env = decide(&seen);
     let python = python_for(&env.decision, &seen, || interpreters::discover(&search, &cache));
@@ -129,7 +130,7 @@ fn python_for(
             let version = interpreter.version;
             Ok(Some(PythonPlan { wanted, origin, version, interpreter: Some(interpreter.clone()) }))
         }
-        Decision::Update { .. } | Decision::Reuse { .. } => match &seen.live {
+        Decision::Update { .. } | Decision::Copy { .. } | Decision::Reuse { .. } => match &seen.live {
             LiveEnv::There { inspection, .. } => {
                 Ok(inspection.version.map(|version| PythonPlan { wanted, origin, version, interpreter: None }))
             }

@@ -212,11 +212,9 @@ impl Deployment<'_> {
     /// used again; what env the release has when the script has ended is what it runs in.
     fn custom_command(&mut self, place: &Place<'_>, plan: &Plan, command: &Said<String>) -> Result<()> {
         let id = self.record.id;
+        // The env that is right already is there from the start. Others the script asks for, by `nyala step env`.
         let linked = match plan.env.decision {
-            Decision::Reuse { id: env } => {
-                env_steps::link_env(self.site, id, env)?;
-                Some(env)
-            }
+            Decision::Copy { .. } => env_steps::make_env(place, plan)?,
             _ => None,
         };
         let temporary = self.site.temporary(id);
@@ -373,7 +371,7 @@ impl Deployment<'_> {
 pub fn env_record(plan: &Plan, deployment: u64) -> EnvRecord {
     let id = match plan.env.decision {
         Decision::None | Decision::Committed => None,
-        Decision::Create { .. } | Decision::Update { .. } => Some(deployment),
+        Decision::Create { .. } | Decision::Update { .. } | Decision::Copy { .. } => Some(deployment),
         Decision::Reuse { id } => Some(id),
     };
     EnvRecord { id, decision: plan.env.decision.name().to_owned(), reasons: plan.env.reasons.clone() }

@@ -91,9 +91,16 @@ pub fn make_env(place: &Place<'_>, plan: &Plan) -> Result<Option<u64>> {
         }
         Decision::Update { from } => {
             console::info("Found compatible virtual environment.");
-            let step = console::step(format_args!("Copying env {from} to env {}.", place.deployment));
-            env::copy(&site.env(from), &new)?;
-            step.done();
+            copy_env(place, from)?;
+            place.deployment
+        }
+        Decision::Copy { from } => {
+            console::info("Found compatible virtual environment.");
+            // A script that has it already may ask for it again.
+            if Marker::read(&new).is_none() {
+                copy_env(place, from)?;
+                mark(place, plan)?;
+            }
             place.deployment
         }
         Decision::Create { retire } => {
@@ -107,6 +114,8 @@ pub fn make_env(place: &Place<'_>, plan: &Plan) -> Result<Option<u64>> {
                 python.version.major, python.version.minor
             ));
             console::info(format_args!("Python {} at {}", python.version, interpreter.path.display()));
+            // A script that got a copy may have thrown it away, or what is in it.
+            disk::remove_tree(&new)?;
             let new = NewEnv {
                 env: &new,
                 interpreter,
@@ -154,8 +163,21 @@ pub fn install(place: &Place<'_>, plan: &Plan, id: Option<u64>) -> Result<()> {
     } else {
         console::info("There is no requirements.txt: nothing to install.");
     }
+    mark(place, plan)
+}
+
+fn copy_env(place: &Place<'_>, from: u64) -> Result<()> {
+    let step = console::step(format_args!("Copying env {from} to env {}.", place.deployment));
+    env::copy(&place.site.env(from), &place.site.env(place.deployment))?;
+    step.done();
+    Ok(())
+}
+
+/// Says on disk that this deployment's env is whole, and what it was made of.
+fn mark(place: &Place<'_>, plan: &Plan) -> Result<()> {
+    let python = plan.python.as_ref().context("the plan names no Python")?;
     Marker::write(
-        &env,
+        &place.site.env(place.deployment),
         Made {
             deployment: place.deployment,
             python: python.version,

@@ -10,7 +10,7 @@ use crate::site::{Record, Site};
 /// a deployment that cannot be kept is better not begun.
 pub(super) fn check(site: &Site, plan: &Plan) -> Result<()> {
     let makes_env = match plan.env.decision {
-        Decision::Create { .. } | Decision::Update { .. } => true,
+        Decision::Create { .. } | Decision::Update { .. } | Decision::Copy { .. } => true,
         Decision::Reuse { .. } | Decision::None | Decision::Committed => false,
     };
     let Some(needed) = needed(site, makes_env)? else { return Ok(()) };

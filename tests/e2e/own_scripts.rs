@@ -26,7 +26,7 @@ fn the_written_script_does_what_nyala_does_by_itself() {
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
 
     project.write("page", "").push().assert_success().assert_says("Found compatible virtual environment.");
-    assert_eq!((site.env_id(), &site.live()["env"]["decision"]), (1, &"reuse".into()));
+    assert_eq!((site.env_id(), &site.live()["env"]["decision"]), (2, &"copy".into()));
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn a_custom_script_has_nothing_on_its_standard_input() {
 }
 
 #[test]
-fn a_custom_script_finds_the_env_that_would_be_reused() {
+fn a_custom_script_finds_a_copy_of_the_env_that_is_right() {
     let site = Site::new();
     let project = site.python_project();
     project.push().assert_success();
@@ -60,7 +60,30 @@ fn a_custom_script_finds_the_env_that_would_be_reused() {
         .push()
         .assert_success()
         .assert_says("found 1.0");
-    assert_eq!(site.env_id(), 1);
+    assert_eq!(site.env_id(), 2);
+}
+
+#[test]
+fn nothing_that_a_command_of_the_project_does_to_its_env_changes_what_is_live() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.push().assert_success();
+    let before = site.live_state();
+    // In the place of the built-in steps, and after them.
+    for script in ["rm -rf env/lib\nfalse", "nyala step env\nrm -rf env/*\nfalse"] {
+        project.custom_script(script).push().assert_failed_with("exited with status 1");
+        assert_eq!(site.live_state(), before);
+    }
+    project.remove(".deployment").write("bin/post_compile", "pip install acacia\nfalse");
+    project.push().assert_failed_with("bin/post_compile failed").assert_says("Successfully installed acacia");
+    assert_eq!(site.live_state(), before);
+
+    project.write("bin/post_compile", "pip install acacia").push().assert_success();
+    assert_eq!(site.package("acacia").as_deref(), Some("1.0"));
+    let env = &site.live()["env"];
+    assert_eq!(env["decision"], "copy", "{env}");
+    // What such a command has installed stays until the requirements ask for a new env.
+    project.write("page", "").push().assert_says("already satisfied: acacia");
 }
 
 #[test]
@@ -74,8 +97,8 @@ fn a_custom_script_may_call_the_built_in_steps() {
         .assert_says("Pip install requirements.");
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
 
-    project.write("app.py", "").push().assert_success();
-    assert_eq!(site.env_id(), 1, "{}", site.log(2));
+    project.write("app.py", "").push().assert_success().assert_does_not_say("antelope");
+    assert_eq!(site.env_id(), 2, "{}", site.log(2));
 }
 
 #[test]

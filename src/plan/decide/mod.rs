@@ -20,6 +20,8 @@ pub struct Seen {
     pub live: LiveEnv,
     /// Who asked for a new env, in words for the log.
     pub asked: Vec<String>,
+    /// Whether commands of the project are run in the env, which may install into it.
+    pub commands: bool,
 }
 
 /// What the pushed tree needs an env for.
@@ -60,6 +62,8 @@ pub enum Decision {
     Create { retire: Option<u64> },
     /// The env in `from` is copied, and the installer adds to the copy.
     Update { from: u64 },
+    /// The env in `from` is right, and is copied because what is run in it may change it.
+    Copy { from: u64 },
     /// The env `id` is used again as it is.
     Reuse { id: u64 },
 }
@@ -79,6 +83,7 @@ impl Decision {
             Decision::Committed => "committed",
             Decision::Create { .. } => "create",
             Decision::Update { .. } => "update",
+            Decision::Copy { .. } => "copy",
             Decision::Reuse { .. } => "reuse",
         }
     }
@@ -88,7 +93,7 @@ impl Decision {
 /// update is said as well.
 pub fn decide(seen: &Seen) -> EnvPlan {
     // Destructured whole, so that whoever adds a field has to say here what it does to the decision.
-    let Seen { project, wanted, origin, installer, settings, requirements, live, asked } = seen;
+    let Seen { project, wanted, origin, installer, settings, requirements, live, asked, commands } = seen;
     match project {
         Project::Skipped(why) => return EnvPlan::new(Decision::None, why),
         Project::Plain => {
@@ -147,7 +152,7 @@ pub fn decide(seen: &Seen) -> EnvPlan {
             Some(*id)
         }
     };
-    reasons.into_plan(id)
+    reasons.into_plan(id, *commands)
 }
 
 #[derive(Default)]
@@ -161,12 +166,17 @@ impl Reasons {
         self.create.push(reason.into());
     }
 
-    fn into_plan(mut self, id: Option<u64>) -> EnvPlan {
+    fn into_plan(mut self, id: Option<u64>, commands: bool) -> EnvPlan {
         let decision = match id {
             Some(from) if self.create.is_empty() && !self.update.is_empty() => Decision::Update { from },
             Some(id) if self.create.is_empty() => {
                 self.update.push("Python, requirements and settings are what they were when it was made".into());
-                Decision::Reuse { id }
+                if commands {
+                    self.update.push("commands of the project run in it, and must not change what is live".into());
+                    Decision::Copy { from: id }
+                } else {
+                    Decision::Reuse { id }
+                }
             }
             retire => Decision::Create { retire },
         };
@@ -191,6 +201,7 @@ impl fmt::Display for Decision {
                 write!(f, "delete env {id}, create a new environment")
             }
             Decision::Update { from } => write!(f, "copy env {from}, install into the copy"),
+            Decision::Copy { from } => write!(f, "copy env {from}"),
             Decision::Reuse { id } => write!(f, "reuse env {id}"),
         }
     }

@@ -62,6 +62,7 @@ fn unchanged() -> Seen {
         requirements: recorded("flask==3.0\nrequests\n"),
         live: LiveEnv::There { id: 5, inspection: Box::new(inspection) },
         asked: Vec::new(),
+        commands: false,
     }
 }
 
@@ -136,7 +137,7 @@ fn rows() -> Vec<Row> {
                 }
             });
         }),
-        row("other settings", Weight::Create, "app settings", Some(true), |seen| {
+        row("other settings", Weight::Create, "settings that the installer reads", Some(true), |seen| {
             seen.settings = "another digest".into();
         }),
         row("requirement gone", Weight::Create, "old-one", Some(true), |seen| {
@@ -165,7 +166,7 @@ fn weight(plan: &EnvPlan) -> Option<Weight> {
         Decision::Committed => Some(Weight::Committed),
         Decision::Create { .. } => Some(Weight::Create),
         Decision::Update { .. } => Some(Weight::Update),
-        Decision::Reuse { .. } => None,
+        Decision::Copy { .. } | Decision::Reuse { .. } => None,
     }
 }
 
@@ -194,6 +195,19 @@ fn nothing_changed_is_a_reuse() {
     let plan = decide(&unchanged());
     assert_eq!(plan.decision, Decision::Reuse { id: 5 });
     assert_eq!(plan.reasons.len(), 1);
+}
+
+#[test]
+fn commands_of_the_project_get_a_copy_of_what_would_be_reused() {
+    let plan = decide(&Seen { commands: true, ..unchanged() });
+    assert_eq!(plan.decision, Decision::Copy { from: 5 });
+    assert!(plan.reasons[1].contains("must not change what is live"), "{:?}", plan.reasons);
+    for row in rows() {
+        let mut seen = unchanged();
+        (row.apply)(&mut seen);
+        let without = decide(&seen);
+        assert_eq!(decide(&Seen { commands: true, ..seen }), without, "{}", row.name);
+    }
 }
 
 #[test]
