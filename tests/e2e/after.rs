@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::{Running, Site, WebServer, newest_python};
+use crate::support::{Running, Site, WebServer, newest_python, skip, wait_until};
 
 fn action(site: &Site, name: &str, text: &str, mode: u32) {
     let file = site.path.join("actions").join(name);
@@ -148,4 +148,51 @@ fn a_webhook_that_does_not_work_fails_no_deployment() {
         .assert_does_not_say("secret-path");
     assert_eq!(push.output.matches("warning: ").count(), 4, "{}", push.output);
     assert_eq!(refusing.requests().len(), 1);
+}
+
+#[test]
+fn a_webhook_goes_over_https_to_whom_the_site_trusts() {
+    let site = Site::new();
+    let (key, certificate) = (site.sandbox.path("key.pem"), site.sandbox.path("certificate.pem"));
+    let mut openssl = site.sandbox.command("openssl");
+    openssl.args(["req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "2", "-subj", "/CN=nyala"]);
+    openssl.args(["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]);
+    openssl.arg("-keyout").arg(&key).arg("-out").arg(&certificate);
+    if !openssl.output().is_ok_and(|ran| ran.status.success()) {
+        skip("needs openssl, to make a certificate");
+        return;
+    }
+    // Python's TLS at the other end: another implementation than ours.
+    let server = "import http.server, ssl, sys\n\
+                  class Handler(http.server.BaseHTTPRequestHandler):\n\
+                  \x20   def do_POST(self):\n\
+                  \x20       open(sys.argv[3], 'wb').write(self.rfile.read(int(self.headers['Content-Length'])))\n\
+                  \x20       self.send_response(204)\n\
+                  \x20       self.end_headers()\n\
+                  server = http.server.HTTPServer(('127.0.0.1', 0), Handler)\n\
+                  context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n\
+                  context.load_cert_chain(sys.argv[2], sys.argv[1])\n\
+                  server.socket = context.wrap_socket(server.socket, server_side=True)\n\
+                  open(sys.argv[4], 'w').write(str(server.server_port))\n\
+                  server.serve_forever()\n";
+    let (body, port) = (site.sandbox.path("body"), site.sandbox.path("port"));
+    let mut command = site.sandbox.command(&newest_python().path);
+    let _server = Running::start(command.args(["-I", "-c", server]).args([&key, &certificate, &body, &port]));
+    let address = || fs::read_to_string(&port).unwrap_or_default();
+    wait_until("the server listens", || !address().is_empty());
+    webhook(&site, &format!("https://127.0.0.1:{}/hook", address()), "tries = 1");
+
+    let project = site.project();
+    // Nobody known to the world vouches for it.
+    project
+        .write("page", "1")
+        .push()
+        .assert_success()
+        .assert_says("could not be told of it")
+        .assert_says("certificate");
+    assert!(!body.exists());
+    site.set("SSL_CERT_FILE", certificate.to_str().unwrap());
+    project.write("page", "2").push().assert_success();
+    let told: serde_json::Value = serde_json::from_slice(&fs::read(&body).unwrap()).unwrap();
+    assert_eq!((told["id"].as_u64(), told["status"].as_str()), (Some(2), Some("succeeded")));
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Project, Sandbox, Site};
+use crate::support::{Project, Sandbox, Site, SshServer};
 
 /// A site whose repository has neighbours, which relative addresses lead to.
 fn hosted() -> Site {
@@ -96,21 +96,17 @@ fn submodules_of_a_project_in_a_folder_are_named_by_the_commit() {
 fn a_submodule_comes_over_ssh_with_the_sites_own_key() {
     let site = hosted();
     let (lib, commit) = neighbour(&site, "lib", "by ssh", None);
-    // An ssh that goes nowhere: it runs what it is told on this machine, and says who called it.
-    let ssh = site.sandbox.path("ssh");
-    let said = site.sandbox.path("ssh-said");
-    let script =
-        format!("#!/bin/sh\necho \"$@\" >> '{}'\nfor last; do :; done\nexec sh -c \"$last\"\n", said.display());
-    fs::write(&ssh, script).unwrap();
-    site.set("GIT_SSH_COMMAND", &format!("sh '{}' -i deploy-key", ssh.display()));
-    site.set("GIT_SSH_VARIANT", "ssh");
+    let forced = r#"git shell -c \"$SSH_ORIGINAL_COMMAND\""#;
+    let Some(server) = SshServer::start(&site.sandbox, &[("deploy", forced.to_owned())]) else { return };
     let project = site.project();
     project.write("page", "1").commit("One");
-    add_to(&project, "lib", &format!("git@example.org:{}", lib.display()), &commit);
-    project.push_refs(&["HEAD:refs/heads/main"]).assert_success();
+    add_to(&project, "lib", &SshServer::address(lib.to_str().unwrap()), &commit);
+    // Nobody is there to be asked for a key, or whether the host is the right one.
+    let push = project.push_refs(&["HEAD:refs/heads/main"]);
+    push.assert_failed_with("the submodule lib cannot be checked out");
+    site.set("GIT_SSH_COMMAND", &server.client("deploy"));
+    site.nyala(&["redeploy"]).assert_success();
     assert_eq!(site.live_file("lib/lib.py"), "by ssh");
-    let said = fs::read_to_string(said).unwrap();
-    assert!(said.contains("-i deploy-key") && said.contains("git@example.org git-upload-pack"), "{said}");
 }
 
 #[test]

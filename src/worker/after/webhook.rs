@@ -1,5 +1,7 @@
 //! Tells somebody of a deployment over HTTP: the record as JSON, signed as GitHub signs its webhooks.
 
+use std::fs;
+use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
 use ureq::Agent;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::hex::hex;
 use crate::site::settings::Webhook;
@@ -32,6 +35,7 @@ pub(super) fn tell(webhook: &Webhook, record: &Record, app_settings: &AppSetting
         None => None,
     };
     let agent: Agent = Agent::config_builder()
+        .tls_config(TlsConfig::builder().root_certs(roots(app_settings)?).build())
         .timeout_global(Some(webhook.timeout))
         .max_redirects(0)
         .http_status_as_error(false)
@@ -65,6 +69,22 @@ pub(super) fn tell(webhook: &Webhook, record: &Record, app_settings: &AppSetting
         sleep(pause);
         pause *= 2;
     }
+}
+
+/// Who vouches for an https address: those of the file in `SSL_CERT_FILE`, an app setting or variable, as for OpenSSL;
+/// without it Mozilla's, which are compiled in.
+fn roots(app_settings: &AppSettings) -> Result<RootCerts> {
+    let name = "SSL_CERT_FILE";
+    let file = app_settings.get(name).map(PathBuf::from).or_else(|| std::env::var_os(name).map(PathBuf::from));
+    let Some(file) = file.filter(|file| !file.as_os_str().is_empty()) else { return Ok(RootCerts::WebPki) };
+    let reading = || format!("the certificates in {} ({name}) cannot be read", file.display());
+    let bytes = fs::read(&file).with_context(reading)?;
+    let items: Vec<PemItem<'_>> = parse_pem(&bytes).collect::<Result<_, _>>().with_context(reading)?;
+    let certificates = items.into_iter().filter_map(|item| match item {
+        PemItem::Certificate(certificate) => Some(certificate),
+        _ => None,
+    });
+    Ok(RootCerts::new_with_certs(&certificates.collect::<Vec<_>>()))
 }
 
 /// Scheme and host of an address, which is all of it that may be shown.

@@ -88,7 +88,8 @@ impl<'a> SshServer<'a> {
         format!("ssh://127.0.0.1/{path}")
     }
 
-    fn client(&self, key: &str) -> String {
+    /// The ssh that uses the key of this name, as `GIT_SSH_COMMAND` has it.
+    pub fn client(&self, key: &str) -> String {
         let user = Command::new("id").arg("-un").output().unwrap().stdout;
         format!(
             "ssh -F none -p {} -l {} -i {} -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=no \
