@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use super::{Finding, Mend};
 use crate::process::Environment;
 use crate::python::env;
-use crate::site::{Record, Site};
+use crate::python::installers::find_uv;
+use crate::site::settings::Installer;
+use crate::site::{Record, Settings, Site};
 use crate::worker;
 
 /// With less than this, the next deployment will probably not fit.
@@ -25,6 +27,15 @@ pub(super) fn settings(site: &Site, findings: &mut Vec<Finding>) {
     }
     if let Err(error) = site.frozen() {
         findings.push(Finding::new("frozen", format!("{error:#}"), "nyala freeze \"…\", then nyala unfreeze"));
+    }
+}
+
+pub(super) fn installer(settings: &Settings, findings: &mut Vec<Finding>) {
+    // App settings are left out: they may hold a PATH, and whoever set that knows.
+    if settings.installer == Installer::Uv && find_uv(&Environment::clean()).is_none() {
+        let fact = "nyala.toml says installer = \"uv\", and there is no uv here";
+        let fix = "install uv (https://docs.astral.sh/uv/), or write installer = \"pip\" into nyala.toml";
+        findings.push(Finding::new("uv-missing", fact, fix));
     }
 }
 

@@ -59,6 +59,7 @@ pub fn examine(site: &Site) -> Vec<Finding> {
     // With settings that cannot be read nobody knows where the repository is.
     if let Ok(settings) = site.settings() {
         repository::check(site, &site.repository(&settings), &mut findings);
+        checks::installer(&settings, &mut findings);
     }
     checks::owners_and_modes(site, &mut findings);
     checks::live(site, &mut findings);

@@ -2,8 +2,9 @@
 
 use anyhow::Error;
 
-use super::Plan;
+use super::{Decision, Plan};
 use crate::build::{BuildPlan, Said};
+use crate::site::settings::Installer;
 
 /// The plan as the log and `nyala plan` show it.
 pub fn lines(plan: &Plan) -> Vec<String> {
@@ -23,7 +24,11 @@ pub fn lines(plan: &Plan) -> Vec<String> {
             lines.extend(commands.iter().map(|own| format!("Command {when} the build: {} ({})", own.command, own.by)));
         }
     }
-    lines.push(format!("Environment: {}, because", plan.env.decision));
+    let by = match plan.env.decision {
+        Decision::Create { .. } | Decision::Update { .. } if plan.installer == Installer::Uv => " (by uv)",
+        _ => "",
+    };
+    lines.push(format!("Environment: {}{by}, because", plan.env.decision));
     lines.extend(plan.env.reasons.iter().map(|reason| format!("- {reason}")));
     lines
 }

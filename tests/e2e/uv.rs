@@ -63,6 +63,12 @@ fn what_init_finds_is_written_down_and_stays() {
     let made = sandbox.nyala(&["init", without.to_str().unwrap()]);
     assert!(!made.assert_success().stdout.contains("uv"), "{}", made.stdout);
     assert!(!fs::read_to_string(without.join("nyala.toml")).unwrap().contains("\ninstaller = "));
+
+    fs::remove_file(sandbox.path("tools/uv")).unwrap();
+    let found = sandbox.nyala(&["--site", with.to_str().unwrap(), "doctor", "--json"]);
+    found.assert_failed(1, "");
+    let found: serde_json::Value = serde_json::from_str(&found.stdout).unwrap();
+    assert_eq!((found.as_array().unwrap().len(), &found[0]["id"]), (1, &"uv-missing".into()));
 }
 
 #[test]
