@@ -86,6 +86,13 @@ pub(super) fn statement(line: &str) -> Result<Statement, String> {
     Ok(Statement::Options(settings))
 }
 
+impl Setting {
+    /// Whether pip reads that file in the place of the line.
+    fn names_a_file(&self) -> bool {
+        matches!(self.name.as_str(), "--requirement" | "--constraint")
+    }
+}
+
 impl std::fmt::Display for Setting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.value {
@@ -122,7 +129,10 @@ fn settings(words: Vec<String>) -> Result<(Vec<Setting>, Option<String>), String
         }
         let Some((name, attached, takes_value)) = known(&word) else {
             let rest: Vec<String> = words.collect();
-            let unknown = [vec![word], rest].concat().join(" ");
+            let unknown = [&[word], rest.as_slice()].concat().join(" ");
+            // A pip that knows the option reads the file that is named after it.
+            let (after, _) = self::settings(rest).unwrap_or_default();
+            settings.extend(after.into_iter().filter(Setting::names_a_file));
             return Ok((settings, Some(unknown)));
         };
         let value = match (takes_value, attached) {
@@ -239,9 +249,10 @@ mod tests {
     #[test]
     fn an_unknown_option_is_kept_and_left_to_pip() {
         assert_eq!(
-            statement("--frobnicate x -r a.txt").unwrap(),
-            Statement::Options(vec![option("--frobnicate x -r a.txt", None)])
+            statement("--frobnicate x --pre").unwrap(),
+            Statement::Options(vec![option("--frobnicate x --pre", None)])
         );
+        assert_eq!(statement("--frobnicate x -r a.txt").unwrap(), include("a.txt", false));
         assert_eq!(statement("-").unwrap(), Statement::Options(vec![]));
         assert_eq!(statement("-é").unwrap(), Statement::Options(vec![option("-é", None)]));
     }
