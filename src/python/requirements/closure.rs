@@ -175,7 +175,7 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
             Resolved::Missing => Err(ClosureError::Missing { path, at }),
             Resolved::Folder { .. } => not_a_file(path, "a folder", at),
             Resolved::Submodule { .. } => not_a_file(path, "in a submodule", at),
-            Resolved::Outside { link: None } => not_a_file(path, "outside the commit", at),
+            Resolved::Outside { link: None } => Err(ClosureError::Outside { path, at }),
             Resolved::Outside { link: Some((link, target)) } => {
                 Err(ClosureError::LeavesTree { path, link, target, at })
             }

@@ -42,6 +42,14 @@ pub enum ClosureError {
         "commit, and push again",
     ]))]
     NotAFile { path: String, what: &'static str, at: Option<Box<Mention>> },
+    /// pip would read it, and quotes lines that it cannot read in what it says.
+    #[error("{} lies outside of the folder that is deployed, and nothing is read from there{}\n{}",
+        shown(path), named_by(at.as_deref()), steps(&[
+        "commit a copy of the file, and name that by its path in the folder that is deployed",
+        "or take out what names it",
+        "commit, and push again",
+    ]))]
+    Outside { path: String, at: Option<Box<Mention>> },
     #[error("{} is reached through a link that leaves the commit{}\nfound: {} -> {}\n{}",
         shown(path), named_by(at.as_deref()), shown(link), shown(target), steps(&[
         "track the file itself, or link to a file that is tracked in this repository",

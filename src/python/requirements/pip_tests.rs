@@ -212,7 +212,8 @@ fn pip_looks_for_paths_where_we_do() {
     site.write("deploy/base.txt", "./lib");
     site.write("deploy/prod.txt", "-r base.txt\n-f own\nown");
     std::os::unix::fs::symlink("deploy", site.path("current")).unwrap();
-    site.install("-r current/prod.txt");
+    site.write("ftp:/constraints.txt", "own==1.0");
+    site.install("-r current/prod.txt\n-c ftp://constraints.txt");
     assert_eq!((site.value("lib"), site.value("own")), ("1".into(), "1".into()));
 
     // Each of these fails in pip as well.

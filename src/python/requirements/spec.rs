@@ -124,7 +124,21 @@ fn source(text: &str) -> Source {
     Source::Path(percent_decoded(path))
 }
 
-/// The path that a `-r`, `-c` or `--find-links` names, or `None` for a place on the network.
+/// The path that a `-r` or `-c` names, or `None` for what pip fetches. There it knows no other schemes than these two: it
+/// opens `ftp://x` as a file in the folder `ftp:`.
+pub(super) fn included_path(reference: &str) -> Option<String> {
+    match source(reference) {
+        Source::Path(path) => Some(path),
+        Source::Index => None,
+        Source::Url(url) => {
+            let scheme = url.split(':').next().unwrap_or_default();
+            let is_fetched = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+            (!is_fetched).then_some(url)
+        }
+    }
+}
+
+/// The path that a `--find-links` names, or `None` for a place on the network.
 pub(super) fn local_path(reference: &str) -> Option<String> {
     match source(reference) {
         Source::Path(path) => Some(path),

@@ -3,7 +3,7 @@
 use super::super::error::ClosureError;
 use super::super::options::{Setting, Statement};
 use super::super::record::{Found, Line, Local, LocalKind, Moving, Role};
-use super::super::spec::{Source, Spec, local_path, moving};
+use super::super::spec::{Source, Spec, included_path, local_path, moving};
 use super::super::tree::{Entry, Resolved, Tree, beside, resolve, tidy};
 use super::{Named, Reader, Reading};
 
@@ -16,9 +16,8 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
         constraint: bool,
     ) -> Result<(), ClosureError> {
         let role = if constraint { Role::Constraint } else { Role::Requirement };
-        let Some(local) = local_path(path) else {
-            let why = "names a file on the network, which can change";
-            return self.out_of_sight(reading, role, why);
+        let Some(local) = included_path(path) else {
+            return self.out_of_sight(reading, role);
         };
         // A `file:` URL is not joined to the file that names it; pip opens it from the folder it runs in.
         let is_url = local != path;
@@ -28,18 +27,15 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
         let named = Named {
             path: join(&reading.file.path, &local),
             shown: visible
-                .and_then(|path| local_path(&path))
+                .and_then(|path| included_path(&path))
                 .map_or_else(|| reading.text.clone(), |path| tidy(&join(&reading.file.shown, &path))),
         };
-        if let Resolved::Outside { link: None } = resolve(self.tree, &named.path)? {
-            let why = "names a file outside the commit, which can change";
-            return self.out_of_sight(reading, role, why);
-        }
         self.file(&named, role, Some(reading.mention()))
     }
 
-    /// A `-r` or `-c` whose file is not in the commit: its lines are not known, the one that names it is.
-    fn out_of_sight(&mut self, reading: &Reading<'_>, role: Role, why: &str) -> Result<(), ClosureError> {
+    /// A `-r` or `-c` that names a file on the network: its lines are not known, the one that names it is.
+    fn out_of_sight(&mut self, reading: &Reading<'_>, role: Role) -> Result<(), ClosureError> {
+        let why = "names a file on the network, which can change";
         self.moving(reading, why, "commit a copy of the file and name that");
         self.push(Line { role, ..reading.line(reading.text.clone(), reading.text.clone()) })
     }

@@ -66,6 +66,36 @@ fn a_link_out_of_the_commit_is_not_followed() {
 }
 
 #[test]
+fn a_file_outside_is_not_read_however_it_is_named() {
+    assert_snapshot!(error(&MemoryTree::of(&[("requirements.txt", "flask\n-r ../base.txt")])), @r#"
+    ../base.txt lies outside of the folder that is deployed, and nothing is read from there
+    found: requirements.txt line 2: -r ../base.txt
+    1. commit a copy of the file, and name that by its path in the folder that is deployed
+    2. or take out what names it
+    3. commit, and push again
+    "#);
+    for line in [
+        "-r .././../x.txt",
+        "-c /etc/passwd",
+        "-c/etc/passwd",
+        "--constraint=../../x.txt",
+        "-r file:///etc/passwd",
+        "-r FILE:/etc/passwd",
+        "-r file://localhost/%65tc/passwd",
+        "-r ${HOME}/x.txt",
+        "--of-a-newer-pip x -r /etc/passwd",
+    ] {
+        let tree = MemoryTree::of(&[("requirements.txt", "-r a/b.txt"), ("a/b.txt", line)]);
+        let home = |_: &str| Some("/root".to_owned());
+        let error = closure(&tree, "requirements.txt", &home).unwrap_err().to_string();
+        assert!(error.contains("lies outside of the folder that is deployed"), "{line}: {error}");
+    }
+    // To pip this is a path.
+    let tree = MemoryTree::of(&[("requirements.txt", "-r ftp://passwd")]).link("ftp:", "/etc");
+    assert!(error(&tree).contains("found: ftp: -> /etc"), "{}", error(&tree));
+}
+
+#[test]
 fn a_circle_is_shown() {
     let tree = MemoryTree::of(&[("requirements.txt", "-r a/b.txt"), ("a/b.txt", "-c ../requirements.txt")]);
     assert_snapshot!(error(&tree), @r#"
