@@ -137,6 +137,6 @@ fn arrow([from, to]: &[String; 2]) -> String {
 fn section(title: &str, lines: &[String]) {
     println!("{title}:");
     for line in lines {
-        println!("  {line}");
+        println!("  {}", clean(line));
     }
 }

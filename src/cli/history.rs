@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::show::record;
 use super::table;
+use crate::console::text::clean;
 use crate::console::{mask, paint, show};
 use crate::git::{Refs, Repository, short};
 use crate::plan::{Question, describe, observe};
@@ -170,10 +171,10 @@ impl PlanOf {
         }
         println!("Plan for {}", short(&plan.commit.id));
         for line in describe::lines(&plan) {
-            println!("  {}", mask::known().apply(&line));
+            println!("  {}", mask::known().apply(&clean(&line)));
         }
         for warning in &plan.build.settings.warnings {
-            println!("  warning: {warning}");
+            println!("  warning: {}", clean(warning));
         }
         Ok(())
     }

@@ -26,6 +26,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::console;
 use crate::console::mask;
+use crate::console::text::clean;
 use crate::disk::space;
 use crate::plan::describe;
 use crate::site::Site;
@@ -129,6 +130,7 @@ pub fn main() -> ExitCode {
             let text = describe::error_text(&error);
             let found = cli.site.as_ref().map(|site| space::explain(&error, site)).unwrap_or_default();
             let text = if found.is_empty() { with_next_command(text) } else { format!("{text}\n{found}") };
+            let text = text.lines().map(clean).collect::<Vec<_>>().join("\n");
             // In a hook whose client is gone nobody empties the pipe any more, and a plain write would block for ever.
             console::print(rustix::stdio::stderr(), &mask::known().apply(&format!("error: {text}\n")));
             ExitCode::FAILURE

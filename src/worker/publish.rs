@@ -6,6 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use anyhow::{Context, Result};
 
+use crate::console::text::clean;
 use crate::console::{self, mask};
 use crate::git::{Note, Repository, append_note};
 use crate::site::{Record, Site};
@@ -38,7 +39,7 @@ pub(super) fn try_publish(site: &Site, record: &Record, last: Option<&str>) -> R
     // After a forced push and a `git gc` of old, the live commit may be gone: then there is nothing to name.
     let live = live.filter(|commit| repository.commit(commit).is_ok());
     let mut lines = last_lines(site, record.id).unwrap_or_default();
-    lines.extend(last.map(ToOwned::to_owned));
+    lines.extend(last.map(|last| clean(last).into_owned()));
     append_note(
         &repository,
         &Note {
