@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 
 use super::{OwnCommand, Said};
 use crate::console;
+use crate::console::text::escaped;
 use crate::disk;
 use crate::plan::Plan;
 use crate::process::{self, Environment, Invocation, Limits};
@@ -71,7 +72,7 @@ pub fn environment(
 pub fn run(command: &Said<String>, release: &Path, environment: Environment, limits: Limits) -> Result<()> {
     let Said { value, by } = command;
     shell(value, release, environment, limits)
-        .with_context(|| format!("the project's deployment command failed: {value}\nIt is named by {by}"))
+        .with_context(|| format!("the project's deployment command failed: {}\nIt is named by {by}", escaped(value)))
 }
 
 /// Runs a command that comes before or after the build, in the release's folder.
@@ -79,9 +80,10 @@ pub fn run_own(own: &OwnCommand, release: &Path, environment: Environment, limit
     if let Some(file) = own.file {
         disk::make_executable(&release.join(file))?;
     }
-    let step = console::step(format_args!("Running {} ({})", own.command, own.by));
+    let step = console::step(format_args!("Running {} ({})", escaped(&own.command), own.by));
     shell(&own.command, release, environment, limits).with_context(|| {
         let OwnCommand { command, by, .. } = own;
+        let command = escaped(command);
         format!("{command} failed ({by})\nWhat it said is above; mend it or take it away, and push again")
     })?;
     step.done();

@@ -21,6 +21,17 @@ pub fn clean_bytes(line: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// Gives text from outside as it stands within a sentence of ours: what [`clean`] would act on or drop is shown escaped, so
+/// that it changes none of the words around it.
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let escaped =
+        |character: char| if is_harmful(character) { character.escape_debug().collect() } else { vec![character] };
+    Cow::Owned(text.chars().flat_map(escaped).collect())
+}
+
 /// Gives a number of bytes as people say it: `512 bytes`, `4.2 kB`, `12 MB`, in powers of 1000.
 pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
@@ -232,8 +243,15 @@ mod tests {
     }
 
     #[test]
+    fn what_would_act_on_a_terminal_is_shown_where_it_stands() {
+        assert_eq!(escaped("a\rsuccess: \u{1b}[2K\u{202e}"), "a\\rsuccess: \\u{1b}[2K\\u{202e}");
+        assert_eq!(escaped("echo 'naïve' \"\\n\""), "echo 'naïve' \"\\n\"");
+    }
+
+    #[test]
     fn nothing_harmful_is_ever_left() {
         proptest::proptest!(|(bytes: Vec<u8>)| {
+            assert!(!escaped(&String::from_utf8_lossy(&bytes)).contains(is_harmful));
             let text = clean_bytes(&bytes).into_owned();
             assert!(!text.chars().any(is_harmful));
             assert_eq!(clean(&text), text);

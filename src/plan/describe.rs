@@ -4,6 +4,7 @@ use anyhow::Error;
 
 use super::{Decision, Plan};
 use crate::build::{BuildPlan, Said};
+use crate::console::text::escaped;
 use crate::site::settings::Installer;
 
 /// The plan as the log and `nyala plan` show it.
@@ -18,10 +19,12 @@ pub fn lines(plan: &Plan) -> Vec<String> {
         lines.push(format!("The application is the folder {} ({})", project.value.escape_debug(), project.by));
     }
     if let Some(Said { value, by }) = &settings.command {
-        lines.push(format!("Command, in the place of the env, install and build steps: {value} ({by})"));
+        lines.push(format!("Command, in the place of the env, install and build steps: {} ({by})", escaped(value)));
     } else {
         for (when, commands) in [("before", pre_build), ("after", post_build)] {
-            lines.extend(commands.iter().map(|own| format!("Command {when} the build: {} ({})", own.command, own.by)));
+            lines.extend(
+                commands.iter().map(|own| format!("Command {when} the build: {} ({})", escaped(&own.command), own.by)),
+            );
         }
     }
     let by = match plan.env.decision {

@@ -19,7 +19,7 @@ pub(super) fn shown(program: &Path, args: &[OsString]) -> String {
 }
 
 fn one_line(word: &OsStr) -> String {
-    let lines: Vec<_> = word.to_string_lossy().lines().map(|line| text::clean(line).into_owned()).collect();
+    let lines: Vec<_> = word.to_string_lossy().lines().map(|line| text::escaped(line).into_owned()).collect();
     lines.join("; ")
 }
 

@@ -19,6 +19,7 @@ use super::{moves, what_is_live};
 use crate::activate::activate;
 use crate::build::{Collectstatic, Said, custom};
 use crate::checkout::Exported;
+use crate::console::text::escaped;
 use crate::console::{self, mask};
 use crate::disk;
 use crate::disk::space::{self, Room};
@@ -91,7 +92,7 @@ impl Deployment<'_> {
     fn begin(&mut self) {
         let Record { id, commit, message, author, refname, .. } = &self.record;
         let branch = refname.strip_prefix("refs/heads/").unwrap_or(refname);
-        let title = message.lines().next().unwrap_or_default();
+        let [branch, title, author] = [branch, message.lines().next().unwrap_or_default(), author].map(escaped);
         console::info(format_args!("Deployment {id}: {} of {branch}, \"{title}\" by {author}", short(commit)));
         self.record.status = Status::Building;
         self.record.started_at = Some(Timestamp::now());
@@ -221,7 +222,7 @@ impl Deployment<'_> {
         disk::create_dir_all(&temporary)?;
         let environment =
             custom::environment(place.environment.clone(), self.site, &self.record, plan, linked, &temporary)?;
-        let step = console::step(format_args!("Running deployment command: {}", command.value));
+        let step = console::step(format_args!("Running deployment command: {}", escaped(&command.value)));
         custom::run(command, &self.site.release(id), environment, place.limits.clone())?;
         self.took("build", step.done());
 

@@ -12,6 +12,7 @@ use super::publish::publish;
 use super::publish::try_publish;
 use crate::activate;
 use crate::console;
+use crate::console::text::escaped;
 use crate::git::short;
 use crate::python::env;
 use crate::site::record::EnvRecord;
@@ -52,7 +53,7 @@ impl Deployment<'_> {
         let id = self.record.id;
         self.record.started_at = Some(Timestamp::now());
         self.prepare_what_comes_after();
-        let title = self.record.message.lines().next().unwrap_or_default().to_owned();
+        let title = escaped(self.record.message.lines().next().unwrap_or_default());
         console::info(format_args!(
             "Deployment {id}: back to release {release}, {} \"{title}\"",
             short(&self.record.commit)
