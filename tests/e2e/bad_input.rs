@@ -149,17 +149,6 @@ fn a_nested_requirements_file_that_is_missing_is_refused() {
 }
 
 #[test]
-fn requirements_that_link_out_of_the_tree_are_refused_unread() {
-    assert_refused(
-        |project| {
-            project.remove("requirements.txt");
-            project.link("requirements.txt", "/etc/passwd");
-        },
-        &["requirements.txt"],
-    );
-}
-
-#[test]
 fn a_requirements_folder_is_refused() {
     assert_refused(
         |project| {
@@ -212,27 +201,4 @@ fn an_unknown_push_option_is_not_silent() {
     let project = site.project();
     project.write("page", "");
     project.push_with(&["-o", "rebiuld-env"]).assert_says("rebiuld-env").assert_says("rebuild-env");
-}
-
-#[test]
-fn an_env_that_is_a_file_of_the_tree_is_refused() {
-    assert_refused(
-        |project| {
-            project.write("env", "not a folder");
-        },
-        &["env"],
-    );
-}
-
-#[test]
-fn an_env_that_is_a_link_of_the_tree_is_refused_and_not_followed() {
-    let site = Site::new();
-    let precious = site.sandbox.path("precious");
-    fs::create_dir(&precious).unwrap();
-    fs::write(precious.join("file"), "precious").unwrap();
-    let project = site.python_project();
-    project.link("env", precious.to_str().unwrap());
-    project.push().assert_failed_with("env");
-    assert_eq!(fs::read_dir(&precious).unwrap().count(), 1);
-    assert_eq!(fs::read_to_string(precious.join("file")).unwrap(), "precious");
 }

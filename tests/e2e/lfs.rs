@@ -3,17 +3,8 @@
 use std::env;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::process::Command;
 
-use crate::support::{Project, Site, skip};
-
-fn has_git_lfs() -> bool {
-    let found = Command::new("git").args(["lfs", "version"]).output().is_ok_and(|ran| ran.status.success());
-    if !found {
-        skip("needs git-lfs");
-    }
-    found
-}
+use crate::support::{Project, Site, has_git_lfs};
 
 /// A project that gives `*.bin` to Git LFS.
 fn project(site: &Site) -> Project<'_> {

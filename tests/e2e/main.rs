@@ -20,6 +20,7 @@ mod envs;
 mod faults;
 mod hard_clients;
 mod history;
+mod hostile;
 mod index;
 mod lfs;
 mod limits;

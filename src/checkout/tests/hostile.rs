@@ -156,16 +156,6 @@ fn a_path_longer_than_the_system_allows_is_a_clear_error() {
 }
 
 #[test]
-fn two_hundred_thousand_entries_in_one_tree_are_written() {
-    let repo = Repo::new();
-    let blob = repo.blob(b"");
-    let names: Vec<String> = (0..200_000).map(|n| format!("{n:06}")).collect();
-    let entries: Vec<_> = names.iter().map(|name| (FILE, name.as_bytes(), blob)).collect();
-    let (_into, exported) = repo.export(repo.tree(&entries));
-    assert_eq!(exported.files, 200_000);
-}
-
-#[test]
 fn malformed_trees_and_wrong_objects_are_errors() {
     let repo = Repo::new();
     let blob = repo.blob(b"x");

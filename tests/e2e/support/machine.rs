@@ -48,6 +48,15 @@ pub fn git_can(option: &str) -> bool {
     ran.status.success()
 }
 
+/// Whether this git has `git lfs`; if not, it says so.
+pub fn has_git_lfs() -> bool {
+    let found = Command::new("git").args(["lfs", "version"]).output().is_ok_and(|ran| ran.status.success());
+    if !found {
+        skip("needs git-lfs");
+    }
+    found
+}
+
 /// An interpreter of this machine that can make environments.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Python {

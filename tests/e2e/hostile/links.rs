@@ -1,0 +1,172 @@
+//! Links, and what stands in the place of something that nyala reads, runs, makes or replaces.
+
+use std::fs;
+use std::path::Path;
+
+use super::{FILE, FOLDER, GITLINK, LINK, Target};
+use crate::support::Precious;
+
+/// From a release's top to the precious folder.
+const UP: &str = "../../../precious";
+
+#[test]
+fn links_out_of_the_release_are_only_links() {
+    let target = Target::new();
+    let Target { site, precious } = &target;
+    site.configure("keep = 1");
+    let attacker = target.attacker();
+    let outside = attacker.blob(UP);
+    let secret = attacker.blob(format!("{UP}/file"));
+    let program = attacker.blob(format!("../{UP}/bin/post_compile"));
+    let [absolute, root, above, itself] = ["", "/", "../../", "itself"]
+        .map(|to| attacker.blob(if to.is_empty() { precious.name("") } else { to.to_owned() }));
+    let bin = attacker.tree(&[(LINK, b"post_compile", &program), (LINK, b"pre_compile", &program)]);
+    let links: [(&str, &[u8], &str); 15] = [
+        (LINK, b".gitattributes", &secret),
+        (LINK, b".lfsconfig", &secret),
+        (LINK, b".skipDjango", &secret),
+        (LINK, b".skipPythonDeployment", &secret),
+        (LINK, b"above", &above),
+        (LINK, b"absolute", &absolute),
+        (FOLDER, b"bin", &bin),
+        (LINK, b"env", &outside),
+        (LINK, b"fifo", &attacker.blob(format!("{UP}/fifo"))),
+        (LINK, b"folder", &outside),
+        (LINK, b"git~2", &absolute),
+        (LINK, b"itself", &itself),
+        (LINK, b"requirements", &outside),
+        (LINK, b"root", &root),
+        (LINK, b"shared", &outside),
+    ];
+    attacker.push(&attacker.tree(&links)).assert_success().assert_says("Environment: no environment");
+    assert_eq!(fs::read_link(site.path.join("wwwroot/env")).unwrap(), Path::new(UP));
+
+    // What was a link is a folder now, in a release of its own and then in one that was brought forward.
+    let evil = attacker.blob("evil");
+    let inner = attacker.tree(&[(FILE, b"file", &evil), (FILE, b"new", &evil), (FILE, b"requirements.txt", &evil)]);
+    let folders: Vec<_> = links.iter().map(|(_, name, _)| (FOLDER, *name, inner.as_str())).collect();
+    for _ in 0..2 {
+        attacker.push(&attacker.tree(&folders)).assert_success();
+        assert_eq!(site.live_file("folder/file"), "evil");
+        attacker.push(&attacker.tree(&links)).assert_success();
+        assert_eq!(fs::read_link(site.path.join("wwwroot/folder")).unwrap(), Path::new(UP));
+    }
+    // Whatever else goes over a release: none of it follows them.
+    for command in [&["env", "delete"][..], &["redeploy"], &["gc"], &["delete", "1", "2"], &["doctor"]] {
+        Precious::assert_not_in(&site.nyala(command).assert_success().stdout);
+        precious.assert_untouched(site);
+    }
+    attacker.done("links that lead out");
+}
+
+#[test]
+fn what_nyala_reads_from_a_commit_is_read_through_no_link() {
+    let target = Target::new();
+    let precious = &target.precious;
+    let attacker = target.attacker();
+    for (name, text) in [
+        (".deployment", ".deployment is a symbolic link in the commit"),
+        ("runtime.txt", "runtime.txt is a symbolic link in the commit"),
+        (".python-version", ".python-version is a symbolic link in the commit"),
+        ("pyproject.toml", "pyproject.toml is a symbolic link in the commit"),
+        ("requirements.txt", "requirements.txt is reached through a link that leaves the commit"),
+    ] {
+        for to in [precious.name("file"), format!("{UP}/fifo")] {
+            attacker.assert_refused(&attacker.tree_of(&[(LINK, name, &to)]), text);
+        }
+    }
+    // Nor is it read from a submodule.
+    for (name, text) in [
+        (".deployment", ".deployment is a submodule in the commit"),
+        ("runtime.txt", "runtime.txt is a submodule in the commit"),
+        ("requirements.txt", "requirements.txt is in a submodule, not a requirements file"),
+    ] {
+        attacker.assert_refused(&attacker.tree(&[(GITLINK, name.as_bytes(), &attacker.blob(""))]), text);
+    }
+    attacker.done("links that nyala would read");
+}
+
+#[test]
+fn an_env_in_the_tree_is_refused_where_nyala_makes_one() {
+    let target = Target::new();
+    let site = &target.site;
+    let attacker = target.attacker();
+    let requirements = attacker.blob("grass\n");
+    let file = attacker.blob("x");
+    let folder = attacker.tree(&[(FILE, b"file", &file)]);
+    let link = |to: &str| attacker.blob(to);
+    let bin = attacker.tree_of(&[(LINK, "python", &format!("../../{UP}/file"))]);
+    let committed =
+        attacker.tree(&[(FOLDER, b"bin", &bin), (LINK, b"pyvenv.cfg", &link(&format!("../{UP}/pyvenv.cfg")))]);
+    let with = |mode, id: &str| attacker.tree(&[(mode, b"env", id), (FILE, b"requirements.txt", &requirements)]);
+    for (tree, found) in [
+        (with(LINK, &link(UP)), "found: a symbolic link"),
+        (with(LINK, &link(&target.precious.name(""))), "found: a symbolic link"),
+        (with(LINK, &link("../../envs/1")), "found: a symbolic link"),
+        (with(FILE, &file), "found: a file"),
+        (with(FOLDER, &folder), "found: a folder without a pyvenv.cfg"),
+        (with(GITLINK, &file), "found: a submodule"),
+        // A committed env may name an interpreter elsewhere; this is none.
+        (with(FOLDER, &committed), "the env/ that the tree tracks cannot be used"),
+    ] {
+        attacker.assert_refused(&tree, found);
+    }
+
+    // An order that is not git's hides the entry from whoever looks for it by its name; it is replaced, and not followed.
+    // Nor is the link run that has the name of Django's program.
+    let manage = link(&format!("{UP}/bin/python"));
+    for (mode, id) in [(LINK, link(UP)), (FILE, file)] {
+        let entries: [(&str, &[u8], &str); 4] = [
+            (LINK, b"manage.py", &manage),
+            (FILE, b"requirements.txt", &requirements),
+            (FILE, b"z", &requirements),
+            (mode, b"env", &id),
+        ];
+        attacker.push(&attacker.tree(&entries)).assert_success();
+        assert_eq!(site.package("grass").as_deref(), Some("1.0"));
+    }
+    attacker.done("hostile envs");
+}
+
+#[test]
+fn shared_paths_and_projects_are_taken_through_no_link() {
+    let target = Target::new();
+    let Target { site, precious } = &target;
+    site.configure("shared = [\"media\", \"data/db\"]");
+    let attacker = target.attacker();
+    let outside = attacker.blob(precious.name(""));
+    let seed = attacker.tree_of(&[(LINK, "file", &precious.name("file")), (LINK, "folder", &precious.name("folder"))]);
+    // The page of the first push is live and has neither, so what comes now would seed them.
+    for shared in ["media", "data"] {
+        fs::remove_dir_all(site.path.join("shared").join(shared)).unwrap();
+    }
+    let data = attacker.tree(&[(LINK, b"db", &outside)]);
+    attacker.push(&attacker.tree(&[(FOLDER, b"data", &data), (FOLDER, b"media", &seed)])).assert_success();
+    assert_eq!(fs::read_link(site.path.join("shared/media/file")).unwrap(), Path::new(&precious.name("file")));
+    assert_eq!(fs::read_dir(site.path.join("shared/data/db")).unwrap().count(), 0);
+    // Once it is there, a link in its place goes, and a link above it is refused.
+    attacker.push(&attacker.tree(&[(LINK, b"media", &outside)])).assert_success();
+    attacker.assert_refused(&attacker.tree(&[(LINK, b"data", &outside)]), "is a link, and has to be a folder");
+
+    for (project, found) in [
+        ("link", "it is a symbolic link"),
+        ("link/folder", "there is nothing of that name"),
+        ("file", "it is a file"),
+        ("gitlink", "it is a submodule"),
+        ("..", "it leads out of the commit"),
+        ("../..", "it leads out of the commit"),
+        ("link/../..", "it leads out of the commit"),
+        ("..\\\\..", "it leads out of the commit"),
+        (&precious.name(""), "it leads out of the commit"),
+    ] {
+        let said = attacker.blob(format!("[config]\nproject = {project}\n"));
+        let entries: [(&str, &[u8], &str); 4] = [
+            (FILE, b".deployment", &said),
+            (FILE, b"file", &said),
+            (GITLINK, b"gitlink", &said),
+            (LINK, b"link", &outside),
+        ];
+        attacker.assert_refused(&attacker.tree(&entries), found);
+    }
+    attacker.done("shared paths and projects");
+}

@@ -1,0 +1,77 @@
+//! What is pushed cannot move a cursor, colour a line or forge one: in no terminal that shows what nyala says of it.
+
+use super::{Attacker, FILE, FOLDER, GITLINK, Target, assert_harmless_in_a_terminal};
+
+/// Clears the screen, sets the window's title, returns to the beginning of the line, and turns the direction of text round;
+/// with the controls of one byte too.
+const EVIL: &str = "\u{1b}[2J\u{1b}]0;title\u{7}evil\rsuccess: \u{202e}\u{9b}31m\u{8}\u{7f}";
+
+/// A commit whose author and message do all of that.
+fn evil_commit(attacker: &Attacker<'_>, tree: &str) -> String {
+    let who = format!("{EVIL} <{EVIL}@example.org> 1700000000 +0000");
+    let text = format!("tree {tree}\nauthor {who}\ncommitter {who}\n\n{EVIL}\n\nBody {EVIL}\nerror: \u{1b}[31mred\n");
+    attacker.object("commit", text.as_bytes())
+}
+
+/// Pushes it, reads all that nyala tells of it, and asks what another push would do. Returns what the push said.
+#[track_caller]
+fn assert_shown_harmless(attacker: &Attacker<'_>, tree: &str) -> String {
+    let site = &attacker.target.site;
+    let commit = evil_commit(attacker, tree);
+    let push = attacker.push_commit(&commit);
+    let newest = *site.numbers("deployments").last().unwrap();
+    assert_harmless_in_a_terminal(&site.log(newest));
+    let newest = newest.to_string();
+    for command in [&["list"][..], &["status"], &["show"], &["log"], &["diff", "1", &newest], &["plan", &commit]] {
+        let ran = site.nyala(command);
+        assert!(!ran.stdout.is_empty() || !ran.stderr.is_empty(), "{command:?} says nothing");
+        assert_harmless_in_a_terminal(&ran.stdout);
+        assert_harmless_in_a_terminal(&ran.stderr);
+    }
+    site.sandbox.git(&site.repository, &["update-ref", "-d", "refs/heads/main"]);
+    let asked = attacker.project.push_raw(&["-o", "dry-run", "nyala", &format!("{commit}:refs/heads/main")]);
+    assert!(asked.output.contains("dry-run"), "{}", asked.stderr);
+    assert_harmless_in_a_terminal(&asked.stderr);
+    let note = site.sandbox.git(&site.repository, &["notes", "--ref=deployments", "show", &commit]);
+    assert!(note.starts_with("Deployment "), "{note}");
+    assert_harmless_in_a_terminal(&note);
+    push.output
+}
+
+#[test]
+fn nothing_that_is_pushed_reaches_a_terminal_raw() {
+    let target = Target::new();
+    let attacker = target.attacker();
+    let file = attacker.blob("content");
+    let evil = EVIL.as_bytes();
+
+    // Names, on the way to a success and to a failure.
+    let folder = attacker.tree(&[(FILE, evil, &file)]);
+    let names = attacker.tree(&[(FOLDER, evil, &folder), (GITLINK, &[evil, b"2"].concat(), &file)]);
+    let said = assert_shown_harmless(&attacker, &names);
+    assert!(said.contains("is a submodule that .gitmodules does not name"), "{said}");
+    let twice = attacker.tree(&[(FILE, evil, &file), (FILE, evil, &file)]);
+    let said = assert_shown_harmless(&attacker, &twice);
+    assert!(said.contains("two entries of that name"), "{said}");
+
+    // What files say. A line ends where nyala, git or pip says that it does, and not before.
+    for (name, content, text) in [
+        (".deployment", format!("[config]\ncommand = : '{EVIL}'\n"), "success: deployment"),
+        (".deployment", format!("[config]\ncommand = false '{EVIL}'\n"), "the project's deployment command failed"),
+        (".deployment", format!("[config]\npre_build_command = false '{EVIL}'\n"), "failed (PRE_BUILD_COMMAND"),
+        (".deployment", format!("[config]\nproject = {EVIL}\n"), "is not a folder of this commit"),
+        (".deployment", format!("[config]\nSCM_{EVIL} = x\n"), "has no meaning here"),
+        ("runtime.txt", format!("python-{EVIL}\n"), "runtime.txt"),
+        ("requirements.txt", format!("-r {EVIL}\n"), "is not in the commit"),
+        ("requirements.txt", format!("-r '{EVIL}\n"), "a quotation mark is not closed"),
+        ("requirements.txt", format!("-c ../{EVIL}\n"), "lies outside"),
+    ] {
+        let said = assert_shown_harmless(&attacker, &attacker.tree_of(&[(FILE, name, &content)]));
+        assert!(said.contains(text), "{name}: {said}");
+    }
+    // A branch's name; git itself shows it as it is.
+    let push = attacker.project.push_refs(&["HEAD:refs/heads/x\u{202e}\u{9b}2J"]);
+    push.assert_deployed_nothing("Branch x\\u{202e}\\u{9b}2J is not the deploy branch");
+    assert_harmless_in_a_terminal(&push.output);
+    attacker.done("control characters");
+}
