@@ -26,7 +26,9 @@ pub(super) fn settings(site: &Site, findings: &mut Vec<Finding>) {
         findings.push(Finding::new("settings", format!("{error:#}"), fix));
     }
     if let Err(error) = site.frozen() {
-        findings.push(Finding::new("frozen", format!("{error:#}"), "nyala freeze \"…\", then nyala unfreeze"));
+        let text = error.to_string();
+        let fact = format!("{}: {}", text.lines().next().unwrap_or_default(), error.root_cause());
+        findings.push(Finding::new("frozen", fact, format!("rm {}", site.frozen_file().display())));
     }
 }
 

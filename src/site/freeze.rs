@@ -117,7 +117,7 @@ impl Site {
         Ok(records.iter().rev().filter(|record| record.trigger == Trigger::Push).find(of).map(|record| record.id))
     }
 
-    fn frozen_file(&self) -> std::path::PathBuf {
+    pub fn frozen_file(&self) -> std::path::PathBuf {
         self.root().join("frozen.json")
     }
 
