@@ -190,6 +190,98 @@ fn the_interpreter_under_the_live_env_is_gone() {
 }
 
 #[test]
+fn the_live_env_is_damaged() {
+    let site = Site::new();
+    site.configure("keep = 1");
+    site.python_project().push().assert_success();
+    let env = site.env();
+    for (file, fact) in [
+        ("nyala.json", "it was never finished, or its contents were deleted"),
+        ("pyvenv.cfg", "its pyvenv.cfg is gone"),
+    ] {
+        fs::rename(env.join(file), site.path.join("cache/away")).unwrap();
+        let finding = assert_finds(&site, "env-damaged");
+        assert!(finding["fact"].as_str().unwrap().starts_with(&format!("env 1 is damaged: {fact}")), "{finding}");
+        fs::rename(site.path.join("cache/away"), env.join(file)).unwrap();
+        assert_well(&site);
+    }
+    let packages = site.env_python("import antelope, os; print(os.path.dirname(os.path.dirname(antelope.__file__)))");
+    for entry in fs::read_dir(packages).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.file_name().unwrap().to_string_lossy().starts_with("antelope") {
+            fs::remove_dir_all(entry).unwrap();
+        }
+    }
+    let finding = assert_finds(&site, "env-damaged");
+    assert!(finding["fact"].as_str().unwrap().contains("antelope"), "{finding}");
+    assert_advice_helps(&site, &finding);
+    assert_eq!((site.env_id(), site.package("antelope").as_deref()), (2, Some("1.0")));
+}
+
+#[test]
+fn what_holds_deployments_back_cannot_be_understood() {
+    let site = Site::new();
+    let project = site.project();
+    fs::write(site.path.join("frozen.json"), "{ half").unwrap();
+    let finding = assert_finds(&site, "frozen");
+    assert!(finding["fact"].as_str().unwrap().contains("frozen.json cannot be understood"), "{finding}");
+    // Nobody knows whether the push may be deployed.
+    project.write("page", "1").push().assert_says("error: ").assert_says("frozen.json cannot be understood");
+    assert_eq!(site.live_id(), None);
+    assert_advice_helps(&site, &finding);
+    project.write("page", "2").push().assert_success();
+
+    // A site that is frozen on purpose is well.
+    site.nyala(&["freeze", "until 10"]).assert_success();
+    assert_well(&site);
+}
+
+#[test]
+fn there_is_no_git() {
+    let site = Site::new();
+    site.sandbox.set_variable("PATH", site.sandbox.path("home"));
+    let finding = assert_finds(&site, "git");
+    assert!(finding["fact"].as_str().unwrap().contains("is it installed, and on PATH?"), "{finding}");
+    assert_eq!(finding["mendable"], false);
+    site.sandbox.set_variable("PATH", std::env::var_os("PATH").unwrap());
+    assert_well(&site);
+}
+
+#[test]
+fn the_site_cannot_be_written_by_whoever_asks() {
+    let site = Site::new();
+    // The sandbox is its owner's alone, as temporary folders are.
+    fs::set_permissions(site.sandbox.path(""), Permissions::from_mode(0o755)).unwrap();
+    let doctor = [env!("CARGO_BIN_EXE_nyala"), "doctor", "--json"];
+    let asked = if is_root() {
+        // Root may write anything, so somebody else has to ask.
+        let mut command = site.sandbox.command("setpriv");
+        command.env("NYALA_SITE", &site.path).args(["--reuid=65534", "--regid=65534", "--clear-groups"]).args(doctor);
+        Running::start(&mut command).wait()
+    } else {
+        fs::set_permissions(&site.path, Permissions::from_mode(0o555)).unwrap();
+        let asked = site.nyala(&doctor[1..]);
+        fs::set_permissions(&site.path, Permissions::from_mode(0o755)).unwrap();
+        asked
+    };
+    if asked.stderr.contains("setpriv") {
+        skip("needs a nyala that others may run, to be somebody else");
+        return;
+    }
+    let findings: Vec<Value> =
+        serde_json::from_str(&asked.stdout).unwrap_or_else(|error| panic!("{error}: {asked:#?}"));
+    let finding =
+        findings.iter().find(|finding| finding["id"] == "not-writable").unwrap_or_else(|| panic!("{asked:#?}"));
+    let owner = rustix::process::geteuid().as_raw();
+    assert_eq!(
+        finding["fact"],
+        format!("{} cannot be written by you: it belongs to user {owner}", site.path.display())
+    );
+    assert_eq!(finding["fix"], format!("run this, and push, as user {owner}"));
+    // Which is who asks now.
+    assert_well(&site);
+}
+
+#[test]
 fn wwwroot_is_dangling_or_no_link() {
     let site = Site::new();
     site.project().write("page", "1").push().assert_success();
