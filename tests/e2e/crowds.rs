@@ -4,9 +4,19 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::support::{Running, RunningPush, Sandbox, Site};
+use crate::support::{Project, Running, RunningPush, Sandbox, Site};
 
 const CROWD: u64 = 20;
+
+/// git refuses a push that finds the branch locked by another one; people try again.
+fn push_until_accepted(project: &Project<'_>) {
+    let accepted = || {
+        let push = project.push_raw(&["--force", "nyala", "HEAD:refs/heads/main"]);
+        assert!(push.accepted || push.stderr.contains("lock"), "{}", push.stderr);
+        push.accepted
+    };
+    while !accepted() {}
+}
 
 #[test]
 fn of_twenty_pushes_at_once_the_last_is_live() {
@@ -33,20 +43,7 @@ fn of_twenty_pushes_at_once_the_last_is_live() {
                 }
             }
         });
-        let pushes: Vec<_> = projects
-            .iter()
-            .map(|project| {
-                scope.spawn(|| {
-                    // git refuses a push that finds the branch locked by another one; people try again.
-                    let accepted = || {
-                        let push = project.push_raw(&["--force", "nyala", "HEAD:refs/heads/main"]);
-                        assert!(push.accepted || push.stderr.contains("lock"), "{}", push.stderr);
-                        push.accepted
-                    };
-                    while !accepted() {}
-                })
-            })
-            .collect();
+        let pushes: Vec<_> = projects.iter().map(|project| scope.spawn(|| push_until_accepted(project))).collect();
         for push in pushes {
             push.join().unwrap();
         }
@@ -64,6 +61,71 @@ fn of_twenty_pushes_at_once_the_last_is_live() {
             assert_eq!(record["status"], "succeeded", "{}", site.log(id));
         }
     }
+    assert_eq!(site.live()["commit"], site.sandbox.git(&site.repository, &["rev-parse", "main"]).as_str());
+    assert!(site.nyala(&["doctor"]).status.success());
+}
+
+#[test]
+fn rollbacks_and_gc_between_twenty_pushes_take_their_turn() {
+    let site = Site::with(&["--branch", "main"]);
+    let first = site.project();
+    for page in ["before", "back"] {
+        first.write("page", page).push().assert_success();
+    }
+    let taken = site.sandbox.path("one-at-a-time");
+    let script = format!("mkdir {0}\nsleep 0.05\nrmdir {0}", taken.display());
+    let projects: Vec<_> = (1..=CROWD).map(|_| site.project()).collect();
+    for (number, project) in projects.iter().enumerate() {
+        project.write("page", number.to_string()).custom_script(&script).commit("A push of many");
+    }
+    let done = AtomicBool::new(false);
+    let rollbacks = thread::scope(|scope| {
+        let gc = scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                site.nyala(&["gc"]).assert_success();
+                // What is live is whole, whatever was removed.
+                site.live_file("page");
+            }
+        });
+        let rollback = scope.spawn(|| {
+            let mut said = Vec::new();
+            while !done.load(Ordering::Relaxed) {
+                said.push(site.nyala(&["rollback"]));
+            }
+            said
+        });
+        let pushes: Vec<_> = projects.iter().map(|project| scope.spawn(|| push_until_accepted(project))).collect();
+        for push in pushes {
+            push.join().unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+        gc.join().unwrap();
+        rollback.join().unwrap()
+    });
+
+    let ids = site.numbers("deployments");
+    let records: Vec<_> = ids.iter().map(|id| site.ended(*id)).collect();
+    let of = |trigger: &str| records.iter().filter(|record| record["trigger"] == trigger).count();
+    assert_eq!(of("push"), 2 + usize::try_from(CROWD).unwrap());
+    for record in &records {
+        let status = record["status"].as_str().unwrap();
+        let id = record["id"].as_u64().unwrap();
+        // The release that a rollback waited for may have gone when its turn came; then it says so.
+        let is_late = record["trigger"] == "rollback" && site.log(id).contains("is no longer kept");
+        assert!(matches!(status, "succeeded" | "superseded") || is_late, "{}", site.log(id));
+    }
+    for ran in rollbacks.iter().filter(|ran| !ran.status.success()) {
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        let reasons = ["was superseded by deployment", "is no longer kept", "there is no kept release before"];
+        assert!(reasons.iter().any(|reason| said.contains(reason)), "{ran:#?}");
+    }
+    // What had its turn last is live.
+    let last = records.iter().rev().find(|record| record["status"] == "succeeded").unwrap();
+    let release = last["rolled_back_to"].as_u64().or(last["id"].as_u64());
+    assert_eq!((site.live_id(), &site.live()["commit"]), (release, &last["commit"]));
+    site.nyala(&["redeploy"]).assert_success();
+    site.nyala(&["rollback"]).assert_success();
+    site.nyala(&["redeploy"]).assert_success();
     assert_eq!(site.live()["commit"], site.sandbox.git(&site.repository, &["rev-parse", "main"]).as_str());
     assert!(site.nyala(&["doctor"]).status.success());
 }
