@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::show::record;
 use super::table;
-use crate::console::text::clean;
+use crate::console::text::{clean, escaped};
 use crate::console::{mask, paint, show};
 use crate::git::{Refs, Repository, short};
 use crate::plan::{Question, describe, observe};
@@ -101,7 +101,8 @@ pub(super) fn status(site: &Site, args: &Json) -> Result<()> {
         return Ok(());
     }
     println!("Site:   {}", site.root().display());
-    println!("Branch: {}", settings.branch.as_deref().unwrap_or("none yet: the first one pushed becomes it"));
+    let branch = settings.branch.as_deref().map(escaped);
+    println!("Branch: {}", branch.as_deref().unwrap_or("none yet: the first one pushed becomes it"));
     if let Some(frozen) = frozen {
         println!("Frozen: {} (nyala unfreeze)", frozen.in_words());
     }

@@ -2,6 +2,8 @@
 
 use anyhow::{Result, bail};
 
+use crate::console::text::escaped;
+
 /// One ref that a push changed: `OLD SP NEW SP REF LF`, as githooks(5) has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefUpdate {
@@ -63,35 +65,28 @@ pub fn first_branch<'a>(updates: &'a [RefUpdate], head: Option<&str>) -> Option<
 /// What is said of a ref that is not deployed; one line.
 pub fn not_deployed(update: &RefUpdate, deploy_branch: Option<&str>, live: Option<u64>) -> String {
     let Some(deploy) = deploy_branch else {
-        let name = shown(&update.name);
+        let name = escaped(&update.name);
         return format!("{name} deploys nothing: no branch was pushed yet. To deploy: git push REMOTE HEAD:main");
     };
-    let remedy = format!("git push REMOTE HEAD:{}", shown(deploy));
+    let remedy = format!("git push REMOTE HEAD:{}", escaped(deploy));
     match (update.branch(), update.is_deletion()) {
         (Some(branch), true) if branch == deploy => {
             let stays =
                 live.map_or("nothing was live".to_owned(), |id| format!("the site stays up at deployment {id}"));
-            format!("The deploy branch {} was deleted; {stays}. To deploy again: {remedy}", shown(branch))
+            format!("The deploy branch {} was deleted; {stays}. To deploy again: {remedy}", escaped(branch))
         }
         (Some(branch), true) => {
-            format!("Branch {} was deleted, which deploys nothing. To deploy: {remedy}", shown(branch))
+            format!("Branch {} was deleted, which deploys nothing. To deploy: {remedy}", escaped(branch))
         }
         (Some(branch), false) => {
             format!(
                 "Branch {} is not the deploy branch {}: not deployed. To deploy it: {remedy}",
-                shown(branch),
-                shown(deploy)
+                escaped(branch),
+                escaped(deploy)
             )
         }
-        (None, _) => format!("{} is not a branch: not deployed. To deploy: {remedy}", shown(&update.name)),
+        (None, _) => format!("{} is not a branch: not deployed. To deploy: {remedy}", escaped(&update.name)),
     }
-}
-
-/// Ref names may hold whatever a terminal would act on.
-fn shown(name: &str) -> String {
-    name.chars()
-        .flat_map(|letter| if letter.is_control() { letter.escape_debug().collect() } else { vec![letter] })
-        .collect()
 }
 
 fn is_zero(id: &str) -> bool {
@@ -154,6 +149,6 @@ mod tests {
             "The deploy branch main was deleted; the site stays up at deployment 3. To deploy again: git push REMOTE HEAD:main"
         );
         assert!(of(ONE, "refs/tags/v1").starts_with("refs/tags/v1 is not a branch: not deployed."));
-        assert!(of(ONE, "refs/heads/\u{1b}[2Jx").contains("\\u{1b}[2Jx"));
+        assert!(of(ONE, "refs/heads/\u{9b}2Jx\u{202e}").contains("\\u{9b}2Jx\\u{202e}"));
     }
 }
