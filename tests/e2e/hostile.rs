@@ -128,7 +128,7 @@ impl Attacker<'_> {
         let site = &self.target.site;
         Precious::assert_nowhere_in(site);
         site.nyala(&["doctor"]).assert_success();
-        count(what, self.cases.get());
+        count(&format!("hostile trees: {what}"), self.cases.get());
     }
 }
 

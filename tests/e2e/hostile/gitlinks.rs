@@ -63,7 +63,7 @@ fn a_submodule_leads_nowhere_else() {
         attacker.project.git(&["update-ref", "refs/heads/library", &commit]);
         attacker.assert_refused(&with_submodule(&attacker, &named("lib", library), &commit), why);
     }
-    attacker.done("hostile submodules");
+    attacker.done("submodules");
 }
 
 #[test]
@@ -100,5 +100,5 @@ fn what_lfsconfig_says_is_not_run() {
         ]);
         attacker.assert_refused(&tree, "big.bin is a Git LFS pointer, and its content is not in");
     }
-    attacker.done("hostile .lfsconfig");
+    attacker.done(".lfsconfig");
 }

@@ -36,7 +36,7 @@ fn a_thousand_levels_come_and_go() {
         attacker.push(&attacker.tree_of(&[(FILE, "page", page)])).assert_success();
         assert_eq!(site.live_file("page"), page);
     }
-    attacker.done("deep trees");
+    attacker.done("depth");
 }
 
 #[test]
@@ -50,5 +50,5 @@ fn two_hundred_thousand_entries_are_deployed() {
     attacker.push(&attacker.tree(&entries)).assert_success().assert_says("200000 files, 0 folders, 0 bytes");
     assert_eq!(fs::read_dir(target.site.path.join("wwwroot/.")).unwrap().count(), 200_000);
     attacker.push(&attacker.tree(&[(FILE, b"page", &empty)])).assert_success();
-    attacker.done("wide trees");
+    attacker.done("width");
 }

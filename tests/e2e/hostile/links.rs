@@ -125,7 +125,7 @@ fn an_env_in_the_tree_is_refused_where_nyala_makes_one() {
         attacker.push(&attacker.tree(&entries)).assert_success();
         assert_eq!(site.package("grass").as_deref(), Some("1.0"));
     }
-    attacker.done("hostile envs");
+    attacker.done("envs");
 }
 
 #[test]

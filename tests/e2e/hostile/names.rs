@@ -55,7 +55,7 @@ fn entries_that_git_would_not_check_out_are_refused() {
     }
     attacker.assert_refused(&one(FILE, &long, &file), "(4096 bytes)");
     attacker.assert_refused(&one(FOLDER, &long[..256], &folder), "a name of 256 bytes; file systems allow 255");
-    attacker.done("hostile names");
+    attacker.done("names that are refused");
 }
 
 #[test]
@@ -73,5 +73,5 @@ fn odd_names_that_are_names_are_deployed() {
     attacker.push(&attacker.tree(&entries)).assert_success().assert_says("11 files, 2 folders");
     let wwwroot = target.site.path.join("wwwroot");
     assert_eq!(fs::read_dir(wwwroot.join(".")).unwrap().count(), 11);
-    attacker.done("odd names");
+    attacker.done("names that are kept");
 }

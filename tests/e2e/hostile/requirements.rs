@@ -53,5 +53,5 @@ fn a_requirements_file_whose_name_looks_like_an_option_is_a_file() {
     push.assert_success();
     assert_eq!(site.package("grass").as_deref(), Some("1.0"));
     assert!(site.package("acacia").is_some());
-    attacker.done("names like options");
+    attacker.done("requirements named like options");
 }
