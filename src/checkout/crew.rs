@@ -1,7 +1,6 @@
 //! The threads that share the work. Each takes a folder, does all there is to do in it, and puts the folders below back for whoever is free.
 
 use std::num::NonZero;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -9,7 +8,7 @@ use std::thread;
 use anyhow::{Context, Result, anyhow};
 
 use super::worker::{Done, Job, Task, Worker};
-use crate::git;
+use crate::git::{self, Repository};
 
 /// More threads than this only wait for each other: making a file takes the lock of its folder and the file system's journal.
 const MOST: usize = 4;
@@ -31,24 +30,26 @@ struct State<'m> {
 }
 
 /// Does a task and all that follow from it. Fails with the first failure of a thread; the others stop at their next file.
-pub(super) fn carry_out<'m>(repository: &Path, first: Task<'m>, job: Job<'m>) -> Result<Vec<Done>> {
+pub(super) fn carry_out<'m>(repository: &Repository, first: Task<'m>, job: Job<'m>) -> Result<Vec<Done>> {
     let crew = Crew {
-        state: Mutex::new(State { tasks: vec![first], working: 0, waiting: 0 }),
+        state: Mutex::new(State { tasks: Vec::new(), working: 1, waiting: 0 }),
         changed: Condvar::new(),
         stopped: AtomicBool::new(false),
     };
-    let work = || {
-        // A thread that fails or panics must not leave the others waiting for it.
+    // libgit2's handle is for one thread. Another thread opens its own, and only when there is something to do for it.
+    let path = repository.path();
+    let help = || {
         let stop = StopOnDrop(&crew);
-        let repository = git::open_objects(repository)?;
-        let odb = repository.odb().context("cannot read the repository's objects")?;
-        let done = Worker::new(&odb, &crew, job).run()?;
+        let done = match crew.next(&mut Vec::new(), false) {
+            Some(task) => crew.work(&git::open_objects(path)?, task, job)?,
+            None => Done::default(),
+        };
         std::mem::forget(stop);
         Ok(done)
     };
     thread::scope(|scope| {
-        let others: Vec<_> = (1..thread_count()).map(|_| scope.spawn(work)).collect();
-        let own = work();
+        let others: Vec<_> = (1..thread_count()).map(|_| scope.spawn(help)).collect();
+        let own = crew.work(repository.objects(), first, job);
         std::iter::once(own)
             .chain(
                 others.into_iter().map(|other| {
@@ -64,9 +65,19 @@ fn thread_count() -> usize {
 }
 
 impl<'m> Crew<'m> {
+    /// What one thread does, from its first task to when nothing is left.
+    fn work(&self, objects: &git2::Repository, first: Task<'m>, job: Job<'m>) -> Result<Done> {
+        // A thread that fails or panics must not leave the others waiting for it.
+        let stop = StopOnDrop(self);
+        let odb = objects.odb().context("cannot read the repository's objects")?;
+        let done = Worker::new(&odb, self, job).run(first)?;
+        std::mem::forget(stop);
+        Ok(done)
+    }
+
     /// Puts back what a task led to, and takes the next one. `None` when nothing is left, or a thread has failed.
     ///
-    /// `has_worked` is false only the first time that a thread asks.
+    /// `has_worked` is whether the thread had a task.
     pub(super) fn next(&self, found: &mut Vec<Task<'m>>, has_worked: bool) -> Option<Task<'m>> {
         let mut state = self.lock();
         state.working -= usize::from(has_worked);

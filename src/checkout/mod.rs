@@ -34,6 +34,7 @@ use anyhow::{Context, Result, ensure};
 use git2::Oid;
 
 use crate::disk;
+use crate::git::Repository;
 use attributes::Inherited;
 use folder::Folder;
 use forward::Standing;
@@ -74,13 +75,13 @@ pub struct Brought {
 
 /// Writes a whole tree into a folder.
 ///
-/// `repository` is the path of a bare repository, `tree` the id of a tree in it (it may be the tree of a subfolder; its own
+/// `tree` is the id of a tree in the repository (it may be the tree of a subfolder; its own
 /// `.gitattributes` are then the topmost), `into` an existing, empty folder. With a `manifest`, a file of that name beside the tree
 /// (not in it) records what was written, for [`bring_forward`]; one that is there is replaced.
 ///
 /// Modes are 0644, 0755, link and folder (0755) whatever the umask is. Fails on the first entry that cannot be written, with its path,
 /// escaped; what was written until then stays, for the caller to remove. Nothing is flushed to the disk.
-pub fn export(repository: &Path, tree: Oid, into: &Path, manifest: Option<&Path>) -> Result<Exported> {
+pub fn export(repository: &Repository, tree: Oid, into: &Path, manifest: Option<&Path>) -> Result<Exported> {
     disk::point("export: before");
     let first = Task::Fill { place: Place::Root(Folder::open(into)?), tree, inherited: Inherited::None };
     let job = Job { records: manifest.is_some(), before: None };
@@ -100,7 +101,7 @@ pub fn export(repository: &Path, tree: Oid, into: &Path, manifest: Option<&Path>
 /// Fails when the manifest is of another tree, damaged or gone, when something in the folder belongs to another user, and where [`export`] fails. The folder is
 /// then neither the one nor the other; trying again with the same manifest is safe, and so is a new export elsewhere.
 pub fn bring_forward(
-    repository: &Path,
+    repository: &Repository,
     folder: &Path,
     old_tree: Oid,
     new_tree: Oid,

@@ -93,13 +93,13 @@ impl<'a, 'm> Worker<'a, 'm> {
         Worker { odb, job, attributes: Attributes::default(), done: Done::default(), found: Vec::new(), crew }
     }
 
-    /// Takes tasks until there are no more, or until another thread has failed.
-    pub(super) fn run(mut self) -> Result<Done> {
-        let mut has_worked = false;
-        while let Some(task) = self.crew.next(&mut self.found, has_worked) {
+    /// Carries out a task, and takes others until there are no more or another thread has failed.
+    pub(super) fn run(mut self, first: Task<'m>) -> Result<Done> {
+        let mut next = Some(first);
+        while let Some(task) = next {
             disk::point("checkout: a task");
             self.carry_out(task)?;
-            has_worked = true;
+            next = self.crew.next(&mut self.found, true);
         }
         Ok(self.done)
     }

@@ -118,12 +118,14 @@ impl Fetching<'_> {
     ) -> Result<()> {
         let url = url::resolve(base, &submodule.url)?;
         let store = self.fetch(&url, commit)?;
-        let tree = open_objects(&store)?
+        let fetched = Repository::open(&store)?;
+        let tree = fetched
+            .objects()
             .find_object(commit, None)
             .and_then(|object| object.peel_to_tree())
             .with_context(|| format!("{url} gave no commit {commit}"))?
             .id();
-        let exported = checkout::export(&store, tree, &release.join(folder), None)?;
+        let exported = checkout::export(&fetched, tree, &release.join(folder), None)?;
         disk::point("submodule: checked out");
         console::info(format_args!("{} at {} of {url}", folder.display(), short(&commit.to_string())));
         let filled = Filled {

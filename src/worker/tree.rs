@@ -45,7 +45,7 @@ pub(super) fn write(site: &Site, repository: &Repository, tree: Oid, release: u6
     }
     let folder = site.release(release);
     disk::create_dir(&folder)?;
-    let exported = checkout::export(repository.path(), tree, &folder, Some(&site.manifest(release)))?;
+    let exported = checkout::export(repository, tree, &folder, Some(&site.manifest(release)))?;
     Ok(Written { exported, changed: None, touched: None })
 }
 
@@ -82,7 +82,7 @@ fn bring_spare_forward(site: &Site, repository: &Repository, tree: Oid, release:
     // The link to the env it ran in is nyala's, and no part of the tree.
     disk::remove_file(&folder.join("env"))?;
     let old = repository.oid(&spare.tree)?;
-    let brought = checkout::bring_forward(repository.path(), &folder, old, tree, &manifest)?;
+    let brought = checkout::bring_forward(repository, &folder, old, tree, &manifest)?;
     Ok(Some(Written {
         changed: Some(brought.written + brought.removed),
         touched: brought.touched,

@@ -13,6 +13,7 @@ use git2::{ObjectFormat, Oid};
 use tempfile::TempDir;
 
 use crate::checkout::{Brought, Exported, bring_forward, export};
+use crate::git::Repository;
 
 pub(super) const FILE: &str = "100644";
 pub(super) const PROGRAM: &str = "100755";
@@ -71,6 +72,10 @@ impl Repo {
         self.folder.path().join("repository.git")
     }
 
+    pub(super) fn open(&self) -> Repository {
+        Repository::open(&self.path()).unwrap()
+    }
+
     pub(super) fn precious(&self) -> PathBuf {
         self.folder.path().join("precious")
     }
@@ -118,7 +123,7 @@ impl Repo {
     /// Writes a tree into a new folder, which is given in any case.
     pub(super) fn try_export(&self, tree: Oid) -> (TempDir, anyhow::Result<Exported>) {
         let into = tempfile::tempdir_in(self.folder.path()).unwrap();
-        let exported = export(&self.path(), tree, into.path(), None);
+        let exported = export(&self.open(), tree, into.path(), None);
         assert_eq!(fs::read(self.precious().join("file")).unwrap(), b"kept");
         assert_eq!(fs::read_dir(self.precious()).unwrap().count(), 1);
         (into, exported)
@@ -167,7 +172,7 @@ impl Repo {
         let standing = Standing { repo: self, place, tree };
         fs::create_dir(standing.folder()).unwrap();
         let manifest = Some(standing.manifest());
-        export(&self.path(), tree, &standing.folder(), manifest.as_deref()).unwrap();
+        export(&self.open(), tree, &standing.folder(), manifest.as_deref()).unwrap();
         standing
     }
 }
@@ -182,7 +187,7 @@ impl Standing<'_> {
     }
 
     pub(super) fn try_bring(&mut self, tree: Oid) -> anyhow::Result<Brought> {
-        let repository = self.repo.path();
+        let repository = self.repo.open();
         let brought = bring_forward(&repository, &self.folder(), self.tree, tree, &self.manifest());
         assert_eq!(fs::read(self.repo.precious().join("file")).unwrap(), b"kept");
         assert_eq!(fs::read_dir(self.repo.precious()).unwrap().count(), 1);
