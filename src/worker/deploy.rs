@@ -12,7 +12,7 @@ use super::cancel;
 use super::clean_up::{Releases, clean_up};
 use super::env_steps::{self, Place};
 use super::keep_aside::KeptAside;
-use super::publish::publish;
+use super::publish::{publish, publish_in};
 use super::room;
 use super::tree;
 use super::{moves, what_is_live};
@@ -274,10 +274,10 @@ impl Deployment<'_> {
             }
         }
         self.took("activate", step.done());
-        self.succeed(plan)
+        self.succeed(repository, plan)
     }
 
-    fn succeed(&mut self, plan: &Plan) -> Result<()> {
+    fn succeed(&mut self, repository: &Repository, plan: &Plan) -> Result<()> {
         let id = self.record.id;
         self.end(Status::Succeeded, None);
         self.what_comes_after(Outcome::Success)?;
@@ -289,7 +289,7 @@ impl Deployment<'_> {
         let python = plan.python.as_ref().map_or(String::new(), |python| format!(", Python {}", python.version));
         let seconds = self.started.elapsed().as_secs_f64();
         let line = format!("deployment {id} is live: {}{python}{env}, in {seconds:.2} s", short(&self.record.commit));
-        publish(self.site, &self.record, Some(&format!("success: {line}")));
+        publish_in(repository, self.site, &self.record, Some(&format!("success: {line}")));
         console::success(line);
         self.site.save(&self.record)
     }

@@ -23,14 +23,26 @@ const TAIL: u64 = 4096;
 /// It comes before the deployment counts as ended, so that the notes are there when a push returns. A note that
 /// cannot be written is a warning, and nothing more.
 pub(super) fn publish(site: &Site, record: &Record, last: Option<&str>) {
-    if let Err(error) = try_publish(site, record, last) {
-        console::warning(format_args!("what became of the deployment is not noted in the repository: {error:#}"));
-    }
+    or_warn(try_publish(site, record, last));
+}
+
+/// [`publish`] for whoever has the repository open.
+pub(super) fn publish_in(repository: &Repository, site: &Site, record: &Record, last: Option<&str>) {
+    or_warn(note(repository, site, record, last));
 }
 
 /// [`publish`] for whoever says himself what it means that it fails.
 pub(super) fn try_publish(site: &Site, record: &Record, last: Option<&str>) -> Result<()> {
-    let repository = Repository::open(&site.repository(&site.settings()?))?;
+    note(&Repository::open(&site.repository(&site.settings()?))?, site, record, last)
+}
+
+fn or_warn(noted: Result<()>) {
+    if let Err(error) = noted {
+        console::warning(format_args!("what became of the deployment is not noted in the repository: {error:#}"));
+    }
+}
+
+fn note(repository: &Repository, site: &Site, record: &Record, last: Option<&str>) -> Result<()> {
     let live = match site.live()? {
         Some(id) if id == record.id => Some(record.commit.clone()),
         Some(id) => site.record(id)?.map(|record| record.commit),
@@ -41,7 +53,7 @@ pub(super) fn try_publish(site: &Site, record: &Record, last: Option<&str>) -> R
     let mut lines = last_lines(site, record.id).unwrap_or_default();
     lines.extend(last.map(|last| clean(last).into_owned()));
     append_note(
-        &repository,
+        repository,
         &Note {
             notes: NOTES,
             commit: &record.commit,
