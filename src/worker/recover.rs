@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 
 use super::clean_up::rescue;
+use super::keep_aside::KeptAside;
 use super::moves::finish_moves;
 use super::publish::publish;
 use super::{tree, what_is_live};
@@ -54,11 +55,11 @@ pub(super) fn recover(site: &Site, own: Option<u64>) -> Result<()> {
         publish(site, &record, None);
         site.save(&record)?;
     }
-    // Broken settings stop the deployment itself; here they only say less about what is kept aside.
-    let settings = site.settings().unwrap_or_default();
     for path in leftovers(site, live)?.into_iter().chain(temporary_files(site)?) {
-        if let Some(kept) = site.release_at(&path).map(|id| rescue(site, &settings, id)).transpose()?.flatten() {
-            kept.log();
+        if let Some(id) = site.release_at(&path) {
+            // Broken settings stop the deployment itself; here they only say less about what is kept aside.
+            let settings = site.settings().unwrap_or_default();
+            rescue(site, &settings, id)?.iter().for_each(KeptAside::log);
         }
         site.discard(&path)?;
     }
