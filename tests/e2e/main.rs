@@ -25,6 +25,7 @@ mod index;
 mod lfs;
 mod limits;
 mod notes;
+mod nothing_twice;
 mod own_scripts;
 mod push_options;
 mod pythons;

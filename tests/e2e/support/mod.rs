@@ -15,6 +15,7 @@ mod seeds;
 mod site;
 mod snapshot;
 mod ssh;
+mod strace;
 mod wheels;
 
 pub use faults::{Point, every_point, faulty_nyala, points, worth_dying_at};
@@ -31,3 +32,4 @@ pub use sandbox::Sandbox;
 pub use site::Site;
 pub use snapshot::{Snapshot, snapshot, snapshot_without};
 pub use ssh::SshServer;
+pub use strace::{Call, traced_push};
