@@ -8,7 +8,6 @@ use jiff::Timestamp;
 
 use super::after::After;
 use super::deploy::Deployment;
-use super::publish::publish;
 use super::publish::try_publish;
 use crate::activate;
 use crate::console;
@@ -117,14 +116,12 @@ impl Deployment<'_> {
         }
         let python = python.as_ref().map_or(String::new(), |python| format!(", Python {}", python.version));
         let env = env.as_ref().and_then(|env| env.id).map_or(String::new(), |env| format!(", env {env}"));
-        let line = format!(
+        console::success(format_args!(
             "release {id} is live again: {}{python}{env}, in {:.3} s (deployment {})",
             short(commit),
             self.seconds(),
             self.record.id
-        );
-        publish(self.site, &self.record, Some(&format!("success: {line}")));
-        console::success(line);
+        ));
     }
 }
 

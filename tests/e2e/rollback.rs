@@ -21,6 +21,7 @@ fn rollback_brings_back_code_and_env_together_without_building() {
     let log = &ran.assert_success().stdout;
     assert!(log.lines().last().unwrap().starts_with("success: release 1 is live again: "), "{log}");
     assert!(log.contains("hint: to undo this: nyala rollback 2"), "{log}");
+    assert!(!log.contains("warning: "), "{log}");
     assert_eq!(site.live_id(), Some(1));
     assert_eq!(site.live_file("page"), "1");
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
@@ -116,6 +117,9 @@ fn actions_run_after_a_rollback_and_the_repository_knows() {
         let live = ["rev-parse", "--verify", "--quiet", "refs/deployments/live"];
         site.sandbox.git(&site.repository, &live) == first
     });
+    let notes = site.sandbox.git(&site.repository, &["notes", "--ref=deployments", "show", &first]);
+    assert_eq!(notes.matches("Deployment 3: ").count(), 1, "{notes}");
+    assert!(notes.contains("| success: release 1 is live again"), "{notes}");
 }
 
 #[test]
