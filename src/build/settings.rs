@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::deployment_file::DeploymentFile;
+use crate::console::text::excerpt;
 use crate::site::settings::IDLE_TIMEOUT;
 use crate::site::{AppSettings, Settings};
 
@@ -161,7 +162,7 @@ impl Layers<'_> {
         let Some(value) = self.file.get(name) else { return Ok(None) };
         let shown = if KEYS.contains(&key) { key } else { name };
         let Some(read) = read(value) else {
-            bail!("{shown} in .deployment is wrong: it should be {allowed}\nfound: `{}`", value.escape_debug());
+            bail!("{shown} in .deployment is wrong: it should be {allowed}\nfound: `{}`", excerpt(value));
         };
         Ok(Some(Said { value: read, by: format!("{shown} in .deployment") }))
     }
@@ -176,15 +177,18 @@ impl Layers<'_> {
             if upper.starts_with("SCM_") && !UNDERSTOOD.contains(&upper.as_str()) {
                 let instead = INSTEAD.iter().find(|(known, _)| *known == upper);
                 let instead = instead.map_or("commands see it as an environment variable", |(_, instead)| *instead);
-                warnings.push(format!("{} in {place} has no meaning here; {instead}", name.escape_debug()));
+                warnings.push(format!("{} in {place} has no meaning here; {instead}", excerpt(name)));
             }
         }
         for (name, _) in self.file.iter() {
+            // Comparing takes memory for each letter of the one times each of the other.
             let nearly = |key: &&&str| {
-                (1..=2).contains(&strsim::damerau_levenshtein(&name.to_ascii_lowercase(), &key.to_ascii_lowercase()))
+                name.len() <= 4 * key.len()
+                    && (1..=2)
+                        .contains(&strsim::damerau_levenshtein(&name.to_ascii_lowercase(), &key.to_ascii_lowercase()))
             };
             if let Some(key) = KEYS.iter().find(nearly) {
-                warnings.push(format!("{} in .deployment is no key; did you mean `{key}`?", name.escape_debug()));
+                warnings.push(format!("{} in .deployment is no key; did you mean `{key}`?", excerpt(name)));
             }
         }
         let branch = self.app.get("DEPLOYMENT_BRANCH").filter(|branch| !branch.is_empty());

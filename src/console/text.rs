@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+/// How much of what was found is shown, in characters.
+const LONGEST_EXCERPT: usize = 200;
+
 /// Gives one line as a terminal would show it once it has been printed, without anything that could move a cursor,
 /// colour what follows, or hide text.
 ///
@@ -30,6 +33,23 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     let escaped =
         |character: char| if is_harmful(character) { character.escape_debug().collect() } else { vec![character] };
     Cow::Owned(text.chars().flat_map(escaped).collect())
+}
+
+/// Gives what was found in somebody's file, fit to stand in an error: on one line, everything invisible escaped, and cut after
+/// 200 characters.
+pub fn excerpt(text: &str) -> String {
+    let mut out = String::new();
+    for (count, c) in text.chars().enumerate() {
+        if count == LONGEST_EXCERPT {
+            out.push('…');
+            break;
+        }
+        match c {
+            '"' | '\'' | '\\' => out.push(c),
+            _ => out.extend(c.escape_debug()),
+        }
+    }
+    out
 }
 
 /// Gives a number of bytes as people say it: `512 bytes`, `4.2 kB`, `12 MB`, in powers of 1000.
@@ -246,6 +266,13 @@ mod tests {
     fn what_would_act_on_a_terminal_is_shown_where_it_stands() {
         assert_eq!(escaped("a\rsuccess: \u{1b}[2K\u{202e}"), "a\\rsuccess: \\u{1b}[2K\\u{202e}");
         assert_eq!(escaped("echo 'naïve' \"\\n\""), "echo 'naïve' \"\\n\"");
+    }
+
+    #[test]
+    fn an_excerpt_is_one_short_line() {
+        assert_eq!(excerpt("a\u{1b}[31m\u{200b}é\n\u{202e}"), r"a\u{1b}[31m\u{200b}é\n\u{202e}");
+        assert_eq!(excerpt(r#"a; x == "\""#), r#"a; x == "\""#);
+        assert_eq!(excerpt(&"x".repeat(5000)).chars().count(), 201);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::console::text::escaped;
+use crate::console::text::{escaped, excerpt};
 
 /// One ref that a push changed: `OLD SP NEW SP REF LF`, as githooks(5) has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,12 +43,12 @@ pub(super) fn parse_line(line: &[u8]) -> Result<RefUpdate> {
         bail!(
             "a line of the hook's input is not `OLD NEW REF`: `{}`\n\
              git writes these lines; to deploy by hand: nyala redeploy REV",
-            text.escape_debug()
+            excerpt(&text)
         );
     };
     for id in [old, new] {
         if ![40, 64].contains(&id.len()) || !id.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            bail!("`{}` in the hook's input is not an object id", id.escape_debug());
+            bail!("`{}` in the hook's input is not an object id", excerpt(id));
         }
     }
     Ok(RefUpdate { old: old.to_owned(), new: new.to_owned(), name: name.to_owned() })
@@ -150,5 +150,6 @@ mod tests {
         );
         assert!(of(ONE, "refs/tags/v1").starts_with("refs/tags/v1 is not a branch: not deployed."));
         assert!(of(ONE, "refs/heads/\u{9b}2Jx\u{202e}").contains("\\u{9b}2Jx\\u{202e}"));
+        assert!(of(ONE, "refs/heads/\u{1b}[2J\u{202e}x").contains("\\u{1b}[2J\\u{202e}x"));
     }
 }

@@ -8,6 +8,7 @@ use gix_packetline::blocking_io::StreamingPeekableIter;
 use gix_packetline::blocking_io::encode::{data_to_write, flush_to_write};
 
 use super::refs::{self, RefUpdate};
+use crate::console::text::excerpt;
 
 /// A reason is shown on the pusher's line of the ref, so it has to be short. In characters.
 const LONGEST_REASON: usize = 200;
@@ -64,7 +65,7 @@ pub(super) fn read(input: impl Read, mut output: impl Write) -> Result<Request> 
 }
 
 /// Says what became of each ref, in the order in which they came.
-pub(super) fn answer(mut output: impl Write, names: &[Vec<u8>], answers: &[Answer]) -> Result<()> {
+pub fn answer(mut output: impl Write, names: &[Vec<u8>], answers: &[Answer]) -> Result<()> {
     let mut write = || -> std::io::Result<()> {
         for (name, answer) in names.iter().zip(answers) {
             let line = |start: &[u8], end: &str| [start, b" ", name.as_slice(), end.as_bytes()].concat();

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::shared_path::check_apart;
 use super::{SharedPath, Site};
+use crate::console::text::excerpt;
 use crate::disk;
 
 /// The settings of a site, as its `nyala.toml` has them.
@@ -176,13 +177,13 @@ impl Default for Settings {
 impl Settings {
     /// Reads the settings of a text in TOML. Fails with the line, and for an unknown key with the nearest known one.
     pub fn parse(text: &str) -> Result<Settings> {
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| anyhow::anyhow!("{error}"))?;
+        let table: toml::Table = text.parse().map_err(|error| wrong(&error))?;
         for key in table.keys() {
             if !KEYS.contains(&key.as_str()) {
-                bail!("unknown key `{}`\n{}", key.escape_debug(), nearest(key));
+                bail!("unknown key `{}`\n{}", excerpt(key), nearest(key));
             }
         }
-        let settings: Settings = toml::from_str(text).map_err(|error| anyhow::anyhow!("{error}"))?;
+        let settings: Settings = toml::from_str(text).map_err(|error| wrong(&error))?;
         if settings.keep == 0 {
             bail!("keep = 0: at least the live release is kept, so 1 is the smallest");
         }
@@ -190,7 +191,7 @@ impl Settings {
         if let Some(branch) = &settings.branch
             && (branch.is_empty() || branch.starts_with("refs/"))
         {
-            bail!("branch = {branch:?}: write the branch's name without refs/heads/");
+            bail!("branch = \"{}\": write the branch's name without refs/heads/", excerpt(branch));
         }
         for webhook in &settings.webhook {
             // The address may be a secret, so it is not shown.
@@ -237,9 +238,18 @@ impl Site {
     }
 }
 
+/// What is wrong with a text in TOML: as the parser says it, with the line, of which it shows all.
+fn wrong(error: &toml::de::Error) -> anyhow::Error {
+    const MOST_LINES: usize = 10;
+    let lines: Vec<_> = error.to_string().lines().take(MOST_LINES).map(excerpt).collect();
+    anyhow::anyhow!("{}", lines.join("\n"))
+}
+
 fn nearest(key: &str) -> String {
     let best = KEYS
         .iter()
+        // What is so much longer is not near, and comparing takes memory for each letter of the one times each of the other.
+        .filter(|known| key.len() <= 4 * known.len())
         .map(|known| (strsim::damerau_levenshtein(key, known), known))
         .filter(|(distance, known)| *distance <= known.len() / 2)
         .min();
@@ -315,6 +325,14 @@ mod tests {
     fn a_wrong_value_shows_its_line() {
         let error = Settings::parse("branch = \"main\"\nkeep = \"many\"\n").unwrap_err().to_string();
         assert!(error.contains("line 2") && error.contains("keep = \"many\""), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_value_is_shown_on_short_lines() {
+        for wrong in ["keep = '\u{1b}[2J'", &format!("keep = '{}'", "x".repeat(9000)), "installer = \"\\u202e\\n\""] {
+            let error = Settings::parse(wrong).unwrap_err().to_string();
+            assert!(error.len() < 1000 && !error.contains(['\u{1b}', '\u{202e}']), "{error:?}");
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use serde::Deserialize;
 
+use crate::console::text::excerpt;
+
 /// A path in the release that lives in `SITE/shared` and outlasts releases.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(try_from = "String")]
@@ -34,7 +36,7 @@ impl SharedPath {
 
     fn parse(text: &str) -> Result<SharedPath> {
         let path = text.strip_suffix('/').unwrap_or(text);
-        let shown = text.escape_debug();
+        let shown = excerpt(text);
         if path.starts_with('/') {
             bail!("shared path `{shown}` is absolute: it is relative to the release, as in \"media\"");
         }
@@ -59,9 +61,10 @@ pub(super) fn check_apart(paths: &[SharedPath]) -> Result<()> {
     for (at, path) in paths.iter().enumerate() {
         for other in &paths[..at] {
             if path == other {
-                bail!("shared names `{path}` twice");
+                bail!("shared names `{}` twice", excerpt(&path.path));
             }
             if path.path().starts_with(other.path()) || other.path().starts_with(path.path()) {
+                let (other, path) = (excerpt(&other.path), excerpt(&path.path));
                 bail!("shared names `{other}` and `{path}`, and one is inside the other: the outer one is enough");
             }
         }
