@@ -224,9 +224,7 @@ impl Site {
     pub fn add_setting(&self, key: &str, value: &str) -> Result<()> {
         let path = self.settings_file();
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        // A key at the very top belongs to no table, whatever tables follow.
-        let line = format!("{key} = {}\n", toml::Value::from(value));
-        disk::write_atomic(&path, format!("{line}{text}").as_bytes(), 0o644)
+        disk::write_atomic(&path, with_key(&text, key, value).as_bytes(), 0o644)
     }
 
     /// The bare repository of this site.
@@ -236,6 +234,13 @@ impl Site {
             None => self.root().join("repository.git"),
         }
     }
+}
+
+/// The text of a `nyala.toml` with a key that it does not have yet, and everything else as it was.
+pub fn with_key(text: &str, key: &str, value: &str) -> String {
+    // A key at the very top belongs to no table, whatever tables follow. Only a byte order mark has to come before it.
+    let (mark, text) = text.split_at(if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 });
+    format!("{mark}{key} = {}\n{text}", toml::Value::from(value))
 }
 
 /// What is wrong with a text in TOML: as the parser says it, with the line, of which it shows all.
@@ -332,6 +337,15 @@ mod tests {
         for wrong in ["keep = '\u{1b}[2J'", &format!("keep = '{}'", "x".repeat(9000)), "installer = \"\\u202e\\n\""] {
             let error = Settings::parse(wrong).unwrap_err().to_string();
             assert!(error.len() < 1000 && !error.contains(['\u{1b}', '\u{202e}']), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_put_in_and_the_rest_stays() {
+        for text in ["", "keep = 2", "\u{feff}keep = 2\r\n", "# ours\n[[webhook]]\nurl = 'http://h'\n"] {
+            let before = Settings::parse(text).unwrap();
+            let after = Settings::parse(&with_key(text, "branch", "a\"b")).unwrap();
+            assert_eq!(after, Settings { branch: Some("a\"b".to_owned()), ..before }, "{text:?}");
         }
     }
 
