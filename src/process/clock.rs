@@ -103,8 +103,9 @@ impl Clock {
 
     /// How long nothing will be due.
     pub(super) fn pause(&self, now: Instant) -> Duration {
-        let step = self.limits.step.map(|limit| self.started + limit);
-        let idle = self.limits.idle.map(|limit| self.active + limit);
+        // A limit that is later than any clock can say is none.
+        let step = self.limits.step.and_then(|limit| self.started.checked_add(limit));
+        let idle = self.limits.idle.and_then(|limit| self.active.checked_add(limit));
         [step, idle, Some(self.beat), self.limits.idle.map(|_| self.look)]
             .into_iter()
             .flatten()
@@ -160,6 +161,13 @@ mod tests {
         let mut clock = clock(None, None, now);
         let at: Vec<u32> = quiet(&mut clock, now, 260, Duration::ZERO).into_iter().map(|(second, _)| second).collect();
         assert_eq!(at, [10, 30, 70, 130, 190, 250]);
+    }
+
+    #[test]
+    fn a_limit_beyond_all_time_is_none() {
+        let now = Instant::now();
+        let limits = Limits { step: Some(Duration::MAX), idle: Some(Duration::MAX), heartbeat: SECOND * 10 };
+        assert_eq!(Clock::start(&limits, now).pause(now), SECOND * 10);
     }
 
     #[test]

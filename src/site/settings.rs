@@ -88,6 +88,7 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// More tries than this would only hold up the next deployment.
 const MOST_TRIES: u32 = 10;
+const LONGEST_TRY: Duration = Duration::from_hours(1);
 
 fn both() -> Vec<Outcome> {
     vec![Outcome::Success, Outcome::Failure]
@@ -200,6 +201,9 @@ impl Settings {
             }
             if !(1..=MOST_TRIES).contains(&webhook.tries) {
                 bail!("tries = {} of a [[webhook]]: 1 to {MOST_TRIES} are allowed", webhook.tries);
+            }
+            if webhook.timeout > LONGEST_TRY {
+                bail!("the timeout of a [[webhook]] is longer than an hour, and the next deployment waits for it");
             }
         }
         Ok(settings)
@@ -357,7 +361,13 @@ mod tests {
         assert_eq!((plain.on, plain.tries, plain.timeout), (both(), 3, Duration::from_secs(5)));
         let own = webhook("url = 'http://h/'\non = ['failure']\nsecret = 'KEY'\ntimeout = '1s'\ntries = 1").unwrap();
         assert_eq!((own.on, own.secret.as_deref()), (vec![Outcome::Failure], Some("KEY")));
-        for wrong in ["", "url = 'ftp://h'", "url = 'http://h'\ntries = 0", "url = 'http://h'\nurll = 1"] {
+        for wrong in [
+            "",
+            "url = 'ftp://h'",
+            "url = 'http://h'\ntries = 0",
+            "url = 'http://h'\ntimeout = '2h'",
+            "url = 'http://h'\nurll = 1",
+        ] {
             assert!(webhook(wrong).is_err(), "{wrong}");
         }
         let error = webhook("url = 'hunter2'").unwrap_err().to_string();
