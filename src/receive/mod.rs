@@ -11,7 +11,7 @@ mod post_receive;
 mod proc_receive;
 pub mod refs;
 mod rules;
-mod wire;
+pub mod wire;
 
 use std::io::{self, Write};
 use std::os::fd::BorrowedFd;

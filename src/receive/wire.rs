@@ -15,7 +15,7 @@ const LONGEST_REASON: usize = 200;
 
 /// What git asks.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Request {
+pub struct Request {
     /// All the refs are to be moved, or none (`git push --atomic`).
     pub atomic: bool,
     pub updates: Vec<RefUpdate>,
@@ -27,7 +27,7 @@ pub(super) struct Request {
 
 /// What becomes of one ref.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub enum Answer {
     /// It has been moved.
     Moved,
     /// git is to do what it would have done without the hook.
@@ -37,7 +37,7 @@ pub(super) enum Answer {
 }
 
 /// Agrees on the version and reads what is asked.
-pub(super) fn read(input: impl Read, mut output: impl Write) -> Result<Request> {
+pub fn read(input: impl Read, mut output: impl Write) -> Result<Request> {
     let mut lines = StreamingPeekableIter::new(input, &[PacketLineRef::Flush], false);
     let greeting = section(&mut lines)?;
     let greeting = greeting.first().map(Vec::as_slice).unwrap_or_default();
@@ -48,7 +48,7 @@ pub(super) fn read(input: impl Read, mut output: impl Write) -> Result<Request> 
     if version != b"version=1" {
         bail!(
             "git speaks `{}` with the proc-receive hook, and nyala only version=1",
-            String::from_utf8_lossy(version).escape_debug()
+            excerpt(&String::from_utf8_lossy(version))
         );
     }
     let has = |feature: &str| features.split_whitespace().any(|word| word == feature);
@@ -59,7 +59,8 @@ pub(super) fn read(input: impl Read, mut output: impl Write) -> Result<Request> 
     let commands = section(&mut lines)?;
     let options = if has("push-options") { section(&mut lines)? } else { Vec::new() };
     let updates = commands.iter().map(|line| refs::parse_line(line)).collect::<Result<Vec<_>>>()?;
-    let names = commands.iter().zip(&updates).map(|(line, update)| line[update.old.len() * 2 + 2..].to_vec()).collect();
+    let ids = |update: &RefUpdate| update.old.len() + 1 + update.new.len() + 1;
+    let names = commands.iter().zip(&updates).map(|(line, update)| line[ids(update)..].to_vec()).collect();
     let options = options.iter().map(|option| String::from_utf8_lossy(option).into_owned()).collect();
     Ok(Request { atomic: has("atomic"), updates, names, options })
 }
@@ -151,6 +152,13 @@ mod tests {
         let request = read(input.as_slice(), &mut output).unwrap();
         assert!(!request.atomic && request.options.is_empty());
         assert_eq!(output, sent(&[&[b"version=1"]]));
+    }
+
+    #[test]
+    fn ids_of_two_lengths_are_told_from_the_name() {
+        let command = format!("{} {ONE} refs/heads/main", "1".repeat(64));
+        let input = sent(&[&[b"version=1"], &[command.as_bytes()]]);
+        assert_eq!(read(input.as_slice(), Vec::new()).unwrap().names, [b"refs/heads/main".to_vec()]);
     }
 
     #[test]
