@@ -10,6 +10,7 @@ use std::io::ErrorKind;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::Site;
+use crate::console::text::excerpt;
 use crate::disk;
 
 /// The application's settings, sorted by name.
@@ -23,12 +24,14 @@ impl AppSettings {
     pub fn parse(text: &str) -> Result<AppSettings> {
         let words = shlex::split(text).context("a quote is opened and never closed")?;
         let mut settings = AppSettings::default();
-        for word in words {
-            // The word may hold a secret, so it is not shown; a name before `=` is none.
-            let (name, value) = word
-                .split_once('=')
-                .context("every line is NAME=value, and a value with spaces is in quotes: NAME='two words'")?;
-            settings.set(name.strip_prefix("export ").unwrap_or(name), value)?;
+        for (word, number) in words.iter().zip(1..) {
+            // Nothing of the word is shown: what should be a name may be half of a value that lacks its quotes.
+            let (name, value) = word.split_once('=').with_context(|| {
+                format!("setting {number} is not NAME=value; a value with spaces is in quotes: NAME='two words'")
+            })?;
+            let name = name.strip_prefix("export ").unwrap_or(name);
+            ensure!(is_name(name), "what setting {number} has before its = is not a name: {NAME_RULE}");
+            settings.set(name, value)?;
         }
         Ok(settings)
     }
@@ -49,13 +52,7 @@ impl AppSettings {
 
     /// Sets a value. Fails when no environment variable can have that name or value.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        let legal = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-            && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
-        ensure!(
-            legal,
-            "`{}` is not a name for a setting: letters, digits and _ are allowed, and no digit first",
-            name.escape_debug()
-        );
+        ensure!(is_name(name), "`{}` is not a name for a setting: {NAME_RULE}", excerpt(name));
         if value.contains('\0') {
             bail!("the value of {name} has a NUL byte, which no environment variable can hold");
         }
@@ -71,6 +68,13 @@ impl AppSettings {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
+}
+
+const NAME_RULE: &str = "letters, digits and _ are allowed, and no digit first";
+
+fn is_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
 impl Site {
@@ -114,7 +118,7 @@ mod tests {
 
     #[test]
     fn an_error_shows_no_value() {
-        for wrong in ["TOKEN=hunter2 oops", "TOKEN='hunter2", "1A=hunter2", "A-B=hunter2"] {
+        for wrong in ["TOKEN=hunter2 oops", "TOKEN='hunter2", "1A=hunter2", "A-B=hunter2", "TOKEN=\nx/hunter2=="] {
             let error = AppSettings::parse(wrong).unwrap_err();
             assert!(!format!("{error:#}").contains("hunter2"), "{error:#}");
         }
