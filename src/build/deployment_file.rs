@@ -49,7 +49,8 @@ pub fn with_command(text: &str, command: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut in_config = false;
     let mut written = false;
-    for line in text.trim_start_matches('\u{feff}').lines() {
+    let (mark, text) = text.split_at(if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 });
+    for line in text.split_terminator('\n') {
         match Line::of(line) {
             Line::Section(name) => {
                 in_config = name.eq_ignore_ascii_case("config");
@@ -66,7 +67,7 @@ pub fn with_command(text: &str, command: &str) -> String {
     if !written {
         lines.extend(["[config]".to_owned(), format!("command = {command}")]);
     }
-    lines.join("\n") + "\n"
+    format!("{mark}{}\n", lines.join("\n"))
 }
 
 enum Line<'a> {
@@ -115,6 +116,8 @@ mod tests {
         let text = "; ours\n[config]\nCommand = old\nproject = web\n[other]\ncommand = theirs\n";
         let changed = with_command(text, "sh x");
         assert_eq!(changed, "; ours\n[config]\ncommand = sh x\nproject = web\n[other]\ncommand = theirs\n");
+        let of_windows = "\u{feff}[config]\r\nproject = web\r\n";
+        assert_eq!(with_command(of_windows, "sh x"), "\u{feff}[config]\r\ncommand = sh x\nproject = web\r\n");
         let file = parse(changed.as_bytes()).unwrap();
         assert_eq!((file.get("COMMAND"), file.get("project")), (Some("sh x"), Some("web")));
     }
