@@ -188,10 +188,13 @@ fn changed(from: &Line, to: &Line) -> Change {
 }
 
 fn compare_local(then: &[Local], now: &[Local]) -> Vec<Change> {
-    let known: BTreeMap<_, _> = then.iter().map(|l| (&l.path, (l.kind, &l.id))).collect();
+    // A path may be named twice: as a folder, and with -e.
+    let paths: BTreeSet<_> = then.iter().map(|local| &local.path).collect();
+    let known: BTreeSet<_> = then.iter().collect();
     now.iter()
-        .filter_map(|Local { path, kind, id }| {
-            let same = known.get(path).map(|known| *known == (*kind, id));
+        .filter_map(|local| {
+            let Local { path, kind, id: _ } = local;
+            let same = paths.contains(path).then(|| known.contains(local));
             let path = path.clone();
             match (kind, same) {
                 (LocalKind::Editable, _) => Some(Change::Editable { path }),
