@@ -105,12 +105,13 @@ fn expand(text: &str, setting: &impl Fn(&str) -> Option<String>, variables: &mut
     while let Some(at) = rest.find("${") {
         let (before, from) = rest.split_at(at);
         out.push_str(before);
-        let name = from[2..].split_once('}').map(|(name, _)| name).filter(|name| is_name(name));
-        let Some(name) = name else {
+        let end = from[2..].find(|c| !is_part_of_a_name(c)).unwrap_or(from.len() - 2);
+        let name = &from[2..2 + end];
+        if name.is_empty() || !from[2 + end..].starts_with('}') {
             out.push_str("${");
             rest = &from[2..];
             continue;
-        };
+        }
         let (reference, after) = from.split_at(name.len() + 3);
         variables.insert(name.to_owned());
         match setting(name).filter(|value| !value.is_empty()) {
@@ -123,8 +124,8 @@ fn expand(text: &str, setting: &impl Fn(&str) -> Option<String>, variables: &mut
     out
 }
 
-fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_'))
+fn is_part_of_a_name(c: char) -> bool {
+    matches!(c, 'A'..='Z' | '0'..='9' | '_')
 }
 
 #[cfg(test)]
