@@ -20,14 +20,6 @@ pub fn skip(reason: &str) {
     file.write_all(format!("{test}: {reason}\n").as_bytes()).unwrap();
 }
 
-/// Says how many cases a test has tried. `scripts/test` adds these up at its end.
-pub fn count(what: &str, cases: usize) {
-    eprintln!("{what}: {cases} cases");
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cases.txt");
-    let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
-    file.write_all(format!("{cases}\t{what}\n").as_bytes()).unwrap();
-}
-
 /// Where `scripts/test` puts tools that only the tests need.
 pub fn tools_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools")
