@@ -235,4 +235,6 @@ pub fn runtime_change(live: Option<(&str, Option<&str>)>, new: Option<&str>) -> 
 }
 
 #[cfg(test)]
+mod sequences;
+#[cfg(test)]
 mod tests;

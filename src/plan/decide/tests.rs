@@ -9,9 +9,9 @@ use crate::python::interpreters::FileIdentity;
 use crate::python::requirements::{Entry, Tree};
 
 /// A tree with nothing but a requirements.txt.
-struct Requirements(&'static str);
+struct Requirements<'a>(&'a str);
 
-impl Tree for Requirements {
+impl Tree for Requirements<'_> {
     fn entry(&self, path: &str) -> Result<Entry> {
         Ok(match path {
             "" => Entry::Folder { id: "root".into() },
@@ -33,7 +33,7 @@ impl Tree for Requirements {
     }
 }
 
-fn recorded(text: &'static str) -> Recorded {
+pub(super) fn recorded(text: &str) -> Recorded {
     let closure = requirements::closure(&Requirements(text), "requirements.txt", &|_| None);
     closure.unwrap().record().clone()
 }
