@@ -52,6 +52,8 @@ struct Push {
     settings: &'static str,
     installer: &'static str,
     rebuild: bool,
+    /// Whether it brings commands that run in the env.
+    commands: bool,
     end: End,
 }
 
@@ -122,7 +124,7 @@ const CAUSES: [(Cause, &str); 11] = [
     (Cause::Damaged, "is damaged: "),
     (Cause::OtherPython, " is wanted by "),
     (Cause::OtherInstaller, "was installed by"),
-    (Cause::OtherSettings, "app settings that the installer reads"),
+    (Cause::OtherSettings, "settings that the installer reads"),
     (Cause::Gone, " is gone from requirements.txt"),
     (Cause::Added, " is new (requirements.txt"),
     (Cause::Changed, " became "),
@@ -187,6 +189,7 @@ impl Site {
                 Some((id, true)) => LiveEnv::There { id, inspection: Box::new(self.inspection(id)) },
             },
             asked: if push.rebuild { vec!["a new environment was asked for".to_owned()] } else { Vec::new() },
+            commands: push.commands,
         }
     }
 
@@ -305,7 +308,9 @@ impl Site {
         let python = match plan.decision {
             // Without such an interpreter a plan fails, and nothing has been done.
             Decision::Create { .. } => self.choice(&push.wanted.parse().unwrap()),
-            Decision::Reuse { id } | Decision::Update { from: id } => self.runs(&self.envs[&id]),
+            Decision::Reuse { id } | Decision::Update { from: id } | Decision::Copy { from: id } => {
+                self.runs(&self.envs[&id])
+            }
             other => panic!("{other}"),
         };
         let Some(python) = python else { return plan };
@@ -338,19 +343,20 @@ impl Site {
         let causes = self.causes(push);
         let live = self.live_env().map(|(id, _)| id);
         let expected = match (causes.first(), live) {
+            (None, Some(from)) if push.commands => Decision::Copy { from },
             (None, Some(id)) => Decision::Reuse { id },
             (Some(first), Some(from)) if *first >= Cause::Added => Decision::Update { from },
             (_, retire) => Decision::Create { retire },
         };
         assert_eq!(plan.decision, expected, "{:?}", plan.reasons);
-        if let Decision::Reuse { id } | Decision::Update { from: id } = plan.decision {
+        if let Decision::Reuse { id } | Decision::Update { from: id } | Decision::Copy { from: id } = plan.decision {
             let env = self.envs.get(&id).expect("only what was finished is used");
             assert!(!self.never_again.contains(&id), "env {id} was never to be used again");
             let runs = self.runs(env).expect("only what runs is used");
             assert!(is_wanted(&push.wanted.parse().unwrap(), &runs), "{} is wanted, and {runs} is used", push.wanted);
         }
-        if let Decision::Reuse { .. } = plan.decision {
-            assert_eq!(plan.reasons.len(), 1);
+        if let Decision::Reuse { .. } | Decision::Copy { .. } = plan.decision {
+            assert_eq!(plan.reasons.len(), if push.commands { 2 } else { 1 });
             return;
         }
         let said: BTreeSet<Cause> = plan.reasons.iter().map(|reason| cause_of(reason)).collect();
@@ -397,15 +403,17 @@ fn push() -> impl Strategy<Value = Push> {
         prop_oneof![9 => Just("one"), 1 => Just("other")],
         prop_oneof![19 => Just("pip"), 1 => Just("uv")],
         prop::bool::weighted(0.1),
+        prop::bool::weighted(0.1),
         end,
     )
-        .prop_map(|(wanted, origin, needs, settings, installer, rebuild, end)| Push {
+        .prop_map(|(wanted, origin, needs, settings, installer, rebuild, commands, end)| Push {
             wanted,
             origin,
             needs,
             settings,
             installer,
             rebuild,
+            commands,
             end,
         })
 }
@@ -449,7 +457,7 @@ fn no_sequence_uses_an_env_that_is_not_right() {
         for event in &events {
             if let Some(plan) = site.happens(event) {
                 seen.borrow_mut().0.insert(plan.decision.name());
-                if plan.decision.name() != "reuse" {
+                if !["reuse", "copy"].contains(&plan.decision.name()) {
                     seen.borrow_mut().1.extend(plan.reasons.iter().map(|reason| cause_of(reason)));
                 }
             }
@@ -461,6 +469,6 @@ fn no_sequence_uses_an_env_that_is_not_right() {
     }
     // A model that never gets into trouble would prove nothing.
     let (decisions, causes) = seen.into_inner();
-    assert_eq!(decisions, BTreeSet::from(["create", "reuse", "update"]));
+    assert_eq!(decisions, BTreeSet::from(["copy", "create", "reuse", "update"]));
     assert_eq!(causes, CAUSES.into_iter().map(|(cause, _)| cause).collect());
 }
