@@ -8,7 +8,7 @@ use super::show::record;
 use crate::console::text::clean;
 use crate::git::{Repository, git, run, short};
 use crate::plan::describe::error_text;
-use crate::python::requirements::{self, Change, GitTree, Recorded};
+use crate::python::requirements::{self, Change, Recorded};
 use crate::site::{AppSettings, Record, Site};
 
 #[derive(Debug, Args)]
@@ -98,7 +98,7 @@ fn differences(site: &Site, from: &Record, to: &Record) -> Result<Differences> {
 }
 
 fn requirements_of(repository: &Repository, tree: git2::Oid, settings: &AppSettings) -> Result<Recorded> {
-    let files = GitTree::new(repository.objects(), tree)?;
+    let files = repository.tree_at(tree)?;
     let setting = |name: &str| settings.get(name).map(str::to_owned).or_else(|| std::env::var(name).ok());
     match requirements::project(&files)?.requirements {
         Some(file) => Ok(requirements::closure(&files, &file, &setting)?.record().clone()),

@@ -2,12 +2,12 @@
 //! can point anywhere.
 
 use anyhow::{Context, Result, bail};
-use git2::{ObjectType, Oid};
+use git2::{ObjectType, Oid, Tree, TreeEntry};
 
 /// The tree of one commit.
 pub struct CommitTree<'repository> {
     objects: &'repository git2::Repository,
-    root: git2::Tree<'repository>,
+    root: Tree<'repository>,
 }
 
 /// What a path names in a tree.
@@ -27,8 +27,20 @@ pub enum Kind {
 
 const LINK_MODE: i32 = 0o120_000;
 
+impl Entry {
+    fn of(entry: &TreeEntry<'_>) -> Entry {
+        let kind = match entry.kind() {
+            Some(ObjectType::Tree) => Kind::Folder,
+            Some(ObjectType::Blob) if entry.filemode() == LINK_MODE => Kind::Link,
+            Some(ObjectType::Blob) => Kind::File,
+            _ => Kind::Submodule,
+        };
+        Entry { kind, oid: entry.id() }
+    }
+}
+
 impl<'repository> CommitTree<'repository> {
-    pub(super) fn new(objects: &'repository git2::Repository, tree: Oid) -> Result<CommitTree<'repository>> {
+    pub fn new(objects: &'repository git2::Repository, tree: Oid) -> Result<CommitTree<'repository>> {
         let root = objects.find_tree(tree).with_context(|| format!("the tree {tree} cannot be read"))?;
         Ok(CommitTree { objects, root })
     }
@@ -36,31 +48,38 @@ impl<'repository> CommitTree<'repository> {
     /// What a path relative to the root names, with `/` between its parts; `None` when there is nothing. The empty path
     /// is the root itself. Links are not followed.
     pub fn entry(&self, path: &str) -> Result<Option<Entry>> {
-        if path.is_empty() {
-            return Ok(Some(Entry { kind: Kind::Folder, oid: self.root.id() }));
+        let mut at = Entry { kind: Kind::Folder, oid: self.root.id() };
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            let found = match self.folder(at)? {
+                // libgit2 would look for what is before it.
+                Some(folder) if !name.contains('\0') => folder.get_name_bytes(name.as_bytes()).map(|it| Entry::of(&it)),
+                _ => None,
+            };
+            let Some(found) = found else { return Ok(None) };
+            at = found;
         }
-        match self.root.get_path(std::path::Path::new(path)) {
-            Ok(entry) => {
-                let kind = match entry.kind() {
-                    Some(ObjectType::Tree) => Kind::Folder,
-                    Some(ObjectType::Commit) => Kind::Submodule,
-                    _ if entry.filemode() == LINK_MODE => Kind::Link,
-                    _ => Kind::File,
-                };
-                Ok(Some(Entry { kind, oid: entry.id() }))
-            }
-            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("{path} cannot be looked up in the commit")),
-        }
+        Ok(Some(at))
     }
 
-    /// The names in a folder; none when there is no folder at this path. What is not UTF-8 is replaced.
-    pub fn names(&self, folder: &str) -> Result<Vec<String>> {
-        let Some(entry) = self.entry(folder)?.filter(|entry| entry.kind == Kind::Folder) else {
-            return Ok(Vec::new());
-        };
-        let tree = self.objects.find_tree(entry.oid).with_context(|| format!("the folder {folder} cannot be read"))?;
-        Ok(tree.iter().map(|entry| String::from_utf8_lossy(entry.name_bytes()).into_owned()).collect())
+    /// The names in a folder, and what they name; none when there is no folder at this path. What is not UTF-8 is replaced.
+    pub fn list(&self, path: &str) -> Result<Vec<(String, Entry)>> {
+        let folder = self.entry(path)?.map(|entry| self.folder(entry)).transpose()?.flatten();
+        let Some(folder) = folder else { return Ok(Vec::new()) };
+        let name = |entry: &TreeEntry<'_>| String::from_utf8_lossy(entry.name_bytes()).into_owned();
+        Ok(folder.iter().map(|entry| (name(&entry), Entry::of(&entry))).collect())
+    }
+
+    fn folder(&self, entry: Entry) -> Result<Option<Tree<'repository>>> {
+        if entry.kind != Kind::Folder {
+            return Ok(None);
+        }
+        let tree = self.objects.find_tree(entry.oid);
+        tree.map(Some).with_context(|| format!("the folder {} cannot be read", entry.oid))
+    }
+
+    /// The object id that a text is, in this repository's kind of ids.
+    pub fn id(&self, hex: &str) -> Result<Oid> {
+        Oid::from_str_ext(hex, self.root.id().object_format()).with_context(|| format!("{hex:?} is not an object id"))
     }
 
     /// How many bytes a blob has, without reading it.

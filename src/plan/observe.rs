@@ -15,7 +15,7 @@ use crate::process::Environment;
 use crate::python::env;
 use crate::python::installers;
 use crate::python::interpreters::{self, Interpreter, Search};
-use crate::python::requirements::{self, Closure, GitTree};
+use crate::python::requirements::{self, Closure};
 use crate::python::version::{Origin, Wanted};
 use crate::python::version_files;
 use crate::site::settings::Installer;
@@ -52,12 +52,11 @@ pub fn observe(question: Question<'_>) -> Result<Plan> {
     let before = |commit: &Commit| runtime_before(repository, commit, settings, app_settings);
     let runtime = describe_runtime(site, repository, runtime_txt.as_deref(), &before)?;
     let build = build::plan(&tree, build_settings)?;
-    let files = GitTree::new(repository.objects(), application)?;
     let skipped = build::python_is_skipped(&tree, &build.settings)?;
-    let found = if skipped.is_some() { requirements::Project::default() } else { requirements::project(&files)? };
+    let found = if skipped.is_some() { requirements::Project::default() } else { requirements::project(&tree)? };
     let setting = |name: &str| app_settings.get(name).map(str::to_owned).or_else(|| std::env::var(name).ok());
     let closure = match &found.requirements {
-        Some(file) => Some(requirements::closure(&files, file, &setting)?),
+        Some(file) => Some(requirements::closure(&tree, file, &setting)?),
         None => None,
     };
     let project = match skipped {

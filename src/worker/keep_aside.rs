@@ -153,8 +153,8 @@ fn to_be_shared(tree: Option<&CommitTree<'_>>, file: &Path) -> String {
     let mut folders: Vec<_> = file.ancestors().skip(1).filter(|path| !path.as_os_str().is_empty()).collect();
     folders.reverse();
     let is_place = |folder: &&&Path| {
-        let names = tree.zip(folder.to_str()).and_then(|(tree, path)| tree.names(path).ok());
-        names.is_none_or(|names| names.iter().all(|name| name.starts_with('.')))
+        let names = tree.zip(folder.to_str()).and_then(|(tree, path)| tree.list(path).ok());
+        names.is_none_or(|names| names.iter().all(|(name, _)| name.starts_with('.')))
     };
     folders.iter().find(is_place).map_or_else(|| shown(file), |folder| shown(folder))
 }

@@ -28,4 +28,4 @@ pub use compare::{Asks, Change, Why, compare};
 pub use error::{ClosureError, Mention, Place};
 pub use project::{Project, project};
 pub use record::{Found, Line, Local, LocalKind, Moving, Recorded, Role};
-pub use tree::{Entry, GitTree, Resolved, Tree, resolve};
+pub use tree::{Entry, Resolved, Tree, resolve};

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
-use anyhow::{Context, Result};
-use git2::{ObjectType, Oid, Repository};
+use anyhow::Result;
+
+use crate::git::{self, CommitTree, Kind};
 
 /// The longest path that is looked up: Linux' own `PATH_MAX`.
 const LONGEST_PATH: usize = 4096;
@@ -146,93 +147,30 @@ fn names(path: &str) -> VecDeque<String> {
     path.split('/').filter(|name| !matches!(*name, "" | ".")).map(str::to_owned).collect()
 }
 
-/// The tree of a commit in a git repository.
-pub struct GitTree<'repo> {
-    repository: &'repo Repository,
-    root: git2::Tree<'repo>,
-}
-
-impl<'repo> GitTree<'repo> {
-    /// The tree that `rev`, a commit or a tree, has.
-    pub fn new(repository: &'repo Repository, rev: Oid) -> Result<Self> {
-        let root = repository
-            .find_object(rev, None)
-            .and_then(|object| object.peel_to_tree())
-            .with_context(|| format!("cannot read the tree of {rev}"))?;
-        Ok(Self { repository, root })
-    }
-
-    fn oid(&self, id: &str) -> Result<Oid> {
-        Oid::from_str_ext(id, self.root.id().object_format()).with_context(|| format!("{id:?} is not an object id"))
-    }
-
-    fn folder(&self, path: &str) -> Result<Option<git2::Tree<'repo>>> {
-        let mut folder = self.root.clone();
-        for name in names(path) {
-            let below = folder
-                .get_name_bytes(name.as_bytes())
-                .filter(|entry| entry.kind() == Some(ObjectType::Tree))
-                .map(|entry| entry.id());
-            let Some(id) = below else {
-                return Ok(None);
-            };
-            folder = self.repository.find_tree(id).with_context(|| format!("cannot read the tree {id}"))?;
-        }
-        Ok(Some(folder))
-    }
-}
-
-impl Tree for GitTree<'_> {
+impl Tree for CommitTree<'_> {
     fn entry(&self, path: &str) -> Result<Entry> {
-        if path.contains('\0') {
-            return Ok(Entry::Missing);
-        }
-        if path.is_empty() {
-            return Ok(Entry::Folder { id: self.root.id().to_string() });
-        }
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        Ok(self
-            .folder(folder)?
-            .and_then(|folder| folder.get_name_bytes(name.as_bytes()).map(|e| kind_of(&e)))
-            .unwrap_or(Entry::Missing))
+        Ok(CommitTree::entry(self, path)?.map_or(Entry::Missing, in_hex))
     }
 
     fn list(&self, path: &str) -> Result<Vec<(String, Entry)>> {
-        let Some(folder) = self.folder(path)? else {
-            return Ok(Vec::new());
-        };
-        Ok(folder
-            .iter()
-            .map(|entry| {
-                let name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
-                (name, kind_of(&entry))
-            })
-            .collect())
+        Ok(CommitTree::list(self, path)?.into_iter().map(|(name, entry)| (name, in_hex(entry))).collect())
     }
 
     fn size(&self, id: &str) -> Result<u64> {
-        let oid = self.oid(id)?;
-        let (size, _) = self
-            .repository
-            .odb()
-            .and_then(|odb| odb.read_header(oid))
-            .with_context(|| format!("cannot read the object {id}"))?;
-        Ok(size as u64)
+        Ok(CommitTree::size(self, self.id(id)?)? as u64)
     }
 
     fn read(&self, id: &str) -> Result<Vec<u8>> {
-        let blob = self.repository.find_blob(self.oid(id)?).with_context(|| format!("cannot read the file {id}"))?;
-        Ok(blob.content().to_vec())
+        CommitTree::read(self, self.id(id)?)
     }
 }
 
-fn kind_of(entry: &git2::TreeEntry<'_>) -> Entry {
-    const LINK: i32 = 0o120_000;
-    let id = entry.id().to_string();
-    match entry.kind() {
-        Some(ObjectType::Tree) => Entry::Folder { id },
-        Some(ObjectType::Blob) if entry.filemode() == LINK => Entry::Link { id },
-        Some(ObjectType::Blob) => Entry::File { id },
-        _ => Entry::Submodule { id },
+fn in_hex(entry: git::Entry) -> Entry {
+    let id = entry.oid.to_string();
+    match entry.kind {
+        Kind::File => Entry::File { id },
+        Kind::Folder => Entry::Folder { id },
+        Kind::Link => Entry::Link { id },
+        Kind::Submodule => Entry::Submodule { id },
     }
 }

@@ -3,9 +3,10 @@
 use git2::{Oid, Repository};
 
 use super::*;
+use crate::git::CommitTree;
 
 /// Commits the index of a new repository and gives its tree to `check`.
-fn in_git(fill: impl Fn(&Repository, &mut dyn FnMut(&str, u32, Oid)), check: impl Fn(&GitTree<'_>)) {
+fn in_git(fill: impl Fn(&Repository, &mut dyn FnMut(&str, u32, Oid)), check: impl Fn(&CommitTree<'_>)) {
     let folder = tempfile::tempdir().unwrap();
     let repository = Repository::init_bare(folder.path()).unwrap();
     let mut index = git2::Index::new().unwrap();
@@ -28,7 +29,7 @@ fn in_git(fill: impl Fn(&Repository, &mut dyn FnMut(&str, u32, Oid)), check: imp
         index.add(&entry).unwrap();
     });
     let tree = index.write_tree_to(&repository).unwrap();
-    check(&GitTree::new(&repository, tree).unwrap());
+    check(&CommitTree::new(&repository, tree).unwrap());
 }
 
 #[test]
@@ -45,18 +46,18 @@ fn a_tree_of_git_is_read_by_its_objects() {
         |tree| {
             let found = closure(tree, "requirements.txt", &none).unwrap();
             assert_eq!(texts(&found), ["flask"]);
-            assert!(matches!(tree.entry("").unwrap(), Entry::Folder { .. }));
-            assert!(matches!(tree.entry("run.sh").unwrap(), Entry::File { .. }));
-            assert!(matches!(tree.entry("vendor/lib").unwrap(), Entry::Submodule { .. }));
+            assert!(matches!(Tree::entry(tree, "").unwrap(), Entry::Folder { .. }));
+            assert!(matches!(Tree::entry(tree, "run.sh").unwrap(), Entry::File { .. }));
+            assert!(matches!(Tree::entry(tree, "vendor/lib").unwrap(), Entry::Submodule { .. }));
             for missing in ["nothing", "run.sh/x", "deploy/out/passwd", "a\0b", "vendor/lib/x"] {
-                assert_eq!(tree.entry(missing).unwrap(), Entry::Missing, "{missing}");
+                assert_eq!(Tree::entry(tree, missing).unwrap(), Entry::Missing, "{missing}");
             }
             assert!(matches!(resolve(tree, "deploy/out/passwd").unwrap(), Resolved::Outside { link: Some(_) }));
             assert!(matches!(resolve(tree, "deploy/../deploy/./r.txt").unwrap(), Resolved::File { .. }));
             assert_eq!(resolve(tree, "deploy/../../x").unwrap(), Resolved::Outside { link: None });
-            let names: Vec<_> = tree.list("").unwrap().into_iter().map(|(name, _)| name).collect();
+            let names: Vec<_> = Tree::list(tree, "").unwrap().into_iter().map(|(name, _)| name).collect();
             assert_eq!(names, ["deploy", "requirements.txt", "run.sh", "vendor"]);
-            assert!(tree.read("nonsense").is_err());
+            assert!(Tree::read(tree, "nonsense").is_err());
         },
     );
 }
