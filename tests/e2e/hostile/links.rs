@@ -112,8 +112,8 @@ fn an_env_in_the_tree_is_refused_where_nyala_makes_one() {
         attacker.assert_refused(&tree, found);
     }
 
-    // An order that is not git's hides the entry from whoever looks for it by its name; it is replaced, and not followed.
-    // Nor is the link run that has the name of Django's program.
+    // An order that is not git's hides the entry from whoever looks for it by its name; it is replaced, and not
+    // followed. Nor is the link run that has the name of Django's program.
     let manage = link(&format!("{UP}/bin/python"));
     for (mode, id) in [(LINK, link(UP)), (FILE, file)] {
         let entries: [(&str, &[u8], &str); 4] = [

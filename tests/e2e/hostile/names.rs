@@ -64,7 +64,7 @@ fn odd_names_that_are_names_are_deployed() {
     let attacker = target.attacker();
     let file = attacker.blob("content");
     let folder = attacker.tree(&[(FILE, b"file", &file)]);
-    // Two that one case of letters apart, the longest there can be, what a shell would act on, and an order that is not git's.
+    // Two that differ in case alone, the longest there can be, what a shell would act on; and in no order of git's.
     let names: [&[u8]; 9] =
         [b"a", b"A", &[b'n'; 255], b"-rf", b"$(touch ran)", b"--help", b"...", b"\xff\xfe", b"back\\slash"];
     let mut entries: Vec<_> = names.iter().map(|name| (FILE, *name, file.as_str())).collect();
