@@ -1,0 +1,95 @@
+"""Time by the wall clock, as whoever waits sees it; and, in pushes that are not timed, memory and processes."""
+import os
+import stat
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+# What every child is given: see `Tools.variables`.
+CHILDREN = {}
+
+# Stands in for a hook or a command, to see what it starts. Processes that outlive their parents become its children,
+# nyala's worker among them, and it is told how much memory each took. It writes down the biggest in KiB, then how many
+# processes there were.
+WATCHER = '''#!{python}
+import ctypes, os, re, sys
+PR_SET_CHILD_SUBREAPER = 36
+ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+command, trace = {command!r} + sys.argv[1:], {report!r} + ".trace"
+if {strace!r}:
+    command = [{strace!r}, "-f", "-qq", "-e", "signal=none", "-e", "trace=clone,clone3,fork,vfork", "-o", trace] + command
+if os.fork() == 0:
+    os.execv(command[0], command)
+peak = 0
+while True:
+    try:
+        peak = max(peak, os.wait4(-1, 0)[2].ru_maxrss)
+    except ChildProcessError:
+        break
+started = None
+if {strace!r}:
+    # One process has made the call and another may have been in its own: then its end is on a line of its own.
+    begun, started = {{}}, 1
+    for line in open(trace, errors="replace"):
+        pid = line.split(" ", 1)[0]
+        if "<unfinished" in line:
+            begun[pid] = line
+            continue
+        whole = begun.pop(pid, "") + line if "resumed>" in line else line
+        started += bool(re.search(r"= [0-9]+$", whole.rstrip())) and "CLONE_THREAD" not in whole
+with open({report!r}, "w") as file:
+    file.write(f"{{peak}} {{started}}")
+'''
+
+
+def environment():
+    """The caller's, without what a hook or an environment has put there."""
+    names = ("GIT_CONFIG", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX", "PYTHON", "VIRTUAL_ENV", "NYALA_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(names)}
+    return {**kept, **CHILDREN, "GIT_CONFIG_GLOBAL": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
+
+def run(*command, cwd=None, **variables):
+    """Runs a command; shows what it said when it fails."""
+    ran = subprocess.run(command, cwd=cwd, env={**environment(), **variables}, stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    if ran.returncode != 0:
+        sys.exit(f"error: {' '.join(command)} failed:\n{ran.stdout}")
+    return ran.stdout
+
+
+def timed(*commands, cwd=None, **variables):
+    """Milliseconds that commands took one after another, and what the last one said."""
+    start = time.perf_counter()
+    for command in commands:
+        said = run(*command, cwd=cwd, **variables)
+    return (time.perf_counter() - start) * 1000, said
+
+
+@contextmanager
+def watched(file, command, strace, report):
+    """Puts the watcher in the place of an executable file; `command` is what it runs."""
+    before = None
+    if os.path.lexists(file):
+        before = file + ".before"
+        os.rename(file, before)
+    script(file, WATCHER.format(python=sys.executable, command=command or [before], strace=strace, report=report))
+    yield
+    os.remove(file)
+    if before:
+        os.rename(before, file)
+
+
+def watched_by(report):
+    """Megabytes of the biggest process, and how many processes there were (None without strace)."""
+    with open(report) as file:
+        peak, started = file.read().split()
+    return int(peak) / 1024, None if started == "None" else int(started)
+
+
+def script(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as file:
+        file.write(text)
+    os.chmod(path, os.stat(path).st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)

@@ -1,0 +1,68 @@
+"""What is pushed: a Python project in a tree of so many files, and the changes that are made to it."""
+import os
+import random
+
+from measuring import run
+
+REQUIREMENTS = ["Django", "gunicorn", "requests", "psycopg2-binary", "numpy", "pandas"]
+FEW_REQUIREMENTS = ["gunicorn", "requests"]
+ADDED = "humanize"
+
+
+class Project:
+    """A work tree. What it changes it also commits."""
+
+    def __init__(self, folder, files, requirements, python):
+        self.folder = folder
+        self.requirements = list(requirements)
+        self.changes = 0
+        run("git", "init", "-q", "-b", "main", folder)
+        for name, value in (("user.name", "Bench"), ("user.email", "bench@example.org"), ("gc.auto", "0")):
+            self.git("config", name, value)
+        self._write_files(files)
+        self._write_requirements()
+        self._write("runtime.txt", f"python-{python}\n")
+        self._commit("first")
+
+    def git(self, *words):
+        run("git", "-C", self.folder, *words)
+
+    def change_a_file(self):
+        self.changes += 1
+        with open(os.path.join(self.folder, "package0", "module0.py"), "a") as file:
+            file.write(f"CHANGE = {self.changes}\n")
+        self._commit(f"change {self.changes}")
+
+    def add_a_requirement(self):
+        self.requirements.append(ADDED)
+        self._write_requirements()
+        self._commit(f"require {ADDED}")
+
+    def remove_a_requirement(self):
+        self.requirements.pop()
+        self._write_requirements()
+        self._commit(f"do without {ADDED}")
+
+    def ask_for_python(self, version):
+        self._write("runtime.txt", f"python-{version}\n")
+        self._commit(f"Python {version}")
+
+    def _write_files(self, files):
+        """Fifty in a folder, of one to four kilobytes, none like another, and the same in every run."""
+        dice = random.Random(files)
+        for number in range(files):
+            lines = dice.randrange(40, 160)
+            self._write(f"package{number // 50}/module{number}.py", f"NUMBER = {number}  # a line of code\n" * lines)
+
+    def _write_requirements(self):
+        self._write("requirements.txt", "".join(f"{name}\n" for name in self.requirements))
+
+    def _write(self, name, text):
+        path = os.path.join(self.folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as file:
+            file.write(text)
+
+    def _commit(self, message):
+        self.git("add", "-A")
+        self.git("commit", "-qm", message)
