@@ -1,0 +1,190 @@
+//! The parts of a deployment, each by itself: `cargo bench`, or `cargo bench -- export`. Takes about a minute.
+//!
+//! Each works on a real repository, made by git in a temporary folder. `NYALA_BENCH_FILES` says how many files it has.
+
+#![allow(clippy::unwrap_used, reason = "a benchmark that panics has failed, which is all that is asked")]
+
+use std::fs::{self, File};
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use git2::Oid;
+use nyala::checkout::{bring_forward, export};
+use nyala::console::follow;
+use nyala::git::Repository;
+use nyala::plan::{Question, observe};
+use nyala::setup::{New, make_site};
+use nyala::site::Site;
+use nyala::site::settings::Installer;
+use tempfile::TempDir;
+
+const FILES: usize = 2000;
+const FILES_IN_A_FOLDER: usize = 50;
+
+/// A site whose repository has two commits; in the second, one file is another.
+struct Fixture {
+    folder: TempDir,
+    site: Site,
+    repository: Repository,
+    commits: [String; 2],
+}
+
+impl Fixture {
+    fn new() -> Fixture {
+        let files = std::env::var("NYALA_BENCH_FILES").map_or(FILES, |number| number.parse().unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let project = folder.path().join("project");
+        git(folder.path(), &["init", "--quiet", "project"]);
+        for number in 0..files {
+            let parent = project.join(format!("package{}", number / FILES_IN_A_FOLDER));
+            fs::create_dir_all(&parent).unwrap();
+            fs::write(parent.join(format!("module{number}.py")), format!("NUMBER = {number}\n").repeat(100)).unwrap();
+        }
+        fs::write(project.join("requirements.txt"), "Django\ngunicorn\n-r more.txt\n").unwrap();
+        fs::write(project.join("more.txt"), "requests\n").unwrap();
+        let first = commit(&project);
+        fs::write(project.join("package0/module0.py"), "NUMBER = 0\n").unwrap();
+        let second = commit(&project);
+
+        let site =
+            make_site(&folder.path().join("site"), &New { installer: Some(Installer::Pip), ..New::default() }).unwrap();
+        let repository = site.repository(&site.settings().unwrap());
+        git(&repository, &["fetch", "--quiet", project.to_str().unwrap(), "HEAD"]);
+        let repository = Repository::open(&repository).unwrap();
+        Fixture { folder, site, repository, commits: [first, second] }
+    }
+
+    fn trees(&self) -> [Oid; 2] {
+        [0, 1].map(|commit| self.repository.commit(&self.commits[commit]).unwrap().tree)
+    }
+
+    fn empty_folder(&self) -> TempDir {
+        tempfile::tempdir_in(self.folder.path()).unwrap()
+    }
+}
+
+/// A whole tree into an empty folder, by nyala and by git.
+fn trees(criterion: &mut Criterion) {
+    let fixture = Fixture::new();
+    let [tree, _] = fixture.trees();
+    let mut group = criterion.benchmark_group("export");
+    group.sample_size(10);
+    group.bench_function("nyala", |bencher| {
+        let write = |into: TempDir| {
+            export(&fixture.repository, tree, into.path(), None).unwrap();
+            into
+        };
+        bencher.iter_batched(|| fixture.empty_folder(), write, BatchSize::PerIteration);
+    });
+    group.bench_function("git checkout -f", |bencher| {
+        let write = |into: TempDir| {
+            checkout(fixture.repository.path(), into.path(), &fixture.commits[0]);
+            into
+        };
+        bencher.iter_batched(|| fixture.empty_folder(), write, BatchSize::PerIteration);
+    });
+    group.finish();
+}
+
+/// A standing tree in which one file is to be another, by nyala and by git: there and back.
+fn tree_diff(criterion: &mut Criterion) {
+    let fixture = Fixture::new();
+    let trees = fixture.trees();
+    let mut group = criterion.benchmark_group("tree diff");
+    group.sample_size(30);
+    group.bench_function("nyala", |bencher| {
+        let place = fixture.empty_folder();
+        let (release, manifest) = (place.path().join("release"), place.path().join("manifest"));
+        fs::create_dir(&release).unwrap();
+        export(&fixture.repository, trees[0], &release, Some(&manifest)).unwrap();
+        let mut now = 0;
+        bencher.iter(|| {
+            let next = 1 - now;
+            let brought = bring_forward(&fixture.repository, &release, trees[now], trees[next], &manifest).unwrap();
+            assert_eq!(brought.written, 1);
+            now = next;
+        });
+    });
+    group.bench_function("git checkout -f", |bencher| {
+        let standing = fixture.empty_folder();
+        checkout(fixture.repository.path(), standing.path(), &fixture.commits[0]);
+        let mut now = 0;
+        bencher.iter(|| {
+            now = 1 - now;
+            checkout(fixture.repository.path(), standing.path(), &fixture.commits[now]);
+        });
+    });
+    group.finish();
+}
+
+/// What is read before a deployment, and decided. The interpreters are in their cache after the first time.
+fn plan(criterion: &mut Criterion) {
+    let fixture = Fixture::new();
+    let (settings, app_settings) = (fixture.site.settings().unwrap(), fixture.site.app_settings().unwrap());
+    criterion.bench_function("plan", |bencher| {
+        bencher.iter(|| {
+            let question = Question {
+                site: &fixture.site,
+                settings: &settings,
+                app_settings: &app_settings,
+                repository: &fixture.repository,
+                commit: fixture.repository.commit(&fixture.commits[1]).unwrap(),
+                installer: settings.installer,
+                rebuild: Vec::new(),
+            };
+            black_box(observe(question).unwrap())
+        });
+    });
+}
+
+/// A log that is whole already, of a deployment that has ended: what the follower itself takes.
+fn follower(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = File::options().write(true).open("/dev/null").unwrap();
+    for lines in [20, 10_000] {
+        let log = folder.path().join(format!("{lines}.txt"));
+        fs::write(&log, "       Downloading something-1.0-py3-none-any.whl (100 kB)\n".repeat(lines)).unwrap();
+        criterion.bench_function(&format!("follower, {lines} lines"), |bencher| {
+            bencher.iter(|| follow(&log, &nowhere, &mut || Ok(true)).unwrap());
+        });
+    }
+}
+
+/// Commits everything, and returns the commit's id.
+fn commit(project: &Path) -> String {
+    git(project, &["add", "--all"]);
+    git(project, &["-c", "user.name=Bench", "-c", "user.email=bench@example.org", "commit", "--quiet", "-m", "x"]);
+    git(project, &["rev-parse", "HEAD"]).trim().to_owned()
+}
+
+/// What `git checkout -f` does to a folder; its index is beside it.
+fn checkout(repository: &Path, into: &Path, commit: &str) {
+    let index: PathBuf = into.with_extension("index");
+    let status = Command::new("git")
+        .arg("--git-dir")
+        .arg(repository)
+        .arg("--work-tree")
+        .arg(into)
+        .args(["checkout", "--quiet", "--force", "--detach", commit])
+        .env("GIT_INDEX_FILE", index)
+        .status();
+    assert!(status.unwrap().success());
+}
+
+fn git(folder: &Path, words: &[&str]) -> String {
+    let output = Command::new("git")
+        .current_dir(folder)
+        .args(words)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "git {words:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+criterion_group!(benches, trees, tree_diff, plan, follower);
+criterion_main!(benches);
