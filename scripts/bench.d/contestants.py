@@ -168,9 +168,7 @@ class Nyala(Contestant):
     done = "success: "
 
     def make(self):
-        run(self.tools.nyala, "init", self.site)
-        if self.installer != "pip":
-            configure(self.site, f'installer = "{self.installer}"')
+        run(self.tools.nyala, "init", self.site, "--installer", self.installer)
 
     @classmethod
     def obstacle(cls, tools):
@@ -219,20 +217,9 @@ class NyalaUv(Nyala):
         if not tools.uv:
             return "uv cannot be had from PyPI"
         folder = os.path.join(tools.caches, "tried")
+        said = run("sh", "-c", '"$0" init "$1" --installer uv 2>&1 || echo refused', tools.nyala, folder)
         shutil.rmtree(folder, ignore_errors=True)
-        run(tools.nyala, "init", folder)
-        configure(folder, 'installer = "uv"')
-        said = run("sh", "-c", '"$0" doctor --site "$1" 2>&1 || true', tools.nyala, folder)
-        shutil.rmtree(folder)
-        return "this nyala knows no installer = \"uv\"" if "unknown variant" in said else None
-
-
-def configure(site, line):
-    path = os.path.join(site, "nyala.toml")
-    with open(path) as file:
-        text = file.read()
-    with open(path, "w") as file:
-        file.write(f"{line}\n{text}")
+        return "this nyala does not work with that uv" if "refused" in said else None
 
 
 ALL = {"empty": Empty, "kudu": Kudu, "blog": Blog, "piku": Piku, "pip": Nyala, "uv": NyalaUv}
