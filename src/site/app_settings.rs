@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::Site;
 use crate::console::text::excerpt;
@@ -31,6 +31,7 @@ impl AppSettings {
             })?;
             let name = name.strip_prefix("export ").unwrap_or(name);
             ensure!(is_name(name), "what setting {number} has before its = is not a name: {NAME_RULE}");
+            ensure!(!value.contains('\0'), "the value of setting {number} has a NUL byte: {NUL_RULE}");
             settings.set(name, value)?;
         }
         Ok(settings)
@@ -53,9 +54,7 @@ impl AppSettings {
     /// Sets a value. Fails when no environment variable can have that name or value.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         ensure!(is_name(name), "`{}` is not a name for a setting: {NAME_RULE}", excerpt(name));
-        if value.contains('\0') {
-            bail!("the value of {name} has a NUL byte, which no environment variable can hold");
-        }
+        ensure!(!value.contains('\0'), "the value of {name} has a NUL byte: {NUL_RULE}");
         self.values.insert(name.to_owned(), value.to_owned());
         Ok(())
     }
@@ -71,6 +70,7 @@ impl AppSettings {
 }
 
 const NAME_RULE: &str = "letters, digits and _ are allowed, and no digit first";
+const NUL_RULE: &str = "no environment variable can hold one";
 
 fn is_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
@@ -118,7 +118,9 @@ mod tests {
 
     #[test]
     fn an_error_shows_no_value() {
-        for wrong in ["TOKEN=hunter2 oops", "TOKEN='hunter2", "1A=hunter2", "A-B=hunter2", "TOKEN=\nx/hunter2=="] {
+        for wrong in
+            ["TOKEN=hunter2 oops", "TOKEN='hunter2", "1A=hunter2", "A-B=hunter2", "TOKEN=\nx/hunter2==", "hunter2=\0"]
+        {
             let error = AppSettings::parse(wrong).unwrap_err();
             assert!(!format!("{error:#}").contains("hunter2"), "{error:#}");
         }
