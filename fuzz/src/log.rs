@@ -71,10 +71,10 @@ fn forms(value: &str) -> [String; 3] {
 }
 
 fn assert_cuts_are_safe(mask: &Mask, printed: &str, assert_hidden: &dyn Fn(&str)) {
-    let bytes = printed.as_bytes();
-    for at in [bytes.len() / 3, bytes.len() / 2, bytes.len().saturating_sub(7)] {
-        let (before, after) = bytes.split_at(mask.safe_cut(bytes, at));
-        let shown = [before, after].map(|half| mask.apply(&String::from_utf8_lossy(half)).into_owned());
+    for at in [printed.len() / 3, printed.len() / 2, printed.len().saturating_sub(7)] {
+        let at = (0..=at).rev().find(|at| printed.is_char_boundary(*at)).unwrap_or_default();
+        let (before, after) = printed.split_at(mask.safe_cut(printed.as_bytes(), at));
+        let shown = [before, after].map(|half| mask.apply(half).into_owned());
         assert_hidden(&shown.concat());
     }
 }
