@@ -24,6 +24,7 @@ mod objects;
 mod remove;
 mod stat;
 mod worker;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,8 @@ use attributes::Inherited;
 use folder::Folder;
 use forward::Standing;
 use manifest::Manifest;
+pub use written::as_written;
+
 use worker::{Done, Job, MOST_TOUCHED, Place, Task};
 
 /// What a folder holds after its tree was written.

@@ -8,6 +8,7 @@ use super::show::record;
 use crate::console::text::clean;
 use crate::git::{Repository, git, run, short};
 use crate::plan::describe::error_text;
+use crate::process::Environment;
 use crate::python::requirements::{self, Change, Recorded};
 use crate::site::{AppSettings, Record, Site};
 
@@ -99,7 +100,8 @@ fn differences(site: &Site, from: &Record, to: &Record) -> Result<Differences> {
 
 fn requirements_of(repository: &Repository, tree: git2::Oid, settings: &AppSettings) -> Result<Recorded> {
     let files = repository.tree_at(tree)?;
-    let setting = |name: &str| settings.get(name).map(str::to_owned).or_else(|| std::env::var(name).ok());
+    let environment = Environment::clean().extend(settings.iter());
+    let setting = |name: &str| environment.get(name)?.to_str().map(str::to_owned);
     match requirements::project(&files)?.requirements {
         Some(file) => Ok(requirements::closure(&files, &file, &setting)?.record().clone()),
         None => Ok(Recorded::default()),

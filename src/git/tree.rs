@@ -45,6 +45,16 @@ impl<'repository> CommitTree<'repository> {
         Ok(CommitTree { objects, root })
     }
 
+    /// Where its objects are.
+    pub fn objects(&self) -> &'repository git2::Repository {
+        self.objects
+    }
+
+    /// The id of the tree itself.
+    pub fn root(&self) -> Oid {
+        self.root.id()
+    }
+
     /// What a path relative to the root names, with `/` between its parts; `None` when there is nothing. The empty path
     /// is the root itself. Links are not followed.
     pub fn entry(&self, path: &str) -> Result<Option<Entry>> {

@@ -54,7 +54,8 @@ pub fn observe(question: Question<'_>) -> Result<Plan> {
     let build = build::plan(&tree, build_settings)?;
     let skipped = build::python_is_skipped(&tree, &build.settings)?;
     let found = if skipped.is_some() { requirements::Project::default() } else { requirements::project(&tree)? };
-    let setting = |name: &str| app_settings.get(name).map(str::to_owned).or_else(|| std::env::var(name).ok());
+    let environment = Environment::clean().extend(app_settings.iter());
+    let setting = |name: &str| environment.get(name)?.to_str().map(str::to_owned);
     let closure = match &found.requirements {
         Some(file) => Some(requirements::closure(&tree, file, &setting)?),
         None => None,

@@ -21,6 +21,8 @@ const MOST_BYTES: u64 = 10 << 20;
 /// The most requirements files there may be, and the most lines in all of them.
 const MOST_FILES: usize = 1000;
 const MOST_LINES: usize = 100_000;
+/// What a pointer of Git LFS begins with. What it stands for is not in the commit, and takes its place before pip runs.
+const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 /// How deep `-r` may nest; each level costs some stack.
 const DEEPEST: usize = 100;
 
@@ -156,7 +158,7 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
             return Err(ClosureError::TooMany { path, most, what });
         }
 
-        let text = self.read(file, &id)?;
+        let text = self.read(file, &id, &path)?;
         self.open.push(path);
         for line in logical(&text, self.setting, &mut self.variables) {
             self.line(file, role, &line)?;
@@ -183,14 +185,17 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
         }
     }
 
-    fn read(&mut self, file: &Named, id: &str) -> Result<String, ClosureError> {
+    fn read(&mut self, file: &Named, id: &str, at: &str) -> Result<String, ClosureError> {
         let path = file.shown.clone();
         let size = self.tree.size(id)?;
         self.bytes = self.bytes.saturating_add(size);
         if self.bytes > MOST_BYTES {
             return Err(ClosureError::TooLarge { path, total: self.bytes, most: MOST_BYTES });
         }
-        let bytes = self.tree.read(id)?;
+        let bytes = self.tree.written(at)?;
+        if bytes.starts_with(LFS_POINTER) {
+            return Err(ClosureError::NotAFile { path, what: "kept in Git LFS", at: None });
+        }
         add(&mut self.hash, &[b"file", path.as_bytes(), &bytes]);
         self.files.push(SourceFile { path: path.clone(), id: id.to_owned() });
         decode(&bytes).map_err(|problem| ClosureError::Undecodable { path, problem })

@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
+use super::text::shown;
+use crate::checkout;
 use crate::git::{self, CommitTree, Kind};
 
 /// The longest path that is looked up: Linux' own `PATH_MAX`.
@@ -21,6 +23,13 @@ pub trait Tree {
     fn size(&self, id: &str) -> Result<u64>;
     /// The bytes of a file, or the target of a link.
     fn read(&self, id: &str) -> Result<Vec<u8>>;
+    /// The bytes that the file at `path` has where pip reads it: other ones, where they change on their way there.
+    fn written(&self, path: &str) -> Result<Vec<u8>> {
+        match self.entry(path)? {
+            Entry::File { id } => self.read(&id),
+            _ => bail!("{} is no file", shown(path)),
+        }
+    }
 }
 
 /// What is at a path of a tree. An `id` is an object id in hex.
@@ -162,6 +171,10 @@ impl Tree for CommitTree<'_> {
 
     fn read(&self, id: &str) -> Result<Vec<u8>> {
         CommitTree::read(self, self.id(id)?)
+    }
+
+    fn written(&self, path: &str) -> Result<Vec<u8>> {
+        checkout::as_written(self.objects(), self.root(), path)
     }
 }
 

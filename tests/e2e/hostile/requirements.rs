@@ -9,6 +9,7 @@ fn pip_is_not_led_to_a_file_outside() {
     let attacker = target.attacker();
     let outside = "lies outside of the folder that is deployed";
     let absolute = precious.name("requirements.txt");
+    site.set("PRECIOUS", "/.");
     for (line, why) in [
         ("-r ../../../precious/requirements.txt".to_owned(), outside),
         ("-c ../../../precious/requirements.txt".to_owned(), outside),
@@ -23,7 +24,6 @@ fn pip_is_not_led_to_a_file_outside() {
         ("-r inside/link/requirements.txt".to_owned(), "is reached through a link that leaves the commit"),
         ("-r ftp://requirements.txt".to_owned(), "is reached through a link that leaves the commit"),
     ] {
-        site.set("PRECIOUS", "/.");
         let requirements = attacker.blob(format!("grass\n{line}\n"));
         let link = attacker.blob(precious.name(""));
         let inside = attacker.tree(&[(LINK, b"link", &link)]);
@@ -34,6 +34,28 @@ fn pip_is_not_led_to_a_file_outside() {
         ]);
         let push = attacker.assert_refused(&tree, why);
         push.assert_says("found: requirements.txt line 2: ").assert_does_not_say("virtual environment");
+    }
+
+    // What is written for a file of the tree may be another text than the commit has.
+    let secret = precious.name("file");
+    let (link, grass) = (attacker.blob(&secret), attacker.blob("grass\n"));
+    let text = format!("-r {secret} # {}", if secret.len().is_multiple_of(2) { "" } else { "#" });
+    let units: Vec<_> = text.as_bytes().chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+    let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 3\n", "a".repeat(64));
+    for (attribute, requirements, why) in [
+        ("ident", "-r $Id$\n".to_owned(), "is reached through a link that leaves the commit"),
+        ("working-tree-encoding=UTF-16LE", String::from_utf16(&units).unwrap(), outside),
+        ("filter=lfs", pointer, "requirements.txt is kept in Git LFS"),
+    ] {
+        let attributes = attacker.blob(format!("requirements.txt {attribute}\n"));
+        let requirements = attacker.blob(requirements);
+        let entries: [(&str, &[u8], &str); 4] = [
+            (FILE, b"$Id$", &grass),
+            (LINK, b"$Id:", &link),
+            (FILE, b".gitattributes", &attributes),
+            (FILE, b"requirements.txt", &requirements),
+        ];
+        attacker.assert_refused(&attacker.tree(&entries), why).assert_does_not_say("virtual environment");
     }
     attacker.done("requirements that lead out");
 }

@@ -30,6 +30,10 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
                 .and_then(|path| included_path(&path))
                 .map_or_else(|| reading.text.clone(), |path| tidy(&join(&reading.file.shown, &path))),
         };
+        if path.contains("${") {
+            // Of a setting that is not set here; pip may know of one.
+            return Err(ClosureError::Missing { path: named.shown, at: Some(reading.mention().into()) });
+        }
         self.file(&named, role, Some(reading.mention()))
     }
 

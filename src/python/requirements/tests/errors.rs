@@ -35,6 +35,11 @@ fn what_is_no_file_is_said() {
     1. name a file that is tracked in this repository
     2. commit, and push again
     "#);
+    assert_snapshot!(error(&MemoryTree::of(&[("requirements.txt", "version https://git-lfs.github.com/spec/v1\n")])), @r#"
+    requirements.txt is kept in Git LFS, not a requirements file
+    1. name a file that is tracked in this repository
+    2. commit, and push again
+    "#);
     assert_snapshot!(error(&MemoryTree::of(&[("requirements.txt", "-r v/r.txt")]).submodule("v", "1")), @r#"
     v/r.txt is in a submodule, not a requirements file
     found: requirements.txt line 1: -r v/r.txt
@@ -90,6 +95,9 @@ fn a_file_outside_is_not_read_however_it_is_named() {
         let error = closure(&tree, "requirements.txt", &home).unwrap_err().to_string();
         assert!(error.contains("lies outside of the folder that is deployed"), "{line}: {error}");
     }
+    // A setting that is not set here may be set for pip.
+    let unset = error(&MemoryTree::of(&[("requirements.txt", "-r ${X}"), ("${X}", "flask")]));
+    assert!(unset.contains("${X} is not in the commit"), "{unset}");
     // To pip this is a path.
     let tree = MemoryTree::of(&[("requirements.txt", "-r ftp://passwd")]).link("ftp:", "/etc");
     assert!(error(&tree).contains("found: ftp: -> /etc"), "{}", error(&tree));

@@ -33,6 +33,35 @@ fn in_git(fill: impl Fn(&Repository, &mut dyn FnMut(&str, u32, Oid)), check: imp
 }
 
 #[test]
+fn what_pip_will_read_is_read() {
+    in_git(
+        |repository, add| {
+            let blob = |text: &str| repository.blob(text.as_bytes()).unwrap();
+            add(
+                ".gitattributes",
+                0o100_644,
+                blob("*.txt ident\n/requirements.txt -ident working-tree-encoding=UTF-16LE-BOM\n"),
+            );
+            add("requirements.txt", 0o100_644, blob("-r deploy/r.txt\ncafé\n"));
+            add("deploy/.gitattributes", 0o100_644, blob("r.txt eol=crlf\n"));
+            add("deploy/r.txt", 0o120_000, blob("real.txt"));
+            add("deploy/real.txt", 0o100_644, blob("flask\n-r $Id$\n"));
+        },
+        |tree| {
+            assert!(tree.written("requirements.txt").unwrap().starts_with(b"\xff\xfe-\0r\0"));
+            let error = closure(tree, "requirements.txt", &none).unwrap_err().to_string();
+            assert!(
+                error.starts_with("deploy/$Id: is not in the commit\nfound: deploy/r.txt line 2: -r $Id: "),
+                "{error}"
+            );
+            for wrong in ["deploy", "deploy/r.txt", "deploy/nothing", "nowhere/r.txt"] {
+                assert!(tree.written(wrong).is_err(), "{wrong}");
+            }
+        },
+    );
+}
+
+#[test]
 fn a_tree_of_git_is_read_by_its_objects() {
     in_git(
         |repository, add| {

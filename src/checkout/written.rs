@@ -1,0 +1,56 @@
+//! What a file of a tree will hold once it is written, for whoever has to know before.
+
+use anyhow::{Context, Result};
+use git2::Oid;
+
+use super::attributes::{Attributes, Inherited, Node};
+use super::entry::{Entries, Kind};
+use super::fill::ATTRIBUTES;
+use super::name::shown;
+use super::objects;
+
+/// The bytes that [`super::export`] writes for the file at a path of a tree, its names separated by `/`: those of its blob, changed as
+/// the tree's `.gitattributes` ask for.
+///
+/// Fails when there is no file at this path (links are not followed), and where `export` fails.
+pub fn as_written(objects: &git2::Repository, tree: Oid, path: &str) -> Result<Vec<u8>> {
+    let about = || format!("cannot read the file {}", shown(path.as_bytes()));
+    let odb = objects.odb().context("the object database cannot be opened")?;
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let mut inherited = Inherited::None;
+    let mut above = Vec::new();
+    let mut tree = tree;
+    for name in folder.split('/').filter(|name| !name.is_empty()) {
+        let looked = look(&odb, tree, &above, name.as_bytes(), inherited).with_context(about)?;
+        inherited = looked.inherited;
+        tree = looked.found.filter(|(kind, _)| *kind == Kind::Folder).with_context(about)?.1;
+        above.extend([name.as_bytes(), b"/"].concat());
+    }
+    let Looked { inherited, found } = look(&odb, tree, &above, name.as_bytes(), inherited).with_context(about)?;
+    let (_, blob) = found.filter(|(kind, _)| matches!(kind, Kind::File { .. })).with_context(about)?;
+    let conversion = Attributes::default().conversion(&odb, &inherited, || path.as_bytes().to_vec())?;
+    let object = objects::blob(&odb, blob).with_context(about)?;
+    Ok(conversion.apply(object.data(), blob).with_context(about)?.into_owned())
+}
+
+/// One folder on the way.
+struct Looked {
+    inherited: Inherited,
+    found: Option<(Kind, Oid)>,
+}
+
+/// Looks through a folder as it is written: entry by entry, whatever their order is.
+fn look(odb: &git2::Odb<'_>, tree: Oid, above: &[u8], name: &[u8], mut inherited: Inherited) -> Result<Looked> {
+    let object = objects::tree(odb, tree)?;
+    let mut entries = Entries::new(object.data(), 0, tree.as_bytes().len());
+    let mut found = None;
+    while let Some(entry) = entries.next()? {
+        if entry.name == ATTRIBUTES && matches!(entry.kind, Kind::File { .. } | Kind::Link) {
+            inherited = Some(Node::below(inherited, [above, ATTRIBUTES].concat(), entry.id()?));
+        }
+        if entry.name == name {
+            found = Some((entry.kind, entry.id()?));
+        }
+    }
+    Ok(Looked { inherited, found })
+}
