@@ -104,6 +104,8 @@ struct Screen {
     cells: Vec<char>,
     cursor: usize,
     rewritten: bool,
+    /// No string sequence has an end any more: each that begins would look for one up to the end of the line.
+    strings_are_open: bool,
 }
 
 impl Screen {
@@ -175,9 +177,8 @@ impl Screen {
             // Titles, links and other strings go up to BEL or ESC \. One without an end hides nothing.
             Some(b']' | b'P' | b'X' | b'^' | b'_') => {
                 let body = &after[1..];
-                let bell = body.find('\u{7}').map(|at| at + 1);
-                let terminator = body.find("\u{1b}\\").map(|at| at + 2);
-                let end = [bell, terminator].into_iter().flatten().min();
+                let end = if self.strings_are_open { None } else { end_of_string(body) };
+                self.strings_are_open = end.is_none();
                 &body[end.unwrap_or(0)..]
             }
             _ => {
@@ -202,6 +203,16 @@ impl Screen {
             _ => self.cells.clear(),
         }
     }
+}
+
+/// Where what comes after a string sequence begins.
+fn end_of_string(body: &str) -> Option<usize> {
+    let bytes = body.as_bytes();
+    memchr::memchr2_iter(b'\x07', b'\x1b', bytes).find_map(|at| match &bytes[at..] {
+        [b'\x07', ..] => Some(at + 1),
+        [_, b'\\', ..] => Some(at + 2),
+        _ => None,
+    })
 }
 
 /// How many of the first bytes are in the range (which is ASCII's).
@@ -252,6 +263,7 @@ mod tests {
     #[test]
     fn an_unterminated_string_sequence_hides_nothing() {
         assert_eq!(clean("\u{1b}]0;error: no"), "0;error: no");
+        assert_eq!(clean("\u{1b}]0;x\u{1b}[1m\u{7}a\u{1b}]b\u{1b}[0m\u{1b}Xc"), "abc");
     }
 
     #[test]
