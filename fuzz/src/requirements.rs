@@ -73,12 +73,12 @@ fn assert_is_right(data: &[u8], closure: &Closure) {
 }
 
 fn assert_fit(data: &[u8], changes: &[Change]) {
-    for change in changes {
-        let said = change.to_string();
-        assert_fit_to_be_shown(&said, LONGEST);
-        assert!(!said.contains('\n'), "{said:?}");
-        assert_without_secrets(data, &said);
+    let said: Vec<String> = changes.iter().map(ToString::to_string).collect();
+    for change in &said {
+        assert_fit_to_be_shown(change, LONGEST);
+        assert!(!change.contains('\n'), "{change:?}");
     }
+    assert_without_secrets(data, &said.join("\n"));
 }
 
 fn assert_without_secrets(data: &[u8], said: &str) {
