@@ -10,7 +10,6 @@ use crate::disk;
 use crate::git::{Refs, Repository, bare_git, git, run};
 use crate::process::{self, Environment, Invocation, own_binary};
 use crate::python::installers::find_uv;
-use crate::receive::kept_hook;
 use crate::site::Site;
 use crate::site::settings::Installer;
 
@@ -19,6 +18,9 @@ const STRICT_HOOK_TEXT: &str = include_str!("../hooks/proc-receive");
 
 /// The hook that only strict sites have, in the folder of hooks.
 pub const STRICT_HOOK: &str = "proc-receive";
+
+/// Where a post-receive hook of somebody else is kept, beside ours.
+pub const KEPT_HOOK: &str = "post-receive.kept";
 
 /// The setting of git that names the refs which go to that hook, and what it is for all of them.
 const STRICT_REFS: (&str, &str) = ("receive.procReceiveRefs", "refs");
@@ -113,7 +115,7 @@ pub fn install_hook(repository: &Path, site: &Site) -> Result<Installed> {
     }
     let mut installed = Installed::New;
     if fs::symlink_metadata(&hook).is_ok() && !there.is_some_and(|bytes| is_ours(HOOK, &bytes)) {
-        let kept = hooks.join(kept_hook::NAME);
+        let kept = hooks.join(KEPT_HOOK);
         ensure!(
             fs::symlink_metadata(&kept).is_err(),
             "{} is somebody else's hook, and {} keeps another one already\n\

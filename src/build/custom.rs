@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::{OwnCommand, Said};
+use super::{BuildSettings, OwnCommand, Said};
 use crate::console;
 use crate::console::text::escaped;
 use crate::disk;
-use crate::plan::Plan;
 use crate::process::{self, Environment, Invocation, Limits};
 use crate::site::{Record, Site};
 
@@ -26,13 +25,13 @@ pub fn environment(
     base: Environment,
     site: &Site,
     record: &Record,
-    plan: &Plan,
+    settings: &BuildSettings,
     linked: Option<u64>,
     temporary: &Path,
 ) -> Result<Environment> {
     let release = site.release(record.id);
     let mut environment = base;
-    for (name, value) in &plan.build.settings.variables {
+    for (name, value) in &settings.variables {
         // An app setting of that name goes before it, and nothing that the machine says is changed by a tree.
         if environment.get(name).is_none() {
             environment = environment.set(name, value);
@@ -59,8 +58,8 @@ pub fn environment(
     ] {
         environment = environment.set(name, value);
     }
-    if let Some(python) = &plan.python {
-        environment = environment.set("NYALA_PYTHON_VERSION", python.version.to_string());
+    if let Some(python) = &record.python {
+        environment = environment.set("NYALA_PYTHON_VERSION", &python.version);
     }
     if let Some(id) = linked {
         environment = environment.set(LINKED_VARIABLE, id.to_string());

@@ -5,7 +5,7 @@
 
 mod dry_run;
 mod intent;
-pub mod kept_hook;
+mod kept_hook;
 mod options;
 mod post_receive;
 mod proc_receive;

@@ -50,5 +50,5 @@ fn run_all(commands: &[OwnCommand], place: &Place<'_>, environment: &Environment
 fn environment(place: &Place<'_>, record: &Record, plan: &Plan) -> Result<Environment> {
     let temporary = place.site.temporary(record.id);
     disk::create_dir_all(&temporary)?;
-    custom::environment(place.environment.clone(), place.site, record, plan, None, &temporary)
+    custom::environment(place.environment.clone(), place.site, record, &plan.build.settings, None, &temporary)
 }

@@ -220,8 +220,14 @@ impl Deployment<'_> {
         };
         let temporary = self.site.temporary(id);
         disk::create_dir_all(&temporary)?;
-        let environment =
-            custom::environment(place.environment.clone(), self.site, &self.record, plan, linked, &temporary)?;
+        let environment = custom::environment(
+            place.environment.clone(),
+            self.site,
+            &self.record,
+            &plan.build.settings,
+            linked,
+            &temporary,
+        )?;
         let step = console::step(format_args!("Running deployment command: {}", escaped(&command.value)));
         custom::run(command, &self.site.release(id), environment, place.limits.clone())?;
         self.took("build", step.done());
