@@ -85,7 +85,7 @@ impl Settings {
                 }
             }
             Means::Flag(_) | Means::Refused if off && name != "no-build-isolation" => {}
-            Means::Flag(arguments) => self.arguments.extend(arguments.iter().map(ToString::to_string)),
+            Means::Flag(arguments) => self.flag(arguments),
             Means::Each(argument) => {
                 for value in value.split_whitespace() {
                     self.arguments.extend([argument.to_owned(), value.to_owned()]);
@@ -103,7 +103,7 @@ impl Settings {
             let at = format!("{}, line {}", line.file, line.number);
             let word = line.text.split([' ', '=']).next().unwrap_or_default();
             match word {
-                "--pre" => self.arguments.extend(["--prerelease".to_owned(), "allow".to_owned()]),
+                "--pre" => self.flag(&PRE),
                 "--trusted-host" if line.text.contains("${") => {
                     self.refused.push(format!("a variable in {word} ({at})"));
                 }
@@ -123,15 +123,23 @@ impl Settings {
         for line in recorded.lines.iter().filter(|line| !line.options.is_empty()) {
             self.refused.push(format!("{} ({}, line {})", line.options.join(" "), line.file, line.number));
         }
-        if let Some((_, there)) = self.variables.iter_mut().find(|(name, _)| name == "UV_INSECURE_HOST") {
-            hosts.insert(0, std::mem::take(there));
-            *there = hosts.join(" ");
-        } else if !hosts.is_empty() {
-            self.own(environment, "UV_INSECURE_HOST", &hosts.join(" "));
+        if !hosts.is_empty() {
+            // They come to those that are trusted already.
+            let name = "UV_INSECURE_HOST";
+            let said = self.variables.iter().rfind(|(variable, _)| variable == name).map(|(_, value)| value.clone());
+            hosts.extend(said.or_else(|| Some(environment.get(name)?.to_string_lossy().into_owned())));
+            self.variables.push((name.to_owned(), hosts.join(" ")));
         }
         // One hash makes pip ask for all of them.
         if recorded.lines.iter().any(|line| !line.hashes.is_empty()) {
-            self.arguments.push("--require-hashes".to_owned());
+            self.flag(&HASHES);
+        }
+    }
+
+    /// Once, however often it is asked for: uv refuses it twice.
+    fn flag(&mut self, arguments: &[&str]) {
+        if !arguments.first().is_some_and(|first| self.arguments.iter().any(|argument| argument == first)) {
+            self.arguments.extend(arguments.iter().map(ToString::to_string));
         }
     }
 
@@ -144,6 +152,9 @@ impl Settings {
         free
     }
 }
+
+const PRE: [&str; 2] = ["--prerelease", "allow"];
+const HASHES: [&str; 1] = ["--require-hashes"];
 
 /// Every name by which a program may look for a proxy: pip's setting goes over all of them.
 const PROXIES: [&str; 6] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
@@ -173,8 +184,8 @@ fn means(name: &str, value: &str) -> Means {
             _ => Means::Refused,
         },
         "no-index" => Means::Flag(&["--no-index"]),
-        "pre" => Means::Flag(&["--prerelease", "allow"]),
-        "require-hashes" => Means::Flag(&["--require-hashes"]),
+        "pre" => Means::Flag(&PRE),
+        "require-hashes" => Means::Flag(&HASHES),
         "no-deps" | "no-dependencies" => Means::Flag(&["--no-deps"]),
         "no-cache-dir" => Means::Flag(&["--no-cache"]),
         "compile" => Means::Flag(&["--compile-bytecode"]),
@@ -212,5 +223,72 @@ fn means(name: &str, value: &str) -> Means {
         | "no-clean"
         | "require-venv" => Means::Unused,
         _ => Means::Refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setting(name: &str, value: &str) -> Setting {
+        Setting { name: name.to_owned(), value: value.to_owned(), by: "here".to_owned() }
+    }
+
+    fn told(environment: &Environment, settings: &[Setting]) -> Settings {
+        let mut told = Settings::default();
+        for one in settings {
+            told.setting(environment, one);
+        }
+        told
+    }
+
+    fn variable<'a>(told: &'a Settings, name: &str) -> Option<&'a str> {
+        told.variables.iter().find(|(variable, _)| variable == name).map(|(_, value)| value.as_str())
+    }
+
+    #[test]
+    fn lists_are_separated_as_uv_has_them() {
+        let indexes = setting("extra-index-url", "https://a/\n https://b/");
+        let told = told(&Environment::empty(), &[indexes, setting("find-links", "/one /two")]);
+        assert_eq!(variable(&told, "UV_INDEX"), Some("https://a/ https://b/"));
+        assert_eq!(variable(&told, "UV_FIND_LINKS"), Some("/one,/two"));
+    }
+
+    #[test]
+    fn what_uv_was_told_goes_before_what_pip_was_told() {
+        let environment = Environment::empty().set("UV_DEFAULT_INDEX", "https://mine/");
+        let told = told(&environment, &[setting("index-url", "https://pips/")]);
+        assert_eq!(variable(&told, "UV_DEFAULT_INDEX"), None);
+        assert_eq!(told.unused, ["pip's index-url (here) is not used, because UV_DEFAULT_INDEX is set."]);
+    }
+
+    #[test]
+    fn what_is_off_asks_for_nothing() {
+        let off = [setting("pre", "false"), setting("user", "no"), setting("no-index", "0")];
+        let told_off = told(&Environment::empty(), &off);
+        assert_eq!((told_off.arguments, told_off.refused), (vec![], vec![]));
+        // To pip, every value of this one means the same.
+        let told = told(&Environment::empty(), &[setting("no-build-isolation", "0")]);
+        assert_eq!(told.refused, ["pip's no-build-isolation (here)"]);
+    }
+
+    #[test]
+    fn what_nobody_knows_is_refused() {
+        let told = told(
+            &Environment::empty(),
+            &[setting("platform", "x"), setting("frobnicate", "1"), setting("find-links", "a,b")],
+        );
+        assert_eq!(
+            told.refused,
+            ["pip's platform (here)", "pip's frobnicate (here)", "a comma in pip's find-links (here)"]
+        );
+    }
+
+    #[test]
+    fn an_argument_is_given_once() {
+        let mut told = told(&Environment::empty(), &[setting("pre", "1"), setting("require-hashes", "1")]);
+        told.flag(&PRE);
+        told.flag(&HASHES);
+        assert_eq!(told.arguments, ["--prerelease", "allow", "--require-hashes"]);
     }
 }
