@@ -3,6 +3,7 @@
 mod children;
 mod clock;
 mod limits;
+mod lives;
 mod points;
 mod power;
 mod trial;

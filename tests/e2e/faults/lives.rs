@@ -1,0 +1,255 @@
+//! The lives of a few sites: pushes that succeed, fail in pip or are killed, rollbacks, and what people do to environments in
+//! between, in an order that nobody has thought of. `plan::decide::sequences` does the same thousands of times with a model
+//! of the disk; here are real pushes, real environments and real kills.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use fastrand::Rng;
+
+use super::trial::wait_until_quiet;
+use crate::support::{Project, Push, Site, count, faulty_nyala, two_pythons};
+
+const STEPS: usize = 9;
+
+/// What requirements.txt asks for: names and versions.
+type Needs = BTreeMap<&'static str, &'static str>;
+
+/// What is known of an env, from what has happened and not from its files.
+#[derive(Clone, Debug)]
+struct Env {
+    python: String,
+    needs: Needs,
+    settings: u32,
+    /// Something of it was deleted.
+    harmed: bool,
+}
+
+/// What the next push is going to ask for.
+#[derive(Clone, Debug)]
+struct Wish {
+    python: String,
+    needs: Needs,
+    settings: u32,
+    rebuild: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Live,
+    PipFails,
+    /// The worker dies at this of its changes of the disk, if it comes that far.
+    Killed(u64),
+}
+
+struct Life<'a> {
+    site: &'a Site,
+    project: Project<'a>,
+    random: Rng,
+    pythons: [String; 2],
+    settings: u32,
+    wish: Wish,
+    /// All envs that ever went live, by the deployments that made them.
+    envs: BTreeMap<u64, Env>,
+    /// Those of which a log has said that they are deleted, or a person.
+    never_again: BTreeSet<u64>,
+    /// Those of which it was perhaps not yet said when the worker was killed.
+    perhaps: BTreeSet<u64>,
+    decided: BTreeMap<String, usize>,
+}
+
+impl Life<'_> {
+    fn live(&mut self) {
+        for step in 0..STEPS {
+            match self.random.u8(..16) {
+                0 => self.something_is_deleted(),
+                1 => self.somebody_wants_a_new_env(),
+                2 => drop(self.site.nyala(&["rollback"])),
+                3 => {
+                    self.settings += 1;
+                    self.site.set("PIP_RETRIES", &self.settings.to_string());
+                }
+                _ => {}
+            }
+            self.push(step);
+        }
+    }
+
+    fn somebody_wants_a_new_env(&mut self) {
+        if self.site.nyala(&["env", "delete"]).status.success() {
+            self.never_again.extend(self.live_env());
+        }
+    }
+
+    /// The env of the live release: what its link says.
+    fn live_env(&self) -> Option<u64> {
+        let link = fs::read_link(self.site.path.join("wwwroot/env")).ok()?;
+        link.file_name()?.to_str()?.parse().ok()
+    }
+
+    fn something_is_deleted(&mut self) {
+        let Some(id) = self.live_env() else { return };
+        let env = self.site.path.join("envs").join(id.to_string());
+        match self.random.u8(..5) {
+            0 => return fs::remove_file(self.site.path.join("wwwroot/env")).unwrap(),
+            1 => drop(fs::remove_dir_all(&env)),
+            2 => drop(fs::remove_dir_all(env.join("lib"))),
+            3 => drop(fs::remove_file(env.join("nyala.json"))),
+            _ => drop(fs::remove_file(env.join("bin/python"))),
+        }
+        if let Some(env) = self.envs.get_mut(&id) {
+            env.harmed = true;
+        }
+    }
+
+    fn choose(&mut self) -> End {
+        // Most pushes change one thing, and many nothing that an env has to do with.
+        match self.random.u8(..8) {
+            0 => self.wish.python = self.pythons[self.random.usize(..2)].clone(),
+            1..4 => {
+                let (name, version) =
+                    [("acacia", "1.0"), ("antelope", "1.0"), ("antelope", "1.1")][self.random.usize(..3)];
+                self.wish.needs.insert(name, version);
+            }
+            4 => drop(self.wish.needs.pop_first()),
+            _ => {}
+        }
+        self.wish.rebuild = self.random.u8(..10) == 0;
+        self.wish.settings = self.settings;
+        match self.random.u8(..8) {
+            0 => End::PipFails,
+            1 | 2 => End::Killed([self.random.u64(3..70), self.random.u64(70..500)][self.random.usize(..2)]),
+            _ => End::Live,
+        }
+    }
+
+    fn push(&mut self, step: usize) {
+        let end = self.choose();
+        let mut wish = self.wish.clone();
+        if end == End::PipFails {
+            wish.needs.insert("mirage", "1.0");
+        }
+        let before = self.live_env();
+        let expected = self.expected(before, &wish);
+        eprintln!("{end:?} {wish:?} with env {before:?}: {expected:?}");
+        let push = self.carry_out(step, end, &wish);
+        let id = *self.site.numbers("deployments").last().unwrap();
+        let log = self.site.log(id);
+        let decision = decision(&log);
+        if let Some(decision) = decision {
+            assert!(expected.contains(&decision), "{expected:?} was expected\n{log}");
+            *self.decided.entry(decision.to_owned()).or_default() += 1;
+        }
+        if end == End::Live {
+            push.assert_success();
+        }
+
+        // What the log says is deleted is so from when the plan is done; the check out comes after it.
+        if decision == Some("create")
+            && let Some(old) = before
+        {
+            let said = if log.contains("-----> Check out") { &mut self.never_again } else { &mut self.perhaps };
+            said.insert(old);
+        }
+        if self.site.live_id() == Some(id) {
+            self.went_live(id, decision.unwrap(), &wish);
+        } else {
+            assert_ne!(end, End::Live);
+        }
+    }
+
+    fn carry_out(&self, step: usize, end: End, wish: &Wish) -> Push {
+        let requirements = wish.needs.iter().map(|(name, version)| format!("{name}=={version}\n")).collect::<Vec<_>>();
+        self.project.write("requirements.txt", requirements.concat());
+        self.project.write("runtime.txt", format!("python-{}\n", wish.python)).write("page", step.to_string());
+        let variables = &self.site.sandbox;
+        if let End::Killed(at) = end {
+            variables.set_variable("NYALA_FAULT_AT", format!("worker:{at}"));
+        }
+        let push = self.project.push_with(if wish.rebuild { &["-o", "rebuild-env"] } else { &[] });
+        variables.remove_variable("NYALA_FAULT_AT");
+        wait_until_quiet(self.site);
+        push
+    }
+
+    /// What may be decided. There is a choice only where nobody knows how far a killed worker came.
+    fn expected(&self, live: Option<u64>, wish: &Wish) -> Vec<&'static str> {
+        let Some(id) = live else { return vec!["create"] };
+        let Some(env) = self.envs.get(&id) else { panic!("env {id} is live and was never finished") };
+        let lost = env.needs.keys().any(|name| !wish.needs.contains_key(name));
+        let other = env.python != wish.python || env.settings != wish.settings;
+        if wish.rebuild || env.harmed || self.never_again.contains(&id) || lost || other {
+            return vec!["create"];
+        }
+        let fits = if env.needs == wish.needs { "reuse" } else { "update" };
+        if self.perhaps.contains(&id) { vec![fits, "create"] } else { vec![fits] }
+    }
+
+    /// The release runs in an env that has what was asked for and nothing else, and nothing that was done with.
+    fn went_live(&mut self, id: u64, decision: &str, wish: &Wish) {
+        let env = self.site.env_id();
+        if decision == "reuse" {
+            assert!(env < id && self.envs.contains_key(&env), "env {env} was never finished");
+            assert!(!self.never_again.contains(&env), "env {env} was never to be used again");
+        } else {
+            assert_eq!(env, id);
+            let Wish { python, needs, settings, rebuild: _ } = wish.clone();
+            self.envs.insert(id, Env { python, needs, settings, harmed: false });
+        }
+        let found = self.site.env_python(
+            "import sys\n\
+             print('python %d.%d' % sys.version_info[:2])\n\
+             for name in 'acacia', 'antelope':\n    \
+                 try: print(name, __import__(name).VERSION)\n    \
+                 except ImportError: pass",
+        );
+        let needs = wish.needs.iter().map(|(name, version)| format!("\n{name} {version}"));
+        assert_eq!(found, format!("python {}{}", wish.python, needs.collect::<Vec<_>>().concat()));
+    }
+}
+
+/// The decision in a log, once its plan is complete: the last reason is followed by how long it took.
+fn decision(log: &str) -> Option<&'static str> {
+    let (_, plan) = log.split_once("-----> Plan")?;
+    let plan = plan.split("----->").next().filter(|plan| plan.contains("Done in"))?;
+    let (_, environment) = plan.split_once("Environment: ")?;
+    let words = [("create a new environment", "create"), ("install into the copy", "update"), ("reuse env", "reuse")];
+    words
+        .into_iter()
+        .find(|(words, _)| environment.lines().next().is_some_and(|line| line.contains(words)))
+        .map(|it| it.1)
+}
+
+fn lives(seed: u64) {
+    let Some((older, newer)) = two_pythons() else { return };
+    let site = Site::of_nyala(faulty_nyala());
+    let wish = Wish { python: older.minor(), needs: Needs::new(), settings: 0, rebuild: false };
+    let mut life = Life {
+        site: &site,
+        project: site.project(),
+        random: Rng::with_seed(seed),
+        pythons: [older.minor(), newer.minor()],
+        settings: 0,
+        wish,
+        envs: BTreeMap::new(),
+        never_again: BTreeSet::new(),
+        perhaps: BTreeSet::new(),
+        decided: BTreeMap::new(),
+    };
+    life.live();
+    eprintln!("{:?}", life.decided);
+    assert_eq!(life.decided.len(), 3, "this seed does not lead to every decision: {:?}", life.decided);
+    count("lives of a site: pushes that came, failed or were killed in any order", STEPS);
+}
+
+// With these seeds each of the three decisions is made.
+
+#[test]
+fn no_life_uses_an_env_that_is_not_right() {
+    lives(2);
+}
+
+#[test]
+fn no_other_life_uses_an_env_that_is_not_right() {
+    lives(4);
+}
