@@ -27,9 +27,8 @@ const MADE: usize = 3000;
 /// How many bytes a long input has.
 const LONG: usize = 60_000;
 
-/// What one long input may take of a processor's time. It takes a few milliseconds; where each of its bytes is compared with
-/// each other one it takes minutes.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// What takes less of a processor's time is not worth a second look.
+const NOTICEABLE: Duration = Duration::from_millis(50);
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")
@@ -71,11 +70,21 @@ fn any_input(name: &str) {
 fn long_inputs(name: &str) {
     let target = TARGETS.iter().find(|target| target.name == name).unwrap();
     for piece in corpus(target).into_iter().chain(dictionary(target)).filter(|piece| !piece.is_empty()) {
-        let input: Vec<u8> = piece.iter().copied().cycle().take(LONG).collect();
-        let before = processor_time();
-        try_it(target, &input);
-        let took = processor_time().saturating_sub(before);
-        assert!(took < PATIENCE, "{took:?} for {:?}, again and again", String::from_utf8_lossy(&piece));
+        let again_and_again = |length: usize| -> Duration {
+            let input: Vec<u8> = piece.iter().copied().cycle().take(length).collect();
+            let before = processor_time();
+            try_it(target, &input);
+            processor_time().saturating_sub(before)
+        };
+        let long = again_and_again(LONG);
+        if long < NOTICEABLE {
+            continue;
+        }
+        // What is four times as long takes four times as long; sixteen times, where each byte is compared with each other.
+        let short = again_and_again(LONG / 4).max(again_and_again(LONG / 4));
+        let long = long.min(again_and_again(LONG));
+        let shown = String::from_utf8_lossy(&piece);
+        assert!(long < short * 9, "{long:?} and, for a fourth of it, {short:?}: {shown:?}, again and again");
     }
 }
 
