@@ -4,6 +4,7 @@
 //! follows, and `%%%% THEN` the tree that an env was made from before.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use anyhow::Result;
 use nyala::python::requirements::{Asks, Change, Closure, Entry, Line, Recorded, Tree, closure, compare};
@@ -117,9 +118,13 @@ fn assert_nothing_is_overlooked(then: &Recorded, now: &Recorded, changes: &[Chan
     }
 }
 
-/// A tree in memory. An id is the content itself, so that it changes exactly when the content does.
+/// A tree in memory.
 #[derive(Clone, Debug, Default)]
-struct MemoryTree(BTreeMap<String, Entry>);
+struct MemoryTree {
+    entries: BTreeMap<String, Entry>,
+    /// What files and links have in them, by their ids.
+    contents: BTreeMap<String, Vec<u8>>,
+}
 
 fn trees(data: &[u8]) -> (MemoryTree, Option<MemoryTree>) {
     let mut trees = vec![MemoryTree::fixed()];
@@ -155,7 +160,7 @@ impl MemoryTree {
         let mut tree = MemoryTree::default();
         tree.add("lib/setup.py", b"", false);
         tree.add("wheels/a-1-py3-none-any.whl", b"", false);
-        tree.0.insert("vendor".to_owned(), Entry::Submodule { id: "0".repeat(40) });
+        tree.entries.insert("vendor".to_owned(), Entry::Submodule { id: "0".repeat(40) });
         tree
     }
 
@@ -163,56 +168,55 @@ impl MemoryTree {
     fn add(&mut self, path: &str, content: &[u8], link: bool) {
         let legal = |name: &str| !matches!(name, "" | "." | "..") && !name.contains('\0');
         let taken = |other: &String| other.starts_with(&format!("{path}/")) || path.starts_with(&format!("{other}/"));
-        if path.split('/').all(legal) && !self.0.keys().any(taken) {
-            let id = content.iter().map(|byte| char::from(*byte)).collect();
-            self.0.insert(path.to_owned(), if link { Entry::Link { id } } else { Entry::File { id } });
+        if path.split('/').all(legal) && !self.entries.keys().any(taken) {
+            let id = self.store(content.to_vec());
+            self.entries.insert(path.to_owned(), if link { Entry::Link { id } } else { Entry::File { id } });
         }
+    }
+
+    fn store(&mut self, content: Vec<u8>) -> String {
+        let id = format!("{:016x}", BuildHasherDefault::<DefaultHasher>::default().hash_one(&content));
+        self.contents.insert(id.clone(), content);
+        id
     }
 
     /// The same tree, but for the ends of lines; `None` when there is a CR or what is no UTF-8.
     fn with_crlf(&self) -> Option<MemoryTree> {
-        let with_crlf = |entry: &Entry| match entry {
-            Entry::File { id } => {
-                let bytes = with_crlf(&bytes(id)).filter(|bytes| std::str::from_utf8(bytes).is_ok())?;
-                Some(Entry::File { id: bytes.into_iter().map(char::from).collect() })
+        let mut changed = self.clone();
+        for entry in changed.entries.clone() {
+            if let (path, Entry::File { id }) = entry {
+                let content = with_crlf(&self.contents[&id]).filter(|content| std::str::from_utf8(content).is_ok())?;
+                let id = changed.store(content);
+                changed.entries.insert(path, Entry::File { id });
             }
-            other => Some(other.clone()),
-        };
-        self.0
-            .iter()
-            .map(|(path, entry)| Some((path.clone(), with_crlf(entry)?)))
-            .collect::<Option<_>>()
-            .map(MemoryTree)
+        }
+        Some(changed)
     }
-}
-
-fn bytes(id: &str) -> Vec<u8> {
-    id.chars().map(|c| u8::try_from(c).expect("it was made of bytes")).collect()
 }
 
 impl Tree for MemoryTree {
     fn entry(&self, path: &str) -> Result<Entry> {
-        if let Some(entry) = self.0.get(path) {
+        if let Some(entry) = self.entries.get(path) {
             return Ok(entry.clone());
         }
         let below = if path.is_empty() { String::new() } else { format!("{path}/") };
-        let inside = || self.0.iter().filter(|(path, _)| path.starts_with(&below));
+        let inside = || self.entries.iter().filter(|(path, _)| path.starts_with(&below));
         let missing = inside().next().is_none() && !path.is_empty();
         Ok(if missing { Entry::Missing } else { Entry::Folder { id: format!("{path} {}", inside().count()) } })
     }
 
     fn list(&self, path: &str) -> Result<Vec<(String, Entry)>> {
         let below = if path.is_empty() { String::new() } else { format!("{path}/") };
-        let names = self.0.keys().filter_map(|path| path.strip_prefix(&below)?.split('/').next());
+        let names = self.entries.keys().filter_map(|path| path.strip_prefix(&below)?.split('/').next());
         let names: BTreeSet<&str> = names.collect();
         names.into_iter().map(|name| Ok((name.to_owned(), self.entry(&format!("{below}{name}"))?))).collect()
     }
 
     fn size(&self, id: &str) -> Result<u64> {
-        Ok(bytes(id).len() as u64)
+        Ok(self.contents[id].len() as u64)
     }
 
     fn read(&self, id: &str) -> Result<Vec<u8>> {
-        Ok(bytes(id))
+        Ok(self.contents[id].clone())
     }
 }
