@@ -10,7 +10,7 @@ use fastrand::Rng;
 use super::trial::wait_until_quiet;
 use crate::support::{Project, Push, Site, count, faulty_nyala, two_pythons};
 
-const STEPS: usize = 9;
+const STEPS: usize = 8;
 
 /// What requirements.txt asks for: names and versions.
 type Needs = BTreeMap<&'static str, &'static str>;
