@@ -1,6 +1,8 @@
 //! Makes text from outside harmless, and a few words about time.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::iter;
 use std::time::Duration;
 
 /// How much of what was found is shown, in characters.
@@ -101,7 +103,10 @@ fn is_harmful(character: char) -> bool {
 /// One line of a terminal: characters and a cursor.
 #[derive(Default)]
 struct Screen {
-    cells: Vec<char>,
+    /// How many blanks there are before the cells. They are only counted: erasing and printing again at the end of a long line
+    /// would otherwise write all of it each time.
+    blanks: usize,
+    cells: VecDeque<char>,
     cursor: usize,
     rewritten: bool,
     /// No string sequence has an end any more: each that begins would look for one up to the end of the line.
@@ -138,7 +143,8 @@ impl Screen {
                 }
             };
         }
-        let mut text: String = self.cells.into_iter().collect();
+        let blanks = if self.cells.is_empty() { 0 } else { self.blanks };
+        let mut text: String = iter::repeat_n(' ', blanks).chain(self.cells).collect();
         if self.rewritten {
             // Progress lines blank out their longer predecessors with spaces.
             text.truncate(text.trim_end().len());
@@ -147,11 +153,16 @@ impl Screen {
     }
 
     fn put(&mut self, character: char) {
-        if self.cursor < self.cells.len() {
-            self.cells[self.cursor] = character;
-        } else {
-            self.cells.resize(self.cursor, ' ');
-            self.cells.push(character);
+        if self.cells.is_empty() {
+            self.blanks = self.cursor;
+        }
+        while self.cursor < self.blanks {
+            self.cells.push_front(' ');
+            self.blanks -= 1;
+        }
+        match self.cells.get_mut(self.cursor - self.blanks) {
+            Some(cell) => *cell = character,
+            None => self.cells.push_back(character),
         }
         self.cursor += 1;
     }
@@ -195,10 +206,11 @@ impl Screen {
     fn erase(&mut self, parameter: &str) {
         self.rewritten = true;
         match parameter {
-            "" | "0" => self.cells.truncate(self.cursor),
+            "" | "0" => self.cells.truncate(self.cursor.saturating_sub(self.blanks)),
             "1" => {
-                let end = self.cells.len().min(self.cursor + 1);
-                self.cells[..end].fill(' ');
+                let erased = self.cells.len().min((self.cursor + 1).saturating_sub(self.blanks));
+                self.cells.drain(..erased);
+                self.blanks += erased;
             }
             _ => self.cells.clear(),
         }
@@ -246,6 +258,10 @@ mod tests {
         assert_eq!(clean("abc\rX"), "Xbc");
         assert_eq!(clean("abc\r\u{1b}[KX"), "X");
         assert_eq!(clean("abc\u{1b}[2K\rdone"), "done");
+        assert_eq!(clean("abc\u{1b}[2Kd"), "   d");
+        assert_eq!(clean("abc\u{8}\u{1b}[1Kd\u{8}\u{8}e"), " ed");
+        assert_eq!(clean("abc\u{1b}[2K\u{8}d\re"), "e d");
+        assert_eq!(clean("abcd\u{8}\u{8}\u{1b}[0Ke\u{1b}[1K"), "");
         assert_eq!(clean("a|\u{8}/\u{8}-"), "a-");
         assert_eq!(clean("windows\r"), "windows");
     }
