@@ -130,7 +130,10 @@ fn push_options_hold_in_a_strict_site() {
     assert!(!site.nyala(&["status"]).assert_success().stdout.contains("main"), "a dry run sets no deploy branch");
 
     let push = project.push_with(&["-o", "nonsense"]);
-    assert_refused(&push, "unknown push option `nonsense`; known: dry-run, installer=pip, installer=uv, rebuild-env, skip-deploy");
+    assert_refused(
+        &push,
+        "unknown push option `nonsense`; known: dry-run, installer=pip, installer=uv, rebuild-env, skip-deploy",
+    );
     assert!(push.last_line().starts_with("error: "), "{}", push.stderr);
     assert_eq!(tip(&site, "refs/heads/main"), "");
 
