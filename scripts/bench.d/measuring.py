@@ -18,7 +18,8 @@ PR_SET_CHILD_SUBREAPER = 36
 ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 command, trace = {command!r} + sys.argv[1:], {report!r} + ".trace"
 if {strace!r}:
-    command = [{strace!r}, "-f", "-qq", "-e", "signal=none", "-e", "trace=clone,clone3,fork,vfork", "-o", trace] + command
+    # By seccomp, or each system call of a pip would stop for it.
+    command = [{strace!r}, "-f", "--seccomp-bpf", "-qq", "-e", "signal=none", "-e", "trace=clone,clone3,fork,vfork", "-o", trace] + command
 if os.fork() == 0:
     os.execv(command[0], command)
 peak = 0
