@@ -278,15 +278,15 @@ fn check_empty(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Running `init` again with other values would silently not do what it says.
 /// Where uv is, if it runs.
-pub fn uv_that_works() -> Option<PathBuf> {
+fn uv_that_works() -> Option<PathBuf> {
     let environment = Environment::clean();
     let uv = find_uv(&environment)?;
     let asked = Invocation::new(&uv).arg("--version").cwd("/").environment(environment);
     process::capture(&asked).is_ok().then_some(uv)
 }
 
+/// Running `init` again with other values would silently not do what it says.
 fn contradicts(site: &Site, new: &New<'_>) -> Result<()> {
     let settings = site.settings()?;
     for (option, asked, is) in [

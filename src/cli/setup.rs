@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::setup::{Installed, New, install_hook, make_site, uv_that_works};
+use crate::process::Environment;
+use crate::python::installers::find_uv;
+use crate::setup::{Installed, New, install_hook, make_site};
 use crate::site::settings::Installer;
 use crate::site::{Settings, Site};
 
@@ -102,7 +104,7 @@ fn say_installed(installed: Installed, repository: &Path) {
 
 /// That uv was found, unless somebody has named the installer.
 fn say_what_installs(settings: &Settings, asked: Option<Installer>) {
-    if let (Installer::Uv, None, Some(uv)) = (settings.installer, asked, uv_that_works()) {
+    if let (Installer::Uv, None, Some(uv)) = (settings.installer, asked, find_uv(&Environment::clean())) {
         println!("uv was found at {} and installs the requirements: installer = \"uv\" in nyala.toml.", uv.display());
     }
 }
