@@ -56,6 +56,11 @@ const ALWAYS: [(&str, &str); 4] = [
 ];
 
 impl Environment {
+    /// Whether every clean environment has this variable, whatever anybody says.
+    pub fn is_ours(name: &str) -> bool {
+        ALWAYS.iter().any(|(ours, _)| *ours == name)
+    }
+
     /// No variables at all.
     pub fn empty() -> Self {
         Self::default()

@@ -69,7 +69,7 @@ impl Settings {
         let off = matches!(value.to_ascii_lowercase().as_str(), "0" | "false" | "no" | "off" | "n" | "f");
         match means(name, value) {
             // Set by nyala itself, for every pip.
-            Means::Unused if environment_always(by) => {}
+            Means::Unused if Environment::is_ours(by) => {}
             Means::Unused => self.unused.push(format!("uv has no use for pip's {name} ({by}).")),
             Means::Always => {}
             Means::Variables(names) => {
@@ -161,11 +161,6 @@ const PROXIES: [&str; 6] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_prox
 
 /// pip's settings in the place of which `--index-url` in a requirements file counts.
 const OF_INDEXES: [&str; 4] = ["index-url", "pypi-url", "extra-index-url", "no-index"];
-
-/// What nyala sets for every child, see [`Environment::clean`].
-fn environment_always(by: &str) -> bool {
-    matches!(by, "PIP_NO_INPUT" | "PIP_DISABLE_PIP_VERSION_CHECK" | "PIP_PROGRESS_BAR")
-}
 
 fn means(name: &str, value: &str) -> Means {
     match name {
