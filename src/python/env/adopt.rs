@@ -27,17 +27,18 @@ pub fn adopt(env: &Path, python: &Version) -> Result<usize> {
         return Ok(0);
     }
     let others = fs::read_dir(beside).with_context(|| format!("cannot read {}", beside.display()))?;
-    let mut others: Vec<PathBuf> = others
+    let mut others: Vec<(u64, PathBuf)> = others
         .flatten()
         .map(|entry| entry.path())
-        .filter(|other| other != env && Marker::read(other).is_some_and(|marker| marker.python == *python))
-        .filter_map(|other| site_packages(&other))
+        .filter(|other| other != env)
+        .filter_map(|other| {
+            let marker = Marker::read(&other).filter(|marker| marker.python == *python)?;
+            Some((marker.deployment, site_packages(&other)?))
+        })
         .collect();
     // Most likely to be the same is what was made last.
-    others.sort_by_key(|other| std::cmp::Reverse(fs::metadata(other).and_then(|metadata| metadata.modified()).ok()));
-    if others.is_empty() {
-        return Ok(0);
-    }
+    others.sort_by_key(|(deployment, _)| std::cmp::Reverse(*deployment));
+    let others: Vec<_> = others.into_iter().map(|(_, packages)| packages).collect();
     let tag = format!("cpython-{}{}", python.major, python.minor);
     adopt_folder(&packages, &others, &tag)
 }
