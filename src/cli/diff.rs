@@ -8,8 +8,8 @@ use super::show::record;
 use crate::console::text::clean;
 use crate::git::{Repository, git, run, short};
 use crate::plan::describe::error_text;
-use crate::process::Environment;
-use crate::python::requirements::{self, Change, Recorded};
+use crate::plan::observe::closure;
+use crate::python::requirements::{self, Change, Closure, Recorded};
 use crate::site::{AppSettings, Record, Site};
 
 #[derive(Debug, Args)]
@@ -100,12 +100,8 @@ fn differences(site: &Site, from: &Record, to: &Record) -> Result<Differences> {
 
 fn requirements_of(repository: &Repository, tree: git2::Oid, settings: &AppSettings) -> Result<Recorded> {
     let files = repository.tree_at(tree)?;
-    let environment = Environment::clean().extend(settings.iter());
-    let setting = |name: &str| environment.get(name)?.to_str().map(str::to_owned);
-    match requirements::project(&files)?.requirements {
-        Some(file) => Ok(requirements::closure(&files, &file, &setting)?.record().clone()),
-        None => Ok(Recorded::default()),
-    }
+    let closure = closure(&files, &requirements::project(&files)?, settings)?;
+    Ok(closure.as_ref().map(Closure::record).cloned().unwrap_or_default())
 }
 
 /// What is about the two commits; that a line can mean something else tomorrow is not.

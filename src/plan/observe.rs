@@ -54,12 +54,7 @@ pub fn observe(question: Question<'_>) -> Result<Plan> {
     let build = build::plan(&tree, build_settings)?;
     let skipped = build::python_is_skipped(&tree, &build.settings)?;
     let found = if skipped.is_some() { requirements::Project::default() } else { requirements::project(&tree)? };
-    let environment = Environment::clean().extend(app_settings.iter());
-    let setting = |name: &str| environment.get(name)?.to_str().map(str::to_owned);
-    let closure = match &found.requirements {
-        Some(file) => Some(requirements::closure(&tree, file, &setting)?),
-        None => None,
-    };
+    let closure = closure(&tree, &found, app_settings)?;
     let project = match skipped {
         Some(why) => Project::Skipped(why),
         None => project(&tree, found.is_python(), build.settings.command.is_some())?,
@@ -112,6 +107,18 @@ pub fn observe(question: Question<'_>) -> Result<Plan> {
         requirements,
         settings: digest,
     })
+}
+
+/// What the requirements of a project come to, with the variables that the installer will have; `None` when it has none.
+pub fn closure(
+    tree: &CommitTree<'_>,
+    found: &requirements::Project,
+    app_settings: &AppSettings,
+) -> Result<Option<Closure>> {
+    let Some(file) = &found.requirements else { return Ok(None) };
+    let environment = Environment::clean().extend(app_settings.iter());
+    let setting = |name: &str| environment.get(name)?.to_str().map(str::to_owned);
+    Ok(Some(requirements::closure(tree, file, &setting)?))
 }
 
 /// The Python that the decision leads to. Interpreters are only looked for when a new env is made.
