@@ -5,6 +5,8 @@
 
 use anyhow::{Result, bail};
 
+use crate::console::text::split_mark;
+
 /// What the section `[config]` of a `.deployment` says, in its order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeploymentFile {
@@ -49,7 +51,7 @@ pub fn with_command(text: &str, command: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut in_config = false;
     let mut written = false;
-    let (mark, text) = text.split_at(if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 });
+    let (mark, text) = split_mark(text);
     for line in text.split_terminator('\n') {
         match Line::of(line) {
             Line::Section(name) => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::deployment_file::DeploymentFile;
-use crate::console::text::excerpt;
+use crate::console::text::{excerpt, slips};
 use crate::site::settings::IDLE_TIMEOUT;
 use crate::site::{AppSettings, Settings};
 
@@ -181,12 +181,8 @@ impl Layers<'_> {
             }
         }
         for (name, _) in self.file.iter() {
-            // Comparing takes memory for each letter of the one times each of the other.
-            let nearly = |key: &&&str| {
-                name.len() <= 4 * key.len()
-                    && (1..=2)
-                        .contains(&strsim::damerau_levenshtein(&name.to_ascii_lowercase(), &key.to_ascii_lowercase()))
-            };
+            let lower = name.to_ascii_lowercase();
+            let nearly = |key: &&&str| matches!(slips(&lower, &key.to_ascii_lowercase()), Some(1..=2));
             if let Some(key) = KEYS.iter().find(nearly) {
                 warnings.push(format!("{} in .deployment is no key; did you mean `{key}`?", excerpt(name)));
             }

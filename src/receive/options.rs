@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 
+use crate::console::text::slips;
 use crate::worker::REBUILD_ENV;
 
 const SKIP_DEPLOY: &str = "skip-deploy";
@@ -60,7 +61,7 @@ pub fn of_environment() -> Vec<String> {
 fn did_you_mean(word: &str) -> String {
     let near = KNOWN
         .iter()
-        .map(|known| (strsim::damerau_levenshtein(word, known), known))
+        .filter_map(|known| Some((slips(word, known)?, known)))
         .filter(|(distance, known)| *distance <= known.len() / 3)
         .min();
     near.map_or(String::new(), |(_, known)| format!(" (did you mean `{known}`?)"))

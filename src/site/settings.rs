@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::shared_path::check_apart;
 use super::{SharedPath, Site};
-use crate::console::text::excerpt;
+use crate::console::text::{excerpt, slips, split_mark};
 use crate::disk;
 
 /// The settings of a site, as its `nyala.toml` has them.
@@ -243,7 +243,7 @@ impl Site {
 /// The text of a `nyala.toml` with a key that it does not have yet, and everything else as it was.
 pub fn with_key(text: &str, key: &str, value: &str) -> String {
     // A key at the very top belongs to no table, whatever tables follow. Only a byte order mark has to come before it.
-    let (mark, text) = text.split_at(if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 });
+    let (mark, text) = split_mark(text);
     format!("{mark}{key} = {}\n{text}", toml::Value::from(value))
 }
 
@@ -257,9 +257,7 @@ fn wrong(error: &toml::de::Error) -> anyhow::Error {
 fn nearest(key: &str) -> String {
     let best = KEYS
         .iter()
-        // What is so much longer is not near, and comparing takes memory for each letter of the one times each of the other.
-        .filter(|known| key.len() <= 4 * known.len())
-        .map(|known| (strsim::damerau_levenshtein(key, known), known))
+        .filter_map(|known| Some((slips(key, known)?, known)))
         .filter(|(distance, known)| *distance <= known.len() / 2)
         .min();
     match best {
