@@ -9,6 +9,7 @@ mod compare;
 mod decode;
 mod error;
 mod line;
+mod location;
 mod options;
 mod project;
 mod record;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::location::{Source, fragment, is_archive, is_url, source, without_revision};
 use super::tree::tidy;
 
 /// One requirement, taken apart as far as two of them have to be compared.
@@ -13,26 +14,6 @@ pub(super) struct Spec {
     /// The version specifier, without white space and in a fixed order.
     pub(super) version: String,
     pub(super) source: Source,
-}
-
-/// Where a requirement comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Source {
-    /// From an index or `--find-links`, as pip finds it.
-    Index,
-    /// A path, relative to the folder that pip runs in; as written.
-    Path(String),
-    /// A URL with its fragment.
-    Url(String),
-}
-
-impl Source {
-    pub(super) fn text(&self) -> Option<&str> {
-        match self {
-            Source::Index => None,
-            Source::Path(text) | Source::Url(text) => Some(text),
-        }
-    }
 }
 
 impl Spec {
@@ -111,123 +92,6 @@ fn located(spec: &str, marker: &str, editable: bool) -> Spec {
     Spec { key: with_marker(&key, marker), extras: extras_of(extras), version: String::new(), source }
 }
 
-/// A URL, or the path that a `file:` URL of this machine names.
-fn source(text: &str) -> Source {
-    let Some(rest) = text.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("file:")).map(|_| &text[5..]) else {
-        return if is_url(text) { Source::Url(text.to_owned()) } else { Source::Path(text.to_owned()) };
-    };
-    let rest = rest.split(['#', '?']).next().unwrap_or_default();
-    let path = match rest.strip_prefix("//") {
-        Some(rest) => rest.find('/').map_or("/", |at| &rest[at..]),
-        None => rest,
-    };
-    Source::Path(percent_decoded(path))
-}
-
-/// The path that a `-r` or `-c` names, or `None` for what pip fetches. There it knows no other schemes than these two: it
-/// opens `ftp://x` as a file in the folder `ftp:`.
-pub(super) fn included_path(reference: &str) -> Option<String> {
-    match source(reference) {
-        Source::Path(path) => Some(path),
-        Source::Index => None,
-        Source::Url(url) => {
-            let scheme = url.split(':').next().unwrap_or_default();
-            let is_fetched = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
-            (!is_fetched).then_some(url)
-        }
-    }
-}
-
-/// The path that a `--find-links` names, or `None` for a place on the network.
-pub(super) fn local_path(reference: &str) -> Option<String> {
-    match source(reference) {
-        Source::Path(path) => Some(path),
-        Source::Index | Source::Url(_) => None,
-    }
-}
-
-/// Why what a URL gives can change while the URL stays the same, and what to do; `None` when it cannot.
-pub(super) fn moving(url: &str, hashes: &[String]) -> Option<(&'static str, &'static str)> {
-    if let Some(system) = version_control(url) {
-        let full = |hex: &str| matches!(hex.len(), 40 | 64) && hex.bytes().all(|b| b.is_ascii_hexdigit());
-        let pinned = revision(url).is_some_and(|revision| match system {
-            "git" | "hg" => full(revision),
-            // Revisions of Subversion are numbers, and never change.
-            "svn" => revision.bytes().all(|b| b.is_ascii_digit()),
-            _ => false,
-        });
-        return (!pinned)
-            .then_some(("names no fixed commit", "pin it to a commit by its full id: …@<40 hexadecimal digits>"));
-    }
-    let in_url =
-        ["sha1", "sha224", "sha256", "sha384", "sha512", "md5"].iter().any(|name| fragment(url, name).is_some());
-    (!in_url && hashes.is_empty())
-        .then_some(("has no hash, and what a URL gives can change", "add #sha256=<64 hexadecimal digits> to the URL"))
-}
-
-/// Whether pip would take it for an archive by its name alone.
-pub(super) fn is_archive(path: &str) -> bool {
-    const ENDINGS: [&str; 12] = [
-        ".zip",
-        ".whl",
-        ".tar.bz2",
-        ".tbz",
-        ".tar.gz",
-        ".tgz",
-        ".tar",
-        ".tar.xz",
-        ".txz",
-        ".tlz",
-        ".tar.lz",
-        ".tar.lzma",
-    ];
-    let path = path.to_ascii_lowercase();
-    ENDINGS.iter().any(|ending| path.ends_with(ending))
-}
-
-fn is_url(text: &str) -> bool {
-    let Some((scheme, _)) = text.split_once(':') else {
-        return false;
-    };
-    let scheme = scheme.to_ascii_lowercase();
-    matches!(scheme.as_str(), "http" | "https" | "ftp" | "file") || version_control(text).is_some()
-}
-
-fn version_control(url: &str) -> Option<&'static str> {
-    let (scheme, _) = url.split_once(':')?;
-    let scheme = scheme.to_ascii_lowercase();
-    let system = scheme.split('+').next()?;
-    // `git+git@host:path`: what comes before the colon is no scheme then, but begins like one.
-    ["git", "hg", "svn", "bzr"].into_iter().find(|known| *known == system)
-}
-
-/// What stands after the last `@` of a URL's path.
-fn revision(url: &str) -> Option<&str> {
-    let url = url.split(['#', '?']).next()?;
-    let path = match url.split_once("://") {
-        Some((_, rest)) => &rest[rest.find('/')?..],
-        None => url.split_once(':')?.1,
-    };
-    path.rsplit_once('@').map(|(_, revision)| revision)
-}
-
-fn without_revision(url: &str) -> &str {
-    let bare = url.split('#').next().unwrap_or(url);
-    match (version_control(url), revision(url)) {
-        (Some(_), Some(revision)) => bare.strip_suffix(revision).and_then(|url| url.strip_suffix('@')).unwrap_or(bare),
-        _ => bare,
-    }
-}
-
-fn fragment<'a>(url: &'a str, name: &str) -> Option<&'a str> {
-    let (_, fragment) = url.split_once('#')?;
-    fragment
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .find(|(key, value)| *key == name && !value.is_empty())
-        .map(|(_, value)| value)
-}
-
 /// PEP 503: lower case, and runs of `-`, `_` and `.` are one `-`.
 fn normalised(name: &str) -> String {
     let mut out = String::new();
@@ -286,26 +150,6 @@ fn with_marker(key: &str, marker: &str) -> String {
         "" => key.to_owned(),
         marker => format!("{key} ; {marker}"),
     }
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let hex = |byte: u8| char::from(byte).to_digit(16);
-        match (first, after) {
-            (b'%', [high, low, after @ ..]) if hex(*high).is_some() && hex(*low).is_some() => {
-                let value = hex(*high).unwrap_or_default() * 16 + hex(*low).unwrap_or_default();
-                bytes.push(u8::try_from(value).unwrap_or_default());
-                rest = after;
-            }
-            _ => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -373,33 +217,5 @@ mod tests {
         assert_eq!(key("git+https://h/r.git@a"), key("git+https://h/r.git@b"));
         assert_eq!(key("git+ssh://git@h/r@a#egg=Foo"), "foo");
         assert_eq!(key("git+git@h:r@a"), key("git+git@h:r"));
-    }
-
-    #[test]
-    fn only_a_full_commit_id_or_a_hash_is_fixed() {
-        let id = "0123456789abcdef0123456789abcdef01234567";
-        for url in [
-            format!("git+https://h/r.git@{id}"),
-            format!("git+ssh://git@h/r@{id}#egg=x"),
-            format!("git+git@h:r@{id}"),
-            format!("hg+https://h/r@{id}"),
-            format!("git+https://h/r@{id}{}", &id[..24]),
-            "svn+https://h/r@123".to_owned(),
-            "https://h/a.zip#egg=a&sha256=00".to_owned(),
-        ] {
-            assert_eq!(moving(&url, &[]), None, "{url}");
-        }
-        for url in [
-            "git+https://h/r.git".to_owned(),
-            "git+https://h/r.git@main".to_owned(),
-            format!("git+https://{id}@h/r.git"),
-            format!("git+https://h/r.git@{}", &id[..12]),
-            "bzr+https://h/r@12".to_owned(),
-            "https://h/a.zip".to_owned(),
-            "https://h/a.zip#egg=a".to_owned(),
-        ] {
-            assert!(moving(&url, &[]).is_some(), "{url}");
-        }
-        assert_eq!(moving("https://h/a.zip", &["sha256:00".into()]), None);
     }
 }

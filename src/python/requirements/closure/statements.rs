@@ -1,9 +1,10 @@
 //! What each kind of line adds to the closure.
 
 use super::super::error::ClosureError;
+use super::super::location::{Source, included_path, local_path, moving};
 use super::super::options::{Setting, Statement};
 use super::super::record::{Found, Line, Local, LocalKind, Moving, Role};
-use super::super::spec::{Source, Spec, included_path, local_path, moving};
+use super::super::spec::Spec;
 use super::super::tree::{Entry, Resolved, Tree, beside, resolve, tidy};
 use super::{Named, Reader, Reading};
 
