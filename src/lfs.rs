@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
+use crate::checkout::LFS_SPEC;
 use crate::console;
 use crate::disk;
 use crate::hex::hex;
@@ -130,7 +131,7 @@ impl Pointer {
     /// Reads the text of a pointer, as git-lfs's docs/spec.md has it.
     fn parse(text: &str) -> Option<Pointer> {
         let mut lines = text.lines();
-        lines.next()?.strip_prefix("version https://git-lfs.github.com/spec/v")?;
+        lines.next()?.strip_prefix(LFS_SPEC)?.strip_prefix('v')?;
         let (mut oid, mut size) = (None, None);
         for line in lines {
             match line.split_once(' ')? {

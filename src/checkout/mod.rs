@@ -40,6 +40,7 @@ use attributes::Inherited;
 use folder::Folder;
 use forward::Standing;
 use manifest::Manifest;
+pub use worker::LFS_SPEC;
 pub use written::as_written;
 
 use worker::{Done, Job, MOST_TOUCHED, Place, Task};

@@ -28,6 +28,8 @@ pub(super) const MOST_TOUCHED: usize = 256;
 
 /// How long a pointer of Git LFS can be, in bytes: its three lines, and git-lfs's own bound.
 pub(super) const POINTER: Range<u64> = 120..1024;
+/// What the text of a pointer begins with, before its version.
+pub const LFS_SPEC: &str = "version https://git-lfs.github.com/spec/";
 
 /// What all threads of a crew know.
 #[derive(Clone, Copy)]
@@ -212,7 +214,8 @@ impl<'a, 'm> Worker<'a, 'm> {
 
 /// Whether a blob begins as a pointer of Git LFS does, and is as short (docs/spec.md of git-lfs).
 fn is_pointer(blob: &[u8]) -> bool {
-    POINTER.contains(&(blob.len() as u64)) && blob.starts_with(b"version https://git-lfs.github.com/spec/v")
+    POINTER.contains(&(blob.len() as u64))
+        && blob.strip_prefix(LFS_SPEC.as_bytes()).is_some_and(|rest| rest.starts_with(b"v"))
 }
 
 impl Place {

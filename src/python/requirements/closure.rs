@@ -14,6 +14,7 @@ use super::record::{Found, Line, Local, Recorded, Role};
 use super::spec::Spec;
 use super::text::{without_credentials, without_secrets};
 use super::tree::{Resolved, Tree, resolve, tidy};
+use crate::checkout::LFS_SPEC;
 use crate::hex::hex;
 
 /// The most bytes that all requirements files may have together.
@@ -21,8 +22,6 @@ const MOST_BYTES: u64 = 10 << 20;
 /// The most requirements files there may be, and the most lines in all of them.
 const MOST_FILES: usize = 1000;
 const MOST_LINES: usize = 100_000;
-/// What a pointer of Git LFS begins with. What it stands for is not in the commit, and takes its place before pip runs.
-const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 /// How deep `-r` may nest; each level costs some stack.
 const DEEPEST: usize = 100;
 
@@ -193,7 +192,8 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
             return Err(ClosureError::TooLarge { path, total: self.bytes, most: MOST_BYTES });
         }
         let bytes = self.tree.written(at)?;
-        if bytes.starts_with(LFS_POINTER) {
+        // What a pointer stands for is not in the commit, and takes its place before pip runs.
+        if bytes.starts_with(LFS_SPEC.as_bytes()) {
             return Err(ClosureError::NotAFile { path, what: "kept in Git LFS", at: None });
         }
         add(&mut self.hash, &[b"file", path.as_bytes(), &bytes]);
