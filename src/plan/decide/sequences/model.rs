@@ -1,0 +1,378 @@
+//! What a site goes through, and what is true of it, whatever its files say.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::sample::Index;
+
+use crate::plan::decide::tests::recorded;
+use crate::plan::decide::*;
+use crate::python::env::Marker;
+use crate::python::env::marker::Retired;
+use crate::python::interpreters::FileIdentity;
+use crate::python::version::Version;
+
+/// How many releases a site keeps.
+const KEPT: usize = 3;
+
+/// Requirements: names, and the versions that are asked for.
+pub(super) type Needs = BTreeMap<&'static str, u8>;
+
+#[derive(Clone, Debug)]
+pub(super) enum Event {
+    Push(Push),
+    /// `env` was deleted from the live release: the link, not what it leads to.
+    LinkDeleted,
+    FolderDeleted,
+    /// Everything in the folder was deleted, over a link that an FTP client follows.
+    FolderEmptied,
+    MarkerBroken,
+    PackageDeleted,
+    /// `nyala env delete`
+    Retired,
+    InterpreterRemoved(u16),
+    InterpreterUpgraded(u16),
+    InterpreterInstalled(u16),
+    RolledBack(Index),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Push {
+    pub(super) wanted: &'static str,
+    pub(super) origin: Origin,
+    pub(super) needs: Needs,
+    pub(super) settings: &'static str,
+    pub(super) installer: &'static str,
+    pub(super) rebuild: bool,
+    /// Whether it brings commands that run in the env.
+    pub(super) commands: bool,
+    pub(super) end: End,
+}
+
+/// How far a deployment comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum End {
+    /// It is planned, and fails or is killed before it says that an env is never used again.
+    Planned,
+    /// It says so, and fails or is killed before its own env is whole.
+    Unfinished,
+    /// Its env is whole, and what comes then fails or is killed.
+    Built,
+    Live,
+}
+
+/// What is true of an env, whatever its files say.
+#[derive(Clone, Debug)]
+struct Env {
+    made_with: Version,
+    needs: Needs,
+    settings: &'static str,
+    installer: &'static str,
+    retired: bool,
+    harm: BTreeSet<Harm>,
+}
+
+impl Env {
+    fn harm(&mut self, harm: Harm) {
+        self.harm.insert(harm);
+    }
+
+    /// Whether nothing is left in its folder, or not even that.
+    fn is_bare(&self) -> bool {
+        self.harm.contains(&Harm::FolderDeleted) || self.harm.contains(&Harm::FolderEmptied)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Harm {
+    FolderDeleted,
+    FolderEmptied,
+    MarkerBroken,
+    PackageDeleted,
+}
+
+/// Why an env is not used again as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Cause {
+    NoneYet,
+    Unlinked,
+    Asked,
+    Retired,
+    Damaged,
+    OtherPython,
+    OtherInstaller,
+    OtherSettings,
+    Gone,
+    /// From here on a copy will do.
+    Added,
+    Changed,
+}
+
+pub(super) const CAUSES: [(Cause, &str); 11] = [
+    (Cause::NoneYet, "there is no environment yet"),
+    (Cause::Unlinked, "env was deleted by hand"),
+    (Cause::Asked, "was asked for"),
+    (Cause::Retired, "may not be used again"),
+    (Cause::Damaged, "is damaged: "),
+    (Cause::OtherPython, " is wanted by "),
+    (Cause::OtherInstaller, "was installed by"),
+    (Cause::OtherSettings, "settings that the installer reads"),
+    (Cause::Gone, " is gone from requirements.txt"),
+    (Cause::Added, " is new (requirements.txt"),
+    (Cause::Changed, " became "),
+];
+
+#[derive(Debug, Default)]
+pub(super) struct Site {
+    /// The interpreters of the machine: a patch for each minor version of Python 3.
+    machine: BTreeMap<u16, u16>,
+    /// All that were ever finished, by the deployments that made them.
+    envs: BTreeMap<u64, Env>,
+    /// The releases that are kept, with their envs and whether the links to those are there.
+    releases: BTreeMap<u64, (u64, bool)>,
+    live: Option<u64>,
+    deployments: u64,
+    /// The envs of which was said, and flushed, that no later deployment uses them.
+    never_again: BTreeSet<u64>,
+}
+
+impl Site {
+    pub(super) fn new() -> Site {
+        Site { machine: [(11, 7), (12, 1), (13, 0)].into(), ..Site::default() }
+    }
+
+    /// The env of the live release, and whether its link is there.
+    fn live_env(&self) -> Option<(u64, bool)> {
+        self.releases.get(&self.live?).copied()
+    }
+
+    fn with_live_env(&mut self, change: impl FnOnce(&mut Env)) {
+        if let Some((id, true)) = self.live_env()
+            && let Some(env) = self.envs.get_mut(&id)
+        {
+            change(env);
+        }
+    }
+
+    /// The Python that an env runs today: its link leads to whatever patch the machine has; `None` when it runs none.
+    fn runs(&self, env: &Env) -> Option<Version> {
+        let patch = self.machine.get(&env.made_with.minor)?;
+        (!env.is_bare()).then(|| Version::new(3, env.made_with.minor, *patch))
+    }
+
+    /// The newest interpreter that will do.
+    fn choice(&self, wanted: &Wanted) -> Option<Version> {
+        let there = self.machine.iter().map(|(minor, patch)| Version::new(3, *minor, *patch));
+        there.filter(|version| is_wanted(wanted, version)).max()
+    }
+
+    /// What an observer sees of all this.
+    fn seen(&self, push: &Push) -> Seen {
+        Seen {
+            project: Project::Python,
+            wanted: push.wanted.parse().unwrap(),
+            origin: push.origin,
+            installer: push.installer,
+            settings: push.settings.to_owned(),
+            requirements: recorded(&text(&push.needs)),
+            live: match self.live_env() {
+                None => LiveEnv::None,
+                Some((id, false)) => LiveEnv::Unlinked { id },
+                Some((id, true)) => LiveEnv::There { id, inspection: Box::new(self.inspection(id)) },
+            },
+            asked: if push.rebuild { vec!["a new environment was asked for".to_owned()] } else { Vec::new() },
+            commands: push.commands,
+        }
+    }
+
+    fn inspection(&self, id: u64) -> Inspection {
+        let env = &self.envs[&id];
+        let has = |harm| env.harm.contains(&harm);
+        let mut damage = Vec::new();
+        let marker = (!env.is_bare() && !has(Harm::MarkerBroken)).then(|| Marker {
+            deployment: id,
+            path: format!("/site/envs/{id}").into(),
+            python: env.made_with,
+            interpreter: FileIdentity { dev: 1, inode: 2, size: 3, mtime_ns: 4 },
+            installer: env.installer.to_owned(),
+            requirements: recorded(&text(&env.needs)),
+            settings: env.settings.to_owned(),
+            packages: Vec::new(),
+        });
+        let version = self.runs(env).filter(|_| marker.is_some());
+        if marker.is_none() {
+            damage.push("nyala.json is missing".to_owned());
+        } else if version.is_none() {
+            damage.push("its interpreter is gone".to_owned());
+        }
+        if marker.is_some() && has(Harm::PackageDeleted) {
+            damage.push("flask was deleted from its site-packages".to_owned());
+        }
+        let retired =
+            (env.retired && !env.is_bare()).then(|| Retired { deployment: 0, reason: "somebody said so".to_owned() });
+        Inspection { marker, retired, version, damage }
+    }
+
+    /// Why the live env cannot be used as it is: all that is true, and is not hidden with what says so.
+    fn causes(&self, push: &Push) -> BTreeSet<Cause> {
+        let mut causes = BTreeSet::new();
+        let mut holds = |cause, holds: bool| {
+            if holds {
+                causes.insert(cause);
+            }
+        };
+        holds(Cause::Asked, push.rebuild);
+        let Some((id, linked)) = self.live_env() else {
+            holds(Cause::NoneYet, true);
+            return causes;
+        };
+        holds(Cause::Unlinked, !linked);
+        if !linked {
+            return causes;
+        }
+        let env = &self.envs[&id];
+        let runs = self.runs(env);
+        holds(Cause::Damaged, !env.harm.is_empty() || runs.is_none());
+        holds(Cause::Retired, env.retired && !env.is_bare());
+        if env.is_bare() || env.harm.contains(&Harm::MarkerBroken) {
+            return causes;
+        }
+        let python = runs.unwrap_or(env.made_with);
+        holds(Cause::OtherPython, !is_wanted(&push.wanted.parse().unwrap(), &python));
+        holds(Cause::OtherInstaller, env.installer != push.installer);
+        holds(Cause::OtherSettings, env.settings != push.settings);
+        holds(Cause::Gone, env.needs.keys().any(|name| !push.needs.contains_key(name)));
+        holds(Cause::Added, push.needs.keys().any(|name| !env.needs.contains_key(name)));
+        let another = |(name, version)| env.needs.get(name).is_some_and(|before| before != version);
+        holds(Cause::Changed, push.needs.iter().any(another));
+        causes
+    }
+
+    pub(super) fn happens(&mut self, event: &Event) -> Option<EnvPlan> {
+        match event {
+            Event::Push(push) => return Some(self.pushed(push)),
+            Event::LinkDeleted => {
+                if let Some(release) = self.live.and_then(|live| self.releases.get_mut(&live)) {
+                    release.1 = false;
+                }
+            }
+            Event::FolderDeleted => self.with_live_env(|env| env.harm(Harm::FolderDeleted)),
+            Event::FolderEmptied => self.with_live_env(|env| env.harm(Harm::FolderEmptied)),
+            Event::MarkerBroken => self.with_live_env(|env| env.harm(Harm::MarkerBroken)),
+            Event::PackageDeleted => self.with_live_env(|env| env.harm(Harm::PackageDeleted)),
+            Event::Retired => self.retire(self.live_env().filter(|(_, linked)| *linked).map(|(id, _)| id)),
+            Event::InterpreterRemoved(minor) => {
+                self.machine.remove(minor);
+            }
+            Event::InterpreterUpgraded(minor) => {
+                if let Some(patch) = self.machine.get_mut(minor) {
+                    *patch += 1;
+                }
+            }
+            Event::InterpreterInstalled(minor) => {
+                self.machine.entry(*minor).or_insert(0);
+            }
+            Event::RolledBack(index) => {
+                let runs = |env: &Env| !env.harm.contains(&Harm::MarkerBroken) && self.runs(env).is_some();
+                let is_whole = |(env, linked): &(u64, bool)| *linked && runs(&self.envs[env]);
+                let whole: Vec<u64> =
+                    self.releases.iter().filter(|kept| is_whole(kept.1)).map(|kept| *kept.0).collect();
+                if !whole.is_empty() {
+                    self.live = Some(whole[index.index(whole.len())]);
+                }
+            }
+        }
+        None
+    }
+
+    fn retire(&mut self, id: Option<u64>) {
+        if let Some(id) = id {
+            self.envs.get_mut(&id).unwrap().retired = true;
+            self.never_again.insert(id);
+        }
+    }
+
+    fn pushed(&mut self, push: &Push) -> EnvPlan {
+        self.deployments += 1;
+        let id = self.deployments;
+        let plan = decide(&self.seen(push));
+        self.assert_right(push, &plan);
+        let python = match plan.decision {
+            // Without such an interpreter a plan fails, and nothing has been done.
+            Decision::Create { .. } => self.choice(&push.wanted.parse().unwrap()),
+            Decision::Reuse { id } | Decision::Update { from: id } | Decision::Copy { from: id } => {
+                self.runs(&self.envs[&id])
+            }
+            other => panic!("{other}"),
+        };
+        let Some(python) = python else { return plan };
+        if push.end == End::Planned {
+            return plan;
+        }
+        if let Decision::Create { retire } = plan.decision {
+            self.retire(retire);
+        }
+        // What is not live in the end is thrown away, by the deployment itself or by the next.
+        if push.end < End::Live {
+            return plan;
+        }
+        let env = if let Decision::Reuse { id } = plan.decision { id } else { id };
+        if env == id {
+            let &Push { settings, installer, ref needs, .. } = push;
+            let (needs, harm) = (needs.clone(), BTreeSet::new());
+            self.envs.insert(id, Env { made_with: python, needs, settings, installer, retired: false, harm });
+        }
+        self.releases.insert(id, (env, true));
+        self.live = Some(id);
+        while self.releases.len() > KEPT {
+            self.releases.pop_first();
+        }
+        plan
+    }
+
+    /// What is decided is right, for every reason that holds, and for no other.
+    fn assert_right(&self, push: &Push, plan: &EnvPlan) {
+        let causes = self.causes(push);
+        let live = self.live_env().map(|(id, _)| id);
+        let expected = match (causes.first(), live) {
+            (None, Some(from)) if push.commands => Decision::Copy { from },
+            (None, Some(id)) => Decision::Reuse { id },
+            (Some(first), Some(from)) if *first >= Cause::Added => Decision::Update { from },
+            (_, retire) => Decision::Create { retire },
+        };
+        assert_eq!(plan.decision, expected, "{:?}", plan.reasons);
+        if let Decision::Reuse { id } | Decision::Update { from: id } | Decision::Copy { from: id } = plan.decision {
+            let env = self.envs.get(&id).expect("only what was finished is used");
+            assert!(!self.never_again.contains(&id), "env {id} was never to be used again");
+            let runs = self.runs(env).expect("only what runs is used");
+            assert!(is_wanted(&push.wanted.parse().unwrap(), &runs), "{} is wanted, and {runs} is used", push.wanted);
+        }
+        if let Decision::Reuse { .. } | Decision::Copy { .. } = plan.decision {
+            assert_eq!(plan.reasons.len(), if push.commands { 2 } else { 1 });
+            return;
+        }
+        let said: BTreeSet<Cause> = plan.reasons.iter().map(|reason| cause_of(reason)).collect();
+        assert_eq!(said, causes, "{:?}", plan.reasons);
+    }
+}
+
+/// The one thing that a reason says.
+pub(super) fn cause_of(reason: &str) -> Cause {
+    let found: Vec<Cause> =
+        CAUSES.into_iter().filter(|(_, words)| reason.contains(words)).map(|(cause, _)| cause).collect();
+    let [cause] = found[..] else { panic!("{reason:?} says {found:?}") };
+    cause
+}
+
+/// Whether a version is one that was asked for, by the text that asks.
+fn is_wanted(wanted: &Wanted, version: &Version) -> bool {
+    let (wanted, Version { minor, patch, .. }) = (wanted.to_string(), *version);
+    match wanted.split_once(">=3.") {
+        _ if wanted == "any" => true,
+        Some(("", least)) => minor >= least.parse().unwrap(),
+        _ => wanted == format!("3.{minor}") || wanted == format!("3.{minor}.{patch}"),
+    }
+}
+
+fn text(needs: &Needs) -> String {
+    needs.iter().map(|(name, version)| format!("{name}=={version}\n")).collect::<Vec<_>>().concat()
+}
