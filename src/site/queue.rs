@@ -83,20 +83,6 @@ impl Site {
         Ok((record, log))
     }
 
-    /// The newest deployment that waits and has a worker to wait for it.
-    pub fn newest_waiting(&self) -> Result<Option<u64>> {
-        for id in Site::numbers_in(&self.deployments())?.into_iter().rev() {
-            match self.record(id)? {
-                Some(record) if record.status == Status::Pending && self.has_worker(id)? => {
-                    return Ok(Some(id));
-                }
-                // Whatever ran or ended was numbered before what still waits, but for what was overtaken.
-                _ => {}
-            }
-        }
-        Ok(None)
-    }
-
     /// Sees to it that the number of a deployment whose record is about to be deleted is never given again.
     pub fn remember_number(&self, id: u64) -> Result<()> {
         let _guard = self.guard()?;

@@ -195,8 +195,31 @@ impl Site {
 
     /// All records, oldest first.
     pub fn records(&self) -> Result<Vec<Record>> {
-        let ids = Site::numbers_in(&self.deployments())?;
+        self.records_from(0)
+    }
+
+    /// The records of a deployment and of all newer ones, oldest first.
+    pub fn records_from(&self, first: u64) -> Result<Vec<Record>> {
+        let mut ids = Site::numbers_in(&self.deployments())?;
+        ids.retain(|id| *id >= first);
         ids.into_iter().filter_map(|id| self.record(id).transpose()).collect()
+    }
+
+    /// The records of those deployments that may not have ended, oldest first, and perhaps of some that have.
+    ///
+    /// Whoever begins has put an end to all that were before, so nobody has to look further back than to the newest that
+    /// began and has ended: a push must not become slower with every push that there was.
+    pub fn unsettled(&self) -> Result<Vec<Record>> {
+        let mut found = Vec::new();
+        for id in Site::numbers_in(&self.deployments())?.into_iter().rev() {
+            let Some(record) = self.record(id)? else { continue };
+            if record.started_at.is_some() && record.has_ended() {
+                break;
+            }
+            found.push(record);
+        }
+        found.reverse();
+        Ok(found)
     }
 
     /// Replaces the record of a deployment.

@@ -53,12 +53,13 @@ pub struct Unneeded {
 /// always. A release that was rolled back to is as new as that rollback: it was found to be good.
 pub fn unneeded(site: &Site, keep: usize) -> Result<Unneeded> {
     let live = site.live()?;
-    let records = site.records()?;
+    let mut good = Site::numbers_in(&site.releases())?;
+    // A release is older than all that is said of it.
+    let records = site.records_from(good.first().copied().unwrap_or(u64::MAX))?;
     let newest_use = |id: u64| {
         let uses = records.iter().filter(|record| record.rolled_back_to == Some(id)).map(|record| record.id);
         uses.max().unwrap_or(id)
     };
-    let mut good: Vec<u64> = Site::numbers_in(&site.releases())?;
     good.retain(|id| {
         let went_live = |record: &Record| record.id == *id && record.went_live();
         live == Some(*id) || records.iter().any(went_live)

@@ -30,7 +30,7 @@ use jiff::Timestamp;
 use crate::console;
 use crate::disk;
 use crate::process::own_binary;
-use crate::site::{Site, Status};
+use crate::site::{Record, Site, Status};
 
 /// Starts the worker of a deployment: a process of its own session, whose only output is the deployment's log.
 ///
@@ -88,31 +88,32 @@ pub fn run(site: &Site, id: u64) -> Result<()> {
     };
     cancel::begun();
     recover::recover(site, Some(id))?;
-    let Some(record) = site.record(id)? else {
+    let unsettled = site.unsettled()?;
+    let Some(record) = unsettled.iter().find(|record| record.id == id && !record.status.is_final()) else {
         return Ok(());
     };
-    if record.status.is_final() {
-        return Ok(());
+    if let Some(newest) = newest_waiting(site, &unsettled)?.filter(|newest| *newest > id) {
+        return supersede(site, id, newest);
     }
-    match site.newest_waiting()? {
-        Some(newest) if newest > id => return supersede(site, id, newest),
-        _ => supersede_older(site, id)?,
+    // Those who wait are told at once, and not when it is their turn.
+    for older in unsettled.iter().filter(|older| older.id < id && older.status == Status::Pending) {
+        supersede(site, older.id, id)?;
     }
-    deploy::deploy(site, record)?;
+    deploy::deploy(site, record.clone())?;
     disk::point("worker: deployed");
     drop(lock);
     site.empty_trash();
     Ok(())
 }
 
-/// Those who wait are told at once, and not when it is their turn.
-fn supersede_older(site: &Site, newest: u64) -> Result<()> {
-    for record in site.records()? {
-        if record.id < newest && record.status == Status::Pending {
-            supersede(site, record.id, newest)?;
+/// The newest deployment that waits and has a worker to wait for it.
+fn newest_waiting(site: &Site, unsettled: &[Record]) -> Result<Option<u64>> {
+    for record in unsettled.iter().rev().filter(|record| record.status == Status::Pending) {
+        if site.has_worker(record.id)? {
+            return Ok(Some(record.id));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 fn supersede(site: &Site, id: u64, newest: u64) -> Result<()> {
@@ -152,7 +153,7 @@ pub fn leftovers(site: &Site) -> Result<Vec<PathBuf>> {
             found.push(path);
         }
     }
-    found.append(&mut recover::temporary_files(site)?);
+    found.append(&mut recover::temporary_files(site, &Site::numbers_in(&site.deployments())?)?);
     Ok(found)
 }
 

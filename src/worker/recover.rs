@@ -20,11 +20,16 @@ use crate::process::left_behind;
 use crate::site::{Record, Site, Status};
 
 /// Marks deployments whose worker is dead as interrupted, and takes away everything that belongs to no kept release.
-/// `own` is the deployment that is about to begin, if one is.
+/// `own` is the deployment that is about to begin, if one is; without it, nothing is trusted to be as it should, and
+/// every deployment that there ever was is looked at.
 pub(super) fn recover(site: &Site, own: Option<u64>) -> Result<()> {
     site.make_folders()?;
     let live = site.live()?;
-    for mut record in site.records()? {
+    let records = if own.is_some() { site.unsettled()? } else { site.records()? };
+    let mut looked_at: Vec<u64> = records.iter().map(|record| record.id).collect();
+    // Their records are written again when they go live, and when another one does.
+    looked_at.append(&mut Site::numbers_in(&site.releases())?);
+    for mut record in records {
         let id = record.id;
         if Some(id) != own && record.status.is_final() && !record.has_ended() && !site.has_worker(id)? {
             end_what_was_cut_short(site, record)?;
@@ -55,7 +60,7 @@ pub(super) fn recover(site: &Site, own: Option<u64>) -> Result<()> {
         publish(site, &record, None);
         site.save(&record)?;
     }
-    for path in leftovers(site, live)?.into_iter().chain(temporary_files(site)?) {
+    for path in leftovers(site, live)?.into_iter().chain(temporary_files(site, &looked_at)?) {
         if let Some(id) = site.release_at(&path) {
             // Broken settings stop the deployment itself; here they only say less about what is kept aside.
             let settings = site.settings().unwrap_or_default();
@@ -116,14 +121,14 @@ pub(super) fn leftovers(site: &Site, live: Option<u64>) -> Result<Vec<PathBuf>> 
     Ok(found)
 }
 
-/// Files and folders that were made aside to be renamed into place, by a process that is gone.
-pub(super) fn temporary_files(site: &Site) -> Result<Vec<PathBuf>> {
-    let deployments = Site::numbers_in(&site.deployments())?;
+/// Files and folders that were made aside to be renamed into place, by a process that is gone: in the site's own folders,
+/// and in those of some deployments.
+pub(super) fn temporary_files(site: &Site, deployments: &[u64]) -> Result<Vec<PathBuf>> {
     let folders =
         [site.root().to_owned(), site.deployments(), site.cache(), site.manifests(), site.envs(), site.shared()]
             .into_iter();
     let folders = folders
-        .chain(deployments.into_iter().map(|id| site.deployment(id)))
+        .chain(deployments.iter().map(|id| site.deployment(*id)))
         .chain(Site::numbers_in(&site.envs())?.into_iter().map(|id| site.env(id)));
     let mut found = Vec::new();
     for folder in folders {
