@@ -95,6 +95,9 @@ fn a_push_with_unchanged_requirements_starts_no_python_and_asks_nothing_twice() 
         assert_eq!(process.opens(&site.path.join("nyala.toml")), 1, "the {what} reads the settings once");
         assert_eq!(process.opens(&site.repository.join("config")), 1, "the {what} opens the repository once");
         assert!(process.opens(&site.path.join("cache/interpreters.json")) <= 1, "the {what} asks for the Pythons once");
+        let long_over = site.path.join("deployments/1");
+        let looks_back = process.opened.iter().find(|opened| Path::new(opened).starts_with(&long_over));
+        assert_eq!(looks_back, None, "the {what} looks at a deployment that was long over");
     }
     assert_eq!(processes.values().filter(|process| process.program() == "nyala").count(), 2);
 }
