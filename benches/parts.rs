@@ -102,7 +102,8 @@ fn tree_diff(criterion: &mut Criterion) {
         let mut now = 0;
         bencher.iter(|| {
             let next = 1 - now;
-            let brought = bring_forward(&fixture.repository, &release, trees[now], trees[next], &manifest).unwrap();
+            let brought =
+                bring_forward(&fixture.repository, &release, trees[now], trees[next], &manifest, &|_| Ok(())).unwrap();
             assert_eq!(brought.written, 1);
             now = next;
         });

@@ -46,7 +46,7 @@ impl<'m> Worker<'_, 'm> {
         let census = Census::of(object.data(), id_length, &folder)?;
         let inherited = census.inherited(&folder, inherited);
 
-        let mut draft = Draft { tree, items: Vec::new() };
+        let mut draft = Draft { tree, items: Vec::new(), as_before: None };
         let above = folder.for_those_below();
         for entry in &census.folders {
             folder.make_folder(entry.name)?;
@@ -82,7 +82,7 @@ impl<'m> Worker<'_, 'm> {
         &mut self,
         parts: impl IntoIterator<Item = Files<'m>>,
         folder: Arc<Folder>,
-        draft: Draft,
+        draft: Draft<'m>,
         inherited: &Inherited,
     ) {
         let shared = Arc::new(Shared { folder, draft: Mutex::new(draft) });

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use git2::Oid;
 
+use super::Exported;
 use super::attributes::Inherited;
 use super::convert::Conversion;
 use super::entry::{Entries, Kind};
@@ -89,15 +90,35 @@ impl<'m> Worker<'_, 'm> {
         }
         if files > PART {
             let parts = parts_of(recorded.items, id_length)?;
-            self.share(parts, folder, Draft { tree, items }, &inherited);
+            let draft = Draft { tree, items, as_before: Some(recorded.block) };
+            self.share(parts, folder, draft, &inherited);
             return Ok(());
         }
         let before = Items::new(recorded.items, id_length);
-        if self.bring_items(&folder, before, &mut items)? {
-            self.done.blocks.extend_from_slice(recorded.block);
+        if self.all_kept(&folder, before.clone())? {
+            self.record_as_before(recorded.block);
             return Ok(());
         }
-        self.record(&folder, &Draft { tree, items })
+        self.bring_items(&folder, before, &mut items)?;
+        self.record(&folder, &Draft { tree, items, as_before: None })
+    }
+
+    /// Counts the files and links of a folder when all are what they were; says whether they are. Nearly always they are, and
+    /// all that it takes then is this look at each.
+    fn all_kept(&mut self, folder: &Folder, before: Items) -> Result<bool> {
+        let mut counted = Exported::default();
+        for item in before {
+            let item = item?;
+            if matches!(item.kind, Kind::Folder | Kind::Submodule) {
+                continue;
+            }
+            match folder.stat_of(item.name)? {
+                Some(stat) if stat == item.stat && self.is_settled(stat) => counted.count(item.kind, stat.size),
+                _ => return Ok(false),
+            }
+        }
+        self.done.exported += counted;
+        Ok(true)
     }
 
     /// Makes a folder what is wanted in it, name by name.
@@ -124,7 +145,7 @@ impl<'m> Worker<'_, 'm> {
         let there = self.remove_unwanted(folder, found, wanted, &before)?;
 
         let above = folder.for_those_below();
-        let mut draft = Draft { tree, items: Vec::new() };
+        let mut draft = Draft { tree, items: Vec::new(), as_before: None };
         let mut files = Parts::default();
         for item in wanted {
             let is_there = there.contains(item.name);
@@ -196,6 +217,7 @@ impl<'m> Worker<'_, 'm> {
                 _ => self.done.put_right += 1,
             }
             self.touch(folder.path());
+            self.rescue(folder, &found.name)?;
             folder.remove(&found)?;
         }
         Ok(there)
@@ -239,6 +261,9 @@ impl<'m> Worker<'_, 'm> {
             let now = folder.stat_of(item.name)?;
             if !self.is_kept(folder, &item, now)? {
                 all_kept = false;
+                if now.is_some_and(|now| now != item.stat) {
+                    self.rescue(folder, item.name)?;
+                }
                 self.done.written += 1;
                 self.done.put_right += u64::from(item.stat != Stat::default());
                 item.stat = self.with_content(folder, item.name, made_of(&item)?, |content| match now {
@@ -269,6 +294,7 @@ impl<'m> Worker<'_, 'm> {
         for found in submodule.found()? {
             self.done.put_right += 1;
             self.touch(submodule.path());
+            self.rescue(&submodule, &found.name)?;
             submodule.remove(&found)?;
         }
         self.fill_submodule(above, name)
@@ -300,13 +326,13 @@ impl<'m> Worker<'_, 'm> {
         let recorded = self
             .job
             .before
-            .and_then(|(_, folders)| folders.get(path.as_slice()))
+            .and_then(|before| before.folders.get(path.as_slice()))
             .with_context(|| format!("the manifest lacks the folder {}", shown(&path)))?;
         Ok(Standing { recorded: *recorded, attributes_differ })
     }
 
     fn is_settled(&self, stat: Stat) -> bool {
-        self.job.before.is_some_and(|(manifest, _)| manifest.is_settled(stat))
+        self.job.before.is_some_and(|before| before.manifest.is_settled(stat))
     }
 }
 

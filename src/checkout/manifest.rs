@@ -1,11 +1,12 @@
 //! What a folder held when its tree had been written: for each file what it was made from, and its [`Stat`].
 //!
-//! The file is a header, one block for each folder in no particular order, and a footer with a checksum, so that a file
-//! that was cut off by a loss of power is noticed. It is not flushed to the disk: losing it costs one full export. All numbers are little-endian.
+//! The file is a header, then one block for each folder in no particular order, and an end with a checksum of all that is before it,
+//! so that a file that was cut off by a kill or a loss of power is noticed. What changes later is appended: blocks that take the place of older ones of
+//! the same folder, and another end. It is not flushed to the disk: losing it costs one full export. All numbers are little-endian.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io::{IoSlice, Write};
+use std::fs::{self, File};
+use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -17,21 +18,29 @@ use super::stat::Stat;
 use crate::disk;
 
 /// Changes whenever the form does, or what a conversion makes of a blob.
-const MAGIC: &[u8; 15] = b"nyala manifest1";
+const MAGIC: &[u8; 15] = b"nyala manifest2";
 
 const HEADER: usize = 16;
-const FOOTER: usize = 16;
 
 /// Blocks are padded to this, for the checksum.
 const WORD: usize = 8;
+
+/// Begins an end, where a block has the length of its path.
+const END: [u8; WORD] = [0xff; WORD];
+
+/// With this many ends a manifest is written anew, and so when less than half of it counts any more.
+const MOST_ENDS: usize = 32;
 
 /// A manifest that was read.
 #[derive(Debug)]
 pub(super) struct Manifest {
     bytes: Vec<u8>,
     id_length: usize,
-    /// When it was written, by the clock of the file system.
+    /// When it was written last, by the clock of the file system.
     written: i64,
+    /// Of all its bytes.
+    sum: u64,
+    ends: usize,
 }
 
 /// Where in a manifest the folders are, by their path.
@@ -48,41 +57,69 @@ pub(super) struct Recorded<'m> {
     pub(super) block: &'m [u8],
 }
 
+enum Part<'m> {
+    Folder { path: &'m [u8], recorded: Recorded<'m> },
+    End { written: i64, sum: u64 },
+}
+
 impl Manifest {
     /// Reads a manifest. Fails when it is not there, is damaged, or was written by another version.
     pub(super) fn read(path: &Path) -> Result<Manifest> {
         let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let damaged = || format!("{} is damaged", path.display());
-        ensure!(bytes.len() >= HEADER + FOOTER && bytes.len().is_multiple_of(WORD), damaged());
-        ensure!(bytes.starts_with(MAGIC), "{} was written by another version of nyala", path.display());
-        let (content, sum) = bytes.split_at(bytes.len() - WORD);
-        ensure!(sum == checksum(SEED, content).to_le_bytes(), damaged());
-        let written = content.last_chunk().with_context(damaged)?;
-        Ok(Manifest { written: i64::from_le_bytes(*written), id_length: bytes[HEADER - 1].into(), bytes })
+        let (header, mut rest) = bytes.split_at_checked(HEADER).with_context(damaged)?;
+        ensure!(header.starts_with(MAGIC), "{} was written by another version of nyala", path.display());
+        let mut manifest = Manifest {
+            id_length: header[HEADER - 1].into(),
+            written: 0,
+            sum: checksum(SEED, header),
+            ends: 0,
+            bytes: Vec::new(),
+        };
+        let mut is_whole = false;
+        while !rest.is_empty() {
+            let (part, after) = split_part(rest, manifest.id_length).with_context(damaged)?;
+            is_whole = false;
+            if let Part::End { written, sum } = part {
+                let content = &rest[..rest.len() - after.len() - WORD];
+                ensure!(sum == checksum(manifest.sum, content), damaged());
+                (manifest.written, manifest.ends, is_whole) = (written, manifest.ends + 1, true);
+            }
+            manifest.sum = checksum(manifest.sum, &rest[..rest.len() - after.len()]);
+            rest = after;
+        }
+        ensure!(is_whole, damaged());
+        Ok(Manifest { bytes, ..manifest })
     }
 
+    /// What it says of each folder, and of some that are gone.
     pub(super) fn folders(&self) -> Result<Folders<'_>> {
-        let mut rest = &self.bytes[HEADER..self.bytes.len() - FOOTER];
+        let mut rest = &self.bytes[HEADER..];
         let mut folders = HashMap::new();
         while !rest.is_empty() {
-            let (path, recorded, after) = self.block(rest).context("the manifest is damaged")?;
-            folders.insert(path, recorded);
+            let (part, after) = split_part(rest, self.id_length).context("the manifest is damaged")?;
+            if let Part::Folder { path, recorded } = part {
+                folders.insert(path, recorded);
+            }
             rest = after;
         }
         Ok(folders)
     }
 
-    fn block<'m>(&self, bytes: &'m [u8]) -> Option<(&'m [u8], Recorded<'m>, &'m [u8])> {
-        let (path_length, rest) = number(bytes)?;
-        let (items_length, rest) = number(rest)?;
-        let (stat, rest) = rest.split_first_chunk::<{ Stat::LENGTH }>()?;
-        let (tree, rest) = rest.split_at_checked(self.id_length)?;
-        let (path, rest) = rest.split_at_checked(path_length)?;
-        let (items, rest) = rest.split_at_checked(items_length)?;
-        let length = (bytes.len() - rest.len()).next_multiple_of(WORD);
-        let (block, rest) = bytes.split_at_checked(length)?;
-        let recorded = Recorded { tree, stat: Stat::from_bytes(stat), items, block };
-        Some((path, recorded, rest))
+    /// Whether it is better to write it anew than to append to it.
+    pub(super) fn is_worn(&self, folders: &Folders) -> bool {
+        let counts: usize = folders.values().map(|recorded| recorded.block.len()).sum();
+        self.ends >= MOST_ENDS || counts * 2 < self.bytes.len()
+    }
+
+    /// Appends what has changed, in blocks that [`push_block`] made, to the file that this was read from.
+    pub(super) fn append(&self, path: &Path, parts: &[Vec<u8>]) -> Result<()> {
+        disk::point("manifest: append");
+        let file =
+            File::options().append(true).open(path).with_context(|| format!("cannot open {}", path.display()))?;
+        end(&file, self.sum, parts).with_context(|| format!("cannot write {}", path.display()))?;
+        disk::point("manifest: appended");
+        Ok(())
     }
 
     /// The length of an object's id in bytes.
@@ -97,32 +134,52 @@ impl Manifest {
     }
 }
 
+fn split_part(bytes: &[u8], id_length: usize) -> Option<(Part<'_>, &[u8])> {
+    if let Some(rest) = bytes.strip_prefix(&END) {
+        let (written, rest) = rest.split_first_chunk()?;
+        let (sum, rest) = rest.split_first_chunk()?;
+        return Some((Part::End { written: i64::from_le_bytes(*written), sum: u64::from_le_bytes(*sum) }, rest));
+    }
+    let (path_length, rest) = number(bytes)?;
+    let (items_length, rest) = number(rest)?;
+    let (stat, rest) = rest.split_first_chunk::<{ Stat::LENGTH }>()?;
+    let (tree, rest) = rest.split_at_checked(id_length)?;
+    let (path, rest) = rest.split_at_checked(path_length)?;
+    let (items, rest) = rest.split_at_checked(items_length)?;
+    let length = (bytes.len() - rest.len()).next_multiple_of(WORD);
+    let (block, rest) = bytes.split_at_checked(length)?;
+    let recorded = Recorded { tree, stat: Stat::from_bytes(stat), items, block };
+    Some((Part::Folder { path, recorded }, rest))
+}
+
 /// Writes a manifest from blocks that [`push_block`] made. A file of that name is replaced as a whole.
 pub(super) fn write(path: &Path, id_length: usize, parts: &[Vec<u8>]) -> Result<()> {
     let about = || format!("cannot write {}", path.display());
     let folder = path.parent().with_context(about)?;
     let mut file =
         tempfile::Builder::new().prefix(&disk::temporary_prefix()).tempfile_in(folder).with_context(about)?;
-    let now = Stat::of(&rustix::fs::fstat(file.as_file().as_fd()).with_context(about)?).changed;
-
     let mut header = [0; HEADER];
     header[..MAGIC.len()].copy_from_slice(MAGIC);
     header[HEADER - 1] = u8::try_from(id_length).with_context(about)?;
-    let mut footer = [0; FOOTER];
-    footer[..WORD].copy_from_slice(&now.to_le_bytes());
-    let sum = parts.iter().fold(checksum(SEED, &header), |sum, part| checksum(sum, part));
-    let sum = checksum(sum, &footer[..WORD]);
-    footer[WORD..].copy_from_slice(&sum.to_le_bytes());
-
-    let mut slices = vec![IoSlice::new(&header)];
-    slices.extend(parts.iter().map(|part| IoSlice::new(part)));
-    slices.push(IoSlice::new(&footer));
-    for slice in slices {
-        file.write_all(&slice).with_context(about)?;
-    }
+    file.write_all(&header).with_context(about)?;
+    end(file.as_file(), checksum(SEED, &header), parts).with_context(about)?;
     disk::point("manifest: written");
     file.persist(path).with_context(about)?;
     disk::point("manifest: renamed");
+    Ok(())
+}
+
+/// Writes blocks and an end behind what has this checksum.
+fn end(mut file: &File, mut sum: u64, parts: &[Vec<u8>]) -> Result<()> {
+    for part in parts {
+        sum = checksum(sum, part);
+        file.write_all(part)?;
+    }
+    // Writing has given the file the time that it is now, by the clock that the files have theirs from.
+    file.write_all(&END)?;
+    let written = Stat::of(&rustix::fs::fstat(file.as_fd())?).changed.to_le_bytes();
+    let sum = checksum(checksum(sum, &END), &written);
+    file.write_all(&[written, sum.to_le_bytes()].concat())?;
     Ok(())
 }
 

@@ -29,6 +29,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 
+use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -37,13 +38,14 @@ use git2::Oid;
 use crate::disk;
 use crate::git::Repository;
 use attributes::Inherited;
+use entry::Kind;
 use folder::Folder;
 use forward::Standing;
 use manifest::Manifest;
-pub use worker::LFS_SPEC;
+pub use worker::{LFS_SPEC, Rescue};
 pub use written::as_written;
 
-use worker::{Done, Job, MOST_TOUCHED, Place, Task};
+use worker::{Before, Done, Job, MOST_TOUCHED, Place, Records, Task};
 
 /// What a folder holds after its tree was written.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -59,6 +61,32 @@ pub struct Exported {
     /// Files whose content is what a pointer of Git LFS has; whether they are any, the tree's attributes say. Relative to the
     /// tree, sorted.
     pub pointers: Vec<PathBuf>,
+}
+
+impl Exported {
+    fn count(&mut self, kind: Kind, size: u64) {
+        match kind {
+            Kind::File { .. } => {
+                self.files += 1;
+                self.bytes += size;
+            }
+            Kind::Link => self.links += 1,
+            Kind::Folder => self.folders += 1,
+            Kind::Submodule => {}
+        }
+    }
+}
+
+impl AddAssign for Exported {
+    fn add_assign(&mut self, other: Exported) {
+        let Exported { files, links, folders, bytes, submodules, pointers } = other;
+        self.files += files;
+        self.links += links;
+        self.folders += folders;
+        self.bytes += bytes;
+        self.submodules.extend(submodules);
+        self.pointers.extend(pointers);
+    }
 }
 
 /// What was done to a folder that was there.
@@ -88,21 +116,24 @@ pub struct Brought {
 pub fn export(repository: &Repository, tree: Oid, into: &Path, manifest: Option<&Path>) -> Result<Exported> {
     disk::point("export: before");
     let first = Task::Fill { place: Place::Root(Folder::open(into)?), tree, inherited: Inherited::None };
-    let job = Job { records: manifest.is_some(), before: None };
-    let mut done = crew::carry_out(repository, first, job)?;
+    let records = if manifest.is_some() { Records::All } else { Records::None };
+    let mut done = crew::carry_out(repository, first, Job { records, before: None })?;
     disk::point("export: written");
-    record(manifest, tree, &mut done)?;
+    if let Some(path) = manifest {
+        manifest::write(path, tree.as_bytes().len(), &take_blocks(&mut done))?;
+    }
     Ok(gather(done).exported)
 }
 
 /// Makes a folder that holds `old_tree` hold `new_tree`, by writing only what differs.
 ///
-/// `manifest` is what [`export`] or this function recorded of the folder when it was made to hold `old_tree`; it is replaced. The folder may have been
+/// `manifest` is what [`export`] or this function recorded of the folder when it was made to hold `old_tree`; it is brought forward as well. The folder may have been
 /// renamed since. What somebody changed, added or removed in it is put right, so that the result is byte for byte what [`export`] gives (access
 /// lists, extended attributes and groups of folders are not looked at). A file is replaced by a rename, never written into, so that a process that has the old one
-/// open, or a hard link to it, keeps what it has.
+/// open, or a hard link to it, keeps what it has. Before anything goes that nyala may not have written, `rescue` is told, from any of
+/// several threads: a file, or a folder with all that is in it, which it may move away.
 ///
-/// Fails when the manifest is of another tree, damaged or gone, when something in the folder belongs to another user, and where [`export`] fails. The folder is
+/// Fails when `rescue` does, when the manifest is of another tree, damaged or gone, when something in the folder belongs to another user, and where [`export`] fails. The folder is
 /// then neither the one nor the other; trying again with the same manifest is safe, and so is a new export elsewhere.
 pub fn bring_forward(
     repository: &Repository,
@@ -110,6 +141,7 @@ pub fn bring_forward(
     old_tree: Oid,
     new_tree: Oid,
     manifest: &Path,
+    rescue: &Rescue,
 ) -> Result<Brought> {
     disk::point("bring forward: before");
     let before = Manifest::read(manifest)?;
@@ -128,19 +160,20 @@ pub fn bring_forward(
         inherited: Inherited::None,
         standing: Standing { recorded: *recorded, attributes_differ: false },
     };
-    let job = Job { records: true, before: Some((&before, &folders)) };
+    let records = if before.is_worn(&folders) { Records::All } else { Records::Changed };
+    let job = Job { records, before: Some(Before { manifest: &before, folders: &folders, rescue }) };
     let mut done = crew::carry_out(repository, first, job)?;
     disk::point("bring forward: written");
-    record(Some(manifest), new_tree, &mut done)?;
+    let blocks = take_blocks(&mut done);
+    match records {
+        Records::All => manifest::write(manifest, before.id_length(), &blocks),
+        _ => before.append(manifest, &blocks),
+    }?;
     Ok(gather(done))
 }
 
-fn record(manifest: Option<&Path>, tree: Oid, done: &mut [Done]) -> Result<()> {
-    let Some(path) = manifest else {
-        return Ok(());
-    };
-    let blocks: Vec<_> = done.iter_mut().map(|done| std::mem::take(&mut done.blocks)).collect();
-    manifest::write(path, tree.as_bytes().len(), &blocks)
+fn take_blocks(done: &mut [Done]) -> Vec<Vec<u8>> {
+    done.iter_mut().map(|done| std::mem::take(&mut done.blocks)).collect()
 }
 
 /// Adds up what the threads did.
@@ -148,20 +181,8 @@ fn gather(done: Vec<Done>) -> Brought {
     let mut all = Brought::default();
     let mut touched = Vec::new();
     for part in done {
-        let Done {
-            exported: Exported { files, links, folders, bytes, submodules, pointers },
-            written,
-            removed,
-            put_right,
-            touched: also_touched,
-            blocks: _,
-        } = part;
-        all.exported.files += files;
-        all.exported.links += links;
-        all.exported.folders += folders;
-        all.exported.bytes += bytes;
-        all.exported.submodules.extend(submodules);
-        all.exported.pointers.extend(pointers);
+        let Done { exported, written, removed, put_right, touched: also_touched, blocks: _ } = part;
+        all.exported += exported;
         all.written += written;
         all.removed += removed;
         all.put_right += put_right;

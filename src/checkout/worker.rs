@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
@@ -34,11 +34,29 @@ pub const LFS_SPEC: &str = "version https://git-lfs.github.com/spec/";
 /// What all threads of a crew know.
 #[derive(Clone, Copy)]
 pub(super) struct Job<'m> {
-    /// Whether to record what is written, for a manifest.
-    pub(super) records: bool,
+    pub(super) records: Records,
     /// What is there already; `None` when a new folder is filled.
-    pub(super) before: Option<(&'m Manifest, &'m Folders<'m>)>,
+    pub(super) before: Option<Before<'m>>,
 }
+
+/// Of which folders something is recorded, for a manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Records {
+    None,
+    /// Of those of which something else is to be said than before.
+    Changed,
+    All,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Before<'m> {
+    pub(super) manifest: &'m Manifest,
+    pub(super) folders: &'m Folders<'m>,
+    pub(super) rescue: &'m Rescue<'m>,
+}
+
+/// Is called with a path in the tree before something there is removed or replaced that nyala may not have written, and can move it away.
+pub type Rescue<'a> = dyn Fn(&Path) -> Result<()> + Sync + 'a;
 
 pub(super) enum Task<'m> {
     /// To fill a folder that is new and empty.
@@ -46,7 +64,7 @@ pub(super) enum Task<'m> {
     /// To bring a folder forward that is there.
     Forward { place: Place, tree: Oid, inherited: Inherited, standing: Standing<'m> },
     /// To do some of the files of a large folder.
-    Part { files: Files<'m>, inherited: Inherited, shared: Arc<Shared> },
+    Part { files: Files<'m>, inherited: Inherited, shared: Arc<Shared<'m>> },
 }
 
 /// Which folder a task is about. It is opened when the task is begun, so that waiting costs no open file.
@@ -56,15 +74,17 @@ pub(super) enum Place {
 }
 
 /// A large folder whose files several threads write.
-pub(super) struct Shared {
+pub(super) struct Shared<'m> {
     pub(super) folder: Arc<Folder>,
-    pub(super) draft: Mutex<Draft>,
+    pub(super) draft: Mutex<Draft<'m>>,
 }
 
 /// What is to be recorded of a folder once its last file is written.
-pub(super) struct Draft {
+pub(super) struct Draft<'m> {
     pub(super) tree: Oid,
     pub(super) items: Vec<u8>,
+    /// What is recorded of it already, for as long as there is nothing else to say.
+    pub(super) as_before: Option<&'m [u8]>,
 }
 
 /// What a thread did.
@@ -116,19 +136,23 @@ impl<'a, 'm> Worker<'a, 'm> {
         }
     }
 
-    fn part(&mut self, files: &Files<'m>, inherited: &Inherited, shared: Arc<Shared>) -> Result<()> {
+    fn part(&mut self, files: &Files<'m>, inherited: &Inherited, shared: Arc<Shared<'m>>) -> Result<()> {
         let mut items = Vec::new();
         let folder = &shared.folder;
-        match files {
+        let all_kept = match files {
             Files::New { tree, id_length, start, end } => {
                 let entries = Entries::new(&tree[..*end], *start, *id_length);
                 self.write_files(folder, entries, inherited, &mut items)?;
+                false
             }
             Files::Standing { items: before, id_length } => {
-                self.bring_items(folder, Items::new(before, *id_length), &mut items)?;
+                self.bring_items(folder, Items::new(before, *id_length), &mut items)?
             }
-        }
-        lock(&shared.draft).items.extend_from_slice(&items);
+        };
+        let mut draft = lock(&shared.draft);
+        draft.items.extend_from_slice(&items);
+        draft.as_before = draft.as_before.filter(|_| all_kept);
+        drop(draft);
         // Whoever comes last sees the folder as it stays.
         match Arc::into_inner(shared) {
             Some(Shared { folder, draft }) => {
@@ -141,16 +165,25 @@ impl<'a, 'm> Worker<'a, 'm> {
 
     /// Records a folder in which nothing will be changed any more.
     pub(super) fn record(&mut self, folder: &Folder, draft: &Draft) -> Result<()> {
-        if self.job.records {
+        if let Some(block) = draft.as_before {
+            self.record_as_before(block);
+        } else if self.job.records != Records::None {
             let stat = folder.stat()?;
             push_block(&mut self.done.blocks, folder.path(), draft.tree, stat, &draft.items);
         }
         Ok(())
     }
 
+    /// Records a folder of which nothing else is to be said than before.
+    pub(super) fn record_as_before(&mut self, block: &[u8]) {
+        if self.job.records == Records::All {
+            self.done.blocks.extend_from_slice(block);
+        }
+    }
+
     /// Records an entry of a folder.
     pub(super) fn record_item(&self, items: &mut Vec<u8>, item: &Item) {
-        if self.job.records {
+        if self.job.records != Records::None {
             item.push_to(items);
         }
     }
@@ -164,18 +197,17 @@ impl<'a, 'm> Worker<'a, 'm> {
         }
     }
 
+    /// Lets somebody save what is in a folder under a name, before it goes.
+    pub(super) fn rescue(&self, folder: &Folder, name: &[u8]) -> Result<()> {
+        match self.job.before {
+            Some(before) => (before.rescue)(&path_buf(&folder.path_of(name))),
+            None => Ok(()),
+        }
+    }
+
     /// Adds to what the whole tree has.
     pub(super) fn count(&mut self, kind: Kind, stat: Stat) {
-        let exported = &mut self.done.exported;
-        match kind {
-            Kind::File { .. } => {
-                exported.files += 1;
-                exported.bytes += stat.size;
-            }
-            Kind::Link => exported.links += 1,
-            Kind::Folder => exported.folders += 1,
-            Kind::Submodule => {}
-        }
+        self.done.exported.count(kind, stat.size);
     }
 
     pub(super) fn count_submodule(&mut self, folder: &Folder, name: &[u8]) {
@@ -235,6 +267,6 @@ pub(super) fn path_buf(path: &[u8]) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(path))
 }
 
-fn lock(draft: &Mutex<Draft>) -> MutexGuard<'_, Draft> {
+fn lock<'a, 'm>(draft: &'a Mutex<Draft<'m>>) -> MutexGuard<'a, Draft<'m>> {
     draft.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -167,6 +167,11 @@ impl Site {
         self.cache().join("spare.json")
     }
 
+    /// There once somebody has begun to bring the spare forward; its time says when.
+    pub fn spare_begun(&self) -> PathBuf {
+        self.cache().join("spare.begun")
+    }
+
     /// What was renamed away and waits to be deleted.
     pub fn trash(&self) -> PathBuf {
         self.cache().join("trash")

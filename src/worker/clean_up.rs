@@ -2,10 +2,14 @@
 
 use anyhow::{Context, Result};
 
-use super::keep_aside::{KeptAside, keep_aside};
+use super::keep_aside::{KeptAside, Look, keep_aside};
 use super::tree;
 use crate::console;
 use crate::site::{Record, Settings, Site};
+
+/// A release with more files than this is looked through name by name only when it becomes the spare: each of its files is looked at
+/// when it is brought forward, or thrown away.
+const LOOKED_AT_ONCE: u64 = 2_000;
 
 /// What becomes of releases that are no longer kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,10 +26,17 @@ pub(super) fn clean_up(site: &Site, settings: &Settings, releases_go: Releases) 
     let Unneeded { releases, envs } = unneeded(site, settings.keep)?;
     let mut kept = Vec::new();
     for id in releases {
-        kept.extend(rescue(site, settings, id)?);
         match releases_go {
-            Releases::ToSpare => tree::keep_spare(site, id)?,
-            Releases::ToTrash => site.discard(&site.release(id))?,
+            Releases::ToSpare => {
+                let took = site.record(id)?.and_then(|record| record.took.release);
+                let is_large = took.is_some_and(|room| room.inodes > LOOKED_AT_ONCE);
+                kept.extend(rescue(site, settings, id, if is_large { Look::AtNames } else { Look::AtFiles })?);
+                kept.extend(tree::keep_spare(site, settings, id)?);
+            }
+            Releases::ToTrash => {
+                kept.extend(rescue(site, settings, id, Look::AtFiles)?);
+                site.discard(&site.release(id))?;
+            }
         }
         console::info(format_args!("Removed release {id}."));
     }
@@ -37,8 +48,8 @@ pub(super) fn clean_up(site: &Site, settings: &Settings, releases_go: Releases) 
 }
 
 /// Saves what the application wrote into a release, so that it can be removed.
-pub(super) fn rescue(site: &Site, settings: &Settings, id: u64) -> Result<Option<KeptAside>> {
-    keep_aside(site, settings, id)
+pub(super) fn rescue(site: &Site, settings: &Settings, id: u64, look: Look) -> Result<Option<KeptAside>> {
+    keep_aside(site, settings, id, look)
         .with_context(|| format!("release {id} is not removed: what the application wrote there cannot be kept"))
 }
 

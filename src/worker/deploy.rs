@@ -74,7 +74,7 @@ impl Deployment<'_> {
         self.after = Some(After::of(&settings, &app_settings, &plan));
         cancel::check()?;
         env_steps::retire(&place, &plan)?;
-        let mut touched = self.check_out(&repository, &place, &plan)?;
+        let mut touched = self.check_out(&settings, &repository, &place, &plan)?;
         let linked = shared::link(self.site, self.record.id, &settings.shared)?;
         touched = touched.zip(linked).map(|(touched, linked)| [touched, linked].concat());
         cancel::check()?;
@@ -129,10 +129,17 @@ impl Deployment<'_> {
     }
 
     /// Writes the tree. Returns what has to be flushed before it goes live, see [`activate`].
-    fn check_out(&mut self, repository: &Repository, place: &Place<'_>, plan: &Plan) -> Result<Option<Vec<PathBuf>>> {
+    fn check_out(
+        &mut self,
+        settings: &Settings,
+        repository: &Repository,
+        place: &Place<'_>,
+        plan: &Plan,
+    ) -> Result<Option<Vec<PathBuf>>> {
         let step = console::step(format_args!("Check out {}", short(&plan.commit.id)));
-        let written = tree::write(self.site, repository, plan.tree, self.record.id)
+        let written = tree::write(self.site, settings, repository, plan.tree, self.record.id)
             .context("the tree could not be checked out")?;
+        written.kept.iter().for_each(KeptAside::log);
         disk::point("checked out");
         let exported = &written.exported;
         let inodes = exported.files + exported.links + exported.folders;

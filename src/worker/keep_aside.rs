@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{self, Metadata};
+use std::iter;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use git2::{ObjectType, Oid};
@@ -30,32 +33,101 @@ pub struct KeptAside {
 /// Moves what the application wrote into a release to `SITE/kept/N`; `None` when it wrote nothing, or has never run.
 ///
 /// Fails when something cannot be moved: the release must not be removed then.
-pub fn keep_aside(site: &Site, settings: &Settings, release: u64) -> Result<Option<KeptAside>> {
-    let Some(record) = site.record(release)? else { return Ok(None) };
-    let Some(since) = record.activated_at else { return Ok(None) };
-    let root = site.release(release);
-    let mut files = written_since(&root, since.into());
-    if files.is_empty() {
-        return Ok(None);
+pub fn keep_aside(site: &Site, settings: &Settings, release: u64, look: Look) -> Result<Option<KeptAside>> {
+    let rescue = Rescue::new(site, settings, release, site.release(release), None)?;
+    rescue.look(Path::new(""), look)?;
+    Ok(rescue.kept())
+}
+
+/// How closely a release is looked through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// At every file.
+    AtFiles,
+    /// At the files of those folders in which a name is new. What was written in place without making one is not seen.
+    AtNames,
+}
+
+/// Saves what an application wrote into a release that is about to go, wherever its folder is now.
+pub(super) struct Rescue<'a> {
+    site: &'a Site,
+    settings: &'a Settings,
+    release: u64,
+    root: PathBuf,
+    /// From when on nyala itself has written there again.
+    until: Option<SystemTime>,
+    /// Nothing is known of a release that has never been live, and nobody wrote into it.
+    record: Option<Record>,
+    /// What was moved, relative to the release.
+    files: Mutex<Vec<PathBuf>>,
+}
+
+impl<'a> Rescue<'a> {
+    pub(super) fn new(
+        site: &'a Site,
+        settings: &'a Settings,
+        release: u64,
+        root: PathBuf,
+        until: Option<SystemTime>,
+    ) -> Result<Rescue<'a>> {
+        let record = site.record(release)?;
+        Ok(Rescue { site, settings, release, root, until, record, files: Mutex::default() })
     }
-    // Without its commit nothing is known of the tree, and everything that is new counts.
-    let repository = Repository::open(&site.repository(settings)).ok();
-    let tree = repository.as_ref().and_then(|repository| tree_of(repository, &record));
-    if let Some(tree) = &tree {
-        files.retain(|file| !is_as_in(tree, &root, file));
+
+    /// Moves away what the application wrote below a path in the release, which may be a file, or be gone.
+    pub(super) fn look(&self, at: &Path, look: Look) -> Result<()> {
+        let Some(record) = &self.record else { return Ok(()) };
+        let Some(since) = record.activated_at else { return Ok(()) };
+        let mut files = Written { since: since.into(), until: self.until }.below(&self.root, at, look);
+        if files.is_empty() {
+            return Ok(());
+        }
+        // Without its commit nothing is known of the tree, and everything that is new counts.
+        let repository = self.repository();
+        if let Some(tree) = repository.as_ref().and_then(|repository| tree_of(repository, record)) {
+            files.retain(|file| !is_as_in(&tree, &self.root, file));
+        }
+        for file in &files {
+            let to = unused(&self.site.kept(self.release).join(file));
+            disk::create_dir_all(to.parent().context("a file has no folder")?)?;
+            disk::rename(&self.root.join(file), &to)?;
+        }
+        self.files().append(&mut files);
+        Ok(())
     }
-    if files.is_empty() {
-        return Ok(None);
+
+    /// What was moved away; `None` when nothing was.
+    pub(super) fn kept(&self) -> Option<KeptAside> {
+        let mut files = std::mem::take(&mut *self.files());
+        if files.is_empty() {
+            return None;
+        }
+        files.sort();
+        let repository = self.repository();
+        let tree = repository.as_ref().zip(self.record.as_ref()).and_then(|(repository, it)| tree_of(repository, it));
+        let mut shared: BTreeSet<String> = self.settings.shared.iter().map(ToString::to_string).collect();
+        shared.extend(files.iter().map(|file| to_be_shared(tree.as_ref(), file)));
+        Some(KeptAside { release: self.release, files, shared: shared.into_iter().collect() })
     }
-    let kept = site.kept(release);
-    for file in &files {
-        let to = kept.join(file);
-        disk::create_dir_all(to.parent().context("a file has no folder")?)?;
-        disk::rename(&root.join(file), &to)?;
+
+    fn repository(&self) -> Option<Repository> {
+        Repository::open(&self.site.repository(self.settings)).ok()
     }
-    let mut shared: BTreeSet<String> = settings.shared.iter().map(ToString::to_string).collect();
-    shared.extend(files.iter().map(|file| to_be_shared(tree.as_ref(), file)));
-    Ok(Some(KeptAside { release, files, shared: shared.into_iter().collect() }))
+
+    fn files(&self) -> MutexGuard<'_, Vec<PathBuf>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A path where nothing is: this one, or one with a number behind it.
+fn unused(path: &Path) -> PathBuf {
+    let numbered = (1_u64..).map(|number| {
+        let mut path = path.as_os_str().to_owned();
+        path.push(format!(".{number}"));
+        PathBuf::from(path)
+    });
+    let mut paths = iter::once(path.to_owned()).chain(numbered);
+    paths.find(|path| fs::symlink_metadata(path).is_err()).unwrap_or_else(|| path.to_owned())
 }
 
 impl KeptAside {
@@ -87,42 +159,80 @@ impl fmt::Display for KeptAside {
     }
 }
 
-/// The files below a release that are newer than it is, relative to it and sorted. What Python caches is left out, and
-/// so is the env, which is not the release's; links are no data.
-fn written_since(root: &Path, since: SystemTime) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![PathBuf::new()];
-    while let Some(folder) = folders.pop() {
-        let path = root.join(&folder);
-        let has_new_names = fs::symlink_metadata(&path).is_ok_and(|folder| is_after(folder.modified(), since));
-        for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let Ok(metadata) = entry.metadata() else { continue };
-            let is_env = folder.as_os_str().is_empty() && name == "env";
-            if is_env || name == "__pycache__" || Path::new(&name).extension().is_some_and(|it| it == "pyc") {
-                continue;
-            }
-            if metadata.is_dir() {
-                folders.push(folder.join(name));
-            } else if metadata.is_file() && is_new(&metadata, since, has_new_names) {
-                found.push(folder.join(name));
-            }
-        }
-    }
-    found.sort();
-    found
+/// When the application wrote, and nobody else did.
+struct Written {
+    since: SystemTime,
+    until: Option<SystemTime>,
 }
 
-/// Whether a file was made or written since then. One that was moved here with its old times is told by its folder, which
-/// has new names, and by its change time. That alone says nothing: `chown -R` and a new hard link change it as well.
-fn is_new(metadata: &Metadata, since: SystemTime, folder_has_new_names: bool) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let changed = u64::try_from(metadata.ctime()).unwrap_or_default();
-    let nanoseconds = u32::try_from(metadata.ctime_nsec()).unwrap_or_default();
-    let changed = SystemTime::UNIX_EPOCH + std::time::Duration::new(changed, nanoseconds);
-    is_after(metadata.modified(), since)
-        || is_after(metadata.created(), since)
-        || (folder_has_new_names && metadata.nlink() == 1 && changed > since)
+impl Written {
+    /// The files below a path in a release that were written then, relative to the release and sorted. What Python caches is left out,
+    /// and so is the env, which is not the release's; links are no data.
+    fn below(&self, root: &Path, at: &Path, look: Look) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut folders = Vec::new();
+        match fs::symlink_metadata(root.join(at)) {
+            _ if is_no_data(at) => {}
+            Ok(there) if there.is_dir() => folders.push(at.to_owned()),
+            Ok(there) if there.is_file() => {
+                let folder = at.parent().and_then(|folder| fs::symlink_metadata(root.join(folder)).ok());
+                if self.has(&there, folder.is_some_and(|folder| self.has_new_names(&folder))) {
+                    found.push(at.to_owned());
+                }
+            }
+            _ => {}
+        }
+        while let Some(folder) = folders.pop() {
+            let path = root.join(&folder);
+            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+            let has_new_names = self.has_new_names(&metadata);
+            let looks_at_files = has_new_names || look == Look::AtFiles;
+            // Its names are two, the own one and `.`, when no folder in it adds a `..`. Where a file system does not count so, it is 1.
+            if !looks_at_files && metadata.nlink() == 2 {
+                continue;
+            }
+            for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
+                let inside = folder.join(entry.file_name());
+                let Ok(kind) = entry.file_type() else { continue };
+                if is_no_data(&inside) {
+                    continue;
+                }
+                if kind.is_dir() {
+                    folders.push(inside);
+                } else if looks_at_files
+                    && kind.is_file()
+                    && entry.metadata().is_ok_and(|metadata| self.has(&metadata, has_new_names))
+                {
+                    found.push(inside);
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    fn has_new_names(&self, folder: &Metadata) -> bool {
+        is_after(folder.modified(), self.since)
+    }
+
+    /// Whether a file was made or written then. One that was moved here with its old times is told by its folder, which
+    /// has new names, and by its change time. That alone says nothing: `chown -R` and a new hard link change it as well.
+    fn has(&self, file: &Metadata, folder_has_new_names: bool) -> bool {
+        let changed = u64::try_from(file.ctime()).unwrap_or_default();
+        let nanoseconds = u32::try_from(file.ctime_nsec()).unwrap_or_default();
+        let changed = SystemTime::UNIX_EPOCH + Duration::new(changed, nanoseconds);
+        let is_new = is_after(file.modified(), self.since)
+            || is_after(file.created(), self.since)
+            || (folder_has_new_names && file.nlink() == 1 && changed > self.since);
+        is_new && self.until.is_none_or(|until| changed < until)
+    }
+}
+
+/// Whether this path in a release is the env, or what Python caches.
+fn is_no_data(path: &Path) -> bool {
+    path == Path::new("env")
+        || path.file_name().is_some_and(|name| name == "__pycache__")
+        || path.extension().is_some_and(|it| it == "pyc")
 }
 
 /// A time that a file system does not keep is none.

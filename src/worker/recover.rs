@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 
 use super::clean_up::rescue;
-use super::keep_aside::KeptAside;
+use super::keep_aside::{KeptAside, Look};
 use super::moves::finish_moves;
 use super::publish::publish;
 use super::{tree, what_is_live};
@@ -64,7 +64,7 @@ pub(super) fn recover(site: &Site, own: Option<u64>) -> Result<()> {
         if let Some(id) = site.release_at(&path) {
             // Broken settings stop the deployment itself; here they only say less about what is kept aside.
             let settings = site.settings().unwrap_or_default();
-            rescue(site, &settings, id)?.iter().for_each(KeptAside::log);
+            rescue(site, &settings, id, Look::AtFiles)?.iter().for_each(KeptAside::log);
         }
         site.discard(&path)?;
     }

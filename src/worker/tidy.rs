@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use super::KeptAside;
 use super::clean_up::{Releases, clean_up, envs_without, rescue};
+use super::keep_aside::Look;
 use super::{recover, tree};
 use crate::disk;
 use crate::site::lock::DeployLock;
@@ -35,8 +36,8 @@ pub struct Freed {
 /// what waited to be deleted. The caller holds the lock for as long as this takes, so no deployment is in the middle of it.
 pub fn collect(site: &Site, settings: &Settings, _lock: &DeployLock) -> Result<Report> {
     recover::recover(site, None)?;
-    let kept = clean_up(site, settings, Releases::ToTrash)?;
-    tree::forget_spare(site)?;
+    let mut kept = clean_up(site, settings, Releases::ToTrash)?;
+    kept.extend(tree::forget_spare(site, settings)?);
     Ok(Report { freed: empty_trash(site), kept })
 }
 
@@ -65,7 +66,7 @@ pub fn delete(site: &Site, settings: &Settings, ids: &[u64], _lock: &DeployLock)
     let mut report = Report::default();
     for id in ids {
         site.remember_number(*id)?;
-        report.kept.extend(rescue(site, settings, *id)?);
+        report.kept.extend(rescue(site, settings, *id, Look::AtFiles)?);
         site.discard(&site.release(*id))?;
         let releases = Site::numbers_in(&site.releases())?;
         for env in envs_without(site, &site.records()?, &releases)? {

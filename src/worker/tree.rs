@@ -4,16 +4,17 @@
 //! is lost when it is gone, or is not what was recorded of it; then the tree is written as a whole.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use git2::Oid;
 use serde::{Deserialize, Serialize};
 
-use crate::checkout::{self, Exported};
+use super::keep_aside::{KeptAside, Look, Rescue, keep_aside};
+use crate::checkout::{self, Brought, Exported};
 use crate::disk;
 use crate::git::Repository;
-use crate::site::Site;
+use crate::site::{Settings, Site};
 
 /// A release's folder that holds a tree, and what has to be flushed to the disk before it goes live.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(super) struct Written {
     pub changed: Option<u64>,
     /// The files and folders that were touched, relative to the release; `None` for so many that the whole file system is flushed.
     pub touched: Option<Vec<PathBuf>>,
+    /// What the application wrote into the spare after it had become one.
+    pub kept: Vec<KeptAside>,
 }
 
 /// What is known of the spare, beside it.
@@ -33,34 +36,54 @@ struct Spare {
 }
 
 /// Makes the folder of a release and writes a tree into it.
-pub(super) fn write(site: &Site, repository: &Repository, tree: Oid, release: u64) -> Result<Written> {
+pub(super) fn write(
+    site: &Site,
+    settings: &Settings,
+    repository: &Repository,
+    tree: Oid,
+    release: u64,
+) -> Result<Written> {
     disk::create_dir_all(&site.manifests())?;
-    match bring_spare_forward(site, repository, tree, release) {
-        Ok(Some(written)) => return Ok(written),
-        Ok(None) => {}
-        Err(error) => {
-            tracing::debug!("the spare release cannot be brought forward: {error:#}");
-            site.discard(&site.release(release))?;
+    let mut kept = Vec::new();
+    if let Some(spare) = read_spare(site).filter(|_| site.spare().is_dir()) {
+        let rescue = rescue_of(site, settings, &spare)?;
+        match bring_forward(site, repository, &spare, tree, release, &rescue) {
+            Ok(brought) => {
+                return Ok(Written {
+                    changed: Some(brought.written + brought.removed),
+                    touched: brought.touched,
+                    exported: brought.exported,
+                    kept: rescue.kept().into_iter().collect(),
+                });
+            }
+            Err(error) => {
+                tracing::debug!("the spare release cannot be brought forward: {error:#}");
+                kept.extend(rescue.kept());
+                kept.extend(forget_spare(site, settings)?);
+            }
         }
     }
     let folder = site.release(release);
     disk::create_dir(&folder)?;
     let exported = checkout::export(repository, tree, &folder, Some(&site.manifest(release)))?;
-    Ok(Written { exported, changed: None, touched: None })
+    Ok(Written { exported, changed: None, touched: None, kept })
 }
 
 /// Keeps a release that is thrown away for the next deployment. There is one spare; another one goes.
-pub(super) fn keep_spare(site: &Site, release: u64) -> Result<()> {
+pub(super) fn keep_spare(site: &Site, settings: &Settings, release: u64) -> Result<Option<KeptAside>> {
     let tree = site.record(release)?.and_then(|record| record.tree);
     let Some(tree) = tree.filter(|_| site.manifest(release).is_file()) else {
         // A worker that was killed has not recorded which tree it wrote.
+        let kept = keep_aside(site, settings, release, Look::AtFiles)?;
         disk::remove_file(&site.manifest(release))?;
-        return site.discard(&site.release(release));
+        site.discard(&site.release(release))?;
+        return Ok(kept);
     };
-    forget_spare(site)?;
+    let kept = forget_spare(site, settings)?;
     let record = serde_json::to_vec(&Spare { release, tree }).context("cannot write what the spare is")?;
     disk::write_atomic(&site.spare_record(), &record, 0o600)?;
-    disk::rename(&site.release(release), &site.spare())
+    disk::rename(&site.release(release), &site.spare())?;
+    Ok(kept)
 }
 
 /// The release that the spare was.
@@ -72,26 +95,50 @@ fn read_spare(site: &Site) -> Option<Spare> {
     serde_json::from_slice(&fs::read(site.spare_record()).ok()?).ok()
 }
 
-fn bring_spare_forward(site: &Site, repository: &Repository, tree: Oid, release: u64) -> Result<Option<Written>> {
-    let Some(spare) = read_spare(site).filter(|_| site.spare().is_dir()) else { return Ok(None) };
-    let manifest = site.manifest(release);
-    let (folder, recorded) = (site.release(release), site.manifest(spare.release));
-    disk::remove_file(&site.spare_record())?;
-    disk::rename(&recorded, &manifest)?;
-    disk::rename(&site.spare(), &folder)?;
+/// The spare becomes the release once all in it is what it should be: after a kill it is there to be tried again, or to be looked
+/// through for what the application wrote.
+fn bring_forward(
+    site: &Site,
+    repository: &Repository,
+    spare: &Spare,
+    tree: Oid,
+    release: u64,
+    rescue: &Rescue,
+) -> Result<Brought> {
+    let folder = site.spare();
+    if !site.spare_begun().exists() {
+        disk::write(&site.spare_begun(), b"", 0o600)?;
+    }
     // The link to the env it ran in is nyala's, and no part of the tree.
     disk::remove_file(&folder.join("env"))?;
     let old = repository.oid(&spare.tree)?;
-    let brought = checkout::bring_forward(repository, &folder, old, tree, &manifest)?;
-    Ok(Some(Written {
-        changed: Some(brought.written + brought.removed),
-        touched: brought.touched,
-        exported: brought.exported,
-    }))
+    let manifest = site.manifest(spare.release);
+    let rescue = |path: &Path| rescue.look(path, Look::AtFiles);
+    let brought = checkout::bring_forward(repository, &folder, old, tree, &manifest, &rescue)?;
+    disk::rename(&manifest, &site.manifest(release))?;
+    disk::remove_file(&site.spare_record())?;
+    disk::remove_file(&site.spare_begun())?;
+    disk::rename(&folder, &site.release(release))?;
+    Ok(brought)
 }
 
-/// Gives up the spare release. The next deployment writes its whole tree.
-pub(super) fn forget_spare(site: &Site) -> Result<()> {
+/// Gives up the spare release, but for what the application wrote there. The next deployment writes its whole tree.
+pub(super) fn forget_spare(site: &Site, settings: &Settings) -> Result<Option<KeptAside>> {
+    let mut kept = None;
+    if let Some(spare) = read_spare(site) {
+        let rescue = rescue_of(site, settings, &spare)?;
+        rescue.look(Path::new(""), Look::AtFiles)?;
+        kept = rescue.kept();
+        disk::remove_file(&site.manifest(spare.release))?;
+    }
     site.discard(&site.spare())?;
-    disk::remove_file(&site.spare_record())
+    disk::remove_file(&site.spare_record())?;
+    disk::remove_file(&site.spare_begun())?;
+    Ok(kept)
+}
+
+/// Where bringing the spare forward was cut short, what nyala has written there meanwhile is not the application's.
+fn rescue_of<'a>(site: &'a Site, settings: &'a Settings, spare: &Spare) -> Result<Rescue<'a>> {
+    let begun = fs::metadata(site.spare_begun()).and_then(|begun| begun.modified()).ok();
+    Rescue::new(site, settings, spare.release, site.spare(), begun)
 }

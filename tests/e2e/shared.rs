@@ -146,6 +146,50 @@ fn what_the_application_wrote_is_kept_aside_when_its_release_goes() {
 }
 
 #[test]
+fn what_the_application_wrote_into_a_large_release_is_kept_aside() {
+    let site = Site::new();
+    site.configure("keep = 1");
+    let project = site.project();
+    for number in 0..2_100 {
+        project.write(&format!("data/{}/{number}.json", number % 30), format!("{number}"));
+    }
+    project.write("page", "1").push().assert_success();
+    fs::write(site.path.join("releases/1/data/7/new.json"), "new").unwrap();
+    fs::write(site.path.join("releases/1/data/8/8.json"), "written in place").unwrap();
+    let kept = |name: &str| fs::read_to_string(site.path.join("kept/1").join(name)).ok();
+
+    let push = project.write("page", "2").push();
+    push.assert_success().assert_says("warning: the application wrote 1 file into release 1, which is removed");
+    assert_eq!(kept("data/7/new.json").as_deref(), Some("new"));
+    // An old process goes on in a release that is no longer kept.
+    fs::write(site.path.join("cache/spare/data/7/new.json"), "newer").unwrap();
+
+    // This push looks at every file.
+    let push = project.write("page", "3").push();
+    push.assert_success().assert_says("warning: the application wrote 2 files into release 1, which is removed");
+    assert_eq!(kept("data/8/8.json").as_deref(), Some("written in place"));
+    assert_eq!(kept("data/7/new.json").as_deref(), Some("new"), "what was kept before is not replaced");
+    assert_eq!(kept("data/7/new.json.1").as_deref(), Some("newer"));
+    assert_eq!(site.live_file("data/8/8.json"), "8");
+    assert!(!site.path.join("wwwroot/data/7/new.json").exists());
+    project.write("page", "4").push().assert_success().assert_does_not_say("kept in");
+}
+
+/// The release that could be brought forward is thrown away instead.
+#[test]
+fn gc_keeps_what_the_application_wrote_into_the_release_that_it_throws_away() {
+    let site = Site::new();
+    site.configure("keep = 1");
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    project.write("page", "2").push().assert_success();
+    fs::write(site.path.join("cache/spare/guestbook.db"), "rows").unwrap();
+    let gc = site.nyala(&["gc"]);
+    assert!(gc.assert_success().stdout.contains("the application wrote 1 file into release 1"), "{gc:?}");
+    assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "rows");
+}
+
+#[test]
 fn delete_keeps_what_the_application_wrote() {
     let site = Site::new();
     let project = site.project();

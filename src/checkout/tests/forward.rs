@@ -2,7 +2,8 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use git2::ObjectFormat;
@@ -356,6 +357,69 @@ fn a_manifest_that_does_not_fit_is_an_error() {
     assert!(text.contains("is not of the tree"), "{text}");
     fs::remove_file(standing.manifest()).unwrap();
     assert!(standing.try_bring(right).is_err());
+}
+
+#[test]
+fn a_manifest_that_was_appended_to_is_whole_or_an_error() {
+    let repo = Repo::new();
+    let mut standing = standing(&repo);
+    let before = fs::read(standing.manifest()).unwrap();
+    standing.bring(tree(&repo, "two"));
+    let after = fs::read(standing.manifest()).unwrap();
+    assert!(after.starts_with(&before), "what had not changed was not written again");
+    for end in before.len()..after.len() {
+        fs::write(standing.manifest(), &after[..end]).unwrap();
+        let text = format!("{:#}", standing.try_bring(standing.tree).unwrap_err());
+        let why = if end == before.len() { "is not of the tree" } else { "is damaged" };
+        assert!(text.contains(why), "{end} of {}: {text}", after.len());
+    }
+    fs::write(standing.manifest(), &after).unwrap();
+    assert_eq!(standing.bring(standing.tree).written, 0);
+}
+
+#[test]
+fn a_manifest_that_is_appended_to_does_not_grow_without_end() {
+    let repo = Repo::new();
+    let mut standing = standing(&repo);
+    let size = |standing: &Standing| fs::metadata(standing.manifest()).unwrap().len();
+    let first = size(&standing);
+    for number in 0..100 {
+        standing.bring(tree(&repo, &number.to_string()));
+        assert!(size(&standing) < 3 * first, "{number}: {} bytes, {first} at first", size(&standing));
+    }
+}
+
+#[test]
+fn whoever_wants_to_save_something_is_told_before_it_goes() {
+    let repo = Repo::new();
+    let mut standing = standing(&repo);
+    let folder = standing.folder();
+    fs::write(folder.join("app/deep/other"), "in place").unwrap();
+    fs::write(folder.join("app/new"), "a new file").unwrap();
+    fs::create_dir_all(folder.join("uploads/deep")).unwrap();
+    fs::write(folder.join("vendor/x/inside"), "in a submodule").unwrap();
+    let told = Mutex::new(Vec::new());
+    let aside = tempfile::tempdir_in(folder.parent().unwrap().parent().unwrap()).unwrap();
+    standing.bring_with(tree(&repo, "two"), &|path| {
+        let mut told = told.lock().unwrap();
+        // Moved away or not, what is wanted comes in its place.
+        fs::rename(folder.join(path), aside.path().join(told.len().to_string())).unwrap();
+        told.push(path.to_owned());
+        Ok(())
+    });
+    let mut told = told.into_inner().unwrap();
+    told.sort();
+    assert_eq!(told, ["app/deep/other", "app/new", "changing", "uploads", "vendor/x/inside"].map(PathBuf::from));
+}
+
+#[test]
+fn what_cannot_be_saved_stays() {
+    let repo = Repo::new();
+    let mut standing = standing(&repo);
+    let file = standing.folder().join("app/new");
+    fs::write(&file, "rows").unwrap();
+    let text = format!("{:#}", standing.try_bring_with(standing.tree, &|_| anyhow::bail!("no room")).unwrap_err());
+    assert_eq!((text.as_str(), fs::read_to_string(&file).unwrap().as_str()), ("no room", "rows"));
 }
 
 #[test]

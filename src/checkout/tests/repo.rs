@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use git2::{ObjectFormat, Oid};
 use tempfile::TempDir;
 
-use crate::checkout::{Brought, Exported, bring_forward, export};
+use crate::checkout::{Brought, Exported, Rescue, bring_forward, export};
 use crate::git::Repository;
 
 pub(super) const FILE: &str = "100644";
@@ -187,8 +187,12 @@ impl Standing<'_> {
     }
 
     pub(super) fn try_bring(&mut self, tree: Oid) -> anyhow::Result<Brought> {
+        self.try_bring_with(tree, &|_| Ok(()))
+    }
+
+    pub(super) fn try_bring_with(&mut self, tree: Oid, rescue: &Rescue) -> anyhow::Result<Brought> {
         let repository = self.repo.open();
-        let brought = bring_forward(&repository, &self.folder(), self.tree, tree, &self.manifest());
+        let brought = bring_forward(&repository, &self.folder(), self.tree, tree, &self.manifest(), rescue);
         assert_eq!(fs::read(self.repo.precious().join("file")).unwrap(), b"kept");
         assert_eq!(fs::read_dir(self.repo.precious()).unwrap().count(), 1);
         brought
@@ -196,7 +200,11 @@ impl Standing<'_> {
 
     /// Brings the folder forward, and asserts that it then is what a new export of the tree is.
     pub(super) fn bring(&mut self, tree: Oid) -> Brought {
-        let brought = self.try_bring(tree).unwrap();
+        self.bring_with(tree, &|_| Ok(()))
+    }
+
+    pub(super) fn bring_with(&mut self, tree: Oid, rescue: &Rescue) -> Brought {
+        let brought = self.try_bring_with(tree, rescue).unwrap();
         self.tree = tree;
         let (new, exported) = self.repo.export(tree);
         assert_same(&contents(&self.folder()), &contents(new.path()));

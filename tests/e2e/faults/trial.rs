@@ -25,6 +25,8 @@ pub struct Trial<'a> {
     /// By their `page`: each tree, whole, and the version of `antelope` that it needs, if it needs any.
     trees: BTreeMap<String, (Snapshot, Option<String>)>,
     points: Vec<Point>,
+    /// What the application had written, and has to be in `kept` in the end: this and nothing else.
+    pub kept: &'static [&'static str],
 }
 
 /// A site of the nyala that can be told to die. Only the live release is kept, so that every deployment deletes something.
@@ -57,6 +59,7 @@ impl<'a> Trial<'a> {
             start,
             trees: BTreeMap::new(),
             points: Vec::new(),
+            kept: &[],
         };
         trial.learn();
         let trace = trial.site.sandbox.path("trace");
@@ -116,7 +119,7 @@ impl<'a> Trial<'a> {
             let expected = if matches!(status.as_str(), "pending" | "building") { "interrupted" } else { &status };
             assert_eq!(after[&id], expected, "deployment {id} of {after:?}");
         }
-        assert_nothing_is_left_over(self.site);
+        assert_only_kept(self.site, self.kept);
     }
 
     /// What `wwwroot` names is one of the trees, whole, and its env has what that tree needs. Returns its page.
@@ -182,6 +185,15 @@ pub fn statuses(site: &Site) -> BTreeMap<u64, String> {
 
 /// Every path in the site is accounted for, when only the live release is kept.
 pub fn assert_nothing_is_left_over(site: &Site) {
+    assert_only_kept(site, &[]);
+}
+
+/// The same when the application had written these files, which are kept aside.
+fn assert_only_kept(site: &Site, files: &[&str]) {
+    let kept = site.path.join("kept");
+    let found = if kept.exists() { snapshot(&kept) } else { Snapshot::new() };
+    let found: Vec<_> = found.into_keys().filter(|path| kept.join(path).is_file()).collect();
+    assert_eq!(found, files.iter().map(PathBuf::from).collect::<Vec<_>>());
     let names = |folder: &str| -> Vec<String> {
         let entries = fs::read_dir(site.path.join(folder)).into_iter().flatten();
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -191,7 +203,7 @@ pub fn assert_nothing_is_left_over(site: &Site) {
     for name in names("") {
         let known =
             ["repository.git", "nyala.toml", "wwwroot", "releases", "envs", "deployments", "shared", "lock", "cache"];
-        assert!(known.contains(&name.as_str()), "{name} is left over");
+        assert!(known.contains(&name.as_str()) || name == "kept", "{name} is left over");
     }
     let live = site.live_id().unwrap();
     let env = fs::read_link(site.path.join("wwwroot/env")).ok();
