@@ -4,6 +4,8 @@
 //! steps (`checkout`, `submodules`, `lfs`, `shared`, `python`, `build`, `activate`), then `site` and `git`, and below them
 //! `process`, `console` and `disk`.
 
+#![cfg_attr(test, allow(clippy::disallowed_macros, reason = "the harness of the tests reads what they print"))]
+
 pub mod activate;
 pub mod build;
 pub mod checkout;

@@ -1,6 +1,5 @@
 //! `nyala completions` and `nyala man`: both come from the commands as they are declared.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -8,6 +7,7 @@ use clap::{Args, Command, ValueEnum};
 use clap_complete::Shell;
 use clap_mangen::Man as Page;
 
+use crate::console;
 use crate::disk;
 
 #[derive(Debug, Args)]
@@ -37,8 +37,7 @@ impl Completions {
         };
         let mut script = Vec::new();
         clap_complete::generate(shell, &mut command, "nyala", &mut script);
-        // A reader that has gone away is no error.
-        let _ = io::stdout().write_all(&script);
+        console::say(script);
     }
 }
 
@@ -46,7 +45,7 @@ impl Man {
     pub(super) fn run(&self, mut command: Command) -> Result<()> {
         command.build();
         let Some(folder) = &self.folder else {
-            let _ = io::stdout().write_all(&page(&command, "nyala")?);
+            console::say(page(&command, "nyala")?);
             return Ok(());
         };
         disk::create_dir_all(folder)?;
@@ -58,7 +57,7 @@ impl Man {
             disk::write_atomic(&folder.join(format!("{title}.1")), &page(&command, &title)?, 0o644)?;
             written += 1;
         }
-        println!("{written} pages are in {}. To read one: man {}/nyala.1", folder.display(), folder.display());
+        say!("{written} pages are in {}. To read one: man {}/nyala.1", folder.display(), folder.display());
         Ok(())
     }
 }

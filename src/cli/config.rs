@@ -39,7 +39,7 @@ impl Config {
             Config::List { values, json } => list(site, *values, *json),
             Config::Get { name } => match site.app_settings()?.get(name) {
                 Some(value) => {
-                    println!("{value}");
+                    say!("{value}");
                     Ok(())
                 }
                 None => bail!("there is no setting {}\nWhat there is: nyala config list", name.escape_debug()),
@@ -59,7 +59,7 @@ impl Config {
                     }
                     Ok(())
                 })?;
-                println!("Set. The next deployment uses it; to deploy now: nyala redeploy");
+                say!("Set. The next deployment uses it; to deploy now: nyala redeploy");
                 Ok(())
             }
             Config::Unset { names } => {
@@ -71,7 +71,7 @@ impl Config {
                     }
                     Ok(())
                 })?;
-                println!("Removed. The next deployment goes without; to deploy now: nyala redeploy");
+                say!("Removed. The next deployment goes without; to deploy now: nyala redeploy");
                 Ok(())
             }
         }
@@ -91,14 +91,14 @@ fn list(site: &Site, values: bool, json: bool) -> Result<()> {
             .iter()
             .map(|(name, value)| (name.to_owned(), if values { value.into() } else { serde_json::Value::Null }))
             .collect();
-        println!("{}", serde_json::to_string_pretty(&shown)?);
+        say!("{}", serde_json::to_string_pretty(&shown)?);
         return Ok(());
     }
     for (name, value) in settings.iter() {
         if values {
-            println!("{name}={}", shlex::try_quote(value)?);
+            say!("{name}={}", shlex::try_quote(value)?);
         } else {
-            println!("{name}");
+            say!("{name}");
         }
     }
     Ok(())

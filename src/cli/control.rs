@@ -41,15 +41,15 @@ impl Cancel {
         };
         match cancel::ask(site, id, &person())? {
             Asked::Cancelled => {
-                println!("Deployment {id} was cancelled before it began; {}.", what_is_live(site));
+                say!("Deployment {id} was cancelled before it began; {}.", what_is_live(site));
                 return Ok(ExitCode::SUCCESS);
             }
             Asked::Dead => {
-                println!("The worker of deployment {id} was dead already; {}.", what_is_live(site));
+                say!("The worker of deployment {id} was dead already; {}.", what_is_live(site));
                 return Ok(ExitCode::SUCCESS);
             }
             Asked::Ended(record) => {
-                println!("Deployment {id} had ended: {}; {}.", record.status.name(), what_is_live(site));
+                say!("Deployment {id} had ended: {}; {}.", record.status.name(), what_is_live(site));
                 return Ok(ExitCode::FAILURE);
             }
             Asked::Running => {}
@@ -66,10 +66,10 @@ impl Cancel {
             sleep(Duration::from_millis(20));
         };
         if record.status == Status::Interrupted {
-            println!("Deployment {id} was cancelled; {}.", what_is_live(site));
+            say!("Deployment {id} was cancelled; {}.", what_is_live(site));
             return Ok(ExitCode::SUCCESS);
         }
-        println!("Too late: deployment {id} {}; {}.", record.status.name(), what_is_live(site));
+        say!("Too late: deployment {id} {}; {}.", record.status.name(), what_is_live(site));
         Ok(ExitCode::FAILURE)
     }
 }
@@ -85,9 +85,9 @@ impl Freeze {
         let reason = self.reason.trim();
         ensure!(!reason.is_empty(), "say why: nyala freeze \"the database is being moved\"");
         site.freeze(reason, &person())?;
-        println!("Deployments are held back from now on; pushes are received. To let them go on: nyala unfreeze");
+        say!("Deployments are held back from now on; pushes are received. To let them go on: nyala unfreeze");
         if let Some(id) = running_or_waiting(site)? {
-            println!("Deployment {id} was there before, and goes on. To stop it: nyala cancel {id}");
+            say!("Deployment {id} was there before, and goes on. To stop it: nyala cancel {id}");
         }
         Ok(())
     }
@@ -96,7 +96,7 @@ impl Freeze {
 impl Unfreeze {
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
         let Some(thawed) = site.unfreeze(!self.no_deploy)? else {
-            println!("Deployments were not held back.");
+            say!("Deployments were not held back.");
             return Ok(ExitCode::SUCCESS);
         };
         let pushes = match thawed.pushes {
@@ -104,7 +104,7 @@ impl Unfreeze {
             1 => "1 push was held back".to_owned(),
             number => format!("{number} pushes were held back"),
         };
-        println!("Deployments go on; {pushes}.");
+        say!("Deployments go on; {pushes}.");
         let Some((record, log)) = thawed.enqueued else { return Ok(ExitCode::SUCCESS) };
         worker::start(site, record.id, log)?;
         let record = receive::watch(site, record.id, Reader::Person)?;

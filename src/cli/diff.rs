@@ -51,10 +51,10 @@ impl Diff {
                 "python": { "from": found.python[0], "to": found.python[1] },
                 "env": { "from": found.env[0], "to": found.env[1] },
             });
-            println!("{}", serde_json::to_string_pretty(&difference)?);
+            say!("{}", serde_json::to_string_pretty(&difference)?);
             return Ok(());
         }
-        println!("From {} ({}) to {} ({})", from.id, short(&from.commit), to.id, short(&to.commit));
+        say!("From {} ({}) to {} ({})", from.id, short(&from.commit), to.id, short(&to.commit));
         section("Commits", &commits(&found));
         section("Files", &[if found.files.is_empty() { "the same".to_owned() } else { found.files.clone() }]);
         section("Requirements", &or_the_same(&found.requirements));
@@ -133,8 +133,8 @@ fn arrow([from, to]: &[String; 2]) -> String {
 }
 
 fn section(title: &str, lines: &[String]) {
-    println!("{title}:");
+    say!("{title}:");
     for line in lines {
-        println!("  {}", clean(line));
+        say!("  {}", clean(line));
     }
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
+use super::say_error;
 use crate::console::text;
 use crate::doctor::{self, Finding};
 use crate::site::Site;
@@ -26,13 +27,13 @@ impl Doctor {
         if self.fix {
             for finding in findings.iter_mut().filter(|finding| finding.mend.is_some()) {
                 if let Err(error) = doctor::mend(site, finding) {
-                    eprintln!("error: {} could not be mended: {error:#}", finding.id);
+                    say_error(&format!("{} could not be mended: {error:#}", finding.id));
                 }
             }
         }
         let left = findings.iter().filter(|finding| !finding.mended).count();
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&findings)?);
+            say!("{}", serde_json::to_string_pretty(&findings)?);
         } else {
             self.print(site, &findings, left);
         }
@@ -43,17 +44,17 @@ impl Doctor {
         for finding in findings {
             let mut lines = finding.fact.lines().map(text::clean);
             let word = if finding.mended { "mended" } else { "error" };
-            println!("{word}: {} [{}]", lines.next().unwrap_or_default(), finding.id);
-            lines.for_each(|line| println!("       {line}"));
+            say!("{word}: {} [{}]", lines.next().unwrap_or_default(), finding.id);
+            lines.for_each(|line| say!("       {line}"));
             if !finding.mended {
-                println!("       fix: {}", text::clean(&finding.fix));
+                say!("       fix: {}", text::clean(&finding.fix));
             }
         }
         let mendable = findings.iter().filter(|finding| finding.mend.is_some()).count();
         if left == 0 {
-            println!("Nothing is wrong with {}.", site.root().display());
+            say!("Nothing is wrong with {}.", site.root().display());
         } else if mendable > 0 && !self.fix {
-            println!("{mendable} of {} can be put right by: nyala doctor --fix", findings.len());
+            say!("{mendable} of {} can be put right by: nyala doctor --fix", findings.len());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `nyala list`, `status`, `log`, `plan` and `redeploy`.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -11,7 +11,7 @@ use serde_json::json;
 use super::show::record;
 use super::table;
 use crate::console::text::{clean, escaped};
-use crate::console::{mask, paint, show};
+use crate::console::{self, mask, paint, show};
 use crate::git::{Refs, Repository, short};
 use crate::plan::{Question, describe, observe};
 use crate::receive::{self, Reader};
@@ -62,11 +62,11 @@ pub(super) fn list(site: &Site, args: &Json) -> Result<()> {
     let mut records = site.records()?;
     records.reverse();
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&records)?);
+        say!("{}", serde_json::to_string_pretty(&records)?);
         return Ok(());
     }
     if records.is_empty() {
-        println!("Nothing was deployed yet. To deploy: git push REMOTE HEAD:main");
+        say!("Nothing was deployed yet. To deploy: git push REMOTE HEAD:main");
         return Ok(());
     }
     let releases = Site::numbers_in(&site.releases())?;
@@ -78,8 +78,7 @@ pub(super) fn list(site: &Site, args: &Json) -> Result<()> {
         width: if is_terminal { width() } else { None },
         zone: TimeZone::system(),
     };
-    // A pager that was left is no error.
-    let _ = out.lock().write_all(table::draw(&records, |id| releases.contains(&id), &look).as_bytes());
+    console::say(table::draw(&records, |id| releases.contains(&id), &look));
     Ok(())
 }
 
@@ -97,23 +96,23 @@ pub(super) fn status(site: &Site, args: &Json) -> Result<()> {
             "latest": latest,
             "frozen": frozen,
         });
-        println!("{}", serde_json::to_string_pretty(&status)?);
+        say!("{}", serde_json::to_string_pretty(&status)?);
         return Ok(());
     }
-    println!("Site:   {}", site.root().display());
+    say!("Site:   {}", site.root().display());
     let branch = settings.branch.as_deref().map(escaped);
-    println!("Branch: {}", branch.as_deref().unwrap_or("none yet: the first one pushed becomes it"));
+    say!("Branch: {}", branch.as_deref().unwrap_or("none yet: the first one pushed becomes it"));
     if let Some(frozen) = frozen {
-        println!("Frozen: {} (nyala unfreeze)", frozen.in_words());
+        say!("Frozen: {} (nyala unfreeze)", frozen.in_words());
     }
     match &live {
-        Some(record) => println!("Live:   {}", row(record)),
-        None => println!("Live:   nothing yet"),
+        Some(record) => say!("Live:   {}", row(record)),
+        None => say!("Live:   nothing yet"),
     }
     if let Some(latest) = latest.filter(|latest| live.as_ref() != Some(latest)) {
-        println!("Latest: {}", row(&latest));
+        say!("Latest: {}", row(&latest));
         if latest.status == Status::Failed {
-            println!("Why:    nyala log {}", latest.id);
+            say!("Why:    nyala log {}", latest.id);
         }
     }
     Ok(())
@@ -167,15 +166,15 @@ impl PlanOf {
                 "command": plan.build.settings.command.as_ref().map(|said| &said.value),
                 "warnings": plan.build.settings.warnings,
             });
-            println!("{}", mask::known().apply(&serde_json::to_string_pretty(&plan)?));
+            say!("{}", mask::known().apply(&serde_json::to_string_pretty(&plan)?));
             return Ok(());
         }
-        println!("Plan for {}", short(&plan.commit.id));
+        say!("Plan for {}", short(&plan.commit.id));
         for line in describe::lines(&plan) {
-            println!("  {}", mask::known().apply(&clean(&line)));
+            say!("  {}", mask::known().apply(&clean(&line)));
         }
         for warning in &plan.build.settings.warnings {
-            println!("  warning: {}", clean(warning));
+            say!("  warning: {}", clean(warning));
         }
         Ok(())
     }

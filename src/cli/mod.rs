@@ -1,5 +1,11 @@
 //! The commands: what they take, and what they print.
 
+/// Prints a line for the person who called a command; see [`console::say`].
+#[clippy::format_args]
+macro_rules! say {
+    ($($line:tt)*) => { $crate::console::say(format!($($line)*) + "\n") };
+}
+
 mod completions;
 mod config;
 mod control;
@@ -122,20 +128,31 @@ enum Command {
 }
 
 /// Parses the command line, carries it out, and says how it went: 0 fine, 1 failed, 2 wrong usage.
+///
+/// A reader who has gone changes nothing of that: what was asked for was done, or not, and a script that runs
+/// `nyala redeploy | head -1` with `pipefail` asks for just this.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(&cli) {
-        Ok(code) => code,
-        Err(error) => {
-            let text = describe::error_text(&error);
-            let found = cli.site.as_ref().map(|site| space::explain(&error, site)).unwrap_or_default();
-            let text = if found.is_empty() { with_next_command(text) } else { format!("{text}\n{found}") };
-            let text = text.lines().map(clean).collect::<Vec<_>>().join("\n");
-            // In a hook whose client is gone nobody empties the pipe any more, and a plain write would block for ever.
-            console::print(rustix::stdio::stderr(), &mask::known().apply(&format!("error: {text}\n")));
+    let code = run(&cli).unwrap_or_else(|error| {
+        let text = describe::error_text(&error);
+        let found = cli.site.as_ref().map(|site| space::explain(&error, site)).unwrap_or_default();
+        say_error(&if found.is_empty() { with_next_command(text) } else { format!("{text}\n{found}") });
+        ExitCode::FAILURE
+    });
+    match console::unsaid() {
+        Some(why) => {
+            say_error(&format!("not all could be written to standard output: {why}"));
             ExitCode::FAILURE
         }
+        None => code,
     }
+}
+
+/// Prints an error of one or more lines to standard error.
+fn say_error(text: &str) {
+    let text = text.lines().map(clean).collect::<Vec<_>>().join("\n");
+    // In a hook whose client is gone nobody empties the pipe any more, and a plain write would block for ever.
+    console::print(rustix::stdio::stderr(), &mask::known().apply(&format!("error: {text}\n")));
 }
 
 /// `nyala` alone: what is live in the site one is in; elsewhere, what there is to call.
@@ -145,7 +162,7 @@ fn status_or_help(site: &impl Fn() -> Result<Site>) -> Result<ExitCode> {
         history::status(&site, &history::Json::default())?;
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!("{}", Cli::command().render_help());
+    console::print(rustix::stdio::stderr(), &format!("{}\n", Cli::command().render_help()));
     Ok(ExitCode::from(2))
 }
 

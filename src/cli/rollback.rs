@@ -25,7 +25,7 @@ impl Rollback {
         let record = self.target(site, live)?;
         let id = record.id;
         if id == live {
-            println!("Release {id} is live already.");
+            say!("Release {id} is live already.");
             return Ok(ExitCode::SUCCESS);
         }
         if !record.went_live() {
@@ -35,7 +35,7 @@ impl Rollback {
             );
         }
         if let Some(obstacle) = obstacle(site, &record) {
-            println!("{obstacle}, so its commit {} is deployed anew.", short(&record.commit));
+            say!("{obstacle}, so its commit {} is deployed anew.", short(&record.commit));
             return history::redeploy(site, &record.commit, Some(record.refname), Vec::new());
         }
         let old_oid = site.record(live)?.map_or_else(|| record.commit.clone(), |live| live.commit);

@@ -65,9 +65,9 @@ impl Script {
         let text = deployment_file::with_command(&String::from_utf8_lossy(&text), COMMAND);
         disk::write_atomic(&script, SCRIPT.as_bytes(), 0o755)?;
         disk::write_atomic(&file, text.as_bytes(), 0o644)?;
-        println!("Wrote {} and {}.", script.display(), file.display());
-        println!("To try it here, into ./artifacts: bash deploy.sh");
-        println!("To deploy with it: git add .deployment deploy.sh, commit, and push");
+        say!("Wrote {} and {}.", script.display(), file.display());
+        say!("To try it here, into ./artifacts: bash deploy.sh");
+        say!("To deploy with it: git add .deployment deploy.sh, commit, and push");
         Ok(())
     }
 }
@@ -105,8 +105,8 @@ impl Try {
         if record.status != Status::Succeeded {
             return Ok(ExitCode::FAILURE);
         }
-        println!("It is in {}", site.wwwroot().display());
-        println!("App settings for it: nyala --site artifacts config set NAME=value");
+        say!("It is in {}", site.wwwroot().display());
+        say!("App settings for it: nyala --site artifacts config set NAME=value");
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -56,7 +56,7 @@ impl Init {
         let repository = site.repository(&settings);
         say_installed(install_hook(&repository, &site)?, &repository);
         let verb = if is_new { "was made" } else { "was there already, and is unchanged" };
-        println!("The site {} {verb}.", site.root().display());
+        say!("The site {} {verb}.", site.root().display());
         if is_new {
             say_what_installs(&settings, self.installer);
         }
@@ -80,7 +80,7 @@ impl Install {
         let is_new = !root.join("nyala.toml").exists();
         let site: Site = make_site(root, &new)?;
         say_installed(install_hook(&repository, &site)?, &repository);
-        println!("A push to {} deploys to {}.", repository.display(), site.root().display());
+        say!("A push to {} deploys to {}.", repository.display(), site.root().display());
         let settings = site.settings()?;
         if is_new {
             say_what_installs(&settings, self.installer);
@@ -92,9 +92,9 @@ impl Install {
 
 fn say_installed(installed: Installed, repository: &Path) {
     match installed {
-        Installed::Already => println!("The hook is in {} already.", repository.display()),
-        Installed::New => println!("The hook is in {}.", repository.display()),
-        Installed::Kept(kept) => println!(
+        Installed::Already => say!("The hook is in {} already.", repository.display()),
+        Installed::New => say!("The hook is in {}.", repository.display()),
+        Installed::Kept(kept) => say!(
             "The hook is in {}. The post-receive that was there still runs: it is kept as {}.",
             repository.display(),
             kept.display()
@@ -105,7 +105,7 @@ fn say_installed(installed: Installed, repository: &Path) {
 /// That uv was found, unless somebody has named the installer.
 fn say_what_installs(settings: &Settings, asked: Option<Installer>) {
     if let (Installer::Uv, None, Some(uv)) = (settings.installer, asked, find_uv(&Environment::clean())) {
-        println!("uv was found at {} and installs the requirements: installer = \"uv\" in nyala.toml.", uv.display());
+        say!("uv was found at {} and installs the requirements: installer = \"uv\" in nyala.toml.", uv.display());
     }
 }
 
@@ -114,10 +114,10 @@ fn say_how_to_push(repository: &Path, branch: Option<&str>) {
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "USER".to_owned());
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let path = repository.display();
-    println!("\nIn your project, once, on this machine:");
-    println!("  git remote add nyala {path}");
-    println!("or on another one:");
-    println!("  git remote add nyala {user}@{host}:{path}");
-    println!("Then deploy with:");
-    println!("  git push nyala HEAD:{}", branch.unwrap_or("main"));
+    say!("\nIn your project, once, on this machine:");
+    say!("  git remote add nyala {path}");
+    say!("or on another one:");
+    say!("  git remote add nyala {user}@{host}:{path}");
+    say!("Then deploy with:");
+    say!("  git push nyala HEAD:{}", branch.unwrap_or("main"));
 }

@@ -22,14 +22,14 @@ impl Show {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
         let record = record(site, self.id)?;
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&record)?);
+            say!("{}", serde_json::to_string_pretty(&record)?);
             return Ok(());
         }
         for (name, value) in facts(site, &record) {
             let mut lines = value.lines();
-            println!("{name:<9} {}", clean(lines.next().unwrap_or_default()));
+            say!("{name:<9} {}", clean(lines.next().unwrap_or_default()));
             for line in lines {
-                println!("          {}", clean(line));
+                say!("          {}", clean(line));
             }
         }
         Ok(())

@@ -41,12 +41,12 @@ impl Env {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
         let Env::Delete = self;
         let Some(id) = site.live()?.and_then(|live| site.env_of_release(live)) else {
-            println!("What is live has no env of nyala's: the next deployment makes one anyway.");
+            say!("What is live has no env of nyala's: the next deployment makes one anyway.");
             return Ok(());
         };
         env::retire(&site.env(id), 0, "it was deleted with `nyala env delete`")?;
-        println!("Env {id} is never used again by a later deployment; what is live runs on in it until then.");
-        println!("To deploy with a new env now: nyala redeploy");
+        say!("Env {id} is never used again by a later deployment; what is live runs on in it until then.");
+        say!("To deploy with a new env now: nyala redeploy");
         Ok(())
     }
 }

@@ -27,7 +27,7 @@ impl Delete {
 pub(super) fn gc(site: &Site) -> Result<()> {
     report(&collect(site, &site.settings()?, &lock(site)?)?);
     if fs::read_dir(site.root().join("kept")).is_ok_and(|mut entries| entries.next().is_some()) {
-        println!(
+        say!(
             "What applications wrote into older releases is in {}/kept, and is yours to delete.",
             site.root().display()
         );
@@ -39,20 +39,20 @@ fn lock(site: &Site) -> Result<DeployLock> {
     if let Some(lock) = site.try_deploy_lock()? {
         return Ok(lock);
     }
-    println!("A deployment is running; waiting for it.");
+    say!("A deployment is running; waiting for it.");
     site.deploy_lock()
 }
 
 fn report(Report { freed, kept }: &Report) {
     for kept in kept {
-        println!("Note: {kept}");
+        say!("Note: {kept}");
     }
     for Freed { what, bytes: size } in freed {
-        println!("Removed {what}: {}", bytes(*size));
+        say!("Removed {what}: {}", bytes(*size));
     }
     let all: u64 = freed.iter().map(|freed| freed.bytes).sum();
     match freed.len() {
-        0 => println!("There is nothing to remove."),
-        _ => println!("Freed {} ({all} bytes).", bytes(all)),
+        0 => say!("There is nothing to remove."),
+        _ => say!("Freed {} ({all} bytes).", bytes(all)),
     }
 }

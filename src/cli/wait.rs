@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use super::say_error;
 use crate::git::{Refs, Repository};
 use crate::receive;
 use crate::site::{Record, Site, Status};
@@ -23,16 +24,16 @@ impl Wait {
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
         let Some(id) = self.id(site)? else {
             match &self.what {
-                Some(what) => eprintln!(
-                    "error: {} was never deployed\nWhat was: nyala list; to deploy a commit: nyala redeploy COMMIT",
+                Some(what) => say_error(&format!(
+                    "{} was never deployed\nWhat was: nyala list; to deploy a commit: nyala redeploy COMMIT",
                     what.escape_debug()
-                ),
-                None => eprintln!("error: nothing was deployed yet\nPush first, or: nyala redeploy REV"),
+                )),
+                None => say_error("nothing was deployed yet\nPush first, or: nyala redeploy REV"),
             }
             return Ok(ExitCode::from(NONE));
         };
         let record = receive::wait(site, id)?;
-        println!("deployment {id} {}", outcome(&record));
+        say!("deployment {id} {}", outcome(&record));
         Ok(if record.status == Status::Succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 

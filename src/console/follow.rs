@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -51,6 +52,21 @@ pub fn follow(log: &Path, out: impl AsFd, ended: &mut dyn FnMut() -> Result<bool
 pub fn show(log: &Path, out: impl AsFd, coloured: bool, ended: &mut dyn FnMut() -> Result<bool>) -> Result<Followed> {
     Relay::new(out.as_fd(), None, coloured).follow(log, ended)
 }
+
+/// Prints text to standard output for a person who called for it: waits for a slow reader, as [`show`] does.
+///
+/// One who has gone (`nyala list | head -1`) misses the rest, and that is all: what a command does must not hang on who
+/// reads. `println!` panics there.
+pub fn say(text: impl AsRef<[u8]>) {
+    let _ = Relay::new(rustix::stdio::stdout(), None, false).write(text.as_ref());
+}
+
+/// Why a person did not get all that [`show`] and [`say`] had for them, although they had not gone: a full disk, perhaps.
+pub fn unsaid() -> Option<io::Error> {
+    UNSAID.get().map(|why| io::Error::from(*why))
+}
+
+static UNSAID: OnceLock<Errno> = OnceLock::new();
 
 /// Prints text to `out`, as [`follow`] does: gives up after a second in which nothing is taken. For what a hook says
 /// itself; `println!` panics there.
@@ -146,7 +162,13 @@ impl<'out> Relay<'out> {
                 Ok(count) => bytes = &bytes[count..],
                 // Somebody else may have set O_NONBLOCK on what we share, or have been faster.
                 Err(Errno::INTR | Errno::AGAIN) => {}
-                Err(_) => return Err(Gone),
+                Err(why) => {
+                    let is_for_a_person = self.patience.is_none();
+                    if is_for_a_person && !matches!(why, Errno::PIPE | Errno::CONNRESET) {
+                        UNSAID.get_or_init(|| why);
+                    }
+                    return Err(Gone);
+                }
             }
         }
         Ok(())

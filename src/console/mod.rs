@@ -12,7 +12,7 @@ pub mod text;
 use std::fmt::Display;
 use std::time::Instant;
 
-pub use follow::{Followed, follow, print, show};
+pub use follow::{Followed, follow, print, say, show, unsaid};
 pub use log::{Log, diagnostics, init_command, init_step, init_worker};
 pub use mask::Mask;
 

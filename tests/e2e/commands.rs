@@ -1,5 +1,7 @@
 //! The commands beside the hook.
 
+use std::fs::OpenOptions;
+
 use crate::support::{Running, Site, snapshot_without, two_pythons};
 
 #[test]
@@ -156,13 +158,86 @@ fn a_wrong_command_line_exits_2() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_panic() {
+fn a_reader_that_goes_away_ends_the_output_and_nothing_else() {
     let site = Site::new();
-    site.project().custom_script("seq 1 100000").push().assert_success();
-    let mut shell = site.sandbox.command("sh");
-    shell.env("NYALA_SITE", &site.path).args(["-c", "\"$0\" log | head -n 1", env!("CARGO_BIN_EXE_nyala")]);
-    let ran = Running::start(&mut shell).wait();
-    assert!(!ran.stderr.contains("panicked"), "{ran:#?}");
+    let project = site.project();
+    project.custom_script("seq 1 100000").push().assert_success();
+    project.write("page", "2").push().assert_success();
+    let man = site.sandbox.path("man");
+    let unread = |arguments: &[&str]| {
+        let ran = site.nyala_unread(arguments);
+        assert_eq!(ran.stderr, "", "{arguments:?}");
+        ran.status.code()
+    };
+    for arguments in [
+        &["list"][..],
+        &["list", "--json"],
+        &["status"],
+        &["status", "--json"],
+        &["show"],
+        &["show", "--json"],
+        &["diff", "1"],
+        &["diff", "1", "--json"],
+        &["log"],
+        &["log", "--follow"],
+        &["plan"],
+        &["plan", "--json"],
+        &["wait"],
+        &["config", "set", "ONE=1"],
+        &["config", "get", "ONE"],
+        &["config", "list"],
+        &["config", "list", "--json"],
+        &["config", "unset", "ONE"],
+        &["env", "delete"],
+        &["gc"],
+        &["doctor"],
+        &["doctor", "--json"],
+        &["freeze", "a reason"],
+        &["status"],
+        &["unfreeze"],
+        &["completions", "bash"],
+        &["man"],
+        &["man", man.to_str().unwrap()],
+        &["script", project.path.to_str().unwrap(), "--force"],
+        &["delete", "1"],
+        &["--help"],
+        &["--version"],
+        &[],
+    ] {
+        assert_eq!(unread(arguments), Some(0), "{arguments:?}");
+    }
+    assert_eq!(site.numbers("deployments"), [2]);
+    assert!(man.join("nyala-list.1").exists());
+    assert!(project.path.join("deploy.sh").exists());
+}
+
+#[test]
+fn a_site_is_made_whole_and_a_hook_installed_though_nobody_reads_how_to_push() {
+    let site = Site::new();
+    let other = site.sandbox.path("other");
+    assert!(site.nyala_unread(&["init", other.to_str().unwrap(), "--installer", "pip"]).status.success());
+    let hosted = site.sandbox.bare_repository(&[]);
+    let by_hand = site.sandbox.path("by-hand");
+    let install = ["install", hosted.to_str().unwrap(), "--site", by_hand.to_str().unwrap()];
+    assert!(site.nyala_unread(&install).status.success());
+    let project = site.project();
+    project.write("page", "").commit("A page");
+    for (repository, made) in [(other.join("repository.git"), other), (hosted, by_hand)] {
+        project.push_raw(&[repository.to_str().unwrap(), "HEAD:refs/heads/main"]).assert_success();
+        assert!(made.join("wwwroot/page").exists());
+    }
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let site = Site::new();
+    site.project().write("page", "").push().assert_success();
+    for arguments in [&["list", "--json"][..], &["log"], &["config", "set", "ONE=1"]] {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let ran = Running::start_with_output(site.nyala_command().args(arguments), full).wait();
+        ran.assert_failed(1, "error: not all could be written to standard output: No space left on device");
+    }
+    assert_eq!(site.nyala(&["config", "get", "ONE"]).assert_success().stdout, "1\n");
 }
 
 #[test]

@@ -64,10 +64,20 @@ pub struct Running {
 impl Running {
     pub fn start(command: &mut Command) -> Self {
         let stdout = tempfile::tempfile().unwrap();
+        let output = stdout.try_clone().unwrap().into();
+        Self::start_with(command, stdout, output)
+    }
+
+    /// Starts a child whose standard output is somebody else's.
+    pub fn start_with_output(command: &mut Command, output: impl Into<Stdio>) -> Self {
+        Self::start_with(command, tempfile::tempfile().unwrap(), output.into())
+    }
+
+    fn start_with(command: &mut Command, stdout: File, output: Stdio) -> Self {
         let stderr = tempfile::tempfile().unwrap();
         let child = command
             .stdin(Stdio::null())
-            .stdout(stdout.try_clone().unwrap())
+            .stdout(output)
             .stderr(stderr.try_clone().unwrap())
             .process_group(0)
             .spawn()

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -95,6 +96,12 @@ impl Site {
     /// Runs a command of nyala for this site.
     pub fn nyala<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Ran {
         Running::start(self.nyala_command().args(arguments)).wait()
+    }
+
+    /// Runs a command of nyala for this site whose output nobody reads any more, as after `| head -1`.
+    pub fn nyala_unread<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Ran {
+        let (_, writer) = io::pipe().unwrap();
+        Running::start_with_output(self.nyala_command().args(arguments), writer).wait()
     }
 
     pub fn nyala_command(&self) -> Command {
