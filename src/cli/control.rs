@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
+use super::history::{exit_code, watch};
 use super::person;
-use crate::receive::{self, Reader};
 use crate::site::{Site, Status};
 use crate::worker::cancel::{self, Asked};
 use crate::worker::{self, what_is_live};
@@ -107,7 +107,6 @@ impl Unfreeze {
         say!("Deployments go on; {pushes}.");
         let Some((record, log)) = thawed.enqueued else { return Ok(ExitCode::SUCCESS) };
         worker::start(site, record.id, log)?;
-        let record = receive::watch(site, record.id, Reader::Person)?;
-        Ok(if record.status == Status::Succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(exit_code(&watch(site, record.id)?))
     }
 }

@@ -232,7 +232,13 @@ pub(super) fn redeploy(site: &Site, commit: &str, refname: Option<String>, optio
             rolled_back_to: None,
         },
     )?;
-    Ok(exit_code(&receive::watch(site, id, Reader::Person)?))
+    Ok(exit_code(&watch(site, id)?))
+}
+
+/// Shows the log of a deployment that this command has started, and returns how it ended, also when nobody reads that far.
+pub(super) fn watch(site: &Site, id: u64) -> Result<Record> {
+    receive::watch(site, id, Reader::Person)?;
+    receive::wait(site, id)
 }
 
 /// What a command that deploys exits with.

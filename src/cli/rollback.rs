@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use super::history::{self, exit_code};
+use super::history::{self, exit_code, watch};
 use crate::git::short;
-use crate::receive::{self, Reader};
+use crate::receive;
 use crate::site::queue::NewDeployment;
 use crate::site::record::Trigger;
 use crate::site::{Record, Site};
@@ -54,7 +54,7 @@ impl Rollback {
                 rolled_back_to: Some(id),
             },
         )?;
-        Ok(exit_code(&receive::watch(site, id, Reader::Person)?))
+        Ok(exit_code(&watch(site, id)?))
     }
 
     /// The record of the release that is meant. A rollback has no release of its own: it means the one that it made live.

@@ -9,10 +9,11 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use super::history::watch;
 use crate::build::{deployment_file, project};
 use crate::disk;
 use crate::git::{Repository, bare_git, run};
-use crate::receive::{self, Reader};
+use crate::receive;
 use crate::setup::{New, make_site};
 use crate::site::queue::NewDeployment;
 use crate::site::record::Trigger;
@@ -101,7 +102,7 @@ impl Try {
                 options: Vec::new(),
             },
         )?;
-        let record = receive::watch(&site, id, Reader::Person)?;
+        let record = watch(&site, id)?;
         if record.status != Status::Succeeded {
             return Ok(ExitCode::FAILURE);
         }

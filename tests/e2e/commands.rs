@@ -229,6 +229,26 @@ fn a_site_is_made_whole_and_a_hook_installed_though_nobody_reads_how_to_push() {
 }
 
 #[test]
+fn a_command_that_deploys_exits_as_the_deployment_ends_though_nobody_reads_the_log() {
+    let site = Site::new();
+    let gate = site.gate();
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    project.custom_script(&format!("{}exit 3", gate.shell())).push_with(&["-o", "skip-deploy"]);
+    let (_, writer) = std::io::pipe().unwrap();
+    let mut redeploy = Running::start_with_output(site.nyala_command().arg("redeploy"), writer);
+    gate.wait_until_reached();
+    assert!(redeploy.is_running());
+    gate.open();
+    assert_eq!(redeploy.wait().status.code(), Some(1));
+
+    project.custom_script("true").push().assert_success();
+    assert_eq!(site.nyala_unread(&["redeploy"]).status.code(), Some(0));
+    assert_eq!(site.nyala_unread(&["rollback", "1"]).status.code(), Some(0));
+    assert_eq!(site.live_id(), Some(1));
+}
+
+#[test]
 fn output_that_cannot_be_written_is_an_error() {
     let site = Site::new();
     site.project().write("page", "").push().assert_success();
