@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::say_error;
+use crate::console::text::clause;
 use crate::git::{Refs, Repository};
 use crate::receive;
 use crate::site::{Record, Site, Status};
@@ -58,7 +59,7 @@ impl Wait {
 
 /// What became of it, in the words of the record.
 fn outcome(record: &Record) -> String {
-    let why = record.error.as_deref().and_then(|error| error.lines().next());
+    let why = record.error.as_deref().map(clause);
     match record.status {
         Status::Succeeded if record.live => "succeeded, and is live".to_owned(),
         Status::Superseded => format!("was superseded by deployment {}", record.superseded_by.unwrap_or_default()),

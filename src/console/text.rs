@@ -54,6 +54,16 @@ pub fn excerpt(text: &str) -> String {
     out
 }
 
+/// Gives the first line of a text as it stands within a sentence of ours that goes on: without the full stop or the colon
+/// that it ends with. The dots of `…/..` and of an ellipsis stay.
+pub fn clause(text: &str) -> &str {
+    let line = text.lines().next().unwrap_or_default().trim_end().trim_end_matches(':');
+    match line.strip_suffix('.') {
+        Some(sentence) if !sentence.ends_with(['.', '/', ' ']) => sentence,
+        _ => line,
+    }
+}
+
 /// Gives the byte order mark that a text may begin with, and the rest.
 pub fn split_mark(text: &str) -> (&str, &str) {
     text.split_at(if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 })
@@ -312,6 +322,15 @@ mod tests {
         assert_eq!(excerpt("a\u{1b}[31m\u{200b}é\n\u{202e}"), r"a\u{1b}[31m\u{200b}é\n\u{202e}");
         assert_eq!(excerpt(r#"a; x == "\""#), r#"a; x == "\""#);
         assert_eq!(excerpt(&"x".repeat(5000)).chars().count(), 201);
+    }
+
+    #[test]
+    fn a_clause_has_no_end_of_its_own() {
+        assert_eq!(clause("runtime.txt is wrong.\nfound: x"), "runtime.txt is wrong");
+        assert_eq!(clause("the errors were:\n"), "the errors were");
+        for whole in ["", "`x.` is no name", "it leads to ..", "it leads to .", "it leads to /srv/.", "and so on..."] {
+            assert_eq!(clause(whole), whole);
+        }
     }
 
     #[test]

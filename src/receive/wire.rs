@@ -8,7 +8,7 @@ use gix_packetline::blocking_io::StreamingPeekableIter;
 use gix_packetline::blocking_io::encode::{data_to_write, flush_to_write};
 
 use super::refs::{self, RefUpdate};
-use crate::console::text::excerpt;
+use crate::console::text::{clause, clean, excerpt};
 
 /// A reason is shown on the pusher's line of the ref, so it has to be short. In characters.
 const LONGEST_REASON: usize = 200;
@@ -100,9 +100,8 @@ fn section(lines: &mut StreamingPeekableIter<impl Read>) -> Result<Vec<Vec<u8>>>
 
 /// One line, without anything a terminal acts on.
 fn reason(why: &str) -> String {
-    let line = why.lines().next().unwrap_or_default();
-    let line = crate::console::text::clean(line);
-    let line = line.trim().trim_end_matches(':');
+    let line = clean(why.lines().next().unwrap_or_default());
+    let line = clause(line.trim());
     match line.char_indices().nth(LONGEST_REASON) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None if line.is_empty() => "refused".to_owned(),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::queue::NewDeployment;
 use super::record::Trigger;
 use super::{Record, Site};
+use crate::console::text::clause;
 use crate::disk;
 
 /// Why nothing is deployed.
@@ -33,10 +34,10 @@ pub struct Thawed {
 }
 
 impl Frozen {
-    /// Since when, by whom and why, on one line.
+    /// Since when, by whom and why, on one line and for a sentence that goes on.
     pub fn in_words(&self) -> String {
         let at = self.at.strftime("%Y-%m-%d %H:%M UTC");
-        format!("since {at} by {}: {}", self.by.escape_debug(), self.reason.escape_debug())
+        format!("since {at} by {}: {}", self.by.escape_debug(), clause(&self.reason.escape_debug().to_string()))
     }
 }
 

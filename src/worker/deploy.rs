@@ -19,7 +19,7 @@ use super::{moves, what_is_live};
 use crate::activate::activate;
 use crate::build::{Collectstatic, Said, custom};
 use crate::checkout::Exported;
-use crate::console::text::escaped;
+use crate::console::text::{clause, escaped};
 use crate::console::{self, mask};
 use crate::disk;
 use crate::disk::space::{self, Room};
@@ -318,7 +318,7 @@ impl Deployment<'_> {
         // Now, while it is so: what this deployment took is about to be given back.
         let found = space::explain(error, self.site.root());
         let text = if found.is_empty() { text } else { format!("{text}\n{found}") };
-        let summary = text.lines().next().unwrap_or_default().trim_end_matches(':').to_owned();
+        let summary = clause(&text).to_owned();
         let cancelled = self.site.cancelled(id).filter(|_| process::is_stopped());
         if cancelled.is_none() {
             console::error(&text);

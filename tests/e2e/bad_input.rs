@@ -24,6 +24,19 @@ fn assert_refused(change: impl Fn(&Project<'_>), texts: &[&str]) {
 }
 
 #[test]
+fn the_last_line_is_one_sentence_whatever_the_error_ends_with() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    project.write("runtime.txt", "").write("requirements.txt", "");
+    let push = project.push();
+    assert_eq!(
+        push.last_line(),
+        "error: deployment 2 failed: runtime.txt names no Python version; deployment 1 is still live"
+    );
+}
+
+#[test]
 fn every_runtime_txt_that_is_not_exact_is_refused_and_shown_escaped() {
     let site = Site::new();
     let project = site.python_project();

@@ -109,16 +109,16 @@ fn a_frozen_site_takes_pushes_and_deploys_the_newest_when_it_thaws() {
     let site = Site::new();
     let project = site.project();
     project.write("page", "1").push().assert_success();
-    site.nyala(&["freeze", "the database is being moved"]).assert_success();
+    site.nyala(&["freeze", "the database is being moved."]).assert_success();
     for page in ["2", "3"] {
         let push = project.write("page", page).push();
-        push.assert_failed_with("the database is being moved").assert_says("deployment 1 is still live");
+        push.assert_failed_with(": the database is being moved; deployment 1 is still live");
     }
     assert_eq!(site.numbers("deployments"), [1]);
     assert_eq!(site.sandbox.git(&site.repository, &["rev-parse", "main"]), project.head());
     site.nyala(&["redeploy"]).assert_failed(1, "the database is being moved");
     assert!(site.nyala(&["status"]).stdout.contains("the database is being moved"));
-    assert_eq!(site.nyala(&["status", "--json"]).json()["frozen"]["reason"], "the database is being moved");
+    assert_eq!(site.nyala(&["status", "--json"]).json()["frozen"]["reason"], "the database is being moved.");
 
     let thawed = site.nyala(&["unfreeze"]);
     assert!(thawed.assert_success().stdout.contains("2 pushes were held back"), "{thawed:#?}");
@@ -135,9 +135,9 @@ fn a_frozen_strict_site_refuses_the_push_and_the_branch_stays() {
     let project = site.project();
     project.write("page", "1").push().assert_success();
     let before = project.head();
-    site.nyala(&["freeze", "not now"]).assert_success();
+    site.nyala(&["freeze", "not now."]).assert_success();
     let push = project.write("page", "2").push();
-    assert!(!push.accepted && push.output.contains("not now"), "{}", push.stderr);
+    assert!(!push.accepted && push.output.contains(": not now. Nothing was deployed"), "{}", push.stderr);
     assert_eq!(site.sandbox.git(&site.repository, &["rev-parse", "main"]), before);
     site.nyala(&["unfreeze"]).assert_success();
     project.push().assert_success();
