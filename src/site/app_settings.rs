@@ -1,8 +1,10 @@
 //! `settings.env`: the application's settings, which are environment variables. Their values are secrets.
 //!
 //! One `KEY=value` a line, quoted as a POSIX shell quotes, so that `set -a; . settings.env` and systemd's
-//! `EnvironmentFile=` read the same values.
+//! `EnvironmentFile=` read the same values. A file that a Windows editor has saved is read as it is meant there: the CR of
+//! its line ends is no part of a value, and neither is a byte order mark.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
@@ -10,7 +12,7 @@ use std::io::ErrorKind;
 use anyhow::{Context, Result, ensure};
 
 use super::Site;
-use crate::console::text::excerpt;
+use crate::console::text::{excerpt, split_mark};
 use crate::disk;
 
 /// The application's settings, sorted by name.
@@ -22,7 +24,8 @@ pub struct AppSettings {
 impl AppSettings {
     /// Reads the text of a `settings.env`.
     pub fn parse(text: &str) -> Result<AppSettings> {
-        let words = shlex::split(text).context("a quote is opened and never closed")?;
+        let (_, text) = split_mark(text);
+        let words = shlex::split(&with_plain_line_ends(text)).context("a quote is opened and never closed")?;
         let mut settings = AppSettings::default();
         for (word, number) in words.iter().zip(1..) {
             // Nothing of the word is shown: what should be a name may be half of a value that lacks its quotes.
@@ -77,6 +80,43 @@ fn is_name(name: &str) -> bool {
         && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
+/// The text with LF where a line ends with CR LF. Within quotes nothing changes: there a line's end is part of a value, and
+/// what is written is read again as it was.
+fn with_plain_line_ends(text: &str) -> Cow<'_, str> {
+    #[derive(Clone, Copy)]
+    enum Place {
+        Gap,
+        Word,
+        Comment,
+        Quotes(char),
+    }
+    use Place::{Comment, Gap, Quotes, Word};
+    if !text.contains("\r\n") {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut place = Gap;
+    let mut rest = text.chars().peekable();
+    while let Some(letter) = rest.next() {
+        if letter == '\r' && rest.peek() == Some(&'\n') && !matches!(place, Quotes(_)) {
+            continue;
+        }
+        plain.push(letter);
+        if letter == '\\' && !matches!(place, Comment | Quotes('\'')) {
+            // What is escaped opens and closes nothing.
+            plain.extend(rest.next_if(|next| *next != '\r'));
+        }
+        place = match (place, letter) {
+            (Quotes(quote), _) if letter != quote => place,
+            (Comment, '\n') | (Gap | Word, ' ' | '\t' | '\n') => Gap,
+            (Comment, _) | (Gap, '#') => Comment,
+            (Gap | Word, '\'' | '"') => Quotes(letter),
+            _ => Word,
+        };
+    }
+    Cow::Owned(plain)
+}
+
 impl Site {
     /// Reads `settings.env`; a site that has none has no settings.
     pub fn app_settings(&self) -> Result<AppSettings> {
@@ -114,6 +154,32 @@ mod tests {
     fn comments_and_blank_lines_are_skipped() {
         let settings = AppSettings::parse("# by hand\n\nA=1\nB='x y' # why\n").unwrap();
         assert_eq!(settings.iter().collect::<Vec<_>>(), [("A", "1"), ("B", "x y")]);
+    }
+
+    #[test]
+    fn line_ends_and_the_mark_of_windows_are_no_part_of_a_value() {
+        let text = "\u{feff}# it's ours\r\n\r\nA=1\r\nB='x y'\r\nC=\"it's\\\"\"\r\nD= # why's that\r\nE=it\\'s\\\r\nso\nF=2\r\n";
+        let settings = AppSettings::parse(text).unwrap();
+        let expected = [("A", "1"), ("B", "x y"), ("C", "it's\""), ("D", ""), ("E", "it'sso"), ("F", "2")];
+        assert_eq!(settings.iter().collect::<Vec<_>>(), expected);
+        // Within quotes every character counts, so that what was set comes back.
+        let kept = AppSettings::parse("A='one\r\ntwo\r'\r\nB=\"\r\n\"\n").unwrap();
+        assert_eq!(kept.iter().collect::<Vec<_>>(), [("A", "one\r\ntwo\r"), ("B", "\r\n")]);
+    }
+
+    #[test]
+    fn any_values_are_read_again_whatever_the_line_ends_are() {
+        proptest::proptest!(|(values in proptest::collection::vec("[a'\"\\\\# \r\n$]{0,12}", 1..6))| {
+            let mut settings = AppSettings::default();
+            let mut lines = Vec::new();
+            for (value, name) in values.iter().zip('A'..) {
+                let name = name.to_string();
+                settings.set(&name, value).unwrap();
+                lines.push(format!("{name}={} # it's\r\n", shlex::try_quote(value).unwrap()));
+            }
+            assert_eq!(AppSettings::parse(&settings.to_text().unwrap()).unwrap(), settings);
+            assert_eq!(AppSettings::parse(&lines.concat()).unwrap(), settings);
+        });
     }
 
     #[test]

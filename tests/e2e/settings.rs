@@ -40,6 +40,20 @@ fn any_value_comes_back_as_it_was_set() {
 }
 
 #[test]
+fn settings_that_a_windows_editor_has_saved_have_the_values_that_are_seen_there() {
+    let site = Site::new();
+    let project = site.project();
+    project.custom_script("printf '<%s>' \"$ONE\" \"$TWO\" \"$THREE\" > values.txt");
+    let text = "\u{feff}ONE=1\r\nTWO='two words'\r\n# it's a comment\r\nTHREE=\"3\"\r\n";
+    fs::write(site.path.join("settings.env"), text).unwrap();
+    project.push().assert_success();
+    assert_eq!(site.live_file("values.txt"), "<1><two words><3>");
+    site.set("FOUR", "4");
+    let text = fs::read_to_string(site.path.join("settings.env")).unwrap();
+    assert_eq!(text, "FOUR=4\nONE=1\nTHREE=3\nTWO='two words'\n");
+}
+
+#[test]
 fn settings_reach_the_build_exactly() {
     let site = Site::new();
     let value = "it's \"$HOME\" \\ and = more";
