@@ -63,7 +63,40 @@ fn outcome(record: &Record) -> String {
     match record.status {
         Status::Succeeded if record.live => "succeeded, and is live".to_owned(),
         Status::Superseded => format!("was superseded by deployment {}", record.superseded_by.unwrap_or_default()),
+        // Not whether it has ended: a worker that was killed in what comes after a deployment changed nothing about this.
         status if !status.is_final() => "was interrupted: its worker was killed".to_owned(),
         status => why.map_or(status.name().to_owned(), |why| format!("{}: {why}", status.name())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A deployment of this status whose worker is dead, and has not written that it has ended.
+    fn cut_short(status: &str, error: Option<&str>) -> Record {
+        serde_json::from_value(serde_json::json!({
+            "id": 1,
+            "status": status,
+            "live": false,
+            "commit": "1a2b3c4d".repeat(5),
+            "message": "Say hello",
+            "author": "Ada <ada@example.org>",
+            "trigger": "rollback",
+            "refname": "refs/heads/main",
+            "old_oid": "0".repeat(40),
+            "new_oid": "1a2b3c4d".repeat(5),
+            "steps": [],
+            "error": error,
+            "created_at": "2026-03-01T12:34:56Z",
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_is_killed_in_its_actions_came_out_as_it_did() {
+        assert_eq!(outcome(&cut_short("building", None)), "was interrupted: its worker was killed");
+        assert_eq!(outcome(&cut_short("failed", Some("pip failed.\nfound: x"))), "failed: pip failed");
+        assert_eq!(outcome(&cut_short("succeeded", None)), "succeeded");
     }
 }
