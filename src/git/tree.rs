@@ -60,13 +60,13 @@ impl<'repository> CommitTree<'repository> {
     pub fn entry(&self, path: &str) -> Result<Option<Entry>> {
         let mut at = Entry { kind: Kind::Folder, oid: self.root.id() };
         for name in path.split('/').filter(|name| !name.is_empty()) {
-            let found = match self.folder(at)? {
-                // libgit2 would look for what is before it.
-                Some(folder) if !name.contains('\0') => folder.get_name_bytes(name.as_bytes()).map(|it| Entry::of(&it)),
-                _ => None,
+            let Some(folder) = self.folder(at)? else { return Ok(None) };
+            // libgit2's own search relies on git's order of names. A tree in another order can be pushed where nobody checks
+            // it, and what is checked out is what counts.
+            let Some(found) = folder.iter().find(|entry| entry.name_bytes() == name.as_bytes()) else {
+                return Ok(None);
             };
-            let Some(found) = found else { return Ok(None) };
-            at = found;
+            at = Entry::of(&found);
         }
         Ok(Some(at))
     }

@@ -87,6 +87,33 @@ fn what_nyala_reads_from_a_commit_is_read_through_no_link() {
 }
 
 #[test]
+fn what_nyala_reads_from_a_commit_is_seen_in_a_tree_of_any_order() {
+    let target = Target::new();
+    let attacker = target.attacker();
+    let empty = attacker.blob("");
+    // Whoever looks for a name by halves, as git's order allows, takes the wrong one in both of these.
+    for (before, after) in [(&["z", "y", "x", "w"][..], &[][..]), (&[], &["$", "#", "\"", "!"])] {
+        for (name, text, said) in [
+            (".deployment", "[config]\ncommand = echo seen; exit 3\n", "seen"),
+            (".python-version", "1.0\n", "wanted: 1.0 (.python-version)"),
+            ("runtime.txt", "python-1.0\n", "wanted: 1.0 (runtime.txt)"),
+            ("pyproject.toml", "[project]\nrequires-python = '<1'\n", "wanted: <1 ("),
+            ("requirements.txt", "-r nowhere.txt\n", "nowhere.txt"),
+        ] {
+            let text = attacker.blob(text);
+            let mut names: Vec<_> = before.iter().chain(after).map(|name| (*name, &empty)).collect();
+            names.insert(before.len(), (name, &text));
+            if name != "requirements.txt" {
+                names.insert(before.len(), ("requirements.txt", &empty));
+            }
+            let entries: Vec<_> = names.iter().map(|(name, id)| (FILE, name.as_bytes(), id.as_str())).collect();
+            attacker.assert_refused(&attacker.tree(&entries), said);
+        }
+    }
+    attacker.done("files in a tree of another order");
+}
+
+#[test]
 fn an_env_in_the_tree_is_refused_where_nyala_makes_one() {
     let target = Target::new();
     let site = &target.site;
@@ -112,19 +139,18 @@ fn an_env_in_the_tree_is_refused_where_nyala_makes_one() {
         attacker.assert_refused(&tree, found);
     }
 
-    // An order that is not git's hides the entry from whoever looks for it by its name; it is replaced, and not
-    // followed. Nor is the link run that has the name of Django's program.
-    let manage = link(&format!("{UP}/bin/python"));
-    for (mode, id) in [(LINK, link(UP)), (FILE, file)] {
-        let entries: [(&str, &[u8], &str); 4] = [
-            (LINK, b"manage.py", &manage),
-            (FILE, b"requirements.txt", &requirements),
-            (FILE, b"z", &requirements),
-            (mode, b"env", &id),
-        ];
-        attacker.push(&attacker.tree(&entries)).assert_success();
-        assert_eq!(site.package("grass").as_deref(), Some("1.0"));
+    // Nor does an order hide it that is not git's.
+    for (mode, id, found) in [(LINK, link(UP), "found: a symbolic link"), (FILE, file, "found: a file")] {
+        let entries: [(&str, &[u8], &str); 3] =
+            [(FILE, b"requirements.txt", &requirements), (FILE, b"z", &requirements), (mode, b"env", &id)];
+        attacker.assert_refused(&attacker.tree(&entries), found);
     }
+
+    // Where there is none, the link is not run that has the name of Django's program.
+    let manage = link(&format!("{UP}/bin/python"));
+    let entries: [(&str, &[u8], &str); 2] = [(LINK, b"manage.py", &manage), (FILE, b"requirements.txt", &requirements)];
+    attacker.push(&attacker.tree(&entries)).assert_success();
+    assert_eq!(site.package("grass").as_deref(), Some("1.0"));
     attacker.done("envs");
 }
 
