@@ -96,8 +96,7 @@ impl<'m> Worker<'_, 'm> {
         }
         let before = Items::new(recorded.items, id_length);
         if self.all_kept(&folder, before.clone())? {
-            self.record_as_before(recorded.block);
-            return Ok(());
+            return self.record_as_before(recorded.block);
         }
         self.bring_items(&folder, before, &mut items)?;
         self.record(&folder, &Draft { tree, items, as_before: None })

@@ -6,12 +6,14 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use git2::Oid;
+use tempfile::NamedTempFile;
 
 use super::entry::Kind;
 use super::stat::Stat;
@@ -113,11 +115,14 @@ impl Manifest {
     }
 
     /// Appends what has changed, in blocks that [`push_block`] made, to the file that this was read from.
-    pub(super) fn append(&self, path: &Path, parts: &[Vec<u8>]) -> Result<()> {
+    pub(super) fn append(&self, path: &Path, blocks: &[u8]) -> Result<()> {
         disk::point("manifest: append");
-        let file =
-            File::options().append(true).open(path).with_context(|| format!("cannot open {}", path.display()))?;
-        end(&file, self.sum, parts).with_context(|| format!("cannot write {}", path.display()))?;
+        let appended = || {
+            let mut file = File::options().append(true).open(path)?;
+            file.write_all(blocks)?;
+            end(&file, checksum(self.sum, blocks))
+        };
+        appended().with_context(|| cannot_write(path))?;
         disk::point("manifest: appended");
         Ok(())
     }
@@ -152,35 +157,55 @@ fn split_part(bytes: &[u8], id_length: usize) -> Option<(Part<'_>, &[u8])> {
     Some((Part::Folder { path, recorded }, rest))
 }
 
-/// Writes a manifest from blocks that [`push_block`] made. A file of that name is replaced as a whole.
-pub(super) fn write(path: &Path, id_length: usize, parts: &[Vec<u8>]) -> Result<()> {
-    let about = || format!("cannot write {}", path.display());
-    let folder = path.parent().with_context(about)?;
-    let mut file =
-        tempfile::Builder::new().prefix(&disk::temporary_prefix()).tempfile_in(folder).with_context(about)?;
-    let mut header = [0; HEADER];
-    header[..MAGIC.len()].copy_from_slice(MAGIC);
-    header[HEADER - 1] = u8::try_from(id_length).with_context(about)?;
-    file.write_all(&header).with_context(about)?;
-    end(file.as_file(), checksum(SEED, &header), parts).with_context(about)?;
-    disk::point("manifest: written");
-    file.persist(path).with_context(about)?;
-    disk::point("manifest: renamed");
-    Ok(())
+/// A manifest that is being written, from blocks that [`push_block`] made, by several threads. A file of that name is replaced as a
+/// whole, in the end.
+pub(super) struct Writing<'a> {
+    path: &'a Path,
+    state: Mutex<(NamedTempFile, u64)>,
 }
 
-/// Writes blocks and an end behind what has this checksum.
-fn end(mut file: &File, mut sum: u64, parts: &[Vec<u8>]) -> Result<()> {
-    for part in parts {
-        sum = checksum(sum, part);
-        file.write_all(part)?;
+impl<'a> Writing<'a> {
+    pub(super) fn new(path: &'a Path, id_length: usize) -> Result<Writing<'a>> {
+        let about = || cannot_write(path);
+        let folder = path.parent().with_context(about)?;
+        let mut file =
+            tempfile::Builder::new().prefix(&disk::temporary_prefix()).tempfile_in(folder).with_context(about)?;
+        let mut header = [0; HEADER];
+        header[..MAGIC.len()].copy_from_slice(MAGIC);
+        header[HEADER - 1] = u8::try_from(id_length).with_context(about)?;
+        file.write_all(&header).with_context(about)?;
+        Ok(Writing { path, state: Mutex::new((file, checksum(SEED, &header))) })
     }
+
+    pub(super) fn add(&self, blocks: &[u8]) -> Result<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (file, sum) = &mut *state;
+        *sum = checksum(*sum, blocks);
+        file.write_all(blocks).with_context(|| cannot_write(self.path))
+    }
+
+    pub(super) fn finish(self) -> Result<()> {
+        let about = || cannot_write(self.path);
+        let (file, sum) = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        end(file.as_file(), sum).with_context(about)?;
+        disk::point("manifest: written");
+        file.persist(self.path).with_context(about)?;
+        disk::point("manifest: renamed");
+        Ok(())
+    }
+}
+
+/// Writes the end of what has this checksum.
+fn end(mut file: &File, sum: u64) -> io::Result<()> {
     // Writing has given the file the time that it is now, by the clock that the files have theirs from.
     file.write_all(&END)?;
     let written = Stat::of(&rustix::fs::fstat(file.as_fd())?).changed.to_le_bytes();
     let sum = checksum(checksum(sum, &END), &written);
-    file.write_all(&[written, sum.to_le_bytes()].concat())?;
-    Ok(())
+    file.write_all(&[written, sum.to_le_bytes()].concat())
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write {}", path.display())
 }
 
 /// Appends what there is to say of a folder.

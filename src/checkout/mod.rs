@@ -41,7 +41,7 @@ use attributes::Inherited;
 use entry::Kind;
 use folder::Folder;
 use forward::Standing;
-use manifest::Manifest;
+use manifest::{Manifest, Writing};
 pub use worker::{LFS_SPEC, Rescue};
 pub use written::as_written;
 
@@ -116,12 +116,11 @@ pub struct Brought {
 pub fn export(repository: &Repository, tree: Oid, into: &Path, manifest: Option<&Path>) -> Result<Exported> {
     disk::point("export: before");
     let first = Task::Fill { place: Place::Root(Folder::open(into)?), tree, inherited: Inherited::None };
-    let records = if manifest.is_some() { Records::All } else { Records::None };
-    let mut done = crew::carry_out(repository, first, Job { records, before: None })?;
+    let writing = manifest.map(|path| Writing::new(path, tree.as_bytes().len())).transpose()?;
+    let records = writing.as_ref().map_or(Records::None, Records::All);
+    let done = crew::carry_out(repository, first, Job { records, before: None })?;
     disk::point("export: written");
-    if let Some(path) = manifest {
-        manifest::write(path, tree.as_bytes().len(), &take_blocks(&mut done))?;
-    }
+    writing.map(Writing::finish).transpose()?;
     Ok(gather(done).exported)
 }
 
@@ -160,20 +159,18 @@ pub fn bring_forward(
         inherited: Inherited::None,
         standing: Standing { recorded: *recorded, attributes_differ: false },
     };
-    let records = if before.is_worn(&folders) { Records::All } else { Records::Changed };
+    let anew = before.is_worn(&folders).then(|| Writing::new(manifest, before.id_length())).transpose()?;
+    let records = anew.as_ref().map_or(Records::Changed, Records::All);
     let job = Job { records, before: Some(Before { manifest: &before, folders: &folders, rescue }) };
     let mut done = crew::carry_out(repository, first, job)?;
     disk::point("bring forward: written");
-    let blocks = take_blocks(&mut done);
-    match records {
-        Records::All => manifest::write(manifest, before.id_length(), &blocks),
-        _ => before.append(manifest, &blocks),
-    }?;
+    if let Some(anew) = anew {
+        anew.finish()?;
+    } else {
+        let blocks: Vec<_> = done.iter_mut().map(|done| std::mem::take(&mut done.blocks)).collect();
+        before.append(manifest, &blocks.concat())?;
+    }
     Ok(gather(done))
-}
-
-fn take_blocks(done: &mut [Done]) -> Vec<Vec<u8>> {
-    done.iter_mut().map(|done| std::mem::take(&mut done.blocks)).collect()
 }
 
 /// Adds up what the threads did.

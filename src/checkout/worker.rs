@@ -17,7 +17,7 @@ use super::entry::{Entries, Kind};
 use super::fill::Files;
 use super::folder::{Content, Folder};
 use super::forward::Standing;
-use super::manifest::{Folders, Item, Items, Manifest, push_block};
+use super::manifest::{Folders, Item, Items, Manifest, Writing, push_block};
 use super::name::shown;
 use super::objects;
 use super::stat::Stat;
@@ -34,19 +34,23 @@ pub const LFS_SPEC: &str = "version https://git-lfs.github.com/spec/";
 /// What all threads of a crew know.
 #[derive(Clone, Copy)]
 pub(super) struct Job<'m> {
-    pub(super) records: Records,
+    pub(super) records: Records<'m>,
     /// What is there already; `None` when a new folder is filled.
     pub(super) before: Option<Before<'m>>,
 }
 
 /// Of which folders something is recorded, for a manifest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Records {
+#[derive(Clone, Copy)]
+pub(super) enum Records<'m> {
     None,
     /// Of those of which something else is to be said than before.
     Changed,
-    All,
+    /// Of all; what is recorded is written as it comes, for in a large tree it is much.
+    All(&'m Writing<'m>),
 }
+
+/// How much a thread gathers before it writes, in bytes.
+const GATHERED: usize = 64 << 10;
 
 #[derive(Clone, Copy)]
 pub(super) struct Before<'m> {
@@ -96,7 +100,7 @@ pub(super) struct Done {
     pub(super) put_right: u64,
     /// Files and folders written or changed while a folder was brought forward; more than [`MOST_TOUCHED`] when there were too many.
     pub(super) touched: Vec<PathBuf>,
-    /// Of the manifest.
+    /// Of the manifest: what is yet to be written.
     pub(super) blocks: Vec<u8>,
 }
 
@@ -123,6 +127,7 @@ impl<'a, 'm> Worker<'a, 'm> {
             self.carry_out(task)?;
             next = self.crew.next(&mut self.found, true);
         }
+        self.write_blocks(0)?;
         Ok(self.done)
     }
 
@@ -166,24 +171,41 @@ impl<'a, 'm> Worker<'a, 'm> {
     /// Records a folder in which nothing will be changed any more.
     pub(super) fn record(&mut self, folder: &Folder, draft: &Draft) -> Result<()> {
         if let Some(block) = draft.as_before {
-            self.record_as_before(block);
-        } else if self.job.records != Records::None {
+            return self.record_as_before(block);
+        }
+        if self.records() {
             let stat = folder.stat()?;
             push_block(&mut self.done.blocks, folder.path(), draft.tree, stat, &draft.items);
         }
-        Ok(())
+        self.write_blocks(GATHERED)
     }
 
     /// Records a folder of which nothing else is to be said than before.
-    pub(super) fn record_as_before(&mut self, block: &[u8]) {
-        if self.job.records == Records::All {
+    pub(super) fn record_as_before(&mut self, block: &[u8]) -> Result<()> {
+        if matches!(self.job.records, Records::All(_)) {
             self.done.blocks.extend_from_slice(block);
         }
+        self.write_blocks(GATHERED)
+    }
+
+    fn write_blocks(&mut self, gathered: usize) -> Result<()> {
+        match self.job.records {
+            Records::All(writing) if self.done.blocks.len() > gathered => {
+                writing.add(&self.done.blocks)?;
+                self.done.blocks.clear();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn records(&self) -> bool {
+        !matches!(self.job.records, Records::None)
     }
 
     /// Records an entry of a folder.
     pub(super) fn record_item(&self, items: &mut Vec<u8>, item: &Item) {
-        if self.job.records != Records::None {
+        if self.records() {
             item.push_to(items);
         }
     }

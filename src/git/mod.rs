@@ -94,9 +94,9 @@ impl Repository {
 }
 
 /// How much of a pack is mapped at a time, and of all packs together, in bytes. By default a pack is mapped as a whole,
-/// and all of it counts as memory of the process; less than this costs time.
-const MAPPED_AT_ONCE: usize = 2 << 20;
-const MAPPED_IN_ALL: usize = 12 << 20;
+/// and all of it counts as memory of the process. An export takes no longer with so little.
+const MAPPED_AT_ONCE: usize = 1 << 20;
+const MAPPED_IN_ALL: usize = 4 << 20;
 
 /// Opens the repository's objects. Each thread opens its own; libgit2 shares the packs between them.
 ///
@@ -106,6 +106,8 @@ pub fn open_objects(path: &Path) -> Result<git2::Repository> {
     static OPTIONS: Once = Once::new();
     OPTIONS.call_once(|| {
         git2::opts::strict_hash_verification(false);
+        // A tree is read once or twice, and a hundred thousand files have many trees.
+        git2::opts::enable_caching(false);
         // SAFETY: both set globals of libgit2 that must not change while it is in use elsewhere; `Once` runs them before
         // the first repository of this process is opened.
         #[expect(unsafe_code, reason = "git2 marks its global options as unsafe")]
