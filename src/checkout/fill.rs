@@ -1,7 +1,6 @@
 //! Filling a folder that is new: everything in it is made, and nothing may be there before.
 
-use std::borrow::Cow;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 use git2::Oid;
@@ -12,19 +11,9 @@ use super::entry::{Entries, Entry, Kind};
 use super::folder::Folder;
 use super::name::{check, shown};
 use super::objects;
+use super::parts::{Files, PART};
 use super::stat::Stat;
-use super::worker::{Draft, Place, Shared, Task, Worker};
-
-/// A folder with more files than this is split, so that all threads can write in it.
-pub(super) const PART: usize = 64;
-
-/// Some files and links of one folder.
-pub(super) enum Files<'m> {
-    /// Entries of a tree, from one offset to another. Folders between them are skipped.
-    New { tree: Arc<[u8]>, id_length: usize, start: usize, end: usize },
-    /// Items of a manifest, of files that may be there.
-    Standing { items: Cow<'m, [u8]>, id_length: usize },
-}
+use super::worker::{Draft, Place, Task, Worker};
 
 /// What there is in a tree.
 struct Census<'t> {
@@ -34,7 +23,7 @@ struct Census<'t> {
     parts: Vec<usize>,
 }
 
-impl<'m> Worker<'_, 'm> {
+impl Worker<'_, '_> {
     pub(super) fn fill(&mut self, folder: Folder, tree: Oid, inherited: Inherited) -> Result<()> {
         folder.set_mode()?;
         if self.job.before.is_some() {
@@ -75,22 +64,6 @@ impl<'m> Worker<'_, 'm> {
         above.open_below(name)?.set_mode()?;
         self.count_submodule(above, name);
         Ok(())
-    }
-
-    /// Lets all threads work on the files of one folder.
-    pub(super) fn share(
-        &mut self,
-        parts: impl IntoIterator<Item = Files<'m>>,
-        folder: Arc<Folder>,
-        draft: Draft<'m>,
-        inherited: &Inherited,
-    ) {
-        let shared = Arc::new(Shared { folder, draft: Mutex::new(draft) });
-        self.found.extend(parts.into_iter().map(|files| Task::Part {
-            files,
-            inherited: inherited.clone(),
-            shared: Arc::clone(&shared),
-        }));
     }
 
     /// Writes the files and links of a tree into a folder that has none of them, and records them.

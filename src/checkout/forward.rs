@@ -15,11 +15,12 @@ use super::Exported;
 use super::attributes::Inherited;
 use super::convert::Conversion;
 use super::entry::{Entries, Kind};
-use super::fill::{ATTRIBUTES, Files, PART, check_entry, in_folder, inherited_below};
+use super::fill::{ATTRIBUTES, check_entry, in_folder, inherited_below};
 use super::folder::Folder;
 use super::manifest::{Item, Items, Recorded};
 use super::name::shown;
 use super::objects;
+use super::parts::{Files, PART, Parts, parts_of};
 use super::remove::Found;
 use super::stat::Stat;
 use super::worker::{Draft, POINTER, Place, Task, Worker};
@@ -363,37 +364,6 @@ fn attributes_of<'i>(mut items: impl Iterator<Item = Result<Item<'i>>>) -> Resul
 fn made_of(item: &Item) -> Result<(Kind, Oid, Conversion)> {
     let conversion = Conversion::from_code(item.conversion).context("the manifest is damaged")?;
     Ok((item.kind, item.id()?, conversion))
-}
-
-/// Items in portions of [`PART`].
-#[derive(Default)]
-struct Parts(Vec<Vec<u8>>, usize);
-
-impl Parts {
-    fn push(&mut self, item: &Item) {
-        if self.1.is_multiple_of(PART) {
-            self.0.push(Vec::new());
-        }
-        self.1 += 1;
-        if let Some(last) = self.0.last_mut() {
-            item.push_to(last);
-        }
-    }
-}
-
-/// The same of items that are a manifest's already.
-fn parts_of(items: &[u8], id_length: usize) -> Result<Vec<Files<'_>>> {
-    let mut parts = Vec::new();
-    let mut rest = Items::new(items, id_length);
-    while !rest.rest().is_empty() {
-        let start = rest.rest();
-        for item in rest.by_ref().take(PART) {
-            item?;
-        }
-        let (part, _) = start.split_at(start.len() - rest.rest().len());
-        parts.push(Files::Standing { items: Cow::Borrowed(part), id_length });
-    }
-    Ok(parts)
 }
 
 impl From<&Item<'_>> for Found {

@@ -21,6 +21,7 @@ mod ident;
 mod manifest;
 mod name;
 mod objects;
+mod parts;
 mod remove;
 mod stat;
 mod worker;

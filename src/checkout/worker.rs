@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use git2::{Odb, Oid};
@@ -13,13 +13,13 @@ use super::Exported;
 use super::attributes::{Attributes, Inherited};
 use super::convert::Conversion;
 use super::crew::Crew;
-use super::entry::{Entries, Kind};
-use super::fill::Files;
+use super::entry::Kind;
 use super::folder::{Content, Folder};
 use super::forward::Standing;
-use super::manifest::{Folders, Item, Items, Manifest, Writing, push_block};
+use super::manifest::{Folders, Item, Manifest, Writing, push_block};
 use super::name::shown;
 use super::objects;
+use super::parts::{Files, Shared};
 use super::stat::Stat;
 use crate::disk;
 
@@ -77,12 +77,6 @@ pub(super) enum Place {
     Below { above: Arc<Folder>, name: Vec<u8> },
 }
 
-/// A large folder whose files several threads write.
-pub(super) struct Shared<'m> {
-    pub(super) folder: Arc<Folder>,
-    pub(super) draft: Mutex<Draft<'m>>,
-}
-
 /// What is to be recorded of a folder once its last file is written.
 pub(super) struct Draft<'m> {
     pub(super) tree: Oid,
@@ -138,33 +132,6 @@ impl<'a, 'm> Worker<'a, 'm> {
                 self.forward(place.open()?, tree, inherited, standing)
             }
             Task::Part { files, inherited, shared } => self.part(&files, &inherited, shared),
-        }
-    }
-
-    fn part(&mut self, files: &Files<'m>, inherited: &Inherited, shared: Arc<Shared<'m>>) -> Result<()> {
-        let mut items = Vec::new();
-        let folder = &shared.folder;
-        let all_kept = match files {
-            Files::New { tree, id_length, start, end } => {
-                let entries = Entries::new(&tree[..*end], *start, *id_length);
-                self.write_files(folder, entries, inherited, &mut items)?;
-                false
-            }
-            Files::Standing { items: before, id_length } => {
-                self.bring_items(folder, Items::new(before, *id_length), &mut items)?
-            }
-        };
-        let mut draft = lock(&shared.draft);
-        draft.items.extend_from_slice(&items);
-        draft.as_before = draft.as_before.filter(|_| all_kept);
-        drop(draft);
-        // Whoever comes last sees the folder as it stays.
-        match Arc::into_inner(shared) {
-            Some(Shared { folder, draft }) => {
-                let draft = draft.into_inner().unwrap_or_else(PoisonError::into_inner);
-                self.record(&folder, &draft)
-            }
-            None => Ok(()),
         }
     }
 
@@ -287,8 +254,4 @@ impl Place {
 
 pub(super) fn path_buf(path: &[u8]) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(path))
-}
-
-fn lock<'a, 'm>(draft: &'a Mutex<Draft<'m>>) -> MutexGuard<'a, Draft<'m>> {
-    draft.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -14,24 +14,20 @@ use super::env_steps::{self, Place};
 use super::keep_aside::KeptAside;
 use super::publish::{publish, publish_in};
 use super::room;
-use super::tree;
 use super::{moves, what_is_live};
 use crate::activate::activate;
 use crate::build::{Collectstatic, Said, custom};
-use crate::checkout::Exported;
 use crate::console::text::{clause, escaped};
 use crate::console::{self, mask};
 use crate::disk;
-use crate::disk::space::{self, Room};
+use crate::disk::space;
 use crate::git::{Repository, short};
-use crate::lfs;
 use crate::plan::{Decision, Plan, Question, describe, observe};
 use crate::process;
 use crate::shared;
 use crate::site::record::{EnvRecord, PythonRecord, StepRecord};
 use crate::site::settings::Outcome;
 use crate::site::{AppSettings, Record, Settings, Site, Status};
-use crate::submodules::{Fetching, Filled};
 
 /// Carries a deployment out and records what became of it. Fails only when not even that can be recorded.
 pub(super) fn deploy(site: &Site, record: Record) -> Result<()> {
@@ -126,68 +122,6 @@ impl Deployment<'_> {
             bail!("it was cancelled before it began");
         }
         Ok(plan)
-    }
-
-    /// Writes the tree. Returns what has to be flushed before it goes live, see [`activate`].
-    fn check_out(
-        &mut self,
-        settings: &Settings,
-        repository: &Repository,
-        place: &Place<'_>,
-        plan: &Plan,
-    ) -> Result<Option<Vec<PathBuf>>> {
-        let step = console::step(format_args!("Check out {}", short(&plan.commit.id)));
-        let written = tree::write(self.site, settings, repository, plan.tree, self.record.id)
-            .context("the tree could not be checked out")?;
-        written.kept.iter().for_each(KeptAside::log);
-        disk::point("checked out");
-        let exported = &written.exported;
-        let inodes = exported.files + exported.links + exported.folders;
-        self.record.took.release = Some(Room { bytes: exported.bytes, inodes });
-        self.record.tree = Some(plan.tree.to_string());
-        let counted = |number: u64, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
-        let changed =
-            written.changed.map_or(String::new(), |changed| format!(", {changed} of them written or removed"));
-        console::info(format_args!(
-            "{}, {}, {} bytes{changed}",
-            counted(exported.files, "file"),
-            counted(exported.folders, "folder"),
-            exported.bytes
-        ));
-        let more = self.fill(repository, place, plan, &written.exported)?;
-        self.took("check out", step.done());
-        Ok(written.touched.filter(|_| !more))
-    }
-
-    /// Fills submodules and puts the files of Git LFS in the place of their pointers. Says whether there was any.
-    fn fill(&self, repository: &Repository, place: &Place<'_>, plan: &Plan, exported: &Exported) -> Result<bool> {
-        let release = self.site.release(self.record.id);
-        let fetching = Fetching {
-            stores: self.site.cache().join("submodules"),
-            environment: &place.environment,
-            limits: &place.limits,
-        };
-        let tree = Filled {
-            repository: repository.path().to_owned(),
-            commit: plan.commit.id.clone(),
-            tree: plan.tree,
-            project: plan.build.settings.project_folder(),
-            whole: plan.commit.tree,
-            folder: PathBuf::new(),
-            pointers: exported.pointers.clone(),
-        };
-        let mut trees = Vec::new();
-        match &plan.build.settings.disable_submodules {
-            Some(Said { value: true, by }) if !exported.submodules.is_empty() => {
-                console::info(format_args!("Submodules are left as empty folders ({by})."));
-                trees.push(tree);
-            }
-            _ => fetching.fill(&release, tree, &exported.submodules, &mut trees)?,
-        }
-        for tree in &trees {
-            lfs::smudge(&fetching, &release, tree)?;
-        }
-        Ok(!exported.submodules.is_empty() || !exported.pointers.is_empty())
     }
 
     fn built_in_steps(&mut self, place: &Place<'_>, plan: &Plan) -> Result<()> {

@@ -3,6 +3,7 @@
 mod after;
 pub mod build_steps;
 pub mod cancel;
+mod check_out;
 mod clean_up;
 mod deploy;
 pub mod env_steps;
