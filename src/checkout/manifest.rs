@@ -14,6 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result, ensure};
 use git2::Oid;
 use tempfile::NamedTempFile;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::entry::Kind;
 use super::stat::Stat;
@@ -24,24 +25,23 @@ const MAGIC: &[u8; 15] = b"nyala manifest2";
 
 const HEADER: usize = 16;
 
-/// Blocks are padded to this, for the checksum.
-const WORD: usize = 8;
+/// Begins an end, where a block has the lengths of its path and its items.
+const END: [u8; 8] = [0xff; 8];
 
-/// Begins an end, where a block has the length of its path.
-const END: [u8; WORD] = [0xff; WORD];
+/// How long a checksum is.
+const SUM: usize = 8;
 
 /// With this many ends a manifest is written anew, and so when less than half of it counts any more.
 const MOST_ENDS: usize = 32;
 
 /// A manifest that was read.
-#[derive(Debug)]
 pub(super) struct Manifest {
     bytes: Vec<u8>,
     id_length: usize,
     /// When it was written last, by the clock of the file system.
     written: i64,
-    /// Of all its bytes.
-    sum: u64,
+    /// Of all its bytes. Finds what a disk does to a file, not what an enemy does: whoever may write here may write the release as well.
+    sum: Xxh3,
     ends: usize,
 }
 
@@ -71,27 +71,23 @@ impl Manifest {
         let damaged = || format!("{} is damaged", path.display());
         let (header, mut rest) = bytes.split_at_checked(HEADER).with_context(damaged)?;
         ensure!(header.starts_with(MAGIC), "{} was written by another version of nyala", path.display());
-        let mut manifest = Manifest {
-            id_length: header[HEADER - 1].into(),
-            written: 0,
-            sum: checksum(SEED, header),
-            ends: 0,
-            bytes: Vec::new(),
-        };
-        let mut is_whole = false;
+        let id_length = header[HEADER - 1].into();
+        let (mut written, mut ends, mut sum) = (0, 0, Xxh3::new());
+        let (mut is_whole, mut summed) = (false, 0);
         while !rest.is_empty() {
-            let (part, after) = split_part(rest, manifest.id_length).with_context(damaged)?;
-            is_whole = false;
-            if let Part::End { written, sum } = part {
-                let content = &rest[..rest.len() - after.len() - WORD];
-                ensure!(sum == checksum(manifest.sum, content), damaged());
-                (manifest.written, manifest.ends, is_whole) = (written, manifest.ends + 1, true);
-            }
-            manifest.sum = checksum(manifest.sum, &rest[..rest.len() - after.len()]);
+            let (part, after) = split_part(rest, id_length).with_context(damaged)?;
             rest = after;
+            is_whole = false;
+            if let Part::End { written: time, sum: wanted } = part {
+                let end = bytes.len() - rest.len() - SUM;
+                sum.update(&bytes[summed..end]);
+                ensure!(sum.digest() == wanted, damaged());
+                (written, ends, summed, is_whole) = (time, ends + 1, end, true);
+            }
         }
         ensure!(is_whole, damaged());
-        Ok(Manifest { bytes, ..manifest })
+        sum.update(&bytes[summed..]);
+        Ok(Manifest { bytes, id_length, written, sum, ends })
     }
 
     /// What it says of each folder, and of some that are gone.
@@ -120,7 +116,9 @@ impl Manifest {
         let appended = || {
             let mut file = File::options().append(true).open(path)?;
             file.write_all(blocks)?;
-            end(&file, checksum(self.sum, blocks))
+            let mut sum = self.sum.clone();
+            sum.update(blocks);
+            end(&file, sum)
         };
         appended().with_context(|| cannot_write(path))?;
         disk::point("manifest: appended");
@@ -151,8 +149,7 @@ fn split_part(bytes: &[u8], id_length: usize) -> Option<(Part<'_>, &[u8])> {
     let (tree, rest) = rest.split_at_checked(id_length)?;
     let (path, rest) = rest.split_at_checked(path_length)?;
     let (items, rest) = rest.split_at_checked(items_length)?;
-    let length = (bytes.len() - rest.len()).next_multiple_of(WORD);
-    let (block, rest) = bytes.split_at_checked(length)?;
+    let (block, rest) = bytes.split_at_checked(bytes.len() - rest.len())?;
     let recorded = Recorded { tree, stat: Stat::from_bytes(stat), items, block };
     Some((Part::Folder { path, recorded }, rest))
 }
@@ -161,7 +158,7 @@ fn split_part(bytes: &[u8], id_length: usize) -> Option<(Part<'_>, &[u8])> {
 /// whole, in the end.
 pub(super) struct Writing<'a> {
     path: &'a Path,
-    state: Mutex<(NamedTempFile, u64)>,
+    state: Mutex<(NamedTempFile, Xxh3)>,
 }
 
 impl<'a> Writing<'a> {
@@ -174,13 +171,15 @@ impl<'a> Writing<'a> {
         header[..MAGIC.len()].copy_from_slice(MAGIC);
         header[HEADER - 1] = u8::try_from(id_length).with_context(about)?;
         file.write_all(&header).with_context(about)?;
-        Ok(Writing { path, state: Mutex::new((file, checksum(SEED, &header))) })
+        let mut sum = Xxh3::new();
+        sum.update(&header);
+        Ok(Writing { path, state: Mutex::new((file, sum)) })
     }
 
     pub(super) fn add(&self, blocks: &[u8]) -> Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, sum) = &mut *state;
-        *sum = checksum(*sum, blocks);
+        sum.update(blocks);
         file.write_all(blocks).with_context(|| cannot_write(self.path))
     }
 
@@ -196,12 +195,13 @@ impl<'a> Writing<'a> {
 }
 
 /// Writes the end of what has this checksum.
-fn end(mut file: &File, sum: u64) -> io::Result<()> {
+fn end(mut file: &File, mut sum: Xxh3) -> io::Result<()> {
     // Writing has given the file the time that it is now, by the clock that the files have theirs from.
     file.write_all(&END)?;
     let written = Stat::of(&rustix::fs::fstat(file.as_fd())?).changed.to_le_bytes();
-    let sum = checksum(checksum(sum, &END), &written);
-    file.write_all(&[written, sum.to_le_bytes()].concat())
+    sum.update(&END);
+    sum.update(&written);
+    file.write_all(&[written, sum.digest().to_le_bytes()].concat())
 }
 
 fn cannot_write(path: &Path) -> String {
@@ -216,7 +216,6 @@ pub(super) fn push_block(blocks: &mut Vec<u8>, path: &[u8], tree: Oid, stat: Sta
     blocks.extend_from_slice(tree.as_bytes());
     blocks.extend_from_slice(path);
     blocks.extend_from_slice(items);
-    blocks.resize(blocks.len().next_multiple_of(WORD), 0);
 }
 
 /// What a manifest says of one entry of a folder.
@@ -318,12 +317,4 @@ fn push_number(bytes: &mut Vec<u8>, number: usize) {
     // A folder's items are bounded by its tree, which git keeps below this.
     let number = u32::try_from(number).unwrap_or(u32::MAX);
     bytes.extend_from_slice(&number.to_le_bytes());
-}
-
-const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
-
-/// Finds what a disk does to a file, not what an enemy does: whoever may write here may write the release as well.
-fn checksum(start: u64, bytes: &[u8]) -> u64 {
-    let (words, _) = bytes.as_chunks::<WORD>();
-    words.iter().fold(start, |sum, word| (sum.rotate_left(23) ^ u64::from_le_bytes(*word)).wrapping_mul(SEED))
 }

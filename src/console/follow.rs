@@ -22,9 +22,12 @@ const PIECE: usize = 4096;
 /// A reader who takes nothing for as long is taken to be gone.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How often a log that grows is looked at, and one that has been quiet for [`QUIET`].
+/// How often a log is looked at in the first [`SHORT`], in which most deployments end; afterwards while it grows; and when it has
+/// been quiet for [`QUIET`].
+const AT_FIRST: Duration = Duration::from_millis(1);
 const SOON: Duration = Duration::from_millis(5);
 const LATER: Duration = Duration::from_millis(15);
+const SHORT: Duration = Duration::from_millis(500);
 const QUIET: Duration = Duration::from_secs(2);
 
 /// A line that is longer than this is passed on before its end has come.
@@ -96,7 +99,8 @@ impl<'out> Relay<'out> {
     fn follow(&mut self, log: &Path, ended: &mut dyn FnMut() -> Result<bool>) -> Result<Followed> {
         let mut file = None;
         let mut buffer = vec![0; 64 * 1024];
-        let mut grew = Instant::now();
+        let began = Instant::now();
+        let mut grew = began;
         loop {
             // First: what is written before the end is there to be read afterwards.
             let finished = ended()?;
@@ -121,7 +125,11 @@ impl<'out> Relay<'out> {
                     Err(Gone) => Followed::ReaderGone,
                 });
             }
-            let pause = if grew.elapsed() < QUIET { SOON } else { LATER };
+            let pause = match (began.elapsed() < SHORT, grew.elapsed() < QUIET) {
+                (true, _) => AT_FIRST,
+                (false, true) => SOON,
+                (false, false) => LATER,
+            };
             if self.reader_leaves_within(pause) {
                 return Ok(Followed::ReaderGone);
             }
