@@ -13,17 +13,8 @@ fn site(uv: &Path, arguments: &[&str]) -> Site {
 
 fn sandbox(uv: &Path) -> Sandbox {
     let sandbox = Sandbox::new();
-    let folder = sandbox.path("tools");
-    fs::create_dir(&folder).unwrap();
-    std::os::unix::fs::symlink(uv, folder.join("uv")).unwrap();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = [folder].into_iter().chain(std::env::split_paths(&path).filter(|folder| !has_uv(folder)));
-    sandbox.set_variable("PATH", std::env::join_paths(path).unwrap());
+    sandbox.put_uv_on_path(uv);
     sandbox
-}
-
-fn has_uv(folder: &Path) -> bool {
-    folder.join("uv").exists()
 }
 
 const UV: [&str; 2] = ["--installer", "uv"];

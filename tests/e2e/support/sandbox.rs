@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -58,6 +59,16 @@ impl Sandbox {
     /// Takes a variable away from all children started from now on.
     pub fn remove_variable(&self, name: &str) {
         self.variables.lock().unwrap().push((name.into(), None));
+    }
+
+    /// Puts this uv, and no other, on the PATH of all children started from now on: `tools/uv`.
+    pub fn put_uv_on_path(&self, uv: &Path) {
+        let folder = self.path("tools");
+        fs::create_dir(&folder).unwrap();
+        symlink(uv, folder.join("uv")).unwrap();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let without_uv = std::env::split_paths(&path).filter(|folder| !folder.join("uv").exists());
+        self.set_variable("PATH", std::env::join_paths([folder].into_iter().chain(without_uv)).unwrap());
     }
 
     /// A command in the sandbox's own environment: its home, the machine's PATH, and pip told to use our wheels alone.
