@@ -1,6 +1,6 @@
-//! The lives of a few sites: pushes that succeed, fail in pip or are killed, rollbacks, and what people do to environments in
-//! between, in an order that nobody has thought of. `plan::decide::sequences` does the same thousands of times with a model
-//! of the disk; here are real pushes, real environments and real kills.
+//! The lives of a few sites: pushes that succeed, fail in pip or uv or are killed, rollbacks, and what people and the project's
+//! own commands do to environments in between, in an order that nobody has thought of. `plan::decide::sequences` does the
+//! same thousands of times with a model of the disk; here are real pushes, real environments and real kills.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,9 +8,13 @@ use std::fs;
 use fastrand::Rng;
 
 use super::trial::wait_until_quiet;
-use crate::support::{Project, Push, Site, count, faulty_nyala, two_pythons};
+use crate::support::{Project, Push, Site, count, faulty_nyala, two_pythons, uv};
 
-const STEPS: usize = 8;
+const STEPS: usize = 12;
+
+/// Where the project's own command writes into the env, and what it is.
+const TRACE: &str = "trace";
+const COMMAND: &str = "bin/post_compile";
 
 /// What requirements.txt asks for: names and versions.
 type Needs = BTreeMap<&'static str, &'static str>;
@@ -21,6 +25,9 @@ struct Env {
     python: String,
     needs: Needs,
     settings: u32,
+    installer: &'static str,
+    /// What a command of the project wrote into it last, perhaps before it was copied.
+    trace: Option<String>,
     /// Something of it was deleted.
     harmed: bool,
 }
@@ -31,13 +38,16 @@ struct Wish {
     python: String,
     needs: Needs,
     settings: u32,
+    installer: &'static str,
+    /// Whether it brings a command that is run in the env, and changes it.
+    command: bool,
     rebuild: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Live,
-    PipFails,
+    InstallerFails,
     /// The worker dies at this of its changes of the disk, if it comes that far.
     Killed(u64),
 }
@@ -105,7 +115,7 @@ impl Life<'_> {
     fn choose(&mut self) -> End {
         // Most pushes change one thing, and many nothing that an env has to do with.
         match self.random.u8(..8) {
-            0 => self.wish.python = self.pythons[self.random.usize(..2)].clone(),
+            0 => self.wish.python = self.pythons.iter().find(|it| **it != self.wish.python).unwrap().clone(),
             1..4 => {
                 let (name, version) =
                     [("acacia", "1.0"), ("antelope", "1.0"), ("antelope", "1.1")][self.random.usize(..3)];
@@ -114,10 +124,14 @@ impl Life<'_> {
             4 => drop(self.wish.needs.pop_first()),
             _ => {}
         }
+        if self.random.u8(..8) == 0 {
+            self.wish.installer = if self.wish.installer == "pip" { "uv" } else { "pip" };
+        }
+        self.wish.command = self.random.u8(..3) == 0;
         self.wish.rebuild = self.random.u8(..10) == 0;
         self.wish.settings = self.settings;
         match self.random.u8(..8) {
-            0 => End::PipFails,
+            0 => End::InstallerFails,
             1 | 2 => End::Killed([self.random.u64(3..70), self.random.u64(70..500)][self.random.usize(..2)]),
             _ => End::Live,
         }
@@ -126,7 +140,7 @@ impl Life<'_> {
     fn push(&mut self, step: usize) {
         let end = self.choose();
         let mut wish = self.wish.clone();
-        if end == End::PipFails {
+        if end == End::InstallerFails {
             wish.needs.insert("mirage", "1.0");
         }
         let before = self.live_env();
@@ -152,21 +166,32 @@ impl Life<'_> {
             said.insert(old);
         }
         if self.site.live_id() == Some(id) {
-            self.went_live(id, decision.unwrap(), &wish);
+            self.went_live(id, decision.unwrap(), before, &wish, step);
         } else {
             assert_ne!(end, End::Live);
         }
+        self.assert_no_command_reached_what_was_live();
     }
 
     fn carry_out(&self, step: usize, end: End, wish: &Wish) -> Push {
         let requirements = wish.needs.iter().map(|(name, version)| format!("{name}=={version}\n")).collect::<Vec<_>>();
         self.project.write("requirements.txt", requirements.concat());
         self.project.write("runtime.txt", format!("python-{}\n", wish.python)).write("page", step.to_string());
+        if wish.command {
+            self.project.write(COMMAND, format!("#!/bin/sh\necho {step} > \"$VIRTUAL_ENV/{TRACE}\"\n"));
+        } else if self.project.path.join(COMMAND).exists() {
+            self.project.remove(COMMAND);
+        }
         let variables = &self.site.sandbox;
         if let End::Killed(at) = end {
             variables.set_variable("NYALA_FAULT_AT", format!("worker:{at}"));
         }
-        let push = self.project.push_with(if wish.rebuild { &["-o", "rebuild-env"] } else { &[] });
+        let installer = format!("installer={}", wish.installer);
+        let mut options = vec!["-o", &installer];
+        if wish.rebuild {
+            options.extend(["-o", "rebuild-env"]);
+        }
+        let push = self.project.push_with(&options);
         variables.remove_variable("NYALA_FAULT_AT");
         wait_until_quiet(self.site);
         push
@@ -177,24 +202,31 @@ impl Life<'_> {
         let Some(id) = live else { return vec!["create"] };
         let Some(env) = self.envs.get(&id) else { panic!("env {id} is live and was never finished") };
         let lost = env.needs.keys().any(|name| !wish.needs.contains_key(name));
-        let other = env.python != wish.python || env.settings != wish.settings;
+        let other = env.python != wish.python || env.settings != wish.settings || env.installer != wish.installer;
         if wish.rebuild || env.harmed || self.never_again.contains(&id) || lost || other {
             return vec!["create"];
         }
-        let fits = if env.needs == wish.needs { "reuse" } else { "update" };
+        let fits = match (env.needs == wish.needs, wish.command) {
+            (true, false) => "reuse",
+            (true, true) => "copy",
+            (false, _) => "update",
+        };
         if self.perhaps.contains(&id) { vec![fits, "create"] } else { vec![fits] }
     }
 
     /// The release runs in an env that has what was asked for and nothing else, and nothing that was done with.
-    fn went_live(&mut self, id: u64, decision: &str, wish: &Wish) {
+    fn went_live(&mut self, id: u64, decision: &str, before: Option<u64>, wish: &Wish, step: usize) {
         let env = self.site.env_id();
         if decision == "reuse" {
             assert!(env < id && self.envs.contains_key(&env), "env {env} was never finished");
             assert!(!self.never_again.contains(&env), "env {env} was never to be used again");
         } else {
             assert_eq!(env, id);
-            let Wish { python, needs, settings, rebuild: _ } = wish.clone();
-            self.envs.insert(id, Env { python, needs, settings, harmed: false });
+            // A copy has what was written into the original.
+            let copied = before.filter(|_| decision != "create").and_then(|before| self.envs[&before].trace.clone());
+            let Wish { python, needs, settings, installer, command, rebuild: _ } = wish.clone();
+            let trace = if command { Some(step.to_string()) } else { copied };
+            self.envs.insert(id, Env { python, needs, settings, installer, trace, harmed: false });
         }
         let found = self.site.env_python(
             "import sys\n\
@@ -206,6 +238,17 @@ impl Life<'_> {
         let needs = wish.needs.iter().map(|(name, version)| format!("\n{name} {version}"));
         assert_eq!(found, format!("python {}{}", wish.python, needs.collect::<Vec<_>>().concat()));
     }
+
+    /// Each env has what was written into it before it went live, whatever later deployments run.
+    fn assert_no_command_reached_what_was_live(&self) {
+        for (id, env) in self.envs.iter().filter(|(_, env)| !env.harmed) {
+            let folder = self.site.path.join("envs").join(id.to_string());
+            if folder.exists() {
+                let found = fs::read_to_string(folder.join(TRACE)).ok();
+                assert_eq!(found.as_deref().map(str::trim_end), env.trace.as_deref(), "env {id} was changed");
+            }
+        }
+    }
 }
 
 /// The decision in a log, once its plan is complete: the last reason is followed by how long it took.
@@ -213,7 +256,12 @@ fn decision(log: &str) -> Option<&'static str> {
     let (_, plan) = log.split_once("-----> Plan")?;
     let plan = plan.split("----->").next().filter(|plan| plan.contains("Done in"))?;
     let (_, environment) = plan.split_once("Environment: ")?;
-    let words = [("create a new environment", "create"), ("install into the copy", "update"), ("reuse env", "reuse")];
+    let words = [
+        ("create a new environment", "create"),
+        ("install into the copy", "update"),
+        ("copy env", "copy"),
+        ("reuse env", "reuse"),
+    ];
     words
         .into_iter()
         .find(|(words, _)| environment.lines().next().is_some_and(|line| line.contains(words)))
@@ -221,9 +269,17 @@ fn decision(log: &str) -> Option<&'static str> {
 }
 
 fn lives(seed: u64) {
-    let Some((older, newer)) = two_pythons() else { return };
+    let (Some((older, newer)), Some(uv)) = (two_pythons(), uv()) else { return };
     let site = Site::of_nyala(faulty_nyala());
-    let wish = Wish { python: older.minor(), needs: Needs::new(), settings: 0, rebuild: false };
+    site.sandbox.put_uv_on_path(&uv);
+    let wish = Wish {
+        python: older.minor(),
+        needs: Needs::new(),
+        settings: 0,
+        installer: "pip",
+        command: false,
+        rebuild: false,
+    };
     let mut life = Life {
         site: &site,
         project: site.project(),
@@ -238,18 +294,20 @@ fn lives(seed: u64) {
     };
     life.live();
     eprintln!("{:?}", life.decided);
-    assert_eq!(life.decided.len(), 3, "this seed does not lead to every decision: {:?}", life.decided);
+    assert_eq!(life.decided.len(), 4, "this seed does not lead to every decision: {:?}", life.decided);
+    let kinds: BTreeSet<_> = life.envs.values().flat_map(|env| [&env.python, env.installer]).collect();
+    assert_eq!(kinds.len(), 4, "this seed does not lead to both Pythons and both installers: {kinds:?}");
     count("lives of a site: pushes that came, failed or were killed in any order", STEPS);
 }
 
-// With these seeds each of the three decisions is made.
+// With these seeds each of the four decisions is made, and there are envs of both Pythons and by both installers.
 
 #[test]
 fn no_life_uses_an_env_that_is_not_right() {
-    lives(2);
+    lives(16);
 }
 
 #[test]
 fn no_other_life_uses_an_env_that_is_not_right() {
-    lives(4);
+    lives(18);
 }
