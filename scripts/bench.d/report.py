@@ -118,7 +118,8 @@ def targets(rows):
         elif name == "back":
             by_hand = "venv and pip by hand"
             yield from ratio(f"runtime toggled back, pip, against {by_hand}", *row, OURS, by_hand, 0.6)
-            yield from ratio("runtime toggled back, uv, against uv by hand", *row, OURS_UV, "uv by hand", 1.2)
+            for by_hand in ("uv by hand", "uv by hand, at a new path"):
+                yield from ratio(f"runtime toggled back, uv, against {by_hand}", *row, OURS_UV, by_hand, 1.2)
         elif name == "rollback":
             yield from difference("rollback, above starting the binary", *row, OURS, "nyala --version", 30)
         elif name == "export":

@@ -161,16 +161,22 @@ class Bench:
         return timed(command, GIT_INDEX_FILE=index)[0]
 
     def by_hand(self, project, size, watched):
-        """What nyala's new env is compared with: the two commands that a person would type."""
+        """What nyala's new env is compared with: the two commands that a person would type.
+
+        uv remembers what the interpreter of an env is by the env's path. A person has one path, each env of nyala's is new.
+        """
         python = self.tools.pythons[0][1]
-        env, requirements = os.path.join(self.folder, "by-hand"), os.path.join(project.folder, "requirements.txt")
-        ways = {"venv and pip by hand": ((python, "-m", "venv", env),
-                                         (os.path.join(env, "bin", "pip"), "install", "-r", requirements))}
+        same, new = os.path.join(self.folder, "by-hand"), self.new_folder()
+        requirements = os.path.join(project.folder, "requirements.txt")
+        ways = {"venv and pip by hand": (same, ((python, "-m", "venv", same),
+                                                (os.path.join(same, "bin", "pip"), "install", "-r", requirements)))}
         if self.tools.uv:
-            ways["uv by hand"] = ((self.tools.uv, "venv", "-q", "--python", python, env),
-                                  (self.tools.uv, "pip", "install", "-q", "-r", requirements))
+            for way, env in (("uv by hand", same), ("uv by hand, at a new path", new)):
+                ways[way] = (env, ((self.tools.uv, "venv", "-q", "--python", python, env),
+                                   (self.tools.uv, "pip", "install", "-q", "-r", requirements)))
         for way in self.shuffled(ways):
-            took, _ = timed(*ways[way], VIRTUAL_ENV=env)
+            env, commands = ways[way]
+            took, _ = timed(*commands, VIRTUAL_ENV=env)
             shutil.rmtree(env)
             if not watched:
                 self.row("back", size).add(way, took)

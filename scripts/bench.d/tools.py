@@ -68,6 +68,14 @@ def find_pythons(root, versions):
     return [(version, found[version]) for version in wanted]
 
 
+def on_file_system_of(folder, caches):
+    """The caches, copied into the folder unless they are on its disk: uv links from its cache where it can."""
+    os.makedirs(caches, exist_ok=True)
+    if os.stat(folder).st_dev == os.stat(caches).st_dev:
+        return caches
+    return shutil.copytree(caches, os.path.join(folder, "caches"), symlinks=True)
+
+
 def fetch(path, get):
     """The path, when it is there or could be fetched."""
     try:
