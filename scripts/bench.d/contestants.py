@@ -1,4 +1,6 @@
 """Those that are pushed to. Each is a bare repository with a hook, as its documentation or its users have it."""
+import fcntl
+import glob
 import json
 import os
 import shutil
@@ -119,6 +121,9 @@ class Contestant:
     def roll_back(self, project):
         return self.push(project, "HEAD~1")
 
+    def settle(self):
+        """Waits for what goes on when the push has ended, so that it is in nobody's way."""
+
     def watch(self, action):
         """Does something untimed; megabytes of the biggest process on the server's side, and how many there were."""
         report = os.path.join(self.site, "watched")
@@ -178,6 +183,12 @@ class Nyala(Contestant):
         took, said = timed((self.tools.nyala, "rollback", "--site", self.site))
         self.check(said)
         return took
+
+    def settle(self):
+        # A worker has its log locked until it ends.
+        for log in glob.glob(os.path.join(self.site, "deployments", "*", "log.txt")):
+            with open(log) as file:
+                fcntl.flock(file, fcntl.LOCK_SH)
 
     def redeploy(self):
         run(self.tools.nyala, "redeploy", "--site", self.site)

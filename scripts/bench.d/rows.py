@@ -98,7 +98,7 @@ class Bench:
             if "back" in wanted:
                 project.ask_for_python(first[0])
                 self.turn("back", size, players, lambda player: player.toggle(project), watched)
-                self.by_hand(project, size, watched)
+                self.by_hand(project, size, players, watched)
         self.remove(project, players)
 
     def changed(self, size, wanted):
@@ -160,7 +160,7 @@ class Bench:
         command = ("git", "--git-dir", player.repository, "--work-tree", into, "checkout", "-q", "-f", "main")
         return timed(command, GIT_INDEX_FILE=index)[0]
 
-    def by_hand(self, project, size, watched):
+    def by_hand(self, project, size, players, watched):
         """What nyala's new env is compared with: the two commands that a person would type.
 
         uv remembers what the interpreter of an env is by the env's path. A person has one path, each env of nyala's is new.
@@ -176,6 +176,7 @@ class Bench:
                                    (self.tools.uv, "pip", "install", "-q", "-r", requirements)))
         for way in self.shuffled(ways):
             env, commands = ways[way]
+            self.settle(players)
             took, _ = timed(*commands, VIRTUAL_ENV=env)
             shutil.rmtree(env)
             if not watched:
@@ -186,12 +187,17 @@ class Bench:
         row = self.row(name, size)
         for player in self.shuffled(players):
             player = players[player]
+            self.settle(players)
             if not watched:
                 row.add(player.label, action(player))
             elif name == "rollback" and isinstance(player, contestants.Nyala):
                 row.watched(player.label, player.watch_command("rollback"))
             else:
                 row.watched(player.label, player.watch(lambda player=player: action(player)))
+
+    def settle(self, players):
+        for player in players.values():
+            player.settle()
 
     def shuffled(self, names):
         names = list(names)
