@@ -36,7 +36,10 @@ pub(super) fn deploy(site: &Site, record: Record) -> Result<()> {
     let outcome = deployment.run();
     site.discard(&site.temporary(id))?;
     match outcome {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            deployment.measure_env();
+            Ok(())
+        }
         Err(error) => deployment.fail(&error),
     }
 }
@@ -194,11 +197,6 @@ impl Deployment<'_> {
         touched: Option<&[PathBuf]>,
     ) -> Result<()> {
         let step = console::step("Activate");
-        if let Some(EnvRecord { id: Some(id), .. }) = self.record.env
-            && id == self.record.id
-        {
-            self.record.took.env = Some(space::taken_by(&self.site.env(id)));
-        }
         cancel::check()?;
         let now = Timestamp::now();
         let (before, moves) =
@@ -239,6 +237,18 @@ impl Deployment<'_> {
         publish_in(repository, self.site, &self.record, Some(&format!("success: {line}")));
         console::success(line);
         self.site.save(&self.record)
+    }
+
+    /// Records the room that a new env takes, for the next deployment that makes one. Nobody waits any more: thousands of
+    /// files are looked at. When this is cut short, the room that an earlier one took is what is known.
+    fn measure_env(&mut self) {
+        let id = self.record.id;
+        if self.record.env.as_ref().is_some_and(|env| env.id == Some(id)) {
+            self.record.took.env = Some(space::taken_by(&self.site.env(id)));
+            if let Err(error) = self.site.save(&self.record) {
+                tracing::debug!("the room that env {id} takes is not recorded: {error:#}");
+            }
+        }
     }
 
     /// What the failed deployment built goes; what was live still is.
