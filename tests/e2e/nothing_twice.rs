@@ -60,6 +60,7 @@ fn a_push_with_unchanged_requirements_starts_no_python_and_asks_nothing_twice() 
     site.configure("keep = 1");
     let project = site.python_project();
     project.push().assert_success();
+    project.write("app.py", "1").push().assert_success();
     project.write("app.py", "2").push().assert_success();
     project.write("app.py", "3");
     let Some(calls) = traced_push(&site, &project, CALLS) else { return };
