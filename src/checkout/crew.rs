@@ -75,6 +75,15 @@ impl<'m> Crew<'m> {
         Ok(done)
     }
 
+    /// Lets others begin with what a task has led to until now.
+    pub(super) fn hand_over(&self, found: &mut Vec<Task<'m>>) {
+        let mut state = self.lock();
+        state.tasks.append(found);
+        if state.waiting > 0 {
+            self.changed.notify_all();
+        }
+    }
+
     /// Puts back what a task led to, and takes the next one. `None` when nothing is left, or a thread has failed.
     ///
     /// `has_worked` is whether the thread had a task.

@@ -41,7 +41,7 @@ impl Worker<'_, '_> {
             folder.make_folder(entry.name)?;
             self.record_folder(&mut draft.items, entry);
             match entry.kind {
-                Kind::Folder => self.found.push(Task::Fill {
+                Kind::Folder => self.find(Task::Fill {
                     place: Place::below(&above, entry.name),
                     tree: entry.id()?,
                     inherited: inherited.clone(),

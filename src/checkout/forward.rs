@@ -163,7 +163,7 @@ impl<'m> Worker<'_, 'm> {
                     let was_there = before.get(item.name).is_some_and(|old| old.kind == item.kind);
                     self.done.put_right += u64::from(was_there);
                     self.make_folder(folder, item.name)?;
-                    self.found.push(Task::Fill {
+                    self.find(Task::Fill {
                         place: Place::below(&above, item.name),
                         tree: item.id()?,
                         inherited: inherited.clone(),
@@ -312,7 +312,7 @@ impl<'m> Worker<'_, 'm> {
         inherited: &Inherited,
         standing: Standing<'m>,
     ) -> Result<()> {
-        self.found.push(Task::Forward {
+        self.find(Task::Forward {
             place: Place::below(above, item.name),
             tree: item.id()?,
             inherited: inherited.clone(),

@@ -38,11 +38,13 @@ impl<'m> Worker<'_, 'm> {
         inherited: &Inherited,
     ) {
         let shared = Arc::new(Shared { folder, draft: Mutex::new(draft) });
-        self.found.extend(parts.into_iter().map(|files| Task::Part {
-            files,
-            inherited: inherited.clone(),
-            shared: Arc::clone(&shared),
-        }));
+        let task = |files| Task::Part { files, inherited: inherited.clone(), shared: Arc::clone(&shared) };
+        let tasks: Vec<_> = parts.into_iter().map(task).collect();
+        // Nobody but the tasks holds it when the last one is done.
+        drop(shared);
+        for task in tasks {
+            self.find(task);
+        }
     }
 
     /// Does a part, and records the folder when it was the last.

@@ -19,7 +19,7 @@ use super::forward::Standing;
 use super::manifest::{Folders, Item, Manifest, Writing, push_block};
 use super::name::shown;
 use super::objects;
-use super::parts::{Files, Shared};
+use super::parts::{Files, PART, Shared};
 use super::stat::Stat;
 use crate::disk;
 
@@ -104,13 +104,21 @@ pub(super) struct Worker<'a, 'm> {
     pub(super) attributes: Attributes,
     pub(super) done: Done,
     /// What the task at hand has led to.
-    pub(super) found: Vec<Task<'m>>,
+    found: Vec<Task<'m>>,
     crew: &'a Crew<'m>,
 }
 
 impl<'a, 'm> Worker<'a, 'm> {
     pub(super) fn new(odb: &'a Odb<'a>, crew: &'a Crew<'m>, job: Job<'m>) -> Self {
         Worker { odb, job, attributes: Attributes::default(), done: Done::default(), found: Vec::new(), crew }
+    }
+
+    /// Remembers what the task at hand has led to.
+    pub(super) fn find(&mut self, task: Task<'m>) {
+        self.found.push(task);
+        if self.found.len() >= PART {
+            self.crew.hand_over(&mut self.found);
+        }
     }
 
     /// Carries out a task, and takes others until there are no more or another thread has failed.

@@ -13,9 +13,11 @@ pub mod refs;
 mod rules;
 pub mod wire;
 
+use std::fs;
 use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
-use std::time::Duration;
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
@@ -100,8 +102,14 @@ impl Reader {
 /// stop: the deployment does not wait.
 pub fn watch(site: &Site, id: u64, reader: Reader) -> Result<Record> {
     let mut state = State::Running;
+    let mut asked: Option<(RecordFile, Instant)> = None;
     let mut ended = || {
-        state = state_of(site, id)?;
+        // This is asked every few milliseconds, while the worker needs the processors.
+        let file = RecordFile::of(site, id);
+        if asked.as_ref().is_none_or(|(seen, when)| *seen != file || when.elapsed() > ALIVE) {
+            state = state_of(site, id)?;
+            asked = Some((file, Instant::now()));
+        }
         Ok(state != State::Running)
     };
     let followed = match reader {
@@ -125,6 +133,20 @@ pub fn watch(site: &Site, id: u64, reader: Reader) -> Result<Record> {
         }
     }
     record(site, id)
+}
+
+/// How often it is asked whether a worker that says nothing still lives.
+const ALIVE: Duration = Duration::from_millis(50);
+
+/// Which file a record is at the moment: a record is replaced when it changes.
+#[derive(PartialEq, Eq)]
+struct RecordFile(Option<(u64, i64, i64)>);
+
+impl RecordFile {
+    fn of(site: &Site, id: u64) -> RecordFile {
+        let metadata = fs::metadata(site.record_file(id)).ok();
+        RecordFile(metadata.map(|metadata| (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())))
+    }
 }
 
 /// Waits until a deployment has ended, and returns its record: one that is still not final has lost its worker.
