@@ -6,12 +6,10 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::ErrorKind;
 
 use anyhow::{Context, Result, ensure};
 
-use super::Site;
+use super::{Site, text_file};
 use crate::console::text::{excerpt, split_mark};
 use crate::disk;
 
@@ -121,10 +119,9 @@ impl Site {
     /// Reads `settings.env`; a site that has none has no settings.
     pub fn app_settings(&self) -> Result<AppSettings> {
         let path = self.app_settings_file();
-        match fs::read_to_string(&path) {
-            Ok(text) => AppSettings::parse(&text).with_context(|| format!("{} is wrong", path.display())),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(AppSettings::default()),
-            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        match text_file::read(&path)? {
+            Some(text) => AppSettings::parse(&text).with_context(|| format!("{} is wrong", path.display())),
+            None => Ok(AppSettings::default()),
         }
     }
 

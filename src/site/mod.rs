@@ -8,6 +8,7 @@ pub mod queue;
 pub mod record;
 pub mod settings;
 mod shared_path;
+mod text_file;
 
 use std::env;
 use std::fs;

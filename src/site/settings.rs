@@ -1,6 +1,5 @@
 //! `nyala.toml`: the site's own settings. Unknown keys are errors that name the nearest known one.
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::shared_path::check_apart;
-use super::{SharedPath, Site};
+use super::{SharedPath, Site, text_file};
 use crate::console::text::{excerpt, slips, split_mark};
 use crate::disk;
 
@@ -214,7 +213,7 @@ impl Site {
     /// Reads `nyala.toml`. A deploy branch that it does not name is the app setting `DEPLOYMENT_BRANCH`, as with Kudu.
     pub fn settings(&self) -> Result<Settings> {
         let path = self.settings_file();
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = text_file::read(&path)?.with_context(|| format!("there is no {}", path.display()))?;
         let mut settings = Settings::parse(&text).with_context(|| format!("{} is wrong", path.display()))?;
         if settings.branch.is_none() {
             let app = self.app_settings()?;
@@ -227,7 +226,7 @@ impl Site {
     /// Sets a key that is not set yet, keeping everything else a person wrote. The caller holds the guard.
     pub fn add_setting(&self, key: &str, value: &str) -> Result<()> {
         let path = self.settings_file();
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = text_file::read(&path)?.with_context(|| format!("there is no {}", path.display()))?;
         disk::write_atomic(&path, with_key(&text, key, value).as_bytes(), 0o644)
     }
 
