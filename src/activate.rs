@@ -27,12 +27,10 @@ pub fn activate<T>(
     match touched {
         None => disk::sync_filesystem(&folder)?,
         Some(touched) => {
-            for path in touched {
-                disk::sync(&folder.join(path))?;
-            }
             // The folder was renamed to where it is, and got its link to the env.
-            disk::sync(&folder)?;
-            disk::sync(&site.releases())?;
+            let own = [folder.clone(), site.releases()];
+            let paths: Vec<_> = touched.iter().map(|path| folder.join(path)).chain(own).collect();
+            disk::each_at_once(&paths, |path| disk::sync(path))?;
         }
     }
     let given = last()?;

@@ -12,8 +12,10 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink as std_symlink};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use identity::Maker;
 
 /// Makes one folder. Fails when it is there already.
@@ -198,6 +200,27 @@ pub fn sync(path: &Path) -> Result<()> {
         return Ok(());
     }
     File::open(path).and_then(|file| file.sync_all()).with_context(|| format!("cannot flush {}", path.display()))
+}
+
+/// Does something that ends in a flush for each of these, several at a time: a file system with a journal writes it once for all that
+/// wait. Fails when one of them does.
+pub fn each_at_once<T: Sync>(items: &[T], act: impl Fn(&T) -> Result<()> + Sync) -> Result<()> {
+    const AT_ONCE: usize = 16;
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            act(item)?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..items.len().min(AT_ONCE)).map(|_| scope.spawn(work)).collect();
+        let own = work();
+        let joined = |other: thread::ScopedJoinHandle<'_, Result<()>>| {
+            other.join().unwrap_or_else(|_| bail!("a thread that flushes has panicked"))
+        };
+        others.into_iter().map(joined).fold(own, Result::and)
+    })
 }
 
 /// Flushes everything that was written to the file system that `path` is on.

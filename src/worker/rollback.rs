@@ -1,7 +1,6 @@
 //! Makes an earlier release live again, tree and env together. Nothing is built and nothing is fetched.
 
 use std::path::Path;
-use std::thread;
 
 use anyhow::{Result, bail};
 use jiff::Timestamp;
@@ -12,6 +11,7 @@ use super::publish::try_publish;
 use crate::activate;
 use crate::console;
 use crate::console::text::escaped;
+use crate::disk;
 use crate::git::short;
 use crate::python::env;
 use crate::site::record::EnvRecord;
@@ -101,12 +101,8 @@ impl Deployment<'_> {
     fn follow_the_link(&self, before: Option<u64>, now: u64) -> Result<()> {
         let site = self.site;
         let save = |id: u64| site.record(id)?.map_or(Ok(()), |record| site.save(&record));
-        thread::scope(|scope| {
-            let other = before.filter(|before| *before != now).map(|before| scope.spawn(move || save(before)));
-            save(now)?;
-            other
-                .map_or(Ok(()), |other| other.join().unwrap_or_else(|_| bail!("a thread that saves a record panicked")))
-        })
+        let both: Vec<_> = before.filter(|before| *before != now).into_iter().chain([now]).collect();
+        disk::each_at_once(&both, |id| save(*id))
     }
 
     fn say_where_we_are(&self, target: &Record, before: Option<u64>) {
