@@ -5,51 +5,57 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use anyhow::{Context, Result, anyhow};
-
-use super::worker::{Done, Job, Task, Worker};
-use crate::git::{self, Repository};
+use anyhow::{Result, anyhow};
 
 /// More threads than this only wait for each other: making a file takes the lock of its folder and the file system's journal.
 const MOST: usize = 4;
 
 /// The tasks that nobody has taken yet.
-pub(super) struct Crew<'m> {
-    state: Mutex<State<'m>>,
+pub(super) struct Crew<T> {
+    state: Mutex<State<T>>,
     changed: Condvar,
     /// Whether a thread has failed.
     stopped: AtomicBool,
 }
 
-struct State<'m> {
+struct State<T> {
     /// The last one is taken first, so that what waits is bounded by the depth of the tree and not by its size.
-    tasks: Vec<Task<'m>>,
+    tasks: Vec<T>,
     /// Threads that have a task, and may find more.
     working: usize,
     waiting: usize,
 }
 
-/// Does a task and all that follow from it. Fails with the first failure of a thread; the others stop at their next file.
-pub(super) fn carry_out<'m>(repository: &Repository, first: Task<'m>, job: Job<'m>) -> Result<Vec<Done>> {
+/// Lets this thread begin with a task (`own`), and others with those that it leads to (`help`): each goes on with [`Crew::next`] until
+/// nothing is left. Gives what each has done. Fails with the first failure of a thread; the others find that the crew has stopped.
+pub(super) fn work_together<T: Send, D: Send + Default>(
+    first: T,
+    own: impl FnOnce(&Crew<T>, T) -> Result<D>,
+    help: impl Fn(&Crew<T>, T) -> Result<D> + Sync,
+) -> Result<Vec<D>> {
     let crew = Crew {
         state: Mutex::new(State { tasks: Vec::new(), working: 1, waiting: 0 }),
         changed: Condvar::new(),
         stopped: AtomicBool::new(false),
     };
-    // libgit2's handle is for one thread. Another thread opens its own, and only when there is something to do for it.
-    let path = repository.path();
     let help = || {
         let stop = StopOnDrop(&crew);
         let done = match crew.next(&mut Vec::new(), false) {
-            Some(task) => crew.work(&git::open_objects(path)?, task, job)?,
-            None => Done::default(),
+            Some(task) => help(&crew, task)?,
+            None => D::default(),
         };
+        std::mem::forget(stop);
+        Ok(done)
+    };
+    let own = || {
+        let stop = StopOnDrop(&crew);
+        let done = own(&crew, first)?;
         std::mem::forget(stop);
         Ok(done)
     };
     thread::scope(|scope| {
         let others: Vec<_> = (1..thread_count()).map(|_| scope.spawn(help)).collect();
-        let own = crew.work(repository.objects(), first, job);
+        let own = own();
         std::iter::once(own)
             .chain(
                 others.into_iter().map(|other| {
@@ -64,19 +70,9 @@ fn thread_count() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get).min(MOST)
 }
 
-impl<'m> Crew<'m> {
-    /// What one thread does, from its first task to when nothing is left.
-    fn work(&self, objects: &git2::Repository, first: Task<'m>, job: Job<'m>) -> Result<Done> {
-        // A thread that fails or panics must not leave the others waiting for it.
-        let stop = StopOnDrop(self);
-        let odb = objects.odb().context("cannot read the repository's objects")?;
-        let done = Worker::new(&odb, self, job).run(first)?;
-        std::mem::forget(stop);
-        Ok(done)
-    }
-
+impl<T> Crew<T> {
     /// Lets others begin with what a task has led to until now.
-    pub(super) fn hand_over(&self, found: &mut Vec<Task<'m>>) {
+    pub(super) fn hand_over(&self, found: &mut Vec<T>) {
         let mut state = self.lock();
         state.tasks.append(found);
         if state.waiting > 0 {
@@ -87,7 +83,7 @@ impl<'m> Crew<'m> {
     /// Puts back what a task led to, and takes the next one. `None` when nothing is left, or a thread has failed.
     ///
     /// `has_worked` is whether the thread had a task.
-    pub(super) fn next(&self, found: &mut Vec<Task<'m>>, has_worked: bool) -> Option<Task<'m>> {
+    pub(super) fn next(&self, found: &mut Vec<T>, has_worked: bool) -> Option<T> {
         let mut state = self.lock();
         state.working -= usize::from(has_worked);
         state.tasks.append(found);
@@ -117,14 +113,15 @@ impl<'m> Crew<'m> {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<'m>> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-struct StopOnDrop<'a, 'm>(&'a Crew<'m>);
+/// A thread that fails or panics must not leave the others waiting for it.
+struct StopOnDrop<'a, T>(&'a Crew<T>);
 
-impl Drop for StopOnDrop<'_, '_> {
+impl<T> Drop for StopOnDrop<'_, T> {
     fn drop(&mut self) {
         let state = self.0.lock();
         self.0.stopped.store(true, Ordering::Relaxed);

@@ -3,10 +3,6 @@
 use anyhow::{Context, Result, bail, ensure};
 use git2::Oid;
 
-use super::convert::Conversion;
-use super::manifest::Item;
-use super::stat::Stat;
-
 /// What an entry of a tree is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -24,11 +20,7 @@ pub(super) struct Entry<'a> {
     pub(super) id: &'a [u8],
 }
 
-impl<'a> Entry<'a> {
-    pub(super) fn item(&self, conversion: Conversion, stat: Stat) -> Item<'a> {
-        Item { kind: self.kind, conversion: conversion.code(), id: self.id, stat, name: self.name }
-    }
-
+impl Entry<'_> {
     pub(super) fn id(&self) -> Result<Oid> {
         Oid::from_bytes(self.id).context("cannot read an id in a tree")
     }

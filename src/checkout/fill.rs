@@ -9,11 +9,12 @@ use super::attributes::{Inherited, Node};
 use super::convert::Conversion;
 use super::entry::{Entries, Entry, Kind};
 use super::folder::Folder;
+use super::manifest::Item;
 use super::name::{check, shown};
 use super::objects;
-use super::parts::{Files, PART};
 use super::stat::Stat;
-use super::worker::{Draft, Place, Task, Worker};
+use super::task::{Draft, Files, PART, Place, Task};
+use super::worker::Worker;
 
 /// What there is in a tree.
 struct Census<'t> {
@@ -89,7 +90,7 @@ impl Worker<'_, '_> {
             let made_of = (entry.kind, entry.id()?, conversion);
             let stat = self.with_content(folder, entry.name, made_of, |content| folder.write(entry.name, content))?;
             self.count(entry.kind, stat);
-            self.record_item(items, &entry.item(conversion, stat));
+            self.record_item(items, &Item::of(&entry, conversion, stat));
             if self.job.before.is_some() {
                 self.done.written += 1;
                 self.touch(&folder.path_of(entry.name));
@@ -101,7 +102,7 @@ impl Worker<'_, '_> {
     /// Records that a folder has this folder or submodule, and counts it.
     pub(super) fn record_folder(&mut self, items: &mut Vec<u8>, entry: &Entry) {
         self.count(entry.kind, Stat::default());
-        self.record_item(items, &entry.item(Conversion::default(), Stat::default()));
+        self.record_item(items, &Item::of(entry, Conversion::default(), Stat::default()));
     }
 }
 

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use git2::Oid;
 
-use super::Exported;
 use super::attributes::Inherited;
 use super::convert::Conversion;
 use super::entry::{Entries, Kind};
@@ -20,18 +19,11 @@ use super::folder::Folder;
 use super::manifest::{Item, Items, Recorded};
 use super::name::shown;
 use super::objects;
-use super::parts::{Files, PART, Parts, parts_of};
+use super::parts::{Parts, parts_of};
 use super::remove::Found;
 use super::stat::Stat;
-use super::worker::{Draft, POINTER, Place, Task, Worker};
-
-/// What is known of a folder that is there.
-#[derive(Clone, Copy)]
-pub(super) struct Standing<'m> {
-    pub(super) recorded: Recorded<'m>,
-    /// Whether a `.gitattributes` above it differs between the two trees, so that files may differ whose blobs do not.
-    pub(super) attributes_differ: bool,
-}
+use super::task::{Draft, Exported, Files, PART, Place, Standing, Task};
+use super::worker::{POINTER, Worker};
 
 impl<'m> Worker<'_, 'm> {
     pub(super) fn forward(
@@ -348,7 +340,7 @@ fn items_of<'t>(tree: &'t [u8], id_length: usize, folder: &Folder) -> Result<Vec
             "the tree has two entries of that name\nfound: {}",
             shown(&folder.path_of(entry.name))
         );
-        items.push(entry.item(Conversion::default(), Stat::default()));
+        items.push(Item::of(&entry, Conversion::default(), Stat::default()));
     }
     Ok(items)
 }

@@ -18,7 +18,8 @@ use git2::Oid;
 use tempfile::NamedTempFile;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::entry::Kind;
+use super::convert::Conversion;
+use super::entry::{Entry, Kind};
 use super::stat::Stat;
 use crate::disk;
 
@@ -247,7 +248,11 @@ pub(super) struct Item<'m> {
     pub(super) name: &'m [u8],
 }
 
-impl Item<'_> {
+impl<'m> Item<'m> {
+    pub(super) fn of(entry: &Entry<'m>, conversion: Conversion, stat: Stat) -> Item<'m> {
+        Item { kind: entry.kind, conversion: conversion.code(), id: entry.id, stat, name: entry.name }
+    }
+
     pub(super) fn id(&self) -> Result<Oid> {
         Oid::from_bytes(self.id).context("cannot read an id in the manifest")
     }

@@ -24,13 +24,13 @@ mod objects;
 mod parts;
 mod remove;
 mod stat;
+mod task;
 mod worker;
 mod written;
 
 #[cfg(test)]
 mod tests;
 
-use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -39,56 +39,13 @@ use git2::Oid;
 use crate::disk;
 use crate::git::Repository;
 use attributes::Inherited;
-use entry::Kind;
 use folder::Folder;
-use forward::Standing;
 use manifest::{Manifest, Writing};
-pub use worker::{LFS_SPEC, Rescue};
+pub use task::{Exported, Rescue};
+pub use worker::LFS_SPEC;
 pub use written::as_written;
 
-use worker::{Before, Done, Job, MOST_TOUCHED, Place, Records, Task};
-
-/// What a folder holds after its tree was written.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Exported {
-    pub files: u64,
-    pub links: u64,
-    /// The one that was given is not counted, and neither are submodules.
-    pub folders: u64,
-    /// The sizes of the files as they are on disk, in bytes.
-    pub bytes: u64,
-    /// Where the tree names a commit of another repository: an empty folder was made. Relative to the tree, sorted.
-    pub submodules: Vec<PathBuf>,
-    /// Files whose content is what a pointer of Git LFS has; whether they are any, the tree's attributes say. Relative to the
-    /// tree, sorted.
-    pub pointers: Vec<PathBuf>,
-}
-
-impl Exported {
-    fn count(&mut self, kind: Kind, size: u64) {
-        match kind {
-            Kind::File { .. } => {
-                self.files += 1;
-                self.bytes += size;
-            }
-            Kind::Link => self.links += 1,
-            Kind::Folder => self.folders += 1,
-            Kind::Submodule => {}
-        }
-    }
-}
-
-impl AddAssign for Exported {
-    fn add_assign(&mut self, other: Exported) {
-        let Exported { files, links, folders, bytes, submodules, pointers } = other;
-        self.files += files;
-        self.links += links;
-        self.folders += folders;
-        self.bytes += bytes;
-        self.submodules.extend(submodules);
-        self.pointers.extend(pointers);
-    }
-}
+use task::{Before, Done, Job, MOST_TOUCHED, Place, Records, Standing, Task};
 
 /// What was done to a folder that was there.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -119,7 +76,7 @@ pub fn export(repository: &Repository, tree: Oid, into: &Path, manifest: Option<
     let first = Task::Fill { place: Place::Root(Folder::open(into)?), tree, inherited: Inherited::None };
     let writing = manifest.map(|path| Writing::new(path, tree.as_bytes().len())).transpose()?;
     let records = writing.as_ref().map_or(Records::None, Records::All);
-    let done = crew::carry_out(repository, first, Job { records, before: None })?;
+    let done = worker::carry_out(repository, first, Job { records, before: None })?;
     disk::point("export: written");
     writing.map(Writing::finish).transpose()?;
     Ok(gather(done).exported)
@@ -163,7 +120,7 @@ pub fn bring_forward(
     let anew = before.is_worn(&folders).then(|| Writing::new(manifest, before.id_length())).transpose()?;
     let records = anew.as_ref().map_or(Records::Changed, Records::All);
     let job = Job { records, before: Some(Before { manifest: &before, folders: &folders, rescue }) };
-    let mut done = crew::carry_out(repository, first, job)?;
+    let mut done = worker::carry_out(repository, first, job)?;
     disk::point("bring forward: written");
     if let Some(anew) = anew {
         anew.finish()?;

@@ -9,24 +9,8 @@ use super::attributes::Inherited;
 use super::entry::Entries;
 use super::folder::Folder;
 use super::manifest::{Item, Items};
-use super::worker::{Draft, Task, Worker};
-
-/// A folder with more files than this is split, so that all threads can write in it.
-pub(super) const PART: usize = 64;
-
-/// Some files and links of one folder.
-pub(super) enum Files<'m> {
-    /// Entries of a tree, from one offset to another. Folders between them are skipped.
-    New { tree: Arc<[u8]>, id_length: usize, start: usize, end: usize },
-    /// Items of a manifest, of files that may be there.
-    Standing { items: Cow<'m, [u8]>, id_length: usize },
-}
-
-/// A large folder whose files several threads write.
-pub(super) struct Shared<'m> {
-    folder: Arc<Folder>,
-    draft: Mutex<Draft<'m>>,
-}
+use super::task::{Draft, Files, PART, Shared, Task};
+use super::worker::Worker;
 
 impl<'m> Worker<'_, 'm> {
     /// Lets all threads work on the files of one folder.

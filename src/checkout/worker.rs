@@ -1,101 +1,44 @@
-//! One thread of the crew: takes tasks and carries them out.
+//! One of the threads that write a tree: takes tasks and carries them out.
 
 use std::ffi::OsStr;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use git2::{Odb, Oid};
 
-use super::Exported;
-use super::attributes::{Attributes, Inherited};
+use super::attributes::Attributes;
 use super::convert::Conversion;
-use super::crew::Crew;
+use super::crew::{self, Crew};
 use super::entry::Kind;
 use super::folder::{Content, Folder};
-use super::forward::Standing;
-use super::manifest::{Folders, Item, Manifest, Writing, push_block};
+use super::manifest::{Item, push_block};
 use super::name::shown;
 use super::objects;
-use super::parts::{Files, PART, Shared};
 use super::stat::Stat;
+use super::task::{Done, Draft, Job, MOST_TOUCHED, PART, Records, Task};
 use crate::disk;
-
-/// Beyond this, flushing files one by one costs more than flushing the file system.
-pub(super) const MOST_TOUCHED: usize = 256;
+use crate::git::{self, Repository};
 
 /// How long a pointer of Git LFS can be, in bytes: its three lines, and git-lfs's own bound.
 pub(super) const POINTER: Range<u64> = 120..1024;
 /// What the text of a pointer begins with, before its version.
 pub const LFS_SPEC: &str = "version https://git-lfs.github.com/spec/";
 
-/// What all threads of a crew know.
-#[derive(Clone, Copy)]
-pub(super) struct Job<'m> {
-    pub(super) records: Records<'m>,
-    /// What is there already; `None` when a new folder is filled.
-    pub(super) before: Option<Before<'m>>,
-}
-
-/// Of which folders something is recorded, for a manifest.
-#[derive(Clone, Copy)]
-pub(super) enum Records<'m> {
-    None,
-    /// Of those of which something else is to be said than before.
-    Changed,
-    /// Of all; what is recorded is written as it comes, for in a large tree it is much.
-    All(&'m Writing<'m>),
-}
-
 /// How much a thread gathers before it writes, in bytes.
 const GATHERED: usize = 64 << 10;
 
-#[derive(Clone, Copy)]
-pub(super) struct Before<'m> {
-    pub(super) manifest: &'m Manifest,
-    pub(super) folders: &'m Folders<'m>,
-    pub(super) rescue: &'m Rescue<'m>,
-}
-
-/// Is called with a path in the tree before something there is removed or replaced that nyala may not have written, and can move it away.
-pub type Rescue<'a> = dyn Fn(&Path) -> Result<()> + Sync + 'a;
-
-pub(super) enum Task<'m> {
-    /// To fill a folder that is new and empty.
-    Fill { place: Place, tree: Oid, inherited: Inherited },
-    /// To bring a folder forward that is there.
-    Forward { place: Place, tree: Oid, inherited: Inherited, standing: Standing<'m> },
-    /// To do some of the files of a large folder.
-    Part { files: Files<'m>, inherited: Inherited, shared: Arc<Shared<'m>> },
-}
-
-/// Which folder a task is about. It is opened when the task is begun, so that waiting costs no open file.
-pub(super) enum Place {
-    Root(Folder),
-    Below { above: Arc<Folder>, name: Vec<u8> },
-}
-
-/// What is to be recorded of a folder once its last file is written.
-pub(super) struct Draft<'m> {
-    pub(super) tree: Oid,
-    pub(super) items: Vec<u8>,
-    /// What is recorded of it already, for as long as there is nothing else to say.
-    pub(super) as_before: Option<&'m [u8]>,
-}
-
-/// What a thread did.
-#[derive(Default)]
-pub(super) struct Done {
-    pub(super) exported: Exported,
-    pub(super) written: u64,
-    pub(super) removed: u64,
-    pub(super) put_right: u64,
-    /// Files and folders written or changed while a folder was brought forward; more than [`MOST_TOUCHED`] when there were too many.
-    pub(super) touched: Vec<PathBuf>,
-    /// Of the manifest: what is yet to be written.
-    pub(super) blocks: Vec<u8>,
+/// Does a task and all that follow from it. Fails with the first failure of a thread; the others stop at their next file.
+pub(super) fn carry_out<'m>(repository: &Repository, first: Task<'m>, job: Job<'m>) -> Result<Vec<Done>> {
+    let work = |objects: &git2::Repository, crew: &Crew<Task<'m>>, first| {
+        let odb = objects.odb().context("cannot read the repository's objects")?;
+        Worker::new(&odb, crew, job).run(first)
+    };
+    // libgit2's handle is for one thread. Another thread opens its own, and only when there is something to do for it.
+    let path = repository.path();
+    let own = |crew: &Crew<_>, first| work(repository.objects(), crew, first);
+    crew::work_together(first, own, |crew, first| work(&git::open_objects(path)?, crew, first))
 }
 
 pub(super) struct Worker<'a, 'm> {
@@ -105,11 +48,11 @@ pub(super) struct Worker<'a, 'm> {
     pub(super) done: Done,
     /// What the task at hand has led to.
     found: Vec<Task<'m>>,
-    crew: &'a Crew<'m>,
+    crew: &'a Crew<Task<'m>>,
 }
 
 impl<'a, 'm> Worker<'a, 'm> {
-    pub(super) fn new(odb: &'a Odb<'a>, crew: &'a Crew<'m>, job: Job<'m>) -> Self {
+    pub(super) fn new(odb: &'a Odb<'a>, crew: &'a Crew<Task<'m>>, job: Job<'m>) -> Self {
         Worker { odb, job, attributes: Attributes::default(), done: Done::default(), found: Vec::new(), crew }
     }
 
@@ -245,19 +188,6 @@ impl<'a, 'm> Worker<'a, 'm> {
 fn is_pointer(blob: &[u8]) -> bool {
     POINTER.contains(&(blob.len() as u64))
         && blob.strip_prefix(LFS_SPEC.as_bytes()).is_some_and(|rest| rest.starts_with(b"v"))
-}
-
-impl Place {
-    pub(super) fn below(above: &Arc<Folder>, name: &[u8]) -> Place {
-        Place::Below { above: Arc::clone(above), name: name.to_vec() }
-    }
-
-    fn open(self) -> Result<Folder> {
-        match self {
-            Place::Root(folder) => Ok(folder),
-            Place::Below { above, name } => above.open_below(&name),
-        }
-    }
 }
 
 pub(super) fn path_buf(path: &[u8]) -> PathBuf {

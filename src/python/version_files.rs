@@ -3,6 +3,7 @@
 //! All of it is pure: bytes in, a wish or an error with the text for a person out.
 
 mod error;
+mod shown;
 mod text;
 
 #[cfg(test)]
@@ -15,7 +16,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub use self::error::{Problem, VersionFileError};
-use self::text::{PYPROJECT_LIMIT, VERSION_FILE_LIMIT, decode, line_at, visible};
+use self::shown::visible;
+use self::text::{PYPROJECT_LIMIT, VERSION_FILE_LIMIT, decode, line_at};
 use super::version::{Origin, Version, Wanted, minor_or_exact};
 
 const LINES_SHOWN: usize = 5;

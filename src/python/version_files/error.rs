@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use thiserror::Error;
 
+use super::shown::visible;
 use super::suggestion;
-use super::text::visible;
 use crate::python::version::{Origin, Wanted};
 
 /// A file or setting from which no wanted version can be read. Its text is for a person: the fact, what was found,

@@ -1,14 +1,11 @@
-//! From a file's bytes to its text, and from any text to one that can be shown.
-
-use std::fmt::Write;
+//! From a file's bytes to its text.
 
 use super::error::Problem;
+use super::shown::visible_bytes;
 
 /// A file that names a version has a few bytes; more than this is something else.
 pub(super) const VERSION_FILE_LIMIT: usize = 64 * 1024;
 pub(super) const PYPROJECT_LIMIT: usize = 1024 * 1024;
-
-const SHOWN: usize = 80;
 
 /// The text of a UTF-8 file with or without a byte order mark. Fails when it is longer than `limit` bytes, UTF-16, or
 /// not UTF-8 otherwise.
@@ -33,43 +30,6 @@ pub(super) fn decode(bytes: &[u8], limit: usize) -> Result<&str, Problem> {
 pub(super) fn line_at(bytes: &[u8], offset: usize) -> usize {
     let before = &bytes[..offset.min(bytes.len())];
     before.split(|byte| *byte == b'\n').count()
-}
-
-/// The text with everything but printable ASCII escaped, as in `python\u{2013}3.11`, and cut after 80 characters.
-pub(super) fn visible(text: &str) -> String {
-    let mut characters = text.chars();
-    let mut shown: String = characters.by_ref().take(SHOWN).map(escaped).collect();
-    let rest = characters.count();
-    if rest > 0 {
-        let _ = write!(shown, "… and {rest} characters more");
-    }
-    shown
-}
-
-fn visible_bytes(bytes: &[u8]) -> String {
-    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let mut shown = String::new();
-    for chunk in line[..line.len().min(SHOWN)].utf8_chunks() {
-        shown.extend(chunk.valid().chars().map(escaped));
-        for byte in chunk.invalid() {
-            let _ = write!(shown, "\\x{byte:02x}");
-        }
-    }
-    if line.len() > SHOWN || line.len() < bytes.len() {
-        shown.push('…');
-    }
-    shown
-}
-
-fn escaped(character: char) -> String {
-    match character {
-        '\t' => "\\t".to_owned(),
-        '\r' => "\\r".to_owned(),
-        '\n' => "\\n".to_owned(),
-        '\\' => "\\\\".to_owned(),
-        ' '..='~' => character.to_string(),
-        _ => character.escape_unicode().to_string(),
-    }
 }
 
 /// What UTF-16 bytes say, with a byte order mark, or without one when every second byte is zero (as an ASCII text's
