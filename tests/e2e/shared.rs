@@ -204,3 +204,18 @@ fn delete_keeps_what_the_application_wrote() {
     );
     assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "rows");
 }
+
+/// Deleting a release by its number means the spare as well, whose record says what in it is the application's.
+#[test]
+fn delete_keeps_what_the_application_wrote_into_the_release_that_is_the_spare() {
+    let site = Site::new();
+    site.configure("keep = 1");
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    project.write("page", "2").push().assert_success();
+    fs::write(site.path.join("cache/spare/guestbook.db"), "rows").unwrap();
+    let ran = site.nyala(&["delete", "1"]);
+    assert!(ran.assert_success().stdout.contains("the application wrote 1 file into release 1"), "{ran:?}");
+    project.write("page", "3").push().assert_success();
+    assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "rows");
+}
