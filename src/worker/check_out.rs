@@ -6,7 +6,6 @@ use anyhow::{Context, Result};
 
 use super::deploy::Deployment;
 use super::env_steps::Place;
-use super::keep_aside::KeptAside;
 use super::tree;
 use crate::build::Said;
 use crate::checkout::Exported;
@@ -31,7 +30,6 @@ impl Deployment<'_> {
         let step = console::step(format_args!("Check out {}", short(&plan.commit.id)));
         let written = tree::write(self.site, settings, repository, plan.tree, self.record.id)
             .context("the tree could not be checked out")?;
-        written.kept.iter().for_each(KeptAside::log);
         disk::point("checked out");
         let exported = &written.exported;
         let inodes = exported.files + exported.links + exported.folders;

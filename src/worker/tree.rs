@@ -24,8 +24,6 @@ pub(super) struct Written {
     pub changed: Option<u64>,
     /// The files and folders that were touched, relative to the release; `None` for so many that the whole file system is flushed.
     pub touched: Option<Vec<PathBuf>>,
-    /// What the application wrote into the spare after it had become one.
-    pub kept: Vec<KeptAside>,
 }
 
 /// What is known of the spare, beside it.
@@ -35,7 +33,7 @@ struct Spare {
     tree: String,
 }
 
-/// Makes the folder of a release and writes a tree into it.
+/// Makes the folder of a release and writes a tree into it. The log names what the application wrote into the spare, also when this fails.
 pub(super) fn write(
     site: &Site,
     settings: &Settings,
@@ -44,29 +42,28 @@ pub(super) fn write(
     release: u64,
 ) -> Result<Written> {
     disk::create_dir_all(&site.manifests())?;
-    let mut kept = Vec::new();
     if let Some(spare) = read_spare(site).filter(|_| site.spare().is_dir()) {
         let rescue = rescue_of(site, settings, &spare)?;
-        match bring_forward(site, repository, &spare, tree, release, &rescue) {
+        let brought = bring_forward(site, repository, &spare, tree, release, &rescue);
+        rescue.kept().iter().for_each(KeptAside::log);
+        match brought {
             Ok(brought) => {
                 return Ok(Written {
                     changed: Some(brought.written + brought.removed),
                     touched: brought.touched,
                     exported: brought.exported,
-                    kept: rescue.kept().into_iter().collect(),
                 });
             }
             Err(error) => {
                 tracing::debug!("the spare release cannot be brought forward: {error:#}");
-                kept.extend(rescue.kept());
-                kept.extend(forget_spare(site, settings)?);
+                forget_spare(site, settings)?.iter().for_each(KeptAside::log);
             }
         }
     }
     let folder = site.release(release);
     disk::create_dir(&folder)?;
     let exported = checkout::export(repository, tree, &folder, Some(&site.manifest(release)))?;
-    Ok(Written { exported, changed: None, touched: None, kept })
+    Ok(Written { exported, changed: None, touched: None })
 }
 
 /// Keeps a release that is thrown away for the next deployment. There is one spare; another one goes.

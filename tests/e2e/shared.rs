@@ -219,3 +219,22 @@ fn delete_keeps_what_the_application_wrote_into_the_release_that_is_the_spare() 
     project.write("page", "3").push().assert_success();
     assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "rows");
 }
+
+/// What was moved once is not found again.
+#[test]
+fn what_was_kept_aside_is_named_although_the_tree_cannot_be_written() {
+    let site = Site::new();
+    site.configure("keep = 1");
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    project.write("page", "2").push().assert_success();
+    fs::write(site.path.join("cache/spare/guestbook.db"), "rows").unwrap();
+    project.write("lost", "an object that the repository has lost").push_with(&["-o", "skip-deploy"]);
+    let object = project.git(&["rev-parse", "HEAD:lost"]);
+    let (folder, name) = object.trim().split_at(2);
+    fs::remove_file(site.repository.join("objects").join(folder).join(name)).unwrap();
+    assert!(!site.nyala(&["redeploy", "main"]).status.success());
+    let log = site.log(3);
+    assert!(log.contains("error: the tree could not be checked out"), "{log}");
+    assert!(log.contains("warning: the application wrote 1 file into release 1, which is removed"), "{log}");
+}
