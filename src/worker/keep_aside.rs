@@ -87,12 +87,14 @@ impl<'a> Rescue<'a> {
         if let Some(tree) = repository.as_ref().and_then(|repository| tree_of(repository, record)) {
             files.retain(|file| !is_as_in(&tree, &self.root, file));
         }
-        for file in &files {
-            let to = unused(&self.site.kept(self.release).join(file));
+        // One thread at a time: two must not find the same name unused.
+        let mut moved = self.files();
+        for file in files {
+            let to = unused(&self.site.kept(self.release).join(&file));
             disk::create_dir_all(to.parent().context("a file has no folder")?)?;
-            disk::rename(&self.root.join(file), &to)?;
+            disk::rename(&self.root.join(&file), &to)?;
+            moved.push(file);
         }
-        self.files().append(&mut files);
         Ok(())
     }
 
