@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keep_aside::{KeptAside, Look, Rescue, keep_aside};
 use crate::checkout::{self, Brought, Exported};
+use crate::console;
 use crate::disk;
 use crate::git::Repository;
 use crate::site::{Settings, Site};
@@ -56,7 +57,15 @@ pub(super) fn write(
             }
             Err(error) => {
                 tracing::debug!("the spare release cannot be brought forward: {error:#}");
-                forget_spare(site, settings)?.iter().for_each(KeptAside::log);
+                match forget_spare(site, settings) {
+                    Ok(kept) => kept.iter().for_each(KeptAside::log),
+                    // It stays to be tried again. The whole tree is written elsewhere, and can go live all the same.
+                    Err(error) => console::warning(format_args!(
+                        "what the application wrote into release {} cannot be kept, so {} stays: {error:#}",
+                        spare.release,
+                        site.spare().display()
+                    )),
+                }
             }
         }
     }

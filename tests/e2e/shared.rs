@@ -238,3 +238,28 @@ fn what_was_kept_aside_is_named_although_the_tree_cannot_be_written() {
     assert!(log.contains("error: the tree could not be checked out"), "{log}");
     assert!(log.contains("warning: the application wrote 1 file into release 1, which is removed"), "{log}");
 }
+
+#[test]
+fn what_cannot_be_kept_aside_holds_no_deployment_up_and_is_not_lost() {
+    let site = Site::new();
+    site.configure("keep = 1");
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    project.write("page", "2").push().assert_success();
+    fs::write(site.path.join("cache/spare/guestbook.db"), "rows").unwrap();
+    fs::write(site.path.join("kept"), "in the way").unwrap();
+
+    for page in ["3", "4"] {
+        project
+            .write("page", page)
+            .push()
+            .assert_success()
+            .assert_says("warning: what the application wrote into release 1 cannot be kept, so ");
+        assert_eq!(site.live_file("page"), page);
+    }
+    fs::remove_file(site.path.join("kept")).unwrap();
+    let push = project.write("page", "5").push();
+    push.assert_success().assert_says("warning: the application wrote 1 file into release 1, which is removed");
+    assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "rows");
+    wait_until("old releases are gone", || site.numbers("releases") == [5]);
+}
