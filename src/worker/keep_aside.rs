@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{self, Metadata};
+use std::io;
 use std::iter;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -226,7 +227,10 @@ impl Written {
         let is_new = is_after(file.modified(), self.since)
             || is_after(file.created(), self.since)
             || (folder_has_new_names && file.nlink() == 1 && changed > self.since);
-        is_new && self.until.is_none_or(|until| changed < until)
+        // What nyala writes is a new file under an old name. The change time alone says nothing here either.
+        let is_before = |time: io::Result<SystemTime>, until| time.is_ok_and(|time| time < until);
+        let is_older = |until| changed < until || is_before(file.modified(), until) || is_before(file.created(), until);
+        is_new && self.until.is_none_or(is_older)
     }
 }
 
@@ -238,7 +242,7 @@ fn is_no_data(path: &Path) -> bool {
 }
 
 /// A time that a file system does not keep is none.
-fn is_after(time: std::io::Result<SystemTime>, since: SystemTime) -> bool {
+fn is_after(time: io::Result<SystemTime>, since: SystemTime) -> bool {
     time.is_ok_and(|time| time > since)
 }
 

@@ -1,8 +1,10 @@
 //! What outlives releases: `shared`, and what is kept aside of releases that go.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
 
 use crate::support::{Site, snapshot, wait_until};
 
@@ -262,4 +264,23 @@ fn what_cannot_be_kept_aside_holds_no_deployment_up_and_is_not_lost() {
     push.assert_success().assert_says("warning: the application wrote 1 file into release 1, which is removed");
     assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "rows");
     wait_until("old releases are gone", || site.numbers("releases") == [5]);
+}
+
+/// Changing the owner or the mode of a file says nothing about when it was written.
+#[test]
+fn what_the_application_wrote_is_kept_aside_after_a_kill_also_when_modes_were_changed() {
+    let site = Site::new();
+    site.configure("keep = 1");
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    project.write("page", "2").push().assert_success();
+    let guestbook = site.path.join("cache/spare/guestbook.db");
+    fs::write(&guestbook, "rows").unwrap();
+    sleep(Duration::from_millis(30));
+    // As a killed worker leaves it.
+    fs::write(site.path.join("cache/spare.begun"), "").unwrap();
+    sleep(Duration::from_millis(30));
+    fs::set_permissions(&guestbook, Permissions::from_mode(0o600)).unwrap();
+    project.write("page", "3").push().assert_success();
+    assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "rows");
 }
