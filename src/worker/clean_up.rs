@@ -21,10 +21,14 @@ pub(super) enum Releases {
 
 /// Keeps the last `keep` good releases with their envs, and the live one always; the rest is taken out of the way, to be
 /// deleted when nobody waits any more. Failed deployments left no release and do not count. What the application wrote
-/// into a release is kept aside first, and returned.
-pub(super) fn clean_up(site: &Site, settings: &Settings, releases_go: Releases) -> Result<Vec<KeptAside>> {
+/// into a release is put aside first, and added to `kept`, also when another release cannot go.
+pub(super) fn clean_up(
+    site: &Site,
+    settings: &Settings,
+    releases_go: Releases,
+    kept: &mut Vec<KeptAside>,
+) -> Result<()> {
     let Unneeded { releases, envs } = unneeded(site, settings.keep)?;
-    let mut kept = Vec::new();
     for id in releases {
         match releases_go {
             Releases::ToSpare => {
@@ -44,7 +48,7 @@ pub(super) fn clean_up(site: &Site, settings: &Settings, releases_go: Releases) 
         site.discard(&site.env(id))?;
         console::info(format_args!("Removed env {id}."));
     }
-    Ok(kept)
+    Ok(())
 }
 
 /// Saves what the application wrote into a release, so that it can be removed.

@@ -212,11 +212,11 @@ impl Deployment<'_> {
         {
             self.site.save(&record)?;
         }
-        match clean_up(self.site, settings, Releases::ToSpare) {
-            Ok(kept) => kept.iter().for_each(KeptAside::log),
-            Err(error) => {
-                console::warning(format_args!("the new release is live, but old ones could not be removed: {error:#}"));
-            }
+        let mut kept = Vec::new();
+        let cleaned = clean_up(self.site, settings, Releases::ToSpare, &mut kept);
+        kept.iter().for_each(KeptAside::log);
+        if let Err(error) = cleaned {
+            console::warning(format_args!("the new release is live, but old ones could not be removed: {error:#}"));
         }
         self.took("activate", step.done());
         self.succeed(repository, plan)

@@ -36,7 +36,8 @@ pub struct Freed {
 /// what waited to be deleted. The caller holds the lock for as long as this takes, so no deployment is in the middle of it.
 pub fn collect(site: &Site, settings: &Settings, _lock: &DeployLock) -> Result<Report> {
     recover::recover(site, None)?;
-    let mut kept = clean_up(site, settings, Releases::ToTrash)?;
+    let mut kept = Vec::new();
+    clean_up(site, settings, Releases::ToTrash, &mut kept)?;
     kept.extend(tree::forget_spare(site, settings)?);
     Ok(Report { freed: empty_trash(site), kept })
 }

@@ -284,3 +284,20 @@ fn what_the_application_wrote_is_kept_aside_after_a_kill_also_when_modes_were_ch
     project.write("page", "3").push().assert_success();
     assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "rows");
 }
+
+#[test]
+fn what_is_kept_aside_is_named_although_another_release_cannot_be_removed() {
+    let site = Site::new();
+    let project = site.project();
+    for page in ["1", "2", "3"] {
+        project.write("page", page).push().assert_success();
+        fs::write(site.path.join("wwwroot/guestbook.db"), page).unwrap();
+    }
+    site.configure("keep = 1");
+    fs::create_dir(site.path.join("kept")).unwrap();
+    fs::write(site.path.join("kept/2"), "in the way").unwrap();
+    let push = project.write("page", "4").push();
+    push.assert_success().assert_says("release 2 is not removed");
+    push.assert_says("warning: the application wrote 1 file into release 1, which is removed; kept in kept/1:");
+    assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "1");
+}
