@@ -19,13 +19,12 @@ pub(super) struct Delete {
 
 impl Delete {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
-        report(&delete(site, &site.settings()?, &self.ids, &lock(site)?)?);
-        Ok(())
+        reported(|report| delete(site, &site.settings()?, &self.ids, &lock(site)?, report))
     }
 }
 
 pub(super) fn gc(site: &Site) -> Result<()> {
-    report(&collect(site, &site.settings()?, &lock(site)?)?);
+    reported(|report| collect(site, &site.settings()?, &lock(site)?, report))?;
     if fs::read_dir(site.root().join("kept")).is_ok_and(|mut entries| entries.next().is_some()) {
         say!(
             "What applications wrote into older releases is in {}/kept, and is yours to delete.",
@@ -43,7 +42,17 @@ fn lock(site: &Site) -> Result<DeployLock> {
     site.deploy_lock()
 }
 
-fn report(Report { freed, kept }: &Report) {
+/// Says what was done, also when it was cut short: what was moved is not found again.
+fn reported(tidy: impl FnOnce(&mut Report) -> Result<()>) -> Result<()> {
+    let mut report = Report::default();
+    let outcome = tidy(&mut report);
+    if outcome.is_ok() || report != Report::default() {
+        print(&report);
+    }
+    outcome
+}
+
+fn print(Report { freed, kept }: &Report) {
     for kept in kept {
         say!("Note: {kept}");
     }

@@ -34,19 +34,22 @@ pub struct Freed {
 
 /// Takes away everything that no kept release needs: older releases and envs, what killed deployments left behind, and
 /// what waited to be deleted. The caller holds the lock for as long as this takes, so no deployment is in the middle of it.
-pub fn collect(site: &Site, settings: &Settings, _lock: &DeployLock) -> Result<Report> {
+///
+/// `report` says what was done, also when this fails.
+pub fn collect(site: &Site, settings: &Settings, _lock: &DeployLock, report: &mut Report) -> Result<()> {
     recover::recover(site, None)?;
-    let mut kept = Vec::new();
-    clean_up(site, settings, Releases::ToTrash, &mut kept)?;
-    kept.extend(tree::forget_spare(site, settings)?);
-    Ok(Report { freed: empty_trash(site), kept })
+    clean_up(site, settings, Releases::ToTrash, &mut report.kept)?;
+    report.kept.extend(tree::forget_spare(site, settings)?);
+    report.freed = empty_trash(site);
+    Ok(())
 }
 
 /// Deletes the records, logs and releases of deployments, and the envs that only they needed. Their numbers are never
 /// given again.
 ///
-/// Fails, before anything is deleted, when one of them is live, has not ended, or is not there.
-pub fn delete(site: &Site, settings: &Settings, ids: &[u64], _lock: &DeployLock) -> Result<Report> {
+/// Fails, before anything is deleted, when one of them is live, has not ended, or is not there. `report` says what was done, also
+/// when this fails.
+pub fn delete(site: &Site, settings: &Settings, ids: &[u64], _lock: &DeployLock, report: &mut Report) -> Result<()> {
     let live = site.live()?;
     for id in ids {
         if live == Some(*id) {
@@ -64,7 +67,6 @@ pub fn delete(site: &Site, settings: &Settings, ids: &[u64], _lock: &DeployLock)
             );
         }
     }
-    let mut report = Report::default();
     for id in ids {
         site.remember_number(*id)?;
         report.kept.extend(rescue(site, settings, *id, Look::AtFiles)?);
@@ -81,7 +83,7 @@ pub fn delete(site: &Site, settings: &Settings, ids: &[u64], _lock: &DeployLock)
         site.discard(&site.deployment(*id))?;
         report.freed.append(&mut empty_trash(site));
     }
-    Ok(report)
+    Ok(())
 }
 
 /// Deletes what was taken away, and says what it was and how much of the disk it took.

@@ -301,3 +301,25 @@ fn what_is_kept_aside_is_named_although_another_release_cannot_be_removed() {
     push.assert_says("warning: the application wrote 1 file into release 1, which is removed; kept in kept/1:");
     assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "1");
 }
+
+#[test]
+fn gc_and_delete_name_what_they_kept_aside_although_another_release_cannot_be_removed() {
+    let site = Site::new();
+    let project = site.project();
+    let write_and_push = |page: &str| {
+        project.write("page", page).push().assert_success();
+        fs::write(site.path.join("wwwroot/guestbook.db"), page).unwrap();
+    };
+    ["1", "2", "3"].iter().copied().for_each(write_and_push);
+    fs::create_dir(site.path.join("kept")).unwrap();
+    fs::write(site.path.join("kept/2"), "in the way").unwrap();
+    site.configure("keep = 1");
+    let assert_names = |command: &[&str], release: u64| {
+        let ran = site.nyala(command);
+        ran.assert_failed(1, "release 2 is not removed");
+        assert!(ran.stdout.contains(&format!("the application wrote 1 file into release {release}")), "{ran:?}");
+    };
+    assert_names(&["gc"], 1);
+    write_and_push("4");
+    assert_names(&["delete", "3", "2"], 3);
+}
