@@ -234,10 +234,10 @@ impl Written {
     }
 }
 
-/// Whether this path in a release is the env, or what Python caches.
+/// Whether this path in a release is the env or in it, or is what Python caches.
 fn is_no_data(path: &Path) -> bool {
-    path == Path::new("env")
-        || path.file_name().is_some_and(|name| name == "__pycache__")
+    path.starts_with("env")
+        || path.components().any(|name| name.as_os_str() == "__pycache__")
         || path.extension().is_some_and(|it| it == "pyc")
 }
 

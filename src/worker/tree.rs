@@ -115,8 +115,11 @@ fn bring_forward(
     if !site.spare_begun().exists() {
         disk::write(&site.spare_begun(), b"", 0o600)?;
     }
-    // The link to the env it ran in is nyala's, and no part of the tree.
-    disk::remove_file(&folder.join("env"))?;
+    // The link to the env it ran in is nyala's, and no part of the tree. A folder is: an env that is committed.
+    let env = folder.join("env");
+    if env.is_symlink() {
+        disk::remove_file(&env)?;
+    }
     let old = repository.oid(&spare.tree)?;
     let manifest = site.manifest(spare.release);
     let rescue = |path: &Path| rescue.look(path, Look::AtFiles);

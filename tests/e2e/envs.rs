@@ -313,3 +313,26 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() && !path.is_symlink() { walk(&path) } else { vec![path] }).collect()
 }
+
+#[test]
+fn a_release_with_a_committed_env_is_brought_forward() {
+    let site = Site::new();
+    site.configure("keep = 1");
+    let project = site.python_project();
+    commit_env(&project, &site);
+    project.push().assert_success();
+    fs::write(site.path.join("releases/1/env/installed-by-hand"), "").unwrap();
+    project.write("app.py", "2").push().assert_success();
+    let push = project.write("app.py", "3").push();
+    push.assert_success().assert_says(", 1 of them written or removed").assert_does_not_say("kept in");
+    assert!(!site.env().join("installed-by-hand").exists());
+    assert_eq!(site.env_python("print('runs')"), "runs");
+    // Then nyala makes the env, and its link comes in the place of the folder.
+    project.git(&["rm", "-r", "-q", "--cached", "env"]);
+    project.write(".gitignore", "env\n");
+    project.commit("Stop committing the env");
+    project.remove("env").write("app.py", "4").push().assert_success();
+    project.write("app.py", "5").push().assert_success();
+    project.write("app.py", "6").push().assert_success().assert_says(", 1 of them written or removed");
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+}
