@@ -104,9 +104,9 @@ impl Unfreeze {
             1 => "1 push was held back".to_owned(),
             number => format!("{number} pushes were held back"),
         };
+        let begun = thawed.enqueued.map(|(record, log)| worker::start(site, record.id, log).map(|()| record.id));
+        // Not before: whoever reads this may let it wait for as long as they like.
         say!("Deployments go on; {pushes}.");
-        let Some((record, log)) = thawed.enqueued else { return Ok(ExitCode::SUCCESS) };
-        worker::start(site, record.id, log)?;
-        Ok(exit_code(&watch(site, record.id)?))
+        begun.transpose()?.map_or(Ok(ExitCode::SUCCESS), |id| Ok(exit_code(&watch(site, id)?)))
     }
 }

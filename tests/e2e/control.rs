@@ -1,6 +1,7 @@
 //! Deployments that are cancelled, and those that are held back.
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 
 use crate::support::{Running, Site, runs, wait_until};
@@ -167,4 +168,20 @@ fn a_freeze_lets_what_runs_go_on_and_can_end_without_deploying() {
     site.nyala(&["freeze", " "]).assert_failed(1, "say why");
     Running::start(site.nyala_command().args(["redeploy"])).wait().assert_success();
     assert_eq!(site.live_id(), Some(2));
+}
+
+/// A terminal that was stopped, a pager in which nobody moves on.
+#[test]
+fn what_a_freeze_held_back_is_deployed_although_nobody_reads_yet() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    site.nyala(&["freeze", "not now"]).assert_success();
+    project.write("page", "2").push();
+    let (reader, mut writer) = io::pipe().unwrap();
+    writer.write_all(&vec![b' '; 64 << 10]).unwrap();
+    let unfreeze = Running::start_with_output(site.nyala_command().arg("unfreeze"), writer);
+    wait_until("what was held back is live", || site.live_id() == Some(2));
+    drop(reader);
+    unfreeze.wait().assert_success();
 }
