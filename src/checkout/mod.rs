@@ -1,7 +1,7 @@
 //! Writes the tree of a commit into a new, empty folder.
 //!
 //! The writer is our own, on git's objects: libgit2's checkout writes through links, makes setuid files and is twice
-//! as slow as git. Here one thread walks the trees and makes the folders, and the others write the files. Every path is
+//! as slow as git. Here several threads share the folders, and the files of large ones. Every path is
 //! made relative to an open folder, one name at a time, with `O_NOFOLLOW` and `O_EXCL`, so that no tree, however hostile,
 //! reaches a byte outside of the folder it is written into.
 //!

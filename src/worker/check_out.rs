@@ -19,7 +19,7 @@ use crate::site::Settings;
 use crate::submodules::{Fetching, Filled};
 
 impl Deployment<'_> {
-    /// Writes the tree. Returns what has to be flushed before it goes live, see [`activate`].
+    /// Writes the tree. Returns what has to be flushed before it goes live, see [`activate`](crate::activate::activate).
     pub(super) fn check_out(
         &mut self,
         settings: &Settings,
