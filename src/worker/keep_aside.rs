@@ -1,13 +1,13 @@
 //! What a running application wrote into its release, outside of what is shared, is saved before the release goes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::fs::{self, Metadata};
 use std::io;
 use std::iter;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
@@ -49,6 +49,9 @@ pub enum Look {
     AtNames,
 }
 
+/// The files that a commit has in a folder, by their names.
+type Files = HashMap<String, Oid>;
+
 /// Saves what an application wrote into a release that is about to go, wherever its folder is now.
 pub(super) struct Rescue<'a> {
     site: &'a Site,
@@ -59,6 +62,8 @@ pub(super) struct Rescue<'a> {
     until: Option<SystemTime>,
     /// Nothing is known of a release that has never been live, and nobody wrote into it.
     record: Option<Record>,
+    /// Of the folders that were asked for: a folder may be large, and all that is in it have been touched.
+    committed: Mutex<HashMap<PathBuf, Arc<Files>>>,
     /// What was moved, relative to the release.
     files: Mutex<Vec<PathBuf>>,
 }
@@ -72,7 +77,8 @@ impl<'a> Rescue<'a> {
         until: Option<SystemTime>,
     ) -> Result<Rescue<'a>> {
         let record = site.record(release)?;
-        Ok(Rescue { site, settings, release, root, until, record, files: Mutex::default() })
+        let (committed, files) = (Mutex::default(), Mutex::default());
+        Ok(Rescue { site, settings, release, root, until, record, committed, files })
     }
 
     /// Moves away what the application wrote below a path in the release, which may be a file, or be gone.
@@ -80,14 +86,7 @@ impl<'a> Rescue<'a> {
         let Some(record) = &self.record else { return Ok(()) };
         let Some(since) = record.activated_at else { return Ok(()) };
         let mut files = Written { since: since.into(), until: self.until }.below(&self.root, at, look);
-        if files.is_empty() {
-            return Ok(());
-        }
-        // Without its commit nothing is known of the tree, and everything that is new counts.
-        let repository = self.repository();
-        if let Some(tree) = repository.as_ref().and_then(|repository| tree_of(repository, record)) {
-            files.retain(|file| !is_as_in(&tree, &self.root, file));
-        }
+        files.retain(|file| !self.is_as_committed(file));
         // One thread at a time: two must not find the same name unused.
         let mut moved = self.files();
         for file in files {
@@ -109,8 +108,37 @@ impl<'a> Rescue<'a> {
         let repository = self.repository();
         let tree = repository.as_ref().zip(self.record.as_ref()).and_then(|(repository, it)| tree_of(repository, it));
         let mut shared: BTreeSet<String> = self.settings.shared.iter().map(ToString::to_string).collect();
-        shared.extend(files.iter().map(|file| to_be_shared(tree.as_ref(), file)));
+        let mut places = HashMap::new();
+        shared.extend(files.iter().map(|file| {
+            to_be_shared(file, |folder| {
+                *places.entry(folder.to_owned()).or_insert_with(|| is_a_place(tree.as_ref(), folder))
+            })
+        }));
         Some(KeptAside { release: self.release, files, shared: shared.into_iter().collect() })
+    }
+
+    /// Whether a file is what the commit has there: somebody only touched it.
+    fn is_as_committed(&self, file: &Path) -> bool {
+        let committed = self.committed(file.parent().unwrap_or(Path::new("")));
+        let oid = file.file_name().and_then(|name| committed.get(name.to_str()?));
+        oid.is_some_and(|wanted| {
+            let found = Oid::hash_file_ext(ObjectType::Blob, self.root.join(file), wanted.object_format());
+            found.is_ok_and(|found| found == *wanted)
+        })
+    }
+
+    fn committed(&self, folder: &Path) -> Arc<Files> {
+        let mut known = self.committed.lock().unwrap_or_else(PoisonError::into_inner);
+        // Without its commit nothing is known of the tree, and everything that is new counts.
+        let files = known.entry(folder.to_owned()).or_insert_with(|| Arc::new(self.read(folder).unwrap_or_default()));
+        Arc::clone(files)
+    }
+
+    fn read(&self, folder: &Path) -> Option<Files> {
+        let repository = self.repository()?;
+        let entries = tree_of(&repository, self.record.as_ref()?)?.list(folder.to_str()?).ok()?;
+        let files = entries.into_iter().filter(|(_, entry)| entry.kind == Kind::File);
+        Some(files.map(|(name, entry)| (name, entry.oid)).collect())
     }
 
     fn repository(&self) -> Option<Repository> {
@@ -253,24 +281,16 @@ fn tree_of<'a>(repository: &'a Repository, record: &Record) -> Option<CommitTree
     }
 }
 
-/// Whether a file is what the commit has there: somebody only touched it.
-fn is_as_in(tree: &CommitTree<'_>, root: &Path, file: &Path) -> bool {
-    let entry = file.to_str().and_then(|path| tree.entry(path).ok().flatten());
-    let Some(entry) = entry.filter(|entry| entry.kind == Kind::File) else {
-        return false;
-    };
-    Oid::hash_file_ext(ObjectType::Blob, root.join(file), entry.oid.object_format()).is_ok_and(|oid| oid == entry.oid)
-}
-
-/// The path that would have kept a file: the outermost folder that is the application's own, or that the tree has only as
-/// a place for such files (with nothing in it but names like `.gitkeep`); else the file itself.
-fn to_be_shared(tree: Option<&CommitTree<'_>>, file: &Path) -> String {
-    let shown = |path: &Path| path.to_string_lossy().into_owned();
+/// The path that would have kept a file: the outermost folder that is a place for such files, else the file itself.
+fn to_be_shared(file: &Path, mut is_a_place: impl FnMut(&Path) -> bool) -> String {
     let mut folders: Vec<_> = file.ancestors().skip(1).filter(|path| !path.as_os_str().is_empty()).collect();
     folders.reverse();
-    let is_place = |folder: &&&Path| {
-        let names = tree.zip(folder.to_str()).and_then(|(tree, path)| tree.list(path).ok());
-        names.is_none_or(|names| names.iter().all(|(name, _)| name.starts_with('.')))
-    };
-    folders.iter().find(is_place).map_or_else(|| shown(file), |folder| shown(folder))
+    let place = folders.into_iter().find(|folder| is_a_place(folder));
+    place.unwrap_or(file).to_string_lossy().into_owned()
+}
+
+/// Whether a folder is the application's own, or is in the tree only for such files, with nothing in it but names like `.gitkeep`.
+fn is_a_place(tree: Option<&CommitTree<'_>>, folder: &Path) -> bool {
+    let names = tree.zip(folder.to_str()).and_then(|(tree, path)| tree.list(path).ok());
+    names.is_none_or(|names| names.iter().all(|(name, _)| name.starts_with('.')))
 }
