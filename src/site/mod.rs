@@ -144,7 +144,7 @@ impl Site {
         self.temporaries().join(id.to_string())
     }
 
-    /// What only saves time and may be deleted at any moment.
+    /// What only saves time, but for what an application may have written into [`Site::spare`].
     pub fn cache(&self) -> PathBuf {
         self.root.join("cache")
     }

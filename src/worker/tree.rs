@@ -1,7 +1,8 @@
 //! Where a release's tree comes from: a spare one that is brought forward, or the whole tree written anew.
 //!
-//! What clean-up takes out of `releases` is kept as the spare: most of its files are those of the next release. Nothing
-//! is lost when it is gone, or is not what was recorded of it; then the tree is written as a whole.
+//! What clean-up takes out of `releases` is kept as the spare: most of its files are those of the next release. Where it is gone,
+//! or is not what was recorded of it, the tree is written as a whole. What an application wrote into it may be nowhere else: in a
+//! large release not all is looked at before.
 
 use std::fs;
 use std::path::{Path, PathBuf};
