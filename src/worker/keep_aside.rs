@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::iter;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -85,7 +85,7 @@ impl<'a> Rescue<'a> {
     pub(super) fn look(&self, at: &Path, look: Look) -> Result<()> {
         let Some(record) = &self.record else { return Ok(()) };
         let Some(since) = record.activated_at else { return Ok(()) };
-        let mut files = Written { since: since.into(), until: self.until }.below(&self.root, at, look);
+        let mut files = Written { since: since.into(), until: self.until }.below(&self.root, at, look)?;
         files.retain(|file| !self.is_as_committed(file));
         // One thread at a time: two must not find the same name unused.
         let mut moved = self.files();
@@ -198,14 +198,15 @@ struct Written {
 
 impl Written {
     /// The files below a path in a release that were written then, relative to the release and sorted. What Python caches is left out,
-    /// and so is the env, which is not the release's; links are no data.
-    fn below(&self, root: &Path, at: &Path, look: Look) -> Vec<PathBuf> {
+    /// and so is the env, which is not the release's; links are no data. Fails when something cannot be looked at.
+    fn below(&self, root: &Path, at: &Path, look: Look) -> Result<Vec<PathBuf>> {
         let mut found = Vec::new();
         let mut folders = Vec::new();
-        match fs::symlink_metadata(root.join(at)) {
+        let path = root.join(at);
+        match unless_gone(fs::symlink_metadata(&path), &path)? {
             _ if is_no_data(at) => {}
-            Ok(there) if there.is_dir() => folders.push(at.to_owned()),
-            Ok(there) if there.is_file() => {
+            Some(there) if there.is_dir() => folders.push(at.to_owned()),
+            Some(there) if there.is_file() => {
                 let folder = at.parent().and_then(|folder| fs::symlink_metadata(root.join(folder)).ok());
                 if self.has(&there, folder.is_some_and(|folder| self.has_new_names(&folder))) {
                     found.push(at.to_owned());
@@ -215,16 +216,17 @@ impl Written {
         }
         while let Some(folder) = folders.pop() {
             let path = root.join(&folder);
-            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+            let Some(metadata) = unless_gone(fs::symlink_metadata(&path), &path)? else { continue };
             let has_new_names = self.has_new_names(&metadata);
             let looks_at_files = has_new_names || look == Look::AtFiles;
             // Its names are two, the own one and `.`, when no folder in it adds a `..`. Where a file system does not count so, it is 1.
             if !looks_at_files && metadata.nlink() == 2 {
                 continue;
             }
-            for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
+            for entry in unless_gone(fs::read_dir(&path), &path)?.into_iter().flatten() {
+                let entry = entry.with_context(|| cannot_look(&path))?;
                 let inside = folder.join(entry.file_name());
-                let Ok(kind) = entry.file_type() else { continue };
+                let Some(kind) = unless_gone(entry.file_type(), &path)? else { continue };
                 if is_no_data(&inside) {
                     continue;
                 }
@@ -232,14 +234,14 @@ impl Written {
                     folders.push(inside);
                 } else if looks_at_files
                     && kind.is_file()
-                    && entry.metadata().is_ok_and(|metadata| self.has(&metadata, has_new_names))
+                    && unless_gone(entry.metadata(), &path)?.is_some_and(|metadata| self.has(&metadata, has_new_names))
                 {
                     found.push(inside);
                 }
             }
         }
         found.sort();
-        found
+        Ok(found)
     }
 
     fn has_new_names(&self, folder: &Metadata) -> bool {
@@ -260,6 +262,18 @@ impl Written {
         let is_older = |until| changed < until || is_before(file.modified(), until) || is_before(file.created(), until);
         is_new && self.until.is_none_or(is_older)
     }
+}
+
+/// What was seen at a path; `None` when it is gone meanwhile.
+fn unless_gone<T>(seen: io::Result<T>, path: &Path) -> Result<Option<T>> {
+    match seen {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        seen => seen.map(Some).with_context(|| cannot_look(path)),
+    }
+}
+
+fn cannot_look(path: &Path) -> String {
+    format!("cannot look at {}", path.display())
 }
 
 /// Whether this path in a release is the env or in it, or is what Python caches.
@@ -293,4 +307,27 @@ fn to_be_shared(file: &Path, mut is_a_place: impl FnMut(&Path) -> bool) -> Strin
 fn is_a_place(tree: Option<&CommitTree<'_>>, folder: &Path) -> bool {
     let names = tree.zip(folder.to_str()).and_then(|(tree, path)| tree.list(path).ok());
     names.is_none_or(|names| names.iter().all(|(name, _)| name.starts_with('.')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_looked_at_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let [release, other] = ["release", "other"].map(|name| folder.path().join(name));
+        let deep = iter::repeat_n("d".repeat(200), 12).collect::<PathBuf>();
+        fs::create_dir_all(release.join(&deep)).unwrap();
+        let written = Written { since: SystemTime::UNIX_EPOCH, until: None };
+        fs::write(release.join(&deep).join("file"), "").unwrap();
+        assert_eq!(written.below(&release, Path::new(""), Look::AtFiles).unwrap(), [deep.join("file")]);
+        assert!(written.below(&release, Path::new("gone/file"), Look::AtFiles).unwrap().is_empty());
+        assert!(written.below(&release, &deep.join("file/below"), Look::AtFiles).unwrap().is_empty());
+
+        // No path is so long.
+        fs::create_dir_all(other.join(&deep)).unwrap();
+        fs::rename(other, release.join(&deep).join("other")).unwrap();
+        assert!(written.below(&release, Path::new(""), Look::AtFiles).is_err());
+    }
 }
