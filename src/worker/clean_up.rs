@@ -21,7 +21,8 @@ pub(super) enum Releases {
 
 /// Keeps the last `keep` good releases with their envs, and the live one always; the rest is taken out of the way, to be
 /// deleted when nobody waits any more. Failed deployments left no release and do not count. What the application wrote
-/// into a release is put aside first, and added to `kept`, also when another release cannot go.
+/// into a release is put aside first, and added to `kept`. One that cannot go holds up none of the others; fails with the first of them
+/// in the end.
 pub(super) fn clean_up(
     site: &Site,
     settings: &Settings,
@@ -29,26 +30,38 @@ pub(super) fn clean_up(
     kept: &mut Vec<KeptAside>,
 ) -> Result<()> {
     let Unneeded { releases, envs } = unneeded(site, settings.keep)?;
+    let mut outcome = Ok(());
+    let mut envs_that_stay = Vec::new();
     for id in releases {
-        match releases_go {
-            Releases::ToSpare => {
-                let took = site.record(id)?.and_then(|record| record.took.release);
-                let is_large = took.is_some_and(|room| room.inodes > LOOKED_AT_ONCE);
-                kept.extend(rescue(site, settings, id, if is_large { Look::AtNames } else { Look::AtFiles })?);
-                kept.extend(tree::keep_spare(site, settings, id)?);
-            }
-            Releases::ToTrash => {
-                kept.extend(rescue(site, settings, id, Look::AtFiles)?);
-                site.discard(&site.release(id))?;
+        match remove(site, settings, id, releases_go, kept) {
+            Ok(()) => console::info(format_args!("Removed release {id}.")),
+            Err(error) => {
+                envs_that_stay.extend(site.env_of_release(id));
+                outcome = outcome.and(Err(error));
             }
         }
-        console::info(format_args!("Removed release {id}."));
     }
-    for id in envs {
+    for id in envs.into_iter().filter(|id| !envs_that_stay.contains(id)) {
         site.discard(&site.env(id))?;
         console::info(format_args!("Removed env {id}."));
     }
-    Ok(())
+    outcome
+}
+
+fn remove(site: &Site, settings: &Settings, id: u64, releases_go: Releases, kept: &mut Vec<KeptAside>) -> Result<()> {
+    match releases_go {
+        Releases::ToSpare => {
+            let took = site.record(id)?.and_then(|record| record.took.release);
+            let is_large = took.is_some_and(|room| room.inodes > LOOKED_AT_ONCE);
+            kept.extend(rescue(site, settings, id, if is_large { Look::AtNames } else { Look::AtFiles })?);
+            kept.extend(tree::keep_spare(site, settings, id)?);
+            Ok(())
+        }
+        Releases::ToTrash => {
+            kept.extend(rescue(site, settings, id, Look::AtFiles)?);
+            site.discard(&site.release(id))
+        }
+    }
 }
 
 /// Saves what the application wrote into a release, so that it can be removed.

@@ -38,10 +38,10 @@ pub struct Freed {
 /// `report` says what was done, also when this fails.
 pub fn collect(site: &Site, settings: &Settings, _lock: &DeployLock, report: &mut Report) -> Result<()> {
     recover::recover(site, None)?;
-    clean_up(site, settings, Releases::ToTrash, &mut report.kept)?;
-    report.kept.extend(tree::forget_spare(site, settings)?);
+    let cleaned = clean_up(site, settings, Releases::ToTrash, &mut report.kept);
+    let forgotten = tree::forget_spare(site, settings).map(|kept| report.kept.extend(kept));
     report.freed = empty_trash(site);
-    Ok(())
+    cleaned.and(forgotten)
 }
 
 /// Deletes the records, logs and releases of deployments, and the envs that only they needed. Their numbers are never
