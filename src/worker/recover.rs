@@ -110,7 +110,8 @@ pub(super) fn leftovers(site: &Site, live: Option<u64>) -> Result<Vec<PathBuf>> 
     }
     let envs = Site::numbers_in(&site.envs())?.into_iter().filter(|id| !kept_envs.contains(id));
     found.extend(envs.map(|id| site.env(id)));
-    let spare = tree::spare_release(site);
+    // A manifest that is missed costs time, and nothing else.
+    let spare = tree::spare_release(site).unwrap_or_default();
     for id in Site::numbers_in(&site.manifests())? {
         let release = site.release(id);
         if spare != Some(id) && (!release.is_dir() || found.contains(&release)) {

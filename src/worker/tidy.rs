@@ -71,7 +71,7 @@ pub fn delete(site: &Site, settings: &Settings, ids: &[u64], _lock: &DeployLock,
         site.remember_number(*id)?;
         report.kept.extend(rescue(site, settings, *id, Look::AtFiles)?);
         site.discard(&site.release(*id))?;
-        if tree::spare_release(site) == Some(*id) {
+        if tree::spare_release(site)? == Some(*id) {
             // Without its record nobody could tell any more what in it is the application's.
             report.kept.extend(tree::forget_spare(site, settings)?);
         }

@@ -5,6 +5,7 @@
 //! large release not all is looked at before.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -44,7 +45,8 @@ pub(super) fn write(
     release: u64,
 ) -> Result<Written> {
     disk::create_dir_all(&site.manifests())?;
-    if let Some(spare) = read_spare(site).filter(|_| site.spare().is_dir()) {
+    // The whole tree can be written whatever is wrong with the spare.
+    if let Some(spare) = read_spare(site).unwrap_or_default().filter(|_| site.spare().is_dir()) {
         let rescue = rescue_of(site, settings, &spare)?;
         let brought = bring_forward(site, repository, &spare, tree, release, &rescue);
         rescue.kept().iter().for_each(KeptAside::log);
@@ -94,12 +96,18 @@ pub(super) fn keep_spare(site: &Site, settings: &Settings, release: u64) -> Resu
 }
 
 /// The release that the spare was.
-pub(super) fn spare_release(site: &Site) -> Option<u64> {
-    read_spare(site).map(|spare| spare.release)
+pub(super) fn spare_release(site: &Site) -> Result<Option<u64>> {
+    Ok(read_spare(site)?.map(|spare| spare.release))
 }
 
-fn read_spare(site: &Site) -> Option<Spare> {
-    serde_json::from_slice(&fs::read(site.spare_record()).ok()?).ok()
+/// `None` when there is none, or nothing is known of it. Fails when that cannot be told: the spare must not be thrown away then.
+fn read_spare(site: &Site) -> Result<Option<Spare>> {
+    let path = site.spare_record();
+    match fs::read(&path) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
 }
 
 /// The spare becomes the release once all in it is what it should be: after a kill it is there to be tried again, or to be looked
@@ -135,7 +143,7 @@ fn bring_forward(
 /// Gives up the spare release, but for what the application wrote there. The next deployment writes its whole tree.
 pub(super) fn forget_spare(site: &Site, settings: &Settings) -> Result<Option<KeptAside>> {
     let mut kept = None;
-    if let Some(spare) = read_spare(site) {
+    if let Some(spare) = read_spare(site)? {
         let rescue = rescue_of(site, settings, &spare)?;
         rescue.look(Path::new(""), Look::AtFiles)?;
         kept = rescue.kept();

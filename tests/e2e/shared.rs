@@ -324,3 +324,22 @@ fn gc_and_delete_name_what_they_kept_aside_although_another_release_cannot_be_re
     site.configure("keep = 1");
     assert_names(&["gc"], 3);
 }
+
+#[test]
+fn a_spare_of_which_nothing_can_be_read_is_not_thrown_away() {
+    let site = Site::new();
+    site.configure("keep = 1");
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    project.write("page", "2").push().assert_success();
+    let (guestbook, record) = (site.path.join("cache/spare/guestbook.db"), site.path.join("cache/spare.json"));
+    fs::write(&guestbook, "rows").unwrap();
+    fs::rename(&record, site.path.join("aside")).unwrap();
+    fs::create_dir(&record).unwrap();
+    project.write("page", "3").push().assert_success().assert_says("old ones could not be removed: cannot read");
+    site.nyala(&["gc"]).assert_failed(1, "cannot read");
+    assert!(guestbook.exists());
+    fs::remove_dir(&record).unwrap();
+    fs::rename(site.path.join("aside"), &record).unwrap();
+    project.write("page", "4").push().assert_success().assert_says("kept in kept/1");
+}
