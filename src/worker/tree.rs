@@ -47,9 +47,11 @@ pub(super) fn write(
     disk::create_dir_all(&site.manifests())?;
     // The whole tree can be written whatever is wrong with the spare.
     if let Some(spare) = read_spare(site).unwrap_or_default().filter(|_| site.spare().is_dir()) {
-        let rescue = rescue_of(site, settings, &spare)?;
-        let brought = bring_forward(site, repository, &spare, tree, release, &rescue);
-        rescue.kept().iter().for_each(KeptAside::log);
+        let brought = rescue_of(site, settings, &spare).and_then(|rescue| {
+            let brought = bring_forward(site, repository, &spare, tree, release, &rescue);
+            rescue.kept().iter().for_each(KeptAside::log);
+            brought
+        });
         match brought {
             Ok(brought) => {
                 return Ok(Written {

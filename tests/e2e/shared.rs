@@ -177,6 +177,21 @@ fn what_the_application_wrote_into_a_large_release_is_kept_aside() {
     project.write("page", "4").push().assert_success().assert_does_not_say("kept in");
 }
 
+#[test]
+fn a_record_of_the_spare_that_is_damaged_stops_no_deployment() {
+    let site = Site::new();
+    site.configure("keep = 1");
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    project.write("page", "2").push().assert_success();
+    fs::write(site.path.join("cache/spare/guestbook.db"), "rows").unwrap();
+    fs::write(site.path.join("deployments/1/deployment.json"), "{").unwrap();
+    let push = project.write("page", "3").push();
+    push.assert_success().assert_says("warning: what the application wrote into release 1 cannot be kept");
+    assert_eq!(site.live_file("page"), "3");
+    assert_eq!(fs::read_to_string(site.path.join("cache/spare/guestbook.db")).unwrap(), "rows");
+}
+
 /// The release that could be brought forward is thrown away instead.
 #[test]
 fn gc_keeps_what_the_application_wrote_into_the_release_that_it_throws_away() {
