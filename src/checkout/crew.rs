@@ -54,7 +54,9 @@ pub(super) fn work_together<T: Send, D: Send + Default>(
         Ok(done)
     };
     thread::scope(|scope| {
-        let others: Vec<_> = (1..thread_count()).map(|_| scope.spawn(help)).collect();
+        // Where the system allows no more threads, this one does it all.
+        let spawned = |_| thread::Builder::new().spawn_scoped(scope, help).ok();
+        let others: Vec<_> = (1..thread_count()).filter_map(spawned).collect();
         let own = own();
         std::iter::once(own)
             .chain(

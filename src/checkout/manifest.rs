@@ -11,7 +11,6 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use git2::Oid;
@@ -140,18 +139,18 @@ impl Manifest {
     }
 }
 
-/// Nothing else can be done before all is read, so each of two threads reads a half.
-fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
+/// Nothing else can be done before all is read, so two threads read a half each.
+fn read_whole(path: &Path) -> Result<Vec<u8>> {
     let file = File::open(path)?;
-    let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    let length = usize::try_from(file.metadata()?.len())?;
     let mut bytes = vec![0; length];
-    let (first, second) = bytes.split_at_mut(length / 2);
-    let start = first.len() as u64;
-    thread::scope(|scope| {
-        let other = scope.spawn(|| file.read_exact_at(second, start));
-        file.read_exact_at(first, 0)?;
-        other.join().unwrap_or_else(|_| Err(io::Error::other("a thread that reads has panicked")))
+    let half = length.div_ceil(2).max(1);
+    let halves: Vec<_> = bytes.chunks_mut(half).zip((0..).step_by(half)).map(Mutex::new).collect();
+    disk::each_at_once(&halves, |part| {
+        let (bytes, start) = &mut *part.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(file.read_exact_at(bytes, *start)?)
     })?;
+    drop(halves);
     Ok(bytes)
 }
 

@@ -202,8 +202,8 @@ pub fn sync(path: &Path) -> Result<()> {
     File::open(path).and_then(|file| file.sync_all()).with_context(|| format!("cannot flush {}", path.display()))
 }
 
-/// Does something that ends in a flush for each of these, several at a time: a file system with a journal writes it once for all that
-/// wait. Fails when one of them does.
+/// Does something for each of these that waits for the disk, several at a time: a file system with a journal, for one, writes it once for
+/// all who wait for a flush. Where the system allows no more threads, this one does it all. Fails when one of them does.
 pub fn each_at_once<T: Sync>(items: &[T], act: impl Fn(&T) -> Result<()> + Sync) -> Result<()> {
     const AT_ONCE: usize = 16;
     let next = AtomicUsize::new(0);
@@ -214,10 +214,11 @@ pub fn each_at_once<T: Sync>(items: &[T], act: impl Fn(&T) -> Result<()> + Sync)
         Ok(())
     };
     thread::scope(|scope| {
-        let others: Vec<_> = (1..items.len().min(AT_ONCE)).map(|_| scope.spawn(work)).collect();
+        let spawned = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
+        let others: Vec<_> = (1..items.len().min(AT_ONCE)).filter_map(spawned).collect();
         let own = work();
         let joined = |other: thread::ScopedJoinHandle<'_, Result<()>>| {
-            other.join().unwrap_or_else(|_| bail!("a thread that flushes has panicked"))
+            other.join().unwrap_or_else(|_| bail!("a thread that waits for the disk has panicked"))
         };
         others.into_iter().map(joined).fold(own, Result::and)
     })
