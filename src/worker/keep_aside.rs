@@ -185,8 +185,10 @@ impl fmt::Display for KeptAside {
         if count > NAMED {
             writeln!(f, "  and {} more", count - NAMED)?;
         }
-        let shared: Vec<_> = shared.iter().map(|path| toml::Value::from(path.as_str()).to_string()).collect();
-        write!(f, "To have such files in every release: shared = [{}] in nyala.toml", shared.join(", "))
+        let mut named: Vec<_> =
+            shared.iter().take(NAMED).map(|path| toml::Value::from(path.as_str()).to_string()).collect();
+        named.extend((shared.len() > NAMED).then(|| format!("and {} more", shared.len() - NAMED)));
+        write!(f, "To have such files in every release: shared = [{}] in nyala.toml", named.join(", "))
     }
 }
 
@@ -312,6 +314,15 @@ fn is_a_place(tree: Option<&CommitTree<'_>>, folder: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_of_many_files_stays_short() {
+        let files: Vec<_> = (0..2_000).map(|number| PathBuf::from(format!("{number}.json"))).collect();
+        let shared = files.iter().map(|file| file.display().to_string()).collect();
+        let said = KeptAside { release: 7, files, shared }.to_string();
+        assert!(said.contains("  9.json\n  and 1990 more\n"), "{said}");
+        assert!(said.ends_with("\"9.json\", and 1990 more] in nyala.toml"), "{said}");
+    }
 
     #[test]
     fn a_folder_that_cannot_be_looked_at_is_an_error() {
