@@ -16,10 +16,13 @@ CHECKOUT = "`git checkout -f`"
 def text(results):
     rows = [row for row in results["rows"] if not row["part"] and row["times"]]
     columns = [column for column in COLUMNS if any(column in row["times"] for row in rows)]
-    parts = [heading(results, columns)]
-    parts.append(table(["", *columns], [[title(row), *(cell(row, column) for column in columns)] for row in rows]))
-    parts.append("Peak memory of the biggest process on the server's side, and how many processes were started there:")
-    parts.append(table(["", *columns], [[title(row), *(watched(row, column) for column in columns)] for row in rows]))
+    parts = [heading(results)]
+    if rows:
+        base = base_of(columns)
+        parts.append(f"Each cell: the median as a ratio to that of {base}, then milliseconds (the least and the most):")
+        parts.append(table(["", *columns], [[title(row), *(cell(row, column) for column in columns)] for row in rows]))
+        parts.append("Peak memory of the biggest process on the server's side, and how many processes were started there:")
+        parts.append(table(["", *columns], [[title(row), *(watched(row, column) for column in columns)] for row in rows]))
     parts.append("The parts:")
     parts.append(table(["", "median ms (least–most)"], list(parts_of(results["rows"]))))
     parts.append("The targets:")
@@ -28,14 +31,13 @@ def text(results):
     return "\n\n".join(parts) + "\n"
 
 
-def heading(results, columns):
+def heading(results):
     machine = results["machine"]
     uv = f", uv {machine['uv']}" if machine["uv"] else ""
     return (
         f"`{results['command']}`, {results['minutes']:.0f} minutes; {machine['cores']} cores, Linux {machine['kernel']}, "
         f"{machine['file system']}, git {machine['git']}, pip {' and '.join(machine['pip'])}{uv}, "
-        f"Python {' and '.join(results['pythons'])}; {', '.join(results['requirements'])}; nyala {machine['nyala']}.\n\n"
-        f"Each cell: the median as a ratio to that of {base_of(columns)}, then milliseconds (the least and the most):"
+        f"Python {' and '.join(results['pythons'])}; {', '.join(results['requirements'])}; nyala {machine['nyala']}."
     )
 
 
