@@ -201,9 +201,11 @@ class Nyala(Contestant):
             run(file)
         return watched_by(report)
 
-    def forget_spare(self):
+    def move_spare(self, aside):
         """The next deployment writes its whole tree."""
-        shutil.rmtree(os.path.join(self.site, "cache", "spare"), ignore_errors=True)
+        spare = os.path.join(self.site, "cache", "spare")
+        if os.path.isdir(spare):
+            os.rename(spare, aside)
 
     def newest(self):
         """The record of the last deployment, and the time when it was written (in seconds since 1970)."""
