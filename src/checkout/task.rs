@@ -31,6 +31,7 @@ pub(super) enum Records<'m> {
     All(&'m Writing<'m>),
 }
 
+/// What is known of a folder that is brought forward, and who saves what goes there.
 #[derive(Clone, Copy)]
 pub(super) struct Before<'m> {
     pub(super) manifest: &'m Manifest,

@@ -4,5 +4,6 @@ mod attributes;
 mod forward;
 mod histories;
 mod hostile;
+mod manifest;
 mod ordinary;
 mod repo;

@@ -23,6 +23,7 @@ use crate::git::{self, Repository};
 
 /// How long a pointer of Git LFS can be, in bytes: its three lines, and git-lfs's own bound.
 pub(super) const POINTER: Range<u64> = 120..1024;
+
 /// What the text of a pointer begins with, before its version.
 pub const LFS_SPEC: &str = "version https://git-lfs.github.com/spec/";
 
