@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::support::{Site, snapshot, wait_until};
+use crate::support::{Project, Site, snapshot, wait_until};
 
 #[test]
 fn shared_paths_are_seeded_once_and_outlive_releases() {
@@ -177,14 +177,20 @@ fn what_the_application_wrote_into_a_large_release_is_kept_aside() {
     project.write("page", "4").push().assert_success().assert_does_not_say("kept in");
 }
 
-#[test]
-fn a_record_of_the_spare_that_is_damaged_stops_no_deployment() {
-    let site = Site::new();
+/// Release 2 is live, and an old process of the application goes on writing into release 1, which is the spare.
+fn with_a_guestbook_in_the_spare(site: &Site) -> Project<'_> {
     site.configure("keep = 1");
     let project = site.project();
     project.write("page", "1").push().assert_success();
     project.write("page", "2").push().assert_success();
     fs::write(site.path.join("cache/spare/guestbook.db"), "rows").unwrap();
+    project
+}
+
+#[test]
+fn a_record_of_the_spare_that_is_damaged_stops_no_deployment() {
+    let site = Site::new();
+    let project = with_a_guestbook_in_the_spare(&site);
     fs::write(site.path.join("deployments/1/deployment.json"), "{").unwrap();
     let push = project.write("page", "3").push();
     push.assert_success().assert_says("warning: what the application wrote into release 1 cannot be kept");
@@ -196,11 +202,7 @@ fn a_record_of_the_spare_that_is_damaged_stops_no_deployment() {
 #[test]
 fn gc_keeps_what_the_application_wrote_into_the_release_that_it_throws_away() {
     let site = Site::new();
-    site.configure("keep = 1");
-    let project = site.project();
-    project.write("page", "1").push().assert_success();
-    project.write("page", "2").push().assert_success();
-    fs::write(site.path.join("cache/spare/guestbook.db"), "rows").unwrap();
+    with_a_guestbook_in_the_spare(&site);
     let gc = site.nyala(&["gc"]);
     assert!(gc.assert_success().stdout.contains("the application wrote 1 file into release 1"), "{gc:?}");
     assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "rows");
@@ -226,11 +228,7 @@ fn delete_keeps_what_the_application_wrote() {
 #[test]
 fn delete_keeps_what_the_application_wrote_into_the_release_that_is_the_spare() {
     let site = Site::new();
-    site.configure("keep = 1");
-    let project = site.project();
-    project.write("page", "1").push().assert_success();
-    project.write("page", "2").push().assert_success();
-    fs::write(site.path.join("cache/spare/guestbook.db"), "rows").unwrap();
+    let project = with_a_guestbook_in_the_spare(&site);
     let ran = site.nyala(&["delete", "1"]);
     assert!(ran.assert_success().stdout.contains("the application wrote 1 file into release 1"), "{ran:?}");
     project.write("page", "3").push().assert_success();
@@ -241,11 +239,7 @@ fn delete_keeps_what_the_application_wrote_into_the_release_that_is_the_spare() 
 #[test]
 fn what_was_kept_aside_is_named_although_the_tree_cannot_be_written() {
     let site = Site::new();
-    site.configure("keep = 1");
-    let project = site.project();
-    project.write("page", "1").push().assert_success();
-    project.write("page", "2").push().assert_success();
-    fs::write(site.path.join("cache/spare/guestbook.db"), "rows").unwrap();
+    let project = with_a_guestbook_in_the_spare(&site);
     project.write("lost", "an object that the repository has lost").push_with(&["-o", "skip-deploy"]);
     let object = project.git(&["rev-parse", "HEAD:lost"]);
     let (folder, name) = object.trim().split_at(2);
@@ -259,11 +253,7 @@ fn what_was_kept_aside_is_named_although_the_tree_cannot_be_written() {
 #[test]
 fn what_cannot_be_kept_aside_holds_no_deployment_up_and_is_not_lost() {
     let site = Site::new();
-    site.configure("keep = 1");
-    let project = site.project();
-    project.write("page", "1").push().assert_success();
-    project.write("page", "2").push().assert_success();
-    fs::write(site.path.join("cache/spare/guestbook.db"), "rows").unwrap();
+    let project = with_a_guestbook_in_the_spare(&site);
     fs::write(site.path.join("kept"), "in the way").unwrap();
 
     for page in ["3", "4"] {
