@@ -38,26 +38,13 @@ pub(super) fn work_together<T: Send, D: Send + Default>(
         changed: Condvar::new(),
         stopped: AtomicBool::new(false),
     };
-    let help = || {
-        let stop = StopOnDrop(&crew);
-        let done = match crew.next(&mut Vec::new(), false) {
-            Some(task) => help(&crew, task)?,
-            None => D::default(),
-        };
-        std::mem::forget(stop);
-        Ok(done)
-    };
-    let own = || {
-        let stop = StopOnDrop(&crew);
-        let done = own(&crew, first)?;
-        std::mem::forget(stop);
-        Ok(done)
-    };
+    let help =
+        || crew.guard(|| crew.next(&mut Vec::new(), false).map_or_else(|| Ok(D::default()), |it| help(&crew, it)));
     thread::scope(|scope| {
         // Where the system allows no more threads, this one does it all.
         let spawned = |_| thread::Builder::new().spawn_scoped(scope, help).ok();
         let others: Vec<_> = (1..thread_count()).filter_map(spawned).collect();
-        let own = own();
+        let own = crew.guard(|| own(&crew, first));
         std::iter::once(own)
             .chain(
                 others.into_iter().map(|other| {
@@ -115,12 +102,19 @@ impl<T> Crew<T> {
         self.stopped.load(Ordering::Relaxed)
     }
 
+    /// A thread that fails or panics must not leave the others waiting for it.
+    fn guard<D>(&self, work: impl FnOnce() -> Result<D>) -> Result<D> {
+        let stop = StopOnDrop(self);
+        let done = work()?;
+        std::mem::forget(stop);
+        Ok(done)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A thread that fails or panics must not leave the others waiting for it.
 struct StopOnDrop<'a, T>(&'a Crew<T>);
 
 impl<T> Drop for StopOnDrop<'_, T> {
