@@ -1,8 +1,13 @@
-//! The parts of a deployment, each by itself: `cargo bench`, or `cargo bench -- export`. Takes about a minute.
+//! The parts of a deployment, each by itself: `cargo bench`, or `cargo bench -- export`. Takes
+//! about a minute.
 //!
-//! Each works on a real repository, made by git in a temporary folder. `NYALA_BENCH_FILES` says how many files it has.
+//! Each works on a real repository, made by git in a temporary folder. `NYALA_BENCH_FILES` says how
+//! many files it has.
 
-#![allow(clippy::unwrap_used, reason = "a benchmark that panics has failed, which is all that is asked")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a benchmark that panics has failed, which is all that is asked"
+)]
 
 use std::fs::{self, File};
 use std::hint::black_box;
@@ -33,14 +38,19 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Fixture {
-        let files = std::env::var("NYALA_BENCH_FILES").map_or(FILES, |number| number.parse().unwrap());
+        let files =
+            std::env::var("NYALA_BENCH_FILES").map_or(FILES, |number| number.parse().unwrap());
         let folder = tempfile::tempdir().unwrap();
         let project = folder.path().join("project");
         git(folder.path(), &["init", "--quiet", "project"]);
         for number in 0..files {
             let parent = project.join(format!("package{}", number / FILES_IN_A_FOLDER));
             fs::create_dir_all(&parent).unwrap();
-            fs::write(parent.join(format!("module{number}.py")), format!("NUMBER = {number}\n").repeat(100)).unwrap();
+            fs::write(
+                parent.join(format!("module{number}.py")),
+                format!("NUMBER = {number}\n").repeat(100),
+            )
+            .unwrap();
         }
         fs::write(project.join("requirements.txt"), "Django\ngunicorn\n-r more.txt\n").unwrap();
         fs::write(project.join("more.txt"), "requests\n").unwrap();
@@ -48,8 +58,11 @@ impl Fixture {
         fs::write(project.join("package0/module0.py"), "NUMBER = 0\n").unwrap();
         let second = commit(&project);
 
-        let site =
-            make_site(&folder.path().join("site"), &New { installer: Some(Installer::Pip), ..New::default() }).unwrap();
+        let site = make_site(
+            &folder.path().join("site"),
+            &New { installer: Some(Installer::Pip), ..New::default() },
+        )
+        .unwrap();
         let repository = site.repository(&site.settings().unwrap());
         git(&repository, &["fetch", "--quiet", project.to_str().unwrap(), "HEAD"]);
         let repository = Repository::open(&repository).unwrap();
@@ -102,8 +115,15 @@ fn tree_diff(criterion: &mut Criterion) {
         let mut now = 0;
         bencher.iter(|| {
             let next = 1 - now;
-            let brought =
-                bring_forward(&fixture.repository, &release, trees[now], trees[next], &manifest, &|_| Ok(())).unwrap();
+            let brought = bring_forward(
+                &fixture.repository,
+                &release,
+                trees[now],
+                trees[next],
+                &manifest,
+                &|_| Ok(()),
+            )
+            .unwrap();
             assert_eq!(brought.written, 1);
             now = next;
         });
@@ -120,10 +140,12 @@ fn tree_diff(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What is read before a deployment, and decided. The interpreters are in their cache after the first time.
+/// What is read before a deployment, and decided. The interpreters are in their cache after the
+/// first time.
 fn plan(criterion: &mut Criterion) {
     let fixture = Fixture::new();
-    let (settings, app_settings) = (fixture.site.settings().unwrap(), fixture.site.app_settings().unwrap());
+    let (settings, app_settings) =
+        (fixture.site.settings().unwrap(), fixture.site.app_settings().unwrap());
     criterion.bench_function("plan", |bencher| {
         bencher.iter(|| {
             let question = Question {
@@ -146,7 +168,11 @@ fn follower(criterion: &mut Criterion) {
     let nowhere = File::options().write(true).open("/dev/null").unwrap();
     for lines in [20, 10_000] {
         let log = folder.path().join(format!("{lines}.txt"));
-        fs::write(&log, "       Downloading something-1.0-py3-none-any.whl (100 kB)\n".repeat(lines)).unwrap();
+        fs::write(
+            &log,
+            "       Downloading something-1.0-py3-none-any.whl (100 kB)\n".repeat(lines),
+        )
+        .unwrap();
         criterion.bench_function(&format!("follower, {lines} lines"), |bencher| {
             bencher.iter(|| follow(&log, &nowhere, &mut || Ok(true)).unwrap());
         });
@@ -156,7 +182,19 @@ fn follower(criterion: &mut Criterion) {
 /// Commits everything, and returns the commit's id.
 fn commit(project: &Path) -> String {
     git(project, &["add", "--all"]);
-    git(project, &["-c", "user.name=Bench", "-c", "user.email=bench@example.org", "commit", "--quiet", "-m", "x"]);
+    git(
+        project,
+        &[
+            "-c",
+            "user.name=Bench",
+            "-c",
+            "user.email=bench@example.org",
+            "commit",
+            "--quiet",
+            "-m",
+            "x",
+        ],
+    );
     git(project, &["rev-parse", "HEAD"]).trim().to_owned()
 }
 

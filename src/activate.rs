@@ -8,14 +8,18 @@ use crate::console;
 use crate::disk;
 use crate::site::Site;
 
-/// Points `wwwroot` to a release by one rename. What the release and its env hold is on the disk before that.
+/// Points `wwwroot` to a release by one rename. What the release and its env hold is on the disk
+/// before that.
 ///
-/// `touched` are the files and folders of the release that this deployment wrote, relative to it, when they are few and
-/// nothing else was written; `None` flushes the whole file system, which for many files is faster.
+/// `touched` are the files and folders of the release that this deployment wrote, relative to it,
+/// when they are few and nothing else was written; `None` flushes the whole file system, which for
+/// many files is faster.
 ///
-/// `last` is called at the last moment, when all that can take long is done; when it fails, nothing is switched.
+/// `last` is called at the last moment, when all that can take long is done; when it fails, nothing
+/// is switched.
 ///
-/// Returns the release that was live until now, and what `last` gave. The records of both say so afterwards.
+/// Returns the release that was live until now, and what `last` gave. The records of both say so
+/// afterwards.
 pub fn activate<T>(
     site: &Site,
     release: u64,

@@ -1,7 +1,8 @@
 //! Puts the files of Git LFS in the place of the pointers that a commit has.
 //!
-//! Objects that were pushed to this server are in its repository (`lfs/objects`, where git-lfs puts them) and are copied from
-//! there, with nothing else needed. For others `git lfs fetch` is asked, which knows of `.lfsconfig` and remotes.
+//! Objects that were pushed to this server are in its repository (`lfs/objects`, where git-lfs puts
+//! them) and are copied from there, with nothing else needed. For others `git lfs fetch` is asked,
+//! which knows of `.lfsconfig` and remotes.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -32,8 +33,8 @@ struct Pointer {
     size: u64,
 }
 
-/// Replaces the pointers in what was written below `release`. Fails when the content of one cannot be had: a site of
-/// pointers is a broken site.
+/// Replaces the pointers in what was written below `release`. Fails when the content of one cannot
+/// be had: a site of pointers is a broken site.
 pub fn smudge(fetching: &Fetching<'_>, release: &Path, filled: &Filled) -> Result<()> {
     let Filled { repository, folder, pointers, .. } = filled;
     let root = release.join(folder);
@@ -44,27 +45,43 @@ pub fn smudge(fetching: &Fetching<'_>, release: &Path, filled: &Filled) -> Resul
     if wanted.is_empty() {
         return Ok(());
     }
-    let step =
-        console::step(format_args!("Git LFS: {} file{}", wanted.len(), if wanted.len() == 1 { "" } else { "s" }));
+    let step = console::step(format_args!(
+        "Git LFS: {} file{}",
+        wanted.len(),
+        if wanted.len() == 1 { "" } else { "s" }
+    ));
     let is_missing = |(_, pointer): &&(&PathBuf, Pointer)| !pointer.is_in(repository);
     let missing: Vec<_> = wanted.iter().filter(is_missing).collect();
     if let Some((path, _)) = missing.first() {
         let fetched = fetch(fetching, filled);
         if let Some((path, pointer)) = missing.iter().find(|entry| is_missing(entry)) {
-            return Err(not_here(repository, &folder.join(path), pointer, missing.len(), fetched.err()));
+            return Err(not_here(
+                repository,
+                &folder.join(path),
+                pointer,
+                missing.len(),
+                fetched.err(),
+            ));
         }
         tracing::debug!("fetched {} objects for {} and others", missing.len(), path.display());
     }
     for (path, pointer) in &wanted {
         let file = root.join(path);
-        pointer.put(repository, &file).with_context(|| format!("{} cannot be filled", folder.join(path).display()))?;
+        pointer
+            .put(repository, &file)
+            .with_context(|| format!("{} cannot be filled", folder.join(path).display()))?;
     }
     step.done();
     Ok(())
 }
 
-/// Those of the paths that the commit's attributes give to Git LFS: the text of a pointer alone may be a text about pointers.
-fn with_the_filter<'p>(fetching: &Fetching<'_>, filled: &Filled, paths: &'p [PathBuf]) -> Vec<&'p PathBuf> {
+/// Those of the paths that the commit's attributes give to Git LFS: the text of a pointer alone may
+/// be a text about pointers.
+fn with_the_filter<'p>(
+    fetching: &Fetching<'_>,
+    filled: &Filled,
+    paths: &'p [PathBuf],
+) -> Vec<&'p PathBuf> {
     let mut found = Vec::new();
     for paths in paths.chunks(AT_ONCE) {
         let check = fetching
@@ -72,20 +89,24 @@ fn with_the_filter<'p>(fetching: &Fetching<'_>, filled: &Filled, paths: &'p [Pat
             .args(["check-attr", "-z", &format!("--source={}", filled.whole), "filter", "--"])
             .args(paths.iter().map(|path| filled.project.join(path)));
         let Ok(printed) = process::capture(&check) else {
-            // A git before 2.40 cannot be asked about a tree; then what looks like a pointer is one.
+            // A git before 2.40 cannot be asked about a tree; then what looks like a pointer is
+            // one.
             found.extend(paths);
             continue;
         };
         let fields: Vec<_> = printed.stdout.split(|byte| *byte == 0).collect();
-        let values = fields.chunks(3).filter(|field| field.len() == 3).map(|field| field[2] == b"lfs");
+        let values =
+            fields.chunks(3).filter(|field| field.len() == 3).map(|field| field[2] == b"lfs");
         found.extend(paths.iter().zip(values).filter(|(_, is_lfs)| *is_lfs).map(|(path, _)| path));
     }
     found
 }
 
 fn fetch(fetching: &Fetching<'_>, filled: &Filled) -> Result<()> {
-    let fetch =
-        fetching.git(&filled.repository).args(["lfs", "fetch", "origin", &filled.commit]).named("git lfs fetch");
+    let fetch = fetching
+        .git(&filled.repository)
+        .args(["lfs", "fetch", "origin", &filled.commit])
+        .named("git lfs fetch");
     process::capture(&fetch)?;
     Ok(())
 }
@@ -97,7 +118,8 @@ fn not_here(
     missing: usize,
     fetched: Option<anyhow::Error>,
 ) -> anyhow::Error {
-    let others = if missing > 1 { format!(", and {} other files", missing - 1) } else { String::new() };
+    let others =
+        if missing > 1 { format!(", and {} other files", missing - 1) } else { String::new() };
     let why = fetched.map_or(String::new(), |error| format!("\n{error:#}"));
     let has_git_lfs = !why.contains("is not a git command");
     let install = if has_git_lfs {
@@ -105,7 +127,8 @@ fn not_here(
     } else {
         "3. Install git-lfs on the server (apt-get install git-lfs), if they are elsewhere\n"
     };
-    let why = if has_git_lfs { why } else { "\ngit-lfs is not installed on this server".to_owned() };
+    let why =
+        if has_git_lfs { why } else { "\ngit-lfs is not installed on this server".to_owned() };
     anyhow::anyhow!(
         "{} is a Git LFS pointer, and its content is not in {}{others}\n\
          found: sha256 {} of {} bytes{why}\n\
@@ -148,10 +171,12 @@ impl Pointer {
     }
 
     fn is_in(&self, repository: &Path) -> bool {
-        fs::metadata(self.object(repository)).is_ok_and(|metadata| metadata.is_file() && metadata.len() == self.size)
+        fs::metadata(self.object(repository))
+            .is_ok_and(|metadata| metadata.is_file() && metadata.len() == self.size)
     }
 
-    /// Puts the content in the place of the pointer, having made sure that it is what the pointer says.
+    /// Puts the content in the place of the pointer, having made sure that it is what the pointer
+    /// says.
     fn put(&self, repository: &Path, to: &Path) -> Result<()> {
         let object = self.object(repository);
         let reading = || format!("cannot read {}", object.display());
@@ -176,7 +201,8 @@ impl Pointer {
 }
 
 fn is_sha256(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    text.len() == 64
+        && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 #[cfg(test)]
@@ -186,7 +212,8 @@ mod tests {
     #[test]
     fn only_whole_pointers_are_pointers() {
         let oid = "ab".repeat(32);
-        let text = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 12345\n");
+        let text =
+            format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 12345\n");
         assert_eq!(Pointer::parse(&text), Some(Pointer { oid: oid.clone(), size: 12345 }));
         let path = Pointer::parse(&text).unwrap().object(Path::new("/r.git"));
         assert_eq!(path, Path::new("/r.git/lfs/objects/ab/ab").join(oid));

@@ -1,10 +1,13 @@
 //! nyala deploys a Python site when somebody runs `git push`.
 //!
-//! Each room has one job, and arrows point down only: `cli`, `receive` and `doctor` are at the top, then `worker`, `plan`, the
-//! steps (`checkout`, `submodules`, `lfs`, `shared`, `python`, `build`, `activate`), then `site` and `git`, and below them
-//! `process`, `console` and `disk`.
+//! Each room has one job, and arrows point down only: `cli`, `receive` and `doctor` are at the top,
+//! then `worker`, `plan`, the steps (`checkout`, `submodules`, `lfs`, `shared`, `python`, `build`,
+//! `activate`), then `site` and `git`, and below them `process`, `console` and `disk`.
 
-#![cfg_attr(test, allow(clippy::disallowed_macros, reason = "the harness of the tests reads what they print"))]
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_macros, reason = "the harness of the tests reads what they print")
+)]
 
 pub mod activate;
 pub mod build;

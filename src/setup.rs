@@ -1,4 +1,5 @@
-//! Makes sites, and puts the hook into repositories. All of it can be run again and changes nothing then.
+//! Makes sites, and puts the hook into repositories. All of it can be run again and changes nothing
+//! then.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -39,7 +40,8 @@ pub struct New<'a> {
     pub repository: Option<&'a Path>,
 }
 
-/// Makes the site in `root`, with a bare repository of its own unless `new` names one. What is there stays.
+/// Makes the site in `root`, with a bare repository of its own unless `new` names one. What is
+/// there stays.
 pub fn make_site(root: &Path, new: &New<'_>) -> Result<Site> {
     if root.join("nyala.toml").is_file() {
         let site = Site::open(root)?;
@@ -94,8 +96,8 @@ pub enum Installed {
     Kept(PathBuf),
 }
 
-/// Puts the post-receive hook into a bare repository, and the proc-receive hook of a strict site, or takes that one away
-/// from a site that is strict no more. Lets pushes carry options.
+/// Puts the post-receive hook into a bare repository, and the proc-receive hook of a strict site,
+/// or takes that one away from a site that is strict no more. Lets pushes carry options.
 pub fn install_hook(repository: &Path, site: &Site) -> Result<Installed> {
     // Opening it says whether it is a bare repository at all, and of which kind.
     Repository::open(repository)?;
@@ -132,7 +134,8 @@ pub fn install_hook(repository: &Path, site: &Site) -> Result<Installed> {
     Ok(installed)
 }
 
-/// Makes the proc-receive hook what the site's `strict` says. Returns whether anything had to change.
+/// Makes the proc-receive hook what the site's `strict` says. Returns whether anything had to
+/// change.
 fn install_strict_hook(repository: &Path, hooks: &Path, site: &Site) -> Result<bool> {
     let hook = hooks.join(STRICT_HOOK);
     let there = fs::read(&hook).ok();
@@ -140,8 +143,15 @@ fn install_strict_hook(repository: &Path, hooks: &Path, site: &Site) -> Result<b
     let (key, refs) = STRICT_REFS;
     if !site.settings()?.strict {
         if ours {
-            // The hook goes last: with the setting and without the hook, git would refuse every push.
-            run(git(repository).args(["config", "--local", "--unset-all", key, &format!("^{refs}$")]))?;
+            // The hook goes last: with the setting and without the hook, git would refuse every
+            // push.
+            run(git(repository).args([
+                "config",
+                "--local",
+                "--unset-all",
+                key,
+                &format!("^{refs}$"),
+            ]))?;
             disk::remove_file(&hook)?;
         }
         return Ok(ours);
@@ -165,8 +175,11 @@ fn install_strict_hook(repository: &Path, hooks: &Path, site: &Site) -> Result<b
 /// git asks a proc-receive hook since 2.29 (its release notes).
 fn check_git() -> Result<()> {
     let version = run(bare_git().arg("version"))?;
-    let numbers: Vec<u32> =
-        version.trim_start_matches("git version ").split('.').map_while(|number| number.parse().ok()).collect();
+    let numbers: Vec<u32> = version
+        .trim_start_matches("git version ")
+        .split('.')
+        .map_while(|number| number.parse().ok())
+        .collect();
     ensure!(
         matches!(numbers[..], [major, minor, ..] if (major, minor) >= (2, 29)),
         "a strict site needs git 2.29 or newer, and this is {version}\n\
@@ -179,9 +192,12 @@ fn check_git() -> Result<()> {
 fn hook_text(template: &str, site: &Site) -> Result<String> {
     let binary = own_binary().context("nyala cannot find its own binary")?;
     let quoted = |path: &Path| -> Result<String> {
-        let text =
-            path.to_str().with_context(|| format!("{} is not UTF-8, which a hook cannot name", path.display()))?;
-        Ok(shlex::try_quote(text).with_context(|| format!("a hook cannot name {}", path.display()))?.into_owned())
+        let text = path.to_str().with_context(|| {
+            format!("{} is not UTF-8, which a hook cannot name", path.display())
+        })?;
+        Ok(shlex::try_quote(text)
+            .with_context(|| format!("a hook cannot name {}", path.display()))?
+            .into_owned())
     };
     Ok(template.replace("@NYALA@", &quoted(&binary)?).replace("@SITE@", &quoted(site.root())?))
 }
@@ -201,7 +217,8 @@ fn is_ours(template: &str, hook: &[u8]) -> bool {
     mark.is_some_and(|mark| String::from_utf8_lossy(hook).contains(mark))
 }
 
-/// Where git looks for this repository's hooks. A `core.hooksPath` that other repositories share is not touched.
+/// Where git looks for this repository's hooks. A `core.hooksPath` that other repositories share is
+/// not touched.
 fn hooks_folder(repository: &Path) -> Result<PathBuf> {
     let own = repository.join("hooks");
     let Ok(named) = run(git(repository).args(["config", "--type=path", "core.hooksPath"])) else {
@@ -225,7 +242,8 @@ fn make_repository(path: &Path, branch: Option<&str>) -> Result<()> {
     let mut init = bare_git();
     init.args(["init", "--quiet", "--bare"]).arg(path);
     run(&mut init).context("the repository could not be made")?;
-    // A repository that a machine-wide setting gives other hooks would never run the one it is made for.
+    // A repository that a machine-wide setting gives other hooks would never run the one it is made
+    // for.
     if run(git(path).args(["config", "core.hooksPath"])).is_ok() {
         configure(path, "core.hooksPath", "hooks")?;
     }
@@ -253,7 +271,8 @@ fn configure(repository: &Path, key: &str, value: &str) -> Result<()> {
 
 /// Adds a value to a key that may have several. Returns whether it was not there.
 fn add_value(repository: &Path, key: &str, value: &str) -> Result<bool> {
-    let there = run(git(repository).args(["config", "--local", "--get-all", key])).unwrap_or_default();
+    let there =
+        run(git(repository).args(["config", "--local", "--get-all", key])).unwrap_or_default();
     if there.lines().any(|line| line == value) {
         return Ok(false);
     }
@@ -261,12 +280,14 @@ fn add_value(repository: &Path, key: &str, value: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// A folder with other things in it is not made a site by a slip of the fingers. What an earlier try left is fine.
+/// A folder with other things in it is not made a site by a slip of the fingers. What an earlier
+/// try left is fine.
 fn check_empty(root: &Path) -> Result<()> {
     let Ok(entries) = fs::read_dir(root) else {
         return Ok(());
     };
-    let strange = entries.flatten().map(|entry| entry.file_name()).find(|name| name != "repository.git");
+    let strange =
+        entries.flatten().map(|entry| entry.file_name()).find(|name| name != "repository.git");
     if let Some(name) = strange {
         bail!(
             "{} is not empty: it has {}\nName a new folder: nyala init {}/site",

@@ -11,12 +11,13 @@ use crate::site::{SharedPath, Site};
 
 /// Links every shared path into a release that has been checked out and is not live yet.
 ///
-/// A path that is not in `SITE/shared` yet is seeded with what the tree has there, which is all that a failed deployment leaves
-/// behind: no release was linked to it before. Later what is in `SITE/shared` counts, and the tree's own is not used.
-/// Fails when a folder above the path is a link: whatever it leads to would be changed.
+/// A path that is not in `SITE/shared` yet is seeded with what the tree has there, which is all
+/// that a failed deployment leaves behind: no release was linked to it before. Later what is in
+/// `SITE/shared` counts, and the tree's own is not used. Fails when a folder above the path is a
+/// link: whatever it leads to would be changed.
 ///
-/// Returns the folders of the release that have to be flushed before it goes live, relative to it; `None` when more was
-/// written than links.
+/// Returns the folders of the release that have to be flushed before it goes live, relative to it;
+/// `None` when more was written than links.
 pub fn link(site: &Site, release: u64, paths: &[SharedPath]) -> Result<Option<Vec<PathBuf>>> {
     if paths.is_empty() {
         return Ok(Some(Vec::new()));
@@ -25,7 +26,8 @@ pub fn link(site: &Site, release: u64, paths: &[SharedPath]) -> Result<Option<Ve
     let step = console::step("Link shared paths");
     for path in paths {
         let is_new = link_one(site, release, path);
-        only_links &= !is_new.with_context(|| format!("the shared path {path} cannot be linked"))?;
+        only_links &=
+            !is_new.with_context(|| format!("the shared path {path} cannot be linked"))?;
     }
     step.done();
     let folders = paths.iter().flat_map(|path| path.folders_above().map(Path::to_owned));
@@ -34,7 +36,8 @@ pub fn link(site: &Site, release: u64, paths: &[SharedPath]) -> Result<Option<Ve
 
 /// Says whether it was the first time.
 fn link_one(site: &Site, release: u64, path: &SharedPath) -> Result<bool> {
-    let (in_release, in_shared) = (site.release(release).join(path.path()), site.shared().join(path.path()));
+    let (in_release, in_shared) =
+        (site.release(release).join(path.path()), site.shared().join(path.path()));
     make_folders_above(&site.shared(), path)?;
     make_folders_above(&site.release(release), path)?;
     let is_new = fs::symlink_metadata(&in_shared).is_err();
@@ -87,7 +90,8 @@ fn make_folders_above(root: &Path, path: &SharedPath) -> Result<()> {
     Ok(())
 }
 
-/// Copies what the tree has. It is not moved: an incremental checkout may share the file with an older release.
+/// Copies what the tree has. It is not moved: an incremental checkout may share the file with an
+/// older release.
 fn seed(site: &Site, from: &Path, to: &Path) -> Result<()> {
     let aside = disk::create_temporary_dir(&site.shared())?;
     let copy = aside.join("seed");
@@ -104,7 +108,8 @@ fn make_empty(path: &SharedPath, in_shared: &Path, note: &'static str) -> Result
     Ok(if note.is_empty() { "an empty folder" } else { note })
 }
 
-/// What the application wrote into the live release before the path was shared does not come along by itself.
+/// What the application wrote into the live release before the path was shared does not come along
+/// by itself.
 fn say_what_is_left_behind(site: &Site, path: &SharedPath) -> Result<()> {
     let Some(live) = site.live()? else { return Ok(()) };
     let old = site.release(live).join(path.path());

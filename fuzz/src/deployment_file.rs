@@ -22,7 +22,10 @@ pub fn check(data: &[u8]) {
         assert_eq!(parse(&same).expect("it was text before"), file);
     }
     let written: Vec<String> = file.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    assert_eq!(parse(format!("[config]\n{}", written.join("\n")).as_bytes()).expect("it is text"), file);
+    assert_eq!(
+        parse(format!("[config]\n{}", written.join("\n")).as_bytes()).expect("it is text"),
+        file
+    );
 
     assert_a_command_can_be_put_in(std::str::from_utf8(data).expect("it was read as text"), &file);
     assert_it_can_be_resolved(&file);
@@ -48,7 +51,10 @@ fn assert_it_can_be_resolved(file: &DeploymentFile) {
                 assert!(!warning.contains('\n'));
             }
             for (name, value) in &settings.variables {
-                assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'), "{name:?}");
+                assert!(
+                    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'),
+                    "{name:?}"
+                );
                 assert!(!value.contains('\0'));
             }
             assert!(!settings.idle_timeout.is_zero());

@@ -1,6 +1,8 @@
-//! What has to hold for any bytes that nyala reads: one `check` for each kind of them, which panics when it does not hold.
+//! What has to hold for any bytes that nyala reads: one `check` for each kind of them, which panics
+//! when it does not hold.
 //!
-//! The fuzzer calls them (`targets/`), and so does an ordinary test with the corpus (`tests/fuzz` of the main crate).
+//! The fuzzer calls them (`targets/`), and so does an ordinary test with the corpus (`tests/fuzz`
+//! of the main crate).
 
 pub mod deployment_file;
 pub mod log;

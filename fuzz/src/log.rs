@@ -1,4 +1,5 @@
-//! What children print and how it is shown: without secrets, and without anything a terminal acts on.
+//! What children print and how it is shown: without secrets, and without anything a terminal acts
+//! on.
 //!
 //! The input is settings, one value a line, an empty line, and what is printed.
 
@@ -35,7 +36,8 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// By the documentation, the values that are hidden. What has stars in it could stand beside those that hide another.
+/// By the documentation, the values that are hidden. What has stars in it could stand beside those
+/// that hide another.
 fn is_secret(value: &str) -> bool {
     const PLAIN: [&str; 16] = [
         "critical",
@@ -56,16 +58,23 @@ fn is_secret(value: &str) -> bool {
         "warning",
     ];
     let length = value.chars().count();
-    let of_one_kind = value.chars().all(char::is_alphabetic) || value.bytes().all(|byte| byte.is_ascii_digit());
-    let is_version = value.contains('.') && value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let of_one_kind =
+        value.chars().all(char::is_alphabetic) || value.bytes().all(|byte| byte.is_ascii_digit());
+    let is_version =
+        value.contains('.') && value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let long_enough = length >= 6 || (length >= 4 && !of_one_kind);
-    long_enough && !is_version && !value.contains('*') && !PLAIN.contains(&value.to_lowercase().as_str())
+    long_enough
+        && !is_version
+        && !value.contains('*')
+        && !PLAIN.contains(&value.to_lowercase().as_str())
 }
 
 /// A value as it is, in a URL, and in JSON.
 fn forms(value: &str) -> [String; 3] {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let percent = |byte: u8| if unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    let percent = |byte: u8| {
+        if unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
     let json = serde_json::to_string(value).expect("a text can be written");
     [value.to_owned(), value.bytes().map(percent).collect(), json[1..json.len() - 1].to_owned()]
 }
@@ -83,7 +92,10 @@ fn assert_cuts_are_safe(mask: &Mask, printed: &str, assert_hidden: &dyn Fn(&str)
 fn assert_no_credentials(masked: &str) {
     for (at, _) in masked.match_indices("://") {
         let rest = &masked[at + 3..];
-        let authority = rest.split(|c: char| c.is_ascii_whitespace() || "/?#".contains(c)).next().unwrap_or_default();
+        let authority = rest
+            .split(|c: char| c.is_ascii_whitespace() || "/?#".contains(c))
+            .next()
+            .unwrap_or_default();
         let Some((user, _)) = authority.rsplit_once('@') else { continue };
         let is_name = masked[..at].ends_with("ssh") && !user.contains(':');
         assert!(user.is_empty() || user == "****" || is_name, "{authority:?}");
@@ -92,8 +104,10 @@ fn assert_no_credentials(masked: &str) {
 
 fn assert_clean(line: &[u8]) {
     let shown = text::clean_bytes(line);
-    let harmful =
-        |c: char| (c.is_control() && c != '\t') || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let harmful = |c: char| {
+        (c.is_control() && c != '\t')
+            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     assert!(!shown.contains(harmful), "{shown:?}");
     assert_eq!(text::clean(&shown), shown);
     // What is harmless is left as it is.

@@ -22,7 +22,8 @@ pub fn check(data: &[u8]) {
     }
     if settings.branch.is_none() {
         for branch in ["main", "feature/\"x\"\\ü"] {
-            let written = Settings::parse(&with_key(text, "branch", branch)).expect("it was right before");
+            let written =
+                Settings::parse(&with_key(text, "branch", branch)).expect("it was right before");
             assert_eq!(written, Settings { branch: Some(branch.to_owned()), ..settings.clone() });
         }
     }
@@ -55,9 +56,19 @@ fn obeys_the_documentation(settings: &Settings, text: &str) {
     let table: toml::Table = text.parse().expect("it was read");
     assert_eq!(table.keys().find(|key| !KEYS.contains(&key.as_str())), None);
     assert!(settings.keep >= 1);
-    assert!(settings.branch.as_ref().is_none_or(|branch| !branch.is_empty() && !branch.starts_with("refs/")));
+    assert!(
+        settings
+            .branch
+            .as_ref()
+            .is_none_or(|branch| !branch.is_empty() && !branch.starts_with("refs/"))
+    );
     let times = settings.webhook.iter().map(|webhook| webhook.timeout);
-    assert!(times.chain([settings.step_timeout]).chain(settings.idle_timeout).all(|time| time > Duration::ZERO));
+    assert!(
+        times
+            .chain([settings.step_timeout])
+            .chain(settings.idle_timeout)
+            .all(|time| time > Duration::ZERO)
+    );
     for path in &settings.shared {
         let mut names = path.path().to_str().expect("it was text").split('/');
         assert!(names.all(|name| !["", ".", "..", ".git"].contains(&name)), "{path}");
@@ -65,7 +76,9 @@ fn obeys_the_documentation(settings: &Settings, text: &str) {
     }
     for (at, path) in settings.shared.iter().enumerate() {
         for other in &settings.shared[..at] {
-            assert!(!path.path().starts_with(other.path()) && !other.path().starts_with(path.path()));
+            assert!(
+                !path.path().starts_with(other.path()) && !other.path().starts_with(path.path())
+            );
         }
     }
     for webhook in &settings.webhook {

@@ -10,7 +10,8 @@ pub fn check(data: &[u8]) {
     of_packets(&packets(data));
 }
 
-/// The lines of a text as pkt-lines; an empty one ends a section. A fuzzer finds this out by itself only in hours.
+/// The lines of a text as pkt-lines; an empty one ends a section. A fuzzer finds this out by itself
+/// only in hours.
 fn packets(text: &[u8]) -> Vec<u8> {
     let lines = text.split(|byte| *byte == b'\n').filter(|line| line.len() <= LARGEST);
     lines.flat_map(|line| if line.is_empty() { b"0000".to_vec() } else { packet(line) }).collect()
@@ -30,14 +31,18 @@ fn of_packets(data: &[u8]) {
         Ok(request) => request,
         Err(error) => return assert_fit_to_be_shown(&format!("{error:#}"), LONGEST),
     };
-    // To take half of what git asks for the whole would be to move some of the refs of an atomic push.
+    // To take half of what git asks for the whole would be to move some of the refs of an atomic
+    // push.
     let taken = data.len() - rest.len();
     for missing in 1..=taken.min(200) {
         assert!(read(&data[..taken - missing], Vec::new()).is_err(), "{missing} bytes are missing");
     }
 
     let greeting = lines(&greeting);
-    assert!([[b"version=1".as_slice()].as_slice(), &[b"version=1\0push-options"]].contains(&greeting.as_slice()));
+    assert!(
+        [[b"version=1".as_slice()].as_slice(), &[b"version=1\0push-options"]]
+            .contains(&greeting.as_slice())
+    );
     let Request { atomic: _, updates, names, options } = &request;
     assert_eq!(updates.len(), names.len());
     assert!(options.is_empty() || greeting[0].ends_with(b"push-options"));
@@ -83,12 +88,14 @@ fn assert_is_an_answer(request: &Request, one: &Answer, answers: &[Answer]) {
     assert_eq!(lines.next(), None);
 }
 
-/// The pkt-lines of one section, by the definition of the format. Fails when anything is behind its end.
+/// The pkt-lines of one section, by the definition of the format. Fails when anything is behind its
+/// end.
 fn lines(mut bytes: &[u8]) -> Vec<&[u8]> {
     let mut lines = Vec::new();
     loop {
         let (length, rest) = bytes.split_at(4);
-        let length = usize::from_str_radix(std::str::from_utf8(length).expect("a length"), 16).expect("a length");
+        let length = usize::from_str_radix(std::str::from_utf8(length).expect("a length"), 16)
+            .expect("a length");
         if length == 0 {
             assert!(rest.is_empty());
             return lines;

@@ -12,7 +12,8 @@ pub fn check(data: &[u8]) {
             let Wanted::Specifiers(_) = &wanted else { panic!("{wanted:?} is no specifier") };
             let again: Wanted = wanted.to_string().parse().expect("what is printed is read again");
             assert_eq!(again, wanted);
-            for version in [Version::new(2, 7, 18), Version::new(3, 11, 7), Version::new(3, 14, 0)] {
+            for version in [Version::new(2, 7, 18), Version::new(3, 11, 7), Version::new(3, 14, 0)]
+            {
                 assert_eq!(again.matches(&version), wanted.matches(&version));
             }
         }

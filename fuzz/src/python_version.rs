@@ -8,7 +8,9 @@ pub fn check(data: &[u8]) {
     let read = version_files::python_version(data);
     let wanted = |pin: &Pin| pin.wanted.to_string();
     assert_eq!(read.as_ref().ok().map(wanted).as_deref(), by_the_grammar(data));
-    for same in [with_crlf(data), with_bom(data)].into_iter().flatten().filter(|same| same.len() <= LARGEST) {
+    for same in
+        [with_crlf(data), with_bom(data)].into_iter().flatten().filter(|same| same.len() <= LARGEST)
+    {
         assert_eq!(version_files::python_version(&same).ok(), read.as_ref().ok().cloned());
     }
     match read {
@@ -29,9 +31,15 @@ pub fn check(data: &[u8]) {
 
 fn setting(value: &str) {
     let blank = [' ', '\t', '\r', '\n'];
-    for read in [version_files::setting(value), version_files::azure_setting(value), version_files::site_default(value)]
-    {
-        assert_eq!(read.as_ref().ok().map(ToString::to_string).as_deref(), version(value.trim_matches(blank)));
+    for read in [
+        version_files::setting(value),
+        version_files::azure_setting(value),
+        version_files::site_default(value),
+    ] {
+        assert_eq!(
+            read.as_ref().ok().map(ToString::to_string).as_deref(),
+            version(value.trim_matches(blank))
+        );
         if let Err(error) = read {
             assert_fit_to_be_shown(&error.to_string(), LONGEST);
         }
@@ -62,7 +70,8 @@ fn version(word: &str) -> Option<&str> {
         let (release, count) = version.split_once(stage)?;
         number(count).map(|_| release)
     });
-    let numbers = stage.unwrap_or(version).split('.').map(number).collect::<Option<Vec<_>>>()?.len();
+    let numbers =
+        stage.unwrap_or(version).split('.').map(number).collect::<Option<Vec<_>>>()?.len();
     let is_version = numbers == 3 || (numbers == 2 && stage.is_none());
     is_version.then_some(version)
 }

@@ -26,8 +26,11 @@ pub fn check(data: &[u8]) {
     assert_eq!(parse(written.as_bytes()).expect("it was read before"), updates);
 
     for head in [None, Some("main")] {
-        let pushed: Vec<_> =
-            updates.iter().filter(|update| !update.is_deletion()).filter_map(RefUpdate::branch).collect();
+        let pushed: Vec<_> = updates
+            .iter()
+            .filter(|update| !update.is_deletion())
+            .filter_map(RefUpdate::branch)
+            .collect();
         match first_branch(&updates, head) {
             Some(branch) => assert!(pushed.contains(&branch)),
             None => assert!(pushed.is_empty()),
@@ -37,6 +40,9 @@ pub fn check(data: &[u8]) {
 
 pub fn assert_is_an_update(RefUpdate { old, new, name: _ }: &RefUpdate) {
     for id in [old, new] {
-        assert!(matches!(id.len(), 40 | 64) && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id:?}");
+        assert!(
+            matches!(id.len(), 40 | 64) && id.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "{id:?}"
+        );
     }
 }

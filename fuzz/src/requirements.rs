@@ -1,13 +1,15 @@
 //! The closure of requirements, and what changed between two of them.
 //!
-//! The input is requirements.txt; a line `%%% PATH` begins another file of the same tree, `%%%> PATH` a link, whose target
-//! follows, and `%%%% THEN` the tree that an env was made from before.
+//! The input is requirements.txt; a line `%%% PATH` begins another file of the same tree, `%%%>
+//! PATH` a link, whose target follows, and `%%%% THEN` the tree that an env was made from before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use anyhow::Result;
-use nyala::python::requirements::{Asks, Change, Closure, Entry, Line, Recorded, Tree, closure, compare};
+use nyala::python::requirements::{
+    Asks, Change, Closure, Entry, Line, Recorded, Tree, closure, compare,
+};
 
 use super::text::{assert_fit_to_be_shown, with_crlf};
 
@@ -41,7 +43,11 @@ fn read_and_look(data: &[u8], tree: &MemoryTree) -> Option<Closure> {
         Ok(closure) => {
             assert_is_right(data, &closure);
             let changes = compare(closure.record(), closure.record());
-            assert!(changes.iter().all(|change| matches!(change, Change::Editable { .. } | Change::Moving(_))));
+            assert!(
+                changes
+                    .iter()
+                    .all(|change| matches!(change, Change::Editable { .. } | Change::Moving(_)))
+            );
             assert_fit(data, &changes);
             if let Some(crlf) = crlf {
                 let crlf = crlf.expect("CRLF is as good as LF");
@@ -64,7 +70,10 @@ fn read_and_look(data: &[u8], tree: &MemoryTree) -> Option<Closure> {
 
 fn assert_is_right(data: &[u8], closure: &Closure) {
     let record = closure.record();
-    assert!(closure.fingerprint().len() == 64 && closure.fingerprint().bytes().all(|byte| byte.is_ascii_hexdigit()));
+    assert!(
+        closure.fingerprint().len() == 64
+            && closure.fingerprint().bytes().all(|byte| byte.is_ascii_hexdigit())
+    );
     assert!(closure.files.iter().any(|file| file.path == "requirements.txt"));
     assert!(record.lines.iter().all(|line| line.number > 0));
     assert!(closure.variables.is_sorted());
@@ -90,21 +99,35 @@ fn assert_without_secrets(data: &[u8], said: &str) {
     }
 }
 
-/// Whether a text has a word that nobody could take for a secret: perhaps broken into lines, or in another encoding.
+/// Whether a text has a word that nobody could take for a secret: perhaps broken into lines, or in
+/// another encoding.
 fn stands_openly(word: &str, text: &str) -> bool {
     let letters: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
     letters.contains(word)
 }
 
-/// An env that is used again has to be what it would be if it were made now; one that is copied, too, but for what pip
-/// adds. This says so once more, from the lines alone.
+/// An env that is used again has to be what it would be if it were made now; one that is copied,
+/// too, but for what pip adds. This says so once more, from the lines alone.
 fn assert_nothing_is_overlooked(then: &Recorded, now: &Recorded, changes: &[Change]) {
     if changes.iter().any(|change| change.asks() == Asks::Create) {
         return;
     }
     let meanings = |record: &Recorded| -> BTreeSet<String> {
-        let meaning = |Line { role, key, extras, version, source, hashes, options, editable, digest, .. }: &Line| {
-            format!("{role:?} {key} {extras:?} {version} {source:?} {hashes:?} {options:?} {editable} {digest:?}")
+        let meaning = |Line {
+                           role,
+                           key,
+                           extras,
+                           version,
+                           source,
+                           hashes,
+                           options,
+                           editable,
+                           digest,
+                           ..
+                       }: &Line| {
+            format!(
+                "{role:?} {key} {extras:?} {version} {source:?} {hashes:?} {options:?} {editable} {digest:?}"
+            )
         };
         record.lines.iter().map(meaning).collect()
     };
@@ -164,18 +187,25 @@ impl MemoryTree {
         tree
     }
 
-    /// Adds a file. Where a name is taken as a folder already, or a folder's name as a file, it is left out.
+    /// Adds a file. Where a name is taken as a folder already, or a folder's name as a file, it is
+    /// left out.
     fn add(&mut self, path: &str, content: &[u8], link: bool) {
         let legal = |name: &str| !matches!(name, "" | "." | "..") && !name.contains('\0');
-        let taken = |other: &String| other.starts_with(&format!("{path}/")) || path.starts_with(&format!("{other}/"));
+        let taken = |other: &String| {
+            other.starts_with(&format!("{path}/")) || path.starts_with(&format!("{other}/"))
+        };
         if path.split('/').all(legal) && !self.entries.keys().any(taken) {
             let id = self.store(content.to_vec());
-            self.entries.insert(path.to_owned(), if link { Entry::Link { id } } else { Entry::File { id } });
+            self.entries.insert(
+                path.to_owned(),
+                if link { Entry::Link { id } } else { Entry::File { id } },
+            );
         }
     }
 
     fn store(&mut self, content: Vec<u8>) -> String {
-        let id = format!("{:016x}", BuildHasherDefault::<DefaultHasher>::default().hash_one(&content));
+        let id =
+            format!("{:016x}", BuildHasherDefault::<DefaultHasher>::default().hash_one(&content));
         self.contents.insert(id.clone(), content);
         id
     }
@@ -185,7 +215,8 @@ impl MemoryTree {
         let mut changed = self.clone();
         for entry in changed.entries.clone() {
             if let (path, Entry::File { id }) = entry {
-                let content = with_crlf(&self.contents[&id]).filter(|content| std::str::from_utf8(content).is_ok())?;
+                let content = with_crlf(&self.contents[&id])
+                    .filter(|content| std::str::from_utf8(content).is_ok())?;
                 let id = changed.store(content);
                 changed.entries.insert(path, Entry::File { id });
             }
@@ -202,14 +233,22 @@ impl Tree for MemoryTree {
         let below = if path.is_empty() { String::new() } else { format!("{path}/") };
         let inside = || self.entries.iter().filter(|(path, _)| path.starts_with(&below));
         let missing = inside().next().is_none() && !path.is_empty();
-        Ok(if missing { Entry::Missing } else { Entry::Folder { id: format!("{path} {}", inside().count()) } })
+        Ok(if missing {
+            Entry::Missing
+        } else {
+            Entry::Folder { id: format!("{path} {}", inside().count()) }
+        })
     }
 
     fn list(&self, path: &str) -> Result<Vec<(String, Entry)>> {
         let below = if path.is_empty() { String::new() } else { format!("{path}/") };
-        let names = self.entries.keys().filter_map(|path| path.strip_prefix(&below)?.split('/').next());
+        let names =
+            self.entries.keys().filter_map(|path| path.strip_prefix(&below)?.split('/').next());
         let names: BTreeSet<&str> = names.collect();
-        names.into_iter().map(|name| Ok((name.to_owned(), self.entry(&format!("{below}{name}"))?))).collect()
+        names
+            .into_iter()
+            .map(|name| Ok((name.to_owned(), self.entry(&format!("{below}{name}"))?)))
+            .collect()
     }
 
     fn size(&self, id: &str) -> Result<u64> {

@@ -8,11 +8,16 @@ use super::text::{LONGEST, assert_fit_to_be_shown, number, with_bom, with_crlf};
 pub fn check(data: &[u8]) {
     let read = version_files::runtime_txt(data);
     assert_eq!(read.as_ref().ok(), by_the_grammar(data).as_ref());
-    for same in [with_crlf(data), with_bom(data)].into_iter().flatten().filter(|same| same.len() <= LARGEST) {
+    for same in
+        [with_crlf(data), with_bom(data)].into_iter().flatten().filter(|same| same.len() <= LARGEST)
+    {
         assert_eq!(version_files::runtime_txt(&same).ok().as_ref(), read.as_ref().ok());
     }
     match read {
-        Ok(wanted) => assert_eq!(version_files::runtime_txt(format!("python-{wanted}").as_bytes()), Ok(wanted)),
+        Ok(wanted) => assert_eq!(
+            version_files::runtime_txt(format!("python-{wanted}").as_bytes()),
+            Ok(wanted)
+        ),
         Err(error) => assert_fit_to_be_shown(&error.to_string(), LONGEST),
     }
 }
@@ -24,8 +29,11 @@ const LARGEST: usize = 64 * 1024;
 fn by_the_grammar(data: &[u8]) -> Option<Wanted> {
     let text = std::str::from_utf8(data).ok().filter(|_| data.len() <= LARGEST)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line).trim_matches([' ', '\t']));
-    let lines: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let lines = text
+        .split('\n')
+        .map(|line| line.strip_suffix('\r').unwrap_or(line).trim_matches([' ', '\t']));
+    let lines: Vec<&str> =
+        lines.filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     let [line] = lines[..] else { return None };
     let (prefix, version) = line.split_at_checked("python-".len())?;
     if !prefix.eq_ignore_ascii_case("python-") {

@@ -9,7 +9,10 @@ pub fn check(data: &[u8]) {
     match AppSettings::parse(text) {
         Ok(settings) => {
             let written = settings.to_text().expect("what was read can be written");
-            assert_eq!(AppSettings::parse(&written).expect("what was written can be read"), settings);
+            assert_eq!(
+                AppSettings::parse(&written).expect("what was written can be read"),
+                settings
+            );
             for (name, value) in settings.iter() {
                 assert!(is_name(name), "{name:?}");
                 assert!(!value.contains('\0'));
@@ -20,7 +23,8 @@ pub fn check(data: &[u8]) {
             let error = format!("{error:#}");
             assert_fit_to_be_shown(&error, LONGEST);
             // Which of the words is a secret cannot be known in a text that cannot be read.
-            let secrets = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.len() >= 4);
+            let secrets =
+                text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.len() >= 4);
             for word in secrets.filter(|word| word.bytes().any(|byte| byte.is_ascii_digit())) {
                 assert!(!error.contains(word), "{word:?} in {error:?}");
             }

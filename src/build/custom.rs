@@ -1,4 +1,5 @@
-//! The project's own commands: the one in the place of the env, install and build steps, and those beside them.
+//! The project's own commands: the one in the place of the env, install and build steps, and those
+//! beside them.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,8 @@ use crate::site::{Record, Site};
 /// Where a custom command learns which deployment it belongs to; `nyala step` reads them.
 pub const SITE_VARIABLE: &str = "NYALA_SITE";
 pub const DEPLOYMENT_VARIABLE: &str = "NYALA_DEPLOYMENT";
-/// The env that was linked into the release before the command ran, by number; not set when none was.
+/// The env that was linked into the release before the command ran, by number; not set when none
+/// was.
 pub const LINKED_VARIABLE: &str = "NYALA_LINKED_ENV";
 
 /// What a custom command is told of its deployment, under Kudu's names.
@@ -32,7 +34,8 @@ pub fn environment(
     let release = site.release(record.id);
     let mut environment = base;
     for (name, value) in &settings.variables {
-        // An app setting of that name goes before it, and nothing that the machine says is changed by a tree.
+        // An app setting of that name goes before it, and nothing that the machine says is changed
+        // by a tree.
         if environment.get(name).is_none() {
             environment = environment.set(name, value);
         }
@@ -68,14 +71,25 @@ pub fn environment(
 }
 
 /// Runs the command in the release's folder; its output streams into the log.
-pub fn run(command: &Said<String>, release: &Path, environment: Environment, limits: Limits) -> Result<()> {
+pub fn run(
+    command: &Said<String>,
+    release: &Path,
+    environment: Environment,
+    limits: Limits,
+) -> Result<()> {
     let Said { value, by } = command;
-    shell(value, release, environment, limits)
-        .with_context(|| format!("the project's deployment command failed: {}\nIt is named by {by}", escaped(value)))
+    shell(value, release, environment, limits).with_context(|| {
+        format!("the project's deployment command failed: {}\nIt is named by {by}", escaped(value))
+    })
 }
 
 /// Runs a command that comes before or after the build, in the release's folder.
-pub fn run_own(own: &OwnCommand, release: &Path, environment: Environment, limits: Limits) -> Result<()> {
+pub fn run_own(
+    own: &OwnCommand,
+    release: &Path,
+    environment: Environment,
+    limits: Limits,
+) -> Result<()> {
     if let Some(file) = own.file {
         disk::make_executable(&release.join(file))?;
     }
@@ -89,7 +103,8 @@ pub fn run_own(own: &OwnCommand, release: &Path, environment: Environment, limit
     Ok(())
 }
 
-/// The environment with the release's env in use, as `activate` would have it; unchanged when there is none.
+/// The environment with the release's env in use, as `activate` would have it; unchanged when there
+/// is none.
 pub fn in_env(environment: Environment, release: &Path) -> Environment {
     // By the env's own path and not by the release's link: that is what its scripts name.
     let Ok(env) = release.join("env").canonicalize() else { return environment };
@@ -97,15 +112,22 @@ pub fn in_env(environment: Environment, release: &Path) -> Environment {
         return environment;
     }
     // In an env without pip, as uv makes them, `pip install` would reach the machine's own Python.
-    put_on_path(environment, env.join("bin")).set("VIRTUAL_ENV", env).set("PIP_REQUIRE_VIRTUALENV", "1")
+    put_on_path(environment, env.join("bin"))
+        .set("VIRTUAL_ENV", env)
+        .set("PIP_REQUIRE_VIRTUALENV", "1")
 }
 
 fn shell(command: &str, release: &Path, environment: Environment, limits: Limits) -> Result<()> {
-    let invocation = Invocation::new("sh").args(["-c", command]).cwd(release).environment(environment).limits(limits);
+    let invocation = Invocation::new("sh")
+        .args(["-c", command])
+        .cwd(release)
+        .environment(environment)
+        .limits(limits);
     Ok(process::stream(&invocation, &mut |line| console::info(line))?)
 }
 
-/// A script calls `nyala step …` by name, and must find this very nyala, and nothing else that is beside it.
+/// A script calls `nyala step …` by name, and must find this very nyala, and nothing else that is
+/// beside it.
 fn put_nyala_on_path(environment: Environment, temporary: &Path) -> Result<Environment> {
     let bin = temporary.join("bin");
     let link = bin.join("nyala");

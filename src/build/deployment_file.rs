@@ -1,7 +1,9 @@
-//! `.deployment`, as Kudu has it: an INI file whose section `[config]` sets what is said of the build.
+//! `.deployment`, as Kudu has it: an INI file whose section `[config]` sets what is said of the
+//! build.
 //!
-//! Kudu's grammar (Kudu.Core/Infrastructure/IniFile.cs): the first `=` of a line parts key and value, both are trimmed,
-//! keys are of any case, quotes mean nothing; `;` and `#` start a comment line. Of a key that is there twice the last counts.
+//! Kudu's grammar (Kudu.Core/Infrastructure/IniFile.cs): the first `=` of a line parts key and
+//! value, both are trimmed, keys are of any case, quotes mean nothing; `;` and `#` start a comment
+//! line. Of a key that is there twice the last counts.
 
 use anyhow::{Result, bail};
 
@@ -39,7 +41,9 @@ pub fn parse(bytes: &[u8]) -> Result<DeploymentFile> {
     for line in text.lines() {
         match Line::of(line) {
             Line::Section(name) => in_config = name.eq_ignore_ascii_case("config"),
-            Line::Value(key, value) if in_config => file.values.push((key.to_owned(), value.to_owned())),
+            Line::Value(key, value) if in_config => {
+                file.values.push((key.to_owned(), value.to_owned()));
+            }
             Line::Value(..) | Line::Other => {}
         }
     }
@@ -104,8 +108,14 @@ mod tests {
 
     #[test]
     fn the_command_is_found_as_kudu_finds_it() {
-        assert_eq!(command("[config]\ncommand = bash deploy.sh\n").as_deref(), Some("bash deploy.sh"));
-        assert_eq!(command("\u{feff}[Config]\r\nCOMMAND=a=b \"c\"\r\n").as_deref(), Some("a=b \"c\""));
+        assert_eq!(
+            command("[config]\ncommand = bash deploy.sh\n").as_deref(),
+            Some("bash deploy.sh")
+        );
+        assert_eq!(
+            command("\u{feff}[Config]\r\nCOMMAND=a=b \"c\"\r\n").as_deref(),
+            Some("a=b \"c\"")
+        );
         assert_eq!(command("; note\n[config]\n# command = no\nproject = web\n"), None);
         assert_eq!(command("command = outside\n[other]\ncommand = elsewhere\n"), None);
         assert_eq!(command("[config]\ncommand =\n"), None);
@@ -117,9 +127,15 @@ mod tests {
         assert_eq!(with_command("", "sh x"), "[config]\ncommand = sh x\n");
         let text = "; ours\n[config]\nCommand = old\nproject = web\n[other]\ncommand = theirs\n";
         let changed = with_command(text, "sh x");
-        assert_eq!(changed, "; ours\n[config]\ncommand = sh x\nproject = web\n[other]\ncommand = theirs\n");
+        assert_eq!(
+            changed,
+            "; ours\n[config]\ncommand = sh x\nproject = web\n[other]\ncommand = theirs\n"
+        );
         let of_windows = "\u{feff}[config]\r\nproject = web\r\n";
-        assert_eq!(with_command(of_windows, "sh x"), "\u{feff}[config]\r\ncommand = sh x\nproject = web\r\n");
+        assert_eq!(
+            with_command(of_windows, "sh x"),
+            "\u{feff}[config]\r\ncommand = sh x\nproject = web\r\n"
+        );
         let file = parse(changed.as_bytes()).unwrap();
         assert_eq!((file.get("COMMAND"), file.get("project")), (Some("sh x"), Some("web")));
     }

@@ -1,4 +1,5 @@
-//! `manage.py collectstatic`, as Kudu ran it: when the env has Django and the application uses its static files.
+//! `manage.py collectstatic`, as Kudu ran it: when the env has Django and the application uses its
+//! static files.
 
 use std::path::Path;
 
@@ -11,13 +12,21 @@ pub const MANAGE: &str = "manage.py";
 /// Kudu's way out of everything that has to do with Django.
 pub const OPT_OUT: &str = ".skipDjango";
 
-/// Collects the static files with the env's own interpreter, in the release's folder; or says why it does not.
+/// Collects the static files with the env's own interpreter, in the release's folder; or says why
+/// it does not.
 ///
-/// Whether Django is there is asked of the env, and whether it collects static files of the application: what
-/// requirements say proves neither. Fails when `collectstatic` does, its traceback being in the log.
-pub fn collectstatic(python: &Path, release: &Path, environment: &Environment, limits: &Limits) -> Result<()> {
-    let python =
-        |args: &[&str]| Invocation::new(python).args(args).environment(environment.clone()).limits(limits.clone());
+/// Whether Django is there is asked of the env, and whether it collects static files of the
+/// application: what requirements say proves neither. Fails when `collectstatic` does, its
+/// traceback being in the log.
+pub fn collectstatic(
+    python: &Path,
+    release: &Path,
+    environment: &Environment,
+    limits: &Limits,
+) -> Result<()> {
+    let python = |args: &[&str]| {
+        Invocation::new(python).args(args).environment(environment.clone()).limits(limits.clone())
+    };
     // In a folder of its own, so that a `django/` in the tree is not taken for it.
     let django = python(&["-c", "import django; print(django.get_version())"]).cwd("/");
     let Ok(version) = process::capture(&django) else {
@@ -40,7 +49,9 @@ pub fn collectstatic(python: &Path, release: &Path, environment: &Environment, l
     console::info(format_args!("Django {}", version.text()));
     let mut last = String::new();
     let mut no_root = false;
-    let collect = python(&[MANAGE, "collectstatic", "--noinput"]).cwd(release).named("manage.py collectstatic");
+    let collect = python(&[MANAGE, "collectstatic", "--noinput"])
+        .cwd(release)
+        .named("manage.py collectstatic");
     let ended = process::stream(&collect, &mut |line| {
         no_root |= line.contains("STATIC_ROOT");
         if !line.trim().is_empty() {

@@ -1,4 +1,5 @@
-//! What the project itself wants run in the new release before it goes live, and what is said of that.
+//! What the project itself wants run in the new release before it goes live, and what is said of
+//! that.
 
 pub mod custom;
 pub mod deployment_file;
@@ -61,14 +62,26 @@ impl BuildPlan {
 
 /// What an application's tree and what is said of the build come to.
 pub fn plan(tree: &CommitTree<'_>, settings: BuildSettings) -> Result<BuildPlan> {
-    let is_file = |path: &str| -> Result<bool> { Ok(tree.entry(path)?.is_some_and(|entry| entry.kind == Kind::File)) };
+    let is_file = |path: &str| -> Result<bool> {
+        Ok(tree.entry(path)?.is_some_and(|entry| entry.kind == Kind::File))
+    };
     if settings.build.as_ref().is_some_and(|build| !build.value) {
         let (pre_build, post_build) = (Vec::new(), Vec::new());
-        return Ok(BuildPlan { settings, pre_build, post_build, collectstatic: Collectstatic::NotDjango });
+        return Ok(BuildPlan {
+            settings,
+            pre_build,
+            post_build,
+            collectstatic: Collectstatic::NotDjango,
+        });
     }
     let own = |file: &'static str, said: Option<&Said<String>>| -> Result<Vec<OwnCommand>> {
-        let hook = OwnCommand { command: file.to_owned(), by: "in the tree".to_owned(), file: Some(file) };
-        let said = said.map(|said| OwnCommand { command: said.value.clone(), by: said.by.clone(), file: None });
+        let hook =
+            OwnCommand { command: file.to_owned(), by: "in the tree".to_owned(), file: Some(file) };
+        let said = said.map(|said| OwnCommand {
+            command: said.value.clone(),
+            by: said.by.clone(),
+            file: None,
+        });
         Ok(is_file(file)?.then_some(hook).into_iter().chain(said).collect())
     };
     let collectstatic = if !is_file(django::MANAGE)? {
@@ -79,7 +92,9 @@ pub fn plan(tree: &CommitTree<'_>, settings: BuildSettings) -> Result<BuildPlan>
         Collectstatic::Off(format!("{SKIP_PYTHON} is in the tree"))
     } else {
         match &settings.collectstatic {
-            Some(said) if !said.value => Collectstatic::Off(format!("they are turned off by {}", said.by)),
+            Some(said) if !said.value => {
+                Collectstatic::Off(format!("they are turned off by {}", said.by))
+            }
             _ => Collectstatic::IfInstalled,
         }
     };
@@ -95,11 +110,16 @@ pub fn plan(tree: &CommitTree<'_>, settings: BuildSettings) -> Result<BuildPlan>
 pub const SKIP_PYTHON: &str = ".skipPythonDeployment";
 
 /// Why no environment is made whatever the tree has; `None` when nothing speaks against one.
-pub fn python_is_skipped(tree: &CommitTree<'_>, settings: &BuildSettings) -> Result<Option<String>> {
+pub fn python_is_skipped(
+    tree: &CommitTree<'_>,
+    settings: &BuildSettings,
+) -> Result<Option<String>> {
     if let Some(said) = &settings.build
         && !said.value
     {
         return Ok(Some(format!("nothing is built: it is turned off by {}", said.by)));
     }
-    Ok(tree.entry(SKIP_PYTHON)?.map(|_| format!("{SKIP_PYTHON} is in the tree: Python steps are skipped")))
+    Ok(tree
+        .entry(SKIP_PYTHON)?
+        .map(|_| format!("{SKIP_PYTHON} is in the tree: Python steps are skipped")))
 }

@@ -1,4 +1,5 @@
-//! `project`: the folder of a commit that is the application. It alone is exported, and its files alone count.
+//! `project`: the folder of a commit that is the application. It alone is exported, and its files
+//! alone count.
 
 use anyhow::{Result, bail};
 use git2::Oid;
@@ -14,7 +15,10 @@ pub fn application(commit: &CommitTree<'_>, project: Option<&Said<String>>) -> R
         Some(said) => match folder(&said.value) {
             Some(path) => path,
             None => {
-                bail!("{}\nName a folder inside the commit, such as `web`", wrong(said, "it leads out of the commit"))
+                bail!(
+                    "{}\nName a folder inside the commit, such as `web`",
+                    wrong(said, "it leads out of the commit")
+                )
             }
         },
         None => String::new(),
@@ -29,21 +33,29 @@ pub fn application(commit: &CommitTree<'_>, project: Option<&Said<String>>) -> R
         },
     };
     match project {
-        Some(said) => bail!("{}\nWhat there is: git ls-tree -d --name-only -r HEAD", wrong(said, found)),
+        Some(said) => {
+            bail!("{}\nWhat there is: git ls-tree -d --name-only -r HEAD", wrong(said, found))
+        }
         None => bail!("the commit has no tree"),
     }
 }
 
 fn wrong(said: &Said<String>, fact: &str) -> String {
-    format!("the project `{}` is not a folder of this commit: {fact} ({})", said.value.escape_debug(), said.by)
+    format!(
+        "the project `{}` is not a folder of this commit: {fact} ({})",
+        said.value.escape_debug(),
+        said.by
+    )
 }
 
-/// A path as people write it (`./web/`, `web\app`), with `/` between its names; `None` when it leads out.
+/// A path as people write it (`./web/`, `web\app`), with `/` between its names; `None` when it
+/// leads out.
 pub fn folder(written: &str) -> Option<String> {
     if written.starts_with(['/', '\\']) {
         return None;
     }
-    let names: Vec<&str> = written.split(['/', '\\']).filter(|name| !name.is_empty() && *name != ".").collect();
+    let names: Vec<&str> =
+        written.split(['/', '\\']).filter(|name| !name.is_empty() && *name != ".").collect();
     (!names.contains(&"..")).then(|| names.join("/"))
 }
 

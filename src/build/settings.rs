@@ -1,5 +1,6 @@
-//! What is said of the build, and by whom: a site setting goes before an app setting, that before `.deployment`, and
-//! that before the default. It is Kudu's order (Kudu.Core/Settings/DeploymentSettingsManager.cs), and so are the names.
+//! What is said of the build, and by whom: a site setting goes before an app setting, that before
+//! `.deployment`, and that before the default. It is Kudu's order
+//! (Kudu.Core/Settings/DeploymentSettingsManager.cs), and so are the names.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -65,11 +66,21 @@ const INSTEAD: [(&str, &str); 6] = [
 const KEYS: [&str; 4] = ["command", "project", "PRE_BUILD_COMMAND", "POST_BUILD_COMMAND"];
 
 /// Finds out what counts. Fails when a value cannot be meant, naming who said it.
-pub fn resolve(settings: &Settings, app: &AppSettings, file: &DeploymentFile) -> Result<BuildSettings> {
+pub fn resolve(
+    settings: &Settings,
+    app: &AppSettings,
+    file: &DeploymentFile,
+) -> Result<BuildSettings> {
     let layers = Layers { app, file };
     let text = |value: &str| Some(value.to_owned());
     Ok(BuildSettings {
-        command: layers.first("command", settings.command.as_ref(), "COMMAND", text, "a command")?,
+        command: layers.first(
+            "command",
+            settings.command.as_ref(),
+            "COMMAND",
+            text,
+            "a command",
+        )?,
         project: layers.first("project", settings.project.as_ref(), "PROJECT", text, "a folder")?,
         pre_build_command: layers.first(
             "pre_build_command",
@@ -85,7 +96,13 @@ pub fn resolve(settings: &Settings, app: &AppSettings, file: &DeploymentFile) ->
             text,
             "a command",
         )?,
-        build: layers.first("build", settings.build.as_ref(), "SCM_DO_BUILD_DURING_DEPLOYMENT", switch, SWITCH)?,
+        build: layers.first(
+            "build",
+            settings.build.as_ref(),
+            "SCM_DO_BUILD_DURING_DEPLOYMENT",
+            switch,
+            SWITCH,
+        )?,
         collectstatic: layers.first(
             "collectstatic",
             settings.collectstatic.as_ref(),
@@ -100,7 +117,13 @@ pub fn resolve(settings: &Settings, app: &AppSettings, file: &DeploymentFile) ->
             |value| Some(PathBuf::from(value)),
             "a folder",
         )?,
-        disable_submodules: layers.first("", None::<&bool>, "SCM_DISABLE_SUBMODULES", switch, SWITCH)?,
+        disable_submodules: layers.first(
+            "",
+            None::<&bool>,
+            "SCM_DISABLE_SUBMODULES",
+            switch,
+            SWITCH,
+        )?,
         idle_timeout: layers
             .first(
                 "idle_timeout",
@@ -116,7 +139,8 @@ pub fn resolve(settings: &Settings, app: &AppSettings, file: &DeploymentFile) ->
 }
 
 impl BuildSettings {
-    /// The folder of the commit that is the application, with `/` between its names; empty for the whole commit.
+    /// The folder of the commit that is the application, with `/` between its names; empty for the
+    /// whole commit.
     pub fn project_folder(&self) -> PathBuf {
         let folder = self.project.as_ref().and_then(|said| super::project::folder(&said.value));
         PathBuf::from(folder.unwrap_or_default())
@@ -139,7 +163,8 @@ struct Layers<'a> {
 }
 
 impl Layers<'_> {
-    /// The first who says it: `key` of nyala.toml, then the app setting `name`, then `name` in `.deployment`.
+    /// The first who says it: `key` of nyala.toml, then the app setting `name`, then `name` in
+    /// `.deployment`.
     fn first<T: Clone>(
         &self,
         key: &str,
@@ -151,24 +176,32 @@ impl Layers<'_> {
         if let Some(value) = site {
             return Ok(Some(Said { value: value.clone(), by: format!("{key} in nyala.toml") }));
         }
-        let app = self.app.iter().find(|(known, value)| known.eq_ignore_ascii_case(name) && !value.trim().is_empty());
+        let app = self
+            .app
+            .iter()
+            .find(|(known, value)| known.eq_ignore_ascii_case(name) && !value.trim().is_empty());
         if let Some((known, value)) = app {
             // The value may be a secret that was set by mistake, so it is not shown.
             let Some(value) = read(value.trim()) else {
-                bail!("the app setting {known} is wrong: it should be {allowed}\nSet it: nyala config set {known}=…");
+                bail!(
+                    "the app setting {known} is wrong: it should be {allowed}\nSet it: nyala config set {known}=…"
+                );
             };
             return Ok(Some(Said { value, by: format!("the app setting {known}") }));
         }
         let Some(value) = self.file.get(name) else { return Ok(None) };
         let shown = if KEYS.contains(&key) { key } else { name };
         let Some(read) = read(value) else {
-            bail!("{shown} in .deployment is wrong: it should be {allowed}\nfound: `{}`", excerpt(value));
+            bail!(
+                "{shown} in .deployment is wrong: it should be {allowed}\nfound: `{}`",
+                excerpt(value)
+            );
         };
         Ok(Some(Said { value: read, by: format!("{shown} in .deployment") }))
     }
 
-    /// Only `SCM_` names are looked at, and what is nearly a key of `.deployment`: everything else may be the
-    /// application's own.
+    /// Only `SCM_` names are looked at, and what is nearly a key of `.deployment`: everything else
+    /// may be the application's own.
     fn warnings(&self, settings: &Settings) -> Vec<String> {
         let mut warnings = Vec::new();
         let said = self.app.iter().map(|(name, _)| (name, "the app settings"));
@@ -176,15 +209,21 @@ impl Layers<'_> {
             let upper = name.to_ascii_uppercase();
             if upper.starts_with("SCM_") && !UNDERSTOOD.contains(&upper.as_str()) {
                 let instead = INSTEAD.iter().find(|(known, _)| *known == upper);
-                let instead = instead.map_or("commands see it as an environment variable", |(_, instead)| *instead);
-                warnings.push(format!("{} in {place} has no meaning here; {instead}", excerpt(name)));
+                let instead = instead
+                    .map_or("commands see it as an environment variable", |(_, instead)| *instead);
+                warnings
+                    .push(format!("{} in {place} has no meaning here; {instead}", excerpt(name)));
             }
         }
         for (name, _) in self.file.iter() {
             let lower = name.to_ascii_lowercase();
-            let nearly = |key: &&&str| matches!(slips(&lower, &key.to_ascii_lowercase()), Some(1..=2));
+            let nearly =
+                |key: &&&str| matches!(slips(&lower, &key.to_ascii_lowercase()), Some(1..=2));
             if let Some(key) = KEYS.iter().find(nearly) {
-                warnings.push(format!("{} in .deployment is no key; did you mean `{key}`?", excerpt(name)));
+                warnings.push(format!(
+                    "{} in .deployment is no key; did you mean `{key}`?",
+                    excerpt(name)
+                ));
             }
         }
         let branch = self.app.get("DEPLOYMENT_BRANCH").filter(|branch| !branch.is_empty());
@@ -203,7 +242,9 @@ impl Layers<'_> {
 fn variables(file: &DeploymentFile) -> Vec<(String, String)> {
     let mut probe = AppSettings::default();
     file.iter()
-        .filter(|(name, _)| !["command", "project"].iter().any(|key| name.eq_ignore_ascii_case(key)))
+        .filter(|(name, _)| {
+            !["command", "project"].iter().any(|key| name.eq_ignore_ascii_case(key))
+        })
         .filter(|(name, value)| probe.set(name, value).is_ok())
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
@@ -253,7 +294,10 @@ mod tests {
         let error = |app, file| try_resolve("", app, file).unwrap_err().to_string();
         assert!(error("", "SCM_COMMAND_IDLE_TIMEOUT = soon").contains("found: `soon`"));
         let shown = error("DISABLE_COLLECTSTATIC=hunter2", "");
-        assert!(shown.contains("the app setting DISABLE_COLLECTSTATIC") && !shown.contains("hunter2"), "{shown}");
+        assert!(
+            shown.contains("the app setting DISABLE_COLLECTSTATIC") && !shown.contains("hunter2"),
+            "{shown}"
+        );
     }
 
     #[test]
@@ -274,8 +318,10 @@ mod tests {
 
     #[test]
     fn what_else_the_file_says_is_for_commands() {
-        let settings = resolved("", "", "command = x\nproject = y\nSCM_MINE = 1\nno name = 2\nApp = three");
-        let expected = [("SCM_MINE", "1"), ("App", "three")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let settings =
+            resolved("", "", "command = x\nproject = y\nSCM_MINE = 1\nno name = 2\nApp = three");
+        let expected = [("SCM_MINE", "1"), ("App", "three")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(settings.variables, expected);
     }
 }

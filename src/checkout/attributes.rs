@@ -16,14 +16,16 @@ use super::encoding::Encoding;
 use super::name::shown;
 use super::objects;
 
-/// git ignores files and lines that are longer (`ATTR_MAX_FILE_SIZE` and `ATTR_MAX_LINE_LENGTH` in its attr.h).
+/// git ignores files and lines that are longer (`ATTR_MAX_FILE_SIZE` and `ATTR_MAX_LINE_LENGTH` in
+/// its attr.h).
 const LONGEST_FILE: usize = 100 * 1024 * 1024;
 const LONGEST_LINE: usize = 2048;
 
 /// In the order in which [`Files::conversion`] takes them.
 const NAMES: [&str; 5] = ["text", "crlf", "eol", "ident", "working-tree-encoding"];
 
-/// The `.gitattributes` that hold in a folder: its own, and those of the folders above. `None` where there are none, which costs nothing.
+/// The `.gitattributes` that hold in a folder: its own, and those of the folders above. `None`
+/// where there are none, which costs nothing.
 pub(super) type Inherited = Option<Arc<Node>>;
 
 /// One `.gitattributes` of a tree, read when a file asks for it first.
@@ -56,7 +58,8 @@ struct Files {
 }
 
 impl Attributes {
-    /// The conversion for the file at `path` of the tree, which is asked for only where there are attributes. Fails when it is one that we do not have.
+    /// The conversion for the file at `path` of the tree, which is asked for only where there are
+    /// attributes. Fails when it is one that we do not have.
     pub(super) fn conversion(
         &mut self,
         odb: &Odb,
@@ -97,7 +100,12 @@ impl Files {
             next = node.above.as_ref();
         }
         wanted.reverse();
-        let common = self.read.iter().zip(&wanted).take_while(|(read, wanted)| Arc::ptr_eq(read, wanted)).count();
+        let common = self
+            .read
+            .iter()
+            .zip(&wanted)
+            .take_while(|(read, wanted)| Arc::ptr_eq(read, wanted))
+            .count();
         for _ in self.read.drain(common..) {
             self.search.pop_pattern_list();
         }
@@ -130,8 +138,12 @@ impl Files {
 
     fn conversion(&mut self, path: &[u8]) -> Result<Conversion> {
         self.outcome.reset();
-        let matched =
-            self.search.pattern_matching_relative_path(path.into(), Case::Sensitive, Some(false), &mut self.outcome);
+        let matched = self.search.pattern_matching_relative_path(
+            path.into(),
+            Case::Sensitive,
+            Some(false),
+            &mut self.outcome,
+        );
         if !matched {
             return Ok(Conversion::default());
         }
@@ -147,8 +159,8 @@ impl Files {
     }
 }
 
-/// git reads the file as lines of C strings: up to the first NUL, a byte order mark being part of the first
-/// pattern, and without the lines that are too long. The crate does none of this.
+/// git reads the file as lines of C strings: up to the first NUL, a byte order mark being part of
+/// the first pattern, and without the lines that are too long. The crate does none of this.
 fn as_git_reads(bytes: &[u8]) -> Vec<u8> {
     if bytes.len() >= LONGEST_FILE {
         return Vec::new();
@@ -195,7 +207,9 @@ impl Encoding {
             StateRef::Unspecified => Ok(None),
             StateRef::Value(value) => Encoding::named(value.as_bstr()),
             StateRef::Set | StateRef::Unset => {
-                anyhow::bail!("the attribute working-tree-encoding needs the name of an encoding\nfound: true or false")
+                anyhow::bail!(
+                    "the attribute working-tree-encoding needs the name of an encoding\nfound: true or false"
+                )
             }
         }
     }

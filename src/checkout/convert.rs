@@ -1,7 +1,7 @@
 //! What becomes of a blob on its way to a file: line endings, `$Id$` and the encoding.
 //!
-//! The rules are those of git's convert.c with its default configuration on Linux, where lines end in LF. So a file is only ever
-//! given CRLF, and only where `eol=crlf` says so.
+//! The rules are those of git's convert.c with its default configuration on Linux, where lines end
+//! in LF. So a file is only ever given CRLF, and only where `eol=crlf` says so.
 
 use std::borrow::Cow;
 
@@ -44,7 +44,8 @@ enum Endings {
     CrlfIfText,
 }
 
-/// git has two implementations of `$Id$`, which disagree on odd input. Which one it takes depends on the other conversions.
+/// git has two implementations of `$Id$`, which disagree on odd input. Which one it takes depends
+/// on the other conversions.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Ident {
     #[default]
@@ -60,7 +61,8 @@ impl Conversion {
         ident: bool,
         encoding: Option<Encoding>,
     ) -> Conversion {
-        let is_streamed = encoding.is_none() && (text != Some(Text::Auto) || endings == Some(LineEndings::Lf));
+        let is_streamed =
+            encoding.is_none() && (text != Some(Text::Auto) || endings == Some(LineEndings::Lf));
         Conversion {
             endings: match (text, endings) {
                 (Some(Text::No), _) | (_, None | Some(LineEndings::Lf)) => Endings::Keep,
@@ -95,7 +97,8 @@ impl Conversion {
         })
     }
 
-    /// The bytes of the file that a blob becomes. Fails when they cannot be written in the encoding that is asked for.
+    /// The bytes of the file that a blob becomes. Fails when they cannot be written in the encoding
+    /// that is asked for.
     pub(super) fn apply(self, blob: &[u8], id: Oid) -> Result<Cow<'_, [u8]>> {
         let mut bytes = Cow::Borrowed(blob);
         if bytes.is_empty() {
@@ -154,7 +157,8 @@ fn naked_line_feeds(bytes: &[u8]) -> usize {
     first + others
 }
 
-/// `text=auto`: content with any CR stays as it is, and so does what looks binary (`convert_is_binary` in git's convert.c).
+/// `text=auto`: content with any CR stays as it is, and so does what looks binary
+/// (`convert_is_binary` in git's convert.c).
 fn may_become_crlf(bytes: &[u8]) -> bool {
     let mut printable = 0_usize;
     let mut others = 0_usize;

@@ -1,4 +1,5 @@
-//! The threads that share the work. Each takes a folder, does all there is to do in it, and puts the folders below back for whoever is free.
+//! The threads that share the work. Each takes a folder, does all there is to do in it, and puts
+//! the folders below back for whoever is free.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +8,8 @@ use std::thread;
 
 use anyhow::{Result, anyhow};
 
-/// More threads than this only wait for each other: making a file takes the lock of its folder and the file system's journal.
+/// More threads than this only wait for each other: making a file takes the lock of its folder and
+/// the file system's journal.
 const MOST: usize = 4;
 
 /// The tasks that nobody has taken yet.
@@ -19,15 +21,17 @@ pub(super) struct Crew<T> {
 }
 
 struct State<T> {
-    /// The last one is taken first, so that what waits is bounded by the depth of the tree and not by its size.
+    /// The last one is taken first, so that what waits is bounded by the depth of the tree and not
+    /// by its size.
     tasks: Vec<T>,
     /// Threads that have a task, and may find more.
     working: usize,
     waiting: usize,
 }
 
-/// Lets this thread begin with a task (`own`), and others with those that it leads to (`help`): each goes on with [`Crew::next`] until
-/// nothing is left. Gives what each has done. Fails with the first failure of a thread; the others find that the crew has stopped.
+/// Lets this thread begin with a task (`own`), and others with those that it leads to (`help`):
+/// each goes on with [`Crew::next`] until nothing is left. Gives what each has done. Fails with the
+/// first failure of a thread; the others find that the crew has stopped.
 pub(super) fn work_together<T: Send, D: Send + Default>(
     first: T,
     own: impl FnOnce(&Crew<T>, T) -> Result<D>,
@@ -38,19 +42,22 @@ pub(super) fn work_together<T: Send, D: Send + Default>(
         changed: Condvar::new(),
         stopped: AtomicBool::new(false),
     };
-    let help =
-        || crew.guard(|| crew.next(&mut Vec::new(), false).map_or_else(|| Ok(D::default()), |it| help(&crew, it)));
+    let help = || {
+        crew.guard(|| {
+            crew.next(&mut Vec::new(), false).map_or_else(|| Ok(D::default()), |it| help(&crew, it))
+        })
+    };
     thread::scope(|scope| {
         // Where the system allows no more threads, this one does it all.
         let spawned = |_| thread::Builder::new().spawn_scoped(scope, help).ok();
         let others: Vec<_> = (1..thread_count()).filter_map(spawned).collect();
         let own = crew.guard(|| own(&crew, first));
         std::iter::once(own)
-            .chain(
-                others.into_iter().map(|other| {
-                    other.join().unwrap_or_else(|_| Err(anyhow!("a thread that writes files has panicked")))
-                }),
-            )
+            .chain(others.into_iter().map(|other| {
+                other
+                    .join()
+                    .unwrap_or_else(|_| Err(anyhow!("a thread that writes files has panicked")))
+            }))
             .collect()
     })
 }
@@ -69,7 +76,8 @@ impl<T> Crew<T> {
         }
     }
 
-    /// Puts back what a task led to, and takes the next one. `None` when nothing is left, or a thread has failed.
+    /// Puts back what a task led to, and takes the next one. `None` when nothing is left, or a
+    /// thread has failed.
     ///
     /// `has_worked` is whether the thread had a task.
     pub(super) fn next(&self, found: &mut Vec<T>, has_worked: bool) -> Option<T> {

@@ -1,4 +1,5 @@
-//! `working-tree-encoding`: git stores such a file in UTF-8 and checks it out in the encoding named.
+//! `working-tree-encoding`: git stores such a file in UTF-8 and checks it out in the encoding
+//! named.
 
 use anyhow::{Context, Result, bail};
 
@@ -42,7 +43,9 @@ impl Encoding {
             (Some(b"32"), _) => utf32(NATIVE, true),
             (Some(b"32le"), _) => utf32(Little, false),
             (Some(b"32be"), _) => utf32(Big, false),
-            (_, b"iso-8859-1" | b"iso8859-1" | b"iso_8859-1" | b"latin1" | b"l1") => Encoding::Latin1,
+            (_, b"iso-8859-1" | b"iso8859-1" | b"iso_8859-1" | b"latin1" | b"l1") => {
+                Encoding::Latin1
+            }
             (_, b"ascii" | b"us-ascii") => Encoding::Ascii,
             _ => bail!(
                 "the working-tree-encoding that .gitattributes asks for is not one that nyala writes\n\
@@ -77,7 +80,8 @@ impl Encoding {
         })
     }
 
-    /// UTF-8 in, this encoding out. Fails when it is not UTF-8, or has a character that the encoding lacks.
+    /// UTF-8 in, this encoding out. Fails when it is not UTF-8, or has a character that the
+    /// encoding lacks.
     ///
     /// git leaves such a file in UTF-8 and only says so; a site would read garbage from it.
     pub(super) fn encode(self, utf8: &[u8]) -> Result<Vec<u8>> {

@@ -26,7 +26,8 @@ impl Entry<'_> {
     }
 }
 
-/// Reads the entries of a tree one by one. Nothing is checked but their form: names may be anything without a NUL.
+/// Reads the entries of a tree one by one. Nothing is checked but their form: names may be anything
+/// without a NUL.
 ///
 /// libgit2's own parser is not used because it makes an object for each entry.
 #[derive(Debug, Clone)]
@@ -37,7 +38,8 @@ pub(super) struct Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    /// `tree` are the bytes of a tree object, `position` where to start in them, `id_length` is 20 for SHA-1 and 32 for SHA-256.
+    /// `tree` are the bytes of a tree object, `position` where to start in them, `id_length` is 20
+    /// for SHA-1 and 32 for SHA-256.
     pub(super) fn new(tree: &'a [u8], position: usize, id_length: usize) -> Self {
         Entries { whole: tree, position, id_length }
     }
@@ -55,7 +57,8 @@ impl<'a> Entries<'a> {
         }
         let (mode, rest) = split_at_byte(rest, b' ').context("a tree's entry has no mode")?;
         let (name, rest) = split_at_byte(rest, 0).context("a tree's entry has no name")?;
-        let (id, rest) = rest.split_at_checked(self.id_length).context("a tree ends in the middle of an id")?;
+        let (id, rest) =
+            rest.split_at_checked(self.id_length).context("a tree ends in the middle of an id")?;
         self.position = self.whole.len() - rest.len();
         Ok(Some(Entry { kind: kind(mode)?, name, id }))
     }
@@ -66,7 +69,8 @@ fn split_at_byte(bytes: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
     Some((&bytes[..at], &bytes[at + 1..]))
 }
 
-/// Of the permission bits only the owner's `x` counts, as in git: 100664 of old commits is 0644, and setuid is nothing.
+/// Of the permission bits only the owner's `x` counts, as in git: 100664 of old commits is 0644,
+/// and setuid is nothing.
 fn kind(mode: &[u8]) -> Result<Kind> {
     const TYPE: u32 = 0o170_000;
     ensure!(
@@ -102,8 +106,14 @@ mod tests {
 
     #[test]
     fn entries_are_read_in_order() {
-        let tree =
-            [entry("100644 a"), entry("100755 b c"), entry("120000 d"), entry("40000 e"), entry("160000 f")].concat();
+        let tree = [
+            entry("100644 a"),
+            entry("100755 b c"),
+            entry("120000 d"),
+            entry("40000 e"),
+            entry("160000 f"),
+        ]
+        .concat();
         let kinds: Vec<_> = all(&tree).unwrap().into_iter().map(|(kind, _)| kind).collect();
         assert_eq!(
             kinds,
@@ -120,16 +130,25 @@ mod tests {
 
     #[test]
     fn of_odd_permissions_only_the_owners_x_counts() {
-        for (mode, executable) in
-            [("100664", false), ("100600", false), ("104755", true), ("100777", true), ("106611", false)]
-        {
-            assert_eq!(all(&entry(&format!("{mode} a"))).unwrap()[0].0, Kind::File { executable }, "{mode}");
+        for (mode, executable) in [
+            ("100664", false),
+            ("100600", false),
+            ("104755", true),
+            ("100777", true),
+            ("106611", false),
+        ] {
+            assert_eq!(
+                all(&entry(&format!("{mode} a"))).unwrap()[0].0,
+                Kind::File { executable },
+                "{mode}"
+            );
         }
     }
 
     #[test]
     fn a_malformed_tree_is_an_error() {
-        for tree in [b"100644".as_slice(), b"100644 a", b"100644 a\0short", b" a\0", b"1006x4 a\0"] {
+        for tree in [b"100644".as_slice(), b"100644 a", b"100644 a\0short", b" a\0", b"1006x4 a\0"]
+        {
             assert!(all(tree).is_err(), "{tree:?}");
         }
         assert!(all(&entry("10644 a")).is_err());

@@ -88,7 +88,9 @@ impl Worker<'_, '_> {
                 break;
             }
             let made_of = (entry.kind, entry.id()?, conversion);
-            let stat = self.with_content(folder, entry.name, made_of, |content| folder.write(entry.name, content))?;
+            let stat = self.with_content(folder, entry.name, made_of, |content| {
+                folder.write(entry.name, content)
+            })?;
             self.count(entry.kind, stat);
             self.record_item(items, &Item::of(&entry, conversion, stat));
             if self.job.before.is_some() {
@@ -146,7 +148,8 @@ impl<'t> Census<'t> {
     }
 }
 
-/// The `.gitattributes` of a folder hold for what is in it and below. git reads them from its index, where a link's target is as good as a file.
+/// The `.gitattributes` of a folder hold for what is in it and below. git reads them from its
+/// index, where a link's target is as good as a file.
 pub(super) const ATTRIBUTES: &[u8] = b".gitattributes";
 
 pub(super) fn inherited_below(folder: &Folder, above: Inherited, own: Option<Oid>) -> Inherited {

@@ -1,4 +1,5 @@
-//! An open folder that is being written. Everything is made relative to it, one name at a time, and no link is followed.
+//! An open folder that is being written. Everything is made relative to it, one name at a time, and
+//! no link is followed.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -15,21 +16,28 @@ use super::remove::{self, Found};
 use super::stat::Stat;
 use crate::disk;
 
-/// What Linux and macOS let a path have, without the NUL. Nothing could open a longer one by its name.
+/// What Linux and macOS let a path have, without the NUL. Nothing could open a longer one by its
+/// name.
 const LONGEST_PATH: usize = 4095;
 
-/// A tree deeper than this is refused: nothing honest is, and what walks folders by recursion (Python, among others) would not survive it.
+/// A tree deeper than this is refused: nothing honest is, and what walks folders by recursion
+/// (Python, among others) would not survive it.
 const DEEPEST: usize = 1024;
 
-/// Folders deeper than this are not kept open while those below them wait, but opened again for each: a thousand levels must not take a thousand open files.
+/// Folders deeper than this are not kept open while those below them wait, but opened again for
+/// each: a thousand levels must not take a thousand open files.
 const KEPT_OPEN: usize = 48;
 
-const OPEN_FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const OPEN_FOLDER: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 const OPEN_FILE: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-const NEW_FILE: OFlags =
-    OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const NEW_FILE: OFlags = OFlags::WRONLY
+    .union(OFlags::CREATE)
+    .union(OFlags::EXCL)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
 
 const PLAIN: Mode = Mode::from_raw_mode(0o644);
 const EXECUTABLE: Mode = Mode::from_raw_mode(0o755);
@@ -57,7 +65,8 @@ pub(super) enum Content<'a> {
 impl Folder {
     /// Opens the folder a tree is to be written into.
     pub(super) fn open(root: &Path) -> Result<Folder> {
-        let root = std::path::absolute(root).with_context(|| format!("cannot find the folder {}", root.display()))?;
+        let root = std::path::absolute(root)
+            .with_context(|| format!("cannot find the folder {}", root.display()))?;
         let fd = fs::open(&root, OPEN_FOLDER, Mode::empty())
             .with_context(|| format!("cannot open the folder {}", root.display()))?;
         Ok(Folder { fd: Some(fd), above: None, root: Arc::new(root), path: Vec::new(), depth: 0 })
@@ -67,7 +76,11 @@ impl Folder {
     pub(super) fn open_below(self: &Arc<Self>, name: &[u8]) -> Result<Folder> {
         let depth = self.depth + 1;
         let path = [&self.path, name, b"/"].concat();
-        ensure!(depth <= DEEPEST, "the tree is deeper than {DEEPEST} folders\nfound: {}", shown(&path));
+        ensure!(
+            depth <= DEEPEST,
+            "the tree is deeper than {DEEPEST} folders\nfound: {}",
+            shown(&path)
+        );
         let open = |above: BorrowedFd| {
             fs::openat(above, name, OPEN_FOLDER, Mode::empty())
                 .map_err(|error| self.failed("open the folder", name, error.into()))
@@ -76,7 +89,13 @@ impl Folder {
             Some(fd) => open(fd.as_fd()),
             None => open(self.reopened()?.as_fd()),
         }?;
-        Ok(Folder { fd: Some(fd), above: Some(Arc::clone(self)), root: Arc::clone(&self.root), path, depth })
+        Ok(Folder {
+            fd: Some(fd),
+            above: Some(Arc::clone(self)),
+            root: Arc::clone(&self.root),
+            path,
+            depth,
+        })
     }
 
     /// This folder, for those below it to be opened from when their time comes.
@@ -116,7 +135,10 @@ impl Folder {
     }
 
     fn fd(&self) -> Result<BorrowedFd<'_>> {
-        self.fd.as_ref().map(AsFd::as_fd).with_context(|| format!("the folder {} is not open", shown(&self.path)))
+        self.fd
+            .as_ref()
+            .map(AsFd::as_fd)
+            .with_context(|| format!("the folder {} is not open", shown(&self.path)))
     }
 
     fn name(&self) -> &[u8] {
@@ -138,7 +160,8 @@ impl Folder {
 /// Looking.
 impl Folder {
     pub(super) fn stat(&self) -> Result<Stat> {
-        let raw = fs::fstat(self.fd()?).with_context(|| format!("cannot look at the folder {}", shown(&self.path)))?;
+        let raw = fs::fstat(self.fd()?)
+            .with_context(|| format!("cannot look at the folder {}", shown(&self.path)))?;
         Ok(Stat::of(&raw))
     }
 
@@ -153,7 +176,8 @@ impl Folder {
 
     /// Fails when the folder is somebody else's: it could not be made what a new one is.
     pub(super) fn check_owner(&self) -> Result<()> {
-        let stat = fs::fstat(self.fd()?).with_context(|| format!("cannot look at the folder {}", shown(&self.path)))?;
+        let stat = fs::fstat(self.fd()?)
+            .with_context(|| format!("cannot look at the folder {}", shown(&self.path)))?;
         let own = rustix::process::geteuid().as_raw();
         ensure!(
             stat.st_uid == own,
@@ -167,7 +191,8 @@ impl Folder {
 
     /// All that is in this folder.
     pub(super) fn found(&self) -> Result<Vec<Found>> {
-        remove::found(self.fd()?).with_context(|| format!("cannot read the folder {}", shown(&self.path)))
+        remove::found(self.fd()?)
+            .with_context(|| format!("cannot read the folder {}", shown(&self.path)))
     }
 
     /// Whether a file or link holds just this. Its mode is not looked at.
@@ -175,7 +200,9 @@ impl Folder {
         let looked = || -> io::Result<bool> {
             let fd = self.fd().map_err(io::Error::other)?;
             match content {
-                Content::Link { target } => Ok(fs::readlinkat(fd, name, Vec::new())?.as_bytes() == target),
+                Content::Link { target } => {
+                    Ok(fs::readlinkat(fd, name, Vec::new())?.as_bytes() == target)
+                }
                 Content::File { bytes, .. } => {
                     let mut file = File::from(fs::openat(fd, name, OPEN_FILE, Mode::empty())?);
                     let mut found = Vec::with_capacity(bytes.len() + 1);
@@ -198,14 +225,17 @@ impl Folder {
             .with_context(|| format!("cannot change the mode of {}", shown(&self.path)))
     }
 
-    /// Makes a folder that must not be there yet. Its mode is the umask's until [`Folder::set_mode`].
+    /// Makes a folder that must not be there yet. Its mode is the umask's until
+    /// [`Folder::set_mode`].
     pub(super) fn make_folder(&self, name: &[u8]) -> Result<()> {
         self.check_length(name)?;
         disk::point("checkout: folder");
-        fs::mkdirat(self.fd()?, name, EXECUTABLE).map_err(|error| self.failed("make the folder", name, error.into()))
+        fs::mkdirat(self.fd()?, name, EXECUTABLE)
+            .map_err(|error| self.failed("make the folder", name, error.into()))
     }
 
-    /// Makes a file or link that must not be there yet. A link's target may be anything: it is not looked at.
+    /// Makes a file or link that must not be there yet. A link's target may be anything: it is not
+    /// looked at.
     pub(super) fn write(&self, name: &[u8], content: Content) -> Result<Stat> {
         self.check_length(name)?;
         disk::point("checkout: file");
@@ -242,7 +272,8 @@ impl Folder {
     /// Removes a file, a link, or a folder with all that is in it.
     pub(super) fn remove(&self, found: &Found) -> Result<()> {
         disk::point("checkout: remove");
-        remove::remove(self.fd()?, found).map_err(|error| self.failed("remove", &found.name, error.into()))
+        remove::remove(self.fd()?, found)
+            .map_err(|error| self.failed("remove", &found.name, error.into()))
     }
 }
 
@@ -269,10 +300,13 @@ impl Folder {
 
     fn failed(&self, what: &str, name: &[u8], error: io::Error) -> Error {
         let found = match Errno::from_io_error(&error) {
-            Some(Errno::EXIST) => {
-                Some("the tree has two entries of that name, or two that this file system takes for one".to_owned())
+            Some(Errno::EXIST) => Some(
+                "the tree has two entries of that name, or two that this file system takes for one"
+                    .to_owned(),
+            ),
+            Some(Errno::NAMETOOLONG) => {
+                Some(format!("a name of {} bytes; file systems allow 255", name.len()))
             }
-            Some(Errno::NAMETOOLONG) => Some(format!("a name of {} bytes; file systems allow 255", name.len())),
             _ => None,
         };
         let path = shown(&self.path_of(name));
@@ -304,8 +338,9 @@ fn create(folder: BorrowedFd, name: &[u8], content: Content) -> io::Result<Stat>
     }
 }
 
-/// The umask and a folder's default access list take bits away from what `open` and `mkdir` are given. Looking is much
-/// cheaper than changing the mode of every file. Says whether it was changed.
+/// The umask and a folder's default access list take bits away from what `open` and `mkdir` are
+/// given. Looking is much cheaper than changing the mode of every file. Says whether it was
+/// changed.
 fn set_mode(fd: BorrowedFd, found: fs::RawMode, wanted: Mode) -> Result<bool, Errno> {
     let differs = Mode::from_raw_mode(found) != wanted;
     if differs {

@@ -1,8 +1,9 @@
-//! Bringing a folder forward that holds an older tree: only what differs is written, and what somebody else changed, added or
-//! removed in it is put right.
+//! Bringing a folder forward that holds an older tree: only what differs is written, and what
+//! somebody else changed, added or removed in it is put right.
 //!
-//! A folder of which the file system says the same as when it was recorded has the same names in it. Its files are looked at
-//! one by one, which is the floor of the cost; its names are read again only when it has changed, and its tree only when that has.
+//! A folder of which the file system says the same as when it was recorded has the same names in
+//! it. Its files are looked at one by one, which is the floor of the cost; its names are read again
+//! only when it has changed, and its tree only when that has.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -58,7 +59,13 @@ impl<'m> Worker<'_, 'm> {
     }
 
     /// Nothing is to be changed in a folder, unless one of its files was.
-    fn keep(&mut self, folder: Arc<Folder>, tree: Oid, inherited: Inherited, recorded: Recorded<'m>) -> Result<()> {
+    fn keep(
+        &mut self,
+        folder: Arc<Folder>,
+        tree: Oid,
+        inherited: Inherited,
+        recorded: Recorded<'m>,
+    ) -> Result<()> {
         let id_length = tree.as_bytes().len();
         let own = attributes_of(Items::new(recorded.items, id_length))?;
         let inherited = inherited_below(&folder, inherited, own);
@@ -95,8 +102,8 @@ impl<'m> Worker<'_, 'm> {
         self.record(&folder, &Draft { tree, items, as_before: None })
     }
 
-    /// Counts the files and links of a folder when all are what they were; says whether they are. Nearly always they are, and
-    /// all that it takes then is this look at each.
+    /// Counts the files and links of a folder when all are what they were; says whether they are.
+    /// Nearly always they are, and all that it takes then is this look at each.
     fn all_kept(&mut self, folder: &Folder, before: Items) -> Result<bool> {
         let mut counted = Exported::default();
         for item in before {
@@ -105,7 +112,9 @@ impl<'m> Worker<'_, 'm> {
                 continue;
             }
             match folder.stat_of(item.name)? {
-                Some(stat) if stat == item.stat && self.is_settled(stat) => counted.count(item.kind, stat.size),
+                Some(stat) if stat == item.stat && self.is_settled(stat) => {
+                    counted.count(item.kind, stat.size);
+                }
                 _ => return Ok(false),
             }
         }
@@ -133,7 +142,8 @@ impl<'m> Worker<'_, 'm> {
         let differ = standing.attributes_differ || own != own_before;
         let inherited = inherited_below(folder, inherited, own);
 
-        let found = if is_intact { before.values().map(Found::from).collect() } else { folder.found()? };
+        let found =
+            if is_intact { before.values().map(Found::from).collect() } else { folder.found()? };
         let there = self.remove_unwanted(folder, found, wanted, &before)?;
 
         let above = folder.for_those_below();
@@ -171,7 +181,10 @@ impl<'m> Worker<'_, 'm> {
             self.record_item(&mut draft.items, item);
         }
         if files.0.len() > 1 {
-            let parts = files.0.into_iter().map(|items| Files::Standing { items: Cow::Owned(items), id_length });
+            let parts = files
+                .0
+                .into_iter()
+                .map(|items| Files::Standing { items: Cow::Owned(items), id_length });
             self.share(parts, Arc::clone(folder), draft, &inherited);
             return Ok(());
         }
@@ -195,7 +208,9 @@ impl<'m> Worker<'_, 'm> {
             let old = before.get(found.name.as_slice());
             let stays = match kinds.get(found.name.as_slice()) {
                 // Of a folder that was not recorded nothing is known.
-                Some(Kind::Folder) => found.is_folder && old.is_some_and(|old| old.kind == Kind::Folder),
+                Some(Kind::Folder) => {
+                    found.is_folder && old.is_some_and(|old| old.kind == Kind::Folder)
+                }
                 Some(Kind::Submodule) => found.is_folder,
                 Some(Kind::File { .. } | Kind::Link) => !found.is_folder,
                 None => false,
@@ -227,20 +242,29 @@ impl<'m> Worker<'_, 'm> {
         let same = old.filter(|old| old.kind == item.kind && old.id == item.id);
         item.conversion = match (item.kind, same) {
             (Kind::File { .. }, Some(old)) if !differ => old.conversion,
-            (Kind::File { .. }, _) => {
-                self.attributes.conversion(self.odb, inherited, || folder.path_of(item.name))?.code()
-            }
+            (Kind::File { .. }, _) => self
+                .attributes
+                .conversion(self.odb, inherited, || folder.path_of(item.name))?
+                .code(),
             _ => Conversion::default().code(),
         };
-        // What may be a pointer of Git LFS, and was a plain file until now, has to be looked at again.
-        let is_known =
-            |old: &&Item| old.conversion == item.conversion && (!differ || !POINTER.contains(&old.stat.size));
+        // What may be a pointer of Git LFS, and was a plain file until now, has to be looked at
+        // again.
+        let is_known = |old: &&Item| {
+            old.conversion == item.conversion && (!differ || !POINTER.contains(&old.stat.size))
+        };
         item.stat = same.filter(is_known).map_or(Stat::default(), |old| old.stat);
         Ok(item)
     }
 
-    /// Writes those files and links of a folder that are not as they should be, and records all. Says whether none had to be written.
-    pub(super) fn bring_items(&mut self, folder: &Folder, before: Items, items: &mut Vec<u8>) -> Result<bool> {
+    /// Writes those files and links of a folder that are not as they should be, and records all.
+    /// Says whether none had to be written.
+    pub(super) fn bring_items(
+        &mut self,
+        folder: &Folder,
+        before: Items,
+        items: &mut Vec<u8>,
+    ) -> Result<bool> {
         let mut all_kept = true;
         for item in before {
             let mut item = item?;
@@ -258,10 +282,11 @@ impl<'m> Worker<'_, 'm> {
                 }
                 self.done.written += 1;
                 self.done.put_right += u64::from(item.stat != Stat::default());
-                item.stat = self.with_content(folder, item.name, made_of(&item)?, |content| match now {
-                    Some(_) => folder.replace(item.name, content),
-                    None => folder.write(item.name, content),
-                })?;
+                item.stat =
+                    self.with_content(folder, item.name, made_of(&item)?, |content| match now {
+                        Some(_) => folder.replace(item.name, content),
+                        None => folder.write(item.name, content),
+                    })?;
                 self.touch(folder.path());
                 self.touch(&folder.path_of(item.name));
             }
@@ -274,7 +299,9 @@ impl<'m> Worker<'_, 'm> {
     fn is_kept(&mut self, folder: &Folder, item: &Item, now: Option<Stat>) -> Result<bool> {
         match now {
             Some(stat) if stat == item.stat => Ok(self.is_settled(stat)
-                || self.with_content(folder, item.name, made_of(item)?, |content| folder.holds(item.name, content))?),
+                || self.with_content(folder, item.name, made_of(item)?, |content| {
+                    folder.holds(item.name, content)
+                })?),
             _ => Ok(false),
         }
     }
@@ -313,7 +340,12 @@ impl<'m> Worker<'_, 'm> {
         Ok(())
     }
 
-    fn standing(&self, folder: &Folder, item: &Item, attributes_differ: bool) -> Result<Standing<'m>> {
+    fn standing(
+        &self,
+        folder: &Folder,
+        item: &Item,
+        attributes_differ: bool,
+    ) -> Result<Standing<'m>> {
         let path = [folder.path(), item.name, b"/"].concat();
         let recorded = self
             .job
@@ -347,8 +379,9 @@ fn items_of<'t>(tree: &'t [u8], id_length: usize, folder: &Folder) -> Result<Vec
 
 fn attributes_of<'i>(mut items: impl Iterator<Item = Result<Item<'i>>>) -> Result<Option<Oid>> {
     let own = items.find(|item| {
-        item.as_ref()
-            .map_or(true, |item| item.name == ATTRIBUTES && matches!(item.kind, Kind::File { .. } | Kind::Link))
+        item.as_ref().map_or(true, |item| {
+            item.name == ATTRIBUTES && matches!(item.kind, Kind::File { .. } | Kind::Link)
+        })
     });
     own.map(|item| item?.id()).transpose()
 }
@@ -360,6 +393,9 @@ fn made_of(item: &Item) -> Result<(Kind, Oid, Conversion)> {
 
 impl From<&Item<'_>> for Found {
     fn from(item: &Item) -> Found {
-        Found { name: item.name.to_vec(), is_folder: matches!(item.kind, Kind::Folder | Kind::Submodule) }
+        Found {
+            name: item.name.to_vec(),
+            is_folder: matches!(item.kind, Kind::Folder | Kind::Submodule),
+        }
     }
 }

@@ -5,7 +5,8 @@ use git2::Oid;
 /// What git calls a space here.
 const SPACES: &[u8] = b" \t\r\n";
 
-/// `ident_to_worktree`: git's way when the whole file has to be looked at for another conversion. `None` when nothing changes.
+/// `ident_to_worktree`: git's way when the whole file has to be looked at for another conversion.
+/// `None` when nothing changes.
 pub(super) fn expand_whole(bytes: &[u8], blob: Oid) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     let mut changed = false;
@@ -43,7 +44,8 @@ fn after_keyword(rest: &[u8]) -> Keyword {
                 return Keyword::NoMore;
             };
             let value = &value[..length];
-            // A space inside is the mark of another version control system's expansion, which is kept.
+            // A space inside is the mark of another version control system's expansion, which is
+            // kept.
             let space = value.iter().skip(1).position(|&byte| byte == b' ').map(|at| at + 1);
             if value.contains(&b'\n') || space.is_some_and(|at| at + 1 < length) {
                 Keyword::Not
@@ -57,7 +59,8 @@ fn after_keyword(rest: &[u8]) -> Keyword {
 
 /// `ident_filter_fn`: git's way for all other files, with its quirks. `None` when nothing changes.
 ///
-/// It is an automaton over bytes that never looks back, so `$$Id$` is left alone, and `$Idx$Id:y$` loses its start.
+/// It is an automaton over bytes that never looks back, so `$$Id$` is left alone, and `$Idx$Id:y$`
+/// loses its start.
 pub(super) fn expand_streamed(bytes: &[u8], blob: Oid) -> Option<Vec<u8>> {
     /// With the NUL that ends it in C, and which git compares as well.
     const HEAD: &[u8] = b"$Id\0";
@@ -118,7 +121,10 @@ pub(super) fn expand_streamed(bytes: &[u8], blob: Oid) -> Option<Vec<u8>> {
 fn is_foreign(held: &[u8]) -> bool {
     let text = held.split(|&byte| byte == 0).next().unwrap_or_default();
     text.strip_prefix(b"$Id: ").is_some_and(|value| {
-        value.iter().enumerate().any(|(at, byte)| SPACES.contains(byte) && value.get(at + 1) != Some(&b'$'))
+        value
+            .iter()
+            .enumerate()
+            .any(|(at, byte)| SPACES.contains(byte) && value.get(at + 1) != Some(&b'$'))
     })
 }
 

@@ -1,8 +1,11 @@
-//! What a folder held when its tree had been written: for each file what it was made from, and its [`Stat`].
+//! What a folder held when its tree had been written: for each file what it was made from, and its
+//! [`Stat`].
 //!
-//! The file is a header, then one block for each folder in no particular order, and an end with a checksum of all that is before it,
-//! so that a file that was cut off by a kill or a loss of power is noticed. What changes later is appended: blocks that take the place of older ones of
-//! the same folder, and another end. It is not flushed to the disk: losing it costs one full export. All numbers are little-endian.
+//! The file is a header, then one block for each folder in no particular order, and an end with a
+//! checksum of all that is before it, so that a file that was cut off by a kill or a loss of power
+//! is noticed. What changes later is appended: blocks that take the place of older ones of the same
+//! folder, and another end. It is not flushed to the disk: losing it costs one full export. All
+//! numbers are little-endian.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -33,7 +36,8 @@ const END: [u8; 8] = [0xff; 8];
 /// How long a checksum is.
 const SUM: usize = 8;
 
-/// With this many ends a manifest is written anew, and so when less than half of it counts any more.
+/// With this many ends a manifest is written anew, and so when less than half of it counts any
+/// more.
 const MOST_ENDS: usize = 32;
 
 /// A manifest that was read.
@@ -42,7 +46,8 @@ pub(super) struct Manifest {
     id_length: usize,
     /// When it was written last, by the clock of the file system.
     written: i64,
-    /// Of all its bytes. Finds what a disk does to a file, not what an enemy does: whoever may write here may write the release as well.
+    /// Of all its bytes. Finds what a disk does to a file, not what an enemy does: whoever may
+    /// write here may write the release as well.
     sum: Xxh3,
     ends: usize,
 }
@@ -72,7 +77,11 @@ impl Manifest {
         let bytes = read_whole(path).with_context(|| format!("cannot read {}", path.display()))?;
         let damaged = || format!("{} is damaged", path.display());
         let (header, mut rest) = bytes.split_at_checked(HEADER).with_context(damaged)?;
-        ensure!(header.starts_with(MAGIC), "{} was written by another version of nyala", path.display());
+        ensure!(
+            header.starts_with(MAGIC),
+            "{} was written by another version of nyala",
+            path.display()
+        );
         let id_length = header[HEADER - 1].into();
         let (mut written, mut ends, mut sum) = (0, 0, Xxh3::new());
         let (mut is_whole, mut summed) = (false, 0);
@@ -97,7 +106,8 @@ impl Manifest {
         let mut rest = &self.bytes[HEADER..];
         let mut folders = HashMap::new();
         while !rest.is_empty() {
-            let (part, after) = split_part(rest, self.id_length).context("the manifest is damaged")?;
+            let (part, after) =
+                split_part(rest, self.id_length).context("the manifest is damaged")?;
             if let Part::Folder { path, recorded } = part {
                 folders.insert(path, recorded);
             }
@@ -112,7 +122,8 @@ impl Manifest {
         self.ends >= MOST_ENDS || counts * 2 < self.bytes.len()
     }
 
-    /// Appends what has changed, in blocks that [`push_block`] made, to the file that this was read from.
+    /// Appends what has changed, in blocks that [`push_block`] made, to the file that this was read
+    /// from.
     pub(super) fn append(&self, path: &Path, blocks: &[u8]) -> Result<()> {
         disk::point("manifest: append");
         let appended = || {
@@ -132,8 +143,9 @@ impl Manifest {
         self.id_length
     }
 
-    /// Whether a later change would have given another [`Stat`]. The clock of a file system advances every few milliseconds; a file that was
-    /// written in the same tick as the manifest can be changed afterwards and look the same.
+    /// Whether a later change would have given another [`Stat`]. The clock of a file system
+    /// advances every few milliseconds; a file that was written in the same tick as the manifest
+    /// can be changed afterwards and look the same.
     pub(super) fn is_settled(&self, stat: Stat) -> bool {
         stat.changed < self.written && stat.modified < self.written
     }
@@ -158,7 +170,10 @@ fn split_part(bytes: &[u8], id_length: usize) -> Option<(Part<'_>, &[u8])> {
     if let Some(rest) = bytes.strip_prefix(&END) {
         let (written, rest) = rest.split_first_chunk()?;
         let (sum, rest) = rest.split_first_chunk()?;
-        return Some((Part::End { written: i64::from_le_bytes(*written), sum: u64::from_le_bytes(*sum) }, rest));
+        return Some((
+            Part::End { written: i64::from_le_bytes(*written), sum: u64::from_le_bytes(*sum) },
+            rest,
+        ));
     }
     let (path_length, rest) = number(bytes)?;
     let (items_length, rest) = number(rest)?;
@@ -171,8 +186,8 @@ fn split_part(bytes: &[u8], id_length: usize) -> Option<(Part<'_>, &[u8])> {
     Some((Part::Folder { path, recorded }, rest))
 }
 
-/// A manifest that is being written, from blocks that [`push_block`] made, by several threads. A file of that name is replaced as a
-/// whole, in the end.
+/// A manifest that is being written, from blocks that [`push_block`] made, by several threads. A
+/// file of that name is replaced as a whole, in the end.
 pub(super) struct Writing<'a> {
     path: &'a Path,
     state: Mutex<(NamedTempFile, Xxh3)>,
@@ -182,8 +197,10 @@ impl<'a> Writing<'a> {
     pub(super) fn new(path: &'a Path, id_length: usize) -> Result<Writing<'a>> {
         let about = || cannot_write(path);
         let folder = path.parent().with_context(about)?;
-        let mut file =
-            tempfile::Builder::new().prefix(&disk::temporary_prefix()).tempfile_in(folder).with_context(about)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(&disk::temporary_prefix())
+            .tempfile_in(folder)
+            .with_context(about)?;
         let mut header = [0; HEADER];
         header[..MAGIC.len()].copy_from_slice(MAGIC);
         header[HEADER - 1] = u8::try_from(id_length).with_context(about)?;
@@ -213,7 +230,8 @@ impl<'a> Writing<'a> {
 
 /// Writes the end of what has this checksum.
 fn end(mut file: &File, mut sum: Xxh3) -> io::Result<()> {
-    // Writing has given the file the time that it is now, by the clock that the files have theirs from.
+    // Writing has given the file the time that it is now, by the clock that the files have theirs
+    // from.
     file.write_all(&END)?;
     let written = Stat::of(&rustix::fs::fstat(file.as_fd())?).changed.to_le_bytes();
     sum.update(&END);
@@ -249,7 +267,13 @@ pub(super) struct Item<'m> {
 
 impl<'m> Item<'m> {
     pub(super) fn of(entry: &Entry<'m>, conversion: Conversion, stat: Stat) -> Item<'m> {
-        Item { kind: entry.kind, conversion: conversion.code(), id: entry.id, stat, name: entry.name }
+        Item {
+            kind: entry.kind,
+            conversion: conversion.code(),
+            id: entry.id,
+            stat,
+            name: entry.name,
+        }
     }
 
     pub(super) fn id(&self) -> Result<Oid> {
@@ -290,7 +314,13 @@ impl<'m> Items<'m> {
         let (stat, rest) = rest.split_first_chunk::<{ Stat::LENGTH }>()?;
         let (id, rest) = rest.split_at_checked(self.id_length)?;
         let (name, rest) = rest.split_at_checked(u16::from_le_bytes(*length).into())?;
-        let item = Item { kind: kind_of(*kind)?, conversion: *conversion, id, stat: Stat::from_bytes(stat), name };
+        let item = Item {
+            kind: kind_of(*kind)?,
+            conversion: *conversion,
+            id,
+            stat: Stat::from_bytes(stat),
+            name,
+        };
         Some((item, rest))
     }
 }

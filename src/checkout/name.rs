@@ -24,14 +24,16 @@ pub(super) enum Refused {
 
 /// Says whether an entry of this name may be written.
 ///
-/// git refuses the same when it checks out (`verify_path` in its read-cache.c). The spellings that only macOS takes for `.git`
-/// are refused here as well: no honest tree has them, and a release can be copied to such a machine.
+/// git refuses the same when it checks out (`verify_path` in its read-cache.c). The spellings that
+/// only macOS takes for `.git` are refused here as well: no honest tree has them, and a release can
+/// be copied to such a machine.
 pub(super) fn check(name: &[u8], is_link: bool) -> Result<(), Refused> {
     match name {
         b"" => Err(Refused::Empty),
         b"." | b".." => Err(Refused::Dots),
         _ if name.contains(&b'/') => Err(Refused::Slash),
-        // Every spelling of `.git` starts with one of these bytes; this is all that an ordinary name pays.
+        // Every spelling of `.git` starts with one of these bytes; this is all that an ordinary
+        // name pays.
         [b'.' | b'g' | b'G' | 0xe2 | 0xef, ..] => {
             if is_dot_git(name) {
                 Err(Refused::DotGit)
@@ -49,14 +51,17 @@ fn is_dot_git(name: &[u8]) -> bool {
     is_dot_git_on_ntfs(name) || is_dot_git_on_hfs(name)
 }
 
-/// NTFS ignores spaces and dots at the end of a name and what follows a colon, takes a backslash for a slash, and gives `.git` the short name `git~1`.
+/// NTFS ignores spaces and dots at the end of a name and what follows a colon, takes a backslash
+/// for a slash, and gives `.git` the short name `git~1`.
 fn is_dot_git_on_ntfs(name: &[u8]) -> bool {
     let rest = [b".git".as_slice(), b"git~1".as_slice()].into_iter().find_map(|git| {
         let (start, rest) = name.split_at_checked(git.len())?;
         start.eq_ignore_ascii_case(git).then_some(rest)
     });
     rest.is_some_and(|rest| {
-        rest.iter().find(|byte| !matches!(byte, b' ' | b'.')).is_none_or(|byte| matches!(byte, b':' | b'\\'))
+        rest.iter()
+            .find(|byte| !matches!(byte, b' ' | b'.'))
+            .is_none_or(|byte| matches!(byte, b':' | b'\\'))
     })
 }
 
@@ -66,13 +71,16 @@ fn is_dot_git_on_hfs(name: &[u8]) -> bool {
     let mut seen = text.chars().filter(
         |c| !matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}'),
     );
-    let is_git = ".git".chars().all(|wanted| seen.next().is_some_and(|c| c.eq_ignore_ascii_case(&wanted)));
+    let is_git =
+        ".git".chars().all(|wanted| seen.next().is_some_and(|c| c.eq_ignore_ascii_case(&wanted)));
     is_git && seen.next().is_none()
 }
 
-/// A path or name of a tree, for a message: invisible characters and bytes that are not UTF-8 are escaped, and a very long one is cut.
+/// A path or name of a tree, for a message: invisible characters and bytes that are not UTF-8 are
+/// escaped, and a very long one is cut.
 ///
-/// Names come from whoever pushed. An escape sequence in one must not reach the terminal of somebody else.
+/// Names come from whoever pushed. An escape sequence in one must not reach the terminal of
+/// somebody else.
 pub(crate) fn shown(name: &[u8]) -> String {
     let mut text = String::with_capacity(name.len().min(SHOWN) + 2);
     text.push('"');

@@ -14,7 +14,13 @@ pub(super) fn blob<'a>(odb: &'a Odb<'_>, id: Oid) -> Result<OdbObject<'a>> {
 }
 
 fn object<'a>(odb: &'a Odb<'_>, id: Oid, wanted: ObjectType) -> Result<OdbObject<'a>> {
-    let object = odb.read(id).with_context(|| format!("cannot read the {wanted} {id} from the repository"))?;
-    ensure!(object.kind() == wanted, "the object {id} is a {} where the tree has a {wanted}", object.kind());
+    let object = odb
+        .read(id)
+        .with_context(|| format!("cannot read the {wanted} {id} from the repository"))?;
+    ensure!(
+        object.kind() == wanted,
+        "the object {id} is a {} where the tree has a {wanted}",
+        object.kind()
+    );
     Ok(object)
 }

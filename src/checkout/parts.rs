@@ -22,7 +22,8 @@ impl<'m> Worker<'_, 'm> {
         inherited: &Inherited,
     ) {
         let shared = Arc::new(Shared { folder, draft: Mutex::new(draft) });
-        let task = |files| Task::Part { files, inherited: inherited.clone(), shared: Arc::clone(&shared) };
+        let task =
+            |files| Task::Part { files, inherited: inherited.clone(), shared: Arc::clone(&shared) };
         let tasks: Vec<_> = parts.into_iter().map(task).collect();
         // Nobody but the tasks holds it when the last one is done.
         drop(shared);
@@ -32,7 +33,12 @@ impl<'m> Worker<'_, 'm> {
     }
 
     /// Does a part, and records the folder when it was the last.
-    pub(super) fn part(&mut self, files: &Files<'m>, inherited: &Inherited, shared: Arc<Shared<'m>>) -> Result<()> {
+    pub(super) fn part(
+        &mut self,
+        files: &Files<'m>,
+        inherited: &Inherited,
+        shared: Arc<Shared<'m>>,
+    ) -> Result<()> {
         let mut items = Vec::new();
         let folder = &shared.folder;
         let all_kept = match files {

@@ -34,11 +34,12 @@ pub(super) fn found(folder: BorrowedFd) -> Result<Vec<Found>, Errno> {
     Ok(all)
 }
 
-/// Removes a file, a link, or a folder with all that is in it; what is gone already is fine. Each level of a folder is one level of
-/// recursion and one open file.
+/// Removes a file, a link, or a folder with all that is in it; what is gone already is fine. Each
+/// level of a folder is one level of recursion and one open file.
 pub(super) fn remove(folder: BorrowedFd, what: &Found) -> Result<(), Errno> {
     let removed = if what.is_folder {
-        empty(folder, &what.name).and_then(|()| fs::unlinkat(folder, what.name.as_slice(), AtFlags::REMOVEDIR))
+        empty(folder, &what.name)
+            .and_then(|()| fs::unlinkat(folder, what.name.as_slice(), AtFlags::REMOVEDIR))
     } else {
         fs::unlinkat(folder, what.name.as_slice(), AtFlags::empty())
     };

@@ -2,8 +2,10 @@
 
 use rustix::fs::Stat as Raw;
 
-/// Two of them are equal when nobody has changed the file in between, or so shortly after the first one that the clock of the file
-/// system did not advance (see [`Manifest::is_settled`](super::manifest::Manifest::is_settled)). Times are nanoseconds since 1970.
+/// Two of them are equal when nobody has changed the file in between, or so shortly after the first
+/// one that the clock of the file system did not advance (see
+/// [`Manifest::is_settled`](super::manifest::Manifest::is_settled)). Times are nanoseconds since
+/// 1970.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stat {
     pub(super) size: u64,

@@ -39,7 +39,8 @@ pub(super) struct Before<'m> {
     pub(super) rescue: &'m Rescue<'m>,
 }
 
-/// Is called with a path in the tree before something there is removed or replaced that nyala may not have written, and can move it away.
+/// Is called with a path in the tree before something there is removed or replaced that nyala may
+/// not have written, and can move it away.
 pub type Rescue<'a> = dyn Fn(&Path) -> Result<()> + Sync + 'a;
 
 pub(super) enum Task<'m> {
@@ -51,7 +52,8 @@ pub(super) enum Task<'m> {
     Part { files: Files<'m>, inherited: Inherited, shared: Arc<Shared<'m>> },
 }
 
-/// Which folder a task is about. It is opened when the task is begun, so that waiting costs no open file.
+/// Which folder a task is about. It is opened when the task is begun, so that waiting costs no open
+/// file.
 pub(super) enum Place {
     Root(Folder),
     Below { above: Arc<Folder>, name: Vec<u8> },
@@ -82,7 +84,8 @@ impl Place {
 #[derive(Clone, Copy)]
 pub(super) struct Standing<'m> {
     pub(super) recorded: Recorded<'m>,
-    /// Whether a `.gitattributes` above it differs between the two trees, so that files may differ whose blobs do not.
+    /// Whether a `.gitattributes` above it differs between the two trees, so that files may differ
+    /// whose blobs do not.
     pub(super) attributes_differ: bool,
 }
 
@@ -113,7 +116,8 @@ pub(super) struct Done {
     pub(super) written: u64,
     pub(super) removed: u64,
     pub(super) put_right: u64,
-    /// Files and folders written or changed while a folder was brought forward; more than [`MOST_TOUCHED`] when there were too many.
+    /// Files and folders written or changed while a folder was brought forward; more than
+    /// [`MOST_TOUCHED`] when there were too many.
     pub(super) touched: Vec<PathBuf>,
     /// Of the manifest: what is yet to be written.
     pub(super) blocks: Vec<u8>,
@@ -128,10 +132,11 @@ pub struct Exported {
     pub folders: u64,
     /// The sizes of the files as they are on disk, in bytes.
     pub bytes: u64,
-    /// Where the tree names a commit of another repository: an empty folder was made. Relative to the tree, sorted.
+    /// Where the tree names a commit of another repository: an empty folder was made. Relative to
+    /// the tree, sorted.
     pub submodules: Vec<PathBuf>,
-    /// Files whose content is what a pointer of Git LFS has; whether they are any, the tree's attributes say. Relative to the
-    /// tree, sorted.
+    /// Files whose content is what a pointer of Git LFS has; whether they are any, the tree's
+    /// attributes say. Relative to the tree, sorted.
     pub pointers: Vec<PathBuf>,
 }
 

@@ -30,13 +30,19 @@ pub const LFS_SPEC: &str = "version https://git-lfs.github.com/spec/";
 /// How much a thread gathers before it writes, in bytes.
 const GATHERED: usize = 64 << 10;
 
-/// Does a task and all that follow from it. Fails with the first failure of a thread; the others stop at their next file.
-pub(super) fn carry_out<'m>(repository: &Repository, first: Task<'m>, job: Job<'m>) -> Result<Vec<Done>> {
+/// Does a task and all that follow from it. Fails with the first failure of a thread; the others
+/// stop at their next file.
+pub(super) fn carry_out<'m>(
+    repository: &Repository,
+    first: Task<'m>,
+    job: Job<'m>,
+) -> Result<Vec<Done>> {
     let work = |objects: &git2::Repository, crew: &Crew<Task<'m>>, first| {
         let odb = objects.odb().context("cannot read the repository's objects")?;
         Worker::new(&odb, crew, job).run(first)
     };
-    // libgit2's handle is for one thread. Another thread opens its own, and only when there is something to do for it.
+    // libgit2's handle is for one thread. Another thread opens its own, and only when there is
+    // something to do for it.
     let path = repository.path();
     let own = |crew: &Crew<_>, first| work(repository.objects(), crew, first);
     crew::work_together(first, own, |crew, first| work(&git::open_objects(path)?, crew, first))
@@ -54,7 +60,14 @@ pub(super) struct Worker<'a, 'm> {
 
 impl<'a, 'm> Worker<'a, 'm> {
     pub(super) fn new(odb: &'a Odb<'a>, crew: &'a Crew<Task<'m>>, job: Job<'m>) -> Self {
-        Worker { odb, job, attributes: Attributes::default(), done: Done::default(), found: Vec::new(), crew }
+        Worker {
+            odb,
+            job,
+            attributes: Attributes::default(),
+            done: Done::default(),
+            found: Vec::new(),
+            crew,
+        }
     }
 
     /// Remembers what the task at hand has led to.

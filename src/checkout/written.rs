@@ -9,8 +9,8 @@ use super::fill::ATTRIBUTES;
 use super::name::shown;
 use super::objects;
 
-/// The bytes that [`super::export`] writes for the file at a path of a tree, its names separated by `/`: those of its blob, changed as
-/// the tree's `.gitattributes` ask for.
+/// The bytes that [`super::export`] writes for the file at a path of a tree, its names separated by
+/// `/`: those of its blob, changed as the tree's `.gitattributes` ask for.
 ///
 /// Fails when there is no file at this path (links are not followed), and where `export` fails.
 pub fn as_written(objects: &git2::Repository, tree: Oid, path: &str) -> Result<Vec<u8>> {
@@ -26,9 +26,12 @@ pub fn as_written(objects: &git2::Repository, tree: Oid, path: &str) -> Result<V
         tree = looked.found.filter(|(kind, _)| *kind == Kind::Folder).with_context(about)?.1;
         above.extend([name.as_bytes(), b"/"].concat());
     }
-    let Looked { inherited, found } = look(&odb, tree, &above, name.as_bytes(), inherited).with_context(about)?;
-    let (_, blob) = found.filter(|(kind, _)| matches!(kind, Kind::File { .. })).with_context(about)?;
-    let conversion = Attributes::default().conversion(&odb, &inherited, || path.as_bytes().to_vec())?;
+    let Looked { inherited, found } =
+        look(&odb, tree, &above, name.as_bytes(), inherited).with_context(about)?;
+    let (_, blob) =
+        found.filter(|(kind, _)| matches!(kind, Kind::File { .. })).with_context(about)?;
+    let conversion =
+        Attributes::default().conversion(&odb, &inherited, || path.as_bytes().to_vec())?;
     let object = objects::blob(&odb, blob).with_context(about)?;
     Ok(conversion.apply(object.data(), blob).with_context(about)?.into_owned())
 }
@@ -40,7 +43,13 @@ struct Looked {
 }
 
 /// Looks through a folder as it is written: entry by entry, whatever their order is.
-fn look(odb: &git2::Odb<'_>, tree: Oid, above: &[u8], name: &[u8], mut inherited: Inherited) -> Result<Looked> {
+fn look(
+    odb: &git2::Odb<'_>,
+    tree: Oid,
+    above: &[u8],
+    name: &[u8],
+    mut inherited: Inherited,
+) -> Result<Looked> {
     let object = objects::tree(odb, tree)?;
     let mut entries = Entries::new(object.data(), 0, tree.as_bytes().len());
     let mut found = None;

@@ -24,7 +24,8 @@ enum Name {
 
 #[derive(Debug, Args)]
 pub(super) struct Man {
-    /// The folder that gets a page for each command; without it, the page of nyala itself is printed
+    /// The folder that gets a page for each command; without it, the page of nyala itself is
+    /// printed
     folder: Option<PathBuf>,
 }
 
@@ -52,12 +53,23 @@ impl Man {
         let mut written = 0;
         let mut waiting = vec![("nyala".to_owned(), command)];
         while let Some((title, command)) = waiting.pop() {
-            let below = command.get_subcommands().filter(|it| !it.is_hide_set() && it.get_name() != "help");
-            waiting.extend(below.map(|below| (format!("{title}-{}", below.get_name()), below.clone())));
-            disk::write_atomic(&folder.join(format!("{title}.1")), &page(&command, &title)?, 0o644)?;
+            let below =
+                command.get_subcommands().filter(|it| !it.is_hide_set() && it.get_name() != "help");
+            waiting.extend(
+                below.map(|below| (format!("{title}-{}", below.get_name()), below.clone())),
+            );
+            disk::write_atomic(
+                &folder.join(format!("{title}.1")),
+                &page(&command, &title)?,
+                0o644,
+            )?;
             written += 1;
         }
-        say!("{written} pages are in {}. To read one: man {}/nyala.1", folder.display(), folder.display());
+        say!(
+            "{written} pages are in {}. To read one: man {}/nyala.1",
+            folder.display(),
+            folder.display()
+        );
         Ok(())
     }
 }

@@ -22,7 +22,8 @@ pub(super) enum Config {
     Set {
         #[arg(required_unless_present = "stdin", value_name = "NAME=VALUE")]
         assignments: Vec<String>,
-        /// Set this one to what comes on standard input, which no list of processes and no shell's history shows
+        /// Set this one to what comes on standard input, which no list of processes and no shell's
+        /// history shows
         #[arg(long, value_name = "NAME", conflicts_with = "assignments")]
         stdin: Option<String>,
     },
@@ -42,7 +43,10 @@ impl Config {
                     say!("{value}");
                     Ok(())
                 }
-                None => bail!("there is no setting {}\nWhat there is: nyala config list", name.escape_debug()),
+                None => bail!(
+                    "there is no setting {}\nWhat there is: nyala config list",
+                    name.escape_debug()
+                ),
             },
             Config::Set { assignments, stdin } => {
                 let value = stdin.as_ref().map(|_| read_value()).transpose()?;
@@ -53,7 +57,9 @@ impl Config {
                     for assignment in assignments {
                         // What has no `=` may be a value by mistake, so it is not shown.
                         let Some((name, value)) = assignment.split_once('=') else {
-                            bail!("a setting is written as NAME=value: nyala config set NAME=value");
+                            bail!(
+                                "a setting is written as NAME=value: nyala config set NAME=value"
+                            );
                         };
                         settings.set(name, value)?;
                     }
@@ -66,7 +72,10 @@ impl Config {
                 site.change_app_settings(|settings| {
                     for name in names {
                         if !settings.unset(name) {
-                            bail!("there is no setting {}\nWhat there is: nyala config list", name.escape_debug());
+                            bail!(
+                                "there is no setting {}\nWhat there is: nyala config list",
+                                name.escape_debug()
+                            );
                         }
                     }
                     Ok(())
@@ -81,7 +90,10 @@ impl Config {
 /// What comes on standard input, without the end of its last line.
 fn read_value() -> Result<String> {
     let value = std::io::read_to_string(std::io::stdin()).context("the value cannot be read")?;
-    Ok(value.strip_suffix('\n').map_or(value.as_str(), |value| value.strip_suffix('\r').unwrap_or(value)).to_owned())
+    Ok(value
+        .strip_suffix('\n')
+        .map_or(value.as_str(), |value| value.strip_suffix('\r').unwrap_or(value))
+        .to_owned())
 }
 
 fn list(site: &Site, values: bool, json: bool) -> Result<()> {
@@ -89,7 +101,9 @@ fn list(site: &Site, values: bool, json: bool) -> Result<()> {
     if json {
         let shown: serde_json::Map<_, _> = settings
             .iter()
-            .map(|(name, value)| (name.to_owned(), if values { value.into() } else { serde_json::Value::Null }))
+            .map(|(name, value)| {
+                (name.to_owned(), if values { value.into() } else { serde_json::Value::Null })
+            })
             .collect();
         say!("{}", serde_json::to_string_pretty(&shown)?);
         return Ok(());

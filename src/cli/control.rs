@@ -36,8 +36,9 @@ impl Cancel {
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
         let id = match self.id {
             Some(id) => id,
-            None => running_or_waiting(site)?
-                .with_context(|| format!("nothing is running or waiting; {}", what_is_live(site)))?,
+            None => running_or_waiting(site)?.with_context(|| {
+                format!("nothing is running or waiting; {}", what_is_live(site))
+            })?,
         };
         match cancel::ask(site, id, &person())? {
             Asked::Cancelled => {
@@ -49,13 +50,19 @@ impl Cancel {
                 return Ok(ExitCode::SUCCESS);
             }
             Asked::Ended(record) => {
-                say!("Deployment {id} had ended: {}; {}.", record.status.name(), what_is_live(site));
+                say!(
+                    "Deployment {id} had ended: {}; {}.",
+                    record.status.name(),
+                    what_is_live(site)
+                );
                 return Ok(ExitCode::FAILURE);
             }
             Asked::Running => {}
         }
         let record = loop {
-            let record = site.record(id)?.with_context(|| format!("the record of deployment {id} is gone"))?;
+            let record = site
+                .record(id)?
+                .with_context(|| format!("the record of deployment {id} is gone"))?;
             if record.status.is_final() {
                 break record;
             }
@@ -75,7 +82,8 @@ impl Cancel {
 }
 
 fn running_or_waiting(site: &Site) -> Result<Option<u64>> {
-    let open: Vec<_> = site.records()?.into_iter().filter(|record| !record.status.is_final()).collect();
+    let open: Vec<_> =
+        site.records()?.into_iter().filter(|record| !record.status.is_final()).collect();
     let running = open.iter().find(|record| record.status == Status::Building);
     Ok(running.or(open.last()).map(|record| record.id))
 }
@@ -85,7 +93,9 @@ impl Freeze {
         let reason = self.reason.trim();
         ensure!(!reason.is_empty(), "say why: nyala freeze \"the database is being moved\"");
         site.freeze(reason, &person())?;
-        say!("Deployments are held back from now on; pushes are received. To let them go on: nyala unfreeze");
+        say!(
+            "Deployments are held back from now on; pushes are received. To let them go on: nyala unfreeze"
+        );
         if let Some(id) = running_or_waiting(site)? {
             say!("Deployment {id} was there before, and goes on. To stop it: nyala cancel {id}");
         }
@@ -104,7 +114,9 @@ impl Unfreeze {
             1 => "1 push was held back".to_owned(),
             number => format!("{number} pushes were held back"),
         };
-        let begun = thawed.enqueued.map(|(record, log)| worker::start(site, record.id, log).map(|()| record.id));
+        let begun = thawed
+            .enqueued
+            .map(|(record, log)| worker::start(site, record.id, log).map(|()| record.id));
         // Not before: whoever reads this may let it wait for as long as they like.
         say!("Deployments go on; {pushes}.");
         begun.transpose()?.map_or(Ok(ExitCode::SUCCESS), |id| Ok(exit_code(&watch(site, id)?)))

@@ -56,7 +56,10 @@ impl Diff {
         }
         say!("From {} ({}) to {} ({})", from.id, short(&from.commit), to.id, short(&to.commit));
         section("Commits", &commits(&found));
-        section("Files", &[if found.files.is_empty() { "the same".to_owned() } else { found.files.clone() }]);
+        section(
+            "Files",
+            &[if found.files.is_empty() { "the same".to_owned() } else { found.files.clone() }],
+        );
         section("Requirements", &or_the_same(&found.requirements));
         section("Python", &[arrow(&found.python)]);
         section("Env", &[arrow(&found.env)]);
@@ -66,10 +69,19 @@ impl Diff {
 
 fn differences(site: &Site, from: &Record, to: &Record) -> Result<Differences> {
     let repository = Repository::open(&site.repository(&site.settings()?))?;
-    let [from_commit, to_commit] = [repository.commit(&from.commit)?, repository.commit(&to.commit)?];
+    let [from_commit, to_commit] =
+        [repository.commit(&from.commit)?, repository.commit(&to.commit)?];
     let log = |range: String| -> Result<Vec<String>> {
         let mut command = git(repository.path());
-        command.args(["log", "--no-color", "--no-decorate", "--format=%h %s", "--max-count=200", &range, "--"]);
+        command.args([
+            "log",
+            "--no-color",
+            "--no-decorate",
+            "--format=%h %s",
+            "--max-count=200",
+            &range,
+            "--",
+        ]);
         Ok(run(&mut command)?.lines().map(|line| clean(line).into_owned()).collect())
     };
     let mut command = git(repository.path());
@@ -84,11 +96,17 @@ fn differences(site: &Site, from: &Record, to: &Record) -> Result<Differences> {
             requirements_of(&repository, to_commit.tree, &settings),
         ) {
             (Ok(then), Ok(now)) => changes(&then, &now),
-            (Err(error), _) => vec![format!("those of {} cannot be read: {}", from.id, error_text(&error))],
-            (_, Err(error)) => vec![format!("those of {} cannot be read: {}", to.id, error_text(&error))],
+            (Err(error), _) => {
+                vec![format!("those of {} cannot be read: {}", from.id, error_text(&error))]
+            }
+            (_, Err(error)) => {
+                vec![format!("those of {} cannot be read: {}", to.id, error_text(&error))]
+            }
         },
         python: [from, to].map(|record| match &record.python {
-            Some(python) => format!("{} ({} is wanted by {})", python.version, python.wanted, python.origin),
+            Some(python) => {
+                format!("{} ({} is wanted by {})", python.version, python.wanted, python.origin)
+            }
             None => "none".to_owned(),
         }),
         env: [from, to].map(|record| match record.env.as_ref().and_then(|env| env.id) {
@@ -98,7 +116,11 @@ fn differences(site: &Site, from: &Record, to: &Record) -> Result<Differences> {
     })
 }
 
-fn requirements_of(repository: &Repository, tree: git2::Oid, settings: &AppSettings) -> Result<Recorded> {
+fn requirements_of(
+    repository: &Repository,
+    tree: git2::Oid,
+    settings: &AppSettings,
+) -> Result<Recorded> {
     let files = repository.tree_at(tree)?;
     let closure = closure(&files, &requirements::project(&files)?, settings)?;
     Ok(closure.as_ref().map(Closure::record).cloned().unwrap_or_default())
@@ -110,7 +132,9 @@ fn changes(then: &Recorded, now: &Recorded) -> Vec<String> {
     let changes = changes.filter(|change| match change {
         Change::Moving(_) => false,
         Change::Editable { path } => {
-            let of = |record: &Recorded| record.local.iter().find(|local| local.path == *path).map(|it| it.id.clone());
+            let of = |record: &Recorded| {
+                record.local.iter().find(|local| local.path == *path).map(|it| it.id.clone())
+            };
             of(then) != of(now)
         }
         _ => true,

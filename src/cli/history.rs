@@ -51,7 +51,8 @@ pub(super) struct PlanOf {
 
 #[derive(Debug, Args)]
 pub(super) struct Redeploy {
-    /// A deployment's number, or a revision in the repository; without it, what the deploy branch names
+    /// A deployment's number, or a revision in the repository; without it, what the deploy branch
+    /// names
     what: Option<String>,
     /// Make a new env
     #[arg(long)]
@@ -72,7 +73,12 @@ pub(super) fn list(site: &Site, args: &Json) -> Result<()> {
     let releases = Site::numbers_in(&site.releases())?;
     let out = io::stdout();
     let is_terminal = out.is_terminal();
-    let width = || rustix::termios::tcgetwinsize(&out).ok().map(|size| usize::from(size.ws_col)).filter(|it| *it > 0);
+    let width = || {
+        rustix::termios::tcgetwinsize(&out)
+            .ok()
+            .map(|size| usize::from(size.ws_col))
+            .filter(|it| *it > 0)
+    };
     let look = table::Look {
         coloured: paint::wanted(&out),
         width: if is_terminal { width() } else { None },
@@ -183,23 +189,31 @@ impl PlanOf {
 impl Redeploy {
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
         if let Some(frozen) = site.frozen()? {
-            bail!("deployments are held back {}\nTo let them go on: nyala unfreeze", frozen.in_words());
+            bail!(
+                "deployments are held back {}\nTo let them go on: nyala unfreeze",
+                frozen.in_words()
+            );
         }
         let repository = Repository::open(&site.repository(&site.settings()?))?;
         let (commit, refname) = self.commit(site, &repository)?;
         redeploy(site, &commit, refname, rebuild_option(self.rebuild_env))
     }
 
-    /// The commit that is meant, and the ref it was pushed as when that is known. A number that is a deployment's is one.
+    /// The commit that is meant, and the ref it was pushed as when that is known. A number that is
+    /// a deployment's is one.
     fn commit(&self, site: &Site, repository: &Repository) -> Result<(String, Option<String>)> {
         let Some(what) = &self.what else {
-            let tip =
-                site.settings()?.branch.and_then(|branch| repository.resolve(&format!("refs/heads/{branch}")).ok());
+            let tip = site
+                .settings()?
+                .branch
+                .and_then(|branch| repository.resolve(&format!("refs/heads/{branch}")).ok());
             if let Some(tip) = tip {
                 return Ok((tip, None));
             }
             let live = site.live()?.map(|id| site.record(id)).transpose()?.flatten();
-            let record = live.context("nothing was pushed yet\nPush first, or name a revision: nyala redeploy REV")?;
+            let record = live.context(
+                "nothing was pushed yet\nPush first, or name a revision: nyala redeploy REV",
+            )?;
             return Ok((record.commit, Some(record.refname)));
         };
         if let Ok(id) = what.parse::<u64>()
@@ -211,8 +225,14 @@ impl Redeploy {
     }
 }
 
-/// Deploys a commit again and shows the log; the exit code says how it went. Without a ref, it counts as the deploy branch's.
-pub(super) fn redeploy(site: &Site, commit: &str, refname: Option<String>, options: Vec<String>) -> Result<ExitCode> {
+/// Deploys a commit again and shows the log; the exit code says how it went. Without a ref, it
+/// counts as the deploy branch's.
+pub(super) fn redeploy(
+    site: &Site,
+    commit: &str,
+    refname: Option<String>,
+    options: Vec<String>,
+) -> Result<ExitCode> {
     let settings = site.settings()?;
     let repository = Repository::open(&site.repository(&settings))?;
     let commit = repository.commit(commit)?;
@@ -235,7 +255,8 @@ pub(super) fn redeploy(site: &Site, commit: &str, refname: Option<String>, optio
     Ok(exit_code(&watch(site, id)?))
 }
 
-/// Shows the log of a deployment that this command has started, and returns how it ended, also when nobody reads that far.
+/// Shows the log of a deployment that this command has started, and returns how it ended, also when
+/// nobody reads that far.
 pub(super) fn watch(site: &Site, id: u64) -> Result<Record> {
     receive::watch(site, id, Reader::Person)?;
     receive::wait(site, id)
@@ -253,7 +274,8 @@ fn rebuild_option(asked: bool) -> Vec<String> {
 /// One deployment on one line.
 fn row(record: &Record) -> String {
     let live = if record.live { "*" } else { " " };
-    let title: String = record.message.lines().next().unwrap_or_default().chars().take(50).collect();
+    let title: String =
+        record.message.lines().next().unwrap_or_default().chars().take(50).collect();
     let python = record.python.as_ref().map_or("-", |python| python.version.as_str());
     let decision = record.env.as_ref().map_or("-", |env| env.decision.as_str());
     format!(

@@ -129,14 +129,18 @@ enum Command {
 
 /// Parses the command line, carries it out, and says how it went: 0 fine, 1 failed, 2 wrong usage.
 ///
-/// A reader who has gone changes nothing of that: what was asked for was done, or not, and a script that runs
-/// `nyala redeploy | head -1` with `pipefail` asks for just this.
+/// A reader who has gone changes nothing of that: what was asked for was done, or not, and a script
+/// that runs `nyala redeploy | head -1` with `pipefail` asks for just this.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let code = run(&cli).unwrap_or_else(|error| {
         let text = describe::error_text(&error);
         let found = cli.site.as_ref().map(|site| space::explain(&error, site)).unwrap_or_default();
-        say_error(&if found.is_empty() { with_next_command(text) } else { format!("{text}\n{found}") });
+        say_error(&if found.is_empty() {
+            with_next_command(text)
+        } else {
+            format!("{text}\n{found}")
+        });
         ExitCode::FAILURE
     });
     match console::unsaid() {
@@ -151,7 +155,8 @@ pub fn main() -> ExitCode {
 /// Prints an error of one or more lines to standard error.
 fn say_error(text: &str) {
     let text = text.lines().map(clean).collect::<Vec<_>>().join("\n");
-    // In a hook whose client is gone nobody empties the pipe any more, and a plain write would block for ever.
+    // In a hook whose client is gone nobody empties the pipe any more, and a plain write would
+    // block for ever.
     console::print(rustix::stdio::stderr(), &mask::known().apply(&format!("error: {text}\n")));
 }
 
@@ -185,7 +190,8 @@ fn own_output() -> Result<File> {
 /// Who types this, as far as can be known: for people to read, and for nothing else.
 fn person() -> String {
     let named = ["SUDO_USER", "USER", "LOGNAME"];
-    let name = named.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    let name =
+        named.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
     let name = name.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
     name.escape_debug().to_string()
 }
@@ -193,7 +199,8 @@ fn person() -> String {
 fn run(cli: &Cli) -> Result<ExitCode> {
     let site = || {
         let site = Site::find(cli.site.as_deref())?;
-        // Broken settings are said by whoever needs them; here they only mean that there is nothing to mask.
+        // Broken settings are said by whoever needs them; here they only mean that there is nothing
+        // to mask.
         let secrets = site.app_settings().unwrap_or_default();
         mask::know(secrets.iter().map(|(_, value)| value));
         Ok::<_, anyhow::Error>(site)
@@ -240,7 +247,9 @@ fn run(cli: &Cli) -> Result<ExitCode> {
                     receive::post_receive(&site()?, hooks)?;
                 }
                 Command::ProcReceive { hooks } => receive::proc_receive(&site()?, hooks)?,
-                Command::Worker { .. } | Command::Step(_) | Command::Shell(_) => unreachable!("they are above"),
+                Command::Worker { .. } | Command::Step(_) | Command::Shell(_) => {
+                    unreachable!("they are above")
+                }
             }
         }
     }

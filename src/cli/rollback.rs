@@ -15,13 +15,15 @@ use crate::worker::rollback::{obstacle, release_before};
 
 #[derive(Debug, Args)]
 pub(super) struct Rollback {
-    /// The deployment whose release is made live again; without it, the kept one before what is live
+    /// The deployment whose release is made live again; without it, the kept one before what is
+    /// live
     id: Option<u64>,
 }
 
 impl Rollback {
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
-        let live = site.live()?.context("nothing is live yet\nTo deploy: git push REMOTE HEAD:main")?;
+        let live =
+            site.live()?.context("nothing is live yet\nTo deploy: git push REMOTE HEAD:main")?;
         let record = self.target(site, live)?;
         let id = record.id;
         if id == live {
@@ -57,7 +59,8 @@ impl Rollback {
         Ok(exit_code(&watch(site, id)?))
     }
 
-    /// The record of the release that is meant. A rollback has no release of its own: it means the one that it made live.
+    /// The record of the release that is meant. A rollback has no release of its own: it means the
+    /// one that it made live.
     fn target(&self, site: &Site, live: u64) -> Result<Record> {
         let id = match self.id {
             Some(id) => id,

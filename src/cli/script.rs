@@ -1,4 +1,5 @@
-//! `nyala script` and `nyala try`: a deployment script to be changed, and deploying on one's own machine.
+//! `nyala script` and `nyala try`: a deployment script to be changed, and deploying on one's own
+//! machine.
 
 use std::env;
 use std::fs;
@@ -45,7 +46,9 @@ impl Script {
         let text = match fs::read(&file) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", file.display()));
+            }
         };
         let said = deployment_file::parse(&text)?;
         // It runs in the application's folder, which need not be the project's.
@@ -81,7 +84,8 @@ impl Try {
         let work_tree = Path::new(&root);
         let artifacts = work_tree.join("artifacts");
         let site = make_site(&artifacts, &New { branch: Some("main"), ..New::default() })?;
-        // A folder that ignores itself: it neither dirties the project nor becomes part of what is deployed.
+        // A folder that ignores itself: it neither dirties the project nor becomes part of what is
+        // deployed.
         disk::write_atomic(&artifacts.join(".gitignore"), b"*\n", 0o644)?;
         let settings = site.settings()?;
         let commit = Snapshot::of(work_tree, &site)?.push(&site.repository(&settings))?;
@@ -125,14 +129,16 @@ impl Snapshot<'_> {
             git.current_dir(work_tree);
             git
         };
-        // On a copy of the index: it knows what is tracked though ignored, and what is staged stays as it is.
+        // On a copy of the index: it knows what is tracked though ignored, and what is staged stays
+        // as it is.
         let index = work_tree.join(run(git().args(["rev-parse", "--git-path", "index"]))?);
         let copy = site.cache().join("try-index");
         match fs::read(&index) {
             Ok(bytes) => disk::write_atomic(&copy, &bytes, 0o600)?,
             Err(_) => disk::remove_file(&copy)?,
         }
-        run(git().env("GIT_INDEX_FILE", &copy).args(["add", "--all"])).context("the work tree cannot be read")?;
+        run(git().env("GIT_INDEX_FILE", &copy).args(["add", "--all"]))
+            .context("the work tree cannot be read")?;
         let tree = run(git().env("GIT_INDEX_FILE", &copy).arg("write-tree"))?;
         disk::remove_file(&copy)?;
         let parent = run(git().args(["rev-parse", "--verify", "--quiet", "HEAD"])).ok();
@@ -145,11 +151,15 @@ impl Snapshot<'_> {
         Ok(Snapshot { work_tree, commit: run(&mut command)? })
     }
 
-    /// Brings it into the site's repository, which has no hook: the deployment is started apart from it.
+    /// Brings it into the site's repository, which has no hook: the deployment is started apart
+    /// from it.
     fn push(self, repository: &Path) -> Result<String> {
         let target = format!("{}:refs/heads/main", self.commit);
         let mut push = bare_git();
-        push.current_dir(self.work_tree).args(["push", "--quiet", "--force"]).arg(repository).arg(target);
+        push.current_dir(self.work_tree)
+            .args(["push", "--quiet", "--force"])
+            .arg(repository)
+            .arg(target);
         run(&mut push)?;
         Ok(self.commit)
     }
@@ -158,7 +168,10 @@ impl Snapshot<'_> {
 /// A machine on which nobody has told git who they are can try a deployment as well.
 fn name_somebody(command: &mut Command, work_tree: &Path) {
     if run(bare_git().current_dir(work_tree).args(["var", "GIT_COMMITTER_IDENT"])).is_err() {
-        let user = env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "somebody".to_owned());
+        let user = env::var("USER")
+            .ok()
+            .filter(|user| !user.is_empty())
+            .unwrap_or_else(|| "somebody".to_owned());
         for role in ["AUTHOR", "COMMITTER"] {
             command
                 .env(format!("GIT_{role}_NAME"), &user)

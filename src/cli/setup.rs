@@ -21,7 +21,8 @@ pub(super) struct Init {
     /// The Python of a project that asks for none, such as 3.12
     #[arg(long, value_name = "X.Y")]
     python: Option<String>,
-    /// What makes environments and installs requirements; without it, uv where it is found, else pip
+    /// What makes environments and installs requirements; without it, uv where it is found, else
+    /// pip
     #[arg(long, value_enum)]
     installer: Option<Installer>,
     /// Let git push fail with the deployment, and leave the branch where it was (git 2.29 or newer)
@@ -33,7 +34,8 @@ pub(super) struct Init {
 pub(super) struct Install {
     /// The bare repository people push to
     repository: PathBuf,
-    /// What makes environments and installs requirements; without it, uv where it is found, else pip
+    /// What makes environments and installs requirements; without it, uv where it is found, else
+    /// pip
     #[arg(long, value_enum)]
     installer: Option<Installer>,
     /// Let git push fail with the deployment, and leave the branch where it was (git 2.29 or newer)
@@ -75,8 +77,12 @@ impl Install {
             .canonicalize()
             .with_context(|| format!("there is no repository at {}", self.repository.display()))?;
         crate::git::Repository::open(&repository)?;
-        let new =
-            New { repository: Some(&repository), strict: self.strict, installer: self.installer, ..New::default() };
+        let new = New {
+            repository: Some(&repository),
+            strict: self.strict,
+            installer: self.installer,
+            ..New::default()
+        };
         let is_new = !root.join("nyala.toml").exists();
         let site: Site = make_site(root, &new)?;
         say_installed(install_hook(&repository, &site)?, &repository);
@@ -104,14 +110,21 @@ fn say_installed(installed: Installed, repository: &Path) {
 
 /// That uv was found, unless somebody has named the installer.
 fn say_what_installs(settings: &Settings, asked: Option<Installer>) {
-    if let (Installer::Uv, None, Some(uv)) = (settings.installer, asked, find_uv(&Environment::clean())) {
-        say!("uv was found at {} and installs the requirements: installer = \"uv\" in nyala.toml.", uv.display());
+    if let (Installer::Uv, None, Some(uv)) =
+        (settings.installer, asked, find_uv(&Environment::clean()))
+    {
+        say!(
+            "uv was found at {} and installs the requirements: installer = \"uv\" in nyala.toml.",
+            uv.display()
+        );
     }
 }
 
 /// The lines to copy, for somebody on another machine and on this one.
 fn say_how_to_push(repository: &Path, branch: Option<&str>) {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "USER".to_owned());
+    let user = std::env::var("USER")
+        .or_else(|_| std::env::var("LOGNAME"))
+        .unwrap_or_else(|_| "USER".to_owned());
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let path = repository.display();
     say!("\nIn your project, once, on this machine:");

@@ -1,7 +1,8 @@
 //! `nyala shell`: all that somebody may do whose ssh key has it as its forced command.
 //!
-//! In `authorized_keys`: `restrict,command="/usr/local/bin/nyala shell --root /srv/sites shop" ssh-ed25519 …`. sshd runs
-//! that instead of what was asked for, which it hands over in `SSH_ORIGINAL_COMMAND`.
+//! In `authorized_keys`: `restrict,command="/usr/local/bin/nyala shell --root /srv/sites shop"
+//! ssh-ed25519 …`. sshd runs that instead of what was asked for, which it hands over in
+//! `SSH_ORIGINAL_COMMAND`.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -37,18 +38,27 @@ enum Request {
 
 impl Shell {
     pub(super) fn run(&self) -> Result<ExitCode> {
-        let root = self.root.canonicalize().with_context(|| format!("there is no folder {}", self.root.display()))?;
+        let root = self
+            .root
+            .canonicalize()
+            .with_context(|| format!("there is no folder {}", self.root.display()))?;
         let Ok(asked) = std::env::var("SSH_ORIGINAL_COMMAND") else {
             bail!("there is no shell here, only git and nyala\n{}", self.reachable(&root));
         };
         match request(&asked)? {
             Request::Git { service, path } => {
-                ensure!(service == "upload-pack" || !self.read_only, "this key may fetch, and not push");
+                ensure!(
+                    service == "upload-pack" || !self.read_only,
+                    "this key may fetch, and not push"
+                );
                 let site = self.site(&root, &path)?;
                 let repository = site.repository(&site.settings()?);
                 let mut git = bare_git();
-                // The version of git's protocol is the one variable of the client's that git means to be passed on.
-                git.envs(std::env::var_os("GIT_PROTOCOL").map(|protocol| ("GIT_PROTOCOL", protocol)));
+                // The version of git's protocol is the one variable of the client's that git means
+                // to be passed on.
+                git.envs(
+                    std::env::var_os("GIT_PROTOCOL").map(|protocol| ("GIT_PROTOCOL", protocol)),
+                );
                 let error = git.arg(service).arg(repository).stdin(Stdio::inherit()).exec();
                 Err(error).context("git cannot be started")
             }
@@ -60,23 +70,32 @@ impl Shell {
                 );
                 let named = cli.site.as_ref().map(|site| site.to_string_lossy().into_owned());
                 let name = named.or_else(|| self.only_site(&root));
-                let name = name.with_context(|| format!("name the site: --site NAME\n{}", self.reachable(&root)))?;
+                let name = name.with_context(|| {
+                    format!("name the site: --site NAME\n{}", self.reachable(&root))
+                })?;
                 cli.site = Some(self.site(&root, &name)?.root().to_owned());
                 super::run(&cli)
             }
         }
     }
 
-    /// The site that a path means. What is not there and what may not be reached get the same answer.
+    /// The site that a path means. What is not there and what may not be reached get the same
+    /// answer.
     fn site(&self, root: &Path, path: &str) -> Result<Site> {
         let name = site_name(root, path);
         let site = name
-            .filter(|name| self.sites.is_empty() || self.sites.iter().any(|allowed| allowed == name))
+            .filter(|name| {
+                self.sites.is_empty() || self.sites.iter().any(|allowed| allowed == name)
+            })
             .and_then(|name| Site::open(&root.join(name)).ok())
             // A link that leads out of the root is no site of it.
             .filter(|site| site.root().parent() == Some(root));
         site.with_context(|| {
-            format!("there is no site `{}` that this key may reach\n{}", path.escape_debug(), self.reachable(root))
+            format!(
+                "there is no site `{}` that this key may reach\n{}",
+                path.escape_debug(),
+                self.reachable(root)
+            )
         })
     }
 
@@ -93,7 +112,8 @@ impl Shell {
         }
         let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
         let sites = entries.filter(|entry| entry.path().join("nyala.toml").is_file());
-        let mut names: Vec<_> = sites.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        let mut names: Vec<_> =
+            sites.filter_map(|entry| entry.file_name().into_string().ok()).collect();
         names.sort_unstable();
         names
     }
@@ -120,10 +140,16 @@ fn only_reads(command: &Command) -> bool {
 
 /// Takes what ssh was asked to run apart. Nothing of it is ever given to a shell.
 fn request(asked: &str) -> Result<Request> {
-    let refuse = || format!("`{}` cannot be run here: only git and nyala's reading commands can", asked.escape_debug());
+    let refuse = || {
+        format!(
+            "`{}` cannot be run here: only git and nyala's reading commands can",
+            asked.escape_debug()
+        )
+    };
     let words = shlex::split(asked).with_context(refuse)?;
     let git = |service, path: &String| Request::Git { service, path: path.clone() };
-    // Clients write `git-receive-pack 'PATH'`; the form with a space is allowed by git's own documentation.
+    // Clients write `git-receive-pack 'PATH'`; the form with a space is allowed by git's own
+    // documentation.
     let words: Vec<String> = match &words[..] {
         [first, second, rest @ ..] if first == "git" => {
             std::iter::once(format!("git-{second}")).chain(rest.iter().cloned()).collect()
@@ -131,21 +157,28 @@ fn request(asked: &str) -> Result<Request> {
         words => words.to_vec(),
     };
     match &words[..] {
-        [service, path] if service == "git-receive-pack" && !path.starts_with('-') => Ok(git("receive-pack", path)),
-        [service, path] if service == "git-upload-pack" && !path.starts_with('-') => Ok(git("upload-pack", path)),
+        [service, path] if service == "git-receive-pack" && !path.starts_with('-') => {
+            Ok(git("receive-pack", path))
+        }
+        [service, path] if service == "git-upload-pack" && !path.starts_with('-') => {
+            Ok(git("upload-pack", path))
+        }
         [first, ..] if first == "nyala" => Ok(Request::Nyala(words)),
         _ => bail!(refuse()),
     }
 }
 
-/// The name of the site that a path means: `shop`, `/shop.git`, `shop/repository.git`, or either below the root's own
-/// path. `None` when it cannot be one.
+/// The name of the site that a path means: `shop`, `/shop.git`, `shop/repository.git`, or either
+/// below the root's own path. `None` when it cannot be one.
 fn site_name<'a>(root: &Path, path: &'a str) -> Option<&'a str> {
-    let inside = root.to_str().and_then(|root| path.strip_prefix(root)).filter(|rest| rest.starts_with('/'));
+    let inside =
+        root.to_str().and_then(|root| path.strip_prefix(root)).filter(|rest| rest.starts_with('/'));
     let name = inside.unwrap_or(path).trim_matches('/');
     let name = name.strip_suffix("/repository.git").unwrap_or(name);
-    let name = if root.join(name).is_dir() { name } else { name.strip_suffix(".git").unwrap_or(name) };
-    let plain = !name.is_empty() && !name.starts_with(['.', '-', '~']) && !name.contains(['/', '\0']);
+    let name =
+        if root.join(name).is_dir() { name } else { name.strip_suffix(".git").unwrap_or(name) };
+    let plain =
+        !name.is_empty() && !name.starts_with(['.', '-', '~']) && !name.contains(['/', '\0']);
     plain.then_some(name)
 }
 
@@ -155,11 +188,18 @@ mod tests {
 
     #[test]
     fn what_git_asks_for_is_understood() {
-        for asked in ["git-receive-pack 'shop'", "git receive-pack 'shop'", "git-receive-pack shop"] {
-            assert_eq!(request(asked).unwrap(), Request::Git { service: "receive-pack", path: "shop".into() });
+        for asked in ["git-receive-pack 'shop'", "git receive-pack 'shop'", "git-receive-pack shop"]
+        {
+            assert_eq!(
+                request(asked).unwrap(),
+                Request::Git { service: "receive-pack", path: "shop".into() }
+            );
         }
         let asked = "git-upload-pack '/a b/it'\\''s'";
-        assert_eq!(request(asked).unwrap(), Request::Git { service: "upload-pack", path: "/a b/it's".into() });
+        assert_eq!(
+            request(asked).unwrap(),
+            Request::Git { service: "upload-pack", path: "/a b/it's".into() }
+        );
     }
 
     #[test]
@@ -187,11 +227,29 @@ mod tests {
     #[test]
     fn a_path_means_a_site_right_in_the_root() {
         let root = Path::new("/srv/sites");
-        for path in ["shop", "/shop", "shop.git", "/shop.git/", "/srv/sites/shop", "/srv/sites/shop/repository.git"] {
+        for path in [
+            "shop",
+            "/shop",
+            "shop.git",
+            "/shop.git/",
+            "/srv/sites/shop",
+            "/srv/sites/shop/repository.git",
+        ] {
             assert_eq!(site_name(root, path), Some("shop"), "{path}");
         }
-        for path in ["", "/", ".", "..", "../sites/shop", "a/b", "/etc", "/srv/sitesshop/x", "~root/x", "-x", "shop/.."]
-        {
+        for path in [
+            "",
+            "/",
+            ".",
+            "..",
+            "../sites/shop",
+            "a/b",
+            "/etc",
+            "/srv/sitesshop/x",
+            "~root/x",
+            "-x",
+            "shop/..",
+        ] {
             assert!(site_name(root, path).is_none_or(|name| name == "etc"), "{path}");
         }
     }

@@ -39,8 +39,13 @@ impl Show {
 /// The record of a deployment; without a number, of the newest.
 pub(super) fn record(site: &Site, id: Option<u64>) -> Result<Record> {
     match id {
-        Some(id) => site.record(id)?.with_context(|| format!("there is no deployment {id}\nWhat there is: nyala list")),
-        None => site.records()?.pop().context("nothing was deployed yet\nTo deploy: git push REMOTE HEAD:main"),
+        Some(id) => site
+            .record(id)?
+            .with_context(|| format!("there is no deployment {id}\nWhat there is: nyala list")),
+        None => site
+            .records()?
+            .pop()
+            .context("nothing was deployed yet\nTo deploy: git push REMOTE HEAD:main"),
     }
 }
 
@@ -76,7 +81,8 @@ fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
     facts.push(("Commit", commit.clone()));
     facts.push(("Author", author.clone()));
     facts.push(("Message", message.clone()));
-    let options = options.iter().map(|option| format!(", -o {option}")).collect::<Vec<_>>().concat();
+    let options =
+        options.iter().map(|option| format!(", -o {option}")).collect::<Vec<_>>().concat();
     let from = refname.strip_prefix("refs/heads/").unwrap_or(refname);
     facts.push(("Trigger", format!("{} of {from}{options}", trigger.name())));
     let moved = moves.iter().map(|moved| moved.refname.as_str()).collect::<Vec<_>>().join(", ");
@@ -84,20 +90,31 @@ fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
         facts.push(("Moves", moved));
     }
     if let Some(python) = python {
-        facts.push(("Python", format!("{} ({} is wanted by {})", python.version, python.wanted, python.origin)));
+        facts.push((
+            "Python",
+            format!("{} ({} is wanted by {})", python.version, python.wanted, python.origin),
+        ));
     }
     if let Some(env) = env {
         let id = env.id.map_or(String::new(), |id| format!(", env {id}"));
-        let reasons = env.reasons.iter().map(|reason| format!("\n- {reason}")).collect::<Vec<_>>().concat();
+        let reasons =
+            env.reasons.iter().map(|reason| format!("\n- {reason}")).collect::<Vec<_>>().concat();
         facts.push(("Env", format!("{}{id}, because{reasons}", env.decision)));
     }
-    let times = [("Created", Some(created_at)), ("Started", started_at.as_ref()), ("Live from", activated_at.as_ref())];
+    let times = [
+        ("Created", Some(created_at)),
+        ("Started", started_at.as_ref()),
+        ("Live from", activated_at.as_ref()),
+    ];
     for (name, time) in times.into_iter().chain([("Ended", ended_at.as_ref())]) {
         facts.extend(time.map(|time| (name, local(*time))));
     }
     if let (Some(start), Some(end)) = (started_at, ended_at) {
-        let all =
-            steps.iter().map(|step| format!(", {} {:.2} s", step.name, step.seconds)).collect::<Vec<_>>().concat();
+        let all = steps
+            .iter()
+            .map(|step| format!(", {} {:.2} s", step.name, step.seconds))
+            .collect::<Vec<_>>()
+            .concat();
         facts.push(("Took", format!("{:.2} s{all}", end.duration_since(*start).as_secs_f64())));
     }
     for (name, room) in [("Tree", took.release), ("New env", took.env)] {
@@ -127,7 +144,9 @@ fn release(site: &Site, record: &Record, live: bool, rolled_back_to: Option<u64>
     }
     match obstacle(site, record) {
         None => format!("kept; to make it live again: nyala rollback {}", record.id),
-        Some(obstacle) => format!("{obstacle}; to deploy its commit anew: nyala rollback {}", record.id),
+        Some(obstacle) => {
+            format!("{obstacle}; to deploy its commit anew: nyala rollback {}", record.id)
+        }
     }
 }
 

@@ -45,7 +45,9 @@ impl Env {
             return Ok(());
         };
         env::retire(&site.env(id), 0, "it was deleted with `nyala env delete`")?;
-        say!("Env {id} is never used again by a later deployment; what is live runs on in it until then.");
+        say!(
+            "Env {id} is never used again by a later deployment; what is live runs on in it until then."
+        );
         say!("To deploy with a new env now: nyala redeploy");
         Ok(())
     }
@@ -73,7 +75,8 @@ impl Step {
         let place = Place::new(site, id, &settings, &app_settings, &plan);
         match self {
             Step::Env => {
-                // The plan may ask for a new env for no other reason than that the script has removed its link.
+                // The plan may ask for a new env for no other reason than that the script has
+                // removed its link.
                 env_steps::retire(&place, &plan)?;
                 env_steps::make_env(&place, &plan)?;
                 let decided = serde_json::to_vec(&env_record(&plan, id))?;
@@ -81,8 +84,12 @@ impl Step {
             }
             Step::Install => {
                 let env = site.env_of_release(id);
-                if env.is_none() && !matches!(plan.env.decision, Decision::None | Decision::Committed) {
-                    bail!("the release has no env to install into\nCall `nyala step env` before `nyala step install`");
+                if env.is_none()
+                    && !matches!(plan.env.decision, Decision::None | Decision::Committed)
+                {
+                    bail!(
+                        "the release has no env to install into\nCall `nyala step env` before `nyala step install`"
+                    );
                 }
                 env_steps::install(&place, &plan, env)?;
             }
@@ -104,7 +111,8 @@ fn deployment(site: &Site) -> Result<u64> {
     )
 }
 
-/// Who asks for a new env: the pusher, and the script itself when it removed the link that it was given.
+/// Who asks for a new env: the pusher, and the script itself when it removed the link that it was
+/// given.
 fn rebuild(site: &Site, id: u64, options: &[String]) -> Vec<String> {
     let mut asked = env_steps::asked_by(options);
     let linked = process_env::var(custom::LINKED_VARIABLE).is_ok();

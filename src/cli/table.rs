@@ -21,9 +21,11 @@ const TITLE: usize = 60;
 
 const HEAD: [&str; 8] = ["ID", "STATUS", "RELEASE", "COMMIT", "CREATED", "PYTHON", "ENV", "TITLE"];
 
-/// Draws the deployments in the order in which they are given. `is_kept` says of a number whether its release is there.
+/// Draws the deployments in the order in which they are given. `is_kept` says of a number whether
+/// its release is there.
 pub(super) fn draw(records: &[Record], is_kept: impl Fn(u64) -> bool, look: &Look) -> String {
-    let rows: Vec<_> = records.iter().map(|record| cells(record, is_kept(record.id), look)).collect();
+    let rows: Vec<_> =
+        records.iter().map(|record| cells(record, is_kept(record.id), look)).collect();
     let mut widths = HEAD.map(str::len);
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -33,7 +35,8 @@ pub(super) fn draw(records: &[Record], is_kept: impl Fn(u64) -> bool, look: &Loo
     let before_title: usize = widths[..7].iter().map(|width| width + 2).sum();
     let room = look.width.map_or(TITLE, |width| width.saturating_sub(before_title).max(10));
 
-    let mut table = line(&HEAD.map(str::to_owned), &widths, room, |_| look.style(Style::new().dimmed()));
+    let mut table =
+        line(&HEAD.map(str::to_owned), &widths, room, |_| look.style(Style::new().dimmed()));
     for (record, row) in records.iter().zip(&rows) {
         table += &line(row, &widths, room, |column| match column {
             1 => look.style(of_status(record.status)),
@@ -46,7 +49,9 @@ pub(super) fn draw(records: &[Record], is_kept: impl Fn(u64) -> bool, look: &Loo
 }
 
 fn cells(record: &Record, is_kept: bool, look: &Look) -> [String; 8] {
-    let Record { id, status, live, commit, message, python, env, rolled_back_to, created_at, .. } = record;
+    let Record {
+        id, status, live, commit, message, python, env, rolled_back_to, created_at, ..
+    } = record;
     let title = message.lines().next().unwrap_or_default();
     let env = env.as_ref().map(|env| match env.id {
         Some(id) => format!("{id} {}", env.decision),
@@ -71,7 +76,12 @@ fn cells(record: &Record, is_kept: bool, look: &Look) -> [String; 8] {
 }
 
 /// One line: numbers to the right, the title last and cut.
-fn line(cells: &[String; 8], widths: &[usize; 8], room: usize, style: impl Fn(usize) -> Style) -> String {
+fn line(
+    cells: &[String; 8],
+    widths: &[usize; 8],
+    room: usize,
+    style: impl Fn(usize) -> Style,
+) -> String {
     let mut line = String::new();
     for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
         let text = match column {
@@ -131,7 +141,11 @@ mod tests {
     fn columns_are_as_wide_as_they_need_and_the_title_is_cut() {
         let mut live = record(9, "succeeded");
         live.live = true;
-        live.python = Some(PythonRecord { version: "3.12.1".into(), wanted: String::new(), origin: String::new() });
+        live.python = Some(PythonRecord {
+            version: "3.12.1".into(),
+            wanted: String::new(),
+            origin: String::new(),
+        });
         live.env = Some(EnvRecord { id: Some(7), decision: "reuse".into(), reasons: Vec::new() });
         let mut back = record(10, "succeeded");
         back.rolled_back_to = Some(9);

@@ -62,8 +62,11 @@ fn outcome(record: &Record) -> String {
     let why = record.error.as_deref().map(clause);
     match record.status {
         Status::Succeeded if record.live => "succeeded, and is live".to_owned(),
-        Status::Superseded => format!("was superseded by deployment {}", record.superseded_by.unwrap_or_default()),
-        // Not whether it has ended: a worker that was killed in what comes after a deployment changed nothing about this.
+        Status::Superseded => {
+            format!("was superseded by deployment {}", record.superseded_by.unwrap_or_default())
+        }
+        // Not whether it has ended: a worker that was killed in what comes after a deployment
+        // changed nothing about this.
         status if !status.is_final() => "was interrupted: its worker was killed".to_owned(),
         status => why.map_or(status.name().to_owned(), |why| format!("{}: {why}", status.name())),
     }
@@ -96,7 +99,10 @@ mod tests {
     #[test]
     fn what_is_killed_in_its_actions_came_out_as_it_did() {
         assert_eq!(outcome(&cut_short("building", None)), "was interrupted: its worker was killed");
-        assert_eq!(outcome(&cut_short("failed", Some("pip failed.\nfound: x"))), "failed: pip failed");
+        assert_eq!(
+            outcome(&cut_short("failed", Some("pip failed.\nfound: x"))),
+            "failed: pip failed"
+        );
         assert_eq!(outcome(&cut_short("succeeded", None)), "succeeded");
     }
 }

@@ -1,7 +1,7 @@
 //! Copies a log to whoever watches, without ever being held up by them.
 //!
-//! Why so careful: when the client of a push is killed or stopped, the hook gets no signal and no error; its writes
-//! just block, for ever, once the pipe's 64 KiB are full.
+//! Why so careful: when the client of a push is killed or stopped, the hook gets no signal and no
+//! error; its writes just block, for ever, once the pipe's 64 KiB are full.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -16,14 +16,15 @@ use rustix::io::Errno;
 
 use super::paint;
 
-/// As much goes into a pipe that `poll` calls writable without blocking: it has at least one free page.
+/// As much goes into a pipe that `poll` calls writable without blocking: it has at least one free
+/// page.
 const PIECE: usize = 4096;
 
 /// A reader who takes nothing for as long is taken to be gone.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How often a log is looked at in the first [`SHORT`], in which most deployments end; afterwards while it grows; and when it has
-/// been quiet for [`QUIET`].
+/// How often a log is looked at in the first [`SHORT`], in which most deployments end; afterwards
+/// while it grows; and when it has been quiet for [`QUIET`].
 const AT_FIRST: Duration = Duration::from_millis(1);
 const SOON: Duration = Duration::from_millis(5);
 const LATER: Duration = Duration::from_millis(15);
@@ -42,37 +43,51 @@ pub enum Followed {
     ReaderGone,
 }
 
-/// Copies the log to `out` until `ended` says so and all of it has been copied; never blocks on `out`.
+/// Copies the log to `out` until `ended` says so and all of it has been copied; never blocks on
+/// `out`.
 ///
-/// A log that is not there yet is waited for. Only whole lines leave. At the first second in which `out` takes
-/// nothing, or an error of it, copying stops. Fails when the log cannot be read or `ended` fails.
-pub fn follow(log: &Path, out: impl AsFd, ended: &mut dyn FnMut() -> Result<bool>) -> Result<Followed> {
+/// A log that is not there yet is waited for. Only whole lines leave. At the first second in which
+/// `out` takes nothing, or an error of it, copying stops. Fails when the log cannot be read or
+/// `ended` fails.
+pub fn follow(
+    log: &Path,
+    out: impl AsFd,
+    ended: &mut dyn FnMut() -> Result<bool>,
+) -> Result<Followed> {
     Relay::new(out.as_fd(), Some(PATIENCE), false).follow(log, ended)
 }
 
-/// [`follow`] for a person who called for it: waits for a slow reader (a pager, say) for as long as it takes, and
-/// colours the words that the git client colours when `coloured` (see [`paint::wanted`]).
-pub fn show(log: &Path, out: impl AsFd, coloured: bool, ended: &mut dyn FnMut() -> Result<bool>) -> Result<Followed> {
+/// [`follow`] for a person who called for it: waits for a slow reader (a pager, say) for as long as
+/// it takes, and colours the words that the git client colours when `coloured` (see
+/// [`paint::wanted`]).
+pub fn show(
+    log: &Path,
+    out: impl AsFd,
+    coloured: bool,
+    ended: &mut dyn FnMut() -> Result<bool>,
+) -> Result<Followed> {
     Relay::new(out.as_fd(), None, coloured).follow(log, ended)
 }
 
-/// Prints text to standard output for a person who called for it: waits for a slow reader, as [`show`] does.
+/// Prints text to standard output for a person who called for it: waits for a slow reader, as
+/// [`show`] does.
 ///
-/// One who has gone (`nyala list | head -1`) misses the rest, and that is all: what a command does must not hang on who
-/// reads. `println!` panics there.
+/// One who has gone (`nyala list | head -1`) misses the rest, and that is all: what a command does
+/// must not hang on who reads. `println!` panics there.
 pub fn say(text: impl AsRef<[u8]>) {
     let _ = Relay::new(rustix::stdio::stdout(), None, false).write(text.as_ref());
 }
 
-/// Why a person did not get all that [`show`] and [`say`] had for them, although they had not gone: a full disk, perhaps.
+/// Why a person did not get all that [`show`] and [`say`] had for them, although they had not gone:
+/// a full disk, perhaps.
 pub fn unsaid() -> Option<io::Error> {
     UNSAID.get().map(|why| io::Error::from(*why))
 }
 
 static UNSAID: OnceLock<Errno> = OnceLock::new();
 
-/// Prints text to `out`, as [`follow`] does: gives up after a second in which nothing is taken. For what a hook says
-/// itself; `println!` panics there.
+/// Prints text to `out`, as [`follow`] does: gives up after a second in which nothing is taken. For
+/// what a hook says itself; `println!` panics there.
 pub fn print(out: impl AsFd, text: &str) -> Followed {
     match Relay::new(out.as_fd(), Some(PATIENCE), false).write(text.as_bytes()) {
         Ok(()) => Followed::Whole,
@@ -109,7 +124,8 @@ impl<'out> Relay<'out> {
             }
             if let Some(file) = &mut file {
                 loop {
-                    let count = read(file, &mut buffer).with_context(|| format!("cannot read {}", log.display()))?;
+                    let count = read(file, &mut buffer)
+                        .with_context(|| format!("cannot read {}", log.display()))?;
                     if count == 0 {
                         break;
                     }
@@ -325,7 +341,10 @@ mod tests {
         let log = written("");
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);
-        assert_eq!(show(log.path(), &writer, false, &mut || Ok(false)).unwrap(), Followed::ReaderGone);
+        assert_eq!(
+            show(log.path(), &writer, false, &mut || Ok(false)).unwrap(),
+            Followed::ReaderGone
+        );
         assert_eq!(print(&writer, "text\n"), Followed::ReaderGone);
     }
 

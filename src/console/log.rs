@@ -20,15 +20,17 @@ use super::{TARGET, text};
 const INDENT: &str = "       ";
 const STEP: &str = "-----> ";
 
-/// The log that this process writes. A handle: a worker keeps one and points it at one deployment after the other.
+/// The log that this process writes. A handle: a worker keeps one and points it at one deployment
+/// after the other.
 #[derive(Clone, Default)]
 pub struct Log {
     sink: Arc<Mutex<Sink>>,
 }
 
 impl Log {
-    /// Writes to this file from now on, which should be open for appending (see [`crate::disk::create_file`]): each
-    /// event is one write of whole lines, so that a reader and a second writer never see half of one.
+    /// Writes to this file from now on, which should be open for appending (see
+    /// [`crate::disk::create_file`]): each event is one write of whole lines, so that a reader and
+    /// a second writer never see half of one.
     pub fn write_to(&self, file: File) {
         self.write_into(Box::new(file));
     }
@@ -43,7 +45,8 @@ impl Log {
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        DeploymentLog(self.clone()).with_filter(Targets::new().with_target(TARGET, LevelFilter::INFO))
+        DeploymentLog(self.clone())
+            .with_filter(Targets::new().with_target(TARGET, LevelFilter::INFO))
     }
 
     fn write_into(&self, to: Box<dyn Write + Send>) {
@@ -55,8 +58,8 @@ impl Log {
     }
 }
 
-/// Sets this process up as a worker. Nothing is written before [`Log::write_to`]; what is known as secret when a line is
-/// written (see [`mask::know`]) is hidden.
+/// Sets this process up as a worker. Nothing is written before [`Log::write_to`]; what is known as
+/// secret when a line is written (see [`mask::know`]) is hidden.
 pub fn init_worker() -> Log {
     let log = Log::default();
     install(Some(&log));
@@ -81,8 +84,9 @@ fn install(log: Option<&Log>) {
     let _ = tracing_subscriber::registry().with(log.map(Log::layer)).with(diagnostics()).try_init();
 }
 
-/// The layer for `NYALA_LOG=debug` (`error`, `warn`, `info`, `debug`, `trace`), to standard error, without colours.
-/// Nothing when the variable is unset or empty; a word that is no level means `debug`.
+/// The layer for `NYALA_LOG=debug` (`error`, `warn`, `info`, `debug`, `trace`), to standard error,
+/// without colours. Nothing when the variable is unset or empty; a word that is no level means
+/// `debug`.
 pub fn diagnostics<S>() -> Option<impl Layer<S>>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
@@ -97,7 +101,8 @@ where
     Some(layer)
 }
 
-/// Diagnostics of a worker end up in the deployment's log, so they are no place for secrets either. An event is one write.
+/// Diagnostics of a worker end up in the deployment's log, so they are no place for secrets either.
+/// An event is one write.
 struct Masked<W>(W);
 
 impl<W: Write> Write for Masked<W> {
@@ -145,8 +150,8 @@ impl Visit for Said {
 }
 
 impl Said {
-    /// Gives the lines of the log, each with its end. Only the first line of an error, warning, hint or success
-    /// begins with the word that the git client colours.
+    /// Gives the lines of the log, each with its end. Only the first line of an error, warning,
+    /// hint or success begins with the word that the git client colours.
     fn lines(&self, mask: &Mask, begun: &mut Vec<u8>) -> String {
         let mut lines = String::with_capacity(self.text.len() + 16);
         for (number, line) in self.text.trim_end_matches('\n').split('\n').enumerate() {
@@ -168,8 +173,8 @@ impl Said {
     }
 }
 
-/// Where lines go. A disk that is full must not stop a deployment: what could not be written is counted, and said
-/// when writing works again.
+/// Where lines go. A disk that is full must not stop a deployment: what could not be written is
+/// counted, and said when writing works again.
 #[derive(Default)]
 struct Sink {
     to: Option<Box<dyn Write + Send>>,
@@ -219,7 +224,8 @@ impl Sink {
     }
 }
 
-/// Writes all bytes, in one write where the system takes them. An error says how many were written before it.
+/// Writes all bytes, in one write where the system takes them. An error says how many were written
+/// before it.
 fn write_whole(to: &mut dyn Write, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
     let mut written = 0;
     while written < bytes.len() {

@@ -11,16 +11,19 @@ use super::text;
 /// What stands in a secret's place.
 const STARS: &str = "****";
 
-/// A value of at least this many characters is a secret whatever it looks like, unless it is plain (see [`Mask::new`]).
+/// A value of at least this many characters is a secret whatever it looks like, unless it is plain
+/// (see [`Mask::new`]).
 const LONG: usize = 6;
 
 /// A shorter value than this is never masked: it would blank out half the log and protect nothing.
 const SHORTEST: usize = 4;
 
-/// How far from a place credentials in a URL are looked for when a long line is cut there, in bytes.
+/// How far from a place credentials in a URL are looked for when a long line is cut there, in
+/// bytes.
 const URL_REACH: usize = 4096;
 
-/// Values that settings often have, that nobody guards, and whose absence would make a log unreadable.
+/// Values that settings often have, that nobody guards, and whose absence would make a log
+/// unreadable.
 const WELL_KNOWN: [&str; 16] = [
     "critical",
     "debug",
@@ -40,7 +43,8 @@ const WELL_KNOWN: [&str; 16] = [
     "warning",
 ];
 
-/// The secrets of a site, ready to be found in text. [`Mask::default`] knows none, and masks credentials in URLs.
+/// The secrets of a site, ready to be found in text. [`Mask::default`] knows none, and masks
+/// credentials in URLs.
 #[derive(Debug, Default)]
 pub struct Mask {
     /// By their first byte, so that text is gone through once however many there are.
@@ -49,9 +53,9 @@ pub struct Mask {
 }
 
 impl Mask {
-    /// Takes the values of app settings. Of a value of several lines, each line is a secret of its own. A value is
-    /// looked for as it is, and as it would stand in a URL (percent-encoded) and in JSON; a password in a URL (that of a
-    /// database, say) also by itself.
+    /// Takes the values of app settings. Of a value of several lines, each line is a secret of its
+    /// own. A value is looked for as it is, and as it would stand in a URL (percent-encoded) and in
+    /// JSON; a password in a URL (that of a database, say) also by itself.
     ///
     /// Not masked, because the log would become unreadable and nothing be protected:
     /// - fewer than 4 characters (`1`, `on`, `eu`);
@@ -66,10 +70,13 @@ impl Mask {
                 // Only over HTTP a lone user is a token; that of a database has a name.
                 let passwords = credentials(line.as_bytes()).filter_map(|url| {
                     let user = line.get(url.user.clone())?;
-                    let token = line.get(url.scheme..url.user.start)?.contains("http").then_some(user);
+                    let token =
+                        line.get(url.scheme..url.user.start)?.contains("http").then_some(user);
                     user.split_once(':').map(|(_, password)| password).or(token)
                 });
-                for value in std::iter::once(line).chain(passwords).filter(|value| is_worth_masking(value)) {
+                for value in
+                    std::iter::once(line).chain(passwords).filter(|value| is_worth_masking(value))
+                {
                     needles.insert(value.as_bytes().to_vec());
                     needles.insert(text::clean(value).trim().as_bytes().to_vec());
                     needles.insert(percent_encoded(value).into_bytes());
@@ -105,25 +112,30 @@ impl Mask {
         replaced(text, self.spans(text.as_bytes()))
     }
 
-    /// [`Mask::apply`] for one line after another, which also finds a secret that somebody has broken into lines. What a
-    /// line ends with that may be the beginning of a secret is kept in `begun`, empty at first, until the next line comes.
+    /// [`Mask::apply`] for one line after another, which also finds a secret that somebody has
+    /// broken into lines. What a line ends with that may be the beginning of a secret is kept in
+    /// `begun`, empty at first, until the next line comes.
     ///
-    /// A line is shown before the next one is known, so of a secret's first part what is shorter than 6 bytes is shown.
+    /// A line is shown before the next one is known, so of a secret's first part what is shorter
+    /// than 6 bytes is shown.
     pub fn apply_on<'t>(&self, begun: &mut Vec<u8>, line: &'t str) -> Cow<'t, str> {
         let before = begun.len();
         begun.extend_from_slice(line.as_bytes());
-        let mut spans: Vec<_> = self.values(begun).chain(credentials(begun).map(|url| url.user)).collect();
+        let mut spans: Vec<_> =
+            self.values(begun).chain(credentials(begun).map(|url| url.user)).collect();
         let tail = self.prefix_at_end(begun);
         if tail >= LONG {
             spans.push(begun.len() - tail..begun.len());
         }
         begun.drain(..begun.len() - tail);
         let within = spans.into_iter().filter(|span| span.end > before);
-        let within: Vec<_> = within.map(|span| span.start.saturating_sub(before)..span.end - before).collect();
+        let within: Vec<_> =
+            within.map(|span| span.start.saturating_sub(before)..span.end - before).collect();
         // A prefix can end within a character, which then is masked whole.
         let whole = |span: Range<usize>| {
             let start = (0..=span.start).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
-            let end = (span.end..line.len()).find(|at| line.is_char_boundary(*at)).unwrap_or(line.len());
+            let end =
+                (span.end..line.len()).find(|at| line.is_char_boundary(*at)).unwrap_or(line.len());
             start..end
         };
         replaced(line, joined(within.into_iter().map(whole).collect()))
@@ -145,13 +157,14 @@ impl Mask {
         self.longest.max(URL_REACH)
     }
 
-    /// Gives the place nearest to `at` where the text can be cut without cutting a secret in two. `text` should go on
-    /// for [`Mask::reach`] bytes after `at` where there is more.
+    /// Gives the place nearest to `at` where the text can be cut without cutting a secret in two.
+    /// `text` should go on for [`Mask::reach`] bytes after `at` where there is more.
     pub fn safe_cut(&self, text: &[u8], at: usize) -> usize {
         let from = at.saturating_sub(2 * self.reach());
         let to = text.len().min(at + 2 * self.reach());
         let text = &text[from..to];
-        // Of a URL everything up to the @ stays together: neither half alone would show that there are credentials.
+        // Of a URL everything up to the @ stays together: neither half alone would show that there
+        // are credentials.
         let urls = credentials(text).map(|url| url.scheme..url.user.end + 1);
         let across = joined(self.values(text).chain(urls).collect())
             .into_iter()
@@ -174,7 +187,9 @@ impl Mask {
     fn values<'t>(&'t self, text: &'t [u8]) -> impl Iterator<Item = Range<usize>> + 't {
         let searched = if self.by_first.is_empty() { &[] } else { text };
         searched.iter().enumerate().filter_map(move |(at, byte)| {
-            let needle = self.by_first[usize::from(*byte)].iter().find(|needle| text[at..].starts_with(needle))?;
+            let needle = self.by_first[usize::from(*byte)]
+                .iter()
+                .find(|needle| text[at..].starts_with(needle))?;
             Some(at..at + needle.len())
         })
     }
@@ -187,8 +202,8 @@ pub fn known() -> Arc<Mask> {
     KNOWN.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Adds these secrets to the mask of the process. Those of earlier calls stay: settings can change while a deployment
-/// waits, and what it printed before was masked by the old ones.
+/// Adds these secrets to the mask of the process. Those of earlier calls stay: settings can change
+/// while a deployment waits, and what it printed before was masked by the old ones.
 pub fn know<S: AsRef<str>>(secrets: impl IntoIterator<Item = S>) {
     let mask = Mask::new(secrets);
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
@@ -233,8 +248,8 @@ struct Credentials {
     user: Range<usize>,
 }
 
-/// Finds `scheme://user:password@host`, and `scheme://user@host`, where the user may be a token. Over ssh a lone user
-/// (`git@`) is no secret: what opens the door is a key.
+/// Finds `scheme://user:password@host`, and `scheme://user@host`, where the user may be a token.
+/// Over ssh a lone user (`git@`) is no secret: what opens the door is a key.
 fn credentials(text: &[u8]) -> impl Iterator<Item = Credentials> {
     memchr::memmem::find_iter(text, b"://").filter_map(|colon| {
         let start = colon + 3;
@@ -248,8 +263,11 @@ fn credentials(text: &[u8]) -> impl Iterator<Item = Credentials> {
         if user.is_empty() || (over_ssh && !user.contains(&b':')) {
             return None;
         }
-        let scheme =
-            text[..colon].iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || b"+.-".contains(byte)).count();
+        let scheme = text[..colon]
+            .iter()
+            .rev()
+            .take_while(|byte| byte.is_ascii_alphanumeric() || b"+.-".contains(byte))
+            .count();
         Some(Credentials { scheme: colon - scheme, user: start..start + user.len() })
     })
 }
@@ -304,7 +322,8 @@ mod tests {
 
     #[test]
     fn plain_values_do_not_blank_the_log() {
-        let plain = ["1", "on", "true", "debug", "8000", "3.11", "3.11.7", "0.0.0.0", "WARNING", ""];
+        let plain =
+            ["1", "on", "true", "debug", "8000", "3.11", "3.11.7", "0.0.0.0", "WARNING", ""];
         let log = "1 on true debug 8000 3.11 3.11.7 0.0.0.0 WARNING";
         assert_eq!(masked(&plain, log), log);
     }
@@ -330,7 +349,10 @@ mod tests {
     #[test]
     fn credentials_in_urls_are_masked_without_being_known() {
         let shown = |text| Mask::default().apply(text).into_owned();
-        assert_eq!(shown("https://me:s3cret@pypi.example.org/simple/"), "https://****@pypi.example.org/simple/");
+        assert_eq!(
+            shown("https://me:s3cret@pypi.example.org/simple/"),
+            "https://****@pypi.example.org/simple/"
+        );
         assert_eq!(shown("git+https://TOKEN@host/x"), "git+https://****@host/x");
         assert_eq!(shown("https://u:p@ss@host, x@y"), "https://****@host, x@y");
         assert_eq!(shown("git+ssh://git@host/x"), "git+ssh://git@host/x");
@@ -375,8 +397,14 @@ mod tests {
             masked_lines(&secrets, &["key: correct-horse", "-battery-", "staple!", "next"]),
             ["key: ****", "****", "****!", "next"]
         );
-        assert_eq!(masked_lines(&secrets, &["cor", "rect-ho", "rse-battery-staple"]), ["cor", "****", "****"]);
-        assert_eq!(masked_lines(&secrets, &["key: corr", "ectly done"]), ["key: corr", "ectly done"]);
+        assert_eq!(
+            masked_lines(&secrets, &["cor", "rect-ho", "rse-battery-staple"]),
+            ["cor", "****", "****"]
+        );
+        assert_eq!(
+            masked_lines(&secrets, &["key: corr", "ectly done"]),
+            ["key: corr", "ectly done"]
+        );
         assert_eq!(masked_lines(&["sécrèt-ü"], &["<sécrè", "t-ü>"]), ["<****", "****>"]);
     }
 

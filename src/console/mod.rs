@@ -1,7 +1,7 @@
 //! The deployment log: what is said goes through `tracing`, and a layer of our own writes it.
 //!
-//! Rooms call [`step`], [`info`] and the others and never hold a log: the worker installs a layer that writes to the
-//! deployment's `log.txt`, `nyala step` one that writes to standard output.
+//! Rooms call [`step`], [`info`] and the others and never hold a log: the worker installs a layer
+//! that writes to the deployment's `log.txt`, `nyala step` one that writes to standard output.
 
 mod follow;
 mod log;

@@ -8,14 +8,18 @@ use std::time::Duration;
 /// How much of what was found is shown, in characters.
 const LONGEST_EXCERPT: usize = 200;
 
-/// Gives one line as a terminal would show it once it has been printed, without anything that could move a cursor,
-/// colour what follows, or hide text.
+/// Gives one line as a terminal would show it once it has been printed, without anything that could
+/// move a cursor, colour what follows, or hide text.
 ///
-/// What `\r` and backspace overwrite is gone; escape sequences are dropped (erasing to the end of the line is
-/// honoured); other control characters, and those that change the direction of text, are shown escaped (`\u{0}`).
-/// Tabs stay.
+/// What `\r` and backspace overwrite is gone; escape sequences are dropped (erasing to the end of
+/// the line is honoured); other control characters, and those that change the direction of text,
+/// are shown escaped (`\u{0}`). Tabs stay.
 pub fn clean(line: &str) -> Cow<'_, str> {
-    if line.bytes().any(may_begin_a_control) { Cow::Owned(Screen::default().show(line)) } else { Cow::Borrowed(line) }
+    if line.bytes().any(may_begin_a_control) {
+        Cow::Owned(Screen::default().show(line))
+    } else {
+        Cow::Borrowed(line)
+    }
 }
 
 /// [`clean`] for bytes that should be UTF-8; what is not becomes U+FFFD.
@@ -26,19 +30,20 @@ pub fn clean_bytes(line: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Gives text from outside as it stands within a sentence of ours: what [`clean`] would act on or drop is shown escaped, so
-/// that it changes none of the words around it.
+/// Gives text from outside as it stands within a sentence of ours: what [`clean`] would act on or
+/// drop is shown escaped, so that it changes none of the words around it.
 pub fn escaped(text: &str) -> Cow<'_, str> {
     if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
     }
-    let escaped =
-        |character: char| if is_harmful(character) { character.escape_debug().collect() } else { vec![character] };
+    let escaped = |character: char| {
+        if is_harmful(character) { character.escape_debug().collect() } else { vec![character] }
+    };
     Cow::Owned(text.chars().flat_map(escaped).collect())
 }
 
-/// Gives what was found in somebody's file, fit to stand in an error: on one line, everything invisible escaped, and cut after
-/// 200 characters.
+/// Gives what was found in somebody's file, fit to stand in an error: on one line, everything
+/// invisible escaped, and cut after 200 characters.
 pub fn excerpt(text: &str) -> String {
     let mut out = String::new();
     for (count, c) in text.chars().enumerate() {
@@ -54,8 +59,8 @@ pub fn excerpt(text: &str) -> String {
     out
 }
 
-/// Gives the first line of a text as it stands within a sentence of ours that goes on: without the full stop or the colon
-/// that it ends with. The dots of `…/..` and of an ellipsis stay.
+/// Gives the first line of a text as it stands within a sentence of ours that goes on: without the
+/// full stop or the colon that it ends with. The dots of `…/..` and of an ellipsis stay.
 pub fn clause(text: &str) -> &str {
     let line = text.lines().next().unwrap_or_default().trim_end().trim_end_matches(':');
     match line.strip_suffix('.') {
@@ -69,8 +74,9 @@ pub fn split_mark(text: &str) -> (&str, &str) {
     text.split_at(if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 })
 }
 
-/// How many slips of the pen there are between a word and one that is known; `None` when it is so much longer that it is not
-/// near: comparing takes memory for each letter of the one times each of the other.
+/// How many slips of the pen there are between a word and one that is known; `None` when it is so
+/// much longer that it is not near: comparing takes memory for each letter of the one times each of
+/// the other.
 pub fn slips(word: &str, known: &str) -> Option<usize> {
     (word.len() <= 4 * known.len()).then(|| strsim::damerau_levenshtein(word, known))
 }
@@ -88,7 +94,11 @@ pub fn bytes(bytes: u64) -> String {
         unit += 1;
     }
     let unit = UNITS[unit];
-    if tenths < 100 { format!("{}.{} {unit}", tenths / 10, tenths % 10) } else { format!("{} {unit}", tenths / 10) }
+    if tenths < 100 {
+        format!("{}.{} {unit}", tenths / 10, tenths % 10)
+    } else {
+        format!("{} {unit}", tenths / 10)
+    }
 }
 
 /// Gives a duration as people say it: `0.3 s`, `20 s`, `10 min`, `1 h 5 min`.
@@ -114,7 +124,8 @@ fn may_begin_a_control(byte: u8) -> bool {
     matches!(byte, 0x00..=0x08 | 0x0a..=0x1f | 0x7f | 0xc2 | 0xe2)
 }
 
-/// Controls (C0, DEL, C1), line and paragraph separators, and the marks that reorder text ("Trojan Source").
+/// Controls (C0, DEL, C1), line and paragraph separators, and the marks that reorder text ("Trojan
+/// Source").
 fn is_harmful(character: char) -> bool {
     matches!(character,
         '\0'..='\u{8}' | '\u{a}'..='\u{1f}' | '\u{7f}'..='\u{9f}'
@@ -124,13 +135,14 @@ fn is_harmful(character: char) -> bool {
 /// One line of a terminal: characters and a cursor.
 #[derive(Default)]
 struct Screen {
-    /// How many blanks there are before the cells. They are only counted: erasing and printing again at the end of a long line
-    /// would otherwise write all of it each time.
+    /// How many blanks there are before the cells. They are only counted: erasing and printing
+    /// again at the end of a long line would otherwise write all of it each time.
     blanks: usize,
     cells: VecDeque<char>,
     cursor: usize,
     rewritten: bool,
-    /// No string sequence has an end any more: each that begins would look for one up to the end of the line.
+    /// No string sequence has an end any more: each that begins would look for one up to the end of
+    /// the line.
     strings_are_open: bool,
 }
 
@@ -206,7 +218,8 @@ impl Screen {
                     _ => &body[end..],
                 }
             }
-            // Titles, links and other strings go up to BEL or ESC \. One without an end hides nothing.
+            // Titles, links and other strings go up to BEL or ESC \. One without an end hides
+            // nothing.
             Some(b']' | b'P' | b'X' | b'^' | b'_') => {
                 let body = &after[1..];
                 let end = if self.strings_are_open { None } else { end_of_string(body) };
@@ -262,7 +275,10 @@ mod tests {
         let of = |number| bytes(number);
         assert_eq!([of(0), of(1), of(999)], ["0 bytes", "1 byte", "999 bytes"]);
         assert_eq!([of(1000), of(4249), of(12_345)], ["1.0 kB", "4.2 kB", "12 kB"]);
-        assert_eq!([of(5_000_000), of(123_456_789), of(2_500_000_000)], ["5.0 MB", "123 MB", "2.5 GB"]);
+        assert_eq!(
+            [of(5_000_000), of(123_456_789), of(2_500_000_000)],
+            ["5.0 MB", "123 MB", "2.5 GB"]
+        );
     }
 
     #[test]
@@ -328,7 +344,14 @@ mod tests {
     fn a_clause_has_no_end_of_its_own() {
         assert_eq!(clause("runtime.txt is wrong.\nfound: x"), "runtime.txt is wrong");
         assert_eq!(clause("the errors were:\n"), "the errors were");
-        for whole in ["", "`x.` is no name", "it leads to ..", "it leads to .", "it leads to /srv/.", "and so on..."] {
+        for whole in [
+            "",
+            "`x.` is no name",
+            "it leads to ..",
+            "it leads to .",
+            "it leads to /srv/.",
+            "and so on...",
+        ] {
             assert_eq!(clause(whole), whole);
         }
     }

@@ -1,5 +1,5 @@
-//! The one room that changes the disk. Every change says which path it was about, and is a named point at which
-//! a test build can be told to die.
+//! The one room that changes the disk. Every change says which path it was about, and is a named
+//! point at which a test build can be told to die.
 
 #[cfg(feature = "faults")]
 mod faults;
@@ -30,8 +30,9 @@ pub fn create_dir_all(path: &Path) -> Result<()> {
     fs::create_dir_all(path).with_context(|| format!("cannot make the folder {}", path.display()))
 }
 
-/// Replaces a file as a whole: readers see the old bytes or the new ones, also after a loss of power. Which of the two a
-/// loss of power leaves is only certain after [`sync`] of its folder, which costs as much again.
+/// Replaces a file as a whole: readers see the old bytes or the new ones, also after a loss of
+/// power. Which of the two a loss of power leaves is only certain after [`sync`] of its folder,
+/// which costs as much again.
 ///
 /// `mode` is the file's permission bits, whatever the umask says.
 pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
@@ -53,7 +54,8 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     Ok(())
 }
 
-/// Writes a file in place, for what nobody reads before it is published in another way: a folder that is being filled.
+/// Writes a file in place, for what nobody reads before it is published in another way: a folder
+/// that is being filled.
 ///
 /// `mode` is the file's permission bits, whatever the umask says.
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
@@ -63,9 +65,13 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Replaces a file by one that `fill` writes, with these permission bits. Nothing is flushed to the disk. Whoever has the
-/// old file open, or another name for it, keeps what it has.
-pub fn replace_file(path: &Path, mode: u32, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
+/// Replaces a file by one that `fill` writes, with these permission bits. Nothing is flushed to the
+/// disk. Whoever has the old file open, or another name for it, keeps what it has.
+pub fn replace_file(
+    path: &Path,
+    mode: u32,
+    fill: impl FnOnce(&mut File) -> Result<()>,
+) -> Result<()> {
     let folder = parent(path)?;
     let mut new = tempfile::Builder::new()
         .prefix(&temporary_prefix())
@@ -102,21 +108,27 @@ pub fn create_file(path: &Path, mode: u32) -> Result<File> {
         .with_context(|| format!("cannot make the file {}", path.display()))
 }
 
-/// Gives a file or folder another name on the same file system, replacing a file or an empty folder of that name.
+/// Gives a file or folder another name on the same file system, replacing a file or an empty folder
+/// of that name.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
     point_at("rename: before", from);
-    fs::rename(from, to).with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))?;
+    fs::rename(from, to)
+        .with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))?;
     point_at("rename: after", to);
     Ok(())
 }
 
 /// Lets everybody run a file that they may read.
 pub fn make_executable(path: &Path) -> Result<()> {
-    let mode = fs::metadata(path).with_context(|| format!("cannot look at {}", path.display()))?.permissions().mode();
+    let mode = fs::metadata(path)
+        .with_context(|| format!("cannot look at {}", path.display()))?
+        .permissions()
+        .mode();
     if mode & 0o111 == 0 {
         point_at("make_executable", path);
         let permissions = Permissions::from_mode((mode | (mode & 0o444) >> 2) & 0o777);
-        fs::set_permissions(path, permissions).with_context(|| format!("cannot make {} executable", path.display()))?;
+        fs::set_permissions(path, permissions)
+            .with_context(|| format!("cannot make {} executable", path.display()))?;
     }
     Ok(())
 }
@@ -124,10 +136,12 @@ pub fn make_executable(path: &Path) -> Result<()> {
 /// Makes a symbolic link that must not be there yet.
 pub fn symlink(target: &Path, link: &Path) -> Result<()> {
     point_at("symlink", link);
-    std_symlink(target, link).with_context(|| format!("cannot link {} to {}", link.display(), target.display()))
+    std_symlink(target, link)
+        .with_context(|| format!("cannot link {} to {}", link.display(), target.display()))
 }
 
-/// Points a link somewhere else by one rename: at every instant it names the old target or the new one.
+/// Points a link somewhere else by one rename: at every instant it names the old target or the new
+/// one.
 pub fn replace_symlink(target: &Path, link: &Path) -> Result<()> {
     let folder = parent(link)?;
     point_at("replace_symlink: before", link);
@@ -142,8 +156,8 @@ pub fn replace_symlink(target: &Path, link: &Path) -> Result<()> {
     sync(folder)
 }
 
-/// Copies a file, a link, or a folder with all that is in it. `to` must not be there; no link is followed. Sockets and
-/// the like are left out.
+/// Copies a file, a link, or a folder with all that is in it. `to` must not be there; no link is
+/// followed. Sockets and the like are left out.
 pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     point_at("copy_tree", to);
     let reading = || format!("cannot read {}", from.display());
@@ -158,7 +172,8 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     } else if metadata.is_symlink() {
         std_symlink(fs::read_link(from).with_context(reading)?, to).with_context(writing)?;
     } else if metadata.is_file() {
-        fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+        fs::copy(from, to)
+            .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
     }
     Ok(())
 }
@@ -174,8 +189,9 @@ pub fn remove_file(path: &Path) -> Result<()> {
     }
 }
 
-/// Removes a folder with all that is in it, or a file; what is not there is fine. No link is followed: the standard
-/// library walks by open folders (`openat`, `O_NOFOLLOW`), and a path that is a link itself is unlinked.
+/// Removes a folder with all that is in it, or a file; what is not there is fine. No link is
+/// followed: the standard library walks by open folders (`openat`, `O_NOFOLLOW`), and a path that
+/// is a link itself is unlinked.
 pub fn remove_tree(path: &Path) -> Result<()> {
     point_at("remove_tree", path);
     let metadata = match fs::symlink_metadata(path) {
@@ -186,24 +202,28 @@ pub fn remove_tree(path: &Path) -> Result<()> {
         }
     };
     if metadata.is_dir() {
-        fs::remove_dir_all(path).with_context(|| format!("cannot remove the folder {}", path.display()))
+        fs::remove_dir_all(path)
+            .with_context(|| format!("cannot remove the folder {}", path.display()))
     } else {
         remove_file(path)
     }
 }
 
-/// Flushes a file, or the entries of a folder, so that a loss of power does not take them back. A link has nothing of its
-/// own to flush: it is an entry of its folder.
+/// Flushes a file, or the entries of a folder, so that a loss of power does not take them back. A
+/// link has nothing of its own to flush: it is an entry of its folder.
 pub fn sync(path: &Path) -> Result<()> {
     point_at("sync", path);
     if path.is_symlink() {
         return Ok(());
     }
-    File::open(path).and_then(|file| file.sync_all()).with_context(|| format!("cannot flush {}", path.display()))
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .with_context(|| format!("cannot flush {}", path.display()))
 }
 
-/// Does something for each of these that waits for the disk, several at a time: a file system with a journal, for one, writes it once for
-/// all who wait for a flush. Where the system allows no more threads, this one does it all. Fails when one of them does.
+/// Does something for each of these that waits for the disk, several at a time: a file system with
+/// a journal, for one, writes it once for all who wait for a flush. Where the system allows no more
+/// threads, this one does it all. Fails when one of them does.
 pub fn each_at_once<T: Sync>(items: &[T], act: impl Fn(&T) -> Result<()> + Sync) -> Result<()> {
     const AT_ONCE: usize = 16;
     let next = AtomicUsize::new(0);
@@ -226,8 +246,8 @@ pub fn each_at_once<T: Sync>(items: &[T], act: impl Fn(&T) -> Result<()> + Sync)
 
 /// Flushes everything that was written to the file system that `path` is on.
 ///
-/// One call for a whole tree: the file system flushes in the order that suits it, which is many times faster than file by
-/// file.
+/// One call for a whole tree: the file system flushes in the order that suits it, which is many
+/// times faster than file by file.
 #[cfg(target_os = "linux")]
 pub fn sync_filesystem(path: &Path) -> Result<()> {
     point_at("sync_filesystem", path);
@@ -253,7 +273,8 @@ pub fn create_temporary_dir(folder: &Path) -> Result<PathBuf> {
         .with_context(|| format!("cannot make a folder in {}", folder.display()))
 }
 
-/// Whether a name is that of something made aside by a process that is gone, so that nobody will rename it any more.
+/// Whether a name is that of something made aside by a process that is gone, so that nobody will
+/// rename it any more.
 pub fn is_abandoned(name: &OsStr) -> bool {
     let rest = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
     rest.and_then(Maker::parse).is_some_and(|maker| !maker.is_alive())
@@ -261,7 +282,8 @@ pub fn is_abandoned(name: &OsStr) -> bool {
 
 const PREFIX: &str = ".nyala-";
 
-/// Says who made it, so that what a killed process left behind can be told from what a living one is about to rename.
+/// Says who made it, so that what a killed process left behind can be told from what a living one
+/// is about to rename.
 pub fn temporary_prefix() -> String {
     static OWN: OnceLock<String> = OnceLock::new();
     OWN.get_or_init(|| {
@@ -275,8 +297,8 @@ fn parent(path: &Path) -> Result<&Path> {
     path.parent().with_context(|| format!("{} has no folder above it", path.display()))
 }
 
-/// A moment between two changes of the disk. In a build with the feature `faults`, a test can have the process kill itself
-/// here (see `faults.rs`); in every other build this is nothing.
+/// A moment between two changes of the disk. In a build with the feature `faults`, a test can have
+/// the process kill itself here (see `faults.rs`); in every other build this is nothing.
 #[cfg(not(feature = "faults"))]
 pub fn point(_name: &str) {}
 

@@ -21,7 +21,10 @@ pub struct Room {
 impl Room {
     #[must_use]
     pub fn and(self, more: Room) -> Room {
-        Room { bytes: self.bytes.saturating_add(more.bytes), inodes: self.inodes.saturating_add(more.inodes) }
+        Room {
+            bytes: self.bytes.saturating_add(more.bytes),
+            inodes: self.inodes.saturating_add(more.inodes),
+        }
     }
 }
 
@@ -50,13 +53,15 @@ impl FileSystem {
     /// The one that a path, or the nearest folder above it that is there, is on.
     pub fn of(path: &Path) -> Result<FileSystem> {
         let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
-        let status =
-            rustix::fs::statvfs(there).with_context(|| format!("cannot ask for the room at {}", there.display()))?;
+        let status = rustix::fs::statvfs(there)
+            .with_context(|| format!("cannot ask for the room at {}", there.display()))?;
         // Some blocks are root's alone.
-        let blocks = if rustix::process::geteuid().is_root() { status.f_bfree } else { status.f_bavail };
+        let blocks =
+            if rustix::process::geteuid().is_root() { status.f_bfree } else { status.f_bavail };
         // A file system without a number of inodes (btrfs) says that it has none at all.
         let inodes = if status.f_files == 0 { u64::MAX } else { status.f_ffree };
-        let (mounted_on, kind) = mount_of(there).unwrap_or_else(|| (there.to_owned(), String::new()));
+        let (mounted_on, kind) =
+            mount_of(there).unwrap_or_else(|| (there.to_owned(), String::new()));
         Ok(FileSystem {
             mounted_on,
             kind,
@@ -67,7 +72,8 @@ impl FileSystem {
 }
 
 impl FileSystem {
-    /// Whether hardly a record fits any more, so that whatever has failed has probably failed for want of room.
+    /// Whether hardly a record fits any more, so that whatever has failed has probably failed for
+    /// want of room.
     pub fn is_full(&self) -> bool {
         self.free.bytes < 64 << 10 || self.free.inodes < 8
     }
@@ -91,7 +97,8 @@ pub fn shortage(needed: Room, free: Room) -> Option<&'static str> {
     }
 }
 
-/// What a folder with all that is in it takes, as the file system counts it. What cannot be read does not count.
+/// What a folder with all that is in it takes, as the file system counts it. What cannot be read
+/// does not count.
 pub fn taken_by(folder: &Path) -> Room {
     let mut taken = Room::default();
     let mut folders = vec![folder.to_owned()];
@@ -107,8 +114,9 @@ pub fn taken_by(folder: &Path) -> Room {
     taken
 }
 
-/// Lines for a person about an error of the disk or of another limit of the system: what was found, and what to do.
-/// Empty for every other error. `site` is where the error happened; it may also have been a child's.
+/// Lines for a person about an error of the disk or of another limit of the system: what was found,
+/// and what to do. Empty for every other error. `site` is where the error happened; it may also
+/// have been a child's.
 pub fn explain(error: &Error, site: &Path) -> String {
     let Ok(system) = FileSystem::of(site) else { return String::new() };
     // A child may have said why only in the log.
@@ -130,7 +138,9 @@ pub fn explain(error: &Error, site: &Path) -> String {
         }
         Errno::DQUOT => {
             let user = rustix::process::geteuid().as_raw();
-            format!("found: the quota of user {user} on {system} is used up\nRaise it or make room, and push again")
+            format!(
+                "found: the quota of user {user} on {system} is used up\nRaise it or make room, and push again"
+            )
         }
         Errno::ROFS => {
             let at = system.mounted_on.display();
@@ -146,11 +156,14 @@ pub fn explain(error: &Error, site: &Path) -> String {
             format!(
                 "found: a process may have {limit} open files here (ulimit -n), and the whole system {}\n\
                  Raise it for whoever pushes, in /etc/security/limits.conf or with LimitNOFILE= of the service",
-                fs::read_to_string("/proc/sys/fs/file-max").unwrap_or_else(|_| "an unknown number".to_owned()).trim()
+                fs::read_to_string("/proc/sys/fs/file-max")
+                    .unwrap_or_else(|_| "an unknown number".to_owned())
+                    .trim()
             )
         }
         Errno::ACCESS | Errno::PERM => {
-            let owner = fs::metadata(site).map_or_else(|_| "somebody".to_owned(), |found| found.uid().to_string());
+            let owner = fs::metadata(site)
+                .map_or_else(|_| "somebody".to_owned(), |found| found.uid().to_string());
             let user = rustix::process::geteuid().as_raw();
             format!(
                 "found: nyala runs as user {user}, and {} belongs to user {owner}\n\
@@ -187,7 +200,8 @@ fn of_kind(kind: io::ErrorKind) -> Option<Errno> {
     }
 }
 
-/// Where the file system of a path is mounted, and of which kind it is, from `proc_pid_mountinfo(5)`.
+/// Where the file system of a path is mounted, and of which kind it is, from
+/// `proc_pid_mountinfo(5)`.
 fn mount_of(path: &Path) -> Option<(PathBuf, String)> {
     let device = fs::metadata(path).ok()?.dev();
     let wanted = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
@@ -203,7 +217,8 @@ fn mount_in(mountinfo: &str, device: &str, path: &Path) -> Option<(PathBuf, Stri
         let fields: Vec<_> = front.split(' ').collect();
         let (id, at) = (fields.get(2)?, fields.get(4)?);
         let at = PathBuf::from(at.replace("\\040", " "));
-        (*id == device && path.starts_with(&at)).then(|| (at, back.split(' ').next().unwrap_or_default().to_owned()))
+        (*id == device && path.starts_with(&at))
+            .then(|| (at, back.split(' ').next().unwrap_or_default().to_owned()))
     });
     mounts.max_by_key(|(at, _)| at.components().count())
 }
@@ -235,14 +250,18 @@ mod tests {
                     23 22 0:40 / /srv rw shared:1 - tmpfs tmpfs rw\n\
                     24 23 254:0 /x /srv/my\\040site rw - ext4 /dev/vda rw\n";
         let found = |device, path| mount_in(text, device, Path::new(path)).unwrap();
-        assert_eq!(found("254:0", "/srv/my site/releases"), ("/srv/my site".into(), "ext4".to_owned()));
+        assert_eq!(
+            found("254:0", "/srv/my site/releases"),
+            ("/srv/my site".into(), "ext4".to_owned())
+        );
         assert_eq!(found("0:40", "/srv/other"), ("/srv".into(), "tmpfs".to_owned()));
         assert_eq!(found("254:0", "/home"), ("/".into(), "ext4".to_owned()));
     }
 
     #[test]
     fn what_a_child_says_counts_too() {
-        let said = anyhow::anyhow!("pip exited\nERROR: [Errno 28] No space left on device").context("not installed");
+        let said = anyhow::anyhow!("pip exited\nERROR: [Errno 28] No space left on device")
+            .context("not installed");
         assert_eq!(errno(&said), Some(Errno::NOSPC));
         let own = Error::new(io::Error::from_raw_os_error(30)).context("cannot write");
         assert_eq!(errno(&own), Some(Errno::ROFS));

@@ -36,7 +36,8 @@ pub(super) fn installer(settings: &Settings, findings: &mut Vec<Finding>) {
     // App settings are left out: they may hold a PATH, and whoever set that knows.
     if settings.installer == Installer::Uv && find_uv(&Environment::clean()).is_none() {
         let fact = "nyala.toml says installer = \"uv\", and there is no uv here";
-        let fix = "install uv (https://docs.astral.sh/uv/), or write installer = \"pip\" into nyala.toml";
+        let fix =
+            "install uv (https://docs.astral.sh/uv/), or write installer = \"pip\" into nyala.toml";
         findings.push(Finding::new("uv-missing", fact, fix));
     }
 }
@@ -46,31 +47,53 @@ pub(super) fn owners_and_modes(site: &Site, findings: &mut Vec<Finding>) {
     let root = site.root();
     let Ok(owner) = fs::metadata(root).map(|metadata| metadata.uid()) else { return };
     if access(root, Access::WRITE_OK | Access::READ_OK | Access::EXEC_OK).is_err() {
-        let fact = format!("{} cannot be written by you: it belongs to user {owner}", root.display());
-        findings.push(Finding::new("not-writable", fact, format!("run this, and push, as user {owner}")));
+        let fact =
+            format!("{} cannot be written by you: it belongs to user {owner}", root.display());
+        findings.push(Finding::new(
+            "not-writable",
+            fact,
+            format!("run this, and push, as user {owner}"),
+        ));
     }
 
     let mut inside: Vec<PathBuf> = Vec::new();
     for folder in [root.to_owned(), site.releases(), site.envs(), site.deployments()] {
-        inside.extend(fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()));
+        inside
+            .extend(fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()));
     }
     let records = inside.iter().filter(|path| path.parent() == Some(&site.deployments())).cloned();
-    let files: Vec<PathBuf> =
-        records.flat_map(|folder| ["deployment.json", "log.txt"].map(|name| folder.join(name))).collect();
+    let files: Vec<PathBuf> = records
+        .flat_map(|folder| ["deployment.json", "log.txt"].map(|name| folder.join(name)))
+        .collect();
     inside.extend(files.iter().cloned());
 
-    let foreign = |path: &&PathBuf| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.uid() != owner);
+    let foreign =
+        |path: &&PathBuf| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.uid() != owner);
     let foreign: Vec<&PathBuf> = inside.iter().filter(foreign).collect();
     if let [first, rest @ ..] = &foreign[..] {
-        let fact = format!("{}{} is not of user {owner}, who has the site", first.display(), and_more(rest.len()));
-        findings.push(Finding::new("owner", fact, format!("chown -R -h {owner} {}", root.display())));
+        let fact = format!(
+            "{}{} is not of user {owner}, who has the site",
+            first.display(),
+            and_more(rest.len())
+        );
+        findings.push(Finding::new(
+            "owner",
+            fact,
+            format!("chown -R -h {owner} {}", root.display()),
+        ));
     }
 
     let private = files.into_iter().chain([site.app_settings_file()]);
-    let open = |path: &PathBuf| fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0);
+    let open = |path: &PathBuf| {
+        fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
+    };
     let open: Vec<PathBuf> = private.filter(open).collect();
     if let [first, rest @ ..] = &open[..] {
-        let fact = format!("{}{} can be read by others than its owner", first.display(), and_more(rest.len()));
+        let fact = format!(
+            "{}{} can be read by others than its owner",
+            first.display(),
+            and_more(rest.len())
+        );
         let fix = format!("chmod 600 {}", first.display());
         findings.push(Finding::new("mode", fact, fix).with(Mend::Close(open)));
     }
@@ -84,7 +107,10 @@ pub(super) fn live(site: &Site, findings: &mut Vec<Finding>) {
             findings.push(Finding::new("wwwroot", fact, fix));
         }
         Ok(Some(id)) if !site.release(id).is_dir() => {
-            let fact = format!("wwwroot points to {}, which is gone: nothing is served", site.release(id).display());
+            let fact = format!(
+                "wwwroot points to {}, which is gone: nothing is served",
+                site.release(id).display()
+            );
             findings.push(Finding::new("wwwroot-dangling", fact, "nyala redeploy"));
         }
         Ok(_) => {}
@@ -104,8 +130,11 @@ pub(super) fn envs(site: &Site, findings: &mut Vec<Finding>) {
             format!("nothing, unless you want to go back to release {id}: then nyala redeploy {id}")
         };
         let Some(number) = site.env_of_release(id) else {
-            let had = site.record(id).ok().flatten().and_then(|record| record.env).and_then(|env| env.id);
-            if let Some(had) = had.filter(|_| fs::symlink_metadata(site.release(id).join("env")).is_err()) {
+            let had =
+                site.record(id).ok().flatten().and_then(|record| record.env).and_then(|env| env.id);
+            if let Some(had) =
+                had.filter(|_| fs::symlink_metadata(site.release(id).join("env")).is_err())
+            {
                 let fact = format!("release {id} has lost its link to env {had}");
                 findings.push(Finding::new("env-unlinked", fact, fix));
             }
@@ -119,7 +148,11 @@ pub(super) fn envs(site: &Site, findings: &mut Vec<Finding>) {
         let gone = folder.is_dir() && !env::python(&folder).exists();
         for fact in env::inspect(&folder, &Environment::clean()).damage {
             let id = if gone { "interpreter-gone" } else { "env-damaged" };
-            findings.push(Finding::new(id, format!("env {number} is damaged: {fact}"), fix.clone()));
+            findings.push(Finding::new(
+                id,
+                format!("env {number} is damaged: {fact}"),
+                fix.clone(),
+            ));
         }
     }
 }
@@ -133,7 +166,8 @@ pub(super) fn deployments(site: &Site, findings: &mut Vec<Finding>) {
                 findings.push(Finding::new("record", fact, format!("rm -r {}", folder.display())));
             }
             Ok(Some(record)) if is_dead(site, &record) => {
-                let fact = format!("deployment {id} is {}, and its worker is dead", record.status.name());
+                let fact =
+                    format!("deployment {id} is {}, and its worker is dead", record.status.name());
                 let fix = "nyala doctor --fix, or push again";
                 findings.push(Finding::new("worker-dead", fact, fix).with(Mend::PutRight));
             }
@@ -142,7 +176,11 @@ pub(super) fn deployments(site: &Site, findings: &mut Vec<Finding>) {
     }
     let leftovers = worker::leftovers(site).unwrap_or_default();
     if let [first, rest @ ..] = &leftovers[..] {
-        let fact = format!("{}{} belongs to no release that is kept", first.display(), and_more(rest.len()));
+        let fact = format!(
+            "{}{} belongs to no release that is kept",
+            first.display(),
+            and_more(rest.len())
+        );
         let fix = "nyala doctor --fix, or push again";
         findings.push(Finding::new("leftovers", fact, fix).with(Mend::PutRight));
     }
@@ -156,11 +194,17 @@ pub(super) fn space(site: &Site, findings: &mut Vec<Finding>) {
     let few_files = files.filter(|files| *files < LEAST_FILES);
     if bytes < LEAST_BYTES || few_files.is_some() {
         let files = files.map_or(String::new(), |files| format!(" and {files} files"));
-        let fact = format!("the file system of {} has room for {bytes} bytes{files} only", site.root().display());
+        let fact = format!(
+            "the file system of {} has room for {bytes} bytes{files} only",
+            site.root().display()
+        );
         findings.push(Finding::new(
             "space",
             fact,
-            format!("make room there, or keep fewer releases: keep = 1 in {}", site.settings_file().display()),
+            format!(
+                "make room there, or keep fewer releases: keep = 1 in {}",
+                site.settings_file().display()
+            ),
         ));
     }
 }

@@ -38,7 +38,8 @@ pub enum Mend {
     PushOptions(PathBuf),
     /// Let only their owner read these.
     Close(Vec<PathBuf>),
-    /// What every deployment does before it begins: record what was interrupted, throw leftovers away.
+    /// What every deployment does before it begins: record what was interrupted, throw leftovers
+    /// away.
     PutRight,
 }
 
@@ -75,7 +76,12 @@ pub fn mend(site: &Site, finding: &mut Finding) -> Result<()> {
         None => bail!("this is left to you: {}", finding.fix),
         Some(Mend::InstallHook(repository)) => drop(install_hook(repository, site)?),
         Some(Mend::PushOptions(repository)) => {
-            run(git(repository).args(["config", "--local", "receive.advertisePushOptions", "true"]))?;
+            run(git(repository).args([
+                "config",
+                "--local",
+                "receive.advertisePushOptions",
+                "true",
+            ]))?;
         }
         Some(Mend::Close(files)) => {
             for file in files {

@@ -10,8 +10,9 @@ use super::Repository;
 
 /// A git child for this repository: none of the `GIT_*` of the hook it may run in, no input.
 ///
-/// `GIT_DIR` of a hook is `.`, and made absolute it would still answer for the wrong repository, so the repository is
-/// always named; and it was named on purpose, so it counts as safe whoever owns it.
+/// `GIT_DIR` of a hook is `.`, and made absolute it would still answer for the wrong repository, so
+/// the repository is always named; and it was named on purpose, so it counts as safe whoever owns
+/// it.
 pub fn git(repository: &Path) -> Command {
     let mut command = bare_git();
     let mut safe = std::ffi::OsString::from("safe.directory=");
@@ -34,7 +35,8 @@ pub fn bare_git() -> Command {
 
 /// Runs a git child to its end; its trimmed output, or what it printed when it failed.
 pub fn run(command: &mut Command) -> Result<String> {
-    let output = command.output().context("git could not be started: is it installed, and on PATH?")?;
+    let output =
+        command.output().context("git could not be started: is it installed, and on PATH?")?;
     if !output.status.success() {
         let words: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
         bail!("git {} failed: {}", words.join(" "), String::from_utf8_lossy(&output.stderr).trim());
@@ -46,7 +48,8 @@ pub fn run(command: &mut Command) -> Result<String> {
 pub trait Refs {
     /// The full id of the commit that a revision names (`main`, `HEAD~2`, `1a2b3c4`).
     fn resolve(&self, revision: &str) -> Result<String>;
-    /// The full id of what a full ref name (`refs/heads/main`) names now; `None` when it cannot be read.
+    /// The full id of what a full ref name (`refs/heads/main`) names now; `None` when it cannot be
+    /// read.
     fn tip(&self, refname: &str) -> Option<String>;
     /// The branch that HEAD names, without `refs/heads/`; `None` when HEAD is detached.
     fn head_branch(&self) -> Option<String>;
@@ -56,18 +59,31 @@ pub trait Refs {
 
 impl Refs for Repository {
     fn tip(&self, refname: &str) -> Option<String> {
-        // A branch that was pushed a moment ago is a file of its own, unless the refs are in another format.
-        let is_id = |text: &str| [40, 64].contains(&text.len()) && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+        // A branch that was pushed a moment ago is a file of its own, unless the refs are in
+        // another format.
+        let is_id = |text: &str| {
+            [40, 64].contains(&text.len()) && text.bytes().all(|digit| digit.is_ascii_hexdigit())
+        };
         let loose = std::fs::read_to_string(self.path().join(refname)).ok();
         if let Some(id) = loose.as_deref().map(str::trim_end).filter(|text| is_id(text)) {
             return Some(id.to_owned());
         }
-        run(git(self.path()).args(["rev-parse", "--verify", "--quiet", "--end-of-options", refname])).ok()
+        run(git(self.path()).args([
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            refname,
+        ]))
+        .ok()
     }
 
     fn resolve(&self, revision: &str) -> Result<String> {
         let commit = format!("{revision}^{{commit}}");
-        run(git(self.path()).args(["rev-parse", "--verify", "--quiet", "--end-of-options"]).arg(commit)).map_err(|_| {
+        run(git(self.path())
+            .args(["rev-parse", "--verify", "--quiet", "--end-of-options"])
+            .arg(commit))
+        .map_err(|_| {
             anyhow::anyhow!(
                 "{} has no revision `{}`\nWhat it has: git --git-dir {} log --all --oneline",
                 self.path().display(),
@@ -83,6 +99,7 @@ impl Refs for Repository {
     }
 
     fn set_head(&self, branch: &str) -> Result<()> {
-        run(git(self.path()).args(["symbolic-ref", "HEAD", &format!("refs/heads/{branch}")])).map(drop)
+        run(git(self.path()).args(["symbolic-ref", "HEAD", &format!("refs/heads/{branch}")]))
+            .map(drop)
     }
 }

@@ -1,6 +1,7 @@
 //! The repository people push to: objects through libgit2, refs through git itself.
 //!
-//! libgit2 reads objects of every kind of repository, but no refs in the reftable format, so what needs a ref asks git.
+//! libgit2 reads objects of every kind of repository, but no refs in the reftable format, so what
+//! needs a ref asks git.
 
 mod command;
 mod notes;
@@ -57,16 +58,20 @@ impl Repository {
 
     /// The object id that a text of hexadecimal digits is in this repository.
     pub fn oid(&self, id: &str) -> Result<git2::Oid> {
-        git2::Oid::from_str_ext(id, self.objects.object_format())
-            .with_context(|| format!("`{}` is not an object id of {}", id.escape_debug(), self.path.display()))
+        git2::Oid::from_str_ext(id, self.objects.object_format()).with_context(|| {
+            format!("`{}` is not an object id of {}", id.escape_debug(), self.path.display())
+        })
     }
 
     /// The commit with this full id; a tag object is followed to its commit.
     pub fn commit(&self, id: &str) -> Result<Commit> {
         let wrong = || format!("{} has no commit {id}", self.path.display());
         let oid = git2::Oid::from_str_ext(id, self.objects.object_format()).with_context(wrong)?;
-        let commit =
-            self.objects.find_object(oid, None).and_then(|object| object.peel_to_commit()).with_context(wrong)?;
+        let commit = self
+            .objects
+            .find_object(oid, None)
+            .and_then(|object| object.peel_to_commit())
+            .with_context(wrong)?;
         let author = commit.author();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(Commit {
@@ -93,23 +98,26 @@ impl Repository {
     }
 }
 
-/// How much of a pack is mapped at a time, and of all packs together, in bytes. By default a pack is mapped as a whole,
-/// and all of it counts as memory of the process. With a third of this, the export of a large tree takes a tenth longer.
+/// How much of a pack is mapped at a time, and of all packs together, in bytes. By default a pack
+/// is mapped as a whole, and all of it counts as memory of the process. With a third of this, the
+/// export of a large tree takes a tenth longer.
 const MAPPED_AT_ONCE: usize = 2 << 20;
 const MAPPED_IN_ALL: usize = 12 << 20;
 
-/// Opens the repository's objects. Each thread opens its own; libgit2 shares the packs between them.
+/// Opens the repository's objects. Each thread opens its own; libgit2 shares the packs between
+/// them.
 ///
-/// Ownership is not asked for: the hook runs as whoever may write the site, and the site's settings name the
-/// repository. Objects are not hashed again when they are read: git did that when they were pushed.
+/// Ownership is not asked for: the hook runs as whoever may write the site, and the site's settings
+/// name the repository. Objects are not hashed again when they are read: git did that when they
+/// were pushed.
 pub fn open_objects(path: &Path) -> Result<git2::Repository> {
     static OPTIONS: Once = Once::new();
     OPTIONS.call_once(|| {
         git2::opts::strict_hash_verification(false);
         // A tree is read once or twice, and a hundred thousand files have many trees.
         git2::opts::enable_caching(false);
-        // SAFETY: both set globals of libgit2 that must not change while it is in use elsewhere; `Once` runs them before
-        // the first repository of this process is opened.
+        // SAFETY: both set globals of libgit2 that must not change while it is in use elsewhere;
+        // `Once` runs them before the first repository of this process is opened.
         #[expect(unsafe_code, reason = "git2 marks its global options as unsafe")]
         unsafe {
             let _ = git2::opts::set_verify_owner_validation(false);

@@ -1,8 +1,8 @@
 //! Notes on commits, and refs of our own, written so that two who write at once lose nothing.
 //!
-//! `git notes append` reads the notes, and sets their ref to what it made of them without asking whether it is still where
-//! it was: of two at once, one is lost. Here the objects are written by libgit2, and the ref moves from where it was
-//! seen or the notes are read again.
+//! `git notes append` reads the notes, and sets their ref to what it made of them without asking
+//! whether it is still where it was: of two at once, one is lost. Here the objects are written by
+//! libgit2, and the ref moves from where it was seen or the notes are read again.
 
 use std::io::Write;
 use std::path::Path;
@@ -28,7 +28,8 @@ pub struct Note<'a> {
     pub also: Option<(&'a str, &'a str)>,
 }
 
-/// Appends the text to the note, after an empty line when there is one already. One git child when nobody interferes.
+/// Appends the text to the note, after an empty line when there is one already. One git child when
+/// nobody interferes.
 pub fn append(repository: &Repository, note: &Note<'_>) -> Result<()> {
     let objects = repository.objects();
     let mut refused = None;
@@ -37,15 +38,27 @@ pub fn append(repository: &Repository, note: &Note<'_>) -> Result<()> {
         let parent = match &old {
             Some(id) => {
                 let oid = Oid::from_str_ext(id, objects.object_format())?;
-                Some(objects.find_commit(oid).with_context(|| format!("{} is no commit", note.notes))?)
+                Some(
+                    objects
+                        .find_commit(oid)
+                        .with_context(|| format!("{} is no commit", note.notes))?,
+                )
             }
             None => None,
         };
         let tree = parent.as_ref().map(git2::Commit::tree).transpose()?;
-        let tree = objects.find_tree(insert(objects, tree.as_ref(), note.commit, note.text, Depth::Root)?)?;
+        let tree = objects.find_tree(insert(
+            objects,
+            tree.as_ref(),
+            note.commit,
+            note.text,
+            Depth::Root,
+        )?)?;
         let author = Signature::now("nyala", "nyala@localhost")?;
         let parents: Vec<_> = parent.iter().collect();
-        let new = objects.commit(None, &author, &author, "Notes added by nyala", &tree, &parents)?.to_string();
+        let new = objects
+            .commit(None, &author, &author, "Notes added by nyala", &tree, &parents)?
+            .to_string();
         match set(repository.path(), note, &new, old.as_deref()) {
             Ok(()) => return Ok(()),
             Err(error) => refused = Some(error),
@@ -54,12 +67,15 @@ pub fn append(repository: &Repository, note: &Note<'_>) -> Result<()> {
     Err(refused.unwrap_or_else(|| anyhow::anyhow!("{} cannot be moved", note.notes)))
 }
 
-/// Where a ref is; `None` when it is not there. libgit2 answers without a child, but for what is not in files.
+/// Where a ref is; `None` when it is not there. libgit2 answers without a child, but for what is
+/// not in files.
 fn tip(repository: &Repository, name: &str) -> Result<Option<String>> {
     let objects = repository.objects();
     let format = objects.config()?.get_string("extensions.refstorage");
     if format.is_ok_and(|format| format != "files") {
-        return Ok(run(git(repository.path()).args(["rev-parse", "--verify", "--quiet", name])).ok());
+        return Ok(
+            run(git(repository.path()).args(["rev-parse", "--verify", "--quiet", name])).ok()
+        );
     }
     match objects.refname_to_id(name) {
         Ok(id) => Ok(Some(id.to_string())),
@@ -100,18 +116,33 @@ enum Depth {
     Below,
 }
 
-/// The tree of the notes with the text added. Notes are files named by the commit's id, in folders of two digits as deep as
-/// git found useful; where there is none yet for this commit, it goes one folder deep.
-fn insert(objects: &git2::Repository, tree: Option<&Tree<'_>>, name: &str, text: &str, depth: Depth) -> Result<Oid> {
+/// The tree of the notes with the text added. Notes are files named by the commit's id, in folders
+/// of two digits as deep as git found useful; where there is none yet for this commit, it goes one
+/// folder deep.
+fn insert(
+    objects: &git2::Repository,
+    tree: Option<&Tree<'_>>,
+    name: &str,
+    text: &str,
+    depth: Depth,
+) -> Result<Oid> {
     let mut builder = objects.treebuilder(tree)?;
-    let there = tree.and_then(|tree| tree.get_name(name)).filter(|entry| entry.kind() == Some(ObjectType::Blob));
+    let there = tree
+        .and_then(|tree| tree.get_name(name))
+        .filter(|entry| entry.kind() == Some(ObjectType::Blob));
     let (folder, rest) = name.split_at(2);
     if there.is_none() && (depth == Depth::Root || has_folder(tree, folder)) {
         let inner = match tree.and_then(|tree| tree.get_name(folder)) {
-            Some(entry) if entry.kind() == Some(ObjectType::Tree) => Some(objects.find_tree(entry.id())?),
+            Some(entry) if entry.kind() == Some(ObjectType::Tree) => {
+                Some(objects.find_tree(entry.id())?)
+            }
             _ => None,
         };
-        builder.insert(folder, insert(objects, inner.as_ref(), rest, text, Depth::Below)?, 0o040_000)?;
+        builder.insert(
+            folder,
+            insert(objects, inner.as_ref(), rest, text, Depth::Below)?,
+            0o040_000,
+        )?;
     } else {
         let mut content = match &there {
             Some(entry) => objects.find_blob(entry.id())?.content().to_owned(),
@@ -127,7 +158,8 @@ fn insert(objects: &git2::Repository, tree: Option<&Tree<'_>>, name: &str, text:
 }
 
 fn has_folder(tree: Option<&Tree<'_>>, name: &str) -> bool {
-    tree.and_then(|tree| tree.get_name(name)).is_some_and(|entry| entry.kind() == Some(ObjectType::Tree))
+    tree.and_then(|tree| tree.get_name(name))
+        .is_some_and(|entry| entry.kind() == Some(ObjectType::Tree))
 }
 
 #[cfg(test)]
@@ -148,17 +180,22 @@ mod tests {
             run(bare_git().args(["init", "--quiet", "--bare", format]).arg(folder.path())).unwrap();
             let repo = Repo { folder, commits: Vec::new() };
             let tree = repo.git(&["hash-object", "-t", "tree", "-w", "/dev/null"]);
-            let commits = (0..commits).map(|number| repo.git(&["commit-tree", "-m", &number.to_string(), &tree]));
+            let commits = (0..commits)
+                .map(|number| repo.git(&["commit-tree", "-m", &number.to_string(), &tree]));
             Repo { commits: commits.collect(), ..repo }
         }
 
         fn git(&self, words: &[&str]) -> String {
-            run(git(self.folder.path()).args(["-c", "user.name=A", "-c", "user.email=a@b"]).args(words)).unwrap()
+            run(git(self.folder.path())
+                .args(["-c", "user.name=A", "-c", "user.email=a@b"])
+                .args(words))
+            .unwrap()
         }
 
         fn append(&self, commit: usize, text: &str, also: Option<(&str, &str)>) {
             let repository = Repository::open(self.folder.path()).unwrap();
-            append(&repository, &Note { notes: NOTES, commit: &self.commits[commit], text, also }).unwrap();
+            append(&repository, &Note { notes: NOTES, commit: &self.commits[commit], text, also })
+                .unwrap();
         }
 
         fn note(&self, commit: usize) -> String {
@@ -208,7 +245,10 @@ mod tests {
         let all: String = (0..4).map(|commit| repo.note(commit) + "\n").collect();
         for writer in 0..4 {
             for number in 0..5 {
-                assert!(all.contains(&format!("{writer}.{number}")), "{writer}.{number} is not in\n{all}");
+                assert!(
+                    all.contains(&format!("{writer}.{number}")),
+                    "{writer}.{number} is not in\n{all}"
+                );
             }
         }
     }

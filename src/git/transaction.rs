@@ -19,9 +19,9 @@ pub struct RefChange<'a> {
 
 /// Refs that are locked, and known to be where they were seen. Dropped, they stay there.
 ///
-/// It is a `git update-ref --stdin` (2.27 and later) that waits for its last word, so that every format of refs is as good
-/// as any, and the `reference-transaction` hook runs. When this process dies, git reads the end of its input and frees
-/// the locks.
+/// It is a `git update-ref --stdin` (2.27 and later) that waits for its last word, so that every
+/// format of refs is as good as any, and the `reference-transaction` hook runs. When this process
+/// dies, git reads the end of its input and frees the locks.
 #[derive(Debug)]
 pub struct Prepared {
     child: Child,
@@ -30,15 +30,18 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Locks the refs. Fails with git's own words when one is not where it was, or cannot be what it is to be.
+    /// Locks the refs. Fails with git's own words when one is not where it was, or cannot be what
+    /// it is to be.
     pub fn new(repository: &Path, changes: &[RefChange<'_>]) -> Result<Prepared> {
         let mut child = git(repository)
-            // What went live has been flushed to the disk, and git does not flush refs of itself (git-config(1), core.fsync).
+            // What went live has been flushed to the disk, and git does not flush refs of itself
+            // (git-config(1), core.fsync).
             .args(["-c", "core.fsync=reference", "update-ref", "-m", "push", "--stdin", "-z"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // What kills this whole group must not leave locked refs behind: git itself takes the locks away.
+            // What kills this whole group must not leave locked refs behind: git itself takes the
+            // locks away.
             .process_group(0)
             .spawn()
             .context("git could not be started: is it installed, and on PATH?")?;
@@ -66,9 +69,11 @@ impl Prepared {
 
     /// Fails with what git says when it does not give the answer that is expected.
     fn say(&mut self, text: &str, expected: &str) -> Result<()> {
-        let said = self.input.as_mut().is_some_and(|input| input.write_all(text.as_bytes()).is_ok());
+        let said =
+            self.input.as_mut().is_some_and(|input| input.write_all(text.as_bytes()).is_ok());
         let mut line = String::new();
-        while said && self.output.read_line(&mut line).context("git update-ref cannot be read")? > 0 {
+        while said && self.output.read_line(&mut line).context("git update-ref cannot be read")? > 0
+        {
             if line.trim_end() == expected {
                 return Ok(());
             }
@@ -81,7 +86,8 @@ impl Prepared {
         }
         let complaint = complaint.trim();
         let complaint = complaint.strip_prefix("fatal: ").unwrap_or(complaint);
-        let complaint = ["prepare: ", "commit: "].iter().find_map(|start| complaint.strip_prefix(start));
+        let complaint =
+            ["prepare: ", "commit: "].iter().find_map(|start| complaint.strip_prefix(start));
         bail!("{}", complaint.unwrap_or("git update-ref ended before its time"))
     }
 }
@@ -108,7 +114,9 @@ mod tests {
         run(bare_git().args(["init", "--quiet", "--bare"]).arg(folder.path())).unwrap();
         let commit = |message: &str| {
             let ids = ["-c", "user.name=A", "-c", "user.email=a@b", "commit-tree", "-m", message];
-            let tree = run(git(folder.path()).args(["hash-object", "-t", "tree", "-w", "/dev/null"])).unwrap();
+            let tree =
+                run(git(folder.path()).args(["hash-object", "-t", "tree", "-w", "/dev/null"]))
+                    .unwrap();
             run(git(folder.path()).args(ids).arg(tree)).unwrap()
         };
         let (one, two) = (commit("1"), commit("2"));

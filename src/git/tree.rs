@@ -1,5 +1,5 @@
-//! The files of a commit, read from the object database and never through the file system: a link in a pushed tree
-//! can point anywhere.
+//! The files of a commit, read from the object database and never through the file system: a link
+//! in a pushed tree can point anywhere.
 
 use anyhow::{Context, Result, bail};
 use git2::{ObjectType, Oid, Tree, TreeEntry};
@@ -40,8 +40,12 @@ impl Entry {
 }
 
 impl<'repository> CommitTree<'repository> {
-    pub fn new(objects: &'repository git2::Repository, tree: Oid) -> Result<CommitTree<'repository>> {
-        let root = objects.find_tree(tree).with_context(|| format!("the tree {tree} cannot be read"))?;
+    pub fn new(
+        objects: &'repository git2::Repository,
+        tree: Oid,
+    ) -> Result<CommitTree<'repository>> {
+        let root =
+            objects.find_tree(tree).with_context(|| format!("the tree {tree} cannot be read"))?;
         Ok(CommitTree { objects, root })
     }
 
@@ -55,15 +59,16 @@ impl<'repository> CommitTree<'repository> {
         self.root.id()
     }
 
-    /// What a path relative to the root names, with `/` between its parts; `None` when there is nothing. The empty path
-    /// is the root itself. Links are not followed.
+    /// What a path relative to the root names, with `/` between its parts; `None` when there is
+    /// nothing. The empty path is the root itself. Links are not followed.
     pub fn entry(&self, path: &str) -> Result<Option<Entry>> {
         let mut at = Entry { kind: Kind::Folder, oid: self.root.id() };
         for name in path.split('/').filter(|name| !name.is_empty()) {
             let Some(folder) = self.folder(at)? else { return Ok(None) };
-            // libgit2's own search relies on git's order of names. A tree in another order can be pushed where nobody checks
-            // it, and what is checked out is what counts.
-            let Some(found) = folder.iter().find(|entry| entry.name_bytes() == name.as_bytes()) else {
+            // libgit2's own search relies on git's order of names. A tree in another order can be
+            // pushed where nobody checks it, and what is checked out is what counts.
+            let Some(found) = folder.iter().find(|entry| entry.name_bytes() == name.as_bytes())
+            else {
                 return Ok(None);
             };
             at = Entry::of(&found);
@@ -71,7 +76,8 @@ impl<'repository> CommitTree<'repository> {
         Ok(Some(at))
     }
 
-    /// The names in a folder, and what they name; none when there is no folder at this path. What is not UTF-8 is replaced.
+    /// The names in a folder, and what they name; none when there is no folder at this path. What
+    /// is not UTF-8 is replaced.
     pub fn list(&self, path: &str) -> Result<Vec<(String, Entry)>> {
         let folder = self.entry(path)?.map(|entry| self.folder(entry)).transpose()?.flatten();
         let Some(folder) = folder else { return Ok(Vec::new()) };
@@ -89,7 +95,8 @@ impl<'repository> CommitTree<'repository> {
 
     /// The object id that a text is, in this repository's kind of ids.
     pub fn id(&self, hex: &str) -> Result<Oid> {
-        Oid::from_str_ext(hex, self.root.id().object_format()).with_context(|| format!("{hex:?} is not an object id"))
+        Oid::from_str_ext(hex, self.root.id().object_format())
+            .with_context(|| format!("{hex:?} is not an object id"))
     }
 
     /// How many bytes a blob has, without reading it.
@@ -100,12 +107,15 @@ impl<'repository> CommitTree<'repository> {
 
     /// The bytes of a blob.
     pub fn read(&self, blob: Oid) -> Result<Vec<u8>> {
-        let blob = self.objects.find_blob(blob).with_context(|| format!("the file {blob} cannot be read"))?;
+        let blob = self
+            .objects
+            .find_blob(blob)
+            .with_context(|| format!("the file {blob} cannot be read"))?;
         Ok(blob.content().to_owned())
     }
 
-    /// The bytes of the file at a path; `None` when there is nothing. A link, a folder or a submodule is an error that
-    /// says so, and so is a file of more than `limit` bytes.
+    /// The bytes of the file at a path; `None` when there is nothing. A link, a folder or a
+    /// submodule is an error that says so, and so is a file of more than `limit` bytes.
     pub fn file(&self, path: &str, limit: usize) -> Result<Option<Vec<u8>>> {
         let Some(entry) = self.entry(path)? else {
             return Ok(None);
@@ -114,7 +124,9 @@ impl<'repository> CommitTree<'repository> {
             Kind::File => {
                 let size = self.size(entry.oid)?;
                 if size > limit {
-                    bail!("{path} has {size} bytes\nAt most {limit} are allowed; is it the file it should be?");
+                    bail!(
+                        "{path} has {size} bytes\nAt most {limit} are allowed; is it the file it should be?"
+                    );
                 }
                 return self.read(entry.oid).map(Some);
             }

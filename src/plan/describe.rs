@@ -11,24 +11,39 @@ use crate::site::settings::Installer;
 pub fn lines(plan: &Plan) -> Vec<String> {
     let mut lines = vec![plan.runtime.clone()];
     if let Some(python) = &plan.python {
-        let at = python.interpreter.as_ref().map_or(String::new(), |found| format!(", {}", found.path.display()));
-        lines.push(format!("Python {} ({} is wanted by {}{at})", python.version, python.wanted, python.origin));
+        let at = python
+            .interpreter
+            .as_ref()
+            .map_or(String::new(), |found| format!(", {}", found.path.display()));
+        lines.push(format!(
+            "Python {} ({} is wanted by {}{at})",
+            python.version, python.wanted, python.origin
+        ));
     }
     let BuildPlan { settings, pre_build, post_build, collectstatic: _ } = &plan.build;
     if let Some(project) = &settings.project {
-        lines.push(format!("The application is the folder {} ({})", project.value.escape_debug(), project.by));
+        lines.push(format!(
+            "The application is the folder {} ({})",
+            project.value.escape_debug(),
+            project.by
+        ));
     }
     if let Some(Said { value, by }) = &settings.command {
-        lines.push(format!("Command, in the place of the env, install and build steps: {} ({by})", escaped(value)));
+        lines.push(format!(
+            "Command, in the place of the env, install and build steps: {} ({by})",
+            escaped(value)
+        ));
     } else {
         for (when, commands) in [("before", pre_build), ("after", post_build)] {
-            lines.extend(
-                commands.iter().map(|own| format!("Command {when} the build: {} ({})", escaped(&own.command), own.by)),
-            );
+            lines.extend(commands.iter().map(|own| {
+                format!("Command {when} the build: {} ({})", escaped(&own.command), own.by)
+            }));
         }
     }
     let by = match plan.env.decision {
-        Decision::Create { .. } | Decision::Update { .. } if plan.installer == Installer::Uv => " (by uv)",
+        Decision::Create { .. } | Decision::Update { .. } if plan.installer == Installer::Uv => {
+            " (by uv)"
+        }
         _ => "",
     };
     lines.push(format!("Environment: {}{by}, because", plan.env.decision));
@@ -36,7 +51,8 @@ pub fn lines(plan: &Plan) -> Vec<String> {
     lines
 }
 
-/// An error with all its causes: the outermost fact first, what it was caused by after a colon, then the details.
+/// An error with all its causes: the outermost fact first, what it was caused by after a colon,
+/// then the details.
 pub fn error_text(error: &Error) -> String {
     let mut heads = Vec::new();
     let mut details = Vec::new();
@@ -59,8 +75,11 @@ mod tests {
 
     #[test]
     fn causes_follow_on_the_first_line_and_details_below() {
-        let error =
-            anyhow::anyhow!("pip exited with status 1\nERROR: no such package").context("not installed\nsee above");
-        assert_eq!(error_text(&error), "not installed: pip exited with status 1\nsee above\nERROR: no such package");
+        let error = anyhow::anyhow!("pip exited with status 1\nERROR: no such package")
+            .context("not installed\nsee above");
+        assert_eq!(
+            error_text(&error),
+            "not installed: pip exited with status 1\nsee above\nERROR: no such package"
+        );
     }
 }

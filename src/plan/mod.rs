@@ -1,7 +1,7 @@
 //! What a deployment is going to do, worked out before it does anything.
 //!
-//! [`observe`](observe::observe) reads the world; [`decide`](decide::decide) is a pure function from what was seen to what is done about the
-//! environment, with all its reasons.
+//! [`observe`](observe::observe) reads the world; [`decide`](decide::decide) is a pure function
+//! from what was seen to what is done about the environment, with all its reasons.
 
 pub mod decide;
 pub mod describe;

@@ -1,4 +1,5 @@
-//! Reads the world for a plan: the two commits, the settings, the interpreters, and the env of the live release.
+//! Reads the world for a plan: the two commits, the settings, the interpreters, and the env of the
+//! live release.
 
 use anyhow::{Result, anyhow, bail};
 use sha2::{Digest, Sha256};
@@ -38,11 +39,13 @@ pub struct Question<'a> {
     pub rebuild: Vec<String>,
 }
 
-/// Works out what a deployment of this commit is going to do. Changes nothing but the cache of interpreters.
+/// Works out what a deployment of this commit is going to do. Changes nothing but the cache of
+/// interpreters.
 ///
 /// Fails with what is wrong in the tree or missing on the machine, and how to mend it.
 pub fn observe(question: Question<'_>) -> Result<Plan> {
-    let Question { site, settings, app_settings, repository, commit, installer, rebuild } = question;
+    let Question { site, settings, app_settings, repository, commit, installer, rebuild } =
+        question;
     let whole = repository.tree(&commit)?;
     let file = deployment_file(&whole)?;
     let build_settings = build::resolve(settings, app_settings, &file)?;
@@ -53,7 +56,11 @@ pub fn observe(question: Question<'_>) -> Result<Plan> {
     let runtime = describe_runtime(site, repository, runtime_txt.as_deref(), &before)?;
     let build = build::plan(&tree, build_settings)?;
     let skipped = build::python_is_skipped(&tree, &build.settings)?;
-    let found = if skipped.is_some() { requirements::Project::default() } else { requirements::project(&tree)? };
+    let found = if skipped.is_some() {
+        requirements::Project::default()
+    } else {
+        requirements::project(&tree)?
+    };
     let closure = closure(&tree, &found, app_settings)?;
     let project = match skipped {
         Some(why) => Project::Skipped(why),
@@ -68,7 +75,9 @@ pub fn observe(question: Question<'_>) -> Result<Plan> {
     let cache = site.cache().join("interpreters.json");
     let (wanted, origin) = match wanted {
         // A plain copy has no use for a Python, so it is not asked to name one.
-        _ if matches!(project, Project::Plain | Project::Skipped(_)) => (Wanted::Any, Origin::Newest),
+        _ if matches!(project, Project::Plain | Project::Skipped(_)) => {
+            (Wanted::Any, Origin::Newest)
+        }
         Ok(wanted) => wanted,
         Err(error) => {
             let there = interpreters::discover(&search, &cache);
@@ -91,7 +100,8 @@ pub fn observe(question: Question<'_>) -> Result<Plan> {
     };
     let env = decide(&seen);
     let python = python_for(&env.decision, &seen, || interpreters::discover(&search, &cache));
-    // A plan that fails shows nothing else, and what became of runtime.txt is the first thing to look at then.
+    // A plan that fails shows nothing else, and what became of runtime.txt is the first thing to
+    // look at then.
     let python = python.map_err(|error| anyhow!("{error:#}\n{runtime}"))?;
     let committed_wanted = committed.then_some((wanted, origin));
     Ok(Plan {
@@ -109,7 +119,8 @@ pub fn observe(question: Question<'_>) -> Result<Plan> {
     })
 }
 
-/// What the requirements of a project come to, with the variables that the installer will have; `None` when it has none.
+/// What the requirements of a project come to, with the variables that the installer will have;
+/// `None` when it has none.
 pub fn closure(
     tree: &CommitTree<'_>,
     found: &requirements::Project,
@@ -137,12 +148,14 @@ fn python_for(
             let version = interpreter.version;
             Ok(Some(PythonPlan { wanted, origin, version, interpreter: Some(interpreter.clone()) }))
         }
-        Decision::Update { .. } | Decision::Copy { .. } | Decision::Reuse { .. } => match &seen.live {
-            LiveEnv::There { inspection, .. } => {
-                Ok(inspection.version.map(|version| PythonPlan { wanted, origin, version, interpreter: None }))
+        Decision::Update { .. } | Decision::Copy { .. } | Decision::Reuse { .. } => {
+            match &seen.live {
+                LiveEnv::There { inspection, .. } => Ok(inspection
+                    .version
+                    .map(|version| PythonPlan { wanted, origin, version, interpreter: None })),
+                LiveEnv::None | LiveEnv::Unlinked { .. } => Ok(None),
             }
-            LiveEnv::None | LiveEnv::Unlinked { .. } => Ok(None),
-        },
+        }
         // The Python of a committed env is known when it is on disk and has been run.
         Decision::None | Decision::Committed => Ok(None),
     }
@@ -221,17 +234,22 @@ fn describe_runtime(
     let Some(live) = site.live()?.map(|id| site.record(id)).transpose()?.flatten() else {
         return Ok(runtime_change(None, new.as_deref()));
     };
-    // After a forced push git may have thrown the live commit away, and then nothing can be compared.
+    // After a forced push git may have thrown the live commit away, and then nothing can be
+    // compared.
     let Ok(commit) = repository.commit(&live.commit) else {
         let now = runtime_change(None, new.as_deref());
-        return Ok(format!("{now} (the live commit {} is no longer in the repository)", short(&live.commit)));
+        return Ok(format!(
+            "{now} (the live commit {} is no longer in the repository)",
+            short(&live.commit)
+        ));
     };
     let then = before(&commit).unwrap_or_default();
     let then = then.as_deref().map(String::from_utf8_lossy);
     Ok(runtime_change(Some((&live.commit, then.as_deref())), new.as_deref()))
 }
 
-/// The runtime.txt of an earlier commit: of the folder that is the application by what that commit says.
+/// The runtime.txt of an earlier commit: of the folder that is the application by what that commit
+/// says.
 fn runtime_before(
     repository: &Repository,
     commit: &Commit,
@@ -262,15 +280,18 @@ fn live_env(site: &Site) -> Result<LiveEnv> {
     Ok(had.map_or(LiveEnv::None, |id| LiveEnv::Unlinked { id }))
 }
 
-/// A digest of the settings that decide what is installed: the installer's own, and those that requirements name as
-/// `${NAME}`. A digest, because the values may be credentials and the marker is not kept as a secret.
+/// A digest of the settings that decide what is installed: the installer's own, and those that
+/// requirements name as `${NAME}`. A digest, because the values may be credentials and the marker
+/// is not kept as a secret.
 fn settings_digest(
     installer: Installer,
     app_settings: &AppSettings,
     closure: Option<&Closure>,
     tree: &CommitTree<'_>,
 ) -> Result<String> {
-    let named = |name: &str| closure.is_some_and(|closure| closure.variables.iter().any(|variable| variable == name));
+    let named = |name: &str| {
+        closure.is_some_and(|closure| closure.variables.iter().any(|variable| variable == name))
+    };
     let mut hash = Sha256::new();
     for (name, value) in app_settings.iter() {
         if installers::reads(installer, name) || named(name) {
@@ -279,7 +300,9 @@ fn settings_digest(
     }
     if installer == Installer::Uv {
         hash.update(tree.file("uv.toml", FILE_LIMIT)?.unwrap_or_default());
-        hash.update(tool_uv(tree.file("pyproject.toml", FILE_LIMIT)?.as_deref().unwrap_or_default()));
+        hash.update(tool_uv(
+            tree.file("pyproject.toml", FILE_LIMIT)?.as_deref().unwrap_or_default(),
+        ));
     }
     Ok(hex(&hash.finalize()))
 }
@@ -287,5 +310,9 @@ fn settings_digest(
 /// `[tool.uv]` of a pyproject.toml, which `uv pip` reads as it does uv.toml.
 fn tool_uv(pyproject: &[u8]) -> String {
     let table = String::from_utf8_lossy(pyproject).parse::<toml::Table>().unwrap_or_default();
-    table.get("tool").and_then(|tool| tool.get("uv")).map(toml::Value::to_string).unwrap_or_default()
+    table
+        .get("tool")
+        .and_then(|tool| tool.get("uv"))
+        .map(toml::Value::to_string)
+        .unwrap_or_default()
 }

@@ -1,17 +1,19 @@
-//! The limits of a running child: when to look, and what is due. Knows no child, so that it can be tried without one.
+//! The limits of a running child: when to look, and what is due. Knows no child, so that it can be
+//! tried without one.
 
 use std::time::{Duration, Instant};
 
 use super::Limits;
 
-/// A child that uses at least this part of one processor is doing something: 1 %. Waking up to ask whether there is
-/// something to do takes less.
+/// A child that uses at least this part of one processor is doing something: 1 %. Waking up to ask
+/// whether there is something to do takes less.
 const BUSY: u32 = 100;
 
 /// Between two heartbeats at most.
 const LONGEST_GAP: Duration = Duration::from_mins(1);
 
-/// Between two looks at the processor time at most, and at least: it is counted in hundredths of a second.
+/// Between two looks at the processor time at most, and at least: it is counted in hundredths of a
+/// second.
 const LOOK: Duration = Duration::from_secs(10);
 const SHORTEST_LOOK: Duration = Duration::from_millis(20);
 
@@ -65,7 +67,8 @@ impl Clock {
         }
     }
 
-    /// The child and its own have used as much processor time in all; `None` where that cannot be known.
+    /// The child and its own have used as much processor time in all; `None` where that cannot be
+    /// known.
     pub(super) fn used(&mut self, now: Instant, total: Option<Duration>) {
         if let (Some(before), Some(total)) = (self.used, total) {
             let busy = (now - self.looked) / BUSY;
@@ -159,14 +162,18 @@ mod tests {
     fn heartbeats_come_more_rarely_the_longer_it_is_quiet() {
         let now = Instant::now();
         let mut clock = clock(None, None, now);
-        let at: Vec<u32> = quiet(&mut clock, now, 260, Duration::ZERO).into_iter().map(|(second, _)| second).collect();
+        let at: Vec<u32> = quiet(&mut clock, now, 260, Duration::ZERO)
+            .into_iter()
+            .map(|(second, _)| second)
+            .collect();
         assert_eq!(at, [10, 30, 70, 130, 190, 250]);
     }
 
     #[test]
     fn a_limit_beyond_all_time_is_none() {
         let now = Instant::now();
-        let limits = Limits { step: Some(Duration::MAX), idle: Some(Duration::MAX), heartbeat: SECOND * 10 };
+        let limits =
+            Limits { step: Some(Duration::MAX), idle: Some(Duration::MAX), heartbeat: SECOND * 10 };
         assert_eq!(Clock::start(&limits, now).pause(now), SECOND * 10);
     }
 

@@ -5,21 +5,26 @@ use std::path::Path;
 
 use crate::console::{mask, text};
 
-/// A command is cut after so many characters, an argument of it (a script for `-c`, say) after fewer.
+/// A command is cut after so many characters, an argument of it (a script for `-c`, say) after
+/// fewer.
 const LONGEST: usize = 300;
 const LONGEST_ARGUMENT: usize = 120;
 
-/// Gives the command on one line, quoted for a shell, with secrets masked and what is very long cut.
+/// Gives the command on one line, quoted for a shell, with secrets masked and what is very long
+/// cut.
 pub(super) fn shown(program: &Path, args: &[OsString]) -> String {
     let known = mask::known();
     let words = std::iter::once(program.as_os_str()).chain(args.iter().map(OsString::as_os_str));
-    let command =
-        words.map(|word| quoted(&cut(&known.apply(&one_line(word)), LONGEST_ARGUMENT))).collect::<Vec<_>>().join(" ");
+    let command = words
+        .map(|word| quoted(&cut(&known.apply(&one_line(word)), LONGEST_ARGUMENT)))
+        .collect::<Vec<_>>()
+        .join(" ");
     cut(&command, LONGEST)
 }
 
 fn one_line(word: &OsStr) -> String {
-    let lines: Vec<_> = word.to_string_lossy().lines().map(|line| text::escaped(line).into_owned()).collect();
+    let lines: Vec<_> =
+        word.to_string_lossy().lines().map(|line| text::escaped(line).into_owned()).collect();
     lines.join("; ")
 }
 
@@ -57,7 +62,10 @@ mod tests {
 
     #[test]
     fn credentials_are_not_shown() {
-        assert_eq!(shown_of(&["git", "clone", "https://me:secret@host/x.git"]), "git clone https://****@host/x.git");
+        assert_eq!(
+            shown_of(&["git", "clone", "https://me:secret@host/x.git"]),
+            "git clone https://****@host/x.git"
+        );
     }
 
     #[test]

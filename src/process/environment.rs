@@ -9,9 +9,11 @@ pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
 }
 
-/// What the session of whoever pushes, or git itself, has set, and no child of a deployment may see: it would make git
-/// answer for another repository, Python import from elsewhere, or hand the pusher's keys to the code of the site.
-const FOREIGN_PREFIXES: [&str; 7] = ["GIT_", "PYTHON", "VIRTUAL_ENV", "CONDA", "NYALA_", "SSH_", "_CONDA"];
+/// What the session of whoever pushes, or git itself, has set, and no child of a deployment may
+/// see: it would make git answer for another repository, Python import from elsewhere, or hand the
+/// pusher's keys to the code of the site.
+const FOREIGN_PREFIXES: [&str; 7] =
+    ["GIT_", "PYTHON", "VIRTUAL_ENV", "CONDA", "NYALA_", "SSH_", "_CONDA"];
 
 const FOREIGN: [&str; 23] = [
     "__PYVENV_LAUNCHER__",
@@ -66,9 +68,9 @@ impl Environment {
         Self::default()
     }
 
-    /// This process's environment without what the session it runs in brought along (`GIT_*`, `PYTHON*`,
-    /// `VIRTUAL_ENV`, `SSH_*`, …), with a `PATH` and a UTF-8 locale where there is none, and with what makes Python and
-    /// pip print at once and ask nothing.
+    /// This process's environment without what the session it runs in brought along (`GIT_*`,
+    /// `PYTHON*`, `VIRTUAL_ENV`, `SSH_*`, …), with a `PATH` and a UTF-8 locale where there is none,
+    /// and with what makes Python and pip print at once and ask nothing.
     pub fn clean() -> Self {
         Self::cleaned(std::env::vars_os())
     }
@@ -87,7 +89,10 @@ impl Environment {
 
     /// Sets all of these, app settings for instance.
     #[must_use]
-    pub fn extend<N: Into<OsString>, V: Into<OsString>>(mut self, settings: impl IntoIterator<Item = (N, V)>) -> Self {
+    pub fn extend<N: Into<OsString>, V: Into<OsString>>(
+        mut self,
+        settings: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
         let settings = settings.into_iter();
         self.variables.extend(settings.map(|(name, value)| (name.into(), value.into())));
         self
@@ -173,7 +178,8 @@ mod tests {
 
     #[test]
     fn app_settings_go_over_what_was_there() {
-        let environment = cleaned(&[("DEBUG", "0")]).extend([("DEBUG", "1"), ("PYTHONPATH", "lib")]);
+        let environment =
+            cleaned(&[("DEBUG", "0")]).extend([("DEBUG", "1"), ("PYTHONPATH", "lib")]);
         assert_eq!(environment.get("DEBUG"), Some(OsStr::new("1")));
         assert_eq!(environment.get("PYTHONPATH"), Some(OsStr::new("lib")));
         assert_eq!(environment.unset("DEBUG").get("DEBUG"), None);

@@ -37,8 +37,8 @@ impl Called {
     }
 }
 
-/// A child that did not do what it was run for. The first line of its text is the fact; what was run, what it said
-/// and what to do follow.
+/// A child that did not do what it was run for. The first line of its text is the fact; what was
+/// run, what it said and what to do follow.
 #[derive(Debug, thiserror::Error)]
 pub enum ChildError {
     #[error("cannot start {command}: {reason}{}", command.in_full())]
@@ -117,13 +117,22 @@ impl ChildError {
     }
 }
 
-/// Says why a program could not be started; the system says "No such file" for three different reasons.
-pub(super) fn not_started(command: Called, program: &Path, cwd: Option<&PathBuf>, source: io::Error) -> ChildError {
+/// Says why a program could not be started; the system says "No such file" for three different
+/// reasons.
+pub(super) fn not_started(
+    command: Called,
+    program: &Path,
+    cwd: Option<&PathBuf>,
+    source: io::Error,
+) -> ChildError {
     let missing = source.kind() == io::ErrorKind::NotFound;
     let reason = if let Some(folder) = cwd.filter(|folder| !folder.is_dir()) {
         format!("its folder {} is not there", folder.display())
     } else if missing && program.exists() {
-        format!("the interpreter that {} names (in its first line, or as its loader) is not there", program.display())
+        format!(
+            "the interpreter that {} names (in its first line, or as its loader) is not there",
+            program.display()
+        )
     } else if missing && !program.to_string_lossy().contains('/') {
         format!("there is no program {} on the PATH", program.display())
     } else {
@@ -133,7 +142,11 @@ pub(super) fn not_started(command: Called, program: &Path, cwd: Option<&PathBuf>
 }
 
 fn said(complaint: &str) -> String {
-    if complaint.is_empty() { String::new() } else { format!("\nit said: {}", complaint.replace('\n', "\n         ")) }
+    if complaint.is_empty() {
+        String::new()
+    } else {
+        format!("\nit said: {}", complaint.replace('\n', "\n         "))
+    }
 }
 
 /// What shells mean by the statuses that they make up themselves.
@@ -147,7 +160,9 @@ fn note_on(code: i32) -> &'static str {
 
 fn note_on_signal(signal: i32) -> &'static str {
     match signal {
-        9 => "\nIf nobody killed it, the machine ran out of memory: `journalctl -k` or `dmesg` would say so.",
+        9 => {
+            "\nIf nobody killed it, the machine ran out of memory: `journalctl -k` or `dmesg` would say so."
+        }
         _ => "",
     }
 }

@@ -2,21 +2,23 @@
 
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group, test_kill_process_group};
+use rustix::process::{
+    Pid, Signal, getpid, kill_process, kill_process_group, test_kill_process_group,
+};
 
 /// Sends a signal to all in the group; nobody there is fine.
 pub(super) fn signal(group: Pid, signal: Signal) {
     let _ = kill_process_group(group, signal);
 }
 
-/// Says whether somebody is left in the group. Those who have ended and wait to be collected (in a container, perhaps
-/// for ever) do not count.
+/// Says whether somebody is left in the group. Those who have ended and wait to be collected (in a
+/// container, perhaps for ever) do not count.
 pub(super) fn has_members(group: Pid) -> bool {
     test_kill_process_group(group).is_ok() && system::has_living_members(group)
 }
 
-/// Sends a signal to all others in the session that this process leads, in whatever groups they are; to nobody when it
-/// leads none. Who started a session of its own has left. Linux only.
+/// Sends a signal to all others in the session that this process leads, in whatever groups they
+/// are; to nobody when it leads none. Who started a session of its own has left. Linux only.
 pub(super) fn signal_session(signal: Signal) {
     for pid in others_in_session() {
         let _ = kill_process(pid, signal);
@@ -60,8 +62,8 @@ mod system {
         ticks: u32,
     }
 
-    /// The session of this process. `None` where nobody can name it: in a container that was entered from outside, where
-    /// getsid(2) answers 0, which rustix takes for impossible.
+    /// The session of this process. `None` where nobody can name it: in a container that was
+    /// entered from outside, where getsid(2) answers 0, which rustix takes for impossible.
     pub(in super::super) fn own_session() -> Option<Pid> {
         Pid::from_raw(Process::of(getpid().as_raw_nonzero().get())?.session)
     }
@@ -71,8 +73,8 @@ mod system {
         Process::all().iter().any(|process| process.group == group && !process.ended)
     }
 
-    /// The processor time of all in the group and of all that descend from them, with those that they have waited for.
-    /// `None` where there is no /proc.
+    /// The processor time of all in the group and of all that descend from them, with those that
+    /// they have waited for. `None` where there is no /proc.
     pub(in super::super) fn processor_time(group: Pid) -> Option<Duration> {
         let group = group.as_raw_nonzero().get();
         let processes = Process::all();
@@ -93,15 +95,20 @@ mod system {
                 break;
             }
         }
-        let ticks =
-            processes.iter().filter(|process| family.contains(&process.pid)).map(|process| process.ticks).sum::<u32>();
+        let ticks = processes
+            .iter()
+            .filter(|process| family.contains(&process.pid))
+            .map(|process| process.ticks)
+            .sum::<u32>();
         Some(TICK * ticks)
     }
 
     /// Those who run in a session.
     pub(super) fn in_session(session: Pid) -> Vec<Pid> {
         let session = session.as_raw_nonzero().get();
-        let there = Process::all().into_iter().filter(|process| process.session == session && !process.ended);
+        let there = Process::all()
+            .into_iter()
+            .filter(|process| process.session == session && !process.ended);
         there.filter_map(|process| Pid::from_raw(process.pid)).collect()
     }
 
@@ -111,7 +118,8 @@ mod system {
             let Ok(entries) = fs::read_dir("/proc") else {
                 return Vec::new();
             };
-            let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+            let pids =
+                entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
             pids.filter_map(Process::of).collect()
         }
 
@@ -126,7 +134,8 @@ mod system {
         let (_, rest) = rest.rsplit_once(") ")?;
         let fields: Vec<&str> = rest.split(' ').collect();
         let number = |at: usize| fields.get(at)?.parse::<i64>().ok();
-        // utime, stime, and those of children that have been waited for: fields 14 to 17 of proc(5).
+        // utime, stime, and those of children that have been waited for: fields 14 to 17 of
+        // proc(5).
         let ticks = number(11)? + number(12)? + number(13)? + number(14)?;
         Some(Process {
             pid: pid.parse().ok()?,
@@ -146,7 +155,10 @@ mod system {
         fn a_name_with_brackets_does_not_confuse() {
             let stat = "42 (a) b (c) S 1 40 39 0 -1 4194304 1 2 3 4 100 20 3 4 20 0 1 0";
             let process = parse(stat).unwrap();
-            assert_eq!((process.pid, process.parent, process.group, process.session), (42, 1, 40, 39));
+            assert_eq!(
+                (process.pid, process.parent, process.group, process.session),
+                (42, 1, 40, 39)
+            );
             assert_eq!(process.ticks, 127);
             assert!(!process.ended);
             assert!(parse("garbage").is_none());

@@ -1,11 +1,13 @@
 //! Ends what a worker that was killed has left running.
 //!
-//! The kernel kills a worker's child with the worker (see `run.rs`), but not the child's own children: a compiler that pip
-//! runs, whatever a deployment's script has started. They would go on writing into folders that the next deployment clears
-//! away, and find others of the same name there.
+//! The kernel kills a worker's child with the worker (see `run.rs`), but not the child's own
+//! children: a compiler that pip runs, whatever a deployment's script has started. They would go on
+//! writing into folders that the next deployment clears away, and find others of the same name
+//! there.
 //!
-//! They are known by two things that have to agree: a variable that every child of a deployment gets, and the session,
-//! which nobody else can enter. A daemon that has made a session of its own is left alone, as it is when a deployment ends.
+//! They are known by two things that have to agree: a variable that every child of a deployment
+//! gets, and the session, which nobody else can enter. A daemon that has made a session of its own
+//! is left alone, as it is when a deployment ends.
 
 use std::path::Path;
 
@@ -14,7 +16,8 @@ use super::group::own_session;
 /// The variable, and what it says: `SESSION:DEPLOYMENT:SITE`.
 pub const VARIABLE: &str = "NYALA_WORKER";
 
-/// What the children of this process get as [`VARIABLE`]: `nyala worker`, or `nyala step` in a session of such a worker.
+/// What the children of this process get as [`VARIABLE`]: `nyala worker`, or `nyala step` in a
+/// session of such a worker.
 pub fn mark(site: &Path, deployment: u64) -> std::ffi::OsString {
     let session = own_session().map_or(0, |session| session.as_raw_nonzero().get());
     let mut mark = std::ffi::OsString::from(format!("{session}:{deployment}:"));
@@ -22,8 +25,8 @@ pub fn mark(site: &Path, deployment: u64) -> std::ffi::OsString {
     mark
 }
 
-/// Kills the processes of a deployment whose worker is dead, and waits until they are gone: at most five seconds. Returns how
-/// many there were; 0 where there is no /proc.
+/// Kills the processes of a deployment whose worker is dead, and waits until they are gone: at most
+/// five seconds. Returns how many there were; 0 where there is no /proc.
 pub fn end(site: &Path, deployment: u64) -> usize {
     system::end(site, deployment)
 }
@@ -64,33 +67,45 @@ mod system {
         }
     }
 
-    /// The sessions of dead workers of this deployment in which somebody lives who carries its mark.
+    /// The sessions of dead workers of this deployment in which somebody lives who carries its
+    /// mark.
     fn sessions(site: &Path, deployment: u64) -> BTreeSet<i32> {
         let own = own_session().map_or(0, |session| session.as_raw_nonzero().get());
         let living = || Process::all().into_iter().filter(|process| !process.ended);
         living()
             // 0 is every session that was begun outside of this container.
-            .filter(|process| ![own, 0].contains(&process.session) && carries_mark(process, site, deployment))
+            .filter(|process| {
+                ![own, 0].contains(&process.session) && carries_mark(process, site, deployment)
+            })
             .map(|process| process.session)
             .filter(|session| living().all(|process| process.pid != *session))
             .collect()
     }
 
     fn members(sessions: &BTreeSet<i32>) -> Vec<Process> {
-        Process::all().into_iter().filter(|process| !process.ended && sessions.contains(&process.session)).collect()
+        Process::all()
+            .into_iter()
+            .filter(|process| !process.ended && sessions.contains(&process.session))
+            .collect()
     }
 
     fn carries_mark(process: &Process, site: &Path, deployment: u64) -> bool {
         let folder = format!("/proc/{}", process.pid);
-        let same_user = fs::metadata(&folder).is_ok_and(|found| found.uid() == rustix::process::geteuid().as_raw());
-        let wanted =
-            [format!("{VARIABLE}={}:{deployment}:", process.session).as_bytes(), site.as_os_str().as_bytes()].concat();
+        let same_user = fs::metadata(&folder)
+            .is_ok_and(|found| found.uid() == rustix::process::geteuid().as_raw());
+        let wanted = [
+            format!("{VARIABLE}={}:{deployment}:", process.session).as_bytes(),
+            site.as_os_str().as_bytes(),
+        ]
+        .concat();
         same_user
-            && fs::read(format!("{folder}/environ"))
-                .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|variable| variable == wanted))
+            && fs::read(format!("{folder}/environ")).is_ok_and(|environ| {
+                environ.split(|byte| *byte == 0).any(|variable| variable == wanted)
+            })
     }
 
-    /// Numbers are used again: the one that is killed is the one that is looked at once more, by a handle.
+    /// Numbers are used again: the one that is killed is the one that is looked at once more, by a
+    /// handle.
     fn kill(process: &Process, sessions: &BTreeSet<i32>) {
         let Some(pid) = Pid::from_raw(process.pid) else { return };
         let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { return };
@@ -112,7 +127,10 @@ mod system {
             let text = format!("{VARIABLE}=$$:{mark} sleep 60 >/dev/null 2>&1 & echo $!");
             command.args(["-c", &text]).stdin(Stdio::null());
             // SAFETY: between fork and exec only `setsid` is called.
-            #[expect(unsafe_code, reason = "the standard library has no stable way to start a session")]
+            #[expect(
+                unsafe_code,
+                reason = "the standard library has no stable way to start a session"
+            )]
             unsafe {
                 command.pre_exec(|| Ok(rustix::process::setsid().map(drop)?));
             }

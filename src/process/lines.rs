@@ -47,7 +47,8 @@ impl Lines {
         }
     }
 
-    /// Adds to the line that has begun; of one that is too long, gives pieces, and says whether it did.
+    /// Adds to the line that has begun; of one that is too long, gives pieces, and says whether it
+    /// did.
     fn begin(&mut self, bytes: &[u8], on_line: &mut dyn FnMut(&str)) -> bool {
         // Whether a secret goes across the cut can only be seen when what comes after it is known.
         let enough = LONGEST + self.mask.reach();
@@ -68,7 +69,8 @@ impl Lines {
         any
     }
 
-    /// A line as a terminal shows it. What overwrites the beginning of a secret must not keep its end from being known.
+    /// A line as a terminal shows it. What overwrites the beginning of a secret must not keep its
+    /// end from being known.
     fn shown<'b>(&self, line: &'b [u8]) -> Cow<'b, str> {
         if memchr::memchr3(b'\r', b'\x08', b'\x1b', line).is_none() {
             return text::clean_bytes(line);
@@ -164,8 +166,10 @@ mod tests {
     fn no_piece_cuts_credentials_in_a_url() {
         let mask = Arc::default();
         for before in LONGEST - 40..LONGEST + 10 {
-            let text = format!("{} https://me:geheim@host/{}", "x".repeat(before), "y".repeat(LONGEST));
-            let masked: String = lines(&mask, &[text.as_bytes()]).iter().map(|piece| mask.apply(piece)).collect();
+            let text =
+                format!("{} https://me:geheim@host/{}", "x".repeat(before), "y".repeat(LONGEST));
+            let masked: String =
+                lines(&mask, &[text.as_bytes()]).iter().map(|piece| mask.apply(piece)).collect();
             assert!(!masked.contains("geh") && !masked.contains("eim"), "{before}");
         }
     }

@@ -1,7 +1,8 @@
 //! Runs children: clean environment, own process group, output line by line, time limits.
 //!
-//! Every child has /dev/null as its standard input and inherits no other file. It cannot outlive what started it: its
-//! process group is ended with it, and on Linux the child itself is killed when nyala is.
+//! Every child has /dev/null as its standard input and inherits no other file. It cannot outlive
+//! what started it: its process group is ended with it, and on Linux the child itself is killed
+//! when nyala is.
 
 mod clock;
 mod command;
@@ -68,7 +69,8 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// A program by its path, or by a name that is looked up in the `PATH` of the child's environment.
+    /// A program by its path, or by a name that is looked up in the `PATH` of the child's
+    /// environment.
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
@@ -112,8 +114,8 @@ impl Invocation {
         self
     }
 
-    /// What people call it (`pip install`), in heartbeats and in the first line of an error; without it, the command
-    /// itself.
+    /// What people call it (`pip install`), in heartbeats and in the first line of an error;
+    /// without it, the command itself.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -130,18 +132,21 @@ impl Invocation {
     }
 }
 
-/// Has this process killed when the one that started it ends: for `nyala step`, which a deployment's script runs, so that
-/// it and its own children end with the script. Linux only; elsewhere nothing happens.
+/// Has this process killed when the one that started it ends: for `nyala step`, which a
+/// deployment's script runs, so that it and its own children end with the script. Linux only;
+/// elsewhere nothing happens.
 pub fn end_with_parent() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
 }
 
-/// The file of this very program. When it was replaced while it runs, by an upgrade, that is the new one.
+/// The file of this very program. When it was replaced while it runs, by an upgrade, that is the
+/// new one.
 pub fn own_binary() -> std::io::Result<PathBuf> {
     let path = std::env::current_exe()?;
     // Linux says so in the name of a file that is gone.
-    let replaced = path.to_str().and_then(|text| text.strip_suffix(" (deleted)")).map(PathBuf::from);
+    let replaced =
+        path.to_str().and_then(|text| text.strip_suffix(" (deleted)")).map(PathBuf::from);
     Ok(replaced.filter(|path| path.is_file()).unwrap_or(path))
 }
 
@@ -160,15 +165,17 @@ impl Captured {
     }
 }
 
-/// Runs a child and hands over each line of its standard output and error, in the order in which they come and as soon
-/// as they are whole.
+/// Runs a child and hands over each line of its standard output and error, in the order in which
+/// they come and as soon as they are whole.
 ///
-/// A line comes as a terminal would show it in the end, without control characters (see [`crate::console::text`]);
-/// one of more than 64 KiB comes in pieces, none of which cuts a secret in two. A daemon that it leaves behind in
-/// a session of its own is left alone; what stays behind in its process group is ended.
+/// A line comes as a terminal would show it in the end, without control characters (see
+/// [`crate::console::text`]); one of more than 64 KiB comes in pieces, none of which cuts a secret
+/// in two. A daemon that it leaves behind in a session of its own is left alone; what stays behind
+/// in its process group is ended.
 ///
-/// Fails when it cannot be started, does not exit with 0, reaches a limit, or [`stop_all`] is called: then its group gets
-/// SIGTERM and, five seconds later, SIGKILL; so does, where this process leads a session, all else in that session.
+/// Fails when it cannot be started, does not exit with 0, reaches a limit, or [`stop_all`] is
+/// called: then its group gets SIGTERM and, five seconds later, SIGKILL; so does, where this
+/// process leads a session, all else in that session.
 pub fn stream(invocation: &Invocation, on_line: &mut dyn FnMut(&str)) -> Result<(), ChildError> {
     let mut lines = Lines::new(crate::console::mask::known());
     let result = run::run(invocation, run::Output::Merged, &mut |_, bytes| {
@@ -180,8 +187,8 @@ pub fn stream(invocation: &Invocation, on_line: &mut dyn FnMut(&str)) -> Result<
 
 /// Runs a child and collects what it prints: for probes, and for git.
 ///
-/// Fails as [`stream`] does, and when it prints more than 64 MiB. The error of a child that exits with something
-/// else than 0 says the last lines of its standard error.
+/// Fails as [`stream`] does, and when it prints more than 64 MiB. The error of a child that exits
+/// with something else than 0 says the last lines of its standard error.
 pub fn capture(invocation: &Invocation) -> Result<Captured, ChildError> {
     let mut captured = Captured::default();
     let result = run::run(invocation, run::Output::Apart, &mut |from, bytes| {

@@ -19,14 +19,16 @@ use crate::console;
 /// The second of two pipes.
 pub(super) const STDERR: usize = 1;
 
-/// After the child has ended: how long a pipe that others hold open may be quiet, and be read from at all.
+/// After the child has ended: how long a pipe that others hold open may be quiet, and be read from
+/// at all.
 const QUIET: Duration = Duration::from_millis(200);
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How often it is asked after where the system does not tell.
 const ASK: Duration = Duration::from_millis(10);
 
-/// Big pipes save switching back and forth, and spare a child that made its end non-blocking; the default is 64 KiB.
+/// Big pipes save switching back and forth, and spare a child that made its end non-blocking; the
+/// default is 64 KiB.
 const PIPE: usize = 1 << 20;
 
 /// How a child's output is wanted.
@@ -111,9 +113,9 @@ impl<'a> Running<'a> {
         #[cfg(target_os = "linux")]
         linux::keep_close(&mut command);
 
-        let child = command
-            .spawn()
-            .map_err(|source| not_started(invocation.called(), &invocation.program, invocation.cwd.as_ref(), source))?;
+        let child = command.spawn().map_err(|source| {
+            not_started(invocation.called(), &invocation.program, invocation.cwd.as_ref(), source)
+        })?;
         // It holds our copies of the pipes' other ends.
         drop(command);
 
@@ -136,7 +138,9 @@ impl<'a> Running<'a> {
         let mut clock = Clock::start(&self.invocation.limits, Instant::now());
         while !self.has_ended().map_err(|source| self.io_error(source))? {
             // Before any limit: what it printed while we were held up counts.
-            let heard = self.listen(clock.pause(Instant::now()), take).map_err(|source| self.io_error(source))?;
+            let heard = self
+                .listen(clock.pause(Instant::now()), take)
+                .map_err(|source| self.io_error(source))?;
             if let Some(heard) = heard {
                 clock.heard(Instant::now(), heard == Heard::Line);
             }
@@ -172,7 +176,8 @@ impl<'a> Running<'a> {
         Ok(())
     }
 
-    /// Sees to it that the child has ended, and what it left behind in its group, and gives its status.
+    /// Sees to it that the child has ended, and what it left behind in its group, and gives its
+    /// status.
     fn end(&mut self, at_once: bool, take: Take) -> io::Result<ExitStatus> {
         self.heeds_stop = false;
         if !at_once {
@@ -187,8 +192,8 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Takes what the child printed before it ended, all of it. Others may hold the pipe open, a daemon for ever: what
-    /// they print meanwhile is not waited for.
+    /// Takes what the child printed before it ended, all of it. Others may hold the pipe open, a
+    /// daemon for ever: what they print meanwhile is not waited for.
     fn hear_last_words(&mut self, take: Take) -> io::Result<()> {
         let bytes = Cell::new(0);
         let mut counted = |number: usize, piece: &[u8]| {
@@ -212,8 +217,8 @@ impl<'a> Running<'a> {
         Ok(())
     }
 
-    /// SIGTERM to the group, and after a while SIGKILL. With `all`, to whatever its members have started in groups of their
-    /// own as well: `nyala step` runs pip in one.
+    /// SIGTERM to the group, and after a while SIGKILL. With `all`, to whatever its members have
+    /// started in groups of their own as well: `nyala step` runs pip in one.
     fn ask_to_end(&mut self, all: bool, take: Take) -> io::Result<()> {
         let group = self.group;
         let signal = |signal| {
@@ -224,7 +229,10 @@ impl<'a> Running<'a> {
         };
         signal(Signal::TERM);
         let deadline = Instant::now() + self.invocation.patience;
-        while !self.has_ended()? || group::has_members(self.group) || (all && group::session_has_members()) {
+        while !self.has_ended()?
+            || group::has_members(self.group)
+            || (all && group::session_has_members())
+        {
             let now = Instant::now();
             if now >= deadline {
                 signal(Signal::KILL);
@@ -236,8 +244,8 @@ impl<'a> Running<'a> {
         self.hear_last_words(take)
     }
 
-    /// Waits up to `pause` for output or the end, and takes at most one buffer of each pipe. Says what came, if
-    /// anything did.
+    /// Waits up to `pause` for output or the end, and takes at most one buffer of each pipe. Says
+    /// what came, if anything did.
     fn listen(&mut self, pause: Duration, take: Take) -> io::Result<Option<Heard>> {
         let told = self.ended.as_ref().filter(|_| self.status.is_none());
         let pause = match told {
@@ -271,7 +279,8 @@ impl<'a> Running<'a> {
                         heard = Some(this);
                     }
                 }
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -295,7 +304,9 @@ impl<'a> Running<'a> {
         match (status.code(), status.signal()) {
             (Some(0), _) => Ok(()),
             (_, Some(signal)) => Err(ChildError::Killed { command, signal, complaint }),
-            (code, None) => Err(ChildError::Exited { command, code: code.unwrap_or(-1), complaint }),
+            (code, None) => {
+                Err(ChildError::Exited { command, code: code.unwrap_or(-1), complaint })
+            }
         }
     }
 
@@ -334,16 +345,25 @@ mod linux {
 
     /// Has the child killed when nyala is, and gives it no file but the three standard ones.
     ///
-    /// The kernel kills it when the *thread* that started it ends; that thread stays in [`super::run`] until the child
-    /// has ended.
-    #[expect(unsafe_code, reason = "the standard library has no safe way to do this between fork and exec")]
+    /// The kernel kills it when the *thread* that started it ends; that thread stays in
+    /// [`super::run`] until the child has ended.
+    #[expect(
+        unsafe_code,
+        reason = "the standard library has no safe way to do this between fork and exec"
+    )]
     pub(super) fn keep_close(command: &mut Command) {
         let parent = rustix::process::getpid();
         let prepare = move || {
-            // Files that git or ssh left open for us; our own are closed on exec anyway. An old kernel cannot: no harm.
-            // SAFETY: marks descriptors to be closed on exec; no memory is involved.
+            // Files that git or ssh left open for us; our own are closed on exec anyway. An old
+            // kernel cannot: no harm. SAFETY: marks descriptors to be closed on exec; no memory is
+            // involved.
             unsafe {
-                libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
+                libc::syscall(
+                    libc::SYS_close_range,
+                    3,
+                    libc::c_uint::MAX,
+                    libc::CLOSE_RANGE_CLOEXEC,
+                );
             }
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
             if rustix::process::getppid() == Some(parent) {
@@ -352,7 +372,8 @@ mod linux {
                 Err(io::Error::from_raw_os_error(libc::ESRCH))
             }
         };
-        // SAFETY: between fork and exec it makes three system calls, takes no lock and allocates nothing.
+        // SAFETY: between fork and exec it makes three system calls, takes no lock and allocates
+        // nothing.
         unsafe {
             command.pre_exec(prepare);
         }

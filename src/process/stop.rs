@@ -1,4 +1,5 @@
-//! Ends every child of this process, those that run and those that would come: for a deployment that is cancelled.
+//! Ends every child of this process, those that run and those that would come: for a deployment
+//! that is cancelled.
 
 use std::io::{PipeReader, PipeWriter};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -7,13 +8,14 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 static STOPPED: AtomicBool = AtomicBool::new(false);
 
-/// Whoever waits for a child also waits for this pipe to be closed. `None` where no pipe could be made: then a stop is
-/// noticed at the child's next line or tick of its clock.
-static WAKE: LazyLock<Option<(PipeReader, Mutex<Option<PipeWriter>>)>> =
-    LazyLock::new(|| std::io::pipe().ok().map(|(reader, writer)| (reader, Mutex::new(Some(writer)))));
+/// Whoever waits for a child also waits for this pipe to be closed. `None` where no pipe could be
+/// made: then a stop is noticed at the child's next line or tick of its clock.
+static WAKE: LazyLock<Option<(PipeReader, Mutex<Option<PipeWriter>>)>> = LazyLock::new(|| {
+    std::io::pipe().ok().map(|(reader, writer)| (reader, Mutex::new(Some(writer))))
+});
 
-/// Has every running child of this process ended as at a time limit, SIGTERM first, and no other one started. There is
-/// no way back.
+/// Has every running child of this process ended as at a time limit, SIGTERM first, and no other
+/// one started. There is no way back.
 pub fn stop_all() {
     STOPPED.store(true, Ordering::SeqCst);
     if let Some((_, writer)) = &*WAKE {

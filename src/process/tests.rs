@@ -1,4 +1,5 @@
-//! Real children, most of them badly behaved. How long anything takes is never asked, only what becomes of it.
+//! Real children, most of them badly behaved. How long anything takes is never asked, only what
+//! becomes of it.
 
 use std::cell::RefCell;
 use std::fs;
@@ -16,7 +17,11 @@ fn sh(script: &str) -> Invocation {
 }
 
 fn within(step: Option<u64>, idle: Option<u64>) -> Limits {
-    Limits { step: step.map(Duration::from_millis), idle: idle.map(Duration::from_millis), ..Limits::default() }
+    Limits {
+        step: step.map(Duration::from_millis),
+        idle: idle.map(Duration::from_millis),
+        ..Limits::default()
+    }
 }
 
 fn streamed(invocation: &Invocation) -> (Vec<String>, Result<(), ChildError>) {
@@ -48,7 +53,8 @@ fn end(pid: &str) {
 
 #[test]
 fn both_outputs_come_in_the_order_in_which_they_are_printed() {
-    let (lines, result) = streamed(&sh("for i in 1 2 3; do echo out $i; echo err $i >&2; done; printf last"));
+    let (lines, result) =
+        streamed(&sh("for i in 1 2 3; do echo out $i; echo err $i >&2; done; printf last"));
     result.unwrap();
     assert_eq!(lines, ["out 1", "err 1", "out 2", "err 2", "out 3", "err 3", "last"]);
 }
@@ -57,7 +63,8 @@ fn both_outputs_come_in_the_order_in_which_they_are_printed() {
 fn lines_come_while_the_child_is_still_running() {
     let folder = tempfile::tempdir().unwrap();
     let go = folder.path().join("go");
-    let script = format!("echo first; while [ ! -e {} ]; do sleep 0.01; done; echo second", go.display());
+    let script =
+        format!("echo first; while [ ! -e {} ]; do sleep 0.01; done; echo second", go.display());
     let mut lines = Vec::new();
     stream(&sh(&script), &mut |line| {
         lines.push(line.to_owned());
@@ -73,7 +80,8 @@ fn a_child_gets_its_folder_and_environment_and_nothing_else() {
     let folder = folder.path().canonicalize().unwrap();
     let kept_open = fs::File::open(&folder).unwrap();
     rustix::io::fcntl_setfd(&kept_open, rustix::io::FdFlags::empty()).unwrap();
-    let environment = Environment::empty().set("PATH", std::env::var_os("PATH").unwrap()).set("ONLY", "this");
+    let environment =
+        Environment::empty().set("PATH", std::env::var_os("PATH").unwrap()).set("ONLY", "this");
     let invocation =
         sh("pwd; env | grep ONLY; cat; ls /proc/self/fd | sort -n | tail -1; ps -o pgid= -p $$ | tr -d ' '; echo $$")
             .cwd(&folder)
@@ -96,7 +104,8 @@ fn exit_statuses_and_signals_are_the_truth() {
 
 #[test]
 fn a_failed_capture_says_what_the_child_said() {
-    let error = capture(&sh("echo out; echo 'fatal: no' >&2; exit 128").named("git fetch")).unwrap_err();
+    let error =
+        capture(&sh("echo out; echo 'fatal: no' >&2; exit 128").named("git fetch")).unwrap_err();
     let text = error.to_string();
     assert!(text.starts_with("git fetch exited with status 128\ncommand: sh -c "), "{text}");
     assert!(text.ends_with("\nit said: fatal: no"), "{text}");
@@ -104,8 +113,7 @@ fn a_failed_capture_says_what_the_child_said() {
 
 #[test]
 fn a_captured_child_may_fill_both_pipes() {
-    let script =
-        "head -c 3000000 /dev/zero >&2; head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2; echo end >&2";
+    let script = "head -c 3000000 /dev/zero >&2; head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2; echo end >&2";
     let captured = capture(&sh(script)).unwrap();
     assert_eq!(captured.stdout.len(), 3_000_000);
     assert!(captured.stderr.ends_with(b"end\n"));
@@ -140,7 +148,8 @@ fn why_a_program_did_not_start_is_said() {
 #[test]
 fn a_child_that_takes_too_long_is_stopped() {
     let (lines, result) = streamed(
-        &sh("trap 'echo cleaning up; exit 0' TERM; echo started; sleep 600 & wait").limits(within(Some(3000), None)),
+        &sh("trap 'echo cleaning up; exit 0' TERM; echo started; sleep 600 & wait")
+            .limits(within(Some(3000), None)),
     );
     let error = result.unwrap_err();
     assert!(matches!(error, ChildError::StepLimit { .. }), "{error}");
@@ -149,8 +158,8 @@ fn a_child_that_takes_too_long_is_stopped() {
 
 #[test]
 fn a_child_that_ignores_being_asked_is_killed_with_all_its_children() {
-    let mut invocation =
-        sh("trap '' TERM; sleep 600 & echo $! $$; while :; do sleep 600; done").limits(within(Some(3000), None));
+    let mut invocation = sh("trap '' TERM; sleep 600 & echo $! $$; while :; do sleep 600; done")
+        .limits(within(Some(3000), None));
     invocation.patience = Duration::from_millis(100);
     let (lines, result) = streamed(&invocation);
     assert!(matches!(result, Err(ChildError::StepLimit { .. })));
@@ -164,7 +173,8 @@ fn a_silent_child_is_idle_and_one_that_prints_is_not() {
     let idle = sh("sleep 600").limits(within(None, Some(300)));
     assert!(matches!(streamed(&idle).1, Err(ChildError::IdleLimit { .. })));
 
-    let prints = sh("while :; do printf .; sleep 0.05; done").limits(within(Some(6000), Some(3000)));
+    let prints =
+        sh("while :; do printf .; sleep 0.05; done").limits(within(Some(6000), Some(3000)));
     assert!(matches!(streamed(&prints).1, Err(ChildError::StepLimit { .. })));
 }
 
@@ -224,7 +234,8 @@ fn a_child_may_close_its_output_and_go_on() {
 
 #[test]
 fn hostile_output_is_harmless() {
-    let script = r"printf 'nul\0 bell\a\033]0;title\a\033[31mred\033[0m\r\n10%%\r90%%\rdone\n\377\n'";
+    let script =
+        r"printf 'nul\0 bell\a\033]0;title\a\033[31mred\033[0m\r\n10%%\r90%%\rdone\n\377\n'";
     let (lines, _) = streamed(&sh(script));
     assert_eq!(lines, ["nul\\u{0} bellred", "done", "\u{fffd}"]);
 }

@@ -66,15 +66,21 @@ impl FileIdentity {
     /// Of the file that `path` leads to, links followed.
     pub fn of(path: &Path) -> std::io::Result<Self> {
         let metadata = fs::metadata(path)?;
-        Ok(Self { dev: metadata.dev(), inode: metadata.ino(), size: metadata.len(), mtime_ns: modified_ns(&metadata) })
+        Ok(Self {
+            dev: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.len(),
+            mtime_ns: modified_ns(&metadata),
+        })
     }
 }
 
-/// Finds the interpreters of this machine: newest first, of one version those that `python_paths` names first.
+/// Finds the interpreters of this machine: newest first, of one version those that `python_paths`
+/// names first.
 ///
-/// `cache` is a file that keeps what each said; it and its folder are made if need be, and a cache that cannot be read
-/// or written costs time only. While nothing has changed no process is started, unless a script (not in a folder of
-/// shims) has an interpreter's name.
+/// `cache` is a file that keeps what each said; it and its folder are made if need be, and a cache
+/// that cannot be read or written costs time only. While nothing has changed no process is started,
+/// unless a script (not in a folder of shims) has an interpreter's name.
 pub fn discover(search: &Search, cache: &Path) -> Vec<Interpreter> {
     let before = Cache::read(cache);
     let (found, after) = discover_with(search, before.clone());
@@ -91,12 +97,18 @@ pub fn discover_unsaved(search: &Search, cache: &Path) -> Vec<Interpreter> {
     discover_with(search, Cache::read(cache)).0
 }
 
-/// The interpreter to use: one that can make environments rather than one that cannot, a release rather than what came
-/// before it, then the newest, then the first in `all`.
+/// The interpreter to use: one that can make environments rather than one that cannot, a release
+/// rather than what came before it, then the newest, then the first in `all`.
 pub fn choose<'a>(wanted: &Wanted, all: &'a [Interpreter]) -> Option<&'a Interpreter> {
-    all.iter().filter(|interpreter| wanted.matches(&interpreter.version)).min_by_key(|interpreter| {
-        (!interpreter.can_make_envs(), !interpreter.version.is_final(), Reverse(interpreter.version))
-    })
+    all.iter().filter(|interpreter| wanted.matches(&interpreter.version)).min_by_key(
+        |interpreter| {
+            (
+                !interpreter.can_make_envs(),
+                !interpreter.version.is_final(),
+                Reverse(interpreter.version),
+            )
+        },
+    )
 }
 
 fn discover_with(search: &Search, mut cache: Cache) -> (Vec<Interpreter>, Cache) {
@@ -126,12 +138,21 @@ fn discover_with(search: &Search, mut cache: Cache) -> (Vec<Interpreter>, Cache)
     }
 
     found.sort_by(|(a, a_asked_for), (b, b_asked_for)| {
-        (Reverse(a.version), !a_asked_for, &a.path).cmp(&(Reverse(b.version), !b_asked_for, &b.path))
+        (Reverse(a.version), !a_asked_for, &a.path).cmp(&(
+            Reverse(b.version),
+            !b_asked_for,
+            &b.path,
+        ))
     });
-    // Hard links of one interpreter. Conda links one file into many prefixes, and there each is its own.
+    // Hard links of one interpreter. Conda links one file into many prefixes, and there each is its
+    // own.
     let mut files = HashSet::new();
     found.retain(|(interpreter, _)| {
-        files.insert((interpreter.identity.dev, interpreter.identity.inode, interpreter.prefix.clone()))
+        files.insert((
+            interpreter.identity.dev,
+            interpreter.identity.inode,
+            interpreter.prefix.clone(),
+        ))
     });
     (found.into_iter().map(|(interpreter, _)| interpreter).collect(), cache)
 }
@@ -162,7 +183,10 @@ fn answers(candidates: Vec<Candidate>, cache: &mut Cache) -> Vec<(Candidate, Ans
             // Not kept: a missing library may be there tomorrow, and the file would be the same.
             Err(refusal) => {
                 if let Refusal::TimedOut(_) = refusal {
-                    console::warning(format_args!("{} {refusal}: it is left out.", candidate.file.display()));
+                    console::warning(format_args!(
+                        "{} {refusal}: it is left out.",
+                        candidate.file.display()
+                    ));
                 } else {
                     say_unfit(&candidate, &refusal.to_string());
                 }
@@ -179,7 +203,8 @@ fn ask_all(candidates: Vec<(Candidate, FileIdentity)>) -> Vec<Asked> {
     if candidates.is_empty() {
         return Vec::new();
     }
-    let threads = thread::available_parallelism().map_or(2, usize::from).clamp(2, 4).min(candidates.len());
+    let threads =
+        thread::available_parallelism().map_or(2, usize::from).clamp(2, 4).min(candidates.len());
     let queue = Mutex::new(candidates.into_iter());
     let take = || queue.lock().ok()?.next();
     let ask_until_empty = || {
@@ -200,14 +225,18 @@ fn judge(file: &Path, identity: &FileIdentity, report: Report) -> (Answer, Stamp
     let executable = report.executable.canonicalize().unwrap_or_default();
     if report.prefix != report.base_prefix {
         let name = format!("bin/python{}", report.version.minor_version());
-        let elsewhere = Answer::Elsewhere(vec![report.base_executable, report.base_prefix.join(name)]);
+        let elsewhere =
+            Answer::Elsewhere(vec![report.base_executable, report.base_prefix.join(name)]);
         return (elsewhere, stamps(vec![report.prefix.join("pyvenv.cfg")]));
     }
     if executable != file {
         return (Answer::Elsewhere(vec![report.executable]), Stamps::new());
     }
     if report.implementation != "CPython" {
-        return (Answer::Unfit(format!("is {}, only CPython is used", report.implementation)), Stamps::new());
+        return (
+            Answer::Unfit(format!("is {}, only CPython is used", report.implementation)),
+            Stamps::new(),
+        );
     }
     if report.special {
         return (Answer::Unfit("is a debug or free-threaded build".to_owned()), Stamps::new());
@@ -224,7 +253,8 @@ fn judge(file: &Path, identity: &FileIdentity, report: Report) -> (Answer, Stamp
     (Answer::Interpreter(interpreter), stamps(report.folders))
 }
 
-/// Whoever wrote a path into nyala.toml has to hear of it; what merely lies on PATH is of no interest.
+/// Whoever wrote a path into nyala.toml has to hear of it; what merely lies on PATH is of no
+/// interest.
 fn say_unfit(candidate: &Candidate, why: &str) {
     let file = candidate.file.display();
     if let Some(path) = &candidate.asked_for {

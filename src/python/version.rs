@@ -16,7 +16,8 @@ pub struct Version {
     pub stage: Stage,
 }
 
-/// How far a version was on its way to its release; the order is the one in which `CPython` publishes them.
+/// How far a version was on its way to its release; the order is the one in which `CPython`
+/// publishes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
     Alpha(u16),
@@ -80,7 +81,9 @@ impl Version {
             Stage::Beta(number) => (PrereleaseKind::Beta, number),
             Stage::Candidate(number) => (PrereleaseKind::Rc, number),
             Stage::Final => {
-                return pep440_rs::Version::new([self.major, self.minor, self.patch].map(u64::from));
+                return pep440_rs::Version::new(
+                    [self.major, self.minor, self.patch].map(u64::from),
+                );
             }
         };
         pep440_rs::Version::new([self.major, self.minor, self.patch].map(u64::from))
@@ -89,7 +92,8 @@ impl Version {
 }
 
 impl Wanted {
-    /// Whether an interpreter of this version will do. A pre-release matches too; who chooses takes it last.
+    /// Whether an interpreter of this version will do. A pre-release matches too; who chooses takes
+    /// it last.
     pub fn matches(&self, version: &Version) -> bool {
         match self {
             Self::Minor { major, minor } => (*major, *minor) == (version.major, version.minor),
@@ -124,7 +128,8 @@ impl Origin {
     }
 }
 
-/// Takes `X.Y.Z` or a pre-release of it (`3.14.0a1`, `b1`, `rc1`): decimal digits only, no leading zeros.
+/// Takes `X.Y.Z` or a pre-release of it (`3.14.0a1`, `b1`, `rc1`): decimal digits only, no leading
+/// zeros.
 impl FromStr for Version {
     type Err = ParseVersionError;
 
@@ -160,7 +165,10 @@ impl FromStr for Origin {
     type Err = ParseOriginError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|origin| origin.as_str() == text).ok_or_else(|| ParseOriginError(text.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|origin| origin.as_str() == text)
+            .ok_or_else(|| ParseOriginError(text.to_owned()))
     }
 }
 
@@ -265,8 +273,17 @@ mod tests {
 
     #[test]
     fn versions_are_ordered_as_they_were_published() {
-        let published =
-            ["2.7.18", "3.9.18", "3.10.0", "3.14.0a1", "3.14.0b2", "3.14.0b10", "3.14.0rc1", "3.14.0"].map(version);
+        let published = [
+            "2.7.18",
+            "3.9.18",
+            "3.10.0",
+            "3.14.0a1",
+            "3.14.0b2",
+            "3.14.0b10",
+            "3.14.0rc1",
+            "3.14.0",
+        ]
+        .map(version);
         assert!(published.is_sorted_by(|a, b| a < b));
     }
 

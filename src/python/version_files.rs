@@ -22,7 +22,8 @@ use super::version::{Origin, Version, Wanted, minor_or_exact};
 
 const LINES_SHOWN: usize = 5;
 
-/// What `.python-version` says: its first version counts, and the others are there for tools such as tox.
+/// What `.python-version` says: its first version counts, and the others are there for tools such
+/// as tox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pin {
     pub wanted: Wanted,
@@ -30,40 +31,50 @@ pub struct Pin {
     pub unused: Vec<String>,
 }
 
-/// Reads runtime.txt: after comments and blank lines exactly one line, `python-X.Y` or `python-X.Y.Z` (design.md,
-/// "runtime.txt").
+/// Reads runtime.txt: after comments and blank lines exactly one line, `python-X.Y` or
+/// `python-X.Y.Z` (design.md, "runtime.txt").
 pub fn runtime_txt(bytes: &[u8]) -> Result<Wanted, VersionFileError> {
     let fail = |problem| VersionFileError { origin: Origin::RuntimeTxt, problem };
     let text = decode(bytes, VERSION_FILE_LIMIT).map_err(fail)?;
     let lines = content_lines(text);
     match lines.as_slice() {
         [] => Err(fail(Problem::Empty { comments: !text.is_empty() })),
-        [(line, text)] => {
-            runtime_line(text).ok_or_else(|| fail(Problem::NotAVersion { line: Some(*line), word: (*text).to_owned() }))
-        }
+        [(line, text)] => runtime_line(text).ok_or_else(|| {
+            fail(Problem::NotAVersion { line: Some(*line), word: (*text).to_owned() })
+        }),
         _ => Err(fail(Problem::SeveralLines {
             count: lines.len(),
-            found: lines.iter().take(LINES_SHOWN).map(|(line, text)| (*line, (*text).to_owned())).collect(),
+            found: lines
+                .iter()
+                .take(LINES_SHOWN)
+                .map(|(line, text)| (*line, (*text).to_owned()))
+                .collect(),
         })),
     }
 }
 
-/// Reads `.python-version` as pyenv and uv write it: words between white space, `#` starts a comment, the first version
-/// counts. It may have the prefix `python-`, `cpython-`, `python` or `cpython@`.
+/// Reads `.python-version` as pyenv and uv write it: words between white space, `#` starts a
+/// comment, the first version counts. It may have the prefix `python-`, `cpython-`, `python` or
+/// `cpython@`.
 pub fn python_version(bytes: &[u8]) -> Result<Pin, VersionFileError> {
     let fail = |problem| VersionFileError { origin: Origin::PythonVersionFile, problem };
     let text = decode(bytes, VERSION_FILE_LIMIT).map_err(fail)?;
     let mut words = text.lines().zip(1..).flat_map(|(line, number)| {
         let content = line.split('#').next().unwrap_or_default();
-        content.split([' ', '\t', '\r']).filter(|word| !word.is_empty()).map(move |word| (number, word))
+        content
+            .split([' ', '\t', '\r'])
+            .filter(|word| !word.is_empty())
+            .map(move |word| (number, word))
     });
-    let (line, first) = words.next().ok_or_else(|| fail(Problem::Empty { comments: !text.is_empty() }))?;
-    let wanted =
-        version_word(first).ok_or_else(|| fail(Problem::NotAVersion { line: Some(line), word: first.to_owned() }))?;
+    let (line, first) =
+        words.next().ok_or_else(|| fail(Problem::Empty { comments: !text.is_empty() }))?;
+    let wanted = version_word(first)
+        .ok_or_else(|| fail(Problem::NotAVersion { line: Some(line), word: first.to_owned() }))?;
     Ok(Pin { wanted, unused: words.take(LINES_SHOWN).map(|(_, word)| visible(word)).collect() })
 }
 
-/// Reads the app setting `PYTHON_VERSION`: `3.11`, `3.11.7`, and as Azure has it `python|3.11`, `python-3.11`.
+/// Reads the app setting `PYTHON_VERSION`: `3.11`, `3.11.7`, and as Azure has it `python|3.11`,
+/// `python-3.11`.
 pub fn setting(value: &str) -> Result<Wanted, VersionFileError> {
     value_of(Origin::AppSetting, value)
 }
@@ -78,7 +89,8 @@ pub fn site_default(value: &str) -> Result<Wanted, VersionFileError> {
     value_of(Origin::SiteDefault, value)
 }
 
-/// Reads `requires-python` of a pyproject.toml's `[project]` (PEP 621). Returns `Ok(None)` if it has none, or an empty one.
+/// Reads `requires-python` of a pyproject.toml's `[project]` (PEP 621). Returns `Ok(None)` if it
+/// has none, or an empty one.
 pub fn requires_python(pyproject_toml: &[u8]) -> Result<Option<Wanted>, VersionFileError> {
     let fail = |problem| VersionFileError { origin: Origin::RequiresPython, problem };
     let text = decode(pyproject_toml, PYPROJECT_LIMIT).map_err(fail)?;
@@ -114,12 +126,14 @@ struct Project {
     requires_python: Option<Spanned<String>>,
 }
 
-/// The lines that count, with their numbers from 1. Only ASCII blanks are trimmed: a no-break space is not one that a
-/// person sees or means.
+/// The lines that count, with their numbers from 1. Only ASCII blanks are trimmed: a no-break space
+/// is not one that a person sees or means.
 fn content_lines(text: &str) -> Vec<(usize, &str)> {
     text.split('\n')
         .zip(1..)
-        .map(|(line, number)| (number, line.strip_suffix('\r').unwrap_or(line).trim_matches([' ', '\t'])))
+        .map(|(line, number)| {
+            (number, line.strip_suffix('\r').unwrap_or(line).trim_matches([' ', '\t']))
+        })
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
         .collect()
 }
@@ -133,7 +147,8 @@ fn runtime_line(line: &str) -> Option<Wanted> {
 
 fn version_word(word: &str) -> Option<Wanted> {
     let prefixes = ["cpython-", "cpython@", "cpython", "python-", "python|", "python"];
-    let version = prefixes.iter().find_map(|prefix| strip_prefix_of_any_case(word, prefix)).unwrap_or(word);
+    let version =
+        prefixes.iter().find_map(|prefix| strip_prefix_of_any_case(word, prefix)).unwrap_or(word);
     minor_or_exact(version)
 }
 
@@ -142,8 +157,10 @@ fn value_of(origin: Origin, value: &str) -> Result<Wanted, VersionFileError> {
     if word.is_empty() {
         return Err(VersionFileError { origin, problem: Problem::Empty { comments: false } });
     }
-    version_word(word)
-        .ok_or_else(|| VersionFileError { origin, problem: Problem::NotAVersion { line: None, word: word.to_owned() } })
+    version_word(word).ok_or_else(|| VersionFileError {
+        origin,
+        problem: Problem::NotAVersion { line: None, word: word.to_owned() },
+    })
 }
 
 fn strip_prefix_of_any_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
@@ -151,10 +168,14 @@ fn strip_prefix_of_any_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> 
     start.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
-/// The version that a person most likely meant: what is left without prefix, blanks, invisible characters, signs and
-/// leading zeros. It is only ever shown, never used.
+/// The version that a person most likely meant: what is left without prefix, blanks, invisible
+/// characters, signs and leading zeros. It is only ever shown, never used.
 fn suggestion(word: &str) -> Option<Wanted> {
-    let letters: String = word.chars().take_while(|c| !c.is_ascii_digit()).filter(char::is_ascii_alphabetic).collect();
+    let letters: String = word
+        .chars()
+        .take_while(|c| !c.is_ascii_digit())
+        .filter(char::is_ascii_alphabetic)
+        .collect();
     if !["", "v", "py", "python", "cpython"].contains(&letters.to_ascii_lowercase().as_str()) {
         return None;
     }
@@ -164,7 +185,8 @@ fn suggestion(word: &str) -> Option<Wanted> {
         .take_while(|c| !c.is_ascii_alphabetic())
         .filter(|c| c.is_ascii_digit() || *c == '.')
         .collect();
-    let numbers: Option<Vec<u16>> = plain.trim_matches('.').split('.').map(|number| number.parse().ok()).collect();
+    let numbers: Option<Vec<u16>> =
+        plain.trim_matches('.').split('.').map(|number| number.parse().ok()).collect();
     match numbers?.as_slice() {
         [major, minor] => Some(Wanted::Minor { major: *major, minor: *minor }),
         [major, minor, patch, ..] => Some(Wanted::Exact(Version::new(*major, *minor, *patch))),

@@ -10,7 +10,8 @@ use crate::plan::{Question, describe, observe};
 use crate::site::{Settings, Site};
 use crate::worker::env_steps;
 
-/// Prints the plan for a commit. Returns whether there is one: it may be one that cannot be deployed, which is said too.
+/// Prints the plan for a commit. Returns whether there is one: it may be one that cannot be
+/// deployed, which is said too.
 pub(super) fn show(
     site: &Site,
     settings: &Settings,

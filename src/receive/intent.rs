@@ -32,8 +32,8 @@ pub(super) enum Deed<'a> {
 }
 
 impl<'a> Intent<'a> {
-    /// Reads the pushed refs and the options. Sets the deploy branch of a site that has none yet, unless the push is not
-    /// to do anything.
+    /// Reads the pushed refs and the options. Sets the deploy branch of a site that has none yet,
+    /// unless the push is not to do anything.
     pub fn of(
         site: &Site,
         settings: &Settings,
@@ -43,13 +43,19 @@ impl<'a> Intent<'a> {
     ) -> Result<Intent<'a>> {
         let options = match options {
             Ok(options) => options,
-            Err(error) => return Ok(Intent { said: Vec::new(), deed: Deed::Refuse(error.to_string()) }),
+            Err(error) => {
+                return Ok(Intent { said: Vec::new(), deed: Deed::Refuse(error.to_string()) });
+            }
         };
         let mut said = Vec::new();
-        let branch = deploy_branch(site, settings, repository, updates, options.dry_run, &mut said)?;
+        let branch =
+            deploy_branch(site, settings, repository, updates, options.dry_run, &mut said)?;
         let mut deed = Deed::Nothing;
         for update in updates {
-            if update.is_deletion() || update.branch().is_none() || update.branch() != branch.as_deref() {
+            if update.is_deletion()
+                || update.branch().is_none()
+                || update.branch() != branch.as_deref()
+            {
                 said.push(refs::not_deployed(update, branch.as_deref(), site.live()?));
                 continue;
             }
@@ -71,8 +77,8 @@ impl<'a> Intent<'a> {
     }
 }
 
-/// The branch that is deployed. The first one that is pushed becomes it, and the repository's HEAD follows; a dry run
-/// only takes it as such.
+/// The branch that is deployed. The first one that is pushed becomes it, and the repository's HEAD
+/// follows; a dry run only takes it as such.
 fn deploy_branch(
     site: &Site,
     settings: &Settings,

@@ -1,7 +1,9 @@
-//! A push: from the ref lines to a deployment with a worker, whose log is then copied to the pusher.
+//! A push: from the ref lines to a deployment with a worker, whose log is then copied to the
+//! pusher.
 //!
-//! By default git has moved the branch when `post-receive` runs, and the push succeeds whatever becomes of the deployment. In
-//! a strict site `proc-receive` runs before, and the branch moves with what is live or not at all.
+//! By default git has moved the branch when `post-receive` runs, and the push succeeds whatever
+//! becomes of the deployment. In a strict site `proc-receive` runs before, and the branch moves
+//! with what is live or not at all.
 
 mod dry_run;
 mod intent;
@@ -98,8 +100,8 @@ impl Reader {
     }
 }
 
-/// Copies the log of a deployment to its reader until it has ended, and returns how it ended. Whoever reads can go away or
-/// stop: the deployment does not wait.
+/// Copies the log of a deployment to its reader until it has ended, and returns how it ended.
+/// Whoever reads can go away or stop: the deployment does not wait.
 pub fn watch(site: &Site, id: u64, reader: Reader) -> Result<Record> {
     let mut state = State::Running;
     let mut asked: Option<(RecordFile, Instant)> = None;
@@ -113,8 +115,12 @@ pub fn watch(site: &Site, id: u64, reader: Reader) -> Result<Record> {
         Ok(state != State::Running)
     };
     let followed = match reader {
-        Reader::Pusher | Reader::StrictPusher => follow(&site.log_file(id), reader.output(), &mut ended)?,
-        Reader::Person => show(&site.log_file(id), reader.output(), paint::wanted(io::stdout()), &mut ended)?,
+        Reader::Pusher | Reader::StrictPusher => {
+            follow(&site.log_file(id), reader.output(), &mut ended)?
+        }
+        Reader::Person => {
+            show(&site.log_file(id), reader.output(), paint::wanted(io::stdout()), &mut ended)?
+        }
     };
     if state == State::Dead && followed == Followed::Whole {
         let live = worker::what_is_live(site);
@@ -145,11 +151,14 @@ struct RecordFile(Option<(u64, i64, i64)>);
 impl RecordFile {
     fn of(site: &Site, id: u64) -> RecordFile {
         let metadata = fs::metadata(site.record_file(id)).ok();
-        RecordFile(metadata.map(|metadata| (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())))
+        RecordFile(
+            metadata.map(|metadata| (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())),
+        )
     }
 }
 
-/// Waits until a deployment has ended, and returns its record: one that is still not final has lost its worker.
+/// Waits until a deployment has ended, and returns its record: one that is still not final has lost
+/// its worker.
 pub fn wait(site: &Site, id: u64) -> Result<Record> {
     while state_of(site, id)? == State::Running {
         std::thread::sleep(PAUSE);

@@ -24,14 +24,20 @@ pub struct Options {
 }
 
 impl Options {
-    /// Reads the options of a push. Fails on one that nyala does not know: a slip of the pen must not do something else
-    /// than what was asked for.
+    /// Reads the options of a push. Fails on one that nyala does not know: a slip of the pen must
+    /// not do something else than what was asked for.
     pub fn parse(words: Vec<String>) -> Result<Options> {
         let unknown: Vec<_> = words.iter().filter(|word| !KNOWN.contains(&word.as_str())).collect();
         if let Some(first) = unknown.first() {
-            let shown: Vec<_> = unknown.iter().map(|word| format!("`{}`", word.escape_debug())).collect();
+            let shown: Vec<_> =
+                unknown.iter().map(|word| format!("`{}`", word.escape_debug())).collect();
             let s = if unknown.len() == 1 { "" } else { "s" };
-            bail!("unknown push option{s} {}{}; known: {}", shown.join(", "), did_you_mean(first), KNOWN.join(", "));
+            bail!(
+                "unknown push option{s} {}{}; known: {}",
+                shown.join(", "),
+                did_you_mean(first),
+                KNOWN.join(", ")
+            );
         }
         let has = |option: &str| words.iter().any(|word| word == option);
         Ok(Options { skip_deploy: has(SKIP_DEPLOY), dry_run: has(DRY_RUN), words })
@@ -49,9 +55,11 @@ impl Options {
     }
 }
 
-/// What was given with `git push -o`, as git hands it to a post-receive hook: in the environment (githooks(5)).
+/// What was given with `git push -o`, as git hands it to a post-receive hook: in the environment
+/// (githooks(5)).
 pub fn of_environment() -> Vec<String> {
-    let count = std::env::var("GIT_PUSH_OPTION_COUNT").ok().and_then(|count| count.parse::<usize>().ok());
+    let count =
+        std::env::var("GIT_PUSH_OPTION_COUNT").ok().and_then(|count| count.parse::<usize>().ok());
     (0..count.unwrap_or(0))
         .filter_map(|number| std::env::var_os(format!("GIT_PUSH_OPTION_{number}")))
         .map(|option| option.to_string_lossy().into_owned())
@@ -113,6 +121,12 @@ mod tests {
         let none = Options::default();
         assert!(none.skipped_because("Fix\n\n[Skip Deploy] for now").is_some());
         assert!(none.skipped_because("Skip deploy").is_none());
-        assert!(parse(&["skip-deploy"]).unwrap().skipped_because("Fix").unwrap().contains("skip-deploy"));
+        assert!(
+            parse(&["skip-deploy"])
+                .unwrap()
+                .skipped_because("Fix")
+                .unwrap()
+                .contains("skip-deploy")
+        );
     }
 }

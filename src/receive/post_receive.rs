@@ -14,8 +14,8 @@ use crate::setup;
 use crate::site::{Record, Site};
 use crate::worker::what_is_live;
 
-/// What the post-receive hook does. `hooks` is the folder its file is in. Returns how the deployment ended, or `None`
-/// when nothing was deployed.
+/// What the post-receive hook does. `hooks` is the folder its file is in. Returns how the
+/// deployment ended, or `None` when nothing was deployed.
 pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
     let mut input = Vec::new();
     io::stdin().lock().read_to_end(&mut input).context("the hook's input cannot be read")?;
@@ -47,7 +47,9 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
         Deed::Refuse(why) => {
             kept_hook::run(hooks, &input);
             let live = what_is_live(site);
-            Reader::Pusher.say(&format!("error: {why}. Nothing was deployed; {live}. To deploy it: nyala redeploy"));
+            Reader::Pusher.say(&format!(
+                "error: {why}. Nothing was deployed; {live}. To deploy it: nyala redeploy"
+            ));
             return Ok(None);
         }
     };
@@ -65,7 +67,8 @@ fn follow_setting(site: &Site, repository: &Repository, strict: bool) {
     let what = if strict { "strict = true" } else { "strict = false" };
     match setup::install_hook(repository.path(), site) {
         Ok(_) => Reader::Pusher.say(&format!("{what} in nyala.toml holds from the next push on.")),
-        Err(error) => Reader::Pusher.say(&format!("warning: {what} in nyala.toml cannot be followed: {error:#}")),
+        Err(error) => Reader::Pusher
+            .say(&format!("warning: {what} in nyala.toml cannot be followed: {error:#}")),
     }
 }
 

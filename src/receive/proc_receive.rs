@@ -1,4 +1,5 @@
-//! The proc-receive hook of a strict site: the branch moves when its commit goes live, and not before.
+//! The proc-receive hook of a strict site: the branch moves when its commit goes live, and not
+//! before.
 
 use std::io::{stdin, stdout};
 use std::path::Path;
@@ -18,16 +19,18 @@ use crate::site::record::RefMove;
 use crate::site::{Record, Site, Status};
 use crate::worker;
 
-/// What the proc-receive hook does (githooks(5), git 2.29 and later). `hooks` is the folder its file is in.
+/// What the proc-receive hook does (githooks(5), git 2.29 and later). `hooks` is the folder its
+/// file is in.
 ///
-/// The refs of the deployment are moved by its worker, in one transaction with going live. Everything else is left to
-/// git.
+/// The refs of the deployment are moved by its worker, in one transaction with going live.
+/// Everything else is left to git.
 pub fn proc_receive(site: &Site, hooks: &Path) -> Result<()> {
     let request = wire::read(stdin().lock(), stdout().lock())?;
     let answers = answer(site, hooks, &request).unwrap_or_else(|error| {
         let text = mask::known().apply(&describe::error_text(&error)).into_owned();
         for (number, line) in text.lines().enumerate() {
-            Reader::StrictPusher.say(&format!("{}{line}", if number == 0 { "error: " } else { "       " }));
+            Reader::StrictPusher
+                .say(&format!("{}{line}", if number == 0 { "error: " } else { "       " }));
         }
         request.all(&Answer::Refused(text))
     });
@@ -47,7 +50,8 @@ fn answer(site: &Site, hooks: &Path, request: &Request) -> Result<Vec<Answer>> {
     }
     let repository = Repository::open(&site.repository(&settings))?;
     let options = Options::parse(request.options.clone());
-    let Intent { said, deed } = Intent::of(site, &settings, &repository, &request.updates, &options)?;
+    let Intent { said, deed } =
+        Intent::of(site, &settings, &repository, &request.updates, &options)?;
     for line in &said {
         Reader::StrictPusher.say(line);
     }
@@ -56,20 +60,30 @@ fn answer(site: &Site, hooks: &Path, request: &Request) -> Result<Vec<Answer>> {
         Deed::Nothing => Ok(request.all(&Answer::LeftToGit)),
         Deed::Refuse(why) => {
             let live = worker::what_is_live(site);
-            Reader::StrictPusher.say(&format!("error: {why}. Nothing was deployed, and no ref has moved; {live}"));
+            Reader::StrictPusher
+                .say(&format!("error: {why}. Nothing was deployed, and no ref has moved; {live}"));
             Ok(request.all(&Answer::Refused(why)))
         }
         Deed::Show { commit } => {
-            let fine = dry_run::show(site, &settings, &repository, commit, &words, Reader::StrictPusher);
-            let why = if fine { "dry-run: nothing was moved" } else { "dry-run: it could not be deployed" };
+            let fine =
+                dry_run::show(site, &settings, &repository, commit, &words, Reader::StrictPusher);
+            let why = if fine {
+                "dry-run: nothing was moved"
+            } else {
+                "dry-run: it could not be deployed"
+            };
             Ok(request.all(&Answer::Refused(why.to_owned())))
         }
         Deed::Deploy { update, commit } => {
             if let Some(frozen) = site.frozen()? {
                 // The branch does not move, so there is nothing to remember: one pushes again.
-                let why = mask::known().apply(&format!("deployments are held back {}", frozen.in_words())).into_owned();
+                let why = mask::known()
+                    .apply(&format!("deployments are held back {}", frozen.in_words()))
+                    .into_owned();
                 let live = worker::what_is_live(site);
-                Reader::StrictPusher.say(&format!("error: {why}. Nothing was deployed, and no ref has moved; {live}"));
+                Reader::StrictPusher.say(&format!(
+                    "error: {why}. Nothing was deployed, and no ref has moved; {live}"
+                ));
                 return Ok(request.all(&Answer::Refused(why)));
             }
             Strict { site, hooks, request, repository: &repository }.deploy(update, commit, words)
@@ -85,8 +99,14 @@ struct Strict<'a> {
 }
 
 impl Strict<'_> {
-    fn deploy(&self, update: &RefUpdate, commit: Commit, words: Vec<String>) -> Result<Vec<Answer>> {
-        // An atomic push is moved as a whole with the deployment; otherwise git moves what is not deployed by itself.
+    fn deploy(
+        &self,
+        update: &RefUpdate,
+        commit: Commit,
+        words: Vec<String>,
+    ) -> Result<Vec<Answer>> {
+        // An atomic push is moved as a whole with the deployment; otherwise git moves what is not
+        // deployed by itself.
         let ours = |other: &RefUpdate| self.request.atomic || other == update;
         let rules = Rules::of(self.repository, self.hooks);
         let mut moves = Vec::new();
@@ -103,9 +123,15 @@ impl Strict<'_> {
             if let Some(why) = rules.refuse(update)? {
                 let shown = update.name.escape_debug();
                 let live = worker::what_is_live(self.site);
-                Reader::StrictPusher.say(&format!("error: {shown} is refused ({why}): nothing was deployed; {live}"));
+                Reader::StrictPusher.say(&format!(
+                    "error: {shown} is refused ({why}): nothing was deployed; {live}"
+                ));
                 return Ok(self.answers(&ours, |refused| {
-                    Answer::Refused(if refused == update { why.clone() } else { "atomic push failure".to_owned() })
+                    Answer::Refused(if refused == update {
+                        why.clone()
+                    } else {
+                        "atomic push failure".to_owned()
+                    })
                 }));
             }
             moves.push(RefMove {
@@ -116,13 +142,18 @@ impl Strict<'_> {
         }
         let id = start(self.site, new_deployment(commit, update, words, moves))?;
         watch(self.site, id, Reader::StrictPusher)?;
-        // One who has gone away is still owed the truth: their git may be there although they read nothing any more.
+        // One who has gone away is still owed the truth: their git may be there although they read
+        // nothing any more.
         let record = wait(self.site, id)?;
         let answer = self.outcome(&record)?;
         Ok(self.answers(&ours, |_| answer.clone()))
     }
 
-    fn answers(&self, ours: &dyn Fn(&RefUpdate) -> bool, answer: impl Fn(&RefUpdate) -> Answer) -> Vec<Answer> {
+    fn answers(
+        &self,
+        ours: &dyn Fn(&RefUpdate) -> bool,
+        answer: impl Fn(&RefUpdate) -> Answer,
+    ) -> Vec<Answer> {
         let of = |update| if ours(update) { answer(update) } else { Answer::LeftToGit };
         self.request.updates.iter().map(of).collect()
     }
@@ -132,9 +163,12 @@ impl Strict<'_> {
         if record.status == Status::Succeeded {
             return Ok(Answer::Moved);
         }
-        if !record.status.is_final() && worker::finish_moves(self.repository, self.site.live()?, record)? {
-            Reader::StrictPusher
-                .say(&format!("hint: its release had gone live before, so the push is taken (deployment {id})"));
+        if !record.status.is_final()
+            && worker::finish_moves(self.repository, self.site.live()?, record)?
+        {
+            Reader::StrictPusher.say(&format!(
+                "hint: its release had gone live before, so the push is taken (deployment {id})"
+            ));
             return Ok(Answer::Moved);
         }
         let why = match record.status {

@@ -54,10 +54,11 @@ pub(super) fn parse_line(line: &[u8]) -> Result<RefUpdate> {
     Ok(RefUpdate { old: old.to_owned(), new: new.to_owned(), name: name.to_owned() })
 }
 
-/// The branch a site without one takes: the first that is pushed. Of several, the one HEAD names, since that is what
-/// the repository was made with.
+/// The branch a site without one takes: the first that is pushed. Of several, the one HEAD names,
+/// since that is what the repository was made with.
 pub fn first_branch<'a>(updates: &'a [RefUpdate], head: Option<&str>) -> Option<&'a str> {
-    let mut pushed = updates.iter().filter(|update| !update.is_deletion()).filter_map(RefUpdate::branch);
+    let mut pushed =
+        updates.iter().filter(|update| !update.is_deletion()).filter_map(RefUpdate::branch);
     let first = pushed.clone().next();
     pushed.find(|branch| Some(*branch) == head).or(first)
 }
@@ -66,17 +67,26 @@ pub fn first_branch<'a>(updates: &'a [RefUpdate], head: Option<&str>) -> Option<
 pub fn not_deployed(update: &RefUpdate, deploy_branch: Option<&str>, live: Option<u64>) -> String {
     let Some(deploy) = deploy_branch else {
         let name = escaped(&update.name);
-        return format!("{name} deploys nothing: no branch was pushed yet. To deploy: git push REMOTE HEAD:main");
+        return format!(
+            "{name} deploys nothing: no branch was pushed yet. To deploy: git push REMOTE HEAD:main"
+        );
     };
     let remedy = format!("git push REMOTE HEAD:{}", escaped(deploy));
     match (update.branch(), update.is_deletion()) {
         (Some(branch), true) if branch == deploy => {
-            let stays =
-                live.map_or("nothing was live".to_owned(), |id| format!("the site stays up at deployment {id}"));
-            format!("The deploy branch {} was deleted; {stays}. To deploy again: {remedy}", escaped(branch))
+            let stays = live.map_or("nothing was live".to_owned(), |id| {
+                format!("the site stays up at deployment {id}")
+            });
+            format!(
+                "The deploy branch {} was deleted; {stays}. To deploy again: {remedy}",
+                escaped(branch)
+            )
         }
         (Some(branch), true) => {
-            format!("Branch {} was deleted, which deploys nothing. To deploy: {remedy}", escaped(branch))
+            format!(
+                "Branch {} was deleted, which deploys nothing. To deploy: {remedy}",
+                escaped(branch)
+            )
         }
         (Some(branch), false) => {
             format!(
@@ -85,7 +95,9 @@ pub fn not_deployed(update: &RefUpdate, deploy_branch: Option<&str>, live: Optio
                 escaped(deploy)
             )
         }
-        (None, _) => format!("{} is not a branch: not deployed. To deploy: {remedy}", escaped(&update.name)),
+        (None, _) => {
+            format!("{} is not a branch: not deployed. To deploy: {remedy}", escaped(&update.name))
+        }
     }
 }
 
@@ -106,9 +118,13 @@ mod tests {
 
     #[test]
     fn every_line_is_read() {
-        let input = format!("{ZERO} {ONE} refs/heads/main\n{ONE} {ZERO} refs/tags/$(touch${{IFS}}x)\n");
+        let input =
+            format!("{ZERO} {ONE} refs/heads/main\n{ONE} {ZERO} refs/tags/$(touch${{IFS}}x)\n");
         let read = parse(input.as_bytes()).unwrap();
-        assert_eq!(read, [update(ZERO, ONE, "refs/heads/main"), update(ONE, ZERO, "refs/tags/$(touch${IFS}x)")]);
+        assert_eq!(
+            read,
+            [update(ZERO, ONE, "refs/heads/main"), update(ONE, ZERO, "refs/tags/$(touch${IFS}x)")]
+        );
         assert!(!read[0].is_deletion() && read[1].is_deletion());
     }
 
@@ -120,7 +136,12 @@ mod tests {
 
     #[test]
     fn what_is_no_line_of_git_is_an_error() {
-        for wrong in ["x", "1 2 3", &format!("{ZERO} {ONE}"), &format!("{ZERO} {} refs/heads/x", "g".repeat(40))] {
+        for wrong in [
+            "x",
+            "1 2 3",
+            &format!("{ZERO} {ONE}"),
+            &format!("{ZERO} {} refs/heads/x", "g".repeat(40)),
+        ] {
             assert!(parse(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }
@@ -139,7 +160,8 @@ mod tests {
 
     #[test]
     fn what_is_not_deployed_says_what_to_type() {
-        let of = |new: &str, name: &str| not_deployed(&update(ZERO, new, name), Some("main"), Some(3));
+        let of =
+            |new: &str, name: &str| not_deployed(&update(ZERO, new, name), Some("main"), Some(3));
         assert_eq!(
             of(ONE, "refs/heads/feature"),
             "Branch feature is not the deploy branch main: not deployed. To deploy it: git push REMOTE HEAD:main"

@@ -1,5 +1,5 @@
-//! What git itself checks before it moves a ref, for those that are moved here instead: the settings `receive.deny*` and
-//! the `update` hook (git-config(1), githooks(5)).
+//! What git itself checks before it moves a ref, for those that are moved here instead: the
+//! settings `receive.deny*` and the `update` hook (git-config(1), githooks(5)).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,7 +21,8 @@ pub(super) struct Rules<'a> {
 impl<'a> Rules<'a> {
     pub fn of(repository: &'a Repository, hooks: &'a Path) -> Rules<'a> {
         // Without any such setting git exits with 1.
-        let list = run(git(repository.path()).args(["config", "-z", "--get-regexp", r"^receive\.deny"]));
+        let list =
+            run(git(repository.path()).args(["config", "-z", "--get-regexp", r"^receive\.deny"]));
         let list = list.unwrap_or_default();
         let settings = list.split('\0').filter(|entry| !entry.is_empty()).map(|entry| {
             let (key, value) = entry.split_once('\n').unwrap_or((entry, "true"));
@@ -33,11 +34,17 @@ impl<'a> Rules<'a> {
     /// Why git would not move this ref, in its own words; `None` when it would.
     pub fn refuse(&self, update: &RefUpdate) -> Result<Option<String>> {
         let why = match update.branch() {
-            Some(_) if update.is_deletion() && self.is_set("receive.denydeletes") => Some("deletion prohibited"),
-            Some(branch) if update.is_deletion() && self.keeps_current() && self.is_current(branch) => {
+            Some(_) if update.is_deletion() && self.is_set("receive.denydeletes") => {
+                Some("deletion prohibited")
+            }
+            Some(branch)
+                if update.is_deletion() && self.keeps_current() && self.is_current(branch) =>
+            {
                 Some("deletion of the current branch prohibited")
             }
-            Some(_) if self.is_set("receive.denynonfastforwards") && !self.is_fast_forward(update) => {
+            Some(_)
+                if self.is_set("receive.denynonfastforwards") && !self.is_fast_forward(update) =>
+            {
                 Some("non-fast-forward")
             }
             _ if self.hook_declines(update)? => Some("hook declined"),
@@ -63,18 +70,29 @@ impl<'a> Rules<'a> {
     fn is_fast_forward(&self, update: &RefUpdate) -> bool {
         update.is_deletion()
             || update.is_creation()
-            || run(git(self.repository.path()).args(["merge-base", "--is-ancestor", &update.old, &update.new])).is_ok()
+            || run(git(self.repository.path()).args([
+                "merge-base",
+                "--is-ancestor",
+                &update.old,
+                &update.new,
+            ]))
+            .is_ok()
     }
 
     /// Runs the `update` hook, in the environment that git gave to this one.
     fn hook_declines(&self, update: &RefUpdate) -> Result<bool> {
         use std::os::unix::fs::PermissionsExt;
         let hook = self.hooks.join("update");
-        if !hook.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0) {
+        if !hook
+            .metadata()
+            .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+        {
             return Ok(false);
         }
         // Standard output is git's alone here.
-        let to_pusher = rustix::stdio::stderr().try_clone_to_owned().context("the pusher cannot be talked to")?;
+        let to_pusher = rustix::stdio::stderr()
+            .try_clone_to_owned()
+            .context("the pusher cannot be talked to")?;
         let status = Command::new(&hook)
             .args([&update.name, &update.old, &update.new])
             .stdin(Stdio::null())

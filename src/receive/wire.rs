@@ -19,7 +19,8 @@ pub struct Request {
     /// All the refs are to be moved, or none (`git push --atomic`).
     pub atomic: bool,
     pub updates: Vec<RefUpdate>,
-    /// The names of the refs as git sent them: they need not be UTF-8, and the answer has to have the same bytes.
+    /// The names of the refs as git sent them: they need not be UTF-8, and the answer has to have
+    /// the same bytes.
     pub names: Vec<Vec<u8>>,
     /// What was given with `git push -o`; proc-receive does not get it in the environment.
     pub options: Vec<String>,
@@ -53,15 +54,19 @@ pub fn read(input: impl Read, mut output: impl Write) -> Result<Request> {
     }
     let has = |feature: &str| features.split_whitespace().any(|word| word == feature);
     let answer: &[u8] = if has("push-options") { b"version=1\0push-options" } else { b"version=1" };
-    data_to_write(answer, &mut output).and_then(|_| flush_to_write(&mut output)).context("git does not listen")?;
+    data_to_write(answer, &mut output)
+        .and_then(|_| flush_to_write(&mut output))
+        .context("git does not listen")?;
     output.flush().context("git does not listen")?;
 
     let commands = section(&mut lines)?;
     let options = if has("push-options") { section(&mut lines)? } else { Vec::new() };
     let updates = commands.iter().map(|line| refs::parse_line(line)).collect::<Result<Vec<_>>>()?;
     let ids = |update: &RefUpdate| update.old.len() + 1 + update.new.len() + 1;
-    let names = commands.iter().zip(&updates).map(|(line, update)| line[ids(update)..].to_vec()).collect();
-    let options = options.iter().map(|option| String::from_utf8_lossy(option).into_owned()).collect();
+    let names =
+        commands.iter().zip(&updates).map(|(line, update)| line[ids(update)..].to_vec()).collect();
+    let options =
+        options.iter().map(|option| String::from_utf8_lossy(option).into_owned()).collect();
     Ok(Request { atomic: has("atomic"), updates, names, options })
 }
 
@@ -69,14 +74,17 @@ pub fn read(input: impl Read, mut output: impl Write) -> Result<Request> {
 pub fn answer(mut output: impl Write, names: &[Vec<u8>], answers: &[Answer]) -> Result<()> {
     let mut write = || -> std::io::Result<()> {
         for (name, answer) in names.iter().zip(answers) {
-            let line = |start: &[u8], end: &str| [start, b" ", name.as_slice(), end.as_bytes()].concat();
+            let line =
+                |start: &[u8], end: &str| [start, b" ", name.as_slice(), end.as_bytes()].concat();
             match answer {
                 Answer::Moved => data_to_write(&line(b"ok", ""), &mut output)?,
                 Answer::LeftToGit => {
                     data_to_write(&line(b"ok", ""), &mut output)?;
                     data_to_write(b"option fall-through", &mut output)?
                 }
-                Answer::Refused(why) => data_to_write(&line(b"ng", &format!(" {}", reason(why))), &mut output)?,
+                Answer::Refused(why) => {
+                    data_to_write(&line(b"ng", &format!(" {}", reason(why))), &mut output)?
+                }
             };
         }
         flush_to_write(&mut output)?;
@@ -90,7 +98,8 @@ fn section(lines: &mut StreamingPeekableIter<impl Read>) -> Result<Vec<Vec<u8>>>
     let mut section = Vec::new();
     while let Some(line) = lines.read_line() {
         let line = line.context("git stopped in the middle of what it had to say")?;
-        let line = line.map_err(|error| anyhow::anyhow!("git sent what is no pkt-line: {error}"))?;
+        let line =
+            line.map_err(|error| anyhow::anyhow!("git sent what is no pkt-line: {error}"))?;
         let bytes = line.as_slice().unwrap_or_default();
         section.push(bytes.strip_suffix(b"\n").unwrap_or(bytes).to_vec());
     }
@@ -132,8 +141,11 @@ mod tests {
     fn everything_git_says_is_read() {
         let command = format!("{ZERO} {ONE} refs/heads/main");
         let latin = [format!("{ONE} {ZERO} refs/heads/").as_bytes(), b"\xfc"].concat();
-        let input =
-            sent(&[&[b"version=1\0push-options atomic\n"], &[command.as_bytes(), &latin], &[b"dry-run", b"a b"]]);
+        let input = sent(&[
+            &[b"version=1\0push-options atomic\n"],
+            &[command.as_bytes(), &latin],
+            &[b"dry-run", b"a b"],
+        ]);
         let mut output = Vec::new();
         let request = read(input.as_slice(), &mut output).unwrap();
         assert!(request.atomic);
@@ -157,7 +169,10 @@ mod tests {
     fn ids_of_two_lengths_are_told_from_the_name() {
         let command = format!("{} {ONE} refs/heads/main", "1".repeat(64));
         let input = sent(&[&[b"version=1"], &[command.as_bytes()]]);
-        assert_eq!(read(input.as_slice(), Vec::new()).unwrap().names, [b"refs/heads/main".to_vec()]);
+        assert_eq!(
+            read(input.as_slice(), Vec::new()).unwrap().names,
+            [b"refs/heads/main".to_vec()]
+        );
     }
 
     #[test]
@@ -169,8 +184,13 @@ mod tests {
 
     #[test]
     fn the_answer_names_each_ref_in_its_order() {
-        let names = [b"refs/heads/main".to_vec(), b"refs/heads/\xfc".to_vec(), b"refs/tags/v1".to_vec()];
-        let answers = [Answer::Refused("deploy failed: \u{1b}[31mpip\nmore".into()), Answer::LeftToGit, Answer::Moved];
+        let names =
+            [b"refs/heads/main".to_vec(), b"refs/heads/\xfc".to_vec(), b"refs/tags/v1".to_vec()];
+        let answers = [
+            Answer::Refused("deploy failed: \u{1b}[31mpip\nmore".into()),
+            Answer::LeftToGit,
+            Answer::Moved,
+        ];
         let mut output = Vec::new();
         answer(&mut output, &names, &answers).unwrap();
         let expected = sent(&[&[

@@ -1,8 +1,10 @@
-//! `settings.env`: the application's settings, which are environment variables. Their values are secrets.
+//! `settings.env`: the application's settings, which are environment variables. Their values are
+//! secrets.
 //!
-//! One `KEY=value` a line, quoted as a POSIX shell quotes, so that `set -a; . settings.env` and systemd's
-//! `EnvironmentFile=` read the same values. A file that a Windows editor has saved is read as it is meant there: the CR of
-//! its line ends is no part of a value, and neither is a byte order mark.
+//! One `KEY=value` a line, quoted as a POSIX shell quotes, so that `set -a; . settings.env` and
+//! systemd's `EnvironmentFile=` read the same values. A file that a Windows editor has saved is
+//! read as it is meant there: the CR of its line ends is no part of a value, and neither is a byte
+//! order mark.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -23,16 +25,24 @@ impl AppSettings {
     /// Reads the text of a `settings.env`.
     pub fn parse(text: &str) -> Result<AppSettings> {
         let (_, text) = split_mark(text);
-        let words = shlex::split(&with_plain_line_ends(text)).context("a quote is opened and never closed")?;
+        let words = shlex::split(&with_plain_line_ends(text))
+            .context("a quote is opened and never closed")?;
         let mut settings = AppSettings::default();
         for (word, number) in words.iter().zip(1..) {
-            // Nothing of the word is shown: what should be a name may be half of a value that lacks its quotes.
+            // Nothing of the word is shown: what should be a name may be half of a value that lacks
+            // its quotes.
             let (name, value) = word.split_once('=').with_context(|| {
                 format!("setting {number} is not NAME=value; a value with spaces is in quotes: NAME='two words'")
             })?;
             let name = name.strip_prefix("export ").unwrap_or(name);
-            ensure!(is_name(name), "what setting {number} has before its = is not a name: {NAME_RULE}");
-            ensure!(!value.contains('\0'), "the value of setting {number} has a NUL byte: {NUL_RULE}");
+            ensure!(
+                is_name(name),
+                "what setting {number} has before its = is not a name: {NAME_RULE}"
+            );
+            ensure!(
+                !value.contains('\0'),
+                "the value of setting {number} has a NUL byte: {NUL_RULE}"
+            );
             settings.set(name, value)?;
         }
         Ok(settings)
@@ -42,7 +52,8 @@ impl AppSettings {
     pub fn to_text(&self) -> Result<String> {
         let mut text = String::new();
         for (name, value) in &self.values {
-            let quoted = shlex::try_quote(value).with_context(|| format!("the value of {name} cannot be written"))?;
+            let quoted = shlex::try_quote(value)
+                .with_context(|| format!("the value of {name} cannot be written"))?;
             text.push_str(&format!("{name}={quoted}\n"));
         }
         Ok(text)
@@ -78,8 +89,8 @@ fn is_name(name: &str) -> bool {
         && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
-/// The text with LF where a line ends with CR LF. Within quotes nothing changes: there a line's end is part of a value, and
-/// what is written is read again as it was.
+/// The text with LF where a line ends with CR LF. Within quotes nothing changes: there a line's end
+/// is part of a value, and what is written is read again as it was.
 fn with_plain_line_ends(text: &str) -> Cow<'_, str> {
     #[derive(Clone, Copy)]
     enum Place {
@@ -120,13 +131,18 @@ impl Site {
     pub fn app_settings(&self) -> Result<AppSettings> {
         let path = self.app_settings_file();
         match text_file::read(&path)? {
-            Some(text) => AppSettings::parse(&text).with_context(|| format!("{} is wrong", path.display())),
+            Some(text) => {
+                AppSettings::parse(&text).with_context(|| format!("{} is wrong", path.display()))
+            }
             None => Ok(AppSettings::default()),
         }
     }
 
     /// Changes `settings.env`, with nobody else changing it at the same time.
-    pub fn change_app_settings(&self, change: impl FnOnce(&mut AppSettings) -> Result<()>) -> Result<()> {
+    pub fn change_app_settings(
+        &self,
+        change: impl FnOnce(&mut AppSettings) -> Result<()>,
+    ) -> Result<()> {
         let _guard = self.guard()?;
         let mut settings = self.app_settings()?;
         change(&mut settings)?;
@@ -141,7 +157,9 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let mut settings = AppSettings::default();
-        for (name, value) in [("A", ""), ("B", "two words"), ("C", "it's \"$HOME\"\n# no comment"), ("_d9", "x=y")] {
+        for (name, value) in
+            [("A", ""), ("B", "two words"), ("C", "it's \"$HOME\"\n# no comment"), ("_d9", "x=y")]
+        {
             settings.set(name, value).unwrap();
         }
         assert_eq!(AppSettings::parse(&settings.to_text().unwrap()).unwrap(), settings);
@@ -157,7 +175,8 @@ mod tests {
     fn line_ends_and_the_mark_of_windows_are_no_part_of_a_value() {
         let text = "\u{feff}# it's ours\r\n\r\nA=1\r\nB='x y'\r\nC=\"it's\\\"\"\r\nD= # why's that\r\nE=it\\'s\\\r\nso\nF=2\r\n";
         let settings = AppSettings::parse(text).unwrap();
-        let expected = [("A", "1"), ("B", "x y"), ("C", "it's\""), ("D", ""), ("E", "it'sso"), ("F", "2")];
+        let expected =
+            [("A", "1"), ("B", "x y"), ("C", "it's\""), ("D", ""), ("E", "it'sso"), ("F", "2")];
         assert_eq!(settings.iter().collect::<Vec<_>>(), expected);
         // Within quotes every character counts, so that what was set comes back.
         let kept = AppSettings::parse("A='one\r\ntwo\r'\r\nB=\"\r\n\"\n").unwrap();
@@ -181,9 +200,14 @@ mod tests {
 
     #[test]
     fn an_error_shows_no_value() {
-        for wrong in
-            ["TOKEN=hunter2 oops", "TOKEN='hunter2", "1A=hunter2", "A-B=hunter2", "TOKEN=\nx/hunter2==", "hunter2=\0"]
-        {
+        for wrong in [
+            "TOKEN=hunter2 oops",
+            "TOKEN='hunter2",
+            "1A=hunter2",
+            "A-B=hunter2",
+            "TOKEN=\nx/hunter2==",
+            "hunter2=\0",
+        ] {
             let error = AppSettings::parse(wrong).unwrap_err();
             assert!(!format!("{error:#}").contains("hunter2"), "{error:#}");
         }

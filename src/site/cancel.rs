@@ -1,5 +1,5 @@
-//! `deployments/N/cancel.json`: somebody asks a running deployment to end. A file, and not a signal: a process number
-//! that was read a moment ago may be somebody else's.
+//! `deployments/N/cancel.json`: somebody asks a running deployment to end. A file, and not a
+//! signal: a process number that was read a moment ago may be somebody else's.
 
 use std::fs;
 

@@ -1,4 +1,5 @@
-//! `frozen.json`: deployments are held back, by whom and why, and the push that would be deployed next.
+//! `frozen.json`: deployments are held back, by whom and why, and the push that would be deployed
+//! next.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -37,7 +38,11 @@ impl Frozen {
     /// Since when, by whom and why, on one line and for a sentence that goes on.
     pub fn in_words(&self) -> String {
         let at = self.at.strftime("%Y-%m-%d %H:%M UTC");
-        format!("since {at} by {}: {}", self.by.escape_debug(), clause(&self.reason.escape_debug().to_string()))
+        format!(
+            "since {at} by {}: {}",
+            self.by.escape_debug(),
+            clause(&self.reason.escape_debug().to_string())
+        )
     }
 }
 
@@ -46,23 +51,31 @@ impl Frozen {
 pub enum Received {
     /// It has a number, and its worker can be started with this log.
     Enqueued(Box<Record>, File),
-    /// The deployment of this number has the push that came after it, and takes its place; the log is still empty.
+    /// The deployment of this number has the push that came after it, and takes its place; the log
+    /// is still empty.
     Overtaken { record: Box<Record>, by: u64, log: File },
     /// It waits until deployments go on.
     Held(Box<Frozen>),
 }
 
 impl Site {
-    /// Holds deployments back from now on; what runs or waits already goes on. Frozen once more, the reason is the new
-    /// one, and what is held stays so.
+    /// Holds deployments back from now on; what runs or waits already goes on. Frozen once more,
+    /// the reason is the new one, and what is held stays so.
     pub fn freeze(&self, reason: &str, by: &str) -> Result<()> {
         let _guard = self.guard()?;
-        let (pushes, held) = self.frozen()?.map_or((0, None), |frozen| (frozen.pushes, frozen.held));
-        self.save_frozen(&Frozen { reason: reason.to_owned(), by: by.to_owned(), at: Timestamp::now(), pushes, held })
+        let (pushes, held) =
+            self.frozen()?.map_or((0, None), |frozen| (frozen.pushes, frozen.held));
+        self.save_frozen(&Frozen {
+            reason: reason.to_owned(),
+            by: by.to_owned(),
+            at: Timestamp::now(),
+            pushes,
+            held,
+        })
     }
 
-    /// Lets deployments go on; gives the newest push that was held back its number when it is to be deployed. `None` when they
-    /// were not held back.
+    /// Lets deployments go on; gives the newest push that was held back its number when it is to be
+    /// deployed. `None` when they were not held back.
     pub fn unfreeze(&self, deploy: bool) -> Result<Option<Thawed>> {
         let guard = self.guard()?;
         let Some(mut frozen) = self.frozen()? else { return Ok(None) };
@@ -78,18 +91,28 @@ impl Site {
         let path = self.frozen_file();
         match fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).with_context(|| {
-                format!("{} cannot be understood\nTo let deployments go on: rm {}", path.display(), path.display())
+                format!(
+                    "{} cannot be understood\nTo let deployments go on: rm {}",
+                    path.display(),
+                    path.display()
+                )
             }),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         }
     }
 
-    /// Gives a push its number, unless deployments are held back: then it is remembered in the place of the one before.
+    /// Gives a push its number, unless deployments are held back: then it is remembered in the
+    /// place of the one before.
     ///
-    /// `tip` says what the pushed branch names now. git moves the branch before it runs the hook, and the hooks of two
-    /// pushes can come in the other order: one whose successor has a number already is superseded by it.
-    pub fn receive(&self, new: NewDeployment, tip: impl FnOnce() -> Option<String>) -> Result<Received> {
+    /// `tip` says what the pushed branch names now. git moves the branch before it runs the hook,
+    /// and the hooks of two pushes can come in the other order: one whose successor has a number
+    /// already is superseded by it.
+    pub fn receive(
+        &self,
+        new: NewDeployment,
+        tip: impl FnOnce() -> Option<String>,
+    ) -> Result<Received> {
         let guard = self.guard()?;
         let tip = tip().filter(|tip| *tip != new.new_oid);
         let overtaken_by = match &tip {
@@ -98,7 +121,8 @@ impl Site {
         };
         if let Some(mut frozen) = self.frozen()? {
             frozen.pushes += 1;
-            let newer_is_held = tip.is_some() && frozen.held.as_ref().map(|held| &held.new_oid) == tip.as_ref();
+            let newer_is_held =
+                tip.is_some() && frozen.held.as_ref().map(|held| &held.new_oid) == tip.as_ref();
             if !newer_is_held {
                 frozen.held = Some(new);
             }
@@ -115,7 +139,12 @@ impl Site {
     fn newest_push_of(&self, commit: &str, refname: &str) -> Result<Option<u64>> {
         let records = self.records()?;
         let of = |record: &&Record| record.new_oid == commit && record.refname == refname;
-        Ok(records.iter().rev().filter(|record| record.trigger == Trigger::Push).find(of).map(|record| record.id))
+        Ok(records
+            .iter()
+            .rev()
+            .filter(|record| record.trigger == Trigger::Push)
+            .find(of)
+            .map(|record| record.id))
     }
 
     pub fn frozen_file(&self) -> std::path::PathBuf {
@@ -123,7 +152,8 @@ impl Site {
     }
 
     fn save_frozen(&self, frozen: &Frozen) -> Result<()> {
-        let mut bytes = serde_json::to_vec_pretty(frozen).context("cannot write why deployments are held back")?;
+        let mut bytes = serde_json::to_vec_pretty(frozen)
+            .context("cannot write why deployments are held back")?;
         bytes.push(b'\n');
         disk::write_atomic(&self.frozen_file(), &bytes, 0o600)
     }

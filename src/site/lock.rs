@@ -1,4 +1,5 @@
-//! The site's two locks. Both are `flock`s: the kernel frees them when their holder dies, however it dies.
+//! The site's two locks. Both are `flock`s: the kernel frees them when their holder dies, however
+//! it dies.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -38,9 +39,11 @@ impl Site {
         Ok(DeployLock { _file: file })
     }
 
-    /// Keeps short changes of settings and numbers apart. It locks the site's folder itself, so that it needs no file.
+    /// Keeps short changes of settings and numbers apart. It locks the site's folder itself, so
+    /// that it needs no file.
     pub fn guard(&self) -> Result<Guard> {
-        let folder = File::open(self.root()).with_context(|| format!("cannot open {}", self.root().display()))?;
+        let folder = File::open(self.root())
+            .with_context(|| format!("cannot open {}", self.root().display()))?;
         folder.lock().with_context(|| format!("cannot lock {}", self.root().display()))?;
         Ok(Guard { _folder: folder })
     }
@@ -58,13 +61,15 @@ impl Site {
     }
 }
 
-/// Whether somebody still writes to this log: its writer holds a lock on it from before the deployment has a number
-/// until it ends, so there is no moment at which a living one looks dead.
+/// Whether somebody still writes to this log: its writer holds a lock on it from before the
+/// deployment has a number until it ends, so there is no moment at which a living one looks dead.
 pub fn has_writer(log: &Path) -> Result<bool> {
     let file = File::open(log).with_context(|| format!("cannot open {}", log.display()))?;
     match file.try_lock_shared() {
         Ok(()) => Ok(false),
         Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", log.display())),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", log.display()))
+        }
     }
 }

@@ -24,7 +24,8 @@ pub use shared_path::SharedPath;
 
 use crate::disk;
 
-/// The folder of one deployed application. Cheap to copy around: it is a path that was checked once.
+/// The folder of one deployed application. Cheap to copy around: it is a path that was checked
+/// once.
 #[derive(Clone, Debug)]
 pub struct Site {
     root: PathBuf,
@@ -42,13 +43,17 @@ impl Site {
                 root.display()
             ),
             Err(error) => {
-                bail!("there is no site at {}: {error}\nTo make one: nyala init {}", root.display(), root.display())
+                bail!(
+                    "there is no site at {}: {error}\nTo make one: nyala init {}",
+                    root.display(),
+                    root.display()
+                )
             }
         }
     }
 
-    /// The site that is meant: `--site`, else `NYALA_SITE` (clap reads both into `named`), else the one the working
-    /// directory is in.
+    /// The site that is meant: `--site`, else `NYALA_SITE` (clap reads both into `named`), else the
+    /// one the working directory is in.
     pub fn find(named: Option<&Path>) -> Result<Site> {
         if let Some(root) = named {
             return Site::open(root);
@@ -218,7 +223,8 @@ impl Site {
         Timestamp::try_from(fs::symlink_metadata(self.wwwroot()).ok()?.modified().ok()?).ok()
     }
 
-    /// The env that a release is linked to; `None` when its `env` is missing or is not a link of nyala's.
+    /// The env that a release is linked to; `None` when its `env` is missing or is not a link of
+    /// nyala's.
     pub fn env_of_release(&self, release: u64) -> Option<u64> {
         let target = fs::read_link(self.release(release).join("env")).ok()?;
         number_in(target.strip_prefix("../..").ok()?, "envs")
@@ -244,7 +250,8 @@ impl Site {
         Ok(numbers)
     }
 
-    /// Takes something out of the site by one rename; [`Site::empty_trash`] deletes it later. What is not there is fine.
+    /// Takes something out of the site by one rename; [`Site::empty_trash`] deletes it later. What
+    /// is not there is fine.
     pub fn discard(&self, path: &Path) -> Result<()> {
         if fs::symlink_metadata(path).is_err() {
             return Ok(());
@@ -261,7 +268,8 @@ impl Site {
         disk::rename(path, &target)
     }
 
-    /// Deletes what [`Site::discard`] took away. Needs no lock: two that delete the same do no harm.
+    /// Deletes what [`Site::discard`] took away. Needs no lock: two that delete the same do no
+    /// harm.
     pub fn empty_trash(&self) {
         let Ok(entries) = fs::read_dir(self.trash()) else {
             return;

@@ -31,15 +31,17 @@ pub struct NewDeployment {
 impl Site {
     /// Gives a deployment its number and writes its pending record and its empty log.
     ///
-    /// The returned log is locked: whoever holds it is the deployment's writer, and the deployment counts as dead when
-    /// nobody does and it has not ended. It is handed to the worker as its standard output.
+    /// The returned log is locked: whoever holds it is the deployment's writer, and the deployment
+    /// counts as dead when nobody does and it has not ended. It is handed to the worker as its
+    /// standard output.
     pub fn enqueue(&self, new: NewDeployment) -> Result<(Record, File)> {
         let guard = self.guard()?;
         self.enqueue_guarded(&guard, new, None)
     }
 
-    /// [`Site::enqueue`] for somebody who holds the guard. A push that a newer deployment has overtaken already, since
-    /// that one's hook was faster, is superseded from the start and gets no turn.
+    /// [`Site::enqueue`] for somebody who holds the guard. A push that a newer deployment has
+    /// overtaken already, since that one's hook was faster, is superseded from the start and gets
+    /// no turn.
     pub(super) fn enqueue_guarded(
         &self,
         _: &Guard,
@@ -73,7 +75,8 @@ impl Site {
             started_at: None,
             ended_at: overtaken_by.map(|_| Timestamp::now()),
         };
-        // Made aside and renamed, so that a reader who sees the number sees the record and the log as well.
+        // Made aside and renamed, so that a reader who sees the number sees the record and the log
+        // as well.
         let folder = disk::create_temporary_dir(&self.deployments())?;
         let log = disk::create_file(&folder.join("log.txt"), 0o600)?;
         log.lock().context("cannot lock the deployment's log")?;
@@ -83,7 +86,8 @@ impl Site {
         Ok((record, log))
     }
 
-    /// Sees to it that the number of a deployment whose record is about to be deleted is never given again.
+    /// Sees to it that the number of a deployment whose record is about to be deleted is never
+    /// given again.
     pub fn remember_number(&self, id: u64) -> Result<()> {
         let _guard = self.guard()?;
         let last = self.next_id()? - 1;
@@ -93,8 +97,8 @@ impl Site {
         disk::write_atomic(&self.last_number_file(), format!("{id}\n").as_bytes(), 0o644)
     }
 
-    /// One more than any number there is. Numbers of deployments are never reused, also when a record was deleted, or
-    /// was lost and only its release or its env is left.
+    /// One more than any number there is. Numbers of deployments are never reused, also when a
+    /// record was deleted, or was lost and only its release or its env is left.
     fn next_id(&self) -> Result<u64> {
         let remembered = fs::read_to_string(self.last_number_file()).ok();
         let mut highest = remembered.and_then(|text| text.trim().parse().ok()).unwrap_or(0);

@@ -35,7 +35,8 @@ pub struct Record {
     /// What was given with `git push -o`.
     #[serde(default)]
     pub options: Vec<String>,
-    /// The refs that move when this deployment goes live, and only then: those of a push to a strict site.
+    /// The refs that move when this deployment goes live, and only then: those of a push to a
+    /// strict site.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moves: Vec<RefMove>,
     pub python: Option<PythonRecord>,
@@ -50,12 +51,14 @@ pub struct Record {
     /// Of a rollback: the release that it made live again. It has none of its own.
     #[serde(default)]
     pub rolled_back_to: Option<u64>,
-    /// When its release first went live: what is newer in there was written by the running application.
+    /// When its release first went live: what is newer in there was written by the running
+    /// application.
     #[serde(default)]
     pub activated_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub started_at: Option<Timestamp>,
-    /// Set when actions and webhooks are over, too; until then a final `status` is on disk without it.
+    /// Set when actions and webhooks are over, too; until then a final `status` is on disk without
+    /// it.
     pub ended_at: Option<Timestamp>,
 }
 
@@ -97,7 +100,8 @@ pub struct PythonRecord {
 /// The env of a deployment.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct EnvRecord {
-    /// The deployment that made it, and so its folder in `envs/`; `None` when the release has none of nyala's.
+    /// The deployment that made it, and so its folder in `envs/`; `None` when the release has none
+    /// of nyala's.
     pub id: Option<u64>,
     pub decision: String,
     pub reasons: Vec<String>,
@@ -150,18 +154,21 @@ impl Status {
 }
 
 impl Record {
-    /// Whether nothing will be done any more: what comes after a deployment (actions, webhooks) is over as well.
+    /// Whether nothing will be done any more: what comes after a deployment (actions, webhooks) is
+    /// over as well.
     pub fn has_ended(&self) -> bool {
         self.status.is_final() && self.ended_at.is_some()
     }
 
-    /// Whether its release has ever been live: one that was killed right afterwards is `interrupted`, and counts.
+    /// Whether its release has ever been live: one that was killed right afterwards is
+    /// `interrupted`, and counts.
     pub fn went_live(&self) -> bool {
-        self.rolled_back_to.is_none() && (self.status == Status::Succeeded || self.activated_at.is_some())
+        self.rolled_back_to.is_none()
+            && (self.status == Status::Succeeded || self.activated_at.is_some())
     }
 
-    /// The bytes of its file, without the secrets that this process knows: an error repeats what a child has said, a
-    /// reason what stands in a requirements file.
+    /// The bytes of its file, without the secrets that this process knows: an error repeats what a
+    /// child has said, a reason what stands in a requirements file.
     pub fn to_json(&self) -> Result<Vec<u8>> {
         let known = mask::known();
         let hide = |text: &mut String| *text = known.apply(text).into_owned();
@@ -176,7 +183,8 @@ impl Record {
 }
 
 impl Site {
-    /// Reads the record of a deployment; `None` when there is no such deployment. `live` is what is true now.
+    /// Reads the record of a deployment; `None` when there is no such deployment. `live` is what is
+    /// true now.
     pub fn record(&self, id: u64) -> Result<Option<Record>> {
         let path = self.record_file(id);
         let bytes = match fs::read(&path) {
@@ -186,8 +194,8 @@ impl Site {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }
         };
-        let mut record: Record =
-            serde_json::from_slice(&bytes).with_context(|| format!("{} is not a record", path.display()))?;
+        let mut record: Record = serde_json::from_slice(&bytes)
+            .with_context(|| format!("{} is not a record", path.display()))?;
         // The link is the truth; the file follows it a moment later.
         record.live = self.live().ok().flatten() == Some(id);
         Ok(Some(record))
@@ -205,10 +213,12 @@ impl Site {
         ids.into_iter().filter_map(|id| self.record(id).transpose()).collect()
     }
 
-    /// The records of those deployments that may not have ended, oldest first, and perhaps of some that have.
+    /// The records of those deployments that may not have ended, oldest first, and perhaps of some
+    /// that have.
     ///
-    /// Whoever begins has put an end to all that were before, so nobody has to look further back than to the newest that
-    /// began and has ended: a push must not become slower with every push that there was.
+    /// Whoever begins has put an end to all that were before, so nobody has to look further back
+    /// than to the newest that began and has ended: a push must not become slower with every push
+    /// that there was.
     pub fn unsettled(&self) -> Result<Vec<Record>> {
         let mut found = Vec::new();
         for id in Site::numbers_in(&self.deployments())?.into_iter().rev() {
@@ -227,10 +237,15 @@ impl Site {
         disk::write_atomic(&self.record_file(record.id), &record.to_json()?, 0o600)
     }
 
-    /// Changes the record of a deployment that has not ended, with nobody else changing it at the same time: its worker
-    /// and somebody who cancels it can come at the same moment, and the first one counts. `change` says whether it did
-    /// anything. Returns the record as it is now, changed or not; `None` when there is no such deployment.
-    pub fn change_record(&self, id: u64, change: impl FnOnce(&mut Record) -> bool) -> Result<Option<Record>> {
+    /// Changes the record of a deployment that has not ended, with nobody else changing it at the
+    /// same time: its worker and somebody who cancels it can come at the same moment, and the first
+    /// one counts. `change` says whether it did anything. Returns the record as it is now, changed
+    /// or not; `None` when there is no such deployment.
+    pub fn change_record(
+        &self,
+        id: u64,
+        change: impl FnOnce(&mut Record) -> bool,
+    ) -> Result<Option<Record>> {
         let _guard = self.guard()?;
         let Some(mut record) = self.record(id)? else { return Ok(None) };
         if !record.status.is_final() && change(&mut record) {
@@ -239,7 +254,8 @@ impl Site {
         Ok(Some(record))
     }
 
-    /// Replaces the record of a deployment, unless that one has ended meanwhile; says whether it did.
+    /// Replaces the record of a deployment, unless that one has ended meanwhile; says whether it
+    /// did.
     pub fn save_unless_ended(&self, record: &Record) -> Result<bool> {
         let mut saved = false;
         self.change_record(record.id, |there| {
@@ -250,7 +266,8 @@ impl Site {
         Ok(saved)
     }
 
-    /// Whether a deployment that has not ended is being worked on, or waits with a worker of its own.
+    /// Whether a deployment that has not ended is being worked on, or waits with a worker of its
+    /// own.
     pub fn has_worker(&self, id: u64) -> Result<bool> {
         lock::has_writer(&self.log_file(id))
     }

@@ -17,7 +17,8 @@ use crate::disk;
 pub struct Settings {
     /// The bare repository people push to; `repository.git` in the site when it is not said.
     pub repository: Option<PathBuf>,
-    /// The branch that is deployed, without `refs/heads/`. The first one pushed when it is not said.
+    /// The branch that is deployed, without `refs/heads/`. The first one pushed when it is not
+    /// said.
     pub branch: Option<String>,
     /// The Python of a project that asks for none, such as `3.12`.
     pub python: Option<String>,
@@ -175,7 +176,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads the settings of a text in TOML. Fails with the line, and for an unknown key with the nearest known one.
+    /// Reads the settings of a text in TOML. Fails with the line, and for an unknown key with the
+    /// nearest known one.
     pub fn parse(text: &str) -> Result<Settings> {
         let table: toml::Table = text.parse().map_err(|error| wrong(&error))?;
         for key in table.keys() {
@@ -202,7 +204,9 @@ impl Settings {
                 bail!("tries = {} of a [[webhook]]: 1 to {MOST_TRIES} are allowed", webhook.tries);
             }
             if webhook.timeout > LONGEST_TRY {
-                bail!("the timeout of a [[webhook]] is longer than an hour, and the next deployment waits for it");
+                bail!(
+                    "the timeout of a [[webhook]] is longer than an hour, and the next deployment waits for it"
+                );
             }
         }
         Ok(settings)
@@ -210,23 +214,29 @@ impl Settings {
 }
 
 impl Site {
-    /// Reads `nyala.toml`. A deploy branch that it does not name is the app setting `DEPLOYMENT_BRANCH`, as with Kudu.
+    /// Reads `nyala.toml`. A deploy branch that it does not name is the app setting
+    /// `DEPLOYMENT_BRANCH`, as with Kudu.
     pub fn settings(&self) -> Result<Settings> {
         let path = self.settings_file();
-        let text = text_file::read(&path)?.with_context(|| format!("there is no {}", path.display()))?;
-        let mut settings = Settings::parse(&text).with_context(|| format!("{} is wrong", path.display()))?;
+        let text =
+            text_file::read(&path)?.with_context(|| format!("there is no {}", path.display()))?;
+        let mut settings =
+            Settings::parse(&text).with_context(|| format!("{} is wrong", path.display()))?;
         if settings.branch.is_none() {
             let app = self.app_settings()?;
-            let branch = app.get("DEPLOYMENT_BRANCH").map(|branch| branch.trim_start_matches("refs/heads/"));
+            let branch =
+                app.get("DEPLOYMENT_BRANCH").map(|branch| branch.trim_start_matches("refs/heads/"));
             settings.branch = branch.filter(|branch| !branch.is_empty()).map(str::to_owned);
         }
         Ok(settings)
     }
 
-    /// Sets a key that is not set yet, keeping everything else a person wrote. The caller holds the guard.
+    /// Sets a key that is not set yet, keeping everything else a person wrote. The caller holds the
+    /// guard.
     pub fn add_setting(&self, key: &str, value: &str) -> Result<()> {
         let path = self.settings_file();
-        let text = text_file::read(&path)?.with_context(|| format!("there is no {}", path.display()))?;
+        let text =
+            text_file::read(&path)?.with_context(|| format!("there is no {}", path.display()))?;
         disk::write_atomic(&path, with_key(&text, key, value).as_bytes(), 0o644)
     }
 
@@ -241,7 +251,8 @@ impl Site {
 
 /// The text of a `nyala.toml` with a key that it does not have yet, and everything else as it was.
 pub fn with_key(text: &str, key: &str, value: &str) -> String {
-    // A key at the very top belongs to no table, whatever tables follow. Only a byte order mark has to come before it.
+    // A key at the very top belongs to no table, whatever tables follow. Only a byte order mark has
+    // to come before it.
     let (mark, text) = split_mark(text);
     format!("{mark}{key} = {}\n{text}", toml::Value::from(value))
 }
@@ -265,7 +276,9 @@ fn nearest(key: &str) -> String {
     }
 }
 
-fn some_duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+fn some_duration<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
     duration(deserializer).map(Some)
 }
 
@@ -278,12 +291,15 @@ fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duratio
         Text(String),
     }
     let written = Written::deserialize(deserializer).map_err(|_| {
-        serde::de::Error::custom("a time is written as \"90s\", \"30m\", \"1h\" or a number of seconds")
+        serde::de::Error::custom(
+            "a time is written as \"90s\", \"30m\", \"1h\" or a number of seconds",
+        )
     })?;
     let seconds = match &written {
         Written::Seconds(seconds) => Some(*seconds),
         Written::Text(text) => {
-            let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic()).trim_end();
+            let digits =
+                text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic()).trim_end();
             let unit = match text[digits.len()..].trim() {
                 "" | "s" => Some(1),
                 "m" | "min" => Some(60),
@@ -295,7 +311,9 @@ fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duratio
     };
     match seconds {
         Some(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds)),
-        _ => Err(serde::de::Error::custom("a time is written as \"90s\", \"30m\", \"1h\" or a number of seconds")),
+        _ => Err(serde::de::Error::custom(
+            "a time is written as \"90s\", \"30m\", \"1h\" or a number of seconds",
+        )),
     }
 }
 
@@ -318,7 +336,9 @@ mod tests {
 
     #[test]
     fn times_have_units() {
-        let of = |text: &str| Settings::parse(&format!("step_timeout = {text}")).map(|settings| settings.step_timeout);
+        let of = |text: &str| {
+            Settings::parse(&format!("step_timeout = {text}")).map(|settings| settings.step_timeout)
+        };
         assert_eq!(of("\"90s\"").unwrap(), Duration::from_secs(90));
         assert_eq!(of("\"2h\"").unwrap(), Duration::from_hours(2));
         assert_eq!(of("45").unwrap(), Duration::from_secs(45));
@@ -329,13 +349,18 @@ mod tests {
 
     #[test]
     fn a_wrong_value_shows_its_line() {
-        let error = Settings::parse("branch = \"main\"\nkeep = \"many\"\n").unwrap_err().to_string();
+        let error =
+            Settings::parse("branch = \"main\"\nkeep = \"many\"\n").unwrap_err().to_string();
         assert!(error.contains("line 2") && error.contains("keep = \"many\""), "{error}");
     }
 
     #[test]
     fn a_wrong_value_is_shown_on_short_lines() {
-        for wrong in ["keep = '\u{1b}[2J'", &format!("keep = '{}'", "x".repeat(9000)), "installer = \"\\u202e\\n\""] {
+        for wrong in [
+            "keep = '\u{1b}[2J'",
+            &format!("keep = '{}'", "x".repeat(9000)),
+            "installer = \"\\u202e\\n\"",
+        ] {
             let error = Settings::parse(wrong).unwrap_err().to_string();
             assert!(error.len() < 1000 && !error.contains(['\u{1b}', '\u{202e}']), "{error:?}");
         }
@@ -343,7 +368,9 @@ mod tests {
 
     #[test]
     fn a_key_is_put_in_and_the_rest_stays() {
-        for text in ["", "keep = 2", "\u{feff}keep = 2\r\n", "# ours\n[[webhook]]\nurl = 'http://h'\n"] {
+        for text in
+            ["", "keep = 2", "\u{feff}keep = 2\r\n", "# ours\n[[webhook]]\nurl = 'http://h'\n"]
+        {
             let before = Settings::parse(text).unwrap();
             let after = Settings::parse(&with_key(text, "branch", "a\"b")).unwrap();
             assert_eq!(after, Settings { branch: Some("a\"b".to_owned()), ..before }, "{text:?}");
@@ -352,11 +379,15 @@ mod tests {
 
     #[test]
     fn a_webhook_is_told_of_both_unless_it_says_otherwise() {
-        let webhook =
-            |text: &str| Settings::parse(&format!("[[webhook]]\n{text}")).map(|mut all| all.webhook.remove(0));
+        let webhook = |text: &str| {
+            Settings::parse(&format!("[[webhook]]\n{text}")).map(|mut all| all.webhook.remove(0))
+        };
         let plain = webhook("url = 'https://example.org/x'").unwrap();
         assert_eq!((plain.on, plain.tries, plain.timeout), (both(), 3, Duration::from_secs(5)));
-        let own = webhook("url = 'http://h/'\non = ['failure']\nsecret = 'KEY'\ntimeout = '1s'\ntries = 1").unwrap();
+        let own = webhook(
+            "url = 'http://h/'\non = ['failure']\nsecret = 'KEY'\ntimeout = '1s'\ntries = 1",
+        )
+        .unwrap();
         assert_eq!((own.on, own.secret.as_deref()), (vec![Outcome::Failure], Some("KEY")));
         for wrong in [
             "",

@@ -22,15 +22,16 @@ impl SharedPath {
         Path::new(&self.path)
     }
 
-    /// Whether it is made as an empty folder when nobody has it: written with a slash at its end, or without a dot in
-    /// its name. Whatever else it is, the application makes it.
+    /// Whether it is made as an empty folder when nobody has it: written with a slash at its end,
+    /// or without a dot in its name. Whatever else it is, the application makes it.
     pub fn is_folder(&self) -> bool {
         self.is_folder
     }
 
     /// The folders above it inside the release, outermost first.
     pub fn folders_above(&self) -> impl Iterator<Item = &Path> {
-        let above: Vec<_> = self.path().ancestors().skip(1).filter(|path| !path.as_os_str().is_empty()).collect();
+        let above: Vec<_> =
+            self.path().ancestors().skip(1).filter(|path| !path.as_os_str().is_empty()).collect();
         above.into_iter().rev()
     }
 
@@ -38,7 +39,9 @@ impl SharedPath {
         let path = text.strip_suffix('/').unwrap_or(text);
         let shown = excerpt(text);
         if path.starts_with('/') {
-            bail!("shared path `{shown}` is absolute: it is relative to the release, as in \"media\"");
+            bail!(
+                "shared path `{shown}` is absolute: it is relative to the release, as in \"media\""
+            );
         }
         if path.is_empty() || path.split('/').any(|part| matches!(part, "" | "." | "..")) {
             bail!(
@@ -48,15 +51,22 @@ impl SharedPath {
         if path.chars().any(char::is_control) {
             bail!("shared path `{shown}` has a control character");
         }
-        if path.split('/').any(|part| part.eq_ignore_ascii_case(".git")) || path == "env" || path.starts_with("env/") {
+        if path.split('/').any(|part| part.eq_ignore_ascii_case(".git"))
+            || path == "env"
+            || path.starts_with("env/")
+        {
             bail!("shared path `{shown}` is not the application's: env and .git cannot be shared");
         }
         let name = path.rsplit('/').next().unwrap_or(path);
-        Ok(SharedPath { path: path.to_owned(), is_folder: text.ends_with('/') || !name.contains('.') })
+        Ok(SharedPath {
+            path: path.to_owned(),
+            is_folder: text.ends_with('/') || !name.contains('.'),
+        })
     }
 }
 
-/// Fails when one of the paths is inside another, or is there twice: a link cannot be in what a link leads to.
+/// Fails when one of the paths is inside another, or is there twice: a link cannot be in what a
+/// link leads to.
 pub(super) fn check_apart(paths: &[SharedPath]) -> Result<()> {
     for (at, path) in paths.iter().enumerate() {
         for other in &paths[..at] {
@@ -65,7 +75,9 @@ pub(super) fn check_apart(paths: &[SharedPath]) -> Result<()> {
             }
             if path.path().starts_with(other.path()) || other.path().starts_with(path.path()) {
                 let (other, path) = (excerpt(&other.path), excerpt(&path.path));
-                bail!("shared names `{other}` and `{path}`, and one is inside the other: the outer one is enough");
+                bail!(
+                    "shared names `{other}` and `{path}`, and one is inside the other: the outer one is enough"
+                );
             }
         }
     }
@@ -95,9 +107,10 @@ mod tests {
         for good in ["media", "data/db.sqlite3", "a b", "..a", "environment", "x/env"] {
             assert_eq!(SharedPath::parse(good).unwrap().to_string(), good);
         }
-        for bad in
-            ["", "/", "/etc", "..", "a/../..", "a//b", "./a", "a/.", "env", "env/lib", ".git", "a/.GIT/b", "a\nb"]
-        {
+        for bad in [
+            "", "/", "/etc", "..", "a/../..", "a//b", "./a", "a/.", "env", "env/lib", ".git",
+            "a/.GIT/b", "a\nb",
+        ] {
             assert!(SharedPath::parse(bad).is_err(), "{bad:?}");
         }
     }

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-/// The text of a UTF-8 file; `None` when there is no such file. Another encoding is an error that says how to have this one.
+/// The text of a UTF-8 file; `None` when there is no such file. Another encoding is an error that
+/// says how to have this one.
 pub(super) fn read(path: &Path) -> Result<Option<String>> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,

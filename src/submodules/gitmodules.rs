@@ -23,13 +23,15 @@ pub(super) fn read(repository: &Path, blob: git2::Oid) -> Result<Vec<Submodule>>
     Ok(parse(&text))
 }
 
-/// Entries as `git config --null --list` prints them: `submodule.NAME.path LF VALUE NUL`. The last of a key counts. One without an
-/// address, or with `update = none`, is left out.
+/// Entries as `git config --null --list` prints them: `submodule.NAME.path LF VALUE NUL`. The last
+/// of a key counts. One without an address, or with `update = none`, is left out.
 fn parse(entries: &str) -> Vec<Submodule> {
     let mut sections: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
     for entry in entries.split('\0') {
         let (key, value) = entry.split_once('\n').unwrap_or((entry, ""));
-        if let Some((name, key)) = key.strip_prefix("submodule.").and_then(|rest| rest.rsplit_once('.')) {
+        if let Some((name, key)) =
+            key.strip_prefix("submodule.").and_then(|rest| rest.rsplit_once('.'))
+        {
             sections.entry(name).or_default().insert(key, value);
         }
     }

@@ -1,7 +1,8 @@
 //! Fills the submodules of a release, and theirs.
 //!
-//! `git submodule` is not used: it needs a work tree with a `.git`, and does what `.gitmodules` says. Here that file only says
-//! where a path's repository is; commits come by `git fetch` into a store of nyala's own, and the checkout room writes them.
+//! `git submodule` is not used: it needs a work tree with a `.git`, and does what `.gitmodules`
+//! says. Here that file only says where a path's repository is; commits come by `git fetch` into a
+//! store of nyala's own, and the checkout room writes them.
 
 mod gitmodules;
 mod url;
@@ -22,9 +23,9 @@ use gitmodules::Submodule;
 /// The setting that leaves submodules alone, as with Kudu.
 const DISABLED: &str = "SCM_DISABLE_SUBMODULES";
 
-/// Transports that may be used. `file` is among them on purpose, although git itself forbids it in submodules since
-/// CVE-2022-39253: what is pushed here runs as the site's user anyway, and nothing is linked or copied past git's own
-/// `upload-pack`. `ext`, which runs any command, is not.
+/// Transports that may be used. `file` is among them on purpose, although git itself forbids it in
+/// submodules since CVE-2022-39253: what is pushed here runs as the site's user anyway, and nothing
+/// is linked or copied past git's own `upload-pack`. `ext`, which runs any command, is not.
 const PROTOCOLS: &str = "file:git:http:https:ssh";
 
 /// More than this is no honest project, but one that contains itself.
@@ -47,7 +48,8 @@ pub struct Filled {
     /// Its full id.
     pub commit: String,
     pub tree: git2::Oid,
-    /// The commit's own tree, whose `.gitmodules` counts, and the folder in it that was written; mostly the same tree, and empty.
+    /// The commit's own tree, whose `.gitmodules` counts, and the folder in it that was written;
+    /// mostly the same tree, and empty.
     pub whole: git2::Oid,
     pub project: PathBuf,
     /// Relative to the release; empty for the release itself.
@@ -57,10 +59,18 @@ pub struct Filled {
 }
 
 impl Fetching<'_> {
-    /// Fills the submodules `paths` of the tree `of` below `release`, and theirs; each is added to `all`, with the tree itself first.
+    /// Fills the submodules `paths` of the tree `of` below `release`, and theirs; each is added to
+    /// `all`, with the tree itself first.
     ///
-    /// A path that `.gitmodules` does not name stays an empty folder, with a warning: there is nowhere to get it from.
-    pub fn fill(&self, release: &Path, of: Filled, paths: &[PathBuf], all: &mut Vec<Filled>) -> Result<()> {
+    /// A path that `.gitmodules` does not name stays an empty folder, with a warning: there is
+    /// nowhere to get it from.
+    pub fn fill(
+        &self,
+        release: &Path,
+        of: Filled,
+        paths: &[PathBuf],
+        all: &mut Vec<Filled>,
+    ) -> Result<()> {
         if paths.is_empty() {
             all.push(of);
             return Ok(());
@@ -78,7 +88,11 @@ impl Fetching<'_> {
         depth: usize,
         all: &mut Vec<Filled>,
     ) -> Result<()> {
-        ensure!(depth < DEEPEST, "submodules are nested more than {DEEPEST} deep\nfound: {}", of.folder.display());
+        ensure!(
+            depth < DEEPEST,
+            "submodules are nested more than {DEEPEST} deep\nfound: {}",
+            of.folder.display()
+        );
         if !paths.is_empty() {
             let repository = Repository::open(&of.repository)?;
             let tree = repository.tree_with_id(of.whole)?;
@@ -88,17 +102,27 @@ impl Fetching<'_> {
             };
             for in_release in paths {
                 let path = &of.project.join(in_release);
-                let shown = of.folder.join(in_release).display().to_string().escape_debug().to_string();
+                let shown =
+                    of.folder.join(in_release).display().to_string().escape_debug().to_string();
                 let commit = path.to_str().map(|path| tree.entry(path)).transpose()?.flatten();
-                let found = named.iter().find(|submodule| Some(submodule.path.as_str()) == path.to_str());
+                let found =
+                    named.iter().find(|submodule| Some(submodule.path.as_str()) == path.to_str());
                 let (Some(commit), Some(submodule)) = (commit, found) else {
                     console::warning(format_args!(
                         "{shown} is a submodule that .gitmodules does not name: it is an empty folder"
                     ));
                     continue;
                 };
-                self.fill_one(release, &of.folder.join(in_release), commit.oid, submodule, base, depth, all)
-                    .with_context(|| format!("the submodule {shown} cannot be checked out"))?;
+                self.fill_one(
+                    release,
+                    &of.folder.join(in_release),
+                    commit.oid,
+                    submodule,
+                    base,
+                    depth,
+                    all,
+                )
+                .with_context(|| format!("the submodule {shown} cannot be checked out"))?;
             }
         }
         all.push(of);
@@ -127,7 +151,11 @@ impl Fetching<'_> {
             .id();
         let exported = checkout::export(&fetched, tree, &release.join(folder), None)?;
         disk::point("submodule: checked out");
-        console::info(format_args!("{} at {} of {url}", folder.display(), short(&commit.to_string())));
+        console::info(format_args!(
+            "{} at {} of {url}",
+            folder.display(),
+            short(&commit.to_string())
+        ));
         let filled = Filled {
             repository: store,
             commit: commit.to_string(),
@@ -140,7 +168,8 @@ impl Fetching<'_> {
         self.fill_below(release, filled, &exported.submodules, &url, depth + 1, all)
     }
 
-    /// Sees to it that a commit is in the store of an address, and gives the store. One that is there is not fetched again.
+    /// Sees to it that a commit is in the store of an address, and gives the store. One that is
+    /// there is not fetched again.
     fn fetch(&self, url: &str, commit: git2::Oid) -> Result<PathBuf> {
         let name = hex(&Sha256::digest(url));
         let store = self.stores.join(format!("{}.git", &name[..16]));
@@ -150,7 +179,8 @@ impl Fetching<'_> {
         if has(&store, commit) {
             return Ok(store);
         }
-        // Any git since 2.26 gives a single commit by its id; what has to be asked the old way gives all it has.
+        // Any git since 2.26 gives a single commit by its id; what has to be asked the old way
+        // gives all it has.
         let one = self.fetch_into(&store, url, &["--depth=1"], &commit.to_string());
         if one.is_err() || !has(&store, commit) {
             self.fetch_into(&store, url, &[], "+refs/*:refs/all/*").with_context(|| {
@@ -174,7 +204,14 @@ impl Fetching<'_> {
         let aside = disk::create_temporary_dir(&self.stores)?;
         let format = if commit.as_bytes().len() == 32 { "sha256" } else { "sha1" };
         let mut init = crate::git::bare_git();
-        init.args(["init", "--quiet", "--bare", "--template=", &format!("--object-format={format}")]).arg(&aside);
+        init.args([
+            "init",
+            "--quiet",
+            "--bare",
+            "--template=",
+            &format!("--object-format={format}"),
+        ])
+        .arg(&aside);
         run(&mut init)?;
         // Git LFS asks for it by name.
         run(git(&aside).args(["config", "remote.origin.url", url]))?;
@@ -186,7 +223,13 @@ impl Fetching<'_> {
         let fetch = self
             .git(store)
             .args(["-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "protocol.version=2"])
-            .args(["fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"])
+            .args([
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--no-recurse-submodules",
+                "--no-write-fetch-head",
+            ])
             .args(options)
             .args(["--", url, what])
             .named(format!("git fetch {url}"));
@@ -196,8 +239,11 @@ impl Fetching<'_> {
 
     /// A git child for a store, that asks nobody anything and uses no other transport.
     pub fn git(&self, repository: &Path) -> Invocation {
-        let mut environment =
-            self.environment.clone().set("GIT_TERMINAL_PROMPT", "0").set("GIT_ALLOW_PROTOCOL", PROTOCOLS);
+        let mut environment = self
+            .environment
+            .clone()
+            .set("GIT_TERMINAL_PROMPT", "0")
+            .set("GIT_ALLOW_PROTOCOL", PROTOCOLS);
         if environment.get("GIT_SSH_COMMAND").is_none() {
             environment = environment.set("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
         }
@@ -211,6 +257,7 @@ impl Fetching<'_> {
 }
 
 fn has(store: &Path, commit: git2::Oid) -> bool {
-    let found = open_objects(store).and_then(|objects| Ok(objects.find_object(commit, None)?.peel_to_tree()?.id()));
+    let found = open_objects(store)
+        .and_then(|objects| Ok(objects.find_object(commit, None)?.peel_to_tree()?.id()));
     found.is_ok()
 }

@@ -1,5 +1,5 @@
-//! What comes after a deployment: the site's own actions, and those who are told over HTTP. Nothing here changes how
-//! the deployment came out.
+//! What comes after a deployment: the site's own actions, and those who are told over HTTP. Nothing
+//! here changes how the deployment came out.
 
 mod webhook;
 
@@ -66,7 +66,8 @@ impl After {
     }
 
     pub(super) fn has_any(&self, site: &Site, outcome: Outcome) -> bool {
-        self.webhooks.iter().any(|webhook| webhook.on.contains(&outcome)) || !self.actions(site, outcome).is_empty()
+        self.webhooks.iter().any(|webhook| webhook.on.contains(&outcome))
+            || !self.actions(site, outcome).is_empty()
     }
 
     /// Runs the actions, then tells the webhooks. A failure of any is a warning in the log.
@@ -84,13 +85,17 @@ impl After {
             match webhook::tell(webhook, record, &self.app_settings) {
                 Ok(status) => console::info(format_args!("Told {host} of it: HTTP {status}.")),
                 Err(error) => {
-                    console::warning(format_args!("{host} could not be told of it: {}", describe::error_text(&error)));
+                    console::warning(format_args!(
+                        "{host} could not be told of it: {}",
+                        describe::error_text(&error)
+                    ));
                 }
             }
         }
     }
 
-    /// The files of the actions' folder that can be run, by their names. Hidden ones and backups are none.
+    /// The files of the actions' folder that can be run, by their names. Hidden ones and backups
+    /// are none.
     fn actions(&self, site: &Site, outcome: Outcome) -> Vec<PathBuf> {
         if !self.on.contains(&outcome) {
             return Vec::new();
@@ -106,7 +111,10 @@ impl After {
     fn run_action(&self, site: &Site, record: &Record, action: &Path) {
         let name = action.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if !fs::metadata(action).is_ok_and(|metadata| metadata.permissions().mode() & 0o111 != 0) {
-            console::warning(format_args!("{name} is not executable, and was not run\nchmod +x {}", action.display()));
+            console::warning(format_args!(
+                "{name} is not executable, and was not run\nchmod +x {}",
+                action.display()
+            ));
             return;
         }
         console::info(format_args!("{name}:"));
@@ -117,8 +125,11 @@ impl After {
             .set("NYALA_STATUS", record.status.name())
             .set("NYALA_SITE", site.root())
             .set("NYALA_DEPLOYMENT", record.id.to_string());
-        let invocation =
-            Invocation::new(action).cwd(site.root()).environment(environment).limits(self.limits.clone()).named(&name);
+        let invocation = Invocation::new(action)
+            .cwd(site.root())
+            .environment(environment)
+            .limits(self.limits.clone())
+            .named(&name);
         if let Err(error) = process::stream(&invocation, &mut |line| console::info(line)) {
             console::warning(format_args!("the post-deployment action failed: {error}"));
         }

@@ -1,4 +1,5 @@
-//! The build steps, as the worker takes them and as `nyala step` offers them to a project's own script.
+//! The build steps, as the worker takes them and as `nyala step` offers them to a project's own
+//! script.
 
 use anyhow::Result;
 
@@ -19,7 +20,11 @@ pub fn pre_build(place: &Place<'_>, record: &Record, plan: &Plan) -> Result<()> 
 /// Runs what the project wants run when everything else is built, in its env.
 pub fn post_build(place: &Place<'_>, record: &Record, plan: &Plan) -> Result<()> {
     let release = place.site.release(record.id);
-    run_all(&plan.build.post_build, place, &custom::in_env(environment(place, record, plan)?, &release))
+    run_all(
+        &plan.build.post_build,
+        place,
+        &custom::in_env(environment(place, record, plan)?, &release),
+    )
 }
 
 /// Collects Django's static files into the release, or says why not.
@@ -44,11 +49,20 @@ pub fn collectstatic(place: &Place<'_>, record: &Record, plan: &Plan) -> Result<
 
 fn run_all(commands: &[OwnCommand], place: &Place<'_>, environment: &Environment) -> Result<()> {
     let release = place.site.release(place.deployment);
-    commands.iter().try_for_each(|own| custom::run_own(own, &release, environment.clone(), place.limits.clone()))
+    commands.iter().try_for_each(|own| {
+        custom::run_own(own, &release, environment.clone(), place.limits.clone())
+    })
 }
 
 fn environment(place: &Place<'_>, record: &Record, plan: &Plan) -> Result<Environment> {
     let temporary = place.site.temporary(record.id);
     disk::create_dir_all(&temporary)?;
-    custom::environment(place.environment.clone(), place.site, record, &plan.build.settings, None, &temporary)
+    custom::environment(
+        place.environment.clone(),
+        place.site,
+        record,
+        &plan.build.settings,
+        None,
+        &temporary,
+    )
 }

@@ -30,7 +30,8 @@ pub enum Asked {
     Dead,
 }
 
-/// Asks a deployment to end. One that runs has not ended yet when this returns. Fails when there is no such deployment.
+/// Asks a deployment to end. One that runs has not ended yet when this returns. Fails when there is
+/// no such deployment.
 pub fn ask(site: &Site, id: u64, by: &str) -> Result<Asked> {
     let there_is_none = || format!("there is no deployment {id}\nWhat there is: nyala list");
     let record = site.record(id)?.with_context(there_is_none)?;
@@ -71,8 +72,9 @@ pub(super) fn last_line(site: &Site, id: u64, by: &str) -> String {
     format!("deployment {id} was cancelled by {by}; {}", what_is_live(site))
 }
 
-/// Watches, as long as this process is, whether somebody cancels this deployment. One that waits ends at once: its
-/// record is final already. One that runs has its children ended, and notices at its next step.
+/// Watches, as long as this process is, whether somebody cancels this deployment. One that waits
+/// ends at once: its record is final already. One that runs has its children ended, and notices at
+/// its next step.
 pub(super) fn watch(site: &Site, id: u64) {
     let site = site.clone();
     // Where no thread can be had, a deployment cannot be cancelled, and is carried out.

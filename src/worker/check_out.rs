@@ -1,4 +1,5 @@
-//! The step that writes a release's tree, with what the commit only points to: submodules, and the files of Git LFS.
+//! The step that writes a release's tree, with what the commit only points to: submodules, and the
+//! files of Git LFS.
 
 use std::path::PathBuf;
 
@@ -19,7 +20,8 @@ use crate::site::Settings;
 use crate::submodules::{Fetching, Filled};
 
 impl Deployment<'_> {
-    /// Writes the tree. Returns what has to be flushed before it goes live, see [`activate`](crate::activate::activate).
+    /// Writes the tree. Returns what has to be flushed before it goes live, see
+    /// [`activate`](crate::activate::activate).
     pub(super) fn check_out(
         &mut self,
         settings: &Settings,
@@ -35,9 +37,12 @@ impl Deployment<'_> {
         let inodes = exported.files + exported.links + exported.folders;
         self.record.took.release = Some(Room { bytes: exported.bytes, inodes });
         self.record.tree = Some(plan.tree.to_string());
-        let counted = |number: u64, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
-        let changed =
-            written.changed.map_or(String::new(), |changed| format!(", {changed} of them written or removed"));
+        let counted = |number: u64, one: &str| {
+            format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+        };
+        let changed = written
+            .changed
+            .map_or(String::new(), |changed| format!(", {changed} of them written or removed"));
         console::info(format_args!(
             "{}, {}, {} bytes{changed}",
             counted(exported.files, "file"),
@@ -49,8 +54,15 @@ impl Deployment<'_> {
         Ok(written.touched.filter(|_| !more))
     }
 
-    /// Fills submodules and puts the files of Git LFS in the place of their pointers. Says whether there was any.
-    fn fill(&self, repository: &Repository, place: &Place<'_>, plan: &Plan, exported: &Exported) -> Result<bool> {
+    /// Fills submodules and puts the files of Git LFS in the place of their pointers. Says whether
+    /// there was any.
+    fn fill(
+        &self,
+        repository: &Repository,
+        place: &Place<'_>,
+        plan: &Plan,
+        exported: &Exported,
+    ) -> Result<bool> {
         let release = self.site.release(self.record.id);
         let fetching = Fetching {
             stores: self.site.cache().join("submodules"),

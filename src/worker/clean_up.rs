@@ -7,8 +7,8 @@ use super::tree;
 use crate::console;
 use crate::site::{Record, Settings, Site};
 
-/// A release with more files than this is looked through name by name only when it becomes the spare: each of its files is looked at
-/// when it is brought forward, or thrown away.
+/// A release with more files than this is looked through name by name only when it becomes the
+/// spare: each of its files is looked at when it is brought forward, or thrown away.
 const LOOKED_AT_ONCE: u64 = 2_000;
 
 /// What becomes of releases that are no longer kept.
@@ -19,10 +19,10 @@ pub(super) enum Releases {
     ToTrash,
 }
 
-/// Keeps the last `keep` good releases with their envs, and the live one always; the rest is taken out of the way, to be
-/// deleted when nobody waits any more. Failed deployments left no release and do not count. What the application wrote
-/// into a release is put aside first, and added to `kept`. One that cannot go holds up none of the others; fails with the first of them
-/// in the end.
+/// Keeps the last `keep` good releases with their envs, and the live one always; the rest is taken
+/// out of the way, to be deleted when nobody waits any more. Failed deployments left no release and
+/// do not count. What the application wrote into a release is put aside first, and added to `kept`.
+/// One that cannot go holds up none of the others; fails with the first of them in the end.
 pub(super) fn clean_up(
     site: &Site,
     settings: &Settings,
@@ -48,12 +48,23 @@ pub(super) fn clean_up(
     outcome
 }
 
-fn remove(site: &Site, settings: &Settings, id: u64, releases_go: Releases, kept: &mut Vec<KeptAside>) -> Result<()> {
+fn remove(
+    site: &Site,
+    settings: &Settings,
+    id: u64,
+    releases_go: Releases,
+    kept: &mut Vec<KeptAside>,
+) -> Result<()> {
     match releases_go {
         Releases::ToSpare => {
             let took = site.record(id)?.and_then(|record| record.took.release);
             let is_large = took.is_some_and(|room| room.inodes > LOOKED_AT_ONCE);
-            kept.extend(rescue(site, settings, id, if is_large { Look::AtNames } else { Look::AtFiles })?);
+            kept.extend(rescue(
+                site,
+                settings,
+                id,
+                if is_large { Look::AtNames } else { Look::AtFiles },
+            )?);
             kept.extend(tree::keep_spare(site, settings, id)?);
             Ok(())
         }
@@ -65,9 +76,15 @@ fn remove(site: &Site, settings: &Settings, id: u64, releases_go: Releases, kept
 }
 
 /// Saves what the application wrote into a release, so that it can be removed.
-pub(super) fn rescue(site: &Site, settings: &Settings, id: u64, look: Look) -> Result<Option<KeptAside>> {
-    keep_aside(site, settings, id, look)
-        .with_context(|| format!("release {id} is not removed: what the application wrote there cannot be kept"))
+pub(super) fn rescue(
+    site: &Site,
+    settings: &Settings,
+    id: u64,
+    look: Look,
+) -> Result<Option<KeptAside>> {
+    keep_aside(site, settings, id, look).with_context(|| {
+        format!("release {id} is not removed: what the application wrote there cannot be kept")
+    })
 }
 
 /// The releases that are no longer kept, and the envs that no kept release needs.
@@ -77,15 +94,19 @@ pub struct Unneeded {
     pub envs: Vec<u64>,
 }
 
-/// What a site has beyond the last `keep` good releases. Failed deployments do not count, and the live release is kept
-/// always. A release that was rolled back to is as new as that rollback: it was found to be good.
+/// What a site has beyond the last `keep` good releases. Failed deployments do not count, and the
+/// live release is kept always. A release that was rolled back to is as new as that rollback: it
+/// was found to be good.
 pub fn unneeded(site: &Site, keep: usize) -> Result<Unneeded> {
     let live = site.live()?;
     let mut good = Site::numbers_in(&site.releases())?;
     // A release is older than all that is said of it.
     let records = site.records_from(good.first().copied().unwrap_or(u64::MAX))?;
     let newest_use = |id: u64| {
-        let uses = records.iter().filter(|record| record.rolled_back_to == Some(id)).map(|record| record.id);
+        let uses = records
+            .iter()
+            .filter(|record| record.rolled_back_to == Some(id))
+            .map(|record| record.id);
         uses.max().unwrap_or(id)
     };
     good.retain(|id| {
@@ -99,7 +120,8 @@ pub fn unneeded(site: &Site, keep: usize) -> Result<Unneeded> {
 
 /// The envs that none of these releases needs.
 pub(super) fn envs_without(site: &Site, records: &[Record], releases: &[u64]) -> Result<Vec<u64>> {
-    // A release's processes go on running in the env they were started with, also when somebody has deleted the link.
+    // A release's processes go on running in the env they were started with, also when somebody has
+    // deleted the link.
     let recorded = records.iter().filter(|record| releases.contains(&record.id));
     let recorded = recorded.filter_map(|record| record.env.as_ref()?.id);
     let linked = releases.iter().filter_map(|id| site.env_of_release(*id));

@@ -29,7 +29,8 @@ use crate::site::record::{EnvRecord, PythonRecord, StepRecord};
 use crate::site::settings::Outcome;
 use crate::site::{AppSettings, Record, Settings, Site, Status};
 
-/// Carries a deployment out and records what became of it. Fails only when not even that can be recorded.
+/// Carries a deployment out and records what became of it. Fails only when not even that can be
+/// recorded.
 pub(super) fn deploy(site: &Site, record: Record) -> Result<()> {
     let mut deployment = Deployment { site, record, started: Instant::now(), after: None };
     let id = deployment.record.id;
@@ -81,23 +82,34 @@ impl Deployment<'_> {
             None => self.built_in_steps(&place, &plan)?,
             Some(command) => self.custom_command(&place, &plan, command)?,
         }
-        // Only a tree that was brought forward, and an env that was there, are on the disk already but for what was touched.
-        let only_touched =
-            !plan.build.runs_anything() && matches!(plan.env.decision, Decision::Reuse { .. } | Decision::None);
+        // Only a tree that was brought forward, and an env that was there, are on the disk already
+        // but for what was touched.
+        let only_touched = !plan.build.runs_anything()
+            && matches!(plan.env.decision, Decision::Reuse { .. } | Decision::None);
         self.activate(&settings, &repository, &plan, touched.as_deref().filter(|_| only_touched))
     }
 
-    /// That it has begun is recorded with the plan, a few milliseconds later: each record costs a flush of the disk.
+    /// That it has begun is recorded with the plan, a few milliseconds later: each record costs a
+    /// flush of the disk.
     fn begin(&mut self) {
         let Record { id, commit, message, author, refname, .. } = &self.record;
         let branch = refname.strip_prefix("refs/heads/").unwrap_or(refname);
-        let [branch, title, author] = [branch, message.lines().next().unwrap_or_default(), author].map(escaped);
-        console::info(format_args!("Deployment {id}: {} of {branch}, \"{title}\" by {author}", short(commit)));
+        let [branch, title, author] =
+            [branch, message.lines().next().unwrap_or_default(), author].map(escaped);
+        console::info(format_args!(
+            "Deployment {id}: {} of {branch}, \"{title}\" by {author}",
+            short(commit)
+        ));
         self.record.status = Status::Building;
         self.record.started_at = Some(Timestamp::now());
     }
 
-    fn plan(&mut self, settings: &Settings, app_settings: &AppSettings, repository: &Repository) -> Result<Plan> {
+    fn plan(
+        &mut self,
+        settings: &Settings,
+        app_settings: &AppSettings,
+        repository: &Repository,
+    ) -> Result<Plan> {
         let step = console::step("Plan");
         let plan = observe(Question {
             site: self.site,
@@ -153,11 +165,18 @@ impl Deployment<'_> {
         Ok(())
     }
 
-    /// The project's own script takes the place of the env, install and build steps. It finds the env that would be
-    /// used again; what env the release has when the script has ended is what it runs in.
-    fn custom_command(&mut self, place: &Place<'_>, plan: &Plan, command: &Said<String>) -> Result<()> {
+    /// The project's own script takes the place of the env, install and build steps. It finds the
+    /// env that would be used again; what env the release has when the script has ended is what it
+    /// runs in.
+    fn custom_command(
+        &mut self,
+        place: &Place<'_>,
+        plan: &Plan,
+        command: &Said<String>,
+    ) -> Result<()> {
         let id = self.record.id;
-        // The env that is right already is there from the start. Others the script asks for, by `nyala step env`.
+        // The env that is right already is there from the start. Others the script asks for, by
+        // `nyala step env`.
         let linked = match plan.env.decision {
             Decision::Copy { .. } => env_steps::make_env(place, plan)?,
             _ => None,
@@ -172,7 +191,8 @@ impl Deployment<'_> {
             linked,
             &temporary,
         )?;
-        let step = console::step(format_args!("Running deployment command: {}", escaped(&command.value)));
+        let step =
+            console::step(format_args!("Running deployment command: {}", escaped(&command.value)));
         custom::run(command, &self.site.release(id), environment, place.limits.clone())?;
         self.took("build", step.done());
 
@@ -180,7 +200,10 @@ impl Deployment<'_> {
         // `nyala step env` decided anew when it ran, and says here what.
         let decided = std::fs::read(temporary.join("env.json")).ok();
         let decided = decided.and_then(|bytes| serde_json::from_slice::<EnvRecord>(&bytes).ok());
-        let reasons = vec!["the project's own command takes the place of the env, install and build steps".to_owned()];
+        let reasons = vec![
+            "the project's own command takes the place of the env, install and build steps"
+                .to_owned(),
+        ];
         self.record.env = Some(match decided {
             Some(decided) => EnvRecord { id: env, ..decided },
             None => EnvRecord { id: env, decision: "custom".to_owned(), reasons },
@@ -199,8 +222,9 @@ impl Deployment<'_> {
         let step = console::step("Activate");
         cancel::check()?;
         let now = Timestamp::now();
-        let (before, moves) =
-            activate(self.site, self.record.id, touched, || moves::prepare(repository, &self.record))?;
+        let (before, moves) = activate(self.site, self.record.id, touched, || {
+            moves::prepare(repository, &self.record)
+        })?;
         self.record.activated_at = Some(now);
         if let Some(moves) = moves {
             disk::point("refs: before");
@@ -216,7 +240,9 @@ impl Deployment<'_> {
         let cleaned = clean_up(self.site, settings, Releases::ToSpare, &mut kept);
         kept.iter().for_each(KeptAside::log);
         if let Err(error) = cleaned {
-            console::warning(format_args!("the new release is live, but old ones could not be removed: {error:#}"));
+            console::warning(format_args!(
+                "the new release is live, but old ones could not be removed: {error:#}"
+            ));
         }
         self.took("activate", step.done());
         self.succeed(repository, plan)
@@ -231,16 +257,23 @@ impl Deployment<'_> {
             Some(EnvRecord { id: Some(env), .. }) => format!(", env {env}"),
             _ => String::new(),
         };
-        let python = plan.python.as_ref().map_or(String::new(), |python| format!(", Python {}", python.version));
+        let python = plan
+            .python
+            .as_ref()
+            .map_or(String::new(), |python| format!(", Python {}", python.version));
         let seconds = self.started.elapsed().as_secs_f64();
-        let line = format!("deployment {id} is live: {}{python}{env}, in {seconds:.2} s", short(&self.record.commit));
+        let line = format!(
+            "deployment {id} is live: {}{python}{env}, in {seconds:.2} s",
+            short(&self.record.commit)
+        );
         publish_in(repository, self.site, &self.record, Some(&format!("success: {line}")));
         console::success(line);
         self.site.save(&self.record)
     }
 
-    /// Records the room that a new env takes, for the next deployment that makes one. Nobody waits any more: thousands of
-    /// files are looked at. When this is cut short, the room that an earlier one took is what is known.
+    /// Records the room that a new env takes, for the next deployment that makes one. Nobody waits
+    /// any more: thousands of files are looked at. When this is cut short, the room that an earlier
+    /// one took is what is known.
     fn measure_env(&mut self) {
         let id = self.record.id;
         if self.record.env.as_ref().is_some_and(|env| env.id == Some(id)) {
@@ -255,7 +288,8 @@ impl Deployment<'_> {
     fn fail(&mut self, error: &Error) -> Result<()> {
         let id = self.record.id;
         if self.site.record(id)?.is_some_and(|record| record.status == Status::Interrupted) {
-            // Cancelled before its beginning was recorded, and nothing has been made yet: log and record say so already.
+            // Cancelled before its beginning was recorded, and nothing has been made yet: log and
+            // record say so already.
             return Ok(());
         }
         let text = describe::error_text(error);
@@ -268,7 +302,8 @@ impl Deployment<'_> {
             console::error(&text);
         }
         if self.site.live().ok().flatten() != Some(id) {
-            // Deleted at once, and not when nobody waits: a full disk has to have room for the next push.
+            // Deleted at once, and not when nobody waits: a full disk has to have room for the next
+            // push.
             for path in [self.site.release(id), self.site.env(id)] {
                 if let Err(error) = self.site.discard(&path) {
                     console::warning(format_args!("{error:#}"));
@@ -294,8 +329,8 @@ impl Deployment<'_> {
         self.site.save(&self.record)
     }
 
-    /// Actions and webhooks, of which none changes how the deployment came out. Until they are over the record on disk
-    /// says that, and not yet that it has ended.
+    /// Actions and webhooks, of which none changes how the deployment came out. Until they are over
+    /// the record on disk says that, and not yet that it has ended.
     pub(super) fn what_comes_after(&mut self, outcome: Outcome) -> Result<()> {
         if let Some(after) = &self.after
             && after.has_any(self.site, outcome)
@@ -309,7 +344,10 @@ impl Deployment<'_> {
     }
 
     pub(super) fn took(&mut self, name: &str, seconds: f64) {
-        self.record.steps.push(StepRecord { name: name.to_owned(), seconds: (seconds * 1000.0).round() / 1000.0 });
+        self.record.steps.push(StepRecord {
+            name: name.to_owned(),
+            seconds: (seconds * 1000.0).round() / 1000.0,
+        });
     }
 
     pub(super) fn end(&mut self, status: Status, error: Option<String>) {
@@ -319,7 +357,8 @@ impl Deployment<'_> {
         self.record.ended_at = Some(Timestamp::now());
     }
 
-    /// Since the deployment began; the times in its record may come from a clock that was set back meanwhile.
+    /// Since the deployment began; the times in its record may come from a clock that was set back
+    /// meanwhile.
     pub(super) fn seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
     }
@@ -329,8 +368,14 @@ impl Deployment<'_> {
 pub fn env_record(plan: &Plan, deployment: u64) -> EnvRecord {
     let id = match plan.env.decision {
         Decision::None | Decision::Committed => None,
-        Decision::Create { .. } | Decision::Update { .. } | Decision::Copy { .. } => Some(deployment),
+        Decision::Create { .. } | Decision::Update { .. } | Decision::Copy { .. } => {
+            Some(deployment)
+        }
         Decision::Reuse { id } => Some(id),
     };
-    EnvRecord { id, decision: plan.env.decision.name().to_owned(), reasons: plan.env.reasons.clone() }
+    EnvRecord {
+        id,
+        decision: plan.env.decision.name().to_owned(),
+        reasons: plan.env.reasons.clone(),
+    }
 }

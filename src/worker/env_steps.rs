@@ -1,4 +1,5 @@
-//! The env and install steps, as the worker takes them and as `nyala step` offers them to a project's own script.
+//! The env and install steps, as the worker takes them and as `nyala step` offers them to a
+//! project's own script.
 
 use std::path::Path;
 
@@ -24,14 +25,19 @@ pub const INSTALLER: &str = "installer=";
 
 /// What installs in a deployment with these options; the last one counts.
 pub fn installer(settings: &Settings, options: &[String]) -> Installer {
-    let asked = options.iter().rev().find_map(|option| Installer::named(option.strip_prefix(INSTALLER)?));
+    let asked =
+        options.iter().rev().find_map(|option| Installer::named(option.strip_prefix(INSTALLER)?));
     asked.unwrap_or(settings.installer)
 }
 
 /// Who asks for a new env with these options of a deployment, in words for the log.
 pub fn asked_by(options: &[String]) -> Vec<String> {
     let asked = options.iter().any(|option| option == REBUILD_ENV);
-    if asked { vec!["a new environment was asked for (rebuild-env)".to_owned()] } else { Vec::new() }
+    if asked {
+        vec!["a new environment was asked for (rebuild-env)".to_owned()]
+    } else {
+        Vec::new()
+    }
 }
 
 /// Where the steps of one deployment happen.
@@ -56,7 +62,8 @@ impl<'a> Place<'a> {
             .extend(app_settings.iter())
             .set(left_behind::VARIABLE, left_behind::mark(site.root(), deployment));
         let idle = plan.build.settings.idle_timeout;
-        let limits = Limits { step: Some(settings.step_timeout), idle: Some(idle), ..Limits::default() };
+        let limits =
+            Limits { step: Some(settings.step_timeout), idle: Some(idle), ..Limits::default() };
         Place { site, deployment, installer: plan.installer, environment, limits }
     }
 }
@@ -69,15 +76,17 @@ pub fn retire(place: &Place<'_>, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// Makes the env that the plan decided on, and links it into the release; the number of that env, or `None` when the
-/// release has none of nyala's. A new env is not finished before [`install`].
+/// Makes the env that the plan decided on, and links it into the release; the number of that env,
+/// or `None` when the release has none of nyala's. A new env is not finished before [`install`].
 pub fn make_env(place: &Place<'_>, plan: &Plan) -> Result<Option<u64>> {
     let site = place.site;
     let new = site.env(place.deployment);
     if let (Decision::Create { .. } | Decision::Update { .. }, Some(file)) =
         (plan.env.decision, &plan.requirements_file)
     {
-        console::info(format_args!("Detected {file}. You can skip Python specific steps with a {SKIP_PYTHON} file."));
+        console::info(format_args!(
+            "Detected {file}. You can skip Python specific steps with a {SKIP_PYTHON} file."
+        ));
     }
     let id = match plan.env.decision {
         Decision::None => return Ok(None),
@@ -108,12 +117,17 @@ pub fn make_env(place: &Place<'_>, plan: &Plan) -> Result<Option<u64>> {
                 console::info("Deleting incompatible virtual environment.");
             }
             let python = plan.python.as_ref().context("the plan names no Python")?;
-            let interpreter = python.interpreter.as_ref().context("the plan names no interpreter")?;
+            let interpreter =
+                python.interpreter.as_ref().context("the plan names no interpreter")?;
             let step = console::step(format_args!(
                 "Creating python-{}.{} virtual environment.",
                 python.version.major, python.version.minor
             ));
-            console::info(format_args!("Python {} at {}", python.version, interpreter.path.display()));
+            console::info(format_args!(
+                "Python {} at {}",
+                python.version,
+                interpreter.path.display()
+            ));
             // A script that got a copy may have thrown it away, or what is in it.
             disk::remove_tree(&new)?;
             let new = NewEnv {
@@ -123,7 +137,8 @@ pub fn make_env(place: &Place<'_>, plan: &Plan) -> Result<Option<u64>> {
                 environment: &place.environment,
                 limits: &place.limits,
             };
-            installers::create_env(place.installer, &new).context("the virtual environment could not be created")?;
+            installers::create_env(place.installer, &new)
+                .context("the virtual environment could not be created")?;
             step.done();
             place.deployment
         }
@@ -132,8 +147,8 @@ pub fn make_env(place: &Place<'_>, plan: &Plan) -> Result<Option<u64>> {
     Ok(Some(id))
 }
 
-/// Installs the requirements into the env `id`, unless it was finished by an earlier deployment, and marks it as
-/// finished.
+/// Installs the requirements into the env `id`, unless it was finished by an earlier deployment,
+/// and marks it as finished.
 pub fn install(place: &Place<'_>, plan: &Plan, id: Option<u64>) -> Result<()> {
     let Some(id) = id else { return Ok(()) };
     let env = place.site.env(id);

@@ -1,4 +1,5 @@
-//! What a running application wrote into its release, outside of what is shared, is saved before the release goes.
+//! What a running application wrote into its release, outside of what is shared, is saved before
+//! the release goes.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -31,10 +32,16 @@ pub struct KeptAside {
     pub shared: Vec<String>,
 }
 
-/// Moves what the application wrote into a release to `SITE/kept/N`; `None` when it wrote nothing, or has never run.
+/// Moves what the application wrote into a release to `SITE/kept/N`; `None` when it wrote nothing,
+/// or has never run.
 ///
 /// Fails when something cannot be moved: the release must not be removed then.
-pub fn keep_aside(site: &Site, settings: &Settings, release: u64, look: Look) -> Result<Option<KeptAside>> {
+pub fn keep_aside(
+    site: &Site,
+    settings: &Settings,
+    release: u64,
+    look: Look,
+) -> Result<Option<KeptAside>> {
     let rescue = Rescue::new(site, settings, release, site.release(release), None)?;
     rescue.look(Path::new(""), look)?;
     Ok(rescue.kept())
@@ -45,7 +52,8 @@ pub fn keep_aside(site: &Site, settings: &Settings, release: u64, look: Look) ->
 pub enum Look {
     /// At every file.
     AtFiles,
-    /// At the files of those folders in which a name is new. What was written in place without making one is not seen.
+    /// At the files of those folders in which a name is new. What was written in place without
+    /// making one is not seen.
     AtNames,
 }
 
@@ -62,7 +70,8 @@ pub(super) struct Rescue<'a> {
     until: Option<SystemTime>,
     /// Nothing is known of a release that has never been live, and nobody wrote into it.
     record: Option<Record>,
-    /// Of the folders that were asked for: a folder may be large, and all that is in it have been touched.
+    /// Of the folders that were asked for: a folder may be large, and all that is in it have been
+    /// touched.
     committed: Mutex<HashMap<PathBuf, Arc<Files>>>,
     /// What was moved, relative to the release.
     files: Mutex<Vec<PathBuf>>,
@@ -81,11 +90,13 @@ impl<'a> Rescue<'a> {
         Ok(Rescue { site, settings, release, root, until, record, committed, files })
     }
 
-    /// Moves away what the application wrote below a path in the release, which may be a file, or be gone.
+    /// Moves away what the application wrote below a path in the release, which may be a file, or
+    /// be gone.
     pub(super) fn look(&self, at: &Path, look: Look) -> Result<()> {
         let Some(record) = &self.record else { return Ok(()) };
         let Some(since) = record.activated_at else { return Ok(()) };
-        let mut files = Written { since: since.into(), until: self.until }.below(&self.root, at, look)?;
+        let mut files =
+            Written { since: since.into(), until: self.until }.below(&self.root, at, look)?;
         files.retain(|file| !self.is_as_committed(file));
         // One thread at a time: two must not find the same name unused.
         let mut moved = self.files();
@@ -106,12 +117,18 @@ impl<'a> Rescue<'a> {
         }
         files.sort();
         let repository = self.repository();
-        let tree = repository.as_ref().zip(self.record.as_ref()).and_then(|(repository, it)| tree_of(repository, it));
-        let mut shared: BTreeSet<String> = self.settings.shared.iter().map(ToString::to_string).collect();
+        let tree = repository
+            .as_ref()
+            .zip(self.record.as_ref())
+            .and_then(|(repository, it)| tree_of(repository, it));
+        let mut shared: BTreeSet<String> =
+            self.settings.shared.iter().map(ToString::to_string).collect();
         let mut places = HashMap::new();
         shared.extend(files.iter().map(|file| {
             to_be_shared(file, |folder| {
-                *places.entry(folder.to_owned()).or_insert_with(|| is_a_place(tree.as_ref(), folder))
+                *places
+                    .entry(folder.to_owned())
+                    .or_insert_with(|| is_a_place(tree.as_ref(), folder))
             })
         }));
         Some(KeptAside { release: self.release, files, shared: shared.into_iter().collect() })
@@ -122,7 +139,8 @@ impl<'a> Rescue<'a> {
         let committed = self.committed(file.parent().unwrap_or(Path::new("")));
         let oid = file.file_name().and_then(|name| committed.get(name.to_str()?));
         oid.is_some_and(|wanted| {
-            let found = Oid::hash_file_ext(ObjectType::Blob, self.root.join(file), wanted.object_format());
+            let found =
+                Oid::hash_file_ext(ObjectType::Blob, self.root.join(file), wanted.object_format());
             found.is_ok_and(|found| found == *wanted)
         })
     }
@@ -130,7 +148,9 @@ impl<'a> Rescue<'a> {
     fn committed(&self, folder: &Path) -> Arc<Files> {
         let mut known = self.committed.lock().unwrap_or_else(PoisonError::into_inner);
         // Without its commit nothing is known of the tree, and everything that is new counts.
-        let files = known.entry(folder.to_owned()).or_insert_with(|| Arc::new(self.read(folder).unwrap_or_default()));
+        let files = known
+            .entry(folder.to_owned())
+            .or_insert_with(|| Arc::new(self.read(folder).unwrap_or_default()));
         Arc::clone(files)
     }
 
@@ -185,10 +205,17 @@ impl fmt::Display for KeptAside {
         if count > NAMED {
             writeln!(f, "  and {} more", count - NAMED)?;
         }
-        let mut named: Vec<_> =
-            shared.iter().take(NAMED).map(|path| toml::Value::from(path.as_str()).to_string()).collect();
+        let mut named: Vec<_> = shared
+            .iter()
+            .take(NAMED)
+            .map(|path| toml::Value::from(path.as_str()).to_string())
+            .collect();
         named.extend((shared.len() > NAMED).then(|| format!("and {} more", shared.len() - NAMED)));
-        write!(f, "To have such files in every release: shared = [{}] in nyala.toml", named.join(", "))
+        write!(
+            f,
+            "To have such files in every release: shared = [{}] in nyala.toml",
+            named.join(", ")
+        )
     }
 }
 
@@ -199,8 +226,9 @@ struct Written {
 }
 
 impl Written {
-    /// The files below a path in a release that were written then, relative to the release and sorted. What Python caches is left out,
-    /// and so is the env, which is not the release's; links are no data. Fails when something cannot be looked at.
+    /// The files below a path in a release that were written then, relative to the release and
+    /// sorted. What Python caches is left out, and so is the env, which is not the release's; links
+    /// are no data. Fails when something cannot be looked at.
     fn below(&self, root: &Path, at: &Path, look: Look) -> Result<Vec<PathBuf>> {
         let mut found = Vec::new();
         let mut folders = Vec::new();
@@ -209,7 +237,8 @@ impl Written {
             _ if is_no_data(at) => {}
             Some(there) if there.is_dir() => folders.push(at.to_owned()),
             Some(there) if there.is_file() => {
-                let folder = at.parent().and_then(|folder| fs::symlink_metadata(root.join(folder)).ok());
+                let folder =
+                    at.parent().and_then(|folder| fs::symlink_metadata(root.join(folder)).ok());
                 if self.has(&there, folder.is_some_and(|folder| self.has_new_names(&folder))) {
                     found.push(at.to_owned());
                 }
@@ -221,7 +250,8 @@ impl Written {
             let Some(metadata) = unless_gone(fs::symlink_metadata(&path), &path)? else { continue };
             let has_new_names = self.has_new_names(&metadata);
             let looks_at_files = has_new_names || look == Look::AtFiles;
-            // Its names are two, the own one and `.`, when no folder in it adds a `..`. Where a file system does not count so, it is 1.
+            // Its names are two, the own one and `.`, when no folder in it adds a `..`. Where a
+            // file system does not count so, it is 1.
             if !looks_at_files && metadata.nlink() == 2 {
                 continue;
             }
@@ -236,7 +266,8 @@ impl Written {
                     folders.push(inside);
                 } else if looks_at_files
                     && kind.is_file()
-                    && unless_gone(entry.metadata(), &path)?.is_some_and(|metadata| self.has(&metadata, has_new_names))
+                    && unless_gone(entry.metadata(), &path)?
+                        .is_some_and(|metadata| self.has(&metadata, has_new_names))
                 {
                     found.push(inside);
                 }
@@ -250,8 +281,9 @@ impl Written {
         is_after(folder.modified(), self.since)
     }
 
-    /// Whether a file was made or written then. One that was moved here with its old times is told by its folder, which
-    /// has new names, and by its change time. That alone says nothing: `chown -R` and a new hard link change it as well.
+    /// Whether a file was made or written then. One that was moved here with its old times is told
+    /// by its folder, which has new names, and by its change time. That alone says nothing: `chown
+    /// -R` and a new hard link change it as well.
     fn has(&self, file: &Metadata, folder_has_new_names: bool) -> bool {
         let changed = u64::try_from(file.ctime()).unwrap_or_default();
         let nanoseconds = u32::try_from(file.ctime_nsec()).unwrap_or_default();
@@ -259,9 +291,12 @@ impl Written {
         let is_new = is_after(file.modified(), self.since)
             || is_after(file.created(), self.since)
             || (folder_has_new_names && file.nlink() == 1 && changed > self.since);
-        // What nyala writes is a new file under an old name. The change time alone says nothing here either.
+        // What nyala writes is a new file under an old name. The change time alone says nothing
+        // here either.
         let is_before = |time: io::Result<SystemTime>, until| time.is_ok_and(|time| time < until);
-        let is_older = |until| changed < until || is_before(file.modified(), until) || is_before(file.created(), until);
+        let is_older = |until| {
+            changed < until || is_before(file.modified(), until) || is_before(file.created(), until)
+        };
         is_new && self.until.is_none_or(is_older)
     }
 }
@@ -269,7 +304,9 @@ impl Written {
 /// What was seen at a path; `None` when it is gone meanwhile.
 fn unless_gone<T>(seen: io::Result<T>, path: &Path) -> Result<Option<T>> {
     match seen {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
         seen => seen.map(Some).with_context(|| cannot_look(path)),
     }
 }
@@ -297,15 +334,18 @@ fn tree_of<'a>(repository: &'a Repository, record: &Record) -> Option<CommitTree
     }
 }
 
-/// The path that would have kept a file: the outermost folder that is a place for such files, else the file itself.
+/// The path that would have kept a file: the outermost folder that is a place for such files, else
+/// the file itself.
 fn to_be_shared(file: &Path, mut is_a_place: impl FnMut(&Path) -> bool) -> String {
-    let mut folders: Vec<_> = file.ancestors().skip(1).filter(|path| !path.as_os_str().is_empty()).collect();
+    let mut folders: Vec<_> =
+        file.ancestors().skip(1).filter(|path| !path.as_os_str().is_empty()).collect();
     folders.reverse();
     let place = folders.into_iter().find(|folder| is_a_place(folder));
     place.unwrap_or(file).to_string_lossy().into_owned()
 }
 
-/// Whether a folder is the application's own, or is in the tree only for such files, with nothing in it but names like `.gitkeep`.
+/// Whether a folder is the application's own, or is in the tree only for such files, with nothing
+/// in it but names like `.gitkeep`.
 fn is_a_place(tree: Option<&CommitTree<'_>>, folder: &Path) -> bool {
     let names = tree.zip(folder.to_str()).and_then(|(tree, path)| tree.list(path).ok());
     names.is_none_or(|names| names.iter().all(|(name, _)| name.starts_with('.')))
@@ -317,7 +357,8 @@ mod tests {
 
     #[test]
     fn what_is_said_of_many_files_stays_short() {
-        let files: Vec<_> = (0..2_000).map(|number| PathBuf::from(format!("{number}.json"))).collect();
+        let files: Vec<_> =
+            (0..2_000).map(|number| PathBuf::from(format!("{number}.json"))).collect();
         let shared = files.iter().map(|file| file.display().to_string()).collect();
         let said = KeptAside { release: 7, files, shared }.to_string();
         assert!(said.contains("  9.json\n  and 1990 more\n"), "{said}");
@@ -332,9 +373,14 @@ mod tests {
         fs::create_dir_all(release.join(&deep)).unwrap();
         let written = Written { since: SystemTime::UNIX_EPOCH, until: None };
         fs::write(release.join(&deep).join("file"), "").unwrap();
-        assert_eq!(written.below(&release, Path::new(""), Look::AtFiles).unwrap(), [deep.join("file")]);
+        assert_eq!(
+            written.below(&release, Path::new(""), Look::AtFiles).unwrap(),
+            [deep.join("file")]
+        );
         assert!(written.below(&release, Path::new("gone/file"), Look::AtFiles).unwrap().is_empty());
-        assert!(written.below(&release, &deep.join("file/below"), Look::AtFiles).unwrap().is_empty());
+        assert!(
+            written.below(&release, &deep.join("file/below"), Look::AtFiles).unwrap().is_empty()
+        );
 
         // No path is so long.
         fs::create_dir_all(other.join(&deep)).unwrap();

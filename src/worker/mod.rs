@@ -33,10 +33,11 @@ use crate::disk;
 use crate::process::own_binary;
 use crate::site::{Record, Site, Status};
 
-/// Starts the worker of a deployment: a process of its own session, whose only output is the deployment's log.
+/// Starts the worker of a deployment: a process of its own session, whose only output is the
+/// deployment's log.
 ///
-/// `log` is the locked log that [`Site::enqueue`] gave. This process must not keep a copy of it, or the worker would
-/// look alive for as long as this process is.
+/// `log` is the locked log that [`Site::enqueue`] gave. This process must not keep a copy of it, or
+/// the worker would look alive for as long as this process is.
 pub fn start(site: &Site, id: u64, log: File) -> Result<()> {
     let errors = log.try_clone().context("cannot share the deployment's log")?;
     let mut command = Command::new(own_binary().context("nyala cannot find its own binary")?);
@@ -62,7 +63,8 @@ pub fn start(site: &Site, id: u64, log: File) -> Result<()> {
 /// A session of its own: the terminal's Ctrl-C and the end of an ssh connection do not reach it.
 fn detach(command: &mut Command) {
     use std::os::unix::process::CommandExt;
-    // SAFETY: between fork and exec only `setsid` is called, which is async-signal-safe and touches no memory.
+    // SAFETY: between fork and exec only `setsid` is called, which is async-signal-safe and touches
+    // no memory.
     #[expect(unsafe_code, reason = "the standard library has no stable way to start a session")]
     unsafe {
         command.pre_exec(|| {
@@ -74,8 +76,8 @@ fn detach(command: &mut Command) {
 
 /// The worker itself: waits for its turn, deploys unless somebody newer waits too, and cleans up.
 pub fn run(site: &Site, id: u64) -> Result<()> {
-    // A web server of another user reads releases and envs, whatever mask the pusher's session has. What is secret is
-    // made with its own mode.
+    // A web server of another user reads releases and envs, whatever mask the pusher's session has.
+    // What is secret is made with its own mode.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     cancel::watch(site, id);
     let lock = if let Some(lock) = site.try_deploy_lock()? {
@@ -90,7 +92,8 @@ pub fn run(site: &Site, id: u64) -> Result<()> {
     cancel::begun();
     recover::recover(site, Some(id))?;
     let unsettled = site.unsettled()?;
-    let Some(record) = unsettled.iter().find(|record| record.id == id && !record.status.is_final()) else {
+    let Some(record) = unsettled.iter().find(|record| record.id == id && !record.status.is_final())
+    else {
         return Ok(());
     };
     if let Some(newest) = newest_waiting(site, &unsettled)?.filter(|newest| *newest > id) {
@@ -138,16 +141,20 @@ pub fn superseded_line(site: &Site, id: u64, newest: u64) -> String {
     )
 }
 
-/// What belongs to no release that is kept, and to no deployment that goes on: what [`put_right`] throws away.
+/// What belongs to no release that is kept, and to no deployment that goes on: what [`put_right`]
+/// throws away.
 pub fn leftovers(site: &Site) -> Result<Vec<PathBuf>> {
     let going_on = |id: u64| {
         let record = site.record(id)?;
-        Ok::<_, anyhow::Error>(record.is_some_and(|record| !record.status.is_final()) && site.has_worker(id)?)
+        Ok::<_, anyhow::Error>(
+            record.is_some_and(|record| !record.status.is_final()) && site.has_worker(id)?,
+        )
     };
     let mut found = Vec::new();
     // A manifest without a release is a few bytes in the cache, and goes with the next deployment.
-    let leftovers =
-        recover::leftovers(site, site.live()?)?.into_iter().filter(|path| !path.starts_with(site.manifests()));
+    let leftovers = recover::leftovers(site, site.live()?)?
+        .into_iter()
+        .filter(|path| !path.starts_with(site.manifests()));
     for path in leftovers {
         let id = path.file_name().and_then(|name| name.to_str()?.parse().ok());
         if !id.map(going_on).transpose()?.unwrap_or(false) {
@@ -158,7 +165,8 @@ pub fn leftovers(site: &Site) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Puts right what a killed worker left behind, as the next deployment would. `Ok(false)` when a deployment is running.
+/// Puts right what a killed worker left behind, as the next deployment would. `Ok(false)` when a
+/// deployment is running.
 pub fn put_right(site: &Site) -> Result<bool> {
     let Some(lock) = site.try_deploy_lock()? else { return Ok(false) };
     recover::recover(site, None)?;

@@ -1,18 +1,22 @@
-//! In a strict site the pushed refs move with what is live: in one step, under locks that are held for moments.
+//! In a strict site the pushed refs move with what is live: in one step, under locks that are held
+//! for moments.
 
 use anyhow::{Context, Result};
 
 use crate::git::{Prepared, RefChange, Repository};
 use crate::site::Record;
 
-/// Locks the refs that this deployment moves, from where their pusher saw them; `None` when it moves none. They move when
-/// the result is committed, and stay when it is dropped.
+/// Locks the refs that this deployment moves, from where their pusher saw them; `None` when it
+/// moves none. They move when the result is committed, and stay when it is dropped.
 pub(super) fn prepare(repository: &Repository, record: &Record) -> Result<Option<Prepared>> {
     if record.moves.is_empty() {
         return Ok(None);
     }
-    let changes: Vec<_> =
-        record.moves.iter().map(|it| RefChange { name: &it.refname, old: &it.old_oid, new: &it.new_oid }).collect();
+    let changes: Vec<_> = record
+        .moves
+        .iter()
+        .map(|it| RefChange { name: &it.refname, old: &it.old_oid, new: &it.new_oid })
+        .collect();
     let prepared = Prepared::new(repository.path(), &changes).with_context(|| {
         let branch = record.refname.strip_prefix("refs/heads/").unwrap_or(&record.refname);
         format!(
@@ -29,8 +33,8 @@ pub(super) fn check(repository: &Repository, record: &Record) -> Result<()> {
     prepare(repository, record).map(drop)
 }
 
-/// Moves the refs of a deployment that was killed between going live and moving them. Returns whether they have moved
-/// now, also when they had before.
+/// Moves the refs of a deployment that was killed between going live and moving them. Returns
+/// whether they have moved now, also when they had before.
 pub fn finish_moves(repository: &Repository, live: Option<u64>, record: &Record) -> Result<bool> {
     if live != Some(record.id) || record.moves.is_empty() {
         return Ok(false);
@@ -40,8 +44,11 @@ pub fn finish_moves(repository: &Repository, live: Option<u64>, record: &Record)
         return Ok(true);
     }
     // Where they are not what they were, they are what they were to be, or somebody else's by now.
-    let moved: Vec<_> =
-        record.moves.iter().map(|it| RefChange { name: &it.refname, old: &it.new_oid, new: &it.new_oid }).collect();
+    let moved: Vec<_> = record
+        .moves
+        .iter()
+        .map(|it| RefChange { name: &it.refname, old: &it.new_oid, new: &it.new_oid })
+        .collect();
     Ok(Prepared::new(repository.path(), &moved).is_ok())
 }
 
@@ -54,14 +61,17 @@ mod tests {
     fn a_push_whose_worker_was_killed_after_going_live_is_taken_later() {
         let folder = tempfile::tempdir().unwrap();
         run(bare_git().args(["init", "--quiet", "--bare"]).arg(folder.path())).unwrap();
-        let tree = run(git(folder.path()).args(["hash-object", "-t", "tree", "-w", "/dev/null"])).unwrap();
+        let tree =
+            run(git(folder.path()).args(["hash-object", "-t", "tree", "-w", "/dev/null"])).unwrap();
         let commit = |message: &str| {
             let identity = ["-c", "user.name=A", "-c", "user.email=a@b"];
-            run(git(folder.path()).args(identity).args(["commit-tree", "-m", message, &tree])).unwrap()
+            run(git(folder.path()).args(identity).args(["commit-tree", "-m", message, &tree]))
+                .unwrap()
         };
         let (old, new, other) = (commit("1"), commit("2"), commit("3"));
         let repository = Repository::open(folder.path()).unwrap();
-        let put = |id: &str| run(git(folder.path()).args(["update-ref", "refs/heads/main", id])).unwrap();
+        let put =
+            |id: &str| run(git(folder.path()).args(["update-ref", "refs/heads/main", id])).unwrap();
         let record: Record = serde_json::from_value(serde_json::json!({
             "id": 2,
             "status": "building",
@@ -87,7 +97,10 @@ mod tests {
             assert_eq!(repository.resolve("main").unwrap(), new);
         }
         put(&other);
-        assert!(!finish_moves(&repository, Some(2), &record).unwrap(), "somebody else has moved it since");
+        assert!(
+            !finish_moves(&repository, Some(2), &record).unwrap(),
+            "somebody else has moved it since"
+        );
         assert_eq!(repository.resolve("main").unwrap(), other);
     }
 }

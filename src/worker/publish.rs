@@ -1,5 +1,6 @@
-//! Says in the repository itself what became of a deployment, for everybody who fetches from it: `refs/deployments/live`
-//! names the live commit, which also keeps it from `git gc`, and a note on the commit tells of the deployment.
+//! Says in the repository itself what became of a deployment, for everybody who fetches from it:
+//! `refs/deployments/live` names the live commit, which also keeps it from `git gc`, and a note on
+//! the commit tells of the deployment.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -14,20 +15,27 @@ use crate::site::{Record, Site};
 const LIVE: &str = "refs/deployments/live";
 const NOTES: &str = "refs/notes/deployments";
 
-/// How many lines of the log a note ends with, and how much of the log is looked at for them, in bytes.
+/// How many lines of the log a note ends with, and how much of the log is looked at for them, in
+/// bytes.
 const LINES: usize = 8;
 const TAIL: u64 = 4096;
 
-/// Writes the note of a deployment that has ended, whose last line, if it is not in the log yet, is `last`.
+/// Writes the note of a deployment that has ended, whose last line, if it is not in the log yet, is
+/// `last`.
 ///
-/// It comes before the deployment counts as ended, so that the notes are there when a push returns. A note that
-/// cannot be written is a warning, and nothing more.
+/// It comes before the deployment counts as ended, so that the notes are there when a push returns.
+/// A note that cannot be written is a warning, and nothing more.
 pub(super) fn publish(site: &Site, record: &Record, last: Option<&str>) {
     or_warn(try_publish(site, record, last));
 }
 
 /// [`publish`] for whoever has the repository open.
-pub(super) fn publish_in(repository: &Repository, site: &Site, record: &Record, last: Option<&str>) {
+pub(super) fn publish_in(
+    repository: &Repository,
+    site: &Site,
+    record: &Record,
+    last: Option<&str>,
+) {
     or_warn(note(repository, site, record, last));
 }
 
@@ -38,7 +46,9 @@ pub(super) fn try_publish(site: &Site, record: &Record, last: Option<&str>) -> R
 
 fn or_warn(noted: Result<()>) {
     if let Err(error) = noted {
-        console::warning(format_args!("what became of the deployment is not noted in the repository: {error:#}"));
+        console::warning(format_args!(
+            "what became of the deployment is not noted in the repository: {error:#}"
+        ));
     }
 }
 
@@ -48,7 +58,8 @@ fn note(repository: &Repository, site: &Site, record: &Record, last: Option<&str
         Some(id) => site.record(id)?.map(|record| record.commit),
         None => None,
     };
-    // After a forced push and a `git gc` of old, the live commit may be gone: then there is nothing to name.
+    // After a forced push and a `git gc` of old, the live commit may be gone: then there is nothing
+    // to name.
     let live = live.filter(|commit| repository.commit(commit).is_ok());
     let mut lines = last_lines(site, record.id).unwrap_or_default();
     lines.extend(last.map(|last| clean(last).into_owned()));
@@ -69,7 +80,10 @@ fn text(record: &Record, lines: &[String]) -> String {
     let mut text = format!("Deployment {}: {}{live}\n", record.id, record.status.name());
     let mut fact = |name: &str, value: &str| text.push_str(&format!("{name}: {value}\n"));
     if let Some(python) = &record.python {
-        fact("Python", &format!("{} ({} is wanted by {})", python.version, python.wanted, python.origin));
+        fact(
+            "Python",
+            &format!("{} ({} is wanted by {})", python.version, python.wanted, python.origin),
+        );
     }
     if let Some(env) = &record.env {
         let id = env.id.map_or(String::new(), |id| format!(", env {id}"));
@@ -96,7 +110,8 @@ fn last_lines(site: &Site, id: u64) -> Result<Vec<String>> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
-    let whole = if length > TAIL { text.split_once('\n').map_or("", |(_, rest)| rest) } else { &text };
+    let whole =
+        if length > TAIL { text.split_once('\n').map_or("", |(_, rest)| rest) } else { &text };
     Ok(whole.lines().map(ToOwned::to_owned).collect())
 }
 

@@ -1,5 +1,5 @@
-//! Puts right what a killed worker, or a loss of power, left behind. Runs under the lock, before every deployment, so
-//! that the next push deploys with no hand on it.
+//! Puts right what a killed worker, or a loss of power, left behind. Runs under the lock, before
+//! every deployment, so that the next push deploys with no hand on it.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -19,9 +19,9 @@ use crate::git::Repository;
 use crate::process::left_behind;
 use crate::site::{Record, Site, Status};
 
-/// Marks deployments whose worker is dead as interrupted, and takes away everything that belongs to no kept release.
-/// `own` is the deployment that is about to begin, if one is; without it, nothing is trusted to be as it should, and
-/// every deployment that there ever was is looked at.
+/// Marks deployments whose worker is dead as interrupted, and takes away everything that belongs to
+/// no kept release. `own` is the deployment that is about to begin, if one is; without it, nothing
+/// is trusted to be as it should, and every deployment that there ever was is looked at.
 pub(super) fn recover(site: &Site, own: Option<u64>) -> Result<()> {
     site.make_folders()?;
     let live = site.live()?;
@@ -31,7 +31,11 @@ pub(super) fn recover(site: &Site, own: Option<u64>) -> Result<()> {
     looked_at.append(&mut Site::numbers_in(&site.releases())?);
     for mut record in records {
         let id = record.id;
-        if Some(id) != own && record.status.is_final() && !record.has_ended() && !site.has_worker(id)? {
+        if Some(id) != own
+            && record.status.is_final()
+            && !record.has_ended()
+            && !site.has_worker(id)?
+        {
             end_what_was_cut_short(site, record)?;
             continue;
         }
@@ -47,10 +51,16 @@ pub(super) fn recover(site: &Site, own: Option<u64>) -> Result<()> {
         let release = record.rolled_back_to.unwrap_or(id);
         let was_live = if live == Some(release) { "; its release had gone live" } else { "" };
         if let Err(error) = take_push(site, live, &record) {
-            console::warning(format_args!("the push of deployment {id}, which is live, could not be taken: {error:#}"));
+            console::warning(format_args!(
+                "the push of deployment {id}, which is live, could not be taken: {error:#}"
+            ));
         }
         let error = format!("its worker was killed{was_live}");
-        log_of(site, id, &format!("error: deployment {id} was interrupted: {error}; {}", what_is_live(site)));
+        log_of(
+            site,
+            id,
+            &format!("error: deployment {id} was interrupted: {error}; {}", what_is_live(site)),
+        );
         record.status = Status::Interrupted;
         if live == Some(id) && record.activated_at.is_none() {
             record.activated_at = site.live_since();
@@ -62,7 +72,8 @@ pub(super) fn recover(site: &Site, own: Option<u64>) -> Result<()> {
     }
     for path in leftovers(site, live)?.into_iter().chain(temporary_files(site, &looked_at)?) {
         if let Some(id) = site.release_at(&path) {
-            // Broken settings stop the deployment itself; here they only say less about what is kept aside.
+            // Broken settings stop the deployment itself; here they only say less about what is
+            // kept aside.
             let settings = site.settings().unwrap_or_default();
             rescue(site, &settings, id, Look::AtFiles)?.iter().for_each(KeptAside::log);
         }
@@ -80,7 +91,8 @@ fn take_push(site: &Site, live: Option<u64>, record: &Record) -> Result<()> {
     Ok(())
 }
 
-/// A worker that was killed in what comes after a deployment changed nothing about how that deployment came out.
+/// A worker that was killed in what comes after a deployment changed nothing about how that
+/// deployment came out.
 fn end_what_was_cut_short(site: &Site, mut record: Record) -> Result<()> {
     let id = record.id;
     let cut = "its worker was killed in what comes after a deployment";
@@ -102,7 +114,8 @@ pub(super) fn leftovers(site: &Site, live: Option<u64>) -> Result<Vec<PathBuf>> 
         let good = record.as_ref().is_some_and(Record::went_live);
         if good || live == Some(id) {
             kept_envs.extend(site.env_of_release(id));
-            // Its processes go on running in the env they were started with, also when somebody has deleted the link.
+            // Its processes go on running in the env they were started with, also when somebody has
+            // deleted the link.
             kept_envs.extend(record.and_then(|record| record.env).and_then(|env| env.id));
         } else {
             found.push(site.release(id));
@@ -122,12 +135,18 @@ pub(super) fn leftovers(site: &Site, live: Option<u64>) -> Result<Vec<PathBuf>> 
     Ok(found)
 }
 
-/// Files and folders that were made aside to be renamed into place, by a process that is gone: in the site's own folders,
-/// and in those of some deployments.
+/// Files and folders that were made aside to be renamed into place, by a process that is gone: in
+/// the site's own folders, and in those of some deployments.
 pub(super) fn temporary_files(site: &Site, deployments: &[u64]) -> Result<Vec<PathBuf>> {
-    let folders =
-        [site.root().to_owned(), site.deployments(), site.cache(), site.manifests(), site.envs(), site.shared()]
-            .into_iter();
+    let folders = [
+        site.root().to_owned(),
+        site.deployments(),
+        site.cache(),
+        site.manifests(),
+        site.envs(),
+        site.shared(),
+    ]
+    .into_iter();
     let folders = folders
         .chain(deployments.iter().map(|id| site.deployment(*id)))
         .chain(Site::numbers_in(&site.envs())?.into_iter().map(|id| site.env(id)));
@@ -146,7 +165,8 @@ pub(super) fn temporary_files(site: &Site, deployments: &[u64]) -> Result<Vec<Pa
     Ok(found)
 }
 
-/// Writes a line at the end of another deployment's log. A log that cannot be written stops nothing.
+/// Writes a line at the end of another deployment's log. A log that cannot be written stops
+/// nothing.
 pub(super) fn log_of(site: &Site, id: u64, line: &str) {
     if let Err(error) = append(&site.log_file(id), line) {
         tracing::debug!("{error:#}");
@@ -155,9 +175,13 @@ pub(super) fn log_of(site: &Site, id: u64, line: &str) {
 
 fn append(log: &Path, line: &str) -> Result<()> {
     disk::point_at("append", log);
-    let mut file = File::options().append(true).open(log).with_context(|| format!("cannot open {}", log.display()))?;
+    let mut file = File::options()
+        .append(true)
+        .open(log)
+        .with_context(|| format!("cannot open {}", log.display()))?;
     // The killed worker may have left half a line.
     let bytes = fs::read(log).unwrap_or_default();
     let start = if bytes.last().is_none_or(|last| *last == b'\n') { "" } else { "\n" };
-    file.write_all(format!("{start}{line}\n").as_bytes()).with_context(|| format!("cannot write {}", log.display()))
+    file.write_all(format!("{start}{line}\n").as_bytes())
+        .with_context(|| format!("cannot write {}", log.display()))
 }

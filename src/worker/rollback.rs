@@ -1,4 +1,5 @@
-//! Makes an earlier release live again, tree and env together. Nothing is built and nothing is fetched.
+//! Makes an earlier release live again, tree and env together. Nothing is built and nothing is
+//! fetched.
 
 use std::path::Path;
 
@@ -20,7 +21,8 @@ use crate::site::{Record, Site, Status};
 
 /// Why a release cannot be made live again as it is, in words; `None` when it can.
 ///
-/// Looks only whether everything is in its place: running the interpreter would take longer than all the rest.
+/// Looks only whether everything is in its place: running the interpreter would take longer than
+/// all the rest.
 pub fn obstacle(site: &Site, record: &Record) -> Option<String> {
     let id = record.id;
     if !site.release(id).is_dir() {
@@ -32,7 +34,8 @@ pub fn obstacle(site: &Site, record: &Record) -> Option<String> {
     }
     let found = site.env(made_with);
     let is_whole = env::Marker::read(&found).is_some() && runs(&env::python(&found));
-    (!is_whole).then(|| format!("env {made_with}, which release {id} was built with, is damaged or gone"))
+    (!is_whole)
+        .then(|| format!("env {made_with}, which release {id} was built with, is damaged or gone"))
 }
 
 /// The newest kept release that came before what is live; `None` when there is none.
@@ -46,8 +49,8 @@ pub fn release_before(site: &Site, live: u64) -> Result<Option<u64>> {
 }
 
 impl Deployment<'_> {
-    /// The whole of a rollback: one rename of `wwwroot`. The release's own record becomes the live one; this deployment's
-    /// says that it was made live again, when, and what was live until then.
+    /// The whole of a rollback: one rename of `wwwroot`. The release's own record becomes the live
+    /// one; this deployment's says that it was made live again, when, and what was live until then.
     pub(super) fn roll_back(&mut self, release: u64) -> Result<()> {
         let id = self.record.id;
         self.record.started_at = Some(Timestamp::now());
@@ -69,7 +72,9 @@ impl Deployment<'_> {
         self.record.env = Some(EnvRecord {
             id: target.env.as_ref().and_then(|env| env.id),
             decision: "reuse".to_owned(),
-            reasons: vec![format!("release {release} is live again, with the env it was built with")],
+            reasons: vec![format!(
+                "release {release} is live again, with the env it was built with"
+            )],
         });
         let before = self.site.live()?;
         activate::point_to(self.site, release)?;
@@ -79,29 +84,33 @@ impl Deployment<'_> {
         self.what_comes_after(Outcome::Success)?;
         self.say_where_we_are(&target, before);
         self.site.save(&self.record)?;
-        // Nobody waits for it: this is the one deployment that has to be quick, and it has to work without the repository.
+        // Nobody waits for it: this is the one deployment that has to be quick, and it has to work
+        // without the repository.
         if let Err(error) = try_publish(self.site, &self.record, None) {
             tracing::debug!("the rollback is not noted in the repository: {error:#}");
         }
         Ok(())
     }
 
-    /// The actions, of which one may restart the application. Settings that are broken must not keep a site from going
-    /// back to what worked.
+    /// The actions, of which one may restart the application. Settings that are broken must not
+    /// keep a site from going back to what worked.
     fn prepare_what_comes_after(&mut self) {
-        let (Ok(settings), Ok(app_settings)) = (self.site.settings(), self.site.app_settings()) else {
+        let (Ok(settings), Ok(app_settings)) = (self.site.settings(), self.site.app_settings())
+        else {
             console::warning("the settings cannot be read, so no actions run and nobody is told");
             return;
         };
         self.after = Some(After::without_plan(&settings, &app_settings));
     }
 
-    /// What the link says is true; the records of what was live and what is live now follow it, for those who read the
-    /// files. Both are flushed at once, which takes the file system no longer than one.
+    /// What the link says is true; the records of what was live and what is live now follow it, for
+    /// those who read the files. Both are flushed at once, which takes the file system no longer
+    /// than one.
     fn follow_the_link(&self, before: Option<u64>, now: u64) -> Result<()> {
         let site = self.site;
         let save = |id: u64| site.record(id)?.map_or(Ok(()), |record| site.save(&record));
-        let both: Vec<_> = before.filter(|before| *before != now).into_iter().chain([now]).collect();
+        let both: Vec<_> =
+            before.filter(|before| *before != now).into_iter().chain([now]).collect();
         disk::each_at_once(&both, |id| save(*id))
     }
 
@@ -110,8 +119,10 @@ impl Deployment<'_> {
         if let Some(before) = before.filter(|before| before != id) {
             console::hint(format_args!("to undo this: nyala rollback {before}"));
         }
-        let python = python.as_ref().map_or(String::new(), |python| format!(", Python {}", python.version));
-        let env = env.as_ref().and_then(|env| env.id).map_or(String::new(), |env| format!(", env {env}"));
+        let python =
+            python.as_ref().map_or(String::new(), |python| format!(", Python {}", python.version));
+        let env =
+            env.as_ref().and_then(|env| env.id).map_or(String::new(), |env| format!(", env {env}"));
         console::success(format_args!(
             "release {id} is live again: {}{python}{env}, in {:.3} s (deployment {})",
             short(commit),
@@ -121,7 +132,8 @@ impl Deployment<'_> {
     }
 }
 
-/// Whether a link leads to something: an interpreter that was removed leaves one that leads nowhere.
+/// Whether a link leads to something: an interpreter that was removed leaves one that leads
+/// nowhere.
 fn runs(python: &Path) -> bool {
     std::fs::metadata(python).is_ok_and(|metadata| metadata.is_file())
 }

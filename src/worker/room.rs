@@ -6,8 +6,8 @@ use crate::disk::space::{FileSystem, Room, shortage};
 use crate::plan::{Decision, Plan};
 use crate::site::{Record, Site};
 
-/// Fails when less is free than the last tree took and, when an env is made, the last env. Both may be smaller this time; but
-/// a deployment that cannot be kept is better not begun.
+/// Fails when less is free than the last tree took and, when an env is made, the last env. Both may
+/// be smaller this time; but a deployment that cannot be kept is better not begun.
 pub(super) fn check(site: &Site, plan: &Plan) -> Result<()> {
     let makes_env = match plan.env.decision {
         Decision::Create { .. } | Decision::Update { .. } | Decision::Copy { .. } => true,

@@ -28,15 +28,22 @@ pub struct Report {
 pub struct Freed {
     /// What it was: `release 3`, `env 2`.
     pub what: String,
-    /// What it took on the disk and nothing else takes now, in bytes. A file with another link elsewhere frees nothing.
+    /// What it took on the disk and nothing else takes now, in bytes. A file with another link
+    /// elsewhere frees nothing.
     pub bytes: u64,
 }
 
-/// Takes away everything that no kept release needs: older releases and envs, what killed deployments left behind, and
-/// what waited to be deleted. The caller holds the lock for as long as this takes, so no deployment is in the middle of it.
+/// Takes away everything that no kept release needs: older releases and envs, what killed
+/// deployments left behind, and what waited to be deleted. The caller holds the lock for as long as
+/// this takes, so no deployment is in the middle of it.
 ///
 /// `report` says what was done, also when this fails.
-pub fn collect(site: &Site, settings: &Settings, _lock: &DeployLock, report: &mut Report) -> Result<()> {
+pub fn collect(
+    site: &Site,
+    settings: &Settings,
+    _lock: &DeployLock,
+    report: &mut Report,
+) -> Result<()> {
     recover::recover(site, None)?;
     let cleaned = clean_up(site, settings, Releases::ToTrash, &mut report.kept);
     let forgotten = tree::forget_spare(site, settings).map(|kept| report.kept.extend(kept));
@@ -44,12 +51,18 @@ pub fn collect(site: &Site, settings: &Settings, _lock: &DeployLock, report: &mu
     cleaned.and(forgotten)
 }
 
-/// Deletes the records, logs and releases of deployments, and the envs that only they needed. Their numbers are never
-/// given again.
+/// Deletes the records, logs and releases of deployments, and the envs that only they needed. Their
+/// numbers are never given again.
 ///
-/// Fails, before anything is deleted, when one of them is live, has not ended, or is not there. `report` says what was done, also
-/// when this fails.
-pub fn delete(site: &Site, settings: &Settings, ids: &[u64], _lock: &DeployLock, report: &mut Report) -> Result<()> {
+/// Fails, before anything is deleted, when one of them is live, has not ended, or is not there.
+/// `report` says what was done, also when this fails.
+pub fn delete(
+    site: &Site,
+    settings: &Settings,
+    ids: &[u64],
+    _lock: &DeployLock,
+    report: &mut Report,
+) -> Result<()> {
     let live = site.live()?;
     for id in ids {
         if live == Some(*id) {
@@ -59,7 +72,8 @@ pub fn delete(site: &Site, settings: &Settings, ids: &[u64], _lock: &DeployLock,
             );
         }
         let record = site.record(*id)?;
-        let record = record.with_context(|| format!("there is no deployment {id}\nWhat there is: nyala list"))?;
+        let record = record
+            .with_context(|| format!("there is no deployment {id}\nWhat there is: nyala list"))?;
         if !record.status.is_final() && site.has_worker(*id)? {
             bail!(
                 "deployment {id} is {}, and has to end first\nTo watch it: nyala log --follow {id}",
@@ -79,7 +93,8 @@ pub fn delete(site: &Site, settings: &Settings, ids: &[u64], _lock: &DeployLock,
         for env in envs_without(site, &site.records()?, &releases)? {
             site.discard(&site.env(env))?;
         }
-        // Last: what a kill leaves of a deployment that has its record is deleted when it is asked for again.
+        // Last: what a kill leaves of a deployment that has its record is deleted when it is asked
+        // for again.
         site.discard(&site.deployment(*id))?;
         report.freed.append(&mut empty_trash(site));
     }
@@ -88,11 +103,16 @@ pub fn delete(site: &Site, settings: &Settings, ids: &[u64], _lock: &DeployLock,
 
 /// Deletes what was taken away, and says what it was and how much of the disk it took.
 fn empty_trash(site: &Site) -> Vec<Freed> {
-    let mut found: Vec<PathBuf> =
-        fs::read_dir(site.trash()).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let mut found: Vec<PathBuf> = fs::read_dir(site.trash())
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
     found.sort();
     let mut usage = Usage::default();
-    let mut freed: Vec<Freed> = found.iter().map(|path| Freed { what: name_of(path), bytes: usage.of(path) }).collect();
+    let mut freed: Vec<Freed> =
+        found.iter().map(|path| Freed { what: name_of(path), bytes: usage.of(path) }).collect();
     for (path, freed) in found.iter().zip(&mut freed) {
         if let Err(error) = disk::remove_tree(path) {
             freed.what = format!("{}, in part: {error:#}", freed.what);
@@ -137,7 +157,9 @@ impl Usage {
                 continue;
             };
             if metadata.is_dir() {
-                waiting.extend(fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
+                waiting.extend(
+                    fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()),
+                );
             } else if metadata.nlink() > 1 {
                 let seen = self.names.entry((metadata.dev(), metadata.ino())).or_default();
                 *seen += 1;

@@ -1,8 +1,10 @@
-//! Where a release's tree comes from: a spare one that is brought forward, or the whole tree written anew.
+//! Where a release's tree comes from: a spare one that is brought forward, or the whole tree
+//! written anew.
 //!
-//! What clean-up takes out of `releases` is kept as the spare: most of its files are those of the next release. Where it is gone,
-//! or is not what was recorded of it, the tree is written as a whole. What an application wrote into it may be nowhere else: in a
-//! large release not all is looked at before.
+//! What clean-up takes out of `releases` is kept as the spare: most of its files are those of the
+//! next release. Where it is gone, or is not what was recorded of it, the tree is written as a
+//! whole. What an application wrote into it may be nowhere else: in a large release not all is
+//! looked at before.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -19,13 +21,16 @@ use crate::disk;
 use crate::git::Repository;
 use crate::site::{Settings, Site};
 
-/// A release's folder that holds a tree, and what has to be flushed to the disk before it goes live.
+/// A release's folder that holds a tree, and what has to be flushed to the disk before it goes
+/// live.
 #[derive(Debug)]
 pub(super) struct Written {
     pub exported: Exported,
-    /// What was changed in a spare that was brought forward; `None` when the whole tree was written.
+    /// What was changed in a spare that was brought forward; `None` when the whole tree was
+    /// written.
     pub changed: Option<u64>,
-    /// The files and folders that were touched, relative to the release; `None` for so many that the whole file system is flushed.
+    /// The files and folders that were touched, relative to the release; `None` for so many that
+    /// the whole file system is flushed.
     pub touched: Option<Vec<PathBuf>>,
 }
 
@@ -36,7 +41,8 @@ struct Spare {
     tree: String,
 }
 
-/// Makes the folder of a release and writes a tree into it. The log names what the application wrote into the spare, also when this fails.
+/// Makes the folder of a release and writes a tree into it. The log names what the application
+/// wrote into the spare, also when this fails.
 pub(super) fn write(
     site: &Site,
     settings: &Settings,
@@ -64,7 +70,8 @@ pub(super) fn write(
                 tracing::debug!("the spare release cannot be brought forward: {error:#}");
                 match forget_spare(site, settings) {
                     Ok(kept) => kept.iter().for_each(KeptAside::log),
-                    // It stays to be tried again. The whole tree is written elsewhere, and can go live all the same.
+                    // It stays to be tried again. The whole tree is written elsewhere, and can go
+                    // live all the same.
                     Err(error) => console::warning(format_args!(
                         "what the application wrote into release {} cannot be kept, so {} stays: {error:#}",
                         spare.release,
@@ -80,8 +87,13 @@ pub(super) fn write(
     Ok(Written { exported, changed: None, touched: None })
 }
 
-/// Keeps a release that is thrown away for the next deployment. There is one spare; another one goes.
-pub(super) fn keep_spare(site: &Site, settings: &Settings, release: u64) -> Result<Option<KeptAside>> {
+/// Keeps a release that is thrown away for the next deployment. There is one spare; another one
+/// goes.
+pub(super) fn keep_spare(
+    site: &Site,
+    settings: &Settings,
+    release: u64,
+) -> Result<Option<KeptAside>> {
     let tree = site.record(release)?.and_then(|record| record.tree);
     let Some(tree) = tree.filter(|_| site.manifest(release).is_file()) else {
         // A worker that was killed has not recorded which tree it wrote.
@@ -91,7 +103,8 @@ pub(super) fn keep_spare(site: &Site, settings: &Settings, release: u64) -> Resu
         return Ok(kept);
     };
     let kept = forget_spare(site, settings)?;
-    let record = serde_json::to_vec(&Spare { release, tree }).context("cannot write what the spare is")?;
+    let record =
+        serde_json::to_vec(&Spare { release, tree }).context("cannot write what the spare is")?;
     disk::write_atomic(&site.spare_record(), &record, 0o600)?;
     disk::rename(&site.release(release), &site.spare())?;
     Ok(kept)
@@ -102,7 +115,8 @@ pub(super) fn spare_release(site: &Site) -> Result<Option<u64>> {
     Ok(read_spare(site)?.map(|spare| spare.release))
 }
 
-/// `None` when there is none, or nothing is known of it. Fails when that cannot be told: the spare must not be thrown away then.
+/// `None` when there is none, or nothing is known of it. Fails when that cannot be told: the spare
+/// must not be thrown away then.
 fn read_spare(site: &Site) -> Result<Option<Spare>> {
     let path = site.spare_record();
     match fs::read(&path) {
@@ -112,8 +126,8 @@ fn read_spare(site: &Site) -> Result<Option<Spare>> {
     }
 }
 
-/// The spare becomes the release once all in it is what it should be: after a kill it is there to be tried again, or to be looked
-/// through for what the application wrote.
+/// The spare becomes the release once all in it is what it should be: after a kill it is there to
+/// be tried again, or to be looked through for what the application wrote.
 fn bring_forward(
     site: &Site,
     repository: &Repository,
@@ -126,7 +140,8 @@ fn bring_forward(
     if !site.spare_begun().exists() {
         disk::write(&site.spare_begun(), b"", 0o600)?;
     }
-    // The link to the env it ran in is nyala's, and no part of the tree. A folder is: an env that is committed.
+    // The link to the env it ran in is nyala's, and no part of the tree. A folder is: an env that
+    // is committed.
     let env = folder.join("env");
     if env.is_symlink() {
         disk::remove_file(&env)?;
@@ -142,7 +157,8 @@ fn bring_forward(
     Ok(brought)
 }
 
-/// Gives up the spare release, but for what the application wrote there. The next deployment writes its whole tree.
+/// Gives up the spare release, but for what the application wrote there. The next deployment writes
+/// its whole tree.
 pub(super) fn forget_spare(site: &Site, settings: &Settings) -> Result<Option<KeptAside>> {
     let mut kept = None;
     if let Some(spare) = read_spare(site)? {
@@ -157,7 +173,8 @@ pub(super) fn forget_spare(site: &Site, settings: &Settings) -> Result<Option<Ke
     Ok(kept)
 }
 
-/// Where bringing the spare forward was cut short, what nyala has written there meanwhile is not the application's.
+/// Where bringing the spare forward was cut short, what nyala has written there meanwhile is not
+/// the application's.
 fn rescue_of<'a>(site: &'a Site, settings: &'a Settings, spare: &Spare) -> Result<Rescue<'a>> {
     let begun = fs::metadata(site.spare_begun()).and_then(|begun| begun.modified()).ok();
     Rescue::new(site, settings, spare.release, site.spare(), begun)

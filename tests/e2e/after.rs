@@ -24,7 +24,12 @@ fn actions_run_in_the_order_of_their_names_when_it_is_live() {
     let site = Site::new();
     site.set("GREETING", "hello");
     action(&site, "20-second.sh", "echo second of $SCM_COMMIT_ID; cat wwwroot/page", 0o755);
-    action(&site, "10-first.sh", "echo $GREETING from $NYALA_STATUS; grep status \"$NYALA_RECORD\"; exit 5", 0o755);
+    action(
+        &site,
+        "10-first.sh",
+        "echo $GREETING from $NYALA_STATUS; grep status \"$NYALA_RECORD\"; exit 5",
+        0o755,
+    );
     action(&site, "30-not-yet.sh", "echo never", 0o644);
     action(&site, "40-backup.sh~", "echo never", 0o755);
     let project = site.project();
@@ -52,7 +57,11 @@ fn actions_run_after_a_failure_where_that_is_asked_for() {
     fs::rename(site.path.join("actions"), site.path.join("elsewhere")).unwrap();
     project.write("page", "2").push().assert_failed_with("it has failed");
     // Also where there is not even a plan.
-    project.write("runtime.txt", "python three").write("app.py", "").push().assert_failed_with("it has failed");
+    project
+        .write("runtime.txt", "python three")
+        .write("app.py", "")
+        .push()
+        .assert_failed_with("it has failed");
 }
 
 #[test]
@@ -102,7 +111,10 @@ fn a_webhook_is_told_of_success_and_failure() {
         record
     });
     assert_eq!(success.header("x-nyala-event"), Some("succeeded"));
-    assert_eq!((failure.header("x-nyala-event"), &failure.json()["id"]), (Some("failed"), &2.into()));
+    assert_eq!(
+        (failure.header("x-nyala-event"), &failure.json()["id"]),
+        (Some("failed"), &2.into())
+    );
 
     let body = site.sandbox.path("body");
     fs::write(&body, &success.body).unwrap();
@@ -137,7 +149,11 @@ fn a_webhook_that_does_not_work_fails_no_deployment() {
     // Takes connections, and never says a word.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     webhook(&site, &format!("{}/secret-path", refusing.address), "");
-    webhook(&site, &format!("http://{}/secret-path", silent.local_addr().unwrap()), "timeout = '1s'\ntries = 1");
+    webhook(
+        &site,
+        &format!("http://{}/secret-path", silent.local_addr().unwrap()),
+        "timeout = '1s'\ntries = 1",
+    );
     webhook(&site, "https://127.0.0.1:1/secret-path", "tries = 1");
     webhook(&site, "http://127.0.0.1:1/", "secret = 'NOT_SET'");
     let push = site.project().write("page", "1").push();
@@ -155,8 +171,23 @@ fn a_webhook_goes_over_https_to_whom_the_site_trusts() {
     let site = Site::new();
     let (key, certificate) = (site.sandbox.path("key.pem"), site.sandbox.path("certificate.pem"));
     let mut openssl = site.sandbox.command("openssl");
-    openssl.args(["req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "2", "-subj", "/CN=nyala"]);
-    openssl.args(["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]);
+    openssl.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ed25519",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=nyala",
+    ]);
+    openssl.args([
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-addext",
+        "basicConstraints=critical,CA:FALSE",
+    ]);
     openssl.arg("-keyout").arg(&key).arg("-out").arg(&certificate);
     if !openssl.output().is_ok_and(|ran| ran.status.success()) {
         skip("needs openssl, to make a certificate");
@@ -177,7 +208,8 @@ fn a_webhook_goes_over_https_to_whom_the_site_trusts() {
                   server.serve_forever()\n";
     let (body, port) = (site.sandbox.path("body"), site.sandbox.path("port"));
     let mut command = site.sandbox.command(&newest_python().path);
-    let _server = Running::start(command.args(["-I", "-c", server]).args([&key, &certificate, &body, &port]));
+    let _server =
+        Running::start(command.args(["-I", "-c", server]).args([&key, &certificate, &body, &port]));
     let address = || fs::read_to_string(&port).unwrap_or_default();
     wait_until("the server listens", || !address().is_empty());
     webhook(&site, &format!("https://127.0.0.1:{}/hook", address()), "tries = 1");

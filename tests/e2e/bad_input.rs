@@ -4,7 +4,8 @@ use std::fs;
 
 use crate::support::{Project, Sandbox, Site, newest_python};
 
-/// A site with something live, then this change pushed: it fails saying `texts`, and the live site is as it was.
+/// A site with something live, then this change pushed: it fails saying `texts`, and the live site
+/// is as it was.
 #[track_caller]
 fn assert_refused(change: impl Fn(&Project<'_>), texts: &[&str]) {
     let site = Site::new();

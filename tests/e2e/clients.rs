@@ -9,7 +9,11 @@ const LINES: usize = 60_000;
 /// Starts a push whose script waits at the gate and then prints several MB.
 fn start(site: &Site, gate: &Gate) -> RunningPush {
     let project = site.project();
-    let script = format!("echo first\n{}seq 1 {LINES} | sed 's/$/ {}/'\necho last", gate.shell(), "-".repeat(60));
+    let script = format!(
+        "echo first\n{}seq 1 {LINES} | sed 's/$/ {}/'\necho last",
+        gate.shell(),
+        "-".repeat(60)
+    );
     let push = project.custom_script(&script).push_in_background();
     gate.wait_until_reached();
     push
@@ -78,7 +82,10 @@ fn the_push_shows_the_log_as_it_is_stored() {
     push.assert_success();
     let stored: Vec<String> = site.log(1).lines().map(|it| it.trim_end().to_owned()).collect();
     let shown: Vec<&str> = push.output.lines().collect();
-    assert!(shown.windows(stored.len()).any(|window| window == stored), "shown: {shown:#?}\nstored: {stored:#?}");
+    assert!(
+        shown.windows(stored.len()).any(|window| window == stored),
+        "shown: {shown:#?}\nstored: {stored:#?}"
+    );
 }
 
 #[test]
@@ -116,7 +123,9 @@ fn the_last_line_says_what_became_of_it_and_what_is_live() {
 fn control_characters_of_a_child_do_not_reach_the_terminal() {
     let site = Site::new();
     let project = site.project();
-    project.custom_script(r"printf 'a\033[2Jb\000c\007d\n'; printf '10%%\r100%%\n'; printf 'no newline'");
+    project.custom_script(
+        r"printf 'a\033[2Jb\000c\007d\n'; printf '10%%\r100%%\n'; printf 'no newline'",
+    );
     let push = project.push();
     push.assert_success().assert_says("100%").assert_says("no newline");
     let log = fs::read(site.path.join("deployments/1/log.txt")).unwrap();

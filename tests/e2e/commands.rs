@@ -11,7 +11,8 @@ fn list_is_newest_first() {
     project.write("page", "1").push().assert_success();
     project.custom_script("exit 1").push();
     let list = site.nyala(&["list", "--json"]).json();
-    let ids: Vec<u64> = list.as_array().unwrap().iter().map(|it| it["id"].as_u64().unwrap()).collect();
+    let ids: Vec<u64> =
+        list.as_array().unwrap().iter().map(|it| it["id"].as_u64().unwrap()).collect();
     assert_eq!(ids, [2, 1]);
     assert_eq!(list[0], site.record(2));
 
@@ -52,7 +53,8 @@ fn log_follow_ends_with_the_deployment() {
     let site = Site::new();
     let gate = site.gate();
     let project = site.project();
-    let push = project.custom_script(&format!("{}echo after the gate", gate.shell())).push_in_background();
+    let push =
+        project.custom_script(&format!("{}echo after the gate", gate.shell())).push_in_background();
     gate.wait_until_reached();
     let follower = Running::start(site.nyala_command().args(["log", "--follow"]));
     gate.open();
@@ -215,7 +217,11 @@ fn a_reader_that_goes_away_ends_the_output_and_nothing_else() {
 fn a_site_is_made_whole_and_a_hook_installed_though_nobody_reads_how_to_push() {
     let site = Site::new();
     let other = site.sandbox.path("other");
-    assert!(site.nyala_unread(&["init", other.to_str().unwrap(), "--installer", "pip"]).status.success());
+    assert!(
+        site.nyala_unread(&["init", other.to_str().unwrap(), "--installer", "pip"])
+            .status
+            .success()
+    );
     let hosted = site.sandbox.bare_repository(&[]);
     let by_hand = site.sandbox.path("by-hand");
     let install = ["install", hosted.to_str().unwrap(), "--site", by_hand.to_str().unwrap()];
@@ -255,7 +261,10 @@ fn output_that_cannot_be_written_is_an_error() {
     for arguments in [&["list", "--json"][..], &["log"], &["config", "set", "ONE=1"]] {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
         let ran = Running::start_with_output(site.nyala_command().args(arguments), full).wait();
-        ran.assert_failed(1, "error: not all could be written to standard output: No space left on device");
+        ran.assert_failed(
+            1,
+            "error: not all could be written to standard output: No space left on device",
+        );
     }
     assert_eq!(site.nyala(&["config", "get", "ONE"]).assert_success().stdout, "1\n");
 }

@@ -18,9 +18,12 @@ fn a_running_deployment_is_cancelled_with_all_that_it_started() {
     project.write("page", "1").push().assert_success();
     let before = site.live_state();
     let gate = site.gate();
-    let pids: Vec<_> = ["script", "child", "group"].iter().map(|name| site.sandbox.path(name)).collect();
-    let [script, child, group] = [&pids[0], &pids[1], &pids[2]].map(|path| path.display().to_string());
-    // One child in the script's group that ignores SIGTERM's first wave by being started late, one in a group of its own.
+    let pids: Vec<_> =
+        ["script", "child", "group"].iter().map(|name| site.sandbox.path(name)).collect();
+    let [script, child, group] =
+        [&pids[0], &pids[1], &pids[2]].map(|path| path.display().to_string());
+    // One child in the script's group that ignores SIGTERM's first wave by being started late, one
+    // in a group of its own.
     project.write("page", "2").custom_script(&format!(
         "echo $$ > '{script}'\nsleep 600 & echo $! > '{child}'\nset -m\nsleep 600 & echo $! > '{group}'\nset +m\n{}",
         gate.shell()
@@ -30,12 +33,21 @@ fn a_running_deployment_is_cancelled_with_all_that_it_started() {
     assert!(pids.iter().all(|pid| still_runs(pid)));
 
     let cancelled = site.nyala(&["cancel"]);
-    assert!(cancelled.assert_success().stdout.contains("Deployment 2 was cancelled; deployment 1 is still live"));
+    assert!(
+        cancelled
+            .assert_success()
+            .stdout
+            .contains("Deployment 2 was cancelled; deployment 1 is still live")
+    );
     for pid in &pids {
         assert!(!still_runs(pid), "{}", pid.display());
     }
     let push = push.wait();
-    assert!(push.last_line().starts_with("error: deployment 2 was cancelled by "), "{}", push.stderr);
+    assert!(
+        push.last_line().starts_with("error: deployment 2 was cancelled by "),
+        "{}",
+        push.stderr
+    );
     assert!(push.last_line().ends_with("deployment 1 is still live"), "{}", push.stderr);
     let record = site.record(2);
     assert_eq!(record["status"], "interrupted");
@@ -58,7 +70,11 @@ fn a_waiting_deployment_is_cancelled_and_the_running_one_is_not() {
     site.wait_for_log(2, "waiting for it");
     site.nyala(&["cancel", "2"]).assert_success();
     let second = second.wait();
-    assert!(second.last_line().starts_with("error: deployment 2 was cancelled by "), "{}", second.stderr);
+    assert!(
+        second.last_line().starts_with("error: deployment 2 was cancelled by "),
+        "{}",
+        second.stderr
+    );
     assert_eq!(site.record(2)["status"], "interrupted");
 
     gate.open();
@@ -85,7 +101,9 @@ fn pip_is_cancelled_inside_a_script_and_nothing_of_it_stays() {
     let gate = site.gate();
     let project = site.project();
     project.local_package("pkg", "1.0", &gate.python());
-    project.write("requirements.txt", "./pkg\n").custom_script("nyala step env\nnyala step install");
+    project
+        .write("requirements.txt", "./pkg\n")
+        .custom_script("nyala step env\nnyala step install");
     let push = project.push_in_background();
     gate.wait_until_reached();
     site.nyala(&["cancel", "1"]).assert_success();
@@ -119,7 +137,10 @@ fn a_frozen_site_takes_pushes_and_deploys_the_newest_when_it_thaws() {
     assert_eq!(site.sandbox.git(&site.repository, &["rev-parse", "main"]), project.head());
     site.nyala(&["redeploy"]).assert_failed(1, "the database is being moved");
     assert!(site.nyala(&["status"]).stdout.contains("the database is being moved"));
-    assert_eq!(site.nyala(&["status", "--json"]).json()["frozen"]["reason"], "the database is being moved.");
+    assert_eq!(
+        site.nyala(&["status", "--json"]).json()["frozen"]["reason"],
+        "the database is being moved."
+    );
 
     let thawed = site.nyala(&["unfreeze"]);
     assert!(thawed.assert_success().stdout.contains("2 pushes were held back"), "{thawed:#?}");
@@ -138,7 +159,11 @@ fn a_frozen_strict_site_refuses_the_push_and_the_branch_stays() {
     let before = project.head();
     site.nyala(&["freeze", "not now."]).assert_success();
     let push = project.write("page", "2").push();
-    assert!(!push.accepted && push.output.contains(": not now. Nothing was deployed"), "{}", push.stderr);
+    assert!(
+        !push.accepted && push.output.contains(": not now. Nothing was deployed"),
+        "{}",
+        push.stderr
+    );
     assert_eq!(site.sandbox.git(&site.repository, &["rev-parse", "main"]), before);
     site.nyala(&["unfreeze"]).assert_success();
     project.push().assert_success();
@@ -157,7 +182,10 @@ fn a_freeze_lets_what_runs_go_on_and_can_end_without_deploying() {
     let push = project.custom_script(&gate.shell()).push_in_background();
     gate.wait_until_reached();
     let frozen = site.nyala(&["freeze", "wait \u{1b}[2J for it"]);
-    assert!(frozen.assert_success().stdout.contains("Deployment 1 was there before, and goes on"), "{frozen:#?}");
+    assert!(
+        frozen.assert_success().stdout.contains("Deployment 1 was there before, and goes on"),
+        "{frozen:#?}"
+    );
     gate.open();
     push.wait().assert_success();
     let held = project.remove(".deployment").push();

@@ -25,7 +25,9 @@ fn of_twenty_pushes_at_once_the_last_is_live() {
     let projects: Vec<_> = (1..=CROWD).map(|_| site.project()).collect();
     for (number, project) in projects.iter().enumerate() {
         let taken = taken.display();
-        project.write("page", number.to_string()).custom_script(&format!("mkdir {taken}\nsleep 0.05\nrmdir {taken}"));
+        project
+            .write("page", number.to_string())
+            .custom_script(&format!("mkdir {taken}\nsleep 0.05\nrmdir {taken}"));
         project.commit("A push of many");
     }
     let done = AtomicBool::new(false);
@@ -43,7 +45,8 @@ fn of_twenty_pushes_at_once_the_last_is_live() {
                 }
             }
         });
-        let pushes: Vec<_> = projects.iter().map(|project| scope.spawn(|| push_until_accepted(project))).collect();
+        let pushes: Vec<_> =
+            projects.iter().map(|project| scope.spawn(|| push_until_accepted(project))).collect();
         for push in pushes {
             push.join().unwrap();
         }
@@ -56,12 +59,19 @@ fn of_twenty_pushes_at_once_the_last_is_live() {
         let record = site.ended(id);
         if record["status"] == "superseded" {
             let by = record["superseded_by"].as_u64().unwrap();
-            assert!(site.log(id).contains(&format!("superseded by deployment {by}")), "{}", site.log(id));
+            assert!(
+                site.log(id).contains(&format!("superseded by deployment {by}")),
+                "{}",
+                site.log(id)
+            );
         } else {
             assert_eq!(record["status"], "succeeded", "{}", site.log(id));
         }
     }
-    assert_eq!(site.live()["commit"], site.sandbox.git(&site.repository, &["rev-parse", "main"]).as_str());
+    assert_eq!(
+        site.live()["commit"],
+        site.sandbox.git(&site.repository, &["rev-parse", "main"]).as_str()
+    );
     assert!(site.nyala(&["doctor"]).status.success());
 }
 
@@ -94,7 +104,8 @@ fn rollbacks_and_gc_between_twenty_pushes_take_their_turn() {
             }
             said
         });
-        let pushes: Vec<_> = projects.iter().map(|project| scope.spawn(|| push_until_accepted(project))).collect();
+        let pushes: Vec<_> =
+            projects.iter().map(|project| scope.spawn(|| push_until_accepted(project))).collect();
         for push in pushes {
             push.join().unwrap();
         }
@@ -116,7 +127,11 @@ fn rollbacks_and_gc_between_twenty_pushes_take_their_turn() {
     }
     for ran in rollbacks.iter().filter(|ran| !ran.status.success()) {
         let said = format!("{}{}", ran.stdout, ran.stderr);
-        let reasons = ["was superseded by deployment", "is no longer kept", "there is no kept release before"];
+        let reasons = [
+            "was superseded by deployment",
+            "is no longer kept",
+            "there is no kept release before",
+        ];
         assert!(reasons.iter().any(|reason| said.contains(reason)), "{ran:#?}");
     }
     // What had its turn last is live.
@@ -126,7 +141,10 @@ fn rollbacks_and_gc_between_twenty_pushes_take_their_turn() {
     site.nyala(&["redeploy"]).assert_success();
     site.nyala(&["rollback"]).assert_success();
     site.nyala(&["redeploy"]).assert_success();
-    assert_eq!(site.live()["commit"], site.sandbox.git(&site.repository, &["rev-parse", "main"]).as_str());
+    assert_eq!(
+        site.live()["commit"],
+        site.sandbox.git(&site.repository, &["rev-parse", "main"]).as_str()
+    );
     assert!(site.nyala(&["doctor"]).status.success());
 }
 
@@ -160,7 +178,9 @@ fn a_push_whose_hook_comes_late_does_not_undo_the_one_after_it() {
     // The same commit once more is a new push.
     let before = project.git(&["rev-parse", "HEAD~1"]);
     for commit in [&before, &project.head()] {
-        project.push_raw(&["--force", "nyala", &format!("{commit}:refs/heads/main")]).assert_success();
+        project
+            .push_raw(&["--force", "nyala", &format!("{commit}:refs/heads/main")])
+            .assert_success();
     }
     assert_eq!(site.live_file("page"), "3");
     assert_eq!(site.live_id(), Some(5));
@@ -178,10 +198,25 @@ fn twenty_sites_deploy_at_once() {
     fs::write(tree.join("page"), "here").unwrap();
     sandbox.git(&tree, &["init", "--quiet"]);
     sandbox.git(&tree, &["add", "."]);
-    sandbox.git(&tree, &["-c", "user.name=Ada", "-c", "user.email=a@b", "commit", "--quiet", "--message", "A page"]);
+    sandbox.git(
+        &tree,
+        &[
+            "-c",
+            "user.name=Ada",
+            "-c",
+            "user.email=a@b",
+            "commit",
+            "--quiet",
+            "--message",
+            "A page",
+        ],
+    );
     let push = |path: &std::path::PathBuf| {
         let mut push = sandbox.command("git");
-        push.current_dir(&tree).arg("push").arg(path.join("repository.git")).arg("HEAD:refs/heads/main");
+        push.current_dir(&tree)
+            .arg("push")
+            .arg(path.join("repository.git"))
+            .arg("HEAD:refs/heads/main");
         RunningPush::new(Running::start(&mut push))
     };
     let pushes: Vec<_> = sites.iter().map(push).collect();

@@ -15,12 +15,21 @@ fn a_subfolder_is_the_application() {
         .write("web/requirements.txt", "-r more/grass.txt\n")
         .write("web/more/grass.txt", "grass==1.0\n")
         .write("web/app.py", "");
-    project.push().assert_success().assert_says("The application is the folder ./web (project in .deployment)");
+    project
+        .push()
+        .assert_success()
+        .assert_says("The application is the folder ./web (project in .deployment)");
     assert!(site.path.join("wwwroot/app.py").exists());
-    assert!(!site.path.join("wwwroot/web").exists() && !site.path.join("wwwroot/.deployment").exists());
+    assert!(
+        !site.path.join("wwwroot/web").exists() && !site.path.join("wwwroot/.deployment").exists()
+    );
     assert_eq!(site.package("grass").as_deref(), Some("1.0"));
 
-    project.write("web/app.py", "# changed\n").push().assert_success().assert_says("runtime.txt has not changed");
+    project
+        .write("web/app.py", "# changed\n")
+        .push()
+        .assert_success()
+        .assert_says("runtime.txt has not changed");
     assert_eq!(site.live()["env"]["decision"], "reuse");
 }
 
@@ -30,7 +39,9 @@ fn a_project_that_is_no_folder_changes_nothing() {
     let project = site.project();
     project.write("page", "1").write("web/index.html", "1").push().assert_success();
     let before = site.live_state();
-    for (wrong, fact) in [("page", "it is a file"), ("wbe", "nothing of that name"), ("../web", "leads out")] {
+    for (wrong, fact) in
+        [("page", "it is a file"), ("wbe", "nothing of that name"), ("../web", "leads out")]
+    {
         project.write(".deployment", format!("[config]\nproject = {wrong}\n"));
         project.push().assert_failed_with("is not a folder of this commit").assert_says(fact);
     }
@@ -42,7 +53,11 @@ fn site_settings_go_before_app_settings_and_those_before_the_file() {
     let site = Site::new();
     let project = site.project();
     project.write(".deployment", "[config]\nCOMMAND = echo said by the file\n");
-    project.push().assert_success().assert_says("said by the file").assert_says("(command in .deployment)");
+    project
+        .push()
+        .assert_success()
+        .assert_says("said by the file")
+        .assert_says("(command in .deployment)");
     site.set("COMMAND", "echo said by an app setting");
     project.write("page", "2").push().assert_success().assert_says("said by an app setting\n");
     site.configure("command = 'echo said by the site'");
@@ -65,7 +80,10 @@ fn own_commands_run_before_and_after_the_build() {
         .write("bin/post_compile", "#!/bin/sh\necho \"$SCM_COMMIT_ID\" three >> order\n");
     let push = project.push();
     push.assert_success().assert_says("SCM_MINE in .deployment has no meaning here");
-    assert_eq!(site.live_file("order"), format!("one\ntwo\n{} three\nmine app four\n", project.head()));
+    assert_eq!(
+        site.live_file("order"),
+        format!("one\ntwo\n{} three\nmine app four\n", project.head())
+    );
     // The env's own command was found, and ran in the env itself.
     push.assert_says(&format!("antelope 1.0 in {}", site.env().display()));
 
@@ -83,10 +101,19 @@ fn python_steps_are_skipped_when_the_tree_says_so() {
         .push()
         .assert_success()
         .assert_says("You can skip Python specific steps with a .skipPythonDeployment file.");
-    project.write(".skipPythonDeployment", "").write("requirements.txt", "there-is-no-such-package\n");
-    project.push().assert_success().assert_says(".skipPythonDeployment is in the tree: Python steps are skipped");
+    project
+        .write(".skipPythonDeployment", "")
+        .write("requirements.txt", "there-is-no-such-package\n");
+    project
+        .push()
+        .assert_success()
+        .assert_says(".skipPythonDeployment is in the tree: Python steps are skipped");
     assert!(!site.path.join("wwwroot/env").exists());
-    project.remove(".skipPythonDeployment").write("requirements.txt", "grass\n").push().assert_success();
+    project
+        .remove(".skipPythonDeployment")
+        .write("requirements.txt", "grass\n")
+        .push()
+        .assert_success();
     assert_eq!(site.package("grass").as_deref(), Some("1.0"));
 }
 
@@ -96,7 +123,10 @@ fn nothing_is_built_when_the_build_is_turned_off() {
     let project = site.python_project();
     site.set("SCM_DO_BUILD_DURING_DEPLOYMENT", "false");
     project.write("bin/post_compile", "exit 1");
-    project.push().assert_success().assert_says("turned off by the app setting SCM_DO_BUILD_DURING_DEPLOYMENT");
+    project
+        .push()
+        .assert_success()
+        .assert_says("turned off by the app setting SCM_DO_BUILD_DURING_DEPLOYMENT");
     assert_eq!(site.live()["env"]["decision"], "none");
 }
 
@@ -127,5 +157,8 @@ fn the_idle_time_may_be_kudus() {
     project.write(".deployment", "[config]\ncommand = sleep 600\nSCM_COMMAND_IDLE_TIMEOUT = 1\n");
     project.push().assert_failed_with("idle");
     project.write(".deployment", "[config]\ncommand = true\nSCM_COMMAND_IDLE_TIMEOUT = soon\n");
-    project.push().assert_failed_with("SCM_COMMAND_IDLE_TIMEOUT in .deployment is wrong").assert_says("`soon`");
+    project
+        .push()
+        .assert_failed_with("SCM_COMMAND_IDLE_TIMEOUT in .deployment is wrong")
+        .assert_says("`soon`");
 }

@@ -32,7 +32,8 @@ fn static_files_are_collected_where_django_is_used() {
         .write("mysite/__init__.py", "")
         .write("shop/__init__.py", "")
         .write("shop/static/shop.css", "body {}\n");
-    let (staticfiles, root) = ("'django.contrib.staticfiles', 'shop'", "STATIC_ROOT = BASE_DIR / 'static'");
+    let (staticfiles, root) =
+        ("'django.contrib.staticfiles', 'shop'", "STATIC_ROOT = BASE_DIR / 'static'");
     settings(&project, staticfiles, root);
     let push = project.push();
     push.assert_success()
@@ -50,9 +51,14 @@ fn static_files_are_collected_where_django_is_used() {
         .push()
         .assert_failed_with("Traceback (most recent call last)")
         .assert_says("STATIC_ROOT names the folder to collect into")
-        .assert_says("commit a file named .skipDjango, or nyala config set DISABLE_COLLECTSTATIC=1");
+        .assert_says(
+            "commit a file named .skipDjango, or nyala config set DISABLE_COLLECTSTATIC=1",
+        );
     settings(&project, staticfiles, "raise RuntimeError('broken settings')");
-    project.push().assert_failed_with("Traceback (most recent call last)").assert_says("broken settings");
+    project
+        .push()
+        .assert_failed_with("Traceback (most recent call last)")
+        .assert_says("broken settings");
     let error = site.record(4)["error"].to_string();
     assert!(error.contains("RuntimeError: broken settings"), "{error}");
     assert_eq!(site.live_state(), before);
@@ -61,7 +67,11 @@ fn static_files_are_collected_where_django_is_used() {
     let push = project.write("page", "1").push();
     push.assert_success().assert_says("turned off by the app setting DISABLE_COLLECTSTATIC");
     site.nyala(&["config", "unset", "DISABLE_COLLECTSTATIC"]).assert_success();
-    project.write(".skipDjango", "").push().assert_success().assert_says("collected: .skipDjango is in the tree");
+    project
+        .write(".skipDjango", "")
+        .push()
+        .assert_success()
+        .assert_says("collected: .skipDjango is in the tree");
     assert_eq!(site.env_id(), 1);
 }
 

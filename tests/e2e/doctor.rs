@@ -12,7 +12,8 @@ use crate::support::{Running, Sandbox, Site, is_root, skip, wait_until};
 
 fn examine(site: &Site) -> Vec<Value> {
     let ran = site.nyala(&["doctor", "--json"]);
-    let findings: Vec<Value> = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:#?}"));
+    let findings: Vec<Value> =
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:#?}"));
     assert_eq!(ran.status.code(), Some(i32::from(!findings.is_empty())), "{ran:#?}");
     findings
 }
@@ -50,7 +51,9 @@ fn assert_advice_helps(site: &Site, finding: &Value) {
     let fix = finding["fix"].as_str().unwrap();
     let binary = Path::new(env!("CARGO_BIN_EXE_nyala")).parent().unwrap();
     let mut shell = site.sandbox.command("sh");
-    shell.env("NYALA_SITE", &site.path).args(["-c", &format!("PATH={}:$PATH; {fix}", binary.display())]);
+    shell
+        .env("NYALA_SITE", &site.path)
+        .args(["-c", &format!("PATH={}:$PATH; {fix}", binary.display())]);
     Running::start(&mut shell).wait().assert_success();
     assert_well(site);
 }
@@ -107,7 +110,8 @@ fn a_hooks_path_keeps_the_hook_from_running() {
 
     site.sandbox.git(&site.repository, &["config", "--unset", "core.hooksPath"]);
     fs::remove_file(elsewhere.join("post-receive")).unwrap();
-    site.sandbox.git(&site.path, &["config", "--global", "core.hooksPath", elsewhere.to_str().unwrap()]);
+    site.sandbox
+        .git(&site.path, &["config", "--global", "core.hooksPath", elsewhere.to_str().unwrap()]);
     let finding = assert_finds(&site, "hooks-path");
     assert_advice_helps(&site, &finding);
     site.project().write("page", "2").push();
@@ -135,7 +139,8 @@ fn the_repository_is_gone_or_belongs_to_somebody_else() {
         return;
     }
     chown(&site.repository, Some(12345), None).unwrap();
-    let ids: Vec<String> = examine(&site).iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect();
+    let ids: Vec<String> =
+        examine(&site).iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(ids, ["dubious-ownership", "owner"]);
     chown(&site.repository, Some(0), None).unwrap();
 
@@ -201,11 +206,16 @@ fn the_live_env_is_damaged() {
     ] {
         fs::rename(env.join(file), site.path.join("cache/away")).unwrap();
         let finding = assert_finds(&site, "env-damaged");
-        assert!(finding["fact"].as_str().unwrap().starts_with(&format!("env 1 is damaged: {fact}")), "{finding}");
+        assert!(
+            finding["fact"].as_str().unwrap().starts_with(&format!("env 1 is damaged: {fact}")),
+            "{finding}"
+        );
         fs::rename(site.path.join("cache/away"), env.join(file)).unwrap();
         assert_well(&site);
     }
-    let packages = site.env_python("import antelope, os; print(os.path.dirname(os.path.dirname(antelope.__file__)))");
+    let packages = site.env_python(
+        "import antelope, os; print(os.path.dirname(os.path.dirname(antelope.__file__)))",
+    );
     for entry in fs::read_dir(packages).unwrap().map(|entry| entry.unwrap().path()) {
         if entry.file_name().unwrap().to_string_lossy().starts_with("antelope") {
             fs::remove_dir_all(entry).unwrap();
@@ -223,9 +233,16 @@ fn what_holds_deployments_back_cannot_be_understood() {
     let project = site.project();
     fs::write(site.path.join("frozen.json"), "{ half").unwrap();
     let finding = assert_finds(&site, "frozen");
-    assert!(finding["fact"].as_str().unwrap().contains("frozen.json cannot be understood"), "{finding}");
+    assert!(
+        finding["fact"].as_str().unwrap().contains("frozen.json cannot be understood"),
+        "{finding}"
+    );
     // Nobody knows whether the push may be deployed.
-    project.write("page", "1").push().assert_says("error: ").assert_says("frozen.json cannot be understood");
+    project
+        .write("page", "1")
+        .push()
+        .assert_says("error: ")
+        .assert_says("frozen.json cannot be understood");
     assert_eq!(site.live_id(), None);
     assert_advice_helps(&site, &finding);
     project.write("page", "2").push().assert_success();
@@ -240,7 +257,10 @@ fn there_is_no_git() {
     let site = Site::new();
     site.sandbox.set_variable("PATH", site.sandbox.path("home"));
     let finding = assert_finds(&site, "git");
-    assert!(finding["fact"].as_str().unwrap().contains("is it installed, and on PATH?"), "{finding}");
+    assert!(
+        finding["fact"].as_str().unwrap().contains("is it installed, and on PATH?"),
+        "{finding}"
+    );
     assert_eq!(finding["mendable"], false);
     site.sandbox.set_variable("PATH", std::env::var_os("PATH").unwrap());
     assert_well(&site);
@@ -255,7 +275,10 @@ fn the_site_cannot_be_written_by_whoever_asks() {
     let asked = if is_root() {
         // Root may write anything, so somebody else has to ask.
         let mut command = site.sandbox.command("setpriv");
-        command.env("NYALA_SITE", &site.path).args(["--reuid=65534", "--regid=65534", "--clear-groups"]).args(doctor);
+        command
+            .env("NYALA_SITE", &site.path)
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .args(doctor);
         Running::start(&mut command).wait()
     } else {
         fs::set_permissions(&site.path, Permissions::from_mode(0o555)).unwrap();
@@ -269,8 +292,10 @@ fn the_site_cannot_be_written_by_whoever_asks() {
     }
     let findings: Vec<Value> =
         serde_json::from_str(&asked.stdout).unwrap_or_else(|error| panic!("{error}: {asked:#?}"));
-    let finding =
-        findings.iter().find(|finding| finding["id"] == "not-writable").unwrap_or_else(|| panic!("{asked:#?}"));
+    let finding = findings
+        .iter()
+        .find(|finding| finding["id"] == "not-writable")
+        .unwrap_or_else(|| panic!("{asked:#?}"));
     let owner = rustix::process::geteuid().as_raw();
     assert_eq!(
         finding["fact"],
@@ -304,7 +329,8 @@ fn a_dead_worker_and_what_it_left_are_found_and_put_right() {
     project.write("page", "1").push().assert_success();
     let gate = site.gate();
     let worker = site.sandbox.path("worker");
-    let script = format!("awk '{{print $4}}' /proc/$PPID/stat > '{}'\n{}", worker.display(), gate.shell());
+    let script =
+        format!("awk '{{print $4}}' /proc/$PPID/stat > '{}'\n{}", worker.display(), gate.shell());
     let push = project.custom_script(&script).push_in_background();
     gate.wait_until_reached();
     // What is being deployed is no leftover.
@@ -313,14 +339,26 @@ fn a_dead_worker_and_what_it_left_are_found_and_put_right() {
     kill_process(Pid::from_raw(worker).unwrap(), Signal::KILL).unwrap();
     gate.open();
     push.wait();
-    wait_until("the worker's log is free", || examine(&site).iter().any(|it| it["id"] == "worker-dead"));
-    let ids: Vec<String> = examine(&site).iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect();
+    wait_until("the worker's log is free", || {
+        examine(&site).iter().any(|it| it["id"] == "worker-dead")
+    });
+    let ids: Vec<String> =
+        examine(&site).iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(ids, ["worker-dead", "leftovers"]);
     // As in a container that somebody has entered: there is no session that could be named.
     let mut in_container = site.sandbox.command("unshare");
-    in_container.args(["--pid", "--fork", "--mount-proc", env!("CARGO_BIN_EXE_nyala"), "doctor", "--fix"]);
+    in_container.args([
+        "--pid",
+        "--fork",
+        "--mount-proc",
+        env!("CARGO_BIN_EXE_nyala"),
+        "doctor",
+        "--fix",
+    ]);
     in_container.env("NYALA_SITE", &site.path);
-    if is_root() && Running::start(&mut in_container).wait().assert_success().stdout.contains("mended: ") {
+    if is_root()
+        && Running::start(&mut in_container).wait().assert_success().stdout.contains("mended: ")
+    {
         assert_well(&site);
     } else {
         assert_mended(&site);
@@ -342,8 +380,9 @@ fn there_is_no_free_space() {
     let sandbox = Sandbox::new();
     let disk = sandbox.path("disk");
     fs::create_dir(&disk).unwrap();
-    let mount =
-        |arguments: &[&str]| Command::new("mount").args(arguments).arg(&disk).status().is_ok_and(|it| it.success());
+    let mount = |arguments: &[&str]| {
+        Command::new("mount").args(arguments).arg(&disk).status().is_ok_and(|it| it.success())
+    };
     if !is_root() || !mount(&["-t", "tmpfs", "-o", "size=16m", "tmpfs"]) {
         skip("needs to be root and able to mount a small file system");
         return;

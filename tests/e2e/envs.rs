@@ -1,4 +1,5 @@
-//! The environment decision: a test for each row of the design's table, and for what must never happen.
+//! The environment decision: a test for each row of the design's table, and for what must never
+//! happen.
 
 use std::fs;
 
@@ -11,7 +12,10 @@ fn a_first_push_creates_the_env() {
     assert_eq!(site.live()["env"]["decision"], "create");
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
     assert_eq!(site.package("grass").as_deref(), Some("1.0"));
-    assert_eq!(site.env_python("import os, sys; print(os.path.realpath(sys.prefix))"), site.env().to_str().unwrap());
+    assert_eq!(
+        site.env_python("import os, sys; print(os.path.realpath(sys.prefix))"),
+        site.env().to_str().unwrap()
+    );
 }
 
 #[test]
@@ -51,7 +55,11 @@ fn an_added_requirement_goes_into_a_copy_and_pip_skips_what_is_there() {
     let before = snapshot(&first);
 
     project.write("requirements.txt", "antelope==1.0\nacacia\n");
-    project.push().assert_success().assert_says("Requirement already satisfied: antelope").assert_says("acacia");
+    project
+        .push()
+        .assert_success()
+        .assert_says("Requirement already satisfied: antelope")
+        .assert_says("acacia");
     assert_eq!(site.live()["env"]["decision"], "update");
     assert_eq!(site.env_id(), 2);
     assert_eq!(site.package("acacia").as_deref(), Some("1.0"));
@@ -103,7 +111,11 @@ fn what_was_removed_from_the_requirements_cannot_be_imported() {
     project.write("requirements.txt", "antelope==1.0\nacacia\n");
     project.push().assert_success();
     project.write("requirements.txt", "acacia\n");
-    project.push().assert_success().assert_says("Deleting incompatible virtual environment.").assert_says("antelope");
+    project
+        .push()
+        .assert_success()
+        .assert_says("Deleting incompatible virtual environment.")
+        .assert_says("antelope");
     assert_eq!(site.live()["env"]["decision"], "create");
     assert_eq!(site.package("antelope"), None);
     assert_eq!(site.package("grass"), None);
@@ -298,7 +310,8 @@ fn a_rebuilt_env_is_compiled_and_imports_what_it_says() {
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
     // Half a file, as old Pythons leave on a full disk, is no use to the next one.
     for entry in walk(&site.env().join("lib")) {
-        if entry.extension().is_some_and(|extension| extension == "pyc") && entry.to_string_lossy().contains("antelope")
+        if entry.extension().is_some_and(|extension| extension == "pyc")
+            && entry.to_string_lossy().contains("antelope")
         {
             let bytes = fs::read(&entry).unwrap();
             fs::write(&entry, &bytes[..20]).unwrap();
@@ -311,7 +324,9 @@ fn a_rebuilt_env_is_compiled_and_imports_what_it_says() {
 
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() && !path.is_symlink() { walk(&path) } else { vec![path] }).collect()
+    entries
+        .flat_map(|path| if path.is_dir() && !path.is_symlink() { walk(&path) } else { vec![path] })
+        .collect()
 }
 
 #[test]
@@ -324,7 +339,9 @@ fn a_release_with_a_committed_env_is_brought_forward() {
     fs::write(site.path.join("releases/1/env/installed-by-hand"), "").unwrap();
     project.write("app.py", "2").push().assert_success();
     let push = project.write("app.py", "3").push();
-    push.assert_success().assert_says(", 1 of them written or removed").assert_does_not_say("kept in");
+    push.assert_success()
+        .assert_says(", 1 of them written or removed")
+        .assert_does_not_say("kept in");
     assert!(!site.env().join("installed-by-hand").exists());
     assert_eq!(site.env_python("print('runs')"), "runs");
     // Then nyala makes the env, and its link comes in the place of the folder.
@@ -333,6 +350,10 @@ fn a_release_with_a_committed_env_is_brought_forward() {
     project.commit("Stop committing the env");
     project.remove("env").write("app.py", "4").push().assert_success();
     project.write("app.py", "5").push().assert_success();
-    project.write("app.py", "6").push().assert_success().assert_says(", 1 of them written or removed");
+    project
+        .write("app.py", "6")
+        .push()
+        .assert_success()
+        .assert_says(", 1 of them written or removed");
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
 }

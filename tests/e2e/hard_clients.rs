@@ -14,7 +14,8 @@ use crate::support::{Site, wait_until};
 fn ctrl_c_ends_the_push_and_not_the_deployment() {
     let site = Site::new();
     let gate = site.gate();
-    let push = site.project().custom_script(&format!("{}echo last", gate.shell())).push_in_background();
+    let push =
+        site.project().custom_script(&format!("{}echo last", gate.shell())).push_in_background();
     gate.wait_until_reached();
     push.interrupt();
     assert!(!push.wait().accepted);
@@ -63,7 +64,10 @@ fn a_quiet_push_deploys() {
 #[test]
 fn fifty_megabytes_of_output_arrive_whole() {
     let site = Site::new();
-    let push = site.project().custom_script("yes \"$(head -c 999 /dev/zero | tr '\\0' x)\" | head -n 50000").push();
+    let push = site
+        .project()
+        .custom_script("yes \"$(head -c 999 /dev/zero | tr '\\0' x)\" | head -n 50000")
+        .push();
     push.assert_success();
     let whole = |text: &str| text.lines().filter(|line| line.trim_start().len() == 999).count();
     assert_eq!(whole(&site.log(1)), 50_000);
@@ -76,7 +80,13 @@ fn an_error_that_nobody_reads_holds_nobody_up() {
     let (_reader, mut writer) = io::pipe().unwrap();
     // As much as a pipe takes: what comes after it would block.
     writer.write_all(&vec![b'x'; 65_536]).unwrap();
-    let mut ran = site.nyala_command().args(["log", "99"]).stdin(Stdio::null()).stderr(writer).spawn().unwrap();
+    let mut ran = site
+        .nyala_command()
+        .args(["log", "99"])
+        .stdin(Stdio::null())
+        .stderr(writer)
+        .spawn()
+        .unwrap();
     wait_until("it gives up", || ran.try_wait().unwrap().is_some());
     assert_eq!(ran.wait().unwrap().code(), Some(1));
 }

@@ -33,8 +33,15 @@ fn show_tells_all_of_one_deployment() {
     project.push().assert_success();
     project.custom_script("exit 3").push();
     let shown = site.nyala(&["show", "1"]);
-    for fact in ["Status    succeeded", "The first", "Ada Lovelace", "live, in", "push of main", "nyala log 1", "Took"]
-    {
+    for fact in [
+        "Status    succeeded",
+        "The first",
+        "Ada Lovelace",
+        "live, in",
+        "push of main",
+        "nyala log 1",
+        "Took",
+    ] {
         assert!(shown.assert_success().stdout.contains(fact), "no {fact:?} in {}", shown.stdout);
     }
     let failed = site.nyala(&["show"]);
@@ -57,7 +64,10 @@ fn diff_says_commits_requirements_and_python() {
     let diff = site.nyala(&["diff", "1"]);
     let diff = &diff.assert_success().stdout;
     assert!(diff.contains("From 1 (") && diff.contains("to 2 ("), "{diff}");
-    assert!(diff.lines().any(|line| line.starts_with("  + ") && line.ends_with("The second")), "{diff}");
+    assert!(
+        diff.lines().any(|line| line.starts_with("  + ") && line.ends_with("The second")),
+        "{diff}"
+    );
     assert!(diff.contains("2 files changed"), "{diff}");
     assert!(diff.contains("antelope==1.0") && diff.contains("antelope==2.0"), "{diff}");
     assert!(diff.contains("Env:\n  env 1 -> env 2"), "{diff}");
@@ -86,8 +96,13 @@ fn delete_takes_away_everything_of_a_deployment_but_its_number() {
 
     let ran = site.nyala(&["delete", "2", "3"]);
     let said = &ran.assert_success().stdout;
-    for what in ["release 2:", "env 2:", "record and log of deployment 2:", "record and log of deployment 3:", "Freed"]
-    {
+    for what in [
+        "release 2:",
+        "env 2:",
+        "record and log of deployment 2:",
+        "record and log of deployment 3:",
+        "Freed",
+    ] {
         assert!(said.contains(what), "no {what:?} in {said}");
     }
     assert_eq!(site.numbers("deployments"), [1]);
@@ -135,7 +150,16 @@ fn gc_frees_what_no_kept_release_needs_and_says_how_much() {
     for what in ["release 1:", "release 2:", "env 77:", "temporary files of deployment 5:"] {
         assert!(said.contains(what), "no {what:?} in {said}");
     }
-    let freed = said.lines().last().unwrap().split(['(', ' ']).rev().nth(1).unwrap().parse::<u64>().unwrap();
+    let freed = said
+        .lines()
+        .last()
+        .unwrap()
+        .split(['(', ' '])
+        .rev()
+        .nth(1)
+        .unwrap()
+        .parse::<u64>()
+        .unwrap();
     assert!((300_000..900_000).contains(&freed), "{said}");
     assert_eq!((site.numbers("releases"), site.numbers("envs")), (vec![3], vec![]));
     assert_eq!(site.numbers("deployments"), [1, 2, 3], "records stay");

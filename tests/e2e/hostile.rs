@@ -1,5 +1,6 @@
-//! Hostile trees, pushed with the real git: each is refused, and what is live stays, or it is deployed and does no harm.
-//! Beside the site is a folder that must stay as it is, byte for byte, and of which nothing may be told.
+//! Hostile trees, pushed with the real git: each is refused, and what is live stays, or it is
+//! deployed and does no harm. Beside the site is a folder that must stay as it is, byte for byte,
+//! and of which nothing may be told.
 
 mod gitlinks;
 mod large;
@@ -20,7 +21,8 @@ const LINK: &str = "120000";
 const FOLDER: &str = "40000";
 const GITLINK: &str = "160000";
 
-/// A site with a page that is live, in whose repository git takes any object, and a precious folder beside it.
+/// A site with a page that is live, in whose repository git takes any object, and a precious folder
+/// beside it.
 struct Target {
     site: Site,
     precious: Precious,
@@ -61,7 +63,9 @@ impl Attacker<'_> {
         let mut raw = Vec::new();
         for (mode, name, id) in entries {
             raw.extend([mode.as_bytes(), b" ", name, b"\0"].concat());
-            raw.extend((0..id.len()).step_by(2).map(|at| u8::from_str_radix(&id[at..at + 2], 16).unwrap()));
+            raw.extend(
+                (0..id.len()).step_by(2).map(|at| u8::from_str_radix(&id[at..at + 2], 16).unwrap()),
+            );
         }
         self.object("tree", &raw)
     }
@@ -69,7 +73,10 @@ impl Attacker<'_> {
     /// A tree of plain files and links at its top.
     fn tree_of(&self, entries: &[(&str, &str, &str)]) -> String {
         let ids: Vec<_> = entries.iter().map(|(.., content)| self.blob(content)).collect();
-        let entries = entries.iter().zip(&ids).map(|((mode, name, _), id)| (*mode, name.as_bytes(), id.as_str()));
+        let entries = entries
+            .iter()
+            .zip(&ids)
+            .map(|((mode, name, _), id)| (*mode, name.as_bytes(), id.as_str()));
         self.tree(&entries.collect::<Vec<_>>())
     }
 
@@ -83,7 +90,11 @@ impl Attacker<'_> {
     /// Runs git with a file as its standard input.
     fn git_with_input(&self, arguments: &[&str], input: &Path) {
         let mut command = self.target.site.sandbox.command("sh");
-        command.current_dir(&self.project.path).args(["-c", "exec git \"$@\" < \"$0\""]).arg(input).args(arguments);
+        command
+            .current_dir(&self.project.path)
+            .args(["-c", "exec git \"$@\" < \"$0\""])
+            .arg(input)
+            .args(arguments);
         Running::start(&mut command).wait().assert_success();
     }
 
@@ -106,7 +117,8 @@ impl Attacker<'_> {
         push
     }
 
-    /// The deployment of this tree fails saying `text`, what is live stays, and nothing is left over.
+    /// The deployment of this tree fails saying `text`, what is live stays, and nothing is left
+    /// over.
     #[track_caller]
     fn assert_refused(&self, tree: &str, text: &str) -> Push {
         let site = &self.target.site;
@@ -136,7 +148,8 @@ impl Attacker<'_> {
 #[track_caller]
 fn assert_harmless_in_a_terminal(text: &str) {
     let is_harmful = |c: char| {
-        (c.is_control() && !matches!(c, '\n' | '\t')) || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        (c.is_control() && !matches!(c, '\n' | '\t'))
+            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     assert!(!text.contains(is_harmful), "{}", text.escape_debug().to_string().replace("\\n", "\n"));
 }

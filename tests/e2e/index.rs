@@ -11,6 +11,7 @@ fn a_package_from_the_real_index_is_installed() {
     let project = site.project();
     project.write("requirements.txt", "itsdangerous==2.2.0\n");
     project.push().assert_success();
-    let version = site.env_python("import importlib.metadata as m; print(m.version('itsdangerous'))");
+    let version =
+        site.env_python("import importlib.metadata as m; print(m.version('itsdangerous'))");
     assert_eq!(version, "2.2.0");
 }

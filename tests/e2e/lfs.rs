@@ -24,12 +24,21 @@ fn files_of_git_lfs_are_in_the_release() {
     let site = Site::new();
     let project = project(&site);
     let big = "big ".repeat(50_000);
-    let about = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 3\n", "a".repeat(64));
-    project.write("big.bin", &big).write("folder/tool.bin", "#!/bin/sh\n").make_executable("folder/tool.bin");
+    let about = format!(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 3\n",
+        "a".repeat(64)
+    );
+    project
+        .write("big.bin", &big)
+        .write("folder/tool.bin", "#!/bin/sh\n")
+        .make_executable("folder/tool.bin");
     project.write("pointers.txt", &about).push().assert_success().assert_says("Git LFS: 2 files");
     assert_eq!(site.live_file("big.bin"), big);
     assert_eq!(site.live_file("folder/tool.bin"), "#!/bin/sh\n");
-    assert_eq!((site.mode("wwwroot/folder/tool.bin"), site.mode("wwwroot/big.bin")), (0o755, 0o644));
+    assert_eq!(
+        (site.mode("wwwroot/folder/tool.bin"), site.mode("wwwroot/big.bin")),
+        (0o755, 0o644)
+    );
     assert_eq!(site.live_file("pointers.txt"), about, "a text about pointers is a text");
 
     // Pushed without its content: a clear error, and not a site of pointers.
@@ -72,7 +81,10 @@ fn where_git_lfs_is_missing_pointers_are_an_error() {
         }
     }
     site.sandbox.set_variable("PATH", tools);
-    let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 3\n", "a".repeat(64));
+    let pointer = format!(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 3\n",
+        "a".repeat(64)
+    );
     project.write(".gitattributes", "*.bin filter=lfs -text\n").write("a.bin", pointer);
     let push = project.push();
     push.assert_failed_with("a.bin is a Git LFS pointer");

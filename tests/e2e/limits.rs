@@ -51,7 +51,9 @@ fn a_pip_that_hangs_is_ended_with_its_own_children() {
     );
     project.local_package("pkg", "1.0", &build).write("requirements.txt", "./pkg\n");
     let push = project.push();
-    push.assert_failed_with("pip install was stopped").assert_says("idle_timeout").assert_says("nothing is live yet");
+    push.assert_failed_with("pip install was stopped")
+        .assert_says("idle_timeout")
+        .assert_says("nothing is live yet");
     let pid = fs::read_to_string(pid).unwrap();
     wait_until("the build has ended", || !runs(&pid));
     assert!(site.numbers("envs").is_empty());

@@ -1,4 +1,5 @@
-//! The real binary, driven by the real git, making real environments with real interpreters from real wheels.
+//! The real binary, driven by the real git, making real environments with real interpreters from
+//! real wheels.
 //!
 //! One test binary: it links once. A test's name is the behaviour; `support` makes it a few lines.
 

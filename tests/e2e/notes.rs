@@ -19,7 +19,8 @@ fn every_developer_can_see_what_went_live() {
     for part in ["Environment: create, env 1\n", "Seconds: ", "| success: deployment 1 is live: "] {
         assert!(note.contains(part), "no {part:?} in\n{note}");
     }
-    let live = |project: &Project<'_>| project.git(&["ls-remote", "nyala", "refs/deployments/live"]);
+    let live =
+        |project: &Project<'_>| project.git(&["ls-remote", "nyala", "refs/deployments/live"]);
     assert!(live(&project).starts_with(&one));
 
     let two = project.custom_script("echo on the way\nexit 7").commit("Two");
@@ -31,7 +32,10 @@ fn every_developer_can_see_what_went_live() {
 
     site.nyala(&["redeploy", "1"]).assert_success();
     let note = notes(&project, &one);
-    assert!(note.contains("Deployment 1: ") && note.contains("Deployment 3: succeeded, live"), "{note}");
+    assert!(
+        note.contains("Deployment 1: ") && note.contains("Deployment 3: succeeded, live"),
+        "{note}"
+    );
 
     // The live commit is kept although no branch has it any more.
     project.git(&["checkout", "--quiet", "--orphan", "other"]);
@@ -68,7 +72,9 @@ fn sites_that_share_a_repository_lose_no_note() {
         .iter()
         .map(|folder| {
             let folder = folder.to_str().unwrap();
-            Running::start(site.sandbox.nyala_command().args(["redeploy", "main", "--site", folder]))
+            Running::start(
+                site.sandbox.nyala_command().args(["redeploy", "main", "--site", folder]),
+            )
         })
         .collect();
     for one in running {
@@ -85,9 +91,11 @@ fn notes_that_cannot_be_written_fail_nothing() {
     project.write("page", "1").push().assert_success();
     // A ref below the notes' own name leaves no place for it.
     site.sandbox.git(&site.repository, &["update-ref", "-d", "refs/notes/deployments"]);
-    site.sandbox.git(&site.repository, &["update-ref", "refs/notes/deployments/x", "refs/heads/main"]);
+    site.sandbox
+        .git(&site.repository, &["update-ref", "refs/notes/deployments/x", "refs/heads/main"]);
     let push = project.write("page", "2").push();
-    push.assert_success().assert_says("warning: what became of the deployment is not noted in the repository");
+    push.assert_success()
+        .assert_says("warning: what became of the deployment is not noted in the repository");
     assert_eq!(site.live_file("page"), "2");
 }
 

@@ -1,4 +1,5 @@
-//! What the commonest push costs: requirements as they were, one file changed. Everything it needs is asked for once.
+//! What the commonest push costs: requirements as they were, one file changed. Everything it needs
+//! is asked for once.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -31,7 +32,9 @@ impl Process {
 fn processes(calls: &[Call]) -> HashMap<u32, Process> {
     let mut parents = HashMap::new();
     let mut threads = HashMap::new();
-    for call in calls.iter().filter(|call| call.name.starts_with("clone") || call.name.ends_with("fork")) {
+    for call in
+        calls.iter().filter(|call| call.name.starts_with("clone") || call.name.ends_with("fork"))
+    {
         let Some(child) = call.returned() else { continue };
         let parents = if call.text.contains("CLONE_THREAD") { &mut threads } else { &mut parents };
         parents.insert(child, call.pid);
@@ -70,7 +73,9 @@ fn a_push_with_unchanged_requirements_starts_no_python_and_asks_nothing_twice() 
     let processes = processes(&calls);
     // Git, its shell that finds receive-pack, the hook's file, and nyala.
     for process in processes.values() {
-        let known = |program: &str| program.starts_with("git") || ["sh", "post-receive", "nyala"].contains(&program);
+        let known = |program: &str| {
+            program.starts_with("git") || ["sh", "post-receive", "nyala"].contains(&program)
+        };
         assert!(known(process.program()), "{:?} was started", process.command);
     }
     let running = |word: &str| {
@@ -83,21 +88,35 @@ fn a_push_with_unchanged_requirements_starts_no_python_and_asks_nothing_twice() 
         one
     };
     let (hook, worker) = (running("post-receive"), running("worker"));
-    let started_by =
-        |parent: u32| -> Vec<&Process> { processes.values().filter(|process| process.parent == parent).collect() };
+    let started_by = |parent: u32| -> Vec<&Process> {
+        processes.values().filter(|process| process.parent == parent).collect()
+    };
     assert_eq!(started_by(*hook.0).len(), 1, "the hook starts the worker and nothing else");
     assert_eq!(worker.1.parent, *hook.0);
     let by_worker = started_by(*worker.0);
     assert!(
-        by_worker.len() == 1 && by_worker[0].command.iter().any(|argument| argument == "update-ref"),
+        by_worker.len() == 1
+            && by_worker[0].command.iter().any(|argument| argument == "update-ref"),
         "the worker starts one git, for its note: {by_worker:?}"
     );
     for (what, process) in [("hook", hook.1), ("worker", worker.1)] {
-        assert_eq!(process.opens(&site.path.join("nyala.toml")), 1, "the {what} reads the settings once");
-        assert_eq!(process.opens(&site.repository.join("config")), 1, "the {what} opens the repository once");
-        assert!(process.opens(&site.path.join("cache/interpreters.json")) <= 1, "the {what} asks for the Pythons once");
+        assert_eq!(
+            process.opens(&site.path.join("nyala.toml")),
+            1,
+            "the {what} reads the settings once"
+        );
+        assert_eq!(
+            process.opens(&site.repository.join("config")),
+            1,
+            "the {what} opens the repository once"
+        );
+        assert!(
+            process.opens(&site.path.join("cache/interpreters.json")) <= 1,
+            "the {what} asks for the Pythons once"
+        );
         let long_over = site.path.join("deployments/1");
-        let looks_back = process.opened.iter().find(|opened| Path::new(opened).starts_with(&long_over));
+        let looks_back =
+            process.opened.iter().find(|opened| Path::new(opened).starts_with(&long_over));
         assert_eq!(looks_back, None, "the {what} looks at a deployment that was long over");
     }
     assert_eq!(processes.values().filter(|process| process.program() == "nyala").count(), 2);

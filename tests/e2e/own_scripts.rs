@@ -22,10 +22,18 @@ fn the_written_script_does_what_nyala_does_by_itself() {
     let project = site.python_project();
     script(&site, &project, &[]).assert_success();
     project.write("bin/post_compile", "echo the last step");
-    project.push().assert_success().assert_says("Pip install requirements.").assert_says("the last step");
+    project
+        .push()
+        .assert_success()
+        .assert_says("Pip install requirements.")
+        .assert_says("the last step");
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
 
-    project.write("page", "").push().assert_success().assert_says("Found compatible virtual environment.");
+    project
+        .write("page", "")
+        .push()
+        .assert_success()
+        .assert_says("Found compatible virtual environment.");
     assert_eq!((site.env_id(), &site.live()["env"]["decision"]), (2, &"copy".into()));
 }
 
@@ -49,7 +57,10 @@ fn a_customised_script_deletes_env_on_every_push() {
 fn the_script_runs_on_a_developers_own_machine() {
     let site = Site::new();
     let project = site.project();
-    project.write("requirements.txt", "grass==1.0\n").write("page", "committed").write(".gitignore", "secret\n");
+    project
+        .write("requirements.txt", "grass==1.0\n")
+        .write("page", "committed")
+        .write(".gitignore", "secret\n");
     script(&site, &project, &[]).assert_success();
     project.commit("Something");
     project.write("page", "not committed").write("new", "").write("secret", "");
@@ -83,7 +94,9 @@ fn a_script_that_is_there_is_not_replaced_unasked() {
     let project = site.project();
     project.write("deploy.sh", "mine");
     script(&site, &project, &[]).assert_failed(1, "--force");
-    project.write(".deployment", "; ours\n[config]\ncommand = make deploy\nproject = web\n").write("web/page", "");
+    project
+        .write(".deployment", "; ours\n[config]\ncommand = make deploy\nproject = web\n")
+        .write("web/page", "");
     script(&site, &project, &[]).assert_failed(1, "make deploy");
     script(&site, &project, &["--force"]).assert_success();
     assert_eq!(fs::read_to_string(project.path.join("deploy.sh")).unwrap(), "mine");

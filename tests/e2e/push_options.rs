@@ -25,7 +25,8 @@ fn skip_deploy_moves_the_branch_and_deploys_nothing() {
     let project = site.project();
     project.write("page", "1").push().assert_success();
     let push = project.write("page", "2").push_with(&["-o", "skip-deploy"]);
-    push.assert_deployed_nothing("the push asked for it (skip-deploy)").assert_says("nyala redeploy");
+    push.assert_deployed_nothing("the push asked for it (skip-deploy)")
+        .assert_says("nyala redeploy");
 
     project.write("page", "3").commit("Change it\n\nNot yet: [Skip deploy]");
     project.push().assert_deployed_nothing("its commit message says [skip deploy]");

@@ -46,7 +46,10 @@ fn each_origin_gives_way_to_the_one_before_it() {
     let plan = project.plan();
     assert!(plan.contains("nyala.toml") && plan.contains(&newer.minor()), "{plan}");
 
-    let requires = format!("[project]\nname = 'x'\nversion = '1'\nrequires-python = '=={}.*'\n", older.minor());
+    let requires = format!(
+        "[project]\nname = 'x'\nversion = '1'\nrequires-python = '=={}.*'\n",
+        older.minor()
+    );
     let plan = project.write("pyproject.toml", requires).plan();
     assert!(plan.contains("requires-python") && plan.contains(&older.to_string()), "{plan}");
 
@@ -114,7 +117,9 @@ fn a_shim_that_exits_127_is_no_interpreter() {
 #[test]
 fn python_paths_names_interpreters_that_are_nowhere_else() {
     let newest = newest_python();
-    let Some(folder) = newest.path.parent().filter(|it| !it.starts_with("/usr") && !it.starts_with("/opt")) else {
+    let Some(folder) =
+        newest.path.parent().filter(|it| !it.starts_with("/usr") && !it.starts_with("/opt"))
+    else {
         return skip("needs a Python outside of /usr and /opt, such as pyenv's");
     };
     let site = Site::new();
@@ -132,7 +137,11 @@ fn python_paths_names_interpreters_that_are_nowhere_else() {
 #[test]
 fn python_2_7_without_virtualenv_is_a_clear_error() {
     let Some(python) = python_2() else { return };
-    if Running::start(machine_command(&python.path).args(["-c", "import virtualenv"])).wait().status.success() {
+    if Running::start(machine_command(&python.path).args(["-c", "import virtualenv"]))
+        .wait()
+        .status
+        .success()
+    {
         return skip("this Python 2.7 has virtualenv");
     }
     let site = Site::new();

@@ -45,7 +45,8 @@ fn a_killed_worker_is_recorded_as_interrupted_and_the_next_push_deploys() {
     let gate = site.gate();
     let worker = site.sandbox.path("worker");
     // The script's parent is the shell that `command` is given to, and that one's is the worker.
-    let script = format!("awk '{{print $4}}' /proc/$PPID/stat > '{}'\n{}", worker.display(), gate.shell());
+    let script =
+        format!("awk '{{print $4}}' /proc/$PPID/stat > '{}'\n{}", worker.display(), gate.shell());
     let push = project.custom_script(&script).push_in_background();
     gate.wait_until_reached();
     let worker: i32 = fs::read_to_string(worker).unwrap().trim().parse().unwrap();
@@ -111,7 +112,8 @@ fn ten_pushes_at_once_end_with_the_last_one_live() {
     for number in 1..=10_u64 {
         project.write("page", number.to_string());
         pushes.push(project.push_in_background());
-        // In order of arrival: a push that comes too early would be refused by git as not a fast-forward.
+        // In order of arrival: a push that comes too early would be refused by git as not a
+        // fast-forward.
         wait_until("the push is recorded", || site.has_record(number + 1));
     }
     for push in pushes {

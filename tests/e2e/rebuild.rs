@@ -113,7 +113,10 @@ fn a_custom_script_may_delete_the_env_and_have_it_built_again() {
     let site = Site::new();
     let project = site.python_project();
     project.push().assert_success();
-    project.custom_script("ls env/bin/python\nrm -rf env\nnyala step env\nnyala step install").push().assert_success();
+    project
+        .custom_script("ls env/bin/python\nrm -rf env\nnyala step env\nnyala step install")
+        .push()
+        .assert_success();
     assert_eq!(site.env_id(), 2);
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
 }

@@ -120,9 +120,16 @@ fn going_back_to_an_older_commit_deploys_it() {
 
 #[test]
 fn any_legal_ref_name_can_be_the_deploy_branch() {
-    for name in
-        ["$(touch${IFS}x)", "`id`", "a'b\"c", "-x", "feature/deep/er", "\u{fc}ml\u{e4}ut", "semi;colon&", "main.lock.d"]
-    {
+    for name in [
+        "$(touch${IFS}x)",
+        "`id`",
+        "a'b\"c",
+        "-x",
+        "feature/deep/er",
+        "\u{fc}ml\u{e4}ut",
+        "semi;colon&",
+        "main.lock.d",
+    ] {
         let site = Site::new();
         let project = site.project();
         project.write("index.html", name).commit("One");
@@ -141,7 +148,9 @@ fn an_odd_name_of_another_branch_runs_nothing() {
     let site = Site::new();
     let project = site.project();
     project.write("index.html", "live").push().assert_success();
-    project.push_refs(&["HEAD:refs/heads/$(touch${IFS}x)"]).assert_deployed_nothing("$(touch${IFS}x)");
+    project
+        .push_refs(&["HEAD:refs/heads/$(touch${IFS}x)"])
+        .assert_deployed_nothing("$(touch${IFS}x)");
     assert!(!site.repository.join("x").exists());
 }
 

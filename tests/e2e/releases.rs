@@ -135,7 +135,8 @@ fn a_release_that_is_thrown_away_is_brought_forward_and_is_what_a_new_one_would_
         project.write("page", number.to_string()).write(&format!("only/{number}"), "x");
         project.write("same", "the same").push().assert_success();
     }
-    // What the application wrote into the oldest release before it was thrown away is not in a new one.
+    // What the application wrote into the oldest release before it was thrown away is not in a new
+    // one.
     assert_eq!(site.numbers("releases"), [2, 3, 4]);
     let spare = site.path.join("cache/spare");
     fs::write(spare.join("same"), "changed by hand").unwrap();

@@ -75,9 +75,11 @@ fn a_deployment_leaves_the_repository_as_the_push_left_it() {
     let project = site.project();
     project.write("index.html", "1").push().assert_success();
     assert!(!site.repository.join("index").exists());
-    let refs = site.sandbox.git(&site.repository, &["for-each-ref", "--format=%(refname) %(objectname)"]);
+    let refs =
+        site.sandbox.git(&site.repository, &["for-each-ref", "--format=%(refname) %(objectname)"]);
     let head = project.head();
-    let refs: Vec<_> = refs.lines().filter(|line| !line.starts_with("refs/notes/deployments ")).collect();
+    let refs: Vec<_> =
+        refs.lines().filter(|line| !line.starts_with("refs/notes/deployments ")).collect();
     assert_eq!(refs, [format!("refs/deployments/live {head}"), format!("refs/heads/main {head}")]);
     site.sandbox.git(&site.repository, &["fsck", "--strict"]);
 }

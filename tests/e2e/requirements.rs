@@ -69,7 +69,9 @@ fn requirements_with_windows_line_ends_and_a_bom_work() {
 fn modules_of_the_tree_do_not_run_in_place_of_the_library() {
     let site = Site::new();
     let project = site.python_project();
-    for name in ["json.py", "email.py", "venv.py", "ensurepip.py", "pip/__init__.py", "pip/__main__.py"] {
+    for name in
+        ["json.py", "email.py", "venv.py", "ensurepip.py", "pip/__init__.py", "pip/__main__.py"]
+    {
         project.write(name, "raise SystemExit('the tree was imported')\n");
     }
     project.push().assert_success().assert_does_not_say("the tree was imported");

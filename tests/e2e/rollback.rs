@@ -43,7 +43,8 @@ fn rollback_brings_back_code_and_env_together_without_building() {
     assert_eq!(site.live_id(), Some(1));
     fs::rename(&away, &site.repository).unwrap();
 
-    // The next deployment starts from what is live: release 1 and env 1, which deployment 2 replaced.
+    // The next deployment starts from what is live: release 1 and env 1, which deployment 2
+    // replaced.
     project.write("page", "3").write("requirements.txt", "antelope==1.0\n").push().assert_success();
     assert_eq!(site.live_id(), Some(6));
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
@@ -108,7 +109,8 @@ fn actions_run_after_a_rollback_and_the_repository_knows() {
     project.write("page", "2").push().assert_success();
     fs::create_dir(site.path.join("actions")).unwrap();
     let action = site.path.join("actions/restart");
-    fs::write(&action, "#!/bin/sh\necho \"restarted with $(cat wwwroot/page), $SCM_COMMIT_ID\"\n").unwrap();
+    fs::write(&action, "#!/bin/sh\necho \"restarted with $(cat wwwroot/page), $SCM_COMMIT_ID\"\n")
+        .unwrap();
     fs::set_permissions(&action, PermissionsExt::from_mode(0o755)).unwrap();
     let ran = site.nyala(&["rollback"]);
     let log = &ran.assert_success().stdout;
@@ -129,7 +131,8 @@ fn what_was_never_live_cannot_be_rolled_back_to() {
     let project = site.project();
     project.write("page", "1").push().assert_success();
     project.custom_script("exit 1").push();
-    site.nyala(&["rollback", "2"]).assert_failed(1, "deployment 2 has never been live: it is failed");
+    site.nyala(&["rollback", "2"])
+        .assert_failed(1, "deployment 2 has never been live: it is failed");
     site.nyala(&["rollback", "9"]).assert_failed(1, "there is no deployment 9");
     let ran = site.nyala(&["rollback", "1"]);
     assert_eq!(ran.assert_success().stdout, "Release 1 is live already.\n");

@@ -56,7 +56,9 @@ fn a_custom_script_finds_a_copy_of_the_env_that_is_right() {
     let project = site.python_project();
     project.push().assert_success();
     project
-        .custom_script("env/bin/python -c 'import antelope; print(antelope.VERSION)' | sed 's/^/found /'")
+        .custom_script(
+            "env/bin/python -c 'import antelope; print(antelope.VERSION)' | sed 's/^/found /'",
+        )
         .push()
         .assert_success()
         .assert_says("found 1.0");
@@ -75,7 +77,10 @@ fn nothing_that_a_command_of_the_project_does_to_its_env_changes_what_is_live() 
         assert_eq!(site.live_state(), before);
     }
     project.remove(".deployment").write("bin/post_compile", "pip install acacia\nfalse");
-    project.push().assert_failed_with("bin/post_compile failed").assert_says("Successfully installed acacia");
+    project
+        .push()
+        .assert_failed_with("bin/post_compile failed")
+        .assert_says("Successfully installed acacia");
     assert_eq!(site.live_state(), before);
 
     project.write("bin/post_compile", "pip install acacia").push().assert_success();
@@ -107,7 +112,11 @@ fn a_custom_script_that_fails_fails_the_deployment() {
     let project = site.project();
     project.write("index.html", "live").push().assert_success();
     let before = site.live_state();
-    project.custom_script("echo doomed\nexit 7").push().assert_failed_with("doomed").assert_says("7");
+    project
+        .custom_script("echo doomed\nexit 7")
+        .push()
+        .assert_failed_with("doomed")
+        .assert_says("7");
     assert_eq!(site.live_state(), before);
     assert_eq!(site.record(2)["status"], "failed");
 }
@@ -150,7 +159,10 @@ fn a_child_that_stays_behind_does_not_hold_the_push() {
     let site = Site::new();
     let project = site.project();
     let pid = site.sandbox.path("pid");
-    project.custom_script(&format!("setsid sleep 600 & echo $! > '{}'", pid.display())).push().assert_success();
+    project
+        .custom_script(&format!("setsid sleep 600 & echo $! > '{}'", pid.display()))
+        .push()
+        .assert_success();
     let pid = std::fs::read_to_string(pid).unwrap();
     let mut kill = site.sandbox.command("kill");
     // It may have been ended already, with the script's process group.

@@ -1,4 +1,5 @@
-//! Values of app settings and credentials in URLs: never in a log, a record, an error or a list of processes.
+//! Values of app settings and credentials in URLs: never in a log, a record, an error or a list of
+//! processes.
 
 use std::fs;
 use std::io::Write;
@@ -30,7 +31,9 @@ fn files_with(folder: &Path, texts: &[&str]) -> Vec<String> {
 
 /// What every process of this machine was started with.
 fn command_lines() -> String {
-    let lines = fs::read_dir("/proc").unwrap().filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok());
+    let lines = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok());
     lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ") + "\n").collect()
 }
 
@@ -39,7 +42,8 @@ fn a_pip_install_with_credentials_tells_them_to_nobody() {
     let site = Site::new();
     // Given on standard input, as one does who does not trust the list of processes.
     let mut set = site.nyala_command();
-    let mut set = set.args(["config", "set", "--stdin", "TOKEN"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut set =
+        set.args(["config", "set", "--stdin", "TOKEN"]).stdin(Stdio::piped()).spawn().unwrap();
     set.stdin.take().unwrap().write_all(format!("{TOKEN}\n").as_bytes()).unwrap();
     assert!(set.wait().unwrap().success());
     assert_eq!(site.nyala(&["config", "get", "TOKEN"]).stdout, format!("{TOKEN}\n"));
@@ -52,7 +56,9 @@ fn a_pip_install_with_credentials_tells_them_to_nobody() {
     let address = format!("https://ada:{PASSWORD}@127.0.0.1:1/simple");
     project.write(
         "requirements.txt",
-        format!("--extra-index-url {address}\n--find-links https://${{TOKEN}}@127.0.0.1:1/\n./pkg\n"),
+        format!(
+            "--extra-index-url {address}\n--find-links https://${{TOKEN}}@127.0.0.1:1/\n./pkg\n"
+        ),
     );
     let push = project.push_in_background();
     gate.wait_until_reached();
@@ -66,7 +72,13 @@ fn a_pip_install_with_credentials_tells_them_to_nobody() {
     push.assert_failed_with("pip exited with status 1");
 
     let plan = site.nyala(&["plan"]);
-    let said = format!("{}{}{}{:?}", push.stderr, plan.stdout, plan.stderr, site.nyala(&["list", "--json"]));
+    let said = format!(
+        "{}{}{}{:?}",
+        push.stderr,
+        plan.stdout,
+        plan.stderr,
+        site.nyala(&["list", "--json"])
+    );
     for secret in [TOKEN, PASSWORD] {
         assert!(!said.contains(secret), "{secret} in {said}");
     }
@@ -95,10 +107,17 @@ fn a_value_is_masked_however_a_child_prints_it() {
          exit 1"
     ));
     let push = project.push();
-    push.assert_failed_with("1 ****").assert_says("2 ****").assert_says("3 ****").assert_says("6 ****");
-    let everything = format!("{}{}{}", push.output, site.log(1), site.record(1)).replace(['\n', ' '], "");
-    // The script itself stands in the tree, not in the log; the first bytes of what is folded are shown.
-    for secret in [TOKEN, &TOKEN[6..14], "battery", "staple", PASSWORD, "MIIEvQIBADANBg", "kqhkiG9w0BAQEF"] {
+    push.assert_failed_with("1 ****")
+        .assert_says("2 ****")
+        .assert_says("3 ****")
+        .assert_says("6 ****");
+    let everything =
+        format!("{}{}{}", push.output, site.log(1), site.record(1)).replace(['\n', ' '], "");
+    // The script itself stands in the tree, not in the log; the first bytes of what is folded are
+    // shown.
+    for secret in
+        [TOKEN, &TOKEN[6..14], "battery", "staple", PASSWORD, "MIIEvQIBADANBg", "kqhkiG9w0BAQEF"]
+    {
         assert!(!everything.contains(secret), "{secret} in {everything}");
     }
 }
@@ -125,7 +144,8 @@ fn what_may_hold_secrets_is_readable_by_its_owner_alone() {
     let project = site.project();
     project.write("page", "").commit("A page");
     let mut push = site.sandbox.command("sh");
-    push.current_dir(&project.path).args(["-c", "umask 0 && exec git push nyala HEAD:refs/heads/main"]);
+    push.current_dir(&project.path)
+        .args(["-c", "umask 0 && exec git push nyala HEAD:refs/heads/main"]);
     Running::start(&mut push).wait().assert_success();
     assert_eq!(site.live_id(), Some(1));
     for name in ["settings.env", "deployments/1/deployment.json", "deployments/1/log.txt"] {

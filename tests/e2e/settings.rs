@@ -68,8 +68,12 @@ fn settings_reach_the_build_exactly() {
 fn settings_reach_pip() {
     let site = Site::new();
     let wheels = site.sandbox.command("true");
-    let wheels =
-        wheels.get_envs().find(|(name, _)| *name == "PIP_FIND_LINKS").and_then(|(_, value)| value).unwrap().to_owned();
+    let wheels = wheels
+        .get_envs()
+        .find(|(name, _)| *name == "PIP_FIND_LINKS")
+        .and_then(|(_, value)| value)
+        .unwrap()
+        .to_owned();
     site.sandbox.remove_variable("PIP_FIND_LINKS");
     site.set("PIP_FIND_LINKS", wheels.to_str().unwrap());
     site.python_project().push().assert_success();
@@ -99,8 +103,10 @@ fn the_value_of_a_setting_is_never_in_a_log_or_record() {
 fn credentials_in_index_addresses_are_never_in_a_log_or_record() {
     let site = Site::new();
     let project = site.python_project();
-    project
-        .write("requirements.txt", "--extra-index-url https://ada:horse-battery@127.0.0.1:1/simple\nantelope==1.0\n");
+    project.write(
+        "requirements.txt",
+        "--extra-index-url https://ada:horse-battery@127.0.0.1:1/simple\nantelope==1.0\n",
+    );
     let push = project.push();
     assert!(push.accepted);
     let everything = format!("{}{}{}", push.stderr, site.log(1), site.record(1));

@@ -18,7 +18,9 @@ fn shared_paths_are_seeded_once_and_outlive_releases() {
     push.assert_success();
     push.assert_says("media -> shared/media (made from what the tree has there)");
     push.assert_says("cache -> shared/cache (an empty folder)");
-    push.assert_says("data/db.sqlite3 -> shared/data/db.sqlite3 (not there yet: the application makes it)");
+    push.assert_says(
+        "data/db.sqlite3 -> shared/data/db.sqlite3 (not there yet: the application makes it)",
+    );
     let link = |name: &str| fs::read_link(site.path.join("releases/1").join(name)).unwrap();
     assert_eq!(link("media"), Path::new("../../shared/media"));
     assert_eq!(link("data/db.sqlite3"), Path::new("../../../shared/data/db.sqlite3"));
@@ -74,7 +76,8 @@ fn no_link_leads_a_shared_path_out_of_the_site() {
     let push = project.push();
     push.assert_failed_with("the shared path data/db cannot be linked");
     push.assert_says("is a link, and has to be a folder");
-    // A link in the place of the path itself is replaced, and not what it leads to; nor does it seed anything.
+    // A link in the place of the path itself is replaced, and not what it leads to; nor does it
+    // seed anything.
     project.remove("data").write("data/x", "").link("data/db", outside.to_str().unwrap());
     project.push().assert_success();
     assert_eq!(fs::read_dir(site.path.join("shared/data/db")).unwrap().count(), 0);
@@ -97,10 +100,12 @@ fn a_shared_path_that_is_hostile_is_refused() {
         ("/etc", "is absolute"),
         ("env", "env and .git cannot be shared"),
     ] {
-        fs::write(site.path.join("nyala.toml"), format!("shared = [\"{path}\"]\n{settings}")).unwrap();
+        fs::write(site.path.join("nyala.toml"), format!("shared = [\"{path}\"]\n{settings}"))
+            .unwrap();
         site.nyala(&["status"]).assert_failed(1, why);
     }
-    fs::write(site.path.join("nyala.toml"), format!("shared = [\"a\", \"a/b\"]\n{settings}")).unwrap();
+    fs::write(site.path.join("nyala.toml"), format!("shared = [\"a\", \"a/b\"]\n{settings}"))
+        .unwrap();
     site.nyala(&["status"]).assert_failed(1, "one is inside the other");
     fs::write(site.path.join("nyala.toml"), settings).unwrap();
     project.write("page", "").push().assert_success();
@@ -128,7 +133,9 @@ fn what_the_application_wrote_is_kept_aside_when_its_release_goes() {
 
     let push = project.write("page", "2").push();
     push.assert_success();
-    push.assert_says("warning: the application wrote 4 files into release 1, which is removed; kept in kept/1:");
+    push.assert_says(
+        "warning: the application wrote 4 files into release 1, which is removed; kept in kept/1:",
+    );
     push.assert_says(
         "hint: To have such files in every release: shared = [\"db.sqlite3\", \"media\", \"page\", \"var\"]",
     );
@@ -138,8 +145,13 @@ fn what_the_application_wrote_is_kept_aside_when_its_release_goes() {
     assert_eq!(kept("db.sqlite3"), "rows");
     assert_eq!(kept("var/log/app.log"), "a line");
     assert_eq!(kept("page"), "changed at run time");
-    let files = snapshot(&site.path.join("kept/1")).into_keys().filter(|path| path.extension().is_some());
-    assert_eq!(files.count(), 3, "and `page`, which has no extension, but no cache, and nothing of the build");
+    let files =
+        snapshot(&site.path.join("kept/1")).into_keys().filter(|path| path.extension().is_some());
+    assert_eq!(
+        files.count(),
+        3,
+        "and `page`, which has no extension, but no cache, and nothing of the build"
+    );
 
     // Nothing written, nothing said; and gc says where it is.
     project.write("page", "3").push().assert_success().assert_does_not_say("kept in");
@@ -161,23 +173,30 @@ fn what_the_application_wrote_into_a_large_release_is_kept_aside() {
     let kept = |name: &str| fs::read_to_string(site.path.join("kept/1").join(name)).ok();
 
     let push = project.write("page", "2").push();
-    push.assert_success().assert_says("warning: the application wrote 1 file into release 1, which is removed");
+    push.assert_success()
+        .assert_says("warning: the application wrote 1 file into release 1, which is removed");
     assert_eq!(kept("data/7/new.json").as_deref(), Some("new"));
     // An old process goes on in a release that is no longer kept.
     fs::write(site.path.join("cache/spare/data/7/new.json"), "newer").unwrap();
 
     // This push looks at every file.
     let push = project.write("page", "3").push();
-    push.assert_success().assert_says("warning: the application wrote 2 files into release 1, which is removed");
+    push.assert_success()
+        .assert_says("warning: the application wrote 2 files into release 1, which is removed");
     assert_eq!(kept("data/8/8.json").as_deref(), Some("written in place"));
-    assert_eq!(kept("data/7/new.json").as_deref(), Some("new"), "what was kept before is not replaced");
+    assert_eq!(
+        kept("data/7/new.json").as_deref(),
+        Some("new"),
+        "what was kept before is not replaced"
+    );
     assert_eq!(kept("data/7/new.json.1").as_deref(), Some("newer"));
     assert_eq!(site.live_file("data/8/8.json"), "8");
     assert!(!site.path.join("wwwroot/data/7/new.json").exists());
     project.write("page", "4").push().assert_success().assert_does_not_say("kept in");
 }
 
-/// Release 2 is live, and an old process of the application goes on writing into release 1, which is the spare.
+/// Release 2 is live, and an old process of the application goes on writing into release 1, which
+/// is the spare.
 fn with_a_guestbook_in_the_spare(site: &Site) -> Project<'_> {
     site.configure("keep = 1");
     let project = site.project();
@@ -193,7 +212,8 @@ fn a_record_of_the_spare_that_is_damaged_stops_no_deployment() {
     let project = with_a_guestbook_in_the_spare(&site);
     fs::write(site.path.join("deployments/1/deployment.json"), "{").unwrap();
     let push = project.write("page", "3").push();
-    push.assert_success().assert_says("warning: what the application wrote into release 1 cannot be kept");
+    push.assert_success()
+        .assert_says("warning: what the application wrote into release 1 cannot be kept");
     assert_eq!(site.live_file("page"), "3");
     assert_eq!(fs::read_to_string(site.path.join("cache/spare/guestbook.db")).unwrap(), "rows");
 }
@@ -204,7 +224,10 @@ fn gc_keeps_what_the_application_wrote_into_the_release_that_it_throws_away() {
     let site = Site::new();
     with_a_guestbook_in_the_spare(&site);
     let gc = site.nyala(&["gc"]);
-    assert!(gc.assert_success().stdout.contains("the application wrote 1 file into release 1"), "{gc:?}");
+    assert!(
+        gc.assert_success().stdout.contains("the application wrote 1 file into release 1"),
+        "{gc:?}"
+    );
     assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "rows");
 }
 
@@ -218,19 +241,24 @@ fn delete_keeps_what_the_application_wrote() {
     let ran = site.nyala(&["delete", "1"]);
     let said = &ran.assert_success().stdout;
     assert!(
-        said.contains("the application wrote 1 file into release 1") && said.contains("[\"guestbook.db\"]"),
+        said.contains("the application wrote 1 file into release 1")
+            && said.contains("[\"guestbook.db\"]"),
         "{said}"
     );
     assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "rows");
 }
 
-/// Deleting a release by its number means the spare as well, whose record says what in it is the application's.
+/// Deleting a release by its number means the spare as well, whose record says what in it is the
+/// application's.
 #[test]
 fn delete_keeps_what_the_application_wrote_into_the_release_that_is_the_spare() {
     let site = Site::new();
     let project = with_a_guestbook_in_the_spare(&site);
     let ran = site.nyala(&["delete", "1"]);
-    assert!(ran.assert_success().stdout.contains("the application wrote 1 file into release 1"), "{ran:?}");
+    assert!(
+        ran.assert_success().stdout.contains("the application wrote 1 file into release 1"),
+        "{ran:?}"
+    );
     project.write("page", "3").push().assert_success();
     assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "rows");
 }
@@ -240,14 +268,19 @@ fn delete_keeps_what_the_application_wrote_into_the_release_that_is_the_spare() 
 fn what_was_kept_aside_is_named_although_the_tree_cannot_be_written() {
     let site = Site::new();
     let project = with_a_guestbook_in_the_spare(&site);
-    project.write("lost", "an object that the repository has lost").push_with(&["-o", "skip-deploy"]);
+    project
+        .write("lost", "an object that the repository has lost")
+        .push_with(&["-o", "skip-deploy"]);
     let object = project.git(&["rev-parse", "HEAD:lost"]);
     let (folder, name) = object.trim().split_at(2);
     fs::remove_file(site.repository.join("objects").join(folder).join(name)).unwrap();
     assert!(!site.nyala(&["redeploy", "main"]).status.success());
     let log = site.log(3);
     assert!(log.contains("error: the tree could not be checked out"), "{log}");
-    assert!(log.contains("warning: the application wrote 1 file into release 1, which is removed"), "{log}");
+    assert!(
+        log.contains("warning: the application wrote 1 file into release 1, which is removed"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -266,7 +299,8 @@ fn what_cannot_be_kept_aside_holds_no_deployment_up_and_is_not_lost() {
     }
     fs::remove_file(site.path.join("kept")).unwrap();
     let push = project.write("page", "5").push();
-    push.assert_success().assert_says("warning: the application wrote 1 file into release 1, which is removed");
+    push.assert_success()
+        .assert_says("warning: the application wrote 1 file into release 1, which is removed");
     assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "rows");
     wait_until("old releases are gone", || site.numbers("releases") == [5]);
 }
@@ -304,7 +338,9 @@ fn what_is_kept_aside_is_named_although_another_release_cannot_be_removed() {
     let push = project.write("page", "4").push();
     push.assert_success().assert_says("release 2 is not removed");
     assert_eq!(site.numbers("releases"), [2, 4], "one that cannot go holds up none of the others");
-    push.assert_says("warning: the application wrote 1 file into release 1, which is removed; kept in kept/1:");
+    push.assert_says(
+        "warning: the application wrote 1 file into release 1, which is removed; kept in kept/1:",
+    );
     assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "1");
 }
 
@@ -322,7 +358,10 @@ fn gc_and_delete_name_what_they_kept_aside_although_another_release_cannot_be_re
     let assert_names = |command: &[&str], release: u64| {
         let ran = site.nyala(command);
         ran.assert_failed(1, "release 2 is not removed");
-        assert!(ran.stdout.contains(&format!("the application wrote 1 file into release {release}")), "{ran:?}");
+        assert!(
+            ran.stdout.contains(&format!("the application wrote 1 file into release {release}")),
+            "{ran:?}"
+        );
     };
     assert_names(&["delete", "1", "2"], 1);
     write_and_push("4");
@@ -337,11 +376,16 @@ fn a_spare_of_which_nothing_can_be_read_is_not_thrown_away() {
     let project = site.project();
     project.write("page", "1").push().assert_success();
     project.write("page", "2").push().assert_success();
-    let (guestbook, record) = (site.path.join("cache/spare/guestbook.db"), site.path.join("cache/spare.json"));
+    let (guestbook, record) =
+        (site.path.join("cache/spare/guestbook.db"), site.path.join("cache/spare.json"));
     fs::write(&guestbook, "rows").unwrap();
     fs::rename(&record, site.path.join("aside")).unwrap();
     fs::create_dir(&record).unwrap();
-    project.write("page", "3").push().assert_success().assert_says("old ones could not be removed: cannot read");
+    project
+        .write("page", "3")
+        .push()
+        .assert_success()
+        .assert_says("old ones could not be removed: cannot read");
     site.nyala(&["gc"]).assert_failed(1, "cannot read");
     assert!(guestbook.exists());
     fs::remove_dir(&record).unwrap();

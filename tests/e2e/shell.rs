@@ -14,19 +14,26 @@ fn nyala_alone_is_the_status_of_the_site_one_is_in() {
     assert_eq!(inside.assert_success().stdout, site.nyala(&["status"]).stdout);
     let outside = site.sandbox.nyala(&[]);
     outside.assert_failed(2, "Usage: nyala");
-    assert!(outside.stderr.contains("rollback") && !outside.stderr.contains("post-receive"), "{outside:?}");
+    assert!(
+        outside.stderr.contains("rollback") && !outside.stderr.contains("post-receive"),
+        "{outside:?}"
+    );
 }
 
 #[test]
 fn completions_are_what_their_shells_read() {
     let site = Site::new();
-    for (shell, arguments) in [("bash", &["-n"][..]), ("zsh", &["-n"]), ("fish", &["--no-execute"])] {
+    for (shell, arguments) in [("bash", &["-n"][..]), ("zsh", &["-n"]), ("fish", &["--no-execute"])]
+    {
         let completions = site.sandbox.nyala(&["completions", shell]);
         assert!(completions.assert_success().stdout.contains("rollback"), "{shell}");
         let file = site.sandbox.path("completions");
         fs::write(&file, &completions.stdout).unwrap();
         let mut check = site.sandbox.command("sh");
-        let script = format!("command -v {shell} >/dev/null || exit 0; exec {shell} {} \"$0\"", arguments.join(" "));
+        let script = format!(
+            "command -v {shell} >/dev/null || exit 0; exec {shell} {} \"$0\"",
+            arguments.join(" ")
+        );
         Running::start(check.args(["-c", &script]).arg(&file)).wait().assert_success();
     }
     site.sandbox.nyala(&["completions", "tcsh"]).assert_failed(2, "bash, zsh, fish");
@@ -39,9 +46,11 @@ fn there_is_a_manual_page_for_every_command() {
     assert!(page.assert_success().stdout.contains(".TH nyala 1"), "{}", page.stdout);
     let folder = site.sandbox.path("man");
     site.sandbox.nyala(&["man", folder.to_str().unwrap()]).assert_success();
-    for (name, text) in
-        [("nyala", "nyala\\-rollback(1)"), ("nyala-rollback", "earlier release"), ("nyala-config-set", "NAME=VALUE")]
-    {
+    for (name, text) in [
+        ("nyala", "nyala\\-rollback(1)"),
+        ("nyala-rollback", "earlier release"),
+        ("nyala-config-set", "NAME=VALUE"),
+    ] {
         let page = fs::read_to_string(folder.join(format!("{name}.1"))).unwrap();
         assert!(page.contains(text), "no {text:?} in {page}");
     }

@@ -144,7 +144,8 @@ fn install_into_what_is_no_repository_fails() {
     let sandbox = Sandbox::new();
     let nothing = sandbox.path("nothing");
     let site = sandbox.path("site");
-    let ran = sandbox.nyala(&["install", nothing.to_str().unwrap(), "--site", site.to_str().unwrap()]);
+    let ran =
+        sandbox.nyala(&["install", nothing.to_str().unwrap(), "--site", site.to_str().unwrap()]);
     ran.assert_failed(1, nothing.to_str().unwrap());
 }
 

@@ -12,7 +12,9 @@ fn two_sites() -> Site {
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.path("sites")).unwrap();
     for name in ["shop", "blog"] {
-        sandbox.nyala(&["init", sandbox.path("sites").join(name).to_str().unwrap()]).assert_success();
+        sandbox
+            .nyala(&["init", sandbox.path("sites").join(name).to_str().unwrap()])
+            .assert_success();
     }
     let path = sandbox.path("sites/shop");
     Site { repository: path.join("repository.git"), path, sandbox }
@@ -25,8 +27,11 @@ fn forced(site: &Site, more: &str) -> String {
 #[test]
 fn a_key_reaches_its_own_site_and_no_other() {
     let site = two_sites();
-    let keys =
-        [("ada", forced(&site, "shop")), ("eve", forced(&site, "--read-only shop")), ("root", forced(&site, ""))];
+    let keys = [
+        ("ada", forced(&site, "shop")),
+        ("eve", forced(&site, "--read-only shop")),
+        ("root", forced(&site, "")),
+    ];
     let Some(server) = SshServer::start(&site.sandbox, &keys) else {
         return;
     };
@@ -35,7 +40,12 @@ fn a_key_reaches_its_own_site_and_no_other() {
     let push = |key: &str, path: &str| {
         let address = SshServer::address(path);
         Push::new(
-            Running::start(&mut server.git(key, &project.path, &["push", &address, "HEAD:refs/heads/main"])).wait(),
+            Running::start(&mut server.git(
+                key,
+                &project.path,
+                &["push", &address, "HEAD:refs/heads/main"],
+            ))
+            .wait(),
         )
     };
 
@@ -54,12 +64,20 @@ fn a_key_reaches_its_own_site_and_no_other() {
         outside.join("repository.git").to_str().unwrap(),
     ] {
         let refused = push("ada", path);
-        assert!(!refused.accepted && refused.stderr.contains("that this key may reach"), "{path}: {}", refused.stderr);
+        assert!(
+            !refused.accepted && refused.stderr.contains("that this key may reach"),
+            "{path}: {}",
+            refused.stderr
+        );
     }
     let refused = push("root", outside.to_str().unwrap());
     assert!(!refused.accepted, "{}", refused.stderr);
     for name in ["sites/blog", "outside"] {
-        assert_eq!(fs::read_dir(site.sandbox.path(name).join("deployments")).unwrap().count(), 0, "{name}");
+        assert_eq!(
+            fs::read_dir(site.sandbox.path(name).join("deployments")).unwrap().count(),
+            0,
+            "{name}"
+        );
     }
 
     // Reading is not pushing.
@@ -99,7 +117,10 @@ fn over_ssh_only_reading_commands_run() {
     ] {
         let ran = server.run("ada", asked);
         assert!(!ran.status.success(), "{asked}: {ran:#?}");
-        assert!(!ran.stdout.contains("uid=") && !format!("{ran:?}").contains("correct-horse"), "{asked}: {ran:#?}");
+        assert!(
+            !ran.stdout.contains("uid=") && !format!("{ran:?}").contains("correct-horse"),
+            "{asked}: {ran:#?}"
+        );
     }
     assert_eq!(site.numbers("deployments"), [1]);
     let mut login = server.run("ada", "");

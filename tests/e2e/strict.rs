@@ -1,4 +1,5 @@
-//! `nyala init --strict`: `git push` fails with the deployment, and the branch moves with what is live or not at all.
+//! `nyala init --strict`: `git push` fails with the deployment, and the branch moves with what is
+//! live or not at all.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -20,7 +21,11 @@ fn tip(site: &Site, refname: &str) -> String {
 fn assert_refused(push: &Push, reason: &str) {
     assert!(!push.accepted, "git push succeeded:\n{}", push.stderr);
     let mut rejected = push.stderr.lines().filter(|line| line.contains("[remote rejected]"));
-    assert!(rejected.any(|line| line.contains(reason)), "not rejected for {reason:?}:\n{}", push.stderr);
+    assert!(
+        rejected.any(|line| line.contains(reason)),
+        "not rejected for {reason:?}:\n{}",
+        push.stderr
+    );
 }
 
 #[test]
@@ -34,7 +39,10 @@ fn the_push_fails_with_the_deployment_and_the_branch_stays() {
 
     project.write("requirements.txt", "mirage\n");
     let push = project.push();
-    assert_refused(&push, "deploy failed: the requirements could not be installed: pip exited with status 1");
+    assert_refused(
+        &push,
+        "deploy failed: the requirements could not be installed: pip exited with status 1",
+    );
     assert!(push.last_line().starts_with("error: deployment 2 failed"), "{}", push.stderr);
     push.assert_says("there-is-no-such-package");
     assert_eq!(tip(&site, "refs/heads/main"), first);
@@ -55,7 +63,8 @@ fn ordinary_refs_of_the_same_push_are_moved_as_ever() {
     project.git(&["tag", "v1"]);
     let one = project.head();
     project.custom_script("exit 7").commit("Broken");
-    let push = project.push_refs(&["HEAD:refs/heads/feature", "HEAD:refs/heads/main", "refs/tags/v1"]);
+    let push =
+        project.push_refs(&["HEAD:refs/heads/feature", "HEAD:refs/heads/main", "refs/tags/v1"]);
     assert_refused(&push, "status 7");
     assert!(push.last_line().starts_with("error: deployment 2 failed"), "{}", push.stderr);
     assert_eq!(tip(&site, "refs/heads/main"), one);
@@ -82,7 +91,10 @@ fn an_atomic_push_moves_everything_or_nothing() {
 
     project.custom_script("exit 7").commit("Broken");
     assert_refused(&project.push_raw(&names), "status 7");
-    assert_eq!((tip(&site, "refs/heads/main"), tip(&site, "refs/heads/feature")), (one.clone(), String::new()));
+    assert_eq!(
+        (tip(&site, "refs/heads/main"), tip(&site, "refs/heads/feature")),
+        (one.clone(), String::new())
+    );
 
     // Another ref that cannot move keeps the deployment from beginning.
     let hook = site.repository.join("hooks/update");
@@ -98,7 +110,13 @@ fn an_atomic_push_moves_everything_or_nothing() {
     project.push_raw(&names).assert_success();
     assert_eq!(tip(&site, "refs/heads/main"), project.head());
     assert_eq!(tip(&site, "refs/heads/feature"), project.head());
-    let deleted = project.push_raw(&["--atomic", "nyala", ":refs/heads/feature", "HEAD~1:refs/heads/main", "--force"]);
+    let deleted = project.push_raw(&[
+        "--atomic",
+        "nyala",
+        ":refs/heads/feature",
+        "HEAD~1:refs/heads/main",
+        "--force",
+    ]);
     assert_refused(&deleted, "status 7");
     assert_eq!(tip(&site, "refs/heads/feature"), project.head());
 }
@@ -127,7 +145,10 @@ fn push_options_hold_in_a_strict_site() {
     assert_refused(&push, "dry-run: nothing was moved");
     push.assert_says("Environment: create");
     assert_eq!(tip(&site, "refs/heads/main"), "");
-    assert!(!site.nyala(&["status"]).assert_success().stdout.contains("main"), "a dry run sets no deploy branch");
+    assert!(
+        !site.nyala(&["status"]).assert_success().stdout.contains("main"),
+        "a dry run sets no deploy branch"
+    );
 
     let push = project.push_with(&["-o", "nonsense"]);
     assert_refused(
@@ -175,7 +196,8 @@ fn a_killed_worker_fails_the_push_and_a_killed_client_fails_nothing() {
     let one = project.head();
     let gate = site.gate();
     let worker = site.sandbox.path("worker");
-    let script = format!("awk '{{print $4}}' /proc/$PPID/stat > '{}'\n{}", worker.display(), gate.shell());
+    let script =
+        format!("awk '{{print $4}}' /proc/$PPID/stat > '{}'\n{}", worker.display(), gate.shell());
     let push = project.custom_script(&script).push_in_background();
     gate.wait_until_reached();
     let pid: i32 = fs::read_to_string(&worker).unwrap().trim().parse().unwrap();

@@ -1,4 +1,5 @@
-//! Submodules: fetched into the release, theirs too. What a hostile `.gitmodules` says is in `hostile/gitlinks.rs`.
+//! Submodules: fetched into the release, theirs too. What a hostile `.gitmodules` says is in
+//! `hostile/gitlinks.rs`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,9 +13,19 @@ fn hosted() -> Site {
     Site::installed(sandbox, repository)
 }
 
-/// A bare repository beside the site's, with one file and perhaps a submodule of its own; its path and its commit.
-fn neighbour(site: &Site, name: &str, content: &str, submodule: Option<(&str, &str)>) -> (PathBuf, String) {
-    let work = tempfile::Builder::new().prefix("library-").tempdir_in(site.sandbox.path("")).unwrap().keep();
+/// A bare repository beside the site's, with one file and perhaps a submodule of its own; its path
+/// and its commit.
+fn neighbour(
+    site: &Site,
+    name: &str,
+    content: &str,
+    submodule: Option<(&str, &str)>,
+) -> (PathBuf, String) {
+    let work = tempfile::Builder::new()
+        .prefix("library-")
+        .tempdir_in(site.sandbox.path(""))
+        .unwrap()
+        .keep();
     let git = |arguments: &[&str]| site.sandbox.git(&work, arguments);
     git(&["init", "--quiet"]);
     fs::write(work.join("lib.py"), content).unwrap();
@@ -22,7 +33,16 @@ fn neighbour(site: &Site, name: &str, content: &str, submodule: Option<(&str, &s
     if let Some((path, commit)) = submodule {
         add(&work, &git, path, &format!("../{path}.git"), commit);
     }
-    git(&["-c", "user.name=Ada", "-c", "user.email=a@example.org", "commit", "--quiet", "-m", "A library"]);
+    git(&[
+        "-c",
+        "user.name=Ada",
+        "-c",
+        "user.email=a@example.org",
+        "commit",
+        "--quiet",
+        "-m",
+        "A library",
+    ]);
     let bare = site.sandbox.path(&format!("{name}.git"));
     git(&["clone", "--quiet", "--bare", ".", bare.to_str().unwrap()]);
     (bare, git(&["rev-parse", "HEAD"]))
@@ -60,7 +80,10 @@ fn submodules_and_theirs_are_in_the_release() {
     fs::rename(&lib, site.sandbox.path("away.git")).unwrap();
     fs::remove_dir_all(&deep).unwrap();
     site.nyala(&["redeploy"]).assert_success();
-    assert_eq!((site.live_id(), site.live_file("vendor/lib/deep/lib.py")), (Some(2), "deep".to_owned()));
+    assert_eq!(
+        (site.live_id(), site.live_file("vendor/lib/deep/lib.py")),
+        (Some(2), "deep".to_owned())
+    );
 
     // A commit that is nowhere is a failure that says so, and changes nothing.
     fs::rename(site.sandbox.path("away.git"), &lib).unwrap();
@@ -88,7 +111,10 @@ fn submodules_of_a_project_in_a_folder_are_named_by_the_commit() {
     project.write(".deployment", "[config]\nproject = web\nSCM_DISABLE_SUBMODULES = 1\n");
     project.git(&["add", ".deployment"]);
     project.git(&["commit", "--quiet", "-m", "Without"]);
-    project.push_refs(&["HEAD:refs/heads/main"]).assert_success().assert_says("Submodules are left as empty folders");
+    project
+        .push_refs(&["HEAD:refs/heads/main"])
+        .assert_success()
+        .assert_says("Submodules are left as empty folders");
     assert_eq!(fs::read_dir(site.path.join("wwwroot/lib")).unwrap().count(), 0);
 }
 
@@ -97,7 +123,9 @@ fn a_submodule_comes_over_ssh_with_the_sites_own_key() {
     let site = hosted();
     let (lib, commit) = neighbour(&site, "lib", "by ssh", None);
     let forced = r#"git shell -c \"$SSH_ORIGINAL_COMMAND\""#;
-    let Some(server) = SshServer::start(&site.sandbox, &[("deploy", forced.to_owned())]) else { return };
+    let Some(server) = SshServer::start(&site.sandbox, &[("deploy", forced.to_owned())]) else {
+        return;
+    };
     let project = site.project();
     project.write("page", "1").commit("One");
     add_to(&project, "lib", &SshServer::address(lib.to_str().unwrap()), &commit);

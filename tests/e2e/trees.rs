@@ -80,7 +80,10 @@ fn a_submodule_is_an_empty_folder_and_a_warning() {
     project.git(&["commit", "--quiet", "-m", "Add a submodule"]);
     let push = project.push_refs(&["HEAD:refs/heads/main"]);
     push.assert_success();
-    let warned = push.output.lines().any(|line| line.starts_with("warning: ") && line.contains("vendor/lib"));
+    let warned = push
+        .output
+        .lines()
+        .any(|line| line.starts_with("warning: ") && line.contains("vendor/lib"));
     assert!(warned, "{}", push.stderr);
     let folder = site.path.join("wwwroot/vendor/lib");
     assert_eq!(fs::read_dir(folder).unwrap().count(), 0);

@@ -39,7 +39,10 @@ fn what_init_finds_is_written_down_and_stays() {
     let expected = format!("uv was found at {}", sandbox.path("tools/uv").display());
     assert!(made.stdout.contains(&expected), "{}", made.stdout);
     let settings = || fs::read_to_string(with.join("nyala.toml")).unwrap();
-    assert!(settings().contains("\ninstaller = \"uv\"\n") || settings().starts_with("installer = \"uv\"\n"));
+    assert!(
+        settings().contains("\ninstaller = \"uv\"\n")
+            || settings().starts_with("installer = \"uv\"\n")
+    );
 
     fs::remove_file(sandbox.path("tools/uv")).unwrap();
     let before = settings();
@@ -66,8 +69,15 @@ fn what_init_finds_is_written_down_and_stays() {
 fn uv_makes_the_env_and_installs_exactly_what_is_required() {
     let Some(site) = uv_site() else { return };
     let project = site.project();
-    project.write("requirements.txt", "oryx==1.0\n").push().assert_success().assert_says(" + oryx==1.0");
-    assert_eq!((site.package("oryx").as_deref(), site.package("grass").as_deref()), (Some("1.0"), Some("1.0")));
+    project
+        .write("requirements.txt", "oryx==1.0\n")
+        .push()
+        .assert_success()
+        .assert_says(" + oryx==1.0");
+    assert_eq!(
+        (site.package("oryx").as_deref(), site.package("grass").as_deref()),
+        (Some("1.0"), Some("1.0"))
+    );
     assert!(fs::read_to_string(site.env().join("pyvenv.cfg")).unwrap().contains("uv = "));
 
     // In the copy, what the old version needed and the new one does not is taken away.
@@ -77,19 +87,33 @@ fn uv_makes_the_env_and_installs_exactly_what_is_required() {
     assert_eq!(site.package("acacia").as_deref(), Some("1.0"));
     let script = site.env().join("bin/oryx");
     let said = site.sandbox.command(script).output().unwrap().stdout;
-    assert_eq!(String::from_utf8_lossy(&said).trim(), format!("oryx 2.0 in {}", site.env().display()));
+    assert_eq!(
+        String::from_utf8_lossy(&said).trim(),
+        format!("oryx 2.0 in {}", site.env().display())
+    );
 
     project.write("page", "").push().assert_success().assert_says("reuse env 2");
     // uv's and pip's own settings count.
     site.set("UV_COMPILE_BYTECODE", "1");
-    project.write("page", "2").push().assert_success().assert_says("settings that the installer reads have changed");
+    project
+        .write("page", "2")
+        .push()
+        .assert_success()
+        .assert_says("settings that the installer reads have changed");
     assert!(site.env().ends_with("4"));
     assert!(fs::read_dir(site.env().join("lib")).unwrap().flatten().any(|lib| {
         let cache = lib.path().join("site-packages/oryx/__pycache__");
         cache.is_dir()
     }));
-    project.write("uv.toml", "offline = true\n").push().assert_success().assert_says("create a new environment");
-    project.write("pyproject.toml", "[tool.uv]\nno-cache = true\n").push().assert_says("create a new environment");
+    project
+        .write("uv.toml", "offline = true\n")
+        .push()
+        .assert_success()
+        .assert_says("create a new environment");
+    project
+        .write("pyproject.toml", "[tool.uv]\nno-cache = true\n")
+        .push()
+        .assert_says("create a new environment");
     project.write("page", "3").push().assert_success().assert_says("reuse env 6");
 }
 
@@ -99,7 +123,10 @@ fn runtime_txt_is_toggled() {
     let project = site.python_project();
     for python in [older, newer] {
         project.write("runtime.txt", python.runtime()).push().assert_success();
-        assert_eq!(site.env_python("import sys; print('%d.%d' % sys.version_info[:2])"), python.minor());
+        assert_eq!(
+            site.env_python("import sys; print('%d.%d' % sys.version_info[:2])"),
+            python.minor()
+        );
         assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
     }
 }
@@ -152,7 +179,8 @@ fn pips_configuration_files_count_for_uv() {
     site.sandbox.remove_variable("PIP_CONFIG_FILE");
     let home = site.sandbox.path("home/.config/pip");
     fs::create_dir_all(&home).unwrap();
-    fs::write(home.join("pip.conf"), "[global]\nprefer-binary = true\n[install]\npre = yes\n").unwrap();
+    fs::write(home.join("pip.conf"), "[global]\nprefer-binary = true\n[install]\npre = yes\n")
+        .unwrap();
     let project = site.project();
     let push = project.write("requirements.txt", "oryx\n").push();
     push.assert_failed_with(&format!("pip's prefer-binary ({})", home.join("pip.conf").display()));
@@ -165,7 +193,10 @@ fn pips_configuration_files_count_for_uv() {
 fn options_in_requirements_files_do_what_they_do_for_pip_or_are_refused() {
     let Some(site) = uv_site() else { return };
     let project = site.project();
-    project.write("requirements.txt", "--pre\n--trusted-host h.example\noryx\n").push().assert_success();
+    project
+        .write("requirements.txt", "--pre\n--trusted-host h.example\noryx\n")
+        .push()
+        .assert_success();
     assert_eq!(site.package("oryx").as_deref(), Some("2.1rc1"));
     for (text, refused) in [
         ("--prefer-binary\noryx\n", "--prefer-binary (requirements.txt, line 1)"),
@@ -176,7 +207,9 @@ fn options_in_requirements_files_do_what_they_do_for_pip_or_are_refused() {
     }
     // As with pip, one hash asks for all.
     let hash = "0".repeat(64);
-    let push = project.write("requirements.txt", format!("oryx==2.0 --hash=sha256:{hash}\nacacia\n")).push();
+    let push = project
+        .write("requirements.txt", format!("oryx==2.0 --hash=sha256:{hash}\nacacia\n"))
+        .push();
     push.assert_failed_with("uv exited with status");
     assert_eq!(site.package("oryx").as_deref(), Some("2.1rc1"));
 }
@@ -189,7 +222,9 @@ fn credentials_go_to_uv_where_nobody_sees_them() {
     site.set("PIP_RETRIES", "0");
     let project = site.project();
     let push = project.write("requirements.txt", "springbok\n").push();
-    push.assert_failed_with("uv exited with status").assert_says("127.0.0.1").assert_does_not_say("hunter22");
+    push.assert_failed_with("uv exited with status")
+        .assert_says("127.0.0.1")
+        .assert_does_not_say("hunter22");
     assert!(!site.log(1).contains("hunter22"));
 }
 
@@ -201,7 +236,8 @@ fn what_cannot_be_done_with_uv_says_what_to_do() {
     push.assert_failed_with("uv exited with status 1").assert_says("was not found");
     fs::remove_file(site.sandbox.path("tools/uv")).unwrap();
     let push = project.write("requirements.txt", "antelope\n").push();
-    push.assert_failed_with("there is no uv on this machine").assert_says("installer = \"pip\" in nyala.toml");
+    push.assert_failed_with("there is no uv on this machine")
+        .assert_says("installer = \"pip\" in nyala.toml");
     let looked: PathBuf = site.sandbox.path("home/.local/bin");
     push.assert_says(&looked.display().to_string());
 
@@ -218,7 +254,10 @@ fn pip_in_a_command_of_the_project_reaches_nothing_outside_of_the_env() {
     let Some(site) = uv_site() else { return };
     let project = site.python_project();
     project
-        .write("bin/post_compile", "#!/bin/sh\nuv pip install --no-index --find-links \"$PIP_FIND_LINKS\" acacia\n")
+        .write(
+            "bin/post_compile",
+            "#!/bin/sh\nuv pip install --no-index --find-links \"$PIP_FIND_LINKS\" acacia\n",
+        )
         .push()
         .assert_success();
     assert_eq!(site.package("acacia").as_deref(), Some("1.0"));

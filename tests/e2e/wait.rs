@@ -18,7 +18,10 @@ fn wait_says_in_its_exit_code_how_a_deployment_ended() {
     assert_eq!(site.nyala(&["wait"]).status.code(), Some(1));
     let ran = site.nyala(&["wait", &two]);
     assert_eq!(ran.status.code(), Some(1));
-    assert!(ran.stdout.starts_with("deployment 2 failed: ") && ran.stdout.contains("status 7"), "{ran:?}");
+    assert!(
+        ran.stdout.starts_with("deployment 2 failed: ") && ran.stdout.contains("status 7"),
+        "{ran:?}"
+    );
     site.nyala(&["wait", &one]).assert_success();
 
     project.write("page", "3").push_with(&["-o", "skip-deploy"]);

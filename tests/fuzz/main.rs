@@ -1,6 +1,8 @@
-//! What has to hold for any bytes that nyala reads, tried with the fuzzer's corpus and with thousands of inputs made from it.
+//! What has to hold for any bytes that nyala reads, tried with the fuzzer's corpus and with
+//! thousands of inputs made from it.
 //!
-//! The same inputs each time: this finds what has been broken, and the fuzzer (fuzz/README.md) what nobody has thought of.
+//! The same inputs each time: this finds what has been broken, and the fuzzer (fuzz/README.md) what
+//! nobody has thought of.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is all that is asked")]
 #![allow(clippy::disallowed_macros, reason = "the harness of the tests reads what they print")]
@@ -38,7 +40,8 @@ fn folder() -> PathBuf {
 /// The files of a target's corpus, always in the same order.
 fn corpus(target: &Target) -> Vec<Vec<u8>> {
     let folder = folder().join("corpus").join(target.name);
-    let files: BTreeSet<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let files: BTreeSet<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.iter().map(|file| fs::read(file).unwrap()).collect()
 }
 
@@ -70,7 +73,9 @@ fn any_input(name: &str) {
 
 fn long_inputs(name: &str) {
     let target = TARGETS.iter().find(|target| target.name == name).unwrap();
-    for piece in corpus(target).into_iter().chain(dictionary(target)).filter(|piece| !piece.is_empty()) {
+    for piece in
+        corpus(target).into_iter().chain(dictionary(target)).filter(|piece| !piece.is_empty())
+    {
         let again_and_again = |length: usize| -> Duration {
             let input: Vec<u8> = piece.iter().copied().cycle().take(length).collect();
             let before = processor_time();
@@ -81,11 +86,15 @@ fn long_inputs(name: &str) {
         if long < NOTICEABLE {
             continue;
         }
-        // What is four times as long takes four times as long; sixteen times, where each byte is compared with each other.
+        // What is four times as long takes four times as long; sixteen times, where each byte is
+        // compared with each other.
         let short = again_and_again(LONG / 4).max(again_and_again(LONG / 4));
         let long = long.min(again_and_again(LONG));
         let shown = String::from_utf8_lossy(&piece);
-        assert!(long < short * 9, "{long:?} and, for a fourth of it, {short:?}: {shown:?}, again and again");
+        assert!(
+            long < short * 9,
+            "{long:?} and, for a fourth of it, {short:?}: {shown:?}, again and again"
+        );
     }
 }
 
@@ -125,12 +134,18 @@ tests! {
 fn every_target_is_tested_here_and_known_to_the_fuzzer() {
     let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
     assert_eq!(names, TESTED);
-    let manifest: toml::Table = fs::read_to_string(folder().join("Cargo.toml")).unwrap().parse().unwrap();
-    let programs = manifest["bin"].as_array().unwrap().iter().map(|bin| bin["name"].as_str().unwrap());
+    let manifest: toml::Table =
+        fs::read_to_string(folder().join("Cargo.toml")).unwrap().parse().unwrap();
+    let programs =
+        manifest["bin"].as_array().unwrap().iter().map(|bin| bin["name"].as_str().unwrap());
     assert_eq!(programs.collect::<Vec<_>>(), names);
     for target in TARGETS {
-        let program = fs::read_to_string(folder().join(format!("targets/{}.rs", target.name))).unwrap();
-        assert!(program.contains(&format!("nyala_fuzz::{}::check(data)", target.name)), "{program}");
+        let program =
+            fs::read_to_string(folder().join(format!("targets/{}.rs", target.name))).unwrap();
+        assert!(
+            program.contains(&format!("nyala_fuzz::{}::check(data)", target.name)),
+            "{program}"
+        );
         assert!(corpus(target).len() >= 5, "{} has a small corpus", target.name);
     }
 }

@@ -14,7 +14,9 @@ pub struct Mutator<'a> {
 
 impl<'a> Mutator<'a> {
     pub fn new(corpus: &'a [Vec<u8>], mut words: Vec<Vec<u8>>) -> Mutator<'a> {
-        words.extend(["\n", "\r\n", "\0", " ", "#", "\u{feff}", "é", "\u{202e}", "\u{1b}[2J"].map(Vec::from));
+        words.extend(
+            ["\n", "\r\n", "\0", " ", "#", "\u{feff}", "é", "\u{202e}", "\u{1b}[2J"].map(Vec::from),
+        );
         words.push(vec![0xff]);
         Mutator { corpus, words, random: Rng::with_seed(20) }
     }

@@ -34,9 +34,12 @@ fn assert_like_git_with(attributes: &[(&str, &[u8])]) {
     let repo = Repo::new();
     let names: Vec<(String, &[u8])> = CONTENTS
         .iter()
-        .flat_map(|(name, bytes)| [((*name).to_owned(), *bytes), (format!("sub/{name}.txt"), *bytes)])
+        .flat_map(|(name, bytes)| {
+            [((*name).to_owned(), *bytes), (format!("sub/{name}.txt"), *bytes)]
+        })
         .collect();
-    let mut paths: Vec<_> = names.iter().map(|(name, bytes)| (FILE, name.as_str(), *bytes)).collect();
+    let mut paths: Vec<_> =
+        names.iter().map(|(name, bytes)| (FILE, name.as_str(), *bytes)).collect();
     paths.extend(attributes.iter().map(|(name, bytes)| (FILE, *name, *bytes)));
     repo.assert_like_git(repo.tree_of(&paths));
 }
@@ -65,7 +68,9 @@ fn line_endings_in_every_combination_are_like_gits() {
 
 #[test]
 fn ident_is_like_gits_whatever_else_is_asked_for() {
-    for others in ["", "text", "-text", "text=auto", "eol=crlf", "text=auto eol=crlf", "text=auto eol=lf"] {
+    for others in
+        ["", "text", "-text", "text=auto", "eol=crlf", "text=auto eol=crlf", "text=auto eol=lf"]
+    {
         assert_like_git(&format!("* ident {others}\n"));
     }
     assert_like_git("* ident\n*.txt -ident\n");
@@ -140,7 +145,8 @@ fn macros_are_like_gits() {
 
 #[test]
 fn odd_attribute_files_are_read_as_git_reads_them() {
-    let long = format!("*{} eol=crlf\n* eol=lf\n* {} eol=crlf\n", "x".repeat(3000), "a".repeat(2040));
+    let long =
+        format!("*{} eol=crlf\n* eol=lf\n* {} eol=crlf\n", "x".repeat(3000), "a".repeat(2040));
     let just = format!("* {} eol=crlf\n", "a".repeat(2047 - 11));
     for file in [
         "\u{feff}* eol=crlf\n".as_bytes(),
@@ -199,7 +205,9 @@ fn the_encodings_that_we_write_are_like_gits() {
     for encoding in ["ISO-8859-1", "latin1", "ISO8859-1"] {
         let repo = Repo::new();
         let attributes = format!("*.x working-tree-encoding={encoding} eol=crlf\n");
-        repo.assert_like_git(repo.tree_of(&[(FILE, ".gitattributes", attributes.as_bytes()), (FILE, "a.x", text)]));
+        repo.assert_like_git(
+            repo.tree_of(&[(FILE, ".gitattributes", attributes.as_bytes()), (FILE, "a.x", text)]),
+        );
     }
 }
 
@@ -214,7 +222,10 @@ fn an_encoding_that_cannot_be_written_is_an_error_that_names_the_file() {
     ] {
         let attributes = format!("*.x working-tree-encoding{encoding}\n");
         let text =
-            repo.export_error(repo.tree_of(&[(FILE, ".gitattributes", attributes.as_bytes()), (FILE, "s/a.x", bytes)]));
+            repo.export_error(repo.tree_of(&[
+                (FILE, ".gitattributes", attributes.as_bytes()),
+                (FILE, "s/a.x", bytes),
+            ]));
         assert!(text.contains("\"s/a.x\"") && text.contains(expected), "{text}");
     }
 }
@@ -232,7 +243,9 @@ fn links_are_not_converted() {
 #[test]
 fn an_attribute_file_that_is_a_link_or_a_folder_is_what_it_is_to_git() {
     let repo = Repo::new();
-    repo.assert_like_git(repo.tree_of(&[(LINK, ".gitattributes", b"* eol=crlf"), (FILE, "a", b"x\n")]));
+    repo.assert_like_git(
+        repo.tree_of(&[(LINK, ".gitattributes", b"* eol=crlf"), (FILE, "a", b"x\n")]),
+    );
     repo.assert_like_git(repo.tree_of(&[
         (FILE, ".gitattributes/x", b"* eol=crlf\n"),
         (FILE, "a", b"x\n"),

@@ -69,7 +69,8 @@ fn anything_can_become_anything_else() {
     let repo = Repo::new();
     let blob = repo.blob(b"x\n");
     let other = repo.blob(b"y\n");
-    let inner = repo.tree(&[(FILE, b"file", blob), (FOLDER, b"sub", repo.tree(&[(FILE, b"f", other)]))]);
+    let inner =
+        repo.tree(&[(FILE, b"file", blob), (FOLDER, b"sub", repo.tree(&[(FILE, b"f", other)]))]);
     let empty = repo.tree(&[]);
     let states = [
         None,
@@ -97,9 +98,14 @@ fn anything_can_become_anything_else() {
 #[test]
 fn renames_that_change_only_the_case_are_followed() {
     let repo = Repo::new();
-    let mut standing = repo.standing(repo.tree_of(&[(FILE, "Readme", b"x"), (FILE, "Lib/a", b"1")]));
+    let mut standing =
+        repo.standing(repo.tree_of(&[(FILE, "Readme", b"x"), (FILE, "Lib/a", b"1")]));
     standing.bring(repo.tree_of(&[(FILE, "README", b"x"), (FILE, "lib/a", b"1")]));
-    standing.bring(repo.tree_of(&[(FILE, "README", b"x"), (FILE, "readme", b"y"), (FILE, "LIB/A", b"1")]));
+    standing.bring(repo.tree_of(&[
+        (FILE, "README", b"x"),
+        (FILE, "readme", b"y"),
+        (FILE, "LIB/A", b"1"),
+    ]));
 }
 
 #[test]
@@ -154,12 +160,16 @@ fn what_somebody_changed_is_put_right() {
         ("longer", |root| fs::write(root.join("requirements.txt"), "flask\ndjango\n").unwrap()),
         ("deleted", |root| fs::remove_file(root.join("manage.py")).unwrap()),
         ("executable", |root| {
-            fs::set_permissions(root.join("app/__init__.py"), Permissions::from_mode(0o755)).unwrap();
+            fs::set_permissions(root.join("app/__init__.py"), Permissions::from_mode(0o755))
+                .unwrap();
         }),
         ("unreadable", |root| {
-            fs::set_permissions(root.join("app/__init__.py"), Permissions::from_mode(0o000)).unwrap();
+            fs::set_permissions(root.join("app/__init__.py"), Permissions::from_mode(0o000))
+                .unwrap();
         }),
-        ("a folder's mode", |root| fs::set_permissions(root.join("app/deep"), Permissions::from_mode(0o777)).unwrap()),
+        ("a folder's mode", |root| {
+            fs::set_permissions(root.join("app/deep"), Permissions::from_mode(0o777)).unwrap();
+        }),
         ("another link", |root| {
             fs::remove_file(root.join("link")).unwrap();
             symlink("app/deeq", root.join("link")).unwrap();
@@ -172,7 +182,9 @@ fn what_somebody_changed_is_put_right() {
             fs::remove_file(root.join("manage.py")).unwrap();
             fs::create_dir_all(root.join("manage.py/and/more")).unwrap();
         }),
-        ("a folder renamed", |root| fs::rename(root.join("app/deep"), root.join("app/deeper")).unwrap()),
+        ("a folder renamed", |root| {
+            fs::rename(root.join("app/deep"), root.join("app/deeper")).unwrap();
+        }),
         ("two folders exchanged", |root| {
             fs::rename(root.join("app/deep/er"), root.join("er")).unwrap();
             fs::rename(root.join("app/deep"), root.join("app/er")).unwrap();
@@ -223,7 +235,9 @@ fn what_somebody_added_is_removed() {
 fn nothing_is_written_through_a_link_that_somebody_put_there() {
     let repo = Repo::new();
     let precious = repo.precious();
-    let make = |text: &str| repo.tree_of(&[(FILE, "a/file", text.as_bytes()), (FILE, "file", text.as_bytes())]);
+    let make = |text: &str| {
+        repo.tree_of(&[(FILE, "a/file", text.as_bytes()), (FILE, "file", text.as_bytes())])
+    };
     let mut standing = repo.standing(make("one"));
     settle();
     fs::remove_dir_all(standing.folder().join("a")).unwrap();
@@ -240,7 +254,8 @@ fn nothing_is_written_through_a_link_that_somebody_put_there() {
 
 #[test]
 fn a_change_right_after_the_export_is_noticed() {
-    // Within one tick of the file system's clock, a file of the same size looks the same after it was changed.
+    // Within one tick of the file system's clock, a file of the same size looks the same after it
+    // was changed.
     for _ in 0..20 {
         let repo = Repo::new();
         let mut standing = repo.standing(tree(&repo, "one"));
@@ -267,12 +282,16 @@ fn a_folder_that_was_renamed_is_brought_forward() {
 fn large_folders_are_shared_and_brought_forward() {
     let repo = Repo::new();
     let make = |different: usize, last: usize| {
-        let names: Vec<String> =
-            (0..last).map(|n| format!("all/file{n}")).chain((0..100).map(|n| format!("all/d{n}/f"))).collect();
+        let names: Vec<String> = (0..last)
+            .map(|n| format!("all/file{n}"))
+            .chain((0..100).map(|n| format!("all/d{n}/f")))
+            .collect();
         let paths: Vec<_> = names
             .iter()
             .enumerate()
-            .map(|(n, name)| (FILE, name.as_str(), if n % 100 == different { b"y".as_slice() } else { b"x" }))
+            .map(|(n, name)| {
+                (FILE, name.as_str(), if n % 100 == different { b"y".as_slice() } else { b"x" })
+            })
             .collect();
         repo.tree_of(&paths)
     };
@@ -351,7 +370,10 @@ fn whoever_wants_to_save_something_is_told_before_it_goes() {
     });
     let mut told = told.into_inner().unwrap();
     told.sort();
-    assert_eq!(told, ["app/deep/other", "app/new", "changing", "uploads", "vendor/x/inside"].map(PathBuf::from));
+    assert_eq!(
+        told,
+        ["app/deep/other", "app/new", "changing", "uploads", "vendor/x/inside"].map(PathBuf::from)
+    );
 }
 
 #[test]
@@ -360,7 +382,10 @@ fn what_cannot_be_saved_stays() {
     let mut standing = standing(&repo);
     let file = standing.folder().join("app/new");
     fs::write(&file, "rows").unwrap();
-    let text = format!("{:#}", standing.try_bring_with(standing.tree, &|_| anyhow::bail!("no room")).unwrap_err());
+    let text = format!(
+        "{:#}",
+        standing.try_bring_with(standing.tree, &|_| anyhow::bail!("no room")).unwrap_err()
+    );
     assert_eq!((text.as_str(), fs::read_to_string(&file).unwrap().as_str()), ("no room", "rows"));
 }
 

@@ -1,4 +1,5 @@
-//! Random histories with random meddling: a folder that is brought forward is always what a new export would be.
+//! Random histories with random meddling: a folder that is brought forward is always what a new
+//! export would be.
 
 use std::collections::BTreeMap;
 use std::fs;

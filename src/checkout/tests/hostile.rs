@@ -29,7 +29,8 @@ fn names_that_git_would_not_check_out_are_refused_escaped() {
         for (mode, id) in [(FILE, blob), (FOLDER, inner), (LINK, blob), (SUBMODULE, blob)] {
             let text = repo.export_error(repo.tree(&[(mode, name, id)]));
             assert!(text.contains("cannot be written: its name "), "{name:?}: {text}");
-            let text = repo.export_error(repo.tree(&[(FOLDER, b"sub", repo.tree(&[(mode, name, id)]))]));
+            let text =
+                repo.export_error(repo.tree(&[(FOLDER, b"sub", repo.tree(&[(mode, name, id)]))]));
             assert!(text.contains("\"sub/"), "{name:?}: {text}");
         }
     }
@@ -63,7 +64,8 @@ fn a_link_to_a_folder_outside_is_only_a_link() {
     let repo = Repo::new();
     let outside = repo.blob(repo.precious().as_os_str().as_encoded_bytes());
     let up = repo.blob(b"../precious/file");
-    let (into, exported) = repo.export(repo.tree(&[(LINK, b"env", outside), (LINK, b"requirements.txt", up)]));
+    let (into, exported) =
+        repo.export(repo.tree(&[(LINK, b"env", outside), (LINK, b"requirements.txt", up)]));
     assert_eq!(exported.links, 2);
     assert_eq!(fs::read_link(into.path().join("env")).unwrap(), repo.precious());
 }
@@ -109,12 +111,14 @@ fn a_name_of_4096_bytes_is_a_clear_error() {
     assert!(text.contains("a name of 300 bytes"), "{text}");
 }
 
-/// A tree in which each folder holds the next, a second folder and a file, so that the walk comes back to every one.
+/// A tree in which each folder holds the next, a second folder and a file, so that the walk comes
+/// back to every one.
 fn nested(repo: &Repo, depth: usize, name: &[u8]) -> Oid {
     let blob = repo.blob(b"x");
     let leaf = repo.tree(&[(FILE, b"file", blob)]);
     // One git for all of them: its trees are made from marks.
-    let mut stream = b"commit refs/heads/made\ncommitter T <t@example.org> 1700000000 +0000\ndata 0\n".to_vec();
+    let mut stream =
+        b"commit refs/heads/made\ncommitter T <t@example.org> 1700000000 +0000\ndata 0\n".to_vec();
     for level in 0..depth {
         let above = [name, b"/"].concat().repeat(level);
         for (mode, id, last) in [("040000", leaf, "z"), (FILE, blob, "file")] {

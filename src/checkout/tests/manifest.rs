@@ -59,6 +59,10 @@ fn a_manifest_that_is_appended_to_does_not_grow_without_end() {
     let first = size(&standing);
     for number in 0..100 {
         standing.bring(tree(&repo, &number.to_string()));
-        assert!(size(&standing) < 3 * first, "{number}: {} bytes, {first} at first", size(&standing));
+        assert!(
+            size(&standing) < 3 * first,
+            "{number}: {} bytes, {first} at first",
+            size(&standing)
+        );
     }
 }

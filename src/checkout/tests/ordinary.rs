@@ -95,9 +95,13 @@ fn packed_deltas_are_read_like_loose_objects() {
             lines.concat().into_bytes()
         })
         .collect();
-    let names: Vec<String> = (0..30).map(|version| format!("d{}/f{version}", version % 4)).collect();
-    let paths: Vec<_> =
-        names.iter().zip(&versions).map(|(name, bytes)| (FILE, name.as_str(), bytes.as_slice())).collect();
+    let names: Vec<String> =
+        (0..30).map(|version| format!("d{}/f{version}", version % 4)).collect();
+    let paths: Vec<_> = names
+        .iter()
+        .zip(&versions)
+        .map(|(name, bytes)| (FILE, name.as_str(), bytes.as_slice()))
+        .collect();
     let tree = repo.tree_of(&paths);
     repo.git(&["repack", "-adfq"], b"");
     repo.assert_like_git(tree);
@@ -107,7 +111,11 @@ fn packed_deltas_are_read_like_loose_objects() {
 fn a_submodule_is_an_empty_folder_and_reported() {
     let repo = Repo::new();
     let tree = repo.tree_of(&[
-        (FILE, ".gitmodules", b"[submodule \"x\"]\n\tpath = vendor/x\n\turl = --upload-pack=touch /tmp/no\n"),
+        (
+            FILE,
+            ".gitmodules",
+            b"[submodule \"x\"]\n\tpath = vendor/x\n\turl = --upload-pack=touch /tmp/no\n",
+        ),
         (SUBMODULE, "vendor/x", b""),
         (SUBMODULE, "a", b""),
     ]);
@@ -130,7 +138,8 @@ fn there_are_only_four_modes() {
         (FOLDER, b"sub", repo.tree(&[])),
     ]);
     let (into, _) = repo.export(tree);
-    let modes = ["group-writable", "private", "setuid", "sticky", "sub"].map(|name| mode(&into.path().join(name)));
+    let modes = ["group-writable", "private", "setuid", "sticky", "sub"]
+        .map(|name| mode(&into.path().join(name)));
     assert_eq!(modes, [0o644, 0o644, 0o755, 0o755, 0o755]);
 }
 
@@ -166,8 +175,10 @@ fn under_this_umask() {
 #[test]
 fn many_files_in_one_folder_and_many_folders_are_all_written() {
     let repo = Repo::new();
-    let names: Vec<String> =
-        (0..700).map(|n| format!("all/file{n}")).chain((0..300).map(|n| format!("in{}/d{n}/file", n % 7))).collect();
+    let names: Vec<String> = (0..700)
+        .map(|n| format!("all/file{n}"))
+        .chain((0..300).map(|n| format!("in{}/d{n}/file", n % 7)))
+        .collect();
     let paths: Vec<_> = names.iter().map(|name| (FILE, name.as_str(), name.as_bytes())).collect();
     let exported = repo.assert_like_git(repo.tree_of(&paths));
     assert_eq!((exported.files, exported.folders), (1000, 1 + 7 + 300));

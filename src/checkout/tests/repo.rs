@@ -21,7 +21,8 @@ pub(super) const LINK: &str = "120000";
 pub(super) const FOLDER: &str = "40000";
 pub(super) const SUBMODULE: &str = "160000";
 
-/// A bare repository in a folder of its own, in which there is also a precious folder that nothing may touch.
+/// A bare repository in a folder of its own, in which there is also a precious folder that nothing
+/// may touch.
 pub(super) struct Repo {
     folder: TempDir,
     format: ObjectFormat,
@@ -64,7 +65,11 @@ impl Repo {
             scope.spawn(move || stdin.write_all(input));
             child.wait_with_output().unwrap()
         });
-        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "git {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         output.stdout
     }
 
@@ -192,7 +197,8 @@ impl Standing<'_> {
 
     pub(super) fn try_bring_with(&mut self, tree: Oid, rescue: &Rescue) -> anyhow::Result<Brought> {
         let repository = self.repo.open();
-        let brought = bring_forward(&repository, &self.folder(), self.tree, tree, &self.manifest(), rescue);
+        let brought =
+            bring_forward(&repository, &self.folder(), self.tree, tree, &self.manifest(), rescue);
         assert_eq!(fs::read(self.repo.precious().join("file")).unwrap(), b"kept");
         assert_eq!(fs::read_dir(self.repo.precious()).unwrap().count(), 1);
         brought

@@ -89,18 +89,26 @@ impl Decision {
     }
 }
 
-/// Decides about the env. What asks for a new one comes first among the reasons, but what would alone have asked for an
-/// update is said as well.
+/// Decides about the env. What asks for a new one comes first among the reasons, but what would
+/// alone have asked for an update is said as well.
 pub fn decide(seen: &Seen) -> EnvPlan {
-    // Destructured whole, so that whoever adds a field has to say here what it does to the decision.
-    let Seen { project, wanted, origin, installer, settings, requirements, live, asked, commands } = seen;
+    // Destructured whole, so that whoever adds a field has to say here what it does to the
+    // decision.
+    let Seen { project, wanted, origin, installer, settings, requirements, live, asked, commands } =
+        seen;
     match project {
         Project::Skipped(why) => return EnvPlan::new(Decision::None, why),
         Project::Plain => {
-            return EnvPlan::new(Decision::None, "there are no requirements and no Python project files in the tree");
+            return EnvPlan::new(
+                Decision::None,
+                "there are no requirements and no Python project files in the tree",
+            );
         }
         Project::CommittedEnv => {
-            return EnvPlan::new(Decision::Committed, "the tree tracks env/ with a pyvenv.cfg of its own");
+            return EnvPlan::new(
+                Decision::Committed,
+                "the tree tracks env/ with a pyvenv.cfg of its own",
+            );
         }
         Project::Python => {}
     }
@@ -112,7 +120,9 @@ pub fn decide(seen: &Seen) -> EnvPlan {
             None
         }
         LiveEnv::Unlinked { id } => {
-            reasons.create(format!("env was deleted by hand from the live release (it led to env {id})"));
+            reasons.create(format!(
+                "env was deleted by hand from the live release (it led to env {id})"
+            ));
             Some(*id)
         }
         LiveEnv::There { id, inspection } => {
@@ -130,7 +140,9 @@ pub fn decide(seen: &Seen) -> EnvPlan {
             if let Some(version) = version
                 && !wanted.matches(version)
             {
-                reasons.create(format!("env {id} has Python {version}, and {wanted} is wanted by {origin}"));
+                reasons.create(format!(
+                    "env {id} has Python {version}, and {wanted} is wanted by {origin}"
+                ));
             }
             if let Some(marker) = marker {
                 if marker.installer != *installer {
@@ -168,11 +180,18 @@ impl Reasons {
 
     fn into_plan(mut self, id: Option<u64>, commands: bool) -> EnvPlan {
         let decision = match id {
-            Some(from) if self.create.is_empty() && !self.update.is_empty() => Decision::Update { from },
+            Some(from) if self.create.is_empty() && !self.update.is_empty() => {
+                Decision::Update { from }
+            }
             Some(id) if self.create.is_empty() => {
-                self.update.push("Python, requirements and settings are what they were when it was made".into());
+                self.update.push(
+                    "Python, requirements and settings are what they were when it was made".into(),
+                );
                 if commands {
-                    self.update.push("commands of the project run in it, and must not change what is live".into());
+                    self.update.push(
+                        "commands of the project run in it, and must not change what is live"
+                            .into(),
+                    );
                     Decision::Copy { from: id }
                 } else {
                     Decision::Reuse { id }
@@ -211,10 +230,11 @@ fn since(deployment: u64) -> String {
     if deployment == 0 { String::new() } else { format!(" since deployment {deployment}") }
 }
 
-/// What happened to runtime.txt between the live commit and the new one, as a sentence. The texts are what the files
-/// hold, shown with what is invisible escaped.
+/// What happened to runtime.txt between the live commit and the new one, as a sentence. The texts
+/// are what the files hold, shown with what is invisible escaped.
 pub fn runtime_change(live: Option<(&str, Option<&str>)>, new: Option<&str>) -> String {
-    let shown = |text: &str| text.trim().chars().take(60).collect::<String>().escape_debug().to_string();
+    let shown =
+        |text: &str| text.trim().chars().take(60).collect::<String>().escape_debug().to_string();
     let now = new.map(shown);
     let Some((commit, then)) = live else {
         return match now {

@@ -1,8 +1,8 @@
-//! The decision over the life of a site: sequences of pushes that fail or are killed anywhere, of rollbacks, and of what
-//! people and machines do to environments in between.
+//! The decision over the life of a site: sequences of pushes that fail or are killed anywhere, of
+//! rollbacks, and of what people and machines do to environments in between.
 //!
-//! The model knows what has happened; the decision is asked with what could be seen of it, and must come to what the model
-//! knows to be right, for all the reasons that hold and no other.
+//! The model knows what has happened; the decision is asked with what could be seen of it, and must
+//! come to what the model knows to be right, for all the reasons that hold and no other.
 
 mod model;
 
@@ -19,8 +19,11 @@ use model::{CAUSES, End, Event, Push, Site, cause_of};
 const SEQUENCES: u32 = 3000;
 
 fn push() -> impl Strategy<Value = Push> {
-    let wanted = prop::sample::select(vec!["3.11", "3.12", "3.12", "3.13", "3.11.7", "3.12.2", ">=3.12", "any"]);
-    let origin = prop::sample::select(vec![Origin::RuntimeTxt, Origin::AppSetting, Origin::RequiresPython]);
+    let wanted = prop::sample::select(vec![
+        "3.11", "3.12", "3.12", "3.13", "3.11.7", "3.12.2", ">=3.12", "any",
+    ]);
+    let origin =
+        prop::sample::select(vec![Origin::RuntimeTxt, Origin::AppSetting, Origin::RequiresPython]);
     let names = prop::sample::select(vec!["flask", "requests", "attrs"]);
     let end = prop_oneof![
         6 => Just(End::Live),
@@ -38,15 +41,8 @@ fn push() -> impl Strategy<Value = Push> {
         prop::bool::weighted(0.1),
         end,
     )
-        .prop_map(|(wanted, origin, needs, settings, installer, rebuild, commands, end)| Push {
-            wanted,
-            origin,
-            needs,
-            settings,
-            installer,
-            rebuild,
-            commands,
-            end,
+        .prop_map(|(wanted, origin, needs, settings, installer, rebuild, commands, end)| {
+            Push { wanted, origin, needs, settings, installer, rebuild, commands, end }
         })
 }
 
@@ -65,13 +61,16 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         1 => minor().prop_map(Event::InterpreterInstalled),
         2 => any::<Index>().prop_map(Event::RolledBack),
     ];
-    // One push is often followed by the same again: of what is chosen by chance nothing would ever be used twice.
+    // One push is often followed by the same again: of what is chosen by chance nothing would ever
+    // be used twice.
     (prop::collection::vec((event, prop::bool::weighted(0.4)), 1..14)).prop_map(|events| {
         let mut happened: Vec<Event> = Vec::new();
         for (event, again) in events {
             let last = happened.iter().rev().find(|event| matches!(event, Event::Push(_))).cloned();
             happened.push(match (event, last) {
-                (Event::Push(new), Some(Event::Push(last))) if again => Event::Push(Push { end: new.end, ..last }),
+                (Event::Push(new), Some(Event::Push(last))) if again => {
+                    Event::Push(Push { end: new.end, ..last })
+                }
                 (event, _) => event,
             });
         }
@@ -82,7 +81,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 #[test]
 fn no_sequence_uses_an_env_that_is_not_right() {
     let config = Config { cases: SEQUENCES, failure_persistence: None, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let mut runner =
+        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let seen = RefCell::new((BTreeSet::new(), BTreeSet::new()));
     let outcome = runner.run(&events(), |events| {
         let mut site = Site::new();

@@ -51,8 +51,12 @@ fn unchanged() -> Seen {
         settings: "digest".into(),
         packages: Vec::new(),
     };
-    let inspection =
-        Inspection { version: Some(marker.python), marker: Some(marker), retired: None, damage: Vec::new() };
+    let inspection = Inspection {
+        version: Some(marker.python),
+        marker: Some(marker),
+        retired: None,
+        damage: Vec::new(),
+    };
     Seen {
         project: Project::Python,
         wanted: "3.11".parse().unwrap(),
@@ -80,7 +84,8 @@ struct Row {
     weight: Weight,
     /// What its reason has to say.
     says: &'static str,
-    /// Whether it is about an env that is there, so that it cannot be seen together with one that is not.
+    /// Whether it is about an env that is there, so that it cannot be seen together with one that
+    /// is not.
     of_env: Option<bool>,
     apply: fn(&mut Seen),
 }
@@ -124,9 +129,17 @@ fn rows() -> Vec<Row> {
                 env.damage.push("its interpreter is gone".into());
             });
         }),
-        row("retired", Weight::Create, "may not be used again since deployment 6", Some(true), |seen| {
-            with_env(seen, |env| env.retired = Some(Retired { deployment: 6, reason: "toggled".into() }));
-        }),
+        row(
+            "retired",
+            Weight::Create,
+            "may not be used again since deployment 6",
+            Some(true),
+            |seen| {
+                with_env(seen, |env| {
+                    env.retired = Some(Retired { deployment: 6, reason: "toggled".into() });
+                });
+            },
+        ),
         row("asked for", Weight::Create, "a new one was asked for", None, |seen| {
             seen.asked.push("a new one was asked for".into());
         }),
@@ -137,9 +150,15 @@ fn rows() -> Vec<Row> {
                 }
             });
         }),
-        row("other settings", Weight::Create, "settings that the installer reads", Some(true), |seen| {
-            seen.settings = "another digest".into();
-        }),
+        row(
+            "other settings",
+            Weight::Create,
+            "settings that the installer reads",
+            Some(true),
+            |seen| {
+                seen.settings = "another digest".into();
+            },
+        ),
         row("requirement gone", Weight::Create, "old-one", Some(true), |seen| {
             with_env(seen, |env| {
                 if let Some(marker) = &mut env.marker {
@@ -154,7 +173,8 @@ fn rows() -> Vec<Row> {
         }),
         row("requirement changed", Weight::Update, "flask", Some(true), |seen| {
             let newer = recorded("flask==3.1\n").lines.remove(0);
-            let position = seen.requirements.lines.iter().position(|line| line.key == newer.key).unwrap();
+            let position =
+                seen.requirements.lines.iter().position(|line| line.key == newer.key).unwrap();
             seen.requirements.lines[position] = newer;
         }),
     ]
@@ -291,13 +311,21 @@ fn runtime_txt_is_said_with_what_it_was_and_since_when() {
         (None, Some("python-3.11\n"), "runtime.txt: python-3.11"),
         (live(None), None, "There is no runtime.txt."),
         (live(None), Some("python-3.11"), "runtime.txt is new since 1a2b3c4: python-3.11"),
-        (live(Some("python-3.11\n")), Some("python-3.11"), "runtime.txt has not changed since 1a2b3c4: python-3.11"),
+        (
+            live(Some("python-3.11\n")),
+            Some("python-3.11"),
+            "runtime.txt has not changed since 1a2b3c4: python-3.11",
+        ),
         (
             live(Some("python-3.11\n")),
             Some("python-3.12"),
             "runtime.txt changed since 1a2b3c4: python-3.11 -> python-3.12",
         ),
-        (live(Some("python-3.11\n")), None, "runtime.txt is gone since 1a2b3c4: it was python-3.11"),
+        (
+            live(Some("python-3.11\n")),
+            None,
+            "runtime.txt is gone since 1a2b3c4: it was python-3.11",
+        ),
         (None, Some("a\u{1b}[2Jb"), "runtime.txt: a\\u{1b}[2Jb"),
     ] {
         assert_eq!(runtime_change(live, new), says);

@@ -1,7 +1,7 @@
 //! Takes the compiled files of another env over, for sources that are the same byte for byte.
 //!
-//! Compiling is half of what a new env takes when the wheels are in pip's cache, and when a site goes back to a Python
-//! that it had, an env with the same packages is often still there.
+//! Compiling is half of what a new env takes when the wheels are in pip's cache, and when a site
+//! goes back to a Python that it had, an env with the same packages is often still there.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -14,19 +14,22 @@ use super::site_packages;
 use crate::disk;
 use crate::python::version::Version;
 
-/// The start of a `.pyc`: magic number, flags, time and size of its source (PEP 552); since Python 3.7.
+/// The start of a `.pyc`: magic number, flags, time and size of its source (PEP 552); since Python
+/// 3.7.
 const HEADER: usize = 16;
 
-/// Gives an env the compiled files that whole envs of the same Python beside it have for the same sources. Returns how many.
+/// Gives an env the compiled files that whole envs of the same Python beside it have for the same
+/// sources. Returns how many.
 ///
-/// Where a compiled file says that it came from does not matter: Python puts in the path of the source that it is
-/// loaded for.
+/// Where a compiled file says that it came from does not matter: Python puts in the path of the
+/// source that it is loaded for.
 pub fn adopt(env: &Path, python: &Version) -> Result<usize> {
     let (Some(packages), Some(beside)) = (site_packages(env), env.parent()) else { return Ok(0) };
     if (python.major, python.minor) < (3, 7) {
         return Ok(0);
     }
-    let others = fs::read_dir(beside).with_context(|| format!("cannot read {}", beside.display()))?;
+    let others =
+        fs::read_dir(beside).with_context(|| format!("cannot read {}", beside.display()))?;
     let mut others: Vec<(u64, PathBuf)> = others
         .flatten()
         .map(|entry| entry.path())
@@ -49,26 +52,35 @@ fn adopt_folder(folder: &Path, others: &[PathBuf], tag: &str) -> Result<usize> {
         return Ok(0);
     }
     let mut adopted = 0;
-    for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?.flatten() {
+    for entry in
+        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?.flatten()
+    {
         let (name, path) = (entry.file_name(), entry.path());
         let Ok(metadata) = entry.metadata() else { continue };
         if metadata.is_dir() && name != "__pycache__" {
             let within: Vec<_> = others.iter().map(|other| other.join(&name)).collect();
             adopted += adopt_folder(&path, &within, tag)?;
-        } else if let (true, Some(stem)) = (metadata.is_file(), name.to_str().and_then(|name| name.strip_suffix(".py")))
+        } else if let (true, Some(stem)) =
+            (metadata.is_file(), name.to_str().and_then(|name| name.strip_suffix(".py")))
         {
             let compiled = format!("{stem}.{tag}.pyc");
             let cache = folder.join("__pycache__");
             if cache.join(&compiled).exists() {
                 continue;
             }
-            let found = others.iter().find_map(|other| compiled_of(&path, &metadata, &other.join(&name), &compiled));
+            let found = others
+                .iter()
+                .find_map(|other| compiled_of(&path, &metadata, &other.join(&name), &compiled));
             if let Some(bytes) = found {
                 if !cache.is_dir() {
                     disk::create_dir(&cache)?;
                 }
                 // As Python does: readable as its source is, and replaceable.
-                disk::write(&cache.join(&compiled), &bytes, metadata.permissions().mode() & 0o777 | 0o200)?;
+                disk::write(
+                    &cache.join(&compiled),
+                    &bytes,
+                    metadata.permissions().mode() & 0o777 | 0o200,
+                )?;
                 adopted += 1;
             }
         }
@@ -76,10 +88,17 @@ fn adopt_folder(folder: &Path, others: &[PathBuf], tag: &str) -> Result<usize> {
     Ok(adopted)
 }
 
-/// What `source` compiles to, from the file `compiled` of another source that is the same; `None` when it is not the same,
-/// or not compiled by time and size.
-fn compiled_of(source: &Path, metadata: &Metadata, other: &Path, compiled: &str) -> Option<Vec<u8>> {
-    let there = fs::symlink_metadata(other).ok().filter(|there| there.is_file() && there.len() == metadata.len())?;
+/// What `source` compiles to, from the file `compiled` of another source that is the same; `None`
+/// when it is not the same, or not compiled by time and size.
+fn compiled_of(
+    source: &Path,
+    metadata: &Metadata,
+    other: &Path,
+    compiled: &str,
+) -> Option<Vec<u8>> {
+    let there = fs::symlink_metadata(other)
+        .ok()
+        .filter(|there| there.is_file() && there.len() == metadata.len())?;
     let mut bytes = fs::read(other.parent()?.join("__pycache__").join(compiled)).ok()?;
     let stamp = |of: &Metadata| -> [u8; 8] {
         // Both are kept modulo 2^32.
@@ -94,7 +113,8 @@ fn compiled_of(source: &Path, metadata: &Metadata, other: &Path, compiled: &str)
         stamp[4..].copy_from_slice(&size.to_le_bytes());
         stamp
     };
-    let is_current = bytes.len() > HEADER && bytes[4..8] == [0; 4] && bytes[8..HEADER] == stamp(&there);
+    let is_current =
+        bytes.len() > HEADER && bytes[4..8] == [0; 4] && bytes[8..HEADER] == stamp(&there);
     if !is_current || fs::read(source).ok()? != fs::read(other).ok()? {
         return None;
     }
@@ -131,7 +151,10 @@ mod tests {
         old.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(7)).unwrap();
         assert_eq!(adopt(), 1);
         let compiled = fs::read(new.join("__pycache__/a.cpython-312.pyc")).unwrap();
-        assert_eq!(compiled, [b"magi".as_slice(), &[0; 4], &[7, 0, 0, 0, 6, 0, 0, 0], b"code"].concat());
+        assert_eq!(
+            compiled,
+            [b"magi".as_slice(), &[0; 4], &[7, 0, 0, 0, 6, 0, 0, 0], b"code"].concat()
+        );
 
         assert_eq!(adopt(), 0, "what is there stays");
         fs::remove_file(new.join("__pycache__/a.cpython-312.pyc")).unwrap();

@@ -1,6 +1,7 @@
 //! Compiles what an installer has put into an env, with all processors.
 //!
-//! pip compiles one file after the other, which is most of its time when the wheels are in its cache.
+//! pip compiles one file after the other, which is most of its time when the wheels are in its
+//! cache.
 
 use std::path::Path;
 
@@ -8,12 +9,13 @@ use anyhow::Result;
 
 use crate::process::{self, Environment, Invocation, Limits};
 
-/// `compile_tree(folder)`: what is compiled already is left alone, and what cannot be compiled too, as with pip.
+/// `compile_tree(folder)`: what is compiled already is left alone, and what cannot be compiled too,
+/// as with pip.
 ///
 /// By fork and not by `concurrent.futures`: that needs semaphores, which containers may lack.
 ///
-/// On a disk that is just full Python writes half a `.pyc` and says nothing (python/cpython#126606). So each is read once
-/// more.
+/// On a disk that is just full Python writes half a `.pyc` and says nothing
+/// (python/cpython#126606). So each is read once more.
 pub(super) const COMPILE_TREE: &str = "
 import compileall, importlib.util, marshal, os, sys
 def compile_part(paths):
@@ -62,7 +64,12 @@ def compile_tree(top):
 ";
 
 /// Compiles what is under `folder` and is not compiled yet. The interpreter is Python 3.6 or later.
-pub fn compile(python: &Path, folder: &Path, environment: &Environment, limits: &Limits) -> Result<()> {
+pub fn compile(
+    python: &Path,
+    folder: &Path,
+    environment: &Environment,
+    limits: &Limits,
+) -> Result<()> {
     let script = format!("{COMPILE_TREE}\ncompile_tree(sys.argv[1])\n");
     let invocation = Invocation::new(python)
         // Warnings of a package's own code are its author's business; pip shows none either.

@@ -1,7 +1,7 @@
 //! Copies an env, so that pip can add to the copy while the original stays live.
 //!
-//! A copied env is not a moved one: what is in it names its old path. Those names are rewritten, in the files that are
-//! known to hold them.
+//! A copied env is not a moved one: what is in it names its old path. Those names are rewritten, in
+//! the files that are known to hold them.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, FileTimes, Metadata};
@@ -14,7 +14,8 @@ use anyhow::{Context, Result};
 use super::marker::is_marker;
 use crate::disk;
 
-/// Copies the env `from` to `to`, which must not be there. The copy's scripts run the copy's interpreter.
+/// Copies the env `from` to `to`, which must not be there. The copy's scripts run the copy's
+/// interpreter.
 pub fn copy(from: &Path, to: &Path) -> Result<()> {
     disk::point("env: before copy");
     copy_entry(from, to, Some(Move { from, to }))?;
@@ -35,11 +36,15 @@ struct Move<'a> {
 }
 
 fn copy_entry(from: &Path, to: &Path, moved: Option<Move<'_>>) -> Result<()> {
-    let metadata = fs::symlink_metadata(from).with_context(|| format!("cannot look at {}", from.display()))?;
+    let metadata =
+        fs::symlink_metadata(from).with_context(|| format!("cannot look at {}", from.display()))?;
     if metadata.is_dir() {
         disk::create_dir(to)?;
-        for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
-            let name = entry.with_context(|| format!("cannot read {}", from.display()))?.file_name();
+        for entry in
+            fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))?
+        {
+            let name =
+                entry.with_context(|| format!("cannot read {}", from.display()))?.file_name();
             let own = moved.is_some_and(|moved| moved.from == from) && is_marker(&name);
             if !own {
                 copy_entry(&from.join(&name), &to.join(&name), moved)?;
@@ -57,8 +62,10 @@ fn copy_entry(from: &Path, to: &Path, moved: Option<Move<'_>>) -> Result<()> {
 }
 
 fn copy_link(source: &Path, target: &Path, moved: Option<Move<'_>>) -> Result<()> {
-    let leads_to = fs::read_link(source).with_context(|| format!("cannot read the link {}", source.display()))?;
-    let inside = moved.and_then(|moved| Some(moved.to.join(leads_to.strip_prefix(moved.from).ok()?)));
+    let leads_to = fs::read_link(source)
+        .with_context(|| format!("cannot read the link {}", source.display()))?;
+    let inside =
+        moved.and_then(|moved| Some(moved.to.join(leads_to.strip_prefix(moved.from).ok()?)));
     disk::symlink(&inside.unwrap_or(leads_to), target)
 }
 
@@ -87,15 +94,16 @@ fn copy_file(source: &Path, target: &Path, moved: Option<Move<'_>>) -> Result<()
     output.set_permissions(metadata.permissions()).with_context(writing)
 }
 
-/// A `.pyc` is good as long as its source has the recorded time and size, so a copy that takes new times would make
-/// Python compile everything again.
+/// A `.pyc` is good as long as its source has the recorded time and size, so a copy that takes new
+/// times would make Python compile everything again.
 fn keep_times(output: &File, metadata: &Metadata) -> std::io::Result<()> {
     output.set_times(FileTimes::new().set_modified(metadata.modified()?))
 }
 
 #[cfg(target_os = "linux")]
 fn clone_or_copy(input: &mut File, output: &mut File) -> std::io::Result<()> {
-    // On file systems with reflinks a copy shares its blocks until one side is changed, and takes no time.
+    // On file systems with reflinks a copy shares its blocks until one side is changed, and takes
+    // no time.
     if rustix::fs::ioctl_ficlone(&*output, &*input).is_ok() {
         return Ok(());
     }
@@ -107,8 +115,8 @@ fn clone_or_copy(input: &mut File, output: &mut File) -> std::io::Result<()> {
     std::io::copy(input, output).map(drop)
 }
 
-/// Whether a file is one of those in which tools write an env's path: scripts in `bin`, `pyvenv.cfg`, and the files by
-/// which `site-packages` leads to an editable install.
+/// Whether a file is one of those in which tools write an env's path: scripts in `bin`,
+/// `pyvenv.cfg`, and the files by which `site-packages` leads to an editable install.
 fn names_its_env(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default();
     let extension = path.extension().unwrap_or_default();
@@ -119,7 +127,8 @@ fn names_its_env(path: &Path) -> bool {
         || name.as_encoded_bytes().starts_with(b"__editable__")
 }
 
-/// The text with every mention of the old env replaced; `None` when there is none, or when it is no text.
+/// The text with every mention of the old env replaced; `None` when there is none, or when it is no
+/// text.
 fn rewrite(bytes: &[u8], old_env: &Path, new_env: &Path) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(bytes).ok()?;
     let old = old_env.to_str()?;
@@ -144,12 +153,16 @@ mod tests {
 
     #[test]
     fn only_the_whole_path_is_rewritten() {
-        let of = |text: &str| rewrite(text.as_bytes(), Path::new("/s/envs/5"), Path::new("/s/envs/12"));
+        let of =
+            |text: &str| rewrite(text.as_bytes(), Path::new("/s/envs/5"), Path::new("/s/envs/12"));
         assert_eq!(
             of("#!/s/envs/5/bin/python\nVIRTUAL_ENV='/s/envs/5'").unwrap(),
             b"#!/s/envs/12/bin/python\nVIRTUAL_ENV='/s/envs/12'"
         );
         assert_eq!(of("#!/s/envs/57/bin/python"), None);
-        assert_eq!(rewrite(b"\x7fELF\xff/s/envs/5", Path::new("/s/envs/5"), Path::new("/s/envs/12")), None);
+        assert_eq!(
+            rewrite(b"\x7fELF\xff/s/envs/5", Path::new("/s/envs/5"), Path::new("/s/envs/12")),
+            None
+        );
     }
 }

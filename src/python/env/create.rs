@@ -11,8 +11,8 @@ use crate::disk;
 use crate::process::{self, Environment, Invocation, Limits};
 use crate::python::interpreters::{Interpreter, cannot_make_envs};
 
-/// Makes an env with pip in it. `env` must not be there: an env made over an older one keeps the older interpreter.
-/// `cache` is a folder for what is the same in every env of an interpreter.
+/// Makes an env with pip in it. `env` must not be there: an env made over an older one keeps the
+/// older interpreter. `cache` is a folder for what is the same in every env of an interpreter.
 pub fn create(
     env: &Path,
     interpreter: &Interpreter,
@@ -22,8 +22,10 @@ pub fn create(
 ) -> Result<()> {
     ensure!(std::fs::symlink_metadata(env).is_err(), "{} is there already", env.display());
     let seeded = seed::can_seed(interpreter);
-    let invocation =
-        Invocation::new(&interpreter.path).cwd("/").environment(environment.clone()).limits(limits.clone());
+    let invocation = Invocation::new(&interpreter.path)
+        .cwd("/")
+        .environment(environment.clone())
+        .limits(limits.clone());
     let invocation = if seeded {
         invocation.args(["-I", "-u", "-m", "venv", "--without-pip"]).arg(env)
     } else if interpreter.venv {
@@ -38,13 +40,15 @@ pub fn create(
     process::stream(&invocation, &mut |line| console::info(line))?;
     disk::point("env: after venv");
     if seeded {
-        seed::seed(env, interpreter, cache, environment, limits).context("pip could not be put into it")?;
+        seed::seed(env, interpreter, cache, environment, limits)
+            .context("pip could not be put into it")?;
         disk::point("env: seeded");
     }
     Ok(())
 }
 
-/// Fails unless a new env's own interpreter, when run, says that it is the one the env was made with.
+/// Fails unless a new env's own interpreter, when run, says that it is the one the env was made
+/// with.
 pub fn check_new(env: &Path, interpreter: &Interpreter, environment: &Environment) -> Result<()> {
     match run_version(env, environment) {
         Ok(version) if version == interpreter.version => Ok(()),

@@ -1,5 +1,5 @@
-//! `envs/N/nyala.json`: written last, so an env that has it is whole; and `envs/N/retired.json`, which says that no later
-//! deployment may use it.
+//! `envs/N/nyala.json`: written last, so an env that has it is whole; and `envs/N/retired.json`,
+//! which says that no later deployment may use it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -74,8 +74,9 @@ impl Marker {
     }
 }
 
-/// Says, on disk and before anything is built in its place, that no later deployment uses this env again.
-/// One that is retired already keeps its first reason; one that is not there needs no marker.
+/// Says, on disk and before anything is built in its place, that no later deployment uses this env
+/// again. One that is retired already keeps its first reason; one that is not there needs no
+/// marker.
 pub fn retire(env: &Path, deployment: u64, reason: &str) -> Result<()> {
     if !env.is_dir() || retired(env).is_some() {
         return Ok(());
@@ -89,7 +90,10 @@ pub fn retire(env: &Path, deployment: u64, reason: &str) -> Result<()> {
 pub fn retired(env: &Path) -> Option<Retired> {
     let bytes = fs::read(env.join(RETIRED)).ok()?;
     // A marker that cannot be read is still a marker.
-    Some(serde_json::from_slice(&bytes).unwrap_or_else(|_| Retired { deployment: 0, reason: "it was retired".into() }))
+    Some(
+        serde_json::from_slice(&bytes)
+            .unwrap_or_else(|_| Retired { deployment: 0, reason: "it was retired".into() }),
+    )
 }
 
 /// Since which deployment an env may not be used again, and why.
@@ -100,7 +104,8 @@ pub struct Retired {
     pub reason: String,
 }
 
-/// Whether a file of this name in an env is one of nyala's own, which a copy of the env does not take along.
+/// Whether a file of this name in an env is one of nyala's own, which a copy of the env does not
+/// take along.
 pub(super) fn is_marker(name: &std::ffi::OsStr) -> bool {
     name == MARKER || name == RETIRED
 }

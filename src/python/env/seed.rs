@@ -1,8 +1,9 @@
 //! Puts pip into a new env, as `ensurepip` does and many times faster.
 //!
-//! `python -m venv` takes seconds, nearly all of them in ensurepip: it runs pip to install pip. What it installs is the
-//! same each time, so it is unpacked and compiled once per interpreter, and copied from there: the pip that the index
-//! has, or where that has none, or cannot be reached, the one that the interpreter bundles.
+//! `python -m venv` takes seconds, nearly all of them in ensurepip: it runs pip to install pip.
+//! What it installs is the same each time, so it is unpacked and compiled once per interpreter, and
+//! copied from there: the pip that the index has, or where that has none, or cannot be reached, the
+//! one that the interpreter bundles.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -43,16 +44,24 @@ runpy.run_module('pip', run_name='__main__', alter_sys=True)
 const CURRENT: Duration = Duration::from_hours(7 * 24);
 
 /// pip's settings that decide which pip an index has.
-const OF_INDEXES: [&str; 6] =
-    ["PIP_CONFIG_FILE", "PIP_CONSTRAINT", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_INDEX_URL", "PIP_NO_INDEX"];
+const OF_INDEXES: [&str; 6] = [
+    "PIP_CONFIG_FILE",
+    "PIP_CONSTRAINT",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_FIND_LINKS",
+    "PIP_INDEX_URL",
+    "PIP_NO_INDEX",
+];
 
-/// Whether this interpreter's envs can be seeded here; older ones bundle what has scripts of other kinds.
+/// Whether this interpreter's envs can be seeded here; older ones bundle what has scripts of other
+/// kinds.
 pub(super) fn can_seed(interpreter: &Interpreter) -> bool {
     let version = &interpreter.version;
     interpreter.venv && !interpreter.bundled.is_empty() && (version.major, version.minor) >= (3, 8)
 }
 
-/// Puts the interpreter's bundled pip, and setuptools where it bundles that, into an env made without them.
+/// Puts the interpreter's bundled pip, and setuptools where it bundles that, into an env made
+/// without them.
 pub(super) fn seed(
     env: &Path,
     interpreter: &Interpreter,
@@ -61,13 +70,19 @@ pub(super) fn seed(
     limits: &Limits,
 ) -> Result<()> {
     let unpacked = unpacked(interpreter, cache, environment, limits)?;
-    let target = site_packages(env).with_context(|| format!("{} has no site-packages", env.display()))?;
-    for entry in fs::read_dir(&unpacked).with_context(|| format!("cannot read {}", unpacked.display()))? {
+    let target =
+        site_packages(env).with_context(|| format!("{} has no site-packages", env.display()))?;
+    for entry in
+        fs::read_dir(&unpacked).with_context(|| format!("cannot read {}", unpacked.display()))?
+    {
         let entry = entry.with_context(|| format!("cannot read {}", unpacked.display()))?;
         copy_plain(&entry.path(), &target.join(entry.file_name()))?;
     }
     let scripts = write_scripts(env, interpreter)?;
-    for entry in fs::read_dir(&target).with_context(|| format!("cannot read {}", target.display()))?.flatten() {
+    for entry in fs::read_dir(&target)
+        .with_context(|| format!("cannot read {}", target.display()))?
+        .flatten()
+    {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.ends_with(".dist-info") {
             let scripts = if name.starts_with("pip-") { scripts.as_slice() } else { &[] };
@@ -77,10 +92,19 @@ pub(super) fn seed(
     Ok(())
 }
 
-/// The folder with this interpreter's pip, unpacked and compiled, made when it is missing or was made long ago.
-fn unpacked(interpreter: &Interpreter, cache: &Path, environment: &Environment, limits: &Limits) -> Result<PathBuf> {
-    let folder = cache.join(format!("pip-{}-{}", interpreter.version, digest(interpreter, environment)));
-    let age = |path: &Path| SystemTime::now().duration_since(fs::metadata(path)?.modified()?).map_err(io::Error::other);
+/// The folder with this interpreter's pip, unpacked and compiled, made when it is missing or was
+/// made long ago.
+fn unpacked(
+    interpreter: &Interpreter,
+    cache: &Path,
+    environment: &Environment,
+    limits: &Limits,
+) -> Result<PathBuf> {
+    let folder =
+        cache.join(format!("pip-{}-{}", interpreter.version, digest(interpreter, environment)));
+    let age = |path: &Path| {
+        SystemTime::now().duration_since(fs::metadata(path)?.modified()?).map_err(io::Error::other)
+    };
     // One from the future, after a clock was set back, is current.
     if folder.is_dir() && age(&folder).map_or(true, |age| age < CURRENT) {
         return Ok(folder);
@@ -107,7 +131,9 @@ fn digest(interpreter: &Interpreter, environment: &Environment) -> String {
     let mut hash = Sha256::new();
     for path in interpreter.bundled.iter().chain([&interpreter.path]) {
         hash.update(path.as_os_str().as_encoded_bytes());
-        hash.update(fs::metadata(path).map(|metadata| metadata.len()).unwrap_or_default().to_le_bytes());
+        hash.update(
+            fs::metadata(path).map(|metadata| metadata.len()).unwrap_or_default().to_le_bytes(),
+        );
     }
     for name in OF_INDEXES {
         hash.update(name);
@@ -123,7 +149,9 @@ fn unpack(
     environment: &Environment,
     limits: &Limits,
 ) -> Result<()> {
-    let is_pip = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("pip-"));
+    let is_pip = |path: &Path| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("pip-"))
+    };
     let Some(bundled) = interpreter.bundled.iter().find(|path| is_pip(path)) else {
         bail!("{} bundles no pip", interpreter.path.display());
     };
@@ -146,7 +174,8 @@ fn unpack(
     Ok(())
 }
 
-/// The wheel of the pip that the index has for this interpreter; `None` when it has none, or does not answer at once.
+/// The wheel of the pip that the index has for this interpreter; `None` when it has none, or does
+/// not answer at once.
 fn current_pip(
     interpreter: &Interpreter,
     bundled: &Path,
@@ -157,7 +186,17 @@ fn current_pip(
     let invocation = Invocation::new(&interpreter.path)
         .args(["-I", "-c", RUN_WHEEL])
         .arg(bundled)
-        .args(["download", "--quiet", "--no-deps", "--only-binary", ":all:", "--retries", "0", "--timeout", "5"])
+        .args([
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "--retries",
+            "0",
+            "--timeout",
+            "5",
+        ])
         .arg("--dest")
         .arg(wheels)
         .arg("pip")
@@ -173,7 +212,11 @@ fn current_pip(
 /// `bin/pip` and its brothers, as pip writes them. Returns their names.
 fn write_scripts(env: &Path, interpreter: &Interpreter) -> Result<Vec<String>> {
     let version = &interpreter.version;
-    let names = vec!["pip".to_owned(), "pip3".to_owned(), format!("pip{}.{}", version.major, version.minor)];
+    let names = vec![
+        "pip".to_owned(),
+        "pip3".to_owned(),
+        format!("pip{}.{}", version.major, version.minor),
+    ];
     let text = format!(
         "{}\n# -*- coding: utf-8 -*-\n\
          import re\n\
@@ -191,8 +234,8 @@ fn write_scripts(env: &Path, interpreter: &Interpreter) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The first line of a script. A path that is too long for it, or has a space, goes through `sh` (pip's own way, from
-/// distlib).
+/// The first line of a script. A path that is too long for it, or has a space, goes through `sh`
+/// (pip's own way, from distlib).
 fn shebang(python: &Path) -> String {
     let path = python.display().to_string();
     if path.len() + 2 < LONGEST_SHEBANG && !path.contains(' ') {
@@ -201,10 +244,12 @@ fn shebang(python: &Path) -> String {
     format!("#!/bin/sh\n'''exec' \"{path}\" \"$0\" \"$@\"\n' '''")
 }
 
-/// Adds to a package's RECORD what the wheel could not know, so that pip can replace the package later.
+/// Adds to a package's RECORD what the wheel could not know, so that pip can replace the package
+/// later.
 fn finish_record(dist_info: &Path, name: &str, scripts: &[String]) -> Result<()> {
     let record = dist_info.join("RECORD");
-    let mut text = fs::read_to_string(&record).with_context(|| format!("cannot read {}", record.display()))?;
+    let mut text =
+        fs::read_to_string(&record).with_context(|| format!("cannot read {}", record.display()))?;
     if !text.ends_with('\n') {
         text.push('\n');
     }

@@ -32,7 +32,8 @@ pub struct NewEnv<'a> {
 /// What an installer has to know to install.
 #[derive(Debug)]
 pub struct Installation<'a> {
-    /// The env to install into. It must not be live: an installer that is killed leaves half a package.
+    /// The env to install into. It must not be live: an installer that is killed leaves half a
+    /// package.
     pub env: &'a Path,
     pub python: &'a Version,
     /// The folder that relative paths in the requirements are relative to.
@@ -48,7 +49,9 @@ pub struct Installation<'a> {
 /// Makes an env. It is believed only when its own interpreter, when run, says what it is.
 pub fn create_env(installer: Installer, new: &NewEnv<'_>) -> Result<()> {
     match installer {
-        Installer::Pip => env::create(new.env, new.interpreter, new.cache, new.environment, new.limits)?,
+        Installer::Pip => {
+            env::create(new.env, new.interpreter, new.cache, new.environment, new.limits)?;
+        }
         Installer::Uv => uv::create_env(new)?,
     }
     env::check_new(new.env, new.interpreter, new.environment)
@@ -62,8 +65,8 @@ pub fn install(installer: Installer, installation: &Installation<'_>) -> Result<
     }
 }
 
-/// Whether the app setting of this name is one that the installer reads, so that another value of it may install
-/// something else.
+/// Whether the app setting of this name is one that the installer reads, so that another value of
+/// it may install something else.
 pub fn reads(installer: Installer, setting: &str) -> bool {
     // pip's are translated for uv.
     setting.starts_with("PIP_") || installer == Installer::Uv && setting.starts_with("UV_")

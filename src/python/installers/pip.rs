@@ -56,8 +56,10 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
 /// Whether compiling is left to pip: where somebody has told it to, or not to, and in Python 2.7.
 fn compiles_by_itself(installation: &Installation<'_>) -> bool {
     // A configuration that cannot be read is pip's own error, and a better one.
-    let settings = pip_config::settings(installation.environment, installation.env).unwrap_or_default();
-    installation.python.major < 3 || settings.iter().any(|setting| ["compile", "no-compile"].contains(&&*setting.name))
+    let settings =
+        pip_config::settings(installation.environment, installation.env).unwrap_or_default();
+    installation.python.major < 3
+        || settings.iter().any(|setting| ["compile", "no-compile"].contains(&&*setting.name))
 }
 
 fn invocation(installation: &Installation<'_>, compiles: bool) -> Invocation {
@@ -66,8 +68,9 @@ fn invocation(installation: &Installation<'_>, compiles: bool) -> Invocation {
         .environment(installation.environment.clone())
         .limits(installation.limits.clone())
         .named("pip install");
-    // The release's folder must not come first on the module path: a `json.py` or `pip/` in the pushed tree would run
-    // in the place of the library's. `-I` takes it off; it ignores PYTHONUNBUFFERED too, hence `-u`.
+    // The release's folder must not come first on the module path: a `json.py` or `pip/` in the
+    // pushed tree would run in the place of the library's. `-I` takes it off; it ignores
+    // PYTHONUNBUFFERED too, hence `-u`.
     let invocation = if installation.python.major >= 3 {
         invocation.args(["-I", "-u", "-m", "pip"])
     } else {

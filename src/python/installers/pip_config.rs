@@ -25,7 +25,8 @@ pub(super) struct Setting {
     pub(super) by: String,
 }
 
-/// pip's settings in this environment, sorted by name. Each has one value: that of the place which counts.
+/// pip's settings in this environment, sorted by name. Each has one value: that of the place which
+/// counts.
 ///
 /// Fails when a configuration file cannot be read, as pip does.
 pub(super) fn settings(environment: &Environment, env: &Path) -> Result<Vec<Setting>> {
@@ -35,20 +36,31 @@ pub(super) fn settings(environment: &Environment, env: &Path) -> Result<Vec<Sett
         match fs::read_to_string(&file) {
             Ok(text) => {
                 let read = read(&text).map_err(anyhow::Error::msg);
-                for (name, value) in read.with_context(|| format!("pip's configuration {shown} cannot be read"))? {
+                for (name, value) in
+                    read.with_context(|| format!("pip's configuration {shown} cannot be read"))?
+                {
                     found.insert(name, (value, shown.clone()));
                 }
             }
-            Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {}
-            Err(error) => return Err(error).with_context(|| format!("pip's configuration {shown} cannot be read")),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+                ) => {}
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("pip's configuration {shown} cannot be read"));
+            }
         }
     }
     for (variable, value) in environment.iter() {
         let variable = variable.to_string_lossy();
-        if let Some(name) =
-            variable.strip_prefix("PIP_").filter(|name| !["CONFIG_FILE", "VERSION", "HELP"].contains(name))
+        if let Some(name) = variable
+            .strip_prefix("PIP_")
+            .filter(|name| !["CONFIG_FILE", "VERSION", "HELP"].contains(name))
         {
-            found.insert(normal(name), (value.to_string_lossy().into_owned(), variable.to_string()));
+            found
+                .insert(normal(name), (value.to_string_lossy().into_owned(), variable.to_string()));
         }
     }
     let settings = found.into_iter().filter(|(_, (value, _))| !value.trim().is_empty());
@@ -57,21 +69,27 @@ pub(super) fn settings(environment: &Environment, env: &Path) -> Result<Vec<Sett
 
 /// The files that pip reads, the later ones over the earlier.
 fn files(environment: &Environment, env: &Path) -> Vec<PathBuf> {
-    let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let variable =
+        |name: &str| environment.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let named = variable("PIP_CONFIG_FILE");
     if named.as_deref() == Some(Path::new("/dev/null")) {
         return Vec::new();
     }
     let machine = environment.get("XDG_CONFIG_DIRS").filter(|value| !value.is_empty());
     let machine = machine.unwrap_or("/etc/xdg".as_ref());
-    let mut files: Vec<PathBuf> = std::env::split_paths(machine).map(|folder| folder.join("pip/pip.conf")).collect();
+    let mut files: Vec<PathBuf> =
+        std::env::split_paths(machine).map(|folder| folder.join("pip/pip.conf")).collect();
     files.push("/etc/pip.conf".into());
     // One that is named takes the place of the user's own.
     if !named.as_ref().is_some_and(|file| file.exists())
         && let Some(home) = variable("HOME")
     {
         files.push(home.join(".pip/pip.conf"));
-        files.push(variable("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config")).join("pip/pip.conf"));
+        files.push(
+            variable("XDG_CONFIG_HOME")
+                .unwrap_or_else(|| home.join(".config"))
+                .join("pip/pip.conf"),
+        );
     }
     files.push(env.join("pip.conf"));
     files.extend(named);
@@ -117,7 +135,10 @@ mod tests {
         let mut found: BTreeMap<_, _> = BTreeMap::new();
         found.extend(read(text).unwrap());
         assert_eq!(found["index-url"], "https://h/?a=b#c ; no comment");
-        assert_eq!(found["extra-index-url"].split_whitespace().collect::<Vec<_>>(), ["https://a/", "https://b/"]);
+        assert_eq!(
+            found["extra-index-url"].split_whitespace().collect::<Vec<_>>(),
+            ["https://a/", "https://b/"]
+        );
         assert_eq!(found["timeout"], "5");
         assert!(!found.contains_key("no-deps"));
     }
@@ -132,9 +153,12 @@ mod tests {
             fs::write(&path, format!("[global]\n{text}")).unwrap();
             path.display().to_string()
         };
-        let user = write(".config/pip/pip.conf", "index-url = https://user/\ntimeout = 1\nretries = 1\n");
+        let user =
+            write(".config/pip/pip.conf", "index-url = https://user/\ntimeout = 1\nretries = 1\n");
         let own = write("env/pip.conf", "timeout = 2\nretries = 2\n");
-        let clean = Environment::empty().set("HOME", folder.path()).set("XDG_CONFIG_DIRS", folder.path().join("none"));
+        let clean = Environment::empty()
+            .set("HOME", folder.path())
+            .set("XDG_CONFIG_DIRS", folder.path().join("none"));
         let all = |environment: &Environment| -> Vec<Setting> {
             let all = settings(environment, &env).unwrap();
             all.into_iter().filter(|setting| !setting.by.starts_with("/etc/")).collect()

@@ -28,7 +28,8 @@ pub(super) type Stamps = BTreeMap<PathBuf, Option<i64>>;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Kept {
     identity: FileIdentity,
-    /// With `apt install python3-venv` the interpreter can make environments while its own file stays what it was.
+    /// With `apt install python3-venv` the interpreter can make environments while its own file
+    /// stays what it was.
     folders: Stamps,
     answer: Answer,
 }
@@ -44,7 +45,8 @@ pub(super) enum Answer {
 }
 
 impl Cache {
-    /// Reads what is kept. A file that is not there, not readable or not understood is an empty cache.
+    /// Reads what is kept. A file that is not there, not readable or not understood is an empty
+    /// cache.
     pub(super) fn read(path: &Path) -> Self {
         fs::read(path)
             .ok()
@@ -65,12 +67,18 @@ impl Cache {
     /// The answer of this file, if all that it depends on is as it was.
     pub(super) fn get(&self, file: &Path, identity: &FileIdentity) -> Option<&Answer> {
         let kept = self.answers.get(file)?;
-        let holds =
-            kept.identity == *identity && kept.folders.iter().all(|(folder, changed)| changed_at(folder) == *changed);
+        let holds = kept.identity == *identity
+            && kept.folders.iter().all(|(folder, changed)| changed_at(folder) == *changed);
         holds.then_some(&kept.answer)
     }
 
-    pub(super) fn put(&mut self, file: PathBuf, identity: FileIdentity, folders: Stamps, answer: Answer) {
+    pub(super) fn put(
+        &mut self,
+        file: PathBuf,
+        identity: FileIdentity,
+        folders: Stamps,
+        answer: Answer,
+    ) {
         self.answers.insert(file, Kept { identity, folders, answer });
     }
 }
@@ -86,15 +94,14 @@ pub(super) fn stamps(folders: Vec<PathBuf>) -> Stamps {
         .collect()
 }
 
-/// Whether the folders were left alone while they were asked about: one that changed in the second before, or since, may
-/// have been stamped as it was after the answer.
+/// Whether the folders were left alone while they were asked about: one that changed in the second
+/// before, or since, may have been stamped as it was after the answer.
 pub(super) fn settled(folders: &Stamps, asked_at: SystemTime) -> bool {
     let asked_at = asked_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     let second = 1_000_000_000;
-    folders
-        .values()
-        .flatten()
-        .all(|changed| i128::from(*changed) + second < i128::try_from(asked_at).unwrap_or(i128::MAX))
+    folders.values().flatten().all(|changed| {
+        i128::from(*changed) + second < i128::try_from(asked_at).unwrap_or(i128::MAX)
+    })
 }
 
 fn changed_at(folder: &Path) -> Option<i64> {

@@ -10,7 +10,8 @@ const NEWEST_SUGGESTED: u16 = 14;
 
 /// An error of a version file, with the versions that this machine has.
 pub fn with_available(error: impl Display, all: &[Interpreter]) -> String {
-    let mut versions: Vec<String> = all.iter().map(|interpreter| interpreter.version.to_string()).collect();
+    let mut versions: Vec<String> =
+        all.iter().map(|interpreter| interpreter.version.to_string()).collect();
     versions.dedup();
     let versions = if versions.is_empty() { "none".to_owned() } else { versions.join(", ") };
     format!("{error}\non this machine: {versions}")
@@ -30,10 +31,10 @@ pub fn not_found(wanted: &Wanted, origin: Origin, all: &[Interpreter]) -> String
     }
     lines.extend(listed(all));
     lines.push("fix: one of".to_owned());
-    let steps = installing(wanted)
-        .into_iter()
-        .chain(using_another(wanted, origin, all))
-        .chain(["it is there, but somewhere else: python_paths = [\"/the/path/of/python\"] in nyala.toml".to_owned()]);
+    let steps = installing(wanted).into_iter().chain(using_another(wanted, origin, all)).chain([
+        "it is there, but somewhere else: python_paths = [\"/the/path/of/python\"] in nyala.toml"
+            .to_owned(),
+    ]);
     lines.extend(steps.zip(1..).map(|(step, number)| format!("  {number}. {step}")));
     lines.join("\n")
 }
@@ -48,7 +49,9 @@ pub fn cannot_make_envs(interpreter: &Interpreter) -> String {
         lines.push(format!("fix: {path} -m pip install \"virtualenv<20.22\""));
     } else {
         let minor = version.minor_version();
-        lines.push(format!("found: {path}, without a whole venv and ensurepip, and without virtualenv"));
+        lines.push(format!(
+            "found: {path}, without a whole venv and ensurepip, and without virtualenv"
+        ));
         lines.push("fix: one of".to_owned());
         lines.push(format!("  1. on Debian and Ubuntu: apt install python{minor}-venv"));
         lines.push(format!("  2. elsewhere: {path} -m pip install virtualenv"));
@@ -60,9 +63,15 @@ fn listed(all: &[Interpreter]) -> Vec<String> {
     if all.is_empty() {
         return vec!["found: no interpreter at all".to_owned()];
     }
-    let width = all.iter().map(|interpreter| interpreter.version.to_string().len()).max().unwrap_or_default();
+    let width = all
+        .iter()
+        .map(|interpreter| interpreter.version.to_string().len())
+        .max()
+        .unwrap_or_default();
     all.iter()
-        .map(|Interpreter { version, path, .. }| format!("found: {:width$}  {}", version.to_string(), path.display()))
+        .map(|Interpreter { version, path, .. }| {
+            format!("found: {:width$}  {}", version.to_string(), path.display())
+        })
         .collect()
 }
 
@@ -83,7 +92,9 @@ fn installing(wanted: &Wanted) -> Vec<String> {
         steps.push(format!("uv python install {version}"));
     }
     if let Some(minor) = minor {
-        steps.push(format!("on Debian and Ubuntu, where they have it: apt install python{minor} python{minor}-venv"));
+        steps.push(format!(
+            "on Debian and Ubuntu, where they have it: apt install python{minor} python{minor}-venv"
+        ));
     }
     steps
 }
@@ -102,6 +113,7 @@ fn using_another(wanted: &Wanted, origin: Origin, all: &[Interpreter]) -> Option
     };
     let minor = Wanted::Minor { major: exact.major, minor: exact.minor };
     let there = super::choose(&minor, all)?;
-    let written = if origin == Origin::RuntimeTxt { format!("python-{minor}") } else { minor.to_string() };
+    let written =
+        if origin == Origin::RuntimeTxt { format!("python-{minor}") } else { minor.to_string() };
     Some(format!("take {} that is here: write {written} instead ({origin})", there.version))
 }

@@ -49,14 +49,16 @@ pub(super) enum Refusal {
     Garbage,
 }
 
-/// Runs the probe with `file`, with the environment cleaned and in `/`, so that neither who pushes nor where decides.
+/// Runs the probe with `file`, with the environment cleaned and in `/`, so that neither who pushes
+/// nor where decides.
 pub(super) fn ask(file: &Path) -> Result<Report, Refusal> {
     ask_within(file, TIME_LIMIT)
 }
 
 pub(super) fn ask_within(file: &Path, limit: Duration) -> Result<Report, Refusal> {
     let mut command = Command::new(file);
-    // -B writes no bytecode beside the interpreter's own modules; -E and -s stand for -I, which 2.7 lacks.
+    // -B writes no bytecode beside the interpreter's own modules; -E and -s stand for -I, which 2.7
+    // lacks.
     command.args(["-B", "-E", "-s", "-c", SCRIPT]);
     for (name, _) in std::env::vars_os() {
         if is_misleading(&name.to_string_lossy()) {
@@ -91,7 +93,8 @@ pub(super) fn ask_within(file: &Path, limit: Duration) -> Result<Report, Refusal
         .ok_or(Refusal::Garbage)
 }
 
-/// `PYENV_VERSION` makes a shim answer differently, `VIRTUAL_ENV` and `PYTHONHOME` an interpreter; `GIT_*` is the hook's.
+/// `PYENV_VERSION` makes a shim answer differently, `VIRTUAL_ENV` and `PYTHONHOME` an interpreter;
+/// `GIT_*` is the hook's.
 fn is_misleading(name: &str) -> bool {
     name.starts_with("GIT_")
         || name.starts_with("PYTHON")

@@ -11,7 +11,8 @@ use crate::console;
 
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// The places to look in. Nothing is read from the environment unless by [`Search::from_environment`].
+/// The places to look in. Nothing is read from the environment unless by
+/// [`Search::from_environment`].
 #[derive(Debug, Clone, Default)]
 pub struct Search {
     /// `PATH`; the usual one when there is none.
@@ -19,9 +20,11 @@ pub struct Search {
     pub home: Option<PathBuf>,
     /// Where pyenv is; `.pyenv` in the home folder when it is not said.
     pub pyenv_root: Option<PathBuf>,
-    /// Where uv keeps the interpreters that it installed; `.local/share/uv/python` in the home folder when it is not said.
+    /// Where uv keeps the interpreters that it installed; `.local/share/uv/python` in the home
+    /// folder when it is not said.
     pub uv_python: Option<PathBuf>,
-    /// `python_paths` of nyala.toml: absolute paths of interpreters, or of folders with some in them or in their `bin`.
+    /// `python_paths` of nyala.toml: absolute paths of interpreters, or of folders with some in
+    /// them or in their `bin`.
     pub extra: Vec<PathBuf>,
 }
 
@@ -37,7 +40,8 @@ pub(super) struct Candidate {
 impl Search {
     /// The places that this process's environment names, and `extra`.
     pub fn from_environment(extra: Vec<PathBuf>) -> Self {
-        let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let folder =
+            |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         Self {
             path: std::env::var_os("PATH"),
             home: folder("HOME"),
@@ -66,8 +70,8 @@ impl Search {
         let mut folders = Vec::new();
         let mut managers = Vec::new();
         for folder in std::env::split_paths(&path).filter(|folder| folder.is_absolute()) {
-            // A shim is a script that answers differently by folder, environment and setting. What it could name is in
-            // its manager's own folder, where each interpreter says what it is.
+            // A shim is a script that answers differently by folder, environment and setting. What
+            // it could name is in its manager's own folder, where each interpreter says what it is.
             if folder.ends_with("shims") {
                 managers.extend(folder.parent().map(Path::to_path_buf));
             } else {
@@ -81,8 +85,10 @@ impl Search {
         managers.extend(in_home(".asdf"));
         managers.extend(in_home(".local/share/mise"));
 
-        let mut of_installs: Vec<PathBuf> =
-            managers.iter().flat_map(|root| [root.join("versions"), root.join("installs/python")]).collect();
+        let mut of_installs: Vec<PathBuf> = managers
+            .iter()
+            .flat_map(|root| [root.join("versions"), root.join("installs/python")])
+            .collect();
         of_installs.extend(self.uv_python.clone().or_else(|| in_home(".local/share/uv/python")));
         of_installs.push("/opt/python".into());
         for place in &of_installs {
@@ -162,9 +168,11 @@ pub(super) fn is_executable(path: &Path) -> bool {
     path.is_file() && access(path, Access::EXEC_OK).is_ok()
 }
 
-/// `python`, `python3`, `python3.11`; not `python3.11-config`, nor `python3.13t`, whose packages are others.
+/// `python`, `python3`, `python3.11`; not `python3.11-config`, nor `python3.13t`, whose packages
+/// are others.
 fn is_interpreter_name(name: &str) -> bool {
-    name.strip_prefix("python").is_some_and(|version| version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))
+    name.strip_prefix("python")
+        .is_some_and(|version| version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))
 }
 
 fn subfolders(place: &Path, prefix: &str) -> impl Iterator<Item = PathBuf> {
@@ -188,7 +196,14 @@ mod tests {
         for name in ["python", "python2", "python3", "python3.11", "python2.7"] {
             assert!(is_interpreter_name(name), "{name}");
         }
-        for name in ["python3.11-config", "python3.13t", "pythonw", "python3-argcomplete", "ipython", "pypy3"] {
+        for name in [
+            "python3.11-config",
+            "python3.13t",
+            "pythonw",
+            "python3-argcomplete",
+            "ipython",
+            "pypy3",
+        ] {
             assert!(!is_interpreter_name(name), "{name}");
         }
     }

@@ -10,7 +10,10 @@ use crate::python::version::Origin;
 /// What this machine has, as the binary would find it.
 fn of_this_machine() -> Vec<Interpreter> {
     let folder = TempDir::new().unwrap();
-    let all = discover(&Search::from_environment(Vec::new()), &folder.path().join("cache/interpreters.json"));
+    let all = discover(
+        &Search::from_environment(Vec::new()),
+        &folder.path().join("cache/interpreters.json"),
+    );
     assert!(!all.is_empty(), "these tests need a Python on the machine");
     all
 }
@@ -56,7 +59,10 @@ fn each_interpreter_is_a_file_that_is_what_it_said() {
     let all = of_this_machine();
     for found in &all {
         let print = "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.prefix)";
-        let output = std::process::Command::new(&found.path).args(["-E", "-s", "-c", print]).output().unwrap();
+        let output = std::process::Command::new(&found.path)
+            .args(["-E", "-s", "-c", print])
+            .output()
+            .unwrap();
         let output = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output, format!("{}\n{}\n", found.version, found.prefix.display()));
         assert_eq!(found.path.canonicalize().unwrap(), found.path);
@@ -77,12 +83,20 @@ fn what_is_said_of_venv_is_what_venv_does() {
         let mut venv = std::process::Command::new(&found.path);
         // Whether ensurepip has its wheel is seen without the seconds that it takes to install it.
         venv.args(["-E", "-s", "-m", "venv", "--without-pip"]).arg(&env);
-        let ensurepip = std::process::Command::new(&found.path).args(["-E", "-s", "-c", "import ensurepip"]).output();
+        let ensurepip = std::process::Command::new(&found.path)
+            .args(["-E", "-s", "-c", "import ensurepip"])
+            .output();
         let works = venv.output().unwrap().status.success() && ensurepip.unwrap().status.success();
         assert_eq!(found.venv, works, "{}", found.path.display());
-        let virtualenv =
-            std::process::Command::new(&found.path).args(["-E", "-s", "-m", "virtualenv", "--version"]).output();
-        assert_eq!(found.virtualenv, virtualenv.unwrap().status.success(), "{}", found.path.display());
+        let virtualenv = std::process::Command::new(&found.path)
+            .args(["-E", "-s", "-m", "virtualenv", "--version"])
+            .output();
+        assert_eq!(
+            found.virtualenv,
+            virtualenv.unwrap().status.success(),
+            "{}",
+            found.path.display()
+        );
     }
 }
 
@@ -156,7 +170,11 @@ fn a_folder_that_changed_while_it_was_asked_about_is_not_believed() {
 #[test]
 fn scripts_that_are_no_interpreter_are_left_out() {
     let folder = TempDir::new().unwrap();
-    script(folder.path(), "python3.1", "#!/bin/sh\necho \"pyenv: python3.1: command not found\" >&2\nexit 127\n");
+    script(
+        folder.path(),
+        "python3.1",
+        "#!/bin/sh\necho \"pyenv: python3.1: command not found\" >&2\nexit 127\n",
+    );
     script(folder.path(), "python3.2", "#!/bin/sh\necho Python 3.12.1\n");
     script(folder.path(), "python3.3", "#!/bin/sh\necho 'nyala-probe {\"version\": \"3.12.1\"}'\n");
     script(folder.path(), "python3.4", "#!/bin/sh\nexec yes\n");
@@ -190,14 +208,19 @@ fn a_file_that_hangs_is_given_up_with_its_children() {
 }
 
 fn is_zombie(pid: rustix::process::Pid) -> bool {
-    fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).is_ok_and(|stat| stat.contains(") Z "))
+    fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()))
+        .is_ok_and(|stat| stat.contains(") Z "))
 }
 
 #[test]
 fn a_script_that_runs_an_interpreter_leads_to_it_and_is_not_kept() {
     let base = one_of_this_machine();
     let folder = TempDir::new().unwrap();
-    let wrapper = script(folder.path(), "python3", &format!("#!/bin/sh\nexec {} \"$@\"\n", base.path.display()));
+    let wrapper = script(
+        folder.path(),
+        "python3",
+        &format!("#!/bin/sh\nexec {} \"$@\"\n", base.path.display()),
+    );
     let cache = folder.path().join("cache.json");
     assert!(discover(&only(&[&wrapper]), &cache).contains(&base));
     assert!(!fs::read_to_string(&cache).unwrap().contains(wrapper.to_str().unwrap()));
@@ -248,7 +271,8 @@ fn the_newest_that_matches_is_chosen() {
         interpreter("3.11.9", "/d"),
         interpreter("3.11.7", "/e"),
     ];
-    let chosen = |text: &str| choose(&wanted(text), &all).map(|chosen| chosen.path.to_str().unwrap());
+    let chosen =
+        |text: &str| choose(&wanted(text), &all).map(|chosen| chosen.path.to_str().unwrap());
     assert_eq!(chosen("3.11"), Some("/c"));
     assert_eq!(chosen("3.11.7"), Some("/e"));
     assert_eq!(chosen("any"), Some("/b"), "a pre-release is for who asks for it");
@@ -267,7 +291,10 @@ fn one_that_can_make_envs_is_preferred_to_a_newer_one_that_cannot() {
 
 #[test]
 fn a_version_that_is_not_there_is_told_with_those_that_are() {
-    let all = [interpreter("3.13.0", "/opt/python3.13/bin/python3.13"), interpreter("3.11.7", "/usr/bin/python3.11")];
+    let all = [
+        interpreter("3.13.0", "/opt/python3.13/bin/python3.13"),
+        interpreter("3.11.7", "/usr/bin/python3.11"),
+    ];
     assert_snapshot!(not_found(&wanted("3.12"), Origin::RuntimeTxt, &all), @r#"
     Python 3.12 is not on this machine.
     wanted: 3.12 (runtime.txt)
@@ -339,8 +366,12 @@ fn an_interpreter_without_venv_is_told_with_the_fix() {
 
 #[test]
 fn an_error_of_a_file_ends_with_the_machines_versions() {
-    let all = [interpreter("3.13.0", "/b"), interpreter("3.11.7", "/c"), interpreter("3.11.7", "/d")];
+    let all =
+        [interpreter("3.13.0", "/b"), interpreter("3.11.7", "/c"), interpreter("3.11.7", "/d")];
     let error = crate::python::version_files::runtime_txt(b"python-3").unwrap_err();
-    assert_eq!(with_available(&error, &all).lines().last(), Some("on this machine: 3.13.0, 3.11.7"));
+    assert_eq!(
+        with_available(&error, &all).lines().last(),
+        Some("on this machine: 3.13.0, 3.11.7")
+    );
     assert_eq!(with_available(&error, &[]).lines().last(), Some("on this machine: none"));
 }

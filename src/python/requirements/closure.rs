@@ -58,10 +58,12 @@ impl Closure {
 
 /// Reads the requirements file `root` of a tree and all that it leads to.
 ///
-/// `setting` gives the environment variables that pip will see, for `${NAME}`. Paths in requirements are relative to the
-/// tree, which pip is run in; those of `-r` and `-c` to the file that names them; those of `--find-links` to either.
+/// `setting` gives the environment variables that pip will see, for `${NAME}`. Paths in
+/// requirements are relative to the tree, which pip is run in; those of `-r` and `-c` to the file
+/// that names them; those of `--find-links` to either.
 ///
-/// Fails when pip is bound to fail: a file that is missing or is none, a circle, an encoding or a line nobody can read.
+/// Fails when pip is bound to fail: a file that is missing or is none, a circle, an encoding or a
+/// line nobody can read.
 pub fn closure(
     tree: &impl Tree,
     root: &str,
@@ -135,7 +137,11 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
             add(&mut self.hash, &[b"found", path.as_bytes(), id.as_bytes()]);
         }
         self.recorded.fingerprint = hex(&self.hash.finalize());
-        Closure { files: self.files, variables: self.variables.into_iter().collect(), recorded: self.recorded }
+        Closure {
+            files: self.files,
+            variables: self.variables.into_iter().collect(),
+            recorded: self.recorded,
+        }
     }
 
     fn file(&mut self, file: &Named, role: Role, at: Option<Mention>) -> Result<(), ClosureError> {
@@ -209,11 +215,18 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
             text: text.clone(),
             problem,
         })?;
-        // What may be shown and kept is read from the text without secrets, as long as that says the same kind of thing.
-        let visible = if text == line.expanded { Some(meant.clone()) } else { statement(&text).ok() };
+        // What may be shown and kept is read from the text without secrets, as long as that says
+        // the same kind of thing.
+        let visible =
+            if text == line.expanded { Some(meant.clone()) } else { statement(&text).ok() };
         let counts = without_credentials(&line.expanded);
-        let reading =
-            Reading { digest: (counts != text).then(|| hex(&Sha256::digest(counts))), file, role, place, text };
+        let reading = Reading {
+            digest: (counts != text).then(|| hex(&Sha256::digest(counts))),
+            file,
+            role,
+            place,
+            text,
+        };
 
         match (meant, visible) {
             (Statement::Include { path, constraint }, visible) => {
@@ -228,7 +241,9 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
                 let visible = visible.unwrap_or(Statement::Options(Vec::new()));
                 self.requirement(&reading, editable, &meant, &hashes, visible)
             }
-            (Statement::Options(meant), Some(Statement::Options(visible))) if same_names(&meant, &visible) => {
+            (Statement::Options(meant), Some(Statement::Options(visible)))
+                if same_names(&meant, &visible) =>
+            {
                 for (meant, visible) in meant.iter().zip(&visible) {
                     self.option(&reading, visible)?;
                     self.find_links(&reading, meant)?;

@@ -1,9 +1,11 @@
-//! What changed between the requirements an env was made from and those of a commit, and what that asks for.
+//! What changed between the requirements an env was made from and those of a commit, and what that
+//! asks for.
 //!
-//! The question is always what pip would do in a copy of the env. It installs what is not there or does not satisfy the
-//! line, and leaves everything else, wherever that came from. So the copy is enough (*update*) for what is new and for
-//! another version, and a new env (*create*) is needed when something has to go, or when pip would be content with what
-//! is there although the line means something else now.
+//! The question is always what pip would do in a copy of the env. It installs what is not there or
+//! does not satisfy the line, and leaves everything else, wherever that came from. So the copy is
+//! enough (*update*) for what is new and for another version, and a new env (*create*) is needed
+//! when something has to go, or when pip would be content with what is there although the line
+//! means something else now.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -20,7 +22,8 @@ pub enum Asks {
     Create,
 }
 
-/// One thing that is not as it was. Displayed, it is a reason for the log: one line, escaped, without secrets.
+/// One thing that is not as it was. Displayed, it is a reason for the log: one line, escaped,
+/// without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     Added(Line),
@@ -44,7 +47,8 @@ pub enum Change {
     LocalFile {
         path: String,
     },
-    /// What `-e` installs is used where it lies: in the release, and the env of an older one points there.
+    /// What `-e` installs is used where it lies: in the release, and the env of an older one points
+    /// there.
     Editable {
         path: String,
     },
@@ -71,13 +75,21 @@ pub enum Why {
     Option,
 }
 
-/// All that changed, what asks for a new env first; otherwise in the order of requirements, constraints, options, names.
+/// All that changed, what asks for a new env first; otherwise in the order of requirements,
+/// constraints, options, names.
 ///
-/// Of equal records only [`Change::Editable`] and [`Change::Moving`] are left. Comments and the order of lines are no
-/// change.
+/// Of equal records only [`Change::Editable`] and [`Change::Moving`] are left. Comments and the
+/// order of lines are no change.
 pub fn compare(then: &Recorded, now: &Recorded) -> Vec<Change> {
-    let Recorded { fingerprint: _, lines: then_lines, local: then_local, found: then_found, moving: _ } = then;
-    let Recorded { fingerprint: _, lines: now_lines, local: now_local, found: now_found, moving } = now;
+    let Recorded {
+        fingerprint: _,
+        lines: then_lines,
+        local: then_local,
+        found: then_found,
+        moving: _,
+    } = then;
+    let Recorded { fingerprint: _, lines: now_lines, local: now_local, found: now_found, moving } =
+        now;
 
     let mut changes: Vec<Change> = moving.iter().cloned().map(Change::Moving).collect();
     changes.extend(compare_lines(then_lines, now_lines));
@@ -107,11 +119,18 @@ impl Change {
     }
 }
 
-/// Whether an option only offers more to choose from. What is installed is still a good choice then; after one that
-/// forbids a choice (`--no-binary`) or replaces one (`--index-url`), it may not be. One that is not known may do either.
+/// Whether an option only offers more to choose from. What is installed is still a good choice
+/// then; after one that forbids a choice (`--no-binary`) or replaces one (`--index-url`), it may
+/// not be. One that is not known may do either.
 fn only_offers(line: &Line) -> bool {
-    const OFFERS: [&str; 6] =
-        ["--extra-index-url", "--find-links", "--pre", "--prefer-binary", "--trusted-host", "--use-feature"];
+    const OFFERS: [&str; 6] = [
+        "--extra-index-url",
+        "--find-links",
+        "--pre",
+        "--prefer-binary",
+        "--trusted-host",
+        "--use-feature",
+    ];
     let name = line.text.split(' ').next().unwrap_or_default();
     OFFERS.contains(&name)
 }
@@ -144,8 +163,15 @@ fn without<'a>(lines: &[&'a Line], others: &[&'a Line]) -> Vec<&'a Line> {
     lines.iter().filter(|line| known.insert(meaning(line))).copied().collect()
 }
 
-type Meaning<'a> =
-    (&'a BTreeSet<String>, &'a str, Option<&'a str>, &'a BTreeSet<String>, &'a [String], bool, Option<&'a str>);
+type Meaning<'a> = (
+    &'a BTreeSet<String>,
+    &'a str,
+    Option<&'a str>,
+    &'a BTreeSet<String>,
+    &'a [String],
+    bool,
+    Option<&'a str>,
+);
 
 /// Everything of a line but where it stands and how it is written.
 fn meaning(line: &Line) -> Meaning<'_> {
@@ -173,7 +199,10 @@ fn changed(from: &Line, to: &Line) -> Change {
         && from.version == to.version;
     let why: Vec<Why> = [
         (to.role == Role::Option, Why::Option),
-        (to.role != Role::Option && (from.source != to.source || from.editable != to.editable), Why::Source),
+        (
+            to.role != Role::Option && (from.source != to.source || from.editable != to.editable),
+            Why::Source,
+        ),
         (!from.extras.is_subset(&to.extras), Why::Extras),
         (lost_hashes, Why::Hashes),
         (from.options != to.options, Why::Options),
@@ -210,7 +239,8 @@ fn compare_local(then: &[Local], now: &[Local]) -> Vec<Change> {
 fn compare_found(then: &[Found], now: &[Found]) -> Vec<Change> {
     let known: BTreeMap<_, _> = then.iter().map(|f| (&f.path, &f.id)).collect();
     let offered: BTreeSet<_> = now.iter().map(|found| &found.path).collect();
-    let gone = then.iter().filter(|found| !offered.contains(&found.path)).cloned().map(Change::FoundGone);
+    let gone =
+        then.iter().filter(|found| !offered.contains(&found.path)).cloned().map(Change::FoundGone);
     gone.chain(now.iter().filter_map(|found| match known.get(&found.path) {
         None => Some(Change::FoundAdded(found.clone())),
         Some(id) if **id != found.id => Some(Change::FoundChanged(found.clone())),
@@ -232,12 +262,22 @@ impl fmt::Display for Change {
                 }
                 Ok(())
             }
-            Change::LocalFolder { path } => write!(f, "the folder {} changed, and is installed again", shown(path)),
+            Change::LocalFolder { path } => {
+                write!(f, "the folder {} changed, and is installed again", shown(path))
+            }
             Change::LocalFile { path } => {
-                write!(f, "the file {} changed under its name, where pip keeps what is installed", shown(path))
+                write!(
+                    f,
+                    "the file {} changed under its name, where pip keeps what is installed",
+                    shown(path)
+                )
             }
             Change::Editable { path } => {
-                write!(f, "{} is installed with -e, so the env has to point into the new release", shown(path))
+                write!(
+                    f,
+                    "{} is installed with -e, so the env has to point into the new release",
+                    shown(path)
+                )
             }
             Change::FoundAdded(Found { path, id: _ }) => {
                 write!(f, "{} is offered by --find-links and is new", shown(path))
@@ -249,7 +289,12 @@ impl fmt::Display for Change {
                 write!(f, "{} is no longer offered by --find-links", shown(path))
             }
             Change::Moving(Moving { file, number, text, why, fix }) => {
-                write!(f, "{} ({} line {number}) {why}, so its env is never reused: {fix}", shown(text), shown(file))
+                write!(
+                    f,
+                    "{} ({} line {number}) {why}, so its env is never reused: {fix}",
+                    shown(text),
+                    shown(file)
+                )
             }
         }
     }

@@ -1,12 +1,14 @@
-//! From the bytes of a requirements file to its text, as pip reads it (`pip/_internal/utils/encoding.py`).
+//! From the bytes of a requirements file to its text, as pip reads it
+//! (`pip/_internal/utils/encoding.py`).
 
 /// The text of a requirements file. Fails with the fact that it cannot be read, in words.
 ///
-/// UTF-8, with a BOM or without, UTF-16 and UTF-32 with one, or what a `coding:` comment in the first two lines says
-/// (PEP 263). Any such encoding other than UTF-8 is read as Latin-1: what counts here is its ASCII part, and pip itself
-/// says whether it knows the encoding.
+/// UTF-8, with a BOM or without, UTF-16 and UTF-32 with one, or what a `coding:` comment in the
+/// first two lines says (PEP 263). Any such encoding other than UTF-8 is read as Latin-1: what
+/// counts here is its ASCII part, and pip itself says whether it knows the encoding.
 pub(super) fn decode(bytes: &[u8]) -> Result<String, String> {
-    // UTF-32 comes first, because its BOM begins with that of UTF-16. Before 25.0, pip itself took one for the other.
+    // UTF-32 comes first, because its BOM begins with that of UTF-16. Before 25.0, pip itself took
+    // one for the other.
     if let Some(rest) = bytes.strip_prefix(&[0xff, 0xfe, 0, 0]) {
         return utf_32(rest, u32::from_le_bytes);
     }
@@ -23,7 +25,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<String, String> {
         return utf_8(rest);
     }
     match declared(bytes) {
-        Some(encoding) if !encoding.replace('_', "-").starts_with("utf-8") && encoding != "utf8" => {
+        Some(encoding)
+            if !encoding.replace('_', "-").starts_with("utf-8") && encoding != "utf8" =>
+        {
             Ok(bytes.iter().map(|&byte| char::from(byte)).collect())
         }
         _ => utf_8(bytes),
@@ -61,15 +65,20 @@ fn utf_32(bytes: &[u8], unit: fn([u8; 4]) -> u32) -> Result<String, String> {
 
 /// The encoding that a comment in the first two lines names, in lower case.
 fn declared(bytes: &[u8]) -> Option<String> {
-    bytes.split(|&byte| byte == b'\n').take(2).filter(|line| line.first() == Some(&b'#')).find_map(|line| {
-        let line = String::from_utf8_lossy(line);
-        line.match_indices("coding").find_map(|(at, word)| {
-            let name = line[at + word.len()..].strip_prefix([':', '='])?;
-            let name: String =
-                name.trim_start().chars().take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();
-            (!name.is_empty()).then(|| name.to_ascii_lowercase())
-        })
-    })
+    bytes.split(|&byte| byte == b'\n').take(2).filter(|line| line.first() == Some(&b'#')).find_map(
+        |line| {
+            let line = String::from_utf8_lossy(line);
+            line.match_indices("coding").find_map(|(at, word)| {
+                let name = line[at + word.len()..].strip_prefix([':', '='])?;
+                let name: String = name
+                    .trim_start()
+                    .chars()
+                    .take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))
+                    .collect();
+                (!name.is_empty()).then(|| name.to_ascii_lowercase())
+            })
+        },
+    )
 }
 
 #[cfg(test)]
@@ -92,7 +101,10 @@ mod tests {
 
     #[test]
     fn a_coding_line_counts() {
-        assert_eq!(decode(b"# -*- coding: latin-1 -*-\n./\xe9").unwrap(), "# -*- coding: latin-1 -*-\n./é");
+        assert_eq!(
+            decode(b"# -*- coding: latin-1 -*-\n./\xe9").unwrap(),
+            "# -*- coding: latin-1 -*-\n./é"
+        );
         assert_eq!(decode("# coding=utf-8\né".as_bytes()).unwrap(), "# coding=utf-8\né");
         assert!(decode(b"a\nb\n# coding: latin-1\n\xe9").is_err());
     }

@@ -93,13 +93,17 @@ pub enum ClosureError {
 }
 
 fn named_by(at: Option<&Mention>) -> String {
-    at.map_or_else(String::new, |Mention { place, text }| format!("\nfound: {place}: {}", shown(text)))
+    at.map_or_else(String::new, |Mention { place, text }| {
+        format!("\nfound: {place}: {}", shown(text))
+    })
 }
 
 fn steps(steps: &[&str]) -> String {
     let numbered: Vec<String> = match steps {
         [only] => vec![(*only).to_owned()],
-        _ => steps.iter().enumerate().map(|(index, step)| format!("{}. {step}", index + 1)).collect(),
+        _ => {
+            steps.iter().enumerate().map(|(index, step)| format!("{}. {step}", index + 1)).collect()
+        }
     };
     numbered.join("\n")
 }

@@ -1,4 +1,5 @@
-//! From text to logical lines: joined, without comments, with the app settings they read put in (pip's `preprocess`).
+//! From text to logical lines: joined, without comments, with the app settings they read put in
+//! (pip's `preprocess`).
 
 use std::collections::BTreeSet;
 
@@ -13,8 +14,8 @@ pub(super) struct Logical {
     pub(super) expanded: String,
 }
 
-/// The logical lines of `text`. `setting` gives the value of an environment variable that pip will see; the names that
-/// were asked for are added to `variables`.
+/// The logical lines of `text`. `setting` gives the value of an environment variable that pip will
+/// see; the names that were asked for are added to `variables`.
 pub(super) fn logical(
     text: &str,
     setting: &impl Fn(&str) -> Option<String>,
@@ -78,7 +79,10 @@ fn split_lines(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn ends_line(c: char) -> bool {
-    matches!(c, '\n' | '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}')
+    matches!(
+        c,
+        '\n' | '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}'
+    )
 }
 
 /// What Python counts as white space.
@@ -86,7 +90,8 @@ fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\x1c'..='\x1f')
 }
 
-/// A `#` begins a comment at the start of a line or after white space; elsewhere it belongs to a URL.
+/// A `#` begins a comment at the start of a line or after white space; elsewhere it belongs to a
+/// URL.
 fn without_comment(line: &str) -> &str {
     let mut before = ' ';
     for (at, c) in line.char_indices() {
@@ -98,8 +103,13 @@ fn without_comment(line: &str) -> &str {
     line
 }
 
-/// Puts the values of settings in the place of `${NAME}`; a setting that is not there, or empty, leaves it as it is.
-fn expand(text: &str, setting: &impl Fn(&str) -> Option<String>, variables: &mut BTreeSet<String>) -> String {
+/// Puts the values of settings in the place of `${NAME}`; a setting that is not there, or empty,
+/// leaves it as it is.
+fn expand(
+    text: &str,
+    setting: &impl Fn(&str) -> Option<String>,
+    variables: &mut BTreeSet<String>,
+) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {
@@ -134,7 +144,10 @@ mod tests {
 
     fn lines(text: &str) -> Vec<(usize, String)> {
         let setting = |name: &str| (name == "TOKEN").then(|| "s3cret".to_owned());
-        logical(text, &setting, &mut BTreeSet::new()).into_iter().map(|line| (line.number, line.expanded)).collect()
+        logical(text, &setting, &mut BTreeSet::new())
+            .into_iter()
+            .map(|line| (line.number, line.expanded))
+            .collect()
     }
 
     #[test]

@@ -22,8 +22,14 @@ impl Source {
 
 /// A URL, or the path that a `file:` URL of this machine names.
 pub(super) fn source(text: &str) -> Source {
-    let Some(rest) = text.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("file:")).map(|_| &text[5..]) else {
-        return if is_url(text) { Source::Url(text.to_owned()) } else { Source::Path(text.to_owned()) };
+    let Some(rest) =
+        text.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("file:")).map(|_| &text[5..])
+    else {
+        return if is_url(text) {
+            Source::Url(text.to_owned())
+        } else {
+            Source::Path(text.to_owned())
+        };
     };
     let rest = rest.split(['#', '?']).next().unwrap_or_default();
     let path = match rest.strip_prefix("//") {
@@ -33,15 +39,16 @@ pub(super) fn source(text: &str) -> Source {
     Source::Path(percent_decoded(path))
 }
 
-/// The path that a `-r` or `-c` names, or `None` for what pip fetches. There it knows no other schemes than these two: it
-/// opens `ftp://x` as a file in the folder `ftp:`.
+/// The path that a `-r` or `-c` names, or `None` for what pip fetches. There it knows no other
+/// schemes than these two: it opens `ftp://x` as a file in the folder `ftp:`.
 pub(super) fn included_path(reference: &str) -> Option<String> {
     match source(reference) {
         Source::Path(path) => Some(path),
         Source::Index => None,
         Source::Url(url) => {
             let scheme = url.split(':').next().unwrap_or_default();
-            let is_fetched = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+            let is_fetched =
+                ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
             (!is_fetched).then_some(url)
         }
     }
@@ -55,23 +62,30 @@ pub(super) fn local_path(reference: &str) -> Option<String> {
     }
 }
 
-/// Why what a URL gives can change while the URL stays the same, and what to do; `None` when it cannot.
+/// Why what a URL gives can change while the URL stays the same, and what to do; `None` when it
+/// cannot.
 pub(super) fn moving(url: &str, hashes: &[String]) -> Option<(&'static str, &'static str)> {
     if let Some(system) = version_control(url) {
-        let full = |hex: &str| matches!(hex.len(), 40 | 64) && hex.bytes().all(|b| b.is_ascii_hexdigit());
+        let full =
+            |hex: &str| matches!(hex.len(), 40 | 64) && hex.bytes().all(|b| b.is_ascii_hexdigit());
         let pinned = revision(url).is_some_and(|revision| match system {
             "git" | "hg" => full(revision),
             // Revisions of Subversion are numbers, and never change.
             "svn" => revision.bytes().all(|b| b.is_ascii_digit()),
             _ => false,
         });
-        return (!pinned)
-            .then_some(("names no fixed commit", "pin it to a commit by its full id: …@<40 hexadecimal digits>"));
+        return (!pinned).then_some((
+            "names no fixed commit",
+            "pin it to a commit by its full id: …@<40 hexadecimal digits>",
+        ));
     }
-    let in_url =
-        ["sha1", "sha224", "sha256", "sha384", "sha512", "md5"].iter().any(|name| fragment(url, name).is_some());
-    (!in_url && hashes.is_empty())
-        .then_some(("has no hash, and what a URL gives can change", "add #sha256=<64 hexadecimal digits> to the URL"))
+    let in_url = ["sha1", "sha224", "sha256", "sha384", "sha512", "md5"]
+        .iter()
+        .any(|name| fragment(url, name).is_some());
+    (!in_url && hashes.is_empty()).then_some((
+        "has no hash, and what a URL gives can change",
+        "add #sha256=<64 hexadecimal digits> to the URL",
+    ))
 }
 
 /// Whether pip would take it for an archive by its name alone.
@@ -123,7 +137,9 @@ fn revision(url: &str) -> Option<&str> {
 pub(super) fn without_revision(url: &str) -> &str {
     let bare = url.split('#').next().unwrap_or(url);
     match (version_control(url), revision(url)) {
-        (Some(_), Some(revision)) => bare.strip_suffix(revision).and_then(|url| url.strip_suffix('@')).unwrap_or(bare),
+        (Some(_), Some(revision)) => {
+            bare.strip_suffix(revision).and_then(|url| url.strip_suffix('@')).unwrap_or(bare)
+        }
         _ => bare,
     }
 }

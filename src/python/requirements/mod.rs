@@ -1,8 +1,10 @@
-//! What decides what pip installs, read from a commit's own objects and compared with what an env was made from.
+//! What decides what pip installs, read from a commit's own objects and compared with what an env
+//! was made from.
 //!
-//! The reference is pip's `_internal/req/req_file.py` and `constructors.py`. Where its versions differ, the comment says
-//! so; the claims about what pip does to an env that is there already are checked with the real pip in `pip_tests.rs`.
-//! Nothing here touches the file system: a link in the tree is followed inside the tree only.
+//! The reference is pip's `_internal/req/req_file.py` and `constructors.py`. Where its versions
+//! differ, the comment says so; the claims about what pip does to an env that is there already are
+//! checked with the real pip in `pip_tests.rs`. Nothing here touches the file system: a link in the
+//! tree is followed inside the tree only.
 
 mod closure;
 mod compare;

@@ -1,4 +1,5 @@
-//! From a logical line to what it says: a requirement, another file, or options (pip's `get_line_parser`).
+//! From a logical line to what it says: a requirement, another file, or options (pip's
+//! `get_line_parser`).
 
 /// What a line says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +25,8 @@ pub(super) struct Setting {
     pub(super) value: Option<String>,
 }
 
-/// The options that a requirements file may have: long name, other spelling, whether it takes a value.
+/// The options that a requirements file may have: long name, other spelling, whether it takes a
+/// value.
 ///
 /// Of all pips from 18 to 26. One that a pip does not know is that pip's own error.
 const KNOWN: [(&str, &str, bool); 20] = [
@@ -56,7 +58,11 @@ pub(super) fn statement(line: &str) -> Result<Statement, String> {
     let words = shlex::split(rest).ok_or("a quotation mark is not closed")?;
     let (settings, unknown) = settings(words)?;
     let values = |name: &str| -> Vec<String> {
-        settings.iter().filter(|setting| setting.name == name).filter_map(|setting| setting.value.clone()).collect()
+        settings
+            .iter()
+            .filter(|setting| setting.name == name)
+            .filter_map(|setting| setting.value.clone())
+            .collect()
     };
 
     let editable = values("--editable").into_iter().next();
@@ -64,7 +70,10 @@ pub(super) fn statement(line: &str) -> Result<Statement, String> {
         let mut options: Vec<String> = settings
             .iter()
             .filter(|setting| {
-                matches!(setting.name.as_str(), "--global-option" | "--install-option" | "--config-settings")
+                matches!(
+                    setting.name.as_str(),
+                    "--global-option" | "--install-option" | "--config-settings"
+                )
             })
             .map(Setting::to_string)
             .collect();
@@ -102,8 +111,8 @@ impl std::fmt::Display for Setting {
     }
 }
 
-/// Splits before the first word that begins with `-`; words are separated by single spaces, as pip has it, because
-/// what comes before may hold quotation marks that are no shell's.
+/// Splits before the first word that begins with `-`; words are separated by single spaces, as pip
+/// has it, because what comes before may hold quotation marks that are no shell's.
 fn split_options(line: &str) -> (&str, &str) {
     let mut from = 0;
     for word in line.split(' ') {
@@ -115,7 +124,8 @@ fn split_options(line: &str) -> (&str, &str) {
     (line, "")
 }
 
-/// The options of a line, and what begins with one that is not known: its values cannot be told from other words.
+/// The options of a line, and what begins with one that is not known: its values cannot be told
+/// from other words.
 fn settings(words: Vec<String>) -> Result<(Vec<Setting>, Option<String>), String> {
     let mut settings = Vec::new();
     let mut words = words.into_iter();
@@ -137,7 +147,9 @@ fn settings(words: Vec<String>) -> Result<(Vec<Setting>, Option<String>), String
         };
         let value = match (takes_value, attached) {
             (true, Some(value)) => Some(value),
-            (true, None) => Some(words.next().ok_or_else(|| format!("the option {name} needs a value"))?),
+            (true, None) => {
+                Some(words.next().ok_or_else(|| format!("the option {name} needs a value"))?)
+            }
             (false, Some(_)) => return Err(format!("the option {name} does not take a value")),
             (false, None) => None,
         };
@@ -157,7 +169,8 @@ fn known(word: &str) -> Option<(&'static str, Option<String>, bool)> {
         (name, attached, takes_value)
     } else {
         let attached = word.get(2..)?;
-        let (name, _, takes_value) = KNOWN.iter().find(|(_, short, _)| !short.is_empty() && word.starts_with(short))?;
+        let (name, _, takes_value) =
+            KNOWN.iter().find(|(_, short, _)| !short.is_empty() && word.starts_with(short))?;
         let attached = (!attached.is_empty()).then(|| attached.to_owned());
         (*name, attached, *takes_value)
     };
@@ -243,7 +256,10 @@ mod tests {
                 options: vec!["--config-settings x=y".into(), "--frobnicate z".into()],
             }
         );
-        assert!(matches!(statement("-e ./lib").unwrap(), Statement::Requirement { editable: true, .. }));
+        assert!(matches!(
+            statement("-e ./lib").unwrap(),
+            Statement::Requirement { editable: true, .. }
+        ));
     }
 
     #[test]

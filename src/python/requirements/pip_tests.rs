@@ -1,4 +1,5 @@
-//! What this room says of pip, checked with the pip of the machine's `python3`: no index, no network.
+//! What this room says of pip, checked with the pip of the machine's `python3`: no index, no
+//! network.
 
 use std::fs;
 use std::path::PathBuf;
@@ -58,7 +59,8 @@ impl Site {
 
     /// A folder that pip can install, version 1.0 whatever its module says.
     fn project(&self, folder: &str, name: &str, value: &str) {
-        let system = "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n";
+        let system =
+            "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n";
         self.write(&format!("{folder}/pyproject.toml"), system);
         self.write(&format!("{folder}/backend.py"), &BACKEND.replace("NAME", name));
         self.write(&format!("{folder}/{name}.py"), &format!("v = '{value}'"));
@@ -78,9 +80,13 @@ impl Site {
             ),
             (
                 format!("{info}/WHEEL"),
-                "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n".to_owned(),
+                "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+                    .to_owned(),
             ),
-            (format!("{info}/RECORD"), format!("{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")),
+            (
+                format!("{info}/RECORD"),
+                format!("{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n"),
+            ),
         ] {
             archive.start_file(path, zip::write::SimpleFileOptions::default()).unwrap();
             archive.write_all(text.as_bytes()).unwrap();
@@ -99,7 +105,11 @@ impl Site {
     #[track_caller]
     fn install(&self, requirements: &str) {
         let output = self.pip(requirements);
-        assert!(output.status.success(), "{requirements}\n{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{requirements}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     /// The value of an installed module.
@@ -133,7 +143,9 @@ impl Site {
 }
 
 fn run(command: &mut Command) -> Output {
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PIP_") || name.starts_with("PYTHON")) {
+    for (name, _) in
+        std::env::vars().filter(|(name, _)| name.starts_with("PIP_") || name.starts_with("PYTHON"))
+    {
         command.env_remove(name);
     }
     // Two installations within a second must not meet the byte code of the first.
@@ -217,7 +229,9 @@ fn pip_looks_for_paths_where_we_do() {
     assert_eq!((site.value("lib"), site.value("own")), ("1".into(), "1".into()));
 
     // Each of these fails in pip as well.
-    for bad in ["-r nothing.txt", "-r deploy", "./nothing", "-r requirements.txt", "-r", "-e nothing"] {
+    for bad in
+        ["-r nothing.txt", "-r deploy", "./nothing", "-r requirements.txt", "-r", "-e nothing"]
+    {
         assert!(!site.pip(bad).status.success(), "{bad}");
     }
 }

@@ -18,11 +18,13 @@ const NAMES: [&str; 9] = [
     "uv.lock",
 ];
 
-/// What the top folder of a commit says. An env is made when either is there; with Python files and no requirements,
-/// nothing is installed into it, and the log says so. With neither it is a plain copy.
+/// What the top folder of a commit says. An env is made when either is there; with Python files and
+/// no requirements, nothing is installed into it, and the log says so. With neither it is a plain
+/// copy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Project {
-    /// The file whose requirements are installed. Something of that name is there; whether it is a file, [`super::closure`] says.
+    /// The file whose requirements are installed. Something of that name is there; whether it is a
+    /// file, [`super::closure`] says.
     pub requirements: Option<String>,
     /// A name that was perhaps meant for it (`Requirements.txt`), when there is none; for a hint.
     pub lookalike: Option<String>,
@@ -37,7 +39,8 @@ impl Project {
     }
 }
 
-/// Looks at the top folder of `tree`; what folders hold does not count, a website may well have Python scripts in one.
+/// Looks at the top folder of `tree`; what folders hold does not count, a website may well have
+/// Python scripts in one.
 pub fn project(tree: &impl Tree) -> Result<Project> {
     let mut project = Project::default();
     for (name, entry) in tree.list("")? {
@@ -62,7 +65,11 @@ fn is_lookalike(name: &str) -> bool {
     let name = name.to_lowercase();
     matches!(
         name.as_str(),
-        "requirements.txt" | "requirement.txt" | "requirements.txt.txt" | "requirements" | "reqs.txt"
+        "requirements.txt"
+            | "requirement.txt"
+            | "requirements.txt.txt"
+            | "requirements"
+            | "reqs.txt"
     )
 }
 

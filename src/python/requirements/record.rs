@@ -1,5 +1,5 @@
-//! What an env's marker keeps of the requirements it was made from. It lies where a web server may read it, so no
-//! credential is in it, and no value of an app setting.
+//! What an env's marker keeps of the requirements it was made from. It lies where a web server may
+//! read it, so no credential is in it, and no value of an app setting.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 /// The requirements of one commit, as far as those of another are compared with them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorded {
-    /// SHA-256, in hex, of all bytes that were read, of what local paths hold, and of the settings that were put in.
+    /// SHA-256, in hex, of all bytes that were read, of what local paths hold, and of the settings
+    /// that were put in.
     ///
-    /// Equal fingerprints mean that nothing changed but what moves by itself: [`super::compare`] is asked all the same.
+    /// Equal fingerprints mean that nothing changed but what moves by itself: [`super::compare`] is
+    /// asked all the same.
     pub fingerprint: String,
     pub lines: Vec<Line>,
     pub local: Vec<Local>,
@@ -52,8 +54,9 @@ pub struct Line {
     pub options: Vec<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub editable: bool,
-    /// SHA-256 of what `text` does not show and counts: values of settings, and what follows `?` in a URL. Credentials
-    /// are not in it: they say who asks, not what is installed, and a token that is renewed should rebuild nothing.
+    /// SHA-256 of what `text` does not show and counts: values of settings, and what follows `?` in
+    /// a URL. Credentials are not in it: they say who asks, not what is installed, and a token that
+    /// is renewed should rebuild nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
 }

@@ -1,4 +1,5 @@
-//! What one requirement asks for: its name, its version, where it comes from (pip's `parse_req_from_line`).
+//! What one requirement asks for: its name, its version, where it comes from (pip's
+//! `parse_req_from_line`).
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,8 @@ use super::tree::tidy;
 /// One requirement, taken apart as far as two of them have to be compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Spec {
-    /// Two lines of the same key are about the same thing: the name (PEP 503) or the place, and the marker.
+    /// Two lines of the same key are about the same thing: the name (PEP 503) or the place, and the
+    /// marker.
     pub(super) key: String,
     pub(super) extras: BTreeSet<String>,
     /// The version specifier, without white space and in a fixed order.
@@ -17,7 +19,8 @@ pub(super) struct Spec {
 }
 
 impl Spec {
-    /// Takes a requirement apart. One that is none is its own key, and pip will say what is wrong with it.
+    /// Takes a requirement apart. One that is none is its own key, and pip will say what is wrong
+    /// with it.
     pub(super) fn parse(text: &str, editable: bool) -> Self {
         if editable {
             return located(text, "", true);
@@ -42,7 +45,9 @@ impl Spec {
 
 /// `name[extras] @ url` or `name[extras] specifier` (PEP 508).
 fn named(spec: &str, marker: &str) -> Option<Spec> {
-    let end = spec.find(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c))).unwrap_or(spec.len());
+    let end = spec
+        .find(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c)))
+        .unwrap_or(spec.len());
     let (name, rest) = spec.split_at(end);
     let edges = [name.chars().next()?, name.chars().next_back()?];
     if !edges.iter().all(char::is_ascii_alphanumeric) {
@@ -89,7 +94,12 @@ fn located(spec: &str, marker: &str, editable: bool) -> Spec {
             None => without_revision(url).to_owned(),
         },
     };
-    Spec { key: with_marker(&key, marker), extras: extras_of(extras), version: String::new(), source }
+    Spec {
+        key: with_marker(&key, marker),
+        extras: extras_of(extras),
+        version: String::new(),
+        source,
+    }
 }
 
 /// PEP 503: lower case, and runs of `-`, `_` and `.` are one `-`.
@@ -106,7 +116,10 @@ fn normalised(name: &str) -> String {
 }
 
 fn extras_of(text: &str) -> BTreeSet<String> {
-    text.split(',').map(|extra| normalised(extra.trim())).filter(|extra| !extra.is_empty()).collect()
+    text.split(',')
+        .map(|extra| normalised(extra.trim()))
+        .filter(|extra| !extra.is_empty())
+        .collect()
 }
 
 fn version_key(text: &str) -> String {
@@ -121,7 +134,8 @@ fn version_key(text: &str) -> String {
     parts.join(",")
 }
 
-/// A marker with its white space and quotation marks made the same: its words and signs, a space between each.
+/// A marker with its white space and quotation marks made the same: its words and signs, a space
+/// between each.
 fn marker_key(text: &str) -> String {
     let is_word = |c: char| c.is_alphanumeric() || "_.-".contains(c);
     let stands_alone = |c: char| c.is_whitespace() || "()\"'".contains(c);
@@ -169,7 +183,13 @@ mod tests {
 
     #[test]
     fn a_name_is_the_same_however_it_is_spelled() {
-        for text in ["Foo_Bar==1", "foo.bar >= 2", "foo-bar[x]", "foo__bar (>1)", "foo-bar @ https://h/x.zip"] {
+        for text in [
+            "Foo_Bar==1",
+            "foo.bar >= 2",
+            "foo-bar[x]",
+            "foo__bar (>1)",
+            "foo-bar @ https://h/x.zip",
+        ] {
             assert_eq!(key(text), "foo-bar", "{text}");
         }
     }
@@ -186,7 +206,10 @@ mod tests {
     fn a_specifier_has_one_form() {
         assert_eq!(Spec::parse("a >= 1 , < 2", false).version, "<2,>=1");
         assert_eq!(Spec::parse("a (<2,>=1)", false).version, "<2,>=1");
-        assert_eq!(Spec::parse("a[Y, x_1]~=1", false).extras, BTreeSet::from(["x-1".into(), "y".into()]));
+        assert_eq!(
+            Spec::parse("a[Y, x_1]~=1", false).extras,
+            BTreeSet::from(["x-1".into(), "y".into()])
+        );
     }
 
     #[test]
@@ -205,7 +228,14 @@ mod tests {
         ] {
             assert_eq!(path(text).as_deref(), Some(wanted), "{text}");
         }
-        for text in ["lib", "lib[extra]", "a @ https://h/a.zip", "https://h/a", "zope.interface==1", "weird name"] {
+        for text in [
+            "lib",
+            "lib[extra]",
+            "a @ https://h/a.zip",
+            "https://h/a",
+            "zope.interface==1",
+            "weird name",
+        ] {
             assert_eq!(path(text), None, "{text}");
         }
         assert_eq!(Spec::parse("lib", true).source, Source::Path("lib".into()));

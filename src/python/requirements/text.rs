@@ -1,10 +1,12 @@
-//! Text from a commit, made fit to be shown and kept: without credentials, and with nothing invisible.
+//! Text from a commit, made fit to be shown and kept: without credentials, and with nothing
+//! invisible.
 
 pub(super) use crate::console::text::excerpt as shown;
 
 const MASK: &str = "****";
 
-/// `text` with the credentials of every URL in it replaced by `****`: what comes before the `@` of its host.
+/// `text` with the credentials of every URL in it replaced by `****`: what comes before the `@` of
+/// its host.
 ///
 /// A user name alone stays for ssh, where it is `git` and no secret.
 pub(super) fn without_credentials(text: &str) -> String {
@@ -29,7 +31,8 @@ fn mask(text: &str, queries: bool) -> String {
         .collect()
 }
 
-/// A word without the credentials in it. A URL may have another one in its path: that is how one names what a proxy fetches.
+/// A word without the credentials in it. A URL may have another one in its path: that is how one
+/// names what a proxy fetches.
 fn without_credentials_in(word: &str) -> String {
     let mut out = String::with_capacity(word.len());
     let mut rest = word;
@@ -45,7 +48,8 @@ fn without_credentials_in(word: &str) -> String {
     out
 }
 
-/// The secret at the beginning of a URL whose scheme is cut off: what is shown in its place, and where it ends.
+/// The secret at the beginning of a URL whose scheme is cut off: what is shown in its place, and
+/// where it ends.
 fn credentials(url: &str, ssh: bool) -> (String, usize) {
     let authority = &url[..url.find('/').unwrap_or(url.len())];
     if authority.contains('@') {
@@ -54,9 +58,11 @@ fn credentials(url: &str, ssh: bool) -> (String, usize) {
             _ => (String::new(), 0),
         };
     }
-    // What looks like a port and is none is a password with a sign in it that should have been escaped.
+    // What looks like a port and is none is a password with a sign in it that should have been
+    // escaped.
     match authority.split_once(':') {
-        Some((user, port)) if !is_port(port) && !authority.starts_with('[') => match url.rfind('@') {
+        Some((user, port)) if !is_port(port) && !authority.starts_with('[') => match url.rfind('@')
+        {
             Some(at) => (format!("{MASK}@"), at + 1),
             None => (format!("{user}:{MASK}"), url.len()),
         },
@@ -120,7 +126,10 @@ mod tests {
 
     #[test]
     fn a_query_is_hidden_but_not_the_hash_after_it() {
-        assert_eq!(without_secrets("https://h/a.whl?sig=abc#sha256=00"), "https://h/a.whl?****#sha256=00");
+        assert_eq!(
+            without_secrets("https://h/a.whl?sig=abc#sha256=00"),
+            "https://h/a.whl?****#sha256=00"
+        );
         assert_eq!(without_secrets("https://h/a?u=https://x:y@z b?c"), "https://h/a?**** b?c");
     }
 }

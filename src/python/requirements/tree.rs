@@ -13,17 +13,20 @@ const LONGEST_PATH: usize = 4096;
 /// How many links are followed on the way to one path: Linux' own limit.
 const MOST_LINKS: usize = 40;
 
-/// What a tree answers. Paths are relative, normalised, and separated by `/`; the tree itself is `""`.
+/// What a tree answers. Paths are relative, normalised, and separated by `/`; the tree itself is
+/// `""`.
 pub trait Tree {
     /// What is at `path`. No link is followed, on the way or at the end.
     fn entry(&self, path: &str) -> Result<Entry>;
-    /// The names in the folder at `path`, and what they are. A name that is not UTF-8 is given lossily.
+    /// The names in the folder at `path`, and what they are. A name that is not UTF-8 is given
+    /// lossily.
     fn list(&self, path: &str) -> Result<Vec<(String, Entry)>>;
     /// How many bytes a file or link has.
     fn size(&self, id: &str) -> Result<u64>;
     /// The bytes of a file, or the target of a link.
     fn read(&self, id: &str) -> Result<Vec<u8>>;
-    /// The bytes that the file at `path` has where pip reads it: other ones, where they change on their way there.
+    /// The bytes that the file at `path` has where pip reads it: other ones, where they change on
+    /// their way there.
     fn written(&self, path: &str) -> Result<Vec<u8>> {
         match self.entry(path)? {
             Entry::File { id } => self.read(&id),
@@ -127,7 +130,8 @@ pub fn resolve(tree: &impl Tree, path: &str) -> Result<Resolved> {
     })
 }
 
-/// `path` without `.`, empty names and the `..` that can be taken back without looking; for showing and as a key.
+/// `path` without `.`, empty names and the `..` that can be taken back without looking; for showing
+/// and as a key.
 pub(super) fn tidy(path: &str) -> String {
     let mut tidied: Vec<&str> = Vec::new();
     for name in path.split('/').filter(|name| !matches!(*name, "" | ".")) {
@@ -162,7 +166,10 @@ impl Tree for CommitTree<'_> {
     }
 
     fn list(&self, path: &str) -> Result<Vec<(String, Entry)>> {
-        Ok(CommitTree::list(self, path)?.into_iter().map(|(name, entry)| (name, in_hex(entry))).collect())
+        Ok(CommitTree::list(self, path)?
+            .into_iter()
+            .map(|(name, entry)| (name, in_hex(entry)))
+            .collect())
     }
 
     fn size(&self, id: &str) -> Result<u64> {

@@ -8,8 +8,8 @@ use super::shown::visible;
 use super::suggestion;
 use crate::python::version::{Origin, Wanted};
 
-/// A file or setting from which no wanted version can be read. Its text is for a person: the fact, what was found,
-/// what is allowed, the fix; several lines, without a newline at the end.
+/// A file or setting from which no wanted version can be read. Its text is for a person: the fact,
+/// what was found, what is allowed, the fix; several lines, without a newline at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}", text(*.origin, .problem))]
 pub struct VersionFileError {
@@ -17,7 +17,8 @@ pub struct VersionFileError {
     pub problem: Problem,
 }
 
-/// What is wrong. `found` and `start` are escaped already; `line` counts from 1 and is `None` for a setting.
+/// What is wrong. `found` and `start` are escaped already; `line` counts from 1 and is `None` for a
+/// setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
     TooLarge {
@@ -92,7 +93,11 @@ fn text(origin: Origin, problem: &Problem) -> String {
         }
         Problem::SeveralLines { found, count } => {
             lines.push(format!("{name} has {count} lines, one is allowed."));
-            lines.extend(found.iter().map(|(line, found)| format!("found: {} (line {line})", visible(found))));
+            lines.extend(
+                found
+                    .iter()
+                    .map(|(line, found)| format!("found: {} (line {line})", visible(found))),
+            );
             if found.len() < *count {
                 lines.push(format!("found: {} lines more", count - found.len()));
             }
@@ -123,7 +128,9 @@ fn text(origin: Origin, problem: &Problem) -> String {
             lines.push(format!("found: {found} (line {line})"));
             lines.push(format!("note: {}", visible(message)));
             lines.push(format!("allowed: {}", allowed(origin)));
-            lines.push("fix: correct that line, for example: requires-python = \">=3.11\"".to_owned());
+            lines.push(
+                "fix: correct that line, for example: requires-python = \">=3.11\"".to_owned(),
+            );
         }
     }
     lines.join("\n")
@@ -148,7 +155,9 @@ fn allowed(origin: Origin) -> &'static str {
         Origin::RuntimeTxt => {
             "one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # do not count"
         }
-        Origin::PythonVersionFile => "X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file counts",
+        Origin::PythonVersionFile => {
+            "X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file counts"
+        }
         Origin::RequiresPython => "PEP 440 specifiers, as in >=3.9 or >=3.10,<3.13",
         Origin::AppSetting | Origin::AzureSetting | Origin::SiteDefault | Origin::Newest => {
             "X.Y or X.Y.Z, as in 3.11 or 3.11.7"
@@ -166,7 +175,9 @@ fn fix(origin: Origin, meant: Option<&Wanted>) -> Option<String> {
         Origin::RuntimeTxt => Some(format!("{lead} python-{example}")),
         Origin::PythonVersionFile => Some(format!("{lead} {example}")),
         Origin::AppSetting => Some(format!("{lead} nyala config set PYTHON_VERSION={example}")),
-        Origin::AzureSetting => Some(format!("{lead} nyala config set WEBSITE_PYTHON_VERSION={example}")),
+        Origin::AzureSetting => {
+            Some(format!("{lead} nyala config set WEBSITE_PYTHON_VERSION={example}"))
+        }
         Origin::SiteDefault => Some(format!("{lead} python = \"{example}\"")),
         Origin::RequiresPython | Origin::Newest => None,
     }
@@ -177,7 +188,10 @@ fn remove(origin: Origin) -> String {
         Origin::AppSetting => "  or: nyala config unset PYTHON_VERSION".to_owned(),
         Origin::AzureSetting => "  or: nyala config unset WEBSITE_PYTHON_VERSION".to_owned(),
         Origin::SiteDefault => "  or: delete that line".to_owned(),
-        _ => format!("  or: delete the file, so that it does not say anything: git rm {}", name(origin)),
+        _ => format!(
+            "  or: delete the file, so that it does not say anything: git rm {}",
+            name(origin)
+        ),
     }
 }
 
@@ -185,12 +199,15 @@ fn utf16_fix(origin: Origin, text: &str) -> Vec<String> {
     let file = name(origin);
     let mut steps = vec!["fix: write it again as UTF-8, one of".to_owned()];
     if matches!(origin, Origin::RuntimeTxt | Origin::PythonVersionFile) {
-        let meant = suggestion(text.trim_matches(BLANK)).map_or_else(|| "3.11".to_owned(), |wanted| wanted.to_string());
+        let meant = suggestion(text.trim_matches(BLANK))
+            .map_or_else(|| "3.11".to_owned(), |wanted| wanted.to_string());
         let prefix = if origin == Origin::RuntimeTxt { "python-" } else { "" };
         steps.push(format!("  in PowerShell: Set-Content -Encoding ascii {file} {prefix}{meant}"));
         steps.push(format!("  elsewhere:     echo {prefix}{meant} > {file}"));
     } else {
-        steps.push(format!("  in PowerShell: (Get-Content {file}) | Set-Content -Encoding utf8 {file}"));
+        steps.push(format!(
+            "  in PowerShell: (Get-Content {file}) | Set-Content -Encoding utf8 {file}"
+        ));
         steps.push("  in an editor:  save it with the encoding UTF-8".to_owned());
     }
     let mut commit = String::from("then: ");
@@ -218,7 +235,10 @@ fn remark(word: &str) -> Option<String> {
         });
     }
     if lower == "system" {
-        return Some("system means whatever Python comes first there, which may be another one each day".to_owned());
+        return Some(
+            "system means whatever Python comes first there, which may be another one each day"
+                .to_owned(),
+        );
     }
     if [
         "pypy",

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 const SHOWN: usize = 80;
 
-/// The text with everything but printable ASCII escaped, as in `python\u{2013}3.11`, and cut after 80 characters.
+/// The text with everything but printable ASCII escaped, as in `python\u{2013}3.11`, and cut after
+/// 80 characters.
 pub(super) fn visible(text: &str) -> String {
     let mut characters = text.chars();
     let mut shown: String = characters.by_ref().take(SHOWN).map(escaped).collect();

@@ -29,7 +29,8 @@ fn runtime_txt_names_a_minor_version_or_an_exact_one() {
 
 #[test]
 fn a_byte_order_mark_comments_and_blank_lines_do_not_count() {
-    let file = b"\xef\xbb\xbf# the Python of production\r\n\r\n  \t python-3.12 \t\r\n  # python-3.10\r\n";
+    let file =
+        b"\xef\xbb\xbf# the Python of production\r\n\r\n  \t python-3.12 \t\r\n  # python-3.10\r\n";
     assert_eq!(runtime_txt(file), Ok(minor(3, 12)));
 }
 
@@ -126,7 +127,8 @@ fn utf_16_gets_the_fix_with_the_version_it_names() {
     then: git commit -m "runtime.txt in UTF-8" runtime.txt, and push again
     "#);
     assert_eq!(runtime_error(utf16_le("python-3.12\r\n")), runtime_error(&with_mark));
-    let big_endian: Vec<u8> = "\u{feff}python-3.12\r\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let big_endian: Vec<u8> =
+        "\u{feff}python-3.12\r\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
     assert_eq!(runtime_error(big_endian), runtime_error(&with_mark));
 }
 
@@ -186,9 +188,16 @@ fn a_major_version_alone_is_not_enough() {
 #[test]
 fn what_was_likely_meant_is_suggested() {
     let suggested = |text: &str| runtime_error(text).lines().last().unwrap().to_owned();
-    for text in
-        ["3.11", "python3.11", "python 3.11", "python==3.11", "python-3.011", "python-+3.+11", "v3.11", "python-3.11.x"]
-    {
+    for text in [
+        "3.11",
+        "python3.11",
+        "python 3.11",
+        "python==3.11",
+        "python-3.011",
+        "python-+3.+11",
+        "v3.11",
+        "python-3.11.x",
+    ] {
         assert_eq!(suggested(text), "fix: perhaps this is meant: python-3.11", "{text}");
     }
     assert_eq!(suggested("python-3.11.4.2"), "fix: perhaps this is meant: python-3.11.4");
@@ -301,13 +310,19 @@ fn a_setting_that_names_no_version_says_how_to_set_one() {
 #[test]
 fn requires_python_is_read_from_the_project_table_only() {
     let read = |text: &str| requires_python(text.as_bytes());
-    assert_eq!(read("[project]\nname = 'x'\nrequires-python = '>=3.9'"), Ok(Some(">=3.9".parse().unwrap())));
+    assert_eq!(
+        read("[project]\nname = 'x'\nrequires-python = '>=3.9'"),
+        Ok(Some(">=3.9".parse().unwrap()))
+    );
     assert_eq!(read("[project]\nname = 'x'\n"), Ok(None));
     assert_eq!(read("[tool.black]\nline-length = 100\n"), Ok(None));
     assert_eq!(read("[project]\nrequires-python = ''\n"), Ok(None));
     assert_eq!(read("requires-python = '>=3.9'\n"), Ok(None));
     assert_eq!(read(""), Ok(None));
-    assert_eq!(read("\u{feff}[project]\r\nrequires-python = '>=3.9'\r\n"), Ok(Some(">=3.9".parse().unwrap())));
+    assert_eq!(
+        read("\u{feff}[project]\r\nrequires-python = '>=3.9'\r\n"),
+        Ok(Some(">=3.9".parse().unwrap()))
+    );
 }
 
 #[test]
@@ -344,13 +359,16 @@ fn a_broken_pyproject_is_shown_by_its_line() {
 
 /// The grammar once more, written down in another way than the parser has it.
 fn is_in_the_grammar(line: &str) -> bool {
-    let Some(version) = line.to_ascii_lowercase().strip_prefix("python-").map(ToOwned::to_owned) else {
+    let Some(version) = line.to_ascii_lowercase().strip_prefix("python-").map(ToOwned::to_owned)
+    else {
         return false;
     };
     let parts: Vec<&str> = version.split('.').collect();
     (parts.len() == 2 || parts.len() == 3)
         && parts.iter().all(|part| {
-            !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()) && (*part == "0" || !part.starts_with('0'))
+            !part.is_empty()
+                && part.chars().all(|c| c.is_ascii_digit())
+                && (*part == "0" || !part.starts_with('0'))
         })
 }
 

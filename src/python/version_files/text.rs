@@ -7,11 +7,15 @@ use super::shown::visible_bytes;
 pub(super) const VERSION_FILE_LIMIT: usize = 64 * 1024;
 pub(super) const PYPROJECT_LIMIT: usize = 1024 * 1024;
 
-/// The text of a UTF-8 file with or without a byte order mark. Fails when it is longer than `limit` bytes, UTF-16, or
-/// not UTF-8 otherwise.
+/// The text of a UTF-8 file with or without a byte order mark. Fails when it is longer than `limit`
+/// bytes, UTF-16, or not UTF-8 otherwise.
 pub(super) fn decode(bytes: &[u8], limit: usize) -> Result<&str, Problem> {
     if bytes.len() > limit {
-        return Err(Problem::TooLarge { bytes: bytes.len(), limit, start: visible_bytes(&bytes[..limit]) });
+        return Err(Problem::TooLarge {
+            bytes: bytes.len(),
+            limit,
+            start: visible_bytes(&bytes[..limit]),
+        });
     }
     if let Some(text) = utf16(bytes) {
         return Err(Problem::Utf16 { text });
@@ -21,7 +25,9 @@ pub(super) fn decode(bytes: &[u8], limit: usize) -> Result<&str, Problem> {
         let line = line_at(bytes, error.valid_up_to());
         Problem::NotUtf8 {
             line,
-            found: visible_bytes(bytes.split(|byte| *byte == b'\n').nth(line - 1).unwrap_or_default()),
+            found: visible_bytes(
+                bytes.split(|byte| *byte == b'\n').nth(line - 1).unwrap_or_default(),
+            ),
         }
     })
 }
@@ -32,10 +38,12 @@ pub(super) fn line_at(bytes: &[u8], offset: usize) -> usize {
     before.split(|byte| *byte == b'\n').count()
 }
 
-/// What UTF-16 bytes say, with a byte order mark, or without one when every second byte is zero (as an ASCII text's
-/// are). `None` when they are not UTF-16.
+/// What UTF-16 bytes say, with a byte order mark, or without one when every second byte is zero (as
+/// an ASCII text's are). `None` when they are not UTF-16.
 fn utf16(bytes: &[u8]) -> Option<String> {
-    let zeros_at = |offset: usize| bytes.len() >= 4 && bytes.iter().skip(offset).step_by(2).all(|byte| *byte == 0);
+    let zeros_at = |offset: usize| {
+        bytes.len() >= 4 && bytes.iter().skip(offset).step_by(2).all(|byte| *byte == 0)
+    };
     let (body, little_endian) = match bytes {
         [0xff, 0xfe, body @ ..] => (body, true),
         [0xfe, 0xff, body @ ..] => (body, false),

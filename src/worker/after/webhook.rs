@@ -1,4 +1,5 @@
-//! Tells somebody of a deployment over HTTP: the record as JSON, signed as GitHub signs its webhooks.
+//! Tells somebody of a deployment over HTTP: the record as JSON, signed as GitHub signs its
+//! webhooks.
 
 use std::fs;
 use std::path::PathBuf;
@@ -21,8 +22,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Sends the record until somebody takes it; returns the status of the answer.
 ///
-/// Tried again: what may pass (no connection, no answer in time, HTTP 429 and 5xx). Redirects are not followed: the
-/// signature is for whom it was set up for.
+/// Tried again: what may pass (no connection, no answer in time, HTTP 429 and 5xx). Redirects are
+/// not followed: the signature is for whom it was set up for.
 pub(super) fn tell(webhook: &Webhook, record: &Record, app_settings: &AppSettings) -> Result<u16> {
     let body = body(record)?;
     let signature = match &webhook.secret {
@@ -58,7 +59,9 @@ pub(super) fn tell(webhook: &Webhook, record: &Record, app_settings: &AppSetting
             Ok(answer) => match answer.status().as_u16() {
                 status @ 200..300 => return Ok(status),
                 status @ (429 | 500..) => format!("HTTP {status}"),
-                status => bail!("HTTP {status}\nCheck url and secret of the [[webhook]] in nyala.toml"),
+                status => {
+                    bail!("HTTP {status}\nCheck url and secret of the [[webhook]] in nyala.toml")
+                }
             },
             // Its own words may hold the address, whose path may be a secret.
             Err(error) => error.to_string().replace(&webhook.url, &host(&webhook.url)),
@@ -71,15 +74,21 @@ pub(super) fn tell(webhook: &Webhook, record: &Record, app_settings: &AppSetting
     }
 }
 
-/// Who vouches for an https address: those of the file in `SSL_CERT_FILE`, an app setting or variable, as for OpenSSL;
-/// without it Mozilla's, which are compiled in.
+/// Who vouches for an https address: those of the file in `SSL_CERT_FILE`, an app setting or
+/// variable, as for OpenSSL; without it Mozilla's, which are compiled in.
 fn roots(app_settings: &AppSettings) -> Result<RootCerts> {
     let name = "SSL_CERT_FILE";
-    let file = app_settings.get(name).map(PathBuf::from).or_else(|| std::env::var_os(name).map(PathBuf::from));
-    let Some(file) = file.filter(|file| !file.as_os_str().is_empty()) else { return Ok(RootCerts::WebPki) };
+    let file = app_settings
+        .get(name)
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os(name).map(PathBuf::from));
+    let Some(file) = file.filter(|file| !file.as_os_str().is_empty()) else {
+        return Ok(RootCerts::WebPki);
+    };
     let reading = || format!("the certificates in {} ({name}) cannot be read", file.display());
     let bytes = fs::read(&file).with_context(reading)?;
-    let items: Vec<PemItem<'_>> = parse_pem(&bytes).collect::<Result<_, _>>().with_context(reading)?;
+    let items: Vec<PemItem<'_>> =
+        parse_pem(&bytes).collect::<Result<_, _>>().with_context(reading)?;
     let certificates = items.into_iter().filter_map(|item| match item {
         PemItem::Certificate(certificate) => Some(certificate),
         _ => None,
@@ -95,9 +104,11 @@ pub(super) fn host(url: &str) -> String {
     format!("{scheme}://{}", host.escape_debug())
 }
 
-/// What is sent is the record as it will be when the deployment has ended, which it has for whoever is told.
+/// What is sent is the record as it will be when the deployment has ended, which it has for whoever
+/// is told.
 fn body(record: &Record) -> Result<Vec<u8>> {
-    let ended = Record { ended_at: Some(record.ended_at.unwrap_or_else(Timestamp::now)), ..record.clone() };
+    let ended =
+        Record { ended_at: Some(record.ended_at.unwrap_or_else(Timestamp::now)), ..record.clone() };
     serde_json::to_vec(&ended).context("the record cannot be sent")
 }
 
@@ -116,12 +127,18 @@ mod tests {
     fn it_signs_as_github_does() {
         // The example of GitHub's documentation, "Validating webhook deliveries".
         let signed = signature(b"It's a Secret to Everybody", b"Hello, World!").unwrap();
-        assert_eq!(signed, "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17");
+        assert_eq!(
+            signed,
+            "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+        );
     }
 
     #[test]
     fn only_the_host_is_shown() {
-        assert_eq!(host("https://u:p@hooks.example.org:8443/T0/secret?x=1"), "https://hooks.example.org:8443");
+        assert_eq!(
+            host("https://u:p@hooks.example.org:8443/T0/secret?x=1"),
+            "https://hooks.example.org:8443"
+        );
         assert_eq!(host("http://localhost"), "http://localhost");
     }
 }

@@ -35,9 +35,11 @@ fn processes(site: &Site) -> Vec<Process> {
         })
         .collect();
     let is_worker = |process: &Process| {
-        process.command.contains(" worker --deployment ") && process.command.trim_end().as_bytes().ends_with(worker)
+        process.command.contains(" worker --deployment ")
+            && process.command.trim_end().as_bytes().ends_with(worker)
     };
-    let sessions: Vec<i32> = all.iter().filter(|(it, _)| is_worker(it)).map(|(it, _)| it.pid).collect();
+    let sessions: Vec<i32> =
+        all.iter().filter(|(it, _)| is_worker(it)).map(|(it, _)| it.pid).collect();
     all.into_iter().filter(|(_, session)| sessions.contains(session)).map(|(it, _)| it).collect()
 }
 
@@ -47,7 +49,8 @@ fn kill(process: &Process) {
 }
 
 fn is_gone(pid: i32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z ") || stat.contains(") X "))
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .map_or(true, |stat| stat.contains(") Z ") || stat.contains(") X "))
 }
 
 /// Which of these processes to kill; the worker is at the place that is given.
@@ -59,9 +62,12 @@ fn whoever_is_killed_while_pip_builds_the_site_stays_up_and_the_next_push_deploy
     site.configure("keep = 1");
     let project = site.project();
     project.write("requirements.txt", "antelope==1.0\n").write("page", "0").push().assert_success();
-    let worker = |all: &[Process]| all.iter().position(|it| it.command.contains(" worker ")).unwrap();
+    let worker =
+        |all: &[Process]| all.iter().position(|it| it.command.contains(" worker ")).unwrap();
     let cases: [(&str, Victims); 4] = [
-        ("pip", |all, worker| (0..all.len()).filter(|at| all[*at].parent == all[worker].pid).collect()),
+        ("pip", |all, worker| {
+            (0..all.len()).filter(|at| all[*at].parent == all[worker].pid).collect()
+        }),
         ("the build backend", |all, _| {
             (0..all.len()).filter(|at| !all.iter().any(|it| it.parent == all[*at].pid)).collect()
         }),
@@ -102,7 +108,9 @@ fn whoever_is_killed_while_pip_builds_the_site_stays_up_and_the_next_push_deploy
         }
         assert_eq!(site.live_file("page"), case.to_string());
         assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
-        wait_until(&format!("nothing is left of it: {who} was killed"), || all.iter().all(|it| is_gone(it.pid)));
+        wait_until(&format!("nothing is left of it: {who} was killed"), || {
+            all.iter().all(|it| is_gone(it.pid))
+        });
         wait_until_quiet(&site);
         assert_nothing_is_left_over(&site);
         let killed = &statuses(&site)[&(2 * case as u64 + 2)];

@@ -5,7 +5,8 @@ use std::fs;
 use super::trial::wait_until_quiet;
 use crate::support::{Running, Site, skip};
 
-/// Every program believes what this says of the time of day: seconds to add, read anew from a file each time.
+/// Every program believes what this says of the time of day: seconds to add, read anew from a file
+/// each time.
 const SHIM: &str = r#"
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +37,11 @@ fn a_clock_that_jumps_back_changes_no_order() {
         (site.sandbox.path("clock.c"), site.sandbox.path("clock.so"), site.sandbox.path("offset"));
     fs::write(&source, SHIM).unwrap();
     let mut compiler = site.sandbox.command("cc");
-    if !Running::start(compiler.args(["-shared", "-fPIC", "-o"]).args([&shim, &source])).wait().status.success() {
+    if !Running::start(compiler.args(["-shared", "-fPIC", "-o"]).args([&shim, &source]))
+        .wait()
+        .status
+        .success()
+    {
         skip("needs a C compiler, to set a clock back");
         return;
     }
@@ -62,7 +67,8 @@ fn a_clock_that_jumps_back_changes_no_order() {
     assert_eq!(site.live_id(), Some(3));
     assert_eq!(site.numbers("releases"), [2, 3]);
     let list = site.nyala(&["list", "--json"]).json();
-    let ids: Vec<_> = list.as_array().unwrap().iter().map(|record| record["id"].as_u64().unwrap()).collect();
+    let ids: Vec<_> =
+        list.as_array().unwrap().iter().map(|record| record["id"].as_u64().unwrap()).collect();
     assert_eq!(ids, [3, 2, 1]);
     project.write("page", "4").push().assert_success();
 }

@@ -1,4 +1,5 @@
-//! The system says no: a disk that fills up, no inodes, a read-only file system, too few open files, a folder that is not ours.
+//! The system says no: a disk that fills up, no inodes, a read-only file system, too few open
+//! files, a folder that is not ours.
 
 use std::os::unix::fs::chown;
 
@@ -6,8 +7,15 @@ use super::trial::{assert_nothing_is_left_over, statuses, wait_until_quiet};
 use crate::disk_full::{SmallDisk, site_on};
 use crate::support::{Project, Push, Running, Site, count, is_root, skip};
 
-/// Pushes a change that has to fail for want of what the file system is short of, puts that right, and pushes again.
-fn fails_and_recovers(project: &Project<'_>, site: &Site, disk: &SmallDisk, short: &str, enough: &str) {
+/// Pushes a change that has to fail for want of what the file system is short of, puts that right,
+/// and pushes again.
+fn fails_and_recovers(
+    project: &Project<'_>,
+    site: &Site,
+    disk: &SmallDisk,
+    short: &str,
+    enough: &str,
+) {
     wait_until_quiet(site);
     let before = site.live_state();
     disk.remount(short);
@@ -15,7 +23,8 @@ fn fails_and_recovers(project: &Project<'_>, site: &Site, disk: &SmallDisk, shor
     wait_until_quiet(site);
     assert!(push.accepted, "{}", push.stderr);
     push.assert_says("error: ").assert_says("No space left on device");
-    push.assert_says(&format!("the file system at {} (tmpfs) has ", disk.0.display())).assert_says("inodes free");
+    push.assert_says(&format!("the file system at {} (tmpfs) has ", disk.0.display()))
+        .assert_says("inodes free");
     assert_eq!(site.live_state(), before, "{short}");
     statuses(site);
 
@@ -77,7 +86,13 @@ fn a_disk_that_runs_out_of_inodes_at_any_moment_leaves_the_site_up() {
         new_commits(&project);
         wait_until_quiet(&site);
         let limit = used(&disk).1 + more;
-        fails_and_recovers(&project, &site, &disk, &format!("nr_inodes={limit}"), "nr_inodes=100000");
+        fails_and_recovers(
+            &project,
+            &site,
+            &disk,
+            &format!("nr_inodes={limit}"),
+            "nr_inodes=100000",
+        );
     }
     count("there are no inodes", inodes.len());
 }
@@ -119,7 +134,8 @@ fn a_deployment_does_not_begin_where_the_last_one_would_not_fit() {
     wait_until_quiet(&site);
     disk.remount(&format!("size={}", used(&disk).0 + (1 << 20)));
     let push = project.write("page", "2").push();
-    push.assert_failed_with("there is not enough room left").assert_says("the last deployment like it took 4 MB");
+    push.assert_failed_with("there is not enough room left")
+        .assert_says("the last deployment like it took 4 MB");
     push.assert_does_not_say("Check out");
 
     wait_until_quiet(&site);
@@ -143,7 +159,8 @@ fn a_read_only_file_system_is_named() {
     disk.remount("ro");
     let push = project.write("page", "2").push();
     assert!(push.accepted, "{}", push.stderr);
-    push.assert_says("error: ").assert_says(&format!("the file system at {} (tmpfs) is read-only", disk.0.display()));
+    push.assert_says("error: ")
+        .assert_says(&format!("the file system at {} (tmpfs) is read-only", disk.0.display()));
     push.assert_says("remount,rw");
     assert_eq!(site.live_state(), before);
 
@@ -169,7 +186,9 @@ fn too_few_open_files_fail_the_deployment_and_nothing_else() {
         let before = site.live_state();
         let text = format!("ulimit -n {limit} && exec git push nyala HEAD:refs/heads/main");
         let mut command = site.sandbox.command("sh");
-        let push = Push::new(Running::start(command.current_dir(&project.path).args(["-c", &text])).wait());
+        let push = Push::new(
+            Running::start(command.current_dir(&project.path).args(["-c", &text])).wait(),
+        );
         wait_until_quiet(&site);
         statuses(&site);
         if push.output.contains("success: ") {
@@ -203,7 +222,8 @@ fn a_folder_that_cannot_be_written_is_named_with_its_owner() {
     };
     let everything = site.sandbox.path("");
     if is_root() {
-        Running::start(site.sandbox.command("chown").args(["-R", "65534:65534"]).arg(&everything)).wait();
+        Running::start(site.sandbox.command("chown").args(["-R", "65534:65534"]).arg(&everything))
+            .wait();
     }
     if !is_root() || !as_nobody(&[env!("CARGO_BIN_EXE_nyala"), "--version"]).status.success() {
         skip("needs to be root, and a nyala that others may run, to be somebody else");
@@ -217,12 +237,15 @@ fn a_folder_that_cannot_be_written_is_named_with_its_owner() {
         as_nobody(&["git", "commit", "--quiet", "--allow-empty", "-m", "Again"]).assert_success();
         let push = Push::new(as_nobody(&["git", "push", "nyala", "HEAD:refs/heads/main"]));
         assert!(push.accepted, "{}", push.stderr);
-        push.assert_says("error: ").assert_says("Permission denied").assert_says("nyala runs as user 65534");
+        push.assert_says("error: ")
+            .assert_says("Permission denied")
+            .assert_says("nyala runs as user 65534");
         wait_until_quiet(&site);
         assert_eq!(site.live_state(), before, "{} is not ours", folder.display());
         chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
     }
-    as_nobody(&["git", "commit", "--quiet", "--allow-empty", "-m", "Back to normal"]).assert_success();
+    as_nobody(&["git", "commit", "--quiet", "--allow-empty", "-m", "Back to normal"])
+        .assert_success();
     Push::new(as_nobody(&["git", "push", "nyala", "HEAD:refs/heads/main"])).assert_success();
     count("a folder cannot be written", folders.len());
 }

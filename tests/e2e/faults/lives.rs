@@ -1,6 +1,7 @@
-//! The lives of a few sites: pushes that succeed, fail in pip or uv or are killed, rollbacks, and what people and the project's
-//! own commands do to environments in between, in an order that nobody has thought of. `plan::decide::sequences` does the
-//! same thousands of times with a model of the disk; here are real pushes, real environments and real kills.
+//! The lives of a few sites: pushes that succeed, fail in pip or uv or are killed, rollbacks, and
+//! what people and the project's own commands do to environments in between, in an order that
+//! nobody has thought of. `plan::decide::sequences` does the same thousands of times with a model
+//! of the disk; here are real pushes, real environments and real kills.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -115,10 +116,13 @@ impl Life<'_> {
     fn choose(&mut self) -> End {
         // Most pushes change one thing, and many nothing that an env has to do with.
         match self.random.u8(..8) {
-            0 => self.wish.python = self.pythons.iter().find(|it| **it != self.wish.python).unwrap().clone(),
+            0 => {
+                self.wish.python =
+                    self.pythons.iter().find(|it| **it != self.wish.python).unwrap().clone();
+            }
             1..4 => {
-                let (name, version) =
-                    [("acacia", "1.0"), ("antelope", "1.0"), ("antelope", "1.1")][self.random.usize(..3)];
+                let (name, version) = [("acacia", "1.0"), ("antelope", "1.0"), ("antelope", "1.1")]
+                    [self.random.usize(..3)];
                 self.wish.needs.insert(name, version);
             }
             4 => drop(self.wish.needs.pop_first()),
@@ -132,7 +136,9 @@ impl Life<'_> {
         self.wish.settings = self.settings;
         match self.random.u8(..8) {
             0 => End::InstallerFails,
-            1 | 2 => End::Killed([self.random.u64(3..70), self.random.u64(70..500)][self.random.usize(..2)]),
+            1 | 2 => End::Killed(
+                [self.random.u64(3..70), self.random.u64(70..500)][self.random.usize(..2)],
+            ),
             _ => End::Live,
         }
     }
@@ -158,11 +164,16 @@ impl Life<'_> {
             push.assert_success();
         }
 
-        // What the log says is deleted is so from when the plan is done; the check out comes after it.
+        // What the log says is deleted is so from when the plan is done; the check out comes after
+        // it.
         if decision == Some("create")
             && let Some(old) = before
         {
-            let said = if log.contains("-----> Check out") { &mut self.never_again } else { &mut self.perhaps };
+            let said = if log.contains("-----> Check out") {
+                &mut self.never_again
+            } else {
+                &mut self.perhaps
+            };
             said.insert(old);
         }
         if self.site.live_id() == Some(id) {
@@ -174,11 +185,18 @@ impl Life<'_> {
     }
 
     fn carry_out(&self, step: usize, end: End, wish: &Wish) -> Push {
-        let requirements = wish.needs.iter().map(|(name, version)| format!("{name}=={version}\n")).collect::<Vec<_>>();
+        let requirements = wish
+            .needs
+            .iter()
+            .map(|(name, version)| format!("{name}=={version}\n"))
+            .collect::<Vec<_>>();
         self.project.write("requirements.txt", requirements.concat());
-        self.project.write("runtime.txt", format!("python-{}\n", wish.python)).write("page", step.to_string());
+        self.project
+            .write("runtime.txt", format!("python-{}\n", wish.python))
+            .write("page", step.to_string());
         if wish.command {
-            self.project.write(COMMAND, format!("#!/bin/sh\necho {step} > \"$VIRTUAL_ENV/{TRACE}\"\n"));
+            self.project
+                .write(COMMAND, format!("#!/bin/sh\necho {step} > \"$VIRTUAL_ENV/{TRACE}\"\n"));
         } else if self.project.path.join(COMMAND).exists() {
             self.project.remove(COMMAND);
         }
@@ -200,9 +218,13 @@ impl Life<'_> {
     /// What may be decided. There is a choice only where nobody knows how far a killed worker came.
     fn expected(&self, live: Option<u64>, wish: &Wish) -> Vec<&'static str> {
         let Some(id) = live else { return vec!["create"] };
-        let Some(env) = self.envs.get(&id) else { panic!("env {id} is live and was never finished") };
+        let Some(env) = self.envs.get(&id) else {
+            panic!("env {id} is live and was never finished")
+        };
         let lost = env.needs.keys().any(|name| !wish.needs.contains_key(name));
-        let other = env.python != wish.python || env.settings != wish.settings || env.installer != wish.installer;
+        let other = env.python != wish.python
+            || env.settings != wish.settings
+            || env.installer != wish.installer;
         if wish.rebuild || env.harmed || self.never_again.contains(&id) || lost || other {
             return vec!["create"];
         }
@@ -214,8 +236,16 @@ impl Life<'_> {
         if self.perhaps.contains(&id) { vec![fits, "create"] } else { vec![fits] }
     }
 
-    /// The release runs in an env that has what was asked for and nothing else, and nothing that was done with.
-    fn went_live(&mut self, id: u64, decision: &str, before: Option<u64>, wish: &Wish, step: usize) {
+    /// The release runs in an env that has what was asked for and nothing else, and nothing that
+    /// was done with.
+    fn went_live(
+        &mut self,
+        id: u64,
+        decision: &str,
+        before: Option<u64>,
+        wish: &Wish,
+        step: usize,
+    ) {
         let env = self.site.env_id();
         if decision == "reuse" {
             assert!(env < id && self.envs.contains_key(&env), "env {env} was never finished");
@@ -223,7 +253,9 @@ impl Life<'_> {
         } else {
             assert_eq!(env, id);
             // A copy has what was written into the original.
-            let copied = before.filter(|_| decision != "create").and_then(|before| self.envs[&before].trace.clone());
+            let copied = before
+                .filter(|_| decision != "create")
+                .and_then(|before| self.envs[&before].trace.clone());
             let Wish { python, needs, settings, installer, command, rebuild: _ } = wish.clone();
             let trace = if command { Some(step.to_string()) } else { copied };
             self.envs.insert(id, Env { python, needs, settings, installer, trace, harmed: false });
@@ -245,13 +277,18 @@ impl Life<'_> {
             let folder = self.site.path.join("envs").join(id.to_string());
             if folder.exists() {
                 let found = fs::read_to_string(folder.join(TRACE)).ok();
-                assert_eq!(found.as_deref().map(str::trim_end), env.trace.as_deref(), "env {id} was changed");
+                assert_eq!(
+                    found.as_deref().map(str::trim_end),
+                    env.trace.as_deref(),
+                    "env {id} was changed"
+                );
             }
         }
     }
 }
 
-/// The decision in a log, once its plan is complete: the last reason is followed by how long it took.
+/// The decision in a log, once its plan is complete: the last reason is followed by how long it
+/// took.
 fn decision(log: &str) -> Option<&'static str> {
     let (_, plan) = log.split_once("-----> Plan")?;
     let plan = plan.split("----->").next().filter(|plan| plan.contains("Done in"))?;
@@ -294,13 +331,24 @@ fn lives(seed: u64) {
     };
     life.live();
     eprintln!("{:?}", life.decided);
-    assert_eq!(life.decided.len(), 4, "this seed does not lead to every decision: {:?}", life.decided);
-    let kinds: BTreeSet<_> = life.envs.values().flat_map(|env| [&env.python, env.installer]).collect();
-    assert_eq!(kinds.len(), 4, "this seed does not lead to both Pythons and both installers: {kinds:?}");
+    assert_eq!(
+        life.decided.len(),
+        4,
+        "this seed does not lead to every decision: {:?}",
+        life.decided
+    );
+    let kinds: BTreeSet<_> =
+        life.envs.values().flat_map(|env| [&env.python, env.installer]).collect();
+    assert_eq!(
+        kinds.len(),
+        4,
+        "this seed does not lead to both Pythons and both installers: {kinds:?}"
+    );
     count("lives of a site: pushes that came, failed or were killed in any order", STEPS);
 }
 
-// With these seeds each of the four decisions is made, and there are envs of both Pythons and by both installers.
+// With these seeds each of the four decisions is made, and there are envs of both Pythons and by
+// both installers.
 
 #[test]
 fn no_life_uses_an_env_that_is_not_right() {

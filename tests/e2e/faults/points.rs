@@ -20,7 +20,10 @@ fn dies_at(what: &str, trial: &Trial<'_>, points: &[Point], (part, parts): (usiz
 /// A project with one requirement that is live already.
 fn deployed(site: &Site) -> Project<'_> {
     let project = site.python_project();
-    project.write("page", "before").write("static/logo.svg", "<svg/>").write("static/css/site.css", "");
+    project
+        .write("page", "before")
+        .write("static/logo.svg", "<svg/>")
+        .write("static/css/site.css", "");
     project.push().assert_success();
     project
 }
@@ -42,7 +45,10 @@ fn killed_anywhere_in_a_deployment_that_brings_a_release_forward() {
     fs::write(site.path.join("cache/spare/guestbook.db"), "rows").unwrap();
     fs::write(site.path.join("cache/spare/static/logo.svg"), "written in place").unwrap();
     let mut trial = Trial::new(&site, project, &[], |project| {
-        project.write("static/new/file", "new").write("static/css/site.css", "i {}").remove("static/logo.svg");
+        project
+            .write("static/new/file", "new")
+            .write("static/css/site.css", "i {}")
+            .remove("static/logo.svg");
     });
     trial.kept = &["1/guestbook.db", "1/static/logo.svg"];
     dies_at("bring forward", &trial, &trial.points(), (0, 1));

@@ -6,8 +6,7 @@ use super::trial::wait_until_quiet;
 use crate::support::{Call, Project, Site, traced_push};
 
 /// All that changes or flushes the disk.
-const CALLS: &str =
-    "open,openat,creat,mkdir,mkdirat,symlink,symlinkat,rename,renameat,renameat2,fsync,fdatasync,syncfs";
+const CALLS: &str = "open,openat,creat,mkdir,mkdirat,symlink,symlinkat,rename,renameat,renameat2,fsync,fdatasync,syncfs";
 
 fn traced(site: &Site, project: &Project<'_>) -> Option<Vec<Call>> {
     let calls = traced_push(site, project, CALLS)?;
@@ -23,12 +22,18 @@ fn is_rename(call: &Call) -> bool {
     call.name.starts_with("rename")
 }
 
-/// Whatever is made below this folder is made before the first flush of the file system that comes before `end`.
+/// Whatever is made below this folder is made before the first flush of the file system that comes
+/// before `end`.
 fn assert_flushed(calls: &[Call], folder: &Path, end: usize) {
-    let flush = calls[..end].iter().rposition(|call| call.name == "syncfs").expect("the file system is flushed");
+    let flush = calls[..end]
+        .iter()
+        .rposition(|call| call.name == "syncfs")
+        .expect("the file system is flushed");
     let folder = format!("{}/", folder.display());
     let made = |call: &Call| {
-        let writes = !call.name.starts_with("open") || call.text.contains("O_CREAT") || call.text.contains("O_WRONLY");
+        let writes = !call.name.starts_with("open")
+            || call.text.contains("O_CREAT")
+            || call.text.contains("O_WRONLY");
         // Paths relative to an open folder: strace says `5</the/folder>, "name"`.
         writes && !is_flush(call) && call.text.replace(['<', '>', '"'], " ").contains(&folder)
     };
@@ -45,8 +50,9 @@ fn what_wwwroot_names_is_on_the_disk_before_it_is_named() {
     project.write("static/site.css", "body {}");
     let Some(calls) = traced(&site, &project) else { return };
     let wwwroot = site.path.join("wwwroot");
-    let is_switch =
-        |call: &Call| is_rename(call) && call.quoted().last().is_some_and(|path| Path::new(path) == wwwroot);
+    let is_switch = |call: &Call| {
+        is_rename(call) && call.quoted().last().is_some_and(|path| Path::new(path) == wwwroot)
+    };
     let switch = calls.iter().position(is_switch).expect("wwwroot is renamed into place");
     assert_flushed(&calls, &site.path.join("releases/1"), switch);
     assert_flushed(&calls, &site.path.join("envs/1"), switch);
@@ -73,15 +79,20 @@ fn records_are_on_the_disk_before_they_are_named() {
         records += 1;
         let flushed = |of: &str| format!("<{of}>");
         assert!(
-            calls[..at].iter().any(|call| call.name == "fsync" && call.text.contains(&flushed(from))),
+            calls[..at]
+                .iter()
+                .any(|call| call.name == "fsync" && call.text.contains(&flushed(from))),
             "{from} is not flushed before it is renamed"
         );
     }
     assert!(records >= 3, "pending, building and succeeded are recorded");
     // The folder of the deployment gets its number by a rename, too.
-    let numbered =
-        |call: &Call| is_rename(call) && call.quoted().last().is_some_and(|to| to.ends_with("deployments/1"));
+    let numbered = |call: &Call| {
+        is_rename(call) && call.quoted().last().is_some_and(|to| to.ends_with("deployments/1"))
+    };
     let at = calls.iter().position(numbered).unwrap();
     let deployments = format!("<{}>", site.path.join("deployments").display());
-    assert!(calls[at..].iter().any(|call| call.name == "fsync" && call.text.contains(&deployments)));
+    assert!(
+        calls[at..].iter().any(|call| call.name == "fsync" && call.text.contains(&deployments))
+    );
 }

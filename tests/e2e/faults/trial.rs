@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::{
-    Point, Project, Push, Running, Sandbox, Site, Snapshot, every_point, faulty_nyala, points, snapshot,
-    snapshot_without, wait_until, worth_dying_at,
+    Point, Project, Push, Running, Sandbox, Site, Snapshot, every_point, faulty_nyala, points,
+    snapshot, snapshot_without, wait_until, worth_dying_at,
 };
 
-/// Three commits: what is live, the one whose deployment is broken, and the one that is pushed afterwards.
+/// Three commits: what is live, the one whose deployment is broken, and the one that is pushed
+/// afterwards.
 ///
-/// Every tree has a `page` of its own, by which it is told from the others; what env it needs is up to the trial.
+/// Every tree has a `page` of its own, by which it is told from the others; what env it needs is up
+/// to the trial.
 #[derive(Debug)]
 pub struct Trial<'a> {
     pub site: &'a Site,
@@ -22,14 +24,16 @@ pub struct Trial<'a> {
     options: Vec<&'static str>,
     /// The site as it is before each case.
     start: PathBuf,
-    /// By their `page`: each tree, whole, and the version of `antelope` that it needs, if it needs any.
+    /// By their `page`: each tree, whole, and the version of `antelope` that it needs, if it needs
+    /// any.
     trees: BTreeMap<String, (Snapshot, Option<String>)>,
     points: Vec<Point>,
     /// What the application had written, and has to be in `kept` in the end: this and nothing else.
     pub kept: &'static [&'static str],
 }
 
-/// A site of the nyala that can be told to die. Only the live release is kept, so that every deployment deletes something.
+/// A site of the nyala that can be told to die. Only the live release is kept, so that every
+/// deployment deletes something.
 pub fn faulty_site() -> Site {
     let site = Site::in_sandbox(Sandbox::in_memory(faulty_nyala()), "site", &[]);
     site.configure("keep = 1");
@@ -37,11 +41,17 @@ pub fn faulty_site() -> Site {
 }
 
 impl<'a> Trial<'a> {
-    /// `change` makes the tree of the commit whose deployment is to be broken, out of what `project` pushed last.
-    /// `options` go to the push of it.
+    /// `change` makes the tree of the commit whose deployment is to be broken, out of what
+    /// `project` pushed last. `options` go to the push of it.
     ///
-    /// Deploys both commits once, undisturbed, to learn at which points one can die and what the trees look like.
-    pub fn new(site: &'a Site, project: Project<'a>, options: &[&'static str], change: impl Fn(&Project<'a>)) -> Self {
+    /// Deploys both commits once, undisturbed, to learn at which points one can die and what the
+    /// trees look like.
+    pub fn new(
+        site: &'a Site,
+        project: Project<'a>,
+        options: &[&'static str],
+        change: impl Fn(&Project<'a>),
+    ) -> Self {
         wait_until_quiet(site);
         let start = site.sandbox.path("start");
         copy(&site.path, &start);
@@ -84,8 +94,8 @@ impl<'a> Trial<'a> {
         self.points.iter().filter(|point| every_point() || point.is_of_an_env()).cloned().collect()
     }
 
-    /// Puts the site back to the start, pushes the change with nyala dying at this point, and sees whether all is well and
-    /// the next push deploys.
+    /// Puts the site back to the start, pushes the change with nyala dying at this point, and sees
+    /// whether all is well and the next push deploys.
     pub fn die_at(&self, point: &Point) {
         self.restart();
         self.site.sandbox.set_variable("NYALA_FAULT_AT", point.variable());
@@ -106,7 +116,8 @@ impl<'a> Trial<'a> {
         self.push_commit(&self.change, &self.options)
     }
 
-    /// What is live is whole; the next push deploys with no hand on it, and puts everything in order.
+    /// What is live is whole; the next push deploys with no hand on it, and puts everything in
+    /// order.
     pub fn assert_recovers(&self) {
         self.assert_live_is_whole();
         let before = statuses(self.site);
@@ -116,13 +127,18 @@ impl<'a> Trial<'a> {
         assert_eq!(self.assert_live_is_whole().as_deref(), Some("again"));
         let after = statuses(self.site);
         for (id, status) in before {
-            let expected = if matches!(status.as_str(), "pending" | "building") { "interrupted" } else { &status };
+            let expected = if matches!(status.as_str(), "pending" | "building") {
+                "interrupted"
+            } else {
+                &status
+            };
             assert_eq!(after[&id], expected, "deployment {id} of {after:?}");
         }
         assert_only_kept(self.site, self.kept);
     }
 
-    /// What `wwwroot` names is one of the trees, whole, and its env has what that tree needs. Returns its page.
+    /// What `wwwroot` names is one of the trees, whole, and its env has what that tree needs.
+    /// Returns its page.
     pub fn assert_live_is_whole(&self) -> Option<String> {
         let wwwroot = self.site.path.join("wwwroot");
         if fs::symlink_metadata(&wwwroot).is_err() {
@@ -150,7 +166,8 @@ impl<'a> Trial<'a> {
     /// Remembers what is live, which nothing has disturbed.
     fn learn(&mut self) {
         if self.site.live_id().is_some() {
-            self.trees.insert(self.site.live_file("page"), (tree_of(self.site), package(self.site)));
+            self.trees
+                .insert(self.site.live_file("page"), (tree_of(self.site), package(self.site)));
         }
     }
 }
@@ -165,7 +182,8 @@ fn package(site: &Site) -> Option<String> {
     ran.status.success().then(|| ran.stdout.trim().to_owned())
 }
 
-/// Waits until no hook and no worker of this site is left: each deployment's writer holds a lock on its log until it ends.
+/// Waits until no hook and no worker of this site is left: each deployment's writer holds a lock on
+/// its log until it ends.
 pub fn wait_until_quiet(site: &Site) {
     let writer_is_gone = |folder: PathBuf| {
         let log = File::open(folder.join("log.txt"));
@@ -196,22 +214,34 @@ fn assert_only_kept(site: &Site, files: &[&str]) {
     assert_eq!(found, files.iter().map(PathBuf::from).collect::<Vec<_>>());
     let names = |folder: &str| -> Vec<String> {
         let entries = fs::read_dir(site.path.join(folder)).into_iter().flatten();
-        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort_unstable();
         names
     };
     for name in names("") {
-        let known =
-            ["repository.git", "nyala.toml", "wwwroot", "releases", "envs", "deployments", "shared", "lock", "cache"];
+        let known = [
+            "repository.git",
+            "nyala.toml",
+            "wwwroot",
+            "releases",
+            "envs",
+            "deployments",
+            "shared",
+            "lock",
+            "cache",
+        ];
         assert!(known.contains(&name.as_str()) || name == "kept", "{name} is left over");
     }
     let live = site.live_id().unwrap();
     let env = fs::read_link(site.path.join("wwwroot/env")).ok();
-    let env: Vec<_> = env.iter().map(|link| link.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+    let env: Vec<_> =
+        env.iter().map(|link| link.file_name().unwrap().to_str().unwrap().to_owned()).collect();
     assert_eq!(names("releases"), [live.to_string()]);
     assert_eq!(names("envs"), env);
     for env in env {
-        let stray = snapshot(&site.path.join("envs").join(env)).into_keys().find(|path| is_temporary(path));
+        let stray =
+            snapshot(&site.path.join("envs").join(env)).into_keys().find(|path| is_temporary(path));
         assert_eq!(stray, None);
     }
     for name in names("deployments") {
@@ -220,17 +250,23 @@ fn assert_only_kept(site: &Site, files: &[&str]) {
     }
     for name in names("cache") {
         assert!(
-            ["interpreters.json", "trash", "tmp", "manifests", "spare", "spare.json"].contains(&name.as_str())
+            ["interpreters.json", "trash", "tmp", "manifests", "spare", "spare.json"]
+                .contains(&name.as_str())
                 || name.starts_with("pip-"),
             "cache/{name} is left over"
         );
     }
     // One release that is gone is kept to be brought forward, with what is known of it.
     let spare = fs::read(site.path.join("cache/spare.json")).ok();
-    let spare = spare.map(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).unwrap()["release"].as_u64());
+    let spare = spare.map(|bytes| {
+        serde_json::from_slice::<serde_json::Value>(&bytes).unwrap()["release"].as_u64()
+    });
     for name in names("cache/manifests") {
         let number = name.parse().ok();
-        assert!(number == Some(live) || Some(number) == spare, "cache/manifests/{name} is left over");
+        assert!(
+            number == Some(live) || Some(number) == spare,
+            "cache/manifests/{name} is left over"
+        );
     }
     assert_eq!(names("cache/trash"), Vec::<String>::new());
     assert_eq!(names("cache/tmp"), Vec::<String>::new());
@@ -241,7 +277,8 @@ fn is_temporary(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".nyala-"))
 }
 
-/// A copy with its times and modes. Scripts name paths, so only a copy at the same place is as good as the original.
+/// A copy with its times and modes. Scripts name paths, so only a copy at the same place is as good
+/// as the original.
 fn copy(from: &Path, to: &Path) {
     Running::start(Command::new("cp").arg("-a").args([from, to])).wait().assert_success();
 }

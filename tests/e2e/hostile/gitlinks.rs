@@ -1,5 +1,5 @@
-//! Submodules and Git LFS: nothing that `.gitmodules` or `.lfsconfig` says is run, and what they bring is as hostile as
-//! the tree itself.
+//! Submodules and Git LFS: nothing that `.gitmodules` or `.lfsconfig` says is run, and what they
+//! bring is as hostile as the tree itself.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -20,7 +20,8 @@ fn a_submodule_leads_nowhere_else() {
     let attacker = target.attacker();
     let head = attacker.project.head();
     let touch = format!("touch {}", precious.name("ran"));
-    let named = |path: &str, url: &str| format!("[submodule \"lib\"]\n\tpath = {path}\n\turl = {url}\n");
+    let named =
+        |path: &str, url: &str| format!("[submodule \"lib\"]\n\tpath = {path}\n\turl = {url}\n");
     let option = "is an option, not an address";
     for (url, why) in [
         (format!("--upload-pack={touch}"), option),
@@ -36,16 +37,20 @@ fn a_submodule_leads_nowhere_else() {
         attacker.assert_refused(&with_submodule(&attacker, &named("lib", &url), &head), why);
     }
     // One that is named elsewhere, or not at all, is an empty folder.
-    for gitmodules in [named("../../../precious", "--upload-pack=true"), named("-lib", &touch), String::new()] {
+    for gitmodules in
+        [named("../../../precious", "--upload-pack=true"), named("-lib", &touch), String::new()]
+    {
         let push = attacker.push(&with_submodule(&attacker, &gitmodules, &head));
-        push.assert_success().assert_says("warning: lib is a submodule that .gitmodules does not name");
+        push.assert_success()
+            .assert_says("warning: lib is a submodule that .gitmodules does not name");
         assert_eq!(fs::read_dir(site.path.join("wwwroot/lib")).unwrap().count(), 0);
     }
     attacker.assert_refused(&with_submodule(&attacker, "[submodule", &head), ".gitmodules");
 
     // What else it says is not read at all.
     let library = attacker.project.path.to_str().unwrap();
-    let elsewhere = format!("[core]\n\tsshCommand = {touch}\n[include]\n\tpath = {}\n", precious.name("file"));
+    let elsewhere =
+        format!("[core]\n\tsshCommand = {touch}\n[include]\n\tpath = {}\n", precious.name("file"));
     let gitmodules = format!("{}\tupdate = !{touch}\n{elsewhere}", named("lib", library));
     attacker.push(&with_submodule(&attacker, &gitmodules, &head)).assert_success();
     assert_eq!(site.live_file("lib/page"), "live");
@@ -56,8 +61,14 @@ fn a_submodule_leads_nowhere_else() {
     let folder = attacker.tree(&[(FILE, b"file", &file)]);
     for (tree, why) in [
         (attacker.tree(&[(FOLDER, b"..", &folder)]), "cannot be written: its name "),
-        (attacker.tree(&[(LINK, b"x", &outside), (FOLDER, b"x", &folder)]), "two entries of that name"),
-        (attacker.tree(&[(LINK, b".gitmodules", &outside), (GITLINK, b"deep", &head)]), "a link of that name"),
+        (
+            attacker.tree(&[(LINK, b"x", &outside), (FOLDER, b"x", &folder)]),
+            "two entries of that name",
+        ),
+        (
+            attacker.tree(&[(LINK, b".gitmodules", &outside), (GITLINK, b"deep", &head)]),
+            "a link of that name",
+        ),
     ] {
         let commit = attacker.commit(&tree);
         attacker.project.git(&["update-ref", "refs/heads/library", &commit]);
@@ -78,8 +89,10 @@ fn what_lfsconfig_says_is_not_run() {
     fs::write(&script, format!("#!/bin/sh\ntouch '{}'\n", precious.name("ran"))).unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
     let (agent, up) = (script.display(), "../../../precious/file");
-    let pointer =
-        attacker.blob(format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 3\n", "a".repeat(64)));
+    let pointer = attacker.blob(format!(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 3\n",
+        "a".repeat(64)
+    ));
     let attributes = attacker.blob("*.bin filter=lfs diff=lfs merge=lfs -text\n");
     for (mode, said) in [
         (LINK, up.to_owned()),

@@ -38,13 +38,22 @@ fn links_out_of_the_release_are_only_links() {
         (LINK, b"root", &root),
         (LINK, b"shared", &outside),
     ];
-    attacker.push(&attacker.tree(&links)).assert_success().assert_says("Environment: no environment");
+    attacker
+        .push(&attacker.tree(&links))
+        .assert_success()
+        .assert_says("Environment: no environment");
     assert_eq!(fs::read_link(site.path.join("wwwroot/env")).unwrap(), Path::new(UP));
 
-    // What was a link is a folder now, in a release of its own and then in one that was brought forward.
+    // What was a link is a folder now, in a release of its own and then in one that was brought
+    // forward.
     let evil = attacker.blob("evil");
-    let inner = attacker.tree(&[(FILE, b"file", &evil), (FILE, b"new", &evil), (FILE, b"requirements.txt", &evil)]);
-    let folders: Vec<_> = links.iter().map(|(_, name, _)| (FOLDER, *name, inner.as_str())).collect();
+    let inner = attacker.tree(&[
+        (FILE, b"file", &evil),
+        (FILE, b"new", &evil),
+        (FILE, b"requirements.txt", &evil),
+    ]);
+    let folders: Vec<_> =
+        links.iter().map(|(_, name, _)| (FOLDER, *name, inner.as_str())).collect();
     for _ in 0..2 {
         attacker.push(&attacker.tree(&folders)).assert_success();
         assert_eq!(site.live_file("folder/file"), "evil");
@@ -52,7 +61,9 @@ fn links_out_of_the_release_are_only_links() {
         assert_eq!(fs::read_link(site.path.join("wwwroot/folder")).unwrap(), Path::new(UP));
     }
     // Whatever else goes over a release: none of it follows them.
-    for command in [&["env", "delete"][..], &["redeploy"], &["gc"], &["delete", "1", "2"], &["doctor"]] {
+    for command in
+        [&["env", "delete"][..], &["redeploy"], &["gc"], &["delete", "1", "2"], &["doctor"]]
+    {
         Precious::assert_not_in(&site.nyala(command).assert_success().stdout);
         precious.assert_untouched(site);
     }
@@ -81,7 +92,10 @@ fn what_nyala_reads_from_a_commit_is_read_through_no_link() {
         ("runtime.txt", "runtime.txt is a submodule in the commit"),
         ("requirements.txt", "requirements.txt is in a submodule, not a requirements file"),
     ] {
-        attacker.assert_refused(&attacker.tree(&[(GITLINK, name.as_bytes(), &attacker.blob(""))]), text);
+        attacker.assert_refused(
+            &attacker.tree(&[(GITLINK, name.as_bytes(), &attacker.blob(""))]),
+            text,
+        );
     }
     attacker.done("links that nyala would read");
 }
@@ -91,7 +105,8 @@ fn what_nyala_reads_from_a_commit_is_seen_in_a_tree_of_any_order() {
     let target = Target::new();
     let attacker = target.attacker();
     let empty = attacker.blob("");
-    // Whoever looks for a name by halves, as git's order allows, takes the wrong one in both of these.
+    // Whoever looks for a name by halves, as git's order allows, takes the wrong one in both of
+    // these.
     for (before, after) in [(&["z", "y", "x", "w"][..], &[][..]), (&[], &["$", "#", "\"", "!"])] {
         for (name, text, said) in [
             (".deployment", "[config]\ncommand = echo seen; exit 3\n", "seen"),
@@ -101,12 +116,14 @@ fn what_nyala_reads_from_a_commit_is_seen_in_a_tree_of_any_order() {
             ("requirements.txt", "-r nowhere.txt\n", "nowhere.txt"),
         ] {
             let text = attacker.blob(text);
-            let mut names: Vec<_> = before.iter().chain(after).map(|name| (*name, &empty)).collect();
+            let mut names: Vec<_> =
+                before.iter().chain(after).map(|name| (*name, &empty)).collect();
             names.insert(before.len(), (name, &text));
             if name != "requirements.txt" {
                 names.insert(before.len(), ("requirements.txt", &empty));
             }
-            let entries: Vec<_> = names.iter().map(|(name, id)| (FILE, name.as_bytes(), id.as_str())).collect();
+            let entries: Vec<_> =
+                names.iter().map(|(name, id)| (FILE, name.as_bytes(), id.as_str())).collect();
             attacker.assert_refused(&attacker.tree(&entries), said);
         }
     }
@@ -123,9 +140,13 @@ fn an_env_in_the_tree_is_refused_where_nyala_makes_one() {
     let folder = attacker.tree(&[(FILE, b"file", &file)]);
     let link = |to: &str| attacker.blob(to);
     let bin = attacker.tree_of(&[(LINK, "python", &format!("../../{UP}/file"))]);
-    let committed =
-        attacker.tree(&[(FOLDER, b"bin", &bin), (LINK, b"pyvenv.cfg", &link(&format!("../{UP}/pyvenv.cfg")))]);
-    let with = |mode, id: &str| attacker.tree(&[(mode, b"env", id), (FILE, b"requirements.txt", &requirements)]);
+    let committed = attacker.tree(&[
+        (FOLDER, b"bin", &bin),
+        (LINK, b"pyvenv.cfg", &link(&format!("../{UP}/pyvenv.cfg"))),
+    ]);
+    let with = |mode, id: &str| {
+        attacker.tree(&[(mode, b"env", id), (FILE, b"requirements.txt", &requirements)])
+    };
     for (tree, found) in [
         (with(LINK, &link(UP)), "found: a symbolic link"),
         (with(LINK, &link(&target.precious.name(""))), "found: a symbolic link"),
@@ -140,15 +161,21 @@ fn an_env_in_the_tree_is_refused_where_nyala_makes_one() {
     }
 
     // Nor does an order hide it that is not git's.
-    for (mode, id, found) in [(LINK, link(UP), "found: a symbolic link"), (FILE, file, "found: a file")] {
-        let entries: [(&str, &[u8], &str); 3] =
-            [(FILE, b"requirements.txt", &requirements), (FILE, b"z", &requirements), (mode, b"env", &id)];
+    for (mode, id, found) in
+        [(LINK, link(UP), "found: a symbolic link"), (FILE, file, "found: a file")]
+    {
+        let entries: [(&str, &[u8], &str); 3] = [
+            (FILE, b"requirements.txt", &requirements),
+            (FILE, b"z", &requirements),
+            (mode, b"env", &id),
+        ];
         attacker.assert_refused(&attacker.tree(&entries), found);
     }
 
     // Where there is none, the link is not run that has the name of Django's program.
     let manage = link(&format!("{UP}/bin/python"));
-    let entries: [(&str, &[u8], &str); 2] = [(LINK, b"manage.py", &manage), (FILE, b"requirements.txt", &requirements)];
+    let entries: [(&str, &[u8], &str); 2] =
+        [(LINK, b"manage.py", &manage), (FILE, b"requirements.txt", &requirements)];
     attacker.push(&attacker.tree(&entries)).assert_success();
     assert_eq!(site.package("grass").as_deref(), Some("1.0"));
     attacker.done("envs");
@@ -161,18 +188,29 @@ fn shared_paths_and_projects_are_taken_through_no_link() {
     site.configure("shared = [\"media\", \"data/db\"]");
     let attacker = target.attacker();
     let outside = attacker.blob(precious.name(""));
-    let seed = attacker.tree_of(&[(LINK, "file", &precious.name("file")), (LINK, "folder", &precious.name("folder"))]);
+    let seed = attacker.tree_of(&[
+        (LINK, "file", &precious.name("file")),
+        (LINK, "folder", &precious.name("folder")),
+    ]);
     // The page of the first push is live and has neither, so what comes now would seed them.
     for shared in ["media", "data"] {
         fs::remove_dir_all(site.path.join("shared").join(shared)).unwrap();
     }
     let data = attacker.tree(&[(LINK, b"db", &outside)]);
-    attacker.push(&attacker.tree(&[(FOLDER, b"data", &data), (FOLDER, b"media", &seed)])).assert_success();
-    assert_eq!(fs::read_link(site.path.join("shared/media/file")).unwrap(), Path::new(&precious.name("file")));
+    attacker
+        .push(&attacker.tree(&[(FOLDER, b"data", &data), (FOLDER, b"media", &seed)]))
+        .assert_success();
+    assert_eq!(
+        fs::read_link(site.path.join("shared/media/file")).unwrap(),
+        Path::new(&precious.name("file"))
+    );
     assert_eq!(fs::read_dir(site.path.join("shared/data/db")).unwrap().count(), 0);
     // Once it is there, a link in its place goes, and a link above it is refused.
     attacker.push(&attacker.tree(&[(LINK, b"media", &outside)])).assert_success();
-    attacker.assert_refused(&attacker.tree(&[(LINK, b"data", &outside)]), "is a link, and has to be a folder");
+    attacker.assert_refused(
+        &attacker.tree(&[(LINK, b"data", &outside)]),
+        "is a link, and has to be a folder",
+    );
 
     for (project, found) in [
         ("link", "it is a symbolic link"),

@@ -13,8 +13,9 @@ fn entries_that_git_would_not_check_out_are_refused() {
     let outside = attacker.blob(target.precious.name(""));
     let folder = attacker.tree(&[(FILE, b"file", &file)]);
     let one = |mode, name: &[u8], id: &str| attacker.tree(&[(mode, name, id)]);
-    let two =
-        |first, second: &str, [one, two]: [&str; 2]| attacker.tree(&[(first, b"twice", one), (second, b"twice", two)]);
+    let two = |first, second: &str, [one, two]: [&str; 2]| {
+        attacker.tree(&[(first, b"twice", one), (second, b"twice", two)])
+    };
     let long = [b'n'; 4096];
     let not_a_name = "cannot be written: its name ";
     let twice = "the tree has two entries of that name";
@@ -54,7 +55,10 @@ fn entries_that_git_would_not_check_out_are_refused() {
         attacker.assert_refused(tree, why);
     }
     attacker.assert_refused(&one(FILE, &long, &file), "(4096 bytes)");
-    attacker.assert_refused(&one(FOLDER, &long[..256], &folder), "a name of 256 bytes; file systems allow 255");
+    attacker.assert_refused(
+        &one(FOLDER, &long[..256], &folder),
+        "a name of 256 bytes; file systems allow 255",
+    );
     attacker.done("names that are refused");
 }
 
@@ -64,9 +68,19 @@ fn odd_names_that_are_names_are_deployed() {
     let attacker = target.attacker();
     let file = attacker.blob("content");
     let folder = attacker.tree(&[(FILE, b"file", &file)]);
-    // Two that differ in case alone, the longest there can be, what a shell would act on; and in no order of git's.
-    let names: [&[u8]; 9] =
-        [b"a", b"A", &[b'n'; 255], b"-rf", b"$(touch ran)", b"--help", b"...", b"\xff\xfe", b"back\\slash"];
+    // Two that differ in case alone, the longest there can be, what a shell would act on; and in no
+    // order of git's.
+    let names: [&[u8]; 9] = [
+        b"a",
+        b"A",
+        &[b'n'; 255],
+        b"-rf",
+        b"$(touch ran)",
+        b"--help",
+        b"...",
+        b"\xff\xfe",
+        b"back\\slash",
+    ];
     let mut entries: Vec<_> = names.iter().map(|name| (FILE, *name, file.as_str())).collect();
     entries.push((FOLDER, b"B", &folder));
     entries.push((FOLDER, b"b", &folder));

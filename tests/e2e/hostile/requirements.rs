@@ -1,4 +1,5 @@
-//! Requirements that lead to files outside: pip would read them, and quote in the log what is no requirement in them.
+//! Requirements that lead to files outside: pip would read them, and quote in the log what is no
+//! requirement in them.
 
 use super::{FILE, LINK, Target};
 
@@ -21,8 +22,14 @@ fn pip_is_not_led_to_a_file_outside() {
         (format!("-c file:{absolute}"), outside),
         (format!("-r ${{PRECIOUS}}{absolute}"), outside),
         (format!("--only-a-newer-pip-knows x -r {absolute}"), outside),
-        ("-r inside/link/requirements.txt".to_owned(), "is reached through a link that leaves the commit"),
-        ("-r ftp://requirements.txt".to_owned(), "is reached through a link that leaves the commit"),
+        (
+            "-r inside/link/requirements.txt".to_owned(),
+            "is reached through a link that leaves the commit",
+        ),
+        (
+            "-r ftp://requirements.txt".to_owned(),
+            "is reached through a link that leaves the commit",
+        ),
     ] {
         let requirements = attacker.blob(format!("grass\n{line}\n"));
         let link = attacker.blob(precious.name(""));
@@ -33,15 +40,20 @@ fn pip_is_not_led_to_a_file_outside() {
             (FILE, b"requirements.txt", &requirements),
         ]);
         let push = attacker.assert_refused(&tree, why);
-        push.assert_says("found: requirements.txt line 2: ").assert_does_not_say("virtual environment");
+        push.assert_says("found: requirements.txt line 2: ")
+            .assert_does_not_say("virtual environment");
     }
 
     // What is written for a file of the tree may be another text than the commit has.
     let secret = precious.name("file");
     let (link, grass) = (attacker.blob(&secret), attacker.blob("grass\n"));
     let text = format!("-r {secret} # {}", if secret.len().is_multiple_of(2) { "" } else { "#" });
-    let units: Vec<_> = text.as_bytes().chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
-    let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 3\n", "a".repeat(64));
+    let units: Vec<_> =
+        text.as_bytes().chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+    let pointer = format!(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 3\n",
+        "a".repeat(64)
+    );
     for (attribute, requirements, why) in [
         ("ident", "-r $Id$\n".to_owned(), "is reached through a link that leaves the commit"),
         ("working-tree-encoding=UTF-16LE", String::from_utf16(&units).unwrap(), outside),
@@ -55,7 +67,9 @@ fn pip_is_not_led_to_a_file_outside() {
             (FILE, b".gitattributes", &attributes),
             (FILE, b"requirements.txt", &requirements),
         ];
-        attacker.assert_refused(&attacker.tree(&entries), why).assert_does_not_say("virtual environment");
+        attacker
+            .assert_refused(&attacker.tree(&entries), why)
+            .assert_does_not_say("virtual environment");
     }
     attacker.done("requirements that lead out");
 }

@@ -1,19 +1,23 @@
-//! What is pushed cannot move a cursor, colour a line or forge one: in no terminal that shows what nyala says of it.
+//! What is pushed cannot move a cursor, colour a line or forge one: in no terminal that shows what
+//! nyala says of it.
 
 use super::{Attacker, FILE, FOLDER, GITLINK, Target, assert_harmless_in_a_terminal};
 
-/// Clears the screen, sets the window's title, returns to the beginning of the line, and turns the direction of text round;
-/// with the controls of one byte too.
+/// Clears the screen, sets the window's title, returns to the beginning of the line, and turns the
+/// direction of text round; with the controls of one byte too.
 const EVIL: &str = "\u{1b}[2J\u{1b}]0;title\u{7}evil\rsuccess: \u{202e}\u{9b}31m\u{8}\u{7f}";
 
 /// A commit whose author and message do all of that.
 fn evil_commit(attacker: &Attacker<'_>, tree: &str) -> String {
     let who = format!("{EVIL} <{EVIL}@example.org> 1700000000 +0000");
-    let text = format!("tree {tree}\nauthor {who}\ncommitter {who}\n\n{EVIL}\n\nBody {EVIL}\nerror: \u{1b}[31mred\n");
+    let text = format!(
+        "tree {tree}\nauthor {who}\ncommitter {who}\n\n{EVIL}\n\nBody {EVIL}\nerror: \u{1b}[31mred\n"
+    );
     attacker.object("commit", text.as_bytes())
 }
 
-/// Pushes it, reads all that nyala tells of it, and asks what another push would do. Returns what the push said.
+/// Pushes it, reads all that nyala tells of it, and asks what another push would do. Returns what
+/// the push said.
 #[track_caller]
 fn assert_shown_harmless(attacker: &Attacker<'_>, tree: &str) -> String {
     let site = &attacker.target.site;
@@ -22,14 +26,26 @@ fn assert_shown_harmless(attacker: &Attacker<'_>, tree: &str) -> String {
     let newest = *site.numbers("deployments").last().unwrap();
     assert_harmless_in_a_terminal(&site.log(newest));
     let newest = newest.to_string();
-    for command in [&["list"][..], &["status"], &["show"], &["log"], &["diff", "1", &newest], &["plan", &commit]] {
+    for command in [
+        &["list"][..],
+        &["status"],
+        &["show"],
+        &["log"],
+        &["diff", "1", &newest],
+        &["plan", &commit],
+    ] {
         let ran = site.nyala(command);
         assert!(!ran.stdout.is_empty() || !ran.stderr.is_empty(), "{command:?} says nothing");
         assert_harmless_in_a_terminal(&ran.stdout);
         assert_harmless_in_a_terminal(&ran.stderr);
     }
     site.sandbox.git(&site.repository, &["update-ref", "-d", "refs/heads/main"]);
-    let asked = attacker.project.push_raw(&["-o", "dry-run", "nyala", &format!("{commit}:refs/heads/main")]);
+    let asked = attacker.project.push_raw(&[
+        "-o",
+        "dry-run",
+        "nyala",
+        &format!("{commit}:refs/heads/main"),
+    ]);
     assert!(asked.output.contains("dry-run"), "{}", asked.stderr);
     assert_harmless_in_a_terminal(&asked.stderr);
     let note = site.sandbox.git(&site.repository, &["notes", "--ref=deployments", "show", &commit]);
@@ -57,8 +73,16 @@ fn nothing_that_is_pushed_reaches_a_terminal_raw() {
     // What files say. A line ends where nyala, git or pip says that it does, and not before.
     for (name, content, text) in [
         (".deployment", format!("[config]\ncommand = : '{EVIL}'\n"), "success: deployment"),
-        (".deployment", format!("[config]\ncommand = false '{EVIL}'\n"), "the project's deployment command failed"),
-        (".deployment", format!("[config]\npre_build_command = false '{EVIL}'\n"), "failed (PRE_BUILD_COMMAND"),
+        (
+            ".deployment",
+            format!("[config]\ncommand = false '{EVIL}'\n"),
+            "the project's deployment command failed",
+        ),
+        (
+            ".deployment",
+            format!("[config]\npre_build_command = false '{EVIL}'\n"),
+            "failed (PRE_BUILD_COMMAND",
+        ),
         (".deployment", format!("[config]\nproject = {EVIL}\n"), "is not a folder of this commit"),
         (".deployment", format!("[config]\nSCM_{EVIL} = x\n"), "has no meaning here"),
         ("runtime.txt", format!("python-{EVIL}\n"), "runtime.txt"),

@@ -23,7 +23,8 @@ impl Point {
         format!("{}:{}", self.command, self.number)
     }
 
-    /// Whether it is about an env, or about going live with one; all others are the same in every kind of deployment.
+    /// Whether it is about an env, or about going live with one; all others are the same in every
+    /// kind of deployment.
     pub fn is_of_an_env(&self) -> bool {
         let names = ["env: ", "pip: ", "copy: ", "sync_filesystem", "replace_symlink: renamed"];
         names.iter().any(|name| self.what.starts_with(name))
@@ -33,12 +34,14 @@ impl Point {
 
     /// One of a great many that are alike: a file of a tree or of an env.
     fn is_bulk(&self) -> bool {
-        let inside = |folder: &str| self.what.split_once(folder).is_some_and(|(_, rest)| rest.contains('/'));
+        let inside =
+            |folder: &str| self.what.split_once(folder).is_some_and(|(_, rest)| rest.contains('/'));
         self.what.starts_with("checkout: ") || inside("envs/N/")
     }
 }
 
-/// nyala with the feature `faults`. Cargo builds it when it is not up to date, and lets only one test do so at a time.
+/// nyala with the feature `faults`. Cargo builds it when it is not up to date, and lets only one
+/// test do so at a time.
 pub fn faulty_nyala() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT
@@ -59,7 +62,8 @@ pub fn faulty_nyala() -> PathBuf {
                 .arg("--target-dir")
                 .arg(profile.parent().unwrap())
                 .current_dir(env!("CARGO_MANIFEST_DIR"));
-            // Cargo says of a test which package it is of, and the build script of `ring` runs again where that has changed.
+            // Cargo says of a test which package it is of, and the build script of `ring` runs
+            // again where that has changed.
             for (name, _) in std::env::vars_os() {
                 let name = name.to_string_lossy();
                 if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
@@ -83,14 +87,17 @@ pub fn points(trace: &Path, root: &Path) -> Vec<Point> {
             let [command, number, name, path] = line.split('\t').collect::<Vec<_>>()[..] else {
                 panic!("{line:?} is no point");
             };
-            let path = path.strip_prefix(root.to_str().unwrap()).unwrap_or(path).trim_start_matches('/');
-            let what = format!("{name} {}", path.split('/').map(alike).collect::<Vec<_>>().join("/"));
+            let path =
+                path.strip_prefix(root.to_str().unwrap()).unwrap_or(path).trim_start_matches('/');
+            let what =
+                format!("{name} {}", path.split('/').map(alike).collect::<Vec<_>>().join("/"));
             Point { command: command.to_owned(), number: number.parse().unwrap(), what }
         })
         .collect()
 }
 
-/// Every point, but of those that are alike only the first, the middle and the last, unless `NYALA_FAULTS=all`.
+/// Every point, but of those that are alike only the first, the middle and the last, unless
+/// `NYALA_FAULTS=all`.
 pub fn worth_dying_at(points: Vec<Point>) -> Vec<Point> {
     if every_point() {
         return points;
@@ -102,9 +109,9 @@ pub fn worth_dying_at(points: Vec<Point>) -> Vec<Point> {
     points
         .into_iter()
         .filter(|point| match alike.get(&kind(point)) {
-            Some(numbers) if point.is_bulk() => {
-                [0, numbers.len() / 2, numbers.len() - 1].iter().any(|at| numbers[*at] == point.number)
-            }
+            Some(numbers) if point.is_bulk() => [0, numbers.len() / 2, numbers.len() - 1]
+                .iter()
+                .any(|at| numbers[*at] == point.number),
             _ => true,
         })
         .collect()

@@ -1,4 +1,5 @@
-//! A real FTP server (pyftpdlib) over a site, and a real FTP client (Python's ftplib) that deletes things there.
+//! A real FTP server (pyftpdlib) over a site, and a real FTP client (Python's ftplib) that deletes
+//! things there.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,8 +21,12 @@ impl<'a> FtpServer<'a> {
             return None;
         };
         let port_file = site.sandbox.path("ftp-port");
-        let server =
-            Running::start(site.sandbox.command(python).arg(fixture("ftp_server.py")).args([&site.path, &port_file]));
+        let server = Running::start(
+            site.sandbox
+                .command(python)
+                .arg(fixture("ftp_server.py"))
+                .args([&site.path, &port_file]),
+        );
         let mut port = String::new();
         wait_until("the FTP server listens", || {
             port = std::fs::read_to_string(&port_file).unwrap_or_default();
@@ -35,7 +40,8 @@ impl<'a> FtpServer<'a> {
         self.client("delete", path);
     }
 
-    /// What a client's "delete folder" does: list it, delete what is in it one by one, folders last.
+    /// What a client's "delete folder" does: list it, delete what is in it one by one, folders
+    /// last.
     pub fn delete_contents(&self, path: &str) {
         self.client("delete-contents", path);
     }
@@ -60,6 +66,9 @@ fn fixture(name: &str) -> PathBuf {
 fn python_with_pyftpdlib() -> Option<PathBuf> {
     let installed = tools_folder().join("ftp/bin/python");
     [installed, "/usr/bin/python3".into()].into_iter().find(|python| {
-        Command::new(python).args(["-c", "import pyftpdlib"]).output().is_ok_and(|ran| ran.status.success())
+        Command::new(python)
+            .args(["-c", "import pyftpdlib"])
+            .output()
+            .is_ok_and(|ran| ran.status.success())
     })
 }

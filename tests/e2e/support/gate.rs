@@ -13,7 +13,8 @@ pub struct Gate {
 
 impl Gate {
     pub fn new(sandbox: &Sandbox) -> Self {
-        let folder = tempfile::Builder::new().prefix("gate-").tempdir_in(sandbox.path("")).unwrap().keep();
+        let folder =
+            tempfile::Builder::new().prefix("gate-").tempdir_in(sandbox.path("")).unwrap().keep();
         Self { reached: folder.join("reached"), open: folder.join("open") }
     }
 
@@ -21,7 +22,9 @@ impl Gate {
     pub fn shell(&self) -> String {
         let (reached, open) = (self.reached.display(), self.open.display());
         let folder = self.open.parent().unwrap().display();
-        format!("touch '{reached}'\nwhile [ -d '{folder}' ] && [ ! -e '{open}' ]; do sleep 0.05; done\n")
+        format!(
+            "touch '{reached}'\nwhile [ -d '{folder}' ] && [ ! -e '{open}' ]; do sleep 0.05; done\n"
+        )
     }
 
     /// Python text, for a function's body indented by four spaces, that does the same.

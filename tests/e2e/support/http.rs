@@ -31,8 +31,8 @@ pub struct WebServer {
 }
 
 impl WebServer {
-    /// Answers the first requests with these statuses and all later ones with the last of them; 0 closes the connection
-    /// without an answer.
+    /// Answers the first requests with these statuses and all later ones with the last of them; 0
+    /// closes the connection without an answer.
     pub fn answering(statuses: &[u16]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -74,7 +74,8 @@ fn answer(mut stream: &TcpStream, status: u16) -> Option<Request> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     if status != 0 {
-        write!(stream, "HTTP/1.1 {status} Said\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").ok()?;
+        write!(stream, "HTTP/1.1 {status} Said\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            .ok()?;
     }
     Some(Request { line: lines[0].clone(), headers, body })
 }

@@ -4,8 +4,8 @@ use std::process::Command;
 
 use super::{Site, newest_python, skip};
 
-/// Lets a site's pip use the machine's own index, if a package of this requirement can be had there; else says that the
-/// test is skipped.
+/// Lets a site's pip use the machine's own index, if a package of this requirement can be had
+/// there; else says that the test is skipped.
 pub fn use_real_index(site: &Site, requirement: &str) -> bool {
     let reached = tempfile::tempdir().unwrap();
     let ran = Command::new(&newest_python().path)
@@ -21,9 +21,13 @@ pub fn use_real_index(site: &Site, requirement: &str) -> bool {
     for name in ["PIP_NO_INDEX", "PIP_FIND_LINKS", "PIP_CONFIG_FILE"] {
         site.sandbox.remove_variable(name);
     }
-    // The machine's own way to its index: pip's configuration and what it takes from the environment.
+    // The machine's own way to its index: pip's configuration and what it takes from the
+    // environment.
     for (name, value) in std::env::vars() {
-        if name.starts_with("PIP_") || name.to_lowercase().ends_with("_proxy") || name.starts_with("SSL_") {
+        if name.starts_with("PIP_")
+            || name.to_lowercase().ends_with("_proxy")
+            || name.starts_with("SSL_")
+        {
             site.sandbox.set_variable(&name, value);
         }
     }

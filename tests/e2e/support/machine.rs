@@ -42,7 +42,8 @@ pub fn git_can(option: &str) -> bool {
 
 /// Whether this git has `git lfs`; if not, it says so.
 pub fn has_git_lfs() -> bool {
-    let found = Command::new("git").args(["lfs", "version"]).output().is_ok_and(|ran| ran.status.success());
+    let found =
+        Command::new("git").args(["lfs", "version"]).output().is_ok_and(|ran| ran.status.success());
     if !found {
         skip("needs git-lfs");
     }
@@ -91,7 +92,9 @@ pub fn pythons() -> &'static [Python] {
 }
 
 pub fn newest_python() -> &'static Python {
-    pythons().last().expect("the tests need a Python 3 with venv and ensurepip (on Debian: apt install python3-venv)")
+    pythons().last().expect(
+        "the tests need a Python 3 with venv and ensurepip (on Debian: apt install python3-venv)",
+    )
 }
 
 /// An older interpreter and a newer one; `None`, having said so, when there is only one.
@@ -103,7 +106,8 @@ pub fn two_pythons() -> Option<(&'static Python, &'static Python)> {
     None
 }
 
-/// A Python 2.7 of this machine, with or without `virtualenv`; `None`, having said so, when there is none.
+/// A Python 2.7 of this machine, with or without `virtualenv`; `None`, having said so, when there
+/// is none.
 pub fn python_2() -> Option<Python> {
     let found = probe_all("pip", "2").pop();
     if found.is_none() {
@@ -144,7 +148,8 @@ fn probe_all(modules: &str, major: &str) -> Vec<Python> {
     );
     let candidates = candidates(major);
     let mut found: Vec<Python> = thread::scope(|scope| {
-        let started: Vec<_> = candidates.iter().map(|path| scope.spawn(|| probe(path, &code))).collect();
+        let started: Vec<_> =
+            candidates.iter().map(|path| scope.spawn(|| probe(path, &code))).collect();
         started.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
     });
     found.retain(|python| python.major.to_string() == major);
@@ -158,14 +163,16 @@ fn probe(path: &Path, code: &str) -> Option<Python> {
         return None;
     }
     let text = String::from_utf8(ran.stdout).ok()?;
-    let numbers: Vec<u32> = text.split_whitespace().map(|it| it.parse().ok()).collect::<Option<_>>()?;
+    let numbers: Vec<u32> =
+        text.split_whitespace().map(|it| it.parse().ok()).collect::<Option<_>>()?;
     let &[major, minor, micro] = numbers.as_slice() else {
         return None;
     };
     Some(Python { major, minor, patch: micro, path: path.to_owned() })
 }
 
-/// Real files that are probably interpreters; pyenv's shims are left out, the versions behind them are not.
+/// Real files that are probably interpreters; pyenv's shims are left out, the versions behind them
+/// are not.
 fn candidates(major: &str) -> BTreeSet<PathBuf> {
     let mut folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").unwrap_or_default())
         .filter(|folder| !folder.ends_with("shims"))
@@ -177,8 +184,10 @@ fn candidates(major: &str) -> BTreeSet<PathBuf> {
     }
     let opt = entries(Path::new("/opt"));
     folders.extend(
-        opt.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("python")))
-            .map(|path| path.join("bin")),
+        opt.filter(|path| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("python"))
+        })
+        .map(|path| path.join("bin")),
     );
     let python = format!("python{major}");
     folders
@@ -186,7 +195,8 @@ fn candidates(major: &str) -> BTreeSet<PathBuf> {
         .flat_map(|folder| entries(folder))
         .filter(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.strip_prefix(&python).is_some_and(|rest| rest.chars().all(|it| it == '.' || it.is_ascii_digit()))
+            name.strip_prefix(&python)
+                .is_some_and(|rest| rest.chars().all(|it| it == '.' || it.is_ascii_digit()))
         })
         .filter_map(|path| path.canonicalize().ok())
         .collect()

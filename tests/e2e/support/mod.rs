@@ -1,4 +1,5 @@
-//! The harness: a sandbox with a real git, real interpreters and real wheels, in which a test is a few lines.
+//! The harness: a sandbox with a real git, real interpreters and real wheels, in which a test is a
+//! few lines.
 
 mod count;
 mod faults;
@@ -25,7 +26,9 @@ pub use ftp::FtpServer;
 pub use gate::Gate;
 pub use http::WebServer;
 pub use index::use_real_index;
-pub use machine::{git_can, has_git_lfs, is_root, newest_python, python_2, skip, tools_folder, two_pythons, uv};
+pub use machine::{
+    git_can, has_git_lfs, is_root, newest_python, python_2, skip, tools_folder, two_pythons, uv,
+};
 pub use precious::Precious;
 pub use project::Project;
 pub use push::{Push, RunningPush};

@@ -13,7 +13,8 @@ use super::Site;
 /// What is in its files, and must be nowhere else.
 const SECRET: &str = "root:x:0:0:correct-horse-battery-staple";
 
-/// Files that look like what nyala, git, pip and Python read, a program, a fifo that whoever opens it waits at, and a link.
+/// Files that look like what nyala, git, pip and Python read, a program, a fifo that whoever opens
+/// it waits at, and a link.
 #[derive(Debug)]
 pub struct Precious {
     pub path: PathBuf,
@@ -22,7 +23,8 @@ pub struct Precious {
     before: BTreeMap<PathBuf, Seen>,
 }
 
-/// All that changes when somebody writes: times to the nanosecond, that of the last change of mode or name among them.
+/// All that changes when somebody writes: times to the nanosecond, that of the last change of mode
+/// or name among them.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     mode: u32,
@@ -33,18 +35,25 @@ struct Seen {
 }
 
 impl Precious {
-    /// Makes the folder `precious` beside a site: `../../../precious` as a link in a release has it.
+    /// Makes the folder `precious` beside a site: `../../../precious` as a link in a release has
+    /// it.
     pub fn beside(site: &Site) -> Self {
         let path = site.sandbox.path("precious");
         for folder in ["bin", "folder"] {
             fs::create_dir_all(path.join(folder)).unwrap();
         }
-        for name in ["file", "requirements.txt", "pyvenv.cfg", "folder/file", "folder/requirements.txt"] {
+        for name in
+            ["file", "requirements.txt", "pyvenv.cfg", "folder/file", "folder/requirements.txt"]
+        {
             fs::write(path.join(name), format!("{SECRET}\n")).unwrap();
         }
         fs::set_permissions(path.join("file"), Permissions::from_mode(0o600)).unwrap();
         for name in ["bin/python", "bin/post_compile"] {
-            fs::write(path.join(name), format!("#!/bin/sh\necho {SECRET}\ntouch \"$(dirname \"$0\")/ran\"\n")).unwrap();
+            fs::write(
+                path.join(name),
+                format!("#!/bin/sh\necho {SECRET}\ntouch \"$(dirname \"$0\")/ran\"\n"),
+            )
+            .unwrap();
             fs::set_permissions(path.join(name), Permissions::from_mode(0o755)).unwrap();
         }
         symlink("file", path.join("link")).unwrap();
@@ -71,14 +80,17 @@ impl Precious {
         assert!(!text.contains("correct-horse"), "{text}");
     }
 
-    /// Nothing of any such folder is in a file of the site, but for git's objects, which are compressed, and envs.
+    /// Nothing of any such folder is in a file of the site, but for git's objects, which are
+    /// compressed, and envs.
     #[track_caller]
     pub fn assert_nowhere_in(site: &Site) {
         let mut folders = vec![site.path.clone()];
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(&folder).unwrap().map(Result::unwrap) {
                 let kind = entry.file_type().unwrap();
-                if kind.is_dir() && !["objects", "envs"].iter().any(|name| entry.file_name() == *name) {
+                if kind.is_dir()
+                    && !["objects", "envs"].iter().any(|name| entry.file_name() == *name)
+                {
                     folders.push(entry.path());
                 } else if kind.is_file() {
                     Self::assert_not_in(&String::from_utf8_lossy(&fs::read(entry.path()).unwrap()));
@@ -118,7 +130,8 @@ fn seen_in(folder: &Path) -> BTreeMap<PathBuf, Seen> {
 /// What is in a folder; work trees of the test itself aside.
 fn names_in(folder: &Path) -> Vec<PathBuf> {
     let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut names: Vec<_> = paths.filter(|path| !path.to_string_lossy().contains("/project-")).collect();
+    let mut names: Vec<_> =
+        paths.filter(|path| !path.to_string_lossy().contains("/project-")).collect();
     names.sort();
     names
 }

@@ -19,7 +19,11 @@ pub struct Project<'a> {
 impl<'a> Project<'a> {
     /// An empty work tree on branch `main`; `arguments` go to `git init`.
     pub fn new(site: &'a Site, arguments: &[&str]) -> Self {
-        let path = tempfile::Builder::new().prefix("project-").tempdir_in(site.sandbox.path("")).unwrap().keep();
+        let path = tempfile::Builder::new()
+            .prefix("project-")
+            .tempdir_in(site.sandbox.path(""))
+            .unwrap()
+            .keep();
         let project = Self { site, path };
         let mut init = vec!["init", "--quiet"];
         init.extend(arguments);
@@ -76,7 +80,8 @@ impl<'a> Project<'a> {
         let backend = include_str!("../fixtures/backend.py")
             .replace("@VERSION@", version)
             .replace("    pass  # @BUILD@\n", build);
-        let pyproject = "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n";
+        let pyproject =
+            "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n";
         self.write(&format!("{folder}/backend.py"), backend);
         self.write(&format!("{folder}/pyproject.toml"), pyproject)
     }
@@ -122,17 +127,21 @@ impl<'a> Project<'a> {
     /// Commits what has changed and starts to push `main`.
     pub fn push_in_background(&self) -> RunningPush {
         self.commit_changes();
-        // By address, not by name: pushes that run at once would fight over the remote-tracking branch.
+        // By address, not by name: pushes that run at once would fight over the remote-tracking
+        // branch.
         let mut command = self.push_command();
         command.arg(&self.site.repository).arg("HEAD:refs/heads/main");
         RunningPush::new(Running::start(&mut command))
     }
 
-    /// Brings the tip into the site's repository without deploying it, and returns what `nyala plan` says of it.
+    /// Brings the tip into the site's repository without deploying it, and returns what `nyala
+    /// plan` says of it.
     pub fn plan(&self) -> String {
         self.commit_changes();
         let head = self.head();
-        self.site.sandbox.git(&self.site.repository, &["fetch", "--quiet", self.path.to_str().unwrap(), "HEAD"]);
+        self.site
+            .sandbox
+            .git(&self.site.repository, &["fetch", "--quiet", self.path.to_str().unwrap(), "HEAD"]);
         let ran = self.site.nyala(&["plan", &head]);
         ran.assert_success().stdout.clone()
     }

@@ -1,4 +1,5 @@
-//! Children of a test: started in a process group of their own, and never waited for without an end.
+//! Children of a test: started in a process group of their own, and never waited for without an
+//! end.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -9,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-/// How long anything may take before the test calls it hanging. Far above what a slow machine needs.
+/// How long anything may take before the test calls it hanging. Far above what a slow machine
+/// needs.
 const DEADLINE: Duration = Duration::from_mins(4);
 const POLL: Duration = Duration::from_millis(10);
 
@@ -90,7 +92,11 @@ impl Running {
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 self.ended = true;
-                return Ran { status, stdout: text_of(&mut self.stdout), stderr: text_of(&mut self.stderr) };
+                return Ran {
+                    status,
+                    stdout: text_of(&mut self.stdout),
+                    stderr: text_of(&mut self.stderr),
+                };
             }
             if started.elapsed() > DEADLINE {
                 let (stdout, stderr) = (text_of(&mut self.stdout), text_of(&mut self.stderr));
@@ -136,8 +142,8 @@ fn text_of(file: &mut File) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Whether the process of this number, as somebody wrote it down, still runs. One that has ended and waits to be collected,
-/// in a container perhaps for ever, does not.
+/// Whether the process of this number, as somebody wrote it down, still runs. One that has ended
+/// and waits to be collected, in a container perhaps for ever, does not.
 pub fn runs(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
     !stat.is_empty() && !stat.contains(") Z ")

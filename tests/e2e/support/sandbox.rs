@@ -1,4 +1,5 @@
-//! A temporary folder with a home of its own, and children that see nothing else of whoever runs the tests.
+//! A temporary folder with a home of its own, and children that see nothing else of whoever runs
+//! the tests.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -31,10 +32,12 @@ impl Sandbox {
         Self::in_folder(&std::env::temp_dir(), binary)
     }
 
-    /// A sandbox in memory, where there is room: for tests that write the same thousands of files again and again.
+    /// A sandbox in memory, where there is room: for tests that write the same thousands of files
+    /// again and again.
     pub fn in_memory(binary: PathBuf) -> Self {
         let memory = Path::new("/dev/shm");
-        let free = rustix::fs::statvfs(memory).map_or(0, |system| system.f_bavail * system.f_frsize);
+        let free =
+            rustix::fs::statvfs(memory).map_or(0, |system| system.f_bavail * system.f_frsize);
         if free > 1 << 30 { Self::in_folder(memory, binary) } else { Self::with_binary(binary) }
     }
 
@@ -68,10 +71,14 @@ impl Sandbox {
         symlink(uv, folder.join("uv")).unwrap();
         let path = std::env::var_os("PATH").unwrap_or_default();
         let without_uv = std::env::split_paths(&path).filter(|folder| !folder.join("uv").exists());
-        self.set_variable("PATH", std::env::join_paths([folder].into_iter().chain(without_uv)).unwrap());
+        self.set_variable(
+            "PATH",
+            std::env::join_paths([folder].into_iter().chain(without_uv)).unwrap(),
+        );
     }
 
-    /// A command in the sandbox's own environment: its home, the machine's PATH, and pip told to use our wheels alone.
+    /// A command in the sandbox's own environment: its home, the machine's PATH, and pip told to
+    /// use our wheels alone.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
@@ -95,7 +102,10 @@ impl Sandbox {
 
     pub fn git(&self, folder: &Path, arguments: &[&str]) -> String {
         let ran = Running::start(
-            self.command("git").current_dir(folder).args(["-c", "init.defaultBranch=main"]).args(arguments),
+            self.command("git")
+                .current_dir(folder)
+                .args(["-c", "init.defaultBranch=main"])
+                .args(arguments),
         )
         .wait();
         assert!(ran.status.success(), "git {arguments:?}: {ran:#?}");

@@ -1,8 +1,10 @@
-//! Pip, unpacked and compiled, and what the machine's interpreters said, shared between the sites of a run.
+//! Pip, unpacked and compiled, and what the machine's interpreters said, shared between the sites
+//! of a run.
 //!
-//! Each new site would unpack and compile the same pip again for its first env, and run every interpreter, which is
-//! seconds of processor time a test. A site's cache may be deleted or filled at any moment, and what is in it holds for
-//! every site, so what the first site of a run made serves them all.
+//! Each new site would unpack and compile the same pip again for its first env, and run every
+//! interpreter, which is seconds of processor time a test. A site's cache may be deleted or filled
+//! at any moment, and what is in it holds for every site, so what the first site of a run made
+//! serves them all.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,8 +26,8 @@ fn shared() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("seeds")
 }
 
-/// Each is copied aside and renamed: tests run at once, and a half-copied pip is no pip. Hard links will do, since
-/// nobody writes into what is there.
+/// Each is copied aside and renamed: tests run at once, and a half-copied pip is no pip. Hard links
+/// will do, since nobody writes into what is there.
 fn copy_seeds(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -35,7 +37,9 @@ fn copy_seeds(from: &Path, to: &Path) {
             continue;
         }
         let aside = to.join(format!(".copy-{}", std::process::id()));
-        let copy = |how: &str| Command::new("cp").arg(how).arg(entry.path()).arg(&aside).output().unwrap().status;
+        let copy = |how: &str| {
+            Command::new("cp").arg(how).arg(entry.path()).arg(&aside).output().unwrap().status
+        };
         if !copy("-al").success() {
             let _ = fs::remove_dir_all(&aside);
             assert!(copy("-a").success(), "cannot copy {}", entry.path().display());

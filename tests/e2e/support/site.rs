@@ -85,7 +85,8 @@ impl Site {
         Project::new(self, &[])
     }
 
-    /// A new work tree with an application and one requirement (`antelope==1.0`, which needs `grass`).
+    /// A new work tree with an application and one requirement (`antelope==1.0`, which needs
+    /// `grass`).
     pub fn python_project(&self) -> Project<'_> {
         let project = self.project();
         project.write("app.py", "import antelope\n");
@@ -98,7 +99,8 @@ impl Site {
         Running::start(self.nyala_command().args(arguments)).wait()
     }
 
-    /// Runs a command of nyala for this site whose output nobody reads any more, as after `| head -1`.
+    /// Runs a command of nyala for this site whose output nobody reads any more, as after `| head
+    /// -1`.
     pub fn nyala_unread<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Ran {
         let (_, writer) = io::pipe().unwrap();
         Running::start_with_output(self.nyala_command().args(arguments), writer).wait()
@@ -126,14 +128,16 @@ impl Site {
     #[track_caller]
     pub fn record(&self, id: u64) -> Value {
         let file = self.deployment(id).join("deployment.json");
-        let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let text =
+            fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
     }
 
     /// Waits until a deployment has ended, however it did, and returns its record.
     pub fn ended(&self, id: u64) -> Value {
         wait_until(&format!("deployment {id} ends"), || {
-            self.has_record(id) && !matches!(self.record(id)["status"].as_str(), Some("pending" | "building"))
+            self.has_record(id)
+                && !matches!(self.record(id)["status"].as_str(), Some("pending" | "building"))
         });
         self.record(id)
     }
@@ -174,7 +178,10 @@ impl Site {
             release: fs::read_link(&wwwroot).unwrap(),
             env: fs::read_link(&env).ok(),
             tree: snapshot_without(&wwwroot.canonicalize().unwrap(), &["__pycache__"]),
-            packages: env.canonicalize().ok().map(|env| snapshot_without(&env, &["__pycache__", "retired.json"])),
+            packages: env
+                .canonicalize()
+                .ok()
+                .map(|env| snapshot_without(&env, &["__pycache__", "retired.json"])),
         }
     }
 

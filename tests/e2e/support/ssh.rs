@@ -16,10 +16,12 @@ pub struct SshServer<'a> {
 }
 
 impl<'a> SshServer<'a> {
-    /// Starts it with a key for each name, which may run its forced command alone; `None`, having said so, where there
-    /// is no sshd.
+    /// Starts it with a key for each name, which may run its forced command alone; `None`, having
+    /// said so, where there is no sshd.
     pub fn start(sandbox: &'a Sandbox, keys: &[(&str, String)]) -> Option<Self> {
-        let Some(sshd) = ["/usr/sbin/sshd", "/usr/bin/sshd"].into_iter().find(|path| Path::new(path).exists()) else {
+        let Some(sshd) =
+            ["/usr/sbin/sshd", "/usr/bin/sshd"].into_iter().find(|path| Path::new(path).exists())
+        else {
             skip("needs an sshd: scripts/test installs openssh-server for it");
             return None;
         };
@@ -29,7 +31,9 @@ impl<'a> SshServer<'a> {
         for (name, forced) in [("host", String::new())].iter().chain(keys) {
             let key = folder.join(name);
             let generate = ["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"];
-            Running::start(sandbox.command("ssh-keygen").args(generate).arg(&key)).wait().assert_success();
+            Running::start(sandbox.command("ssh-keygen").args(generate).arg(&key))
+                .wait()
+                .assert_success();
             let public = fs::read_to_string(key.with_extension("pub")).unwrap();
             if *name != "host" {
                 authorized += &format!("restrict,command=\"{forced}\" {public}");
@@ -46,8 +50,9 @@ impl<'a> SshServer<'a> {
                 folder.display()
             );
             fs::write(folder.join("sshd_config"), configuration).unwrap();
-            let mut server =
-                Running::start(Command::new(sshd).args(["-D", "-e", "-f"]).arg(folder.join("sshd_config")));
+            let mut server = Running::start(
+                Command::new(sshd).args(["-D", "-e", "-f"]).arg(folder.join("sshd_config")),
+            );
             let mut listens = false;
             wait_until("sshd listens or has ended", || {
                 listens = TcpStream::connect(("127.0.0.1", port)).is_ok();
@@ -77,7 +82,8 @@ impl<'a> SshServer<'a> {
         .wait()
     }
 
-    /// `git` in a folder, whose ssh uses the key of this name. The address of a site: [`SshServer::address`].
+    /// `git` in a folder, whose ssh uses the key of this name. The address of a site:
+    /// [`SshServer::address`].
     pub fn git(&self, key: &str, folder: &Path, arguments: &[&str]) -> Command {
         let mut command = self.sandbox.command("git");
         command.env("GIT_SSH_COMMAND", self.client(key)).current_dir(folder).args(arguments);

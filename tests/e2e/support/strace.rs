@@ -30,8 +30,8 @@ impl Call {
     }
 }
 
-/// Commits, and pushes under strace, which waits for the worker too. Gives these system calls, in the order in which they
-/// ended; `None`, having said so, where there is no strace.
+/// Commits, and pushes under strace, which waits for the worker too. Gives these system calls, in
+/// the order in which they ended; `None`, having said so, where there is no strace.
 pub fn traced_push(site: &Site, project: &Project<'_>, calls: &str) -> Option<Vec<Call>> {
     if !Command::new("strace").arg("-V").output().is_ok_and(|ran| ran.status.success()) {
         skip("needs strace");
@@ -56,7 +56,8 @@ pub fn traced_push(site: &Site, project: &Project<'_>, calls: &str) -> Option<Ve
 }
 
 fn read(trace: &Path) -> Vec<Call> {
-    // While one process is in a call another may be in its own: strace then writes the two ends on lines of their own.
+    // While one process is in a call another may be in its own: strace then writes the two ends on
+    // lines of their own.
     let mut begun: HashMap<u32, String> = HashMap::new();
     let mut calls = Vec::new();
     for line in fs::read_to_string(trace).unwrap().lines() {

@@ -27,7 +27,11 @@ const WHEELS: &[Wheel] = &[
     wheel("mirage", "1.0", &["there-is-no-such-package"]),
 ];
 
-const fn wheel(name: &'static str, version: &'static str, requires: &'static [&'static str]) -> Wheel {
+const fn wheel(
+    name: &'static str,
+    version: &'static str,
+    requires: &'static [&'static str],
+) -> Wheel {
     Wheel { name, version, requires }
 }
 
@@ -37,7 +41,8 @@ pub fn folder() -> &'static Path {
     FOLDER.get_or_init(build)
 }
 
-/// Each test is a process of its own and several start at once: the folder appears whole, by a rename, or not at all.
+/// Each test is a process of its own and several start at once: the folder appears whole, by a
+/// rename, or not at all.
 fn build() -> PathBuf {
     let wheels: Vec<_> = WHEELS.iter().map(|it| (it.file_name(), it.bytes())).collect();
     let mut hasher = DefaultHasher::new();
@@ -66,7 +71,8 @@ impl Wheel {
     fn bytes(&self) -> Vec<u8> {
         let Self { name, version, .. } = self;
         let info = format!("{name}-{version}.dist-info");
-        let requires: Vec<_> = self.requires.iter().map(|it| format!("Requires-Dist: {it}\n")).collect();
+        let requires: Vec<_> =
+            self.requires.iter().map(|it| format!("Requires-Dist: {it}\n")).collect();
         let requires = requires.concat();
         let mut files = vec![
             (

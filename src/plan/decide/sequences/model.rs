@@ -153,7 +153,8 @@ impl Site {
         }
     }
 
-    /// The Python that an env runs today: its link leads to whatever patch the machine has; `None` when it runs none.
+    /// The Python that an env runs today: its link leads to whatever patch the machine has; `None`
+    /// when it runs none.
     fn runs(&self, env: &Env) -> Option<Version> {
         let patch = self.machine.get(&env.made_with.minor)?;
         (!env.is_bare()).then(|| Version::new(3, env.made_with.minor, *patch))
@@ -177,9 +178,15 @@ impl Site {
             live: match self.live_env() {
                 None => LiveEnv::None,
                 Some((id, false)) => LiveEnv::Unlinked { id },
-                Some((id, true)) => LiveEnv::There { id, inspection: Box::new(self.inspection(id)) },
+                Some((id, true)) => {
+                    LiveEnv::There { id, inspection: Box::new(self.inspection(id)) }
+                }
             },
-            asked: if push.rebuild { vec!["a new environment was asked for".to_owned()] } else { Vec::new() },
+            asked: if push.rebuild {
+                vec!["a new environment was asked for".to_owned()]
+            } else {
+                Vec::new()
+            },
             commands: push.commands,
         }
     }
@@ -207,12 +214,13 @@ impl Site {
         if marker.is_some() && has(Harm::PackageDeleted) {
             damage.push("flask was deleted from its site-packages".to_owned());
         }
-        let retired =
-            (env.retired && !env.is_bare()).then(|| Retired { deployment: 0, reason: "somebody said so".to_owned() });
+        let retired = (env.retired && !env.is_bare())
+            .then(|| Retired { deployment: 0, reason: "somebody said so".to_owned() });
         Inspection { marker, retired, version, damage }
     }
 
-    /// Why the live env cannot be used as it is: all that is true, and is not hidden with what says so.
+    /// Why the live env cannot be used as it is: all that is true, and is not hidden with what says
+    /// so.
     fn causes(&self, push: &Push) -> BTreeSet<Cause> {
         let mut causes = BTreeSet::new();
         let mut holds = |cause, holds: bool| {
@@ -259,7 +267,9 @@ impl Site {
             Event::FolderEmptied => self.with_live_env(|env| env.harm(Harm::FolderEmptied)),
             Event::MarkerBroken => self.with_live_env(|env| env.harm(Harm::MarkerBroken)),
             Event::PackageDeleted => self.with_live_env(|env| env.harm(Harm::PackageDeleted)),
-            Event::Retired => self.retire(self.live_env().filter(|(_, linked)| *linked).map(|(id, _)| id)),
+            Event::Retired => {
+                self.retire(self.live_env().filter(|(_, linked)| *linked).map(|(id, _)| id));
+            }
             Event::InterpreterRemoved(minor) => {
                 self.machine.remove(minor);
             }
@@ -272,10 +282,15 @@ impl Site {
                 self.machine.entry(*minor).or_insert(0);
             }
             Event::RolledBack(index) => {
-                let runs = |env: &Env| !env.harm.contains(&Harm::MarkerBroken) && self.runs(env).is_some();
+                let runs =
+                    |env: &Env| !env.harm.contains(&Harm::MarkerBroken) && self.runs(env).is_some();
                 let is_whole = |(env, linked): &(u64, bool)| *linked && runs(&self.envs[env]);
-                let whole: Vec<u64> =
-                    self.releases.iter().filter(|kept| is_whole(kept.1)).map(|kept| *kept.0).collect();
+                let whole: Vec<u64> = self
+                    .releases
+                    .iter()
+                    .filter(|kept| is_whole(kept.1))
+                    .map(|kept| *kept.0)
+                    .collect();
                 if !whole.is_empty() {
                     self.live = Some(whole[index.index(whole.len())]);
                 }
@@ -299,9 +314,9 @@ impl Site {
         let python = match plan.decision {
             // Without such an interpreter a plan fails, and nothing has been done.
             Decision::Create { .. } => self.choice(&push.wanted.parse().unwrap()),
-            Decision::Reuse { id } | Decision::Update { from: id } | Decision::Copy { from: id } => {
-                self.runs(&self.envs[&id])
-            }
+            Decision::Reuse { id }
+            | Decision::Update { from: id }
+            | Decision::Copy { from: id } => self.runs(&self.envs[&id]),
             other => panic!("{other}"),
         };
         let Some(python) = python else { return plan };
@@ -319,7 +334,10 @@ impl Site {
         if env == id {
             let &Push { settings, installer, ref needs, .. } = push;
             let (needs, harm) = (needs.clone(), BTreeSet::new());
-            self.envs.insert(id, Env { made_with: python, needs, settings, installer, retired: false, harm });
+            self.envs.insert(
+                id,
+                Env { made_with: python, needs, settings, installer, retired: false, harm },
+            );
         }
         self.releases.insert(id, (env, true));
         self.live = Some(id);
@@ -340,11 +358,18 @@ impl Site {
             (_, retire) => Decision::Create { retire },
         };
         assert_eq!(plan.decision, expected, "{:?}", plan.reasons);
-        if let Decision::Reuse { id } | Decision::Update { from: id } | Decision::Copy { from: id } = plan.decision {
+        if let Decision::Reuse { id }
+        | Decision::Update { from: id }
+        | Decision::Copy { from: id } = plan.decision
+        {
             let env = self.envs.get(&id).expect("only what was finished is used");
             assert!(!self.never_again.contains(&id), "env {id} was never to be used again");
             let runs = self.runs(env).expect("only what runs is used");
-            assert!(is_wanted(&push.wanted.parse().unwrap(), &runs), "{} is wanted, and {runs} is used", push.wanted);
+            assert!(
+                is_wanted(&push.wanted.parse().unwrap(), &runs),
+                "{} is wanted, and {runs} is used",
+                push.wanted
+            );
         }
         if let Decision::Reuse { .. } | Decision::Copy { .. } = plan.decision {
             assert_eq!(plan.reasons.len(), if push.commands { 2 } else { 1 });
@@ -357,8 +382,11 @@ impl Site {
 
 /// The one thing that a reason says.
 pub(super) fn cause_of(reason: &str) -> Cause {
-    let found: Vec<Cause> =
-        CAUSES.into_iter().filter(|(_, words)| reason.contains(words)).map(|(cause, _)| cause).collect();
+    let found: Vec<Cause> = CAUSES
+        .into_iter()
+        .filter(|(_, words)| reason.contains(words))
+        .map(|(cause, _)| cause)
+        .collect();
     let [cause] = found[..] else { panic!("{reason:?} says {found:?}") };
     cause
 }

@@ -14,7 +14,8 @@ use crate::process::{self, ChildError, Environment, Invocation};
 use crate::python::env;
 use settings::Settings;
 
-/// Where uv's own installer and others put it, which is not always on the PATH of a session over ssh.
+/// Where uv's own installer and others put it, which is not always on the PATH of a session over
+/// ssh.
 const USUAL: [&str; 2] = [".local/bin", ".cargo/bin"];
 
 /// How many of uv's own error lines are repeated where the deployment says why it failed.
@@ -29,8 +30,9 @@ pub fn find(environment: &Environment) -> Option<PathBuf> {
 fn places(environment: &Environment) -> Vec<PathBuf> {
     let path = environment.get("PATH").unwrap_or_default();
     // A shim of pyenv answers by the folder it is run in, or not at all.
-    let mut places: Vec<_> =
-        std::env::split_paths(path).filter(|folder| folder.is_absolute() && !folder.ends_with("shims")).collect();
+    let mut places: Vec<_> = std::env::split_paths(path)
+        .filter(|folder| folder.is_absolute() && !folder.ends_with("shims"))
+        .collect();
     if let Some(home) = environment.get("HOME") {
         places.extend(USUAL.map(|folder| Path::new(home).join(folder)));
     }
@@ -48,7 +50,14 @@ pub(super) fn create_env(new: &NewEnv<'_>) -> Result<()> {
          Ask for a later one, or let pip install: installer = \"pip\" in nyala.toml"
     );
     let invocation = Invocation::new(binary(new.environment)?)
-        .args(["venv", "--no-config", "--no-project", "--no-python-downloads", "--quiet", "--python"])
+        .args([
+            "venv",
+            "--no-config",
+            "--no-project",
+            "--no-python-downloads",
+            "--quiet",
+            "--python",
+        ])
         .arg(&new.interpreter.path)
         .arg(new.env)
         .cwd("/")
@@ -60,10 +69,12 @@ pub(super) fn create_env(new: &NewEnv<'_>) -> Result<()> {
     Ok(())
 }
 
-/// `uv pip install --exact -r requirements.txt`, in the release's folder: what is not required is removed.
+/// `uv pip install --exact -r requirements.txt`, in the release's folder: what is not required is
+/// removed.
 pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
     let uv = binary(installation.environment)?;
-    let settings = Settings::read(installation).context("the requirements could not be installed")?;
+    let settings =
+        Settings::read(installation).context("the requirements could not be installed")?;
     for line in &settings.unused {
         console::info(line);
     }

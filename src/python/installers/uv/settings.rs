@@ -1,6 +1,7 @@
 //! What pip was told, said to uv: nothing of it is left out without a word.
 //!
-//! Sources: <https://pip.pypa.io/en/stable/cli/pip_install/>, <https://docs.astral.sh/uv/reference/environment/> and
+//! Sources: <https://pip.pypa.io/en/stable/cli/pip_install/>,
+//! <https://docs.astral.sh/uv/reference/environment/> and
 //! <https://docs.astral.sh/uv/pip/compatibility/>.
 
 use anyhow::{Result, bail};
@@ -13,7 +14,8 @@ use crate::python::requirements::{Recorded, Role};
 /// How uv is run so that it does what pip would do.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Settings {
-    /// What may be a credential goes this way: arguments are there for everybody on the machine to read.
+    /// What may be a credential goes this way: arguments are there for everybody on the machine to
+    /// read.
     pub(super) variables: Vec<(String, String)>,
     pub(super) arguments: Vec<String>,
     /// What uv has no use for and what changes nothing that is installed, in words for the log.
@@ -26,7 +28,8 @@ pub(super) struct Settings {
 enum Means {
     /// The variables, with the value as it is.
     Variables(&'static [&'static str]),
-    /// The variable of uv's own, with the values separated like this. When it is set already, that counts.
+    /// The variable of uv's own, with the values separated like this. When it is set already, that
+    /// counts.
     Own(&'static str, &'static str),
     /// The argument, when the setting is on.
     Flag(&'static [&'static str]),
@@ -43,10 +46,14 @@ impl Settings {
     /// The settings for an installation. Fails with everything that uv cannot do.
     pub(super) fn read(installation: &Installation<'_>) -> Result<Settings> {
         let mut settings = Settings::default();
-        // pip takes the best of what all indexes have; uv would stop at the first that knows the name.
+        // pip takes the best of what all indexes have; uv would stop at the first that knows the
+        // name.
         settings.own(installation.environment, "UV_INDEX_STRATEGY", "unsafe-best-match");
         let recorded = installation.recorded;
-        let own_index = recorded.lines.iter().any(|line| line.role == Role::Option && line.key == "--index-url");
+        let own_index = recorded
+            .lines
+            .iter()
+            .any(|line| line.role == Role::Option && line.key == "--index-url");
         for setting in pip_config::settings(installation.environment, installation.env)? {
             if !(own_index && OF_INDEXES.contains(&setting.name.as_str())) {
                 settings.setting(installation.environment, &setting);
@@ -66,14 +73,16 @@ impl Settings {
     fn setting(&mut self, environment: &Environment, setting: &Setting) {
         let Setting { name, value, by } = setting;
         let value = value.trim();
-        let off = matches!(value.to_ascii_lowercase().as_str(), "0" | "false" | "no" | "off" | "n" | "f");
+        let off =
+            matches!(value.to_ascii_lowercase().as_str(), "0" | "false" | "no" | "off" | "n" | "f");
         match means(name, value) {
             // Set by nyala itself, for every pip.
             Means::Unused if Environment::is_ours(by) => {}
             Means::Unused => self.unused.push(format!("uv has no use for pip's {name} ({by}).")),
             Means::Always => {}
             Means::Variables(names) => {
-                self.variables.extend(names.iter().map(|name| ((*name).to_owned(), value.to_owned())));
+                self.variables
+                    .extend(names.iter().map(|name| ((*name).to_owned(), value.to_owned())));
             }
             Means::Own(_, separator @ ",") if value.contains(separator) => {
                 self.refused.push(format!("a comma in pip's {name} ({by})"));
@@ -81,7 +90,9 @@ impl Settings {
             Means::Own(variable, separator) => {
                 let values: Vec<_> = value.split_whitespace().collect();
                 if !self.own(environment, variable, &values.join(separator)) {
-                    self.unused.push(format!("pip's {name} ({by}) is not used, because {variable} is set."));
+                    self.unused.push(format!(
+                        "pip's {name} ({by}) is not used, because {variable} is set."
+                    ));
                 }
             }
             Means::Flag(_) | Means::Refused if off && name != "no-build-isolation" => {}
@@ -113,7 +124,11 @@ impl Settings {
                 }
                 _ => {}
             }
-            if options().filter(|other| other.file == line.file && other.number == line.number).count() > 1 {
+            if options()
+                .filter(|other| other.file == line.file && other.number == line.number)
+                .count()
+                > 1
+            {
                 let all = format!("several options on one line ({at})");
                 if !self.refused.contains(&all) {
                     self.refused.push(all);
@@ -121,13 +136,24 @@ impl Settings {
             }
         }
         for line in recorded.lines.iter().filter(|line| !line.options.is_empty()) {
-            self.refused.push(format!("{} ({}, line {})", line.options.join(" "), line.file, line.number));
+            self.refused.push(format!(
+                "{} ({}, line {})",
+                line.options.join(" "),
+                line.file,
+                line.number
+            ));
         }
         if !hosts.is_empty() {
             // They come to those that are trusted already.
             let name = "UV_INSECURE_HOST";
-            let said = self.variables.iter().rfind(|(variable, _)| variable == name).map(|(_, value)| value.clone());
-            hosts.extend(said.or_else(|| Some(environment.get(name)?.to_string_lossy().into_owned())));
+            let said = self
+                .variables
+                .iter()
+                .rfind(|(variable, _)| variable == name)
+                .map(|(_, value)| value.clone());
+            hosts.extend(
+                said.or_else(|| Some(environment.get(name)?.to_string_lossy().into_owned())),
+            );
             self.variables.push((name.to_owned(), hosts.join(" ")));
         }
         // One hash makes pip ask for all of them.
@@ -138,12 +164,16 @@ impl Settings {
 
     /// Once, however often it is asked for: uv refuses it twice.
     fn flag(&mut self, arguments: &[&str]) {
-        if !arguments.first().is_some_and(|first| self.arguments.iter().any(|argument| argument == first)) {
+        if !arguments
+            .first()
+            .is_some_and(|first| self.arguments.iter().any(|argument| argument == first))
+        {
             self.arguments.extend(arguments.iter().map(ToString::to_string));
         }
     }
 
-    /// Sets a variable of uv's own, unless somebody has said it to uv already. Says whether it was set.
+    /// Sets a variable of uv's own, unless somebody has said it to uv already. Says whether it was
+    /// set.
     fn own(&mut self, environment: &Environment, variable: &str, value: &str) -> bool {
         let free = environment.get(variable).is_none();
         if free {
@@ -157,7 +187,8 @@ const PRE: [&str; 2] = ["--prerelease", "allow"];
 const HASHES: [&str; 1] = ["--require-hashes"];
 
 /// Every name by which a program may look for a proxy: pip's setting goes over all of them.
-const PROXIES: [&str; 6] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
+const PROXIES: [&str; 6] =
+    ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
 
 /// pip's settings in the place of which `--index-url` in a requirements file counts.
 const OF_INDEXES: [&str; 4] = ["index-url", "pypi-url", "extra-index-url", "no-index"];
@@ -238,7 +269,10 @@ mod tests {
     }
 
     fn variable<'a>(told: &'a Settings, name: &str) -> Option<&'a str> {
-        told.variables.iter().find(|(variable, _)| variable == name).map(|(_, value)| value.as_str())
+        told.variables
+            .iter()
+            .find(|(variable, _)| variable == name)
+            .map(|(_, value)| value.as_str())
     }
 
     #[test]
@@ -254,7 +288,10 @@ mod tests {
         let environment = Environment::empty().set("UV_DEFAULT_INDEX", "https://mine/");
         let told = told(&environment, &[setting("index-url", "https://pips/")]);
         assert_eq!(variable(&told, "UV_DEFAULT_INDEX"), None);
-        assert_eq!(told.unused, ["pip's index-url (here) is not used, because UV_DEFAULT_INDEX is set."]);
+        assert_eq!(
+            told.unused,
+            ["pip's index-url (here) is not used, because UV_DEFAULT_INDEX is set."]
+        );
     }
 
     #[test]
@@ -275,13 +312,18 @@ mod tests {
         );
         assert_eq!(
             told.refused,
-            ["pip's platform (here)", "pip's frobnicate (here)", "a comma in pip's find-links (here)"]
+            [
+                "pip's platform (here)",
+                "pip's frobnicate (here)",
+                "a comma in pip's find-links (here)"
+            ]
         );
     }
 
     #[test]
     fn an_argument_is_given_once() {
-        let mut told = told(&Environment::empty(), &[setting("pre", "1"), setting("require-hashes", "1")]);
+        let mut told =
+            told(&Environment::empty(), &[setting("pre", "1"), setting("require-hashes", "1")]);
         told.flag(&PRE);
         told.flag(&HASHES);
         assert_eq!(told.arguments, ["--prerelease", "allow", "--require-hashes"]);

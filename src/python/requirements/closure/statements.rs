@@ -20,25 +20,31 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
         let Some(local) = included_path(path) else {
             return self.out_of_sight(reading, role);
         };
-        // A `file:` URL is not joined to the file that names it; pip opens it from the folder it runs in.
+        // A `file:` URL is not joined to the file that names it; pip opens it from the folder it
+        // runs in.
         let is_url = local != path;
         let join = |from: &str, path: &str| {
             if is_url { path.to_owned() } else { beside(from, path) }
         };
         let named = Named {
             path: join(&reading.file.path, &local),
-            shown: visible
-                .and_then(|path| included_path(&path))
-                .map_or_else(|| reading.text.clone(), |path| tidy(&join(&reading.file.shown, &path))),
+            shown: visible.and_then(|path| included_path(&path)).map_or_else(
+                || reading.text.clone(),
+                |path| tidy(&join(&reading.file.shown, &path)),
+            ),
         };
         if path.contains("${") {
             // Of a setting that is not set here; pip may know of one.
-            return Err(ClosureError::Missing { path: named.shown, at: Some(reading.mention().into()) });
+            return Err(ClosureError::Missing {
+                path: named.shown,
+                at: Some(reading.mention().into()),
+            });
         }
         self.file(&named, role, Some(reading.mention()))
     }
 
-    /// A `-r` or `-c` that names a file on the network: its lines are not known, the one that names it is.
+    /// A `-r` or `-c` that names a file on the network: its lines are not known, the one that names
+    /// it is.
     fn out_of_sight(&mut self, reading: &Reading<'_>, role: Role) -> Result<(), ClosureError> {
         let why = "names a file on the network, which can change";
         self.moving(reading, why, "commit a copy of the file and name that");
@@ -89,10 +95,16 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
             Resolved::File { id, .. } => (LocalKind::File, id),
             Resolved::Folder { id, .. } | Resolved::Submodule { id } => (folder, id),
             Resolved::Missing => {
-                return Err(ClosureError::Missing { path: shown, at: Some(reading.mention().into()) });
+                return Err(ClosureError::Missing {
+                    path: shown,
+                    at: Some(reading.mention().into()),
+                });
             }
             Resolved::Loop => {
-                return Err(ClosureError::LinkLoop { path: shown, at: Some(reading.mention().into()) });
+                return Err(ClosureError::LinkLoop {
+                    path: shown,
+                    at: Some(reading.mention().into()),
+                });
             }
             Resolved::Outside { .. } => {
                 self.moving(
@@ -107,18 +119,31 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
         Ok(())
     }
 
-    pub(super) fn option(&mut self, reading: &Reading<'_>, visible: &Setting) -> Result<(), ClosureError> {
+    pub(super) fn option(
+        &mut self,
+        reading: &Reading<'_>,
+        visible: &Setting,
+    ) -> Result<(), ClosureError> {
         let text = visible.to_string();
         // Of the others there may be several, and each is a line of its own.
         let key = match visible.name.as_str() {
             name @ "--index-url" => name.to_owned(),
             _ => text.clone(),
         };
-        self.push(Line { role: Role::Option, source: visible.value.clone(), ..reading.line(key, text) })
+        self.push(Line {
+            role: Role::Option,
+            source: visible.value.clone(),
+            ..reading.line(key, text)
+        })
     }
 
-    /// What a folder of the commit offers. One that lies elsewhere is like an index: new files in it are nobody's change.
-    pub(super) fn find_links(&mut self, reading: &Reading<'_>, option: &Setting) -> Result<(), ClosureError> {
+    /// What a folder of the commit offers. One that lies elsewhere is like an index: new files in
+    /// it are nobody's change.
+    pub(super) fn find_links(
+        &mut self,
+        reading: &Reading<'_>,
+        option: &Setting,
+    ) -> Result<(), ClosureError> {
         let ("--find-links", Some(place)) = (option.name.as_str(), &option.value) else {
             return Ok(());
         };

@@ -7,7 +7,10 @@ use Asks::{Create, Update};
 
 #[test]
 fn comments_order_and_spelling_are_no_change() {
-    assert_eq!(between("flask==3.0\nDjango >= 4 # web\n", "django>=4\r\n\r\nFlask == 3.0"), [""; 0]);
+    assert_eq!(
+        between("flask==3.0\nDjango >= 4 # web\n", "django>=4\r\n\r\nFlask == 3.0"),
+        [""; 0]
+    );
     assert_eq!(between("-i https://h/", "--index-url=https://h/"), [""; 0]);
 }
 
@@ -44,7 +47,10 @@ fn another_source_wants_a_new_env() {
 #[test]
 fn hashes_that_are_gone_want_a_new_env() {
     let line = |hashes: &str| format!("a==1 {hashes}");
-    assert_eq!(asked(&line("--hash=sha256:1"), &line("--hash=sha256:1 --hash=sha256:2")), Some(Update));
+    assert_eq!(
+        asked(&line("--hash=sha256:1"), &line("--hash=sha256:1 --hash=sha256:2")),
+        Some(Update)
+    );
     assert_eq!(asked(&line("--hash=sha256:1"), &line("--hash=sha256:2")), Some(Create));
     assert_eq!(asked(&line(""), &line("--hash=sha256:2")), Some(Create));
     assert_eq!(asked(&line("--hash=sha256:1"), &line("")), Some(Update));
@@ -57,7 +63,14 @@ fn options_that_offer_more_are_an_update_and_the_others_want_a_new_env() {
         assert_eq!(asked("a", &format!("{option}\na")), Some(Update), "{option}");
         assert_eq!(asked(&format!("{option}\na"), "a"), Some(Create), "{option}");
     }
-    for option in ["-i https://h/", "--no-index", "--no-binary :all:", "--only-binary a", "--require-hashes", "--new"] {
+    for option in [
+        "-i https://h/",
+        "--no-index",
+        "--no-binary :all:",
+        "--only-binary a",
+        "--require-hashes",
+        "--new",
+    ] {
         assert_eq!(asked("a", &format!("{option}\na")), Some(Create), "{option}");
     }
     assert_snapshot!(between("-i https://a/", "-i https://b/").join("\n"), @"Create: the option --index-url https://a/ became --index-url https://b/ (requirements.txt line 1); pip does not choose again what is installed");
@@ -66,7 +79,8 @@ fn options_that_offer_more_are_an_update_and_the_others_want_a_new_env() {
 
 #[test]
 fn a_constraint_is_compared_like_a_requirement() {
-    let read = |text: &str| read(&MemoryTree::of(&[("requirements.txt", "a\n-c c.txt"), ("c.txt", text)]));
+    let read =
+        |text: &str| read(&MemoryTree::of(&[("requirements.txt", "a\n-c c.txt"), ("c.txt", text)]));
     assert_snapshot!(reasons(&read("b<2\nc<2\n"), &read("b<3\nd<2")).join("\n"), @r#"
     Create: the constraint c<2 is gone from c.txt
     Update: the constraint b<2 became b<3 (c.txt line 1)

@@ -105,7 +105,10 @@ fn a_file_outside_is_not_read_however_it_is_named() {
 
 #[test]
 fn a_circle_is_shown() {
-    let tree = MemoryTree::of(&[("requirements.txt", "-r a/b.txt"), ("a/b.txt", "-c ../requirements.txt")]);
+    let tree = MemoryTree::of(&[
+        ("requirements.txt", "-r a/b.txt"),
+        ("a/b.txt", "-c ../requirements.txt"),
+    ]);
     assert_snapshot!(error(&tree), @r#"
     requirements files name each other in a circle
     found: requirements.txt -> a/b.txt -> requirements.txt

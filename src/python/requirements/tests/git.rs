@@ -6,7 +6,10 @@ use super::*;
 use crate::git::CommitTree;
 
 /// Commits the index of a new repository and gives its tree to `check`.
-fn in_git(fill: impl Fn(&Repository, &mut dyn FnMut(&str, u32, Oid)), check: impl Fn(&CommitTree<'_>)) {
+fn in_git(
+    fill: impl Fn(&Repository, &mut dyn FnMut(&str, u32, Oid)),
+    check: impl Fn(&CommitTree<'_>),
+) {
     let folder = tempfile::tempdir().unwrap();
     let repository = Repository::init_bare(folder.path()).unwrap();
     let mut index = git2::Index::new().unwrap();
@@ -51,7 +54,9 @@ fn what_pip_will_read_is_read() {
             assert!(tree.written("requirements.txt").unwrap().starts_with(b"\xff\xfe-\0r\0"));
             let error = closure(tree, "requirements.txt", &none).unwrap_err().to_string();
             assert!(
-                error.starts_with("deploy/$Id: is not in the commit\nfound: deploy/r.txt line 2: -r $Id: "),
+                error.starts_with(
+                    "deploy/$Id: is not in the commit\nfound: deploy/r.txt line 2: -r $Id: "
+                ),
                 "{error}"
             );
             for wrong in ["deploy", "deploy/r.txt", "deploy/nothing", "nowhere/r.txt"] {
@@ -81,10 +86,17 @@ fn a_tree_of_git_is_read_by_its_objects() {
             for missing in ["nothing", "run.sh/x", "deploy/out/passwd", "a\0b", "vendor/lib/x"] {
                 assert_eq!(Tree::entry(tree, missing).unwrap(), Entry::Missing, "{missing}");
             }
-            assert!(matches!(resolve(tree, "deploy/out/passwd").unwrap(), Resolved::Outside { link: Some(_) }));
-            assert!(matches!(resolve(tree, "deploy/../deploy/./r.txt").unwrap(), Resolved::File { .. }));
+            assert!(matches!(
+                resolve(tree, "deploy/out/passwd").unwrap(),
+                Resolved::Outside { link: Some(_) }
+            ));
+            assert!(matches!(
+                resolve(tree, "deploy/../deploy/./r.txt").unwrap(),
+                Resolved::File { .. }
+            ));
             assert_eq!(resolve(tree, "deploy/../../x").unwrap(), Resolved::Outside { link: None });
-            let names: Vec<_> = Tree::list(tree, "").unwrap().into_iter().map(|(name, _)| name).collect();
+            let names: Vec<_> =
+                Tree::list(tree, "").unwrap().into_iter().map(|(name, _)| name).collect();
             assert_eq!(names, ["deploy", "requirements.txt", "run.sh", "vendor"]);
             assert!(Tree::read(tree, "nonsense").is_err());
         },

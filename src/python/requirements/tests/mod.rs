@@ -52,10 +52,17 @@ impl Tree for MemoryTree {
 
     fn list(&self, path: &str) -> Result<Vec<(String, Entry)>> {
         let below = if path.is_empty() { String::new() } else { format!("{path}/") };
-        let mut names: Vec<String> =
-            self.0.keys().filter_map(|path| path.strip_prefix(&below)?.split('/').next()).map(str::to_owned).collect();
+        let mut names: Vec<String> = self
+            .0
+            .keys()
+            .filter_map(|path| path.strip_prefix(&below)?.split('/').next())
+            .map(str::to_owned)
+            .collect();
         names.dedup();
-        names.into_iter().map(|name| Ok((name.clone(), self.entry(&format!("{below}{name}"))?))).collect()
+        names
+            .into_iter()
+            .map(|name| Ok((name.clone(), self.entry(&format!("{below}{name}"))?)))
+            .collect()
     }
 
     fn size(&self, id: &str) -> Result<u64> {
@@ -87,17 +94,22 @@ fn texts(closure: &Closure) -> Vec<&str> {
 }
 
 fn reasons(then: &Closure, now: &Closure) -> Vec<String> {
-    compare(then.record(), now.record()).iter().map(|change| format!("{:?}: {change}", change.asks())).collect()
+    compare(then.record(), now.record())
+        .iter()
+        .map(|change| format!("{:?}: {change}", change.asks()))
+        .collect()
 }
 
 /// The reasons between two requirements files that stand alone.
 fn between(then: &str, now: &str) -> Vec<String> {
-    let read = |text: &str| read(&MemoryTree::of(&[("requirements.txt", text), ("lib/setup.py", "")]));
+    let read =
+        |text: &str| read(&MemoryTree::of(&[("requirements.txt", text), ("lib/setup.py", "")]));
     reasons(&read(then), &read(now))
 }
 
 /// What they ask for, or `None` when nothing changed.
 fn asked(then: &str, now: &str) -> Option<Asks> {
-    let read = |text: &str| read(&MemoryTree::of(&[("requirements.txt", text), ("lib/setup.py", "")]));
+    let read =
+        |text: &str| read(&MemoryTree::of(&[("requirements.txt", text), ("lib/setup.py", "")]));
     compare(read(then).record(), read(now).record()).iter().map(Change::asks).max()
 }

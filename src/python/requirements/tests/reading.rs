@@ -11,7 +11,10 @@ fn nested_files_are_found_beside_the_file_that_names_them() {
         ("constraints.txt", "urllib3<2"),
     ]));
     let files: Vec<_> = closure.files.iter().map(|file| file.path.as_str()).collect();
-    assert_eq!(files, ["requirements.txt", "deploy/prod.txt", "deploy/base.txt", "constraints.txt"]);
+    assert_eq!(
+        files,
+        ["requirements.txt", "deploy/prod.txt", "deploy/base.txt", "constraints.txt"]
+    );
     assert_eq!(texts(&closure), ["requests", "urllib3<2", "gunicorn", "flask"]);
     assert_eq!(closure.record().lines[1].role, Role::Constraint);
 }
@@ -50,13 +53,20 @@ fn paths_of_requirements_are_relative_to_the_tree() {
     let local: Vec<_> = closure.record().local.iter().map(|l| (l.path.as_str(), l.kind)).collect();
     assert_eq!(
         local,
-        [("app", LocalKind::Editable), ("lib", LocalKind::Folder), ("wheels/a-1-py3-none-any.whl", LocalKind::File),]
+        [
+            ("app", LocalKind::Editable),
+            ("lib", LocalKind::Folder),
+            ("wheels/a-1-py3-none-any.whl", LocalKind::File),
+        ]
     );
 }
 
 #[test]
 fn a_submodule_is_installed_as_the_commit_it_is_pinned_to() {
-    let closure = read(&MemoryTree::of(&[("requirements.txt", "./vendor/lib/python")]).submodule("vendor/lib", "abc"));
+    let closure = read(
+        &MemoryTree::of(&[("requirements.txt", "./vendor/lib/python")])
+            .submodule("vendor/lib", "abc"),
+    );
     assert_eq!(closure.record().local[0].id, "abc");
 }
 
@@ -73,7 +83,8 @@ fn find_links_offers_what_lies_beside_the_file_or_in_the_tree() {
         ])
         .link("wheels/c.whl", "../elsewhere.whl"),
     );
-    let found: Vec<_> = closure.record().found.iter().map(|f| (f.path.as_str(), f.id.as_str())).collect();
+    let found: Vec<_> =
+        closure.record().found.iter().map(|f| (f.path.as_str(), f.id.as_str())).collect();
     assert_eq!(found, [("deploy/own/b.whl", "2"), ("wheels/a.whl", "1"), ("wheels/c.whl", "3")]);
 }
 

@@ -42,7 +42,8 @@ fn none_is_in_the_record_or_in_a_reason() {
 #[test]
 fn a_renewed_token_changes_nothing() {
     let read = |token: &str| {
-        let tree = MemoryTree::of(&[("requirements.txt", "--extra-index-url https://u:${TOKEN}@h/\na")]);
+        let tree =
+            MemoryTree::of(&[("requirements.txt", "--extra-index-url https://u:${TOKEN}@h/\na")]);
         closure(&tree, "requirements.txt", &|_| Some(token.to_owned())).unwrap()
     };
     assert_eq!(compare(read("old").record(), read("new").record()), []);
