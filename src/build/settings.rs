@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::deployment_file::DeploymentFile;
-use crate::console::text::{excerpt, slips};
+use crate::console::did_you_mean;
+use crate::console::text::excerpt;
 use crate::site::settings::IDLE_TIMEOUT;
 use crate::site::{AppSettings, Settings};
 
@@ -216,10 +217,10 @@ impl Layers<'_> {
             }
         }
         for (name, _) in self.file.iter() {
-            let lower = name.to_ascii_lowercase();
-            let nearly =
-                |key: &&&str| matches!(slips(&lower, &key.to_ascii_lowercase()), Some(1..=2));
-            if let Some(key) = KEYS.iter().find(nearly) {
+            if KEYS.iter().any(|key| key.eq_ignore_ascii_case(name)) {
+                continue;
+            }
+            if let Some(key) = did_you_mean(name, KEYS) {
                 warnings.push(format!(
                     "{} in .deployment is no key; did you mean `{key}`?",
                     excerpt(name)

@@ -7,6 +7,7 @@ mod follow;
 mod log;
 pub mod mask;
 pub mod paint;
+mod suggest;
 pub mod text;
 
 use std::fmt::Display;
@@ -15,6 +16,7 @@ use std::time::Instant;
 pub use follow::{Followed, follow, print, say, show, unsaid};
 pub use log::{Log, diagnostics, init_command, init_step, init_worker};
 pub use mask::Mask;
+pub use suggest::did_you_mean;
 
 /// The tracing target of everything that belongs into the deployment log.
 pub const TARGET: &str = "deployment";

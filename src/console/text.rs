@@ -74,13 +74,6 @@ pub fn split_mark(text: &str) -> (&str, &str) {
     text.split_at(if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 })
 }
 
-/// How many slips of the pen there are between a word and one that is known; `None` when it is so
-/// much longer that it is not near: comparing takes memory for each letter of the one times each of
-/// the other.
-pub fn slips(word: &str, known: &str) -> Option<usize> {
-    (word.len() <= 4 * known.len()).then(|| strsim::damerau_levenshtein(word, known))
-}
-
 /// Gives a number of bytes as people say it: `512 bytes`, `4.2 kB`, `12 MB`, in powers of 1000.
 pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::console::text::slips;
+use crate::console::did_you_mean;
 use crate::worker::REBUILD_ENV;
 
 const SKIP_DEPLOY: &str = "skip-deploy";
@@ -31,13 +31,10 @@ impl Options {
         if let Some(first) = unknown.first() {
             let shown: Vec<_> =
                 unknown.iter().map(|word| format!("`{}`", word.escape_debug())).collect();
+            let hint = did_you_mean(first, KNOWN)
+                .map_or(String::new(), |known| format!(" (did you mean `{known}`?)"));
             let s = if unknown.len() == 1 { "" } else { "s" };
-            bail!(
-                "unknown push option{s} {}{}; known: {}",
-                shown.join(", "),
-                did_you_mean(first),
-                KNOWN.join(", ")
-            );
+            bail!("unknown push option{s} {}{hint}; known: {}", shown.join(", "), KNOWN.join(", "));
         }
         let has = |option: &str| words.iter().any(|word| word == option);
         Ok(Options { skip_deploy: has(SKIP_DEPLOY), dry_run: has(DRY_RUN), words })
@@ -64,15 +61,6 @@ pub fn of_environment() -> Vec<String> {
         .filter_map(|number| std::env::var_os(format!("GIT_PUSH_OPTION_{number}")))
         .map(|option| option.to_string_lossy().into_owned())
         .collect()
-}
-
-fn did_you_mean(word: &str) -> String {
-    let near = KNOWN
-        .iter()
-        .filter_map(|known| Some((slips(word, known)?, known)))
-        .filter(|(distance, known)| *distance <= known.len() / 3)
-        .min();
-    near.map_or(String::new(), |(_, known)| format!(" (did you mean `{known}`?)"))
 }
 
 #[cfg(test)]

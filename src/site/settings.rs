@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use super::shared_path::check_apart;
 use super::{SharedPath, Site, text_file};
-use crate::console::text::{excerpt, slips, split_mark};
+use crate::console::did_you_mean;
+use crate::console::text::{excerpt, split_mark};
 use crate::disk;
 
 /// The settings of a site, as its `nyala.toml` has them.
@@ -265,13 +266,8 @@ fn wrong(error: &toml::de::Error) -> anyhow::Error {
 }
 
 fn nearest(key: &str) -> String {
-    let best = KEYS
-        .iter()
-        .filter_map(|known| Some((slips(key, known)?, known)))
-        .filter(|(distance, known)| *distance <= known.len() / 2)
-        .min();
-    match best {
-        Some((_, known)) => format!("Did you mean `{known}`?"),
+    match did_you_mean(key, KEYS) {
+        Some(known) => format!("Did you mean `{known}`?"),
         None => format!("Known keys: {}", KEYS.join(", ")),
     }
 }
