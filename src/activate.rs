@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::console;
 use crate::disk;
-use crate::site::Site;
+use crate::site::{DeploymentId, Site};
 
 /// Points `wwwroot` to a release by one rename. What the release and its env hold is on the disk
 /// before that.
@@ -22,10 +22,10 @@ use crate::site::Site;
 /// afterwards.
 pub fn activate<T>(
     site: &Site,
-    release: u64,
+    release: DeploymentId,
     touched: Option<&[PathBuf]>,
     last: impl FnOnce() -> Result<T>,
-) -> Result<(Option<u64>, T)> {
+) -> Result<(Option<DeploymentId>, T)> {
     let before = site.live()?;
     let folder = site.release(release);
     match touched {
@@ -43,7 +43,7 @@ pub fn activate<T>(
 }
 
 /// Points `wwwroot` to a release that is on the disk already, because it has been live before.
-pub fn point_to(site: &Site, release: u64) -> Result<()> {
+pub fn point_to(site: &Site, release: DeploymentId) -> Result<()> {
     disk::replace_symlink(&Path::new("releases").join(release.to_string()), &site.wwwroot())?;
     console::info(format_args!("wwwroot -> releases/{release}"));
     Ok(())

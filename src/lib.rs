@@ -2,7 +2,8 @@
 //!
 //! Each room has one job, and arrows point down only: `cli`, `receive` and `doctor` are at the top,
 //! then `worker`, `plan`, the steps (`checkout`, `submodules`, `lfs`, `shared`, `python`, `build`,
-//! `activate`), then `site` and `git`, and below them `process`, `console` and `disk`.
+//! `activate`), then `site` and `git`, and below them `process`, `console`, `disk` and
+//! `ids`.
 
 #![cfg_attr(
     test,
@@ -18,6 +19,7 @@ pub mod disk;
 pub mod doctor;
 pub mod git;
 pub mod hex;
+pub mod ids;
 pub mod lfs;
 pub mod plan;
 pub mod process;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::console;
 use crate::disk;
-use crate::site::{SharedPath, Site};
+use crate::site::{DeploymentId, SharedPath, Site};
 
 /// Links every shared path into a release that has been checked out and is not live yet.
 ///
@@ -18,7 +18,11 @@ use crate::site::{SharedPath, Site};
 ///
 /// Returns the folders of the release that have to be flushed before it goes live, relative to it;
 /// `None` when more was written than links.
-pub fn link(site: &Site, release: u64, paths: &[SharedPath]) -> Result<Option<Vec<PathBuf>>> {
+pub fn link(
+    site: &Site,
+    release: DeploymentId,
+    paths: &[SharedPath],
+) -> Result<Option<Vec<PathBuf>>> {
     if paths.is_empty() {
         return Ok(Some(Vec::new()));
     }
@@ -35,7 +39,7 @@ pub fn link(site: &Site, release: u64, paths: &[SharedPath]) -> Result<Option<Ve
 }
 
 /// Says whether it was the first time.
-fn link_one(site: &Site, release: u64, path: &SharedPath) -> Result<bool> {
+fn link_one(site: &Site, release: DeploymentId, path: &SharedPath) -> Result<bool> {
     let (in_release, in_shared) =
         (site.release(release).join(path.path()), site.shared().join(path.path()));
     make_folders_above(&site.shared(), path)?;

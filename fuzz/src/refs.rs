@@ -1,5 +1,6 @@
 //! What git tells a post-receive hook on its standard input.
 
+use nyala::ids::DeploymentId;
 use nyala::receive::refs::{RefUpdate, first_branch, not_deployed, parse};
 
 use super::text::{LONGEST, assert_fit_to_be_shown};
@@ -11,7 +12,9 @@ pub fn check(data: &[u8]) {
     };
     for update in &updates {
         assert_is_an_update(update);
-        for (deploy, live) in [(None, None), (Some("main"), None), (Some("main"), Some(3))] {
+        for (deploy, live) in
+            [(None, None), (Some("main"), None), (Some("main"), Some(DeploymentId::FIRST))]
+        {
             let said = not_deployed(update, deploy, live);
             assert_fit_to_be_shown(&said, update.name.len() * 24 + LONGEST);
             assert!(!said.contains('\n'), "{said:?}");

@@ -10,7 +10,7 @@ use crate::console;
 use crate::console::text::escaped;
 use crate::disk;
 use crate::process::{self, Environment, Invocation, Limits};
-use crate::site::{Record, Site};
+use crate::site::{EnvId, Record, Site};
 
 /// Where a custom command learns which deployment it belongs to; `nyala step` reads them.
 pub const SITE_VARIABLE: &str = "NYALA_SITE";
@@ -28,7 +28,7 @@ pub fn environment(
     site: &Site,
     record: &Record,
     settings: &BuildSettings,
-    linked: Option<u64>,
+    linked: Option<EnvId>,
     temporary: &Path,
 ) -> Result<Environment> {
     let release = site.release(record.id);

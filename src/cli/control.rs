@@ -9,14 +9,14 @@ use clap::Args;
 
 use super::history::{exit_code, watch};
 use super::person;
-use crate::site::{Site, Status};
+use crate::site::{DeploymentId, Site, Status};
 use crate::worker::cancel::{self, Asked};
 use crate::worker::{self, what_is_live};
 
 #[derive(Debug, Args)]
 pub(super) struct Cancel {
     /// The deployment's number; without it, the one that runs, else the newest that waits
-    id: Option<u64>,
+    id: Option<DeploymentId>,
 }
 
 #[derive(Debug, Args)]
@@ -81,7 +81,7 @@ impl Cancel {
     }
 }
 
-fn running_or_waiting(site: &Site) -> Result<Option<u64>> {
+fn running_or_waiting(site: &Site) -> Result<Option<DeploymentId>> {
     let open: Vec<_> =
         site.records()?.into_iter().filter(|record| !record.status.is_final()).collect();
     let running = open.iter().find(|record| record.status == Status::Building);

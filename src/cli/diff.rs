@@ -10,14 +10,14 @@ use crate::git::{Repository, git, run, short};
 use crate::plan::describe::error_text;
 use crate::plan::observe::closure;
 use crate::python::requirements::{self, Change, Closure, Recorded};
-use crate::site::{AppSettings, Record, Site};
+use crate::site::{AppSettings, DeploymentId, Record, Site};
 
 #[derive(Debug, Args)]
 pub(super) struct Diff {
     /// The deployment to start from
-    from: u64,
+    from: DeploymentId,
     /// The deployment to compare it with; without it, what is live
-    to: Option<u64>,
+    to: Option<DeploymentId>,
     /// As JSON
     #[arg(long)]
     json: bool,

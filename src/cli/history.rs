@@ -17,7 +17,7 @@ use crate::plan::{Question, describe, observe};
 use crate::receive::{self, Reader};
 use crate::site::queue::NewDeployment;
 use crate::site::record::Trigger;
-use crate::site::{Record, Site, Status};
+use crate::site::{DeploymentId, Record, Site, Status};
 use crate::worker::env_record;
 use crate::worker::env_steps::asked_by;
 
@@ -31,7 +31,7 @@ pub(super) struct Json {
 #[derive(Debug, Args)]
 pub(super) struct Log {
     /// The deployment's number; without it, the newest
-    id: Option<u64>,
+    id: Option<DeploymentId>,
     /// Go on until the deployment has ended
     #[arg(long, short)]
     follow: bool,
@@ -70,7 +70,7 @@ pub(super) fn list(site: &Site, args: &Json) -> Result<()> {
         say!("Nothing was deployed yet. To deploy: git push REMOTE HEAD:main");
         return Ok(());
     }
-    let releases = Site::numbers_in(&site.releases())?;
+    let releases = site.release_ids()?;
     let out = io::stdout();
     let is_terminal = out.is_terminal();
     let width = || {
@@ -160,15 +160,11 @@ impl PlanOf {
                     "origin": python.origin.to_string(),
                 })
             });
-            let mut env = serde_json::to_value(env_record(&plan, 0))?;
-            if env["id"] == json!(0) {
-                env["id"] = json!(null);
-            }
             let plan = json!({
                 "commit": plan.commit.id,
                 "runtime": plan.runtime,
                 "python": python,
-                "env": env,
+                "env": env_record(&plan, None),
                 "command": plan.build.settings.command.as_ref().map(|said| &said.value),
                 "warnings": plan.build.settings.warnings,
             });
@@ -216,7 +212,7 @@ impl Redeploy {
             )?;
             return Ok((record.commit, Some(record.refname)));
         };
-        if let Ok(id) = what.parse::<u64>()
+        if let Ok(id) = what.parse::<DeploymentId>()
             && let Some(record) = site.record(id)?
         {
             return Ok((record.commit, Some(record.refname)));
@@ -257,7 +253,7 @@ pub(super) fn redeploy(
 
 /// Shows the log of a deployment that this command has started, and returns how it ended, also when
 /// nobody reads that far.
-pub(super) fn watch(site: &Site, id: u64) -> Result<Record> {
+pub(super) fn watch(site: &Site, id: DeploymentId) -> Result<Record> {
     receive::watch(site, id, Reader::Person)?;
     receive::wait(site, id)
 }

@@ -35,7 +35,7 @@ use crate::console::mask;
 use crate::console::text::clean;
 use crate::disk::space;
 use crate::plan::describe;
-use crate::site::Site;
+use crate::site::{DeploymentId, Site};
 use crate::{receive, worker};
 
 /// Deploys a Python site when somebody runs `git push`.
@@ -123,7 +123,7 @@ enum Command {
     #[command(hide = true)]
     Worker {
         #[arg(long)]
-        deployment: u64,
+        deployment: DeploymentId,
     },
 }
 

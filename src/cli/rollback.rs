@@ -10,14 +10,14 @@ use crate::git::short;
 use crate::receive;
 use crate::site::queue::NewDeployment;
 use crate::site::record::Trigger;
-use crate::site::{Record, Site};
+use crate::site::{DeploymentId, Record, Site};
 use crate::worker::rollback::{obstacle, release_before};
 
 #[derive(Debug, Args)]
 pub(super) struct Rollback {
     /// The deployment whose release is made live again; without it, the kept one before what is
     /// live
-    id: Option<u64>,
+    id: Option<DeploymentId>,
 }
 
 impl Rollback {
@@ -61,7 +61,7 @@ impl Rollback {
 
     /// The record of the release that is meant. A rollback has no release of its own: it means the
     /// one that it made live.
-    fn target(&self, site: &Site, live: u64) -> Result<Record> {
+    fn target(&self, site: &Site, live: DeploymentId) -> Result<Record> {
         let id = match self.id {
             Some(id) => id,
             None => release_before(site, live)?.with_context(|| {

@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::console::text::clean;
-use crate::site::{Record, Site, Status};
+use crate::site::{DeploymentId, Record, Site, Status};
 use crate::worker::rollback::obstacle;
 
 #[derive(Debug, Args)]
 pub(super) struct Show {
     /// The deployment's number; without it, the newest
-    id: Option<u64>,
+    id: Option<DeploymentId>,
     /// As JSON: the record as it is in deployments/ID/deployment.json
     #[arg(long)]
     json: bool,
@@ -37,7 +37,7 @@ impl Show {
 }
 
 /// The record of a deployment; without a number, of the newest.
-pub(super) fn record(site: &Site, id: Option<u64>) -> Result<Record> {
+pub(super) fn record(site: &Site, id: Option<DeploymentId>) -> Result<Record> {
     match id {
         Some(id) => site
             .record(id)?
@@ -125,14 +125,19 @@ fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
     facts
 }
 
-fn status_of(status: Status, superseded_by: Option<u64>) -> String {
+fn status_of(status: Status, superseded_by: Option<DeploymentId>) -> String {
     match superseded_by {
         Some(newer) => format!("{} by {newer}", status.name()),
         None => status.name().to_owned(),
     }
 }
 
-fn release(site: &Site, record: &Record, live: bool, rolled_back_to: Option<u64>) -> String {
+fn release(
+    site: &Site,
+    record: &Record,
+    live: bool,
+    rolled_back_to: Option<DeploymentId>,
+) -> String {
     if let Some(release) = rolled_back_to {
         return format!("none of its own: it made release {release} live again");
     }

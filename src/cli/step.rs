@@ -12,7 +12,7 @@ use crate::git::Repository;
 use crate::plan::{Decision, Question, observe};
 use crate::process;
 use crate::python::env;
-use crate::site::{Site, Status};
+use crate::site::{DeploymentId, Site, Status};
 use crate::worker::build_steps;
 use crate::worker::env_record;
 use crate::worker::env_steps::{self, Place};
@@ -44,7 +44,7 @@ impl Env {
             say!("What is live has no env of nyala's: the next deployment makes one anyway.");
             return Ok(());
         };
-        env::retire(&site.env(id), 0, "it was deleted with `nyala env delete`")?;
+        env::retire(&site.env(id), None, "it was deleted with `nyala env delete`")?;
         say!(
             "Env {id} is never used again by a later deployment; what is live runs on in it until then."
         );
@@ -79,7 +79,7 @@ impl Step {
                 // removed its link.
                 env_steps::retire(&place, &plan)?;
                 env_steps::make_env(&place, &plan)?;
-                let decided = serde_json::to_vec(&env_record(&plan, id))?;
+                let decided = serde_json::to_vec(&env_record(&plan, Some(id)))?;
                 crate::disk::write_atomic(&site.temporary(id).join("env.json"), &decided, 0o600)?;
             }
             Step::Install => {
@@ -102,9 +102,9 @@ impl Step {
 }
 
 /// The deployment whose command this step was called by.
-fn deployment(site: &Site) -> Result<u64> {
+fn deployment(site: &Site) -> Result<DeploymentId> {
     let id = process_env::var(custom::DEPLOYMENT_VARIABLE).ok().and_then(|id| id.parse().ok());
-    let building = |id: &u64| matches!(site.record(*id), Ok(Some(record)) if record.status == Status::Building);
+    let building = |id: &DeploymentId| matches!(site.record(*id), Ok(Some(record)) if record.status == Status::Building);
     id.filter(building).context(
         "`nyala step` works inside a deployment only\n\
          Call it from the command that .deployment names: [config] command = bash deploy.sh",
@@ -113,7 +113,7 @@ fn deployment(site: &Site) -> Result<u64> {
 
 /// Who asks for a new env: the pusher, and the script itself when it removed the link that it was
 /// given.
-fn rebuild(site: &Site, id: u64, options: &[String]) -> Vec<String> {
+fn rebuild(site: &Site, id: DeploymentId, options: &[String]) -> Vec<String> {
     let mut asked = env_steps::asked_by(options);
     let linked = process_env::var(custom::LINKED_VARIABLE).is_ok();
     if linked && site.env_of_release(id).is_none() {

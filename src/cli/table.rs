@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 
 use crate::console::text::clean;
 use crate::git::short;
-use crate::site::{Record, Status};
+use crate::site::{DeploymentId, Record, Status};
 
 /// What a table is drawn for.
 #[derive(Clone, Debug)]
@@ -23,7 +23,11 @@ const HEAD: [&str; 8] = ["ID", "STATUS", "RELEASE", "COMMIT", "CREATED", "PYTHON
 
 /// Draws the deployments in the order in which they are given. `is_kept` says of a number whether
 /// its release is there.
-pub(super) fn draw(records: &[Record], is_kept: impl Fn(u64) -> bool, look: &Look) -> String {
+pub(super) fn draw(
+    records: &[Record],
+    is_kept: impl Fn(DeploymentId) -> bool,
+    look: &Look,
+) -> String {
     let rows: Vec<_> =
         records.iter().map(|record| cells(record, is_kept(record.id), look)).collect();
     let mut widths = HEAD.map(str::len);
@@ -121,6 +125,7 @@ impl Look {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::site::EnvId;
     use crate::site::record::{EnvRecord, PythonRecord};
 
     fn record(id: u64, status: &str) -> Record {
@@ -146,13 +151,21 @@ mod tests {
             wanted: String::new(),
             origin: String::new(),
         });
-        live.env = Some(EnvRecord { id: Some(7), decision: "reuse".into(), reasons: Vec::new() });
+        live.env = Some(EnvRecord {
+            id: Some(EnvId::of(7)),
+            decision: "reuse".into(),
+            reasons: Vec::new(),
+        });
         let mut back = record(10, "succeeded");
-        back.rolled_back_to = Some(9);
+        back.rolled_back_to = Some(DeploymentId::of(9));
         back.message = "A very long title of a commit that says all at once".into();
         let mut hostile = record(8, "failed");
         hostile.message = "Clear \u{1b}[2J the screen".into();
-        let table = draw(&[back, live, hostile, record(3, "succeeded")], |id| id == 3, &plain());
+        let table = draw(
+            &[back, live, hostile, record(3, "succeeded")],
+            |id| id == DeploymentId::of(3),
+            &plain(),
+        );
         insta::assert_snapshot!(table, @r"
         ID  STATUS     RELEASE  COMMIT   CREATED           PYTHON  ENV      TITLE
         10  succeeded  -> 9     1a2b3c4  2026-03-01 12:34  -       -        A very long title of …

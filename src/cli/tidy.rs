@@ -6,15 +6,15 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::console::text::bytes;
-use crate::site::Site;
 use crate::site::lock::DeployLock;
+use crate::site::{DeploymentId, Site};
 use crate::worker::tidy::{Freed, Report, collect, delete};
 
 #[derive(Debug, Args)]
 pub(super) struct Delete {
     /// The numbers of the deployments
     #[arg(required = true)]
-    ids: Vec<u64>,
+    ids: Vec<DeploymentId>,
 }
 
 impl Delete {

@@ -9,7 +9,7 @@ use super::say_error;
 use crate::console::text::clause;
 use crate::git::{Refs, Repository};
 use crate::receive;
-use crate::site::{Record, Site, Status};
+use crate::site::{DeploymentId, Record, Site, Status};
 
 #[derive(Debug, Args)]
 pub(super) struct Wait {
@@ -39,11 +39,11 @@ impl Wait {
     }
 
     /// A number that is a deployment's is one; else the newest deployment of the commit.
-    fn id(&self, site: &Site) -> Result<Option<u64>> {
+    fn id(&self, site: &Site) -> Result<Option<DeploymentId>> {
         let Some(what) = &self.what else {
-            return Ok(Site::numbers_in(&site.deployments())?.pop());
+            return Ok(site.deployment_ids()?.pop());
         };
-        if let Ok(id) = what.parse::<u64>()
+        if let Ok(id) = what.parse::<DeploymentId>()
             && site.record(id)?.is_some()
         {
             return Ok(Some(id));
@@ -63,7 +63,7 @@ fn outcome(record: &Record) -> String {
     match record.status {
         Status::Succeeded if record.live => "succeeded, and is live".to_owned(),
         Status::Superseded => {
-            format!("was superseded by deployment {}", record.superseded_by.unwrap_or_default())
+            format!("was superseded by {}", record.superseded_by_whom())
         }
         // Not whether it has ended: a worker that was killed in what comes after a deployment
         // changed nothing about this.

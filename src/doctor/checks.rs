@@ -121,7 +121,7 @@ pub(super) fn live(site: &Site, findings: &mut Vec<Finding>) {
 pub(super) fn envs(site: &Site, findings: &mut Vec<Finding>) {
     let live = site.live().ok().flatten();
     let mut seen = Vec::new();
-    let mut releases = Site::numbers_in(&site.releases()).unwrap_or_default();
+    let mut releases = site.release_ids().unwrap_or_default();
     releases.sort_by_key(|id| Some(*id) != live);
     for id in releases {
         let fix = if Some(id) == live {
@@ -158,7 +158,7 @@ pub(super) fn envs(site: &Site, findings: &mut Vec<Finding>) {
 }
 
 pub(super) fn deployments(site: &Site, findings: &mut Vec<Finding>) {
-    for id in Site::numbers_in(&site.deployments()).unwrap_or_default() {
+    for id in site.deployment_ids().unwrap_or_default() {
         let folder = site.deployment(id);
         match site.record(id) {
             Err(error) => {

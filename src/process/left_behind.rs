@@ -12,13 +12,14 @@
 use std::path::Path;
 
 use super::group::own_session;
+use crate::ids::DeploymentId;
 
 /// The variable, and what it says: `SESSION:DEPLOYMENT:SITE`.
 pub const VARIABLE: &str = "NYALA_WORKER";
 
 /// What the children of this process get as [`VARIABLE`]: `nyala worker`, or `nyala step` in a
 /// session of such a worker.
-pub fn mark(site: &Path, deployment: u64) -> std::ffi::OsString {
+pub fn mark(site: &Path, deployment: DeploymentId) -> std::ffi::OsString {
     let session = own_session().map_or(0, |session| session.as_raw_nonzero().get());
     let mut mark = std::ffi::OsString::from(format!("{session}:{deployment}:"));
     mark.push(site);
@@ -27,7 +28,7 @@ pub fn mark(site: &Path, deployment: u64) -> std::ffi::OsString {
 
 /// Kills the processes of a deployment whose worker is dead, and waits until they are gone: at most
 /// five seconds. Returns how many there were; 0 where there is no /proc.
-pub fn end(site: &Path, deployment: u64) -> usize {
+pub fn end(site: &Path, deployment: DeploymentId) -> usize {
     system::end(site, deployment)
 }
 
@@ -44,12 +45,13 @@ mod system {
     use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
     use super::VARIABLE;
+    use crate::ids::DeploymentId;
     use crate::process::group::{Process, own_session};
 
     /// What is in the middle of a system call may need a moment to die.
     const PATIENCE: Duration = Duration::from_secs(5);
 
-    pub(super) fn end(site: &Path, deployment: u64) -> usize {
+    pub(super) fn end(site: &Path, deployment: DeploymentId) -> usize {
         let mut ended = BTreeSet::new();
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -69,7 +71,7 @@ mod system {
 
     /// The sessions of dead workers of this deployment in which somebody lives who carries its
     /// mark.
-    fn sessions(site: &Path, deployment: u64) -> BTreeSet<i32> {
+    fn sessions(site: &Path, deployment: DeploymentId) -> BTreeSet<i32> {
         let own = own_session().map_or(0, |session| session.as_raw_nonzero().get());
         let living = || Process::all().into_iter().filter(|process| !process.ended);
         living()
@@ -89,7 +91,7 @@ mod system {
             .collect()
     }
 
-    fn carries_mark(process: &Process, site: &Path, deployment: u64) -> bool {
+    fn carries_mark(process: &Process, site: &Path, deployment: DeploymentId) -> bool {
         let folder = format!("/proc/{}", process.pid);
         let same_user = fs::metadata(&folder)
             .is_ok_and(|found| found.uid() == rustix::process::geteuid().as_raw());
@@ -148,10 +150,13 @@ mod system {
             let own = leave_behind("'7:/srv/left behind'");
             let other_deployment = leave_behind("'8:/srv/left behind'");
             let other_site = leave_behind("7:/srv/left");
-            assert!(end(site, 7) == 1);
+            assert!(end(site, DeploymentId::of(7)) == 1);
             assert!(!lives(own));
             assert!(lives(other_deployment) && lives(other_site));
-            assert_eq!(end(site, 8) + end(Path::new("/srv/left"), 7), 2);
+            assert_eq!(
+                end(site, DeploymentId::of(8)) + end(Path::new("/srv/left"), DeploymentId::of(7)),
+                2
+            );
         }
 
         #[test]
@@ -160,7 +165,7 @@ mod system {
             let mut daemon = Command::new("sleep");
             daemon.arg("60").env(VARIABLE, "4711:7:/srv/daemon");
             let mut daemon = daemon.spawn().unwrap();
-            assert_eq!(end(Path::new("/srv/daemon"), 7), 0);
+            assert_eq!(end(Path::new("/srv/daemon"), DeploymentId::of(7)), 0);
             assert!(daemon.try_wait().unwrap().is_none());
             daemon.kill().unwrap();
             daemon.wait().unwrap();
@@ -172,7 +177,7 @@ mod system {
 mod system {
     use std::path::Path;
 
-    pub(super) fn end(_: &Path, _: u64) -> usize {
+    pub(super) fn end(_: &Path, _: DeploymentId) -> usize {
         0
     }
 }

@@ -29,14 +29,18 @@ use crate::git::{Commit, Refs, Repository, short};
 use crate::site::freeze::{Frozen, Received};
 use crate::site::queue::NewDeployment;
 use crate::site::record::{RefMove, Trigger};
-use crate::site::{Record, Site};
+use crate::site::{DeploymentId, Record, Site};
 use crate::worker;
 
 pub use post_receive::post_receive;
 pub use proc_receive::proc_receive;
 
 /// Gives a push its deployment, and that one its worker; `None` when deployments are frozen.
-fn receive(site: &Site, repository: &Repository, new: NewDeployment) -> Result<Option<u64>> {
+fn receive(
+    site: &Site,
+    repository: &Repository,
+    new: NewDeployment,
+) -> Result<Option<DeploymentId>> {
     site.make_folders()?;
     let (commit, refname) = (new.commit.clone(), new.refname.clone());
     match site.receive(new, || repository.tip(&refname))? {
@@ -68,7 +72,7 @@ fn say_held(site: &Site, frozen: &Frozen, commit: &str) {
 }
 
 /// Gives a deployment its number and its worker.
-pub fn start(site: &Site, new: NewDeployment) -> Result<u64> {
+pub fn start(site: &Site, new: NewDeployment) -> Result<DeploymentId> {
     site.make_folders()?;
     let (record, log) = site.enqueue(new)?;
     worker::start(site, record.id, log)?;
@@ -102,7 +106,7 @@ impl Reader {
 
 /// Copies the log of a deployment to its reader until it has ended, and returns how it ended.
 /// Whoever reads can go away or stop: the deployment does not wait.
-pub fn watch(site: &Site, id: u64, reader: Reader) -> Result<Record> {
+pub fn watch(site: &Site, id: DeploymentId, reader: Reader) -> Result<Record> {
     let mut state = State::Running;
     let mut asked: Option<(RecordFile, Instant)> = None;
     let mut ended = || {
@@ -149,7 +153,7 @@ const ALIVE: Duration = Duration::from_millis(50);
 struct RecordFile(Option<(u64, i64, i64)>);
 
 impl RecordFile {
-    fn of(site: &Site, id: u64) -> RecordFile {
+    fn of(site: &Site, id: DeploymentId) -> RecordFile {
         let metadata = fs::metadata(site.record_file(id)).ok();
         RecordFile(
             metadata.map(|metadata| (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())),
@@ -159,7 +163,7 @@ impl RecordFile {
 
 /// Waits until a deployment has ended, and returns its record: one that is still not final has lost
 /// its worker.
-pub fn wait(site: &Site, id: u64) -> Result<Record> {
+pub fn wait(site: &Site, id: DeploymentId) -> Result<Record> {
     while state_of(site, id)? == State::Running {
         std::thread::sleep(PAUSE);
     }
@@ -177,7 +181,7 @@ enum State {
     Dead,
 }
 
-fn state_of(site: &Site, id: u64) -> Result<State> {
+fn state_of(site: &Site, id: DeploymentId) -> Result<State> {
     if has_ended(site, id)? {
         return Ok(State::Ended);
     }
@@ -188,11 +192,11 @@ fn state_of(site: &Site, id: u64) -> Result<State> {
     Ok(if has_ended(site, id)? { State::Ended } else { State::Dead })
 }
 
-fn has_ended(site: &Site, id: u64) -> Result<bool> {
+fn has_ended(site: &Site, id: DeploymentId) -> Result<bool> {
     Ok(site.record(id)?.is_none_or(|record| record.has_ended()))
 }
 
-fn record(site: &Site, id: u64) -> Result<Record> {
+fn record(site: &Site, id: DeploymentId) -> Result<Record> {
     site.record(id)?.with_context(|| format!("the record of deployment {id} is gone"))
 }
 

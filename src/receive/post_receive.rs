@@ -74,7 +74,7 @@ fn follow_setting(site: &Site, repository: &Repository, strict: bool) {
 
 /// Whether the proc-receive hook of this push has deployed this update.
 fn was_deployed(site: &Site, update: &RefUpdate) -> Result<bool> {
-    for id in Site::numbers_in(&site.deployments())?.into_iter().rev() {
+    for id in site.deployment_ids()?.into_iter().rev() {
         if let Some(record) = site.record(id)?
             && record.refname == update.name
             && (&record.old_oid, &record.new_oid) == (&update.old, &update.new)

@@ -173,8 +173,7 @@ impl Strict<'_> {
         }
         let why = match record.status {
             Status::Superseded => {
-                let newer = record.superseded_by.unwrap_or_default();
-                format!("superseded by deployment {newer}, a newer push")
+                format!("superseded by {}, a newer push", record.superseded_by_whom())
             }
             _ => record.error.clone().unwrap_or_else(|| "its worker was killed".to_owned()),
         };

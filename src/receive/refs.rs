@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 
 use crate::console::text::{escaped, excerpt};
+use crate::site::DeploymentId;
 
 /// One ref that a push changed: `OLD SP NEW SP REF LF`, as githooks(5) has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +65,11 @@ pub fn first_branch<'a>(updates: &'a [RefUpdate], head: Option<&str>) -> Option<
 }
 
 /// What is said of a ref that is not deployed; one line.
-pub fn not_deployed(update: &RefUpdate, deploy_branch: Option<&str>, live: Option<u64>) -> String {
+pub fn not_deployed(
+    update: &RefUpdate,
+    deploy_branch: Option<&str>,
+    live: Option<DeploymentId>,
+) -> String {
     let Some(deploy) = deploy_branch else {
         let name = escaped(&update.name);
         return format!(
@@ -160,8 +165,9 @@ mod tests {
 
     #[test]
     fn what_is_not_deployed_says_what_to_type() {
-        let of =
-            |new: &str, name: &str| not_deployed(&update(ZERO, new, name), Some("main"), Some(3));
+        let of = |new: &str, name: &str| {
+            not_deployed(&update(ZERO, new, name), Some("main"), Some(DeploymentId::of(3)))
+        };
         assert_eq!(
             of(ONE, "refs/heads/feature"),
             "Branch feature is not the deploy branch main: not deployed. To deploy it: git push REMOTE HEAD:main"

@@ -7,7 +7,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Site;
+use super::{DeploymentId, Site};
 use crate::disk;
 
 /// Who asked for a deployment's end, and when.
@@ -19,13 +19,13 @@ pub struct Cancel {
 
 impl Site {
     /// Asks a running deployment to end: its worker looks for this.
-    pub fn ask_to_cancel(&self, id: u64, by: &str) -> Result<()> {
+    pub fn ask_to_cancel(&self, id: DeploymentId, by: &str) -> Result<()> {
         let asked = serde_json::to_vec(&Cancel { by: by.to_owned(), at: Timestamp::now() })?;
         disk::write_atomic(&self.deployment(id).join("cancel.json"), &asked, 0o600)
     }
 
     /// Who asked for this deployment's end, if anybody did.
-    pub fn cancelled(&self, id: u64) -> Option<Cancel> {
+    pub fn cancelled(&self, id: DeploymentId) -> Option<Cancel> {
         let bytes = fs::read(self.deployment(id).join("cancel.json")).ok()?;
         // One that cannot be read still asks.
         let unknown = || Cancel { by: "somebody".to_owned(), at: Timestamp::now() };

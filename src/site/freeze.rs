@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::queue::NewDeployment;
 use super::record::Trigger;
-use super::{Record, Site};
+use super::{DeploymentId, Record, Site};
 use crate::console::text::clause;
 use crate::disk;
 
@@ -53,7 +53,7 @@ pub enum Received {
     Enqueued(Box<Record>, File),
     /// The deployment of this number has the push that came after it, and takes its place; the log
     /// is still empty.
-    Overtaken { record: Box<Record>, by: u64, log: File },
+    Overtaken { record: Box<Record>, by: DeploymentId, log: File },
     /// It waits until deployments go on.
     Held(Box<Frozen>),
 }
@@ -136,7 +136,7 @@ impl Site {
         })
     }
 
-    fn newest_push_of(&self, commit: &str, refname: &str) -> Result<Option<u64>> {
+    fn newest_push_of(&self, commit: &str, refname: &str) -> Result<Option<DeploymentId>> {
         let records = self.records()?;
         let of = |record: &&Record| record.new_oid == commit && record.refname == refname;
         Ok(records

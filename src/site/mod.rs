@@ -13,6 +13,7 @@ mod text_file;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
@@ -23,6 +24,7 @@ pub use settings::Settings;
 pub use shared_path::SharedPath;
 
 use crate::disk;
+pub use crate::ids::{DeploymentId, EnvId};
 
 /// The folder of one deployed application. Cheap to copy around: it is a path that was checked
 /// once.
@@ -91,12 +93,12 @@ impl Site {
         self.root.join("releases")
     }
 
-    pub fn release(&self, id: u64) -> PathBuf {
+    pub fn release(&self, id: DeploymentId) -> PathBuf {
         self.releases().join(id.to_string())
     }
 
     /// The number of the release whose folder this is.
-    pub fn release_at(&self, path: &Path) -> Option<u64> {
+    pub fn release_at(&self, path: &Path) -> Option<DeploymentId> {
         path.strip_prefix(self.releases()).ok()?.to_str()?.parse().ok()
     }
 
@@ -104,7 +106,7 @@ impl Site {
         self.root.join("envs")
     }
 
-    pub fn env(&self, id: u64) -> PathBuf {
+    pub fn env(&self, id: EnvId) -> PathBuf {
         self.envs().join(id.to_string())
     }
 
@@ -114,7 +116,7 @@ impl Site {
     }
 
     /// What the application had written into a release that was removed.
-    pub fn kept(&self, release: u64) -> PathBuf {
+    pub fn kept(&self, release: DeploymentId) -> PathBuf {
         self.root.join("kept").join(release.to_string())
     }
 
@@ -122,7 +124,7 @@ impl Site {
         self.root.join("deployments")
     }
 
-    pub fn deployment(&self, id: u64) -> PathBuf {
+    pub fn deployment(&self, id: DeploymentId) -> PathBuf {
         self.deployments().join(id.to_string())
     }
 
@@ -131,11 +133,11 @@ impl Site {
         self.deployments().join("last")
     }
 
-    pub fn record_file(&self, id: u64) -> PathBuf {
+    pub fn record_file(&self, id: DeploymentId) -> PathBuf {
         self.deployment(id).join("deployment.json")
     }
 
-    pub fn log_file(&self, id: u64) -> PathBuf {
+    pub fn log_file(&self, id: DeploymentId) -> PathBuf {
         self.deployment(id).join("log.txt")
     }
 
@@ -145,7 +147,7 @@ impl Site {
     }
 
     /// What one running deployment may use and leave behind: gone when it ends.
-    pub fn temporary(&self, id: u64) -> PathBuf {
+    pub fn temporary(&self, id: DeploymentId) -> PathBuf {
         self.temporaries().join(id.to_string())
     }
 
@@ -159,7 +161,7 @@ impl Site {
         self.cache().join("manifests")
     }
 
-    pub fn manifest(&self, id: u64) -> PathBuf {
+    pub fn manifest(&self, id: DeploymentId) -> PathBuf {
         self.manifests().join(id.to_string())
     }
 
@@ -197,10 +199,10 @@ impl Site {
     /// The number of the release that `wwwroot` points to; `None` when there is none yet.
     ///
     /// Fails when `wwwroot` is something else than the link nyala makes.
-    pub fn live(&self) -> Result<Option<u64>> {
+    pub fn live(&self) -> Result<Option<DeploymentId>> {
         let wwwroot = self.wwwroot();
         match fs::read_link(&wwwroot) {
-            Ok(target) => match number_in(&target, "releases") {
+            Ok(target) => match id_in(&target, "releases") {
                 Some(id) => Ok(Some(id)),
                 None => bail!(
                     "{} points to {}, which is not a release of this site\n\
@@ -225,29 +227,34 @@ impl Site {
 
     /// The env that a release is linked to; `None` when its `env` is missing or is not a link of
     /// nyala's.
-    pub fn env_of_release(&self, release: u64) -> Option<u64> {
+    pub fn env_of_release(&self, release: DeploymentId) -> Option<EnvId> {
         let target = fs::read_link(self.release(release).join("env")).ok()?;
-        number_in(target.strip_prefix("../..").ok()?, "envs")
+        id_in(target.strip_prefix("../..").ok()?, "envs")
     }
 
-    /// The numbers of what is in one of the site's numbered folders, ascending.
-    pub fn numbers_in(folder: &Path) -> Result<Vec<u64>> {
-        let entries = match fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot read {}", folder.display()));
-            }
-        };
-        let mut numbers = Vec::new();
-        for entry in entries {
-            let entry = entry.with_context(|| format!("cannot read {}", folder.display()))?;
-            if let Some(number) = entry.file_name().to_str().and_then(|name| name.parse().ok()) {
-                numbers.push(number);
-            }
-        }
-        numbers.sort_unstable();
-        Ok(numbers)
+    /// The deployments that have a record or a log, oldest first.
+    pub fn deployment_ids(&self) -> Result<Vec<DeploymentId>> {
+        ids_in(&self.deployments())
+    }
+
+    /// The deployments that have a release, oldest first.
+    pub fn release_ids(&self) -> Result<Vec<DeploymentId>> {
+        ids_in(&self.releases())
+    }
+
+    /// The environments, oldest first.
+    pub fn env_ids(&self) -> Result<Vec<EnvId>> {
+        ids_in(&self.envs())
+    }
+
+    /// The deployments that have a manifest, oldest first.
+    pub fn manifest_ids(&self) -> Result<Vec<DeploymentId>> {
+        ids_in(&self.manifests())
+    }
+
+    /// The deployments that have a folder for temporary files, oldest first.
+    pub fn temporary_ids(&self) -> Result<Vec<DeploymentId>> {
+        ids_in(&self.temporaries())
     }
 
     /// Takes something out of the site by one rename; [`Site::empty_trash`] deletes it later. What
@@ -282,7 +289,25 @@ impl Site {
     }
 }
 
+/// The ids that name what is in a folder, ascending; none when the folder is missing.
+fn ids_in<Id: FromStr + Ord>(folder: &Path) -> Result<Vec<Id>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read {}", folder.display()));
+        }
+    };
+    let mut ids = Vec::new();
+    for entry in entries {
+        let entry = entry.with_context(|| format!("cannot read {}", folder.display()))?;
+        ids.extend(entry.file_name().to_str().and_then(|name| name.parse().ok()));
+    }
+    ids.sort_unstable();
+    Ok(ids)
+}
+
 /// `7` in `releases/7`.
-fn number_in(path: &Path, folder: &str) -> Option<u64> {
+fn id_in<Id: FromStr>(path: &Path, folder: &str) -> Option<Id> {
     path.strip_prefix(folder).ok()?.to_str()?.parse().ok()
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lock::Guard;
 use super::record::{RefMove, Took, Trigger};
-use super::{Record, Site, Status};
+use super::{DeploymentId, Record, Site, Status};
 use crate::disk;
 
 /// What is known of a deployment before it has a number.
@@ -25,7 +25,7 @@ pub struct NewDeployment {
     /// What the deployment moves when it goes live; empty but for a push to a strict site.
     pub moves: Vec<RefMove>,
     /// Of a rollback: the release to make live again.
-    pub rolled_back_to: Option<u64>,
+    pub rolled_back_to: Option<DeploymentId>,
 }
 
 impl Site {
@@ -46,7 +46,7 @@ impl Site {
         &self,
         _: &Guard,
         new: NewDeployment,
-        overtaken_by: Option<u64>,
+        overtaken_by: Option<DeploymentId>,
     ) -> Result<(Record, File)> {
         let id = self.next_id()?;
         let record = Record {
@@ -88,10 +88,10 @@ impl Site {
 
     /// Sees to it that the number of a deployment whose record is about to be deleted is never
     /// given again.
-    pub fn remember_number(&self, id: u64) -> Result<()> {
+    pub fn remember_number(&self, id: DeploymentId) -> Result<()> {
         let _guard = self.guard()?;
-        let last = self.next_id()? - 1;
-        if id < last {
+        // Any newer one is remembered by what is there of it.
+        if id.next() < self.next_id()? {
             return Ok(());
         }
         disk::write_atomic(&self.last_number_file(), format!("{id}\n").as_bytes(), 0o644)
@@ -99,12 +99,16 @@ impl Site {
 
     /// One more than any number there is. Numbers of deployments are never reused, also when a
     /// record was deleted, or was lost and only its release or its env is left.
-    fn next_id(&self) -> Result<u64> {
+    fn next_id(&self) -> Result<DeploymentId> {
         let remembered = fs::read_to_string(self.last_number_file()).ok();
-        let mut highest = remembered.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
-        for folder in [self.deployments(), self.releases(), self.envs()] {
-            highest = highest.max(Site::numbers_in(&folder)?.last().copied().unwrap_or(0));
-        }
-        Ok(highest + 1)
+        let remembered = remembered.and_then(|text| text.trim().parse().ok());
+        let envs = self.env_ids()?;
+        let highest = [
+            remembered,
+            self.deployment_ids()?.pop(),
+            self.release_ids()?.pop(),
+            envs.last().map(|env| env.maker()),
+        ];
+        Ok(highest.into_iter().flatten().max().map_or(DeploymentId::FIRST, DeploymentId::next))
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Site, lock};
+use super::{DeploymentId, EnvId, Site, lock};
 use crate::console::mask;
 use crate::disk;
 use crate::disk::space::Room;
@@ -15,7 +15,7 @@ use crate::disk::space::Room;
 /// The record of one deployment. Times are RFC 3339 in UTC, seconds are decimal.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Record {
-    pub id: u64,
+    pub id: DeploymentId,
     pub status: Status,
     /// Whether `wwwroot` points to this deployment's release.
     pub live: bool,
@@ -47,10 +47,10 @@ pub struct Record {
     pub took: Took,
     pub error: Option<String>,
     /// The newer deployment that took this one's place.
-    pub superseded_by: Option<u64>,
+    pub superseded_by: Option<DeploymentId>,
     /// Of a rollback: the release that it made live again. It has none of its own.
     #[serde(default)]
-    pub rolled_back_to: Option<u64>,
+    pub rolled_back_to: Option<DeploymentId>,
     /// When its release first went live: what is newer in there was written by the running
     /// application.
     #[serde(default)]
@@ -102,7 +102,7 @@ pub struct PythonRecord {
 pub struct EnvRecord {
     /// The deployment that made it, and so its folder in `envs/`; `None` when the release has none
     /// of nyala's.
-    pub id: Option<u64>,
+    pub id: Option<EnvId>,
     pub decision: String,
     pub reasons: Vec<String>,
 }
@@ -167,6 +167,12 @@ impl Record {
             && (self.status == Status::Succeeded || self.activated_at.is_some())
     }
 
+    /// What took its place, in words.
+    pub fn superseded_by_whom(&self) -> String {
+        let newer = self.superseded_by.map(|newer| format!("deployment {newer}"));
+        newer.unwrap_or_else(|| "a newer deployment".to_owned())
+    }
+
     /// The bytes of its file, without the secrets that this process knows: an error repeats what a
     /// child has said, a reason what stands in a requirements file.
     pub fn to_json(&self) -> Result<Vec<u8>> {
@@ -185,7 +191,7 @@ impl Record {
 impl Site {
     /// Reads the record of a deployment; `None` when there is no such deployment. `live` is what is
     /// true now.
-    pub fn record(&self, id: u64) -> Result<Option<Record>> {
+    pub fn record(&self, id: DeploymentId) -> Result<Option<Record>> {
         let path = self.record_file(id);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
@@ -203,13 +209,17 @@ impl Site {
 
     /// All records, oldest first.
     pub fn records(&self) -> Result<Vec<Record>> {
-        self.records_from(0)
+        self.records_of(self.deployment_ids()?)
     }
 
     /// The records of a deployment and of all newer ones, oldest first.
-    pub fn records_from(&self, first: u64) -> Result<Vec<Record>> {
-        let mut ids = Site::numbers_in(&self.deployments())?;
+    pub fn records_from(&self, first: DeploymentId) -> Result<Vec<Record>> {
+        let mut ids = self.deployment_ids()?;
         ids.retain(|id| *id >= first);
+        self.records_of(ids)
+    }
+
+    fn records_of(&self, ids: Vec<DeploymentId>) -> Result<Vec<Record>> {
         ids.into_iter().filter_map(|id| self.record(id).transpose()).collect()
     }
 
@@ -221,7 +231,7 @@ impl Site {
     /// that there was.
     pub fn unsettled(&self) -> Result<Vec<Record>> {
         let mut found = Vec::new();
-        for id in Site::numbers_in(&self.deployments())?.into_iter().rev() {
+        for id in self.deployment_ids()?.into_iter().rev() {
             let Some(record) = self.record(id)? else { continue };
             if record.started_at.is_some() && record.has_ended() {
                 break;
@@ -243,7 +253,7 @@ impl Site {
     /// or not; `None` when there is no such deployment.
     pub fn change_record(
         &self,
-        id: u64,
+        id: DeploymentId,
         change: impl FnOnce(&mut Record) -> bool,
     ) -> Result<Option<Record>> {
         let _guard = self.guard()?;
@@ -268,7 +278,7 @@ impl Site {
 
     /// Whether a deployment that has not ended is being worked on, or waits with a worker of its
     /// own.
-    pub fn has_worker(&self, id: u64) -> Result<bool> {
+    pub fn has_worker(&self, id: DeploymentId) -> Result<bool> {
         lock::has_writer(&self.log_file(id))
     }
 }

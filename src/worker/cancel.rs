@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{put_right, recover, what_is_live};
 use crate::process;
-use crate::site::{Record, Site, Status};
+use crate::site::{DeploymentId, Record, Site, Status};
 
 /// How often a worker looks whether it is asked to end.
 const LOOK: Duration = Duration::from_millis(100);
@@ -32,7 +32,7 @@ pub enum Asked {
 
 /// Asks a deployment to end. One that runs has not ended yet when this returns. Fails when there is
 /// no such deployment.
-pub fn ask(site: &Site, id: u64, by: &str) -> Result<Asked> {
+pub fn ask(site: &Site, id: DeploymentId, by: &str) -> Result<Asked> {
     let there_is_none = || format!("there is no deployment {id}\nWhat there is: nyala list");
     let record = site.record(id)?.with_context(there_is_none)?;
     if !record.status.is_final() && !site.has_worker(id)? {
@@ -68,14 +68,14 @@ pub fn ask(site: &Site, id: u64, by: &str) -> Result<Asked> {
 }
 
 /// What the log of a cancelled deployment ends with, behind `error: `.
-pub(super) fn last_line(site: &Site, id: u64, by: &str) -> String {
+pub(super) fn last_line(site: &Site, id: DeploymentId, by: &str) -> String {
     format!("deployment {id} was cancelled by {by}; {}", what_is_live(site))
 }
 
 /// Watches, as long as this process is, whether somebody cancels this deployment. One that waits
 /// ends at once: its record is final already. One that runs has its children ended, and notices at
 /// its next step.
-pub(super) fn watch(site: &Site, id: u64) {
+pub(super) fn watch(site: &Site, id: DeploymentId) {
     let site = site.clone();
     // Where no thread can be had, a deployment cannot be cancelled, and is carried out.
     let _ = thread::Builder::new().name("cancel".to_owned()).spawn(move || {

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use super::keep_aside::{KeptAside, Look, keep_aside};
 use super::tree;
 use crate::console;
-use crate::site::{Record, Settings, Site};
+use crate::site::{DeploymentId, EnvId, Record, Settings, Site};
 
 /// A release with more files than this is looked through name by name only when it becomes the
 /// spare: each of its files is looked at when it is brought forward, or thrown away.
@@ -51,7 +51,7 @@ pub(super) fn clean_up(
 fn remove(
     site: &Site,
     settings: &Settings,
-    id: u64,
+    id: DeploymentId,
     releases_go: Releases,
     kept: &mut Vec<KeptAside>,
 ) -> Result<()> {
@@ -79,7 +79,7 @@ fn remove(
 pub(super) fn rescue(
     site: &Site,
     settings: &Settings,
-    id: u64,
+    id: DeploymentId,
     look: Look,
 ) -> Result<Option<KeptAside>> {
     keep_aside(site, settings, id, look).with_context(|| {
@@ -90,8 +90,8 @@ pub(super) fn rescue(
 /// The releases that are no longer kept, and the envs that no kept release needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unneeded {
-    pub releases: Vec<u64>,
-    pub envs: Vec<u64>,
+    pub releases: Vec<DeploymentId>,
+    pub envs: Vec<EnvId>,
 }
 
 /// What a site has beyond the last `keep` good releases. Failed deployments do not count, and the
@@ -99,10 +99,10 @@ pub struct Unneeded {
 /// was found to be good.
 pub fn unneeded(site: &Site, keep: usize) -> Result<Unneeded> {
     let live = site.live()?;
-    let mut good = Site::numbers_in(&site.releases())?;
+    let mut good = site.release_ids()?;
     // A release is older than all that is said of it.
-    let records = site.records_from(good.first().copied().unwrap_or(u64::MAX))?;
-    let newest_use = |id: u64| {
+    let records = good.first().map_or(Ok(Vec::new()), |first| site.records_from(*first))?;
+    let newest_use = |id: DeploymentId| {
         let uses = records
             .iter()
             .filter(|record| record.rolled_back_to == Some(id))
@@ -119,14 +119,18 @@ pub fn unneeded(site: &Site, keep: usize) -> Result<Unneeded> {
 }
 
 /// The envs that none of these releases needs.
-pub(super) fn envs_without(site: &Site, records: &[Record], releases: &[u64]) -> Result<Vec<u64>> {
+pub(super) fn envs_without(
+    site: &Site,
+    records: &[Record],
+    releases: &[DeploymentId],
+) -> Result<Vec<EnvId>> {
     // A release's processes go on running in the env they were started with, also when somebody has
     // deleted the link.
     let recorded = records.iter().filter(|record| releases.contains(&record.id));
     let recorded = recorded.filter_map(|record| record.env.as_ref()?.id);
     let linked = releases.iter().filter_map(|id| site.env_of_release(*id));
-    let needed: Vec<u64> = recorded.chain(linked).collect();
-    let mut envs = Site::numbers_in(&site.envs())?;
+    let needed: Vec<EnvId> = recorded.chain(linked).collect();
+    let mut envs = site.env_ids()?;
     envs.retain(|id| !needed.contains(id));
     Ok(envs)
 }

@@ -27,7 +27,7 @@ use crate::process;
 use crate::shared;
 use crate::site::record::{EnvRecord, PythonRecord, StepRecord};
 use crate::site::settings::Outcome;
-use crate::site::{AppSettings, Record, Settings, Site, Status};
+use crate::site::{AppSettings, DeploymentId, EnvId, Record, Settings, Site, Status};
 
 /// Carries a deployment out and records what became of it. Fails only when not even that can be
 /// recorded.
@@ -131,7 +131,7 @@ impl Deployment<'_> {
             wanted: python.wanted.to_string(),
             origin: python.origin.to_string(),
         });
-        self.record.env = Some(env_record(&plan, self.record.id));
+        self.record.env = Some(env_record(&plan, Some(self.record.id)));
         self.took("plan", step.done());
         if !self.site.save_unless_ended(&self.record)? {
             bail!("it was cancelled before it began");
@@ -253,7 +253,9 @@ impl Deployment<'_> {
         self.end(Status::Succeeded, None);
         self.what_comes_after(Outcome::Success)?;
         let env = match self.record.env.as_ref() {
-            Some(EnvRecord { id: Some(env), .. }) if *env == id => ", a new environment".to_owned(),
+            Some(EnvRecord { id: Some(env), .. }) if env.maker() == id => {
+                ", a new environment".to_owned()
+            }
             Some(EnvRecord { id: Some(env), .. }) => format!(", env {env}"),
             _ => String::new(),
         };
@@ -276,8 +278,8 @@ impl Deployment<'_> {
     /// one took is what is known.
     fn measure_env(&mut self) {
         let id = self.record.id;
-        if self.record.env.as_ref().is_some_and(|env| env.id == Some(id)) {
-            self.record.took.env = Some(space::taken_by(&self.site.env(id)));
+        if self.record.env.as_ref().is_some_and(|env| env.id == Some(id.into())) {
+            self.record.took.env = Some(space::taken_by(&self.site.env(id.into())));
             if let Err(error) = self.site.save(&self.record) {
                 tracing::debug!("the room that env {id} takes is not recorded: {error:#}");
             }
@@ -304,13 +306,13 @@ impl Deployment<'_> {
         if self.site.live().ok().flatten() != Some(id) {
             // Deleted at once, and not when nobody waits: a full disk has to have room for the next
             // push.
-            for path in [self.site.release(id), self.site.env(id)] {
+            for path in [self.site.release(id), self.site.env(id.into())] {
                 if let Err(error) = self.site.discard(&path) {
                     console::warning(format_args!("{error:#}"));
                 }
             }
             if let Some(env) = &mut self.record.env
-                && env.id == Some(id)
+                && env.id == Some(id.into())
             {
                 env.id = None;
             }
@@ -364,12 +366,12 @@ impl Deployment<'_> {
     }
 }
 
-/// The plan's decision as the record has it.
-pub fn env_record(plan: &Plan, deployment: u64) -> EnvRecord {
+/// The plan's decision as the record of this deployment has it, if it is one's.
+pub fn env_record(plan: &Plan, deployment: Option<DeploymentId>) -> EnvRecord {
     let id = match plan.env.decision {
         Decision::None | Decision::Committed => None,
         Decision::Create { .. } | Decision::Update { .. } | Decision::Copy { .. } => {
-            Some(deployment)
+            deployment.map(EnvId::from)
         }
         Decision::Reuse { id } => Some(id),
     };

@@ -15,7 +15,7 @@ use crate::python::env::{self, inspect};
 use crate::python::installers::{self, Installation, NewEnv};
 use crate::python::version::Wanted;
 use crate::site::settings::Installer;
-use crate::site::{AppSettings, Settings, Site};
+use crate::site::{AppSettings, DeploymentId, EnvId, Settings, Site};
 
 /// The push option, and the word in records, that asks for a new env.
 pub const REBUILD_ENV: &str = "rebuild-env";
@@ -44,7 +44,7 @@ pub fn asked_by(options: &[String]) -> Vec<String> {
 #[derive(Debug)]
 pub struct Place<'a> {
     pub site: &'a Site,
-    pub deployment: u64,
+    pub deployment: DeploymentId,
     pub installer: Installer,
     pub environment: Environment,
     pub limits: Limits,
@@ -53,7 +53,7 @@ pub struct Place<'a> {
 impl<'a> Place<'a> {
     pub fn new(
         site: &'a Site,
-        deployment: u64,
+        deployment: DeploymentId,
         settings: &Settings,
         app_settings: &AppSettings,
         plan: &Plan,
@@ -71,16 +71,17 @@ impl<'a> Place<'a> {
 /// Says on disk that the env which the plan replaces is never used again, before anything is built.
 pub fn retire(place: &Place<'_>, plan: &Plan) -> Result<()> {
     if let Decision::Create { retire: Some(id) } = plan.env.decision {
-        env::retire(&place.site.env(id), place.deployment, &plan.env.reasons.join("; "))?;
+        env::retire(&place.site.env(id), Some(place.deployment), &plan.env.reasons.join("; "))?;
     }
     Ok(())
 }
 
 /// Makes the env that the plan decided on, and links it into the release; the number of that env,
 /// or `None` when the release has none of nyala's. A new env is not finished before [`install`].
-pub fn make_env(place: &Place<'_>, plan: &Plan) -> Result<Option<u64>> {
+pub fn make_env(place: &Place<'_>, plan: &Plan) -> Result<Option<EnvId>> {
     let site = place.site;
-    let new = site.env(place.deployment);
+    let own = EnvId::from(place.deployment);
+    let new = site.env(own);
     if let (Decision::Create { .. } | Decision::Update { .. }, Some(file)) =
         (plan.env.decision, &plan.requirements_file)
     {
@@ -101,7 +102,7 @@ pub fn make_env(place: &Place<'_>, plan: &Plan) -> Result<Option<u64>> {
         Decision::Update { from } => {
             console::info("Found compatible virtual environment.");
             copy_env(place, from)?;
-            place.deployment
+            own
         }
         Decision::Copy { from } => {
             console::info("Found compatible virtual environment.");
@@ -110,7 +111,7 @@ pub fn make_env(place: &Place<'_>, plan: &Plan) -> Result<Option<u64>> {
                 copy_env(place, from)?;
                 mark(place, plan)?;
             }
-            place.deployment
+            own
         }
         Decision::Create { retire } => {
             if retire.is_some() {
@@ -140,7 +141,7 @@ pub fn make_env(place: &Place<'_>, plan: &Plan) -> Result<Option<u64>> {
             installers::create_env(place.installer, &new)
                 .context("the virtual environment could not be created")?;
             step.done();
-            place.deployment
+            own
         }
     };
     link_env(site, place.deployment, id)?;
@@ -149,10 +150,10 @@ pub fn make_env(place: &Place<'_>, plan: &Plan) -> Result<Option<u64>> {
 
 /// Installs the requirements into the env `id`, unless it was finished by an earlier deployment,
 /// and marks it as finished.
-pub fn install(place: &Place<'_>, plan: &Plan, id: Option<u64>) -> Result<()> {
+pub fn install(place: &Place<'_>, plan: &Plan, id: Option<EnvId>) -> Result<()> {
     let Some(id) = id else { return Ok(()) };
     let env = place.site.env(id);
-    if id != place.deployment || Marker::read(&env).is_some() {
+    if id.maker() != place.deployment || Marker::read(&env).is_some() {
         console::info("Requirements have not changed: nothing to install.");
         return Ok(());
     }
@@ -181,9 +182,9 @@ pub fn install(place: &Place<'_>, plan: &Plan, id: Option<u64>) -> Result<()> {
     mark(place, plan)
 }
 
-fn copy_env(place: &Place<'_>, from: u64) -> Result<()> {
+fn copy_env(place: &Place<'_>, from: EnvId) -> Result<()> {
     let step = console::step(format_args!("Copying env {from} to env {}.", place.deployment));
-    env::copy(&place.site.env(from), &place.site.env(place.deployment))?;
+    env::copy(&place.site.env(from), &place.site.env(place.deployment.into()))?;
     step.done();
     Ok(())
 }
@@ -192,7 +193,7 @@ fn copy_env(place: &Place<'_>, from: u64) -> Result<()> {
 fn mark(place: &Place<'_>, plan: &Plan) -> Result<()> {
     let python = plan.python.as_ref().context("the plan names no Python")?;
     Marker::write(
-        &place.site.env(place.deployment),
+        &place.site.env(place.deployment.into()),
         Made {
             deployment: place.deployment,
             python: python.version,
@@ -204,7 +205,7 @@ fn mark(place: &Place<'_>, plan: &Plan) -> Result<()> {
 }
 
 /// Links the env `id` into a release, by its number and never by a link that moves.
-pub fn link_env(site: &Site, release: u64, id: u64) -> Result<()> {
+pub fn link_env(site: &Site, release: DeploymentId, id: EnvId) -> Result<()> {
     let link = site.release(release).join("env");
     disk::remove_file(&link)?;
     disk::symlink(&Path::new("../../envs").join(id.to_string()), &link)

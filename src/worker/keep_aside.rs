@@ -17,7 +17,7 @@ use git2::{ObjectType, Oid};
 use crate::console;
 use crate::disk;
 use crate::git::{CommitTree, Kind, Repository};
-use crate::site::{Record, Settings, Site};
+use crate::site::{DeploymentId, Record, Settings, Site};
 
 /// How many files a log names.
 const NAMED: usize = 10;
@@ -25,7 +25,7 @@ const NAMED: usize = 10;
 /// Files that were moved out of a release that is about to be removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptAside {
-    pub release: u64,
+    pub release: DeploymentId,
     /// Where they are now, relative to the release.
     pub files: Vec<PathBuf>,
     /// What `shared` in nyala.toml would have to be.
@@ -39,7 +39,7 @@ pub struct KeptAside {
 pub fn keep_aside(
     site: &Site,
     settings: &Settings,
-    release: u64,
+    release: DeploymentId,
     look: Look,
 ) -> Result<Option<KeptAside>> {
     let rescue = Rescue::new(site, settings, release, site.release(release), None)?;
@@ -64,7 +64,7 @@ type Files = HashMap<String, Oid>;
 pub(super) struct Rescue<'a> {
     site: &'a Site,
     settings: &'a Settings,
-    release: u64,
+    release: DeploymentId,
     root: PathBuf,
     /// From when on nyala itself has written there again.
     until: Option<SystemTime>,
@@ -81,7 +81,7 @@ impl<'a> Rescue<'a> {
     pub(super) fn new(
         site: &'a Site,
         settings: &'a Settings,
-        release: u64,
+        release: DeploymentId,
         root: PathBuf,
         until: Option<SystemTime>,
     ) -> Result<Rescue<'a>> {
@@ -360,7 +360,7 @@ mod tests {
         let files: Vec<_> =
             (0..2_000).map(|number| PathBuf::from(format!("{number}.json"))).collect();
         let shared = files.iter().map(|file| file.display().to_string()).collect();
-        let said = KeptAside { release: 7, files, shared }.to_string();
+        let said = KeptAside { release: DeploymentId::of(7), files, shared }.to_string();
         assert!(said.contains("  9.json\n  and 1990 more\n"), "{said}");
         assert!(said.ends_with("\"9.json\", and 1990 more] in nyala.toml"), "{said}");
     }

@@ -31,14 +31,14 @@ use jiff::Timestamp;
 use crate::console;
 use crate::disk;
 use crate::process::own_binary;
-use crate::site::{Record, Site, Status};
+use crate::site::{DeploymentId, Record, Site, Status};
 
 /// Starts the worker of a deployment: a process of its own session, whose only output is the
 /// deployment's log.
 ///
 /// `log` is the locked log that [`Site::enqueue`] gave. This process must not keep a copy of it, or
 /// the worker would look alive for as long as this process is.
-pub fn start(site: &Site, id: u64, log: File) -> Result<()> {
+pub fn start(site: &Site, id: DeploymentId, log: File) -> Result<()> {
     let errors = log.try_clone().context("cannot share the deployment's log")?;
     let mut command = Command::new(own_binary().context("nyala cannot find its own binary")?);
     command
@@ -75,7 +75,7 @@ fn detach(command: &mut Command) {
 }
 
 /// The worker itself: waits for its turn, deploys unless somebody newer waits too, and cleans up.
-pub fn run(site: &Site, id: u64) -> Result<()> {
+pub fn run(site: &Site, id: DeploymentId) -> Result<()> {
     // A web server of another user reads releases and envs, whatever mask the pusher's session has.
     // What is secret is made with its own mode.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
@@ -111,7 +111,7 @@ pub fn run(site: &Site, id: u64) -> Result<()> {
 }
 
 /// The newest deployment that waits and has a worker to wait for it.
-fn newest_waiting(site: &Site, unsettled: &[Record]) -> Result<Option<u64>> {
+fn newest_waiting(site: &Site, unsettled: &[Record]) -> Result<Option<DeploymentId>> {
     for record in unsettled.iter().rev().filter(|record| record.status == Status::Pending) {
         if site.has_worker(record.id)? {
             return Ok(Some(record.id));
@@ -120,7 +120,7 @@ fn newest_waiting(site: &Site, unsettled: &[Record]) -> Result<Option<u64>> {
     Ok(None)
 }
 
-fn supersede(site: &Site, id: u64, newest: u64) -> Result<()> {
+fn supersede(site: &Site, id: DeploymentId, newest: DeploymentId) -> Result<()> {
     site.change_record(id, |record| {
         // Before the record says that it has ended: whoever follows the log stops there.
         recover::log_of(site, id, &superseded_line(site, id, newest));
@@ -134,7 +134,7 @@ fn supersede(site: &Site, id: u64, newest: u64) -> Result<()> {
 }
 
 /// The last line of the log of a deployment that a newer one has overtaken.
-pub fn superseded_line(site: &Site, id: u64, newest: u64) -> String {
+pub fn superseded_line(site: &Site, id: DeploymentId, newest: DeploymentId) -> String {
     format!(
         "error: deployment {id} was superseded by deployment {newest}, a newer push, before it began; {}",
         what_is_live(site)
@@ -144,7 +144,7 @@ pub fn superseded_line(site: &Site, id: u64, newest: u64) -> String {
 /// What belongs to no release that is kept, and to no deployment that goes on: what [`put_right`]
 /// throws away.
 pub fn leftovers(site: &Site) -> Result<Vec<PathBuf>> {
-    let going_on = |id: u64| {
+    let going_on = |id: DeploymentId| {
         let record = site.record(id)?;
         Ok::<_, anyhow::Error>(
             record.is_some_and(|record| !record.status.is_final()) && site.has_worker(id)?,
@@ -161,7 +161,7 @@ pub fn leftovers(site: &Site) -> Result<Vec<PathBuf>> {
             found.push(path);
         }
     }
-    found.append(&mut recover::temporary_files(site, &Site::numbers_in(&site.deployments())?)?);
+    found.append(&mut recover::temporary_files(site, &site.deployment_ids()?)?);
     Ok(found)
 }
 

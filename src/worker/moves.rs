@@ -4,7 +4,7 @@
 use anyhow::{Context, Result};
 
 use crate::git::{Prepared, RefChange, Repository};
-use crate::site::Record;
+use crate::site::{DeploymentId, Record};
 
 /// Locks the refs that this deployment moves, from where their pusher saw them; `None` when it
 /// moves none. They move when the result is committed, and stay when it is dropped.
@@ -35,7 +35,11 @@ pub(super) fn check(repository: &Repository, record: &Record) -> Result<()> {
 
 /// Moves the refs of a deployment that was killed between going live and moving them. Returns
 /// whether they have moved now, also when they had before.
-pub fn finish_moves(repository: &Repository, live: Option<u64>, record: &Record) -> Result<bool> {
+pub fn finish_moves(
+    repository: &Repository,
+    live: Option<DeploymentId>,
+    record: &Record,
+) -> Result<bool> {
     if live != Some(record.id) || record.moves.is_empty() {
         return Ok(false);
     }
@@ -90,15 +94,18 @@ mod tests {
         .unwrap();
 
         put(&old);
-        assert!(!finish_moves(&repository, Some(1), &record).unwrap(), "it is not live");
+        assert!(
+            !finish_moves(&repository, Some(DeploymentId::of(1)), &record).unwrap(),
+            "it is not live"
+        );
         assert_eq!(repository.resolve("main").unwrap(), old);
         for _ in 0..2 {
-            assert!(finish_moves(&repository, Some(2), &record).unwrap());
+            assert!(finish_moves(&repository, Some(DeploymentId::of(2)), &record).unwrap());
             assert_eq!(repository.resolve("main").unwrap(), new);
         }
         put(&other);
         assert!(
-            !finish_moves(&repository, Some(2), &record).unwrap(),
+            !finish_moves(&repository, Some(DeploymentId::of(2)), &record).unwrap(),
             "somebody else has moved it since"
         );
         assert_eq!(repository.resolve("main").unwrap(), other);

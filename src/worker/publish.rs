@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use crate::console::text::clean;
 use crate::console::{self, mask};
 use crate::git::{Note, Repository, append_note};
-use crate::site::{Record, Site};
+use crate::site::{DeploymentId, Record, Site};
 
 const LIVE: &str = "refs/deployments/live";
 const NOTES: &str = "refs/notes/deployments";
@@ -102,7 +102,7 @@ fn text(record: &Record, lines: &[String]) -> String {
 }
 
 /// The end of the log, from the first whole line of its last bytes.
-fn last_lines(site: &Site, id: u64) -> Result<Vec<String>> {
+fn last_lines(site: &Site, id: DeploymentId) -> Result<Vec<String>> {
     let path = site.log_file(id);
     let mut file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
     let length = file.metadata()?.len();

@@ -17,18 +17,18 @@ use crate::console;
 use crate::disk;
 use crate::git::Repository;
 use crate::process::left_behind;
-use crate::site::{Record, Site, Status};
+use crate::site::{DeploymentId, Record, Site, Status};
 
 /// Marks deployments whose worker is dead as interrupted, and takes away everything that belongs to
 /// no kept release. `own` is the deployment that is about to begin, if one is; without it, nothing
 /// is trusted to be as it should, and every deployment that there ever was is looked at.
-pub(super) fn recover(site: &Site, own: Option<u64>) -> Result<()> {
+pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<()> {
     site.make_folders()?;
     let live = site.live()?;
     let records = if own.is_some() { site.unsettled()? } else { site.records()? };
-    let mut looked_at: Vec<u64> = records.iter().map(|record| record.id).collect();
+    let mut looked_at: Vec<DeploymentId> = records.iter().map(|record| record.id).collect();
     // Their records are written again when they go live, and when another one does.
-    looked_at.append(&mut Site::numbers_in(&site.releases())?);
+    looked_at.append(&mut site.release_ids()?);
     for mut record in records {
         let id = record.id;
         if Some(id) != own
@@ -83,7 +83,7 @@ pub(super) fn recover(site: &Site, own: Option<u64>) -> Result<()> {
 }
 
 /// In a strict site the branch follows what is live, also when the worker was killed in between.
-fn take_push(site: &Site, live: Option<u64>, record: &Record) -> Result<()> {
+fn take_push(site: &Site, live: Option<DeploymentId>, record: &Record) -> Result<()> {
     if live == Some(record.id) && !record.moves.is_empty() {
         let repository = Repository::open(&site.repository(&site.settings()?))?;
         finish_moves(&repository, live, record)?;
@@ -106,10 +106,10 @@ fn end_what_was_cut_short(site: &Site, mut record: Record) -> Result<()> {
 }
 
 /// Releases and envs that no succeeded deployment has, and what deployments used while they ran.
-pub(super) fn leftovers(site: &Site, live: Option<u64>) -> Result<Vec<PathBuf>> {
+pub(super) fn leftovers(site: &Site, live: Option<DeploymentId>) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut kept_envs = Vec::new();
-    for id in Site::numbers_in(&site.releases())? {
+    for id in site.release_ids()? {
         let record = site.record(id)?;
         let good = record.as_ref().is_some_and(Record::went_live);
         if good || live == Some(id) {
@@ -121,23 +121,23 @@ pub(super) fn leftovers(site: &Site, live: Option<u64>) -> Result<Vec<PathBuf>> 
             found.push(site.release(id));
         }
     }
-    let envs = Site::numbers_in(&site.envs())?.into_iter().filter(|id| !kept_envs.contains(id));
+    let envs = site.env_ids()?.into_iter().filter(|id| !kept_envs.contains(id));
     found.extend(envs.map(|id| site.env(id)));
     // A manifest that is missed costs time, and nothing else.
     let spare = tree::spare_release(site).unwrap_or_default();
-    for id in Site::numbers_in(&site.manifests())? {
+    for id in site.manifest_ids()? {
         let release = site.release(id);
         if spare != Some(id) && (!release.is_dir() || found.contains(&release)) {
             found.push(site.manifest(id));
         }
     }
-    found.extend(Site::numbers_in(&site.temporaries())?.into_iter().map(|id| site.temporary(id)));
+    found.extend(site.temporary_ids()?.into_iter().map(|id| site.temporary(id)));
     Ok(found)
 }
 
 /// Files and folders that were made aside to be renamed into place, by a process that is gone: in
 /// the site's own folders, and in those of some deployments.
-pub(super) fn temporary_files(site: &Site, deployments: &[u64]) -> Result<Vec<PathBuf>> {
+pub(super) fn temporary_files(site: &Site, deployments: &[DeploymentId]) -> Result<Vec<PathBuf>> {
     let folders = [
         site.root().to_owned(),
         site.deployments(),
@@ -149,7 +149,7 @@ pub(super) fn temporary_files(site: &Site, deployments: &[u64]) -> Result<Vec<Pa
     .into_iter();
     let folders = folders
         .chain(deployments.iter().map(|id| site.deployment(*id)))
-        .chain(Site::numbers_in(&site.envs())?.into_iter().map(|id| site.env(id)));
+        .chain(site.env_ids()?.into_iter().map(|id| site.env(id)));
     let mut found = Vec::new();
     for folder in folders {
         let Ok(entries) = fs::read_dir(&folder) else {
@@ -167,7 +167,7 @@ pub(super) fn temporary_files(site: &Site, deployments: &[u64]) -> Result<Vec<Pa
 
 /// Writes a line at the end of another deployment's log. A log that cannot be written stops
 /// nothing.
-pub(super) fn log_of(site: &Site, id: u64, line: &str) {
+pub(super) fn log_of(site: &Site, id: DeploymentId, line: &str) {
     if let Err(error) = append(&site.log_file(id), line) {
         tracing::debug!("{error:#}");
     }

@@ -17,7 +17,7 @@ use crate::git::short;
 use crate::python::env;
 use crate::site::record::EnvRecord;
 use crate::site::settings::Outcome;
-use crate::site::{Record, Site, Status};
+use crate::site::{DeploymentId, Record, Site, Status};
 
 /// Why a release cannot be made live again as it is, in words; `None` when it can.
 ///
@@ -39,8 +39,8 @@ pub fn obstacle(site: &Site, record: &Record) -> Option<String> {
 }
 
 /// The newest kept release that came before what is live; `None` when there is none.
-pub fn release_before(site: &Site, live: u64) -> Result<Option<u64>> {
-    for id in Site::numbers_in(&site.releases())?.into_iter().rev().filter(|id| *id < live) {
+pub fn release_before(site: &Site, live: DeploymentId) -> Result<Option<DeploymentId>> {
+    for id in site.release_ids()?.into_iter().rev().filter(|id| *id < live) {
         if site.record(id)?.is_some_and(|record| record.went_live()) {
             return Ok(Some(id));
         }
@@ -51,7 +51,7 @@ pub fn release_before(site: &Site, live: u64) -> Result<Option<u64>> {
 impl Deployment<'_> {
     /// The whole of a rollback: one rename of `wwwroot`. The release's own record becomes the live
     /// one; this deployment's says that it was made live again, when, and what was live until then.
-    pub(super) fn roll_back(&mut self, release: u64) -> Result<()> {
+    pub(super) fn roll_back(&mut self, release: DeploymentId) -> Result<()> {
         let id = self.record.id;
         self.record.started_at = Some(Timestamp::now());
         self.prepare_what_comes_after();
@@ -106,15 +106,15 @@ impl Deployment<'_> {
     /// What the link says is true; the records of what was live and what is live now follow it, for
     /// those who read the files. Both are flushed at once, which takes the file system no longer
     /// than one.
-    fn follow_the_link(&self, before: Option<u64>, now: u64) -> Result<()> {
+    fn follow_the_link(&self, before: Option<DeploymentId>, now: DeploymentId) -> Result<()> {
         let site = self.site;
-        let save = |id: u64| site.record(id)?.map_or(Ok(()), |record| site.save(&record));
+        let save = |id: DeploymentId| site.record(id)?.map_or(Ok(()), |record| site.save(&record));
         let both: Vec<_> =
             before.filter(|before| *before != now).into_iter().chain([now]).collect();
         disk::each_at_once(&both, |id| save(*id))
     }
 
-    fn say_where_we_are(&self, target: &Record, before: Option<u64>) {
+    fn say_where_we_are(&self, target: &Record, before: Option<DeploymentId>) {
         let Record { id, commit, python, env, .. } = target;
         if let Some(before) = before.filter(|before| before != id) {
             console::hint(format_args!("to undo this: nyala rollback {before}"));

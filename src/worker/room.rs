@@ -27,7 +27,7 @@ pub(super) fn check(site: &Site, plan: &Plan) -> Result<()> {
 /// What the last tree took, and the last env if one is made; `None` when nothing is known.
 fn needed(site: &Site, makes_env: bool) -> Result<Option<Room>> {
     let (mut release, mut env) = (None, None);
-    for id in Site::numbers_in(&site.deployments())?.into_iter().rev() {
+    for id in site.deployment_ids()?.into_iter().rev() {
         if let Some(record) = site.record(id)?.filter(Record::went_live) {
             release = release.or(record.took.release);
             env = env.or(record.took.env).filter(|_| makes_env);

@@ -13,7 +13,7 @@ use super::keep_aside::Look;
 use super::{recover, tree};
 use crate::disk;
 use crate::site::lock::DeployLock;
-use crate::site::{Settings, Site};
+use crate::site::{DeploymentId, Settings, Site};
 
 /// What tidying up did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub fn collect(
 pub fn delete(
     site: &Site,
     settings: &Settings,
-    ids: &[u64],
+    ids: &[DeploymentId],
     _lock: &DeployLock,
     report: &mut Report,
 ) -> Result<()> {
@@ -89,7 +89,7 @@ pub fn delete(
             // Without its record nobody could tell any more what in it is the application's.
             report.kept.extend(tree::forget_spare(site, settings)?);
         }
-        let releases = Site::numbers_in(&site.releases())?;
+        let releases = site.release_ids()?;
         for env in envs_without(site, &site.records()?, &releases)? {
             site.discard(&site.env(env))?;
         }

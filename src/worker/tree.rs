@@ -19,7 +19,7 @@ use crate::checkout::{self, Brought, Exported};
 use crate::console;
 use crate::disk;
 use crate::git::Repository;
-use crate::site::{Settings, Site};
+use crate::site::{DeploymentId, Settings, Site};
 
 /// A release's folder that holds a tree, and what has to be flushed to the disk before it goes
 /// live.
@@ -37,7 +37,7 @@ pub(super) struct Written {
 /// What is known of the spare, beside it.
 #[derive(Deserialize, Serialize)]
 struct Spare {
-    release: u64,
+    release: DeploymentId,
     tree: String,
 }
 
@@ -48,7 +48,7 @@ pub(super) fn write(
     settings: &Settings,
     repository: &Repository,
     tree: Oid,
-    release: u64,
+    release: DeploymentId,
 ) -> Result<Written> {
     disk::create_dir_all(&site.manifests())?;
     // The whole tree can be written whatever is wrong with the spare.
@@ -92,7 +92,7 @@ pub(super) fn write(
 pub(super) fn keep_spare(
     site: &Site,
     settings: &Settings,
-    release: u64,
+    release: DeploymentId,
 ) -> Result<Option<KeptAside>> {
     let tree = site.record(release)?.and_then(|record| record.tree);
     let Some(tree) = tree.filter(|_| site.manifest(release).is_file()) else {
@@ -111,7 +111,7 @@ pub(super) fn keep_spare(
 }
 
 /// The release that the spare was.
-pub(super) fn spare_release(site: &Site) -> Result<Option<u64>> {
+pub(super) fn spare_release(site: &Site) -> Result<Option<DeploymentId>> {
     Ok(read_spare(site)?.map(|spare| spare.release))
 }
 
@@ -133,7 +133,7 @@ fn bring_forward(
     repository: &Repository,
     spare: &Spare,
     tree: Oid,
-    release: u64,
+    release: DeploymentId,
     rescue: &Rescue,
 ) -> Result<Brought> {
     let folder = site.spare();

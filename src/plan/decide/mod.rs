@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::git::short;
+use crate::ids::{DeploymentId, EnvId};
 use crate::python::env::Inspection;
 use crate::python::requirements::{self, Asks, Recorded};
 use crate::python::version::{Origin, Wanted};
@@ -43,10 +44,10 @@ pub enum LiveEnv {
     None,
     /// The live release had an env, and its `env` link is gone.
     Unlinked {
-        id: u64,
+        id: EnvId,
     },
     There {
-        id: u64,
+        id: EnvId,
         inspection: Box<Inspection>,
     },
 }
@@ -59,13 +60,13 @@ pub enum Decision {
     /// The env that the tree tracks is used as it is.
     Committed,
     /// A new env is made; the one in `retire` is never used again by a later deployment.
-    Create { retire: Option<u64> },
+    Create { retire: Option<EnvId> },
     /// The env in `from` is copied, and the installer adds to the copy.
-    Update { from: u64 },
+    Update { from: EnvId },
     /// The env in `from` is right, and is copied because what is run in it may change it.
-    Copy { from: u64 },
+    Copy { from: EnvId },
     /// The env `id` is used again as it is.
-    Reuse { id: u64 },
+    Reuse { id: EnvId },
 }
 
 /// A decision, and every reason that holds for it.
@@ -178,7 +179,7 @@ impl Reasons {
         self.create.push(reason.into());
     }
 
-    fn into_plan(mut self, id: Option<u64>, commands: bool) -> EnvPlan {
+    fn into_plan(mut self, id: Option<EnvId>, commands: bool) -> EnvPlan {
         let decision = match id {
             Some(from) if self.create.is_empty() && !self.update.is_empty() => {
                 Decision::Update { from }
@@ -226,8 +227,8 @@ impl fmt::Display for Decision {
     }
 }
 
-fn since(deployment: u64) -> String {
-    if deployment == 0 { String::new() } else { format!(" since deployment {deployment}") }
+fn since(deployment: Option<DeploymentId>) -> String {
+    deployment.map_or(String::new(), |deployment| format!(" since deployment {deployment}"))
 }
 
 /// What happened to runtime.txt between the live commit and the new one, as a sentence. The texts

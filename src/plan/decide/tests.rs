@@ -42,7 +42,7 @@ pub(super) fn recorded(text: &str) -> Recorded {
 fn unchanged() -> Seen {
     let version = "3.11.7".parse().unwrap();
     let marker = Marker {
-        deployment: 5,
+        deployment: DeploymentId::of(5),
         path: "/site/envs/5".into(),
         python: version,
         interpreter: FileIdentity { dev: 1, inode: 2, size: 3, mtime_ns: 4 },
@@ -64,7 +64,7 @@ fn unchanged() -> Seen {
         installer: "pip",
         settings: "digest".into(),
         requirements: recorded("flask==3.0\nrequests\n"),
-        live: LiveEnv::There { id: 5, inspection: Box::new(inspection) },
+        live: LiveEnv::There { id: EnvId::of(5), inspection: Box::new(inspection) },
         asked: Vec::new(),
         commands: false,
     }
@@ -112,7 +112,7 @@ fn rows() -> Vec<Row> {
             seen.live = LiveEnv::None;
         }),
         row("deleted by hand", Weight::Create, "deleted by hand", Some(false), |seen| {
-            seen.live = LiveEnv::Unlinked { id: 5 };
+            seen.live = LiveEnv::Unlinked { id: EnvId::of(5) };
         }),
         row(
             "another Python",
@@ -136,7 +136,10 @@ fn rows() -> Vec<Row> {
             Some(true),
             |seen| {
                 with_env(seen, |env| {
-                    env.retired = Some(Retired { deployment: 6, reason: "toggled".into() });
+                    env.retired = Some(Retired {
+                        deployment: Some(DeploymentId::of(6)),
+                        reason: "toggled".into(),
+                    });
                 });
             },
         ),
@@ -213,14 +216,14 @@ fn what_is_skipped_needs_no_env_whatever_there_is() {
 #[test]
 fn nothing_changed_is_a_reuse() {
     let plan = decide(&unchanged());
-    assert_eq!(plan.decision, Decision::Reuse { id: 5 });
+    assert_eq!(plan.decision, Decision::Reuse { id: EnvId::of(5) });
     assert_eq!(plan.reasons.len(), 1);
 }
 
 #[test]
 fn commands_of_the_project_get_a_copy_of_what_would_be_reused() {
     let plan = decide(&Seen { commands: true, ..unchanged() });
-    assert_eq!(plan.decision, Decision::Copy { from: 5 });
+    assert_eq!(plan.decision, Decision::Copy { from: EnvId::of(5) });
     assert!(plan.reasons[1].contains("must not change what is live"), "{:?}", plan.reasons);
     for row in rows() {
         let mut seen = unchanged();
@@ -277,7 +280,7 @@ fn a_new_env_retires_the_old_one_and_an_update_copies_it() {
             Decision::Create { retire } => {
                 assert_eq!(retire.is_none(), row.name == "no env yet", "{}", row.name);
             }
-            Decision::Update { from } => assert_eq!(from, 5),
+            Decision::Update { from } => assert_eq!(from, EnvId::of(5)),
             _ => {}
         }
     }
@@ -287,9 +290,9 @@ fn a_new_env_retires_the_old_one_and_an_update_copies_it() {
 fn a_patch_upgrade_of_the_machine_rebuilds_nothing_unless_the_patch_was_asked_for() {
     let mut seen = unchanged();
     with_env(&mut seen, |env| env.version = Some("3.11.9".parse().unwrap()));
-    assert_eq!(decide(&seen).decision, Decision::Reuse { id: 5 });
+    assert_eq!(decide(&seen).decision, Decision::Reuse { id: EnvId::of(5) });
     seen.wanted = "3.11.7".parse().unwrap();
-    assert_eq!(decide(&seen).decision, Decision::Create { retire: Some(5) });
+    assert_eq!(decide(&seen).decision, Decision::Create { retire: Some(EnvId::of(5)) });
 }
 
 #[test]
@@ -300,7 +303,7 @@ fn an_env_without_its_marker_is_never_used_again() {
         env.version = None;
         env.damage.push("nyala.json is missing".into());
     });
-    assert_eq!(decide(&seen).decision, Decision::Create { retire: Some(5) });
+    assert_eq!(decide(&seen).decision, Decision::Create { retire: Some(EnvId::of(5)) });
 }
 
 #[test]

@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use super::marker::Marker;
 use super::site_packages;
 use crate::disk;
+use crate::ids::DeploymentId;
 use crate::python::version::Version;
 
 /// The start of a `.pyc`: magic number, flags, time and size of its source (PEP 552); since Python
@@ -30,7 +31,7 @@ pub fn adopt(env: &Path, python: &Version) -> Result<usize> {
     }
     let others =
         fs::read_dir(beside).with_context(|| format!("cannot read {}", beside.display()))?;
-    let mut others: Vec<(u64, PathBuf)> = others
+    let mut others: Vec<(DeploymentId, PathBuf)> = others
         .flatten()
         .map(|entry| entry.path())
         .filter(|other| other != env)

@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{python, site_packages};
 use crate::disk;
+use crate::ids::DeploymentId;
 use crate::python::interpreters::FileIdentity;
 use crate::python::requirements::Recorded;
 use crate::python::version::Version;
@@ -20,7 +21,7 @@ const RETIRED: &str = "retired.json";
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Marker {
     /// The deployment that made it.
-    pub deployment: u64,
+    pub deployment: DeploymentId,
     /// Where it was made. An env works only there: its scripts name this path.
     pub path: PathBuf,
     pub python: Version,
@@ -37,7 +38,7 @@ pub struct Marker {
 /// What of an env's marker its maker knows; the rest is read off the env.
 #[derive(Clone, Debug)]
 pub struct Made {
-    pub deployment: u64,
+    pub deployment: DeploymentId,
     pub python: Version,
     pub installer: &'static str,
     pub requirements: Recorded,
@@ -77,7 +78,7 @@ impl Marker {
 /// Says, on disk and before anything is built in its place, that no later deployment uses this env
 /// again. One that is retired already keeps its first reason; one that is not there needs no
 /// marker.
-pub fn retire(env: &Path, deployment: u64, reason: &str) -> Result<()> {
+pub fn retire(env: &Path, deployment: Option<DeploymentId>, reason: &str) -> Result<()> {
     if !env.is_dir() || retired(env).is_some() {
         return Ok(());
     }
@@ -92,16 +93,23 @@ pub fn retired(env: &Path) -> Option<Retired> {
     // A marker that cannot be read is still a marker.
     Some(
         serde_json::from_slice(&bytes)
-            .unwrap_or_else(|_| Retired { deployment: 0, reason: "it was retired".into() }),
+            .unwrap_or_else(|_| Retired { deployment: None, reason: "it was retired".into() }),
     )
 }
 
 /// Since which deployment an env may not be used again, and why.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Retired {
-    /// The deployment that decided it, or 0 when a person did.
-    pub deployment: u64,
+    /// The deployment that decided it; `None` when a person did.
+    #[serde(default, deserialize_with = "zero_is_nobody")]
+    pub deployment: Option<DeploymentId>,
     pub reason: String,
+}
+
+/// Files of earlier versions have 0 where a person decided.
+fn zero_is_nobody<'de, D: Deserializer<'de>>(input: D) -> Result<Option<DeploymentId>, D::Error> {
+    let number = Option::<u64>::deserialize(input)?;
+    Ok(number.and_then(|number| number.to_string().parse().ok()))
 }
 
 /// Whether a file of this name in an env is one of nyala's own, which a copy of the env does not
@@ -128,4 +136,20 @@ fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let mut bytes = serde_json::to_vec_pretty(value).context("cannot write the env's marker")?;
     bytes.push(b'\n');
     disk::write_atomic(path, &bytes, 0o600)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_retires_an_env_in_this_format_and_in_the_earlier_one() {
+        let folder = tempfile::tempdir().unwrap();
+        retire(folder.path(), None, "asked for").unwrap();
+        let found = retired(folder.path()).unwrap();
+        assert_eq!(found, Retired { deployment: None, reason: "asked for".to_owned() });
+        let of = |json: &str| serde_json::from_str::<Retired>(json).unwrap().deployment;
+        assert_eq!(of(r#"{"deployment": 0, "reason": "asked for"}"#), None);
+        assert_eq!(of(r#"{"deployment": 6, "reason": "toggled"}"#), Some(DeploymentId::of(6)));
+    }
 }

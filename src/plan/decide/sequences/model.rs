@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::sample::Index;
 
+use crate::ids::{DeploymentId, EnvId};
 use crate::plan::decide::tests::recorded;
 use crate::plan::decide::*;
 use crate::python::env::Marker;
@@ -126,13 +127,13 @@ pub(super) struct Site {
     /// The interpreters of the machine: a patch for each minor version of Python 3.
     machine: BTreeMap<u16, u16>,
     /// All that were ever finished, by the deployments that made them.
-    envs: BTreeMap<u64, Env>,
+    envs: BTreeMap<EnvId, Env>,
     /// The releases that are kept, with their envs and whether the links to those are there.
-    releases: BTreeMap<u64, (u64, bool)>,
-    live: Option<u64>,
+    releases: BTreeMap<DeploymentId, (EnvId, bool)>,
+    live: Option<DeploymentId>,
     deployments: u64,
     /// The envs of which was said, and flushed, that no later deployment uses them.
-    never_again: BTreeSet<u64>,
+    never_again: BTreeSet<EnvId>,
 }
 
 impl Site {
@@ -141,7 +142,7 @@ impl Site {
     }
 
     /// The env of the live release, and whether its link is there.
-    fn live_env(&self) -> Option<(u64, bool)> {
+    fn live_env(&self) -> Option<(EnvId, bool)> {
         self.releases.get(&self.live?).copied()
     }
 
@@ -191,12 +192,12 @@ impl Site {
         }
     }
 
-    fn inspection(&self, id: u64) -> Inspection {
+    fn inspection(&self, id: EnvId) -> Inspection {
         let env = &self.envs[&id];
         let has = |harm| env.harm.contains(&harm);
         let mut damage = Vec::new();
         let marker = (!env.is_bare() && !has(Harm::MarkerBroken)).then(|| Marker {
-            deployment: id,
+            deployment: id.maker(),
             path: format!("/site/envs/{id}").into(),
             python: env.made_with,
             interpreter: FileIdentity { dev: 1, inode: 2, size: 3, mtime_ns: 4 },
@@ -215,7 +216,7 @@ impl Site {
             damage.push("flask was deleted from its site-packages".to_owned());
         }
         let retired = (env.retired && !env.is_bare())
-            .then(|| Retired { deployment: 0, reason: "somebody said so".to_owned() });
+            .then(|| Retired { deployment: None, reason: "somebody said so".to_owned() });
         Inspection { marker, retired, version, damage }
     }
 
@@ -284,8 +285,8 @@ impl Site {
             Event::RolledBack(index) => {
                 let runs =
                     |env: &Env| !env.harm.contains(&Harm::MarkerBroken) && self.runs(env).is_some();
-                let is_whole = |(env, linked): &(u64, bool)| *linked && runs(&self.envs[env]);
-                let whole: Vec<u64> = self
+                let is_whole = |(env, linked): &(EnvId, bool)| *linked && runs(&self.envs[env]);
+                let whole: Vec<DeploymentId> = self
                     .releases
                     .iter()
                     .filter(|kept| is_whole(kept.1))
@@ -299,7 +300,7 @@ impl Site {
         None
     }
 
-    fn retire(&mut self, id: Option<u64>) {
+    fn retire(&mut self, id: Option<EnvId>) {
         if let Some(id) = id {
             self.envs.get_mut(&id).unwrap().retired = true;
             self.never_again.insert(id);
@@ -308,7 +309,7 @@ impl Site {
 
     fn pushed(&mut self, push: &Push) -> EnvPlan {
         self.deployments += 1;
-        let id = self.deployments;
+        let id = DeploymentId::of(self.deployments);
         let plan = decide(&self.seen(push));
         self.assert_right(push, &plan);
         let python = match plan.decision {
@@ -330,12 +331,12 @@ impl Site {
         if push.end < End::Live {
             return plan;
         }
-        let env = if let Decision::Reuse { id } = plan.decision { id } else { id };
-        if env == id {
+        let env = if let Decision::Reuse { id } = plan.decision { id } else { id.into() };
+        if env.maker() == id {
             let &Push { settings, installer, ref needs, .. } = push;
             let (needs, harm) = (needs.clone(), BTreeSet::new());
             self.envs.insert(
-                id,
+                env,
                 Env { made_with: python, needs, settings, installer, retired: false, harm },
             );
         }
