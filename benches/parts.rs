@@ -20,9 +20,9 @@ use nyala::checkout::{bring_forward, export};
 use nyala::console::follow;
 use nyala::git::Repository;
 use nyala::plan::{Question, observe};
+use nyala::python::installers::Installer;
 use nyala::setup::{New, make_site};
 use nyala::site::Site;
-use nyala::site::settings::Installer;
 use tempfile::TempDir;
 
 const FILES: usize = 2000;

@@ -10,9 +10,9 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::disk;
 use crate::git::{Refs, Repository, bare_git, git, run};
 use crate::process::{self, Environment, Invocation, own_binary};
+use crate::python::installers::Installer;
 use crate::python::installers::find_uv;
 use crate::site::Site;
-use crate::site::settings::Installer;
 
 const HOOK: &str = include_str!("../hooks/post-receive");
 const STRICT_HOOK_TEXT: &str = include_str!("../hooks/proc-receive");

@@ -6,9 +6,9 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::process::Environment;
+use crate::python::installers::Installer;
 use crate::python::installers::find_uv;
 use crate::setup::{Installed, New, install_hook, make_site};
-use crate::site::settings::Installer;
 use crate::site::{Settings, Site};
 
 #[derive(Debug, Args)]

@@ -15,7 +15,7 @@ use crate::python::env;
 use crate::site::{DeploymentId, Site, Status};
 use crate::worker::build_steps;
 use crate::worker::env_record;
-use crate::worker::env_steps::{self, Place};
+use crate::worker::env_steps::{self, StepContext};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Env {
@@ -72,13 +72,13 @@ impl Step {
             installer: env_steps::installer(&settings, &record.options),
             rebuild: rebuild(site, id, &record.options),
         })?;
-        let place = Place::new(site, id, &settings, &app_settings, &plan);
+        let context = StepContext::new(site, id, &settings, &app_settings, &plan);
         match self {
             Step::Env => {
                 // The plan may ask for a new env for no other reason than that the script has
                 // removed its link.
-                env_steps::retire(&place, &plan)?;
-                env_steps::make_env(&place, &plan)?;
+                env_steps::retire(&context, &plan)?;
+                env_steps::make_env(&context, &plan)?;
                 let decided = serde_json::to_vec(&env_record(&plan, Some(id)))?;
                 crate::disk::write_atomic(&site.temporary(id).join("env.json"), &decided, 0o600)?;
             }
@@ -91,11 +91,11 @@ impl Step {
                         "the release has no env to install into\nCall `nyala step env` before `nyala step install`"
                     );
                 }
-                env_steps::install(&place, &plan, env)?;
+                env_steps::install(&context, &plan, env)?;
             }
-            Step::PreBuild => build_steps::pre_build(&place, &record, &plan)?,
-            Step::PostBuild => build_steps::post_build(&place, &record, &plan)?,
-            Step::Collectstatic => build_steps::collectstatic(&place, &record, &plan)?,
+            Step::PreBuild => build_steps::pre_build(&context, &record, &plan)?,
+            Step::PostBuild => build_steps::post_build(&context, &record, &plan)?,
+            Step::Collectstatic => build_steps::collectstatic(&context, &record, &plan)?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use super::{Finding, Mend};
 use crate::process::Environment;
 use crate::python::env;
+use crate::python::installers::Installer;
 use crate::python::installers::find_uv;
-use crate::site::settings::Installer;
 use crate::site::{Record, Settings, Site};
 use crate::worker;
 

@@ -5,7 +5,7 @@ use anyhow::Error;
 use super::{Decision, Plan};
 use crate::build::{BuildPlan, Said};
 use crate::console::text::escaped;
-use crate::site::settings::Installer;
+use crate::python::installers::Installer;
 
 /// The plan as the log and `nyala plan` show it.
 pub fn lines(plan: &Plan) -> Vec<String> {

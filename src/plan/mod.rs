@@ -9,10 +9,10 @@ pub mod observe;
 
 use crate::build::BuildPlan;
 use crate::git::Commit;
+use crate::python::installers::Installer;
 use crate::python::interpreters::Interpreter;
 use crate::python::requirements::Recorded;
 use crate::python::version::{Origin, Version, Wanted};
-use crate::site::settings::Installer;
 
 pub use decide::{Decision, EnvPlan};
 pub use observe::{Question, observe};

@@ -14,12 +14,11 @@ use crate::git::{Commit, CommitTree, Kind, Repository, short};
 use crate::hex::hex;
 use crate::process::Environment;
 use crate::python::env;
-use crate::python::installers;
+use crate::python::installers::Installer;
 use crate::python::interpreters::{self, Interpreter, Search};
 use crate::python::requirements::{self, Closure};
 use crate::python::version::{Origin, Wanted};
 use crate::python::version_files;
-use crate::site::settings::Installer;
 use crate::site::{AppSettings, Settings, Site};
 
 /// No file that nyala reads from a tree is larger than this, in bytes.
@@ -294,7 +293,7 @@ fn settings_digest(
     };
     let mut hash = Sha256::new();
     for (name, value) in app_settings.iter() {
-        if installers::reads(installer, name) || named(name) {
+        if installer.reads(name) || named(name) {
             hash.update(format!("{}:{name}={}:{value}", name.len(), value.len()));
         }
     }

@@ -66,7 +66,7 @@ pub fn of_environment() -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::site::settings::Installer;
+    use crate::python::installers::Installer;
     use crate::worker::INSTALLER;
 
     fn parse(words: &[&str]) -> Result<Options> {

@@ -11,6 +11,7 @@ use super::{SharedPath, Site, text_file};
 use crate::console::did_you_mean;
 use crate::console::text::{excerpt, split_mark};
 use crate::disk;
+use crate::python::installers::Installer;
 
 /// The settings of a site, as its `nyala.toml` has them.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -101,31 +102,6 @@ fn webhook_timeout() -> Duration {
 
 fn tries() -> u32 {
     3
-}
-
-/// What installs the requirements into an env.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Installer {
-    #[default]
-    Pip,
-    Uv,
-}
-
-impl Installer {
-    pub const ALL: [Installer; 2] = [Installer::Pip, Installer::Uv];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Installer::Pip => "pip",
-            Installer::Uv => "uv",
-        }
-    }
-
-    /// The installer of this name; `None` when there is none.
-    pub fn named(name: &str) -> Option<Installer> {
-        Installer::ALL.into_iter().find(|installer| installer.name() == name)
-    }
 }
 
 const KEYS: [&str; 19] = [

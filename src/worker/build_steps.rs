@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::env_steps::Place;
+use super::env_steps::StepContext;
 use crate::build::{Collectstatic, OwnCommand, custom, django};
 use crate::console;
 use crate::disk;
@@ -13,22 +13,22 @@ use crate::python::env;
 use crate::site::Record;
 
 /// Runs what the project wants run before its env is made.
-pub fn pre_build(place: &Place<'_>, record: &Record, plan: &Plan) -> Result<()> {
-    run_all(&plan.build.pre_build, place, &environment(place, record, plan)?)
+pub fn pre_build(context: &StepContext<'_>, record: &Record, plan: &Plan) -> Result<()> {
+    run_all(&plan.build.pre_build, context, &environment(context, record, plan)?)
 }
 
 /// Runs what the project wants run when everything else is built, in its env.
-pub fn post_build(place: &Place<'_>, record: &Record, plan: &Plan) -> Result<()> {
-    let release = place.site.release(record.id);
+pub fn post_build(context: &StepContext<'_>, record: &Record, plan: &Plan) -> Result<()> {
+    let release = context.site.release(record.id);
     run_all(
         &plan.build.post_build,
-        place,
-        &custom::in_env(environment(place, record, plan)?, &release),
+        context,
+        &custom::in_env(environment(context, record, plan)?, &release),
     )
 }
 
 /// Collects Django's static files into the release, or says why not.
-pub fn collectstatic(place: &Place<'_>, record: &Record, plan: &Plan) -> Result<()> {
+pub fn collectstatic(context: &StepContext<'_>, record: &Record, plan: &Plan) -> Result<()> {
     match &plan.build.collectstatic {
         Collectstatic::NotDjango => return Ok(()),
         Collectstatic::Off(why) => {
@@ -37,29 +37,33 @@ pub fn collectstatic(place: &Place<'_>, record: &Record, plan: &Plan) -> Result<
         }
         Collectstatic::IfInstalled => {}
     }
-    let release = place.site.release(record.id);
+    let release = context.site.release(record.id);
     let python = env::python(&release.join("env"));
     if !python.exists() {
         console::info("Django static files are not collected: the release has no environment.");
         return Ok(());
     }
-    let environment = custom::in_env(environment(place, record, plan)?, &release);
-    django::collectstatic(&python, &release, &environment, &place.limits)
+    let environment = custom::in_env(environment(context, record, plan)?, &release);
+    django::collectstatic(&python, &release, &environment, &context.limits)
 }
 
-fn run_all(commands: &[OwnCommand], place: &Place<'_>, environment: &Environment) -> Result<()> {
-    let release = place.site.release(place.deployment);
+fn run_all(
+    commands: &[OwnCommand],
+    context: &StepContext<'_>,
+    environment: &Environment,
+) -> Result<()> {
+    let release = context.site.release(context.deployment);
     commands.iter().try_for_each(|own| {
-        custom::run_own(own, &release, environment.clone(), place.limits.clone())
+        custom::run_own(own, &release, environment.clone(), context.limits.clone())
     })
 }
 
-fn environment(place: &Place<'_>, record: &Record, plan: &Plan) -> Result<Environment> {
-    let temporary = place.site.temporary(record.id);
+fn environment(context: &StepContext<'_>, record: &Record, plan: &Plan) -> Result<Environment> {
+    let temporary = context.site.temporary(record.id);
     disk::create_dir_all(&temporary)?;
     custom::environment(
-        place.environment.clone(),
-        place.site,
+        context.environment.clone(),
+        context.site,
         record,
         &plan.build.settings,
         None,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use super::deploy::Deployment;
-use super::env_steps::Place;
+use super::env_steps::StepContext;
 use super::tree;
 use crate::build::Said;
 use crate::checkout::Exported;
@@ -26,7 +26,7 @@ impl Deployment<'_> {
         &mut self,
         settings: &Settings,
         repository: &Repository,
-        place: &Place<'_>,
+        context: &StepContext<'_>,
         plan: &Plan,
     ) -> Result<Option<Vec<PathBuf>>> {
         let step = console::step(format_args!("Check out {}", short(&plan.commit.id)));
@@ -49,7 +49,7 @@ impl Deployment<'_> {
             counted(exported.folders, "folder"),
             exported.bytes
         ));
-        let more = self.fill(repository, place, plan, &written.exported)?;
+        let more = self.fill(repository, context, plan, &written.exported)?;
         self.took("check out", step.done());
         Ok(written.touched.filter(|_| !more))
     }
@@ -59,15 +59,15 @@ impl Deployment<'_> {
     fn fill(
         &self,
         repository: &Repository,
-        place: &Place<'_>,
+        context: &StepContext<'_>,
         plan: &Plan,
         exported: &Exported,
     ) -> Result<bool> {
         let release = self.site.release(self.record.id);
         let fetching = Fetching {
             stores: self.site.cache().join("submodules"),
-            environment: &place.environment,
-            limits: &place.limits,
+            environment: &context.environment,
+            limits: &context.limits,
         };
         let tree = Filled {
             repository: repository.path().to_owned(),

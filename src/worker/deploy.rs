@@ -10,7 +10,7 @@ use super::after::After;
 use super::build_steps;
 use super::cancel;
 use super::clean_up::{Releases, clean_up};
-use super::env_steps::{self, Place};
+use super::env_steps::{self, StepContext};
 use super::keep_aside::KeptAside;
 use super::publish::{publish, publish_in};
 use super::room;
@@ -70,17 +70,17 @@ impl Deployment<'_> {
 
         let plan = self.plan(&settings, &app_settings, &repository)?;
         room::check(self.site, &plan)?;
-        let place = Place::new(self.site, self.record.id, &settings, &app_settings, &plan);
+        let context = StepContext::new(self.site, self.record.id, &settings, &app_settings, &plan);
         self.after = Some(After::of(&settings, &app_settings, &plan));
         cancel::check()?;
-        env_steps::retire(&place, &plan)?;
-        let mut touched = self.check_out(&settings, &repository, &place, &plan)?;
+        env_steps::retire(&context, &plan)?;
+        let mut touched = self.check_out(&settings, &repository, &context, &plan)?;
         let linked = shared::link(self.site, self.record.id, &settings.shared)?;
         touched = touched.zip(linked).map(|(touched, linked)| [touched, linked].concat());
         cancel::check()?;
         match &plan.build.settings.command {
-            None => self.built_in_steps(&place, &plan)?,
-            Some(command) => self.custom_command(&place, &plan, command)?,
+            None => self.built_in_steps(&context, &plan)?,
+            Some(command) => self.custom_command(&context, &plan, command)?,
         }
         // Only a tree that was brought forward, and an env that was there, are on the disk already
         // but for what was touched.
@@ -139,21 +139,23 @@ impl Deployment<'_> {
         Ok(plan)
     }
 
-    fn built_in_steps(&mut self, place: &Place<'_>, plan: &Plan) -> Result<()> {
+    fn built_in_steps(&mut self, context: &StepContext<'_>, plan: &Plan) -> Result<()> {
         if !plan.build.pre_build.is_empty() {
-            self.timed("pre-build", |record| build_steps::pre_build(place, record, plan))?;
+            self.timed("pre-build", |record| build_steps::pre_build(context, record, plan))?;
         }
         let started = Instant::now();
-        let env = env_steps::make_env(place, plan)?;
+        let env = env_steps::make_env(context, plan)?;
         self.took("env", started.elapsed().as_secs_f64());
         let started = Instant::now();
-        env_steps::install(place, plan, env)?;
+        env_steps::install(context, plan, env)?;
         self.took("install", started.elapsed().as_secs_f64());
         if plan.build.collectstatic != Collectstatic::NotDjango {
-            self.timed("collectstatic", |record| build_steps::collectstatic(place, record, plan))?;
+            self.timed("collectstatic", |record| {
+                build_steps::collectstatic(context, record, plan)
+            })?;
         }
         if !plan.build.post_build.is_empty() {
-            self.timed("post-build", |record| build_steps::post_build(place, record, plan))?;
+            self.timed("post-build", |record| build_steps::post_build(context, record, plan))?;
         }
         Ok(())
     }
@@ -170,7 +172,7 @@ impl Deployment<'_> {
     /// runs in.
     fn custom_command(
         &mut self,
-        place: &Place<'_>,
+        context: &StepContext<'_>,
         plan: &Plan,
         command: &Said<String>,
     ) -> Result<()> {
@@ -178,13 +180,13 @@ impl Deployment<'_> {
         // The env that is right already is there from the start. Others the script asks for, by
         // `nyala step env`.
         let linked = match plan.env.decision {
-            Decision::Copy { .. } => env_steps::make_env(place, plan)?,
+            Decision::Copy { .. } => env_steps::make_env(context, plan)?,
             _ => None,
         };
         let temporary = self.site.temporary(id);
         disk::create_dir_all(&temporary)?;
         let environment = custom::environment(
-            place.environment.clone(),
+            context.environment.clone(),
             self.site,
             &self.record,
             &plan.build.settings,
@@ -193,7 +195,7 @@ impl Deployment<'_> {
         )?;
         let step =
             console::step(format_args!("Running deployment command: {}", escaped(&command.value)));
-        custom::run(command, &self.site.release(id), environment, place.limits.clone())?;
+        custom::run(command, &self.site.release(id), environment, context.limits.clone())?;
         self.took("build", step.done());
 
         let env = self.site.env_of_release(id);

@@ -12,9 +12,8 @@ use crate::plan::{Decision, Plan};
 use crate::process::{Environment, Limits, left_behind};
 use crate::python::env::marker::{Made, Marker};
 use crate::python::env::{self, inspect};
-use crate::python::installers::{self, Installation, NewEnv};
+use crate::python::installers::{Installation, Installer, NewEnv};
 use crate::python::version::Wanted;
-use crate::site::settings::Installer;
 use crate::site::{AppSettings, DeploymentId, EnvId, Settings, Site};
 
 /// The push option, and the word in records, that asks for a new env.
@@ -42,7 +41,7 @@ pub fn asked_by(options: &[String]) -> Vec<String> {
 
 /// Where the steps of one deployment happen.
 #[derive(Debug)]
-pub struct Place<'a> {
+pub struct StepContext<'a> {
     pub site: &'a Site,
     pub deployment: DeploymentId,
     pub installer: Installer,
@@ -50,37 +49,37 @@ pub struct Place<'a> {
     pub limits: Limits,
 }
 
-impl<'a> Place<'a> {
+impl<'a> StepContext<'a> {
     pub fn new(
         site: &'a Site,
         deployment: DeploymentId,
         settings: &Settings,
         app_settings: &AppSettings,
         plan: &Plan,
-    ) -> Place<'a> {
+    ) -> StepContext<'a> {
         let environment = Environment::clean()
             .extend(app_settings.iter())
             .set(left_behind::VARIABLE, left_behind::mark(site.root(), deployment));
         let idle = plan.build.settings.idle_timeout;
         let limits =
             Limits { step: Some(settings.step_timeout), idle: Some(idle), ..Limits::default() };
-        Place { site, deployment, installer: plan.installer, environment, limits }
+        StepContext { site, deployment, installer: plan.installer, environment, limits }
     }
 }
 
 /// Says on disk that the env which the plan replaces is never used again, before anything is built.
-pub fn retire(place: &Place<'_>, plan: &Plan) -> Result<()> {
+pub fn retire(context: &StepContext<'_>, plan: &Plan) -> Result<()> {
     if let Decision::Create { retire: Some(id) } = plan.env.decision {
-        env::retire(&place.site.env(id), Some(place.deployment), &plan.env.reasons.join("; "))?;
+        env::retire(&context.site.env(id), Some(context.deployment), &plan.env.reasons.join("; "))?;
     }
     Ok(())
 }
 
 /// Makes the env that the plan decided on, and links it into the release; the number of that env,
 /// or `None` when the release has none of nyala's. A new env is not finished before [`install`].
-pub fn make_env(place: &Place<'_>, plan: &Plan) -> Result<Option<EnvId>> {
-    let site = place.site;
-    let own = EnvId::from(place.deployment);
+pub fn make_env(context: &StepContext<'_>, plan: &Plan) -> Result<Option<EnvId>> {
+    let site = context.site;
+    let own = EnvId::from(context.deployment);
     let new = site.env(own);
     if let (Decision::Create { .. } | Decision::Update { .. }, Some(file)) =
         (plan.env.decision, &plan.requirements_file)
@@ -92,7 +91,7 @@ pub fn make_env(place: &Place<'_>, plan: &Plan) -> Result<Option<EnvId>> {
     let id = match plan.env.decision {
         Decision::None => return Ok(None),
         Decision::Committed => {
-            check_committed(place, plan)?;
+            check_committed(context, plan)?;
             return Ok(None);
         }
         Decision::Reuse { id } => {
@@ -101,15 +100,15 @@ pub fn make_env(place: &Place<'_>, plan: &Plan) -> Result<Option<EnvId>> {
         }
         Decision::Update { from } => {
             console::info("Found compatible virtual environment.");
-            copy_env(place, from)?;
+            copy_env(context, from)?;
             own
         }
         Decision::Copy { from } => {
             console::info("Found compatible virtual environment.");
             // A script that has it already may ask for it again.
             if Marker::read(&new).is_none() {
-                copy_env(place, from)?;
-                mark(place, plan)?;
+                copy_env(context, from)?;
+                mark(context, plan)?;
             }
             own
         }
@@ -135,69 +134,65 @@ pub fn make_env(place: &Place<'_>, plan: &Plan) -> Result<Option<EnvId>> {
                 env: &new,
                 interpreter,
                 cache: &site.cache(),
-                environment: &place.environment,
-                limits: &place.limits,
+                environment: &context.environment,
+                limits: &context.limits,
             };
-            installers::create_env(place.installer, &new)
+            context
+                .installer
+                .create_env(&new)
                 .context("the virtual environment could not be created")?;
             step.done();
             own
         }
     };
-    link_env(site, place.deployment, id)?;
+    link_env(site, context.deployment, id)?;
     Ok(Some(id))
 }
 
 /// Installs the requirements into the env `id`, unless it was finished by an earlier deployment,
 /// and marks it as finished.
-pub fn install(place: &Place<'_>, plan: &Plan, id: Option<EnvId>) -> Result<()> {
+pub fn install(context: &StepContext<'_>, plan: &Plan, id: Option<EnvId>) -> Result<()> {
     let Some(id) = id else { return Ok(()) };
-    let env = place.site.env(id);
-    if id.maker() != place.deployment || Marker::read(&env).is_some() {
+    let env = context.site.env(id);
+    if id.maker() != context.deployment || Marker::read(&env).is_some() {
         console::info("Requirements have not changed: nothing to install.");
         return Ok(());
     }
     let python = plan.python.as_ref().context("the plan names no Python")?;
     if let Some(requirements) = &plan.requirements_file {
-        let step = match place.installer {
-            Installer::Pip => console::step("Pip install requirements."),
-            Installer::Uv => console::step("uv pip install requirements."),
-        };
-        installers::install(
-            place.installer,
-            &Installation {
-                env: &env,
-                python: &python.version,
-                release: &place.site.release(place.deployment),
-                requirements,
-                recorded: &plan.requirements,
-                environment: &place.environment,
-                limits: place.limits.clone(),
-            },
-        )?;
+        let step = console::step(context.installer.step());
+        context.installer.install(&Installation {
+            env: &env,
+            python: &python.version,
+            release: &context.site.release(context.deployment),
+            requirements,
+            recorded: &plan.requirements,
+            environment: &context.environment,
+            limits: context.limits.clone(),
+        })?;
         step.done();
     } else {
         console::info("There is no requirements.txt: nothing to install.");
     }
-    mark(place, plan)
+    mark(context, plan)
 }
 
-fn copy_env(place: &Place<'_>, from: EnvId) -> Result<()> {
-    let step = console::step(format_args!("Copying env {from} to env {}.", place.deployment));
-    env::copy(&place.site.env(from), &place.site.env(place.deployment.into()))?;
+fn copy_env(context: &StepContext<'_>, from: EnvId) -> Result<()> {
+    let step = console::step(format_args!("Copying env {from} to env {}.", context.deployment));
+    env::copy(&context.site.env(from), &context.site.env(context.deployment.into()))?;
     step.done();
     Ok(())
 }
 
 /// Says on disk that this deployment's env is whole, and what it was made of.
-fn mark(place: &Place<'_>, plan: &Plan) -> Result<()> {
+fn mark(context: &StepContext<'_>, plan: &Plan) -> Result<()> {
     let python = plan.python.as_ref().context("the plan names no Python")?;
     Marker::write(
-        &place.site.env(place.deployment.into()),
+        &context.site.env(context.deployment.into()),
         Made {
-            deployment: place.deployment,
+            deployment: context.deployment,
             python: python.version,
-            installer: place.installer.name(),
+            installer: context.installer.name(),
             requirements: plan.requirements.clone(),
             settings: plan.settings.clone(),
         },
@@ -212,10 +207,10 @@ pub fn link_env(site: &Site, release: DeploymentId, id: EnvId) -> Result<()> {
 }
 
 /// An env that came with the tree has to run here, and to be of the Python that was asked for.
-fn check_committed(place: &Place<'_>, plan: &Plan) -> Result<()> {
+fn check_committed(context: &StepContext<'_>, plan: &Plan) -> Result<()> {
     console::info("The tree brings its own env/: venv and pip steps are skipped.");
-    let folder = place.site.release(place.deployment).join("env");
-    let fact = match inspect::run_version(&folder, &place.environment) {
+    let folder = context.site.release(context.deployment).join("env");
+    let fact = match inspect::run_version(&folder, &context.environment) {
         Ok(version) => match &plan.committed_wanted {
             Some((wanted, origin)) if *wanted != Wanted::Any && !wanted.matches(&version) => {
                 format!("it has Python {version}, and {wanted} is wanted by {origin}")

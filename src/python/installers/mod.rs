@@ -1,4 +1,4 @@
-//! What makes envs and installs requirements into them: one room an installer.
+//! What makes envs and installs requirements into them. Each installer has a module of its own.
 
 mod pip;
 mod pip_config;
@@ -7,15 +7,24 @@ mod uv;
 use std::path::Path;
 
 use anyhow::Result;
+use serde::Deserialize;
 
 use crate::process::{Environment, Limits};
 use crate::python::env;
 use crate::python::interpreters::Interpreter;
 use crate::python::requirements::Recorded;
 use crate::python::version::Version;
-use crate::site::settings::Installer;
 
 pub use uv::find as find_uv;
+
+/// What installs the requirements into an env.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Installer {
+    #[default]
+    Pip,
+    Uv,
+}
 
 /// What an installer has to know to make an env.
 #[derive(Debug)]
@@ -46,28 +55,54 @@ pub struct Installation<'a> {
     pub limits: Limits,
 }
 
-/// Makes an env. It is believed only when its own interpreter, when run, says what it is.
-pub fn create_env(installer: Installer, new: &NewEnv<'_>) -> Result<()> {
-    match installer {
-        Installer::Pip => {
-            env::create(new.env, new.interpreter, new.cache, new.environment, new.limits)?;
+impl Installer {
+    pub const ALL: [Installer; 2] = [Installer::Pip, Installer::Uv];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Installer::Pip => "pip",
+            Installer::Uv => "uv",
         }
-        Installer::Uv => uv::create_env(new)?,
     }
-    env::check_new(new.env, new.interpreter, new.environment)
-}
 
-/// Installs the requirements, streaming what the installer prints to the log.
-pub fn install(installer: Installer, installation: &Installation<'_>) -> Result<()> {
-    match installer {
-        Installer::Pip => pip::install(installation),
-        Installer::Uv => uv::install(installation),
+    /// The installer of this name; `None` when there is none.
+    pub fn named(name: &str) -> Option<Installer> {
+        Installer::ALL.into_iter().find(|installer| installer.name() == name)
     }
-}
 
-/// Whether the app setting of this name is one that the installer reads, so that another value of
-/// it may install something else.
-pub fn reads(installer: Installer, setting: &str) -> bool {
-    // pip's are translated for uv.
-    setting.starts_with("PIP_") || installer == Installer::Uv && setting.starts_with("UV_")
+    /// The step that installs, as the log announces it.
+    pub fn step(self) -> &'static str {
+        match self {
+            // Kudu's phrase, which users search their logs for.
+            Installer::Pip => "Pip install requirements.",
+            Installer::Uv => "uv pip install requirements.",
+        }
+    }
+
+    /// Makes an env. Nothing is believed until the new env's own interpreter, when run, says what
+    /// it is.
+    pub fn create_env(self, new: &NewEnv<'_>) -> Result<()> {
+        match self {
+            Installer::Pip => {
+                env::create(new.env, new.interpreter, new.cache, new.environment, new.limits)?;
+            }
+            Installer::Uv => uv::create_env(new)?,
+        }
+        env::check_new(new.env, new.interpreter, new.environment)
+    }
+
+    /// Installs the requirements, streaming the installer's output to the log.
+    pub fn install(self, installation: &Installation<'_>) -> Result<()> {
+        match self {
+            Installer::Pip => pip::install(installation),
+            Installer::Uv => uv::install(installation),
+        }
+    }
+
+    /// Whether the installer reads the app setting of this name, so that another value of it may
+    /// install something else.
+    pub fn reads(self, setting: &str) -> bool {
+        // pip's settings are translated for uv.
+        setting.starts_with("PIP_") || self == Installer::Uv && setting.starts_with("UV_")
+    }
 }
