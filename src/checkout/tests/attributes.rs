@@ -157,7 +157,6 @@ fn odd_attribute_files_are_read_as_git_reads_them() {
         b"* eol=crlf bad/name\n",
         b"* -eol=crlf\n",
         b"* eol=crlf eol=lf\n",
-        b"* builtin_x eol=crlf\n",
         b"*\teol=crlf\x0b\n",
         b"*\teol=crlf\x0c\n",
         b"\"unfinished eol=crlf\n",
@@ -170,6 +169,16 @@ fn odd_attribute_files_are_read_as_git_reads_them() {
     ] {
         assert_like_git_with(&[(".gitattributes", file)]);
     }
+}
+
+/// git 2.44 and newer reserve names that start with `builtin_`, and skip the line.
+#[test]
+fn names_that_git_reserves_are_no_attributes() {
+    let file = b"* builtin_x eol=crlf\n";
+    let repo = Repo::new();
+    let tree = repo.tree_of(&[(FILE, ".gitattributes", file), (FILE, "lf", b"one\n")]);
+    let (into, _) = repo.export(tree);
+    assert_eq!(std::fs::read(into.path().join("lf")).unwrap(), b"one\n");
 }
 
 #[test]

@@ -42,8 +42,14 @@ impl Repo {
         repo
     }
 
-    /// Runs git in the bare repository, in an environment of its own, and gives its output.
+    /// Runs git in the bare repository, in an environment of its own, and returns its output.
     pub(super) fn git(&self, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+        self.try_git(arguments, input)
+            .unwrap_or_else(|complaint| panic!("git {arguments:?}: {complaint}"))
+    }
+
+    /// [`Repo::git`], but for a command that this git may not know: fails with what git said.
+    pub(super) fn try_git(&self, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>, String> {
         let git_folder = self.path();
         fs::create_dir_all(&git_folder).unwrap();
         let mut child = Command::new("git")
@@ -65,12 +71,11 @@ impl Repo {
             scope.spawn(move || stdin.write_all(input));
             child.wait_with_output().unwrap()
         });
-        assert!(
-            output.status.success(),
-            "git {arguments:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        output.stdout
+        if output.status.success() {
+            Ok(output.stdout)
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
     }
 
     pub(super) fn path(&self) -> PathBuf {
