@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use git2::Oid;
-use nyala::checkout::{bring_forward, export};
+use nyala::checkout::{export, update};
 use nyala::console::follow;
 use nyala::git::Repository;
 use nyala::plan::{Question, observe};
@@ -115,15 +115,11 @@ fn tree_diff(criterion: &mut Criterion) {
         let mut now = 0;
         bencher.iter(|| {
             let next = 1 - now;
-            let brought = bring_forward(
-                &fixture.repository,
-                &release,
-                trees[now],
-                trees[next],
-                &manifest,
-                &|_| Ok(()),
-            )
-            .unwrap();
+            let brought =
+                update(&fixture.repository, &release, trees[now], trees[next], &manifest, &|_| {
+                    Ok(())
+                })
+                .unwrap();
             assert_eq!(brought.written, 1);
             now = next;
         });

@@ -13,8 +13,8 @@ use super::manifest::Item;
 use super::name::{check, shown};
 use super::objects;
 use super::stat::Stat;
-use super::task::{Draft, Files, PART, Place, Task};
-use super::worker::Worker;
+use super::task::{Draft, Files, FolderRef, PART, Task};
+use super::writer::Writer;
 
 /// What there is in a tree.
 struct Census<'t> {
@@ -24,7 +24,7 @@ struct Census<'t> {
     parts: Vec<usize>,
 }
 
-impl Worker<'_, '_> {
+impl Writer<'_, '_> {
     pub(super) fn fill(&mut self, folder: Folder, tree: Oid, inherited: Inherited) -> Result<()> {
         folder.set_mode()?;
         if self.job.before.is_some() {
@@ -43,7 +43,7 @@ impl Worker<'_, '_> {
             self.record_folder(&mut draft.items, entry);
             match entry.kind {
                 Kind::Folder => self.find(Task::Fill {
-                    place: Place::below(&above, entry.name),
+                    folder: FolderRef::below(&above, entry.name),
                     tree: entry.id()?,
                     inherited: inherited.clone(),
                 }),

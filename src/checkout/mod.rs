@@ -13,22 +13,22 @@
 
 mod attributes;
 mod convert;
-mod crew;
 mod encoding;
 mod entry;
 mod fill;
 mod folder;
-mod forward;
 mod ident;
 mod manifest;
 mod name;
 mod objects;
 mod parts;
+mod pool;
+mod preview;
 mod remove;
 mod stat;
 mod task;
-mod worker;
-mod written;
+mod update;
+mod writer;
 
 #[cfg(test)]
 mod tests;
@@ -43,15 +43,15 @@ use crate::git::Repository;
 use attributes::Inherited;
 use folder::Folder;
 use manifest::{Manifest, Writing};
+pub use preview::preview;
 pub use task::{Exported, Rescue};
-pub use worker::LFS_SPEC;
-pub use written::as_written;
+pub use writer::LFS_SPEC;
 
-use task::{Before, Done, Job, MOST_TOUCHED, Place, Records, Standing, Task};
+use task::{Before, Done, FolderRef, Job, MOST_TOUCHED, Records, Standing, Task};
 
 /// What was done to a folder that was there.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Brought {
+pub struct Updated {
     /// What the folder holds now.
     pub exported: Exported,
     /// Files and links that were written.
@@ -60,7 +60,7 @@ pub struct Brought {
     pub removed: u64,
     /// Entries that somebody had changed, added or removed; those that had to be written for it are
     /// counted there as well.
-    pub put_right: u64,
+    pub repaired: u64,
     /// The files and folders that have to be flushed to the disk, relative to the tree. `None` when
     /// there are so many that flushing the whole file system is cheaper.
     pub touched: Option<Vec<PathBuf>>,
@@ -70,7 +70,7 @@ pub struct Brought {
 ///
 /// `tree` is the id of a tree in the repository (it may be the tree of a subfolder; its own
 /// `.gitattributes` are then the topmost), `into` an existing, empty folder. With a `manifest`, a
-/// file of that name beside the tree (not in it) records what was written, for [`bring_forward`];
+/// file of that name beside the tree (not in it) records what was written, for [`update`];
 /// one that is there is replaced.
 ///
 /// Modes are 0644, 0755, link and folder (0755) whatever the umask is. Fails on the first entry
@@ -83,11 +83,14 @@ pub fn export(
     manifest: Option<&Path>,
 ) -> Result<Exported> {
     disk::point("export: before");
-    let first =
-        Task::Fill { place: Place::Root(Folder::open(into)?), tree, inherited: Inherited::None };
+    let first = Task::Fill {
+        folder: FolderRef::Root(Folder::open(into)?),
+        tree,
+        inherited: Inherited::None,
+    };
     let writing = manifest.map(|path| Writing::new(path, tree.as_bytes().len())).transpose()?;
     let records = writing.as_ref().map_or(Records::None, Records::All);
-    let done = worker::carry_out(repository, first, Job { records, before: None })?;
+    let done = writer::carry_out(repository, first, Job { records, before: None })?;
     disk::point("export: written");
     writing.map(Writing::finish).transpose()?;
     Ok(gather(done).exported)
@@ -96,7 +99,7 @@ pub fn export(
 /// Makes a folder that holds `old_tree` hold `new_tree`, by writing only what differs.
 ///
 /// `manifest` is what [`export`] or this function recorded of the folder when it was made to hold
-/// `old_tree`; it is brought forward as well. The folder may have been renamed since. What somebody
+/// `old_tree`; it is updated forward as well. The folder may have been renamed since. What somebody
 /// changed, added or removed in it is put right, so that the result is byte for byte what
 /// [`export`] gives (access lists, extended attributes and groups of folders are not looked at). A
 /// file is replaced by a rename, never written into, so that a process that has the old one open,
@@ -108,14 +111,14 @@ pub fn export(
 /// in the folder belongs to another user, and where [`export`] fails. The folder is then neither
 /// the one nor the other; trying again with the same manifest is safe, and so is a new export
 /// elsewhere.
-pub fn bring_forward(
+pub fn update(
     repository: &Repository,
     folder: &Path,
     old_tree: Oid,
     new_tree: Oid,
     manifest: &Path,
     rescue: &Rescue,
-) -> Result<Brought> {
+) -> Result<Updated> {
     disk::point("bring forward: before");
     let before = Manifest::read(manifest)?;
     let folders =
@@ -128,8 +131,8 @@ pub fn bring_forward(
         new_tree.as_bytes().len() == before.id_length(),
         "the trees {old_tree} and {new_tree} are not of one repository"
     );
-    let first = Task::Forward {
-        place: Place::Root(Folder::open(folder)?),
+    let first = Task::Update {
+        folder: FolderRef::Root(Folder::open(folder)?),
         tree: new_tree,
         inherited: Inherited::None,
         standing: Standing { recorded: *recorded, attributes_differ: false },
@@ -139,7 +142,7 @@ pub fn bring_forward(
     let records = anew.as_ref().map_or(Records::Changed, Records::All);
     let job =
         Job { records, before: Some(Before { manifest: &before, folders: &folders, rescue }) };
-    let mut done = worker::carry_out(repository, first, job)?;
+    let mut done = writer::carry_out(repository, first, job)?;
     disk::point("bring forward: written");
     if let Some(anew) = anew {
         anew.finish()?;
@@ -151,15 +154,15 @@ pub fn bring_forward(
 }
 
 /// Adds up what the threads did.
-fn gather(done: Vec<Done>) -> Brought {
-    let mut all = Brought::default();
+fn gather(done: Vec<Done>) -> Updated {
+    let mut all = Updated::default();
     let mut touched = Vec::new();
     for part in done {
-        let Done { exported, written, removed, put_right, touched: also_touched, blocks: _ } = part;
+        let Done { exported, written, removed, repaired, touched: also_touched, blocks: _ } = part;
         all.exported += exported;
         all.written += written;
         all.removed += removed;
-        all.put_right += put_right;
+        all.repaired += repaired;
         touched.extend(also_touched);
     }
     all.exported.submodules.sort();

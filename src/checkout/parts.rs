@@ -10,9 +10,9 @@ use super::entry::Entries;
 use super::folder::Folder;
 use super::manifest::{Item, Items};
 use super::task::{Draft, Files, PART, Shared, Task};
-use super::worker::Worker;
+use super::writer::Writer;
 
-impl<'m> Worker<'_, 'm> {
+impl<'m> Writer<'_, 'm> {
     /// Lets all threads work on the files of one folder.
     pub(super) fn share(
         &mut self,

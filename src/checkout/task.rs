@@ -13,7 +13,7 @@ use super::entry::Kind;
 use super::folder::Folder;
 use super::manifest::{Folders, Manifest, Recorded, Writing};
 
-/// What all threads of a crew know.
+/// What all threads of a pool know.
 #[derive(Clone, Copy)]
 pub(super) struct Job<'m> {
     pub(super) records: Records<'m>,
@@ -31,7 +31,7 @@ pub(super) enum Records<'m> {
     All(&'m Writing<'m>),
 }
 
-/// What is known of a folder that is brought forward, and who saves what goes there.
+/// What is known of a folder that is updated forward, and who saves what goes there.
 #[derive(Clone, Copy)]
 pub(super) struct Before<'m> {
     pub(super) manifest: &'m Manifest,
@@ -45,16 +45,16 @@ pub type Rescue<'a> = dyn Fn(&Path) -> Result<()> + Sync + 'a;
 
 pub(super) enum Task<'m> {
     /// To fill a folder that is new and empty.
-    Fill { place: Place, tree: Oid, inherited: Inherited },
+    Fill { folder: FolderRef, tree: Oid, inherited: Inherited },
     /// To bring a folder forward that is there.
-    Forward { place: Place, tree: Oid, inherited: Inherited, standing: Standing<'m> },
+    Update { folder: FolderRef, tree: Oid, inherited: Inherited, standing: Standing<'m> },
     /// To do some of the files of a large folder.
     Part { files: Files<'m>, inherited: Inherited, shared: Arc<Shared<'m>> },
 }
 
 /// Which folder a task is about. It is opened when the task is begun, so that waiting costs no open
 /// file.
-pub(super) enum Place {
+pub(super) enum FolderRef {
     Root(Folder),
     Below { above: Arc<Folder>, name: Vec<u8> },
 }
@@ -67,15 +67,15 @@ pub(super) struct Draft<'m> {
     pub(super) as_before: Option<&'m [u8]>,
 }
 
-impl Place {
-    pub(super) fn below(above: &Arc<Folder>, name: &[u8]) -> Place {
-        Place::Below { above: Arc::clone(above), name: name.to_vec() }
+impl FolderRef {
+    pub(super) fn below(above: &Arc<Folder>, name: &[u8]) -> FolderRef {
+        FolderRef::Below { above: Arc::clone(above), name: name.to_vec() }
     }
 
     pub(super) fn open(self) -> Result<Folder> {
         match self {
-            Place::Root(folder) => Ok(folder),
-            Place::Below { above, name } => above.open_below(&name),
+            FolderRef::Root(folder) => Ok(folder),
+            FolderRef::Below { above, name } => above.open_below(&name),
         }
     }
 }
@@ -115,8 +115,8 @@ pub(super) struct Done {
     pub(super) exported: Exported,
     pub(super) written: u64,
     pub(super) removed: u64,
-    pub(super) put_right: u64,
-    /// Files and folders written or changed while a folder was brought forward; more than
+    pub(super) repaired: u64,
+    /// Files and folders written or changed while a folder was updated forward; more than
     /// [`MOST_TOUCHED`] when there were too many.
     pub(super) touched: Vec<PathBuf>,
     /// Of the manifest: what is yet to be written.

@@ -1,9 +1,9 @@
 //! Repositories are built with the real git, and what it checks out itself is what we compare with.
 
 mod attributes;
-mod forward;
 mod histories;
 mod hostile;
 mod manifest;
 mod ordinary;
 mod repo;
+mod update;

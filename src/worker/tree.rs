@@ -15,7 +15,7 @@ use git2::Oid;
 use serde::{Deserialize, Serialize};
 
 use super::keep_aside::{KeptAside, Look, Rescue, keep_aside};
-use crate::checkout::{self, Brought, Exported};
+use crate::checkout::{self, Exported, Updated};
 use crate::console;
 use crate::disk;
 use crate::git::Repository;
@@ -135,7 +135,7 @@ fn bring_forward(
     tree: Oid,
     release: DeploymentId,
     rescue: &Rescue,
-) -> Result<Brought> {
+) -> Result<Updated> {
     let folder = site.spare();
     if !site.spare_begun().exists() {
         disk::write(&site.spare_begun(), b"", 0o600)?;
@@ -149,7 +149,7 @@ fn bring_forward(
     let old = repository.oid(&spare.tree)?;
     let manifest = site.manifest(spare.release);
     let rescue = |path: &Path| rescue.look(path, Look::AtFiles);
-    let brought = checkout::bring_forward(repository, &folder, old, tree, &manifest, &rescue)?;
+    let brought = checkout::update(repository, &folder, old, tree, &manifest, &rescue)?;
     disk::rename(&manifest, &site.manifest(release))?;
     disk::remove_file(&site.spare_record())?;
     disk::remove_file(&site.spare_begun())?;

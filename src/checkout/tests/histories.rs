@@ -1,4 +1,4 @@
-//! Random histories with random meddling: a folder that is brought forward is always what a new
+//! Random histories with random meddling: a folder that is updated forward is always what a new
 //! export would be.
 
 use std::collections::BTreeMap;

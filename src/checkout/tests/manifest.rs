@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use super::forward::{standing, tree};
 use super::repo::{Repo, Standing};
+use super::update::{standing, tree};
 
 #[test]
 fn a_manifest_that_does_not_fit_is_an_error() {

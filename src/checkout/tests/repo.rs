@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use git2::{ObjectFormat, Oid};
 use tempfile::TempDir;
 
-use crate::checkout::{Brought, Exported, Rescue, bring_forward, export};
+use crate::checkout::{Exported, Rescue, Updated, export, update};
 use crate::git::Repository;
 
 pub(super) const FILE: &str = "100644";
@@ -196,32 +196,32 @@ impl Standing<'_> {
         self.place.path().join("manifest")
     }
 
-    pub(super) fn try_bring(&mut self, tree: Oid) -> anyhow::Result<Brought> {
+    pub(super) fn try_bring(&mut self, tree: Oid) -> anyhow::Result<Updated> {
         self.try_bring_with(tree, &|_| Ok(()))
     }
 
-    pub(super) fn try_bring_with(&mut self, tree: Oid, rescue: &Rescue) -> anyhow::Result<Brought> {
+    pub(super) fn try_bring_with(&mut self, tree: Oid, rescue: &Rescue) -> anyhow::Result<Updated> {
         let repository = self.repo.open();
-        let brought =
-            bring_forward(&repository, &self.folder(), self.tree, tree, &self.manifest(), rescue);
+        let updated =
+            update(&repository, &self.folder(), self.tree, tree, &self.manifest(), rescue);
         assert_eq!(fs::read(self.repo.precious().join("file")).unwrap(), b"kept");
         assert_eq!(fs::read_dir(self.repo.precious()).unwrap().count(), 1);
-        brought
+        updated
     }
 
     /// Brings the folder forward, and asserts that it then is what a new export of the tree is.
-    pub(super) fn bring(&mut self, tree: Oid) -> Brought {
+    pub(super) fn bring(&mut self, tree: Oid) -> Updated {
         self.bring_with(tree, &|_| Ok(()))
     }
 
-    pub(super) fn bring_with(&mut self, tree: Oid, rescue: &Rescue) -> Brought {
-        let brought = self.try_bring_with(tree, rescue).unwrap();
+    pub(super) fn bring_with(&mut self, tree: Oid, rescue: &Rescue) -> Updated {
+        let updated = self.try_bring_with(tree, rescue).unwrap();
         self.tree = tree;
         let (new, exported) = self.repo.export(tree);
         assert_same(&contents(&self.folder()), &contents(new.path()));
-        assert_eq!(brought.exported, exported);
+        assert_eq!(updated.exported, exported);
         assert_eq!(fs::read_dir(self.place.path()).unwrap().count(), 2);
-        brought
+        updated
     }
 }
 

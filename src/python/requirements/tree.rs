@@ -181,7 +181,7 @@ impl Tree for CommitTree<'_> {
     }
 
     fn written(&self, path: &str) -> Result<Vec<u8>> {
-        checkout::as_written(self.objects(), self.root(), path)
+        checkout::preview(self.objects(), self.root(), path)
     }
 }
 

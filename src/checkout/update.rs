@@ -23,11 +23,11 @@ use super::objects;
 use super::parts::{Parts, parts_of};
 use super::remove::Found;
 use super::stat::Stat;
-use super::task::{Draft, Exported, Files, PART, Place, Standing, Task};
-use super::worker::{POINTER, Worker};
+use super::task::{Draft, Exported, Files, FolderRef, PART, Standing, Task};
+use super::writer::{POINTER, Writer};
 
-impl<'m> Worker<'_, 'm> {
-    pub(super) fn forward(
+impl<'m> Writer<'_, 'm> {
+    pub(super) fn update_folder(
         &mut self,
         folder: Folder,
         tree: Oid,
@@ -40,7 +40,7 @@ impl<'m> Worker<'_, 'm> {
         if !is_intact {
             folder.check_owner()?;
             if folder.set_mode()? {
-                self.done.put_right += 1;
+                self.done.repaired += 1;
                 self.touch(folder.path());
             }
         }
@@ -163,10 +163,10 @@ impl<'m> Worker<'_, 'm> {
                 }
                 Kind::Folder => {
                     let was_there = before.get(item.name).is_some_and(|old| old.kind == item.kind);
-                    self.done.put_right += u64::from(was_there);
+                    self.done.repaired += u64::from(was_there);
                     self.make_folder(folder, item.name)?;
                     self.find(Task::Fill {
-                        place: Place::below(&above, item.name),
+                        folder: FolderRef::below(&above, item.name),
                         tree: item.id()?,
                         inherited: inherited.clone(),
                     });
@@ -221,7 +221,7 @@ impl<'m> Worker<'_, 'm> {
             }
             match old {
                 Some(old) if Found::from(old) == found => self.done.removed += 1,
-                _ => self.done.put_right += 1,
+                _ => self.done.repaired += 1,
             }
             self.touch(folder.path());
             self.rescue(folder, &found.name)?;
@@ -281,7 +281,7 @@ impl<'m> Worker<'_, 'm> {
                     self.rescue(folder, item.name)?;
                 }
                 self.done.written += 1;
-                self.done.put_right += u64::from(item.stat != Stat::default());
+                self.done.repaired += u64::from(item.stat != Stat::default());
                 item.stat =
                     self.with_content(folder, item.name, made_of(&item)?, |content| match now {
                         Some(_) => folder.replace(item.name, content),
@@ -311,7 +311,7 @@ impl<'m> Worker<'_, 'm> {
         let submodule = above.open_below(name)?;
         submodule.check_owner()?;
         for found in submodule.found()? {
-            self.done.put_right += 1;
+            self.done.repaired += 1;
             self.touch(submodule.path());
             self.rescue(&submodule, &found.name)?;
             submodule.remove(&found)?;
@@ -331,8 +331,8 @@ impl<'m> Worker<'_, 'm> {
         inherited: &Inherited,
         standing: Standing<'m>,
     ) -> Result<()> {
-        self.find(Task::Forward {
-            place: Place::below(above, item.name),
+        self.find(Task::Update {
+            folder: FolderRef::below(above, item.name),
             tree: item.id()?,
             inherited: inherited.clone(),
             standing,

@@ -10,12 +10,12 @@ use git2::{Odb, Oid};
 
 use super::attributes::Attributes;
 use super::convert::Conversion;
-use super::crew::{self, Crew};
 use super::entry::Kind;
 use super::folder::{Content, Folder};
 use super::manifest::{Item, push_block};
 use super::name::shown;
 use super::objects;
+use super::pool::{self, Pool};
 use super::stat::Stat;
 use super::task::{Done, Draft, Job, MOST_TOUCHED, PART, Records, Task};
 use crate::disk;
@@ -37,36 +37,36 @@ pub(super) fn carry_out<'m>(
     first: Task<'m>,
     job: Job<'m>,
 ) -> Result<Vec<Done>> {
-    let work = |objects: &git2::Repository, crew: &Crew<Task<'m>>, first| {
+    let work = |objects: &git2::Repository, pool: &Pool<Task<'m>>, first| {
         let odb = objects.odb().context("cannot read the repository's objects")?;
-        Worker::new(&odb, crew, job).run(first)
+        Writer::new(&odb, pool, job).run(first)
     };
     // libgit2's handle is for one thread. Another thread opens its own, and only when there is
     // something to do for it.
     let path = repository.path();
-    let own = |crew: &Crew<_>, first| work(repository.objects(), crew, first);
-    crew::work_together(first, own, |crew, first| work(&git::open_objects(path)?, crew, first))
+    let own = |pool: &Pool<_>, first| work(repository.objects(), pool, first);
+    pool::work_together(first, own, |pool, first| work(&git::open_objects(path)?, pool, first))
 }
 
-pub(super) struct Worker<'a, 'm> {
+pub(super) struct Writer<'a, 'm> {
     pub(super) odb: &'a Odb<'a>,
     pub(super) job: Job<'m>,
     pub(super) attributes: Attributes,
     pub(super) done: Done,
     /// What the task at hand has led to.
     found: Vec<Task<'m>>,
-    crew: &'a Crew<Task<'m>>,
+    pool: &'a Pool<Task<'m>>,
 }
 
-impl<'a, 'm> Worker<'a, 'm> {
-    pub(super) fn new(odb: &'a Odb<'a>, crew: &'a Crew<Task<'m>>, job: Job<'m>) -> Self {
-        Worker {
+impl<'a, 'm> Writer<'a, 'm> {
+    pub(super) fn new(odb: &'a Odb<'a>, pool: &'a Pool<Task<'m>>, job: Job<'m>) -> Self {
+        Writer {
             odb,
             job,
             attributes: Attributes::default(),
             done: Done::default(),
             found: Vec::new(),
-            crew,
+            pool,
         }
     }
 
@@ -74,7 +74,7 @@ impl<'a, 'm> Worker<'a, 'm> {
     pub(super) fn find(&mut self, task: Task<'m>) {
         self.found.push(task);
         if self.found.len() >= PART {
-            self.crew.hand_over(&mut self.found);
+            self.pool.hand_over(&mut self.found);
         }
     }
 
@@ -84,7 +84,7 @@ impl<'a, 'm> Worker<'a, 'm> {
         while let Some(task) = next {
             disk::point("checkout: a task");
             self.carry_out(task)?;
-            next = self.crew.next(&mut self.found, true);
+            next = self.pool.next(&mut self.found, true);
         }
         self.write_blocks(0)?;
         Ok(self.done)
@@ -92,9 +92,9 @@ impl<'a, 'm> Worker<'a, 'm> {
 
     fn carry_out(&mut self, task: Task<'m>) -> Result<()> {
         match task {
-            Task::Fill { place, tree, inherited } => self.fill(place.open()?, tree, inherited),
-            Task::Forward { place, tree, inherited, standing } => {
-                self.forward(place.open()?, tree, inherited, standing)
+            Task::Fill { folder, tree, inherited } => self.fill(folder.open()?, tree, inherited),
+            Task::Update { folder, tree, inherited, standing } => {
+                self.update_folder(folder.open()?, tree, inherited, standing)
             }
             Task::Part { files, inherited, shared } => self.part(&files, &inherited, shared),
         }
@@ -194,7 +194,7 @@ impl<'a, 'm> Worker<'a, 'm> {
 
     /// Whether another thread has failed, so that what this one does is of no use any more.
     pub(super) fn is_useless(&self) -> bool {
-        self.crew.has_stopped()
+        self.pool.has_stopped()
     }
 }
 

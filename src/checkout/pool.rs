@@ -13,7 +13,7 @@ use anyhow::{Result, anyhow};
 const MOST: usize = 4;
 
 /// The tasks that nobody has taken yet.
-pub(super) struct Crew<T> {
+pub(super) struct Pool<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
     /// Whether a thread has failed.
@@ -30,28 +30,28 @@ struct State<T> {
 }
 
 /// Lets this thread begin with a task (`own`), and others with those that it leads to (`help`):
-/// each goes on with [`Crew::next`] until nothing is left. Gives what each has done. Fails with the
-/// first failure of a thread; the others find that the crew has stopped.
+/// each goes on with [`Pool::next`] until nothing is left. Gives what each has done. Fails with the
+/// first failure of a thread; the others find that the pool has stopped.
 pub(super) fn work_together<T: Send, D: Send + Default>(
     first: T,
-    own: impl FnOnce(&Crew<T>, T) -> Result<D>,
-    help: impl Fn(&Crew<T>, T) -> Result<D> + Sync,
+    own: impl FnOnce(&Pool<T>, T) -> Result<D>,
+    help: impl Fn(&Pool<T>, T) -> Result<D> + Sync,
 ) -> Result<Vec<D>> {
-    let crew = Crew {
+    let pool = Pool {
         state: Mutex::new(State { tasks: Vec::new(), working: 1, waiting: 0 }),
         changed: Condvar::new(),
         stopped: AtomicBool::new(false),
     };
     let help = || {
-        crew.guard(|| {
-            crew.next(&mut Vec::new(), false).map_or_else(|| Ok(D::default()), |it| help(&crew, it))
+        pool.guard(|| {
+            pool.next(&mut Vec::new(), false).map_or_else(|| Ok(D::default()), |it| help(&pool, it))
         })
     };
     thread::scope(|scope| {
         // Where the system allows no more threads, this one does it all.
         let spawned = |_| thread::Builder::new().spawn_scoped(scope, help).ok();
         let others: Vec<_> = (1..thread_count()).filter_map(spawned).collect();
-        let own = crew.guard(|| own(&crew, first));
+        let own = pool.guard(|| own(&pool, first));
         std::iter::once(own)
             .chain(others.into_iter().map(|other| {
                 other
@@ -66,7 +66,7 @@ fn thread_count() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get).min(MOST)
 }
 
-impl<T> Crew<T> {
+impl<T> Pool<T> {
     /// Lets others begin with what a task has led to until now.
     pub(super) fn hand_over(&self, found: &mut Vec<T>) {
         let mut state = self.lock();
@@ -123,7 +123,7 @@ impl<T> Crew<T> {
     }
 }
 
-struct StopOnDrop<'a, T>(&'a Crew<T>);
+struct StopOnDrop<'a, T>(&'a Pool<T>);
 
 impl<T> Drop for StopOnDrop<'_, T> {
     fn drop(&mut self) {

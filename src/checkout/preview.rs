@@ -13,7 +13,7 @@ use super::objects;
 /// `/`: those of its blob, changed as the tree's `.gitattributes` ask for.
 ///
 /// Fails when there is no file at this path (links are not followed), and where `export` fails.
-pub fn as_written(objects: &git2::Repository, tree: Oid, path: &str) -> Result<Vec<u8>> {
+pub fn preview(objects: &git2::Repository, tree: Oid, path: &str) -> Result<Vec<u8>> {
     let about = || format!("cannot read the file {}", shown(path.as_bytes()));
     let odb = objects.odb().context("the object database cannot be opened")?;
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));

@@ -1,4 +1,4 @@
-//! A standing folder that is brought forward.
+//! A standing folder that is updated forward.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -43,9 +43,9 @@ fn inode(path: &Path) -> u64 {
 fn the_same_tree_again_writes_nothing() {
     let repo = Repo::new();
     let mut standing = standing(&repo);
-    let brought = standing.bring(standing.tree);
-    assert_eq!((brought.written, brought.removed, brought.put_right), (0, 0, 0));
-    assert_eq!(brought.touched.as_deref(), Some([].as_slice()));
+    let updated = standing.bring(standing.tree);
+    assert_eq!((updated.written, updated.removed, updated.repaired), (0, 0, 0));
+    assert_eq!(updated.touched.as_deref(), Some([].as_slice()));
 }
 
 #[test]
@@ -54,14 +54,14 @@ fn one_file_changed_is_the_only_one_written() {
     let mut standing = standing(&repo);
     let kept = standing.folder().join("app/deep/other");
     let before = inode(&kept);
-    let brought = standing.bring(tree(&repo, "two"));
-    assert_eq!((brought.written, brought.removed, brought.put_right), (1, 0, 0));
-    assert_eq!(brought.touched.unwrap(), [named(b""), named(b"changing")]);
+    let updated = standing.bring(tree(&repo, "two"));
+    assert_eq!((updated.written, updated.removed, updated.repaired), (1, 0, 0));
+    assert_eq!(updated.touched.unwrap(), [named(b""), named(b"changing")]);
     assert_eq!(inode(&kept), before);
 
     // And back, from the manifest that was written now, whether what it says is settled or not.
-    let brought = standing.bring(tree(&repo, "one"));
-    assert_eq!((brought.written, brought.removed, brought.put_right), (1, 0, 0));
+    let updated = standing.bring(tree(&repo, "one"));
+    assert_eq!((updated.written, updated.removed, updated.repaired), (1, 0, 0));
 }
 
 #[test]
@@ -141,13 +141,13 @@ fn attributes_that_change_convert_blobs_that_do_not() {
         }
     }
     let mut standing = repo.standing(trees[0]);
-    let brought = standing.bring(trees[1]);
+    let updated = standing.bring(trees[1]);
     // The three texts, and the attributes themselves.
-    assert_eq!((brought.written, brought.put_right), (4, 0));
+    assert_eq!((updated.written, updated.repaired), (4, 0));
 }
 
 #[test]
-fn what_somebody_changed_is_put_right() {
+fn what_somebody_changed_is_repaired() {
     type Change = fn(&Path);
     let changes: [(&str, Change); 14] = [
         ("written into", |root| fs::write(root.join("app/deep/other"), "3").unwrap()),
@@ -202,9 +202,9 @@ fn what_somebody_changed_is_put_right() {
         let repo = Repo::new();
         let mut standing = standing(&repo);
         change(&standing.folder());
-        let brought = standing.bring(standing.tree);
-        assert!(brought.put_right > 0, "{what}");
-        assert_eq!(brought.removed, 0, "{what}");
+        let updated = standing.bring(standing.tree);
+        assert!(updated.repaired > 0, "{what}");
+        assert_eq!(updated.removed, 0, "{what}");
         assert_eq!(mode(&standing.folder().join("app/deep")), 0o755);
         assert_eq!(mode(&standing.folder().join("app/__init__.py")), 0o644);
 
@@ -227,8 +227,8 @@ fn what_somebody_added_is_removed() {
     fs::write(root.join("node_modules/a/b/c"), "x").unwrap();
     fs::set_permissions(root.join("node_modules/a/b"), Permissions::from_mode(0o555)).unwrap();
     rustix::fs::mkfifoat(rustix::fs::CWD, root.join("fifo"), rustix::fs::Mode::RWXU).unwrap();
-    let brought = standing.bring(standing.tree);
-    assert_eq!((brought.written, brought.removed, brought.put_right), (0, 0, 5));
+    let updated = standing.bring(standing.tree);
+    assert_eq!((updated.written, updated.removed, updated.repaired), (0, 0, 5));
 }
 
 #[test]
@@ -274,8 +274,8 @@ fn a_folder_that_was_renamed_is_brought_forward() {
     let elsewhere = standing.folder().with_file_name("4");
     fs::rename(standing.folder(), &elsewhere).unwrap();
     fs::rename(&elsewhere, standing.folder()).unwrap();
-    let brought = standing.bring(tree(&repo, "two"));
-    assert_eq!((brought.written, brought.put_right), (1, 0));
+    let updated = standing.bring(tree(&repo, "two"));
+    assert_eq!((updated.written, updated.repaired), (1, 0));
 }
 
 #[test]
@@ -297,12 +297,12 @@ fn large_folders_are_shared_and_brought_forward() {
     };
     let mut standing = repo.standing(make(1, 500));
     settle();
-    assert_eq!(standing.bring(standing.tree).put_right, 0);
+    assert_eq!(standing.bring(standing.tree).repaired, 0);
     assert_eq!(standing.bring(make(2, 500)).written, 12);
     settle();
     fs::write(standing.folder().join("all/file77"), "z").unwrap();
     fs::remove_file(standing.folder().join("all/file78")).unwrap();
-    assert_eq!(standing.bring(standing.tree).put_right, 2);
+    assert_eq!(standing.bring(standing.tree).repaired, 2);
     assert_eq!(standing.bring(make(2, 600)).written, 100);
     assert_eq!(standing.bring(make(2, 10)).removed, 590);
 }
