@@ -19,7 +19,7 @@ use git2::Oid;
 use nyala::checkout::{export, update};
 use nyala::console::follow;
 use nyala::git::Repository;
-use nyala::plan::{Question, observe};
+use nyala::plan::{PlanRequest, observe};
 use nyala::python::installers::Installer;
 use nyala::setup::{New, make_site};
 use nyala::site::Site;
@@ -144,7 +144,7 @@ fn plan(criterion: &mut Criterion) {
         (fixture.site.settings().unwrap(), fixture.site.app_settings().unwrap());
     criterion.bench_function("plan", |bencher| {
         bencher.iter(|| {
-            let question = Question {
+            let question = PlanRequest {
                 site: &fixture.site,
                 settings: &settings,
                 app_settings: &app_settings,

@@ -7,9 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use anyhow::Result;
-use nyala::python::requirements::{
-    Asks, Change, Closure, Entry, Line, Recorded, Tree, closure, compare,
-};
+use nyala::python::dependencies::requirements_txt::{Closure, closure};
+use nyala::python::dependencies::{Asks, Change, Entry, Line, Recorded, Tree, compare};
 
 use super::text::{assert_fit_to_be_shown, with_crlf};
 

@@ -8,8 +8,8 @@ use super::show::record;
 use crate::console::text::clean;
 use crate::git::{Repository, git, run, short};
 use crate::plan::describe::error_text;
-use crate::plan::observe::closure;
-use crate::python::requirements::{self, Change, Closure, Recorded};
+use crate::plan::observe::declared;
+use crate::python::dependencies::{self, Change, Recorded, detect};
 use crate::site::{AppSettings, DeploymentId, Record, Site};
 
 #[derive(Debug, Args)]
@@ -122,13 +122,13 @@ fn requirements_of(
     settings: &AppSettings,
 ) -> Result<Recorded> {
     let files = repository.tree_at(tree)?;
-    let closure = closure(&files, &requirements::project(&files)?, settings)?;
-    Ok(closure.as_ref().map(Closure::record).cloned().unwrap_or_default())
+    let source = detect(&files)?.source;
+    Ok(declared(&files, source.as_ref(), settings)?.recorded)
 }
 
 /// What is about the two commits; that a line can mean something else tomorrow is not.
 fn changes(then: &Recorded, now: &Recorded) -> Vec<String> {
-    let changes = requirements::compare(then, now).into_iter();
+    let changes = dependencies::compare(then, now).into_iter();
     let changes = changes.filter(|change| match change {
         Change::Moving(_) => false,
         Change::Editable { path } => {

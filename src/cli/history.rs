@@ -13,7 +13,7 @@ use super::table;
 use crate::console::text::{clean, escaped};
 use crate::console::{self, mask, paint, show};
 use crate::git::{Refs, Repository, short};
-use crate::plan::{Question, describe, observe};
+use crate::plan::{PlanRequest, describe, observe};
 use crate::receive::{self, Reader};
 use crate::site::queue::NewDeployment;
 use crate::site::record::Trigger;
@@ -143,7 +143,7 @@ impl PlanOf {
         let repository = Repository::open(&site.repository(&settings))?;
         let branch = settings.branch.as_deref().map(|branch| format!("refs/heads/{branch}"));
         let revision = self.revision.clone().or(branch).unwrap_or_else(|| "HEAD".to_owned());
-        let plan = observe(Question {
+        let plan = observe(PlanRequest {
             site,
             settings: &settings,
             app_settings: &app_settings,

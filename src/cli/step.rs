@@ -9,7 +9,7 @@ use clap::Subcommand;
 use crate::build::custom;
 use crate::console;
 use crate::git::Repository;
-use crate::plan::{Decision, Question, observe};
+use crate::plan::{Decision, PlanRequest, observe};
 use crate::process;
 use crate::python::env;
 use crate::site::{DeploymentId, Site, Status};
@@ -63,7 +63,7 @@ impl Step {
         console::init_step();
         let repository = Repository::open(&site.repository(&settings))?;
         let record = site.record(id)?.with_context(|| format!("deployment {id} has no record"))?;
-        let plan = observe(Question {
+        let plan = observe(PlanRequest {
             site,
             settings: &settings,
             app_settings: &app_settings,

@@ -9,13 +9,13 @@ pub mod observe;
 
 use crate::build::BuildPlan;
 use crate::git::Commit;
+use crate::python::dependencies::{Recorded, Source};
 use crate::python::installers::Installer;
 use crate::python::interpreters::Interpreter;
-use crate::python::requirements::Recorded;
 use crate::python::version::{Origin, Version, Wanted};
 
 pub use decide::{Decision, EnvPlan};
-pub use observe::{Question, observe};
+pub use observe::{PlanRequest, observe};
 
 /// What a deployment is going to do.
 #[derive(Debug)]
@@ -34,12 +34,12 @@ pub struct Plan {
     pub installer: Installer,
     /// What the project wants run, and what is said of the build.
     pub build: BuildPlan,
-    /// The requirements file, relative to the release; `None` when there is nothing to install.
-    pub requirements_file: Option<String>,
-    /// What the requirements are, for the env's marker.
+    /// Where the dependencies are declared; `None` when there is nothing to install.
+    pub source: Option<Source>,
+    /// What it declares, for the env's marker.
     pub requirements: Recorded,
     /// A digest of the app settings that the installer reads, for the env's marker.
-    pub settings: String,
+    pub settings_digest: String,
 }
 
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@
 use anyhow::{Result, anyhow, bail};
 use sha2::{Digest, Sha256};
 
-use super::decide::{LiveEnv, Project, Seen, decide, runtime_change};
+use super::decide::{EnvNeed, LiveEnv, Observed, decide, runtime_change};
 use super::describe::error_text;
 use super::{Decision, Plan, PythonPlan};
 use crate::build::deployment_file::DeploymentFile;
@@ -13,10 +13,10 @@ use crate::console;
 use crate::git::{Commit, CommitTree, Kind, Repository, short};
 use crate::hex::hex;
 use crate::process::Environment;
+use crate::python::dependencies::{Declared, Detected, Source, detect};
 use crate::python::env;
 use crate::python::installers::Installer;
 use crate::python::interpreters::{self, Interpreter, Search};
-use crate::python::requirements::{self, Closure};
 use crate::python::version::{Origin, Wanted};
 use crate::python::version_files;
 use crate::site::{AppSettings, Settings, Site};
@@ -26,7 +26,7 @@ const FILE_LIMIT: usize = 10 << 20;
 
 /// What a plan is asked for.
 #[derive(Debug)]
-pub struct Question<'a> {
+pub struct PlanRequest<'a> {
     pub site: &'a Site,
     pub settings: &'a Settings,
     pub app_settings: &'a AppSettings,
@@ -42,9 +42,9 @@ pub struct Question<'a> {
 /// interpreters.
 ///
 /// Fails with what is wrong in the tree or missing on the machine, and how to mend it.
-pub fn observe(question: Question<'_>) -> Result<Plan> {
-    let Question { site, settings, app_settings, repository, commit, installer, rebuild } =
-        question;
+pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
+    let PlanRequest { site, settings, app_settings, repository, commit, installer, rebuild } =
+        request;
     let whole = repository.tree(&commit)?;
     let file = deployment_file(&whole)?;
     let build_settings = build::resolve(settings, app_settings, &file)?;
@@ -55,28 +55,23 @@ pub fn observe(question: Question<'_>) -> Result<Plan> {
     let runtime = describe_runtime(site, repository, runtime_txt.as_deref(), &before)?;
     let build = build::plan(&tree, build_settings)?;
     let skipped = build::python_is_skipped(&tree, &build.settings)?;
-    let found = if skipped.is_some() {
-        requirements::Project::default()
-    } else {
-        requirements::project(&tree)?
-    };
-    let closure = closure(&tree, &found, app_settings)?;
-    let project = match skipped {
-        Some(why) => Project::Skipped(why),
-        None => project(&tree, found.is_python(), build.settings.command.is_some())?,
+    let detected = if skipped.is_some() { Detected::default() } else { detect(&tree)? };
+    let is_python = detected.is_python();
+    let source = supported(detected.source, installer)?;
+    let Declared { recorded: requirements, variables } =
+        declared(&tree, source.as_ref(), app_settings)?;
+    let need = match skipped {
+        Some(why) => EnvNeed::Skipped(why),
+        None => env_need(&tree, is_python, build.settings.command.is_some())?,
     };
     let wanted = wanted(&tree, runtime_txt.as_deref(), settings, app_settings);
-    let requirements = closure.as_ref().map(Closure::record).cloned().unwrap_or_default();
-    let requirements_file = found.requirements;
-    let digest = settings_digest(installer, app_settings, closure.as_ref(), &tree)?;
+    let settings_digest = settings_digest(installer, app_settings, &variables, &tree)?;
 
     let search = Search::from_environment(settings.python_paths.clone());
     let cache = site.cache().join("interpreters.json");
     let (wanted, origin) = match wanted {
         // A plain copy has no use for a Python, so it is not asked to name one.
-        _ if matches!(project, Project::Plain | Project::Skipped(_)) => {
-            (Wanted::Any, Origin::Newest)
-        }
+        _ if matches!(need, EnvNeed::Plain | EnvNeed::Skipped(_)) => (Wanted::Any, Origin::Newest),
         Ok(wanted) => wanted,
         Err(error) => {
             let there = interpreters::discover(&search, &cache);
@@ -84,21 +79,21 @@ pub fn observe(question: Question<'_>) -> Result<Plan> {
             bail!("{}", interpreters::with_available(error, &there));
         }
     };
-    let committed = project == Project::CommittedEnv;
-    let live = if project == Project::Python { live_env(site)? } else { LiveEnv::None };
-    let seen = Seen {
-        project,
+    let committed = need == EnvNeed::CommittedEnv;
+    let live = if need == EnvNeed::Python { live_env(site)? } else { LiveEnv::None };
+    let observed = Observed {
+        need,
         wanted: wanted.clone(),
         origin,
         installer: installer.name(),
-        settings: digest.clone(),
+        settings_digest: settings_digest.clone(),
         requirements: requirements.clone(),
         live,
         asked: rebuild,
         commands: build.settings.command.is_some() || !build.post_build.is_empty(),
     };
-    let env = decide(&seen);
-    let python = python_for(&env.decision, &seen, || interpreters::discover(&search, &cache));
+    let env = decide(&observed);
+    let python = python_for(&env.decision, &observed, || interpreters::discover(&search, &cache));
     // A plan that fails shows nothing else, and what became of runtime.txt is the first thing to
     // look at then.
     let python = python.map_err(|error| anyhow!("{error:#}\n{runtime}"))?;
@@ -112,32 +107,41 @@ pub fn observe(question: Question<'_>) -> Result<Plan> {
         env,
         installer,
         build,
-        requirements_file,
+        source,
         requirements,
-        settings: digest,
+        settings_digest,
     })
 }
 
-/// What the requirements of a project come to, with the variables that the installer will have;
-/// `None` when it has none.
-pub fn closure(
+/// What a source declares, with the variables that the installer will have; nothing without one.
+pub fn declared(
     tree: &CommitTree<'_>,
-    found: &requirements::Project,
+    source: Option<&Source>,
     app_settings: &AppSettings,
-) -> Result<Option<Closure>> {
-    let Some(file) = &found.requirements else { return Ok(None) };
+) -> Result<Declared> {
+    let Some(source) = source else { return Ok(Declared::default()) };
     let environment = Environment::clean().extend(app_settings.iter());
-    let setting = |name: &str| environment.get(name)?.to_str().map(str::to_owned);
-    Ok(Some(requirements::closure(tree, file, &setting)?))
+    let variable = |name: &str| environment.get(name)?.to_str().map(str::to_owned);
+    Ok(source.read(tree, &variable)?)
+}
+
+/// The source, if the installer can install from it.
+fn supported(source: Option<Source>, installer: Installer) -> Result<Option<Source>> {
+    if let Some(source) = &source
+        && !installer.supports(source)
+    {
+        bail!("{} cannot install from {source}", installer.name());
+    }
+    Ok(source)
 }
 
 /// The Python that the decision leads to. Interpreters are only looked for when a new env is made.
 fn python_for(
     decision: &Decision,
-    seen: &Seen,
+    observed: &Observed,
     discover: impl FnOnce() -> Vec<Interpreter>,
 ) -> Result<Option<PythonPlan>> {
-    let (wanted, origin) = (seen.wanted.clone(), seen.origin);
+    let (wanted, origin) = (observed.wanted.clone(), observed.origin);
     match decision {
         Decision::Create { .. } => {
             let there = discover();
@@ -148,7 +152,7 @@ fn python_for(
             Ok(Some(PythonPlan { wanted, origin, version, interpreter: Some(interpreter.clone()) }))
         }
         Decision::Update { .. } | Decision::Copy { .. } | Decision::Reuse { .. } => {
-            match &seen.live {
+            match &observed.live {
                 LiveEnv::There { inspection, .. } => Ok(inspection
                     .version
                     .map(|version| PythonPlan { wanted, origin, version, interpreter: None })),
@@ -160,13 +164,13 @@ fn python_for(
     }
 }
 
-fn project(tree: &CommitTree<'_>, python: bool, command: bool) -> Result<Project> {
+fn env_need(tree: &CommitTree<'_>, python: bool, command: bool) -> Result<EnvNeed> {
     let entry = tree.entry("env")?;
     if tree.entry("env/pyvenv.cfg")?.is_some() {
-        return Ok(Project::CommittedEnv);
+        return Ok(EnvNeed::CommittedEnv);
     }
     if !python {
-        return Ok(Project::Plain);
+        return Ok(EnvNeed::Plain);
     }
     if let Some(entry) = entry
         && !command
@@ -185,7 +189,7 @@ fn project(tree: &CommitTree<'_>, python: bool, command: bool) -> Result<Project
              3. git add .gitignore && git commit -m 'Leave env to the server', and push again"
         );
     }
-    Ok(Project::Python)
+    Ok(EnvNeed::Python)
 }
 
 /// The Python that is wanted, from the first of the places that says one.
@@ -285,12 +289,10 @@ fn live_env(site: &Site) -> Result<LiveEnv> {
 fn settings_digest(
     installer: Installer,
     app_settings: &AppSettings,
-    closure: Option<&Closure>,
+    variables: &[String],
     tree: &CommitTree<'_>,
 ) -> Result<String> {
-    let named = |name: &str| {
-        closure.is_some_and(|closure| closure.variables.iter().any(|variable| variable == name))
-    };
+    let named = |name: &str| variables.iter().any(|variable| variable == name);
     let mut hash = Sha256::new();
     for (name, value) in app_settings.iter() {
         if installer.reads(name) || named(name) {

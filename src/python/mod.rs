@@ -1,8 +1,8 @@
-//! What nyala knows of Python: versions, interpreters, environments, requirements and installers.
+//! What nyala knows of Python: versions, interpreters, environments, dependencies and installers.
 
+pub mod dependencies;
 pub mod env;
 pub mod installers;
 pub mod interpreters;
-pub mod requirements;
 pub mod version;
 pub mod version_files;

@@ -117,11 +117,11 @@ pub fn requires_python(pyproject_toml: &[u8]) -> Result<Option<Wanted>, VersionF
 
 #[derive(Deserialize)]
 struct PyProject {
-    project: Option<Project>,
+    project: Option<PyprojectTable>,
 }
 
 #[derive(Deserialize)]
-struct Project {
+struct PyprojectTable {
     #[serde(rename = "requires-python")]
     requires_python: Option<Spanned<String>>,
 }

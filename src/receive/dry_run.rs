@@ -6,7 +6,7 @@ use super::Reader;
 use crate::console::mask;
 use crate::console::text;
 use crate::git::{Commit, Repository, short};
-use crate::plan::{Question, describe, observe};
+use crate::plan::{PlanRequest, describe, observe};
 use crate::site::{Settings, Site};
 use crate::worker::env_steps;
 
@@ -52,7 +52,7 @@ fn plan(
 ) -> Result<Vec<String>> {
     let app_settings = site.app_settings()?;
     mask::know(app_settings.iter().map(|(_, value)| value));
-    let plan = observe(Question {
+    let plan = observe(PlanRequest {
         site,
         settings,
         app_settings: &app_settings,

@@ -22,7 +22,7 @@ use crate::console::{self, mask};
 use crate::disk;
 use crate::disk::space;
 use crate::git::{Repository, short};
-use crate::plan::{Decision, Plan, Question, describe, observe};
+use crate::plan::{Decision, Plan, PlanRequest, describe, observe};
 use crate::process;
 use crate::shared;
 use crate::site::record::{EnvRecord, PythonRecord, StepRecord};
@@ -111,7 +111,7 @@ impl Deployment<'_> {
         repository: &Repository,
     ) -> Result<Plan> {
         let step = console::step("Plan");
-        let plan = observe(Question {
+        let plan = observe(PlanRequest {
             site: self.site,
             settings,
             app_settings,

@@ -81,11 +81,11 @@ pub fn make_env(context: &StepContext<'_>, plan: &Plan) -> Result<Option<EnvId>>
     let site = context.site;
     let own = EnvId::from(context.deployment);
     let new = site.env(own);
-    if let (Decision::Create { .. } | Decision::Update { .. }, Some(file)) =
-        (plan.env.decision, &plan.requirements_file)
+    if let (Decision::Create { .. } | Decision::Update { .. }, Some(source)) =
+        (plan.env.decision, &plan.source)
     {
         console::info(format_args!(
-            "Detected {file}. You can skip Python specific steps with a {SKIP_PYTHON} file."
+            "Detected {source}. You can skip Python specific steps with a {SKIP_PYTHON} file."
         ));
     }
     let id = match plan.env.decision {
@@ -159,13 +159,13 @@ pub fn install(context: &StepContext<'_>, plan: &Plan, id: Option<EnvId>) -> Res
         return Ok(());
     }
     let python = plan.python.as_ref().context("the plan names no Python")?;
-    if let Some(requirements) = &plan.requirements_file {
+    if let Some(source) = &plan.source {
         let step = console::step(context.installer.step());
         context.installer.install(&Installation {
             env: &env,
             python: &python.version,
             release: &context.site.release(context.deployment),
-            requirements,
+            source,
             recorded: &plan.requirements,
             environment: &context.environment,
             limits: context.limits.clone(),
@@ -194,7 +194,7 @@ fn mark(context: &StepContext<'_>, plan: &Plan) -> Result<()> {
             python: python.version,
             installer: context.installer.name(),
             requirements: plan.requirements.clone(),
-            settings: plan.settings.clone(),
+            settings_digest: plan.settings_digest.clone(),
         },
     )
 }

@@ -4,19 +4,19 @@ use std::fmt;
 
 use crate::git::short;
 use crate::ids::{DeploymentId, EnvId};
+use crate::python::dependencies::{self, Asks, Recorded};
 use crate::python::env::Inspection;
-use crate::python::requirements::{self, Asks, Recorded};
 use crate::python::version::{Origin, Wanted};
 
 /// All that the decision depends on.
 #[derive(Clone, Debug)]
-pub struct Seen {
-    pub project: Project,
+pub struct Observed {
+    pub need: EnvNeed,
     pub wanted: Wanted,
     pub origin: Origin,
     pub installer: &'static str,
     /// A digest of the settings that the installer reads.
-    pub settings: String,
+    pub settings_digest: String,
     pub requirements: Recorded,
     pub live: LiveEnv,
     /// Who asked for a new env, in words for the log.
@@ -27,7 +27,7 @@ pub struct Seen {
 
 /// What the pushed tree needs an env for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Project {
+pub enum EnvNeed {
     /// It asks for no Python steps, or somebody does; in words for the log.
     Skipped(String),
     /// It has no requirements and no Python project files.
@@ -92,26 +92,35 @@ impl Decision {
 
 /// Decides about the env. What asks for a new one comes first among the reasons, but what would
 /// alone have asked for an update is said as well.
-pub fn decide(seen: &Seen) -> EnvPlan {
+pub fn decide(observed: &Observed) -> EnvPlan {
     // Destructured whole, so that whoever adds a field has to say here what it does to the
     // decision.
-    let Seen { project, wanted, origin, installer, settings, requirements, live, asked, commands } =
-        seen;
-    match project {
-        Project::Skipped(why) => return EnvPlan::new(Decision::None, why),
-        Project::Plain => {
+    let Observed {
+        need,
+        wanted,
+        origin,
+        installer,
+        settings_digest,
+        requirements,
+        live,
+        asked,
+        commands,
+    } = observed;
+    match need {
+        EnvNeed::Skipped(why) => return EnvPlan::new(Decision::None, why),
+        EnvNeed::Plain => {
             return EnvPlan::new(
                 Decision::None,
                 "there are no requirements and no Python project files in the tree",
             );
         }
-        Project::CommittedEnv => {
+        EnvNeed::CommittedEnv => {
             return EnvPlan::new(
                 Decision::Committed,
                 "the tree tracks env/ with a pyvenv.cfg of its own",
             );
         }
-        Project::Python => {}
+        EnvNeed::Python => {}
     }
     let mut reasons = Reasons::default();
     reasons.create.extend(asked.iter().cloned());
@@ -152,10 +161,10 @@ pub fn decide(seen: &Seen) -> EnvPlan {
                         marker.installer
                     ));
                 }
-                if marker.settings != *settings {
+                if marker.settings_digest != *settings_digest {
                     reasons.create("settings that the installer reads have changed");
                 }
-                for change in requirements::compare(&marker.requirements, requirements) {
+                for change in dependencies::compare(&marker.requirements, requirements) {
                     match change.asks() {
                         Asks::Create => reasons.create(change.to_string()),
                         Asks::Update => reasons.update.push(change.to_string()),

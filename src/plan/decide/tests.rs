@@ -3,10 +3,10 @@
 use anyhow::Result;
 
 use super::*;
+use crate::python::dependencies::{Entry, Tree, requirements_txt};
 use crate::python::env::Marker;
 use crate::python::env::marker::Retired;
 use crate::python::interpreters::FileIdentity;
-use crate::python::requirements::{Entry, Tree};
 
 /// A tree with nothing but a requirements.txt.
 struct Requirements<'a>(&'a str);
@@ -34,12 +34,12 @@ impl Tree for Requirements<'_> {
 }
 
 pub(super) fn recorded(text: &str) -> Recorded {
-    let closure = requirements::closure(&Requirements(text), "requirements.txt", &|_| None);
+    let closure = requirements_txt::closure(&Requirements(text), "requirements.txt", &|_| None);
     closure.unwrap().record().clone()
 }
 
 /// A site whose live env 5 was made of just what is wanted now.
-fn unchanged() -> Seen {
+fn unchanged() -> Observed {
     let version = "3.11.7".parse().unwrap();
     let marker = Marker {
         deployment: DeploymentId::of(5),
@@ -48,7 +48,7 @@ fn unchanged() -> Seen {
         interpreter: FileIdentity { dev: 1, inode: 2, size: 3, mtime_ns: 4 },
         installer: "pip".into(),
         requirements: recorded("flask==3.0\nrequests\n"),
-        settings: "digest".into(),
+        settings_digest: "digest".into(),
         packages: Vec::new(),
     };
     let inspection = Inspection {
@@ -57,12 +57,12 @@ fn unchanged() -> Seen {
         retired: None,
         damage: Vec::new(),
     };
-    Seen {
-        project: Project::Python,
+    Observed {
+        need: EnvNeed::Python,
         wanted: "3.11".parse().unwrap(),
         origin: Origin::RuntimeTxt,
         installer: "pip",
-        settings: "digest".into(),
+        settings_digest: "digest".into(),
         requirements: recorded("flask==3.0\nrequests\n"),
         live: LiveEnv::There { id: EnvId::of(5), inspection: Box::new(inspection) },
         asked: Vec::new(),
@@ -84,14 +84,14 @@ struct Row {
     weight: Weight,
     /// What its reason has to say.
     says: &'static str,
-    /// Whether it is about an env that is there, so that it cannot be seen together with one that
+    /// Whether it is about an env that is there, so that it cannot be observed together with one that
     /// is not.
     of_env: Option<bool>,
-    apply: fn(&mut Seen),
+    apply: fn(&mut Observed),
 }
 
-fn with_env(seen: &mut Seen, change: impl FnOnce(&mut Inspection)) {
-    if let LiveEnv::There { inspection, .. } = &mut seen.live {
+fn with_env(observed: &mut Observed, change: impl FnOnce(&mut Inspection)) {
+    if let LiveEnv::There { inspection, .. } = &mut observed.live {
         change(inspection);
     }
 }
@@ -99,43 +99,49 @@ fn with_env(seen: &mut Seen, change: impl FnOnce(&mut Inspection)) {
 fn rows() -> Vec<Row> {
     let row = |name, weight, says, of_env, apply| Row { name, weight, says, of_env, apply };
     vec![
-        row("plain", Weight::Plain, "no requirements and no Python", None, |seen| {
-            seen.project = Project::Plain;
+        row("plain", Weight::Plain, "no requirements and no Python", None, |observed| {
+            observed.need = EnvNeed::Plain;
         }),
-        row("committed", Weight::Committed, "tracks env/", None, |seen| {
+        row("committed", Weight::Committed, "tracks env/", None, |observed| {
             // A tree without Python files has no use for the env it tracks either.
-            if seen.project == Project::Python {
-                seen.project = Project::CommittedEnv;
+            if observed.need == EnvNeed::Python {
+                observed.need = EnvNeed::CommittedEnv;
             }
         }),
-        row("no env yet", Weight::Create, "no environment yet", Some(false), |seen| {
-            seen.live = LiveEnv::None;
+        row("no env yet", Weight::Create, "no environment yet", Some(false), |observed| {
+            observed.live = LiveEnv::None;
         }),
-        row("deleted by hand", Weight::Create, "deleted by hand", Some(false), |seen| {
-            seen.live = LiveEnv::Unlinked { id: EnvId::of(5) };
+        row("deleted by hand", Weight::Create, "deleted by hand", Some(false), |observed| {
+            observed.live = LiveEnv::Unlinked { id: EnvId::of(5) };
         }),
         row(
             "another Python",
             Weight::Create,
             "has Python 3.11.7, and 3.12 is wanted by runtime.txt",
             Some(true),
-            |seen| {
-                seen.wanted = "3.12".parse().unwrap();
+            |observed| {
+                observed.wanted = "3.12".parse().unwrap();
             },
         ),
-        row("damaged", Weight::Create, "is damaged: its interpreter is gone", Some(true), |seen| {
-            with_env(seen, |env| {
-                env.version = None;
-                env.damage.push("its interpreter is gone".into());
-            });
-        }),
+        row(
+            "damaged",
+            Weight::Create,
+            "is damaged: its interpreter is gone",
+            Some(true),
+            |observed| {
+                with_env(observed, |env| {
+                    env.version = None;
+                    env.damage.push("its interpreter is gone".into());
+                });
+            },
+        ),
         row(
             "retired",
             Weight::Create,
             "may not be used again since deployment 6",
             Some(true),
-            |seen| {
-                with_env(seen, |env| {
+            |observed| {
+                with_env(observed, |env| {
                     env.retired = Some(Retired {
                         deployment: Some(DeploymentId::of(6)),
                         reason: "toggled".into(),
@@ -143,11 +149,11 @@ fn rows() -> Vec<Row> {
                 });
             },
         ),
-        row("asked for", Weight::Create, "a new one was asked for", None, |seen| {
-            seen.asked.push("a new one was asked for".into());
+        row("asked for", Weight::Create, "a new one was asked for", None, |observed| {
+            observed.asked.push("a new one was asked for".into());
         }),
-        row("another installer", Weight::Create, "was installed by uv", Some(true), |seen| {
-            with_env(seen, |env| {
+        row("another installer", Weight::Create, "was installed by uv", Some(true), |observed| {
+            with_env(observed, |env| {
                 if let Some(marker) = &mut env.marker {
                     marker.installer = "uv".into();
                 }
@@ -158,27 +164,27 @@ fn rows() -> Vec<Row> {
             Weight::Create,
             "settings that the installer reads",
             Some(true),
-            |seen| {
-                seen.settings = "another digest".into();
+            |observed| {
+                observed.settings_digest = "another digest".into();
             },
         ),
-        row("requirement gone", Weight::Create, "old-one", Some(true), |seen| {
-            with_env(seen, |env| {
+        row("requirement gone", Weight::Create, "old-one", Some(true), |observed| {
+            with_env(observed, |env| {
                 if let Some(marker) = &mut env.marker {
                     let old = recorded("old-one==1.0\n").lines.remove(0);
                     marker.requirements.lines.push(old);
                 }
             });
         }),
-        row("requirement added", Weight::Update, "new-one", Some(true), |seen| {
+        row("requirement added", Weight::Update, "new-one", Some(true), |observed| {
             let new = recorded("new-one==1.0\n").lines.remove(0);
-            seen.requirements.lines.push(new);
+            observed.requirements.lines.push(new);
         }),
-        row("requirement changed", Weight::Update, "flask", Some(true), |seen| {
+        row("requirement changed", Weight::Update, "flask", Some(true), |observed| {
             let newer = recorded("flask==3.1\n").lines.remove(0);
             let position =
-                seen.requirements.lines.iter().position(|line| line.key == newer.key).unwrap();
-            seen.requirements.lines[position] = newer;
+                observed.requirements.lines.iter().position(|line| line.key == newer.key).unwrap();
+            observed.requirements.lines[position] = newer;
         }),
     ]
 }
@@ -200,10 +206,10 @@ fn says(plan: &EnvPlan, row: &Row) -> bool {
 #[test]
 fn what_is_skipped_needs_no_env_whatever_there_is() {
     for row in rows() {
-        let mut seen = unchanged();
-        (row.apply)(&mut seen);
-        seen.project = Project::Skipped("it was asked for".into());
-        let plan = decide(&seen);
+        let mut observed = unchanged();
+        (row.apply)(&mut observed);
+        observed.need = EnvNeed::Skipped("it was asked for".into());
+        let plan = decide(&observed);
         assert_eq!(
             (plan.decision, plan.reasons),
             (Decision::None, vec!["it was asked for".to_owned()]),
@@ -222,23 +228,23 @@ fn nothing_changed_is_a_reuse() {
 
 #[test]
 fn commands_of_the_project_get_a_copy_of_what_would_be_reused() {
-    let plan = decide(&Seen { commands: true, ..unchanged() });
+    let plan = decide(&Observed { commands: true, ..unchanged() });
     assert_eq!(plan.decision, Decision::Copy { from: EnvId::of(5) });
     assert!(plan.reasons[1].contains("must not change what is live"), "{:?}", plan.reasons);
     for row in rows() {
-        let mut seen = unchanged();
-        (row.apply)(&mut seen);
-        let without = decide(&seen);
-        assert_eq!(decide(&Seen { commands: true, ..seen }), without, "{}", row.name);
+        let mut observed = unchanged();
+        (row.apply)(&mut observed);
+        let without = decide(&observed);
+        assert_eq!(decide(&Observed { commands: true, ..observed }), without, "{}", row.name);
     }
 }
 
 #[test]
 fn every_row_decides_by_itself_and_says_why() {
     for row in rows() {
-        let mut seen = unchanged();
-        (row.apply)(&mut seen);
-        let plan = decide(&seen);
+        let mut observed = unchanged();
+        (row.apply)(&mut observed);
+        let plan = decide(&observed);
         assert_eq!(weight(&plan), Some(row.weight), "{}", row.name);
         assert!(says(&plan, &row), "{}: {:?}", row.name, plan.reasons);
         assert_eq!(plan.reasons.len(), 1, "{}: {:?}", row.name, plan.reasons);
@@ -254,10 +260,10 @@ fn of_every_pair_the_stronger_wins_and_both_are_said() {
                 continue;
             }
             pairs += 1;
-            let mut seen = unchanged();
-            (one.apply)(&mut seen);
-            (other.apply)(&mut seen);
-            let plan = decide(&seen);
+            let mut observed = unchanged();
+            (one.apply)(&mut observed);
+            (other.apply)(&mut observed);
+            let plan = decide(&observed);
             let names = format!("{} and {}: {:?}", one.name, other.name, plan.reasons);
             let stronger = one.weight.max(other.weight);
             assert_eq!(weight(&plan), Some(stronger), "{names}");
@@ -274,9 +280,9 @@ fn of_every_pair_the_stronger_wins_and_both_are_said() {
 #[test]
 fn a_new_env_retires_the_old_one_and_an_update_copies_it() {
     for row in rows() {
-        let mut seen = unchanged();
-        (row.apply)(&mut seen);
-        match decide(&seen).decision {
+        let mut observed = unchanged();
+        (row.apply)(&mut observed);
+        match decide(&observed).decision {
             Decision::Create { retire } => {
                 assert_eq!(retire.is_none(), row.name == "no env yet", "{}", row.name);
             }
@@ -288,22 +294,22 @@ fn a_new_env_retires_the_old_one_and_an_update_copies_it() {
 
 #[test]
 fn a_patch_upgrade_of_the_machine_rebuilds_nothing_unless_the_patch_was_asked_for() {
-    let mut seen = unchanged();
-    with_env(&mut seen, |env| env.version = Some("3.11.9".parse().unwrap()));
-    assert_eq!(decide(&seen).decision, Decision::Reuse { id: EnvId::of(5) });
-    seen.wanted = "3.11.7".parse().unwrap();
-    assert_eq!(decide(&seen).decision, Decision::Create { retire: Some(EnvId::of(5)) });
+    let mut observed = unchanged();
+    with_env(&mut observed, |env| env.version = Some("3.11.9".parse().unwrap()));
+    assert_eq!(decide(&observed).decision, Decision::Reuse { id: EnvId::of(5) });
+    observed.wanted = "3.11.7".parse().unwrap();
+    assert_eq!(decide(&observed).decision, Decision::Create { retire: Some(EnvId::of(5)) });
 }
 
 #[test]
 fn an_env_without_its_marker_is_never_used_again() {
-    let mut seen = unchanged();
-    with_env(&mut seen, |env| {
+    let mut observed = unchanged();
+    with_env(&mut observed, |env| {
         env.marker = None;
         env.version = None;
         env.damage.push("nyala.json is missing".into());
     });
-    assert_eq!(decide(&seen).decision, Decision::Create { retire: Some(EnvId::of(5)) });
+    assert_eq!(decide(&observed).decision, Decision::Create { retire: Some(EnvId::of(5)) });
 }
 
 #[test]

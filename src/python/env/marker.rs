@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::{python, site_packages};
 use crate::disk;
 use crate::ids::DeploymentId;
+use crate::python::dependencies::Recorded;
 use crate::python::interpreters::FileIdentity;
-use crate::python::requirements::Recorded;
 use crate::python::version::Version;
 
 const MARKER: &str = "nyala.json";
@@ -30,7 +30,7 @@ pub struct Marker {
     pub installer: String,
     pub requirements: Recorded,
     /// A digest of the settings that the installer reads.
-    pub settings: String,
+    pub settings_digest: String,
     /// What is right under `site-packages`.
     pub packages: Vec<String>,
 }
@@ -42,7 +42,7 @@ pub struct Made {
     pub python: Version,
     pub installer: &'static str,
     pub requirements: Recorded,
-    pub settings: String,
+    pub settings_digest: String,
 }
 
 impl Marker {
@@ -57,7 +57,7 @@ impl Marker {
                 .with_context(|| format!("cannot look at {}", interpreter.display()))?,
             installer: made.installer.to_owned(),
             requirements: made.requirements,
-            settings: made.settings,
+            settings_digest: made.settings_digest,
             packages: packages(env),
         };
         write_json(&env.join(MARKER), &marker)

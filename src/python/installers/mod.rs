@@ -10,9 +10,9 @@ use anyhow::Result;
 use serde::Deserialize;
 
 use crate::process::{Environment, Limits};
+use crate::python::dependencies::{Recorded, Source};
 use crate::python::env;
 use crate::python::interpreters::Interpreter;
-use crate::python::requirements::Recorded;
 use crate::python::version::Version;
 
 pub use uv::find as find_uv;
@@ -47,9 +47,9 @@ pub struct Installation<'a> {
     pub python: &'a Version,
     /// The folder that relative paths in the requirements are relative to.
     pub release: &'a Path,
-    /// The requirements file, relative to the release.
-    pub requirements: &'a str,
-    /// What that file leads to.
+    /// Where the dependencies are declared, relative to the release.
+    pub source: &'a Source,
+    /// What it declares.
     pub recorded: &'a Recorded,
     pub environment: &'a Environment,
     pub limits: Limits,
@@ -96,6 +96,13 @@ impl Installer {
         match self {
             Installer::Pip => pip::install(installation),
             Installer::Uv => uv::install(installation),
+        }
+    }
+
+    /// Whether the installer can install from a source of this kind.
+    pub fn supports(self, source: &Source) -> bool {
+        match (self, source) {
+            (Installer::Pip | Installer::Uv, Source::RequirementsTxt { .. }) => true,
         }
     }
 

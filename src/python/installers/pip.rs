@@ -6,6 +6,7 @@ use super::{Installation, find_uv, pip_config};
 use crate::console;
 use crate::disk;
 use crate::process::{self, ChildError, Invocation};
+use crate::python::dependencies::Source;
 use crate::python::env;
 
 /// How many of pip's own error lines are repeated where the deployment says why it failed.
@@ -37,7 +38,7 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
                 let said = if said.is_empty() { String::new() } else { format!("\n{said}") };
                 anyhow::anyhow!(
                     "pip exited with status {code}{said}\nAll it said is above; {} is what it was given",
-                    installation.requirements
+                    installation.source
                 )
             }
             _ => anyhow::Error::new(error),
@@ -84,6 +85,8 @@ fn invocation(installation: &Installation<'_>, compiles: bool) -> Invocation {
              runpy.run_module('pip', run_name='__main__', alter_sys=True)",
         ])
     };
-    let invocation = invocation.args(["install", "-r", installation.requirements]);
+    let invocation = match installation.source {
+        Source::RequirementsTxt { path } => invocation.args(["install", "-r", path]),
+    };
     if compiles { invocation } else { invocation.arg("--no-compile") }
 }

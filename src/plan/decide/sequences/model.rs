@@ -168,13 +168,13 @@ impl Site {
     }
 
     /// What an observer sees of all this.
-    fn seen(&self, push: &Push) -> Seen {
-        Seen {
-            project: Project::Python,
+    fn observed(&self, push: &Push) -> Observed {
+        Observed {
+            need: EnvNeed::Python,
             wanted: push.wanted.parse().unwrap(),
             origin: push.origin,
             installer: push.installer,
-            settings: push.settings.to_owned(),
+            settings_digest: push.settings.to_owned(),
             requirements: recorded(&text(&push.needs)),
             live: match self.live_env() {
                 None => LiveEnv::None,
@@ -203,7 +203,7 @@ impl Site {
             interpreter: FileIdentity { dev: 1, inode: 2, size: 3, mtime_ns: 4 },
             installer: env.installer.to_owned(),
             requirements: recorded(&text(&env.needs)),
-            settings: env.settings.to_owned(),
+            settings_digest: env.settings.to_owned(),
             packages: Vec::new(),
         });
         let version = self.runs(env).filter(|_| marker.is_some());
@@ -310,7 +310,7 @@ impl Site {
     fn pushed(&mut self, push: &Push) -> EnvPlan {
         self.deployments += 1;
         let id = DeploymentId::of(self.deployments);
-        let plan = decide(&self.seen(push));
+        let plan = decide(&self.observed(push));
         self.assert_right(push, &plan);
         let python = match plan.decision {
             // Without such an interpreter a plan fails, and nothing has been done.

@@ -11,6 +11,7 @@ use super::{Installation, NewEnv};
 use crate::console;
 use crate::disk;
 use crate::process::{self, ChildError, Environment, Invocation};
+use crate::python::dependencies::Source;
 use crate::python::env;
 use settings::Settings;
 
@@ -82,11 +83,14 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
     for (name, value) in settings.variables {
         environment = environment.set(name, value);
     }
+    let requirements = match installation.source {
+        Source::RequirementsTxt { path } => ["-r", path],
+    };
     let invocation = Invocation::new(uv)
         .args(["pip", "install", "--exact", "--no-python-downloads", "--no-progress", "--python"])
         .arg(env::python(installation.env))
         .args(settings.arguments)
-        .args(["-r", installation.requirements])
+        .args(requirements)
         .cwd(installation.release)
         .environment(environment)
         .limits(installation.limits.clone())
@@ -109,7 +113,7 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
                 anyhow::anyhow!(
                     "{}\nAll it said is above; {} is what it was given",
                     errors.join("\n"),
-                    installation.requirements
+                    installation.source
                 )
             }
             _ => anyhow::Error::new(error),

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use super::super::pip_config::{self, Setting};
 use super::Installation;
 use crate::process::Environment;
-use crate::python::requirements::{Recorded, Role};
+use crate::python::dependencies::{Recorded, Role};
 
 /// How uv is run so that it does what pip would do.
 #[derive(Debug, Default, PartialEq, Eq)]

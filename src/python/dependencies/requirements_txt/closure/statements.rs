@@ -1,11 +1,11 @@
 //! What each kind of line adds to the closure.
 
+use super::super::super::record::{Found, Line, Local, LocalKind, Moving, Role};
+use super::super::super::tree::{Entry, Resolved, Tree, beside, resolve, tidy};
 use super::super::error::ClosureError;
-use super::super::location::{Source, included_path, local_path, moving};
 use super::super::options::{Setting, Statement};
-use super::super::record::{Found, Line, Local, LocalKind, Moving, Role};
+use super::super::requirement_source::{RequirementSource, included_path, local_path, moving};
 use super::super::spec::Spec;
-use super::super::tree::{Entry, Resolved, Tree, beside, resolve, tidy};
 use super::{Named, Reader, Reading};
 
 impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
@@ -71,13 +71,15 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
             line.options = options;
         }
         match &meant.source {
-            Source::Index => {}
-            Source::Url(url) => {
+            RequirementSource::Index => {}
+            RequirementSource::Url(url) => {
                 if let Some((why, fix)) = moving(url, hashes) {
                     self.moving(reading, why, fix);
                 }
             }
-            Source::Path(path) => self.local(reading, path, editable, line.source.as_deref())?,
+            RequirementSource::Path(path) => {
+                self.local(reading, path, editable, line.source.as_deref())?;
+            }
         }
         self.push(line)
     }
@@ -186,8 +188,8 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
 
     fn moving(&mut self, reading: &Reading<'_>, why: &str, fix: &str) {
         self.recorded.moving.push(Moving {
-            file: reading.place.file.clone(),
-            number: reading.place.line,
+            file: reading.location.file.clone(),
+            number: reading.location.line,
             text: reading.text.clone(),
             why: why.to_owned(),
             fix: fix.to_owned(),

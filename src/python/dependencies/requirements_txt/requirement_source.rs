@@ -2,7 +2,7 @@
 
 /// Where a requirement comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum RequirementSource {
     /// From an index or `--find-links`, as pip finds it.
     Index,
     /// A path, relative to the folder that pip runs in; as written.
@@ -11,24 +11,24 @@ pub(super) enum Source {
     Url(String),
 }
 
-impl Source {
+impl RequirementSource {
     pub(super) fn text(&self) -> Option<&str> {
         match self {
-            Source::Index => None,
-            Source::Path(text) | Source::Url(text) => Some(text),
+            RequirementSource::Index => None,
+            RequirementSource::Path(text) | RequirementSource::Url(text) => Some(text),
         }
     }
 }
 
 /// A URL, or the path that a `file:` URL of this machine names.
-pub(super) fn source(text: &str) -> Source {
+pub(super) fn source(text: &str) -> RequirementSource {
     let Some(rest) =
         text.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("file:")).map(|_| &text[5..])
     else {
         return if is_url(text) {
-            Source::Url(text.to_owned())
+            RequirementSource::Url(text.to_owned())
         } else {
-            Source::Path(text.to_owned())
+            RequirementSource::Path(text.to_owned())
         };
     };
     let rest = rest.split(['#', '?']).next().unwrap_or_default();
@@ -36,16 +36,16 @@ pub(super) fn source(text: &str) -> Source {
         Some(rest) => rest.find('/').map_or("/", |at| &rest[at..]),
         None => rest,
     };
-    Source::Path(percent_decoded(path))
+    RequirementSource::Path(percent_decoded(path))
 }
 
 /// The path that a `-r` or `-c` names, or `None` for what pip fetches. There it knows no other
 /// schemes than these two: it opens `ftp://x` as a file in the folder `ftp:`.
 pub(super) fn included_path(reference: &str) -> Option<String> {
     match source(reference) {
-        Source::Path(path) => Some(path),
-        Source::Index => None,
-        Source::Url(url) => {
+        RequirementSource::Path(path) => Some(path),
+        RequirementSource::Index => None,
+        RequirementSource::Url(url) => {
             let scheme = url.split(':').next().unwrap_or_default();
             let is_fetched =
                 ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
@@ -57,8 +57,8 @@ pub(super) fn included_path(reference: &str) -> Option<String> {
 /// The path that a `--find-links` names, or `None` for a place on the network.
 pub(super) fn local_path(reference: &str) -> Option<String> {
     match source(reference) {
-        Source::Path(path) => Some(path),
-        Source::Index | Source::Url(_) => None,
+        RequirementSource::Path(path) => Some(path),
+        RequirementSource::Index | RequirementSource::Url(_) => None,
     }
 }
 

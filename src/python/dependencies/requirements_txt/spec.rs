@@ -3,8 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::location::{Source, fragment, is_archive, is_url, source, without_revision};
-use super::tree::tidy;
+use super::super::tree::tidy;
+use super::requirement_source::{
+    RequirementSource, fragment, is_archive, is_url, source, without_revision,
+};
 
 /// One requirement, taken apart as far as two of them have to be compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub(super) struct Spec {
     pub(super) extras: BTreeSet<String>,
     /// The version specifier, without white space and in a fixed order.
     pub(super) version: String,
-    pub(super) source: Source,
+    pub(super) source: RequirementSource,
 }
 
 impl Spec {
@@ -36,7 +38,7 @@ impl Spec {
                     key: with_marker(spec, &marker),
                     extras: BTreeSet::new(),
                     version: String::new(),
-                    source: Source::Index,
+                    source: RequirementSource::Index,
                 }
             }
         })
@@ -67,7 +69,7 @@ fn named(spec: &str, marker: &str) -> Option<Spec> {
     } else if rest.is_empty() && is_archive(name) {
         return None;
     } else if rest.is_empty() || rest.starts_with(['<', '>', '=', '!', '~', '(', '$']) {
-        (version_key(rest), Source::Index)
+        (version_key(rest), RequirementSource::Index)
     } else {
         return None;
     };
@@ -82,14 +84,14 @@ fn located(spec: &str, marker: &str, editable: bool) -> Spec {
     };
     let source = if editable && !is_url(place) {
         // `git:` and its like are short for `git+git:` after `-e` alone.
-        Source::Path(place.to_owned())
+        RequirementSource::Path(place.to_owned())
     } else {
         source(place)
     };
     let key = match &source {
-        Source::Index => place.to_owned(),
-        Source::Path(path) => format!("path {}", tidy(path)),
-        Source::Url(url) => match fragment(url, "egg") {
+        RequirementSource::Index => place.to_owned(),
+        RequirementSource::Path(path) => format!("path {}", tidy(path)),
+        RequirementSource::Url(url) => match fragment(url, "egg") {
             Some(egg) => named(egg, "").map_or_else(|| egg.to_owned(), |spec| spec.key),
             None => without_revision(url).to_owned(),
         },
@@ -176,7 +178,7 @@ mod tests {
 
     fn path(text: &str) -> Option<String> {
         match Spec::parse(text, false).source {
-            Source::Path(path) => Some(path),
+            RequirementSource::Path(path) => Some(path),
             _ => None,
         }
     }
@@ -238,7 +240,7 @@ mod tests {
         ] {
             assert_eq!(path(text), None, "{text}");
         }
-        assert_eq!(Spec::parse("lib", true).source, Source::Path("lib".into()));
+        assert_eq!(Spec::parse("lib", true).source, RequirementSource::Path("lib".into()));
         assert_eq!(key("./lib/"), key("lib/../lib/."));
     }
 

@@ -2,11 +2,12 @@
 
 use proptest::prelude::*;
 
+use super::super::text::{shown, without_credentials, without_secrets};
+use super::super::*;
 use super::decode::decode;
 use super::options::statement;
 use super::spec::Spec;
 use super::tests::MemoryTree;
-use super::text::{shown, without_credentials, without_secrets};
 use super::*;
 
 /// A piece of a line that means something, or anything.

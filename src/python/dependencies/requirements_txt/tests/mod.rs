@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, anyhow};
 
+use super::super::*;
 use super::*;
 
 mod comparing;
+mod detecting;
 mod errors;
 mod git;
-mod projects;
 mod reading;
 mod secrets;
 

@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-use super::text::shown;
+use super::super::text::shown;
 
 /// A line of a file, for a person: `requirements.txt line 3`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     pub file: String,
     /// Counted from 1, as pip counts.
     pub line: usize,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} line {}", shown(&self.file), self.line)
     }
@@ -21,7 +21,7 @@ impl fmt::Display for Place {
 /// The line that names a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
-    pub place: Place,
+    pub location: Location,
     /// Without its secrets.
     pub text: String,
 }
@@ -79,11 +79,11 @@ pub enum ClosureError {
         "take one of these -r or -c lines out, commit, and push again",
     ]))]
     Cycle { chain: Vec<String> },
-    #[error("{place} cannot be read: {problem}\nfound: {}\n{}", shown(text), steps(&[
+    #[error("{location} cannot be read: {problem}\nfound: {}\n{}", shown(text), steps(&[
         "correct the line, commit, and push again",
     ]))]
     Line {
-        place: Place,
+        location: Location,
         /// Without its secrets.
         text: String,
         problem: String,
@@ -93,8 +93,8 @@ pub enum ClosureError {
 }
 
 fn named_by(at: Option<&Mention>) -> String {
-    at.map_or_else(String::new, |Mention { place, text }| {
-        format!("\nfound: {place}: {}", shown(text))
+    at.map_or_else(String::new, |Mention { location, text }| {
+        format!("\nfound: {location}: {}", shown(text))
     })
 }
 

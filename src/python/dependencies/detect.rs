@@ -1,7 +1,8 @@
-//! Whether a commit is a Python project, and where its requirements are.
+//! Whether a commit is a Python project, and where its dependencies are declared.
 
 use anyhow::Result;
 
+use super::source::Source;
 use super::tree::{Entry, Tree};
 
 const REQUIREMENTS: &str = "requirements.txt";
@@ -18,47 +19,47 @@ const NAMES: [&str; 9] = [
     "uv.lock",
 ];
 
-/// What the top folder of a commit says. An env is made when either is there; with Python files and
-/// no requirements, nothing is installed into it, and the log says so. With neither it is a plain
-/// copy.
+/// What the top folder of a tree shows. It needs an env when it has either a source or Python
+/// files; with Python files alone, nothing is installed, and the log says so. With neither, the
+/// release is a plain copy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Project {
-    /// The file whose requirements are installed. Something of that name is there; whether it is a
-    /// file, [`super::closure`] says.
-    pub requirements: Option<String>,
+pub struct Detected {
+    /// The source that is installed. Something of its name is there; [`Source::read`] says whether
+    /// it is a file.
+    pub source: Option<Source>,
     /// A name that was perhaps meant for it (`Requirements.txt`), when there is none; for a hint.
     pub lookalike: Option<String>,
     /// The Python project files at the top, sorted.
     pub python_files: Vec<String>,
 }
 
-impl Project {
+impl Detected {
     /// Whether the site needs an env at all.
     pub fn is_python(&self) -> bool {
-        self.requirements.is_some() || !self.python_files.is_empty()
+        self.source.is_some() || !self.python_files.is_empty()
     }
 }
 
-/// Looks at the top folder of `tree`; what folders hold does not count, a website may well have
-/// Python scripts in one.
-pub fn project(tree: &impl Tree) -> Result<Project> {
-    let mut project = Project::default();
+/// Looks at the top folder of `tree`. Subfolders don't count, because many websites keep Python
+/// scripts in one.
+pub fn detect(tree: &impl Tree) -> Result<Detected> {
+    let mut detected = Detected::default();
     for (name, entry) in tree.list("")? {
         if name == REQUIREMENTS {
-            project.requirements = Some(name);
+            detected.source = Some(Source::RequirementsTxt { path: name });
         } else if matches!(entry, Entry::File { .. } | Entry::Link { .. }) {
             if is_lookalike(&name) {
-                project.lookalike = Some(name);
+                detected.lookalike = Some(name);
             } else if NAMES.contains(&name.as_str()) || has_python_ending(&name) {
-                project.python_files.push(name);
+                detected.python_files.push(name);
             }
         }
     }
-    if project.requirements.is_some() {
-        project.lookalike = None;
+    if detected.source.is_some() {
+        detected.lookalike = None;
     }
-    project.python_files.sort();
-    Ok(project)
+    detected.python_files.sort();
+    Ok(detected)
 }
 
 fn is_lookalike(name: &str) -> bool {

@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
+use super::super::record::{Found, Line, Local, Recorded, Role};
+use super::super::text::{without_credentials, without_secrets};
+use super::super::tree::{Resolved, Tree, resolve, tidy};
 use super::decode::decode;
-use super::error::{ClosureError, Mention, Place};
+use super::error::{ClosureError, Location, Mention};
 use super::line::{Logical, logical};
 use super::options::{Setting, Statement, statement};
-use super::record::{Found, Line, Local, Recorded, Role};
 use super::spec::Spec;
-use super::text::{without_credentials, without_secrets};
-use super::tree::{Resolved, Tree, resolve, tidy};
 use crate::checkout::LFS_SPEC;
 use crate::hex::hex;
 
@@ -96,7 +96,7 @@ struct Named {
 struct Reading<'a> {
     file: &'a Named,
     role: Role,
-    place: Place,
+    location: Location,
     /// The line without its secrets.
     text: String,
     digest: Option<String>,
@@ -209,9 +209,9 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
 
     fn line(&mut self, file: &Named, role: Role, line: &Logical) -> Result<(), ClosureError> {
         let text = without_secrets(&line.text);
-        let place = Place { file: file.shown.clone(), line: line.number };
+        let location = Location { file: file.shown.clone(), line: line.number };
         let meant = statement(&line.expanded).map_err(|problem| ClosureError::Line {
-            place: place.clone(),
+            location: location.clone(),
             text: text.clone(),
             problem,
         })?;
@@ -224,7 +224,7 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
             digest: (counts != text).then(|| hex(&Sha256::digest(counts))),
             file,
             role,
-            place,
+            location,
             text,
         };
 
@@ -269,7 +269,7 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
 
 impl Reading<'_> {
     fn mention(&self) -> Mention {
-        Mention { place: self.place.clone(), text: self.text.clone() }
+        Mention { location: self.location.clone(), text: self.text.clone() }
     }
 
     /// A line of which nothing is known but its key and its text.
@@ -277,8 +277,8 @@ impl Reading<'_> {
         Line {
             role: self.role,
             key,
-            file: self.place.file.clone(),
-            number: self.place.line,
+            file: self.location.file.clone(),
+            number: self.location.line,
             text,
             extras: BTreeSet::new(),
             version: String::new(),

@@ -1,0 +1,23 @@
+//! What a project declares that it depends on: read from a commit's own objects, recorded in the
+//! env's marker, and compared with what an env was made from.
+//!
+//! [`detect()`] says which [`Source`] counts, and [`Source::read`] gives what it declares in the
+//! form that every source shares: [`Recorded`] is what the marker keeps, and [`compare()`] says what
+//! changed and whether a copy of the env is enough. A new source is a new variant of [`Source`],
+//! a folder beside [`requirements_txt`], and a line in each installer that supports it.
+//!
+//! Nothing here touches the file system: a link in the tree is followed inside the tree only.
+
+mod compare;
+mod detect;
+mod record;
+pub mod requirements_txt;
+mod source;
+mod text;
+mod tree;
+
+pub use compare::{Asks, Change, Why, compare};
+pub use detect::{Detected, detect};
+pub use record::{Found, Line, Local, LocalKind, Moving, Recorded, Role};
+pub use source::{Declared, Source};
+pub use tree::{Entry, Resolved, Tree, resolve};
