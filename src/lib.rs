@@ -1,8 +1,8 @@
 //! nyala deploys a Python site when somebody runs `git push`.
 //!
 //! Each room has one job, and arrows point down only: `cli`, `receive` and `doctor` are at the top,
-//! then `worker`, `plan`, the steps (`checkout`, `submodules`, `lfs`, `shared`, `python`, `build`,
-//! `activate`), then `site` and `git`, and below them `process`, `console`, `disk` and
+//! then `server`, `worker`, `plan`, the steps (`checkout`, `submodules`, `lfs`, `shared`, `python`,
+//! `build`, `activate`), then `site` and `git`, and below them `process`, `console`, `disk` and
 //! `ids`.
 
 #![cfg_attr(
@@ -25,6 +25,7 @@ pub mod plan;
 pub mod process;
 pub mod python;
 pub mod receive;
+pub mod server;
 pub mod setup;
 pub mod shared;
 pub mod site;

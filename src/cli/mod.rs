@@ -6,24 +6,36 @@ macro_rules! say {
     ($($line:tt)*) => { $crate::console::say(format!($($line)*) + "\n") };
 }
 
+mod cancel;
 mod completions;
 mod config;
-mod control;
-
+mod delete;
 mod diff;
 mod doctor;
-mod history;
+mod env;
+mod follow;
+mod freeze;
+mod gc;
+mod init;
+mod install;
+mod list;
+mod log;
+mod man;
+mod plan;
+mod post_receive;
+mod proc_receive;
+mod redeploy;
 mod rollback;
 mod script;
-mod setup;
 mod shell;
 mod show;
+mod status;
 mod step;
-mod table;
-mod tidy;
+mod r#try;
+mod unfreeze;
 mod wait;
+mod worker;
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -35,8 +47,7 @@ use crate::console::mask;
 use crate::console::text::clean;
 use crate::disk::space;
 use crate::plan::describe;
-use crate::site::{DeploymentId, Site};
-use crate::{receive, worker};
+use crate::site::Site;
 
 /// Deploys a Python site when somebody runs `git push`.
 #[derive(Debug, Parser)]
@@ -53,78 +64,67 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Make a site, with a bare repository to push to
-    Init(setup::Init),
+    Init(init::Init),
     /// Put the hook into a bare repository that is already there
-    Install(setup::Install),
+    Install(install::Install),
     /// List the deployments, newest first
-    List(history::Json),
+    List(list::List),
     /// Show what is live, and what was deployed last
-    Status(history::Json),
+    Status(status::Status),
     /// Show all that is known of a deployment
     Show(show::Show),
     /// Print the log of a deployment
-    Log(history::Log),
+    Log(log::Log),
     /// Show what changed between two deployments: commits, requirements, Python
     Diff(diff::Diff),
     /// Show what deploying a revision would do, and change nothing
-    Plan(history::PlanOf),
+    Plan(plan::Plan),
     /// Deploy again, without a push
-    Redeploy(history::Redeploy),
+    Redeploy(redeploy::Redeploy),
     /// Wait until a deployment has ended; exit with 0, 1 or 2: it is live, it is not, there is none
     Wait(wait::Wait),
     /// Make an earlier release live again, with its env, without building
     Rollback(rollback::Rollback),
     /// Delete records of deployments, with their logs and releases; never what is live
-    Delete(tidy::Delete),
+    Delete(delete::Delete),
     /// Remove what no kept release needs, and say what that frees
     Gc,
     /// Find what is wrong with a site, and how to put it right
     Doctor(doctor::Doctor),
     /// Stop a deployment that runs or waits
-    Cancel(control::Cancel),
+    Cancel(cancel::Cancel),
     /// Hold deployments back; pushes are received, and told why
-    Freeze(control::Freeze),
+    Freeze(freeze::Freeze),
     /// Let deployments go on, with the newest push that was held back
-    Unfreeze(control::Unfreeze),
+    Unfreeze(unfreeze::Unfreeze),
     /// The application's settings: environment variables of its builds
     #[command(subcommand)]
     Config(config::Config),
     /// The virtual environment of what is live
     #[command(subcommand)]
-    Env(step::Env),
+    Env(env::Env),
     /// One built-in step, for the deployment command of a project
     #[command(subcommand)]
     Step(step::Step),
     /// Write a deployment script to be changed: deploy.sh and .deployment
     Script(script::Script),
     /// Deploy this work tree as it is, on this machine, into ./artifacts
-    Try(script::Try),
+    Try(r#try::Try),
     /// What a forced command of ssh runs: lets a key push to some sites, and look at them
     Shell(shell::Shell),
     /// Print the completions of a shell
     Completions(completions::Completions),
     /// Print the manual page, or write those of all commands into a folder
-    Man(completions::Man),
+    Man(man::Man),
     /// What the hook runs: reads `OLD NEW REF` lines
     #[command(hide = true)]
-    PostReceive {
-        /// The folder the hook's file is in
-        #[arg(long, default_value = "hooks")]
-        hooks: PathBuf,
-    },
+    PostReceive(post_receive::PostReceive),
     /// What the hook of a strict site runs: speaks git's proc-receive protocol
     #[command(hide = true)]
-    ProcReceive {
-        /// The folder the hook's file is in
-        #[arg(long, default_value = "hooks")]
-        hooks: PathBuf,
-    },
+    ProcReceive(proc_receive::ProcReceive),
     /// What the hook starts: carries one deployment out
     #[command(hide = true)]
-    Worker {
-        #[arg(long)]
-        deployment: DeploymentId,
-    },
+    Worker(worker::Worker),
 }
 
 /// Parses the command line, carries it out, and says how it went: 0 fine, 1 failed, 2 wrong usage.
@@ -164,7 +164,7 @@ fn say_error(text: &str) {
 fn status_or_help(site: &impl Fn() -> Result<Site>) -> Result<ExitCode> {
     if let Ok(site) = site() {
         console::init_command();
-        history::status(&site, &history::Json::default())?;
+        status::Status::default().run(&site)?;
         return Ok(ExitCode::SUCCESS);
     }
     console::print(rustix::stdio::stderr(), &format!("{}\n", Cli::command().render_help()));
@@ -179,12 +179,6 @@ fn with_next_command(text: String) -> String {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let again = shlex::try_join(arguments.iter().map(String::as_str)).unwrap_or_default();
     format!("{text}\nTo see what was done: NYALA_LOG=debug nyala {again}")
-}
-
-/// The log that the worker was started with as its standard output.
-fn own_output() -> Result<File> {
-    use std::os::fd::AsFd;
-    Ok(File::from(std::io::stdout().as_fd().try_clone_to_owned()?))
 }
 
 /// Who types this, as far as can be known: for people to read, and for nothing else.
@@ -208,50 +202,39 @@ fn run(cli: &Cli) -> Result<ExitCode> {
     let Some(command) = &cli.command else {
         return status_or_help(&site);
     };
+    // These write elsewhere than a person's command does.
+    if !matches!(command, Command::Worker(_) | Command::Step(_) | Command::Shell(_)) {
+        console::init_command();
+    }
     match command {
-        Command::Worker { deployment } => {
-            let site = site()?;
-            let log = console::init_worker();
-            log.write_to(own_output()?);
-            worker::run(&site, *deployment)?;
-        }
+        Command::Init(init) => init.run()?,
+        Command::Install(install) => install.run(cli.site.as_deref())?,
+        Command::List(list) => list.run(&site()?)?,
+        Command::Status(status) => status.run(&site()?)?,
+        Command::Show(show) => show.run(&site()?)?,
+        Command::Diff(diff) => diff.run(&site()?)?,
+        Command::Delete(delete) => delete.run(&site()?)?,
+        Command::Gc => gc::run(&site()?)?,
+        Command::Log(log) => log.run(&site()?)?,
+        Command::Plan(plan) => plan.run(&site()?)?,
+        Command::Freeze(freeze) => freeze.run(&site()?)?,
+        Command::Config(config) => config.run(&site()?)?,
+        Command::Env(env) => env.run(&site()?)?,
+        Command::Script(script) => script.run()?,
+        Command::Completions(completions) => completions.run(Cli::command()),
+        Command::Man(man) => man.run(Cli::command())?,
+        Command::PostReceive(hook) => hook.run(&site()?)?,
+        Command::ProcReceive(hook) => hook.run(&site()?)?,
+        Command::Worker(worker) => worker.run(&site()?)?,
+        Command::Redeploy(redeploy) => return redeploy.run(&site()?),
+        Command::Wait(wait) => return wait.run(&site()?),
+        Command::Rollback(rollback) => return rollback.run(&site()?),
+        Command::Doctor(doctor) => return doctor.run(&site()?),
+        Command::Cancel(cancel) => return cancel.run(&site()?),
+        Command::Unfreeze(unfreeze) => return unfreeze.run(&site()?),
         Command::Step(step) => return step.run(&site()?),
         Command::Shell(shell) => return shell.run(),
-        command => {
-            console::init_command();
-            match command {
-                Command::Init(init) => init.run()?,
-                Command::Install(install) => install.run(cli.site.as_deref())?,
-                Command::List(list) => history::list(&site()?, list)?,
-                Command::Status(status) => history::status(&site()?, status)?,
-                Command::Show(show) => show.run(&site()?)?,
-                Command::Diff(diff) => diff.run(&site()?)?,
-                Command::Delete(delete) => delete.run(&site()?)?,
-                Command::Gc => tidy::gc(&site()?)?,
-                Command::Log(log) => log.run(&site()?)?,
-                Command::Plan(plan) => plan.run(&site()?)?,
-                Command::Redeploy(redeploy) => return redeploy.run(&site()?),
-                Command::Wait(wait) => return wait.run(&site()?),
-                Command::Rollback(rollback) => return rollback.run(&site()?),
-                Command::Doctor(doctor) => return doctor.run(&site()?),
-                Command::Cancel(cancel) => return cancel.run(&site()?),
-                Command::Freeze(freeze) => freeze.run(&site()?)?,
-                Command::Unfreeze(unfreeze) => return unfreeze.run(&site()?),
-                Command::Config(config) => config.run(&site()?)?,
-                Command::Env(env) => env.run(&site()?)?,
-                Command::Script(script) => script.run()?,
-                Command::Try(here) => return here.run(),
-                Command::Completions(completions) => completions.run(Cli::command()),
-                Command::Man(man) => man.run(Cli::command())?,
-                Command::PostReceive { hooks } => {
-                    receive::post_receive(&site()?, hooks)?;
-                }
-                Command::ProcReceive { hooks } => receive::proc_receive(&site()?, hooks)?,
-                Command::Worker { .. } | Command::Step(_) | Command::Shell(_) => {
-                    unreachable!("they are above")
-                }
-            }
-        }
+        Command::Try(here) => return here.run(),
     }
     Ok(ExitCode::SUCCESS)
 }

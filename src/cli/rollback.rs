@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use super::history::{self, exit_code, watch};
+use super::follow::{exit_code, watch};
+use super::redeploy::redeploy;
 use crate::git::short;
 use crate::receive;
 use crate::site::queue::NewDeployment;
@@ -38,7 +39,7 @@ impl Rollback {
         }
         if let Some(obstacle) = obstacle(site, &record) {
             say!("{obstacle}, so its commit {} is deployed anew.", short(&record.commit));
-            return history::redeploy(site, &record.commit, Some(record.refname), Vec::new());
+            return redeploy(site, &record.commit, Some(record.refname), Vec::new());
         }
         let old_oid = site.record(live)?.map_or_else(|| record.commit.clone(), |live| live.commit);
         let id = receive::start(

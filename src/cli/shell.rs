@@ -5,7 +5,7 @@
 //! `SSH_ORIGINAL_COMMAND`.
 
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -13,6 +13,7 @@ use clap::{Args, Parser};
 
 use super::{Cli, Command};
 use crate::git::bare_git;
+use crate::server::Server;
 use crate::site::Site;
 
 #[derive(Debug, Args)]
@@ -38,12 +39,9 @@ enum Request {
 
 impl Shell {
     pub(super) fn run(&self) -> Result<ExitCode> {
-        let root = self
-            .root
-            .canonicalize()
-            .with_context(|| format!("there is no folder {}", self.root.display()))?;
+        let server = Server::open(&self.root)?;
         let Ok(asked) = std::env::var("SSH_ORIGINAL_COMMAND") else {
-            bail!("there is no shell here, only git and nyala\n{}", self.reachable(&root));
+            bail!("there is no shell here, only git and nyala\n{}", self.reachable(&server));
         };
         match request(&asked)? {
             Request::Git { service, path } => {
@@ -51,7 +49,7 @@ impl Shell {
                     service == "upload-pack" || !self.read_only,
                     "this key may fetch, and not push"
                 );
-                let site = self.site(&root, &path)?;
+                let site = self.site(&server, &path)?;
                 let repository = site.repository(&site.settings()?);
                 let mut git = bare_git();
                 // The version of git's protocol is the one variable of the client's that git means
@@ -69,57 +67,46 @@ impl Shell {
                     "only reading commands can be used over ssh: list, show, diff, status, log, plan, wait\nTo deploy: git push"
                 );
                 let named = cli.site.as_ref().map(|site| site.to_string_lossy().into_owned());
-                let name = named.or_else(|| self.only_site(&root));
+                let name = named.or_else(|| self.only_site(&server));
                 let name = name.with_context(|| {
-                    format!("name the site: --site NAME\n{}", self.reachable(&root))
+                    format!("name the site: --site NAME\n{}", self.reachable(&server))
                 })?;
-                cli.site = Some(self.site(&root, &name)?.root().to_owned());
+                cli.site = Some(self.site(&server, &name)?.root().to_owned());
                 super::run(&cli)
             }
         }
     }
 
-    /// The site that a path means. What is not there and what may not be reached get the same
-    /// answer.
-    fn site(&self, root: &Path, path: &str) -> Result<Site> {
-        let name = site_name(root, path);
-        let site = name
+    /// The site that a path refers to. A missing site and a forbidden one get the same answer.
+    fn site(&self, server: &Server, path: &str) -> Result<Site> {
+        let site = server
+            .site_name(path)
             .filter(|name| {
                 self.sites.is_empty() || self.sites.iter().any(|allowed| allowed == name)
             })
-            .and_then(|name| Site::open(&root.join(name)).ok())
-            // A link that leads out of the root is no site of it.
-            .filter(|site| site.root().parent() == Some(root));
+            .and_then(|name| server.site(name));
         site.with_context(|| {
             format!(
                 "there is no site `{}` that this key may reach\n{}",
                 path.escape_debug(),
-                self.reachable(root)
+                self.reachable(server)
             )
         })
     }
 
-    fn only_site(&self, root: &Path) -> Option<String> {
-        match &self.names(root)[..] {
+    fn only_site(&self, server: &Server) -> Option<String> {
+        match &self.names(server)[..] {
             [only] => Some(only.clone()),
             _ => None,
         }
     }
 
-    fn names(&self, root: &Path) -> Vec<String> {
-        if !self.sites.is_empty() {
-            return self.sites.clone();
-        }
-        let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
-        let sites = entries.filter(|entry| entry.path().join("nyala.toml").is_file());
-        let mut names: Vec<_> =
-            sites.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-        names.sort_unstable();
-        names
+    fn names(&self, server: &Server) -> Vec<String> {
+        if self.sites.is_empty() { server.site_names() } else { self.sites.clone() }
     }
 
-    fn reachable(&self, root: &Path) -> String {
-        let names = self.names(root).join(", ");
+    fn reachable(&self, server: &Server) -> String {
+        let names = self.names(server).join(", ");
         format!("This key may reach: {}", if names.is_empty() { "nothing" } else { &names })
     }
 }
@@ -168,20 +155,6 @@ fn request(asked: &str) -> Result<Request> {
     }
 }
 
-/// The name of the site that a path means: `shop`, `/shop.git`, `shop/repository.git`, or either
-/// below the root's own path. `None` when it cannot be one.
-fn site_name<'a>(root: &Path, path: &'a str) -> Option<&'a str> {
-    let inside =
-        root.to_str().and_then(|root| path.strip_prefix(root)).filter(|rest| rest.starts_with('/'));
-    let name = inside.unwrap_or(path).trim_matches('/');
-    let name = name.strip_suffix("/repository.git").unwrap_or(name);
-    let name =
-        if root.join(name).is_dir() { name } else { name.strip_suffix(".git").unwrap_or(name) };
-    let plain =
-        !name.is_empty() && !name.starts_with(['.', '-', '~']) && !name.contains(['/', '\0']);
-    plain.then_some(name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,36 +194,6 @@ mod tests {
             "scp -t /",
         ] {
             assert!(request(asked).is_err(), "{asked}");
-        }
-    }
-
-    #[test]
-    fn a_path_means_a_site_right_in_the_root() {
-        let root = Path::new("/srv/sites");
-        for path in [
-            "shop",
-            "/shop",
-            "shop.git",
-            "/shop.git/",
-            "/srv/sites/shop",
-            "/srv/sites/shop/repository.git",
-        ] {
-            assert_eq!(site_name(root, path), Some("shop"), "{path}");
-        }
-        for path in [
-            "",
-            "/",
-            ".",
-            "..",
-            "../sites/shop",
-            "a/b",
-            "/etc",
-            "/srv/sitesshop/x",
-            "~root/x",
-            "-x",
-            "shop/..",
-        ] {
-            assert!(site_name(root, path).is_none_or(|name| name == "etc"), "{path}");
         }
     }
 }

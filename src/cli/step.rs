@@ -1,6 +1,6 @@
-//! `nyala env` and `nyala step`: what a person or a project's own script does about the env.
+//! `nyala step`: the built-in steps, for a project's own deployment command.
 
-use std::env as process_env;
+use std::env;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -11,17 +11,10 @@ use crate::console;
 use crate::git::Repository;
 use crate::plan::{Decision, PlanRequest, observe};
 use crate::process;
-use crate::python::env;
 use crate::site::{DeploymentId, Site, Status};
 use crate::worker::build_steps;
 use crate::worker::env_record;
 use crate::worker::env_steps::{self, StepContext};
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Env {
-    /// Let the next deployment make a new env; what is live runs on until then
-    Delete,
-}
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Step {
@@ -35,22 +28,6 @@ pub(super) enum Step {
     Collectstatic,
     /// Run `bin/post_compile` and `POST_BUILD_COMMAND`, where there are any
     PostBuild,
-}
-
-impl Env {
-    pub(super) fn run(&self, site: &Site) -> Result<()> {
-        let Env::Delete = self;
-        let Some(id) = site.live()?.and_then(|live| site.env_of_release(live)) else {
-            say!("What is live has no env of nyala's: the next deployment makes one anyway.");
-            return Ok(());
-        };
-        env::retire(&site.env(id), None, "it was deleted with `nyala env delete`")?;
-        say!(
-            "Env {id} is never used again by a later deployment; what is live runs on in it until then."
-        );
-        say!("To deploy with a new env now: nyala redeploy");
-        Ok(())
-    }
 }
 
 impl Step {
@@ -103,7 +80,7 @@ impl Step {
 
 /// The deployment whose command this step was called by.
 fn deployment(site: &Site) -> Result<DeploymentId> {
-    let id = process_env::var(custom::DEPLOYMENT_VARIABLE).ok().and_then(|id| id.parse().ok());
+    let id = env::var(custom::DEPLOYMENT_VARIABLE).ok().and_then(|id| id.parse().ok());
     let building = |id: &DeploymentId| matches!(site.record(*id), Ok(Some(record)) if record.status == Status::Building);
     id.filter(building).context(
         "`nyala step` works inside a deployment only\n\
@@ -115,7 +92,7 @@ fn deployment(site: &Site) -> Result<DeploymentId> {
 /// given.
 fn rebuild(site: &Site, id: DeploymentId, options: &[String]) -> Vec<String> {
     let mut asked = env_steps::asked_by(options);
-    let linked = process_env::var(custom::LINKED_VARIABLE).is_ok();
+    let linked = env::var(custom::LINKED_VARIABLE).is_ok();
     if linked && site.env_of_release(id).is_none() {
         asked.push("the project's own command removed env".to_owned());
     }

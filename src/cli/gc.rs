@@ -1,29 +1,15 @@
-//! `nyala delete` and `nyala gc`.
+//! `nyala gc`.
 
 use std::fs;
 
 use anyhow::Result;
-use clap::Args;
 
 use crate::console::text::bytes;
+use crate::site::Site;
 use crate::site::lock::DeployLock;
-use crate::site::{DeploymentId, Site};
-use crate::worker::tidy::{Freed, Report, collect, delete};
+use crate::worker::tidy::{Freed, Report, collect};
 
-#[derive(Debug, Args)]
-pub(super) struct Delete {
-    /// The numbers of the deployments
-    #[arg(required = true)]
-    ids: Vec<DeploymentId>,
-}
-
-impl Delete {
-    pub(super) fn run(&self, site: &Site) -> Result<()> {
-        reported(|report| delete(site, &site.settings()?, &self.ids, &lock(site)?, report))
-    }
-}
-
-pub(super) fn gc(site: &Site) -> Result<()> {
+pub(super) fn run(site: &Site) -> Result<()> {
     reported(|report| collect(site, &site.settings()?, &lock(site)?, report))?;
     if fs::read_dir(site.root().join("kept")).is_ok_and(|mut entries| entries.next().is_some()) {
         say!(
@@ -34,7 +20,8 @@ pub(super) fn gc(site: &Site) -> Result<()> {
     Ok(())
 }
 
-fn lock(site: &Site) -> Result<DeployLock> {
+/// Takes the site's deployment lock, and says so when that means waiting.
+pub(super) fn lock(site: &Site) -> Result<DeployLock> {
     if let Some(lock) = site.try_deploy_lock()? {
         return Ok(lock);
     }
@@ -43,7 +30,7 @@ fn lock(site: &Site) -> Result<DeployLock> {
 }
 
 /// Says what was done, also when it was cut short: what was moved is not found again.
-fn reported(tidy: impl FnOnce(&mut Report) -> Result<()>) -> Result<()> {
+pub(super) fn reported(tidy: impl FnOnce(&mut Report) -> Result<()>) -> Result<()> {
     let mut report = Report::default();
     let outcome = tidy(&mut report);
     if outcome.is_ok() || report != Report::default() {

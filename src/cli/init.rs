@@ -1,15 +1,15 @@
-//! `nyala init` and `nyala install`.
+//! `nyala init`.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use clap::Args;
 
 use crate::process::Environment;
 use crate::python::installers::Installer;
 use crate::python::installers::find_uv;
 use crate::setup::{Installed, New, install_hook, make_site};
-use crate::site::{Settings, Site};
+use crate::site::Settings;
 
 #[derive(Debug, Args)]
 pub(super) struct Init {
@@ -21,19 +21,6 @@ pub(super) struct Init {
     /// The Python of a project that asks for none, such as 3.12
     #[arg(long, value_name = "X.Y")]
     python: Option<String>,
-    /// What makes environments and installs requirements; without it, uv where it is found, else
-    /// pip
-    #[arg(long, value_enum)]
-    installer: Option<Installer>,
-    /// Let git push fail with the deployment, and leave the branch where it was (git 2.29 or newer)
-    #[arg(long)]
-    strict: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Install {
-    /// The bare repository people push to
-    repository: PathBuf,
     /// What makes environments and installs requirements; without it, uv where it is found, else
     /// pip
     #[arg(long, value_enum)]
@@ -67,36 +54,7 @@ impl Init {
     }
 }
 
-impl Install {
-    pub(super) fn run(&self, site: Option<&Path>) -> Result<()> {
-        let Some(root) = site else {
-            bail!("name the site: nyala install {} --site SITE", self.repository.display());
-        };
-        let repository = self
-            .repository
-            .canonicalize()
-            .with_context(|| format!("there is no repository at {}", self.repository.display()))?;
-        crate::git::Repository::open(&repository)?;
-        let new = New {
-            repository: Some(&repository),
-            strict: self.strict,
-            installer: self.installer,
-            ..New::default()
-        };
-        let is_new = !root.join("nyala.toml").exists();
-        let site: Site = make_site(root, &new)?;
-        say_installed(install_hook(&repository, &site)?, &repository);
-        say!("A push to {} deploys to {}.", repository.display(), site.root().display());
-        let settings = site.settings()?;
-        if is_new {
-            say_what_installs(&settings, self.installer);
-        }
-        say_how_to_push(&repository, settings.branch.as_deref());
-        Ok(())
-    }
-}
-
-fn say_installed(installed: Installed, repository: &Path) {
+pub(super) fn say_installed(installed: Installed, repository: &Path) {
     match installed {
         Installed::Already => say!("The hook is in {} already.", repository.display()),
         Installed::New => say!("The hook is in {}.", repository.display()),
@@ -109,7 +67,7 @@ fn say_installed(installed: Installed, repository: &Path) {
 }
 
 /// That uv was found, unless somebody has named the installer.
-fn say_what_installs(settings: &Settings, asked: Option<Installer>) {
+pub(super) fn say_what_installs(settings: &Settings, asked: Option<Installer>) {
     if let (Installer::Uv, None, Some(uv)) =
         (settings.installer, asked, find_uv(&Environment::clean()))
     {
@@ -121,7 +79,7 @@ fn say_what_installs(settings: &Settings, asked: Option<Installer>) {
 }
 
 /// The lines to copy, for somebody on another machine and on this one.
-fn say_how_to_push(repository: &Path, branch: Option<&str>) {
+pub(super) fn say_how_to_push(repository: &Path, branch: Option<&str>) {
     let user = std::env::var("USER")
         .or_else(|_| std::env::var("LOGNAME"))
         .unwrap_or_else(|_| "USER".to_owned());

@@ -1,0 +1,21 @@
+//! `nyala delete`.
+
+use anyhow::Result;
+use clap::Args;
+
+use super::gc::{lock, reported};
+use crate::site::{DeploymentId, Site};
+use crate::worker::tidy::delete;
+
+#[derive(Debug, Args)]
+pub(super) struct Delete {
+    /// The numbers of the deployments
+    #[arg(required = true)]
+    ids: Vec<DeploymentId>,
+}
+
+impl Delete {
+    pub(super) fn run(&self, site: &Site) -> Result<()> {
+        reported(|report| delete(site, &site.settings()?, &self.ids, &lock(site)?, report))
+    }
+}

@@ -1,0 +1,50 @@
+//! `nyala list`.
+
+mod table;
+
+use std::io::{self, IsTerminal};
+
+use anyhow::Result;
+use clap::Args;
+use jiff::tz::TimeZone;
+
+use crate::console::{self, paint};
+use crate::site::Site;
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl List {
+    pub(super) fn run(&self, site: &Site) -> Result<()> {
+        let mut records = site.records()?;
+        records.reverse();
+        if self.json {
+            say!("{}", serde_json::to_string_pretty(&records)?);
+            return Ok(());
+        }
+        if records.is_empty() {
+            say!("Nothing was deployed yet. To deploy: git push REMOTE HEAD:main");
+            return Ok(());
+        }
+        let releases = site.release_ids()?;
+        let out = io::stdout();
+        let is_terminal = out.is_terminal();
+        let width = || {
+            rustix::termios::tcgetwinsize(&out)
+                .ok()
+                .map(|size| usize::from(size.ws_col))
+                .filter(|it| *it > 0)
+        };
+        let look = table::Look {
+            coloured: paint::wanted(&out),
+            width: if is_terminal { width() } else { None },
+            zone: TimeZone::system(),
+        };
+        console::say(table::draw(&records, |id| releases.contains(&id), &look));
+        Ok(())
+    }
+}

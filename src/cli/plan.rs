@@ -1,0 +1,72 @@
+//! `nyala plan`.
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+
+use super::redeploy::rebuild_option;
+use crate::console::mask;
+use crate::console::text::clean;
+use crate::git::{Refs, Repository, short};
+use crate::plan::{PlanRequest, describe, observe};
+use crate::site::Site;
+use crate::worker::env_record;
+use crate::worker::env_steps::asked_by;
+
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    /// A revision in the repository; without it, what the deploy branch names
+    revision: Option<String>,
+    /// As if a new env had been asked for
+    #[arg(long)]
+    rebuild_env: bool,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Plan {
+    pub(super) fn run(&self, site: &Site) -> Result<()> {
+        let settings = site.settings()?;
+        let app_settings = site.app_settings()?;
+        let repository = Repository::open(&site.repository(&settings))?;
+        let branch = settings.branch.as_deref().map(|branch| format!("refs/heads/{branch}"));
+        let revision = self.revision.clone().or(branch).unwrap_or_else(|| "HEAD".to_owned());
+        let plan = observe(PlanRequest {
+            site,
+            settings: &settings,
+            app_settings: &app_settings,
+            repository: &repository,
+            commit: repository.commit(&repository.resolve(&revision)?)?,
+            installer: settings.installer,
+            rebuild: asked_by(&rebuild_option(self.rebuild_env)),
+        })?;
+        if self.json {
+            let python = plan.python.as_ref().map(|python| {
+                json!({
+                    "version": python.version.to_string(),
+                    "wanted": python.wanted.to_string(),
+                    "origin": python.origin.to_string(),
+                })
+            });
+            let plan = json!({
+                "commit": plan.commit.id,
+                "runtime": plan.runtime,
+                "python": python,
+                "env": env_record(&plan, None),
+                "command": plan.build.settings.command.as_ref().map(|said| &said.value),
+                "warnings": plan.build.settings.warnings,
+            });
+            say!("{}", mask::known().apply(&serde_json::to_string_pretty(&plan)?));
+            return Ok(());
+        }
+        say!("Plan for {}", short(&plan.commit.id));
+        for line in describe::lines(&plan) {
+            say!("  {}", mask::known().apply(&clean(&line)));
+        }
+        for warning in &plan.build.settings.warnings {
+            say!("  warning: {}", clean(warning));
+        }
+        Ok(())
+    }
+}

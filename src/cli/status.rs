@@ -1,0 +1,74 @@
+//! `nyala status`, and `nyala` alone.
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+
+use crate::console::text::escaped;
+use crate::git::short;
+use crate::site::{Record, Site, Status as DeploymentStatus};
+
+#[derive(Debug, Default, Args)]
+pub(super) struct Status {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Status {
+    pub(super) fn run(&self, site: &Site) -> Result<()> {
+        let live = site.live()?.map(|id| site.record(id)).transpose()?.flatten();
+        let latest = site.records()?.pop();
+        let settings = site.settings()?;
+        let frozen = site.frozen()?;
+        if self.json {
+            let status = json!({
+                "site": site.root(),
+                "repository": site.repository(&settings),
+                "branch": settings.branch,
+                "live": live,
+                "latest": latest,
+                "frozen": frozen,
+            });
+            say!("{}", serde_json::to_string_pretty(&status)?);
+            return Ok(());
+        }
+        say!("Site:   {}", site.root().display());
+        let branch = settings.branch.as_deref().map(escaped);
+        say!(
+            "Branch: {}",
+            branch.as_deref().unwrap_or("none yet: the first one pushed becomes it")
+        );
+        if let Some(frozen) = frozen {
+            say!("Frozen: {} (nyala unfreeze)", frozen.in_words());
+        }
+        match &live {
+            Some(record) => say!("Live:   {}", row(record)),
+            None => say!("Live:   nothing yet"),
+        }
+        if let Some(latest) = latest.filter(|latest| live.as_ref() != Some(latest)) {
+            say!("Latest: {}", row(&latest));
+            if latest.status == DeploymentStatus::Failed {
+                say!("Why:    nyala log {}", latest.id);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One deployment on one line.
+fn row(record: &Record) -> String {
+    let live = if record.live { "*" } else { " " };
+    let title: String =
+        record.message.lines().next().unwrap_or_default().chars().take(50).collect();
+    let python = record.python.as_ref().map_or("-", |python| python.version.as_str());
+    let decision = record.env.as_ref().map_or("-", |env| env.decision.as_str());
+    format!(
+        "{live}{:>4}  {:<11}  {}  {python:<7}  {decision:<9}  {}  {}",
+        record.id,
+        record.status.name(),
+        short(&record.commit),
+        record.created_at.strftime("%Y-%m-%d %H:%M:%SZ"),
+        title.escape_debug()
+    )
+}

@@ -1,0 +1,37 @@
+//! `nyala unfreeze`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::follow::{exit_code, watch};
+use crate::site::Site;
+use crate::worker;
+
+#[derive(Debug, Args)]
+pub(super) struct Unfreeze {
+    /// Do not deploy what was held back
+    #[arg(long)]
+    no_deploy: bool,
+}
+
+impl Unfreeze {
+    pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
+        let Some(thawed) = site.unfreeze(!self.no_deploy)? else {
+            say!("Deployments were not held back.");
+            return Ok(ExitCode::SUCCESS);
+        };
+        let pushes = match thawed.pushes {
+            0 => "no push was held back".to_owned(),
+            1 => "1 push was held back".to_owned(),
+            number => format!("{number} pushes were held back"),
+        };
+        let begun = thawed
+            .enqueued
+            .map(|(record, log)| worker::start(site, record.id, log).map(|()| record.id));
+        // Not before: whoever reads this may let it wait for as long as they like.
+        say!("Deployments go on; {pushes}.");
+        begun.transpose()?.map_or(Ok(ExitCode::SUCCESS), |id| Ok(exit_code(&watch(site, id)?)))
+    }
+}

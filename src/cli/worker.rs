@@ -1,0 +1,27 @@
+//! `nyala worker`: the process that the hook starts. It carries out the deployments that are
+//! waiting, one after another.
+
+use std::fs::File;
+use std::os::fd::AsFd;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::console;
+use crate::site::{DeploymentId, Site};
+use crate::worker;
+
+#[derive(Debug, Args)]
+pub(super) struct Worker {
+    #[arg(long)]
+    deployment: DeploymentId,
+}
+
+impl Worker {
+    pub(super) fn run(&self, site: &Site) -> Result<()> {
+        let log = console::init_worker();
+        // The worker was started with its log as standard output.
+        log.write_to(File::from(std::io::stdout().as_fd().try_clone_to_owned()?));
+        worker::run(site, self.deployment)
+    }
+}

@@ -1,0 +1,126 @@
+//! A server: one folder, whose subfolders are sites.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::site::Site;
+
+/// The folder that contains the sites of a machine, such as `/srv/sites`.
+#[derive(Debug)]
+pub struct Server {
+    /// Absolute, and without symbolic links.
+    root: PathBuf,
+}
+
+impl Server {
+    /// Fails when `root` does not exist.
+    pub fn open(root: &Path) -> Result<Server> {
+        let root = root
+            .canonicalize()
+            .with_context(|| format!("the folder {} does not exist", root.display()))?;
+        Ok(Server { root })
+    }
+
+    /// The names of the folders that are sites, sorted.
+    pub fn site_names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
+        let mut names: Vec<_> = entries
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| self.site(name).is_some())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The site with this name; `None` when there is none. A symbolic link that leads out of the
+    /// server's folder is not a site of it.
+    pub fn site(&self, name: &str) -> Option<Site> {
+        let site = Site::open(&self.root.join(name)).ok()?;
+        (site.root().parent() == Some(self.root.as_path())).then_some(site)
+    }
+
+    /// The name of the site that a path refers to: `shop`, `/shop.git`, `shop/repository.git`, or
+    /// any of these below the server's own path. `None` when no site can have that name.
+    pub fn site_name<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let inside = self
+            .root
+            .to_str()
+            .and_then(|root| path.strip_prefix(root))
+            .filter(|rest| rest.starts_with('/'));
+        let name = inside.unwrap_or(path).trim_matches('/');
+        let name = name.strip_suffix("/repository.git").unwrap_or(name);
+        // A site may be called `shop.git`.
+        let name = if self.root.join(name).is_dir() {
+            name
+        } else {
+            name.strip_suffix(".git").unwrap_or(name)
+        };
+        let plain =
+            !name.is_empty() && !name.starts_with(['.', '-', '~']) && !name.contains(['/', '\0']);
+        plain.then_some(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server() -> (tempfile::TempDir, Server) {
+        let folder = tempfile::tempdir().unwrap();
+        for site in ["sites/shop", "sites/blog", "elsewhere"] {
+            fs::create_dir_all(folder.path().join(site)).unwrap();
+            fs::write(folder.path().join(site).join("nyala.toml"), "").unwrap();
+        }
+        fs::create_dir(folder.path().join("sites/empty")).unwrap();
+        std::os::unix::fs::symlink("../elsewhere", folder.path().join("sites/linked")).unwrap();
+        let server = Server::open(&folder.path().join("sites")).unwrap();
+        (folder, server)
+    }
+
+    #[test]
+    fn folders_with_settings_are_sites() {
+        let (_folder, server) = server();
+        assert_eq!(server.site_names(), ["blog", "shop"]);
+        assert!(server.site("shop").is_some());
+        assert!(server.site("empty").is_none());
+        assert!(server.site("missing").is_none());
+    }
+
+    #[test]
+    fn a_link_out_of_the_folder_is_not_a_site() {
+        let (_folder, server) = server();
+        assert!(server.site("linked").is_none());
+    }
+
+    #[test]
+    fn a_path_refers_to_a_site_directly_in_the_folder() {
+        let server = Server { root: "/srv/sites".into() };
+        for path in [
+            "shop",
+            "/shop",
+            "shop.git",
+            "/shop.git/",
+            "/srv/sites/shop",
+            "/srv/sites/shop/repository.git",
+        ] {
+            assert_eq!(server.site_name(path), Some("shop"), "{path}");
+        }
+        for path in [
+            "",
+            "/",
+            ".",
+            "..",
+            "../sites/shop",
+            "a/b",
+            "/etc",
+            "/srv/sitesshop/x",
+            "~root/x",
+            "-x",
+            "shop/..",
+        ] {
+            assert!(server.site_name(path).is_none_or(|name| name == "etc"), "{path}");
+        }
+    }
+}
