@@ -10,6 +10,8 @@ use anyhow::{Context, Error, Result};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::console::text;
+
 /// Room on a disk.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Room {
@@ -31,11 +33,9 @@ impl Room {
 impl fmt::Display for Room {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Room { bytes, inodes } = *self;
-        match bytes {
-            0..1_000_000 => write!(formatter, "{bytes} bytes")?,
-            _ => write!(formatter, "{} MB", bytes / 1_000_000)?,
-        }
-        write!(formatter, " and {inodes} inodes")
+        formatter.write_str(&text::bytes(bytes))?;
+        // btrfs, for one, has no fixed number of inodes.
+        if inodes == u64::MAX { Ok(()) } else { write!(formatter, " and {inodes} inodes") }
     }
 }
 
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn room_is_said_in_words() {
-        assert_eq!(Room { bytes: 4096, inodes: 3 }.to_string(), "4096 bytes and 3 inodes");
+        assert_eq!(Room { bytes: 4096, inodes: 3 }.to_string(), "4.1 kB and 3 inodes");
         assert_eq!(Room { bytes: 12_345_678, inodes: 3 }.to_string(), "12 MB and 3 inodes");
     }
 

@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 
 use super::{Finding, Mend};
+use crate::disk::space::{FileSystem, Room, shortage};
 use crate::process::Environment;
 use crate::python::env;
 use crate::python::installers::Installer;
@@ -13,8 +14,7 @@ use crate::site::{Record, Settings, Site};
 use crate::worker;
 
 /// With less than this, the next deployment will probably not fit.
-const LEAST_BYTES: u64 = 100 << 20;
-const LEAST_FILES: u64 = 5_000;
+const LEAST: Room = Room { bytes: 100 << 20, inodes: 5_000 };
 
 pub(super) fn settings(site: &Site, findings: &mut Vec<Finding>) {
     // The site's settings may stand among the application's, so theirs come first and say it once.
@@ -187,17 +187,9 @@ pub(super) fn deployments(site: &Site, findings: &mut Vec<Finding>) {
 }
 
 pub(super) fn space(site: &Site, findings: &mut Vec<Finding>) {
-    let Ok(disk) = rustix::fs::statvfs(site.root()) else { return };
-    let bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
-    // Some file systems have no fixed number of files, and say 0 of 0.
-    let files = (disk.f_files > 0).then_some(disk.f_favail);
-    let few_files = files.filter(|files| *files < LEAST_FILES);
-    if bytes < LEAST_BYTES || few_files.is_some() {
-        let files = files.map_or(String::new(), |files| format!(" and {files} files"));
-        let fact = format!(
-            "the file system of {} has room for {bytes} bytes{files} only",
-            site.root().display()
-        );
+    let Ok(system) = FileSystem::of(site.root()) else { return };
+    if shortage(LEAST, system.free).is_some() {
+        let fact = format!("{} has only {} left on {system}", site.root().display(), system.free);
         findings.push(Finding::new(
             "space",
             fact,

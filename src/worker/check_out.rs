@@ -44,10 +44,10 @@ impl Deployment<'_> {
             .changed
             .map_or(String::new(), |changed| format!(", {changed} of them written or removed"));
         console::info(format_args!(
-            "{}, {}, {} bytes{changed}",
+            "{}, {}, {}{changed}",
             counted(exported.files, "file"),
             counted(exported.folders, "folder"),
-            exported.bytes
+            console::text::bytes(exported.bytes)
         ));
         let more = self.fill(repository, context, plan, &written.exported)?;
         self.took("check out", step.done());

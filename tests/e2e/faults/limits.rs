@@ -135,7 +135,7 @@ fn a_deployment_does_not_begin_where_the_last_one_would_not_fit() {
     disk.remount(&format!("size={}", used(&disk).0 + (1 << 20)));
     let push = project.write("page", "2").push();
     push.assert_failed_with("there is not enough room left")
-        .assert_says("the last deployment like it took 4 MB");
+        .assert_says("the last deployment like it took 4.2 MB");
     push.assert_does_not_say("Check out");
 
     wait_until_quiet(&site);
