@@ -2,14 +2,13 @@
 //! then.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::disk;
 use crate::git::{Refs, Repository, bare_git, git, run};
-use crate::process::{self, Environment, Invocation, own_binary};
+use crate::process::{self, Environment, Invocation, is_executable, own_binary};
 use crate::python::installers::Installer;
 use crate::python::installers::find_uv;
 use crate::site::Site;
@@ -200,10 +199,6 @@ fn hook_text(template: &str, site: &Site) -> Result<String> {
             .into_owned())
     };
     Ok(template.replace("@NYALA@", &quoted(&binary)?).replace("@SITE@", &quoted(site.root())?))
-}
-
-fn is_executable(hook: &Path) -> bool {
-    fs::metadata(hook).is_ok_and(|metadata| metadata.permissions().mode() & 0o111 != 0)
 }
 
 /// Whether a hook is the post-receive that [`install_hook`] writes.

@@ -1,11 +1,11 @@
 //! Will a push reach this nyala, and this site?
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::{Finding, Mend};
 use crate::git::{Repository, bare_git, git, run};
+use crate::process::is_executable;
 use crate::setup::{STRICT_HOOK, is_own_hook};
 use crate::site::Site;
 
@@ -135,11 +135,6 @@ fn names(hook: &str) -> (Option<PathBuf>, Option<PathBuf>) {
         .unwrap_or_default();
     let after = |word: &str| words.iter().skip_while(|it| *it != word).nth(1).map(PathBuf::from);
     (after("exec"), after("--site"))
-}
-
-fn is_executable(path: &Path) -> bool {
-    fs::metadata(path)
-        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(test)]

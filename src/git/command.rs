@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use super::Repository;
+use crate::process::hide_git_variables;
 
 /// A git child for this repository: none of the `GIT_*` of the hook it may run in, no input.
 ///
@@ -24,11 +25,7 @@ pub fn git(repository: &Path) -> Command {
 /// A git child for no repository.
 pub fn bare_git() -> Command {
     let mut command = Command::new("git");
-    for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"GIT_") {
-            command.env_remove(name);
-        }
-    }
+    hide_git_variables(&mut command);
     command.stdin(Stdio::null());
     command
 }

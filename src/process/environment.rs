@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::process::Command;
 
 /// Environment variables, in the order of their names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,6 +57,16 @@ const ALWAYS: [(&str, &str); 4] = [
     ("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
     ("PIP_PROGRESS_BAR", "off"),
 ];
+
+/// Keeps git's variables from a child that otherwise has the environment of this process: a hook's
+/// `GIT_DIR` would make every git below it answer for the wrong repository.
+pub fn hide_git_variables(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"GIT_") {
+            command.env_remove(name);
+        }
+    }
+}
 
 impl Environment {
     /// Whether every clean environment has this variable, whatever anybody says.

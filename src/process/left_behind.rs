@@ -118,24 +118,17 @@ mod system {
 
     #[cfg(test)]
     mod tests {
-        use std::os::unix::process::CommandExt;
         use std::process::{Command, Stdio};
 
         use super::*;
+        use crate::process::start_session;
 
         /// `sh` makes a session of its own and ends; what it has started there lives on.
         fn leave_behind(mark: &str) -> i32 {
             let mut command = Command::new("sh");
             let text = format!("{VARIABLE}=$$:{mark} sleep 60 >/dev/null 2>&1 & echo $!");
             command.args(["-c", &text]).stdin(Stdio::null());
-            // SAFETY: between fork and exec only `setsid` is called.
-            #[expect(
-                unsafe_code,
-                reason = "the standard library has no stable way to start a session"
-            )]
-            unsafe {
-                command.pre_exec(|| Ok(rustix::process::setsid().map(drop)?));
-            }
+            start_session(&mut command);
             let output = command.output().unwrap();
             String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
         }

@@ -18,17 +18,19 @@ mod stop;
 mod tests;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
-pub use environment::Environment;
+pub use environment::{Environment, hide_git_variables};
 pub use error::{Called, ChildError};
 pub use stop::{is_stopped, stop_all};
 
 use lines::Lines;
 use run::Heard;
 
-/// How much of what a child prints [`capture`] keeps, in bytes.
+/// How much of what a child prints [`capture`] keeps unless it is told otherwise, in bytes.
 const CAPTURED: usize = 64 << 20;
 /// How much of the end of its standard error, which is for people.
 const COMPLAINT: usize = 64 << 10;
@@ -66,6 +68,10 @@ pub struct Invocation {
     name: Option<String>,
     /// Between asking a child to end and killing it.
     patience: Duration,
+    /// Whether all else in the session is ended with it at a limit.
+    ends_session: bool,
+    /// How much of what it prints [`capture`] keeps, in bytes.
+    most_captured: usize,
 }
 
 impl Invocation {
@@ -80,6 +86,8 @@ impl Invocation {
             limits: Limits::default(),
             name: None,
             patience: Duration::from_secs(5),
+            ends_session: true,
+            most_captured: CAPTURED,
         }
     }
 
@@ -122,6 +130,17 @@ impl Invocation {
         self
     }
 
+    /// A question to a program that may be anything, while this process asks others too: at the
+    /// limit it is killed at once, with its process group alone, and it may print `most` bytes.
+    #[must_use]
+    pub fn probing(mut self, limit: Duration, most: usize) -> Self {
+        self.limits = Limits { step: Some(limit), idle: None, heartbeat: 2 * limit };
+        self.patience = Duration::ZERO;
+        self.ends_session = false;
+        self.most_captured = most;
+        self
+    }
+
     /// The command for people: quoted for a shell, short, on one line, without secrets.
     pub fn shown(&self) -> String {
         command::shown(&self.program, &self.args)
@@ -138,6 +157,25 @@ impl Invocation {
 pub fn end_with_parent() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+}
+
+/// Has a child begin a session of its own: the terminal's Ctrl-C and the end of an ssh connection
+/// do not reach it.
+pub fn start_session(command: &mut Command) {
+    // SAFETY: between fork and exec only `setsid` is called, which is async-signal-safe and touches
+    // no memory.
+    #[expect(unsafe_code, reason = "the standard library has no stable way to start a session")]
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::setsid()?;
+            Ok(())
+        });
+    }
+}
+
+/// Whether this user can run the file: a hook, an action, an interpreter. A link is followed.
+pub fn is_executable(file: &Path) -> bool {
+    file.is_file() && rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok()
 }
 
 /// The file of this very program. When it was replaced while it runs, by an upgrade, that is the
@@ -200,7 +238,7 @@ pub fn capture(invocation: &Invocation) -> Result<Captured, ChildError> {
             }
             return Heard::Something;
         }
-        if captured.stdout.len() + bytes.len() > CAPTURED {
+        if captured.stdout.len() + bytes.len() > invocation.most_captured {
             return Heard::TooMuch;
         }
         captured.stdout.extend_from_slice(bytes);

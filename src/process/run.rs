@@ -150,7 +150,10 @@ impl<'a> Running<'a> {
                 return Err(ChildError::Stopped { command: command() });
             }
             if self.too_much {
-                return Err(ChildError::TooMuch { command: command(), limit: super::CAPTURED });
+                return Err(ChildError::TooMuch {
+                    command: command(),
+                    limit: self.invocation.most_captured,
+                });
             }
             let now = Instant::now();
             match clock.due(now) {
@@ -184,7 +187,7 @@ impl<'a> Running<'a> {
             self.hear_last_words(take)?;
         }
         if !self.has_ended()? || group::has_members(self.group) {
-            self.ask_to_end(at_once, take)?;
+            self.ask_to_end(at_once && self.invocation.ends_session, take)?;
         }
         match self.status {
             Some(status) => Ok(status),

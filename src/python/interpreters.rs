@@ -22,10 +22,11 @@ use serde::{Deserialize, Serialize};
 use self::cache::{Answer, Cache, Stamps, is_script, settled, stamps};
 pub use self::messages::{cannot_make_envs, not_found, with_available};
 use self::probe::{Refusal, Report};
+use self::search::Candidate;
 pub use self::search::Search;
-use self::search::{Candidate, is_executable};
 use super::version::{Version, Wanted};
 use crate::console;
+use crate::process::is_executable;
 
 /// A `CPython` that ran here and said so itself; never one inside an environment, never a shim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 
 use super::refs::RefUpdate;
 use crate::git::{Refs, Repository, git, run};
+use crate::process::is_executable;
 
 /// What a repository lets happen to its refs.
 pub(super) struct Rules<'a> {
@@ -81,12 +82,8 @@ impl<'a> Rules<'a> {
 
     /// Runs the `update` hook, in the environment that git gave to this one.
     fn hook_declines(&self, update: &RefUpdate) -> Result<bool> {
-        use std::os::unix::fs::PermissionsExt;
         let hook = self.hooks.join("update");
-        if !hook
-            .metadata()
-            .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
-        {
+        if !is_executable(&hook) {
             return Ok(false);
         }
         // Standard output is git's alone here.

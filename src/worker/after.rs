@@ -4,14 +4,13 @@
 mod webhook;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::build::deployment_file::DeploymentFile;
 use crate::build::{BuildSettings, resolve};
 use crate::console;
 use crate::plan::{Plan, describe};
-use crate::process::{self, Environment, Invocation, Limits};
+use crate::process::{self, Environment, Invocation, Limits, is_executable};
 use crate::site::settings::{IDLE_TIMEOUT, Outcome, Webhook};
 use crate::site::{AppSettings, Record, Settings, Site};
 
@@ -110,7 +109,7 @@ impl After {
 
     fn run_action(&self, site: &Site, record: &Record, action: &Path) {
         let name = action.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if !fs::metadata(action).is_ok_and(|metadata| metadata.permissions().mode() & 0o111 != 0) {
+        if !is_executable(action) {
             console::warning(format_args!(
                 "{name} is not executable, and was not run\nchmod +x {}",
                 action.display()

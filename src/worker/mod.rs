@@ -30,7 +30,7 @@ use jiff::Timestamp;
 
 use crate::console;
 use crate::disk;
-use crate::process::own_binary;
+use crate::process::{hide_git_variables, own_binary, start_session};
 use crate::site::{DeploymentId, Record, Site, Status};
 
 /// Starts the worker of a deployment: a process of its own session, whose only output is the
@@ -48,30 +48,12 @@ pub fn start(site: &Site, id: DeploymentId, log: File) -> Result<()> {
         .stdin(Stdio::null())
         .stdout(log)
         .stderr(errors);
-    for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"GIT_") {
-            command.env_remove(name);
-        }
-    }
-    detach(&mut command);
+    hide_git_variables(&mut command);
+    start_session(&mut command);
     disk::point("worker: before it is started");
     command.spawn().context("the worker cannot be started")?;
     disk::point("worker: started");
     Ok(())
-}
-
-/// A session of its own: the terminal's Ctrl-C and the end of an ssh connection do not reach it.
-fn detach(command: &mut Command) {
-    use std::os::unix::process::CommandExt;
-    // SAFETY: between fork and exec only `setsid` is called, which is async-signal-safe and touches
-    // no memory.
-    #[expect(unsafe_code, reason = "the standard library has no stable way to start a session")]
-    unsafe {
-        command.pre_exec(|| {
-            rustix::process::setsid()?;
-            Ok(())
-        });
-    }
 }
 
 /// The worker itself: waits for its turn, deploys unless somebody newer waits too, and cleans up.

@@ -1,22 +1,18 @@
 //! Asks one file whether it is a Python interpreter, by running it.
 
-use std::io::{ErrorKind, Read};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::process::{self, ChildError, Environment, Invocation};
 use crate::python::version::Version;
 
 const SCRIPT: &str = include_str!("probe.py");
 const MARK: &str = "nyala-probe ";
 const TIME_LIMIT: Duration = Duration::from_secs(10);
-const OUTPUT_LIMIT: u64 = 256 * 1024;
+const OUTPUT_LIMIT: usize = 256 * 1024;
 
 /// What an interpreter says of itself.
 #[derive(Debug, Clone, Deserialize)]
@@ -43,8 +39,8 @@ pub(super) enum Refusal {
     NotRun(#[from] std::io::Error),
     #[error("did not answer within {} s", .0.as_secs())]
     TimedOut(Duration),
-    #[error("ended with {0}")]
-    Failed(std::process::ExitStatus),
+    #[error("{0}")]
+    Failed(String),
     #[error("does not answer as a Python interpreter does")]
     Garbage,
 }
@@ -56,35 +52,15 @@ pub(super) fn ask(file: &Path) -> Result<Report, Refusal> {
 }
 
 pub(super) fn ask_within(file: &Path, limit: Duration) -> Result<Report, Refusal> {
-    let mut command = Command::new(file);
-    // -B writes no bytecode beside the interpreter's own modules; -E and -s stand for -I, which 2.7
-    // lacks.
-    command.args(["-B", "-E", "-s", "-c", SCRIPT]);
-    for (name, _) in std::env::vars_os() {
-        if is_misleading(&name.to_string_lossy()) {
-            command.env_remove(name);
-        }
-    }
-    let mut child = command
-        .current_dir("/")
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()?;
-
-    let answer = listen(&mut child, Instant::now() + limit);
-    if !matches!(answer, Ok(Some(_))) {
-        // Not waited for yet, so the number is still the child's own group.
-        if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-    }
-    let status = child.wait()?;
-    let output = answer?.ok_or(Refusal::TimedOut(limit))?;
-    if !status.success() {
-        return Err(Refusal::Failed(status));
-    }
+    let invocation = Invocation::new(file)
+        // -B writes no bytecode beside the interpreter's own modules; -E and -s stand for -I, which
+        // 2.7 lacks.
+        .args(["-B", "-E", "-s", "-c", SCRIPT])
+        // For an interpreter it means nothing after -E; a script that stands in for one may pass it on.
+        .environment(Environment::clean().unset("PYTHONUNBUFFERED"))
+        .cwd("/")
+        .probing(limit, OUTPUT_LIMIT);
+    let output = process::capture(&invocation)?.text();
     // A sitecustomize module may print before the probe does.
     output
         .lines()
@@ -93,46 +69,23 @@ pub(super) fn ask_within(file: &Path, limit: Duration) -> Result<Report, Refusal
         .ok_or(Refusal::Garbage)
 }
 
-/// `PYENV_VERSION` makes a shim answer differently, `VIRTUAL_ENV` and `PYTHONHOME` an interpreter;
-/// `GIT_*` is the hook's.
-fn is_misleading(name: &str) -> bool {
-    name.starts_with("GIT_")
-        || name.starts_with("PYTHON")
-        || matches!(name, "VIRTUAL_ENV" | "__PYVENV_LAUNCHER__" | "PYENV_VERSION" | "PYENV_DIR")
-}
-
-/// All that the child prints until it has ended; `None` when that is not before the deadline.
-fn listen(child: &mut Child, deadline: Instant) -> std::io::Result<Option<String>> {
-    let mut output = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
-        let mut stdout = stdout.take(OUTPUT_LIMIT);
-        let mut buffer = [0; 8192];
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(None);
+impl From<ChildError> for Refusal {
+    fn from(error: ChildError) -> Self {
+        match error {
+            ChildError::NotStarted { source, .. } | ChildError::Io { source, .. } => {
+                Self::NotRun(source)
             }
-            let timeout = Timespec::try_from(left).map_err(std::io::Error::other)?;
-            let mut fds = [PollFd::new(stdout.get_ref(), PollFlags::IN)];
-            match poll(&mut fds, Some(&timeout)) {
-                Ok(0) => return Ok(None),
-                Ok(_) => {}
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(error) => return Err(error.into()),
+            ChildError::StepLimit { after, .. } | ChildError::IdleLimit { after, .. } => {
+                Self::TimedOut(after)
             }
-            match stdout.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => output.extend_from_slice(&buffer[..count]),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+            ChildError::Exited { code, .. } => Self::Failed(format!("exited with status {code}")),
+            ChildError::Killed { signal, .. } => {
+                Self::Failed(format!("was ended by signal {signal}"))
             }
+            ChildError::Stopped { .. } => {
+                Self::Failed("was stopped with the deployment".to_owned())
+            }
+            ChildError::TooMuch { .. } => Self::Garbage,
         }
     }
-    while child.try_wait()?.is_none() {
-        if Instant::now() >= deadline {
-            return Ok(None);
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    Ok(Some(String::from_utf8_lossy(&output).into_owned()))
 }

@@ -5,9 +5,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, access};
-
 use crate::console;
+use crate::process::is_executable;
 
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
@@ -162,10 +161,6 @@ impl Found {
             self.candidates.push(Candidate { file, asked_for: asked_for.map(Path::to_path_buf) });
         }
     }
-}
-
-pub(super) fn is_executable(path: &Path) -> bool {
-    path.is_file() && access(path, Access::EXEC_OK).is_ok()
 }
 
 /// `python`, `python3`, `python3.11`; not `python3.11-config`, nor `python3.13t`, whose packages

@@ -5,12 +5,11 @@ mod settings;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use rustix::fs::{Access, access};
 
 use super::{Installation, NewEnv};
 use crate::console;
 use crate::disk;
-use crate::process::{self, ChildError, Environment, Invocation};
+use crate::process::{self, ChildError, Environment, Invocation, is_executable};
 use crate::python::dependencies::Source;
 use crate::python::env;
 use settings::Settings;
@@ -24,8 +23,7 @@ const ERROR_LINES: usize = 8;
 
 /// Where uv is, for children with this environment; `None` when it is in none of the usual places.
 pub fn find(environment: &Environment) -> Option<PathBuf> {
-    let works = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
-    places(environment).into_iter().map(|folder| folder.join("uv")).find(works)
+    places(environment).into_iter().map(|folder| folder.join("uv")).find(|path| is_executable(path))
 }
 
 fn places(environment: &Environment) -> Vec<PathBuf> {
