@@ -48,7 +48,7 @@ fn of_packets(data: &[u8]) {
     assert!(options.is_empty() || greeting[0].ends_with(b"push-options"));
     for (update, name) in updates.iter().zip(names) {
         assert_is_an_update(update);
-        assert_eq!(update.name, String::from_utf8_lossy(name));
+        assert_eq!(update.refname.as_str(), String::from_utf8_lossy(name));
     }
     let reason = String::from_utf8_lossy(data);
     for one in [Answer::Moved, Answer::LeftToGit, Answer::Refused(reason.into_owned())] {

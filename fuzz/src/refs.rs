@@ -1,7 +1,8 @@
 //! What git tells a post-receive hook on its standard input.
 
+use nyala::git::RefUpdate;
 use nyala::ids::DeploymentId;
-use nyala::receive::refs::{RefUpdate, first_branch, not_deployed, parse};
+use nyala::receive::refs::{first_branch, not_deployed, parse};
 
 use super::text::{LONGEST, assert_fit_to_be_shown};
 
@@ -16,13 +17,15 @@ pub fn check(data: &[u8]) {
             [(None, None), (Some("main"), None), (Some("main"), Some(DeploymentId::FIRST))]
         {
             let said = not_deployed(update, deploy, live);
-            assert_fit_to_be_shown(&said, update.name.len() * 24 + LONGEST);
+            assert_fit_to_be_shown(&said, update.refname.as_str().len() * 24 + LONGEST);
             assert!(!said.contains('\n'), "{said:?}");
         }
     }
     // What was read, written as git writes it, is what was given.
-    let written: Vec<String> =
-        updates.iter().map(|RefUpdate { old, new, name }| format!("{old} {new} {name}")).collect();
+    let written: Vec<String> = updates
+        .iter()
+        .map(|RefUpdate { refname, old_oid, new_oid }| format!("{old_oid} {new_oid} {refname}"))
+        .collect();
     let given = data.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     assert_eq!(written, given.map(String::from_utf8_lossy).collect::<Vec<_>>());
     let written = written.join("\n");
@@ -41,8 +44,8 @@ pub fn check(data: &[u8]) {
     }
 }
 
-pub fn assert_is_an_update(RefUpdate { old, new, name: _ }: &RefUpdate) {
-    for id in [old, new] {
+pub fn assert_is_an_update(RefUpdate { refname: _, old_oid, new_oid }: &RefUpdate) {
+    for id in [old_oid, new_oid] {
         assert!(
             matches!(id.len(), 40 | 64) && id.bytes().all(|byte| byte.is_ascii_hexdigit()),
             "{id:?}"

@@ -56,7 +56,7 @@ pub fn environment(
         ("SCM_COMMIT_ID", record.commit.as_str()),
         ("SCM_COMMIT_MESSAGE", &record.message),
         ("SCM_COMMIT_AUTHOR", &record.author),
-        ("SCM_BRANCH", record.refname.strip_prefix("refs/heads/").unwrap_or(&record.refname)),
+        ("SCM_BRANCH", record.update.refname.short()),
         (DEPLOYMENT_VARIABLE, &record.id.to_string()),
     ] {
         environment = environment.set(name, value);

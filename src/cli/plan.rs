@@ -7,7 +7,7 @@ use serde_json::json;
 use super::redeploy::rebuild_option;
 use crate::console::mask;
 use crate::console::text::clean;
-use crate::git::{Refs, Repository, short};
+use crate::git::{RefName, Refs, Repository, short};
 use crate::plan::{PlanRequest, describe, observe};
 use crate::site::Site;
 use crate::worker::env_record;
@@ -30,8 +30,9 @@ impl Plan {
         let settings = site.settings()?;
         let app_settings = site.app_settings()?;
         let repository = Repository::open(&site.repository(&settings))?;
-        let branch = settings.branch.as_deref().map(|branch| format!("refs/heads/{branch}"));
-        let revision = self.revision.clone().or(branch).unwrap_or_else(|| "HEAD".to_owned());
+        let branch =
+            settings.branch.as_deref().map(|branch| RefName::of_branch(branch).to_string());
+        let revision = self.revision.clone().or(branch).unwrap_or_else(|| RefName::HEAD.to_owned());
         let plan = observe(PlanRequest {
             site,
             settings: &settings,

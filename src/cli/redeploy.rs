@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use super::follow::{exit_code, watch};
-use crate::git::{Refs, Repository};
+use crate::git::{RefName, RefUpdate, Refs, Repository};
 use crate::receive;
 use crate::site::queue::NewDeployment;
 use crate::site::record::Trigger;
@@ -37,12 +37,12 @@ impl Redeploy {
 
     /// The commit that is meant, and the ref it was pushed as when that is known. A number that is
     /// a deployment's is one.
-    fn commit(&self, site: &Site, repository: &Repository) -> Result<(String, Option<String>)> {
+    fn commit(&self, site: &Site, repository: &Repository) -> Result<(String, Option<RefName>)> {
         let Some(what) = &self.what else {
             let tip = site
                 .settings()?
                 .branch
-                .and_then(|branch| repository.resolve(&format!("refs/heads/{branch}")).ok());
+                .and_then(|branch| repository.resolve(RefName::of_branch(&branch).as_str()).ok());
             if let Some(tip) = tip {
                 return Ok((tip, None));
             }
@@ -50,12 +50,12 @@ impl Redeploy {
             let record = live.context(
                 "nothing was pushed yet\nPush first, or name a revision: nyala redeploy REV",
             )?;
-            return Ok((record.commit, Some(record.refname)));
+            return Ok((record.commit, Some(record.update.refname)));
         };
         if let Ok(id) = what.parse::<DeploymentId>()
             && let Some(record) = site.record(id)?
         {
-            return Ok((record.commit, Some(record.refname)));
+            return Ok((record.commit, Some(record.update.refname)));
         }
         Ok((repository.resolve(what)?, None))
     }
@@ -66,27 +66,18 @@ impl Redeploy {
 pub(super) fn redeploy(
     site: &Site,
     commit: &str,
-    refname: Option<String>,
+    refname: Option<RefName>,
     options: Vec<String>,
 ) -> Result<ExitCode> {
     let settings = site.settings()?;
     let repository = Repository::open(&site.repository(&settings))?;
     let commit = repository.commit(commit)?;
-    let branch = settings.branch.map(|branch| format!("refs/heads/{branch}"));
+    let branch = settings.branch.as_deref().map(RefName::of_branch);
+    let refname = refname.or(branch).unwrap_or_else(|| RefName::HEAD.into());
+    let update = RefUpdate::unmoved(refname, &commit.id);
     let id = receive::start(
         site,
-        NewDeployment {
-            moves: Vec::new(),
-            old_oid: commit.id.clone(),
-            new_oid: commit.id.clone(),
-            commit: commit.id,
-            message: commit.message,
-            author: commit.author,
-            trigger: Trigger::Redeploy,
-            refname: refname.or(branch).unwrap_or_default(),
-            options,
-            rolled_back_to: None,
-        },
+        NewDeployment { options, ..NewDeployment::of(commit, Trigger::Redeploy, update) },
     )?;
     Ok(exit_code(&watch(site, id)?))
 }

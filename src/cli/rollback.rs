@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::follow::{exit_code, watch};
 use super::redeploy::redeploy;
-use crate::git::short;
+use crate::git::{RefUpdate, short};
 use crate::receive;
 use crate::site::queue::NewDeployment;
 use crate::site::record::Trigger;
@@ -39,20 +39,22 @@ impl Rollback {
         }
         if let Some(obstacle) = obstacle(site, &record) {
             say!("{obstacle}, so its commit {} is deployed anew.", short(&record.commit));
-            return redeploy(site, &record.commit, Some(record.refname), Vec::new());
+            return redeploy(site, &record.commit, Some(record.update.refname), Vec::new());
         }
         let old_oid = site.record(live)?.map_or_else(|| record.commit.clone(), |live| live.commit);
         let id = receive::start(
             site,
             NewDeployment {
                 moves: Vec::new(),
-                old_oid,
-                new_oid: record.commit.clone(),
+                update: RefUpdate {
+                    refname: record.update.refname,
+                    old_oid,
+                    new_oid: record.commit.clone(),
+                },
                 commit: record.commit,
                 message: record.message,
                 author: record.author,
                 trigger: Trigger::Rollback,
-                refname: record.refname,
                 options: Vec::new(),
                 rolled_back_to: Some(id),
             },

@@ -59,9 +59,7 @@ fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
         message,
         author,
         trigger,
-        refname,
-        old_oid: _,
-        new_oid: _,
+        update,
         options,
         moves,
         python,
@@ -83,7 +81,7 @@ fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
     facts.push(("Message", message.clone()));
     let options =
         options.iter().map(|option| format!(", -o {option}")).collect::<Vec<_>>().concat();
-    let from = refname.strip_prefix("refs/heads/").unwrap_or(refname);
+    let from = update.refname.short();
     facts.push(("Trigger", format!("{} of {from}{options}", trigger.name())));
     let moved = moves.iter().map(|moved| moved.refname.as_str()).collect::<Vec<_>>().join(", ");
     if !moved.is_empty() {

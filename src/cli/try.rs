@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::follow::watch;
 use crate::disk;
-use crate::git::{Repository, bare_git, run};
+use crate::git::{RefName, RefUpdate, Repository, bare_git, run};
 use crate::receive;
 use crate::setup::{New, make_site};
 use crate::site::queue::NewDeployment;
@@ -39,21 +39,8 @@ impl Try {
         let commit = Snapshot::of(work_tree, &site)?.push(&site.repository(&settings))?;
 
         let commit = Repository::open(&site.repository(&settings))?.commit(&commit)?;
-        let id = receive::start(
-            &site,
-            NewDeployment {
-                moves: Vec::new(),
-                rolled_back_to: None,
-                old_oid: commit.id.clone(),
-                new_oid: commit.id.clone(),
-                commit: commit.id,
-                message: commit.message,
-                author: commit.author,
-                trigger: Trigger::Push,
-                refname: "refs/heads/main".to_owned(),
-                options: Vec::new(),
-            },
-        )?;
+        let update = RefUpdate::unmoved(RefName::of_branch("main"), &commit.id);
+        let id = receive::start(&site, NewDeployment::of(commit, Trigger::Push, update))?;
         let record = watch(&site, id)?;
         if record.status != Status::Succeeded {
             return Ok(ExitCode::FAILURE);

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use super::Repository;
+use super::{RefName, Repository};
 use crate::process::hide_git_variables;
 
 /// A git child for this repository: none of the `GIT_*` of the hook it may run in, no input.
@@ -47,7 +47,7 @@ pub trait Refs {
     fn resolve(&self, revision: &str) -> Result<String>;
     /// The full id of what a full ref name (`refs/heads/main`) names now; `None` when it cannot be
     /// read.
-    fn tip(&self, refname: &str) -> Option<String>;
+    fn tip(&self, refname: &RefName) -> Option<String>;
     /// The branch that HEAD names, without `refs/heads/`; `None` when HEAD is detached.
     fn head_branch(&self) -> Option<String>;
     /// Points HEAD to a branch.
@@ -55,13 +55,13 @@ pub trait Refs {
 }
 
 impl Refs for Repository {
-    fn tip(&self, refname: &str) -> Option<String> {
+    fn tip(&self, refname: &RefName) -> Option<String> {
         // A branch that was pushed a moment ago is a file of its own, unless the refs are in
         // another format.
         let is_id = |text: &str| {
             [40, 64].contains(&text.len()) && text.bytes().all(|digit| digit.is_ascii_hexdigit())
         };
-        let loose = std::fs::read_to_string(self.path().join(refname)).ok();
+        let loose = std::fs::read_to_string(self.path().join(refname.as_str())).ok();
         if let Some(id) = loose.as_deref().map(str::trim_end).filter(|text| is_id(text)) {
             return Some(id.to_owned());
         }
@@ -70,7 +70,7 @@ impl Refs for Repository {
             "--verify",
             "--quiet",
             "--end-of-options",
-            refname,
+            refname.as_str(),
         ]))
         .ok()
     }
@@ -91,12 +91,12 @@ impl Refs for Repository {
     }
 
     fn head_branch(&self) -> Option<String> {
-        let name = run(git(self.path()).args(["symbolic-ref", "--quiet", "HEAD"])).ok()?;
-        name.strip_prefix("refs/heads/").map(ToOwned::to_owned)
+        let name = run(git(self.path()).args(["symbolic-ref", "--quiet", RefName::HEAD])).ok()?;
+        RefName::from(name.as_str()).branch().map(ToOwned::to_owned)
     }
 
     fn set_head(&self, branch: &str) -> Result<()> {
-        run(git(self.path()).args(["symbolic-ref", "HEAD", &format!("refs/heads/{branch}")]))
-            .map(drop)
+        let target = RefName::of_branch(branch);
+        run(git(self.path()).args(["symbolic-ref", RefName::HEAD, target.as_str()])).map(drop)
     }
 }

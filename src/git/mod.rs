@@ -5,6 +5,7 @@
 
 mod command;
 mod notes;
+mod refs;
 mod transaction;
 mod tree;
 
@@ -15,7 +16,8 @@ use anyhow::{Context, Result};
 
 pub use command::{Refs, bare_git, git, run};
 pub use notes::{Note, append as append_note};
-pub use transaction::{Prepared, RefChange};
+pub use refs::{RefName, RefUpdate};
+pub use transaction::Prepared;
 pub use tree::{CommitTree, Entry, Kind};
 
 /// An open bare repository.

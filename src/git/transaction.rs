@@ -7,15 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use super::git;
-
-/// Where a ref was, and where it is to be: full ids, all zeros for a ref that is not there.
-#[derive(Clone, Copy, Debug)]
-pub struct RefChange<'a> {
-    pub name: &'a str,
-    pub old: &'a str,
-    pub new: &'a str,
-}
+use super::{RefUpdate, git};
 
 /// Refs that are locked, and known to be where they were seen. Dropped, they stay there.
 ///
@@ -32,7 +24,7 @@ pub struct Prepared {
 impl Prepared {
     /// Locks the refs. Fails with git's own words when one is not where it was, or cannot be what
     /// it is to be.
-    pub fn new(repository: &Path, changes: &[RefChange<'_>]) -> Result<Prepared> {
+    pub fn new(repository: &Path, updates: &[RefUpdate]) -> Result<Prepared> {
         let mut child = git(repository)
             // What went live has been flushed to the disk, and git does not flush refs of itself
             // (git-config(1), core.fsync).
@@ -50,11 +42,12 @@ impl Prepared {
         };
         let mut prepared = Prepared { child, input: Some(input), output: BufReader::new(output) };
         let mut text = String::from("start\0");
-        for RefChange { name, old, new } in changes {
-            text.push_str(&if is_zero(new) {
-                format!("delete {name}\0{old}\0")
+        for update in updates {
+            let RefUpdate { refname, old_oid, new_oid } = update;
+            text.push_str(&if update.is_deletion() {
+                format!("delete {refname}\0{old_oid}\0")
             } else {
-                format!("update {name}\0{new}\0{old}\0")
+                format!("update {refname}\0{new_oid}\0{old_oid}\0")
             });
         }
         text.push_str("prepare\0");
@@ -100,10 +93,6 @@ impl Drop for Prepared {
     }
 }
 
-fn is_zero(id: &str) -> bool {
-    id.bytes().all(|digit| digit == b'0')
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{bare_git, run};
@@ -123,6 +112,10 @@ mod tests {
         (folder, one, two)
     }
 
+    fn update(name: &str, old: &str, new: &str) -> RefUpdate {
+        RefUpdate { refname: name.into(), old_oid: old.to_owned(), new_oid: new.to_owned() }
+    }
+
     fn refs(repository: &Path) -> String {
         run(git(repository).args(["for-each-ref", "--format=%(refname)=%(objectname)"])).unwrap()
     }
@@ -133,17 +126,11 @@ mod tests {
     fn refs_move_together_at_the_commit_and_not_before() {
         let (folder, one, two) = repository();
         let path = folder.path();
-        let made = [
-            RefChange { name: "refs/heads/a", old: NONE, new: &one },
-            RefChange { name: "refs/heads/\"$(x)", old: NONE, new: &one },
-        ];
+        let made = [update("refs/heads/a", NONE, &one), update("refs/heads/\"$(x)", NONE, &one)];
         let prepared = Prepared::new(path, &made).unwrap();
         assert_eq!(refs(path), "");
         prepared.commit().unwrap();
-        let moved = [
-            RefChange { name: "refs/heads/a", old: &one, new: &two },
-            RefChange { name: "refs/heads/\"$(x)", old: &one, new: NONE },
-        ];
+        let moved = [update("refs/heads/a", &one, &two), update("refs/heads/\"$(x)", &one, NONE)];
         drop(Prepared::new(path, &moved).unwrap());
         assert_eq!(refs(path).lines().count(), 2, "dropped, it changes nothing and leaves no lock");
         Prepared::new(path, &moved).unwrap().commit().unwrap();
@@ -154,7 +141,7 @@ mod tests {
     fn a_ref_that_has_moved_is_not_moved() {
         let (folder, one, two) = repository();
         let path = folder.path();
-        let change = |old, new| [RefChange { name: "refs/heads/a", old, new }];
+        let change = |old, new| [update("refs/heads/a", old, new)];
         Prepared::new(path, &change(NONE, &one)).unwrap().commit().unwrap();
         for old in [NONE, two.as_str()] {
             let error = Prepared::new(path, &change(old, &two)).unwrap_err().to_string();

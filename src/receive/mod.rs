@@ -6,11 +6,11 @@
 //! with what is live or not at all.
 
 mod dry_run;
-mod intent;
 mod kept_hook;
 mod options;
 mod post_receive;
 mod proc_receive;
+mod push_plan;
 pub mod refs;
 mod rules;
 pub mod wire;
@@ -25,10 +25,10 @@ use anyhow::{Context, Result};
 
 use crate::console::{Followed, follow, mask, paint, print, show};
 use crate::disk::space::FileSystem;
-use crate::git::{Commit, Refs, Repository, short};
+use crate::git::{Commit, RefUpdate, Refs, Repository, short};
 use crate::site::freeze::{Frozen, Received};
 use crate::site::queue::NewDeployment;
-use crate::site::record::{RefMove, Trigger};
+use crate::site::record::Trigger;
 use crate::site::{DeploymentId, Record, Site};
 use crate::worker;
 
@@ -42,7 +42,7 @@ fn receive(
     new: NewDeployment,
 ) -> Result<Option<DeploymentId>> {
     site.make_folders()?;
-    let (commit, refname) = (new.commit.clone(), new.refname.clone());
+    let (commit, refname) = (new.commit.clone(), new.update.refname.clone());
     match site.receive(new, || repository.tip(&refname))? {
         Received::Enqueued(record, log) => {
             worker::start(site, record.id, log)?;
@@ -202,20 +202,9 @@ fn record(site: &Site, id: DeploymentId) -> Result<Record> {
 
 fn new_deployment(
     commit: Commit,
-    update: &refs::RefUpdate,
+    update: &RefUpdate,
     options: Vec<String>,
-    moves: Vec<RefMove>,
+    moves: Vec<RefUpdate>,
 ) -> NewDeployment {
-    NewDeployment {
-        commit: commit.id,
-        message: commit.message,
-        author: commit.author,
-        trigger: Trigger::Push,
-        refname: update.name.clone(),
-        old_oid: update.old.clone(),
-        new_oid: update.new.clone(),
-        options,
-        moves,
-        rolled_back_to: None,
-    }
+    NewDeployment { options, moves, ..NewDeployment::of(commit, Trigger::Push, update.clone()) }
 }

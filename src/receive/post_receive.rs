@@ -5,11 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::intent::{Deed, Intent};
 use super::options::{self, Options};
-use super::refs::RefUpdate;
+use super::push_plan::{Action, PushPlan};
 use super::{Reader, dry_run, kept_hook, new_deployment, receive, refs, watch};
-use crate::git::Repository;
+use crate::git::{RefUpdate, Repository};
 use crate::setup;
 use crate::site::{Record, Site};
 use crate::worker::what_is_live;
@@ -24,27 +23,28 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
     let settings = site.settings()?;
     let repository = Repository::open(&site.repository(&settings))?;
     let strict = settings.strict && hooks.join(setup::STRICT_HOOK).is_file();
-    let Intent { said, deed } = Intent::of(site, &settings, &repository, &updates, &options)?;
+    let PushPlan { messages, action } =
+        PushPlan::of(site, &settings, &repository, &updates, &options)?;
 
-    if strict && !matches!(&deed, Deed::Deploy { update, .. } if !was_deployed(site, update)?) {
+    if strict && !matches!(&action, Action::Deploy { update, .. } if !was_deployed(site, update)?) {
         // The proc-receive hook has done and said everything.
         kept_hook::run(hooks, &input);
         return Ok(None);
     }
-    for line in &said {
+    for line in &messages {
         Reader::Pusher.say(line);
     }
     let words = options.map(|options| options.words).unwrap_or_default();
-    let started = match deed {
-        Deed::Deploy { update, commit } => {
+    let started = match action {
+        Action::Deploy { update, commit } => {
             receive(site, &repository, new_deployment(commit, update, words, Vec::new()))?
         }
-        Deed::Show { commit } => {
+        Action::Preview { commit } => {
             dry_run::show(site, &settings, &repository, commit, &words, Reader::Pusher);
             None
         }
-        Deed::Nothing => None,
-        Deed::Refuse(why) => {
+        Action::Nothing => None,
+        Action::Refuse(why) => {
             kept_hook::run(hooks, &input);
             let live = what_is_live(site);
             Reader::Pusher.say(&format!(
@@ -76,8 +76,7 @@ fn follow_setting(site: &Site, repository: &Repository, strict: bool) {
 fn was_deployed(site: &Site, update: &RefUpdate) -> Result<bool> {
     for id in site.deployment_ids()?.into_iter().rev() {
         if let Some(record) = site.record(id)?
-            && record.refname == update.name
-            && (&record.old_oid, &record.new_oid) == (&update.old, &update.new)
+            && record.update == *update
         {
             return Ok(!record.moves.is_empty());
         }

@@ -6,16 +6,14 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 
-use super::intent::{Deed, Intent};
 use super::options::Options;
-use super::refs::RefUpdate;
+use super::push_plan::{Action, PushPlan};
 use super::rules::Rules;
 use super::wire::{self, Answer, Request};
 use super::{Reader, dry_run, new_deployment, start, wait, watch};
 use crate::console::mask;
-use crate::git::{Commit, Repository};
+use crate::git::{Commit, RefUpdate, Repository};
 use crate::plan::describe;
-use crate::site::record::RefMove;
 use crate::site::{Record, Site, Status};
 use crate::worker;
 
@@ -50,21 +48,21 @@ fn answer(site: &Site, hooks: &Path, request: &Request) -> Result<Vec<Answer>> {
     }
     let repository = Repository::open(&site.repository(&settings))?;
     let options = Options::parse(request.options.clone());
-    let Intent { said, deed } =
-        Intent::of(site, &settings, &repository, &request.updates, &options)?;
-    for line in &said {
+    let PushPlan { messages, action } =
+        PushPlan::of(site, &settings, &repository, &request.updates, &options)?;
+    for line in &messages {
         Reader::StrictPusher.say(line);
     }
     let words = options.map(|options| options.words).unwrap_or_default();
-    match deed {
-        Deed::Nothing => Ok(request.all(&Answer::LeftToGit)),
-        Deed::Refuse(why) => {
+    match action {
+        Action::Nothing => Ok(request.all(&Answer::LeftToGit)),
+        Action::Refuse(why) => {
             let live = worker::what_is_live(site);
             Reader::StrictPusher
                 .say(&format!("error: {why}. Nothing was deployed, and no ref has moved; {live}"));
             Ok(request.all(&Answer::Refused(why)))
         }
-        Deed::Show { commit } => {
+        Action::Preview { commit } => {
             let fine =
                 dry_run::show(site, &settings, &repository, commit, &words, Reader::StrictPusher);
             let why = if fine {
@@ -74,7 +72,7 @@ fn answer(site: &Site, hooks: &Path, request: &Request) -> Result<Vec<Answer>> {
             };
             Ok(request.all(&Answer::Refused(why.to_owned())))
         }
-        Deed::Deploy { update, commit } => {
+        Action::Deploy { update, commit } => {
             if let Some(frozen) = site.frozen()? {
                 // The branch does not move, so there is nothing to remember: one pushes again.
                 let why = mask::known()
@@ -115,13 +113,13 @@ impl Strict<'_> {
                 continue;
             }
             ensure!(
-                update.name.as_bytes() == name,
+                update.refname.as_str().as_bytes() == name,
                 "the name of {} is not UTF-8, and so it cannot be moved in one step with a deployment\n\
                  Push it by itself, without --atomic",
-                update.name.escape_debug()
+                update.refname.as_str().escape_debug()
             );
             if let Some(why) = rules.refuse(update)? {
-                let shown = update.name.escape_debug();
+                let shown = update.refname.as_str().escape_debug();
                 let live = worker::what_is_live(self.site);
                 Reader::StrictPusher.say(&format!(
                     "error: {shown} is refused ({why}): nothing was deployed; {live}"
@@ -134,11 +132,7 @@ impl Strict<'_> {
                     })
                 }));
             }
-            moves.push(RefMove {
-                refname: update.name.clone(),
-                old_oid: update.old.clone(),
-                new_oid: update.new.clone(),
-            });
+            moves.push(update.clone());
         }
         let id = start(self.site, new_deployment(commit, update, words, moves))?;
         watch(self.site, id, Reader::StrictPusher)?;
@@ -164,7 +158,7 @@ impl Strict<'_> {
             return Ok(Answer::Moved);
         }
         if !record.status.is_final()
-            && worker::finish_moves(self.repository, self.site.live()?, record)?
+            && worker::finish_ref_transaction(self.repository, self.site.live()?, record)?
         {
             Reader::StrictPusher.say(&format!(
                 "hint: its release had gone live before, so the push is taken (deployment {id})"

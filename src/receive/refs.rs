@@ -3,33 +3,8 @@
 use anyhow::{Result, bail};
 
 use crate::console::text::{escaped, excerpt};
+use crate::git::RefUpdate;
 use crate::site::DeploymentId;
-
-/// One ref that a push changed: `OLD SP NEW SP REF LF`, as githooks(5) has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefUpdate {
-    pub old: String,
-    pub new: String,
-    /// The full name. Bytes that are not UTF-8 are replaced: it is only shown and compared.
-    pub name: String,
-}
-
-impl RefUpdate {
-    /// Whether the push deleted the ref: zero ids have 40 or 64 digits.
-    pub fn is_deletion(&self) -> bool {
-        is_zero(&self.new)
-    }
-
-    /// Whether the ref was not there before.
-    pub fn is_creation(&self) -> bool {
-        is_zero(&self.old)
-    }
-
-    /// The branch's name, or `None` when this is no branch.
-    pub fn branch(&self) -> Option<&str> {
-        self.name.strip_prefix("refs/heads/")
-    }
-}
 
 /// Reads all the lines of a hook's standard input.
 pub fn parse(input: &[u8]) -> Result<Vec<RefUpdate>> {
@@ -52,7 +27,7 @@ pub(super) fn parse_line(line: &[u8]) -> Result<RefUpdate> {
             bail!("`{}` in the hook's input is not an object id", excerpt(id));
         }
     }
-    Ok(RefUpdate { old: old.to_owned(), new: new.to_owned(), name: name.to_owned() })
+    Ok(RefUpdate { refname: name.into(), old_oid: old.to_owned(), new_oid: new.to_owned() })
 }
 
 /// The branch a site without one takes: the first that is pushed. Of several, the one HEAD names,
@@ -71,7 +46,7 @@ pub fn not_deployed(
     live: Option<DeploymentId>,
 ) -> String {
     let Some(deploy) = deploy_branch else {
-        let name = escaped(&update.name);
+        let name = escaped(update.refname.as_str());
         return format!(
             "{name} deploys nothing: no branch was pushed yet. To deploy: git push REMOTE HEAD:main"
         );
@@ -101,13 +76,12 @@ pub fn not_deployed(
             )
         }
         (None, _) => {
-            format!("{} is not a branch: not deployed. To deploy: {remedy}", escaped(&update.name))
+            format!(
+                "{} is not a branch: not deployed. To deploy: {remedy}",
+                escaped(update.refname.as_str())
+            )
         }
     }
-}
-
-fn is_zero(id: &str) -> bool {
-    id.bytes().all(|digit| digit == b'0')
 }
 
 #[cfg(test)]
@@ -118,7 +92,7 @@ mod tests {
     const ONE: &str = "1111111111111111111111111111111111111111";
 
     fn update(old: &str, new: &str, name: &str) -> RefUpdate {
-        RefUpdate { old: old.into(), new: new.into(), name: name.into() }
+        RefUpdate { refname: name.into(), old_oid: old.into(), new_oid: new.into() }
     }
 
     #[test]

@@ -7,8 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use super::refs::RefUpdate;
-use crate::git::{Refs, Repository, git, run};
+use crate::git::{RefUpdate, Refs, Repository, git, run};
 use crate::process::is_executable;
 
 /// What a repository lets happen to its refs.
@@ -74,8 +73,8 @@ impl<'a> Rules<'a> {
             || run(git(self.repository.path()).args([
                 "merge-base",
                 "--is-ancestor",
-                &update.old,
-                &update.new,
+                &update.old_oid,
+                &update.new_oid,
             ]))
             .is_ok()
     }
@@ -91,7 +90,7 @@ impl<'a> Rules<'a> {
             .try_clone_to_owned()
             .context("the pusher cannot be talked to")?;
         let status = Command::new(&hook)
-            .args([&update.name, &update.old, &update.new])
+            .args([update.refname.as_str(), &update.old_oid, &update.new_oid])
             .stdin(Stdio::null())
             .stdout(to_pusher)
             .status()

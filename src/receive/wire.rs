@@ -7,8 +7,9 @@ use gix_packetline::PacketLineRef;
 use gix_packetline::blocking_io::StreamingPeekableIter;
 use gix_packetline::blocking_io::encode::{data_to_write, flush_to_write};
 
-use super::refs::{self, RefUpdate};
+use super::refs;
 use crate::console::text::{clause, clean, excerpt};
+use crate::git::RefUpdate;
 
 /// A reason is shown on the pusher's line of the ref, so it has to be short. In characters.
 const LONGEST_REASON: usize = 200;
@@ -62,7 +63,7 @@ pub fn read(input: impl Read, mut output: impl Write) -> Result<Request> {
     let commands = section(&mut lines)?;
     let options = if has("push-options") { section(&mut lines)? } else { Vec::new() };
     let updates = commands.iter().map(|line| refs::parse_line(line)).collect::<Result<Vec<_>>>()?;
-    let ids = |update: &RefUpdate| update.old.len() + 1 + update.new.len() + 1;
+    let ids = |update: &RefUpdate| update.old_oid.len() + 1 + update.new_oid.len() + 1;
     let names =
         commands.iter().zip(&updates).map(|(line, update)| line[ids(update)..].to_vec()).collect();
     let options =

@@ -13,6 +13,7 @@ use super::record::Trigger;
 use super::{DeploymentId, Record, Site};
 use crate::console::text::clause;
 use crate::disk;
+use crate::git::RefName;
 
 /// Why nothing is deployed.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -114,15 +115,15 @@ impl Site {
         tip: impl FnOnce() -> Option<String>,
     ) -> Result<Received> {
         let guard = self.guard()?;
-        let tip = tip().filter(|tip| *tip != new.new_oid);
+        let tip = tip().filter(|tip| *tip != new.update.new_oid);
         let overtaken_by = match &tip {
-            Some(tip) => self.newest_push_of(tip, &new.refname)?,
+            Some(tip) => self.newest_push_of(tip, &new.update.refname)?,
             None => None,
         };
         if let Some(mut frozen) = self.frozen()? {
             frozen.pushes += 1;
-            let newer_is_held =
-                tip.is_some() && frozen.held.as_ref().map(|held| &held.new_oid) == tip.as_ref();
+            let newer_is_held = tip.is_some()
+                && frozen.held.as_ref().map(|held| &held.update.new_oid) == tip.as_ref();
             if !newer_is_held {
                 frozen.held = Some(new);
             }
@@ -136,9 +137,10 @@ impl Site {
         })
     }
 
-    fn newest_push_of(&self, commit: &str, refname: &str) -> Result<Option<DeploymentId>> {
+    fn newest_push_of(&self, commit: &str, refname: &RefName) -> Result<Option<DeploymentId>> {
         let records = self.records()?;
-        let of = |record: &&Record| record.new_oid == commit && record.refname == refname;
+        let of =
+            |record: &&Record| record.update.new_oid == commit && record.update.refname == *refname;
         Ok(records
             .iter()
             .rev()

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::lock::Guard;
-use super::record::{RefMove, Took, Trigger};
+use super::record::{Took, Trigger};
 use super::{DeploymentId, Record, Site, Status};
 use crate::disk;
+use crate::git::{Commit, RefUpdate};
 
 /// What is known of a deployment before it has a number.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -18,14 +19,30 @@ pub struct NewDeployment {
     pub message: String,
     pub author: String,
     pub trigger: Trigger,
-    pub refname: String,
-    pub old_oid: String,
-    pub new_oid: String,
+    #[serde(flatten)]
+    pub update: RefUpdate,
     pub options: Vec<String>,
     /// What the deployment moves when it goes live; empty but for a push to a strict site.
-    pub moves: Vec<RefMove>,
+    pub moves: Vec<RefUpdate>,
     /// Of a rollback: the release to make live again.
     pub rolled_back_to: Option<DeploymentId>,
+}
+
+impl NewDeployment {
+    /// A deployment of a commit that was pushed to, or counts as, this ref. It moves no ref, and
+    /// nothing special was asked for.
+    pub fn of(commit: Commit, trigger: Trigger, update: RefUpdate) -> NewDeployment {
+        NewDeployment {
+            commit: commit.id,
+            message: commit.message,
+            author: commit.author,
+            trigger,
+            update,
+            options: Vec::new(),
+            moves: Vec::new(),
+            rolled_back_to: None,
+        }
+    }
 }
 
 impl Site {
@@ -58,9 +75,7 @@ impl Site {
             message: new.message,
             author: new.author,
             trigger: new.trigger,
-            refname: new.refname,
-            old_oid: new.old_oid,
-            new_oid: new.new_oid,
+            update: new.update,
             options: new.options,
             moves: new.moves,
             python: None,

@@ -11,6 +11,7 @@ use super::{DeploymentId, EnvId, Site, lock};
 use crate::console::mask;
 use crate::disk;
 use crate::disk::space::Room;
+use crate::git::RefUpdate;
 
 /// The record of one deployment. Times are RFC 3339 in UTC, seconds are decimal.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -28,17 +29,16 @@ pub struct Record {
     /// `Name <address>`.
     pub author: String,
     pub trigger: Trigger,
-    pub refname: String,
-    /// What the pusher's branch was before, all zeros for a new one.
-    pub old_oid: String,
-    pub new_oid: String,
+    /// What the push did to the branch that is deployed.
+    #[serde(flatten)]
+    pub update: RefUpdate,
     /// What was given with `git push -o`.
     #[serde(default)]
     pub options: Vec<String>,
     /// The refs that move when this deployment goes live, and only then: those of a push to a
     /// strict site.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub moves: Vec<RefMove>,
+    pub moves: Vec<RefUpdate>,
     pub python: Option<PythonRecord>,
     pub env: Option<EnvRecord>,
     pub steps: Vec<StepRecord>,
@@ -79,14 +79,6 @@ pub enum Trigger {
     Push,
     Redeploy,
     Rollback,
-}
-
-/// From where to where a ref is moved: full ids, all zeros for a ref that is not there.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub struct RefMove {
-    pub refname: String,
-    pub old_oid: String,
-    pub new_oid: String,
 }
 
 /// The Python of a deployment: what it is, what was asked for, and where.

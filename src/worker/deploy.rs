@@ -13,8 +13,9 @@ use super::clean_up::{Releases, clean_up};
 use super::env_steps::{self, StepContext};
 use super::keep_aside::KeptAside;
 use super::publish::{publish, publish_in};
+use super::ref_transaction;
 use super::room;
-use super::{moves, what_is_live};
+use super::what_is_live;
 use crate::activate::activate;
 use crate::build::{Collectstatic, Said, custom};
 use crate::console::text::{clause, escaped};
@@ -65,7 +66,7 @@ impl Deployment<'_> {
         // They may have changed while this deployment waited for its turn.
         mask::know(app_settings.iter().map(|(_, value)| value));
         let repository = Repository::open(&self.site.repository(&settings))?;
-        moves::check(&repository, &self.record)?;
+        ref_transaction::check(&repository, &self.record)?;
         self.after = Some(After::new(&settings, &app_settings));
 
         let plan = self.plan(&settings, &app_settings, &repository)?;
@@ -92,10 +93,10 @@ impl Deployment<'_> {
     /// That it has begun is recorded with the plan, a few milliseconds later: each record costs a
     /// flush of the disk.
     fn begin(&mut self) {
-        let Record { id, commit, message, author, refname, .. } = &self.record;
-        let branch = refname.strip_prefix("refs/heads/").unwrap_or(refname);
+        let Record { id, commit, message, author, update, .. } = &self.record;
         let [branch, title, author] =
-            [branch, message.lines().next().unwrap_or_default(), author].map(escaped);
+            [update.refname.short(), message.lines().next().unwrap_or_default(), author]
+                .map(escaped);
         console::info(format_args!(
             "Deployment {id}: {} of {branch}, \"{title}\" by {author}",
             short(commit)
@@ -225,7 +226,7 @@ impl Deployment<'_> {
         cancel::check()?;
         let now = Timestamp::now();
         let (before, moves) = activate(self.site, self.record.id, touched, || {
-            moves::prepare(repository, &self.record)
+            ref_transaction::prepare(repository, &self.record)
         })?;
         self.record.activated_at = Some(now);
         if let Some(moves) = moves {

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 
 use super::clean_up::rescue;
 use super::keep_aside::{KeptAside, Look};
-use super::moves::finish_moves;
 use super::publish::publish;
+use super::ref_transaction;
 use super::{tree, what_is_live};
 use crate::console;
 use crate::disk;
@@ -86,7 +86,7 @@ pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<()> {
 fn take_push(site: &Site, live: Option<DeploymentId>, record: &Record) -> Result<()> {
     if live == Some(record.id) && !record.moves.is_empty() {
         let repository = Repository::open(&site.repository(&site.settings()?))?;
-        finish_moves(&repository, live, record)?;
+        ref_transaction::finish(&repository, live, record)?;
     }
     Ok(())
 }

@@ -1,37 +1,37 @@
-//! What a push is to do: which of its refs is deployed, and what is said of the others.
+//! What a push does: which of its refs is deployed, and what is said of the others.
 
 use anyhow::Result;
 
 use super::options::Options;
-use super::refs::{self, RefUpdate};
-use crate::git::{Commit, Refs, Repository, short};
+use super::refs;
+use crate::git::{Commit, RefUpdate, Refs, Repository, short};
 use crate::site::{Settings, Site};
 use crate::worker::what_is_live;
 
-/// What a push is to do, and what the pusher is told before it is done.
+/// What a push does, and what the pusher is told before it is done.
 #[derive(Debug)]
-pub(super) struct Intent<'a> {
-    /// Of the refs that are not deployed.
-    pub said: Vec<String>,
-    pub deed: Deed<'a>,
+pub(super) struct PushPlan<'a> {
+    /// What is said of the refs that are not deployed.
+    pub messages: Vec<String>,
+    pub action: Action<'a>,
 }
 
 #[derive(Debug)]
-pub(super) enum Deed<'a> {
+pub(super) enum Action<'a> {
     Deploy {
         update: &'a RefUpdate,
         commit: Commit,
     },
     /// Only the plan is wanted.
-    Show {
+    Preview {
         commit: Commit,
     },
     Nothing,
-    /// Nothing, because the push asks for what there is not; one line that says so.
+    /// Nothing, because the push asks for something unknown; one line that says so.
     Refuse(String),
 }
 
-impl<'a> Intent<'a> {
+impl<'a> PushPlan<'a> {
     /// Reads the pushed refs and the options. Sets the deploy branch of a site that has none yet,
     /// unless the push is not to do anything.
     pub fn of(
@@ -40,40 +40,43 @@ impl<'a> Intent<'a> {
         repository: &Repository,
         updates: &'a [RefUpdate],
         options: &Result<Options>,
-    ) -> Result<Intent<'a>> {
+    ) -> Result<PushPlan<'a>> {
         let options = match options {
             Ok(options) => options,
             Err(error) => {
-                return Ok(Intent { said: Vec::new(), deed: Deed::Refuse(error.to_string()) });
+                return Ok(PushPlan {
+                    messages: Vec::new(),
+                    action: Action::Refuse(error.to_string()),
+                });
             }
         };
-        let mut said = Vec::new();
+        let mut messages = Vec::new();
         let branch =
-            deploy_branch(site, settings, repository, updates, options.dry_run, &mut said)?;
-        let mut deed = Deed::Nothing;
+            deploy_branch(site, settings, repository, updates, options.dry_run, &mut messages)?;
+        let mut action = Action::Nothing;
         for update in updates {
             if update.is_deletion()
                 || update.branch().is_none()
                 || update.branch() != branch.as_deref()
             {
-                said.push(refs::not_deployed(update, branch.as_deref(), site.live()?));
+                messages.push(refs::not_deployed(update, branch.as_deref(), site.live()?));
                 continue;
             }
-            let commit = repository.commit(&update.new)?;
+            let commit = repository.commit(&update.new_oid)?;
             if options.dry_run {
-                deed = Deed::Show { commit };
+                action = Action::Preview { commit };
             } else if let Some(why) = options.skipped_because(&commit.message) {
-                said.push(format!(
+                messages.push(format!(
                     "{} was not deployed: {why}; {}. To deploy it: nyala redeploy {}",
                     short(&commit.id),
                     what_is_live(site),
                     short(&commit.id)
                 ));
             } else {
-                deed = Deed::Deploy { update, commit };
+                action = Action::Deploy { update, commit };
             }
         }
-        Ok(Intent { said, deed })
+        Ok(PushPlan { messages, action })
     }
 }
 
@@ -85,7 +88,7 @@ fn deploy_branch(
     repository: &Repository,
     updates: &[RefUpdate],
     dry_run: bool,
-    said: &mut Vec<String>,
+    messages: &mut Vec<String>,
 ) -> Result<Option<String>> {
     if settings.branch.is_some() {
         return Ok(settings.branch.clone());
@@ -104,7 +107,7 @@ fn deploy_branch(
         if head.as_deref() != Some(branch) {
             repository.set_head(branch)?;
         }
-        said.push(format!(
+        messages.push(format!(
             "{branch} is the first branch pushed: from now on it is the deploy branch (branch in nyala.toml)."
         ));
     }

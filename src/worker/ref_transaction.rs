@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result};
 
-use crate::git::{Prepared, RefChange, Repository};
+use crate::git::{Prepared, RefUpdate, Repository};
 use crate::site::{DeploymentId, Record};
 
 /// Locks the refs that this deployment moves, from where their pusher saw them; `None` when it
@@ -12,17 +12,11 @@ pub(super) fn prepare(repository: &Repository, record: &Record) -> Result<Option
     if record.moves.is_empty() {
         return Ok(None);
     }
-    let changes: Vec<_> = record
-        .moves
-        .iter()
-        .map(|it| RefChange { name: &it.refname, old: &it.old_oid, new: &it.new_oid })
-        .collect();
-    let prepared = Prepared::new(repository.path(), &changes).with_context(|| {
-        let branch = record.refname.strip_prefix("refs/heads/").unwrap_or(&record.refname);
+    let prepared = Prepared::new(repository.path(), &record.moves).with_context(|| {
         format!(
             "{} has moved since this push began\n\
              Somebody else has pushed meanwhile: git fetch, merge, and push again",
-            branch.escape_debug()
+            record.update.refname.short().escape_debug()
         )
     })?;
     Ok(Some(prepared))
@@ -35,7 +29,7 @@ pub(super) fn check(repository: &Repository, record: &Record) -> Result<()> {
 
 /// Moves the refs of a deployment that was killed between going live and moving them. Returns
 /// whether they have moved now, also when they had before.
-pub fn finish_moves(
+pub fn finish(
     repository: &Repository,
     live: Option<DeploymentId>,
     record: &Record,
@@ -51,7 +45,7 @@ pub fn finish_moves(
     let moved: Vec<_> = record
         .moves
         .iter()
-        .map(|it| RefChange { name: &it.refname, old: &it.new_oid, new: &it.new_oid })
+        .map(|update| RefUpdate::unmoved(update.refname.clone(), &update.new_oid))
         .collect();
     Ok(Prepared::new(repository.path(), &moved).is_ok())
 }
@@ -95,17 +89,17 @@ mod tests {
 
         put(&old);
         assert!(
-            !finish_moves(&repository, Some(DeploymentId::of(1)), &record).unwrap(),
+            !finish(&repository, Some(DeploymentId::of(1)), &record).unwrap(),
             "it is not live"
         );
         assert_eq!(repository.resolve("main").unwrap(), old);
         for _ in 0..2 {
-            assert!(finish_moves(&repository, Some(DeploymentId::of(2)), &record).unwrap());
+            assert!(finish(&repository, Some(DeploymentId::of(2)), &record).unwrap());
             assert_eq!(repository.resolve("main").unwrap(), new);
         }
         put(&other);
         assert!(
-            !finish_moves(&repository, Some(DeploymentId::of(2)), &record).unwrap(),
+            !finish(&repository, Some(DeploymentId::of(2)), &record).unwrap(),
             "somebody else has moved it since"
         );
         assert_eq!(repository.resolve("main").unwrap(), other);
