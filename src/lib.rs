@@ -2,8 +2,8 @@
 //!
 //! Each room has one job, and arrows point down only: `cli`, `receive` and `doctor` are at the top,
 //! then `server`, `worker`, `plan`, the steps (`checkout`, `submodules`, `lfs`, `shared`, `python`,
-//! `build`, `activate`), then `site` and `git`, and below them `process`, `console`, `disk` and
-//! `ids`.
+//! `build`, `activate`, `notify`, `retention`), then `site` and `git`, and below them `process`,
+//! `console`, `disk` and `ids`.
 
 #![cfg_attr(
     test,
@@ -21,10 +21,12 @@ pub mod git;
 pub mod hex;
 pub mod ids;
 pub mod lfs;
+pub mod notify;
 pub mod plan;
 pub mod process;
 pub mod python;
 pub mod receive;
+pub mod retention;
 pub mod server;
 pub mod setup;
 pub mod shared;

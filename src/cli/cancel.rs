@@ -54,7 +54,7 @@ impl Cancel {
             }
             if !site.has_worker(id)? {
                 // Whatever ended it, it has ended.
-                worker::put_right(site)?;
+                worker::repair(site)?;
             }
             sleep(Duration::from_millis(20));
         };

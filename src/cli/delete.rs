@@ -4,8 +4,8 @@ use anyhow::Result;
 use clap::Args;
 
 use super::gc::{lock, reported};
+use crate::retention::gc::delete;
 use crate::site::{DeploymentId, Site};
-use crate::worker::tidy::delete;
 
 #[derive(Debug, Args)]
 pub(super) struct Delete {

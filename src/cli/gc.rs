@@ -5,12 +5,17 @@ use std::fs;
 use anyhow::Result;
 
 use crate::console::text::bytes;
+use crate::retention::gc::{self, Freed, Report};
 use crate::site::Site;
 use crate::site::lock::DeployLock;
-use crate::worker::tidy::{Freed, Report, collect};
+use crate::worker;
 
 pub(super) fn run(site: &Site) -> Result<()> {
-    reported(|report| collect(site, &site.settings()?, &lock(site)?, report))?;
+    reported(|report| {
+        let (settings, lock) = (site.settings()?, lock(site)?);
+        worker::recover_with(site, &lock)?;
+        gc::gc(site, &settings, &lock, report)
+    })?;
     if fs::read_dir(site.root().join("kept")).is_ok_and(|mut entries| entries.next().is_some()) {
         say!(
             "What applications wrote into older releases is in {}/kept, and is yours to delete.",
@@ -30,18 +35,18 @@ pub(super) fn lock(site: &Site) -> Result<DeployLock> {
 }
 
 /// Says what was done, also when it was cut short: what was moved is not found again.
-pub(super) fn reported(tidy: impl FnOnce(&mut Report) -> Result<()>) -> Result<()> {
+pub(super) fn reported(remove: impl FnOnce(&mut Report) -> Result<()>) -> Result<()> {
     let mut report = Report::default();
-    let outcome = tidy(&mut report);
+    let outcome = remove(&mut report);
     if outcome.is_ok() || report != Report::default() {
         print(&report);
     }
     outcome
 }
 
-fn print(Report { freed, kept }: &Report) {
-    for kept in kept {
-        say!("Note: {kept}");
+fn print(Report { freed, salvaged }: &Report) {
+    for salvaged in salvaged {
+        say!("Note: {salvaged}");
     }
     for Freed { what, bytes: size } in freed {
         say!("Removed {what}: {}", bytes(*size));

@@ -65,7 +65,7 @@ fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
         python,
         env,
         steps,
-        took,
+        usage,
         error,
         superseded_by,
         rolled_back_to,
@@ -115,7 +115,7 @@ fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
             .concat();
         facts.push(("Took", format!("{:.2} s{all}", end.duration_since(*start).as_secs_f64())));
     }
-    for (name, room) in [("Tree", took.release), ("New env", took.env)] {
+    for (name, room) in [("Tree", usage.release), ("New env", usage.env)] {
         facts.extend(room.map(|room| (name, room.to_string())));
     }
     facts.extend(error.clone().map(|error| ("Error", error)));

@@ -12,27 +12,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::console::text;
 
-/// Room on a disk.
+/// How much of a disk is used, or free.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Room {
+pub struct DiskUsage {
     pub bytes: u64,
     /// Files, folders and links.
     pub inodes: u64,
 }
 
-impl Room {
+impl DiskUsage {
     #[must_use]
-    pub fn and(self, more: Room) -> Room {
-        Room {
+    pub fn and(self, more: DiskUsage) -> DiskUsage {
+        DiskUsage {
             bytes: self.bytes.saturating_add(more.bytes),
             inodes: self.inodes.saturating_add(more.inodes),
         }
     }
 }
 
-impl fmt::Display for Room {
+impl fmt::Display for DiskUsage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Room { bytes, inodes } = *self;
+        let DiskUsage { bytes, inodes } = *self;
         formatter.write_str(&text::bytes(bytes))?;
         // btrfs, for one, has no fixed number of inodes.
         if inodes == u64::MAX { Ok(()) } else { write!(formatter, " and {inodes} inodes") }
@@ -45,7 +45,7 @@ pub struct FileSystem {
     pub mounted_on: PathBuf,
     /// `ext4`, `tmpfs`; empty where the system does not say.
     pub kind: String,
-    pub free: Room,
+    pub free: DiskUsage,
     pub read_only: bool,
 }
 
@@ -65,7 +65,7 @@ impl FileSystem {
         Ok(FileSystem {
             mounted_on,
             kind,
-            free: Room { bytes: blocks.saturating_mul(status.f_frsize), inodes },
+            free: DiskUsage { bytes: blocks.saturating_mul(status.f_frsize), inodes },
             read_only: status.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
         })
     }
@@ -88,7 +88,7 @@ impl fmt::Display for FileSystem {
 }
 
 /// What is missing of the room that is needed; `None` when there is enough.
-pub fn shortage(needed: Room, free: Room) -> Option<&'static str> {
+pub fn shortage(needed: DiskUsage, free: DiskUsage) -> Option<&'static str> {
     match (needed.bytes > free.bytes, needed.inodes > free.inodes) {
         (false, false) => None,
         (true, false) => Some("room"),
@@ -99,13 +99,13 @@ pub fn shortage(needed: Room, free: Room) -> Option<&'static str> {
 
 /// What a folder with all that is in it takes, as the file system counts it. What cannot be read
 /// does not count.
-pub fn taken_by(folder: &Path) -> Room {
-    let mut taken = Room::default();
+pub fn used_by(folder: &Path) -> DiskUsage {
+    let mut taken = DiskUsage::default();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
         for entry in fs::read_dir(next).into_iter().flatten().flatten() {
             let Ok(metadata) = entry.metadata() else { continue };
-            taken = taken.and(Room { bytes: metadata.blocks() * 512, inodes: 1 });
+            taken = taken.and(DiskUsage { bytes: metadata.blocks() * 512, inodes: 1 });
             if metadata.is_dir() {
                 folders.push(entry.path());
             }
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn either_may_be_short() {
-        let room = |bytes, inodes| Room { bytes, inodes };
+        let room = |bytes, inodes| DiskUsage { bytes, inodes };
         let free = room(100, 10);
         assert_eq!(shortage(room(100, 10), free), None);
         assert_eq!(shortage(room(101, 10), free), Some("room"));
@@ -240,8 +240,8 @@ mod tests {
 
     #[test]
     fn room_is_said_in_words() {
-        assert_eq!(Room { bytes: 4096, inodes: 3 }.to_string(), "4.1 kB and 3 inodes");
-        assert_eq!(Room { bytes: 12_345_678, inodes: 3 }.to_string(), "12 MB and 3 inodes");
+        assert_eq!(DiskUsage { bytes: 4096, inodes: 3 }.to_string(), "4.1 kB and 3 inodes");
+        assert_eq!(DiskUsage { bytes: 12_345_678, inodes: 3 }.to_string(), "12 MB and 3 inodes");
     }
 
     #[test]
@@ -274,7 +274,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("a")).unwrap();
         fs::write(folder.path().join("a/b"), [1; 5000]).unwrap();
-        let taken = taken_by(folder.path());
+        let taken = used_by(folder.path());
         assert_eq!(taken.inodes, 2);
         assert!(taken.bytes >= 5000, "{taken:?}");
     }

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 
 use super::{Finding, Mend};
-use crate::disk::space::{FileSystem, Room, shortage};
+use crate::disk::space::{DiskUsage, FileSystem, shortage};
 use crate::process::Environment;
 use crate::python::env;
 use crate::python::installers::Installer;
@@ -14,7 +14,7 @@ use crate::site::{Record, Settings, Site};
 use crate::worker;
 
 /// With less than this, the next deployment will probably not fit.
-const LEAST: Room = Room { bytes: 100 << 20, inodes: 5_000 };
+const LEAST: DiskUsage = DiskUsage { bytes: 100 << 20, inodes: 5_000 };
 
 pub(super) fn settings(site: &Site, findings: &mut Vec<Finding>) {
     // The site's settings may stand among the application's, so theirs come first and say it once.
@@ -169,7 +169,7 @@ pub(super) fn deployments(site: &Site, findings: &mut Vec<Finding>) {
                 let fact =
                     format!("deployment {id} is {}, and its worker is dead", record.status.name());
                 let fix = "nyala doctor --fix, or push again";
-                findings.push(Finding::new("worker-dead", fact, fix).with(Mend::PutRight));
+                findings.push(Finding::new("worker-dead", fact, fix).with(Mend::Repair));
             }
             Ok(_) => {}
         }
@@ -182,7 +182,7 @@ pub(super) fn deployments(site: &Site, findings: &mut Vec<Finding>) {
             and_more(rest.len())
         );
         let fix = "nyala doctor --fix, or push again";
-        findings.push(Finding::new("leftovers", fact, fix).with(Mend::PutRight));
+        findings.push(Finding::new("leftovers", fact, fix).with(Mend::Repair));
     }
 }
 

@@ -40,7 +40,7 @@ pub enum Mend {
     Close(Vec<PathBuf>),
     /// What every deployment does before it begins: record what was interrupted, throw leftovers
     /// away.
-    PutRight,
+    Repair,
 }
 
 impl Finding {
@@ -88,8 +88,8 @@ pub fn mend(site: &Site, finding: &mut Finding) -> Result<()> {
                 disk::set_mode(file, 0o600)?;
             }
         }
-        Some(Mend::PutRight) => {
-            if !worker::put_right(site)? {
+        Some(Mend::Repair) => {
+            if !worker::repair(site)? {
                 bail!("a deployment is running, and puts it right itself when it ends");
             }
         }

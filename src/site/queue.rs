@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::lock::Guard;
-use super::record::{Took, Trigger};
+use super::record::{Trigger, Usage};
 use super::{DeploymentId, Record, Site, Status};
 use crate::disk;
 use crate::git::{Commit, RefUpdate};
@@ -81,7 +81,7 @@ impl Site {
             python: None,
             env: None,
             steps: Vec::new(),
-            took: Took::default(),
+            usage: Usage::default(),
             error: None,
             superseded_by: overtaken_by,
             rolled_back_to: new.rolled_back_to,

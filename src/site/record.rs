@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{DeploymentId, EnvId, Site, lock};
 use crate::console::mask;
 use crate::disk;
-use crate::disk::space::Room;
+use crate::disk::space::DiskUsage;
 use crate::git::RefUpdate;
 
 /// The record of one deployment. Times are RFC 3339 in UTC, seconds are decimal.
@@ -42,9 +42,9 @@ pub struct Record {
     pub python: Option<PythonRecord>,
     pub env: Option<EnvRecord>,
     pub steps: Vec<StepRecord>,
-    /// The room that it took, as far as it came.
-    #[serde(default)]
-    pub took: Took,
+    /// The disk space that it used, as far as it came.
+    #[serde(default, alias = "took")]
+    pub usage: Usage,
     pub error: Option<String>,
     /// The newer deployment that took this one's place.
     pub superseded_by: Option<DeploymentId>,
@@ -99,13 +99,13 @@ pub struct EnvRecord {
     pub reasons: Vec<String>,
 }
 
-/// What a deployment wrote: the next one needs about as much.
+/// The disk space a deployment used. The next one needs about as much.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Took {
+pub struct Usage {
     /// Its tree.
-    pub release: Option<Room>,
+    pub release: Option<DiskUsage>,
     /// Its env, when it made one.
-    pub env: Option<Room>,
+    pub env: Option<DiskUsage>,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 
-use super::{put_right, recover, what_is_live};
+use super::{recover, repair, what_is_live};
 use crate::process;
 use crate::site::{DeploymentId, Record, Site, Status};
 
@@ -41,7 +41,7 @@ pub fn ask(site: &Site, id: DeploymentId, by: &str) -> Result<Asked> {
         if record.status.is_final() {
             return Ok(Asked::Ended(Box::new(record)));
         }
-        put_right(site)?;
+        repair(site)?;
         return Ok(Asked::Dead);
     }
     let mut cancelled = false;

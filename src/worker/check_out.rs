@@ -12,7 +12,7 @@ use crate::build::Said;
 use crate::checkout::Exported;
 use crate::console;
 use crate::disk;
-use crate::disk::space::Room;
+use crate::disk::space::DiskUsage;
 use crate::git::{Repository, short};
 use crate::lfs;
 use crate::plan::Plan;
@@ -35,7 +35,7 @@ impl Deployment<'_> {
         disk::point("checked out");
         let exported = &written.exported;
         let inodes = exported.files + exported.links + exported.folders;
-        self.record.took.release = Some(Room { bytes: exported.bytes, inodes });
+        self.record.usage.release = Some(DiskUsage { bytes: exported.bytes, inodes });
         self.record.tree = Some(plan.tree.to_string());
         let counted = |number: u64, one: &str| {
             format!("{number} {one}{}", if number == 1 { "" } else { "s" })
@@ -50,7 +50,7 @@ impl Deployment<'_> {
             console::text::bytes(exported.bytes)
         ));
         let more = self.fill(repository, context, plan, &written.exported)?;
-        self.took("check out", step.done());
+        self.record_step("check out", step.done());
         Ok(written.touched.filter(|_| !more))
     }
 

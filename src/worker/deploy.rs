@@ -6,15 +6,12 @@ use std::time::Instant;
 use anyhow::{Context, Error, Result, bail};
 use jiff::Timestamp;
 
-use super::after::After;
 use super::build_steps;
 use super::cancel;
-use super::clean_up::{Releases, clean_up};
 use super::env_steps::{self, StepContext};
-use super::keep_aside::KeptAside;
+use super::free_space;
 use super::publish::{publish, publish_in};
 use super::ref_transaction;
-use super::room;
 use super::what_is_live;
 use crate::activate::activate;
 use crate::build::{Collectstatic, Said, custom};
@@ -23,8 +20,11 @@ use crate::console::{self, mask};
 use crate::disk;
 use crate::disk::space;
 use crate::git::{Repository, short};
+use crate::notify::Notifications;
 use crate::plan::{Decision, Plan, PlanRequest, describe, observe};
 use crate::process;
+use crate::retention::salvage::Salvaged;
+use crate::retention::{Releases, prune};
 use crate::shared;
 use crate::site::record::{EnvRecord, PythonRecord, StepRecord};
 use crate::site::settings::Outcome;
@@ -33,7 +33,7 @@ use crate::site::{AppSettings, DeploymentId, EnvId, Record, Settings, Site, Stat
 /// Carries a deployment out and records what became of it. Fails only when not even that can be
 /// recorded.
 pub(super) fn deploy(site: &Site, record: Record) -> Result<()> {
-    let mut deployment = Deployment { site, record, started: Instant::now(), after: None };
+    let mut deployment = Deployment { site, record, started: Instant::now(), notifications: None };
     let id = deployment.record.id;
     let outcome = deployment.run();
     site.discard(&site.temporary(id))?;
@@ -52,7 +52,7 @@ pub(super) struct Deployment<'a> {
     /// By a clock that nobody can set back.
     started: Instant,
     /// Known once the settings are.
-    pub(super) after: Option<After>,
+    pub(super) notifications: Option<Notifications>,
 }
 
 impl Deployment<'_> {
@@ -67,12 +67,12 @@ impl Deployment<'_> {
         mask::know(app_settings.iter().map(|(_, value)| value));
         let repository = Repository::open(&self.site.repository(&settings))?;
         ref_transaction::check(&repository, &self.record)?;
-        self.after = Some(After::new(&settings, &app_settings));
+        self.notifications = Some(Notifications::new(&settings, &app_settings));
 
         let plan = self.plan(&settings, &app_settings, &repository)?;
-        room::check(self.site, &plan)?;
+        free_space::check(self.site, &plan)?;
         let context = StepContext::new(self.site, self.record.id, &settings, &app_settings, &plan);
-        self.after = Some(After::of(&settings, &app_settings, &plan));
+        self.notifications = Some(Notifications::of(&settings, &app_settings, &plan));
         cancel::check()?;
         env_steps::retire(&context, &plan)?;
         let mut touched = self.check_out(&settings, &repository, &context, &plan)?;
@@ -133,7 +133,7 @@ impl Deployment<'_> {
             origin: python.origin.to_string(),
         });
         self.record.env = Some(env_record(&plan, Some(self.record.id)));
-        self.took("plan", step.done());
+        self.record_step("plan", step.done());
         if !self.site.save_unless_ended(&self.record)? {
             bail!("it was cancelled before it began");
         }
@@ -146,10 +146,10 @@ impl Deployment<'_> {
         }
         let started = Instant::now();
         let env = env_steps::make_env(context, plan)?;
-        self.took("env", started.elapsed().as_secs_f64());
+        self.record_step("env", started.elapsed().as_secs_f64());
         let started = Instant::now();
         env_steps::install(context, plan, env)?;
-        self.took("install", started.elapsed().as_secs_f64());
+        self.record_step("install", started.elapsed().as_secs_f64());
         if plan.build.collectstatic != Collectstatic::NotDjango {
             self.timed("collectstatic", |record| {
                 build_steps::collectstatic(context, record, plan)
@@ -164,7 +164,7 @@ impl Deployment<'_> {
     fn timed(&mut self, name: &str, step: impl FnOnce(&Record) -> Result<()>) -> Result<()> {
         let started = Instant::now();
         step(&self.record)?;
-        self.took(name, started.elapsed().as_secs_f64());
+        self.record_step(name, started.elapsed().as_secs_f64());
         Ok(())
     }
 
@@ -197,7 +197,7 @@ impl Deployment<'_> {
         let step =
             console::step(format_args!("Running deployment command: {}", escaped(&command.value)));
         custom::run(command, &self.site.release(id), environment, context.limits.clone())?;
-        self.took("build", step.done());
+        self.record_step("build", step.done());
 
         let env = self.site.env_of_release(id);
         // `nyala step env` decided anew when it ran, and says here what.
@@ -239,22 +239,22 @@ impl Deployment<'_> {
         {
             self.site.save(&record)?;
         }
-        let mut kept = Vec::new();
-        let cleaned = clean_up(self.site, settings, Releases::ToSpare, &mut kept);
-        kept.iter().for_each(KeptAside::log);
-        if let Err(error) = cleaned {
+        let mut salvaged = Vec::new();
+        let pruned = prune(self.site, settings, Releases::ToSpare, &mut salvaged);
+        salvaged.iter().for_each(Salvaged::log);
+        if let Err(error) = pruned {
             console::warning(format_args!(
                 "the new release is live, but old ones could not be removed: {error:#}"
             ));
         }
-        self.took("activate", step.done());
+        self.record_step("activate", step.done());
         self.succeed(repository, plan)
     }
 
     fn succeed(&mut self, repository: &Repository, plan: &Plan) -> Result<()> {
         let id = self.record.id;
         self.end(Status::Succeeded, None);
-        self.what_comes_after(Outcome::Success)?;
+        self.notify(Outcome::Success)?;
         let env = match self.record.env.as_ref() {
             Some(EnvRecord { id: Some(env), .. }) if env.maker() == id => {
                 ", a new environment".to_owned()
@@ -282,7 +282,7 @@ impl Deployment<'_> {
     fn measure_env(&mut self) {
         let id = self.record.id;
         if self.record.env.as_ref().is_some_and(|env| env.id == Some(id.into())) {
-            self.record.took.env = Some(space::taken_by(&self.site.env(id.into())));
+            self.record.usage.env = Some(space::used_by(&self.site.env(id.into())));
             if let Err(error) = self.site.save(&self.record) {
                 tracing::debug!("the room that env {id} takes is not recorded: {error:#}");
             }
@@ -326,7 +326,7 @@ impl Deployment<'_> {
             cancel::last_line(self.site, id, &cancelled.by)
         } else {
             self.end(Status::Failed, Some(text));
-            self.what_comes_after(Outcome::Failure)?;
+            self.notify(Outcome::Failure)?;
             format!("deployment {id} failed: {summary}; {}", what_is_live(self.site))
         };
         publish(self.site, &self.record, Some(&format!("error: {line}")));
@@ -336,19 +336,19 @@ impl Deployment<'_> {
 
     /// Actions and webhooks, of which none changes how the deployment came out. Until they are over
     /// the record on disk says that, and not yet that it has ended.
-    pub(super) fn what_comes_after(&mut self, outcome: Outcome) -> Result<()> {
-        if let Some(after) = &self.after
-            && after.has_any(self.site, outcome)
+    pub(super) fn notify(&mut self, outcome: Outcome) -> Result<()> {
+        if let Some(notifications) = &self.notifications
+            && notifications.has_any(self.site, outcome)
         {
             self.record.ended_at = None;
             self.site.save(&self.record)?;
-            after.run(self.site, &self.record, outcome);
+            notifications.send(self.site, &self.record, outcome);
             self.record.ended_at = Some(Timestamp::now());
         }
         Ok(())
     }
 
-    pub(super) fn took(&mut self, name: &str, seconds: f64) {
+    pub(super) fn record_step(&mut self, name: &str, seconds: f64) {
         self.record.steps.push(StepRecord {
             name: name.to_owned(),
             seconds: (seconds * 1000.0).round() / 1000.0,

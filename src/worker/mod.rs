@@ -1,24 +1,19 @@
 //! The detached process that carries deployments out, one at a time per site.
 
-mod after;
 pub mod build_steps;
 pub mod cancel;
 mod check_out;
-mod clean_up;
 mod deploy;
 pub mod env_steps;
-mod keep_aside;
+mod free_space;
 mod publish;
 mod recover;
 mod ref_transaction;
 pub mod rollback;
-mod room;
-pub mod tidy;
-mod tree;
+pub(crate) mod tree;
 
 pub use deploy::env_record;
 pub use env_steps::{INSTALLER, REBUILD_ENV};
-pub use keep_aside::KeptAside;
 pub use ref_transaction::finish as finish_ref_transaction;
 
 use std::fs::File;
@@ -31,6 +26,8 @@ use jiff::Timestamp;
 use crate::console;
 use crate::disk;
 use crate::process::{hide_git_variables, own_binary, start_session};
+use crate::retention;
+use crate::site::lock::DeployLock;
 use crate::site::{DeploymentId, Record, Site, Status};
 
 /// Starts the worker of a deployment: a process of its own session, whose only output is the
@@ -123,7 +120,7 @@ pub fn superseded_line(site: &Site, id: DeploymentId, newest: DeploymentId) -> S
     )
 }
 
-/// What belongs to no release that is kept, and to no deployment that goes on: what [`put_right`]
+/// What belongs to no release that is kept, and to no deployment that goes on: what [`repair`]
 /// throws away.
 pub fn leftovers(site: &Site) -> Result<Vec<PathBuf>> {
     let going_on = |id: DeploymentId| {
@@ -134,7 +131,7 @@ pub fn leftovers(site: &Site) -> Result<Vec<PathBuf>> {
     };
     let mut found = Vec::new();
     // A manifest without a release is a few bytes in the cache, and goes with the next deployment.
-    let leftovers = recover::leftovers(site, site.live()?)?
+    let leftovers = retention::leftovers(site, site.live()?)?
         .into_iter()
         .filter(|path| !path.starts_with(site.manifests()));
     for path in leftovers {
@@ -143,18 +140,23 @@ pub fn leftovers(site: &Site) -> Result<Vec<PathBuf>> {
             found.push(path);
         }
     }
-    found.append(&mut recover::temporary_files(site, &site.deployment_ids()?)?);
+    found.append(&mut retention::temporary_files(site, &site.deployment_ids()?)?);
     Ok(found)
 }
 
-/// Puts right what a killed worker left behind, as the next deployment would. `Ok(false)` when a
+/// Repairs what a killed worker left behind, as the next deployment would. `Ok(false)` when a
 /// deployment is running.
-pub fn put_right(site: &Site) -> Result<bool> {
+pub fn repair(site: &Site) -> Result<bool> {
     let Some(lock) = site.try_deploy_lock()? else { return Ok(false) };
-    recover::recover(site, None)?;
+    recover_with(site, &lock)?;
     drop(lock);
     site.empty_trash();
     Ok(true)
+}
+
+/// [`repair`] for whoever holds the lock.
+pub fn recover_with(site: &Site, _lock: &DeployLock) -> Result<()> {
+    recover::recover(site, None)
 }
 
 /// What is live, for the last line of a log.

@@ -1,22 +1,22 @@
-//! Puts right what a killed worker, or a loss of power, left behind. Runs under the lock, before
+//! Repairs what a killed worker, or a loss of power, left behind. Runs under the lock, before
 //! every deployment, so that the next push deploys with no hand on it.
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 
-use super::clean_up::rescue;
-use super::keep_aside::{KeptAside, Look};
 use super::publish::publish;
 use super::ref_transaction;
-use super::{tree, what_is_live};
+use super::what_is_live;
 use crate::console;
 use crate::disk;
 use crate::git::Repository;
 use crate::process::left_behind;
+use crate::retention::salvage::{Look, Salvaged};
+use crate::retention::{leftovers, salvage_release, temporary_files};
 use crate::site::{DeploymentId, Record, Site, Status};
 
 /// Marks deployments whose worker is dead as interrupted, and takes away everything that belongs to
@@ -75,7 +75,7 @@ pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<()> {
             // Broken settings stop the deployment itself; here they only say less about what is
             // kept aside.
             let settings = site.settings().unwrap_or_default();
-            rescue(site, &settings, id, Look::AtFiles)?.iter().for_each(KeptAside::log);
+            salvage_release(site, &settings, id, Look::AtFiles)?.iter().for_each(Salvaged::log);
         }
         site.discard(&path)?;
     }
@@ -103,66 +103,6 @@ fn end_what_was_cut_short(site: &Site, mut record: Record) -> Result<()> {
     log_of(site, id, &line);
     record.ended_at = Some(Timestamp::now());
     site.save(&record)
-}
-
-/// Releases and envs that no succeeded deployment has, and what deployments used while they ran.
-pub(super) fn leftovers(site: &Site, live: Option<DeploymentId>) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut kept_envs = Vec::new();
-    for id in site.release_ids()? {
-        let record = site.record(id)?;
-        let good = record.as_ref().is_some_and(Record::went_live);
-        if good || live == Some(id) {
-            kept_envs.extend(site.env_of_release(id));
-            // Its processes go on running in the env they were started with, also when somebody has
-            // deleted the link.
-            kept_envs.extend(record.and_then(|record| record.env).and_then(|env| env.id));
-        } else {
-            found.push(site.release(id));
-        }
-    }
-    let envs = site.env_ids()?.into_iter().filter(|id| !kept_envs.contains(id));
-    found.extend(envs.map(|id| site.env(id)));
-    // A manifest that is missed costs time, and nothing else.
-    let spare = tree::spare_release(site).unwrap_or_default();
-    for id in site.manifest_ids()? {
-        let release = site.release(id);
-        if spare != Some(id) && (!release.is_dir() || found.contains(&release)) {
-            found.push(site.manifest(id));
-        }
-    }
-    found.extend(site.temporary_ids()?.into_iter().map(|id| site.temporary(id)));
-    Ok(found)
-}
-
-/// Files and folders that were made aside to be renamed into place, by a process that is gone: in
-/// the site's own folders, and in those of some deployments.
-pub(super) fn temporary_files(site: &Site, deployments: &[DeploymentId]) -> Result<Vec<PathBuf>> {
-    let folders = [
-        site.root().to_owned(),
-        site.deployments(),
-        site.cache(),
-        site.manifests(),
-        site.envs(),
-        site.shared(),
-    ]
-    .into_iter();
-    let folders = folders
-        .chain(deployments.iter().map(|id| site.deployment(*id)))
-        .chain(site.env_ids()?.into_iter().map(|id| site.env(id)));
-    let mut found = Vec::new();
-    for folder in folders {
-        let Ok(entries) = fs::read_dir(&folder) else {
-            continue;
-        };
-        for entry in entries {
-            let entry = entry.with_context(|| format!("cannot read {}", folder.display()))?;
-            if disk::is_abandoned(&entry.file_name()) {
-                found.push(entry.path());
-            }
-        }
-    }
-    Ok(found)
 }
 
 /// Writes a line at the end of another deployment's log. A log that cannot be written stops

@@ -6,7 +6,6 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 
-use super::after::After;
 use super::deploy::Deployment;
 use super::publish::try_publish;
 use crate::activate;
@@ -14,6 +13,7 @@ use crate::console;
 use crate::console::text::escaped;
 use crate::disk;
 use crate::git::short;
+use crate::notify::Notifications;
 use crate::python::env;
 use crate::site::record::EnvRecord;
 use crate::site::settings::Outcome;
@@ -54,7 +54,7 @@ impl Deployment<'_> {
     pub(super) fn roll_back(&mut self, release: DeploymentId) -> Result<()> {
         let id = self.record.id;
         self.record.started_at = Some(Timestamp::now());
-        self.prepare_what_comes_after();
+        self.prepare_notifications();
         let title = escaped(self.record.message.lines().next().unwrap_or_default());
         console::info(format_args!(
             "Deployment {id}: back to release {release}, {} \"{title}\"",
@@ -79,9 +79,9 @@ impl Deployment<'_> {
         let before = self.site.live()?;
         activate::point_to(self.site, release)?;
         self.follow_the_link(before, release)?;
-        self.took("activate", step.done());
+        self.record_step("activate", step.done());
         self.end(Status::Succeeded, None);
-        self.what_comes_after(Outcome::Success)?;
+        self.notify(Outcome::Success)?;
         self.say_where_we_are(&target, before);
         self.site.save(&self.record)?;
         // Nobody waits for it: this is the one deployment that has to be quick, and it has to work
@@ -94,13 +94,15 @@ impl Deployment<'_> {
 
     /// The actions, of which one may restart the application. Settings that are broken must not
     /// keep a site from going back to what worked.
-    fn prepare_what_comes_after(&mut self) {
+    fn prepare_notifications(&mut self) {
         let (Ok(settings), Ok(app_settings)) = (self.site.settings(), self.site.app_settings())
         else {
-            console::warning("the settings cannot be read, so no actions run and nobody is told");
+            console::warning(
+                "the settings cannot be read, so no actions run and no webhooks are sent",
+            );
             return;
         };
-        self.after = Some(After::without_plan(&settings, &app_settings));
+        self.notifications = Some(Notifications::without_plan(&settings, &app_settings));
     }
 
     /// What the link says is true; the records of what was live and what is live now follow it, for

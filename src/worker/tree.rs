@@ -14,11 +14,11 @@ use anyhow::{Context, Result};
 use git2::Oid;
 use serde::{Deserialize, Serialize};
 
-use super::keep_aside::{KeptAside, Look, Rescue, keep_aside};
 use crate::checkout::{self, Exported, Updated};
 use crate::console;
 use crate::disk;
 use crate::git::Repository;
+use crate::retention::salvage::{Look, Salvage, Salvaged, salvage};
 use crate::site::{DeploymentId, Settings, Site};
 
 /// A release's folder that holds a tree, and what has to be flushed to the disk before it goes
@@ -55,7 +55,7 @@ pub(super) fn write(
     if let Some(spare) = read_spare(site).unwrap_or_default().filter(|_| site.spare().is_dir()) {
         let brought = rescue_of(site, settings, &spare).and_then(|rescue| {
             let brought = bring_forward(site, repository, &spare, tree, release, &rescue);
-            rescue.kept().iter().for_each(KeptAside::log);
+            rescue.salvaged().iter().for_each(Salvaged::log);
             brought
         });
         match brought {
@@ -69,11 +69,11 @@ pub(super) fn write(
             Err(error) => {
                 tracing::debug!("the spare release cannot be brought forward: {error:#}");
                 match forget_spare(site, settings) {
-                    Ok(kept) => kept.iter().for_each(KeptAside::log),
+                    Ok(kept) => kept.iter().for_each(Salvaged::log),
                     // It stays to be tried again. The whole tree is written elsewhere, and can go
                     // live all the same.
                     Err(error) => console::warning(format_args!(
-                        "what the application wrote into release {} cannot be kept, so {} stays: {error:#}",
+                        "what the application wrote into release {} cannot be saved, so {} stays: {error:#}",
                         spare.release,
                         site.spare().display()
                     )),
@@ -89,15 +89,15 @@ pub(super) fn write(
 
 /// Keeps a release that is thrown away for the next deployment. There is one spare; another one
 /// goes.
-pub(super) fn keep_spare(
+pub(crate) fn keep_spare(
     site: &Site,
     settings: &Settings,
     release: DeploymentId,
-) -> Result<Option<KeptAside>> {
+) -> Result<Option<Salvaged>> {
     let tree = site.record(release)?.and_then(|record| record.tree);
     let Some(tree) = tree.filter(|_| site.manifest(release).is_file()) else {
         // A worker that was killed has not recorded which tree it wrote.
-        let kept = keep_aside(site, settings, release, Look::AtFiles)?;
+        let kept = salvage(site, settings, release, Look::AtFiles)?;
         disk::remove_file(&site.manifest(release))?;
         site.discard(&site.release(release))?;
         return Ok(kept);
@@ -111,7 +111,7 @@ pub(super) fn keep_spare(
 }
 
 /// The release that the spare was.
-pub(super) fn spare_release(site: &Site) -> Result<Option<DeploymentId>> {
+pub(crate) fn spare_release(site: &Site) -> Result<Option<DeploymentId>> {
     Ok(read_spare(site)?.map(|spare| spare.release))
 }
 
@@ -134,7 +134,7 @@ fn bring_forward(
     spare: &Spare,
     tree: Oid,
     release: DeploymentId,
-    rescue: &Rescue,
+    rescue: &Salvage,
 ) -> Result<Updated> {
     let folder = site.spare();
     if !site.spare_begun().exists() {
@@ -159,12 +159,12 @@ fn bring_forward(
 
 /// Gives up the spare release, but for what the application wrote there. The next deployment writes
 /// its whole tree.
-pub(super) fn forget_spare(site: &Site, settings: &Settings) -> Result<Option<KeptAside>> {
+pub(crate) fn forget_spare(site: &Site, settings: &Settings) -> Result<Option<Salvaged>> {
     let mut kept = None;
     if let Some(spare) = read_spare(site)? {
         let rescue = rescue_of(site, settings, &spare)?;
         rescue.look(Path::new(""), Look::AtFiles)?;
-        kept = rescue.kept();
+        kept = rescue.salvaged();
         disk::remove_file(&site.manifest(spare.release))?;
     }
     site.discard(&site.spare())?;
@@ -175,7 +175,7 @@ pub(super) fn forget_spare(site: &Site, settings: &Settings) -> Result<Option<Ke
 
 /// Where bringing the spare forward was cut short, what nyala has written there meanwhile is not
 /// the application's.
-fn rescue_of<'a>(site: &'a Site, settings: &'a Settings, spare: &Spare) -> Result<Rescue<'a>> {
+fn rescue_of<'a>(site: &'a Site, settings: &'a Settings, spare: &Spare) -> Result<Salvage<'a>> {
     let begun = fs::metadata(site.spare_begun()).and_then(|begun| begun.modified()).ok();
-    Rescue::new(site, settings, spare.release, site.spare(), begun)
+    Salvage::new(site, settings, spare.release, site.spare(), begun)
 }

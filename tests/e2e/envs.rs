@@ -341,7 +341,7 @@ fn a_release_with_a_committed_env_is_brought_forward() {
     let push = project.write("app.py", "3").push();
     push.assert_success()
         .assert_says(", 1 of them written or removed")
-        .assert_does_not_say("kept in");
+        .assert_does_not_say("saved in");
     assert!(!site.env().join("installed-by-hand").exists());
     assert_eq!(site.env_python("print('runs')"), "runs");
     // Then nyala makes the env, and its link comes in the place of the folder.

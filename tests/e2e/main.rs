@@ -8,7 +8,6 @@
 
 mod support;
 
-mod after;
 mod bad_input;
 mod clients;
 mod commands;
@@ -28,6 +27,7 @@ mod lfs;
 mod limits;
 mod notes;
 mod nothing_twice;
+mod notify;
 mod own_scripts;
 mod push_options;
 mod pythons;

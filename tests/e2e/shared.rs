@@ -134,7 +134,7 @@ fn what_the_application_wrote_is_kept_aside_when_its_release_goes() {
     let push = project.write("page", "2").push();
     push.assert_success();
     push.assert_says(
-        "warning: the application wrote 4 files into release 1, which is removed; kept in kept/1:",
+        "warning: the application wrote 4 files into release 1, which is removed; saved in kept/1:",
     );
     push.assert_says(
         "hint: To have such files in every release: shared = [\"db.sqlite3\", \"media\", \"page\", \"var\"]",
@@ -154,7 +154,7 @@ fn what_the_application_wrote_is_kept_aside_when_its_release_goes() {
     );
 
     // Nothing written, nothing said; and gc says where it is.
-    project.write("page", "3").push().assert_success().assert_does_not_say("kept in");
+    project.write("page", "3").push().assert_success().assert_does_not_say("saved in");
     let gc = site.nyala(&["gc"]);
     assert!(gc.assert_success().stdout.contains("/kept, and is yours to delete"), "{gc:?}");
 }
@@ -192,7 +192,7 @@ fn what_the_application_wrote_into_a_large_release_is_kept_aside() {
     assert_eq!(kept("data/7/new.json.1").as_deref(), Some("newer"));
     assert_eq!(site.live_file("data/8/8.json"), "8");
     assert!(!site.path.join("wwwroot/data/7/new.json").exists());
-    project.write("page", "4").push().assert_success().assert_does_not_say("kept in");
+    project.write("page", "4").push().assert_success().assert_does_not_say("saved in");
 }
 
 /// Release 2 is live, and an old process of the application goes on writing into release 1, which
@@ -213,7 +213,7 @@ fn a_record_of_the_spare_that_is_damaged_stops_no_deployment() {
     fs::write(site.path.join("deployments/1/deployment.json"), "{").unwrap();
     let push = project.write("page", "3").push();
     push.assert_success()
-        .assert_says("warning: what the application wrote into release 1 cannot be kept");
+        .assert_says("warning: what the application wrote into release 1 cannot be saved");
     assert_eq!(site.live_file("page"), "3");
     assert_eq!(fs::read_to_string(site.path.join("cache/spare/guestbook.db")).unwrap(), "rows");
 }
@@ -294,7 +294,7 @@ fn what_cannot_be_kept_aside_holds_no_deployment_up_and_is_not_lost() {
             .write("page", page)
             .push()
             .assert_success()
-            .assert_says("warning: what the application wrote into release 1 cannot be kept, so ");
+            .assert_says("warning: what the application wrote into release 1 cannot be saved, so ");
         assert_eq!(site.live_file("page"), page);
     }
     fs::remove_file(site.path.join("kept")).unwrap();
@@ -339,7 +339,7 @@ fn what_is_kept_aside_is_named_although_another_release_cannot_be_removed() {
     push.assert_success().assert_says("release 2 is not removed");
     assert_eq!(site.numbers("releases"), [2, 4], "one that cannot go holds up none of the others");
     push.assert_says(
-        "warning: the application wrote 1 file into release 1, which is removed; kept in kept/1:",
+        "warning: the application wrote 1 file into release 1, which is removed; saved in kept/1:",
     );
     assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "1");
 }
@@ -390,5 +390,5 @@ fn a_spare_of_which_nothing_can_be_read_is_not_thrown_away() {
     assert!(guestbook.exists());
     fs::remove_dir(&record).unwrap();
     fs::rename(site.path.join("aside"), &record).unwrap();
-    project.write("page", "4").push().assert_success().assert_says("kept in kept/1");
+    project.write("page", "4").push().assert_success().assert_says("saved in kept/1");
 }

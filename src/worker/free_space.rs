@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::disk::space::{FileSystem, Room, shortage};
+use crate::disk::space::{DiskUsage, FileSystem, shortage};
 use crate::plan::{Decision, Plan};
 use crate::site::{Record, Site};
 
@@ -25,12 +25,12 @@ pub(super) fn check(site: &Site, plan: &Plan) -> Result<()> {
 }
 
 /// What the last tree took, and the last env if one is made; `None` when nothing is known.
-fn needed(site: &Site, makes_env: bool) -> Result<Option<Room>> {
+fn needed(site: &Site, makes_env: bool) -> Result<Option<DiskUsage>> {
     let (mut release, mut env) = (None, None);
     for id in site.deployment_ids()?.into_iter().rev() {
         if let Some(record) = site.record(id)?.filter(Record::went_live) {
-            release = release.or(record.took.release);
-            env = env.or(record.took.env).filter(|_| makes_env);
+            release = release.or(record.usage.release);
+            env = env.or(record.usage.env).filter(|_| makes_env);
         }
         if release.is_some() && (env.is_some() || !makes_env) {
             break;

@@ -1,5 +1,4 @@
-//! Tells somebody of a deployment over HTTP: the record as JSON, signed as GitHub signs its
-//! webhooks.
+//! Sends a deployment's record as JSON over HTTP, signed like GitHub's webhooks.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,19 +16,19 @@ use crate::hex::hex;
 use crate::site::settings::Webhook;
 use crate::site::{AppSettings, Record};
 
-/// Between the first two tries; each later pause is twice the one before.
+/// Between the first two attempts; each later pause is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Sends the record until somebody takes it; returns the status of the answer.
+/// Sends the record until it is accepted; returns the status of the response.
 ///
-/// Tried again: what may pass (no connection, no answer in time, HTTP 429 and 5xx). Redirects are
-/// not followed: the signature is for whom it was set up for.
-pub(super) fn tell(webhook: &Webhook, record: &Record, app_settings: &AppSettings) -> Result<u16> {
+/// Transient failures are retried: no connection, a timeout, HTTP 429 and 5xx. Redirects are not
+/// followed: the signature is meant for the configured receiver only.
+pub(super) fn send(webhook: &Webhook, record: &Record, app_settings: &AppSettings) -> Result<u16> {
     let body = body(record)?;
     let signature = match &webhook.secret {
         Some(name) => {
             let secret = app_settings.get(name).filter(|secret| !secret.is_empty()).with_context(|| {
-                format!("the app setting {name}, which signs it, is not set\nSet it: nyala config set {name}=…")
+                format!("the app setting {name}, its signing secret, is not set\nSet it: nyala config set {name}=…")
             })?;
             Some(signature(secret.as_bytes(), &body)?)
         }
@@ -63,19 +62,19 @@ pub(super) fn tell(webhook: &Webhook, record: &Record, app_settings: &AppSetting
                     bail!("HTTP {status}\nCheck url and secret of the [[webhook]] in nyala.toml")
                 }
             },
-            // Its own words may hold the address, whose path may be a secret.
+            // Its message may contain the URL, whose path may be a secret.
             Err(error) => error.to_string().replace(&webhook.url, &host(&webhook.url)),
         };
         if tries >= webhook.tries {
-            bail!("{failure} (tried {tries} time{})", if tries == 1 { "" } else { "s" });
+            bail!("{failure} (after {tries} attempt{})", if tries == 1 { "" } else { "s" });
         }
         sleep(pause);
         pause *= 2;
     }
 }
 
-/// Who vouches for an https address: those of the file in `SSL_CERT_FILE`, an app setting or
-/// variable, as for OpenSSL; without it Mozilla's, which are compiled in.
+/// The certificate authorities that https trusts: those in `SSL_CERT_FILE` (an app setting or an
+/// environment variable, as for OpenSSL), else Mozilla's, which are compiled in.
 fn roots(app_settings: &AppSettings) -> Result<RootCerts> {
     let name = "SSL_CERT_FILE";
     let file = app_settings
@@ -96,7 +95,7 @@ fn roots(app_settings: &AppSettings) -> Result<RootCerts> {
     Ok(RootCerts::new_with_certs(&certificates.collect::<Vec<_>>()))
 }
 
-/// Scheme and host of an address, which is all of it that may be shown.
+/// Scheme and host of a URL. The rest of it may be secret.
 pub(super) fn host(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -104,8 +103,7 @@ pub(super) fn host(url: &str) -> String {
     format!("{scheme}://{}", host.escape_debug())
 }
 
-/// What is sent is the record as it will be when the deployment has ended, which it has for whoever
-/// is told.
+/// The record as it will be once the deployment has ended: for the receiver it has.
 fn body(record: &Record) -> Result<Vec<u8>> {
     let ended =
         Record { ended_at: Some(record.ended_at.unwrap_or_else(Timestamp::now)), ..record.clone() };

@@ -1,5 +1,5 @@
-//! What comes after a deployment: the site's own actions, and those who are told over HTTP. Nothing
-//! here changes how the deployment came out.
+//! Runs a site's post-deployment actions and sends its webhooks. Nothing here changes the outcome of a
+//! deployment.
 
 mod webhook;
 
@@ -14,11 +14,11 @@ use crate::process::{self, Environment, Invocation, Limits, is_executable};
 use crate::site::settings::{IDLE_TIMEOUT, Outcome, Webhook};
 use crate::site::{AppSettings, Record, Settings, Site};
 
-/// Where the actions are when nobody says.
+/// Where the actions are by default.
 const FOLDER: &str = "actions";
 
-/// All that is done after a deployment of this site.
-pub(super) struct After {
+/// What is run and sent after a deployment of this site.
+pub struct Notifications {
     folder: PathBuf,
     on: Vec<Outcome>,
     webhooks: Vec<Webhook>,
@@ -26,15 +26,15 @@ pub(super) struct After {
     limits: Limits,
 }
 
-impl After {
-    /// What the site alone says of it: for a deployment whose plan cannot be made.
-    pub(super) fn new(settings: &Settings, app_settings: &AppSettings) -> After {
+impl Notifications {
+    /// From the site's settings alone: for a deployment whose plan cannot be made.
+    pub fn new(settings: &Settings, app_settings: &AppSettings) -> Notifications {
         let limits = Limits {
             step: Some(settings.step_timeout),
             idle: Some(settings.idle_timeout.unwrap_or(IDLE_TIMEOUT)),
             ..Limits::default()
         };
-        After {
+        Notifications {
             folder: settings.actions.clone().unwrap_or_else(|| PathBuf::from(FOLDER)),
             on: settings.actions_on.clone(),
             webhooks: settings.webhook.clone(),
@@ -43,34 +43,34 @@ impl After {
         }
     }
 
-    /// What the site and its app settings say of it: for a deployment that needs no plan.
-    pub(super) fn without_plan(settings: &Settings, app_settings: &AppSettings) -> After {
-        let mut after = After::new(settings, app_settings);
+    /// From the site's settings and its app settings: for a deployment without a plan.
+    pub fn without_plan(settings: &Settings, app_settings: &AppSettings) -> Notifications {
+        let mut notifications = Notifications::new(settings, app_settings);
         if let Ok(BuildSettings { actions: Some(said), .. }) =
             resolve(settings, app_settings, &DeploymentFile::default())
         {
-            after.folder.clone_from(&said.value);
+            notifications.folder.clone_from(&said.value);
         }
-        after
+        notifications
     }
 
-    pub(super) fn of(settings: &Settings, app_settings: &AppSettings, plan: &Plan) -> After {
+    pub fn of(settings: &Settings, app_settings: &AppSettings, plan: &Plan) -> Notifications {
         let BuildSettings { actions, idle_timeout, .. } = &plan.build.settings;
-        let mut after = After::new(settings, app_settings);
-        after.limits.idle = Some(*idle_timeout);
+        let mut notifications = Notifications::new(settings, app_settings);
+        notifications.limits.idle = Some(*idle_timeout);
         if let Some(said) = actions {
-            after.folder.clone_from(&said.value);
+            notifications.folder.clone_from(&said.value);
         }
-        after
+        notifications
     }
 
-    pub(super) fn has_any(&self, site: &Site, outcome: Outcome) -> bool {
+    pub fn has_any(&self, site: &Site, outcome: Outcome) -> bool {
         self.webhooks.iter().any(|webhook| webhook.on.contains(&outcome))
             || !self.actions(site, outcome).is_empty()
     }
 
-    /// Runs the actions, then tells the webhooks. A failure of any is a warning in the log.
-    pub(super) fn run(&self, site: &Site, record: &Record, outcome: Outcome) {
+    /// Runs the actions, then sends the webhooks. Any failure is a warning in the log.
+    pub fn send(&self, site: &Site, record: &Record, outcome: Outcome) {
         let actions = self.actions(site, outcome);
         if !actions.is_empty() {
             let step = console::step("Running post deployment command(s)");
@@ -81,11 +81,11 @@ impl After {
         }
         for webhook in self.webhooks.iter().filter(|webhook| webhook.on.contains(&outcome)) {
             let host = webhook::host(&webhook.url);
-            match webhook::tell(webhook, record, &self.app_settings) {
-                Ok(status) => console::info(format_args!("Told {host} of it: HTTP {status}.")),
+            match webhook::send(webhook, record, &self.app_settings) {
+                Ok(status) => console::info(format_args!("Notified {host}: HTTP {status}.")),
                 Err(error) => {
                     console::warning(format_args!(
-                        "{host} could not be told of it: {}",
+                        "the webhook to {host} failed: {}",
                         describe::error_text(&error)
                     ));
                 }
@@ -93,8 +93,7 @@ impl After {
         }
     }
 
-    /// The files of the actions' folder that can be run, by their names. Hidden ones and backups
-    /// are none.
+    /// The files in the actions' folder, sorted by name, without hidden files and backups.
     fn actions(&self, site: &Site, outcome: Outcome) -> Vec<PathBuf> {
         if !self.on.contains(&outcome) {
             return Vec::new();
@@ -111,7 +110,7 @@ impl After {
         let name = action.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if !is_executable(action) {
             console::warning(format_args!(
-                "{name} is not executable, and was not run\nchmod +x {}",
+                "{name} was not run: it is not executable\nchmod +x {}",
                 action.display()
             ));
             return;

@@ -1,11 +1,11 @@
-//! What is thrown away after a deployment went live.
+//! Prunes a site after a deployment: releases beyond `keep`, and envs that no release needs.
 
 use anyhow::{Context, Result};
 
-use super::keep_aside::{KeptAside, Look, keep_aside};
-use super::tree;
+use super::salvage::{Look, Salvaged, salvage};
 use crate::console;
 use crate::site::{DeploymentId, EnvId, Record, Settings, Site};
+use crate::worker::tree;
 
 /// A release with more files than this is looked through name by name only when it becomes the
 /// spare: each of its files is looked at when it is brought forward, or thrown away.
@@ -13,7 +13,7 @@ const LOOKED_AT_ONCE: u64 = 2_000;
 
 /// What becomes of releases that are no longer kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Releases {
+pub enum Releases {
     /// The last of them is kept to be brought forward by the next deployment.
     ToSpare,
     ToTrash,
@@ -21,19 +21,19 @@ pub(super) enum Releases {
 
 /// Keeps the last `keep` good releases with their envs, and the live one always; the rest is taken
 /// out of the way, to be deleted when nobody waits any more. Failed deployments left no release and
-/// do not count. What the application wrote into a release is put aside first, and added to `kept`.
-/// One that cannot go holds up none of the others; fails with the first of them in the end.
-pub(super) fn clean_up(
+/// do not count. What the application wrote into a release is saved first, and added to
+/// `salvaged`. One that cannot go holds up none of the others; fails with the first of them in the end.
+pub fn prune(
     site: &Site,
     settings: &Settings,
     releases_go: Releases,
-    kept: &mut Vec<KeptAside>,
+    salvaged: &mut Vec<Salvaged>,
 ) -> Result<()> {
     let Unneeded { releases, envs } = unneeded(site, settings.keep)?;
     let mut outcome = Ok(());
     let mut envs_that_stay = Vec::new();
     for id in releases {
-        match remove(site, settings, id, releases_go, kept) {
+        match remove(site, settings, id, releases_go, salvaged) {
             Ok(()) => console::info(format_args!("Removed release {id}.")),
             Err(error) => {
                 envs_that_stay.extend(site.env_of_release(id));
@@ -53,37 +53,37 @@ fn remove(
     settings: &Settings,
     id: DeploymentId,
     releases_go: Releases,
-    kept: &mut Vec<KeptAside>,
+    salvaged: &mut Vec<Salvaged>,
 ) -> Result<()> {
     match releases_go {
         Releases::ToSpare => {
-            let took = site.record(id)?.and_then(|record| record.took.release);
-            let is_large = took.is_some_and(|room| room.inodes > LOOKED_AT_ONCE);
-            kept.extend(rescue(
+            let usage = site.record(id)?.and_then(|record| record.usage.release);
+            let is_large = usage.is_some_and(|usage| usage.inodes > LOOKED_AT_ONCE);
+            salvaged.extend(salvage_release(
                 site,
                 settings,
                 id,
                 if is_large { Look::AtNames } else { Look::AtFiles },
             )?);
-            kept.extend(tree::keep_spare(site, settings, id)?);
+            salvaged.extend(tree::keep_spare(site, settings, id)?);
             Ok(())
         }
         Releases::ToTrash => {
-            kept.extend(rescue(site, settings, id, Look::AtFiles)?);
+            salvaged.extend(salvage_release(site, settings, id, Look::AtFiles)?);
             site.discard(&site.release(id))
         }
     }
 }
 
 /// Saves what the application wrote into a release, so that it can be removed.
-pub(super) fn rescue(
+pub fn salvage_release(
     site: &Site,
     settings: &Settings,
     id: DeploymentId,
     look: Look,
-) -> Result<Option<KeptAside>> {
-    keep_aside(site, settings, id, look).with_context(|| {
-        format!("release {id} is not removed: what the application wrote there cannot be kept")
+) -> Result<Option<Salvaged>> {
+    salvage(site, settings, id, look).with_context(|| {
+        format!("release {id} is not removed: what the application wrote there cannot be saved")
     })
 }
 
@@ -119,7 +119,7 @@ pub fn unneeded(site: &Site, keep: usize) -> Result<Unneeded> {
 }
 
 /// The envs that none of these releases needs.
-pub(super) fn envs_without(
+pub fn envs_without(
     site: &Site,
     records: &[Record],
     releases: &[DeploymentId],

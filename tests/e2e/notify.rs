@@ -1,4 +1,4 @@
-//! What comes after a deployment: post-deployment actions and webhooks.
+//! Post-deployment actions and webhooks.
 
 use std::fs;
 use std::net::TcpListener;
@@ -40,7 +40,7 @@ fn actions_run_in_the_order_of_their_names_when_it_is_live() {
         .assert_says("warning: the post-deployment action failed: 10-first.sh exited with status 5")
         .assert_says(&format!("second of {}\n", project.head()))
         .assert_says("the new page")
-        .assert_says("30-not-yet.sh is not executable")
+        .assert_says("30-not-yet.sh was not run: it is not executable")
         .assert_does_not_say("never");
     let (first, second) = (push.output.find("hello from"), push.output.find("second of"));
     assert!(first < second, "{}", push.output);
@@ -98,8 +98,8 @@ fn a_webhook_is_told_of_success_and_failure() {
     webhook(&site, &format!("{}/hidden-path?token=1", server.address), "secret = 'WEBHOOK_SECRET'");
     let project = site.project();
     let push = project.write("page", "1").push();
-    push.assert_success().assert_says(&format!("Told {} of it: HTTP 204.", server.address));
-    project.custom_script("exit 1").push().assert_failed_with("Told ");
+    push.assert_success().assert_says(&format!("Notified {}: HTTP 204.", server.address));
+    project.custom_script("exit 1").push().assert_failed_with("Notified ");
 
     let requests = server.requests();
     let [success, failure] = requests.as_slice() else { panic!("{requests:#?}") };
@@ -158,9 +158,9 @@ fn a_webhook_that_does_not_work_fails_no_deployment() {
     webhook(&site, "http://127.0.0.1:1/", "secret = 'NOT_SET'");
     let push = site.project().write("page", "1").push();
     push.assert_success()
-        .assert_says("could not be told of it: HTTP 404")
-        .assert_says("(tried 1 time)")
-        .assert_says("the app setting NOT_SET, which signs it, is not set")
+        .assert_says(" failed: HTTP 404")
+        .assert_says("(after 1 attempt)")
+        .assert_says("the app setting NOT_SET, its signing secret, is not set")
         .assert_does_not_say("secret-path");
     assert_eq!(push.output.matches("warning: ").count(), 4, "{}", push.output);
     assert_eq!(refusing.requests().len(), 1);
@@ -220,7 +220,7 @@ fn a_webhook_goes_over_https_to_whom_the_site_trusts() {
         .write("page", "1")
         .push()
         .assert_success()
-        .assert_says("could not be told of it")
+        .assert_says("warning: the webhook to https://127.0.0.1")
         .assert_says("certificate");
     assert!(!body.exists());
     site.set("SSL_CERT_FILE", certificate.to_str().unwrap());

@@ -7,20 +7,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::KeptAside;
-use super::clean_up::{Releases, clean_up, envs_without, rescue};
-use super::keep_aside::Look;
-use super::{recover, tree};
+use super::prune::{Releases, envs_without, prune, salvage_release};
+use super::salvage::{Look, Salvaged};
 use crate::disk;
 use crate::site::lock::DeployLock;
 use crate::site::{DeploymentId, Settings, Site};
+use crate::worker::tree;
 
-/// What tidying up did.
+/// What `gc` or `delete` did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     pub freed: Vec<Freed>,
     /// What applications had written into releases that went.
-    pub kept: Vec<KeptAside>,
+    pub salvaged: Vec<Salvaged>,
 }
 
 /// One thing that was deleted.
@@ -34,21 +33,16 @@ pub struct Freed {
 }
 
 /// Takes away everything that no kept release needs: older releases and envs, what killed
-/// deployments left behind, and what waited to be deleted. The caller holds the lock for as long as
+/// deployments left behind ([`leftovers`](super::leftovers)), and what waited to be deleted. The caller holds the lock for as long as
 /// this takes, so no deployment is in the middle of it.
 ///
 /// `report` says what was done, also when this fails.
-pub fn collect(
-    site: &Site,
-    settings: &Settings,
-    _lock: &DeployLock,
-    report: &mut Report,
-) -> Result<()> {
-    recover::recover(site, None)?;
-    let cleaned = clean_up(site, settings, Releases::ToTrash, &mut report.kept);
-    let forgotten = tree::forget_spare(site, settings).map(|kept| report.kept.extend(kept));
+pub fn gc(site: &Site, settings: &Settings, _lock: &DeployLock, report: &mut Report) -> Result<()> {
+    let pruned = prune(site, settings, Releases::ToTrash, &mut report.salvaged);
+    let forgotten =
+        tree::forget_spare(site, settings).map(|salvaged| report.salvaged.extend(salvaged));
     report.freed = empty_trash(site);
-    cleaned.and(forgotten)
+    pruned.and(forgotten)
 }
 
 /// Deletes the records, logs and releases of deployments, and the envs that only they needed. Their
@@ -83,11 +77,11 @@ pub fn delete(
     }
     for id in ids {
         site.remember_number(*id)?;
-        report.kept.extend(rescue(site, settings, *id, Look::AtFiles)?);
+        report.salvaged.extend(salvage_release(site, settings, *id, Look::AtFiles)?);
         site.discard(&site.release(*id))?;
         if tree::spare_release(site)? == Some(*id) {
             // Without its record nobody could tell any more what in it is the application's.
-            report.kept.extend(tree::forget_spare(site, settings)?);
+            report.salvaged.extend(tree::forget_spare(site, settings)?);
         }
         let releases = site.release_ids()?;
         for env in envs_without(site, &site.records()?, &releases)? {

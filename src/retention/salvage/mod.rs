@@ -1,0 +1,186 @@
+//! What a running application wrote into its release, outside of what is shared, is saved before
+//! the release goes.
+
+mod salvaged;
+mod written;
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::iter;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use git2::{ObjectType, Oid};
+
+pub use salvaged::Salvaged;
+pub use written::Look;
+
+use crate::disk;
+use crate::git::{CommitTree, Kind, Repository};
+use crate::site::{DeploymentId, Record, Settings, Site};
+use written::Written;
+
+/// Moves what the application wrote into a release to `SITE/kept/N`; `None` when it wrote nothing,
+/// or has never run.
+///
+/// Fails when something cannot be moved: the release must not be removed then.
+pub fn salvage(
+    site: &Site,
+    settings: &Settings,
+    release: DeploymentId,
+    look: Look,
+) -> Result<Option<Salvaged>> {
+    let salvage = Salvage::new(site, settings, release, site.release(release), None)?;
+    salvage.look(Path::new(""), look)?;
+    Ok(salvage.salvaged())
+}
+
+/// The files that a commit has in a folder, by their names.
+type Files = HashMap<String, Oid>;
+
+/// Saves what an application wrote into a release that is about to go, wherever its folder is now.
+pub struct Salvage<'a> {
+    site: &'a Site,
+    settings: &'a Settings,
+    release: DeploymentId,
+    root: PathBuf,
+    /// From when on nyala itself has written there again.
+    until: Option<SystemTime>,
+    /// Nothing is known of a release that has never been live, and nobody wrote into it.
+    record: Option<Record>,
+    /// Of the folders that were asked for: a folder may be large, and all that is in it have been
+    /// touched.
+    committed: Mutex<HashMap<PathBuf, Arc<Files>>>,
+    /// What was moved, relative to the release.
+    files: Mutex<Vec<PathBuf>>,
+}
+
+impl<'a> Salvage<'a> {
+    pub fn new(
+        site: &'a Site,
+        settings: &'a Settings,
+        release: DeploymentId,
+        root: PathBuf,
+        until: Option<SystemTime>,
+    ) -> Result<Salvage<'a>> {
+        let record = site.record(release)?;
+        let (committed, files) = (Mutex::default(), Mutex::default());
+        Ok(Salvage { site, settings, release, root, until, record, committed, files })
+    }
+
+    /// Moves away what the application wrote below a path in the release, which may be a file, or
+    /// be gone.
+    pub fn look(&self, at: &Path, look: Look) -> Result<()> {
+        let Some(record) = &self.record else { return Ok(()) };
+        let Some(since) = record.activated_at else { return Ok(()) };
+        let mut files =
+            Written { since: since.into(), until: self.until }.below(&self.root, at, look)?;
+        files.retain(|file| !self.is_as_committed(file));
+        // One thread at a time: two must not find the same name unused.
+        let mut moved = self.files();
+        for file in files {
+            let to = unused(&self.site.kept(self.release).join(&file));
+            disk::create_dir_all(to.parent().context("a file has no folder")?)?;
+            disk::rename(&self.root.join(&file), &to)?;
+            moved.push(file);
+        }
+        Ok(())
+    }
+
+    /// What was moved away; `None` when nothing was.
+    pub fn salvaged(&self) -> Option<Salvaged> {
+        let mut files = std::mem::take(&mut *self.files());
+        if files.is_empty() {
+            return None;
+        }
+        files.sort();
+        let repository = self.repository();
+        let tree = repository
+            .as_ref()
+            .zip(self.record.as_ref())
+            .and_then(|(repository, it)| tree_of(repository, it));
+        let mut shared: BTreeSet<String> =
+            self.settings.shared.iter().map(ToString::to_string).collect();
+        let mut places = HashMap::new();
+        shared.extend(files.iter().map(|file| {
+            to_be_shared(file, |folder| {
+                *places
+                    .entry(folder.to_owned())
+                    .or_insert_with(|| is_a_place(tree.as_ref(), folder))
+            })
+        }));
+        Some(Salvaged { release: self.release, files, shared: shared.into_iter().collect() })
+    }
+
+    /// Whether a file is what the commit has there: somebody only touched it.
+    fn is_as_committed(&self, file: &Path) -> bool {
+        let committed = self.committed(file.parent().unwrap_or(Path::new("")));
+        let oid = file.file_name().and_then(|name| committed.get(name.to_str()?));
+        oid.is_some_and(|wanted| {
+            let found =
+                Oid::hash_file_ext(ObjectType::Blob, self.root.join(file), wanted.object_format());
+            found.is_ok_and(|found| found == *wanted)
+        })
+    }
+
+    fn committed(&self, folder: &Path) -> Arc<Files> {
+        let mut known = self.committed.lock().unwrap_or_else(PoisonError::into_inner);
+        // Without its commit nothing is known of the tree, and everything that is new counts.
+        let files = known
+            .entry(folder.to_owned())
+            .or_insert_with(|| Arc::new(self.read(folder).unwrap_or_default()));
+        Arc::clone(files)
+    }
+
+    fn read(&self, folder: &Path) -> Option<Files> {
+        let repository = self.repository()?;
+        let entries = tree_of(&repository, self.record.as_ref()?)?.list(folder.to_str()?).ok()?;
+        let files = entries.into_iter().filter(|(_, entry)| entry.kind == Kind::File);
+        Some(files.map(|(name, entry)| (name, entry.oid)).collect())
+    }
+
+    fn repository(&self) -> Option<Repository> {
+        Repository::open(&self.site.repository(self.settings)).ok()
+    }
+
+    fn files(&self) -> MutexGuard<'_, Vec<PathBuf>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A path where nothing is: this one, or one with a number behind it.
+fn unused(path: &Path) -> PathBuf {
+    let numbered = (1_u64..).map(|number| {
+        let mut path = path.as_os_str().to_owned();
+        path.push(format!(".{number}"));
+        PathBuf::from(path)
+    });
+    let mut paths = iter::once(path.to_owned()).chain(numbered);
+    paths.find(|path| fs::symlink_metadata(path).is_err()).unwrap_or_else(|| path.to_owned())
+}
+
+fn tree_of<'a>(repository: &'a Repository, record: &Record) -> Option<CommitTree<'a>> {
+    match &record.tree {
+        Some(tree) => repository.tree_with_id(repository.oid(tree).ok()?).ok(),
+        None => repository.tree(&repository.commit(&record.commit).ok()?).ok(),
+    }
+}
+
+/// The path that would have kept a file: the outermost folder that is a place for such files, else
+/// the file itself.
+fn to_be_shared(file: &Path, mut is_a_place: impl FnMut(&Path) -> bool) -> String {
+    let mut folders: Vec<_> =
+        file.ancestors().skip(1).filter(|path| !path.as_os_str().is_empty()).collect();
+    folders.reverse();
+    let place = folders.into_iter().find(|folder| is_a_place(folder));
+    place.unwrap_or(file).to_string_lossy().into_owned()
+}
+
+/// Whether a folder is the application's own, or is in the tree only for such files, with nothing
+/// in it but names like `.gitkeep`.
+fn is_a_place(tree: Option<&CommitTree<'_>>, folder: &Path) -> bool {
+    let names = tree.zip(folder.to_str()).and_then(|(tree, path)| tree.list(path).ok());
+    names.is_none_or(|names| names.iter().all(|(name, _)| name.starts_with('.')))
+}
