@@ -10,6 +10,7 @@ use crate::git::{Repository, git, run, short};
 use crate::plan::describe::error_text;
 use crate::plan::observe::declared;
 use crate::python::dependencies::{self, Change, Recorded, detect};
+use crate::python::version::asked_for;
 use crate::site::{AppSettings, DeploymentId, Record, Site};
 
 #[derive(Debug, Args)]
@@ -105,7 +106,7 @@ fn differences(site: &Site, from: &Record, to: &Record) -> Result<Differences> {
         },
         python: [from, to].map(|record| match &record.python {
             Some(python) => {
-                format!("{} ({} is wanted by {})", python.version, python.wanted, python.origin)
+                format!("{} ({})", python.version, asked_for(&python.wanted, &python.origin))
             }
             None => "none".to_owned(),
         }),

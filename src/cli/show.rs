@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::console::text::clean;
+use crate::python::version::asked_for;
 use crate::site::{DeploymentId, Record, Site, Status};
 use crate::worker::rollback::obstacle;
 
@@ -90,7 +91,7 @@ fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
     if let Some(python) = python {
         facts.push((
             "Python",
-            format!("{} ({} is wanted by {})", python.version, python.wanted, python.origin),
+            format!("{} ({})", python.version, asked_for(&python.wanted, &python.origin)),
         ));
     }
     if let Some(env) = env {

@@ -6,6 +6,7 @@ use super::{Decision, Plan};
 use crate::build::{BuildPlan, Said};
 use crate::console::text::escaped;
 use crate::python::installers::Installer;
+use crate::python::version::asked_for;
 
 /// The plan as the log and `nyala plan` show it.
 pub fn lines(plan: &Plan) -> Vec<String> {
@@ -14,10 +15,11 @@ pub fn lines(plan: &Plan) -> Vec<String> {
         let at = python
             .interpreter
             .as_ref()
-            .map_or(String::new(), |found| format!(", {}", found.path.display()));
+            .map_or(String::new(), |found| format!("; {}", found.path.display()));
         lines.push(format!(
-            "Python {} ({} is wanted by {}{at})",
-            python.version, python.wanted, python.origin
+            "Python {} ({}{at})",
+            python.version,
+            asked_for(&python.wanted.to_string(), python.origin.as_str())
         ));
     }
     let BuildPlan { settings, pre_build, post_build, collectstatic: _ } = &plan.build;

@@ -1,7 +1,7 @@
-//! What a deployment is going to do, worked out before it does anything.
+//! What a deployment is going to do, decided before it does anything.
 //!
 //! [`observe`](observe::observe) reads the world; [`decide`](decide::decide) is a pure function
-//! from what was seen to what is done about the environment, with all its reasons.
+//! from what was observed to what is done about the environment, with all its reasons.
 
 pub mod decide;
 pub mod describe;
@@ -23,16 +23,16 @@ pub struct Plan {
     pub commit: Commit,
     /// The tree of the application: the commit's own, or that of the folder that `project` names.
     pub tree: git2::Oid,
-    /// What became of runtime.txt since the live deployment, as a sentence.
+    /// How runtime.txt differs from the live deployment's, as a sentence.
     pub runtime: String,
-    /// The Python of the deployment; `None` when it has no use for one.
+    /// The Python of the deployment; `None` when it needs none.
     pub python: Option<PythonPlan>,
-    /// The Python that an env which came with the tree has to have.
+    /// The Python that an env tracked in the tree must have.
     pub committed_wanted: Option<(Wanted, Origin)>,
     pub env: EnvPlan,
     /// What makes the env and installs into it.
     pub installer: Installer,
-    /// What the project wants run, and what is said of the build.
+    /// What the project runs, and what was decided about the build.
     pub build: BuildPlan,
     /// Where the dependencies are declared; `None` when there is nothing to install.
     pub source: Option<Source>,
@@ -48,6 +48,6 @@ pub struct PythonPlan {
     pub origin: Origin,
     /// What the env runs or will run.
     pub version: Version,
-    /// What a new env is made with; `None` when none is made.
+    /// What a new env is made with; `None` when no env is made.
     pub interpreter: Option<Interpreter>,
 }

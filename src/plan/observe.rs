@@ -1,5 +1,5 @@
-//! Reads the world for a plan: the two commits, the settings, the interpreters, and the env of the
-//! live release.
+//! Observes everything that a plan depends on: the two commits, the settings, the interpreters, and
+//! the env of the live release.
 
 use anyhow::{Result, anyhow, bail};
 use sha2::{Digest, Sha256};
@@ -38,10 +38,10 @@ pub struct PlanRequest<'a> {
     pub rebuild: Vec<String>,
 }
 
-/// Works out what a deployment of this commit is going to do. Changes nothing but the cache of
+/// Decides what a deployment of this commit is going to do. Changes nothing but the cache of
 /// interpreters.
 ///
-/// Fails with what is wrong in the tree or missing on the machine, and how to mend it.
+/// Fails with what is wrong in the tree or missing on the machine, and how to fix it.
 pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let PlanRequest { site, settings, app_settings, repository, commit, installer, rebuild } =
         request;
@@ -70,7 +70,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let search = Search::from_environment(settings.python_paths.clone());
     let cache = site.cache().join("interpreters.json");
     let (wanted, origin) = match wanted {
-        // A plain copy has no use for a Python, so it is not asked to name one.
+        // A plain copy needs no Python, so it does not have to name one.
         _ if matches!(need, EnvNeed::Plain | EnvNeed::Skipped(_)) => (Wanted::Any, Origin::Newest),
         Ok(wanted) => wanted,
         Err(error) => {
@@ -94,8 +94,8 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     };
     let env = decide(&observed);
     let python = python_for(&env.decision, &observed, || interpreters::discover(&search, &cache));
-    // A plan that fails shows nothing else, and what became of runtime.txt is the first thing to
-    // look at then.
+    // A plan that fails shows nothing else, and a change of runtime.txt is the first thing to look
+    // at.
     let python = python.map_err(|error| anyhow!("{error:#}\n{runtime}"))?;
     let committed_wanted = committed.then_some((wanted, origin));
     Ok(Plan {
@@ -182,7 +182,7 @@ fn env_need(tree: &CommitTree<'_>, python: bool, command: bool) -> Result<EnvNee
             Kind::Submodule => "a submodule",
         };
         bail!(
-            "the tree tracks `env`, where nyala links the virtual environment\n\
+            "the tree tracks `env`, the name that nyala links the virtual environment to\n\
              found: {what}\n\
              1. git rm -r --cached env\n\
              2. echo /env >> .gitignore\n\
@@ -192,7 +192,7 @@ fn env_need(tree: &CommitTree<'_>, python: bool, command: bool) -> Result<EnvNee
     Ok(EnvNeed::Python)
 }
 
-/// The Python that is wanted, from the first of the places that says one.
+/// The wanted Python, from the first place that names one.
 fn wanted(
     tree: &CommitTree<'_>,
     runtime_txt: Option<&[u8]>,
@@ -205,7 +205,7 @@ fn wanted(
     if let Some(bytes) = tree.file(".python-version", FILE_LIMIT)? {
         let pin = version_files::python_version(&bytes)?;
         if !pin.unused.is_empty() {
-            console::info(format_args!("Not used of .python-version: {}", pin.unused.join(", ")));
+            console::info(format_args!("Ignored in .python-version: {}", pin.unused.join(", ")));
         }
         return Ok((pin.wanted, Origin::PythonVersionFile));
     }
@@ -226,7 +226,7 @@ fn wanted(
     }
 }
 
-/// What happened to runtime.txt since the live deployment.
+/// How runtime.txt differs from the live deployment's.
 fn describe_runtime(
     site: &Site,
     repository: &Repository,
@@ -237,8 +237,8 @@ fn describe_runtime(
     let Some(live) = site.live()?.map(|id| site.record(id)).transpose()?.flatten() else {
         return Ok(runtime_change(None, new.as_deref()));
     };
-    // After a forced push git may have thrown the live commit away, and then nothing can be
-    // compared.
+    // After a forced push, git may have pruned the live commit, and then there is nothing to compare
+    // with.
     let Ok(commit) = repository.commit(&live.commit) else {
         let now = runtime_change(None, new.as_deref());
         return Ok(format!(
@@ -251,8 +251,7 @@ fn describe_runtime(
     Ok(runtime_change(Some((&live.commit, then.as_deref())), new.as_deref()))
 }
 
-/// The runtime.txt of an earlier commit: of the folder that is the application by what that commit
-/// says.
+/// The runtime.txt of an earlier commit, in the folder that was the application in that commit.
 fn runtime_before(
     repository: &Repository,
     commit: &Commit,
@@ -270,7 +269,7 @@ fn deployment_file(whole: &CommitTree<'_>) -> Result<DeploymentFile> {
     Ok(bytes.map(|bytes| deployment_file::parse(&bytes)).transpose()?.unwrap_or_default())
 }
 
-/// The env that the live release runs in, and what state it is in.
+/// The env that the live release runs in, and its state.
 fn live_env(site: &Site) -> Result<LiveEnv> {
     let Some(live) = site.live()? else {
         return Ok(LiveEnv::None);

@@ -104,6 +104,15 @@ impl Wanted {
     }
 }
 
+/// Why a version was chosen, for a person: `runtime.txt asks for 3.11`. Takes both as text, because
+/// records keep them so.
+pub fn asked_for(wanted: &str, origin: &str) -> String {
+    if wanted == ANY { origin.to_owned() } else { format!("{origin} asks for {wanted}") }
+}
+
+/// How [`Wanted::Any`] is written.
+const ANY: &str = "any";
+
 impl Origin {
     const ALL: [Self; 7] = [
         Self::RuntimeTxt,
@@ -151,7 +160,7 @@ impl FromStr for Wanted {
         if let Some(wanted) = minor_or_exact(text) {
             return Ok(wanted);
         }
-        if text == "any" {
+        if text == ANY {
             return Ok(Self::Any);
         }
         match VersionSpecifiers::from_str(text) {
@@ -225,7 +234,7 @@ impl Display for Wanted {
             Self::Minor { major, minor } => write!(f, "{major}.{minor}"),
             Self::Exact(version) => write!(f, "{version}"),
             Self::Specifiers(specifiers) => write!(f, "{specifiers}"),
-            Self::Any => f.write_str("any"),
+            Self::Any => f.write_str(ANY),
         }
     }
 }

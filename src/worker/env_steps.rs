@@ -213,7 +213,7 @@ fn check_committed(context: &StepContext<'_>, plan: &Plan) -> Result<()> {
     let fact = match inspect::run_version(&folder, &context.environment) {
         Ok(version) => match &plan.committed_wanted {
             Some((wanted, origin)) if *wanted != Wanted::Any && !wanted.matches(&version) => {
-                format!("it has Python {version}, and {wanted} is wanted by {origin}")
+                format!("it has Python {version}, but {origin} asks for {wanted}")
             }
             _ => {
                 console::info(format_args!("Python {version}, from the committed env"));

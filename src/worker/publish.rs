@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use crate::console::text::clean;
 use crate::console::{self, mask};
 use crate::git::{Note, Repository, append_note};
+use crate::python::version::asked_for;
 use crate::site::{DeploymentId, Record, Site};
 
 const LIVE: &str = "refs/deployments/live";
@@ -82,7 +83,7 @@ fn text(record: &Record, lines: &[String]) -> String {
     if let Some(python) = &record.python {
         fact(
             "Python",
-            &format!("{} ({} is wanted by {})", python.version, python.wanted, python.origin),
+            &format!("{} ({})", python.version, asked_for(&python.wanted, &python.origin)),
         );
     }
     if let Some(env) = &record.env {
@@ -144,7 +145,7 @@ mod tests {
         let text = text(&record, &lines);
         assert!(
             text.starts_with(
-                "Deployment 7: succeeded, live\nPython: 3.12.1 (3.12 is wanted by runtime.txt)\nEnvironment: reuse, env 5\n\
+                "Deployment 7: succeeded, live\nPython: 3.12.1 (runtime.txt asks for 3.12)\nEnvironment: reuse, env 5\n\
                  Seconds: 2.25\nEnded: 2026-01-02 03:04:07Z\n  | line 13\n"
             ),
             "{text}"

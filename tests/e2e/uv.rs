@@ -142,10 +142,10 @@ fn a_push_option_names_the_installer_of_one_deployment() {
         .assert_says("installer = \"uv\" in nyala.toml")
         .assert_says("Successfully installed");
     let push = project.write("page", "1").push_with(&["-o", "installer=uv"]);
-    push.assert_success().assert_says("env 1 was installed by pip, and the installer is uv now");
+    push.assert_success().assert_says("env 1 was installed by pip, but the installer is now uv");
     push.assert_says(" + antelope==1.0").assert_does_not_say("in nyala.toml");
     let push = project.write("page", "2").push();
-    push.assert_success().assert_says("env 2 was installed by uv, and the installer is pip now");
+    push.assert_success().assert_says("env 2 was installed by uv, but the installer is now pip");
     let push = project.write("page", "3").push_with(&["-o", "installer=vu"]);
     push.assert_failed_with("unknown push option `installer=vu`");
 }

@@ -19,16 +19,16 @@ pub struct Observed {
     pub settings_digest: String,
     pub requirements: Recorded,
     pub live: LiveEnv,
-    /// Who asked for a new env, in words for the log.
+    /// Who asked for a new env, as log lines.
     pub asked: Vec<String>,
-    /// Whether commands of the project are run in the env, which may install into it.
+    /// Whether the project's commands run in the env. They may install into it.
     pub commands: bool,
 }
 
-/// What the pushed tree needs an env for.
+/// Whether the pushed tree needs an env, and whose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EnvNeed {
-    /// It asks for no Python steps, or somebody does; in words for the log.
+    /// The tree, or a person, asked for no Python steps; the reason is for the log.
     Skipped(String),
     /// It has no requirements and no Python project files.
     Plain,
@@ -63,7 +63,7 @@ pub enum Decision {
     Create { retire: Option<EnvId> },
     /// The env in `from` is copied, and the installer adds to the copy.
     Update { from: EnvId },
-    /// The env in `from` is right, and is copied because what is run in it may change it.
+    /// The env in `from` is right, but is copied because the commands that run in it may change it.
     Copy { from: EnvId },
     /// The env `id` is used again as it is.
     Reuse { id: EnvId },
@@ -90,11 +90,10 @@ impl Decision {
     }
 }
 
-/// Decides about the env. What asks for a new one comes first among the reasons, but what would
-/// alone have asked for an update is said as well.
+/// Decides about the env. Reasons for a new env come first, but reasons that would only have asked
+/// for an update are logged as well.
 pub fn decide(observed: &Observed) -> EnvPlan {
-    // Destructured whole, so that whoever adds a field has to say here what it does to the
-    // decision.
+    // Destructured without `..`, so that a new field cannot be forgotten here.
     let Observed {
         need,
         wanted,
@@ -131,7 +130,7 @@ pub fn decide(observed: &Observed) -> EnvPlan {
         }
         LiveEnv::Unlinked { id } => {
             reasons.create(format!(
-                "env was deleted by hand from the live release (it led to env {id})"
+                "env was deleted by hand from the live release (it pointed to env {id})"
             ));
             Some(*id)
         }
@@ -145,19 +144,19 @@ pub fn decide(observed: &Observed) -> EnvPlan {
                 ));
             }
             reasons.create.extend(damage.iter().map(|fact| format!("env {id} is damaged: {fact}")));
-            // A damaged env that runs nothing is still compared by what it was made of.
+            // A damaged env that does not run is still compared by what it was made of.
             let version = version.as_ref().or(marker.as_ref().map(|marker| &marker.python));
             if let Some(version) = version
                 && !wanted.matches(version)
             {
                 reasons.create(format!(
-                    "env {id} has Python {version}, and {wanted} is wanted by {origin}"
+                    "env {id} has Python {version}, but {origin} asks for {wanted}"
                 ));
             }
             if let Some(marker) = marker {
                 if marker.installer != *installer {
                     reasons.create(format!(
-                        "env {id} was installed by {}, and the installer is {installer} now",
+                        "env {id} was installed by {}, but the installer is now {installer}",
                         marker.installer
                     ));
                 }
@@ -195,11 +194,11 @@ impl Reasons {
             }
             Some(id) if self.create.is_empty() => {
                 self.update.push(
-                    "Python, requirements and settings are what they were when it was made".into(),
+                    "Python, requirements, and settings have not changed since it was made".into(),
                 );
                 if commands {
                     self.update.push(
-                        "commands of the project run in it, and must not change what is live"
+                        "the project's commands run in it and must not change the live environment"
                             .into(),
                     );
                     Decision::Copy { from: id }
@@ -240,8 +239,8 @@ fn since(deployment: Option<DeploymentId>) -> String {
     deployment.map_or(String::new(), |deployment| format!(" since deployment {deployment}"))
 }
 
-/// What happened to runtime.txt between the live commit and the new one, as a sentence. The texts
-/// are what the files hold, shown with what is invisible escaped.
+/// How runtime.txt changed between the live commit and the new one, as a sentence. The texts are the
+/// contents of the files; invisible characters are shown escaped.
 pub fn runtime_change(live: Option<(&str, Option<&str>)>, new: Option<&str>) -> String {
     let shown =
         |text: &str| text.trim().chars().take(60).collect::<String>().escape_debug().to_string();
@@ -260,7 +259,7 @@ pub fn runtime_change(live: Option<(&str, Option<&str>)>, new: Option<&str>) -> 
         }
         (Some(then), Some(now)) => format!("runtime.txt changed since {commit}: {then} -> {now}"),
         (None, Some(now)) => format!("runtime.txt is new since {commit}: {now}"),
-        (Some(then), None) => format!("runtime.txt is gone since {commit}: it was {then}"),
+        (Some(then), None) => format!("runtime.txt was removed since {commit}: it was {then}"),
     }
 }
 

@@ -14,7 +14,8 @@ use proptest::sample::Index;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::*;
-use model::{CAUSES, End, Event, Push, Site, cause_of};
+use model::expected::{CAUSES, cause_of};
+use model::{End, Event, Push, Site};
 
 const SEQUENCES: u32 = 3000;
 

@@ -117,7 +117,7 @@ fn rows() -> Vec<Row> {
         row(
             "another Python",
             Weight::Create,
-            "has Python 3.11.7, and 3.12 is wanted by runtime.txt",
+            "has Python 3.11.7, but runtime.txt asks for 3.12",
             Some(true),
             |observed| {
                 observed.wanted = "3.12".parse().unwrap();
@@ -230,7 +230,7 @@ fn nothing_changed_is_a_reuse() {
 fn commands_of_the_project_get_a_copy_of_what_would_be_reused() {
     let plan = decide(&Observed { commands: true, ..unchanged() });
     assert_eq!(plan.decision, Decision::Copy { from: EnvId::of(5) });
-    assert!(plan.reasons[1].contains("must not change what is live"), "{:?}", plan.reasons);
+    assert!(plan.reasons[1].contains("must not change the live environment"), "{:?}", plan.reasons);
     for row in rows() {
         let mut observed = unchanged();
         (row.apply)(&mut observed);
@@ -333,7 +333,7 @@ fn runtime_txt_is_said_with_what_it_was_and_since_when() {
         (
             live(Some("python-3.11\n")),
             None,
-            "runtime.txt is gone since 1a2b3c4: it was python-3.11",
+            "runtime.txt was removed since 1a2b3c4: it was python-3.11",
         ),
         (None, Some("a\u{1b}[2Jb"), "runtime.txt: a\\u{1b}[2Jb"),
     ] {

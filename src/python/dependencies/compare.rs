@@ -1,11 +1,11 @@
 //! What changed between the requirements an env was made from and those of a commit, and what that
 //! asks for.
 //!
-//! The question is always what pip would do in a copy of the env. It installs what is not there or
-//! does not satisfy the line, and leaves everything else, wherever that came from. So the copy is
-//! enough (*update*) for what is new and for another version, and a new env (*create*) is needed
-//! when something has to go, or when pip would be content with what is there although the line
-//! means something else now.
+//! The question is always what pip would do in a copy of the env. It installs what is missing or
+//! does not satisfy the line, and leaves everything else, wherever that came from. So a copy is
+//! enough (*update*) for additions and other versions, and a new env (*create*) is needed when
+//! something must go, or when pip would keep what is installed although the line now means
+//! something else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,7 +13,7 @@ use std::fmt;
 use super::record::{Found, Line, Local, LocalKind, Moving, Recorded, Role};
 use super::text::shown;
 
-/// What a change asks for. The greater one includes the other.
+/// What a change requires. The greater one includes the lesser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Asks {
     /// Copy the env and let pip bring the copy up to date.
@@ -22,33 +22,31 @@ pub enum Asks {
     Create,
 }
 
-/// One thing that is not as it was. Displayed, it is a reason for the log: one line, escaped,
-/// without secrets.
+/// One difference. Its display is a reason for the log: one line, escaped, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     Added(Line),
     Gone(Line),
-    /// Another version: pip sees for itself whether the installed one will do.
+    /// Another version: pip itself checks whether the installed one satisfies it.
     Changed {
         from: Line,
         to: Line,
     },
-    /// pip would not see that the installed one will not do.
+    /// pip would not notice that the installed one no longer satisfies it.
     Replaced {
         from: Line,
         to: Line,
         why: Vec<Why>,
     },
-    /// A folder that is installed changed; pip always installs folders again.
+    /// A local folder changed; pip always reinstalls folders.
     LocalFolder {
         path: String,
     },
-    /// A wheel or archive changed under its name; pip keeps an installed wheel of the same version.
+    /// A wheel or archive changed but kept its name; pip keeps an installed wheel of the same version.
     LocalFile {
         path: String,
     },
-    /// What `-e` installs is used where it lies: in the release, and the env of an older one points
-    /// there.
+    /// `-e` uses a project where it is, in the release, so an older env points to an older release.
     Editable {
         path: String,
     },
@@ -58,28 +56,28 @@ pub enum Change {
     Moving(Moving),
 }
 
-/// Why pip would take what is installed for what is asked for.
+/// Why pip would keep an installed package although it is no longer the right one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
-    /// It comes from elsewhere; pip compares versions only.
+    /// It comes from elsewhere; pip only compares versions.
     Source,
-    /// Extras are gone; pip removes nothing.
+    /// Extras were removed; pip uninstalls nothing.
     Extras,
-    /// Its hashes are others; pip checks what it downloads, not what is installed.
+    /// Its hashes differ; pip checks what it downloads, not what is installed.
     Hashes,
     /// It is built with other options.
     Options,
-    /// What is not shown of the line is another: a setting it reads, or the query of a URL.
+    /// A masked part of the line differs: a setting it reads, or the query of a URL.
     Hidden,
     /// An option of pip.
     Option,
 }
 
-/// All that changed, what asks for a new env first; otherwise in the order of requirements,
-/// constraints, options, names.
+/// Everything that changed. Changes that require a new env come first; otherwise the order is
+/// requirements, constraints, options, names.
 ///
-/// Of equal records only [`Change::Editable`] and [`Change::Moving`] are left. Comments and the
-/// order of lines are no change.
+/// Equal records still give [`Change::Editable`] and [`Change::Moving`]. Comments and the order of
+/// lines are no change.
 pub fn compare(then: &Recorded, now: &Recorded) -> Vec<Change> {
     let Recorded {
         fingerprint: _,
@@ -119,9 +117,9 @@ impl Change {
     }
 }
 
-/// Whether an option only offers more to choose from. What is installed is still a good choice
-/// then; after one that forbids a choice (`--no-binary`) or replaces one (`--index-url`), it may
-/// not be. One that is not known may do either.
+/// Whether an option only adds candidates. Installed packages stay valid then; after an option that
+/// forbids candidates (`--no-binary`) or replaces them (`--index-url`) they may not. An unknown
+/// option may do either.
 fn only_offers(line: &Line) -> bool {
     const OFFERS: [&str; 6] = [
         "--extra-index-url",
@@ -252,8 +250,10 @@ fn compare_found(then: &[Found], now: &[Found]) -> Vec<Change> {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Change::Added(line) => write!(f, "{} is new ({})", what(line), place(line)),
-            Change::Gone(line) => write!(f, "{} is gone from {}", what(line), shown(&line.file)),
+            Change::Added(line) => write!(f, "{} was added ({})", what(line), place(line)),
+            Change::Gone(line) => {
+                write!(f, "{} was removed from {}", what(line), shown(&line.file))
+            }
             Change::Changed { from, to } => became(f, from, to),
             Change::Replaced { from, to, why } => {
                 became(f, from, to)?;
@@ -263,35 +263,35 @@ impl fmt::Display for Change {
                 Ok(())
             }
             Change::LocalFolder { path } => {
-                write!(f, "the folder {} changed, and is installed again", shown(path))
+                write!(f, "the folder {} changed and is reinstalled", shown(path))
             }
             Change::LocalFile { path } => {
                 write!(
                     f,
-                    "the file {} changed under its name, where pip keeps what is installed",
+                    "the file {} changed but kept its name, so pip would keep the installed one",
                     shown(path)
                 )
             }
             Change::Editable { path } => {
                 write!(
                     f,
-                    "{} is installed with -e, so the env has to point into the new release",
+                    "{} is installed with -e, so the env must point to the new release",
                     shown(path)
                 )
             }
             Change::FoundAdded(Found { path, id: _ }) => {
-                write!(f, "{} is offered by --find-links and is new", shown(path))
+                write!(f, "{} was added to a --find-links folder", shown(path))
             }
             Change::FoundChanged(Found { path, id: _ }) => {
-                write!(f, "{} is offered by --find-links and changed", shown(path))
+                write!(f, "{} changed in a --find-links folder", shown(path))
             }
             Change::FoundGone(Found { path, id: _ }) => {
-                write!(f, "{} is no longer offered by --find-links", shown(path))
+                write!(f, "{} was removed from a --find-links folder", shown(path))
             }
             Change::Moving(Moving { file, number, text, why, fix }) => {
                 write!(
                     f,
-                    "{} ({} line {number}) {why}, so its env is never reused: {fix}",
+                    "{} ({} line {number}) {why}, so the environment is never reused: {fix}",
                     shown(text),
                     shown(file)
                 )
@@ -303,12 +303,12 @@ impl fmt::Display for Change {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Why::Source => "pip keeps an installed version, wherever it came from",
-            Why::Extras => "pip does not remove what an extra installed",
-            Why::Hashes => "pip does not check the hash of what is installed",
-            Why::Options => "pip does not build again what is installed",
-            Why::Hidden => "a setting that it reads, or a part that is not shown, changed",
-            Why::Option => "pip does not choose again what is installed",
+            Why::Source => "pip keeps an installed version even if it came from elsewhere",
+            Why::Extras => "pip does not uninstall what an extra brought in",
+            Why::Hashes => "pip does not check the hashes of installed packages",
+            Why::Options => "pip does not rebuild installed packages",
+            Why::Hidden => "a setting that it reads, or a masked part of it, changed",
+            Why::Option => "pip does not reselect installed packages",
         })
     }
 }
@@ -318,7 +318,7 @@ fn became(f: &mut fmt::Formatter<'_>, from: &Line, to: &Line) -> fmt::Result {
         write!(f, "{} changed ({})", what(to), place(to))
     } else {
         let (from, new) = (what(from), shown(&to.text));
-        write!(f, "{from} became {new} ({})", place(to))
+        write!(f, "{from} -> {new} ({})", place(to))
     }
 }
 

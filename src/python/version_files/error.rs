@@ -68,7 +68,7 @@ fn text(origin: Origin, problem: &Problem) -> String {
             lines.extend(fix(origin, None));
         }
         Problem::Utf16 { text } => {
-            lines.push(format!("{name} is UTF-16, it has to be UTF-8."));
+            lines.push(format!("{name} is UTF-16 but must be UTF-8."));
             lines.push(format!(
                 "found: UTF-16 (what `echo >` in Windows PowerShell writes), which says {}",
                 visible(text.trim_matches(BLANK))
@@ -85,25 +85,25 @@ fn text(origin: Origin, problem: &Problem) -> String {
             lines.push(format!("{name} names no Python version."));
             lines.push(format!(
                 "found: {}",
-                if *comments { "only blank lines and comments" } else { "nothing, it is empty" }
+                if *comments { "only blank lines and comments" } else { "nothing (it is empty)" }
             ));
             lines.push(format!("allowed: {}", allowed(origin)));
             lines.extend(fix(origin, None));
             lines.push(remove(origin));
         }
         Problem::SeveralLines { found, count } => {
-            lines.push(format!("{name} has {count} lines, one is allowed."));
+            lines.push(format!("{name} has {count} lines, but only one is allowed."));
             lines.extend(
                 found
                     .iter()
                     .map(|(line, found)| format!("found: {} (line {line})", visible(found))),
             );
             if found.len() < *count {
-                lines.push(format!("found: {} lines more", count - found.len()));
+                lines.push(format!("found: and {} more lines", count - found.len()));
             }
             lines.push(format!("allowed: {}", allowed(origin)));
             lines.push(
-                "fix: keep the line that names the Python you want, and delete the others or put a # before them."
+                "fix: keep the line that names the Python you want; delete the others or comment them out with #."
                     .to_owned(),
             );
         }
@@ -153,10 +153,10 @@ fn name(origin: Origin) -> &'static str {
 fn allowed(origin: Origin) -> &'static str {
     match origin {
         Origin::RuntimeTxt => {
-            "one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # do not count"
+            "one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # are ignored"
         }
         Origin::PythonVersionFile => {
-            "X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file counts"
+            "X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file is used"
         }
         Origin::RequiresPython => "PEP 440 specifiers, as in >=3.9 or >=3.10,<3.13",
         Origin::AppSetting | Origin::AzureSetting | Origin::SiteDefault | Origin::Newest => {
@@ -168,8 +168,8 @@ fn allowed(origin: Origin) -> &'static str {
 fn fix(origin: Origin, meant: Option<&Wanted>) -> Option<String> {
     let example = meant.map_or_else(|| "3.11".to_owned(), ToString::to_string);
     let lead = match meant {
-        Some(_) => "fix: perhaps this is meant:",
-        None => "fix: write, for example:",
+        Some(_) => "fix: did you mean:",
+        None => "fix: for example:",
     };
     match origin {
         Origin::RuntimeTxt => Some(format!("{lead} python-{example}")),
@@ -188,16 +188,13 @@ fn remove(origin: Origin) -> String {
         Origin::AppSetting => "  or: nyala config unset PYTHON_VERSION".to_owned(),
         Origin::AzureSetting => "  or: nyala config unset WEBSITE_PYTHON_VERSION".to_owned(),
         Origin::SiteDefault => "  or: delete that line".to_owned(),
-        _ => format!(
-            "  or: delete the file, so that it does not say anything: git rm {}",
-            name(origin)
-        ),
+        _ => format!("  or: delete the file: git rm {}", name(origin)),
     }
 }
 
 fn utf16_fix(origin: Origin, text: &str) -> Vec<String> {
     let file = name(origin);
-    let mut steps = vec!["fix: write it again as UTF-8, one of".to_owned()];
+    let mut steps = vec!["fix: save it as UTF-8:".to_owned()];
     if matches!(origin, Origin::RuntimeTxt | Origin::PythonVersionFile) {
         let meant = suggestion(text.trim_matches(BLANK))
             .map_or_else(|| "3.11".to_owned(), |wanted| wanted.to_string());
@@ -224,19 +221,19 @@ fn remark(word: &str) -> Option<String> {
         let code = u32::from(odd);
         return Some(match odd {
             '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{ff0d}' => {
-                format!("U+{code:04X} is a dash that looks like a hyphen and is none")
+                format!("U+{code:04X} is a dash, not a hyphen")
             }
             '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}' => {
-                format!("U+{code:04X} is invisible, an editor or a web page put it there")
+                format!("U+{code:04X} is invisible; an editor or a web page put it there")
             }
             _ if odd.is_control() => format!("U+{code:04X} is a control character"),
-            _ if odd.is_whitespace() => format!("U+{code:04X} looks like a space and is none"),
+            _ if odd.is_whitespace() => format!("U+{code:04X} looks like a space but is not one"),
             _ => return None,
         });
     }
     if lower == "system" {
         return Some(
-            "system means whatever Python comes first there, which may be another one each day"
+            "`system` is whichever Python comes first on the machine, which can change at any time"
                 .to_owned(),
         );
     }
@@ -255,11 +252,11 @@ fn remark(word: &str) -> Option<String> {
     .iter()
     .any(|name| lower.starts_with(name))
     {
-        return Some("only CPython is deployed".to_owned());
+        return Some("nyala deploys CPython only".to_owned());
     }
     let digits = lower.trim_start_matches(|c: char| !c.is_ascii_digit());
     if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some("the minor version is missing, which is the Y of X.Y".to_owned());
+        return Some("the minor version (the Y of X.Y) is missing".to_owned());
     }
     None
 }

@@ -75,9 +75,9 @@ fn an_en_dash_is_shown_escaped() {
     assert_snapshot!(runtime_error("python–3.11\n"), @r"
     runtime.txt does not name a Python version.
     found: python\u{2013}3.11 (line 1)
-    note: U+2013 is a dash that looks like a hyphen and is none
-    allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # do not count
-    fix: perhaps this is meant: python-3.11
+    note: U+2013 is a dash, not a hyphen
+    allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # are ignored
+    fix: did you mean: python-3.11
     ");
 }
 
@@ -86,9 +86,9 @@ fn a_zero_width_space_is_shown_escaped() {
     assert_snapshot!(runtime_error("\n# x\npython-3.11\u{200b}\n"), @r"
     runtime.txt does not name a Python version.
     found: python-3.11\u{200b} (line 3)
-    note: U+200B is invisible, an editor or a web page put it there
-    allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # do not count
-    fix: perhaps this is meant: python-3.11
+    note: U+200B is invisible; an editor or a web page put it there
+    allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # are ignored
+    fix: did you mean: python-3.11
     ");
 }
 
@@ -98,8 +98,8 @@ fn control_characters_never_reach_a_terminal() {
     runtime.txt does not name a Python version.
     found: python-\u{1b}[31m3.11\u{7} (line 1)
     note: U+001B is a control character
-    allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # do not count
-    fix: write, for example: python-3.11
+    allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # are ignored
+    fix: for example: python-3.11
     ");
 }
 
@@ -107,10 +107,10 @@ fn control_characters_never_reach_a_terminal() {
 fn an_empty_file_is_told_from_one_with_comments_only() {
     assert_snapshot!(runtime_error(""), @"
     runtime.txt names no Python version.
-    found: nothing, it is empty
-    allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # do not count
-    fix: write, for example: python-3.11
-      or: delete the file, so that it does not say anything: git rm runtime.txt
+    found: nothing (it is empty)
+    allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # are ignored
+    fix: for example: python-3.11
+      or: delete the file: git rm runtime.txt
     ");
     assert_snapshot!(runtime_error("# python-3.11\n\n").lines().nth(1).unwrap(), @"found: only blank lines and comments");
 }
@@ -119,9 +119,9 @@ fn an_empty_file_is_told_from_one_with_comments_only() {
 fn utf_16_gets_the_fix_with_the_version_it_names() {
     let with_mark = [b"\xff\xfe".to_vec(), utf16_le("python-3.12\r\n")].concat();
     assert_snapshot!(runtime_error(&with_mark), @r#"
-    runtime.txt is UTF-16, it has to be UTF-8.
+    runtime.txt is UTF-16 but must be UTF-8.
     found: UTF-16 (what `echo >` in Windows PowerShell writes), which says python-3.12
-    fix: write it again as UTF-8, one of
+    fix: save it as UTF-8:
       in PowerShell: Set-Content -Encoding ascii runtime.txt python-3.12
       elsewhere:     echo python-3.12 > runtime.txt
     then: git commit -m "runtime.txt in UTF-8" runtime.txt, and push again
@@ -137,25 +137,25 @@ fn bytes_that_are_no_text_are_shown_as_numbers() {
     assert_snapshot!(runtime_error(b"# x\npython-\xe93.11\n"), @r"
     runtime.txt is not UTF-8.
     found: python-\xe93.11 (line 2)
-    allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # do not count
-    fix: write, for example: python-3.11
+    allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # are ignored
+    fix: for example: python-3.11
     ");
 }
 
 #[test]
 fn two_lines_are_both_shown() {
     assert_snapshot!(runtime_error("python-3.11\n\npython-3.12\n"), @"
-    runtime.txt has 2 lines, one is allowed.
+    runtime.txt has 2 lines, but only one is allowed.
     found: python-3.11 (line 1)
     found: python-3.12 (line 3)
-    allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # do not count
-    fix: keep the line that names the Python you want, and delete the others or put a # before them.
+    allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # are ignored
+    fix: keep the line that names the Python you want; delete the others or comment them out with #.
     ");
 }
 
 #[test]
 fn of_many_lines_the_first_are_shown() {
-    assert_snapshot!(runtime_error("python-3.11\n".repeat(900)).lines().nth(6).unwrap(), @"found: 895 lines more");
+    assert_snapshot!(runtime_error("python-3.11\n".repeat(900)).lines().nth(6).unwrap(), @"found: and 895 more lines");
 }
 
 #[test]
@@ -163,8 +163,8 @@ fn ten_megabytes_are_shown_by_their_start() {
     assert_snapshot!(runtime_error("python-3.11 ".repeat(900_000)), @"
     runtime.txt is too large: 10800000 bytes.
     found: python-3.11 python-3.11 python-3.11 python-3.11 python-3.11 python-3.11 python-3…
-    allowed: at most 65536 bytes; one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # do not count
-    fix: write, for example: python-3.11
+    allowed: at most 65536 bytes; one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # are ignored
+    fix: for example: python-3.11
     ");
 }
 
@@ -179,9 +179,9 @@ fn a_major_version_alone_is_not_enough() {
     assert_snapshot!(runtime_error("python-3"), @"
     runtime.txt does not name a Python version.
     found: python-3 (line 1)
-    note: the minor version is missing, which is the Y of X.Y
-    allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # do not count
-    fix: write, for example: python-3.11
+    note: the minor version (the Y of X.Y) is missing
+    allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # are ignored
+    fix: for example: python-3.11
     ");
 }
 
@@ -198,10 +198,10 @@ fn what_was_likely_meant_is_suggested() {
         "v3.11",
         "python-3.11.x",
     ] {
-        assert_eq!(suggested(text), "fix: perhaps this is meant: python-3.11", "{text}");
+        assert_eq!(suggested(text), "fix: did you mean: python-3.11", "{text}");
     }
-    assert_eq!(suggested("python-3.11.4.2"), "fix: perhaps this is meant: python-3.11.4");
-    assert_eq!(suggested("pypy-3.9"), "fix: write, for example: python-3.11");
+    assert_eq!(suggested("python-3.11.4.2"), "fix: did you mean: python-3.11.4");
+    assert_eq!(suggested("pypy-3.9"), "fix: for example: python-3.11");
 }
 
 #[test]
@@ -229,47 +229,47 @@ fn names_that_are_no_version_are_refused_in_python_version() {
     assert_snapshot!(error("system\n"), @"
     .python-version does not name a Python version.
     found: system (line 1)
-    note: system means whatever Python comes first there, which may be another one each day
-    allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file counts
-    fix: write, for example: 3.11
+    note: `system` is whichever Python comes first on the machine, which can change at any time
+    allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file is used
+    fix: for example: 3.11
     ");
     assert_snapshot!(error("pypy3.9-7.3.11\n"), @"
     .python-version does not name a Python version.
     found: pypy3.9-7.3.11 (line 1)
-    note: only CPython is deployed
-    allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file counts
-    fix: write, for example: 3.11
+    note: nyala deploys CPython only
+    allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file is used
+    fix: for example: 3.11
     ");
     assert_snapshot!(error("my-site-env\n"), @"
     .python-version does not name a Python version.
     found: my-site-env (line 1)
-    allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file counts
-    fix: write, for example: 3.11
+    allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file is used
+    fix: for example: 3.11
     ");
     assert_snapshot!(error("3\n"), @"
     .python-version does not name a Python version.
     found: 3 (line 1)
-    note: the minor version is missing, which is the Y of X.Y
-    allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file counts
-    fix: write, for example: 3.11
+    note: the minor version (the Y of X.Y) is missing
+    allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file is used
+    fix: for example: 3.11
     ");
     assert_snapshot!(error("3.13t\n"), @"
     .python-version does not name a Python version.
     found: 3.13t (line 1)
-    allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file counts
-    fix: perhaps this is meant: 3.13
+    allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file is used
+    fix: did you mean: 3.13
     ");
     assert_snapshot!(error(" \n"), @"
     .python-version names no Python version.
     found: only blank lines and comments
-    allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file counts
-    fix: write, for example: 3.11
-      or: delete the file, so that it does not say anything: git rm .python-version
+    allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file is used
+    fix: for example: 3.11
+      or: delete the file: git rm .python-version
     ");
     assert_snapshot!(python_version(&utf16_le("3.11\r\n")).unwrap_err().to_string(), @r#"
-    .python-version is UTF-16, it has to be UTF-8.
+    .python-version is UTF-16 but must be UTF-8.
     found: UTF-16 (what `echo >` in Windows PowerShell writes), which says 3.11
-    fix: write it again as UTF-8, one of
+    fix: save it as UTF-8:
       in PowerShell: Set-Content -Encoding ascii .python-version 3.11
       elsewhere:     echo 3.11 > .python-version
     then: git commit -m ".python-version in UTF-8" .python-version, and push again
@@ -290,20 +290,20 @@ fn a_setting_that_names_no_version_says_how_to_set_one() {
     The app setting PYTHON_VERSION does not name a Python version.
     found: latest
     allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7
-    fix: write, for example: nyala config set PYTHON_VERSION=3.11
+    fix: for example: nyala config set PYTHON_VERSION=3.11
     ");
     assert_snapshot!(setting("").unwrap_err().to_string(), @"
     The app setting PYTHON_VERSION names no Python version.
-    found: nothing, it is empty
+    found: nothing (it is empty)
     allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7
-    fix: write, for example: nyala config set PYTHON_VERSION=3.11
+    fix: for example: nyala config set PYTHON_VERSION=3.11
       or: nyala config unset PYTHON_VERSION
     ");
     assert_snapshot!(site_default("3.11 or newer").unwrap_err().to_string(), @r#"
     The setting python of nyala.toml does not name a Python version.
     found: 3.11 or newer
     allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7
-    fix: perhaps this is meant: python = "3.11"
+    fix: did you mean: python = "3.11"
     "#);
 }
 
@@ -348,9 +348,9 @@ fn a_broken_pyproject_is_shown_by_its_line() {
     fix: correct that line, for example: requires-python = ">=3.11"
     "#);
     assert_snapshot!(requires_python(&utf16_le("[project]\n")).unwrap_err().to_string(), @r#"
-    pyproject.toml is UTF-16, it has to be UTF-8.
+    pyproject.toml is UTF-16 but must be UTF-8.
     found: UTF-16 (what `echo >` in Windows PowerShell writes), which says [project]
-    fix: write it again as UTF-8, one of
+    fix: save it as UTF-8:
       in PowerShell: (Get-Content pyproject.toml) | Set-Content -Encoding utf8 pyproject.toml
       in an editor:  save it with the encoding UTF-8
     then: git commit -m "pyproject.toml in UTF-8" pyproject.toml, and push again

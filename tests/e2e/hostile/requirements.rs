@@ -8,7 +8,7 @@ fn pip_is_not_led_to_a_file_outside() {
     let target = Target::new();
     let Target { site, precious } = &target;
     let attacker = target.attacker();
-    let outside = "lies outside of the folder that is deployed";
+    let outside = "is outside the deployed folder";
     let absolute = precious.name("requirements.txt");
     site.set("PRECIOUS", "/.");
     for (line, why) in [

@@ -88,7 +88,7 @@ fn nothing_that_is_pushed_reaches_a_terminal_raw() {
         ("runtime.txt", format!("python-{EVIL}\n"), "runtime.txt"),
         ("requirements.txt", format!("-r {EVIL}\n"), "is not in the commit"),
         ("requirements.txt", format!("-r '{EVIL}\n"), "a quotation mark is not closed"),
-        ("requirements.txt", format!("-c ../{EVIL}\n"), "lies outside"),
+        ("requirements.txt", format!("-c ../{EVIL}\n"), "is outside the deployed folder"),
     ] {
         let said = assert_shown_harmless(&attacker, &attacker.tree_of(&[(FILE, name, &content)]));
         assert!(said.contains(text), "{name}: {said}");

@@ -1,5 +1,7 @@
 //! What a site goes through, and what is true of it, whatever its files say.
 
+pub(super) mod expected;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::sample::Index;
@@ -11,6 +13,7 @@ use crate::python::env::Marker;
 use crate::python::env::marker::Retired;
 use crate::python::interpreters::FileIdentity;
 use crate::python::version::Version;
+use expected::is_wanted;
 
 /// How many releases a site keeps.
 const KEPT: usize = 3;
@@ -90,37 +93,6 @@ enum Harm {
     MarkerBroken,
     PackageDeleted,
 }
-
-/// Why an env is not used again as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Cause {
-    NoneYet,
-    Unlinked,
-    Asked,
-    Retired,
-    Damaged,
-    OtherPython,
-    OtherInstaller,
-    OtherSettings,
-    Gone,
-    /// From here on a copy will do.
-    Added,
-    Changed,
-}
-
-pub(super) const CAUSES: [(Cause, &str); 11] = [
-    (Cause::NoneYet, "there is no environment yet"),
-    (Cause::Unlinked, "env was deleted by hand"),
-    (Cause::Asked, "was asked for"),
-    (Cause::Retired, "may not be used again"),
-    (Cause::Damaged, "is damaged: "),
-    (Cause::OtherPython, " is wanted by "),
-    (Cause::OtherInstaller, "was installed by"),
-    (Cause::OtherSettings, "settings that the installer reads"),
-    (Cause::Gone, " is gone from requirements.txt"),
-    (Cause::Added, " is new (requirements.txt"),
-    (Cause::Changed, " became "),
-];
 
 #[derive(Debug, Default)]
 pub(super) struct Site {
@@ -220,42 +192,6 @@ impl Site {
         Inspection { marker, retired, version, damage }
     }
 
-    /// Why the live env cannot be used as it is: all that is true, and is not hidden with what says
-    /// so.
-    fn causes(&self, push: &Push) -> BTreeSet<Cause> {
-        let mut causes = BTreeSet::new();
-        let mut holds = |cause, holds: bool| {
-            if holds {
-                causes.insert(cause);
-            }
-        };
-        holds(Cause::Asked, push.rebuild);
-        let Some((id, linked)) = self.live_env() else {
-            holds(Cause::NoneYet, true);
-            return causes;
-        };
-        holds(Cause::Unlinked, !linked);
-        if !linked {
-            return causes;
-        }
-        let env = &self.envs[&id];
-        let runs = self.runs(env);
-        holds(Cause::Damaged, !env.harm.is_empty() || runs.is_none());
-        holds(Cause::Retired, env.retired && !env.is_bare());
-        if env.is_bare() || env.harm.contains(&Harm::MarkerBroken) {
-            return causes;
-        }
-        let python = runs.unwrap_or(env.made_with);
-        holds(Cause::OtherPython, !is_wanted(&push.wanted.parse().unwrap(), &python));
-        holds(Cause::OtherInstaller, env.installer != push.installer);
-        holds(Cause::OtherSettings, env.settings != push.settings);
-        holds(Cause::Gone, env.needs.keys().any(|name| !push.needs.contains_key(name)));
-        holds(Cause::Added, push.needs.keys().any(|name| !env.needs.contains_key(name)));
-        let another = |(name, version)| env.needs.get(name).is_some_and(|before| before != version);
-        holds(Cause::Changed, push.needs.iter().any(another));
-        causes
-    }
-
     pub(super) fn happens(&mut self, event: &Event) -> Option<EnvPlan> {
         match event {
             Event::Push(push) => return Some(self.pushed(push)),
@@ -346,59 +282,6 @@ impl Site {
             self.releases.pop_first();
         }
         plan
-    }
-
-    /// What is decided is right, for every reason that holds, and for no other.
-    fn assert_right(&self, push: &Push, plan: &EnvPlan) {
-        let causes = self.causes(push);
-        let live = self.live_env().map(|(id, _)| id);
-        let expected = match (causes.first(), live) {
-            (None, Some(from)) if push.commands => Decision::Copy { from },
-            (None, Some(id)) => Decision::Reuse { id },
-            (Some(first), Some(from)) if *first >= Cause::Added => Decision::Update { from },
-            (_, retire) => Decision::Create { retire },
-        };
-        assert_eq!(plan.decision, expected, "{:?}", plan.reasons);
-        if let Decision::Reuse { id }
-        | Decision::Update { from: id }
-        | Decision::Copy { from: id } = plan.decision
-        {
-            let env = self.envs.get(&id).expect("only what was finished is used");
-            assert!(!self.never_again.contains(&id), "env {id} was never to be used again");
-            let runs = self.runs(env).expect("only what runs is used");
-            assert!(
-                is_wanted(&push.wanted.parse().unwrap(), &runs),
-                "{} is wanted, and {runs} is used",
-                push.wanted
-            );
-        }
-        if let Decision::Reuse { .. } | Decision::Copy { .. } = plan.decision {
-            assert_eq!(plan.reasons.len(), if push.commands { 2 } else { 1 });
-            return;
-        }
-        let said: BTreeSet<Cause> = plan.reasons.iter().map(|reason| cause_of(reason)).collect();
-        assert_eq!(said, causes, "{:?}", plan.reasons);
-    }
-}
-
-/// The one thing that a reason says.
-pub(super) fn cause_of(reason: &str) -> Cause {
-    let found: Vec<Cause> = CAUSES
-        .into_iter()
-        .filter(|(_, words)| reason.contains(words))
-        .map(|(cause, _)| cause)
-        .collect();
-    let [cause] = found[..] else { panic!("{reason:?} says {found:?}") };
-    cause
-}
-
-/// Whether a version is one that was asked for, by the text that asks.
-fn is_wanted(wanted: &Wanted, version: &Version) -> bool {
-    let (wanted, Version { minor, patch, .. }) = (wanted.to_string(), *version);
-    match wanted.split_once(">=3.") {
-        _ if wanted == "any" => true,
-        Some(("", least)) => minor >= least.parse().unwrap(),
-        _ => wanted == format!("3.{minor}") || wanted == format!("3.{minor}.{patch}"),
     }
 }
 

@@ -32,51 +32,51 @@ pub struct Mention {
 #[derive(Debug, thiserror::Error)]
 pub enum ClosureError {
     #[error("{} is not in the commit{}\n{}", shown(path), named_by(at.as_deref()), steps(&[
-        &format!("add it, if it is only not tracked yet: git add -f {}", shown(path)),
-        "or take out what names it",
-        "commit, and push again",
+        &format!("if it exists but is not tracked, add it: git add -f {}", shown(path)),
+        "otherwise remove the line that names it",
+        "commit and push again",
     ]))]
     Missing { path: String, at: Option<Box<Mention>> },
     #[error("{} is {what}, not a requirements file{}\n{}", shown(path), named_by(at.as_deref()), steps(&[
         "name a file that is tracked in this repository",
-        "commit, and push again",
+        "commit and push again",
     ]))]
     NotAFile { path: String, what: &'static str, at: Option<Box<Mention>> },
     /// pip would read it, and quotes lines that it cannot read in what it says.
-    #[error("{} lies outside of the folder that is deployed, and nothing is read from there{}\n{}",
+    #[error("{} is outside the deployed folder, and nothing is read from there{}\n{}",
         shown(path), named_by(at.as_deref()), steps(&[
-        "commit a copy of the file, and name that by its path in the folder that is deployed",
-        "or take out what names it",
-        "commit, and push again",
+        "commit a copy of the file inside the deployed folder and name that",
+        "otherwise remove the line that names it",
+        "commit and push again",
     ]))]
     Outside { path: String, at: Option<Box<Mention>> },
     #[error("{} is reached through a link that leaves the commit{}\nfound: {} -> {}\n{}",
         shown(path), named_by(at.as_deref()), shown(link), shown(target), steps(&[
-        "track the file itself, or link to a file that is tracked in this repository",
-        "commit, and push again",
+        "track the file itself or link to a file that is tracked in this repository",
+        "commit and push again",
     ]))]
     LeavesTree { path: String, link: String, target: String, at: Option<Box<Mention>> },
-    #[error("{} cannot be reached: its links lead in a circle{}\n{}", shown(path), named_by(at.as_deref()), steps(&[
+    #[error("{} cannot be reached: its symbolic links form a loop{}\n{}", shown(path), named_by(at.as_deref()), steps(&[
         "track the file itself instead of a link, commit, and push again",
     ]))]
     LinkLoop { path: String, at: Option<Box<Mention>> },
     /// `total` counts all requirements files up to this one.
-    #[error("{} is too large: with it, the requirements have {total} bytes, and at most {most} are read\n{}", shown(path), steps(&[
+    #[error("{} is too large: the requirements files have {total} bytes up to here, and at most {most} are read\n{}", shown(path), steps(&[
         "check that it is the right file, commit, and push again",
     ]))]
     TooLarge { path: String, total: u64, most: u64 },
-    #[error("the requirements have more than {most} {what}\nfound: the last that was read is {}\n{}", shown(path), steps(&[
-        "take out what is not needed, commit, and push again",
+    #[error("the requirements have more than {most} {what}\nfound: the last one read is {}\n{}", shown(path), steps(&[
+        "remove what is not needed, commit, and push again",
     ]))]
     TooMany { path: String, most: usize, what: &'static str },
     #[error("{} {problem}\n{}", shown(path), steps(&[
         "save it as UTF-8, commit, and push again",
-        "or name its encoding in its first line: # -*- coding: latin-1 -*-",
+        "or declare its encoding in its first line: # -*- coding: latin-1 -*-",
     ]))]
     Undecodable { path: String, problem: String },
-    #[error("requirements files name each other in a circle\nfound: {}\n{}",
+    #[error("requirements files include each other in a loop\nfound: {}\n{}",
         chain.iter().map(|path| shown(path)).collect::<Vec<_>>().join(" -> "), steps(&[
-        "take one of these -r or -c lines out, commit, and push again",
+        "remove one of these -r or -c lines, commit, and push again",
     ]))]
     Cycle { chain: Vec<String> },
     #[error("{location} cannot be read: {problem}\nfound: {}\n{}", shown(text), steps(&[

@@ -76,14 +76,14 @@ pub(super) fn moving(url: &str, hashes: &[String]) -> Option<(&'static str, &'st
         });
         return (!pinned).then_some((
             "names no fixed commit",
-            "pin it to a commit by its full id: …@<40 hexadecimal digits>",
+            "pin it to a full commit ID: …@<40 hexadecimal digits>",
         ));
     }
     let in_url = ["sha1", "sha224", "sha256", "sha384", "sha512", "md5"]
         .iter()
         .any(|name| fragment(url, name).is_some());
     (!in_url && hashes.is_empty()).then_some((
-        "has no hash, and what a URL gives can change",
+        "has no hash, and the contents of a URL can change",
         "add #sha256=<64 hexadecimal digits> to the URL",
     ))
 }

@@ -46,8 +46,8 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
     /// A `-r` or `-c` that names a file on the network: its lines are not known, the one that names
     /// it is.
     fn out_of_sight(&mut self, reading: &Reading<'_>, role: Role) -> Result<(), ClosureError> {
-        let why = "names a file on the network, which can change";
-        self.moving(reading, why, "commit a copy of the file and name that");
+        let why = "names a file on the network that can change";
+        self.moving(reading, why, "commit a copy of the file and name that instead");
         self.push(Line { role, ..reading.line(reading.text.clone(), reading.text.clone()) })
     }
 
@@ -111,8 +111,8 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
             Resolved::Outside { .. } => {
                 self.moving(
                     reading,
-                    "lies outside the commit, where changes are not seen",
-                    "move it into the repository, or install it from an index",
+                    "is outside the commit, where changes cannot be seen",
+                    "move it into the repository or install it from an index",
                 );
                 return Ok(());
             }

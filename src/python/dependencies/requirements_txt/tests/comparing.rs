@@ -17,14 +17,14 @@ fn comments_order_and_spelling_are_no_change() {
 #[test]
 fn a_new_or_other_version_is_an_update() {
     assert_snapshot!(between("flask==2.0", "flask==3.0\ndjango").join("\n"), @r#"
-    Update: django is new (requirements.txt line 2)
-    Update: flask==2.0 became flask==3.0 (requirements.txt line 1)
+    Update: django was added (requirements.txt line 2)
+    Update: flask==2.0 -> flask==3.0 (requirements.txt line 1)
     "#);
 }
 
 #[test]
 fn what_is_gone_wants_a_new_env() {
-    assert_snapshot!(between("flask==2.0\ndjango", "flask==2.0").join("\n"), @"Create: django is gone from requirements.txt");
+    assert_snapshot!(between("flask==2.0\ndjango", "flask==2.0").join("\n"), @"Create: django was removed from requirements.txt");
     assert_eq!(asked("a; os_name == 'nt'", "a"), Some(Create));
 }
 
@@ -73,7 +73,7 @@ fn options_that_offer_more_are_an_update_and_the_others_want_a_new_env() {
     ] {
         assert_eq!(asked("a", &format!("{option}\na")), Some(Create), "{option}");
     }
-    assert_snapshot!(between("-i https://a/", "-i https://b/").join("\n"), @"Create: the option --index-url https://a/ became --index-url https://b/ (requirements.txt line 1); pip does not choose again what is installed");
+    assert_snapshot!(between("-i https://a/", "-i https://b/").join("\n"), @"Create: the option --index-url https://a/ -> --index-url https://b/ (requirements.txt line 1); pip does not reselect installed packages");
     assert_eq!(asked("a --config-settings=x=1", "a --config-settings=x=2"), Some(Create));
 }
 
@@ -82,9 +82,9 @@ fn a_constraint_is_compared_like_a_requirement() {
     let read =
         |text: &str| read(&MemoryTree::of(&[("requirements.txt", "a\n-c c.txt"), ("c.txt", text)]));
     assert_snapshot!(reasons(&read("b<2\nc<2\n"), &read("b<3\nd<2")).join("\n"), @r#"
-    Create: the constraint c<2 is gone from c.txt
-    Update: the constraint b<2 became b<3 (c.txt line 1)
-    Update: the constraint d<2 is new (c.txt line 2)
+    Create: the constraint c<2 was removed from c.txt
+    Update: the constraint b<2 -> b<3 (c.txt line 1)
+    Update: the constraint d<2 was added (c.txt line 2)
     "#);
 }
 
@@ -104,14 +104,14 @@ fn local_folders_are_installed_again_and_local_files_want_a_new_env() {
         ]))
     };
     let then = read("1", "1");
-    assert_snapshot!(reasons(&then, &read("1", "1")).join("\n"), @"Update: app is installed with -e, so the env has to point into the new release");
+    assert_snapshot!(reasons(&then, &read("1", "1")).join("\n"), @"Update: app is installed with -e, so the env must point to the new release");
     assert_snapshot!(reasons(&then, &read("2", "1")).join("\n"), @r#"
-    Update: app is installed with -e, so the env has to point into the new release
-    Update: the folder lib changed, and is installed again
+    Update: app is installed with -e, so the env must point to the new release
+    Update: the folder lib changed and is reinstalled
     "#);
     assert_snapshot!(reasons(&then, &read("1", "2")).join("\n"), @r#"
-    Create: the file a-1-py3-none-any.whl changed under its name, where pip keeps what is installed
-    Update: app is installed with -e, so the env has to point into the new release
+    Create: the file a-1-py3-none-any.whl changed but kept its name, so pip would keep the installed one
+    Update: app is installed with -e, so the env must point to the new release
     "#);
 }
 
@@ -124,13 +124,13 @@ fn what_find_links_offers_is_compared_by_name() {
     let then = read(&[("wheels/a-1.whl", "1"), ("wheels/b-1.whl", "1")]);
     let now = read(&[("wheels/a-1.whl", "2"), ("wheels/c-1.whl", "1")]);
     assert_snapshot!(reasons(&then, &now).join("\n"), @r#"
-    Create: wheels/b-1.whl is no longer offered by --find-links
-    Create: wheels/a-1.whl is offered by --find-links and changed
-    Update: wheels/c-1.whl is offered by --find-links and is new
+    Create: wheels/b-1.whl was removed from a --find-links folder
+    Create: wheels/a-1.whl changed in a --find-links folder
+    Update: wheels/c-1.whl was added to a --find-links folder
     "#);
 }
 
 #[test]
 fn what_moves_is_said_each_time_with_the_fix() {
-    assert_snapshot!(between("git+https://u:pw@h/r.git@main", "git+https://u:pw@h/r.git@main").join("\n"), @"Create: git+https://****@h/r.git@main (requirements.txt line 1) names no fixed commit, so its env is never reused: pin it to a commit by its full id: …@<40 hexadecimal digits>");
+    assert_snapshot!(between("git+https://u:pw@h/r.git@main", "git+https://u:pw@h/r.git@main").join("\n"), @"Create: git+https://****@h/r.git@main (requirements.txt line 1) names no fixed commit, so the environment is never reused: pin it to a full commit ID: …@<40 hexadecimal digits>");
 }

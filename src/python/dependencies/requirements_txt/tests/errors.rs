@@ -9,22 +9,22 @@ fn a_missing_file_names_the_line_that_wants_it() {
     assert_snapshot!(error(&MemoryTree::of(&[("requirements.txt", "flask\n-r base.txt")])), @r#"
     base.txt is not in the commit
     found: requirements.txt line 2: -r base.txt
-    1. add it, if it is only not tracked yet: git add -f base.txt
-    2. or take out what names it
-    3. commit, and push again
+    1. if it exists but is not tracked, add it: git add -f base.txt
+    2. otherwise remove the line that names it
+    3. commit and push again
     "#);
     assert_snapshot!(error(&MemoryTree::of(&[("requirements.txt", "./lib")])), @r#"
     lib is not in the commit
     found: requirements.txt line 1: ./lib
-    1. add it, if it is only not tracked yet: git add -f lib
-    2. or take out what names it
-    3. commit, and push again
+    1. if it exists but is not tracked, add it: git add -f lib
+    2. otherwise remove the line that names it
+    3. commit and push again
     "#);
     assert_snapshot!(error(&MemoryTree::default()), @r#"
     requirements.txt is not in the commit
-    1. add it, if it is only not tracked yet: git add -f requirements.txt
-    2. or take out what names it
-    3. commit, and push again
+    1. if it exists but is not tracked, add it: git add -f requirements.txt
+    2. otherwise remove the line that names it
+    3. commit and push again
     "#);
 }
 
@@ -33,18 +33,18 @@ fn what_is_no_file_is_said() {
     assert_snapshot!(error(&MemoryTree::of(&[("requirements.txt/a.txt", "")])), @r#"
     requirements.txt is a folder, not a requirements file
     1. name a file that is tracked in this repository
-    2. commit, and push again
+    2. commit and push again
     "#);
     assert_snapshot!(error(&MemoryTree::of(&[("requirements.txt", "version https://git-lfs.github.com/spec/v1\n")])), @r#"
     requirements.txt is kept in Git LFS, not a requirements file
     1. name a file that is tracked in this repository
-    2. commit, and push again
+    2. commit and push again
     "#);
     assert_snapshot!(error(&MemoryTree::of(&[("requirements.txt", "-r v/r.txt")]).submodule("v", "1")), @r#"
     v/r.txt is in a submodule, not a requirements file
     found: requirements.txt line 1: -r v/r.txt
     1. name a file that is tracked in this repository
-    2. commit, and push again
+    2. commit and push again
     "#);
 }
 
@@ -53,19 +53,19 @@ fn a_link_out_of_the_commit_is_not_followed() {
     assert_snapshot!(error(&MemoryTree::default().link("requirements.txt", "/etc/passwd")), @r#"
     requirements.txt is reached through a link that leaves the commit
     found: requirements.txt -> /etc/passwd
-    1. track the file itself, or link to a file that is tracked in this repository
-    2. commit, and push again
+    1. track the file itself or link to a file that is tracked in this repository
+    2. commit and push again
     "#);
     assert_snapshot!(error(&MemoryTree::of(&[("requirements.txt", "-c d/c.txt")]).link("d", "../../precious")), @r#"
     d/c.txt is reached through a link that leaves the commit
     found: requirements.txt line 1: -c d/c.txt
     found: d -> ../../precious
-    1. track the file itself, or link to a file that is tracked in this repository
-    2. commit, and push again
+    1. track the file itself or link to a file that is tracked in this repository
+    2. commit and push again
     "#);
     let circle = MemoryTree::default().link("requirements.txt", "a").link("a", "requirements.txt");
     assert_snapshot!(error(&circle), @r#"
-    requirements.txt cannot be reached: its links lead in a circle
+    requirements.txt cannot be reached: its symbolic links form a loop
     track the file itself instead of a link, commit, and push again
     "#);
 }
@@ -73,11 +73,11 @@ fn a_link_out_of_the_commit_is_not_followed() {
 #[test]
 fn a_file_outside_is_not_read_however_it_is_named() {
     assert_snapshot!(error(&MemoryTree::of(&[("requirements.txt", "flask\n-r ../base.txt")])), @r#"
-    ../base.txt lies outside of the folder that is deployed, and nothing is read from there
+    ../base.txt is outside the deployed folder, and nothing is read from there
     found: requirements.txt line 2: -r ../base.txt
-    1. commit a copy of the file, and name that by its path in the folder that is deployed
-    2. or take out what names it
-    3. commit, and push again
+    1. commit a copy of the file inside the deployed folder and name that
+    2. otherwise remove the line that names it
+    3. commit and push again
     "#);
     for line in [
         "-r .././../x.txt",
@@ -93,7 +93,7 @@ fn a_file_outside_is_not_read_however_it_is_named() {
         let tree = MemoryTree::of(&[("requirements.txt", "-r a/b.txt"), ("a/b.txt", line)]);
         let home = |_: &str| Some("/root".to_owned());
         let error = closure(&tree, "requirements.txt", &home).unwrap_err().to_string();
-        assert!(error.contains("lies outside of the folder that is deployed"), "{line}: {error}");
+        assert!(error.contains("is outside the deployed folder"), "{line}: {error}");
     }
     // A setting that is not set here may be set for pip.
     let unset = error(&MemoryTree::of(&[("requirements.txt", "-r ${X}"), ("${X}", "flask")]));
@@ -110,9 +110,9 @@ fn a_circle_is_shown() {
         ("a/b.txt", "-c ../requirements.txt"),
     ]);
     assert_snapshot!(error(&tree), @r#"
-    requirements files name each other in a circle
+    requirements files include each other in a loop
     found: requirements.txt -> a/b.txt -> requirements.txt
-    take one of these -r or -c lines out, commit, and push again
+    remove one of these -r or -c lines, commit, and push again
     "#);
 }
 
@@ -120,7 +120,7 @@ fn a_circle_is_shown() {
 fn what_is_too_large_is_not_read() {
     let tree = MemoryTree::default().with("requirements.txt", "#".repeat(11 << 20));
     assert_snapshot!(error(&tree), @r#"
-    requirements.txt is too large: with it, the requirements have 11534336 bytes, and at most 10485760 are read
+    requirements.txt is too large: the requirements files have 11534336 bytes up to here, and at most 10485760 are read
     check that it is the right file, commit, and push again
     "#);
     let chain = (0..200).fold(MemoryTree::of(&[("requirements.txt", "-r 0.txt")]), |tree, n| {
@@ -129,7 +129,7 @@ fn what_is_too_large_is_not_read() {
     assert_snapshot!(error(&chain), @r#"
     the requirements have more than 100 levels of -r
     found: the last that was read is 99.txt
-    take out what is not needed, commit, and push again
+    remove what is not needed, commit, and push again
     "#);
 }
 
@@ -154,7 +154,7 @@ fn an_encoding_nobody_can_read_says_where() {
     assert_snapshot!(closure(&Latin, "requirements.txt", &none).unwrap_err(), @r#"
     requirements.txt is not UTF-8: byte 0xe9 in line 1
     1. save it as UTF-8, commit, and push again
-    2. or name its encoding in its first line: # -*- coding: latin-1 -*-
+    2. or declare its encoding in its first line: # -*- coding: latin-1 -*-
     "#);
 }
 

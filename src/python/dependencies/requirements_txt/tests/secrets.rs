@@ -56,7 +56,7 @@ fn a_setting_that_is_no_credential_counts() {
         let tree = MemoryTree::of(&[("requirements.txt", "a==${VERSION}")]);
         closure(&tree, "requirements.txt", &|_| Some(value.to_owned())).unwrap()
     };
-    assert_snapshot!(reasons(&read("1"), &read("2")).join("\n"), @"Create: a==${VERSION} changed (requirements.txt line 1); a setting that it reads, or a part that is not shown, changed");
+    assert_snapshot!(reasons(&read("1"), &read("2")).join("\n"), @"Create: a==${VERSION} changed (requirements.txt line 1); a setting that it reads, or a masked part of it, changed");
     assert_ne!(read("1").fingerprint(), read("2").fingerprint());
 }
 
