@@ -4,14 +4,12 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::redeploy::rebuild_option;
 use crate::console::mask;
 use crate::console::text::clean;
 use crate::git::{RefName, Refs, Repository, short};
 use crate::plan::{PlanRequest, describe, observe};
-use crate::site::Site;
+use crate::site::{DeployOptions, Site};
 use crate::worker::env_record;
-use crate::worker::env_steps::asked_by;
 
 #[derive(Debug, Args)]
 pub(super) struct Plan {
@@ -33,6 +31,7 @@ impl Plan {
         let branch =
             settings.branch.as_deref().map(|branch| RefName::of_branch(branch).to_string());
         let revision = self.revision.clone().or(branch).unwrap_or_else(|| RefName::HEAD.to_owned());
+        let options = DeployOptions { rebuild_env: self.rebuild_env, installer: None };
         let plan = observe(PlanRequest {
             site,
             settings: &settings,
@@ -40,7 +39,7 @@ impl Plan {
             repository: &repository,
             commit: repository.commit(&repository.resolve(&revision)?)?,
             installer: settings.installer,
-            rebuild: asked_by(&rebuild_option(self.rebuild_env)),
+            rebuild: options.reasons_for_new_env(),
         })?;
         if self.json {
             let python = plan.python.as_ref().map(|python| {

@@ -10,7 +10,7 @@ use crate::git::{RefName, RefUpdate, Refs, Repository};
 use crate::receive;
 use crate::site::queue::NewDeployment;
 use crate::site::record::Trigger;
-use crate::site::{DeploymentId, Site};
+use crate::site::{DeployOptions, DeploymentId, Site};
 
 #[derive(Debug, Args)]
 pub(super) struct Redeploy {
@@ -32,7 +32,8 @@ impl Redeploy {
         }
         let repository = Repository::open(&site.repository(&site.settings()?))?;
         let (commit, refname) = self.commit(site, &repository)?;
-        redeploy(site, &commit, refname, rebuild_option(self.rebuild_env))
+        let options = DeployOptions { rebuild_env: self.rebuild_env, installer: None };
+        redeploy(site, &commit, refname, options)
     }
 
     /// The commit that is meant, and the ref it was pushed as when that is known. A number that is
@@ -67,7 +68,7 @@ pub(super) fn redeploy(
     site: &Site,
     commit: &str,
     refname: Option<RefName>,
-    options: Vec<String>,
+    options: DeployOptions,
 ) -> Result<ExitCode> {
     let settings = site.settings()?;
     let repository = Repository::open(&site.repository(&settings))?;
@@ -80,8 +81,4 @@ pub(super) fn redeploy(
         NewDeployment { options, ..NewDeployment::of(commit, Trigger::Redeploy, update) },
     )?;
     Ok(exit_code(&watch(site, id)?))
-}
-
-pub(super) fn rebuild_option(asked: bool) -> Vec<String> {
-    if asked { vec![crate::worker::REBUILD_ENV.to_owned()] } else { Vec::new() }
 }

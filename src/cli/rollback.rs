@@ -11,7 +11,7 @@ use crate::git::{RefUpdate, short};
 use crate::receive;
 use crate::site::queue::NewDeployment;
 use crate::site::record::Trigger;
-use crate::site::{DeploymentId, Record, Site};
+use crate::site::{DeployOptions, DeploymentId, Record, Site};
 use crate::worker::rollback::{obstacle, release_before};
 
 #[derive(Debug, Args)]
@@ -39,7 +39,8 @@ impl Rollback {
         }
         if let Some(obstacle) = obstacle(site, &record) {
             say!("{obstacle}, so its commit {} is deployed anew.", short(&record.commit));
-            return redeploy(site, &record.commit, Some(record.update.refname), Vec::new());
+            let options = DeployOptions::default();
+            return redeploy(site, &record.commit, Some(record.update.refname), options);
         }
         let old_oid = site.record(live)?.map_or_else(|| record.commit.clone(), |live| live.commit);
         let id = receive::start(
@@ -55,7 +56,7 @@ impl Rollback {
                 message: record.message,
                 author: record.author,
                 trigger: Trigger::Rollback,
-                options: Vec::new(),
+                options: DeployOptions::default(),
                 rolled_back_to: Some(id),
             },
         )?;

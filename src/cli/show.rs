@@ -80,8 +80,9 @@ fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
     facts.push(("Commit", commit.clone()));
     facts.push(("Author", author.clone()));
     facts.push(("Message", message.clone()));
-    let options =
-        options.iter().map(|option| format!(", -o {option}")).collect::<Vec<_>>().concat();
+    let options: Vec<_> =
+        Vec::from(options.clone()).iter().map(|option| format!(", -o {option}")).collect();
+    let options = options.concat();
     let from = update.refname.short();
     facts.push(("Trigger", format!("{} of {from}{options}", trigger.name())));
     let moved = moves.iter().map(|moved| moved.refname.as_str()).collect::<Vec<_>>().join(", ");

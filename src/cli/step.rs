@@ -11,7 +11,7 @@ use crate::console;
 use crate::git::Repository;
 use crate::plan::{Decision, PlanRequest, observe};
 use crate::process;
-use crate::site::{DeploymentId, Site, Status};
+use crate::site::{DeployOptions, DeploymentId, Site, Status};
 use crate::worker::build_steps;
 use crate::worker::env_record;
 use crate::worker::env_steps::{self, StepContext};
@@ -46,7 +46,7 @@ impl Step {
             app_settings: &app_settings,
             repository: &repository,
             commit: repository.commit(&record.commit)?,
-            installer: env_steps::installer(&settings, &record.options),
+            installer: record.options.installer.unwrap_or(settings.installer),
             rebuild: rebuild(site, id, &record.options),
         })?;
         let context = StepContext::new(site, id, &settings, &app_settings, &plan);
@@ -90,8 +90,8 @@ fn deployment(site: &Site) -> Result<DeploymentId> {
 
 /// Who asks for a new env: the pusher, and the script itself when it removed the link that it was
 /// given.
-fn rebuild(site: &Site, id: DeploymentId, options: &[String]) -> Vec<String> {
-    let mut asked = env_steps::asked_by(options);
+fn rebuild(site: &Site, id: DeploymentId, options: &DeployOptions) -> Vec<String> {
+    let mut asked = options.reasons_for_new_env();
     let linked = env::var(custom::LINKED_VARIABLE).is_ok();
     if linked && site.env_of_release(id).is_none() {
         asked.push("the project's own command removed env".to_owned());

@@ -7,8 +7,7 @@ use crate::console::mask;
 use crate::console::text;
 use crate::git::{Commit, Repository, short};
 use crate::plan::{PlanRequest, describe, observe};
-use crate::site::{Settings, Site};
-use crate::worker::env_steps;
+use crate::site::{DeployOptions, Settings, Site};
 
 /// Prints the plan for a commit. Returns whether there is one: it may be one that cannot be
 /// deployed, which is said too.
@@ -17,12 +16,12 @@ pub(super) fn show(
     settings: &Settings,
     repository: &Repository,
     commit: Commit,
-    words: &[String],
+    options: &DeployOptions,
     reader: Reader,
 ) -> bool {
     reader.say(&format!("-----> Plan for {} (dry-run: nothing is deployed)", short(&commit.id)));
     let again = format!("To deploy it: nyala redeploy {}", short(&commit.id));
-    match plan(site, settings, repository, commit, words) {
+    match plan(site, settings, repository, commit, options) {
         Ok(lines) => {
             for line in lines {
                 reader.say(&format!("       {}", mask::known().apply(&text::clean(&line))));
@@ -48,7 +47,7 @@ fn plan(
     settings: &Settings,
     repository: &Repository,
     commit: Commit,
-    words: &[String],
+    options: &DeployOptions,
 ) -> Result<Vec<String>> {
     let app_settings = site.app_settings()?;
     mask::know(app_settings.iter().map(|(_, value)| value));
@@ -58,8 +57,8 @@ fn plan(
         app_settings: &app_settings,
         repository,
         commit,
-        installer: env_steps::installer(settings, words),
-        rebuild: env_steps::asked_by(words),
+        installer: options.installer.unwrap_or(settings.installer),
+        rebuild: options.reasons_for_new_env(),
     })?;
     Ok(describe::lines(&plan))
 }

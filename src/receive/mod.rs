@@ -29,7 +29,7 @@ use crate::git::{Commit, RefUpdate, Refs, Repository, short};
 use crate::site::freeze::{Frozen, Received};
 use crate::site::queue::NewDeployment;
 use crate::site::record::Trigger;
-use crate::site::{DeploymentId, Record, Site};
+use crate::site::{DeployOptions, DeploymentId, Record, Site};
 use crate::worker;
 
 pub use post_receive::post_receive;
@@ -203,7 +203,7 @@ fn record(site: &Site, id: DeploymentId) -> Result<Record> {
 fn new_deployment(
     commit: Commit,
     update: &RefUpdate,
-    options: Vec<String>,
+    options: DeployOptions,
     moves: Vec<RefUpdate>,
 ) -> NewDeployment {
     NewDeployment { options, moves, ..NewDeployment::of(commit, Trigger::Push, update.clone()) }

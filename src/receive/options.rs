@@ -3,41 +3,46 @@
 use anyhow::{Result, bail};
 
 use crate::console::did_you_mean;
-use crate::worker::REBUILD_ENV;
+use crate::site::DeployOptions;
 
 const SKIP_DEPLOY: &str = "skip-deploy";
 const DRY_RUN: &str = "dry-run";
-
-/// The push options nyala knows.
-const KNOWN: [&str; 5] = [DRY_RUN, "installer=pip", "installer=uv", REBUILD_ENV, SKIP_DEPLOY];
 
 /// What in a commit's message keeps it from being deployed, in any case of letters.
 const SKIP_MESSAGE: &str = "[skip deploy]";
 
 /// The options of one push. They hold for whatever it deploys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// As they were given, for the record.
-    pub words: Vec<String>,
+pub struct PushOptions {
+    pub deploy: DeployOptions,
     pub skip_deploy: bool,
     pub dry_run: bool,
 }
 
-impl Options {
-    /// Reads the options of a push. Fails on one that nyala does not know: a slip of the pen must
-    /// not do something else than what was asked for.
-    pub fn parse(words: Vec<String>) -> Result<Options> {
-        let unknown: Vec<_> = words.iter().filter(|word| !KNOWN.contains(&word.as_str())).collect();
+impl PushOptions {
+    /// Reads the options of a push. Fails on an unknown one: a typo must not do something else than
+    /// what was asked for.
+    pub fn parse(given: &[String]) -> Result<PushOptions> {
+        let mut options = PushOptions::default();
+        let mut unknown = Vec::new();
+        for option in given {
+            match option.as_str() {
+                SKIP_DEPLOY => options.skip_deploy = true,
+                DRY_RUN => options.dry_run = true,
+                other if options.deploy.accept(other) => {}
+                other => unknown.push(other),
+            }
+        }
         if let Some(first) = unknown.first() {
             let shown: Vec<_> =
-                unknown.iter().map(|word| format!("`{}`", word.escape_debug())).collect();
-            let hint = did_you_mean(first, KNOWN)
+                unknown.iter().map(|option| format!("`{}`", option.escape_debug())).collect();
+            let known = known();
+            let hint = did_you_mean(first, known.iter().map(String::as_str))
                 .map_or(String::new(), |known| format!(" (did you mean `{known}`?)"));
             let s = if unknown.len() == 1 { "" } else { "s" };
-            bail!("unknown push option{s} {}{hint}; known: {}", shown.join(", "), KNOWN.join(", "));
+            bail!("unknown push option{s} {}{hint}; known: {}", shown.join(", "), known.join(", "));
         }
-        let has = |option: &str| words.iter().any(|word| word == option);
-        Ok(Options { skip_deploy: has(SKIP_DEPLOY), dry_run: has(DRY_RUN), words })
+        Ok(options)
     }
 
     /// Why a commit with this message is not deployed, or `None` when it is.
@@ -50,6 +55,14 @@ impl Options {
             None
         }
     }
+}
+
+/// All the push options, sorted.
+fn known() -> Vec<String> {
+    let mut known = DeployOptions::known();
+    known.extend([DRY_RUN, SKIP_DEPLOY].map(ToOwned::to_owned));
+    known.sort();
+    known
 }
 
 /// What was given with `git push -o`, as git hands it to a post-receive hook: in the environment
@@ -67,18 +80,17 @@ pub fn of_environment() -> Vec<String> {
 mod tests {
     use super::*;
     use crate::python::installers::Installer;
-    use crate::worker::INSTALLER;
 
-    fn parse(words: &[&str]) -> Result<Options> {
-        Options::parse(words.iter().map(ToString::to_string).collect())
+    fn parse(options: &[&str]) -> Result<PushOptions> {
+        PushOptions::parse(&options.iter().map(ToString::to_string).collect::<Vec<_>>())
     }
 
     #[test]
     fn known_options_are_read_and_kept() {
-        assert_eq!(parse(&[]).unwrap(), Options::default());
+        assert_eq!(parse(&[]).unwrap(), PushOptions::default());
         let options = parse(&["rebuild-env", "dry-run"]).unwrap();
         assert!(options.dry_run && !options.skip_deploy);
-        assert_eq!(options.words, ["rebuild-env", "dry-run"]);
+        assert!(options.deploy.rebuild_env);
     }
 
     #[test]
@@ -98,7 +110,8 @@ mod tests {
     #[test]
     fn every_installer_can_be_asked_for() {
         for installer in Installer::ALL {
-            assert!(KNOWN.contains(&format!("{INSTALLER}{}", installer.name()).as_str()));
+            let options = parse(&[&format!("installer={}", installer.name())]).unwrap();
+            assert_eq!(options.deploy.installer, Some(installer));
         }
         let error = parse(&["installer=vu"]).unwrap_err().to_string();
         assert!(error.contains("did you mean `installer=uv`?"), "{error}");
@@ -106,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_commit_message_can_say_that_it_is_not_deployed() {
-        let none = Options::default();
+        let none = PushOptions::default();
         assert!(none.skipped_because("Fix\n\n[Skip Deploy] for now").is_some());
         assert!(none.skipped_because("Skip deploy").is_none());
         assert!(

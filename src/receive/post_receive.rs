@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::options::{self, Options};
+use super::options::{self, PushOptions};
 use super::push_plan::{Action, PushPlan};
 use super::{Reader, dry_run, kept_hook, new_deployment, receive, refs, watch};
 use crate::git::{RefUpdate, Repository};
@@ -19,7 +19,7 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
     let mut input = Vec::new();
     io::stdin().lock().read_to_end(&mut input).context("the hook's input cannot be read")?;
     let updates = refs::parse(&input)?;
-    let options = Options::parse(options::of_environment());
+    let options = PushOptions::parse(&options::of_environment());
     let settings = site.settings()?;
     let repository = Repository::open(&site.repository(&settings))?;
     let strict = settings.strict && hooks.join(setup::STRICT_HOOK).is_file();
@@ -34,13 +34,13 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
     for line in &messages {
         Reader::Pusher.say(line);
     }
-    let words = options.map(|options| options.words).unwrap_or_default();
+    let options = options.map(|options| options.deploy).unwrap_or_default();
     let started = match action {
         Action::Deploy { update, commit } => {
-            receive(site, &repository, new_deployment(commit, update, words, Vec::new()))?
+            receive(site, &repository, new_deployment(commit, update, options, Vec::new()))?
         }
         Action::Preview { commit } => {
-            dry_run::show(site, &settings, &repository, commit, &words, Reader::Pusher);
+            dry_run::show(site, &settings, &repository, commit, &options, Reader::Pusher);
             None
         }
         Action::Nothing => None,

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 
-use super::options::Options;
+use super::options::PushOptions;
 use super::push_plan::{Action, PushPlan};
 use super::rules::Rules;
 use super::wire::{self, Answer, Request};
@@ -14,7 +14,7 @@ use super::{Reader, dry_run, new_deployment, start, wait, watch};
 use crate::console::mask;
 use crate::git::{Commit, RefUpdate, Repository};
 use crate::plan::describe;
-use crate::site::{Record, Site, Status};
+use crate::site::{DeployOptions, Record, Site, Status};
 use crate::worker;
 
 /// What the proc-receive hook does (githooks(5), git 2.29 and later). `hooks` is the folder its
@@ -47,13 +47,13 @@ fn answer(site: &Site, hooks: &Path, request: &Request) -> Result<Vec<Answer>> {
         return Ok(request.all(&Answer::LeftToGit));
     }
     let repository = Repository::open(&site.repository(&settings))?;
-    let options = Options::parse(request.options.clone());
+    let options = PushOptions::parse(&request.options);
     let PushPlan { messages, action } =
         PushPlan::of(site, &settings, &repository, &request.updates, &options)?;
     for line in &messages {
         Reader::StrictPusher.say(line);
     }
-    let words = options.map(|options| options.words).unwrap_or_default();
+    let options = options.map(|options| options.deploy).unwrap_or_default();
     match action {
         Action::Nothing => Ok(request.all(&Answer::LeftToGit)),
         Action::Refuse(why) => {
@@ -64,7 +64,7 @@ fn answer(site: &Site, hooks: &Path, request: &Request) -> Result<Vec<Answer>> {
         }
         Action::Preview { commit } => {
             let fine =
-                dry_run::show(site, &settings, &repository, commit, &words, Reader::StrictPusher);
+                dry_run::show(site, &settings, &repository, commit, &options, Reader::StrictPusher);
             let why = if fine {
                 "dry-run: nothing was moved"
             } else {
@@ -84,7 +84,7 @@ fn answer(site: &Site, hooks: &Path, request: &Request) -> Result<Vec<Answer>> {
                 ));
                 return Ok(request.all(&Answer::Refused(why)));
             }
-            Strict { site, hooks, request, repository: &repository }.deploy(update, commit, words)
+            Strict { site, hooks, request, repository: &repository }.deploy(update, commit, options)
         }
     }
 }
@@ -101,7 +101,7 @@ impl Strict<'_> {
         &self,
         update: &RefUpdate,
         commit: Commit,
-        words: Vec<String>,
+        options: DeployOptions,
     ) -> Result<Vec<Answer>> {
         // An atomic push is moved as a whole with the deployment; otherwise git moves what is not
         // deployed by itself.
@@ -134,7 +134,7 @@ impl Strict<'_> {
             }
             moves.push(update.clone());
         }
-        let id = start(self.site, new_deployment(commit, update, words, moves))?;
+        let id = start(self.site, new_deployment(commit, update, options, moves))?;
         watch(self.site, id, Reader::StrictPusher)?;
         // One who has gone away is still owed the truth: their git may be there although they read
         // nothing any more.

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::options::Options;
+use super::options::PushOptions;
 use super::refs;
 use crate::git::{Commit, RefUpdate, Refs, Repository, short};
 use crate::site::{Settings, Site};
@@ -39,7 +39,7 @@ impl<'a> PushPlan<'a> {
         settings: &Settings,
         repository: &Repository,
         updates: &'a [RefUpdate],
-        options: &Result<Options>,
+        options: &Result<PushOptions>,
     ) -> Result<PushPlan<'a>> {
         let options = match options {
             Ok(options) => options,

@@ -2,6 +2,7 @@
 
 pub mod app_settings;
 pub mod cancel;
+mod deploy_options;
 pub mod freeze;
 pub mod lock;
 pub mod queue;
@@ -19,6 +20,7 @@ use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 
 pub use app_settings::AppSettings;
+pub use deploy_options::DeployOptions;
 pub use record::{Record, Status};
 pub use settings::Settings;
 pub use shared_path::SharedPath;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lock::Guard;
 use super::record::{Trigger, Usage};
-use super::{DeploymentId, Record, Site, Status};
+use super::{DeployOptions, DeploymentId, Record, Site, Status};
 use crate::disk;
 use crate::git::{Commit, RefUpdate};
 
@@ -21,7 +21,7 @@ pub struct NewDeployment {
     pub trigger: Trigger,
     #[serde(flatten)]
     pub update: RefUpdate,
-    pub options: Vec<String>,
+    pub options: DeployOptions,
     /// What the deployment moves when it goes live; empty but for a push to a strict site.
     pub moves: Vec<RefUpdate>,
     /// Of a rollback: the release to make live again.
@@ -38,7 +38,7 @@ impl NewDeployment {
             author: commit.author,
             trigger,
             update,
-            options: Vec::new(),
+            options: DeployOptions::default(),
             moves: Vec::new(),
             rolled_back_to: None,
         }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{DeploymentId, EnvId, Site, lock};
+use super::{DeployOptions, DeploymentId, EnvId, Site, lock};
 use crate::console::mask;
 use crate::disk;
 use crate::disk::space::DiskUsage;
@@ -32,9 +32,8 @@ pub struct Record {
     /// What the push did to the branch that is deployed.
     #[serde(flatten)]
     pub update: RefUpdate,
-    /// What was given with `git push -o`.
     #[serde(default)]
-    pub options: Vec<String>,
+    pub options: DeployOptions,
     /// The refs that move when this deployment goes live, and only then: those of a push to a
     /// strict site.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

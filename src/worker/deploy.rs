@@ -118,8 +118,8 @@ impl Deployment<'_> {
             app_settings,
             repository,
             commit: repository.commit(&self.record.commit)?,
-            installer: env_steps::installer(settings, &self.record.options),
-            rebuild: env_steps::asked_by(&self.record.options),
+            installer: self.record.options.installer.unwrap_or(settings.installer),
+            rebuild: self.record.options.reasons_for_new_env(),
         })?;
         for warning in &plan.build.settings.warnings {
             console::warning(warning);

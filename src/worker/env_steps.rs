@@ -16,29 +16,6 @@ use crate::python::installers::{Installation, Installer, NewEnv};
 use crate::python::version::Wanted;
 use crate::site::{AppSettings, DeploymentId, EnvId, Settings, Site};
 
-/// The push option, and the word in records, that asks for a new env.
-pub const REBUILD_ENV: &str = "rebuild-env";
-
-/// What the push option begins with that names the installer of one deployment.
-pub const INSTALLER: &str = "installer=";
-
-/// What installs in a deployment with these options; the last one counts.
-pub fn installer(settings: &Settings, options: &[String]) -> Installer {
-    let asked =
-        options.iter().rev().find_map(|option| Installer::named(option.strip_prefix(INSTALLER)?));
-    asked.unwrap_or(settings.installer)
-}
-
-/// Who asks for a new env with these options of a deployment, in words for the log.
-pub fn asked_by(options: &[String]) -> Vec<String> {
-    let asked = options.iter().any(|option| option == REBUILD_ENV);
-    if asked {
-        vec!["a new environment was asked for (rebuild-env)".to_owned()]
-    } else {
-        Vec::new()
-    }
-}
-
 /// Where the steps of one deployment happen.
 #[derive(Debug)]
 pub struct StepContext<'a> {

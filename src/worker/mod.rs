@@ -13,7 +13,6 @@ pub mod rollback;
 pub(crate) mod tree;
 
 pub use deploy::env_record;
-pub use env_steps::{INSTALLER, REBUILD_ENV};
 pub use ref_transaction::finish as finish_ref_transaction;
 
 use std::fs::File;
