@@ -3,7 +3,7 @@
 //! Each room has one job, and arrows point down only: `cli`, `receive` and `doctor` are at the top,
 //! then `server`, `worker`, `plan`, the steps (`checkout`, `submodules`, `lfs`, `shared`, `python`,
 //! `build`, `activate`, `notify`, `retention`), then `site` and `git`, and below them `process`,
-//! `console`, `disk` and `ids`.
+//! `console`, `disk`, `ids` and `user_error`.
 
 #![cfg_attr(
     test,
@@ -32,4 +32,5 @@ pub mod setup;
 pub mod shared;
 pub mod site;
 pub mod submodules;
+pub mod user_error;
 pub mod worker;

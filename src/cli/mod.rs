@@ -48,6 +48,7 @@ use crate::console::text::clean;
 use crate::disk::space;
 use crate::plan::describe;
 use crate::site::Site;
+use crate::user_error::UserError;
 
 /// Deploys a Python site when somebody runs `git push`.
 #[derive(Debug, Parser)]
@@ -134,13 +135,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let code = run(&cli).unwrap_or_else(|error| {
-        let text = describe::error_text(&error);
-        let found = cli.site.as_ref().map(|site| space::explain(&error, site)).unwrap_or_default();
-        say_error(&if found.is_empty() {
-            with_next_command(text)
-        } else {
-            format!("{text}\n{found}")
-        });
+        say_error(&user_error(&cli, &error).to_string());
         ExitCode::FAILURE
     });
     match console::unsaid() {
@@ -171,14 +166,17 @@ fn status_or_help(site: &impl Fn() -> Result<Site>) -> Result<ExitCode> {
     Ok(ExitCode::from(2))
 }
 
-/// An error that names no command to go on with gets one that shows more.
-fn with_next_command(text: String) -> String {
-    if ["nyala ", "git ", "--site"].iter().any(|command| text.contains(command)) {
-        return text;
+/// The error of a command, with what is known of the disk. One that nobody has foreseen says how to
+/// look into it.
+fn user_error(cli: &Cli, error: &anyhow::Error) -> UserError {
+    let told = cli.site.as_ref().map(|site| space::explain(error, site)).unwrap_or_default();
+    let told = describe::user_error(error).and(told);
+    if !told.fixes.is_empty() || describe::is_explained(error) {
+        return told;
     }
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let again = shlex::try_join(arguments.iter().map(String::as_str)).unwrap_or_default();
-    format!("{text}\nTo see what was done: NYALA_LOG=debug nyala {again}")
+    told.fix(format!("To see what was done: NYALA_LOG=debug nyala {again}"))
 }
 
 /// Who types this, as far as can be known: for people to read, and for nothing else.

@@ -68,6 +68,7 @@ fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
         steps,
         usage,
         error,
+        error_parts: _,
         superseded_by,
         rolled_back_to,
         activated_at,

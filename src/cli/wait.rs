@@ -6,7 +6,6 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::say_error;
-use crate::console::text::clause;
 use crate::git::{Refs, Repository};
 use crate::receive;
 use crate::site::{DeploymentId, Record, Site, Status};
@@ -59,7 +58,7 @@ impl Wait {
 
 /// What became of it, in the words of the record.
 fn outcome(record: &Record) -> String {
-    let why = record.error.as_deref().map(clause);
+    let why = record.fact();
     match record.status {
         Status::Succeeded if record.live => "succeeded, and is live".to_owned(),
         Status::Superseded => {
@@ -100,7 +99,7 @@ mod tests {
     fn what_is_killed_in_its_actions_came_out_as_it_did() {
         assert_eq!(outcome(&cut_short("building", None)), "was interrupted: its worker was killed");
         assert_eq!(
-            outcome(&cut_short("failed", Some("pip failed.\nfound: x"))),
+            outcome(&cut_short("failed", Some("pip failed\nfound: x"))),
             "failed: pip failed"
         );
         assert_eq!(outcome(&cut_short("succeeded", None)), "succeeded");

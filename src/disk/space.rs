@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::console::text;
+use crate::user_error::UserError;
 
 /// How much of a disk is used, or free.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
@@ -114,65 +115,65 @@ pub fn used_by(folder: &Path) -> DiskUsage {
     taken
 }
 
-/// Lines for a person about an error of the disk or of another limit of the system: what was found,
-/// and what to do. Empty for every other error. `site` is where the error happened; it may also
-/// have been a child's.
-pub fn explain(error: &Error, site: &Path) -> String {
-    let Ok(system) = FileSystem::of(site) else { return String::new() };
+/// What is known of an error of the disk or of another limit of the system: what was found, and
+/// what to do. Empty for every other error. `site` is where the error happened; it may also have
+/// been a child's.
+pub fn explain(error: &Error, site: &Path) -> UserError {
+    let told = UserError::default();
+    let Ok(system) = FileSystem::of(site) else { return told };
     // A child may have said why only in the log.
     let Some(errno) = errno(error).or_else(|| system.is_full().then_some(Errno::NOSPC)) else {
-        return String::new();
+        return told;
     };
+    let user = rustix::process::geteuid().as_raw();
     match errno {
         Errno::NOSPC => {
-            let FileSystem { free, .. } = system;
-            let mut text = format!("found: {system} has {free} free");
+            let mut found = format!("{system} has {} free", system.free);
             // pip unpacks and builds in a folder of its own.
             let temporary = FileSystem::of(&std::env::temp_dir());
             if let Ok(temporary) = temporary
                 && temporary.mounted_on != system.mounted_on
             {
-                text += &format!(", and for temporary files {temporary} has {}", temporary.free);
+                found += &format!(", and for temporary files {temporary} has {}", temporary.free);
             }
-            text + "\nMake room there and push again; `keep` in nyala.toml says how many releases stay"
-        }
-        Errno::DQUOT => {
-            let user = rustix::process::geteuid().as_raw();
-            format!(
-                "found: the quota of user {user} on {system} is used up\nRaise it or make room, and push again"
+            told.found(found).fix(
+                "Make room there and push again; `keep` in nyala.toml says how many releases stay",
             )
         }
+        Errno::DQUOT => told
+            .found(format!("the quota of user {user} on {system} is used up"))
+            .fix("Raise it or make room, and push again"),
         Errno::ROFS => {
             let at = system.mounted_on.display();
-            format!(
-                "found: {system} is read-only\n\
-                 1. dmesg | tail: the kernel may have made it so after an error of the disk\n\
-                 2. mount -o remount,rw {at}, and push again"
-            )
+            told.found(format!("{system} is read-only"))
+                .fix("See whether the kernel made it so after an error of the disk: dmesg | tail")
+                .fix(format!("mount -o remount,rw {at}, and push again"))
         }
         Errno::MFILE | Errno::NFILE => {
             let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
             let limit = limit.map_or("any number of".to_owned(), |limit| limit.to_string());
-            format!(
-                "found: a process may have {limit} open files here (ulimit -n), and the whole system {}\n\
-                 Raise it for whoever pushes, in /etc/security/limits.conf or with LimitNOFILE= of the service",
-                fs::read_to_string("/proc/sys/fs/file-max")
-                    .unwrap_or_else(|_| "an unknown number".to_owned())
-                    .trim()
+            let all = fs::read_to_string("/proc/sys/fs/file-max");
+            let all = all.unwrap_or_else(|_| "an unknown number".to_owned());
+            told.found(format!(
+                "a process may have {limit} open files here (ulimit -n), and the whole system {}",
+                all.trim()
+            ))
+            .fix(
+                "Raise it for whoever pushes, in /etc/security/limits.conf \
+                 or with LimitNOFILE= of the service",
             )
         }
         Errno::ACCESS | Errno::PERM => {
             let owner = fs::metadata(site)
                 .map_or_else(|_| "somebody".to_owned(), |found| found.uid().to_string());
-            let user = rustix::process::geteuid().as_raw();
-            format!(
-                "found: nyala runs as user {user}, and {} belongs to user {owner}\n\
-                 Whoever pushes has to be the one the site and all that is in it belongs to: chown -R {user} {}",
-                site.display(),
-                site.display()
-            )
+            let site = site.display();
+            told.found(format!("nyala runs as user {user}, and {site} belongs to user {owner}"))
+                .fix(format!(
+                    "Whoever pushes has to be the one the site and all that is in it belongs to: \
+                     chown -R {user} {site}"
+                ))
         }
-        _ => String::new(),
+        _ => told,
     }
 }
 
@@ -265,8 +266,10 @@ mod tests {
         assert_eq!(errno(&said), Some(Errno::NOSPC));
         let own = Error::new(io::Error::from_raw_os_error(30)).context("cannot write");
         assert_eq!(errno(&own), Some(Errno::ROFS));
-        assert_eq!(explain(&anyhow::anyhow!("something else"), Path::new("/")), "");
-        assert!(explain(&own, Path::new("/")).contains("is read-only"));
+        let other = anyhow::anyhow!("something else");
+        assert_eq!(explain(&other, Path::new("/")), UserError::default());
+        let told = explain(&own, Path::new("/"));
+        assert!(told.found[0].ends_with("is read-only"), "{told:?}");
     }
 
     #[test]

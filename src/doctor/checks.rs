@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use super::{Finding, Mend};
 use crate::disk::space::{DiskUsage, FileSystem, shortage};
+
+use crate::plan::describe;
 use crate::process::Environment;
 use crate::python::env;
 use crate::python::installers::Installer;
@@ -20,15 +22,14 @@ pub(super) fn settings(site: &Site, findings: &mut Vec<Finding>) {
     // The site's settings may stand among the application's, so theirs come first and say it once.
     if let Err(error) = site.app_settings() {
         let fix = format!("edit {}", site.app_settings_file().display());
-        findings.push(Finding::new("app-settings", format!("{error:#}"), fix));
+        findings.push(Finding::of("app-settings", &error, fix));
     } else if let Err(error) = site.settings() {
         let fix = format!("edit {}", site.settings_file().display());
-        findings.push(Finding::new("settings", format!("{error:#}"), fix));
+        findings.push(Finding::of("settings", &error, fix));
     }
     if let Err(error) = site.frozen() {
-        let text = error.to_string();
-        let fact = format!("{}: {}", text.lines().next().unwrap_or_default(), error.root_cause());
-        findings.push(Finding::new("frozen", fact, format!("rm {}", site.frozen_file().display())));
+        let fix = format!("rm {}", site.frozen_file().display());
+        findings.push(Finding::new("frozen", describe::user_error(&error).fact, fix));
     }
 }
 
@@ -101,11 +102,7 @@ pub(super) fn owners_and_modes(site: &Site, findings: &mut Vec<Finding>) {
 
 pub(super) fn live(site: &Site, findings: &mut Vec<Finding>) {
     match site.live() {
-        Err(error) => {
-            let text = format!("{error:#}");
-            let (fact, fix) = text.split_once('\n').unwrap_or((&text, "nyala redeploy"));
-            findings.push(Finding::new("wwwroot", fact, fix));
-        }
+        Err(error) => findings.push(Finding::of("wwwroot", &error, "nyala redeploy")),
         Ok(Some(id)) if !site.release(id).is_dir() => {
             let fact = format!(
                 "wwwroot points to {}, which is gone: nothing is served",
@@ -162,8 +159,8 @@ pub(super) fn deployments(site: &Site, findings: &mut Vec<Finding>) {
         let folder = site.deployment(id);
         match site.record(id) {
             Err(error) => {
-                let fact = format!("{error:#}");
-                findings.push(Finding::new("record", fact, format!("rm -r {}", folder.display())));
+                let fix = format!("rm -r {}", folder.display());
+                findings.push(Finding::of("record", &error, fix));
             }
             Ok(Some(record)) if is_dead(site, &record) => {
                 let fact =

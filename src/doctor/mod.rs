@@ -10,8 +10,10 @@ use serde::Serialize;
 
 use crate::disk;
 use crate::git::{git, run};
+use crate::plan::describe;
 use crate::setup::install_hook;
 use crate::site::Site;
+use crate::user_error::UserError;
 use crate::worker;
 
 /// One thing that is wrong.
@@ -46,6 +48,13 @@ pub enum Mend {
 impl Finding {
     fn new(id: &'static str, fact: impl Into<String>, fix: impl Into<String>) -> Finding {
         Finding { id, fact: fact.into(), fix: fix.into(), mend: None, mended: false }
+    }
+
+    /// What an error says, and what to do when it does not say that.
+    fn of(id: &'static str, error: &anyhow::Error, fix: impl Into<String>) -> Finding {
+        let UserError { fact, found, fixes } = describe::user_error(error);
+        let fix = if fixes.is_empty() { fix.into() } else { fixes.join("; ") };
+        Finding::new(id, UserError { fact, found, fixes: Vec::new() }.to_string(), fix)
     }
 
     fn with(self, mend: Mend) -> Finding {

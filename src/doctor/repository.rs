@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Finding, Mend};
 use crate::git::{Repository, bare_git, git, run};
+use crate::plan::describe;
 use crate::process::is_executable;
 use crate::setup::{STRICT_HOOK, is_own_hook};
 use crate::site::Site;
@@ -12,11 +13,11 @@ use crate::site::Site;
 pub(super) fn check(site: &Site, repository: &Path, findings: &mut Vec<Finding>) {
     let shown = repository.display();
     if let Err(error) = run(bare_git().arg("--version")) {
-        findings.push(Finding::new("git", format!("{error:#}"), "install git, and put it on PATH"));
+        findings.push(Finding::of("git", &error, "install git, and put it on PATH"));
         return;
     }
     if let Err(error) = Repository::open(repository) {
-        let fact = format!("{error:#}").lines().next().unwrap_or_default().to_owned();
+        let fact = describe::user_error(&error).fact;
         let fix = format!(
             "put it back, or name another: repository = \"…\" in {}",
             site.settings_file().display()

@@ -1,5 +1,6 @@
 //! What can go wrong with a child, in words for people.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::console::{mask, text};
+use crate::user_error::UserError;
 
 /// How many of the last lines of a child's standard error an error says.
 const COMPLAINT_LINES: usize = 12;
@@ -27,73 +29,107 @@ impl fmt::Display for Called {
     }
 }
 
-impl Called {
-    /// A line of its own with the command, where the name alone would not say it.
-    fn in_full(&self) -> String {
-        match self.name {
-            Some(_) => format!("\ncommand: {}", self.command),
-            None => String::new(),
-        }
-    }
-}
-
-/// A child that did not do what it was run for. The first line of its text is the fact; what was
-/// run, what it said and what to do follow.
-#[derive(Debug, thiserror::Error)]
+/// A child that did not do what it was run for.
+#[derive(Debug)]
 pub enum ChildError {
-    #[error("cannot start {command}: {reason}{}", command.in_full())]
     NotStarted {
         command: Called,
         reason: String,
-        #[source]
         source: io::Error,
     },
-
     /// `complaint` is the end of its standard error where that was captured, else empty.
-    #[error("{command} exited with status {code}{}{}{}", note_on(*code), command.in_full(), said(complaint))]
-    Exited { command: Called, code: i32, complaint: String },
-
-    #[error(
-        "{command} was ended by signal {}{}{}{}",
-        signal_name(*signal),
-        command.in_full(),
-        note_on_signal(*signal),
-        said(complaint)
-    )]
-    Killed { command: Called, signal: i32, complaint: String },
-
-    #[error(
-        "{command} was stopped: it was still running after {}{}\n\
-         If it needs longer, raise step_timeout in nyala.toml.",
-        text::duration(*after),
-        command.in_full()
-    )]
-    StepLimit { command: Called, after: Duration },
-
-    #[error(
-        "{command} was stopped: it printed nothing and used no processor for {}{}\n\
-         It may be waiting for an answer (there is nobody to give one) or for the network. If it needs longer, \
-         raise idle_timeout in nyala.toml.",
-        text::duration(*after),
-        command.in_full()
-    )]
-    IdleLimit { command: Called, after: Duration },
-
-    #[error("{command} was stopped: the deployment was cancelled{}", command.in_full())]
-    Stopped { command: Called },
-
-    #[error("{command} was stopped: it printed more than {} MiB{}", limit >> 20, command.in_full())]
-    TooMuch { command: Called, limit: usize },
-
-    #[error("cannot watch {command}: {source}{}", command.in_full())]
+    Exited {
+        command: Called,
+        code: i32,
+        complaint: String,
+    },
+    Killed {
+        command: Called,
+        signal: i32,
+        complaint: String,
+    },
+    StepLimit {
+        command: Called,
+        after: Duration,
+    },
+    IdleLimit {
+        command: Called,
+        after: Duration,
+    },
+    Stopped {
+        command: Called,
+    },
+    TooMuch {
+        command: Called,
+        limit: usize,
+    },
     Io {
         command: Called,
-        #[source]
         source: io::Error,
     },
 }
 
 impl ChildError {
+    /// The error for a person.
+    pub fn user_error(&self) -> UserError {
+        let (command, what) = match self {
+            Self::NotStarted { command, reason, .. } => {
+                return in_full(
+                    command,
+                    UserError::new(format!("cannot start {command}: {reason}")),
+                );
+            }
+            Self::Io { command, source } => {
+                return in_full(
+                    command,
+                    UserError::new(format!("cannot watch {command}: {source}")),
+                );
+            }
+            Self::Exited { command, code, .. } => {
+                (command, format!("exited with status {code}{}", note_on(*code)))
+            }
+            Self::Killed { command, signal, .. } => {
+                (command, format!("was ended by signal {}", signal_name(*signal)))
+            }
+            Self::StepLimit { command, after } => {
+                let after = text::duration(*after);
+                (command, format!("was stopped: it was still running after {after}"))
+            }
+            Self::IdleLimit { command, after } => {
+                let after = text::duration(*after);
+                let what = "was stopped: it printed nothing and used no processor for";
+                (command, format!("{what} {after}"))
+            }
+            Self::Stopped { command } => {
+                (command, "was stopped: the deployment was cancelled".to_owned())
+            }
+            Self::TooMuch { command, limit } => {
+                (command, format!("was stopped: it printed more than {} MiB", limit >> 20))
+            }
+        };
+        let error = in_full(command, UserError::new(format!("{command} {what}")));
+        match self {
+            Self::StepLimit { .. } => {
+                error.fix("If it needs longer, raise step_timeout in nyala.toml")
+            }
+            Self::IdleLimit { .. } => error.fix(
+                "It may be waiting for the network, or for an answer that nobody can give. \
+                 If it needs longer, raise idle_timeout in nyala.toml",
+            ),
+            Self::Killed { complaint, signal: 9, .. } => with_output(error, complaint).fix(
+                "If nobody killed it, the machine ran out of memory: \
+                 look for it in the output of journalctl -k or dmesg",
+            ),
+            Self::Exited { complaint, .. } | Self::Killed { complaint, .. } => {
+                with_output(error, complaint)
+            }
+            Self::NotStarted { .. }
+            | Self::Stopped { .. }
+            | Self::TooMuch { .. }
+            | Self::Io { .. } => error,
+        }
+    }
+
     /// The status that it exited with, when it did.
     pub fn code(&self) -> Option<i32> {
         match self {
@@ -114,6 +150,21 @@ impl ChildError {
             *complaint = lines[lines.len().saturating_sub(COMPLAINT_LINES)..].join("\n");
         }
         self
+    }
+}
+
+impl fmt::Display for ChildError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.user_error().fmt(formatter)
+    }
+}
+
+impl Error for ChildError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NotStarted { source, .. } | Self::Io { source, .. } => Some(source),
+            _ => None,
+        }
     }
 }
 
@@ -141,12 +192,13 @@ pub(super) fn not_started(
     ChildError::NotStarted { command, reason, source }
 }
 
-fn said(complaint: &str) -> String {
-    if complaint.is_empty() {
-        String::new()
-    } else {
-        format!("\nit said: {}", complaint.replace('\n', "\n         "))
-    }
+/// The command itself, where its name alone would not say it.
+fn in_full(called: &Called, error: UserError) -> UserError {
+    if called.name.is_some() { error.labelled("command", &called.command) } else { error }
+}
+
+fn with_output(error: UserError, complaint: &str) -> UserError {
+    if complaint.is_empty() { error } else { error.labelled("output", complaint) }
 }
 
 /// What shells mean by the statuses that they make up themselves.
@@ -154,15 +206,6 @@ fn note_on(code: i32) -> &'static str {
     match code {
         126 => " (found, but cannot be executed)",
         127 => " (command not found)",
-        _ => "",
-    }
-}
-
-fn note_on_signal(signal: i32) -> &'static str {
-    match signal {
-        9 => {
-            "\nIf nobody killed it, the machine ran out of memory: `journalctl -k` or `dmesg` would say so."
-        }
         _ => "",
     }
 }
@@ -203,13 +246,13 @@ mod tests {
         insta::assert_snapshot!(error, @r"
         pip install was stopped: it was still running after 30 min
         command: envs/5/bin/python -m pip install -r requirements.txt
-        If it needs longer, raise step_timeout in nyala.toml.
+        If it needs longer, raise step_timeout in nyala.toml
         ");
         let error = ChildError::IdleLimit { command: command(), after: Duration::from_mins(10) };
         insta::assert_snapshot!(error, @r"
         pip install was stopped: it printed nothing and used no processor for 10 min
         command: envs/5/bin/python -m pip install -r requirements.txt
-        It may be waiting for an answer (there is nobody to give one) or for the network. If it needs longer, raise idle_timeout in nyala.toml.
+        It may be waiting for the network, or for an answer that nobody can give. If it needs longer, raise idle_timeout in nyala.toml
         ");
     }
 
@@ -219,7 +262,7 @@ mod tests {
         insta::assert_snapshot!(error, @r"
         pip install was ended by signal 9 (SIGKILL)
         command: envs/5/bin/python -m pip install -r requirements.txt
-        If nobody killed it, the machine ran out of memory: `journalctl -k` or `dmesg` would say so.
+        If nobody killed it, the machine ran out of memory: look for it in the output of journalctl -k or dmesg
         ");
     }
 
@@ -233,8 +276,8 @@ mod tests {
         let error = error.with_complaint(b"fatal: no\n\nfatal: https://me:pw@host/\x1b[31m\n");
         insta::assert_snapshot!(error, @r"
         git fetch exited with status 128
-        it said: fatal: no
-                 fatal: https://****@host/
+        output: fatal: no
+                fatal: https://****@host/
         ");
     }
 }

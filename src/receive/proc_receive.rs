@@ -25,12 +25,13 @@ use crate::worker;
 pub fn proc_receive(site: &Site, hooks: &Path) -> Result<()> {
     let request = wire::read(stdin().lock(), stdout().lock())?;
     let answers = answer(site, hooks, &request).unwrap_or_else(|error| {
-        let text = mask::known().apply(&describe::error_text(&error)).into_owned();
+        let error = describe::user_error(&error);
+        let text = mask::known().apply(&error.to_string()).into_owned();
         for (number, line) in text.lines().enumerate() {
             Reader::StrictPusher
                 .say(&format!("{}{line}", if number == 0 { "error: " } else { "       " }));
         }
-        request.all(&Answer::Refused(text))
+        request.all(&Answer::Refused(mask::known().apply(&error.fact).into_owned()))
     });
     wire::answer(stdout().lock(), &request.names, &answers)
 }
@@ -169,7 +170,7 @@ impl Strict<'_> {
             Status::Superseded => {
                 format!("superseded by {}, a newer push", record.superseded_by_whom())
             }
-            _ => record.error.clone().unwrap_or_else(|| "its worker was killed".to_owned()),
+            _ => record.fact().unwrap_or("its worker was killed").to_owned(),
         };
         Ok(Answer::Refused(format!("deploy failed: {}", mask::known().apply(&why))))
     }

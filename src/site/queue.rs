@@ -83,6 +83,7 @@ impl Site {
             steps: Vec::new(),
             usage: Usage::default(),
             error: None,
+            error_parts: None,
             superseded_by: overtaken_by,
             rolled_back_to: new.rolled_back_to,
             activated_at: None,

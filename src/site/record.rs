@@ -12,6 +12,7 @@ use crate::console::mask;
 use crate::disk;
 use crate::disk::space::DiskUsage;
 use crate::git::RefUpdate;
+use crate::user_error::UserError;
 
 /// The record of one deployment. Times are RFC 3339 in UTC, seconds are decimal.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -44,7 +45,11 @@ pub struct Record {
     /// The disk space that it used, as far as it came.
     #[serde(default, alias = "took")]
     pub usage: Usage,
+    /// Why it failed, as its log says it.
     pub error: Option<String>,
+    /// The same, in parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_parts: Option<UserError>,
     /// The newer deployment that took this one's place.
     pub superseded_by: Option<DeploymentId>,
     /// Of a rollback: the release that it made live again. It has none of its own.
@@ -164,6 +169,18 @@ impl Record {
         newer.unwrap_or_else(|| "a newer deployment".to_owned())
     }
 
+    /// Says why it failed.
+    pub fn set_error(&mut self, error: Option<UserError>) {
+        self.error = error.as_ref().map(ToString::to_string);
+        self.error_parts = error;
+    }
+
+    /// Why it failed, on one line.
+    pub fn fact(&self) -> Option<&str> {
+        let whole = || self.error.as_deref().and_then(|error| error.lines().next());
+        self.error_parts.as_ref().map(|error| error.fact.as_str()).or_else(whole)
+    }
+
     /// The bytes of its file, without the secrets that this process knows: an error repeats what a
     /// child has said, a reason what stands in a requirements file.
     pub fn to_json(&self) -> Result<Vec<u8>> {
@@ -172,6 +189,7 @@ impl Record {
         let mut shown = self.clone();
         hide(&mut shown.message);
         shown.error.iter_mut().for_each(hide);
+        shown.error_parts.iter_mut().flat_map(UserError::texts_mut).for_each(hide);
         shown.env.iter_mut().flat_map(|env| &mut env.reasons).for_each(hide);
         let mut bytes = serde_json::to_vec_pretty(&shown).context("cannot write the record")?;
         bytes.push(b'\n');

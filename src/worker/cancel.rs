@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::{recover, repair, what_is_live};
 use crate::process;
 use crate::site::{DeploymentId, Record, Site, Status};
+use crate::user_error::UserError;
 
 /// How often a worker looks whether it is asked to end.
 const LOOK: Duration = Duration::from_millis(100);
@@ -51,7 +52,7 @@ pub fn ask(site: &Site, id: DeploymentId, by: &str) -> Result<Asked> {
             // Before the record says that it has ended: whoever follows the log stops there.
             recover::log_of(site, id, &format!("error: {}", last_line(site, id, by)));
             record.status = Status::Interrupted;
-            record.error = Some(format!("cancelled by {by} before it began"));
+            record.set_error(Some(UserError::new(format!("cancelled by {by} before it began"))));
             record.ended_at = Some(Timestamp::now());
         }
         cancelled

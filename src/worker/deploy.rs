@@ -15,7 +15,7 @@ use super::ref_transaction;
 use super::what_is_live;
 use crate::activate::activate;
 use crate::build::{Collectstatic, Said, custom};
-use crate::console::text::{clause, escaped};
+use crate::console::text::escaped;
 use crate::console::{self, mask};
 use crate::disk;
 use crate::disk::space;
@@ -29,6 +29,7 @@ use crate::shared;
 use crate::site::record::{EnvRecord, PythonRecord, StepRecord};
 use crate::site::settings::Outcome;
 use crate::site::{AppSettings, DeploymentId, EnvId, Record, Settings, Site, Status};
+use crate::user_error::UserError;
 
 /// Carries a deployment out and records what became of it. Fails only when not even that can be
 /// recorded.
@@ -297,14 +298,12 @@ impl Deployment<'_> {
             // record say so already.
             return Ok(());
         }
-        let text = describe::error_text(error);
         // Now, while it is so: what this deployment took is about to be given back.
-        let found = space::explain(error, self.site.root());
-        let text = if found.is_empty() { text } else { format!("{text}\n{found}") };
-        let summary = clause(&text).to_owned();
+        let error = describe::user_error(error).and(space::explain(error, self.site.root()));
+        let summary = error.fact.clone();
         let cancelled = self.site.cancelled(id).filter(|_| process::is_stopped());
         if cancelled.is_none() {
-            console::error(&text);
+            console::error(&error);
         }
         if self.site.live().ok().flatten() != Some(id) {
             // Deleted at once, and not when nobody waits: a full disk has to have room for the next
@@ -322,10 +321,13 @@ impl Deployment<'_> {
             self.site.empty_trash();
         }
         let line = if let Some(cancelled) = cancelled {
-            self.end(Status::Interrupted, Some(format!("cancelled by {}", cancelled.by)));
+            self.end(
+                Status::Interrupted,
+                Some(UserError::new(format!("cancelled by {}", cancelled.by))),
+            );
             cancel::last_line(self.site, id, &cancelled.by)
         } else {
-            self.end(Status::Failed, Some(text));
+            self.end(Status::Failed, Some(error));
             self.notify(Outcome::Failure)?;
             format!("deployment {id} failed: {summary}; {}", what_is_live(self.site))
         };
@@ -355,10 +357,10 @@ impl Deployment<'_> {
         });
     }
 
-    pub(super) fn end(&mut self, status: Status, error: Option<String>) {
+    pub(super) fn end(&mut self, status: Status, error: Option<UserError>) {
         self.record.status = status;
         self.record.live = self.site.live().ok().flatten() == Some(self.record.id);
-        self.record.error = error;
+        self.record.set_error(error);
         self.record.ended_at = Some(Timestamp::now());
     }
 

@@ -18,6 +18,7 @@ use crate::process::left_behind;
 use crate::retention::salvage::{Look, Salvaged};
 use crate::retention::{leftovers, salvage_release, temporary_files};
 use crate::site::{DeploymentId, Record, Site, Status};
+use crate::user_error::UserError;
 
 /// Marks deployments whose worker is dead as interrupted, and takes away everything that belongs to
 /// no kept release. `own` is the deployment that is about to begin, if one is; without it, nothing
@@ -65,7 +66,7 @@ pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<()> {
         if live == Some(id) && record.activated_at.is_none() {
             record.activated_at = site.live_since();
         }
-        record.error = Some(error);
+        record.set_error(Some(UserError::new(error)));
         record.ended_at = Some(Timestamp::now());
         publish(site, &record, None);
         site.save(&record)?;

@@ -22,38 +22,40 @@ pub struct Salvaged {
 impl Salvaged {
     /// Logs what was saved, where, and how to keep it without help next time.
     pub fn log(&self) {
-        let mut lines = self.to_string();
-        let hint = lines.split_off(lines.find("To have").unwrap_or(lines.len()));
-        console::warning(lines.trim_end());
-        console::hint(hint);
+        console::warning(self.what());
+        console::hint(self.how_to_share());
+    }
+
+    /// What was saved, and where.
+    fn what(&self) -> String {
+        let Salvaged { release, files, shared: _ } = self;
+        let (count, s) = (files.len(), if files.len() == 1 { "" } else { "s" });
+        let mut lines = vec![format!(
+            "the application wrote {count} file{s} into release {release}, which is removed; \
+             saved in kept/{release}:"
+        )];
+        let named = files.iter().take(NAMED);
+        lines.extend(named.map(|file| format!("  {}", file.display().to_string().escape_debug())));
+        lines.extend((count > NAMED).then(|| format!("  and {} more", count - NAMED)));
+        lines.join("\n")
+    }
+
+    fn how_to_share(&self) -> String {
+        let shared = self.shared.iter().take(NAMED);
+        let mut named: Vec<_> =
+            shared.map(|path| toml::Value::from(path.as_str()).to_string()).collect();
+        let more = self.shared.len().saturating_sub(NAMED);
+        named.extend((more > 0).then(|| format!("and {more} more")));
+        format!(
+            "To have such files in every release: shared = [{}] in nyala.toml",
+            named.join(", ")
+        )
     }
 }
 
 impl fmt::Display for Salvaged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Salvaged { release, files, shared } = self;
-        let (count, s) = (files.len(), if files.len() == 1 { "" } else { "s" });
-        writeln!(
-            f,
-            "the application wrote {count} file{s} into release {release}, which is removed; saved in kept/{release}:"
-        )?;
-        for file in files.iter().take(NAMED) {
-            writeln!(f, "  {}", file.display().to_string().escape_debug())?;
-        }
-        if count > NAMED {
-            writeln!(f, "  and {} more", count - NAMED)?;
-        }
-        let mut named: Vec<_> = shared
-            .iter()
-            .take(NAMED)
-            .map(|path| toml::Value::from(path.as_str()).to_string())
-            .collect();
-        named.extend((shared.len() > NAMED).then(|| format!("and {} more", shared.len() - NAMED)));
-        write!(
-            f,
-            "To have such files in every release: shared = [{}] in nyala.toml",
-            named.join(", ")
-        )
+        write!(f, "{}\n{}", self.what(), self.how_to_share())
     }
 }
 

@@ -1,0 +1,208 @@
+//! What went wrong, for a person: a fact, what was found, and what to do about it.
+//!
+//! An error is built of its parts and rendered in one place, so that the log, the terminal, a
+//! record and `--json` all say the same:
+//!
+//! ```text
+//! runtime.txt does not name a Python version
+//! found: python3.11 (line 1)
+//! allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8
+//! 1. Write this line instead: python-3.11
+//! 2. Commit, and push again
+//! ```
+//!
+//! No part ends with a full stop: a fact is continued by other words, and what follows a colon is
+//! copied into a terminal.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::console::text::clause;
+
+/// The words that a line of what was found may begin with; every other line begins with `found: `.
+const LABELS: [&str; 7] =
+    ["allowed", "command", "looked in", "note", "on this machine", "output", "wanted"];
+
+const FOUND: &str = "found";
+
+/// An error for a person, in parts. Its `Display` is the whole of it, on as many lines as it has.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub struct UserError {
+    /// What failed, on one line.
+    pub fact: String,
+    /// What was seen: a file and its value, what a child said.
+    #[serde(default)]
+    pub found: Vec<String>,
+    /// What to do. Several are steps in their order; an alternative begins with "Or".
+    #[serde(default)]
+    pub fixes: Vec<String>,
+}
+
+impl UserError {
+    /// An error with this fact, of which the first line counts.
+    pub fn new(fact: impl Into<String>) -> UserError {
+        let fact = fact.into();
+        let (fact, found) = match fact.split_once('\n') {
+            Some((first, rest)) => (first.to_owned(), vec![rest.to_owned()]),
+            None => (fact, Vec::new()),
+        };
+        UserError { fact: clause(&fact).to_owned(), found, fixes: Vec::new() }
+    }
+
+    /// Adds what was found. Several lines stay together.
+    #[must_use]
+    pub fn found(mut self, found: impl Into<String>) -> UserError {
+        self.found.push(found.into());
+        self
+    }
+
+    /// Adds what was found under a word of its own, which is one of a few.
+    #[must_use]
+    pub fn labelled(self, label: &'static str, text: impl fmt::Display) -> UserError {
+        debug_assert!(LABELS.contains(&label), "{label} is no label");
+        self.found(format!("{label}: {text}"))
+    }
+
+    /// Adds a step that fixes it.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<String>) -> UserError {
+        self.fixes.push(fix.into());
+        self
+    }
+
+    /// Adds the steps that fix it.
+    #[must_use]
+    pub fn fixes(mut self, fixes: impl IntoIterator<Item = impl Into<String>>) -> UserError {
+        self.fixes.extend(fixes.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds what was found and what to do, of which somebody else knows.
+    #[must_use]
+    pub fn and(mut self, other: UserError) -> UserError {
+        self.found.extend(other.found);
+        self.fixes.extend(other.fixes);
+        self
+    }
+
+    /// Every text in it, to be masked.
+    pub fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let UserError { fact, found, fixes } = self;
+        std::iter::once(fact).chain(found).chain(fixes)
+    }
+}
+
+impl fmt::Display for UserError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let UserError { fact, found, fixes } = self;
+        f.write_str(fact)?;
+        for found in found {
+            let (label, text) = match found.split_once(": ") {
+                Some((label, text)) if LABELS.contains(&label) => (label, text),
+                _ => (FOUND, found.as_str()),
+            };
+            write_lines(f, label, text)?;
+        }
+        match &fixes[..] {
+            [only] => write!(f, "\n{only}"),
+            several => {
+                several.iter().zip(1..).try_for_each(|(fix, number)| write!(f, "\n{number}. {fix}"))
+            }
+        }
+    }
+}
+
+impl StdError for UserError {}
+
+/// Puts an explanation around an error without losing what caused it.
+pub trait Explain<T> {
+    /// Wraps the error of a result as `anyhow`'s context does, keeping the parts of what is said.
+    fn explain(self, explanation: impl FnOnce() -> UserError) -> anyhow::Result<T>;
+}
+
+impl<T, E: Into<anyhow::Error>> Explain<T> for Result<T, E> {
+    fn explain(self, explanation: impl FnOnce() -> UserError) -> anyhow::Result<T> {
+        self.map_err(|cause| {
+            anyhow::Error::new(Explained { explanation: explanation(), cause: cause.into() })
+        })
+    }
+}
+
+/// An error that is explained by another one.
+#[derive(Debug)]
+pub struct Explained {
+    pub explanation: UserError,
+    cause: anyhow::Error,
+}
+
+impl fmt::Display for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.explanation.fmt(f)
+    }
+}
+
+impl StdError for Explained {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(self.cause.as_ref())
+    }
+}
+
+/// `label: text`, with the further lines of the text below its first.
+fn write_lines(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
+    for (number, line) in text.lines().enumerate() {
+        match number {
+            0 => write!(f, "\n{label}: {line}")?,
+            _ => write!(f, "\n{:width$}{line}", "", width = label.len() + 2)?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_has_its_place() {
+        let error = UserError::new("runtime.txt does not name a Python version.")
+            .found("python3.11 (line 1)")
+            .found("one\n  two")
+            .labelled("allowed", "python-X.Y")
+            .fix("Write this line instead: python-3.11");
+        insta::assert_snapshot!(error, @r"
+        runtime.txt does not name a Python version
+        found: python3.11 (line 1)
+        found: one
+                 two
+        allowed: python-X.Y
+        Write this line instead: python-3.11
+        ");
+        insta::assert_snapshot!(error.fix("Commit, and push again"), @r"
+        runtime.txt does not name a Python version
+        found: python3.11 (line 1)
+        found: one
+                 two
+        allowed: python-X.Y
+        1. Write this line instead: python-3.11
+        2. Commit, and push again
+        ");
+    }
+
+    #[test]
+    fn the_parts_are_what_programs_read() {
+        let error = UserError::new("no").found("x").labelled("allowed", "y").fix("z");
+        let json = serde_json::to_value(&error).unwrap();
+        let expected =
+            serde_json::json!({"fact": "no", "found": ["x", "allowed: y"], "fixes": ["z"]});
+        assert_eq!(json, expected);
+        assert_eq!(serde_json::from_value::<UserError>(json).unwrap(), error);
+    }
+
+    #[test]
+    fn further_lines_of_a_fact_are_what_was_found() {
+        let error = UserError::new("not installed:\nno such package");
+        assert_eq!(error.to_string(), "not installed\nfound: no such package");
+    }
+}
