@@ -3,6 +3,7 @@
 
 #[cfg(feature = "faults")]
 mod faults;
+mod file;
 mod identity;
 pub mod space;
 
@@ -17,6 +18,8 @@ use std::thread;
 
 use anyhow::{Context, Result, bail};
 use identity::Maker;
+
+pub use file::{append_line, copy_file, open_lock_file, write_new};
 
 /// Makes one folder. Fails when it is there already.
 pub fn create_dir(path: &Path) -> Result<()> {
@@ -172,8 +175,7 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     } else if metadata.is_symlink() {
         std_symlink(fs::read_link(from).with_context(reading)?, to).with_context(writing)?;
     } else if metadata.is_file() {
-        fs::copy(from, to)
-            .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+        copy_file(from, to)?;
     }
     Ok(())
 }

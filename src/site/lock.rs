@@ -50,14 +50,7 @@ impl Site {
 
     /// The lock file is never unlinked: a name that is gone lets two holders in.
     fn open_lock(&self) -> Result<File> {
-        let path = self.root().join("lock");
-        disk::point_at("create_file", &path);
-        File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .with_context(|| format!("cannot open {}", path.display()))
+        disk::open_lock_file(&self.root().join("lock"))
     }
 }
 

@@ -1,11 +1,7 @@
 //! Repairs what a killed worker, or a loss of power, left behind. Runs under the lock, before
 //! every deployment, so that the next push deploys with no hand on it.
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::Path;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use jiff::Timestamp;
 
 use super::publish::publish;
@@ -109,20 +105,7 @@ fn end_what_was_cut_short(site: &Site, mut record: Record) -> Result<()> {
 /// Writes a line at the end of another deployment's log. A log that cannot be written stops
 /// nothing.
 pub(super) fn log_of(site: &Site, id: DeploymentId, line: &str) {
-    if let Err(error) = append(&site.log_file(id), line) {
+    if let Err(error) = disk::append_line(&site.log_file(id), line) {
         tracing::debug!("{error:#}");
     }
-}
-
-fn append(log: &Path, line: &str) -> Result<()> {
-    disk::point_at("append", log);
-    let mut file = File::options()
-        .append(true)
-        .open(log)
-        .with_context(|| format!("cannot open {}", log.display()))?;
-    // The killed worker may have left half a line.
-    let bytes = fs::read(log).unwrap_or_default();
-    let start = if bytes.last().is_none_or(|last| *last == b'\n') { "" } else { "\n" };
-    file.write_all(format!("{start}{line}\n").as_bytes())
-        .with_context(|| format!("cannot write {}", log.display()))
 }

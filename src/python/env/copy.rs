@@ -4,9 +4,8 @@
 //! the files that are known to hold them.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, FileTimes, Metadata};
-use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -18,14 +17,9 @@ use crate::disk;
 /// interpreter.
 pub fn copy(from: &Path, to: &Path) -> Result<()> {
     disk::point("env: before copy");
-    copy_entry(from, to, Some(Move { from, to }))?;
+    copy_entry(from, to, Move { from, to })?;
     disk::point("env: after copy");
     Ok(())
-}
-
-/// Copies a file, or a folder with all that is in it, as it is. `to` must not be there.
-pub(super) fn copy_plain(from: &Path, to: &Path) -> Result<()> {
-    copy_entry(from, to, None)
 }
 
 /// The path that an env is known by, and the one that its copy will be.
@@ -35,7 +29,7 @@ struct Move<'a> {
     to: &'a Path,
 }
 
-fn copy_entry(from: &Path, to: &Path, moved: Option<Move<'_>>) -> Result<()> {
+fn copy_entry(from: &Path, to: &Path, moved: Move<'_>) -> Result<()> {
     let metadata =
         fs::symlink_metadata(from).with_context(|| format!("cannot look at {}", from.display()))?;
     if metadata.is_dir() {
@@ -45,7 +39,7 @@ fn copy_entry(from: &Path, to: &Path, moved: Option<Move<'_>>) -> Result<()> {
         {
             let name =
                 entry.with_context(|| format!("cannot read {}", from.display()))?.file_name();
-            let own = moved.is_some_and(|moved| moved.from == from) && is_marker(&name);
+            let own = moved.from == from && is_marker(&name);
             if !own {
                 copy_entry(&from.join(&name), &to.join(&name), moved)?;
             }
@@ -61,58 +55,27 @@ fn copy_entry(from: &Path, to: &Path, moved: Option<Move<'_>>) -> Result<()> {
     }
 }
 
-fn copy_link(source: &Path, target: &Path, moved: Option<Move<'_>>) -> Result<()> {
+fn copy_link(source: &Path, target: &Path, moved: Move<'_>) -> Result<()> {
     let leads_to = fs::read_link(source)
         .with_context(|| format!("cannot read the link {}", source.display()))?;
-    let inside =
-        moved.and_then(|moved| Some(moved.to.join(leads_to.strip_prefix(moved.from).ok()?)));
-    disk::symlink(&inside.unwrap_or(leads_to), target)
-}
-
-fn copy_file(source: &Path, target: &Path, moved: Option<Move<'_>>) -> Result<()> {
-    let reading = || format!("cannot read {}", source.display());
-    let writing = || format!("cannot write {}", target.display());
-    let mut input = File::open(source).with_context(reading)?;
-    let metadata = input.metadata().with_context(reading)?;
-    disk::point_at("copy: file", target);
-    let mut output = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(metadata.permissions().mode())
-        .open(target)
-        .with_context(writing)?;
-    let rewritten = match moved.filter(|_| names_its_env(source)) {
-        Some(moved) => rewrite(&fs::read(source).with_context(reading)?, moved.from, moved.to),
-        None => None,
-    };
-    if let Some(rewritten) = rewritten {
-        output.write_all(&rewritten).with_context(writing)?;
-    } else {
-        clone_or_copy(&mut input, &mut output).with_context(writing)?;
-        keep_times(&output, &metadata).with_context(writing)?;
+    match leads_to.strip_prefix(moved.from) {
+        Ok(inside) => disk::symlink(&moved.to.join(inside), target),
+        Err(_) => disk::symlink(&leads_to, target),
     }
-    output.set_permissions(metadata.permissions()).with_context(writing)
 }
 
-/// A `.pyc` is good as long as its source has the recorded time and size, so a copy that takes new
-/// times would make Python compile everything again.
-fn keep_times(output: &File, metadata: &Metadata) -> std::io::Result<()> {
-    output.set_times(FileTimes::new().set_modified(metadata.modified()?))
-}
-
-#[cfg(target_os = "linux")]
-fn clone_or_copy(input: &mut File, output: &mut File) -> std::io::Result<()> {
-    // On file systems with reflinks a copy shares its blocks until one side is changed, and takes
-    // no time.
-    if rustix::fs::ioctl_ficlone(&*output, &*input).is_ok() {
-        return Ok(());
+fn copy_file(source: &Path, target: &Path, moved: Move<'_>) -> Result<()> {
+    if names_its_env(source) {
+        let reading = || format!("cannot read {}", source.display());
+        let mode = fs::metadata(source).with_context(reading)?.permissions().mode();
+        let bytes = fs::read(source).with_context(reading)?;
+        if let Some(rewritten) = rewrite(&bytes, moved.from, moved.to) {
+            return disk::write_new(target, &rewritten, mode);
+        }
     }
-    std::io::copy(input, output).map(drop)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn clone_or_copy(input: &mut File, output: &mut File) -> std::io::Result<()> {
-    std::io::copy(input, output).map(drop)
+    // A `.pyc` is good as long as its source has the recorded time and size, so a copy that took new
+    // times would make Python compile everything again.
+    disk::copy_file(source, target)
 }
 
 /// Whether a file is one of those in which tools write an env's path: scripts in `bin`,

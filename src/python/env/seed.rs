@@ -13,7 +13,6 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 use super::compile::COMPILE_TREE;
-use super::copy::copy_plain;
 use super::{python, site_packages};
 use crate::console;
 use crate::disk;
@@ -76,7 +75,7 @@ pub(super) fn seed(
         fs::read_dir(&unpacked).with_context(|| format!("cannot read {}", unpacked.display()))?
     {
         let entry = entry.with_context(|| format!("cannot read {}", unpacked.display()))?;
-        copy_plain(&entry.path(), &target.join(entry.file_name()))?;
+        disk::copy_tree(&entry.path(), &target.join(entry.file_name()))?;
     }
     let scripts = write_scripts(env, interpreter)?;
     for entry in fs::read_dir(&target)

@@ -1,0 +1,139 @@
+//! Changes of single files that are not replaced as a whole.
+
+use std::fs::{File, FileTimes, OpenOptions, Permissions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::point_at;
+
+/// Opens a file for locking, and makes it when it is not there. Its content stays.
+pub fn open_lock_file(path: &Path) -> Result<File> {
+    point_at("open_lock_file", path);
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .with_context(|| format!("cannot open {}", path.display()))
+}
+
+/// Adds a line at the end of a text file, which must be there. When the last line has no end, it
+/// gets one first. However long the file is, only its last byte is read.
+pub fn append_line(path: &Path, line: &str) -> Result<()> {
+    point_at("append_line", path);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .open(path)
+        .with_context(|| format!("cannot open {}", path.display()))?;
+    let start = match last_byte(&mut file) {
+        Ok(None | Some(b'\n')) | Err(_) => "",
+        Ok(Some(_)) => "\n",
+    };
+    file.write_all(format!("{start}{line}\n").as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn last_byte(file: &mut File) -> io::Result<Option<u8>> {
+    if file.seek(SeekFrom::End(0))? == 0 {
+        return Ok(None);
+    }
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(Some(last[0]))
+}
+
+/// Makes a file that must not be there yet, with these permission bits, whatever the umask says.
+pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    point_at("write_new", path);
+    let writing = || format!("cannot write {}", path.display());
+    let mut file = new_file(path, mode).with_context(writing)?;
+    file.write_all(bytes)
+        .and_then(|()| file.set_permissions(Permissions::from_mode(mode)))
+        .with_context(writing)
+}
+
+/// Copies a file, with its mode and the time of its last change. `to` must not be there. Where the
+/// file system can, the copy shares its blocks until one side is changed; it never shares the inode.
+pub fn copy_file(from: &Path, to: &Path) -> Result<()> {
+    point_at("copy_file", to);
+    let reading = || format!("cannot read {}", from.display());
+    let mut input = File::open(from).with_context(reading)?;
+    let metadata = input.metadata().with_context(reading)?;
+    let mut copy = || {
+        let mut output = new_file(to, metadata.permissions().mode())?;
+        clone_or_copy(&mut input, &mut output)?;
+        output.set_times(FileTimes::new().set_modified(metadata.modified()?))?;
+        output.set_permissions(metadata.permissions())
+    };
+    copy().with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
+}
+
+fn new_file(path: &Path, mode: u32) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
+}
+
+#[cfg(target_os = "linux")]
+fn clone_or_copy(input: &mut File, output: &mut File) -> io::Result<()> {
+    if rustix::fs::ioctl_ficlone(&*output, &*input).is_ok() {
+        return Ok(());
+    }
+    io::copy(input, output).map(drop)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn clone_or_copy(input: &mut File, output: &mut File) -> io::Result<()> {
+    io::copy(input, output).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_line_is_added_after_a_whole_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.txt");
+        assert!(append_line(&path, "x").is_err());
+        fs::write(&path, "").unwrap();
+        append_line(&path, "one").unwrap();
+        append_line(&path, "two").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n");
+        fs::write(&path, "half").unwrap();
+        append_line(&path, "three").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "half\nthree\n");
+    }
+
+    #[test]
+    fn a_line_is_added_to_a_file_that_does_not_fit_into_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.txt");
+        let size = 1 << 40;
+        File::create(&path).unwrap().set_len(size).unwrap();
+        append_line(&path, "end").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), size + 5);
+    }
+
+    #[test]
+    fn a_copy_keeps_mode_and_time_and_nothing_else_is_shared() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        write_new(&from, b"text", 0o750).unwrap();
+        assert!(write_new(&from, b"other", 0o750).is_err());
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(7);
+        File::options().write(true).open(&from).unwrap().set_modified(time).unwrap();
+        copy_file(&from, &to).unwrap();
+        fs::write(&from, "changed").unwrap();
+        let metadata = fs::metadata(&to).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o750);
+        assert_eq!(metadata.modified().unwrap(), time);
+        assert_eq!(fs::read_to_string(&to).unwrap(), "text");
+        assert!(copy_file(&from, &to).is_err());
+    }
+}
