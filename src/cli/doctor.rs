@@ -12,7 +12,7 @@ use crate::site::Site;
 
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
-    /// Put right what is safe to put right; nothing of it changes what is live
+    /// Fix what is safe to fix; this never changes what is live
     #[arg(long)]
     fix: bool,
     /// As JSON
@@ -21,17 +21,17 @@ pub(super) struct Doctor {
 }
 
 impl Doctor {
-    /// Exits with 0 when nothing is wrong (any more), else with 1.
+    /// Exits with 0 when nothing is wrong, or when everything was fixed; otherwise with 1.
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
         let mut findings = doctor::examine(site);
         if self.fix {
-            for finding in findings.iter_mut().filter(|finding| finding.mend.is_some()) {
-                if let Err(error) = doctor::mend(site, finding) {
-                    say_error(&format!("{} could not be mended: {error:#}", finding.id));
+            for finding in findings.iter_mut().filter(|finding| finding.repair.is_some()) {
+                if let Err(error) = doctor::repair(site, finding) {
+                    say_error(&format!("{} could not be fixed: {error:#}", finding.id.name()));
                 }
             }
         }
-        let left = findings.iter().filter(|finding| !finding.mended).count();
+        let left = findings.iter().filter(|finding| !finding.fixed).count();
         if self.json {
             say!("{}", serde_json::to_string_pretty(&findings)?);
         } else {
@@ -43,18 +43,18 @@ impl Doctor {
     fn print(&self, site: &Site, findings: &[Finding], left: usize) {
         for finding in findings {
             let mut lines = finding.fact.lines().map(text::clean);
-            let word = if finding.mended { "mended" } else { "error" };
-            say!("{word}: {} [{}]", lines.next().unwrap_or_default(), finding.id);
+            let word = if finding.fixed { "fixed" } else { "error" };
+            say!("{word}: {} [{}]", lines.next().unwrap_or_default(), finding.id.name());
             lines.for_each(|line| say!("       {line}"));
-            if !finding.mended {
+            if !finding.fixed {
                 say!("       fix: {}", text::clean(&finding.fix));
             }
         }
-        let mendable = findings.iter().filter(|finding| finding.mend.is_some()).count();
+        let fixable = findings.iter().filter(|finding| finding.repair.is_some()).count();
         if left == 0 {
             say!("Nothing is wrong with {}.", site.root().display());
-        } else if mendable > 0 && !self.fix {
-            say!("{mendable} of {} can be put right by: nyala doctor --fix", findings.len());
+        } else if fixable > 0 && !self.fix {
+            say!("To fix {fixable} of {}: nyala doctor --fix", findings.len());
         }
     }
 }

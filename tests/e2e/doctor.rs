@@ -1,4 +1,4 @@
-//! `nyala doctor`: a site is broken on purpose, the answer is read, and what it advises is done.
+//! `nyala doctor`: each test breaks a site, reads the findings, and follows the advice.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -35,18 +35,18 @@ fn assert_well(site: &Site) {
     assert!(site.nyala(&["doctor"]).assert_success().stdout.contains("Nothing is wrong"));
 }
 
-/// `--fix` puts it right.
+/// `--fix` fixes it.
 #[track_caller]
-fn assert_mended(site: &Site) {
+fn assert_fixed(site: &Site) {
     let ran = site.nyala(&["doctor", "--fix"]);
-    assert!(ran.assert_success().stdout.contains("mended: "), "{ran:#?}");
+    assert!(ran.assert_success().stdout.contains("fixed: "), "{ran:#?}");
     assert_well(site);
 }
 
-/// `--fix` leaves it alone, and the shell commands of the advice put it right.
+/// `--fix` leaves it alone, and the shell commands of the advice fix it.
 #[track_caller]
 fn assert_advice_helps(site: &Site, finding: &Value) {
-    assert_eq!(finding["mendable"], false, "{finding}");
+    assert_eq!(finding["fixable"], false, "{finding}");
     assert_eq!(site.nyala(&["doctor", "--fix"]).status.code(), Some(1));
     let fix = finding["fix"].as_str().unwrap();
     let binary = Path::new(env!("CARGO_BIN_EXE_nyala")).parent().unwrap();
@@ -59,7 +59,7 @@ fn assert_advice_helps(site: &Site, finding: &Value) {
 }
 
 #[test]
-fn a_new_site_and_a_deployed_one_are_well() {
+fn nothing_is_wrong_with_a_new_site_or_a_deployed_one() {
     let site = Site::new();
     assert_well(&site);
     let project = site.python_project();
@@ -70,23 +70,23 @@ fn a_new_site_and_a_deployed_one_are_well() {
 }
 
 #[test]
-fn the_hook_is_missing_not_executable_somebody_elses_or_runs_what_is_gone() {
+fn the_hook_is_missing_not_executable_foreign_or_runs_a_missing_binary() {
     let site = Site::new();
     let hook = site.repository.join("hooks/post-receive");
     let ours = fs::read_to_string(&hook).unwrap();
 
     fs::remove_file(&hook).unwrap();
     assert_finds(&site, "hook-missing");
-    assert_mended(&site);
+    assert_fixed(&site);
 
     fs::set_permissions(&hook, Permissions::from_mode(0o644)).unwrap();
     assert_finds(&site, "hook-not-executable");
-    assert_mended(&site);
+    assert_fixed(&site);
 
     fs::write(&hook, ours.replace(env!("CARGO_BIN_EXE_nyala"), "/nyala-that-was-here")).unwrap();
     let finding = assert_finds(&site, "binary-moved");
     assert!(finding["fact"].as_str().unwrap().contains("nyala-that-was-here"));
-    assert_mended(&site);
+    assert_fixed(&site);
 
     fs::write(&hook, ours.replace("--site /", "--site /elsewhere/")).unwrap();
     let finding = assert_finds(&site, "hook-other-site");
@@ -94,7 +94,7 @@ fn the_hook_is_missing_not_executable_somebody_elses_or_runs_what_is_gone() {
 
     fs::write(&hook, "#!/bin/sh\necho from another hook\n").unwrap();
     assert_finds(&site, "hook-foreign");
-    assert_mended(&site);
+    assert_fixed(&site);
     site.project().write("page", "").push().assert_success().assert_says("from another hook");
 }
 
@@ -105,7 +105,7 @@ fn a_hooks_path_keeps_the_hook_from_running() {
     fs::create_dir(&elsewhere).unwrap();
     site.sandbox.git(&site.repository, &["config", "core.hooksPath", elsewhere.to_str().unwrap()]);
     assert_finds(&site, "hooks-path");
-    assert_mended(&site);
+    assert_fixed(&site);
     site.project().write("page", "").push().assert_success();
 
     site.sandbox.git(&site.repository, &["config", "--unset", "core.hooksPath"]);
@@ -115,7 +115,11 @@ fn a_hooks_path_keeps_the_hook_from_running() {
     let finding = assert_finds(&site, "hooks-path");
     assert_advice_helps(&site, &finding);
     site.project().write("page", "2").push();
-    assert_eq!(site.numbers("deployments").len(), 1, "a push that is no fast-forward is refused");
+    assert_eq!(
+        site.numbers("deployments").len(),
+        1,
+        "a push that is not a fast-forward is refused"
+    );
 }
 
 #[test]
@@ -123,11 +127,11 @@ fn push_options_are_off() {
     let site = Site::new();
     site.sandbox.git(&site.repository, &["config", "receive.advertisePushOptions", "false"]);
     assert_finds(&site, "push-options-off");
-    assert_mended(&site);
+    assert_fixed(&site);
 }
 
 #[test]
-fn the_repository_is_gone_or_belongs_to_somebody_else() {
+fn the_repository_is_missing_or_belongs_to_another_user() {
     let site = Site::new();
     let away = site.sandbox.path("away.git");
     fs::rename(&site.repository, &away).unwrap();
@@ -135,7 +139,7 @@ fn the_repository_is_gone_or_belongs_to_somebody_else() {
     fs::rename(&away, &site.repository).unwrap();
     assert_well(&site);
     if !is_root() {
-        skip("needs to be root to give files away");
+        skip("needs root, to change the owner of files");
         return;
     }
     chown(&site.repository, Some(12345), None).unwrap();
@@ -150,7 +154,7 @@ fn the_repository_is_gone_or_belongs_to_somebody_else() {
 }
 
 #[test]
-fn settings_are_wrong_or_readable_by_all() {
+fn settings_are_invalid_or_readable_by_other_users() {
     let site = Site::new();
     site.set("TOKEN", "correct-horse");
     let (toml, env) = (site.path.join("nyala.toml"), site.path.join("settings.env"));
@@ -168,12 +172,12 @@ fn settings_are_wrong_or_readable_by_all() {
         fs::set_permissions(file, Permissions::from_mode(0o644)).unwrap();
     }
     assert_finds(&site, "mode");
-    assert_mended(&site);
+    assert_fixed(&site);
     assert_eq!((site.mode("settings.env"), site.mode("deployments/1/log.txt")), (0o600, 0o600));
 }
 
 #[test]
-fn the_interpreter_under_the_live_env_is_gone() {
+fn the_interpreter_of_the_live_env_is_missing() {
     let site = Site::new();
     site.python_project().push().assert_success();
     let python = site.env().join("bin/python");
@@ -188,7 +192,7 @@ fn the_interpreter_under_the_live_env_is_gone() {
 
     fs::remove_file(site.path.join("wwwroot/env")).unwrap();
     let finding = assert_finds(&site, "env-unlinked");
-    // What is advised makes a new env.
+    // The advice makes a new env.
     assert_eq!(finding["fix"], "nyala redeploy");
     site.nyala(&["redeploy"]).assert_success();
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
@@ -228,7 +232,7 @@ fn the_live_env_is_damaged() {
 }
 
 #[test]
-fn what_holds_deployments_back_cannot_be_understood() {
+fn the_freeze_cannot_be_read() {
     let site = Site::new();
     let project = site.project();
     fs::write(site.path.join("frozen.json"), "{ half").unwrap();
@@ -237,7 +241,7 @@ fn what_holds_deployments_back_cannot_be_understood() {
         finding["fact"].as_str().unwrap().contains("frozen.json cannot be understood"),
         "{finding}"
     );
-    // Nobody knows whether the push may be deployed.
+    // Whether the push may be deployed is unknown, so it is not.
     project
         .write("page", "1")
         .push()
@@ -247,13 +251,13 @@ fn what_holds_deployments_back_cannot_be_understood() {
     assert_advice_helps(&site, &finding);
     project.write("page", "2").push().assert_success();
 
-    // A site that is frozen on purpose is well.
+    // A freeze by itself is not a finding.
     site.nyala(&["freeze", "until 10"]).assert_success();
     assert_well(&site);
 }
 
 #[test]
-fn there_is_no_git() {
+fn git_is_missing() {
     let site = Site::new();
     site.sandbox.set_variable("PATH", site.sandbox.path("home"));
     let finding = assert_finds(&site, "git");
@@ -261,19 +265,19 @@ fn there_is_no_git() {
         finding["fact"].as_str().unwrap().contains("is it installed, and on PATH?"),
         "{finding}"
     );
-    assert_eq!(finding["mendable"], false);
+    assert_eq!(finding["fixable"], false);
     site.sandbox.set_variable("PATH", std::env::var_os("PATH").unwrap());
     assert_well(&site);
 }
 
 #[test]
-fn the_site_cannot_be_written_by_whoever_asks() {
+fn the_caller_cannot_write_to_the_site() {
     let site = Site::new();
-    // The sandbox is its owner's alone, as temporary folders are.
+    // The sandbox is private to its owner, as temporary folders are.
     fs::set_permissions(site.sandbox.path(""), Permissions::from_mode(0o755)).unwrap();
     let doctor = [env!("CARGO_BIN_EXE_nyala"), "doctor", "--json"];
     let asked = if is_root() {
-        // Root may write anything, so somebody else has to ask.
+        // Root may write anything, so another user has to ask.
         let mut command = site.sandbox.command("setpriv");
         command
             .env("NYALA_SITE", &site.path)
@@ -287,7 +291,7 @@ fn the_site_cannot_be_written_by_whoever_asks() {
         asked
     };
     if asked.stderr.contains("setpriv") {
-        skip("needs a nyala that others may run, to be somebody else");
+        skip("needs a nyala binary that other users can run");
         return;
     }
     let findings: Vec<Value> =
@@ -299,15 +303,15 @@ fn the_site_cannot_be_written_by_whoever_asks() {
     let owner = rustix::process::geteuid().as_raw();
     assert_eq!(
         finding["fact"],
-        format!("{} cannot be written by you: it belongs to user {owner}", site.path.display())
+        format!("you cannot write to {}: it belongs to user {owner}", site.path.display())
     );
-    assert_eq!(finding["fix"], format!("run this, and push, as user {owner}"));
-    // Which is who asks now.
+    assert_eq!(finding["fix"], format!("run this and push as user {owner}"));
+    // Now the owner asks.
     assert_well(&site);
 }
 
 #[test]
-fn wwwroot_is_dangling_or_no_link() {
+fn wwwroot_is_dangling_or_is_not_a_link() {
     let site = Site::new();
     site.project().write("page", "1").push().assert_success();
     fs::remove_dir_all(site.path.join("releases/1")).unwrap();
@@ -323,7 +327,7 @@ fn wwwroot_is_dangling_or_no_link() {
 }
 
 #[test]
-fn a_dead_worker_and_what_it_left_are_found_and_put_right() {
+fn a_dead_worker_and_its_leftovers_are_found_and_fixed() {
     let site = Site::new();
     let project = site.project();
     project.write("page", "1").push().assert_success();
@@ -333,7 +337,7 @@ fn a_dead_worker_and_what_it_left_are_found_and_put_right() {
         format!("awk '{{print $4}}' /proc/$PPID/stat > '{}'\n{}", worker.display(), gate.shell());
     let push = project.custom_script(&script).push_in_background();
     gate.wait_until_reached();
-    // What is being deployed is no leftover.
+    // What is being deployed is not a leftover.
     assert_well(&site);
     let worker: i32 = fs::read_to_string(worker).unwrap().trim().parse().unwrap();
     kill_process(Pid::from_raw(worker).unwrap(), Signal::KILL).unwrap();
@@ -345,7 +349,7 @@ fn a_dead_worker_and_what_it_left_are_found_and_put_right() {
     let ids: Vec<String> =
         examine(&site).iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(ids, ["worker-dead", "leftovers"]);
-    // As in a container that somebody has entered: there is no session that could be named.
+    // As when entering a container: there is no session that could be named.
     let mut in_container = site.sandbox.command("unshare");
     in_container.args([
         "--pid",
@@ -357,18 +361,18 @@ fn a_dead_worker_and_what_it_left_are_found_and_put_right() {
     ]);
     in_container.env("NYALA_SITE", &site.path);
     if is_root()
-        && Running::start(&mut in_container).wait().assert_success().stdout.contains("mended: ")
+        && Running::start(&mut in_container).wait().assert_success().stdout.contains("fixed: ")
     {
         assert_well(&site);
     } else {
-        assert_mended(&site);
+        assert_fixed(&site);
     }
     assert_eq!(site.record(2)["status"], "interrupted");
     assert_eq!(site.numbers("releases"), [1]);
 
     fs::create_dir_all(site.path.join("envs/77/bin")).unwrap();
     assert_finds(&site, "leftovers");
-    assert_mended(&site);
+    assert_fixed(&site);
 
     fs::write(site.path.join("deployments/2/deployment.json"), "{ half").unwrap();
     let finding = assert_finds(&site, "record");
@@ -384,7 +388,7 @@ fn there_is_no_free_space() {
         Command::new("mount").args(arguments).arg(&disk).status().is_ok_and(|it| it.success())
     };
     if !is_root() || !mount(&["-t", "tmpfs", "-o", "size=16m", "tmpfs"]) {
-        skip("needs to be root and able to mount a small file system");
+        skip("needs root and the right to mount a small file system");
         return;
     }
     let repository = sandbox.bare_repository(&[]);

@@ -1,0 +1,121 @@
+//! What can be wrong with a site: every finding there is, and what `--fix` does about it.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::plan::describe;
+use crate::user_error::UserError;
+
+/// One thing that is wrong.
+#[derive(Debug, Serialize)]
+pub struct Finding {
+    pub id: FindingId,
+    /// What is wrong, as a fact, with what was found.
+    pub fact: String,
+    /// What to type, or to do.
+    pub fix: String,
+    /// What `nyala doctor --fix` does; `None` when a person has to act.
+    #[serde(rename = "fixable", serialize_with = "is_some")]
+    pub repair: Option<Repair>,
+    pub fixed: bool,
+}
+
+/// The stable names of findings, for programs. `docs/reliability.md` lists them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum FindingId {
+    AppSettings,
+    BinaryMoved,
+    DubiousOwnership,
+    EnvDamaged,
+    EnvUnlinked,
+    Frozen,
+    Git,
+    HookForeign,
+    HookMissing,
+    HookNotExecutable,
+    HookOtherSite,
+    HooksPath,
+    InterpreterGone,
+    Leftovers,
+    Mode,
+    NotWritable,
+    Owner,
+    PushOptionsOff,
+    Record,
+    Repository,
+    Settings,
+    Space,
+    StrictHook,
+    UvMissing,
+    WorkerDead,
+    Wwwroot,
+    WwwrootDangling,
+}
+
+/// What is safe to do without asking: none of it changes what is live.
+#[derive(Debug)]
+pub enum Repair {
+    /// Write nyala's hook. A hook that is not nyala's is kept, and still runs.
+    InstallHook { repository: PathBuf },
+    /// Let pushes to this repository carry options.
+    AllowPushOptions { repository: PathBuf },
+    /// Let only the owner read these files.
+    MakePrivate { files: Vec<PathBuf> },
+    /// What every deployment does before it begins: record what was interrupted, and remove
+    /// leftovers.
+    Recover,
+}
+
+impl Finding {
+    pub(super) fn new(id: FindingId, fact: impl Into<String>, fix: impl Into<String>) -> Finding {
+        Finding { id, fact: fact.into(), fix: fix.into(), repair: None, fixed: false }
+    }
+
+    /// A finding that is an error of ours. `fix` is used only when the error does not name one.
+    pub(super) fn from_error(
+        id: FindingId,
+        error: &anyhow::Error,
+        fix: impl Into<String>,
+    ) -> Finding {
+        let UserError { fact, found, fixes } = describe::user_error(error);
+        let fix = if fixes.is_empty() { fix.into() } else { fixes.join("; ") };
+        Finding::new(id, UserError { fact, found, fixes: Vec::new() }.to_string(), fix)
+    }
+
+    pub(super) fn with_repair(self, repair: Repair) -> Finding {
+        Finding { repair: Some(repair), ..self }
+    }
+}
+
+impl FindingId {
+    pub fn name(self) -> String {
+        let value = clap::ValueEnum::to_possible_value(&self);
+        value.map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
+#[expect(clippy::ref_option, reason = "serde hands it over like this")]
+fn is_some<S: serde::Serializer>(
+    repair: &Option<Repair>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(repair.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn every_finding_is_documented() {
+        let page = include_str!("../../docs/reliability.md");
+        for id in FindingId::value_variants() {
+            assert_eq!(serde_json::to_value(id).unwrap(), id.name());
+            assert!(page.contains(&format!("`{}`", id.name())), "{} is missing", id.name());
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Who owns the files of a site, and who can read them.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::PathBuf;
+
+use rustix::fs::{Access, access};
+
+use super::{Finding, FindingId, Repair, and_more};
+use crate::site::Site;
+
+pub(super) fn check(site: &Site) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let root = site.root();
+    let Ok(owner) = fs::metadata(root).map(|metadata| metadata.uid()) else { return findings };
+    if access(root, Access::WRITE_OK | Access::READ_OK | Access::EXEC_OK).is_err() {
+        let fact = format!("you cannot write to {}: it belongs to user {owner}", root.display());
+        let fix = format!("run this and push as user {owner}");
+        findings.push(Finding::new(FindingId::NotWritable, fact, fix));
+    }
+
+    let records = records_and_logs(site);
+    let foreign: Vec<_> = top_entries(site)
+        .into_iter()
+        .chain(records.iter().cloned())
+        .filter(|path| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.uid() != owner))
+        .collect();
+    if let [first, rest @ ..] = &foreign[..] {
+        let fact = format!(
+            "{}{} does not belong to user {owner}, the owner of the site",
+            first.display(),
+            and_more(rest.len())
+        );
+        let fix = format!("chown -R -h {owner} {}", root.display());
+        findings.push(Finding::new(FindingId::Owner, fact, fix));
+    }
+
+    let open: Vec<_> = records
+        .into_iter()
+        .chain([site.app_settings_file()])
+        .filter(|path| fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0))
+        .collect();
+    if let [first, rest @ ..] = &open[..] {
+        let fact =
+            format!("{}{} can be read by other users", first.display(), and_more(rest.len()));
+        let fix = format!("chmod 600 {}", first.display());
+        let finding = Finding::new(FindingId::Mode, fact, fix);
+        findings.push(finding.with_repair(Repair::MakePrivate { files: open }));
+    }
+    findings
+}
+
+/// What is directly in the site, and in its folders of releases, envs and deployments.
+fn top_entries(site: &Site) -> Vec<PathBuf> {
+    [site.root().to_owned(), site.releases(), site.envs(), site.deployments()]
+        .iter()
+        .flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten())
+        .map(|entry| entry.path())
+        .collect()
+}
+
+/// The files of deployments that only the owner may read.
+fn records_and_logs(site: &Site) -> Vec<PathBuf> {
+    let deployments = fs::read_dir(site.deployments()).into_iter().flatten().flatten();
+    deployments
+        .map(|entry| entry.path())
+        .flat_map(|folder| ["deployment.json", "log.txt"].map(|name| folder.join(name)))
+        .collect()
+}

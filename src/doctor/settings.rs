@@ -1,0 +1,38 @@
+//! Can the settings be read, and can they be followed on this machine?
+
+use super::{Finding, FindingId};
+use crate::plan::describe;
+use crate::process::Environment;
+use crate::python::installers::{Installer, find_uv};
+use crate::site::{Settings, Site};
+
+pub(super) fn check(site: &Site) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    // Reading the site's settings also reads the app settings, so a mistake in those is reported
+    // once, as theirs.
+    if let Err(error) = site.app_settings() {
+        let fix = format!("edit {}", site.app_settings_file().display());
+        findings.push(Finding::from_error(FindingId::AppSettings, &error, fix));
+    } else if let Err(error) = site.settings() {
+        let fix = format!("edit {}", site.settings_file().display());
+        findings.push(Finding::from_error(FindingId::Settings, &error, fix));
+    }
+    if let Err(error) = site.frozen() {
+        let fix = format!("rm {}", site.frozen_file().display());
+        findings.push(Finding::new(FindingId::Frozen, describe::user_error(&error).fact, fix));
+    }
+    findings
+}
+
+pub(super) fn check_installer(settings: &Settings) -> Option<Finding> {
+    // Without the app settings: if they set a PATH, that was done on purpose.
+    let is_missing =
+        settings.installer == Installer::Uv && find_uv(&Environment::clean()).is_none();
+    is_missing.then(|| {
+        Finding::new(
+            FindingId::UvMissing,
+            "nyala.toml has installer = \"uv\", but uv is not installed",
+            "install uv (https://docs.astral.sh/uv/), or set installer = \"pip\" in nyala.toml",
+        )
+    })
+}
