@@ -5,6 +5,8 @@
 mod faults;
 mod file;
 mod identity;
+pub mod mounts;
+mod remove;
 pub mod space;
 
 use std::ffi::OsStr;
@@ -18,6 +20,7 @@ use std::thread;
 
 use anyhow::{Context, Result, bail};
 use identity::Maker;
+pub use remove::Mounted;
 
 pub use file::{append_line, copy_file, open_lock_file, write_new};
 
@@ -192,8 +195,7 @@ pub fn remove_file(path: &Path) -> Result<()> {
 }
 
 /// Removes a folder with all that is in it, or a file; what is not there is fine. No link is
-/// followed: the standard library walks by open folders (`openat`, `O_NOFOLLOW`), and a path that
-/// is a link itself is unlinked.
+/// followed, and nothing below a mount point is touched: [`Mounted`] says that there is one.
 pub fn remove_tree(path: &Path) -> Result<()> {
     point_at("remove_tree", path);
     let metadata = match fs::symlink_metadata(path) {
@@ -203,12 +205,7 @@ pub fn remove_tree(path: &Path) -> Result<()> {
             return Err(error).with_context(|| format!("cannot look at {}", path.display()));
         }
     };
-    if metadata.is_dir() {
-        fs::remove_dir_all(path)
-            .with_context(|| format!("cannot remove the folder {}", path.display()))
-    } else {
-        remove_file(path)
-    }
+    if metadata.is_dir() { remove::remove_folder(path) } else { remove_file(path) }
 }
 
 /// Flushes a file, or the entries of a folder, so that a loss of power does not take them back. A
