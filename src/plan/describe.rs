@@ -54,6 +54,7 @@ pub fn lines(plan: &Plan) -> Vec<String> {
     };
     lines.push(format!("Environment: {}{by}, because", plan.env.decision));
     lines.extend(plan.env.reasons.iter().map(|reason| format!("- {reason}")));
+    lines.extend(plan.notes.iter().cloned());
     lines
 }
 

@@ -6,6 +6,7 @@
 pub mod decide;
 pub mod describe;
 pub mod observe;
+mod unused;
 
 use crate::build::BuildPlan;
 use crate::git::Commit;
@@ -34,6 +35,10 @@ pub struct Plan {
     pub installer: Installer,
     /// What the project runs, and what was decided about the build.
     pub build: BuildPlan,
+    /// What a person should know of the dependencies, each a sentence for the log.
+    pub notes: Vec<String>,
+    /// The same, as warnings.
+    pub warnings: Vec<String>,
     /// Where the dependencies are declared; `None` when there is nothing to install.
     pub source: Option<Source>,
     /// What it declares, for the env's marker.

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::decide::{EnvNeed, LiveEnv, Observed, decide, runtime_change};
 use super::describe::error_text;
+use super::unused::{self, Unused, Uses};
 use super::{Decision, Plan, PythonPlan};
 use crate::build::deployment_file::DeploymentFile;
 use crate::build::{self, deployment_file, project as build_project};
@@ -19,6 +20,7 @@ use crate::python::installers::Installer;
 use crate::python::interpreters::{self, Interpreter, Search};
 use crate::python::version::{Origin, Wanted};
 use crate::python::version_files;
+use crate::site::settings::Dependencies;
 use crate::site::{AppSettings, Settings, Site};
 
 /// No file that nyala reads from a tree is larger than this, in bytes.
@@ -56,14 +58,17 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let build = build::plan(&tree, build_settings)?;
     let skipped = build::python_is_skipped(&tree, &build.settings)?;
     let detected = if skipped.is_some() { Detected::default() } else { detect(&tree)? };
-    let is_python = detected.is_python();
-    let source = supported(detected.source, installer)?;
+    let is_python = detected.is_python() || settings.dependencies.file.is_some();
+    let source =
+        supported(chosen(detected.source, &settings.dependencies, skipped.is_some()), installer)?;
     let Declared { recorded: requirements, variables } =
         declared(&tree, source.as_ref(), app_settings)?;
     let need = match skipped {
         Some(why) => EnvNeed::Skipped(why),
         None => env_need(&tree, is_python, build.settings.command.is_some())?,
     };
+    let uses = Uses { need: &need, source: source.as_ref(), recorded: &requirements };
+    let Unused { notes, warnings } = unused::check(&tree, &uses, &settings.dependencies, &build)?;
     let wanted = wanted(&tree, runtime_txt.as_deref(), settings, app_settings);
     let settings_digest = settings_digest(installer, app_settings, &variables, &tree)?;
 
@@ -107,6 +112,8 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         env,
         installer,
         build,
+        notes,
+        warnings,
         source,
         requirements,
         settings_digest,
@@ -123,6 +130,14 @@ pub fn declared(
     let environment = Environment::clean().extend(app_settings.iter());
     let variable = |name: &str| environment.get(name)?.to_str().map(str::to_owned);
     Ok(source.read(tree, &variable)?)
+}
+
+/// The source that the site names, or the one that was found.
+fn chosen(detected: Option<Source>, settings: &Dependencies, skipped: bool) -> Option<Source> {
+    match &settings.file {
+        Some(path) if !skipped => Some(Source::RequirementsTxt { path: path.clone() }),
+        _ => detected,
+    }
 }
 
 /// The source, if the installer can install from it.

@@ -30,6 +30,8 @@ pub struct Settings {
     pub installer: Installer,
     /// How many good releases are kept, the live one among them. At least 1.
     pub keep: usize,
+    /// Where the dependencies are, and which declarations of them do not count.
+    pub dependencies: Dependencies,
     /// Interpreters, or folders with interpreters, beyond the usual places.
     pub python_paths: Vec<PathBuf>,
     /// What lives in `SITE/shared` and is linked into every release.
@@ -57,6 +59,16 @@ pub struct Settings {
     pub actions_on: Vec<Outcome>,
     /// Who is told of a deployment over HTTP.
     pub webhook: Vec<Webhook>,
+}
+
+/// The table `[dependencies]`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Dependencies {
+    /// The requirements file, relative to the application; `requirements.txt` when it is not set.
+    pub file: Option<String>,
+    /// Files that declare dependencies of which nothing is to be installed.
+    pub ignore: Vec<String>,
 }
 
 /// How a deployment that ran to its end came out.
@@ -104,7 +116,7 @@ fn tries() -> u32 {
     3
 }
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "repository",
     "branch",
     "python",
@@ -112,6 +124,7 @@ const KEYS: [&str; 19] = [
     "installer",
     "keep",
     "python_paths",
+    "dependencies",
     "shared",
     "step_timeout",
     "idle_timeout",
@@ -136,6 +149,7 @@ impl Default for Settings {
             installer: Installer::Pip,
             keep: 3,
             python_paths: Vec::new(),
+            dependencies: Dependencies::default(),
             shared: Vec::new(),
             step_timeout: Duration::from_mins(30),
             idle_timeout: None,

@@ -122,7 +122,7 @@ impl Deployment<'_> {
             installer: self.record.options.installer.unwrap_or(settings.installer),
             rebuild: self.record.options.reasons_for_new_env(),
         })?;
-        for warning in &plan.build.settings.warnings {
+        for warning in plan.build.settings.warnings.iter().chain(&plan.warnings) {
             console::warning(warning);
         }
         for line in describe::lines(&plan) {

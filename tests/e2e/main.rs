@@ -13,6 +13,7 @@ mod clients;
 mod commands;
 mod control;
 mod crowds;
+mod declarations;
 mod deployment_file;
 mod disk_full;
 mod django;

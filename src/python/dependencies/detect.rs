@@ -7,7 +7,7 @@ use super::tree::{Entry, Tree};
 
 const REQUIREMENTS: &str = "requirements.txt";
 /// Names that only a Python project has at its top.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 15] = [
     "pyproject.toml",
     "setup.py",
     "setup.cfg",
@@ -17,6 +17,12 @@ const NAMES: [&str; 9] = [
     "manage.py",
     "poetry.lock",
     "uv.lock",
+    "pdm.lock",
+    "Pipfile.lock",
+    "pylock.toml",
+    "requirements.in",
+    "pixi.lock",
+    "pixi.toml",
 ];
 
 /// What the top folder of a tree shows. It needs an env when it has either a source or Python
@@ -27,8 +33,6 @@ pub struct Detected {
     /// The source that is installed. Something of its name is there; [`Source::read`] says whether
     /// it is a file.
     pub source: Option<Source>,
-    /// A name that was perhaps meant for it (`Requirements.txt`), when there is none; for a hint.
-    pub lookalike: Option<String>,
     /// The Python project files at the top, sorted.
     pub python_files: Vec<String>,
 }
@@ -47,31 +51,14 @@ pub fn detect(tree: &impl Tree) -> Result<Detected> {
     for (name, entry) in tree.list("")? {
         if name == REQUIREMENTS {
             detected.source = Some(Source::RequirementsTxt { path: name });
-        } else if matches!(entry, Entry::File { .. } | Entry::Link { .. }) {
-            if is_lookalike(&name) {
-                detected.lookalike = Some(name);
-            } else if NAMES.contains(&name.as_str()) || has_python_ending(&name) {
-                detected.python_files.push(name);
-            }
+        } else if matches!(entry, Entry::File { .. } | Entry::Link { .. })
+            && (NAMES.contains(&name.as_str()) || has_python_ending(&name))
+        {
+            detected.python_files.push(name);
         }
-    }
-    if detected.source.is_some() {
-        detected.lookalike = None;
     }
     detected.python_files.sort();
     Ok(detected)
-}
-
-fn is_lookalike(name: &str) -> bool {
-    let name = name.to_lowercase();
-    matches!(
-        name.as_str(),
-        "requirements.txt"
-            | "requirement.txt"
-            | "requirements.txt.txt"
-            | "requirements"
-            | "reqs.txt"
-    )
 }
 
 fn has_python_ending(name: &str) -> bool {

@@ -9,6 +9,7 @@
 //! Nothing here touches the file system: a link in the tree is followed inside the tree only.
 
 mod compare;
+mod declarations;
 mod detect;
 mod record;
 pub mod requirements_txt;
@@ -17,6 +18,7 @@ mod text;
 mod tree;
 
 pub use compare::{Asks, Change, Why, compare};
+pub use declarations::{Declaration, declarations};
 pub use detect::{Detected, detect};
 pub use record::{Found, Line, Local, LocalKind, Moving, Recorded, Role};
 pub use source::{Declared, Source};

@@ -17,7 +17,7 @@ mod pip_tests;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use closure::{Closure, SourceFile, closure};
 pub use error::{ClosureError, Location, Mention};

@@ -16,14 +16,20 @@ mod secrets;
 
 /// A tree in memory. An id is the content itself, so that it changes exactly when the content does.
 #[derive(Debug, Default, Clone)]
-pub(super) struct MemoryTree(pub(super) BTreeMap<String, Entry>);
+pub(in crate::python::dependencies) struct MemoryTree(
+    pub(in crate::python::dependencies) BTreeMap<String, Entry>,
+);
 
 impl MemoryTree {
-    pub(super) fn of(files: &[(&str, &str)]) -> Self {
+    pub(in crate::python::dependencies) fn of(files: &[(&str, &str)]) -> Self {
         files.iter().fold(Self::default(), |tree, (path, text)| tree.with(path, *text))
     }
 
-    pub(super) fn with(mut self, path: &str, text: impl Into<String>) -> Self {
+    pub(in crate::python::dependencies) fn with(
+        mut self,
+        path: &str,
+        text: impl Into<String>,
+    ) -> Self {
         self.0.insert(path.into(), Entry::File { id: text.into() });
         self
     }

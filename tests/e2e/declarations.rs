@@ -1,0 +1,70 @@
+//! Dependencies that are declared where nothing installs them: never a success without them.
+
+use crate::support::Site;
+
+const LOCK: &str = "version = 1\n[[package]]\nname = 'antelope'\nversion = '1.0'\n";
+const PYPROJECT: &str = "[project]\nname = 'a'\nversion = '1'\ndependencies = ['antelope']\n";
+
+#[test]
+fn a_lock_file_without_requirements_fails_with_the_command_that_exports_it() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.push().assert_success();
+    project.remove("requirements.txt").write("uv.lock", LOCK).write("pyproject.toml", PYPROJECT);
+    let push = project.push();
+    push.assert_failed_with("uv.lock declares dependencies");
+    push.assert_says("1. uv export --frozen --no-hashes -o requirements.txt");
+    assert_eq!(site.live_id(), Some(1), "the live release is unchanged");
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+
+    project.write("requirements.txt", "antelope==1.1\n");
+    let push = project.push();
+    push.assert_success().assert_says("uv.lock is not used, because requirements.txt is there.");
+    assert_eq!(site.package("antelope").as_deref(), Some("1.1"));
+}
+
+#[test]
+fn dependencies_in_pyproject_alone_fail_unless_somebody_ignores_them() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("app.py", "").write("pyproject.toml", PYPROJECT);
+    project.push().assert_failed_with("pyproject.toml declares dependencies");
+    assert_eq!(site.live_id(), None);
+
+    site.configure("dependencies = { ignore = [\"pyproject.toml\"] }");
+    let push = project.write("app.py", "# again\n").push();
+    push.assert_success().assert_says("pyproject.toml is ignored");
+}
+
+#[test]
+fn an_empty_requirements_file_is_a_choice_that_is_warned_of() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("pyproject.toml", PYPROJECT).write("requirements.txt", "# later\n");
+    let push = project.push();
+    push.assert_success().assert_says("warning: requirements.txt is empty");
+}
+
+#[test]
+fn commands_of_the_project_may_install_what_it_declares() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("pyproject.toml", PYPROJECT);
+    project.write(".deployment", "[config]\nPOST_BUILD_COMMAND = true\n");
+    let push = project.push();
+    push.assert_success().assert_says("warning: pyproject.toml declares dependencies");
+}
+
+#[test]
+fn a_requirements_file_of_another_name_is_used_when_the_site_names_it() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("app.py", "").write("requirements/production.txt", "antelope==1.0\n");
+    let push = project.push();
+    push.assert_failed_with("requirements/production.txt declares dependencies");
+    push.assert_says("echo '-r requirements/production.txt' > requirements.txt");
+
+    site.configure("dependencies = { file = \"requirements/production.txt\" }");
+    project.write("app.py", "# again\n").push().assert_success();
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+}
