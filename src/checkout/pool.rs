@@ -111,6 +111,7 @@ impl<T> Pool<T> {
     }
 
     /// A thread that fails or panics must not leave the others waiting for it.
+    #[expect(clippy::mem_forget, reason = "dropping it would say that the thread has failed")]
     fn guard<D>(&self, work: impl FnOnce() -> Result<D>) -> Result<D> {
         let stop = StopOnDrop(self);
         let done = work()?;

@@ -76,6 +76,7 @@ pub(super) fn last_line(site: &Site, id: DeploymentId, by: &str) -> String {
 /// Watches, as long as this process is, whether somebody cancels this deployment. One that waits
 /// ends at once: its record is final already. One that runs has its children ended, and notices at
 /// its next step.
+#[expect(clippy::exit, reason = "a worker that waits for its turn has nothing to clean up")]
 pub(super) fn watch(site: &Site, id: DeploymentId) {
     let site = site.clone();
     // Where no thread can be had, a deployment cannot be cancelled, and is carried out.

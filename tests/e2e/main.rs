@@ -3,7 +3,12 @@
 //!
 //! One test binary: it links once. A test's name is the behaviour; `support` makes it a few lines.
 
-#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is all that is asked")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, which is all that is asked"
+)]
 #![allow(clippy::disallowed_macros, reason = "the harness of the tests reads what they print")]
 
 mod support;

@@ -4,7 +4,12 @@
 //! The same inputs each time: this finds what has been broken, and the fuzzer (fuzz/README.md) what
 //! nobody has thought of.
 
-#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is all that is asked")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, which is all that is asked"
+)]
 #![allow(clippy::disallowed_macros, reason = "the harness of the tests reads what they print")]
 
 #[path = "../../fuzz/src/lib.rs"]
