@@ -14,7 +14,7 @@ use crate::worker::{self, what_is_live};
 
 #[derive(Debug, Args)]
 pub(super) struct Cancel {
-    /// The deployment's number; without it, the one that runs, else the newest that waits
+    /// The number of the deployment [default: the running one, else the newest that is waiting]
     id: Option<DeploymentId>,
 }
 
@@ -23,21 +23,21 @@ impl Cancel {
         let id = match self.id {
             Some(id) => id,
             None => running_or_waiting(site)?.with_context(|| {
-                format!("nothing is running or waiting; {}", what_is_live(site))
+                format!("no deployment is running or waiting; {}", what_is_live(site))
             })?,
         };
         match cancel::ask(site, id, &person())? {
             Asked::Cancelled => {
-                say!("Deployment {id} was cancelled before it began; {}.", what_is_live(site));
+                say!("Deployment {id} was cancelled before it started; {}.", what_is_live(site));
                 return Ok(ExitCode::SUCCESS);
             }
             Asked::Dead => {
-                say!("The worker of deployment {id} was dead already; {}.", what_is_live(site));
+                say!("The worker of deployment {id} was already dead; {}.", what_is_live(site));
                 return Ok(ExitCode::SUCCESS);
             }
             Asked::Ended(record) => {
                 say!(
-                    "Deployment {id} had ended: {}; {}.",
+                    "Deployment {id} had already ended: {}; {}.",
                     record.status.name(),
                     what_is_live(site)
                 );
@@ -48,12 +48,12 @@ impl Cancel {
         let record = loop {
             let record = site
                 .record(id)?
-                .with_context(|| format!("the record of deployment {id} is gone"))?;
+                .with_context(|| format!("the record of deployment {id} no longer exists"))?;
             if record.status.is_final() {
                 break record;
             }
             if !site.has_worker(id)? {
-                // Whatever ended it, it has ended.
+                // The worker died, or was killed: record that.
                 worker::repair(site)?;
             }
             sleep(Duration::from_millis(20));
@@ -67,6 +67,7 @@ impl Cancel {
     }
 }
 
+/// The running deployment, else the newest that is waiting.
 pub(super) fn running_or_waiting(site: &Site) -> Result<Option<DeploymentId>> {
     let open: Vec<_> =
         site.records()?.into_iter().filter(|record| !record.status.is_final()).collect();

@@ -7,6 +7,7 @@ use crate::console;
 
 #[derive(Debug, Args)]
 pub(super) struct Completions {
+    /// The shell to print it for
     shell: Name,
 }
 

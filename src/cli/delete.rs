@@ -9,7 +9,7 @@ use crate::site::{DeploymentId, Site};
 
 #[derive(Debug, Args)]
 pub(super) struct Delete {
-    /// The numbers of the deployments
+    /// The numbers of the deployments to delete
     #[arg(required = true)]
     ids: Vec<DeploymentId>,
 }

@@ -15,21 +15,21 @@ use crate::site::{AppSettings, DeploymentId, Record, Site};
 
 #[derive(Debug, Args)]
 pub(super) struct Diff {
-    /// The deployment to start from
+    /// The first deployment
     from: DeploymentId,
-    /// The deployment to compare it with; without it, what is live
+    /// The deployment to compare it with [default: the live one]
     to: Option<DeploymentId>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// What is different, in words.
+/// The differences, in words.
 struct Differences {
-    /// What only the second has, and what only the first has: `1a2b3c4 Say hello`.
+    /// Commits that only the second has, and that only the first has: `1a2b3c4 Say hello`.
     new_commits: Vec<String>,
     gone_commits: Vec<String>,
-    /// What git says of the files.
+    /// `git diff --shortstat`.
     files: String,
     requirements: Vec<String>,
     python: [String; 2],
@@ -59,9 +59,9 @@ impl Diff {
         section("Commits", &commits(&found));
         section(
             "Files",
-            &[if found.files.is_empty() { "the same".to_owned() } else { found.files.clone() }],
+            &[if found.files.is_empty() { "unchanged".to_owned() } else { found.files.clone() }],
         );
-        section("Requirements", &or_the_same(&found.requirements));
+        section("Requirements", &or_unchanged(&found.requirements));
         section("Python", &[arrow(&found.python)]);
         section("Env", &[arrow(&found.env)]);
         Ok(())
@@ -98,10 +98,18 @@ fn differences(site: &Site, from: &Record, to: &Record) -> Result<Differences> {
         ) {
             (Ok(then), Ok(now)) => changes(&then, &now),
             (Err(error), _) => {
-                vec![format!("those of {} cannot be read: {}", from.id, error_text(&error))]
+                vec![format!(
+                    "those of deployment {} cannot be read: {}",
+                    from.id,
+                    error_text(&error)
+                )]
             }
             (_, Err(error)) => {
-                vec![format!("those of {} cannot be read: {}", to.id, error_text(&error))]
+                vec![format!(
+                    "those of deployment {} cannot be read: {}",
+                    to.id,
+                    error_text(&error)
+                )]
             }
         },
         python: [from, to].map(|record| match &record.python {
@@ -127,7 +135,8 @@ fn requirements_of(
     Ok(declared(&files, source.as_ref(), settings)?.recorded)
 }
 
-/// What is about the two commits; that a line can mean something else tomorrow is not.
+/// The differences between two commits. That a line may resolve to something else tomorrow is not
+/// one.
 fn changes(then: &Recorded, now: &Recorded) -> Vec<String> {
     let changes = dependencies::compare(then, now).into_iter();
     let changes = changes.filter(|change| match change {
@@ -146,11 +155,11 @@ fn changes(then: &Recorded, now: &Recorded) -> Vec<String> {
 fn commits(found: &Differences) -> Vec<String> {
     let new = found.new_commits.iter().map(|commit| format!("+ {commit}"));
     let gone = found.gone_commits.iter().map(|commit| format!("- {commit}"));
-    or_the_same(&new.chain(gone).collect::<Vec<_>>())
+    or_unchanged(&new.chain(gone).collect::<Vec<_>>())
 }
 
-fn or_the_same(lines: &[String]) -> Vec<String> {
-    if lines.is_empty() { vec!["the same".to_owned()] } else { lines.to_vec() }
+fn or_unchanged(lines: &[String]) -> Vec<String> {
+    if lines.is_empty() { vec!["unchanged".to_owned()] } else { lines.to_vec() }
 }
 
 fn arrow([from, to]: &[String; 2]) -> String {

@@ -15,7 +15,7 @@ pub(super) struct Doctor {
     /// Fix what is safe to fix; this never changes what is live
     #[arg(long)]
     fix: bool,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -52,7 +52,7 @@ impl Doctor {
         }
         let fixable = findings.iter().filter(|finding| finding.repair.is_some()).count();
         if left == 0 {
-            say!("Nothing is wrong with {}.", site.root().display());
+            say!("No problems found in {}.", site.root().display());
         } else if fixable > 0 && !self.fix {
             say!("To fix {fixable} of {}: nyala doctor --fix", findings.len());
         }

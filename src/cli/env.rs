@@ -8,7 +8,7 @@ use crate::site::Site;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Env {
-    /// Let the next deployment make a new env; what is live runs on until then
+    /// Make the next deployment create a new env; the live release keeps the current one until then
     Delete,
 }
 
@@ -16,14 +16,14 @@ impl Env {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
         let Env::Delete = self;
         let Some(id) = site.live()?.and_then(|live| site.env_of_release(live)) else {
-            say!("What is live has no env of nyala's: the next deployment makes one anyway.");
+            say!(
+                "The live release has no env that nyala made; the next deployment creates one anyway."
+            );
             return Ok(());
         };
         env::retire(&site.env(id), None, "it was deleted with `nyala env delete`")?;
-        say!(
-            "Env {id} is never used again by a later deployment; what is live runs on in it until then."
-        );
-        say!("To deploy with a new env now: nyala redeploy");
+        say!("No later deployment uses env {id}. The live release keeps it until then.");
+        say!("To deploy now, with a new env: nyala redeploy");
         Ok(())
     }
 }

@@ -1,4 +1,5 @@
-//! What the commands that deploy have in common: they show the log, and exit as the deployment ended.
+//! What all commands that deploy have in common: they show the log, and their exit code is the
+//! result of the deployment.
 
 use std::process::ExitCode;
 
@@ -7,14 +8,14 @@ use anyhow::Result;
 use crate::receive::{self, Reader};
 use crate::site::{DeploymentId, Record, Site, Status};
 
-/// Shows the log of a deployment that this command has started, and returns how it ended, also when
-/// nobody reads that far.
+/// Shows the log of a deployment that this command started. Returns its record once it has ended,
+/// even if nobody reads the output to the end.
 pub(super) fn watch(site: &Site, id: DeploymentId) -> Result<Record> {
     receive::watch(site, id, Reader::Person)?;
     receive::wait(site, id)
 }
 
-/// What a command that deploys exits with.
+/// The exit code of a command that deploys.
 pub(super) fn exit_code(record: &Record) -> ExitCode {
     if record.status == Status::Succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

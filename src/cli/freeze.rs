@@ -6,23 +6,28 @@ use clap::Args;
 use super::cancel::running_or_waiting;
 use super::person;
 use crate::site::Site;
+use crate::user_error::UserError;
 
 #[derive(Debug, Args)]
 pub(super) struct Freeze {
-    /// Why; whoever pushes is told
+    /// The reason, which is shown to everyone who pushes
     reason: String,
 }
 
 impl Freeze {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
         let reason = self.reason.trim();
-        ensure!(!reason.is_empty(), "say why: nyala freeze \"the database is being moved\"");
-        site.freeze(reason, &person())?;
-        say!(
-            "Deployments are held back from now on; pushes are received. To let them go on: nyala unfreeze"
+        ensure!(
+            !reason.is_empty(),
+            UserError::new("a reason is required")
+                .fix("nyala freeze \"the database is being moved\"")
         );
+        site.freeze(reason, &person())?;
+        say!("Deployments are frozen; pushes are still received. To resume: nyala unfreeze");
         if let Some(id) = running_or_waiting(site)? {
-            say!("Deployment {id} was there before, and goes on. To stop it: nyala cancel {id}");
+            say!(
+                "Deployment {id} started before the freeze and continues. To stop it: nyala cancel {id}"
+            );
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ pub(super) fn run(site: &Site) -> Result<()> {
     })?;
     if fs::read_dir(site.root().join("kept")).is_ok_and(|mut entries| entries.next().is_some()) {
         say!(
-            "What applications wrote into older releases is in {}/kept, and is yours to delete.",
+            "Files that applications wrote into removed releases are in {}/kept; delete them yourself.",
             site.root().display()
         );
     }
@@ -30,11 +30,11 @@ pub(super) fn lock(site: &Site) -> Result<DeployLock> {
     if let Some(lock) = site.try_deploy_lock()? {
         return Ok(lock);
     }
-    say!("A deployment is running; waiting for it.");
+    say!("Waiting for the running deployment to end.");
     site.deploy_lock()
 }
 
-/// Says what was done, also when it was cut short: what was moved is not found again.
+/// Prints what was done even after an error, since a second run would not find it again.
 pub(super) fn reported(remove: impl FnOnce(&mut Report) -> Result<()>) -> Result<()> {
     let mut report = Report::default();
     let outcome = remove(&mut report);
@@ -53,7 +53,7 @@ fn print(Report { freed, salvaged }: &Report) {
     }
     let all: u64 = freed.iter().map(|freed| freed.bytes).sum();
     match freed.len() {
-        0 => say!("There is nothing to remove."),
+        0 => say!("Nothing to remove."),
         _ => say!("Freed {} ({all} bytes).", bytes(all)),
     }
 }

@@ -15,17 +15,18 @@ use crate::site::Settings;
 pub(super) struct Init {
     /// The folder of the new site
     site: PathBuf,
-    /// The branch that is deployed; without it, the first one that is pushed
+    /// The branch to deploy [default: the first branch that is pushed]
     #[arg(long)]
     branch: Option<String>,
-    /// The Python of a project that asks for none, such as 3.12
+    /// The Python version for projects that do not specify one, such as 3.12
     #[arg(long, value_name = "X.Y")]
     python: Option<String>,
-    /// What makes environments and installs requirements; without it, uv where it is found, else
-    /// pip
+    /// The tool that creates environments and installs requirements [default: uv if installed, else
+    /// pip]
     #[arg(long, value_enum)]
     installer: Option<Installer>,
-    /// Let git push fail with the deployment, and leave the branch where it was (git 2.29 or newer)
+    /// Make `git push` fail when the deployment fails, and leave the branch unchanged (requires git
+    /// 2.29)
     #[arg(long)]
     strict: bool,
 }
@@ -44,7 +45,7 @@ impl Init {
         let settings = site.settings()?;
         let repository = site.repository(&settings);
         say_installed(install_hook(&repository, &site)?, &repository);
-        let verb = if is_new { "was made" } else { "was there already, and is unchanged" };
+        let verb = if is_new { "was created" } else { "already exists and is unchanged" };
         say!("The site {} {verb}.", site.root().display());
         if is_new {
             say_what_installs(&settings, self.installer);
@@ -56,39 +57,39 @@ impl Init {
 
 pub(super) fn say_installed(installed: Installed, repository: &Path) {
     match installed {
-        Installed::Already => say!("The hook is in {} already.", repository.display()),
-        Installed::New => say!("The hook is in {}.", repository.display()),
+        Installed::Already => say!("The hook is already installed in {}.", repository.display()),
+        Installed::New => say!("The hook is installed in {}.", repository.display()),
         Installed::Kept(kept) => say!(
-            "The hook is in {}. The post-receive that was there still runs: it is kept as {}.",
+            "The hook is installed in {}. The previous post-receive hook still runs; it is kept as {}.",
             repository.display(),
             kept.display()
         ),
     }
 }
 
-/// That uv was found, unless somebody has named the installer.
+/// Says that uv was found, unless the user named the installer.
 pub(super) fn say_what_installs(settings: &Settings, asked: Option<Installer>) {
     if let (Installer::Uv, None, Some(uv)) =
         (settings.installer, asked, find_uv(&Environment::clean()))
     {
         say!(
-            "uv was found at {} and installs the requirements: installer = \"uv\" in nyala.toml.",
+            "uv was found at {} and will install the requirements (installer = \"uv\" in nyala.toml).",
             uv.display()
         );
     }
 }
 
-/// The lines to copy, for somebody on another machine and on this one.
+/// The commands to copy, for this machine and for any other.
 pub(super) fn say_how_to_push(repository: &Path, branch: Option<&str>) {
     let user = std::env::var("USER")
         .or_else(|_| std::env::var("LOGNAME"))
         .unwrap_or_else(|_| "USER".to_owned());
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let path = repository.display();
-    say!("\nIn your project, once, on this machine:");
+    say!("\nTo set up a project on this machine, once:");
     say!("  git remote add nyala {path}");
-    say!("or on another one:");
+    say!("or on another machine:");
     say!("  git remote add nyala {user}@{host}:{path}");
-    say!("Then deploy with:");
+    say!("Then, to deploy:");
     say!("  git push nyala HEAD:{}", branch.unwrap_or("main"));
 }

@@ -9,16 +9,18 @@ use super::init::{say_how_to_push, say_installed, say_what_installs};
 use crate::git::Repository;
 use crate::python::installers::Installer;
 use crate::setup::{New, install_hook, make_site};
+use crate::user_error::UserError;
 
 #[derive(Debug, Args)]
 pub(super) struct Install {
-    /// The bare repository people push to
+    /// The bare repository to push to
     repository: PathBuf,
-    /// What makes environments and installs requirements; without it, uv where it is found, else
-    /// pip
+    /// The tool that creates environments and installs requirements [default: uv if installed, else
+    /// pip]
     #[arg(long, value_enum)]
     installer: Option<Installer>,
-    /// Let git push fail with the deployment, and leave the branch where it was (git 2.29 or newer)
+    /// Make `git push` fail when the deployment fails, and leave the branch unchanged (requires git
+    /// 2.29)
     #[arg(long)]
     strict: bool,
 }
@@ -26,12 +28,15 @@ pub(super) struct Install {
 impl Install {
     pub(super) fn run(&self, site: Option<&Path>) -> Result<()> {
         let Some(root) = site else {
-            bail!("name the site: nyala install {} --site SITE", self.repository.display());
+            bail!(
+                UserError::new("no site was named")
+                    .fix(format!("nyala install {} --site SITE", self.repository.display()))
+            );
         };
         let repository = self
             .repository
             .canonicalize()
-            .with_context(|| format!("there is no repository at {}", self.repository.display()))?;
+            .with_context(|| format!("{} does not exist", self.repository.display()))?;
         Repository::open(&repository)?;
         let new = New {
             repository: Some(&repository),
@@ -42,7 +47,7 @@ impl Install {
         let is_new = !root.join("nyala.toml").exists();
         let site = make_site(root, &new)?;
         say_installed(install_hook(&repository, &site)?, &repository);
-        say!("A push to {} deploys to {}.", repository.display(), site.root().display());
+        say!("Pushes to {} are deployed to {}.", repository.display(), site.root().display());
         let settings = site.settings()?;
         if is_new {
             say_what_installs(&settings, self.installer);

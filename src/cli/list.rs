@@ -13,7 +13,7 @@ use crate::site::Site;
 
 #[derive(Debug, Args)]
 pub(super) struct List {
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -27,7 +27,7 @@ impl List {
             return Ok(());
         }
         if records.is_empty() {
-            say!("Nothing was deployed yet. To deploy: git push REMOTE HEAD:main");
+            say!("No deployments yet. To deploy: git push REMOTE HEAD:main");
             return Ok(());
         }
         let releases = site.release_ids()?;
@@ -39,12 +39,12 @@ impl List {
                 .map(|size| usize::from(size.ws_col))
                 .filter(|it| *it > 0)
         };
-        let look = table::Look {
+        let format = table::Format {
             coloured: paint::wanted(&out),
             width: if is_terminal { width() } else { None },
             zone: TimeZone::system(),
         };
-        console::say(table::draw(&records, |id| releases.contains(&id), &look));
+        console::say(table::draw(&records, |id| releases.contains(&id), &format));
         Ok(())
     }
 }

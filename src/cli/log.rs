@@ -12,9 +12,9 @@ use crate::site::{DeploymentId, Site};
 
 #[derive(Debug, Args)]
 pub(super) struct Log {
-    /// The deployment's number; without it, the newest
+    /// The number of the deployment [default: the newest]
     id: Option<DeploymentId>,
-    /// Go on until the deployment has ended
+    /// Keep printing until the deployment ends
     #[arg(long, short)]
     follow: bool,
 }

@@ -11,8 +11,7 @@ use crate::disk;
 
 #[derive(Debug, Args)]
 pub(super) struct Man {
-    /// The folder that gets a page for each command; without it, the page of nyala itself is
-    /// printed
+    /// Write a page for each command to this folder [default: print the page of nyala itself]
     folder: Option<PathBuf>,
 }
 
@@ -40,7 +39,7 @@ impl Man {
             written += 1;
         }
         say!(
-            "{written} pages are in {}. To read one: man {}/nyala.1",
+            "Wrote {written} pages to {}. To read one: man {}/nyala.1",
             folder.display(),
             folder.display()
         );
@@ -48,10 +47,10 @@ impl Man {
     }
 }
 
-/// A page in roff, of this title.
+/// One page, in roff.
 fn page(command: &Command, title: &str) -> Result<Vec<u8>> {
     let mut page = Vec::new();
     let titled = Page::new(command.clone()).title(title);
-    titled.render(&mut page).context("the manual page cannot be written")?;
+    titled.render(&mut page).context("cannot render the manual page")?;
     Ok(page)
 }

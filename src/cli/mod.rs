@@ -1,4 +1,7 @@
-//! The commands: what they take, and what they print.
+//! The commands: their arguments, and what they print. Each has a file named like it.
+//!
+//! To add one: write `src/cli/NAME.rs`, add it to [`Command`] and to [`run`], and regenerate
+//! `docs/commands.md` (see the test in `reference.rs`).
 
 /// Prints a line for the person who called a command; see [`console::say`].
 #[clippy::format_args]
@@ -25,6 +28,8 @@ mod plan;
 mod post_receive;
 mod proc_receive;
 mod redeploy;
+#[cfg(test)]
+mod reference;
 mod rollback;
 mod script;
 mod shell;
@@ -50,88 +55,97 @@ use crate::plan::describe;
 use crate::site::Site;
 use crate::user_error::UserError;
 
-/// Deploys a Python site when somebody runs `git push`.
+/// Deploy Python sites with `git push`
 #[derive(Debug, Parser)]
 #[command(name = "nyala", version, max_term_width = 100)]
 pub struct Cli {
-    /// The site's folder; without it, the site the working directory is in
+    /// The folder of the site [default: the site that contains the working directory]
     #[arg(long, global = true, env = "NYALA_SITE", value_name = "SITE")]
     site: Option<PathBuf>,
-    /// Without one: the status of the site the working directory is in
+    /// What to do [default: `status`, inside a site]
     #[command(subcommand)]
     command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a site, with a bare repository to push to
+    /// Create a site, with a bare repository to push to
     Init(init::Init),
-    /// Put the hook into a bare repository that is already there
+    /// Install the hook into an existing bare repository, for the site named with --site
     Install(install::Install),
-    /// List the deployments, newest first
+    /// List deployments, newest first
     List(list::List),
-    /// Show what is live, and what was deployed last
+    /// Show what is live, and the latest deployment
     Status(status::Status),
-    /// Show all that is known of a deployment
+    /// Show the details of a deployment
     Show(show::Show),
     /// Print the log of a deployment
     Log(log::Log),
-    /// Show what changed between two deployments: commits, requirements, Python
+    /// Compare two deployments: commits, files, requirements, Python and env
     Diff(diff::Diff),
-    /// Show what deploying a revision would do, and change nothing
+    /// Show what deploying a revision would do, without doing it
     Plan(plan::Plan),
     /// Deploy again, without a push
     Redeploy(redeploy::Redeploy),
-    /// Wait until a deployment has ended; exit with 0, 1 or 2: it is live, it is not, there is none
+    /// Wait until a deployment ends, and report the result as the exit code
+    ///
+    /// Exits with 0 if the deployment succeeded, 1 if it did not, and 2 if there is no such
+    /// deployment.
     Wait(wait::Wait),
-    /// Make an earlier release live again, with its env, without building
+    /// Make an earlier release live again, together with its env, without building
     Rollback(rollback::Rollback),
-    /// Delete records of deployments, with their logs and releases; never what is live
+    /// Delete deployments: records, logs and releases
+    ///
+    /// The live release is never deleted.
     Delete(delete::Delete),
-    /// Remove what no kept release needs, and say what that frees
+    /// Remove everything that no kept release needs, and report the space freed
     Gc,
-    /// Find what is wrong with a site, and how to put it right
+    /// Find problems with a site, and show how to fix them
+    ///
+    /// Exits with 0 if there are none, or if all of them were fixed, and with 1 otherwise.
     Doctor(doctor::Doctor),
-    /// Stop a deployment that runs or waits
+    /// Cancel a running or waiting deployment
     Cancel(cancel::Cancel),
-    /// Hold deployments back; pushes are received, and told why
+    /// Pause deployments: pushes are still received, and their authors are told why
     Freeze(freeze::Freeze),
-    /// Let deployments go on, with the newest push that was held back
+    /// Resume deployments, starting with the newest push that was held back
     Unfreeze(unfreeze::Unfreeze),
-    /// The application's settings: environment variables of its builds
+    /// Manage app settings: environment variables for builds and for the application
     #[command(subcommand)]
     Config(config::Config),
-    /// The virtual environment of what is live
+    /// Manage the virtual environment of the live release
     #[command(subcommand)]
     Env(env::Env),
-    /// One built-in step, for the deployment command of a project
+    /// Run one built-in step, from a deployment command of the project's own
     #[command(subcommand)]
     Step(step::Step),
-    /// Write a deployment script to be changed: deploy.sh and .deployment
+    /// Write a deployment script to start from: deploy.sh and .deployment
     Script(script::Script),
-    /// Deploy this work tree as it is, on this machine, into ./artifacts
+    /// Deploy the work tree, committed or not, into ./artifacts on this machine
     Try(r#try::Try),
-    /// What a forced command of ssh runs: lets a key push to some sites, and look at them
+    /// Serve as the forced command of an ssh key, which allows git and read-only commands for some
+    /// sites
     Shell(shell::Shell),
-    /// Print the completions of a shell
+    /// Print a completion script for a shell
     Completions(completions::Completions),
-    /// Print the manual page, or write those of all commands into a folder
+    /// Print the manual page, or write the pages of all commands to a folder
     Man(man::Man),
-    /// What the hook runs: reads `OLD NEW REF` lines
+    /// Run by the hook: reads `OLD NEW REF` lines from standard input, see githooks(5)
     #[command(hide = true)]
     PostReceive(post_receive::PostReceive),
-    /// What the hook of a strict site runs: speaks git's proc-receive protocol
+    /// Run by the hook of a strict site: speaks git's proc-receive protocol, see githooks(5)
     #[command(hide = true)]
     ProcReceive(proc_receive::ProcReceive),
-    /// What the hook starts: carries one deployment out
+    /// Started by the hook: carries out one deployment
     #[command(hide = true)]
     Worker(worker::Worker),
 }
 
-/// Parses the command line, carries it out, and says how it went: 0 fine, 1 failed, 2 wrong usage.
+/// Parses and runs the command line. The exit code is 0 on success, 1 on failure, and 2 on a usage
+/// error.
 ///
-/// A reader who has gone changes nothing of that: what was asked for was done, or not, and a script
-/// that runs `nyala redeploy | head -1` with `pipefail` asks for just this.
+/// It does not depend on whether the output was read to the end: a script that runs
+/// `nyala redeploy | head -1` with `pipefail` needs to know whether the deployment succeeded.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let code = run(&cli).unwrap_or_else(|error| {
@@ -140,7 +154,7 @@ pub fn main() -> ExitCode {
     });
     match console::unsaid() {
         Some(why) => {
-            say_error(&format!("not all could be written to standard output: {why}"));
+            say_error(&format!("cannot write to standard output: {why}"));
             ExitCode::FAILURE
         }
         None => code,
@@ -150,12 +164,12 @@ pub fn main() -> ExitCode {
 /// Prints an error of one or more lines to standard error.
 fn say_error(text: &str) {
     let text = text.lines().map(clean).collect::<Vec<_>>().join("\n");
-    // In a hook whose client is gone nobody empties the pipe any more, and a plain write would
-    // block for ever.
+    // After the client of a hook is gone, nobody reads the pipe, and a plain write would block
+    // forever.
     console::print(rustix::stdio::stderr(), &mask::known().apply(&format!("error: {text}\n")));
 }
 
-/// `nyala` alone: what is live in the site one is in; elsewhere, what there is to call.
+/// `nyala` without a command: the status of the site around the working directory, else the help.
 fn status_or_help(site: &impl Fn() -> Result<Site>) -> Result<ExitCode> {
     if let Ok(site) = site() {
         console::init_command();
@@ -166,8 +180,8 @@ fn status_or_help(site: &impl Fn() -> Result<Site>) -> Result<ExitCode> {
     Ok(ExitCode::from(2))
 }
 
-/// The error of a command, with what is known of the disk. One that nobody has foreseen says how to
-/// look into it.
+/// The error of a command, with what is known of the disk. An unexpected error says how to find out
+/// more.
 fn user_error(cli: &Cli, error: &anyhow::Error) -> UserError {
     let told = cli.site.as_ref().map(|site| space::explain(error, site)).unwrap_or_default();
     let told = describe::user_error(error).and(told);
@@ -176,10 +190,10 @@ fn user_error(cli: &Cli, error: &anyhow::Error) -> UserError {
     }
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let again = shlex::try_join(arguments.iter().map(String::as_str)).unwrap_or_default();
-    told.fix(format!("To see what was done: NYALA_LOG=debug nyala {again}"))
+    told.fix(format!("For details, run: NYALA_LOG=debug nyala {again}"))
 }
 
-/// Who types this, as far as can be known: for people to read, and for nothing else.
+/// The user who runs this command, as far as that is known. Only for people to read.
 fn person() -> String {
     let named = ["SUDO_USER", "USER", "LOGNAME"];
     let name =
@@ -191,8 +205,8 @@ fn person() -> String {
 fn run(cli: &Cli) -> Result<ExitCode> {
     let site = || {
         let site = Site::find(cli.site.as_deref())?;
-        // Broken settings are said by whoever needs them; here they only mean that there is nothing
-        // to mask.
+        // Commands that need the settings report broken ones. Here they only mean that there is
+        // nothing to mask.
         let secrets = site.app_settings().unwrap_or_default();
         mask::know(secrets.iter().map(|(_, value)| value));
         Ok::<_, anyhow::Error>(site)
@@ -200,7 +214,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
     let Some(command) = &cli.command else {
         return status_or_help(&site);
     };
-    // These write elsewhere than a person's command does.
+    // These three set up their own output.
     if !matches!(command, Command::Worker(_) | Command::Step(_) | Command::Shell(_)) {
         console::init_command();
     }

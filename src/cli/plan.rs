@@ -13,12 +13,12 @@ use crate::worker::env_record;
 
 #[derive(Debug, Args)]
 pub(super) struct Plan {
-    /// A revision in the repository; without it, what the deploy branch names
+    /// A revision in the repository [default: the tip of the deploy branch]
     revision: Option<String>,
-    /// As if a new env had been asked for
+    /// Plan as if a new env had been requested
     #[arg(long)]
     rebuild_env: bool,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }

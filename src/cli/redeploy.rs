@@ -14,10 +14,10 @@ use crate::site::{DeployOptions, DeploymentId, Site};
 
 #[derive(Debug, Args)]
 pub(super) struct Redeploy {
-    /// A deployment's number, or a revision in the repository; without it, what the deploy branch
-    /// names
+    /// The number of a deployment, or a revision in the repository [default: the tip of the deploy
+    /// branch]
     what: Option<String>,
-    /// Make a new env
+    /// Create a new env
     #[arg(long)]
     rebuild_env: bool,
 }
@@ -25,10 +25,7 @@ pub(super) struct Redeploy {
 impl Redeploy {
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
         if let Some(frozen) = site.frozen()? {
-            bail!(
-                "deployments are held back {}\nTo let them go on: nyala unfreeze",
-                frozen.in_words()
-            );
+            bail!("deployments are frozen {}\nTo resume: nyala unfreeze", frozen.in_words());
         }
         let repository = Repository::open(&site.repository(&site.settings()?))?;
         let (commit, refname) = self.commit(site, &repository)?;
@@ -36,8 +33,8 @@ impl Redeploy {
         redeploy(site, &commit, refname, options)
     }
 
-    /// The commit that is meant, and the ref it was pushed as when that is known. A number that is
-    /// a deployment's is one.
+    /// The commit to deploy, and the ref it was pushed to, if that is known. A number that is both a
+    /// deployment and a revision means the deployment.
     fn commit(&self, site: &Site, repository: &Repository) -> Result<(String, Option<RefName>)> {
         let Some(what) = &self.what else {
             let tip = site
@@ -62,8 +59,8 @@ impl Redeploy {
     }
 }
 
-/// Deploys a commit again and shows the log; the exit code says how it went. Without a ref, it
-/// counts as the deploy branch's.
+/// Deploys a commit again and shows the log. The exit code is the result. Without a ref, it counts as
+/// a push of the deploy branch.
 pub(super) fn redeploy(
     site: &Site,
     commit: &str,

@@ -16,8 +16,8 @@ use crate::worker::rollback::{obstacle, release_before};
 
 #[derive(Debug, Args)]
 pub(super) struct Rollback {
-    /// The deployment whose release is made live again; without it, the kept one before what is
-    /// live
+    /// The deployment whose release becomes live again [default: the newest kept release before the
+    /// live one]
     id: Option<DeploymentId>,
 }
 
@@ -28,17 +28,17 @@ impl Rollback {
         let record = self.target(site, live)?;
         let id = record.id;
         if id == live {
-            say!("Release {id} is live already.");
+            say!("Release {id} is already live.");
             return Ok(ExitCode::SUCCESS);
         }
         if !record.went_live() {
             bail!(
-                "deployment {id} has never been live: it is {}\nWhat can be made live again: nyala list",
+                "deployment {id} was never live: its status is {}\nTo see which releases are kept: nyala list",
                 record.status.name()
             );
         }
         if let Some(obstacle) = obstacle(site, &record) {
-            say!("{obstacle}, so its commit {} is deployed anew.", short(&record.commit));
+            say!("{obstacle}, so its commit {} is redeployed.", short(&record.commit));
             let options = DeployOptions::default();
             return redeploy(site, &record.commit, Some(record.update.refname), options);
         }
@@ -63,16 +63,17 @@ impl Rollback {
         Ok(exit_code(&watch(site, id)?))
     }
 
-    /// The record of the release that is meant. A rollback has no release of its own: it means the
-    /// one that it made live.
+    /// The record of the release to make live. A rollback has no release of its own; its number means
+    /// the release that it made live.
     fn target(&self, site: &Site, live: DeploymentId) -> Result<Record> {
         let id = match self.id {
             Some(id) => id,
             None => release_before(site, live)?.with_context(|| {
-                format!("there is no kept release before {live}, which is live\nWhat there is: nyala list")
+                format!("no release before {live}, the live one, is kept\nTo see which releases are kept: nyala list")
             })?,
         };
-        let there_is_none = || format!("there is no deployment {id}\nWhat there is: nyala list");
+        let there_is_none =
+            || format!("there is no deployment {id}\nTo see all deployments: nyala list");
         let record = site.record(id)?.with_context(there_is_none)?;
         match record.rolled_back_to {
             Some(release) => site.record(release)?.with_context(there_is_none),

@@ -15,10 +15,10 @@ const COMMAND: &str = "bash deploy.sh";
 
 #[derive(Debug, Args)]
 pub(super) struct Script {
-    /// The project's folder, where .deployment belongs
+    /// The folder of the project, which contains .deployment
     #[arg(default_value = ".")]
     folder: PathBuf,
-    /// Replace a deploy.sh, and the command of a .deployment, that are there
+    /// Replace an existing deploy.sh, and the command in an existing .deployment
     #[arg(long)]
     force: bool,
 }
@@ -34,27 +34,27 @@ impl Script {
             }
         };
         let said = deployment_file::parse(&text)?;
-        // It runs in the application's folder, which need not be the project's.
+        // The script runs in the application's folder, which may be below the project's.
         let application = said.get("project").and_then(project::folder).unwrap_or_default();
         let script = self.folder.join(application).join("deploy.sh");
         if !self.force {
             if let Some(command) = said.get("command").filter(|command| *command != COMMAND) {
                 bail!(
-                    "{} names a command already: {}\nTo replace it: nyala script --force",
+                    "{} already has a command: {}\nTo replace it: nyala script --force",
                     file.display(),
                     command.escape_debug()
                 );
             }
             if fs::symlink_metadata(&script).is_ok() {
-                bail!("{} is there already\nTo replace it: nyala script --force", script.display());
+                bail!("{} already exists\nTo replace it: nyala script --force", script.display());
             }
         }
         let text = deployment_file::with_command(&String::from_utf8_lossy(&text), COMMAND);
         disk::write_atomic(&script, SCRIPT.as_bytes(), 0o755)?;
         disk::write_atomic(&file, text.as_bytes(), 0o644)?;
         say!("Wrote {} and {}.", script.display(), file.display());
-        say!("To try it here, into ./artifacts: bash deploy.sh");
-        say!("To deploy with it: git add .deployment deploy.sh, commit, and push");
+        say!("To try it on this machine, in ./artifacts: bash deploy.sh");
+        say!("To deploy with it: git add .deployment deploy.sh, then commit and push");
         Ok(())
     }
 }

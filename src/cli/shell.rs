@@ -1,8 +1,8 @@
-//! `nyala shell`: all that somebody may do whose ssh key has it as its forced command.
+//! `nyala shell`: what the holder of an ssh key may do that has this as its forced command.
 //!
 //! In `authorized_keys`: `restrict,command="/usr/local/bin/nyala shell --root /srv/sites shop"
-//! ssh-ed25519 …`. sshd runs that instead of what was asked for, which it hands over in
-//! `SSH_ORIGINAL_COMMAND`.
+//! ssh-ed25519 …`. sshd runs this instead of what the client requested, which it passes in
+//! `SSH_ORIGINAL_COMMAND`; see `command=` in sshd(8).
 
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -18,22 +18,22 @@ use crate::site::Site;
 
 #[derive(Debug, Args)]
 pub(super) struct Shell {
-    /// The folder that has the sites
+    /// The folder that contains the sites
     #[arg(long)]
     root: PathBuf,
-    /// Allow fetching and looking, but no push
+    /// Allow fetching and read-only commands, but not pushing
     #[arg(long)]
     read_only: bool,
-    /// The sites that may be reached, by their folders' names; without any, all of the root
+    /// The sites the key may reach, by the names of their folders [default: all sites in the root]
     sites: Vec<String>,
 }
 
-/// What was asked for.
+/// What the client requested.
 #[derive(Debug, PartialEq, Eq)]
 enum Request {
     /// `git-receive-pack` or `git-upload-pack`, and the path as the client wrote it.
     Git { service: &'static str, path: String },
-    /// A command of nyala's, with its own name first.
+    /// The words of a nyala command, starting with `nyala`.
     Nyala(Vec<String>),
 }
 
@@ -41,35 +41,34 @@ impl Shell {
     pub(super) fn run(&self) -> Result<ExitCode> {
         let server = Server::open(&self.root)?;
         let Ok(asked) = std::env::var("SSH_ORIGINAL_COMMAND") else {
-            bail!("there is no shell here, only git and nyala\n{}", self.reachable(&server));
+            bail!("this account has no shell, only git and nyala\n{}", self.reachable(&server));
         };
         match request(&asked)? {
             Request::Git { service, path } => {
                 ensure!(
                     service == "upload-pack" || !self.read_only,
-                    "this key may fetch, and not push"
+                    "this key may fetch, but not push"
                 );
                 let site = self.site(&server, &path)?;
                 let repository = site.repository(&site.settings()?);
                 let mut git = bare_git();
-                // The version of git's protocol is the one variable of the client's that git means
-                // to be passed on.
+                // The one variable of the client that git passes on: see GIT_PROTOCOL in git(1).
                 git.envs(
                     std::env::var_os("GIT_PROTOCOL").map(|protocol| ("GIT_PROTOCOL", protocol)),
                 );
                 let error = git.arg(service).arg(repository).stdin(Stdio::inherit()).exec();
-                Err(error).context("git cannot be started")
+                Err(error).context("cannot run git")
             }
             Request::Nyala(words) => {
                 let mut cli = Cli::try_parse_from(words)?;
                 ensure!(
                     cli.command.as_ref().is_none_or(only_reads),
-                    "only reading commands can be used over ssh: list, show, diff, status, log, plan, wait\nTo deploy: git push"
+                    "only read-only commands can be used over ssh: list, show, diff, status, log, plan, wait\nTo deploy: git push"
                 );
                 let named = cli.site.as_ref().map(|site| site.to_string_lossy().into_owned());
                 let name = named.or_else(|| self.only_site(&server));
                 let name = name.with_context(|| {
-                    format!("name the site: --site NAME\n{}", self.reachable(&server))
+                    format!("which site? Add --site NAME\n{}", self.reachable(&server))
                 })?;
                 cli.site = Some(self.site(&server, &name)?.root().to_owned());
                 super::run(&cli)
@@ -87,7 +86,7 @@ impl Shell {
             .and_then(|name| server.site(name));
         site.with_context(|| {
             format!(
-                "there is no site `{}` that this key may reach\n{}",
+                "this key cannot reach a site named `{}`\n{}",
                 path.escape_debug(),
                 self.reachable(server)
             )
@@ -125,18 +124,18 @@ fn only_reads(command: &Command) -> bool {
     )
 }
 
-/// Takes what ssh was asked to run apart. Nothing of it is ever given to a shell.
+/// Parses the command that the client sent to ssh. No part of it is ever passed to a shell.
 fn request(asked: &str) -> Result<Request> {
     let refuse = || {
         format!(
-            "`{}` cannot be run here: only git and nyala's reading commands can",
+            "`{}` is not allowed here: only git and nyala's read-only commands are",
             asked.escape_debug()
         )
     };
     let words = shlex::split(asked).with_context(refuse)?;
     let git = |service, path: &String| Request::Git { service, path: path.clone() };
-    // Clients write `git-receive-pack 'PATH'`; the form with a space is allowed by git's own
-    // documentation.
+    // Clients send `git-receive-pack 'PATH'`. The form with a space is allowed too: see
+    // gitprotocol-pack(5).
     let words: Vec<String> = match &words[..] {
         [first, second, rest @ ..] if first == "git" => {
             std::iter::once(format!("git-{second}")).chain(rest.iter().cloned()).collect()
@@ -160,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_git_asks_for_is_understood() {
+    fn git_requests_are_parsed() {
         for asked in ["git-receive-pack 'shop'", "git receive-pack 'shop'", "git-receive-pack shop"]
         {
             assert_eq!(
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is() {
+    fn other_requests_are_refused() {
         for asked in [
             "",
             "sh",

@@ -1,4 +1,4 @@
-//! `nyala show`: all that is known of one deployment.
+//! `nyala show`: the details of one deployment.
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -12,9 +12,9 @@ use crate::worker::rollback::obstacle;
 
 #[derive(Debug, Args)]
 pub(super) struct Show {
-    /// The deployment's number; without it, the newest
+    /// The number of the deployment [default: the newest]
     id: Option<DeploymentId>,
-    /// As JSON: the record as it is in deployments/ID/deployment.json
+    /// Print the record as JSON, as in deployments/ID/deployment.json
     #[arg(long)]
     json: bool,
 }
@@ -37,16 +37,16 @@ impl Show {
     }
 }
 
-/// The record of a deployment; without a number, of the newest.
+/// The record of a deployment, by default of the newest.
 pub(super) fn record(site: &Site, id: Option<DeploymentId>) -> Result<Record> {
     match id {
-        Some(id) => site
-            .record(id)?
-            .with_context(|| format!("there is no deployment {id}\nWhat there is: nyala list")),
+        Some(id) => site.record(id)?.with_context(|| {
+            format!("there is no deployment {id}\nTo see all deployments: nyala list")
+        }),
         None => site
             .records()?
             .pop()
-            .context("nothing was deployed yet\nTo deploy: git push REMOTE HEAD:main"),
+            .context("no deployments yet\nTo deploy: git push REMOTE HEAD:main"),
     }
 }
 
@@ -140,18 +140,18 @@ fn release(
     rolled_back_to: Option<DeploymentId>,
 ) -> String {
     if let Some(release) = rolled_back_to {
-        return format!("none of its own: it made release {release} live again");
+        return format!("none; it made release {release} live again");
     }
     if live {
         return format!("live, in {}", site.release(record.id).display());
     }
     if !record.went_live() {
-        return "none: it has never been live".to_owned();
+        return "none; it was never live".to_owned();
     }
     match obstacle(site, record) {
         None => format!("kept; to make it live again: nyala rollback {}", record.id),
         Some(obstacle) => {
-            format!("{obstacle}; to deploy its commit anew: nyala rollback {}", record.id)
+            format!("{obstacle}; to redeploy its commit: nyala rollback {}", record.id)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `nyala status`, and `nyala` alone.
+//! `nyala status`, and `nyala` without a command.
 
 use anyhow::Result;
 use clap::Args;
@@ -10,7 +10,7 @@ use crate::site::{Record, Site, Status as DeploymentStatus};
 
 #[derive(Debug, Default, Args)]
 pub(super) struct Status {
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -35,10 +35,7 @@ impl Status {
         }
         say!("Site:   {}", site.root().display());
         let branch = settings.branch.as_deref().map(escaped);
-        say!(
-            "Branch: {}",
-            branch.as_deref().unwrap_or("none yet: the first one pushed becomes it")
-        );
+        say!("Branch: {}", branch.as_deref().unwrap_or("the first one that is pushed"));
         if let Some(frozen) = frozen {
             say!("Frozen: {} (nyala unfreeze)", frozen.in_words());
         }

@@ -18,21 +18,21 @@ use crate::worker::env_steps::{self, StepContext};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Step {
-    /// Make the release's env, or use the one there is
+    /// Create the env of the release, or link the existing one
     Env,
-    /// Install the requirements into the release's env
+    /// Install the requirements into the env of the release
     Install,
-    /// Run `bin/pre_compile` and `PRE_BUILD_COMMAND`, where there are any
+    /// Run `bin/pre_compile` and `PRE_BUILD_COMMAND`, if there are any
     PreBuild,
-    /// Collect Django's static files, where there are any
+    /// Collect the static files of Django, if it is used
     Collectstatic,
-    /// Run `bin/post_compile` and `POST_BUILD_COMMAND`, where there are any
+    /// Run `bin/post_compile` and `POST_BUILD_COMMAND`, if there are any
     PostBuild,
 }
 
 impl Step {
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
-        // Otherwise pip would outlive the script, when a limit ends that.
+        // Otherwise pip would outlive the script when a time limit ends that.
         process::end_with_parent();
         let id = deployment(site)?;
         let settings = site.settings()?;
@@ -52,8 +52,7 @@ impl Step {
         let context = StepContext::new(site, id, &settings, &app_settings, &plan);
         match self {
             Step::Env => {
-                // The plan may ask for a new env for no other reason than that the script has
-                // removed its link.
+                // The script's removal of the link can be the only reason for a new env.
                 env_steps::retire(&context, &plan)?;
                 env_steps::make_env(&context, &plan)?;
                 let decided = serde_json::to_vec(&env_record(&plan, Some(id)))?;
@@ -78,18 +77,18 @@ impl Step {
     }
 }
 
-/// The deployment whose command this step was called by.
+/// The deployment whose command called this step.
 fn deployment(site: &Site) -> Result<DeploymentId> {
     let id = env::var(custom::DEPLOYMENT_VARIABLE).ok().and_then(|id| id.parse().ok());
     let building = |id: &DeploymentId| matches!(site.record(*id), Ok(Some(record)) if record.status == Status::Building);
     id.filter(building).context(
-        "`nyala step` works inside a deployment only\n\
-         Call it from the command that .deployment names: [config] command = bash deploy.sh",
+        "`nyala step` only works inside a deployment\n\
+         Call it from the command in .deployment: [config] command = bash deploy.sh",
     )
 }
 
-/// Who asks for a new env: the pusher, and the script itself when it removed the link that it was
-/// given.
+/// The reasons for a new env: a push option, and the script itself if it removed the link that it
+/// was given.
 fn rebuild(site: &Site, id: DeploymentId, options: &DeployOptions) -> Vec<String> {
     let mut asked = options.reasons_for_new_env();
     let linked = env::var(custom::LINKED_VARIABLE).is_ok();

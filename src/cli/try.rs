@@ -19,7 +19,7 @@ use crate::site::{Site, Status};
 
 #[derive(Debug, Args)]
 pub(super) struct Try {
-    /// A folder of the project's work tree
+    /// A folder inside the project's work tree
     #[arg(default_value = ".")]
     folder: PathBuf,
 }
@@ -28,12 +28,11 @@ impl Try {
     /// Deploys the work tree as it is to a site in `artifacts`, beside its `.git`.
     pub(super) fn run(&self) -> Result<ExitCode> {
         let root = run(bare_git().current_dir(&self.folder).args(["rev-parse", "--show-toplevel"]))
-            .context("there is no git work tree here\nTo make one: git init")?;
+            .context("this is not a git work tree\nTo create one: git init")?;
         let work_tree = Path::new(&root);
         let artifacts = work_tree.join("artifacts");
         let site = make_site(&artifacts, &New { branch: Some("main"), ..New::default() })?;
-        // A folder that ignores itself: it neither dirties the project nor becomes part of what is
-        // deployed.
+        // A folder that ignores itself does not dirty the project, and is not deployed.
         disk::write_atomic(&artifacts.join(".gitignore"), b"*\n", 0o644)?;
         let settings = site.settings()?;
         let commit = Snapshot::of(work_tree, &site)?.push(&site.repository(&settings))?;
@@ -45,13 +44,13 @@ impl Try {
         if record.status != Status::Succeeded {
             return Ok(ExitCode::FAILURE);
         }
-        say!("It is in {}", site.wwwroot().display());
-        say!("App settings for it: nyala --site artifacts config set NAME=value");
+        say!("The site is in {}", site.wwwroot().display());
+        say!("To set app settings for it: nyala --site artifacts config set NAME=value");
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// A commit of the work tree as it is, in the developer's repository, where no ref names it.
+/// A commit of the work tree as it is, in the developer's repository. No ref points to it.
 struct Snapshot<'a> {
     work_tree: &'a Path,
     commit: String,
@@ -64,8 +63,8 @@ impl Snapshot<'_> {
             git.current_dir(work_tree);
             git
         };
-        // On a copy of the index: it knows what is tracked though ignored, and what is staged stays
-        // as it is.
+        // A copy of the index knows which ignored files are tracked, and leaves staged changes
+        // alone.
         let index = work_tree.join(run(git().args(["rev-parse", "--git-path", "index"]))?);
         let copy = site.cache().join("try-index");
         match fs::read(&index) {
@@ -73,7 +72,7 @@ impl Snapshot<'_> {
             Err(_) => disk::remove_file(&copy)?,
         }
         run(git().env("GIT_INDEX_FILE", &copy).args(["add", "--all"]))
-            .context("the work tree cannot be read")?;
+            .context("cannot read the work tree")?;
         let tree = run(git().env("GIT_INDEX_FILE", &copy).arg("write-tree"))?;
         disk::remove_file(&copy)?;
         let parent = run(git().args(["rev-parse", "--verify", "--quiet", "HEAD"])).ok();
@@ -82,12 +81,12 @@ impl Snapshot<'_> {
         if let Some(parent) = &parent {
             command.args(["-p", parent]);
         }
-        name_somebody(&mut command, work_tree);
+        set_author(&mut command, work_tree);
         Ok(Snapshot { work_tree, commit: run(&mut command)? })
     }
 
-    /// Brings it into the site's repository, which has no hook: the deployment is started apart
-    /// from it.
+    /// Pushes the commit to the site's repository. That has no hook; the deployment is started
+    /// separately.
     fn push(self, repository: &Path) -> Result<String> {
         let target = format!("{}:refs/heads/main", self.commit);
         let mut push = bare_git();
@@ -100,13 +99,13 @@ impl Snapshot<'_> {
     }
 }
 
-/// A machine on which nobody has told git who they are can try a deployment as well.
-fn name_somebody(command: &mut Command, work_tree: &Path) {
+/// Names an author where git has no user.name and user.email, so that `try` works without them.
+fn set_author(command: &mut Command, work_tree: &Path) {
     if run(bare_git().current_dir(work_tree).args(["var", "GIT_COMMITTER_IDENT"])).is_err() {
         let user = env::var("USER")
             .ok()
             .filter(|user| !user.is_empty())
-            .unwrap_or_else(|| "somebody".to_owned());
+            .unwrap_or_else(|| "nobody".to_owned());
         for role in ["AUTHOR", "COMMITTER"] {
             command
                 .env(format!("GIT_{role}_NAME"), &user)

@@ -19,7 +19,7 @@ pub(super) struct Unfreeze {
 impl Unfreeze {
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
         let Some(thawed) = site.unfreeze(!self.no_deploy)? else {
-            say!("Deployments were not held back.");
+            say!("Deployments are not frozen.");
             return Ok(ExitCode::SUCCESS);
         };
         let pushes = match thawed.pushes {
@@ -30,8 +30,8 @@ impl Unfreeze {
         let begun = thawed
             .enqueued
             .map(|(record, log)| worker::start(site, record.id, log).map(|()| record.id));
-        // Not before: whoever reads this may let it wait for as long as they like.
-        say!("Deployments go on; {pushes}.");
+        // The worker has been started before this line: its reader may block us for any time.
+        say!("Deployments are resumed; {pushes}.");
         begun.transpose()?.map_or(Ok(ExitCode::SUCCESS), |id| Ok(exit_code(&watch(site, id)?)))
     }
 }

@@ -12,12 +12,12 @@ use crate::site::{DeploymentId, Record, Site, Status};
 
 #[derive(Debug, Args)]
 pub(super) struct Wait {
-    /// A deployment's number, or a commit; without it, the newest deployment
+    /// The number of a deployment, or a commit [default: the newest deployment]
     #[arg(value_name = "ID|COMMIT")]
     what: Option<String>,
 }
 
-/// There is no such deployment, and so nothing to wait for.
+/// The exit code when there is no such deployment.
 const NONE: u8 = 2;
 
 impl Wait {
@@ -25,10 +25,10 @@ impl Wait {
         let Some(id) = self.id(site)? else {
             match &self.what {
                 Some(what) => say_error(&format!(
-                    "{} was never deployed\nWhat was: nyala list; to deploy a commit: nyala redeploy COMMIT",
+                    "{} was never deployed\nTo see all deployments: nyala list; to deploy a commit: nyala redeploy COMMIT",
                     what.escape_debug()
                 )),
-                None => say_error("nothing was deployed yet\nPush first, or: nyala redeploy REV"),
+                None => say_error("no deployments yet\nPush first, or run: nyala redeploy REV"),
             }
             return Ok(ExitCode::from(NONE));
         };
@@ -37,7 +37,7 @@ impl Wait {
         Ok(if record.status == Status::Succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    /// A number that is a deployment's is one; else the newest deployment of the commit.
+    /// The deployment with this number, else the newest deployment of this commit.
     fn id(&self, site: &Site) -> Result<Option<DeploymentId>> {
         let Some(what) = &self.what else {
             return Ok(site.deployment_ids()?.pop());
@@ -51,12 +51,12 @@ impl Wait {
         let Ok(commit) = repository.resolve(what) else {
             return Ok(None);
         };
-        let records = site.records().context("the deployments cannot be read")?;
+        let records = site.records().context("cannot read the deployments")?;
         Ok(records.iter().rev().find(|record| record.commit == commit).map(|record| record.id))
     }
 }
 
-/// What became of it, in the words of the record.
+/// The result, in the words of the record.
 fn outcome(record: &Record) -> String {
     let why = record.fact();
     match record.status {
@@ -64,8 +64,8 @@ fn outcome(record: &Record) -> String {
         Status::Superseded => {
             format!("was superseded by {}", record.superseded_by_whom())
         }
-        // Not whether it has ended: a worker that was killed in what comes after a deployment
-        // changed nothing about this.
+        // The status, not the time of its end: a worker that is killed during the actions has not
+        // written that time, but the result is final.
         status if !status.is_final() => "was interrupted: its worker was killed".to_owned(),
         status => why.map_or(status.name().to_owned(), |why| format!("{}: {why}", status.name())),
     }
@@ -75,7 +75,7 @@ fn outcome(record: &Record) -> String {
 mod tests {
     use super::*;
 
-    /// A deployment of this status whose worker is dead, and has not written that it has ended.
+    /// A deployment with this status whose worker died before it recorded the end.
     fn cut_short(status: &str, error: Option<&str>) -> Record {
         serde_json::from_value(serde_json::json!({
             "id": 1,
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_killed_in_its_actions_came_out_as_it_did() {
+    fn a_deployment_killed_during_its_actions_keeps_its_result() {
         assert_eq!(outcome(&cut_short("building", None)), "was interrupted: its worker was killed");
         assert_eq!(
             outcome(&cut_short("failed", Some("pip failed\nfound: x"))),

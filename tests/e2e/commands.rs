@@ -261,10 +261,7 @@ fn output_that_cannot_be_written_is_an_error() {
     for arguments in [&["list", "--json"][..], &["log"], &["config", "set", "ONE=1"]] {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
         let ran = Running::start_with_output(site.nyala_command().args(arguments), full).wait();
-        ran.assert_failed(
-            1,
-            "error: not all could be written to standard output: No space left on device",
-        );
+        ran.assert_failed(1, "error: cannot write to standard output: No space left on device");
     }
     assert_eq!(site.nyala(&["config", "get", "ONE"]).assert_success().stdout, "1\n");
 }

@@ -86,12 +86,12 @@ fn a_waiting_deployment_is_cancelled_and_the_running_one_is_not() {
 #[test]
 fn what_has_ended_or_never_was_cannot_be_cancelled() {
     let site = Site::new();
-    site.nyala(&["cancel"]).assert_failed(1, "nothing is running or waiting");
+    site.nyala(&["cancel"]).assert_failed(1, "no deployment is running or waiting");
     site.nyala(&["cancel", "7"]).assert_failed(1, "there is no deployment 7");
     site.project().write("page", "").push().assert_success();
     let ran = site.nyala(&["cancel", "1"]);
     assert_eq!(ran.status.code(), Some(1));
-    assert!(ran.stdout.contains("had ended: succeeded"), "{ran:#?}");
+    assert!(ran.stdout.contains("had already ended: succeeded"), "{ran:#?}");
     assert_eq!(site.record(1)["status"], "succeeded");
 }
 
@@ -148,7 +148,7 @@ fn a_frozen_site_takes_pushes_and_deploys_the_newest_when_it_thaws() {
     assert_eq!(site.live_file("page"), "3");
     assert_eq!(site.record(2)["trigger"], "push");
     project.write("page", "4").push().assert_success();
-    assert!(site.nyala(&["unfreeze"]).assert_success().stdout.contains("were not held back"));
+    assert!(site.nyala(&["unfreeze"]).assert_success().stdout.contains("are not frozen"));
 }
 
 #[test]
@@ -183,7 +183,10 @@ fn a_freeze_lets_what_runs_go_on_and_can_end_without_deploying() {
     gate.wait_until_reached();
     let frozen = site.nyala(&["freeze", "wait \u{1b}[2J for it"]);
     assert!(
-        frozen.assert_success().stdout.contains("Deployment 1 was there before, and goes on"),
+        frozen
+            .assert_success()
+            .stdout
+            .contains("Deployment 1 started before the freeze and continues"),
         "{frozen:#?}"
     );
     gate.open();
@@ -193,7 +196,7 @@ fn a_freeze_lets_what_runs_go_on_and_can_end_without_deploying() {
     assert!(!held.stderr.contains('\u{1b}'), "{}", held.stderr.escape_debug());
     site.nyala(&["unfreeze", "--no-deploy"]).assert_success();
     assert_eq!(site.live_id(), Some(1));
-    site.nyala(&["freeze", " "]).assert_failed(1, "say why");
+    site.nyala(&["freeze", " "]).assert_failed(1, "a reason is required");
     Running::start(site.nyala_command().args(["redeploy"])).wait().assert_success();
     assert_eq!(site.live_id(), Some(2));
 }

@@ -32,7 +32,7 @@ fn assert_finds(site: &Site, id: &str) -> Value {
 #[track_caller]
 fn assert_well(site: &Site) {
     assert_eq!(examine(site), [] as [Value; 0]);
-    assert!(site.nyala(&["doctor"]).assert_success().stdout.contains("Nothing is wrong"));
+    assert!(site.nyala(&["doctor"]).assert_success().stdout.contains("No problems found"));
 }
 
 /// `--fix` fixes it.

@@ -8,7 +8,7 @@ use crate::support::Site;
 fn list_says_what_is_live_and_what_can_be_made_live_again() {
     let site = Site::new();
     let nothing = site.nyala(&["list"]);
-    assert!(nothing.assert_success().stdout.starts_with("Nothing was deployed yet."));
+    assert!(nothing.assert_success().stdout.starts_with("No deployments yet."));
     let project = site.project();
     project.write("page", "1").commit("The first");
     project.push().assert_success();
@@ -27,7 +27,7 @@ fn list_says_what_is_live_and_what_can_be_made_live_again() {
 #[test]
 fn show_tells_all_of_one_deployment() {
     let site = Site::new();
-    site.nyala(&["show"]).assert_failed(1, "nothing was deployed yet");
+    site.nyala(&["show"]).assert_failed(1, "no deployments yet");
     let project = site.project();
     project.write("page", "1").commit("The first");
     project.push().assert_success();
@@ -45,7 +45,7 @@ fn show_tells_all_of_one_deployment() {
         assert!(shown.assert_success().stdout.contains(fact), "no {fact:?} in {}", shown.stdout);
     }
     let failed = site.nyala(&["show"]);
-    for fact in ["Status    failed", "it has never been live", "Error", "bash deploy.sh"] {
+    for fact in ["Status    failed", "it was never live", "Error", "bash deploy.sh"] {
         assert!(failed.assert_success().stdout.contains(fact), "no {fact:?} in {}", failed.stdout);
     }
     assert_eq!(site.nyala(&["show", "2", "--json"]).json(), site.record(2));
@@ -78,7 +78,7 @@ fn diff_says_commits_requirements_and_python() {
     assert_eq!(back["python"]["from"], back["python"]["to"]);
 
     let same = site.nyala(&["diff", "1", "1"]);
-    assert_eq!(same.assert_success().stdout.matches("  the same").count(), 3);
+    assert_eq!(same.assert_success().stdout.matches("  unchanged").count(), 3);
     site.nyala(&["diff", "1", "9"]).assert_failed(1, "there is no deployment 9");
 }
 
@@ -139,7 +139,7 @@ fn gc_frees_what_no_kept_release_needs_and_says_how_much() {
     project.write("page", "2").push().assert_success();
     project.write("page", "3").push().assert_success();
     let nothing = site.nyala(&["gc"]);
-    assert!(nothing.assert_success().stdout.contains("There is nothing to remove."), "{nothing:?}");
+    assert!(nothing.assert_success().stdout.contains("Nothing to remove."), "{nothing:?}");
 
     site.configure("keep = 1");
     fs::create_dir_all(site.path.join("envs/77/lib")).unwrap();

@@ -132,10 +132,10 @@ fn what_was_never_live_cannot_be_rolled_back_to() {
     project.write("page", "1").push().assert_success();
     project.custom_script("exit 1").push();
     site.nyala(&["rollback", "2"])
-        .assert_failed(1, "deployment 2 has never been live: it is failed");
+        .assert_failed(1, "deployment 2 was never live: its status is failed");
     site.nyala(&["rollback", "9"]).assert_failed(1, "there is no deployment 9");
     let ran = site.nyala(&["rollback", "1"]);
-    assert_eq!(ran.assert_success().stdout, "Release 1 is live already.\n");
+    assert_eq!(ran.assert_success().stdout, "Release 1 is already live.\n");
     assert_eq!(site.numbers("deployments"), [1, 2]);
 }
 

@@ -65,7 +65,7 @@ fn a_key_reaches_its_own_site_and_no_other() {
     ] {
         let refused = push("ada", path);
         assert!(
-            !refused.accepted && refused.stderr.contains("that this key may reach"),
+            !refused.accepted && refused.stderr.contains("this key cannot reach a site named"),
             "{path}: {}",
             refused.stderr
         );

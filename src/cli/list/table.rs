@@ -7,29 +7,29 @@ use crate::console::text::clean;
 use crate::git::short;
 use crate::site::{DeploymentId, Record, Status};
 
-/// What a table is drawn for.
+/// How a table is drawn.
 #[derive(Clone, Debug)]
-pub(super) struct Look {
+pub(super) struct Format {
     pub(super) coloured: bool,
-    /// Columns of the terminal; `None` when there is none, and nothing is cut to it.
+    /// The columns of the terminal; `None` when the output is not a terminal.
     pub(super) width: Option<usize>,
     pub(super) zone: TimeZone,
 }
 
-/// Titles are cut to this where no terminal says how much room there is.
+/// The longest title in columns when the output is not a terminal.
 const TITLE: usize = 60;
 
 const HEAD: [&str; 8] = ["ID", "STATUS", "RELEASE", "COMMIT", "CREATED", "PYTHON", "ENV", "TITLE"];
 
-/// Draws the deployments in the order in which they are given. `is_kept` says of a number whether
-/// its release is there.
+/// Draws the deployments in the given order. `is_kept` says whether the release of a deployment
+/// still exists.
 pub(super) fn draw(
     records: &[Record],
     is_kept: impl Fn(DeploymentId) -> bool,
-    look: &Look,
+    format: &Format,
 ) -> String {
     let rows: Vec<_> =
-        records.iter().map(|record| cells(record, is_kept(record.id), look)).collect();
+        records.iter().map(|record| cells(record, is_kept(record.id), format)).collect();
     let mut widths = HEAD.map(str::len);
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -37,22 +37,22 @@ pub(super) fn draw(
         }
     }
     let before_title: usize = widths[..7].iter().map(|width| width + 2).sum();
-    let room = look.width.map_or(TITLE, |width| width.saturating_sub(before_title).max(10));
+    let room = format.width.map_or(TITLE, |width| width.saturating_sub(before_title).max(10));
 
     let mut table =
-        line(&HEAD.map(str::to_owned), &widths, room, |_| look.style(Style::new().dimmed()));
+        line(&HEAD.map(str::to_owned), &widths, room, |_| format.style(Style::new().dimmed()));
     for (record, row) in records.iter().zip(&rows) {
         table += &line(row, &widths, room, |column| match column {
-            1 => look.style(of_status(record.status)),
-            2 if record.live => look.style(AnsiColor::Green.on_default().bold()),
-            _ if record.live => look.style(Style::new().bold()),
+            1 => format.style(of_status(record.status)),
+            2 if record.live => format.style(AnsiColor::Green.on_default().bold()),
+            _ if record.live => format.style(Style::new().bold()),
             _ => Style::new(),
         });
     }
     table
 }
 
-fn cells(record: &Record, is_kept: bool, look: &Look) -> [String; 8] {
+fn cells(record: &Record, is_kept: bool, format: &Format) -> [String; 8] {
     let Record {
         id, status, live, commit, message, python, env, rolled_back_to, created_at, ..
     } = record;
@@ -72,14 +72,14 @@ fn cells(record: &Record, is_kept: bool, look: &Look) -> [String; 8] {
         status.name().to_owned(),
         release,
         short(commit).to_owned(),
-        created_at.to_zoned(look.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string(),
+        created_at.to_zoned(format.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string(),
         python.as_ref().map_or("-".to_owned(), |python| python.version.clone()),
         env.unwrap_or_else(|| "-".to_owned()),
         clean(title).into_owned(),
     ]
 }
 
-/// One line: numbers to the right, the title last and cut.
+/// One line: numbers are right-aligned, and the title comes last, cut to fit.
 fn line(
     cells: &[String; 8],
     widths: &[usize; 8],
@@ -116,7 +116,7 @@ fn of_status(status: Status) -> Style {
     }
 }
 
-impl Look {
+impl Format {
     fn style(&self, style: Style) -> Style {
         if self.coloured { style } else { Style::new() }
     }
@@ -138,8 +138,8 @@ mod tests {
         serde_json::from_value(record).unwrap()
     }
 
-    fn plain() -> Look {
-        Look { coloured: false, width: Some(90), zone: TimeZone::UTC }
+    fn plain() -> Format {
+        Format { coloured: false, width: Some(90), zone: TimeZone::UTC }
     }
 
     #[test]
@@ -176,9 +176,9 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_gets_colours_and_nobody_else() {
+    fn only_a_terminal_gets_colours() {
         let records = [record(1, "failed")];
-        let coloured = draw(&records, |_| false, &Look { coloured: true, ..plain() });
+        let coloured = draw(&records, |_| false, &Format { coloured: true, ..plain() });
         assert!(coloured.contains("\u{1b}[1m\u{1b}[31mfailed"), "{}", coloured.escape_debug());
         assert!(!draw(&records, |_| false, &plain()).contains('\u{1b}'));
     }
