@@ -10,9 +10,9 @@ mod remove;
 pub mod space;
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink as std_symlink};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink as std_symlink};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,6 +34,17 @@ pub fn create_dir(path: &Path) -> Result<()> {
 pub fn create_dir_all(path: &Path) -> Result<()> {
     point_at("create_dir_all", path);
     fs::create_dir_all(path).with_context(|| format!("cannot make the folder {}", path.display()))
+}
+
+/// Makes a folder and those above it that are missing, for their owner alone; one that is there
+/// already is fine, and stays as it is.
+pub fn create_private_dir_all(path: &Path) -> Result<()> {
+    point_at("create_private_dir_all", path);
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("cannot make the folder {}", path.display()))
 }
 
 /// Replaces a file as a whole: readers see the old bytes or the new ones, also after a loss of

@@ -14,6 +14,7 @@ use crate::console;
 use crate::git::{Commit, CommitTree, Kind, Repository, short};
 use crate::hex::hex;
 use crate::process::Environment;
+use crate::python::cache::Caches;
 use crate::python::dependencies::{Declared, Detected, Source, detect};
 use crate::python::env;
 use crate::python::installers::Installer;
@@ -73,7 +74,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let settings_digest = settings_digest(installer, app_settings, &variables, &tree)?;
 
     let search = Search::from_environment(settings.python_paths.clone());
-    let cache = site.cache().join("interpreters.json");
+    let cache = Caches::of(site.cache()).first().join("interpreters.json");
     let (wanted, origin) = match wanted {
         // A plain copy needs no Python, so it does not have to name one.
         _ if matches!(need, EnvNeed::Plain | EnvNeed::Skipped(_)) => (Wanted::Any, Origin::Newest),

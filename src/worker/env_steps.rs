@@ -10,6 +10,7 @@ use crate::console;
 use crate::disk;
 use crate::plan::{Decision, Plan};
 use crate::process::{Environment, Limits, left_behind};
+use crate::python::cache::Caches;
 use crate::python::env::marker::{Made, Marker};
 use crate::python::env::{self, inspect};
 use crate::python::installers::{Installation, Installer, NewEnv};
@@ -110,7 +111,7 @@ pub fn make_env(context: &StepContext<'_>, plan: &Plan) -> Result<Option<EnvId>>
             let new = NewEnv {
                 env: &new,
                 interpreter,
-                cache: &site.cache(),
+                caches: &Caches::of(site.cache()),
                 environment: &context.environment,
                 limits: &context.limits,
             };

@@ -111,7 +111,7 @@ fn a_push_with_unchanged_requirements_starts_no_python_and_asks_nothing_twice() 
             "the {what} opens the repository once"
         );
         assert!(
-            process.opens(&site.path.join("cache/interpreters.json")) <= 1,
+            process.opens(&site.sandbox.path("home/.cache/nyala/interpreters.json")) <= 1,
             "the {what} asks for the Pythons once"
         );
         let long_over = site.path.join("deployments/1");

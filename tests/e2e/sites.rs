@@ -160,3 +160,68 @@ fn a_failing_foreign_hook_does_not_keep_the_site_from_being_deployed() {
     let site = Site::installed(sandbox, repository);
     site.project().write("index.html", "hello").push().assert_success();
 }
+
+#[test]
+fn sites_share_what_belongs_to_the_machine() {
+    let site = Site::new();
+    site.python_project().push().assert_success();
+    let cache = site.sandbox.path("home/.cache/nyala");
+    assert!(cache.join("interpreters.json").is_file());
+    let has_pip = |folder: &std::path::Path| {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+        entries.into_iter().any(|name| name.to_string_lossy().starts_with("pip-"))
+    };
+    assert!(has_pip(&cache));
+    assert!(!site.path.join("cache/interpreters.json").exists());
+    assert!(!has_pip(&site.path.join("cache")));
+}
+
+#[test]
+fn without_a_home_that_can_be_written_to_a_site_has_a_cache_of_its_own() {
+    for home in [None, Some("/proc/nobody"), Some("relative")] {
+        let site = Site::new();
+        site.sandbox.remove_variable("XDG_CACHE_HOME");
+        match home {
+            Some(home) => site.sandbox.set_variable("HOME", home),
+            None => site.sandbox.remove_variable("HOME"),
+        }
+        site.sandbox.set_variable("GIT_CONFIG_GLOBAL", "/dev/null");
+        site.python_project().push().assert_success();
+        assert!(site.path.join("cache/interpreters.json").is_file(), "{home:?}");
+        assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+    }
+}
+
+#[test]
+fn sites_that_unpack_the_same_pip_at_once_all_deploy() {
+    let sandbox = Sandbox::new();
+    let sites: Vec<_> = (0..3)
+        .map(|number| {
+            let path = sandbox.path(&format!("site{number}"));
+            let path = path.to_str().unwrap();
+            sandbox.nyala(&["init", path, "--installer", "pip"]).assert_success();
+            path.to_owned()
+        })
+        .collect();
+    let work = sandbox.path("work");
+    fs::create_dir(&work).unwrap();
+    sandbox.git(&work, &["init", "--quiet"]);
+    fs::write(work.join("requirements.txt"), "antelope==1.0\n").unwrap();
+    sandbox.git(&work, &["add", "."]);
+    sandbox.git(
+        &work,
+        &["-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "--quiet", "-m", "One"],
+    );
+    let pushes: Vec<_> = sites
+        .iter()
+        .map(|site| {
+            let mut push = sandbox.command("git");
+            push.current_dir(&work).args(["push", &format!("{site}/repository.git"), "HEAD:main"]);
+            Running::start(&mut push)
+        })
+        .collect();
+    for push in pushes {
+        let ran = push.wait();
+        assert!(ran.stderr.contains("success: "), "{ran:#?}");
+    }
+}

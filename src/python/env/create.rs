@@ -9,14 +9,15 @@ use super::seed;
 use crate::console;
 use crate::disk;
 use crate::process::{self, Environment, Invocation, Limits};
+use crate::python::cache::Caches;
 use crate::python::interpreters::{Interpreter, cannot_make_envs};
 
 /// Makes an env with pip in it. `env` must not be there: an env made over an older one keeps the
-/// older interpreter. `cache` is a folder for what is the same in every env of an interpreter.
+/// older interpreter. `caches` are for what is the same in every env of an interpreter.
 pub fn create(
     env: &Path,
     interpreter: &Interpreter,
-    cache: &Path,
+    caches: &Caches,
     environment: &Environment,
     limits: &Limits,
 ) -> Result<()> {
@@ -40,7 +41,7 @@ pub fn create(
     process::stream(&invocation, &mut |line| console::info(line))?;
     disk::point("env: after venv");
     if seeded {
-        seed::seed(env, interpreter, cache, environment, limits)
+        seed::seed(env, interpreter, caches, environment, limits)
             .context("pip could not be put into it")?;
         disk::point("env: seeded");
     }

@@ -1,7 +1,7 @@
 //! Virtual environments: made, copied, looked at, and marked.
 
-pub mod adopt;
 pub mod compile;
+pub mod compiled;
 pub mod copy;
 pub mod create;
 pub mod inspect;
@@ -10,8 +10,8 @@ mod seed;
 
 use std::path::{Path, PathBuf};
 
-pub use adopt::adopt;
 pub use compile::compile;
+pub use compiled::adopt;
 pub use copy::copy;
 pub use create::{check_new, create};
 pub use inspect::{Inspection, inspect};

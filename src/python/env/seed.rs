@@ -5,19 +5,20 @@
 //! copied from there: the pip that the index has, or where that has none, or cannot be reached, the
 //! one that the interpreter bundles.
 
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-use std::{fs, io};
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-use super::compile::COMPILE_TREE;
+use super::compile::DEFINITIONS;
 use super::{python, site_packages};
 use crate::console;
 use crate::disk;
 use crate::hex::hex;
 use crate::process::{self, Environment, Invocation, Limits};
+use crate::python::cache::Caches;
 use crate::python::interpreters::Interpreter;
 
 /// The longest first line of a script that Linux runs, and macOS too.
@@ -28,7 +29,7 @@ const UNPACK: &str = "
 import sys, zipfile
 for wheel in sys.argv[2:]:
     zipfile.ZipFile(wheel).extractall(sys.argv[1])
-compile_tree(sys.argv[1])
+compile_all(sys.argv[1], sources(sys.argv[1]))
 ";
 
 /// `pip`, run from its wheel.
@@ -64,15 +65,16 @@ pub(super) fn can_seed(interpreter: &Interpreter) -> bool {
 pub(super) fn seed(
     env: &Path,
     interpreter: &Interpreter,
-    cache: &Path,
+    caches: &Caches,
     environment: &Environment,
     limits: &Limits,
 ) -> Result<()> {
-    let unpacked = unpacked(interpreter, cache, environment, limits)?;
+    let unpacked = unpacked(interpreter, caches, environment, limits)?;
+    let unpacked = &unpacked.folder;
     let target =
         site_packages(env).with_context(|| format!("{} has no site-packages", env.display()))?;
     for entry in
-        fs::read_dir(&unpacked).with_context(|| format!("cannot read {}", unpacked.display()))?
+        fs::read_dir(unpacked).with_context(|| format!("cannot read {}", unpacked.display()))?
     {
         let entry = entry.with_context(|| format!("cannot read {}", unpacked.display()))?;
         disk::copy_tree(&entry.path(), &target.join(entry.file_name()))?;
@@ -91,23 +93,50 @@ pub(super) fn seed(
     Ok(())
 }
 
-/// The folder with this interpreter's pip, unpacked and compiled, made when it is missing or was
-/// made long ago.
+/// A pip, unpacked and compiled. Nobody replaces or removes it while this is held.
+struct Unpacked {
+    folder: PathBuf,
+    _lock: File,
+}
+
+/// This interpreter's pip, from the first cache that can be used.
 fn unpacked(
+    interpreter: &Interpreter,
+    caches: &Caches,
+    environment: &Environment,
+    limits: &Limits,
+) -> Result<Unpacked> {
+    let (last, others) = caches.all().split_last().context("there is no cache")?;
+    for cache in others {
+        match unpacked_in(interpreter, cache, environment, limits) {
+            Ok(unpacked) => return Ok(unpacked),
+            // A home may be full, or on a file system without locks, where the site is not.
+            Err(error) => tracing::debug!("{} cannot be used: {error:#}", cache.display()),
+        }
+    }
+    unpacked_in(interpreter, last, environment, limits)
+}
+
+/// This interpreter's pip in a cache, made when it is missing or was made long ago.
+///
+/// Several sites may want it at once. Whoever copies from it holds a shared lock on the cache, and
+/// whoever replaces it an exclusive one, for as long as a rename takes.
+fn unpacked_in(
     interpreter: &Interpreter,
     cache: &Path,
     environment: &Environment,
     limits: &Limits,
-) -> Result<PathBuf> {
+) -> Result<Unpacked> {
+    disk::create_private_dir_all(cache)?;
+    let locking = || format!("cannot lock {}", cache.display());
+    let lock = File::open(cache).with_context(locking)?;
+    lock.lock_shared().with_context(locking)?;
     let folder =
         cache.join(format!("pip-{}-{}", interpreter.version, digest(interpreter, environment)));
-    let age = |path: &Path| {
-        SystemTime::now().duration_since(fs::metadata(path)?.modified()?).map_err(io::Error::other)
-    };
-    // One from the future, after a clock was set back, is current.
-    if folder.is_dir() && age(&folder).map_or(true, |age| age < CURRENT) {
-        return Ok(folder);
+    if is_current(&folder) {
+        return Ok(Unpacked { folder, _lock: lock });
     }
+    lock.unlock().with_context(locking)?;
     let new = disk::create_temporary_dir(cache)?;
     let wheels = disk::create_temporary_dir(cache)?;
     let made = unpack(interpreter, &new, &wheels, environment, limits);
@@ -119,10 +148,37 @@ fn unpacked(
     }
     // After a loss of power it is whole or not there: what it holds goes into every later env.
     disk::sync_filesystem(&new)?;
+    lock.lock().with_context(locking)?;
     // Whoever made it meanwhile made the same.
     disk::remove_tree(&folder)?;
     disk::rename(&new, &folder)?;
-    Ok(folder)
+    remove_outdated(cache);
+    lock.lock_shared().with_context(locking)?;
+    Ok(Unpacked { folder, _lock: lock })
+}
+
+/// Whether a pip was unpacked recently enough to be used.
+fn is_current(folder: &Path) -> bool {
+    // One from the future, after a clock was set back, is current.
+    folder.is_dir() && age(folder).is_none_or(|age| age < CURRENT)
+}
+
+/// Since when a folder is what it is; `None` when that is not known or lies in the future.
+fn age(folder: &Path) -> Option<Duration> {
+    SystemTime::now().duration_since(fs::metadata(folder).ok()?.modified().ok()?).ok()
+}
+
+/// Removes pips that nobody would use any more, and what killed processes left in a cache.
+fn remove_outdated(cache: &Path) {
+    for entry in fs::read_dir(cache).into_iter().flatten().flatten() {
+        let (name, path) = (entry.file_name(), entry.path());
+        let outdated = name.as_encoded_bytes().starts_with(b"pip-") && !is_current(&path);
+        if (outdated || disk::is_abandoned(&name))
+            && let Err(error) = disk::remove_tree(&path)
+        {
+            tracing::debug!("{error:#}");
+        }
+    }
 }
 
 /// What decides about the contents of the folder, besides time.
@@ -161,7 +217,7 @@ fn unpack(
     console::info(format_args!("pip {}, {from}", version(pip).unwrap_or_default()));
     let others = interpreter.bundled.iter().filter(|path| !is_pip(path));
     let invocation = Invocation::new(&interpreter.path)
-        .args(["-I", "-W", "ignore", "-c", &format!("{COMPILE_TREE}{UNPACK}")])
+        .args(["-I", "-W", "ignore", "-c", &format!("{DEFINITIONS}{UNPACK}")])
         .arg(target)
         .arg(pip)
         .args(others)

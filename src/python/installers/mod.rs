@@ -10,6 +10,7 @@ use anyhow::Result;
 use serde::Deserialize;
 
 use crate::process::{Environment, Limits};
+use crate::python::cache::Caches;
 use crate::python::dependencies::{Recorded, Source};
 use crate::python::env;
 use crate::python::interpreters::Interpreter;
@@ -32,8 +33,8 @@ pub struct NewEnv<'a> {
     /// Its final path, where nothing is yet.
     pub env: &'a Path,
     pub interpreter: &'a Interpreter,
-    /// A folder for what is the same in every env of an interpreter.
-    pub cache: &'a Path,
+    /// For what is the same in every env of an interpreter.
+    pub caches: &'a Caches,
     pub environment: &'a Environment,
     pub limits: &'a Limits,
 }
@@ -84,7 +85,7 @@ impl Installer {
     pub fn create_env(self, new: &NewEnv<'_>) -> Result<()> {
         match self {
             Installer::Pip => {
-                env::create(new.env, new.interpreter, new.cache, new.environment, new.limits)?;
+                env::create(new.env, new.interpreter, new.caches, new.environment, new.limits)?;
             }
             Installer::Uv => uv::create_env(new)?,
         }

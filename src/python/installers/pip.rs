@@ -44,10 +44,9 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
             _ => anyhow::Error::new(error),
         })
         .context("the requirements could not be installed")?;
-    if !compiles && let Some(packages) = env::site_packages(installation.env) {
-        env::adopt(installation.env, installation.python)?;
-        let python = env::python(installation.env);
-        env::compile(&python, &packages, installation.environment, &installation.limits)
+    if !compiles {
+        let sources = env::adopt(installation.env, installation.python)?;
+        env::compile(installation.env, &sources, installation.environment, &installation.limits)
             .context("what was installed could not be compiled")?;
         disk::point("pip: compiled");
     }

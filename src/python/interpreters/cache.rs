@@ -60,7 +60,7 @@ impl Cache {
         self.format = FORMAT;
         self.answers.retain(|file, _| file.exists());
         let folder = path.parent().context("a cache needs a folder")?;
-        disk::create_dir_all(folder)?;
+        disk::create_private_dir_all(folder)?;
         disk::write_atomic(path, &serde_json::to_vec(&self)?, 0o600)
     }
 

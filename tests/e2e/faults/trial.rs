@@ -250,9 +250,7 @@ fn assert_only_kept(site: &Site, files: &[&str]) {
     }
     for name in names("cache") {
         assert!(
-            ["interpreters.json", "trash", "tmp", "manifests", "spare", "spare.json"]
-                .contains(&name.as_str())
-                || name.starts_with("pip-"),
+            ["trash", "tmp", "manifests", "spare", "spare.json"].contains(&name.as_str()),
             "cache/{name} is left over"
         );
     }

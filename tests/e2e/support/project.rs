@@ -120,7 +120,7 @@ impl<'a> Project<'a> {
     /// `git push` with exactly these arguments.
     pub fn push_raw(&self, arguments: &[&str]) -> Push {
         let push = Push::new(Running::start(self.push_command().args(arguments)).wait());
-        seeds::collect(&self.site.path);
+        seeds::collect(&self.site.sandbox);
         push
     }
 

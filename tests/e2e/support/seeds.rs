@@ -1,25 +1,32 @@
 //! Pip, unpacked and compiled, and what the machine's interpreters said, shared between the sites
 //! of a run.
 //!
-//! Each new site would unpack and compile the same pip again for its first env, and run every
-//! interpreter, which is seconds of processor time a test. A site's cache may be deleted or filled
-//! at any moment, and what is in it holds for every site, so what the first site of a run made
-//! serves them all.
+//! Each sandbox has a home of its own, whose first site would unpack and compile the same pip again
+//! and run every interpreter: seconds of processor time a test. What is in a user's cache may be
+//! deleted or added at any moment, so what the first sandbox of a run made serves them all.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Gives a new site what earlier ones have made.
-pub fn lend(site: &Path) {
-    copy_seeds(&shared(), &site.join("cache"));
+use super::Sandbox;
+
+/// Gives the user of a new sandbox what earlier ones have made.
+pub fn lend(sandbox: &Sandbox) {
+    let cache = cache(sandbox);
+    fs::create_dir_all(&cache).unwrap();
+    copy_seeds(&shared(), &cache);
 }
 
-/// Takes what a site has made, for those that come after it.
-pub fn collect(site: &Path) {
+/// Takes what the user of a sandbox has made, for those that come after it.
+pub fn collect(sandbox: &Sandbox) {
     let shared = shared();
     fs::create_dir_all(&shared).unwrap();
-    copy_seeds(&site.join("cache"), &shared);
+    copy_seeds(&cache(sandbox), &shared);
+}
+
+fn cache(sandbox: &Sandbox) -> PathBuf {
+    sandbox.path("home/.cache/nyala")
 }
 
 fn shared() -> PathBuf {

@@ -41,14 +41,14 @@ impl Site {
     /// A new site of another build of nyala.
     pub fn of_nyala(binary: PathBuf) -> Self {
         let site = Self::in_sandbox(Sandbox::in_memory(binary), "site", &[]);
-        seeds::lend(&site.path);
+        seeds::lend(&site.sandbox);
         site
     }
 
     /// A new site in a folder of this name; `arguments` go to `nyala init`.
     pub fn in_folder(name: &str, arguments: &[&str]) -> Self {
         let site = Self::in_sandbox(Sandbox::new(), name, arguments);
-        seeds::lend(&site.path);
+        seeds::lend(&site.sandbox);
         site
     }
 
