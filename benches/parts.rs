@@ -4,6 +4,7 @@
 //! Each works on a real repository, made by git in a temporary folder. `NYALA_BENCH_FILES` says how
 //! many files it has.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark may change the disk as it likes")]
 #![allow(
     clippy::unwrap_used,
     reason = "a benchmark that panics has failed, which is all that is asked"

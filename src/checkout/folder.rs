@@ -1,6 +1,8 @@
 //! An open folder that is being written. Everything is made relative to it, one name at a time, and
 //! no link is followed.
 
+#![allow(clippy::disallowed_methods, reason = "it moves into src/disk")]
+
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -7,6 +7,8 @@
 //! folder, and another end. It is not flushed to the disk: losing it costs one full export. All
 //! numbers are little-endian.
 
+#![allow(clippy::disallowed_methods, reason = "it moves into src/disk")]
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Write};

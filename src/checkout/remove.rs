@@ -1,5 +1,7 @@
 //! Removing what should not be in a folder. No link is followed.
 
+#![allow(clippy::disallowed_methods, reason = "it moves into src/disk")]
+
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags};

@@ -120,20 +120,20 @@ struct DeploymentLog(Log);
 
 impl<S: Subscriber> Layer<S> for DeploymentLog {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut said = Said::default();
-        event.record(&mut said);
-        self.0.sink().write(&said);
+        let mut logged = LogEvent::default();
+        event.record(&mut logged);
+        self.0.sink().write(&logged);
     }
 }
 
 /// The fields of an event of [`TARGET`].
 #[derive(Default)]
-struct Said {
+struct LogEvent {
     kind: String,
     text: String,
 }
 
-impl Visit for Said {
+impl Visit for LogEvent {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
             "kind" => value.clone_into(&mut self.kind),
@@ -149,7 +149,7 @@ impl Visit for Said {
     }
 }
 
-impl Said {
+impl LogEvent {
     /// Gives the lines of the log, each with its end. Only the first line of an error, warning,
     /// hint or success begins with the word that the git client colours.
     fn lines(&self, mask: &Mask, begun: &mut Vec<u8>) -> String {
@@ -193,10 +193,10 @@ struct Lost {
 }
 
 impl Sink {
-    fn write(&mut self, said: &Said) {
+    fn write(&mut self, event: &LogEvent) {
         let Some(to) = &mut self.to else { return };
         let mask = self.mask.clone().unwrap_or_else(mask::known);
-        let lines = said.lines(&mask, &mut self.begun);
+        let lines = event.lines(&mask, &mut self.begun);
 
         let mut bytes = String::new();
         if self.torn {

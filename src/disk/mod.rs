@@ -1,6 +1,8 @@
 //! The one room that changes the disk. Every change says which path it was about, and is a named
 //! point at which a test build can be told to die.
 
+#![expect(clippy::disallowed_methods, reason = "this is the one room that changes the disk")]
+
 #[cfg(feature = "faults")]
 mod faults;
 mod file;
