@@ -18,15 +18,15 @@ use crate::site::{DeploymentId, Site};
 /// `last` is called at the last moment, when all that can take long is done; when it fails, nothing
 /// is switched.
 ///
-/// Returns the release that was live until now, and what `last` gave. The records of both say so
-/// afterwards.
+/// Returns what `last` gave.
 pub fn activate<T>(
     site: &Site,
     release: DeploymentId,
     touched: Option<&[PathBuf]>,
     last: impl FnOnce() -> Result<T>,
-) -> Result<(Option<DeploymentId>, T)> {
-    let before = site.live()?;
+) -> Result<T> {
+    // Whatever else is in the place of the link is not replaced.
+    site.live()?;
     let folder = site.release(release);
     match touched {
         None => disk::sync_filesystem(&folder)?,
@@ -39,7 +39,7 @@ pub fn activate<T>(
     }
     let given = last()?;
     point_to(site, release)?;
-    Ok((before, given))
+    Ok(given)
 }
 
 /// Points `wwwroot` to a release that is on the disk already, because it has been live before.

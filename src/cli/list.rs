@@ -22,8 +22,11 @@ impl List {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
         let mut records = site.records()?;
         records.reverse();
+        // Also when `wwwroot` is damaged: then nothing is shown as live.
+        let live = site.live().ok().flatten();
         if self.json {
-            say!("{}", serde_json::to_string_pretty(&records)?);
+            let views: Vec<_> = records.iter().map(|record| record.view(live)).collect();
+            say!("{}", serde_json::to_string_pretty(&views)?);
             return Ok(());
         }
         if records.is_empty() {
@@ -44,7 +47,7 @@ impl List {
             width: if is_terminal { width() } else { None },
             zone: TimeZone::system(),
         };
-        console::say(table::draw(&records, |id| releases.contains(&id), &format));
+        console::say(table::draw(&records, live, |id| releases.contains(&id), &format));
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use crate::worker::rollback::obstacle;
 pub(super) struct Show {
     /// The number of the deployment [default: the newest]
     id: Option<DeploymentId>,
-    /// Print the record as JSON, as in deployments/ID/deployment.json
+    /// Print the record as JSON, and whether the deployment is live
     #[arg(long)]
     json: bool,
 }
@@ -23,7 +23,7 @@ impl Show {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
         let record = record(site, self.id)?;
         if self.json {
-            say!("{}", serde_json::to_string_pretty(&record)?);
+            say!("{}", serde_json::to_string_pretty(&record.view(site.live().ok().flatten()))?);
             return Ok(());
         }
         for (name, value) in facts(site, &record) {
@@ -54,7 +54,6 @@ fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
     let Record {
         id,
         status,
-        live,
         commit,
         tree: _,
         message,
@@ -77,7 +76,7 @@ fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
         ended_at,
     } = record;
     let mut facts = vec![("ID", id.to_string()), ("Status", status_of(*status, *superseded_by))];
-    facts.push(("Release", release(site, record, *live, *rolled_back_to)));
+    facts.push(("Release", release(site, record, *rolled_back_to)));
     facts.push(("Commit", commit.clone()));
     facts.push(("Author", author.clone()));
     facts.push(("Message", message.clone()));
@@ -133,16 +132,11 @@ fn status_of(status: Status, superseded_by: Option<DeploymentId>) -> String {
     }
 }
 
-fn release(
-    site: &Site,
-    record: &Record,
-    live: bool,
-    rolled_back_to: Option<DeploymentId>,
-) -> String {
+fn release(site: &Site, record: &Record, rolled_back_to: Option<DeploymentId>) -> String {
     if let Some(release) = rolled_back_to {
         return format!("none; it made release {release} live again");
     }
-    if live {
+    if site.is_live(record.id) {
         return format!("live, in {}", site.release(record.id).display());
     }
     if !record.went_live() {

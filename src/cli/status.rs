@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::console::text::escaped;
 use crate::git::short;
-use crate::site::{Record, Site, Status as DeploymentStatus};
+use crate::site::{DeploymentId, Record, Site, Status as DeploymentStatus};
 
 #[derive(Debug, Default, Args)]
 pub(super) struct Status {
@@ -17,7 +17,8 @@ pub(super) struct Status {
 
 impl Status {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
-        let live = site.live()?.map(|id| site.record(id)).transpose()?.flatten();
+        let live_id = site.live()?;
+        let live = live_id.map(|id| site.record(id)).transpose()?.flatten();
         let latest = site.records()?.pop();
         let settings = site.settings()?;
         let frozen = site.frozen()?;
@@ -26,8 +27,8 @@ impl Status {
                 "site": site.root(),
                 "repository": site.repository(&settings),
                 "branch": settings.branch,
-                "live": live,
-                "latest": latest,
+                "live": live.as_ref().map(|record| record.view(live_id)),
+                "latest": latest.as_ref().map(|record| record.view(live_id)),
                 "frozen": frozen,
             });
             say!("{}", serde_json::to_string_pretty(&status)?);
@@ -40,11 +41,11 @@ impl Status {
             say!("Frozen: {} (nyala unfreeze)", frozen.in_words());
         }
         match &live {
-            Some(record) => say!("Live:   {}", row(record)),
+            Some(record) => say!("Live:   {}", row(record, live_id)),
             None => say!("Live:   nothing yet"),
         }
         if let Some(latest) = latest.filter(|latest| live.as_ref() != Some(latest)) {
-            say!("Latest: {}", row(&latest));
+            say!("Latest: {}", row(&latest, live_id));
             if latest.status == DeploymentStatus::Failed {
                 say!("Why:    nyala log {}", latest.id);
             }
@@ -54,8 +55,8 @@ impl Status {
 }
 
 /// One deployment on one line.
-fn row(record: &Record) -> String {
-    let live = if record.live { "*" } else { " " };
+fn row(record: &Record, live: Option<DeploymentId>) -> String {
+    let live = if live == Some(record.id) { "*" } else { " " };
     let title: String =
         record.message.lines().next().unwrap_or_default().chars().take(50).collect();
     let python = record.python.as_ref().map_or("-", |python| python.version.as_str());

@@ -33,7 +33,7 @@ impl Wait {
             return Ok(ExitCode::from(NONE));
         };
         let record = receive::wait(site, id)?;
-        say!("deployment {id} {}", outcome(&record));
+        say!("deployment {id} {}", outcome(&record, site.is_live(id)));
         Ok(if record.status == Status::Succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
@@ -57,10 +57,10 @@ impl Wait {
 }
 
 /// The result, in the words of the record.
-fn outcome(record: &Record) -> String {
+fn outcome(record: &Record, is_live: bool) -> String {
     let why = record.fact();
     match record.status {
-        Status::Succeeded if record.live => "succeeded, and is live".to_owned(),
+        Status::Succeeded if is_live => "succeeded, and is live".to_owned(),
         Status::Superseded => {
             format!("was superseded by {}", record.superseded_by_whom())
         }
@@ -80,7 +80,6 @@ mod tests {
         serde_json::from_value(serde_json::json!({
             "id": 1,
             "status": status,
-            "live": false,
             "commit": "1a2b3c4d".repeat(5),
             "message": "Say hello",
             "author": "Ada <ada@example.org>",
@@ -97,11 +96,14 @@ mod tests {
 
     #[test]
     fn a_deployment_killed_during_its_actions_keeps_its_result() {
-        assert_eq!(outcome(&cut_short("building", None)), "was interrupted: its worker was killed");
         assert_eq!(
-            outcome(&cut_short("failed", Some("pip failed\nfound: x"))),
+            outcome(&cut_short("building", None), false),
+            "was interrupted: its worker was killed"
+        );
+        assert_eq!(
+            outcome(&cut_short("failed", Some("pip failed\nfound: x")), false),
             "failed: pip failed"
         );
-        assert_eq!(outcome(&cut_short("succeeded", None)), "succeeded");
+        assert_eq!(outcome(&cut_short("succeeded", None), false), "succeeded");
     }
 }

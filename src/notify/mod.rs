@@ -81,7 +81,7 @@ impl Notifications {
         }
         for webhook in self.webhooks.iter().filter(|webhook| webhook.on.contains(&outcome)) {
             let host = webhook::host(&webhook.url);
-            match webhook::send(webhook, record, &self.app_settings) {
+            match webhook::send(webhook, site, record, &self.app_settings) {
                 Ok(status) => console::info(format_args!("Notified {host}: HTTP {status}.")),
                 Err(error) => {
                     console::warning(format_args!(

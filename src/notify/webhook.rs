@@ -14,7 +14,7 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::hex::hex;
 use crate::site::settings::Webhook;
-use crate::site::{AppSettings, Record};
+use crate::site::{AppSettings, DeploymentId, Record, Site};
 
 /// Between the first two attempts; each later pause is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -23,8 +23,13 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 ///
 /// Transient failures are retried: no connection, a timeout, HTTP 429 and 5xx. Redirects are not
 /// followed: the signature is meant for the configured receiver only.
-pub(super) fn send(webhook: &Webhook, record: &Record, app_settings: &AppSettings) -> Result<u16> {
-    let body = body(record)?;
+pub(super) fn send(
+    webhook: &Webhook,
+    site: &Site,
+    record: &Record,
+    app_settings: &AppSettings,
+) -> Result<u16> {
+    let body = body(record, site.live()?)?;
     let signature = match &webhook.secret {
         Some(name) => {
             let secret = app_settings.get(name).filter(|secret| !secret.is_empty()).with_context(|| {
@@ -104,10 +109,10 @@ pub(super) fn host(url: &str) -> String {
 }
 
 /// The record as it will be once the deployment has ended: for the receiver it has.
-fn body(record: &Record) -> Result<Vec<u8>> {
+fn body(record: &Record, live: Option<DeploymentId>) -> Result<Vec<u8>> {
     let ended =
         Record { ended_at: Some(record.ended_at.unwrap_or_else(Timestamp::now)), ..record.clone() };
-    serde_json::to_vec(&ended).context("the record cannot be sent")
+    serde_json::to_vec(&ended.view(live)).context("the record cannot be sent")
 }
 
 /// `sha256=` and the HMAC-SHA256 of the body, in hex.

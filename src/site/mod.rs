@@ -198,9 +198,11 @@ impl Site {
         Ok(())
     }
 
-    /// The number of the release that `wwwroot` points to; `None` when there is none yet.
+    /// The deployment that is live; `None` when there is none yet. Nothing else says so: records
+    /// tell what was done, and not what is so now.
     ///
-    /// Fails when `wwwroot` is something else than the link nyala makes.
+    /// It is the one whose release `wwwroot` links to. Fails when `wwwroot` is something else than
+    /// the link that nyala makes.
     pub fn live(&self) -> Result<Option<DeploymentId>> {
         let wwwroot = self.wwwroot();
         match fs::read_link(&wwwroot) {
@@ -220,6 +222,11 @@ impl Site {
                 wwwroot.display()
             ),
         }
+    }
+
+    /// Whether a deployment is live, for those who only tell of it: no, when that cannot be known.
+    pub fn is_live(&self, id: DeploymentId) -> bool {
+        self.live().ok().flatten() == Some(id)
     }
 
     /// When `wwwroot` was made to point where it does.

@@ -69,7 +69,6 @@ impl Site {
         let record = Record {
             id,
             status: if overtaken_by.is_some() { Status::Superseded } else { Status::Pending },
-            live: false,
             commit: new.commit,
             tree: None,
             message: new.message,

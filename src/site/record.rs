@@ -19,8 +19,6 @@ use crate::user_error::UserError;
 pub struct Record {
     pub id: DeploymentId,
     pub status: Status,
-    /// Whether `wwwroot` points to this deployment's release.
-    pub live: bool,
     /// The full id of the commit.
     pub commit: String,
     /// The full id of the tree that was checked out; `None` before that.
@@ -64,6 +62,14 @@ pub struct Record {
     /// Set when actions and webhooks are over, too; until then a final `status` is on disk without
     /// it.
     pub ended_at: Option<Timestamp>,
+}
+
+/// A record as people and programs outside see it: with what is true of it now.
+#[derive(Debug, Serialize)]
+pub struct RecordView<'a> {
+    #[serde(flatten)]
+    record: &'a Record,
+    live: bool,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -163,6 +169,11 @@ impl Record {
             && (self.status == Status::Succeeded || self.activated_at.is_some())
     }
 
+    /// This record for the outside; `live` is what [`Site::live`] says.
+    pub fn view(&self, live: Option<DeploymentId>) -> RecordView<'_> {
+        RecordView { record: self, live: live == Some(self.id) }
+    }
+
     /// What took its place, in words.
     pub fn superseded_by_whom(&self) -> String {
         let newer = self.superseded_by.map(|newer| format!("deployment {newer}"));
@@ -198,8 +209,7 @@ impl Record {
 }
 
 impl Site {
-    /// Reads the record of a deployment; `None` when there is no such deployment. `live` is what is
-    /// true now.
+    /// Reads the record of a deployment; `None` when there is no such deployment.
     pub fn record(&self, id: DeploymentId) -> Result<Option<Record>> {
         let path = self.record_file(id);
         let bytes = match fs::read(&path) {
@@ -209,11 +219,9 @@ impl Site {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }
         };
-        let mut record: Record = serde_json::from_slice(&bytes)
-            .with_context(|| format!("{} is not a record", path.display()))?;
-        // The link is the truth; the file follows it a moment later.
-        record.live = self.live().ok().flatten() == Some(id);
-        Ok(Some(record))
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .with_context(|| format!("{} is not a record", path.display()))
     }
 
     /// All records, oldest first.

@@ -226,7 +226,7 @@ impl Deployment<'_> {
         let step = console::step("Activate");
         cancel::check()?;
         let now = Timestamp::now();
-        let (before, moves) = activate(self.site, self.record.id, touched, || {
+        let moves = activate(self.site, self.record.id, touched, || {
             ref_transaction::prepare(repository, &self.record)
         })?;
         self.record.activated_at = Some(now);
@@ -234,11 +234,6 @@ impl Deployment<'_> {
             disk::point("refs: before");
             moves.commit().context("the release is live, but its push could not be taken")?;
             disk::point("refs: after");
-        }
-        if let Some(before) = before
-            && let Some(record) = self.site.record(before)?
-        {
-            self.site.save(&record)?;
         }
         let mut salvaged = Vec::new();
         let pruned = prune(self.site, settings, Releases::ToSpare, &mut salvaged);
@@ -305,7 +300,7 @@ impl Deployment<'_> {
         if cancelled.is_none() {
             console::error(&error);
         }
-        if self.site.live().ok().flatten() != Some(id) {
+        if !self.site.is_live(id) {
             // Deleted at once, and not when nobody waits: a full disk has to have room for the next
             // push.
             for path in [self.site.release(id), self.site.env(id.into())] {
@@ -359,7 +354,6 @@ impl Deployment<'_> {
 
     pub(super) fn end(&mut self, status: Status, error: Option<UserError>) {
         self.record.status = status;
-        self.record.live = self.site.live().ok().flatten() == Some(self.record.id);
         self.record.set_error(error);
         self.record.ended_at = Some(Timestamp::now());
     }

@@ -54,7 +54,9 @@ fn or_warn(noted: Result<()>) {
 }
 
 fn note(repository: &Repository, site: &Site, record: &Record, last: Option<&str>) -> Result<()> {
-    let live = match site.live()? {
+    let live = site.live()?;
+    let is_live = live == Some(record.id);
+    let live = match live {
         Some(id) if id == record.id => Some(record.commit.clone()),
         Some(id) => site.record(id)?.map(|record| record.commit),
         None => None,
@@ -69,15 +71,15 @@ fn note(repository: &Repository, site: &Site, record: &Record, last: Option<&str
         &Note {
             notes: NOTES,
             commit: &record.commit,
-            text: &mask::known().apply(&text(record, &lines)),
+            text: &mask::known().apply(&text(record, is_live, &lines)),
             also: live.as_deref().map(|commit| (LIVE, commit)),
         },
     )
 }
 
 /// The note: facts by name, then how the log ended.
-fn text(record: &Record, lines: &[String]) -> String {
-    let live = if record.live { ", live" } else { "" };
+fn text(record: &Record, is_live: bool, lines: &[String]) -> String {
+    let live = if is_live { ", live" } else { "" };
     let mut text = format!("Deployment {}: {}{live}\n", record.id, record.status.name());
     let mut fact = |name: &str, value: &str| text.push_str(&format!("{name}: {value}\n"));
     if let Some(python) = &record.python {
@@ -125,7 +127,6 @@ mod tests {
         let record: Record = serde_json::from_value(serde_json::json!({
             "id": 7,
             "status": "succeeded",
-            "live": true,
             "commit": "a".repeat(40),
             "message": "Fix",
             "author": "Ada <ada@example.org>",
@@ -142,7 +143,7 @@ mod tests {
         }))
         .unwrap();
         let lines: Vec<String> = (1..=20).map(|number| format!("line {number}")).collect();
-        let text = text(&record, &lines);
+        let text = text(&record, true, &lines);
         assert!(
             text.starts_with(
                 "Deployment 7: succeeded, live\nPython: 3.12.1 (runtime.txt asks for 3.12)\nEnvironment: reuse, env 5\n\

@@ -24,7 +24,6 @@ pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<()> {
     let live = site.live()?;
     let records = if own.is_some() { site.unsettled()? } else { site.records()? };
     let mut looked_at: Vec<DeploymentId> = records.iter().map(|record| record.id).collect();
-    // Their records are written again when they go live, and when another one does.
     looked_at.append(&mut site.release_ids()?);
     for mut record in records {
         let id = record.id;

@@ -73,7 +73,6 @@ mod tests {
         let record: Record = serde_json::from_value(serde_json::json!({
             "id": 2,
             "status": "building",
-            "live": true,
             "commit": new,
             "message": "",
             "author": "",

@@ -11,7 +11,6 @@ use super::publish::try_publish;
 use crate::activate;
 use crate::console;
 use crate::console::text::escaped;
-use crate::disk;
 use crate::git::short;
 use crate::notify::Notifications;
 use crate::python::env;
@@ -78,7 +77,6 @@ impl Deployment<'_> {
         });
         let before = self.site.live()?;
         activate::point_to(self.site, release)?;
-        self.follow_the_link(before, release)?;
         self.record_step("activate", step.done());
         self.end(Status::Succeeded, None);
         self.notify(Outcome::Success)?;
@@ -103,17 +101,6 @@ impl Deployment<'_> {
             return;
         };
         self.notifications = Some(Notifications::without_plan(&settings, &app_settings));
-    }
-
-    /// What the link says is true; the records of what was live and what is live now follow it, for
-    /// those who read the files. Both are flushed at once, which takes the file system no longer
-    /// than one.
-    fn follow_the_link(&self, before: Option<DeploymentId>, now: DeploymentId) -> Result<()> {
-        let site = self.site;
-        let save = |id: DeploymentId| site.record(id)?.map_or(Ok(()), |record| site.save(&record));
-        let both: Vec<_> =
-            before.filter(|before| *before != now).into_iter().chain([now]).collect();
-        disk::each_at_once(&both, |id| save(*id))
     }
 
     fn say_where_we_are(&self, target: &Record, before: Option<DeploymentId>) {

@@ -14,7 +14,7 @@ fn list_is_newest_first() {
     let ids: Vec<u64> =
         list.as_array().unwrap().iter().map(|it| it["id"].as_u64().unwrap()).collect();
     assert_eq!(ids, [2, 1]);
-    assert_eq!(list[0], site.record(2));
+    assert_eq!(list[0], site.shown(2));
 
     let table = site.nyala(&["list"]);
     let table = &table.assert_success().stdout;

@@ -9,7 +9,7 @@ fn a_record_says_everything_about_its_deployment() {
     project.write("runtime.txt", newest_python().runtime());
     let commit = project.commit("Say \"hello\"\n\nAnd more.");
     project.push().assert_success();
-    let record = site.record(1);
+    let record = site.shown(1);
     assert_eq!(record["id"], 1);
     assert_eq!(record["status"], "succeeded");
     assert_eq!(record["live"], true);
@@ -54,8 +54,8 @@ fn only_one_record_is_live() {
     let project = site.project();
     project.write("page", "1").push().assert_success();
     project.write("page", "2").push().assert_success();
-    assert_eq!(site.record(1)["live"], false);
-    assert_eq!(site.record(2)["live"], true);
+    assert_eq!(site.shown(1)["live"], false);
+    assert_eq!(site.shown(2)["live"], true);
 }
 
 #[test]
@@ -65,11 +65,11 @@ fn the_record_of_a_failure_says_why() {
     project.push().assert_success();
     project.write("requirements.txt", "mirage\n");
     project.push().assert_failed_with("there-is-no-such-package");
-    let record = site.record(2);
+    let record = site.shown(2);
     assert_eq!(record["status"], "failed");
     assert_eq!(record["live"], false);
     assert!(!record["error"].as_str().unwrap().is_empty());
-    assert_eq!(site.record(1)["live"], true);
+    assert_eq!(site.shown(1)["live"], true);
 }
 
 #[test]

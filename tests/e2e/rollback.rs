@@ -26,14 +26,14 @@ fn rollback_brings_back_code_and_env_together_without_building() {
     assert_eq!(site.live_file("page"), "1");
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
 
-    let record = site.record(3);
+    let record = site.shown(3);
     assert_eq!(record["trigger"], "rollback");
     assert_eq!(record["rolled_back_to"], 1);
     assert_eq!(record["status"], "succeeded");
     assert_eq!(record["live"], false);
     assert_eq!(record["commit"], site.record(1)["commit"]);
     assert_eq!(record["old_oid"], site.record(2)["commit"]);
-    assert_eq!((&site.record(1)["live"], &site.record(2)["live"]), (&true.into(), &false.into()));
+    assert_eq!((&site.shown(1)["live"], &site.shown(2)["live"]), (&true.into(), &false.into()));
     assert_eq!(site.log(3), *log);
 
     // And forward again; the number of a rollback means the release it made live.

@@ -25,11 +25,15 @@ const HEAD: [&str; 8] = ["ID", "STATUS", "RELEASE", "COMMIT", "CREATED", "PYTHON
 /// still exists.
 pub(super) fn draw(
     records: &[Record],
+    live: Option<DeploymentId>,
     is_kept: impl Fn(DeploymentId) -> bool,
     format: &Format,
 ) -> String {
-    let rows: Vec<_> =
-        records.iter().map(|record| cells(record, is_kept(record.id), format)).collect();
+    let is_live = |record: &Record| live == Some(record.id);
+    let rows: Vec<_> = records
+        .iter()
+        .map(|record| cells(record, is_live(record), is_kept(record.id), format))
+        .collect();
     let mut widths = HEAD.map(str::len);
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -44,18 +48,17 @@ pub(super) fn draw(
     for (record, row) in records.iter().zip(&rows) {
         table += &line(row, &widths, room, |column| match column {
             1 => format.style(of_status(record.status)),
-            2 if record.live => format.style(AnsiColor::Green.on_default().bold()),
-            _ if record.live => format.style(Style::new().bold()),
+            2 if is_live(record) => format.style(AnsiColor::Green.on_default().bold()),
+            _ if is_live(record) => format.style(Style::new().bold()),
             _ => Style::new(),
         });
     }
     table
 }
 
-fn cells(record: &Record, is_kept: bool, format: &Format) -> [String; 8] {
-    let Record {
-        id, status, live, commit, message, python, env, rolled_back_to, created_at, ..
-    } = record;
+fn cells(record: &Record, is_live: bool, is_kept: bool, format: &Format) -> [String; 8] {
+    let Record { id, status, commit, message, python, env, rolled_back_to, created_at, .. } =
+        record;
     let title = message.lines().next().unwrap_or_default();
     let env = env.as_ref().map(|env| match env.id {
         Some(id) => format!("{id} {}", env.decision),
@@ -63,7 +66,7 @@ fn cells(record: &Record, is_kept: bool, format: &Format) -> [String; 8] {
     });
     let release = match rolled_back_to {
         Some(release) => format!("-> {release}"),
-        None if *live => "live".to_owned(),
+        None if is_live => "live".to_owned(),
         None if is_kept && record.went_live() => "kept".to_owned(),
         None => "-".to_owned(),
     };
@@ -130,7 +133,7 @@ mod tests {
 
     fn record(id: u64, status: &str) -> Record {
         let record = serde_json::json!({
-            "id": id, "status": status, "live": false, "commit": "1a2b3c4d".repeat(5), "message": "Say hello\n\nmore",
+            "id": id, "status": status, "commit": "1a2b3c4d".repeat(5), "message": "Say hello\n\nmore",
             "author": "Ada", "trigger": "push", "refname": "refs/heads/main", "old_oid": "", "new_oid": "",
             "python": null, "env": null, "steps": [], "error": null, "superseded_by": null,
             "created_at": "2026-03-01T12:34:56Z", "started_at": null, "ended_at": null,
@@ -145,7 +148,6 @@ mod tests {
     #[test]
     fn columns_are_as_wide_as_they_need_and_the_title_is_cut() {
         let mut live = record(9, "succeeded");
-        live.live = true;
         live.python = Some(PythonRecord {
             version: "3.12.1".into(),
             wanted: String::new(),
@@ -163,6 +165,7 @@ mod tests {
         hostile.message = "Clear \u{1b}[2J the screen".into();
         let table = draw(
             &[back, live, hostile, record(3, "succeeded")],
+            Some(DeploymentId::of(9)),
             |id| id == DeploymentId::of(3),
             &plain(),
         );
@@ -178,8 +181,8 @@ mod tests {
     #[test]
     fn only_a_terminal_gets_colours() {
         let records = [record(1, "failed")];
-        let coloured = draw(&records, |_| false, &Format { coloured: true, ..plain() });
+        let coloured = draw(&records, None, |_| false, &Format { coloured: true, ..plain() });
         assert!(coloured.contains("\u{1b}[1m\u{1b}[31mfailed"), "{}", coloured.escape_debug());
-        assert!(!draw(&records, |_| false, &plain()).contains('\u{1b}'));
+        assert!(!draw(&records, None, |_| false, &plain()).contains('\u{1b}'));
     }
 }

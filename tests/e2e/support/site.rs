@@ -133,6 +133,12 @@ impl Site {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
     }
 
+    /// What `nyala show` says of a deployment.
+    #[track_caller]
+    pub fn shown(&self, id: u64) -> Value {
+        self.nyala(&["show", &id.to_string(), "--json"]).json()
+    }
+
     /// Waits until a deployment has ended, however it did, and returns its record.
     pub fn ended(&self, id: u64) -> Value {
         wait_until(&format!("deployment {id} ends"), || {
