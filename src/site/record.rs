@@ -41,7 +41,7 @@ pub struct Record {
     pub env: Option<EnvRecord>,
     pub steps: Vec<StepRecord>,
     /// The disk space that it used, as far as it came.
-    #[serde(default, alias = "took")]
+    #[serde(default, rename = "took", alias = "usage")]
     pub usage: Usage,
     /// Why it failed, as its log says it.
     pub error: Option<String>,
