@@ -11,7 +11,7 @@ use crate::git::{Refs, Repository, bare_git, git, run};
 use crate::process::{self, Environment, Invocation, is_executable, own_binary};
 use crate::python::installers::Installer;
 use crate::python::installers::find_uv;
-use crate::site::Site;
+use crate::site::{REPOSITORY, SETTINGS_FILE, Site};
 
 const HOOK: &str = include_str!("../hooks/post-receive");
 const STRICT_HOOK_TEXT: &str = include_str!("../hooks/proc-receive");
@@ -42,7 +42,7 @@ pub struct New<'a> {
 /// Makes the site in `root`, with a bare repository of its own unless `new` names one. What is
 /// there stays.
 pub fn make_site(root: &Path, new: &New<'_>) -> Result<Site> {
-    if root.join("nyala.toml").is_file() {
+    if root.join(SETTINGS_FILE).is_file() {
         let site = Site::open(root)?;
         contradicts(&site, new)?;
         site.make_folders()?;
@@ -55,7 +55,7 @@ pub fn make_site(root: &Path, new: &New<'_>) -> Result<Site> {
     disk::create_dir_all(root)?;
     let root = root.canonicalize().with_context(|| format!("cannot find {}", root.display()))?;
     if new.repository.is_none() {
-        make_repository(&root.join("repository.git"), new.branch)?;
+        make_repository(&root.join(REPOSITORY), new.branch)?;
     }
     let mut text = String::new();
     let mut set = |key: &str, value: toml::Value| text.push_str(&format!("{key} = {value}\n"));
@@ -80,7 +80,7 @@ pub fn make_site(root: &Path, new: &New<'_>) -> Result<Site> {
         text.push('\n');
     }
     // The settings make the folder a site, so they come last: a half-made one is made anew.
-    disk::write_atomic(&root.join("nyala.toml"), format!("{text}{SETTINGS}").as_bytes(), 0o644)?;
+    disk::write_atomic(&root.join(SETTINGS_FILE), format!("{text}{SETTINGS}").as_bytes(), 0o644)?;
     let site = Site::open(&root)?;
     site.make_folders()?;
     Ok(site)
@@ -281,8 +281,7 @@ fn check_empty(root: &Path) -> Result<()> {
     let Ok(entries) = fs::read_dir(root) else {
         return Ok(());
     };
-    let strange =
-        entries.flatten().map(|entry| entry.file_name()).find(|name| name != "repository.git");
+    let strange = entries.flatten().map(|entry| entry.file_name()).find(|name| name != REPOSITORY);
     if let Some(name) = strange {
         bail!(
             "{} is not empty: it has {}\nName a new folder: nyala init {}/site",

@@ -10,7 +10,7 @@ use crate::console;
 use crate::console::text::escaped;
 use crate::disk;
 use crate::process::{self, Environment, Invocation, Limits};
-use crate::site::{EnvId, Record, Site};
+use crate::site::{ENV_LINK, EnvId, Record, Site};
 
 /// Where a custom command learns which deployment it belongs to; `nyala step` reads them.
 pub const SITE_VARIABLE: &str = "NYALA_SITE";
@@ -107,7 +107,7 @@ pub fn run_own(
 /// is none.
 pub fn in_env(environment: Environment, release: &Path) -> Environment {
     // By the env's own path and not by the release's link: that is what its scripts name.
-    let Ok(env) = release.join("env").canonicalize() else { return environment };
+    let Ok(env) = release.join(ENV_LINK).canonicalize() else { return environment };
     if !env.join("bin").is_dir() {
         return environment;
     }

@@ -16,10 +16,10 @@ pub(super) fn run(site: &Site) -> Result<()> {
         worker::recover_with(site, &lock)?;
         gc::gc(site, &settings, &lock, report)
     })?;
-    if fs::read_dir(site.root().join("kept")).is_ok_and(|mut entries| entries.next().is_some()) {
+    if fs::read_dir(site.kept()).is_ok_and(|mut entries| entries.next().is_some()) {
         say!(
-            "Files that applications wrote into removed releases are in {}/kept; delete them yourself.",
-            site.root().display()
+            "Files that applications wrote into removed releases are in {}; delete them yourself.",
+            site.kept().display()
         );
     }
     Ok(())

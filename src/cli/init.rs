@@ -9,7 +9,7 @@ use crate::process::Environment;
 use crate::python::installers::Installer;
 use crate::python::installers::find_uv;
 use crate::setup::{Installed, New, install_hook, make_site};
-use crate::site::Settings;
+use crate::site::{SETTINGS_FILE, Settings};
 
 #[derive(Debug, Args)]
 pub(super) struct Init {
@@ -40,7 +40,7 @@ impl Init {
             installer: self.installer,
             repository: None,
         };
-        let is_new = !self.site.join("nyala.toml").exists();
+        let is_new = !self.site.join(SETTINGS_FILE).exists();
         let site = make_site(&self.site, &new)?;
         let settings = site.settings()?;
         let repository = site.repository(&settings);

@@ -9,6 +9,7 @@ use super::init::{say_how_to_push, say_installed, say_what_installs};
 use crate::git::Repository;
 use crate::python::installers::Installer;
 use crate::setup::{New, install_hook, make_site};
+use crate::site::SETTINGS_FILE;
 use crate::user_error::UserError;
 
 #[derive(Debug, Args)]
@@ -44,7 +45,7 @@ impl Install {
             installer: self.installer,
             ..New::default()
         };
-        let is_new = !root.join("nyala.toml").exists();
+        let is_new = !root.join(SETTINGS_FILE).exists();
         let site = make_site(root, &new)?;
         say_installed(install_hook(&repository, &site)?, &repository);
         say!("Pushes to {} are deployed to {}.", repository.display(), site.root().display());

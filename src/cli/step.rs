@@ -56,7 +56,7 @@ impl Step {
                 env_steps::retire(&context, &plan)?;
                 env_steps::make_env(&context, &plan)?;
                 let decided = serde_json::to_vec(&env_record(&plan, Some(id)))?;
-                crate::disk::write_atomic(&site.temporary(id).join("env.json"), &decided, 0o600)?;
+                crate::disk::write_atomic(&site.step_decision(id), &decided, 0o600)?;
             }
             Step::Install => {
                 let env = site.env_of_release(id);

@@ -37,9 +37,7 @@ pub(super) fn check_envs(site: &Site) -> Vec<Finding> {
         let Some(number) = site.env_of_release(id) else {
             let had =
                 site.record(id).ok().flatten().and_then(|record| record.env).and_then(|env| env.id);
-            if let Some(had) =
-                had.filter(|_| fs::symlink_metadata(site.release(id).join("env")).is_err())
-            {
+            if let Some(had) = had.filter(|_| fs::symlink_metadata(site.env_link(id)).is_err()) {
                 let fact = format!("the link from release {id} to env {had} is missing");
                 findings.push(Finding::new(FindingId::EnvUnlinked, fact, fix));
             }

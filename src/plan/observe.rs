@@ -22,7 +22,7 @@ use crate::python::interpreters::{self, Interpreter, Search};
 use crate::python::version::{Origin, Wanted};
 use crate::python::version_files;
 use crate::site::settings::Dependencies;
-use crate::site::{AppSettings, Settings, Site};
+use crate::site::{AppSettings, ENV_LINK, Settings, Site};
 
 /// No file that nyala reads from a tree is larger than this, in bytes.
 const FILE_LIMIT: usize = 10 << 20;
@@ -181,8 +181,8 @@ fn python_for(
 }
 
 fn env_need(tree: &CommitTree<'_>, python: bool, command: bool) -> Result<EnvNeed> {
-    let entry = tree.entry("env")?;
-    if tree.entry("env/pyvenv.cfg")?.is_some() {
+    let entry = tree.entry(ENV_LINK)?;
+    if tree.entry(&format!("{ENV_LINK}/pyvenv.cfg"))?.is_some() {
         return Ok(EnvNeed::CommittedEnv);
     }
     if !python {

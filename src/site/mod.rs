@@ -28,6 +28,20 @@ pub use shared_path::SharedPath;
 use crate::disk;
 pub use crate::ids::{DeploymentId, EnvId};
 
+/// The file that makes a folder a site: its settings.
+pub const SETTINGS_FILE: &str = "nyala.toml";
+
+/// The name in a release of the link to its environment, or of the environment that a tree brings.
+pub const ENV_LINK: &str = "env";
+
+/// The repository that people push to, unless the settings name another one.
+pub const REPOSITORY: &str = "repository.git";
+
+const ENVS: &str = "envs";
+
+/// From the folder of a release to that of the site.
+const TO_ROOT: &str = "../..";
+
 /// The folder of one deployed application. Cheap to copy around: it is a path that was checked
 /// once.
 #[derive(Clone, Debug)]
@@ -40,7 +54,7 @@ impl Site {
     pub fn open(root: &Path) -> Result<Site> {
         let found = root.canonicalize();
         match found {
-            Ok(root) if root.join("nyala.toml").is_file() => Ok(Site { root }),
+            Ok(root) if root.join(SETTINGS_FILE).is_file() => Ok(Site { root }),
             Ok(root) => bail!(
                 "{} is not a site: it has no nyala.toml\nTo make one: nyala init {}",
                 root.display(),
@@ -63,7 +77,7 @@ impl Site {
             return Site::open(root);
         }
         let here = env::current_dir().context("the working directory is gone")?;
-        here.ancestors().find(|folder| folder.join("nyala.toml").is_file()).map_or_else(
+        here.ancestors().find(|folder| folder.join(SETTINGS_FILE).is_file()).map_or_else(
             || {
                 bail!(
                     "no site named, and {} is not inside one\n\
@@ -80,7 +94,7 @@ impl Site {
     }
 
     pub fn settings_file(&self) -> PathBuf {
-        self.root.join("nyala.toml")
+        self.root.join(SETTINGS_FILE)
     }
 
     pub fn app_settings_file(&self) -> PathBuf {
@@ -104,8 +118,18 @@ impl Site {
         path.strip_prefix(self.releases()).ok()?.to_str()?.parse().ok()
     }
 
+    /// The link in a release to the environment that it runs in.
+    pub fn env_link(&self, release: DeploymentId) -> PathBuf {
+        self.release(release).join(ENV_LINK)
+    }
+
+    /// Where that link leads: from the release's folder, and to a number that never changes.
+    pub fn env_link_target(id: EnvId) -> PathBuf {
+        Path::new(TO_ROOT).join(ENVS).join(id.to_string())
+    }
+
     pub fn envs(&self) -> PathBuf {
-        self.root.join("envs")
+        self.root.join(ENVS)
     }
 
     pub fn env(&self, id: EnvId) -> PathBuf {
@@ -117,9 +141,14 @@ impl Site {
         self.root.join("shared")
     }
 
-    /// What the application had written into a release that was removed.
-    pub fn kept(&self, release: DeploymentId) -> PathBuf {
-        self.root.join("kept").join(release.to_string())
+    /// What applications had written into releases that were removed, by their numbers.
+    pub fn kept(&self) -> PathBuf {
+        self.root.join("kept")
+    }
+
+    /// What the application had written into one release that was removed.
+    pub fn kept_of(&self, release: DeploymentId) -> PathBuf {
+        self.kept().join(release.to_string())
     }
 
     pub fn deployments(&self) -> PathBuf {
@@ -156,6 +185,16 @@ impl Site {
     /// What only saves time, but for what an application may have written into [`Site::spare`].
     pub fn cache(&self) -> PathBuf {
         self.root.join("cache")
+    }
+
+    /// What `nyala step env` decided in a running deployment, for its record.
+    pub fn step_decision(&self, id: DeploymentId) -> PathBuf {
+        self.temporary(id).join("env.json")
+    }
+
+    /// The repositories of submodules, fetched once for all deployments.
+    pub fn submodules(&self) -> PathBuf {
+        self.cache().join("submodules")
     }
 
     /// What was written into the releases, by their numbers; see [`crate::checkout`].
@@ -237,8 +276,8 @@ impl Site {
     /// The env that a release is linked to; `None` when its `env` is missing or is not a link of
     /// nyala's.
     pub fn env_of_release(&self, release: DeploymentId) -> Option<EnvId> {
-        let target = fs::read_link(self.release(release).join("env")).ok()?;
-        id_in(target.strip_prefix("../..").ok()?, "envs")
+        let target = fs::read_link(self.env_link(release)).ok()?;
+        id_in(target.strip_prefix(TO_ROOT).ok()?, ENVS)
     }
 
     /// The deployments that have a record or a log, oldest first.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::shared_path::check_apart;
-use super::{SharedPath, Site, text_file};
+use super::{REPOSITORY, SharedPath, Site, text_file};
 use crate::console::did_you_mean;
 use crate::console::text::{excerpt, split_mark};
 use crate::disk;
@@ -235,7 +235,7 @@ impl Site {
     pub fn repository(&self, settings: &Settings) -> PathBuf {
         match &settings.repository {
             Some(path) => self.root().join(path),
-            None => self.root().join("repository.git"),
+            None => self.root().join(REPOSITORY),
         }
     }
 }

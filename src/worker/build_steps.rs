@@ -38,7 +38,7 @@ pub fn collectstatic(context: &StepContext<'_>, record: &Record, plan: &Plan) ->
         Collectstatic::IfInstalled => {}
     }
     let release = context.site.release(record.id);
-    let python = env::python(&release.join("env"));
+    let python = env::python(&context.site.env_link(record.id));
     if !python.exists() {
         console::info("Django static files are not collected: the release has no environment.");
         return Ok(());

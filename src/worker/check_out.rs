@@ -65,7 +65,7 @@ impl Deployment<'_> {
     ) -> Result<bool> {
         let release = self.site.release(self.record.id);
         let fetching = Fetching {
-            stores: self.site.cache().join("submodules"),
+            stores: self.site.submodules(),
             environment: &context.environment,
             limits: &context.limits,
         };

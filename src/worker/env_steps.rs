@@ -1,8 +1,6 @@
 //! The env and install steps, as the worker takes them and as `nyala step` offers them to a
 //! project's own script.
 
-use std::path::Path;
-
 use anyhow::{Context, Result, bail};
 
 use crate::build::SKIP_PYTHON;
@@ -179,15 +177,15 @@ fn mark(context: &StepContext<'_>, plan: &Plan) -> Result<()> {
 
 /// Links the env `id` into a release, by its number and never by a link that moves.
 pub fn link_env(site: &Site, release: DeploymentId, id: EnvId) -> Result<()> {
-    let link = site.release(release).join("env");
+    let link = site.env_link(release);
     disk::remove_file(&link)?;
-    disk::symlink(&Path::new("../../envs").join(id.to_string()), &link)
+    disk::symlink(&Site::env_link_target(id), &link)
 }
 
 /// An env that came with the tree has to run here, and to be of the Python that was asked for.
 fn check_committed(context: &StepContext<'_>, plan: &Plan) -> Result<()> {
     console::info("The tree brings its own env/: venv and pip steps are skipped.");
-    let folder = context.site.release(context.deployment).join("env");
+    let folder = context.site.env_link(context.deployment);
     let fact = match inspect::run_version(&folder, &context.environment) {
         Ok(version) => match &plan.committed_wanted {
             Some((wanted, origin)) if *wanted != Wanted::Any && !wanted.matches(&version) => {

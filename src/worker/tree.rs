@@ -19,7 +19,7 @@ use crate::console;
 use crate::disk;
 use crate::git::Repository;
 use crate::retention::salvage::{Look, Salvage, Salvaged, salvage};
-use crate::site::{DeploymentId, Settings, Site};
+use crate::site::{DeploymentId, ENV_LINK, Settings, Site};
 
 /// A release's folder that holds a tree, and what has to be flushed to the disk before it goes
 /// live.
@@ -142,7 +142,7 @@ fn bring_forward(
     }
     // The link to the env it ran in is nyala's, and no part of the tree. A folder is: an env that
     // is committed.
-    let env = folder.join("env");
+    let env = folder.join(ENV_LINK);
     if env.is_symlink() {
         disk::remove_file(&env)?;
     }

@@ -81,7 +81,7 @@ impl<'a> Salvage<'a> {
         // One thread at a time: two must not find the same name unused.
         let mut moved = self.files();
         for file in files {
-            let to = unused(&self.site.kept(self.release).join(&file));
+            let to = unused(&self.site.kept_of(self.release).join(&file));
             disk::create_dir_all(to.parent().context("a file has no folder")?)?;
             disk::rename(&self.root.join(&file), &to)?;
             moved.push(file);

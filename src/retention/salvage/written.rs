@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 
+use crate::site::ENV_LINK;
+
 /// How closely a release is looked through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
@@ -116,7 +118,7 @@ fn cannot_look(path: &Path) -> String {
 
 /// Whether this path in a release is the env or in it, or is what Python caches.
 fn is_no_data(path: &Path) -> bool {
-    path.starts_with("env")
+    path.starts_with(ENV_LINK)
         || path.components().any(|name| name.as_os_str() == "__pycache__")
         || path.extension().is_some_and(|it| it == "pyc")
 }
