@@ -1,0 +1,59 @@
+//! `ARCHITECTURE.md` is compared with `src/`: it names every room.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, which is all that is asked"
+)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+const PAGE: &str = include_str!("../ARCHITECTURE.md");
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The rooms of the table, from top to bottom.
+fn rooms_of_the_page() -> Vec<&'static str> {
+    let (_, section) = PAGE.split_once("\n## Rooms\n").expect("a section about the rooms");
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+    rows.filter_map(|row| Some(row.split_once('`')?.0)).collect()
+}
+
+/// The directories and files directly in `src/` that are modules.
+fn rooms_of_the_source() -> BTreeSet<String> {
+    let entries = fs::read_dir(repository().join("src")).unwrap().map(|entry| entry.unwrap());
+    let names = entries.filter_map(|entry| {
+        let name = entry.file_name().into_string().unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            return Some(name);
+        }
+        name.strip_suffix(".rs").map(str::to_owned)
+    });
+    names.filter(|name| !["lib", "main"].contains(&name.as_str())).collect()
+}
+
+#[test]
+fn the_page_names_every_room_and_no_other() {
+    let named = rooms_of_the_page();
+    let unique: BTreeSet<String> = named.iter().map(|room| (*room).to_owned()).collect();
+    assert_eq!(unique.len(), named.len(), "a room is named twice: {named:?}");
+    assert_eq!(unique, rooms_of_the_source(), "the table in ARCHITECTURE.md, and src/");
+}
+
+#[test]
+fn every_path_that_the_page_names_exists() {
+    let code = PAGE.split('`').skip(1).step_by(2);
+    let prefixes = ["src/", "tests/", "docs/", "scripts/", "hooks/", "fuzz/", "benches/"];
+    let paths: Vec<_> =
+        code.filter(|it| prefixes.iter().any(|prefix| it.starts_with(prefix))).collect();
+    assert!(paths.len() > 20, "{paths:?}");
+    for path in paths {
+        assert!(repository().join(path).exists(), "{path} is named, but does not exist");
+    }
+}
