@@ -151,7 +151,7 @@ fn plan(criterion: &mut Criterion) {
                 app_settings: &app_settings,
                 repository: &fixture.repository,
                 commit: fixture.repository.commit(&fixture.commits[1]).unwrap(),
-                installer: settings.installer,
+                options: &nyala::site::DeployOptions::default(),
                 rebuild: Vec::new(),
             };
             black_box(observe(question).unwrap())

@@ -29,6 +29,7 @@ pub mod python;
 pub mod receive;
 pub mod retention;
 pub mod server;
+pub mod settings;
 pub mod setup;
 pub mod shared;
 pub mod site;

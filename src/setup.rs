@@ -11,6 +11,7 @@ use crate::git::{Refs, Repository, bare_git, git, run};
 use crate::process::{self, Environment, Invocation, is_executable, own_binary};
 use crate::python::installers::Installer;
 use crate::python::installers::find_uv;
+use crate::settings::deploy_branch;
 use crate::site::{REPOSITORY, SETTINGS_FILE, Site};
 
 const HOOK: &str = include_str!("../hooks/post-receive");
@@ -305,16 +306,20 @@ fn uv_that_works() -> Option<PathBuf> {
 fn contradicts(site: &Site, new: &New<'_>) -> Result<()> {
     let settings = site.settings()?;
     for (option, asked, is) in [
-        ("--branch", new.branch, settings.branch.as_deref()),
-        ("--python", new.python, settings.python.as_deref()),
-        ("--installer", new.installer.map(Installer::name), Some(settings.installer.name())),
+        ("--branch", new.branch, deploy_branch(site, &settings)?),
+        ("--python", new.python, settings.python.clone()),
+        (
+            "--installer",
+            new.installer.map(Installer::name),
+            Some(settings.installer.name().to_owned()),
+        ),
     ] {
-        if asked.is_some() && asked != is {
+        if asked.is_some() && asked != is.as_deref() {
             bail!(
                 "{} is a site already, and its {} is {}\nTo change it, edit {}",
                 site.root().display(),
                 option.trim_start_matches('-'),
-                is.unwrap_or("not set"),
+                is.as_deref().unwrap_or("not set"),
                 site.settings_file().display()
             );
         }

@@ -1,7 +1,7 @@
 //! `.deployment`, and what is made of it.
 
-use nyala::build::deployment_file::{DeploymentFile, parse, with_command};
-use nyala::build::resolve;
+use nyala::settings::EffectiveSettings;
+use nyala::settings::deployment_file::{DeploymentFile, parse, with_command};
 use nyala::site::{AppSettings, Settings};
 
 use super::text::{LONGEST, assert_fit_to_be_shown, with_bom, with_crlf};
@@ -44,7 +44,8 @@ fn assert_a_command_can_be_put_in(text: &str, file: &DeploymentFile) {
 }
 
 fn assert_it_can_be_resolved(file: &DeploymentFile) {
-    match resolve(&Settings::default(), &AppSettings::default(), file) {
+    let settings = EffectiveSettings::resolve(&Settings::default(), &AppSettings::default(), file);
+    match settings.checked() {
         Ok(settings) => {
             for warning in &settings.warnings {
                 assert_fit_to_be_shown(warning, LONGEST);
@@ -57,7 +58,7 @@ fn assert_it_can_be_resolved(file: &DeploymentFile) {
                 );
                 assert!(!value.contains('\0'));
             }
-            assert!(!settings.idle_timeout.is_zero());
+            assert!(!settings.idle_timeout.value.is_zero());
             assert!(!settings.project_folder().is_absolute());
         }
         Err(error) => assert_fit_to_be_shown(&error.to_string(), LONGEST),

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::{BuildSettings, OwnCommand, Said};
+use super::OwnCommand;
 use crate::console;
 use crate::console::text::escaped;
 use crate::disk;
 use crate::process::{self, Environment, Invocation, Limits};
+use crate::settings::{EffectiveSettings, Sourced};
 use crate::site::{ENV_LINK, EnvId, Record, Site};
 
 /// Where a custom command learns which deployment it belongs to; `nyala step` reads them.
@@ -27,7 +28,7 @@ pub fn environment(
     base: Environment,
     site: &Site,
     record: &Record,
-    settings: &BuildSettings,
+    settings: &EffectiveSettings,
     linked: Option<EnvId>,
     temporary: &Path,
 ) -> Result<Environment> {
@@ -72,14 +73,17 @@ pub fn environment(
 
 /// Runs the command in the release's folder; its output streams into the log.
 pub fn run(
-    command: &Said<String>,
+    command: &Sourced<String>,
     release: &Path,
     environment: Environment,
     limits: Limits,
 ) -> Result<()> {
-    let Said { value, by } = command;
+    let Sourced { value, source } = command;
     shell(value, release, environment, limits).with_context(|| {
-        format!("the project's deployment command failed: {}\nIt is named by {by}", escaped(value))
+        format!(
+            "the project's deployment command failed: {}\nIt is named by {source}",
+            escaped(value)
+        )
     })
 }
 

@@ -2,21 +2,18 @@
 //! that.
 
 pub mod custom;
-pub mod deployment_file;
 pub mod django;
 pub mod project;
-pub mod settings;
 
 use anyhow::Result;
 
 use crate::git::{CommitTree, Kind};
-
-pub use settings::{BuildSettings, Said, resolve};
+use crate::settings::{EffectiveSettings, Sourced};
 
 /// What is run beside the env and install steps.
 #[derive(Clone, Debug)]
 pub struct BuildPlan {
-    pub settings: BuildSettings,
+    pub settings: EffectiveSettings,
     /// Before the env step, in this order.
     pub pre_build: Vec<OwnCommand>,
     /// After everything else is built, in this order.
@@ -61,11 +58,11 @@ impl BuildPlan {
 }
 
 /// What an application's tree and what is said of the build come to.
-pub fn plan(tree: &CommitTree<'_>, settings: BuildSettings) -> Result<BuildPlan> {
+pub fn plan(tree: &CommitTree<'_>, settings: EffectiveSettings) -> Result<BuildPlan> {
     let is_file = |path: &str| -> Result<bool> {
         Ok(tree.entry(path)?.is_some_and(|entry| entry.kind == Kind::File))
     };
-    if settings.build.as_ref().is_some_and(|build| !build.value) {
+    if !settings.build.value {
         let (pre_build, post_build) = (Vec::new(), Vec::new());
         return Ok(BuildPlan {
             settings,
@@ -74,12 +71,12 @@ pub fn plan(tree: &CommitTree<'_>, settings: BuildSettings) -> Result<BuildPlan>
             collectstatic: Collectstatic::NotDjango,
         });
     }
-    let own = |file: &'static str, said: Option<&Said<String>>| -> Result<Vec<OwnCommand>> {
+    let own = |file: &'static str, said: Option<&Sourced<String>>| -> Result<Vec<OwnCommand>> {
         let hook =
             OwnCommand { command: file.to_owned(), by: "in the tree".to_owned(), file: Some(file) };
         let said = said.map(|said| OwnCommand {
             command: said.value.clone(),
-            by: said.by.clone(),
+            by: said.source.to_string(),
             file: None,
         });
         Ok(is_file(file)?.then_some(hook).into_iter().chain(said).collect())
@@ -92,10 +89,10 @@ pub fn plan(tree: &CommitTree<'_>, settings: BuildSettings) -> Result<BuildPlan>
         Collectstatic::Off(format!("{SKIP_PYTHON} is in the tree"))
     } else {
         match &settings.collectstatic {
-            Some(said) if !said.value => {
-                Collectstatic::Off(format!("they are turned off by {}", said.by))
+            Sourced { value: true, .. } => Collectstatic::IfInstalled,
+            Sourced { value: false, source } => {
+                Collectstatic::Off(format!("they are turned off by {source}"))
             }
-            _ => Collectstatic::IfInstalled,
         }
     };
     Ok(BuildPlan {
@@ -112,12 +109,10 @@ pub const SKIP_PYTHON: &str = ".skipPythonDeployment";
 /// Why no environment is made whatever the tree has; `None` when nothing speaks against one.
 pub fn python_is_skipped(
     tree: &CommitTree<'_>,
-    settings: &BuildSettings,
+    settings: &EffectiveSettings,
 ) -> Result<Option<String>> {
-    if let Some(said) = &settings.build
-        && !said.value
-    {
-        return Ok(Some(format!("nothing is built: it is turned off by {}", said.by)));
+    if let Sourced { value: false, source } = &settings.build {
+        return Ok(Some(format!("nothing is built: it is turned off by {source}")));
     }
     Ok(tree
         .entry(SKIP_PYTHON)?

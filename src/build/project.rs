@@ -4,13 +4,14 @@
 use anyhow::{Result, bail};
 use git2::Oid;
 
-use super::settings::Said;
 use crate::git::{CommitTree, Kind};
+use crate::settings::Sourced;
+use crate::settings::project::folder;
 
 /// The tree of the application: the whole commit when nobody names a folder of it.
 ///
 /// Fails when what is named is not a folder of this commit.
-pub fn application(commit: &CommitTree<'_>, project: Option<&Said<String>>) -> Result<Oid> {
+pub fn application(commit: &CommitTree<'_>, project: Option<&Sourced<String>>) -> Result<Oid> {
     let path = match project {
         Some(said) => match folder(&said.value) {
             Some(path) => path,
@@ -40,37 +41,10 @@ pub fn application(commit: &CommitTree<'_>, project: Option<&Said<String>>) -> R
     }
 }
 
-fn wrong(said: &Said<String>, fact: &str) -> String {
+fn wrong(said: &Sourced<String>, fact: &str) -> String {
     format!(
         "the project `{}` is not a folder of this commit: {fact} ({})",
         said.value.escape_debug(),
-        said.by
+        said.source
     )
-}
-
-/// A path as people write it (`./web/`, `web\app`), with `/` between its names; `None` when it
-/// leads out.
-pub fn folder(written: &str) -> Option<String> {
-    if written.starts_with(['/', '\\']) {
-        return None;
-    }
-    let names: Vec<&str> =
-        written.split(['/', '\\']).filter(|name| !name.is_empty() && *name != ".").collect();
-    (!names.contains(&"..")).then(|| names.join("/"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_is_found_however_it_is_written() {
-        for written in ["web/app", "./web/app/", "web\\app", "web//app"] {
-            assert_eq!(folder(written).as_deref(), Some("web/app"), "{written}");
-        }
-        assert_eq!(folder(".").as_deref(), Some(""));
-        for out in ["/etc", "..", "web/../..", "\\\\server\\share"] {
-            assert_eq!(folder(out), None, "{out}");
-        }
-    }
 }

@@ -8,6 +8,7 @@ use clap::Args;
 use crate::process::Environment;
 use crate::python::installers::Installer;
 use crate::python::installers::find_uv;
+use crate::settings::deploy_branch;
 use crate::setup::{Installed, New, install_hook, make_site};
 use crate::site::{SETTINGS_FILE, Settings};
 
@@ -50,7 +51,7 @@ impl Init {
         if is_new {
             say_what_installs(&settings, self.installer);
         }
-        say_how_to_push(&repository, settings.branch.as_deref());
+        say_how_to_push(&repository, deploy_branch(&site, &settings)?.as_deref());
         Ok(())
     }
 }

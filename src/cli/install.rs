@@ -8,6 +8,7 @@ use clap::Args;
 use super::init::{say_how_to_push, say_installed, say_what_installs};
 use crate::git::Repository;
 use crate::python::installers::Installer;
+use crate::settings::deploy_branch;
 use crate::setup::{New, install_hook, make_site};
 use crate::site::SETTINGS_FILE;
 use crate::user_error::UserError;
@@ -53,7 +54,7 @@ impl Install {
         if is_new {
             say_what_installs(&settings, self.installer);
         }
-        say_how_to_push(&repository, settings.branch.as_deref());
+        say_how_to_push(&repository, deploy_branch(&site, &settings)?.as_deref());
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use crate::console::mask;
 use crate::console::text::clean;
 use crate::git::{RefName, Refs, Repository, short};
 use crate::plan::{PlanRequest, describe, observe};
+use crate::settings::deploy_branch;
 use crate::site::{DeployOptions, Site};
 use crate::worker::env_record;
 
@@ -28,8 +29,9 @@ impl Plan {
         let settings = site.settings()?;
         let app_settings = site.app_settings()?;
         let repository = Repository::open(&site.repository(&settings))?;
-        let branch =
-            settings.branch.as_deref().map(|branch| RefName::of_branch(branch).to_string());
+        let branch = deploy_branch(site, &settings)?
+            .as_deref()
+            .map(|branch| RefName::of_branch(branch).to_string());
         let revision = self.revision.clone().or(branch).unwrap_or_else(|| RefName::HEAD.to_owned());
         let options = DeployOptions { rebuild_env: self.rebuild_env, installer: None };
         let plan = observe(PlanRequest {
@@ -38,7 +40,7 @@ impl Plan {
             app_settings: &app_settings,
             repository: &repository,
             commit: repository.commit(&repository.resolve(&revision)?)?,
-            installer: settings.installer,
+            options: &options,
             rebuild: options.reasons_for_new_env(),
         })?;
         if self.json {

@@ -8,6 +8,7 @@ use clap::Args;
 use super::follow::{exit_code, watch};
 use crate::git::{RefName, RefUpdate, Refs, Repository};
 use crate::receive;
+use crate::settings::deploy_branch;
 use crate::site::queue::NewDeployment;
 use crate::site::record::Trigger;
 use crate::site::{DeployOptions, DeploymentId, Site};
@@ -37,9 +38,7 @@ impl Redeploy {
     /// deployment and a revision means the deployment.
     fn commit(&self, site: &Site, repository: &Repository) -> Result<(String, Option<RefName>)> {
         let Some(what) = &self.what else {
-            let tip = site
-                .settings()?
-                .branch
+            let tip = deploy_branch(site, &site.settings()?)?
                 .and_then(|branch| repository.resolve(RefName::of_branch(&branch).as_str()).ok());
             if let Some(tip) = tip {
                 return Ok((tip, None));
@@ -70,7 +69,7 @@ pub(super) fn redeploy(
     let settings = site.settings()?;
     let repository = Repository::open(&site.repository(&settings))?;
     let commit = repository.commit(commit)?;
-    let branch = settings.branch.as_deref().map(RefName::of_branch);
+    let branch = deploy_branch(site, &settings)?.as_deref().map(RefName::of_branch);
     let refname = refname.or(branch).unwrap_or_else(|| RefName::HEAD.into());
     let update = RefUpdate::unmoved(refname, &commit.id);
     let id = receive::start(

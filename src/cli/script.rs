@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::build::{deployment_file, project};
 use crate::disk;
+use crate::settings::{deployment_file, project};
 
 const SCRIPT: &str = include_str!("../build/deploy.sh");
 const COMMAND: &str = "bash deploy.sh";

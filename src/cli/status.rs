@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::console::text::escaped;
 use crate::git::short;
+use crate::settings::deploy_branch;
 use crate::site::{DeploymentId, Record, Site, Status as DeploymentStatus};
 
 #[derive(Debug, Default, Args)]
@@ -21,12 +22,13 @@ impl Status {
         let live = live_id.map(|id| site.record(id)).transpose()?.flatten();
         let latest = site.records()?.pop();
         let settings = site.settings()?;
+        let branch = deploy_branch(site, &settings)?;
         let frozen = site.frozen()?;
         if self.json {
             let status = json!({
                 "site": site.root(),
                 "repository": site.repository(&settings),
-                "branch": settings.branch,
+                "branch": branch,
                 "live": live.as_ref().map(|record| record.view(live_id)),
                 "latest": latest.as_ref().map(|record| record.view(live_id)),
                 "frozen": frozen,
@@ -35,7 +37,7 @@ impl Status {
             return Ok(());
         }
         say!("Site:   {}", site.root().display());
-        let branch = settings.branch.as_deref().map(escaped);
+        let branch = branch.as_deref().map(escaped);
         say!("Branch: {}", branch.as_deref().unwrap_or("the first one that is pushed"));
         if let Some(frozen) = frozen {
             say!("Frozen: {} (nyala unfreeze)", frozen.in_words());

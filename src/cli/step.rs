@@ -46,10 +46,10 @@ impl Step {
             app_settings: &app_settings,
             repository: &repository,
             commit: repository.commit(&record.commit)?,
-            installer: record.options.installer.unwrap_or(settings.installer),
+            options: &record.options,
             rebuild: rebuild(site, id, &record.options),
         })?;
-        let context = StepContext::new(site, id, &settings, &app_settings, &plan);
+        let context = StepContext::new(site, id, &app_settings, &plan);
         match self {
             Step::Env => {
                 // The script's removal of the link can be the only reason for a new env.

@@ -6,16 +6,12 @@ mod webhook;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::build::deployment_file::DeploymentFile;
-use crate::build::{BuildSettings, resolve};
 use crate::console;
-use crate::plan::{Plan, describe};
+use crate::plan::describe;
 use crate::process::{self, Environment, Invocation, Limits, is_executable};
-use crate::site::settings::{IDLE_TIMEOUT, Outcome, Webhook};
-use crate::site::{AppSettings, Record, Settings, Site};
-
-/// Where the actions are by default.
-const FOLDER: &str = "actions";
+use crate::settings::EffectiveSettings;
+use crate::site::settings::{Outcome, Webhook};
+use crate::site::{AppSettings, Record, Site};
 
 /// What is run and sent after a deployment of this site.
 pub struct Notifications {
@@ -27,41 +23,19 @@ pub struct Notifications {
 }
 
 impl Notifications {
-    /// From the site's settings alone: for a deployment whose plan cannot be made.
-    pub fn new(settings: &Settings, app_settings: &AppSettings) -> Notifications {
+    pub fn new(settings: &EffectiveSettings, app_settings: &AppSettings) -> Notifications {
         let limits = Limits {
-            step: Some(settings.step_timeout),
-            idle: Some(settings.idle_timeout.unwrap_or(IDLE_TIMEOUT)),
+            step: Some(settings.step_timeout.value),
+            idle: Some(settings.idle_timeout.value),
             ..Limits::default()
         };
         Notifications {
-            folder: settings.actions.clone().unwrap_or_else(|| PathBuf::from(FOLDER)),
-            on: settings.actions_on.clone(),
-            webhooks: settings.webhook.clone(),
+            folder: settings.actions.value.clone(),
+            on: settings.actions_on.value.clone(),
+            webhooks: settings.webhook.value.clone(),
             app_settings: app_settings.clone(),
             limits,
         }
-    }
-
-    /// From the site's settings and its app settings: for a deployment without a plan.
-    pub fn without_plan(settings: &Settings, app_settings: &AppSettings) -> Notifications {
-        let mut notifications = Notifications::new(settings, app_settings);
-        if let Ok(BuildSettings { actions: Some(said), .. }) =
-            resolve(settings, app_settings, &DeploymentFile::default())
-        {
-            notifications.folder.clone_from(&said.value);
-        }
-        notifications
-    }
-
-    pub fn of(settings: &Settings, app_settings: &AppSettings, plan: &Plan) -> Notifications {
-        let BuildSettings { actions, idle_timeout, .. } = &plan.build.settings;
-        let mut notifications = Notifications::new(settings, app_settings);
-        notifications.limits.idle = Some(*idle_timeout);
-        if let Some(said) = actions {
-            notifications.folder.clone_from(&said.value);
-        }
-        notifications
     }
 
     pub fn has_any(&self, site: &Site, outcome: Outcome) -> bool {

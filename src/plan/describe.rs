@@ -5,11 +5,12 @@ use std::error::Error as StdError;
 use anyhow::Error;
 
 use super::{Decision, Plan};
-use crate::build::{BuildPlan, Said};
+use crate::build::BuildPlan;
 use crate::console::text::escaped;
 use crate::process::ChildError;
 use crate::python::installers::Installer;
 use crate::python::version::asked_for;
+use crate::settings::Sourced;
 use crate::user_error::{Explained, UserError};
 
 /// The plan as the log and `nyala plan` show it.
@@ -31,12 +32,12 @@ pub fn lines(plan: &Plan) -> Vec<String> {
         lines.push(format!(
             "The application is the folder {} ({})",
             project.value.escape_debug(),
-            project.by
+            project.source
         ));
     }
-    if let Some(Said { value, by }) = &settings.command {
+    if let Some(Sourced { value, source }) = &settings.command {
         lines.push(format!(
-            "Command, in the place of the env, install and build steps: {} ({by})",
+            "Command, in the place of the env, install and build steps: {} ({source})",
             escaped(value)
         ));
     } else {

@@ -8,8 +8,7 @@ use super::decide::{EnvNeed, LiveEnv, Observed, decide, runtime_change};
 use super::describe::error_text;
 use super::unused::{self, Unused, Uses};
 use super::{Decision, Plan, PythonPlan};
-use crate::build::deployment_file::DeploymentFile;
-use crate::build::{self, deployment_file, project as build_project};
+use crate::build::{self, project as build_project};
 use crate::console;
 use crate::git::{Commit, CommitTree, Kind, Repository, short};
 use crate::hex::hex;
@@ -21,8 +20,9 @@ use crate::python::installers::Installer;
 use crate::python::interpreters::{self, Interpreter, Search};
 use crate::python::version::{Origin, Wanted};
 use crate::python::version_files;
+use crate::settings::{self, DeploymentFile, EffectiveSettings, SettingSource, Sourced};
 use crate::site::settings::Dependencies;
-use crate::site::{AppSettings, ENV_LINK, Settings, Site};
+use crate::site::{AppSettings, DeployOptions, ENV_LINK, Settings, Site};
 
 /// No file that nyala reads from a tree is larger than this, in bytes.
 const FILE_LIMIT: usize = 10 << 20;
@@ -35,8 +35,7 @@ pub struct PlanRequest<'a> {
     pub app_settings: &'a AppSettings,
     pub repository: &'a Repository,
     pub commit: Commit,
-    /// What makes the env and installs into it.
-    pub installer: Installer,
+    pub options: &'a DeployOptions,
     /// Who asked for a new env, in words for the log.
     pub rebuild: Vec<String>,
 }
@@ -46,17 +45,20 @@ pub struct PlanRequest<'a> {
 ///
 /// Fails with what is wrong in the tree or missing on the machine, and how to fix it.
 pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
-    let PlanRequest { site, settings, app_settings, repository, commit, installer, rebuild } =
+    let PlanRequest { site, settings, app_settings, repository, commit, options, rebuild } =
         request;
     let whole = repository.tree(&commit)?;
     let file = deployment_file(&whole)?;
-    let build_settings = build::resolve(settings, app_settings, &file)?;
-    let application = build_project::application(&whole, build_settings.project.as_ref())?;
+    let settings_for =
+        |file: &_| EffectiveSettings::resolve(settings, app_settings, file).checked();
+    let effective = settings_for(&file)?.with_options(options);
+    let installer = effective.installer.value;
+    let application = build_project::application(&whole, effective.project.as_ref())?;
     let tree = repository.tree_at(application)?;
     let runtime_txt = tree.file("runtime.txt", FILE_LIMIT)?;
-    let before = |commit: &Commit| runtime_before(repository, commit, settings, app_settings);
+    let before = |commit: &Commit| runtime_before(repository, commit, &settings_for);
     let runtime = describe_runtime(site, repository, runtime_txt.as_deref(), &before)?;
-    let build = build::plan(&tree, build_settings)?;
+    let build = build::plan(&tree, effective)?;
     let skipped = build::python_is_skipped(&tree, &build.settings)?;
     let detected = if skipped.is_some() { Detected::default() } else { detect(&tree)? };
     let is_python = detected.is_python() || settings.dependencies.file.is_some();
@@ -70,10 +72,10 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     };
     let uses = Uses { need: &need, source: source.as_ref(), recorded: &requirements };
     let Unused { notes, warnings } = unused::check(&tree, &uses, &settings.dependencies, &build)?;
-    let wanted = wanted(&tree, runtime_txt.as_deref(), settings, app_settings);
+    let wanted = wanted(&tree, runtime_txt.as_deref(), &build.settings);
     let settings_digest = settings_digest(installer, app_settings, &variables, &tree)?;
 
-    let search = Search::from_environment(settings.python_paths.clone());
+    let search = Search::from_environment(build.settings.python_paths.value.clone());
     let cache = Caches::of(site.cache()).first().join("interpreters.json");
     let (wanted, origin) = match wanted {
         // A plain copy needs no Python, so it does not have to name one.
@@ -212,8 +214,7 @@ fn env_need(tree: &CommitTree<'_>, python: bool, command: bool) -> Result<EnvNee
 fn wanted(
     tree: &CommitTree<'_>,
     runtime_txt: Option<&[u8]>,
-    settings: &Settings,
-    app_settings: &AppSettings,
+    settings: &EffectiveSettings,
 ) -> Result<(Wanted, Origin)> {
     if let Some(bytes) = runtime_txt {
         return Ok((version_files::runtime_txt(bytes)?, Origin::RuntimeTxt));
@@ -225,11 +226,13 @@ fn wanted(
         }
         return Ok((pin.wanted, Origin::PythonVersionFile));
     }
-    if let Some(value) = app_settings.get("PYTHON_VERSION") {
-        return Ok((version_files::setting(value)?, Origin::AppSetting));
-    }
-    if let Some(value) = app_settings.get("WEBSITE_PYTHON_VERSION") {
-        return Ok((version_files::azure_setting(value)?, Origin::AzureSetting));
+    if let Some(Sourced { value, source }) = &settings.python_version {
+        return match source {
+            SettingSource::AppSetting(name) if name == settings::AZURE_PYTHON => {
+                Ok((version_files::azure_setting(value)?, Origin::AzureSetting))
+            }
+            _ => Ok((version_files::setting(value)?, Origin::AppSetting)),
+        };
     }
     if let Some(bytes) = tree.file("pyproject.toml", FILE_LIMIT)?
         && let Some(wanted) = version_files::requires_python(&bytes)?
@@ -237,7 +240,7 @@ fn wanted(
         return Ok((wanted, Origin::RequiresPython));
     }
     match &settings.python {
-        Some(value) => Ok((version_files::site_default(value)?, Origin::SiteDefault)),
+        Some(python) => Ok((version_files::site_default(&python.value)?, Origin::SiteDefault)),
         None => Ok((Wanted::Any, Origin::Newest)),
     }
 }
@@ -271,18 +274,17 @@ fn describe_runtime(
 fn runtime_before(
     repository: &Repository,
     commit: &Commit,
-    settings: &Settings,
-    app_settings: &AppSettings,
+    settings_for: &dyn Fn(&DeploymentFile) -> Result<EffectiveSettings>,
 ) -> Result<Option<Vec<u8>>> {
     let whole = repository.tree(commit)?;
-    let said = build::resolve(settings, app_settings, &deployment_file(&whole)?)?;
-    let application = build_project::application(&whole, said.project.as_ref())?;
+    let settings = settings_for(&deployment_file(&whole)?)?;
+    let application = build_project::application(&whole, settings.project.as_ref())?;
     repository.tree_at(application)?.file("runtime.txt", FILE_LIMIT)
 }
 
 fn deployment_file(whole: &CommitTree<'_>) -> Result<DeploymentFile> {
     let bytes = whole.file(".deployment", FILE_LIMIT)?;
-    Ok(bytes.map(|bytes| deployment_file::parse(&bytes)).transpose()?.unwrap_or_default())
+    Ok(bytes.map(|bytes| settings::deployment_file::parse(&bytes)).transpose()?.unwrap_or_default())
 }
 
 /// The env that the live release runs in, and its state.

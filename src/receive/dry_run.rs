@@ -57,7 +57,7 @@ fn plan(
         app_settings: &app_settings,
         repository,
         commit,
-        installer: options.installer.unwrap_or(settings.installer),
+        options,
         rebuild: options.reasons_for_new_env(),
     })?;
     Ok(describe::lines(&plan))

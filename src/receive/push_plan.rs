@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::options::PushOptions;
 use super::refs;
 use crate::git::{Commit, RefUpdate, Refs, Repository, short};
+use crate::settings;
 use crate::site::{Settings, Site};
 use crate::worker::what_is_live;
 
@@ -90,12 +91,12 @@ fn deploy_branch(
     dry_run: bool,
     messages: &mut Vec<String>,
 ) -> Result<Option<String>> {
-    if settings.branch.is_some() {
-        return Ok(settings.branch.clone());
+    if let Some(branch) = settings::deploy_branch(site, settings)? {
+        return Ok(Some(branch));
     }
     let _guard = site.guard()?;
     // Another first push may have come before the guard.
-    if let Some(branch) = site.settings()?.branch {
+    if let Some(branch) = settings::deploy_branch(site, &site.settings()?)? {
         return Ok(Some(branch));
     }
     let head = repository.head_branch();

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use serde::Deserialize;
 
 use crate::console::text::excerpt;
+use crate::user_error::UserError;
 
 /// A path in the release that lives in `SITE/shared` and outlasts releases.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -39,13 +40,12 @@ impl SharedPath {
         let path = text.strip_suffix('/').unwrap_or(text);
         let shown = excerpt(text);
         if path.starts_with('/') {
-            bail!(
-                "shared path `{shown}` is absolute: it is relative to the release, as in \"media\""
-            );
+            bail!("shared path `{shown}` is absolute; write it relative to the release: \"media\"");
         }
         if path.is_empty() || path.split('/').any(|part| matches!(part, "" | "." | "..")) {
             bail!(
-                "shared path `{shown}` does not stay inside the release: write it as in \"media\" or \"data/db.sqlite3\""
+                "shared path `{shown}` does not stay inside the release; \
+                 write it like \"media\" or \"data/db.sqlite3\""
             );
         }
         if path.chars().any(char::is_control) {
@@ -55,7 +55,7 @@ impl SharedPath {
             || path == "env"
             || path.starts_with("env/")
         {
-            bail!("shared path `{shown}` is not the application's: env and .git cannot be shared");
+            bail!("shared path `{shown}` cannot be shared: env and .git are not the application's");
         }
         let name = path.rsplit('/').next().unwrap_or(path);
         Ok(SharedPath {
@@ -71,13 +71,14 @@ pub(super) fn check_apart(paths: &[SharedPath]) -> Result<()> {
     for (at, path) in paths.iter().enumerate() {
         for other in &paths[..at] {
             if path == other {
-                bail!("shared names `{}` twice", excerpt(&path.path));
+                let fact = format!("shared names `{}` twice", excerpt(&path.path));
+                return Err(UserError::new(fact).fix("Remove one of the two").into());
             }
             if path.path().starts_with(other.path()) || other.path().starts_with(path.path()) {
                 let (other, path) = (excerpt(&other.path), excerpt(&path.path));
-                bail!(
-                    "shared names `{other}` and `{path}`, and one is inside the other: the outer one is enough"
-                );
+                let fact =
+                    format!("shared names `{other}` and `{path}`, one of which contains the other");
+                return Err(UserError::new(fact).fix("Remove the inner one").into());
             }
         }
     }

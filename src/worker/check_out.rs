@@ -8,7 +8,6 @@ use anyhow::{Context, Result};
 use super::deploy::Deployment;
 use super::env_steps::StepContext;
 use super::tree;
-use crate::build::Said;
 use crate::checkout::Exported;
 use crate::console;
 use crate::disk;
@@ -16,6 +15,7 @@ use crate::disk::space::DiskUsage;
 use crate::git::{Repository, short};
 use crate::lfs;
 use crate::plan::Plan;
+use crate::settings::Sourced;
 use crate::site::Settings;
 use crate::submodules::{Fetching, Filled};
 
@@ -80,8 +80,8 @@ impl Deployment<'_> {
         };
         let mut trees = Vec::new();
         match &plan.build.settings.disable_submodules {
-            Some(Said { value: true, by }) if !exported.submodules.is_empty() => {
-                console::info(format_args!("Submodules are left as empty folders ({by})."));
+            Sourced { value: true, source } if !exported.submodules.is_empty() => {
+                console::info(format_args!("Submodules are left as empty folders ({source})."));
                 trees.push(tree);
             }
             _ => fetching.fill(&release, tree, &exported.submodules, &mut trees)?,

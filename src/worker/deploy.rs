@@ -14,7 +14,7 @@ use super::publish::{publish, publish_in};
 use super::ref_transaction;
 use super::what_is_live;
 use crate::activate::activate;
-use crate::build::{Collectstatic, Said, custom};
+use crate::build::{Collectstatic, custom};
 use crate::console::text::escaped;
 use crate::console::{self, mask};
 use crate::disk;
@@ -25,6 +25,7 @@ use crate::plan::{Decision, Plan, PlanRequest, describe, observe};
 use crate::process;
 use crate::retention::salvage::Salvaged;
 use crate::retention::{Releases, prune};
+use crate::settings::{DeploymentFile, EffectiveSettings, Sourced};
 use crate::shared;
 use crate::site::record::{EnvRecord, PythonRecord, StepRecord};
 use crate::site::settings::Outcome;
@@ -68,12 +69,15 @@ impl Deployment<'_> {
         mask::know(app_settings.iter().map(|(_, value)| value));
         let repository = Repository::open(&self.site.repository(&settings))?;
         ref_transaction::check(&repository, &self.record)?;
-        self.notifications = Some(Notifications::new(&settings, &app_settings));
+        // Without the commit's .deployment: the plan may fail before it is read.
+        let known =
+            EffectiveSettings::resolve(&settings, &app_settings, &DeploymentFile::default());
+        self.notifications = Some(Notifications::new(&known, &app_settings));
 
         let plan = self.plan(&settings, &app_settings, &repository)?;
         free_space::check(self.site, &plan)?;
-        let context = StepContext::new(self.site, self.record.id, &settings, &app_settings, &plan);
-        self.notifications = Some(Notifications::of(&settings, &app_settings, &plan));
+        let context = StepContext::new(self.site, self.record.id, &app_settings, &plan);
+        self.notifications = Some(Notifications::new(&plan.build.settings, &app_settings));
         cancel::check()?;
         env_steps::retire(&context, &plan)?;
         let mut touched = self.check_out(&settings, &repository, &context, &plan)?;
@@ -119,7 +123,7 @@ impl Deployment<'_> {
             app_settings,
             repository,
             commit: repository.commit(&self.record.commit)?,
-            installer: self.record.options.installer.unwrap_or(settings.installer),
+            options: &self.record.options,
             rebuild: self.record.options.reasons_for_new_env(),
         })?;
         for warning in plan.build.settings.warnings.iter().chain(&plan.warnings) {
@@ -176,7 +180,7 @@ impl Deployment<'_> {
         &mut self,
         context: &StepContext<'_>,
         plan: &Plan,
-        command: &Said<String>,
+        command: &Sourced<String>,
     ) -> Result<()> {
         let id = self.record.id;
         // The env that is right already is there from the start. Others the script asks for, by

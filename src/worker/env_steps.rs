@@ -13,7 +13,8 @@ use crate::python::env::marker::{Made, Marker};
 use crate::python::env::{self, inspect};
 use crate::python::installers::{Installation, Installer, NewEnv};
 use crate::python::version::Wanted;
-use crate::site::{AppSettings, DeploymentId, EnvId, Settings, Site};
+use crate::settings::EffectiveSettings;
+use crate::site::{AppSettings, DeploymentId, EnvId, Site};
 
 /// Where the steps of one deployment happen.
 #[derive(Debug)]
@@ -29,16 +30,18 @@ impl<'a> StepContext<'a> {
     pub fn new(
         site: &'a Site,
         deployment: DeploymentId,
-        settings: &Settings,
         app_settings: &AppSettings,
         plan: &Plan,
     ) -> StepContext<'a> {
         let environment = Environment::clean()
             .extend(app_settings.iter())
             .set(left_behind::VARIABLE, left_behind::mark(site.root(), deployment));
-        let idle = plan.build.settings.idle_timeout;
-        let limits =
-            Limits { step: Some(settings.step_timeout), idle: Some(idle), ..Limits::default() };
+        let EffectiveSettings { step_timeout, idle_timeout, .. } = &plan.build.settings;
+        let limits = Limits {
+            step: Some(step_timeout.value),
+            idle: Some(idle_timeout.value),
+            ..Limits::default()
+        };
         StepContext { site, deployment, installer: plan.installer, environment, limits }
     }
 }

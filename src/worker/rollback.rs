@@ -14,6 +14,7 @@ use crate::console::text::escaped;
 use crate::git::short;
 use crate::notify::Notifications;
 use crate::python::env;
+use crate::settings::{DeploymentFile, EffectiveSettings};
 use crate::site::record::EnvRecord;
 use crate::site::settings::Outcome;
 use crate::site::{DeploymentId, Record, Site, Status};
@@ -100,7 +101,9 @@ impl Deployment<'_> {
             );
             return;
         };
-        self.notifications = Some(Notifications::without_plan(&settings, &app_settings));
+        let known =
+            EffectiveSettings::resolve(&settings, &app_settings, &DeploymentFile::default());
+        self.notifications = Some(Notifications::new(&known, &app_settings));
     }
 
     fn say_where_we_are(&self, target: &Record, before: Option<DeploymentId>) {

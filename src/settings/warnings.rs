@@ -1,0 +1,87 @@
+//! Settings that have no effect here, and what to use in their place.
+
+use super::DeploymentFile;
+use super::resolve::{BRANCH, DISABLE_SUBMODULES, FILE_KEYS, NAMES};
+use crate::console::did_you_mean;
+use crate::console::text::excerpt;
+use crate::site::{AppSettings, Settings};
+
+/// Kudu's names that mean nothing here, and what serves in their place.
+const INSTEAD: [(&str, &str); 6] = [
+    ("SCM_REPOSITORY_PATH", "repository in nyala.toml sets where the repository is"),
+    ("SCM_TARGET_PATH", "what is live is always SITE/wwwroot"),
+    ("SCM_SCRIPT_GENERATOR_ARGS", "nyala script writes a deployment script for you to change"),
+    ("SCM_BUILD_ARGS", "there is no build tool to pass them to"),
+    ("SCM_TRACE_LEVEL", "NYALA_LOG=debug shows what a command does"),
+    ("SCM_LOGSTREAM_TIMEOUT", "nyala log --follow follows until the deployment ends"),
+];
+
+/// A line for each setting that has no effect. Only `SCM_` names are looked at, and what is nearly a
+/// key of `.deployment`: everything else may be the application's own.
+pub(super) fn warnings(
+    settings: &Settings,
+    app: &AppSettings,
+    file: &DeploymentFile,
+) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let set = app.iter().map(|(name, _)| (name, "the app settings"));
+    for (name, place) in set.chain(file.iter().map(|(name, _)| (name, ".deployment"))) {
+        let upper = name.to_ascii_uppercase();
+        if upper.starts_with("SCM_") && !is_understood(&upper) {
+            let instead = INSTEAD.iter().find(|(known, _)| *known == upper);
+            let instead = instead
+                .map_or("commands see it as an environment variable", |(_, instead)| *instead);
+            warnings.push(format!("{} in {place} has no meaning here; {instead}", excerpt(name)));
+        }
+    }
+    for (name, _) in file.iter() {
+        if let Some(key) = did_you_mean(name, FILE_KEYS)
+            && !key.eq_ignore_ascii_case(name)
+        {
+            warnings.push(format!(
+                "{} in .deployment is not a key; did you mean `{key}`?",
+                excerpt(name)
+            ));
+        }
+    }
+    let branch = app.get(BRANCH).filter(|branch| !branch.is_empty());
+    if let (Some(wanted), Some(branch)) = (branch, &settings.branch)
+        && wanted != branch
+    {
+        warnings.push(format!(
+            "the app setting {BRANCH} has no effect: branch = \"{branch}\" in nyala.toml overrides it"
+        ));
+    }
+    warnings
+}
+
+fn is_understood(name: &str) -> bool {
+    name == DISABLE_SUBMODULES || NAMES.iter().any(|(_, known)| *known == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::deployment_file::parse;
+
+    fn warned(toml: &str, app: &str, file: &str) -> Vec<String> {
+        let file = parse(format!("[config]\n{file}").as_bytes()).unwrap();
+        warnings(&Settings::parse(toml).unwrap(), &AppSettings::parse(app).unwrap(), &file)
+    }
+
+    #[test]
+    fn what_nobody_understands_is_a_warning() {
+        let settings = warned(
+            "branch = 'main'",
+            "SCM_TRACE_LEVEL=4 SCM_DISABLE_SUBMODULES=1 OTHER=1 DEPLOYMENT_BRANCH=live",
+            "SCM_MINE = 1\ncomand = x\nAPP_KEY = 1",
+        );
+        let expected = [
+            "SCM_TRACE_LEVEL in the app settings has no meaning here; NYALA_LOG=debug shows what a command does",
+            "SCM_MINE in .deployment has no meaning here; commands see it as an environment variable",
+            "comand in .deployment is not a key; did you mean `command`?",
+            "the app setting DEPLOYMENT_BRANCH has no effect: branch = \"main\" in nyala.toml overrides it",
+        ];
+        assert_eq!(settings, expected);
+    }
+}

@@ -1,0 +1,310 @@
+//! `nyala.toml`: the site's own settings. An unknown key is an error that suggests the nearest known
+//! one.
+
+mod duration;
+mod file;
+mod keys;
+mod webhook;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::Deserialize;
+
+pub use file::with_key;
+pub use keys::keys;
+pub use webhook::Webhook;
+
+use super::SharedPath;
+use super::shared_path::check_apart;
+use crate::console::did_you_mean;
+use crate::console::text::excerpt;
+use crate::python::installers::Installer;
+use crate::user_error::UserError;
+
+/// The settings of a site, as its `nyala.toml` has them.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The bare repository people push to; by default `repository.git` in the site.
+    pub repository: Option<PathBuf>,
+    /// The branch that is deployed, without `refs/heads/`; by default the first one pushed.
+    pub branch: Option<String>,
+    /// The Python of a project that asks for none, such as `3.12`.
+    pub python: Option<String>,
+    /// Whether `git push` fails with the deployment, and leaves the branch where it was.
+    pub strict: bool,
+    /// What installs the requirements.
+    pub installer: Installer,
+    /// How many good releases are kept, the live one among them. At least 1.
+    pub keep: usize,
+    /// Where the dependencies are, and which declarations of them do not count.
+    pub dependencies: Dependencies,
+    /// Interpreters, or folders with interpreters, beyond the usual places.
+    pub python_paths: Vec<PathBuf>,
+    /// What lives in `SITE/shared` and is linked into every release.
+    pub shared: Vec<SharedPath>,
+    /// How long one step may take.
+    #[serde(deserialize_with = "duration::required")]
+    pub step_timeout: Duration,
+    /// How long a step may print nothing and use no processor; by default [`IDLE_TIMEOUT`].
+    #[serde(deserialize_with = "duration::optional")]
+    pub idle_timeout: Option<Duration>,
+    /// What takes the place of the built-in steps.
+    pub command: Option<String>,
+    /// The folder of a commit that is the application.
+    pub project: Option<String>,
+    /// A command before the env step, and one after everything is built.
+    pub pre_build_command: Option<String>,
+    pub post_build_command: Option<String>,
+    /// Whether anything is built at all.
+    pub build: Option<bool>,
+    /// Whether Django's static files are collected.
+    pub collectstatic: Option<bool>,
+    /// The folder of the post-deployment actions, relative to the site.
+    pub actions: Option<PathBuf>,
+    /// After which deployments they run.
+    pub actions_on: Vec<Outcome>,
+    /// Who is notified of a deployment over HTTP.
+    pub webhook: Vec<Webhook>,
+    /// The keys that the file has; every other value is a default.
+    #[serde(skip)]
+    pub set: BTreeSet<String>,
+}
+
+/// The table `[dependencies]`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Dependencies {
+    /// The requirements file, relative to the application; `requirements.txt` when it is not set.
+    pub file: Option<String>,
+    /// Files that declare dependencies of which nothing is to be installed.
+    pub ignore: Vec<String>,
+}
+
+/// How a deployment that ran to its end came out.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    Success,
+    Failure,
+}
+
+/// How long a step may be silent by default.
+pub const IDLE_TIMEOUT: Duration = Duration::from_mins(10);
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            repository: None,
+            branch: None,
+            python: None,
+            strict: false,
+            installer: Installer::Pip,
+            keep: 3,
+            python_paths: Vec::new(),
+            dependencies: Dependencies::default(),
+            shared: Vec::new(),
+            step_timeout: Duration::from_mins(30),
+            idle_timeout: None,
+            command: None,
+            project: None,
+            pre_build_command: None,
+            post_build_command: None,
+            build: None,
+            collectstatic: None,
+            actions: None,
+            actions_on: vec![Outcome::Success],
+            webhook: Vec::new(),
+            set: BTreeSet::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads settings from a text in TOML. Fails with the line, and for an unknown key with the
+    /// nearest known one.
+    pub fn parse(text: &str) -> Result<Settings> {
+        let table: toml::Table = text.parse().map_err(|error| not_toml(&error, text))?;
+        check_keys(table.keys(), keys::<Settings>(), "")?;
+        if let Some(dependencies) = table.get("dependencies").and_then(toml::Value::as_table) {
+            check_keys(dependencies.keys(), keys::<Dependencies>(), " in [dependencies]")?;
+        }
+        for webhook in tables(table.get("webhook")) {
+            check_keys(webhook.keys(), keys::<Webhook>(), " in a [[webhook]]")?;
+        }
+        let mut settings: Settings =
+            toml::from_str(text).map_err(|error| not_toml(&error, text))?;
+        settings.set = table.keys().cloned().collect();
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.keep == 0 {
+            return Err(UserError::new("keep is too small: the live release is always kept")
+                .found("keep = 0")
+                .fix("Write 1 or more")
+                .into());
+        }
+        if let Some(branch) = &self.branch
+            && (branch.is_empty() || branch.starts_with("refs/"))
+        {
+            return Err(UserError::new("branch is not the name of a branch")
+                .found(format!("branch = \"{}\"", excerpt(branch)))
+                .fix("Write the name without refs/heads/, such as branch = \"main\"")
+                .into());
+        }
+        check_apart(&self.shared)?;
+        self.webhook.iter().try_for_each(Webhook::check)
+    }
+}
+
+fn check_keys<'a>(
+    found: impl Iterator<Item = &'a String>,
+    known: &'static [&'static str],
+    place: &str,
+) -> Result<(), UserError> {
+    let Some(key) = found.into_iter().find(|key| !known.contains(&key.as_str())) else {
+        return Ok(());
+    };
+    let error = UserError::new(format!("unknown key `{}`{place}", excerpt(key)));
+    Err(match did_you_mean(key, known.iter().copied()) {
+        Some(known) => error.fix(format!("Did you mean `{known}`?")),
+        None => error.labelled("allowed", known.join(", ")),
+    })
+}
+
+fn tables(value: Option<&toml::Value>) -> impl Iterator<Item = &toml::Table> {
+    value.and_then(toml::Value::as_array).into_iter().flatten().filter_map(toml::Value::as_table)
+}
+
+/// What is wrong with a text in TOML, in the parser's words and with the line that it means.
+fn not_toml(error: &toml::de::Error, text: &str) -> UserError {
+    // Rust's names of types mean nothing to whoever writes TOML.
+    let message = error
+        .message()
+        .replace("expected usize", "expected a whole number")
+        .replace("expected u32", "expected a whole number")
+        .replace("expected a sequence", "expected a list");
+    let told = UserError::new(excerpt(message.lines().next().unwrap_or_default()));
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return told };
+    let number = before.matches('\n').count() + 1;
+    let line = text.lines().nth(number - 1).unwrap_or_default();
+    // The address of a webhook may be a secret.
+    let line = if line.trim().starts_with("url") { "url = …" } else { line.trim() };
+    told.found(format!("{} (line {number})", excerpt(line))).fix("Correct that line")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_is_the_defaults() {
+        assert_eq!(Settings::parse("").unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest_known_one() {
+        let error = Settings::parse("brnach = \"main\"").unwrap_err();
+        assert_eq!(error.to_string(), "unknown key `brnach`\nDid you mean `branch`?");
+        let error = Settings::parse("colour = 1").unwrap_err();
+        assert!(error.to_string().contains("allowed: repository, branch"), "{error}");
+        let error = Settings::parse("[[webhook]]\nurll = 'http://h'").unwrap_err();
+        assert_eq!(error.to_string(), "unknown key `urll` in a [[webhook]]\nDid you mean `url`?");
+    }
+
+    #[test]
+    fn a_wrong_value_shows_its_line() {
+        let error =
+            Settings::parse("branch = \"main\"\nkeep = \"many\"\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("keep = \"many\""), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_value_is_shown_on_short_lines() {
+        for wrong in [
+            "keep = '\u{1b}[2J'",
+            &format!("keep = '{}'", "x".repeat(9000)),
+            "installer = \"\\u202e\\n\"",
+        ] {
+            let error = Settings::parse(wrong).unwrap_err().to_string();
+            assert!(error.len() < 1000 && !error.contains(['\u{1b}', '\u{202e}']), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn keep_is_at_least_the_live_release() {
+        assert!(Settings::parse("keep = 0").is_err());
+        assert_eq!(Settings::parse("keep = 1").unwrap().keep, 1);
+    }
+
+    #[test]
+    fn every_error_says_what_to_do() {
+        let error = |text: &str| Settings::parse(text).unwrap_err().to_string();
+        insta::assert_snapshot!(error("keep = 0"), @r"
+        keep is too small: the live release is always kept
+        found: keep = 0
+        Write 1 or more
+        ");
+        insta::assert_snapshot!(error("branch = 'refs/heads/main'"), @r#"
+        branch is not the name of a branch
+        found: branch = "refs/heads/main"
+        Write the name without refs/heads/, such as branch = "main"
+        "#);
+        insta::assert_snapshot!(error("keep = 'many'"), @r#"
+        invalid type: string "many", expected a whole number
+        found: keep = 'many' (line 1)
+        Correct that line
+        "#);
+        insta::assert_snapshot!(error("keep"), @r"
+        key with no value, expected `=`
+        found: keep (line 1)
+        Correct that line
+        ");
+        insta::assert_snapshot!(error("step_timeout = 'soon'"), @r#"
+        a time is written as "90s", "30m", "1h" or a number of seconds
+        found: step_timeout = 'soon' (line 1)
+        Correct that line
+        "#);
+        insta::assert_snapshot!(error("shared = ['a', 'a']"), @r"
+        shared names `a` twice
+        Remove one of the two
+        ");
+        insta::assert_snapshot!(error("shared = ['a', 'a/b']"), @r"
+        shared names `a` and `a/b`, one of which contains the other
+        Remove the inner one
+        ");
+        insta::assert_snapshot!(error("shared = ['../a']"), @r#"
+        shared path `../a` does not stay inside the release; write it like "media" or "data/db.sqlite3"
+        found: shared = ['../a'] (line 1)
+        Correct that line
+        "#);
+        insta::assert_snapshot!(error("shared = ['env']"), @r"
+        shared path `env` cannot be shared: env and .git are not the application's
+        found: shared = ['env'] (line 1)
+        Correct that line
+        ");
+        insta::assert_snapshot!(error("[[webhook]]\nurl = http://h/secret"), @r"
+        string values must be quoted, expected literal string
+        found: url = … (line 2)
+        Correct that line
+        ");
+        insta::assert_snapshot!(error("[[webhook]]\nurl = 'ftp://h'"), @r"
+        the url of a [[webhook]] is not an HTTP address
+        Write an address that begins with http:// or https://
+        ");
+        insta::assert_snapshot!(error("[[webhook]]\nurl = 'http://h'\ntries = 0"), @r"
+        tries of a [[webhook]] is out of range
+        found: tries = 0
+        Write a number from 1 to 10
+        ");
+        insta::assert_snapshot!(error("[[webhook]]\nurl = 'http://h'\ntimeout = '2h'"), @r#"
+        timeout of a [[webhook]] is longer than an hour
+        Write a shorter time, such as "5s": the next deployment waits for it
+        "#);
+    }
+}
