@@ -93,8 +93,8 @@ fn differences(site: &Site, from: &Record, to: &Record) -> Result<Differences> {
         gone_commits: log(format!("{}..{}", to_commit.id, from_commit.id))?,
         files: run(&mut command)?.trim().to_owned(),
         requirements: match (
-            requirements_of(&repository, from_commit.tree, &settings),
-            requirements_of(&repository, to_commit.tree, &settings),
+            requirements_of(site, &repository, from_commit.tree, &settings),
+            requirements_of(site, &repository, to_commit.tree, &settings),
         ) {
             (Ok(then), Ok(now)) => changes(&then, &now),
             (Err(error), _) => {
@@ -126,13 +126,15 @@ fn differences(site: &Site, from: &Record, to: &Record) -> Result<Differences> {
 }
 
 fn requirements_of(
+    site: &Site,
     repository: &Repository,
     tree: git2::Oid,
     settings: &AppSettings,
 ) -> Result<Recorded> {
     let files = repository.tree_at(tree)?;
     let source = detect(&files)?.source;
-    Ok(declared(&files, source.as_ref(), settings)?.recorded)
+    let installer = site.settings()?.installer;
+    Ok(declared(&files, source.as_ref(), site, installer, settings)?.recorded)
 }
 
 /// The differences between two commits. That a line may resolve to something else tomorrow is not

@@ -208,7 +208,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         // Commands that need the settings report broken ones. Here they only mean that there is
         // nothing to mask.
         let secrets = site.app_settings().unwrap_or_default();
-        mask::know(secrets.iter().map(|(_, value)| value));
+        mask::know(secrets.secrets());
         Ok::<_, anyhow::Error>(site)
     };
     let Some(command) = &cli.command else {

@@ -16,6 +16,7 @@ use crate::process::Environment;
 use crate::python::cache::Caches;
 use crate::python::dependencies::{Declared, Detected, Source, detect};
 use crate::python::env;
+use crate::python::inputs::Inputs;
 use crate::python::installers::Installer;
 use crate::python::interpreters::{self, Interpreter, Search};
 use crate::python::version::{Origin, Wanted};
@@ -64,8 +65,8 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let is_python = detected.is_python() || settings.dependencies.file.is_some();
     let source =
         supported(chosen(detected.source, &settings.dependencies, skipped.is_some()), installer)?;
-    let Declared { recorded: requirements, variables } =
-        declared(&tree, source.as_ref(), app_settings)?;
+    let Declared { recorded: requirements, variables, find_links: _ } =
+        declared(&tree, source.as_ref(), site, installer, app_settings)?;
     let need = match skipped {
         Some(why) => EnvNeed::Skipped(why),
         None => env_need(&tree, is_python, build.settings.command.is_some())?,
@@ -123,16 +124,22 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     })
 }
 
-/// What a source declares, with the variables that the installer will have; nothing without one.
+/// What a source declares, and what the installer reads beside it, with the variables that it will
+/// have; nothing without a source.
 pub fn declared(
     tree: &CommitTree<'_>,
     source: Option<&Source>,
+    site: &Site,
+    installer: Installer,
     app_settings: &AppSettings,
 ) -> Result<Declared> {
     let Some(source) = source else { return Ok(Declared::default()) };
     let environment = Environment::clean().extend(app_settings.iter());
     let variable = |name: &str| environment.get(name)?.to_str().map(str::to_owned);
-    Ok(source.read(tree, &variable)?)
+    let inputs = Inputs::of(installer, &environment, tree, &site.releases())?;
+    let mut declared = source.read(tree, &variable, &inputs.also)?;
+    inputs.add_to(&mut declared);
+    Ok(declared)
 }
 
 /// The source that the site names, or the one that was found.
@@ -317,7 +324,6 @@ fn settings_digest(
         }
     }
     if installer == Installer::Uv {
-        hash.update(tree.file("uv.toml", FILE_LIMIT)?.unwrap_or_default());
         hash.update(tool_uv(
             tree.file("pyproject.toml", FILE_LIMIT)?.as_deref().unwrap_or_default(),
         ));

@@ -3,6 +3,7 @@
 pub mod cache;
 pub mod dependencies;
 pub mod env;
+pub mod inputs;
 pub mod installers;
 pub mod interpreters;
 pub mod version;

@@ -50,7 +50,7 @@ fn plan(
     options: &DeployOptions,
 ) -> Result<Vec<String>> {
     let app_settings = site.app_settings()?;
-    mask::know(app_settings.iter().map(|(_, value)| value));
+    mask::know(app_settings.secrets());
     let plan = observe(PlanRequest {
         site,
         settings,

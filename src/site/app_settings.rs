@@ -79,6 +79,33 @@ impl AppSettings {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
+
+    /// The values that may be secrets. Which file or version a setting names is no secret, and a log
+    /// that masks it cannot say what changed.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.iter().filter(|(name, value)| !is_open(name, value)).map(|(_, value)| value)
+    }
+}
+
+/// Whether a setting only names a version or a local file.
+fn is_open(name: &str, value: &str) -> bool {
+    const OPEN: [&str; 14] = [
+        "PYTHON_VERSION",
+        "WEBSITE_PYTHON_VERSION",
+        "PIP_CONFIG_FILE",
+        "PIP_CONSTRAINT",
+        "PIP_BUILD_CONSTRAINT",
+        "PIP_REQUIREMENT",
+        "PIP_FIND_LINKS",
+        "UV_CONFIG_FILE",
+        "UV_CONSTRAINT",
+        "UV_BUILD_CONSTRAINT",
+        "UV_OVERRIDE",
+        "UV_EXCLUDE",
+        "UV_FIND_LINKS",
+        "DEPLOYMENT_BRANCH",
+    ];
+    OPEN.contains(&name) && !value.contains(['@', '?']) && !value.contains("://")
 }
 
 const NAME_RULE: &str = "letters, digits and _ are allowed, and no digit first";

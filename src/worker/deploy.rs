@@ -66,7 +66,7 @@ impl Deployment<'_> {
         let settings = self.site.settings()?;
         let app_settings = self.site.app_settings()?;
         // They may have changed while this deployment waited for its turn.
-        mask::know(app_settings.iter().map(|(_, value)| value));
+        mask::know(app_settings.secrets());
         let repository = Repository::open(&self.site.repository(&settings))?;
         ref_transaction::check(&repository, &self.record)?;
         // Without the commit's .deployment: the plan may fail before it is read.

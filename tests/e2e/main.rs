@@ -30,6 +30,7 @@ mod hard_clients;
 mod history;
 mod hostile;
 mod index;
+mod inputs;
 mod lfs;
 mod limits;
 mod notes;

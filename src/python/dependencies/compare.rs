@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::record::{Found, Line, Local, LocalKind, Moving, Recorded, Role};
+use super::record::{Found, Input, Line, Local, LocalKind, Moving, Recorded, Role};
 use super::text::shown;
 
 /// What a change requires. The greater one includes the lesser.
@@ -54,6 +54,19 @@ pub enum Change {
     FoundChanged(Found),
     FoundGone(Found),
     Moving(Moving),
+    /// A file that the installer reads beside the requirements.
+    Input {
+        input: Input,
+        how: How,
+    },
+}
+
+/// How a file differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    Added,
+    Changed,
+    Removed,
 }
 
 /// Why pip would keep an installed package although it is no longer the right one.
@@ -85,14 +98,22 @@ pub fn compare(then: &Recorded, now: &Recorded) -> Vec<Change> {
         local: then_local,
         found: then_found,
         moving: _,
+        inputs: then_inputs,
     } = then;
-    let Recorded { fingerprint: _, lines: now_lines, local: now_local, found: now_found, moving } =
-        now;
+    let Recorded {
+        fingerprint: _,
+        lines: now_lines,
+        local: now_local,
+        found: now_found,
+        moving,
+        inputs: now_inputs,
+    } = now;
 
     let mut changes: Vec<Change> = moving.iter().cloned().map(Change::Moving).collect();
     changes.extend(compare_lines(then_lines, now_lines));
     changes.extend(compare_local(then_local, now_local));
     changes.extend(compare_found(then_found, now_found));
+    changes.extend(compare_inputs(then_inputs, now_inputs));
     changes.sort_by_key(|change| std::cmp::Reverse(change.asks()));
     changes
 }
@@ -112,7 +133,9 @@ impl Change {
             | Change::LocalFile { .. }
             | Change::FoundChanged(_)
             | Change::FoundGone(_)
-            | Change::Moving(_) => Asks::Create,
+            | Change::Moving(_)
+            // What it said of what is installed cannot be known.
+            | Change::Input { .. } => Asks::Create,
         }
     }
 }
@@ -247,6 +270,20 @@ fn compare_found(then: &[Found], now: &[Found]) -> Vec<Change> {
     .collect()
 }
 
+fn compare_inputs(then: &[Input], now: &[Input]) -> Vec<Change> {
+    let digest = |inputs: &[Input], path: &str| {
+        inputs.iter().find(|input| input.path == path).map(|input| input.digest.clone())
+    };
+    let removed = then.iter().filter(|input| digest(now, &input.path).is_none());
+    let removed = removed.map(|input| (input, How::Removed));
+    let others = now.iter().filter_map(|input| match digest(then, &input.path) {
+        None => Some((input, How::Added)),
+        Some(digest) if digest != input.digest => Some((input, How::Changed)),
+        Some(_) => None,
+    });
+    removed.chain(others).map(|(input, how)| Change::Input { input: input.clone(), how }).collect()
+}
+
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -288,10 +325,19 @@ impl fmt::Display for Change {
             Change::FoundGone(Found { path, id: _ }) => {
                 write!(f, "{} was removed from a --find-links folder", shown(path))
             }
+            Change::Input { input: Input { path, by, digest: _ }, how } => {
+                let how = match how {
+                    How::Added => "is new",
+                    How::Changed => "changed",
+                    How::Removed => "was removed",
+                };
+                write!(f, "{} {how} ({})", shown(path), shown(by))
+            }
             Change::Moving(Moving { file, number, text, why, fix }) => {
+                let line = if *number == 0 { String::new() } else { format!(" line {number}") };
                 write!(
                     f,
-                    "{} ({} line {number}) {why}, so the environment is never reused: {fix}",
+                    "{} ({}{line}) {why}, so the environment is never reused: {fix}",
                     shown(text),
                     shown(file)
                 )

@@ -17,9 +17,9 @@ mod source;
 mod text;
 mod tree;
 
-pub use compare::{Asks, Change, Why, compare};
+pub use compare::{Asks, Change, How, Why, compare};
 pub use declarations::{Declaration, declarations};
 pub use detect::{Detected, detect};
-pub use record::{Found, Line, Local, LocalKind, Moving, Recorded, Role};
+pub use record::{Found, Input, Line, Local, LocalKind, Moving, Recorded, Role};
 pub use source::{Declared, Source};
 pub use tree::{Entry, Resolved, Tree, resolve};

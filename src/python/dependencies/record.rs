@@ -18,6 +18,9 @@ pub struct Recorded {
     pub local: Vec<Local>,
     pub found: Vec<Found>,
     pub moving: Vec<Moving>,
+    /// What the installer reads beside all this, such as its configuration.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<Input>,
 }
 
 /// What a line is for.
@@ -90,10 +93,21 @@ pub struct Found {
     pub id: String,
 }
 
+/// A file that the installer reads although nothing that the project declares names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Input {
+    pub path: String,
+    /// The setting or file that names it.
+    pub by: String,
+    /// SHA-256 in hex, or, of a very long file, its size and times.
+    pub digest: String,
+}
+
 /// A line that can mean something else tomorrow without having changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moving {
     pub file: String,
+    /// From 1; 0 for a setting, which has no lines.
     pub number: usize,
     pub text: String,
     /// A verb and its object: `names no fixed commit`.

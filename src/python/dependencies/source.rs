@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::record::Recorded;
-use super::requirements_txt::{ClosureError, closure};
+use super::requirements_txt::{Also, ClosureError, closure_with};
 use super::tree::Tree;
 
 /// Where the dependencies of a project are declared. Paths are relative to the tree that is
@@ -21,6 +21,8 @@ pub struct Declared {
     pub recorded: Recorded,
     /// The environment variables that the source reads, whether or not they are set, sorted.
     pub variables: Vec<String>,
+    /// The folders on the machine that `--find-links` names.
+    pub find_links: Vec<String>,
 }
 
 impl Source {
@@ -32,18 +34,23 @@ impl Source {
     }
 
     /// Reads what this source declares in `tree`. `variable` gives the environment variables that
-    /// the installer will see.
+    /// the installer will see, and `also` what its settings make it read beside the source.
     ///
     /// Fails when the installer is bound to fail on what is there.
     pub fn read(
         &self,
         tree: &impl Tree,
         variable: &impl Fn(&str) -> Option<String>,
+        also: &[Also],
     ) -> Result<Declared, ClosureError> {
         match self {
             Source::RequirementsTxt { path } => {
-                let closure = closure(tree, path, variable)?;
-                Ok(Declared { recorded: closure.record().clone(), variables: closure.variables })
+                let closure = closure_with(tree, path, also, variable)?;
+                Ok(Declared {
+                    recorded: closure.record().clone(),
+                    variables: closure.variables,
+                    find_links: closure.find_links,
+                })
             }
         }
     }

@@ -9,12 +9,12 @@ const MASK: &str = "****";
 /// its host.
 ///
 /// A user name alone stays for ssh, where it is `git` and no secret.
-pub(super) fn without_credentials(text: &str) -> String {
+pub(in crate::python) fn without_credentials(text: &str) -> String {
     mask(text, false)
 }
 
 /// The same, and what follows a `?` in a URL as well: that is where signatures and tokens are kept.
-pub(super) fn without_secrets(text: &str) -> String {
+pub(in crate::python) fn without_secrets(text: &str) -> String {
     mask(text, true)
 }
 

@@ -1,7 +1,7 @@
 //! What makes envs and installs requirements into them. Each installer has a module of its own.
 
 mod pip;
-mod pip_config;
+pub(super) mod pip_config;
 mod uv;
 
 use std::path::Path;

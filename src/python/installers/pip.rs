@@ -57,7 +57,8 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
 fn compiles_by_itself(installation: &Installation<'_>) -> bool {
     // A configuration that cannot be read is pip's own error, and a better one.
     let settings =
-        pip_config::settings(installation.environment, installation.env).unwrap_or_default();
+        pip_config::settings(installation.environment, installation.env, installation.release)
+            .unwrap_or_default();
     installation.python.major < 3
         || settings.iter().any(|setting| ["compile", "no-compile"].contains(&&*setting.name))
 }

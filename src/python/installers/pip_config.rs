@@ -16,26 +16,39 @@ const SECTIONS: [&str; 2] = ["global", "install"];
 
 /// One of pip's settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Setting {
+pub(in crate::python) struct Setting {
     /// As an option of pip, without `--`: `extra-index-url`.
-    pub(super) name: String,
+    pub(in crate::python) name: String,
     /// Never empty. Several values are separated by white space.
-    pub(super) value: String,
+    pub(in crate::python) value: String,
     /// Where it is set: a variable's name, or a file's path.
-    pub(super) by: String,
+    pub(in crate::python) by: String,
 }
 
-/// pip's settings in this environment, sorted by name. Each has one value: that of the place which
+/// pip's settings in this environment, when it runs in `folder`, sorted by name. Each has one value: that of the place which
 /// counts.
 ///
 /// Fails when a configuration file cannot be read, as pip does.
-pub(super) fn settings(environment: &Environment, env: &Path) -> Result<Vec<Setting>> {
+pub(super) fn settings(
+    environment: &Environment,
+    env: &Path,
+    folder: &Path,
+) -> Result<Vec<Setting>> {
+    settings_from(environment, Some(env), &|file| fs::read_to_string(folder.join(file)))
+}
+
+/// The same, with `read` giving the text of a file; without those of an env when there is none yet.
+pub(in crate::python) fn settings_from(
+    environment: &Environment,
+    env: Option<&Path>,
+    read: &dyn Fn(&Path) -> std::io::Result<String>,
+) -> Result<Vec<Setting>> {
     let mut found = BTreeMap::new();
-    for file in files(environment, env) {
+    for file in files(environment, env, &|file| read(file).is_ok()) {
         let shown = file.display().to_string();
-        match fs::read_to_string(&file) {
+        match read(&file) {
             Ok(text) => {
-                let read = read(&text).map_err(anyhow::Error::msg);
+                let read = parse(&text).map_err(anyhow::Error::msg);
                 for (name, value) in
                     read.with_context(|| format!("pip's configuration {shown} cannot be read"))?
                 {
@@ -68,7 +81,11 @@ pub(super) fn settings(environment: &Environment, env: &Path) -> Result<Vec<Sett
 }
 
 /// The files that pip reads, the later ones over the earlier.
-fn files(environment: &Environment, env: &Path) -> Vec<PathBuf> {
+pub(in crate::python) fn files(
+    environment: &Environment,
+    env: Option<&Path>,
+    exists: &dyn Fn(&Path) -> bool,
+) -> Vec<PathBuf> {
     let variable =
         |name: &str| environment.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let named = variable("PIP_CONFIG_FILE");
@@ -81,7 +98,7 @@ fn files(environment: &Environment, env: &Path) -> Vec<PathBuf> {
         std::env::split_paths(machine).map(|folder| folder.join("pip/pip.conf")).collect();
     files.push("/etc/pip.conf".into());
     // One that is named takes the place of the user's own.
-    if !named.as_ref().is_some_and(|file| file.exists())
+    if !named.as_ref().is_some_and(|file| exists(file))
         && let Some(home) = variable("HOME")
     {
         files.push(home.join(".pip/pip.conf"));
@@ -91,13 +108,13 @@ fn files(environment: &Environment, env: &Path) -> Vec<PathBuf> {
                 .join("pip/pip.conf"),
         );
     }
-    files.push(env.join("pip.conf"));
+    files.extend(env.map(|env| env.join("pip.conf")));
     files.extend(named);
     files
 }
 
 /// The settings of a configuration file, as Python's `RawConfigParser` reads it.
-fn read(text: &str) -> Result<Vec<(String, String)>, String> {
+fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
     let mut defaults = IniDefault::default();
     defaults.multiline = true;
     defaults.comment_symbols = vec!['#', ';'];
@@ -133,7 +150,7 @@ mod tests {
         let text = "# a comment\n[global]\nIndex_URL = https://h/?a=b#c ; no comment\nextra-index-url =\n    https://a/\n    \
                     https://b/\ntimeout: 60\nempty =\n[download]\nno-deps = yes\n[install]\ntimeout = 5\n";
         let mut found: BTreeMap<_, _> = BTreeMap::new();
-        found.extend(read(text).unwrap());
+        found.extend(parse(text).unwrap());
         assert_eq!(found["index-url"], "https://h/?a=b#c ; no comment");
         assert_eq!(
             found["extra-index-url"].split_whitespace().collect::<Vec<_>>(),
@@ -160,7 +177,7 @@ mod tests {
             .set("HOME", folder.path())
             .set("XDG_CONFIG_DIRS", folder.path().join("none"));
         let all = |environment: &Environment| -> Vec<Setting> {
-            let all = settings(environment, &env).unwrap();
+            let all = settings(environment, &env, folder.path()).unwrap();
             all.into_iter().filter(|setting| !setting.by.starts_with("/etc/")).collect()
         };
         assert_eq!(
@@ -176,14 +193,17 @@ mod tests {
             all(&clean.clone().set("PIP_CONFIG_FILE", &named)),
             [setting("retries", "2", &own), setting("timeout", "4", &named)]
         );
-        assert_eq!(settings(&clean.set("PIP_CONFIG_FILE", "/dev/null"), &env).unwrap(), []);
+        assert_eq!(
+            settings(&clean.set("PIP_CONFIG_FILE", "/dev/null"), &env, folder.path()).unwrap(),
+            []
+        );
     }
 
     #[test]
     fn a_file_that_is_none_is_an_error_that_names_it() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join("pip.conf")).unwrap();
-        let error = settings(&Environment::empty(), folder.path()).unwrap_err();
+        let error = settings(&Environment::empty(), folder.path(), folder.path()).unwrap_err();
         assert!(format!("{error:#}").contains("pip.conf cannot be read"), "{error:#}");
     }
 }

@@ -32,6 +32,8 @@ pub struct Closure {
     pub files: Vec<SourceFile>,
     /// The app settings that they read with `${NAME}`, set or not, sorted.
     pub variables: Vec<String>,
+    /// The folders outside the commit that `--find-links` names, by their absolute paths.
+    pub find_links: Vec<String>,
     recorded: Recorded,
 }
 
@@ -69,6 +71,16 @@ pub fn closure(
     root: &str,
     setting: &impl Fn(&str) -> Option<String>,
 ) -> Result<Closure, ClosureError> {
+    closure_with(tree, root, &[], setting)
+}
+
+/// The same, with what pip's own settings make it read `also`, relative to the tree.
+pub fn closure_with(
+    tree: &impl Tree,
+    root: &str,
+    also: &[Also],
+    setting: &impl Fn(&str) -> Option<String>,
+) -> Result<Closure, ClosureError> {
     let mut reader = Reader {
         tree,
         setting,
@@ -79,11 +91,29 @@ pub fn closure(
         hash: Sha256::new(),
         seen: BTreeSet::new(),
         offered: BTreeSet::new(),
+        find_links: BTreeSet::new(),
         open: Vec::new(),
     };
     let root = Named { path: root.to_owned(), shown: tidy(root) };
     reader.file(&root, Role::Requirement, None)?;
+    also.iter().try_for_each(|also| reader.also(also))?;
     Ok(reader.finish())
+}
+
+/// Something in the tree that a setting of the installer names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Also {
+    pub path: String,
+    pub role: AlsoRole,
+    /// The setting.
+    pub by: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlsoRole {
+    Requirements,
+    Constraints,
+    FindLinks,
 }
 
 /// How a file was named: by the path that leads to it, and by one that may be shown.
@@ -114,6 +144,8 @@ struct Reader<'a, T, S> {
     seen: BTreeSet<(String, String, Role)>,
     /// The folders that `--find-links` has named.
     offered: BTreeSet<String>,
+    /// Those that lie outside the commit.
+    find_links: BTreeSet<String>,
     /// The files that are being read, each named by the one before: where they are.
     open: Vec<String>,
 }
@@ -140,8 +172,21 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
         Closure {
             files: self.files,
             variables: self.variables.into_iter().collect(),
+            find_links: self.find_links.into_iter().collect(),
             recorded: self.recorded,
         }
+    }
+
+    fn also(&mut self, also: &Also) -> Result<(), ClosureError> {
+        let Also { path, role, by } = also;
+        let role = match role {
+            AlsoRole::Requirements => Role::Requirement,
+            AlsoRole::Constraints => Role::Constraint,
+            AlsoRole::FindLinks => return self.links(std::slice::from_ref(path)),
+        };
+        let named = Named { path: path.clone(), shown: tidy(path) };
+        let location = Location { file: by.clone(), line: 0 };
+        self.file(&named, role, Some(Mention { location, text: without_secrets(path) }))
     }
 
     fn file(&mut self, file: &Named, role: Role, at: Option<Mention>) -> Result<(), ClosureError> {

@@ -8,13 +8,16 @@ use super::super::text::shown;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
     pub file: String,
-    /// Counted from 1, as pip counts.
+    /// Counted from 1, as pip counts; 0 for a setting, which has no lines.
     pub line: usize,
 }
 
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} line {}", shown(&self.file), self.line)
+        match self.line {
+            0 => write!(f, "{}", shown(&self.file)),
+            line => write!(f, "{} line {line}", shown(&self.file)),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod decode;
 mod error;
 mod line;
 mod options;
+mod references;
 mod requirement_source;
 mod spec;
 
@@ -17,7 +18,10 @@ mod pip_tests;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-pub(super) mod tests;
+pub(in crate::python) mod tests;
 
-pub use closure::{Closure, SourceFile, closure};
+pub(in crate::python) use super::text::{without_credentials, without_secrets};
+pub use closure::{Also, AlsoRole, Closure, SourceFile, closure, closure_with};
 pub use error::{ClosureError, Location, Mention};
+pub(in crate::python) use references::{Reference, references};
+pub(in crate::python) use requirement_source::{is_offered, local_path};

@@ -55,7 +55,7 @@ pub(super) fn included_path(reference: &str) -> Option<String> {
 }
 
 /// The path that a `--find-links` names, or `None` for a place on the network.
-pub(super) fn local_path(reference: &str) -> Option<String> {
+pub(in crate::python) fn local_path(reference: &str) -> Option<String> {
     match source(reference) {
         RequirementSource::Path(path) => Some(path),
         RequirementSource::Index | RequirementSource::Url(_) => None,
@@ -106,6 +106,11 @@ pub(super) fn is_archive(path: &str) -> bool {
     ];
     let path = path.to_ascii_lowercase();
     ENDINGS.iter().any(|ending| path.ends_with(ending))
+}
+
+/// Whether pip takes a file of this name in a `--find-links` folder into account.
+pub(in crate::python) fn is_offered(name: &str) -> bool {
+    is_archive(name) || name.to_ascii_lowercase().ends_with(".html")
 }
 
 pub(super) fn is_url(text: &str) -> bool {

@@ -54,7 +54,9 @@ impl Settings {
             .lines
             .iter()
             .any(|line| line.role == Role::Option && line.key == "--index-url");
-        for setting in pip_config::settings(installation.environment, installation.env)? {
+        for setting in
+            pip_config::settings(installation.environment, installation.env, installation.release)?
+        {
             if !(own_index && OF_INDEXES.contains(&setting.name.as_str())) {
                 settings.setting(installation.environment, &setting);
             }

@@ -139,8 +139,8 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
         })
     }
 
-    /// What a folder of the commit offers. One that lies elsewhere is like an index: new files in
-    /// it are nobody's change.
+    /// What a folder of the commit offers. One on the machine is only noted, and one on the network
+    /// is like an index: new files in it are nobody's change.
     pub(super) fn find_links(
         &mut self,
         reading: &Reading<'_>,
@@ -152,9 +152,18 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
         let Some(path) = local_path(place) else {
             return Ok(());
         };
+        if path.starts_with('/') {
+            self.find_links.insert(path);
+            return Ok(());
+        }
         // pip looks beside the file that names it first, then in the folder it runs in.
-        for path in [beside(&reading.file.path, &path), path] {
-            match resolve(self.tree, &path)? {
+        self.links(&[beside(&reading.file.path, &path), path])
+    }
+
+    /// What the first of these paths that is in the commit offers.
+    pub(super) fn links(&mut self, paths: &[String]) -> Result<(), ClosureError> {
+        for path in paths {
+            match resolve(self.tree, path)? {
                 Resolved::File { id, path } => {
                     self.recorded.found.push(Found { path, id });
                     return Ok(());

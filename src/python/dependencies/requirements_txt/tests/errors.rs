@@ -128,7 +128,7 @@ fn what_is_too_large_is_not_read() {
     });
     assert_snapshot!(error(&chain), @r#"
     the requirements have more than 100 levels of -r
-    found: the last that was read is 99.txt
+    found: the last one read is 99.txt
     remove what is not needed, commit, and push again
     "#);
 }

@@ -16,20 +16,14 @@ mod secrets;
 
 /// A tree in memory. An id is the content itself, so that it changes exactly when the content does.
 #[derive(Debug, Default, Clone)]
-pub(in crate::python::dependencies) struct MemoryTree(
-    pub(in crate::python::dependencies) BTreeMap<String, Entry>,
-);
+pub(in crate::python) struct MemoryTree(pub(in crate::python) BTreeMap<String, Entry>);
 
 impl MemoryTree {
-    pub(in crate::python::dependencies) fn of(files: &[(&str, &str)]) -> Self {
+    pub(in crate::python) fn of(files: &[(&str, &str)]) -> Self {
         files.iter().fold(Self::default(), |tree, (path, text)| tree.with(path, *text))
     }
 
-    pub(in crate::python::dependencies) fn with(
-        mut self,
-        path: &str,
-        text: impl Into<String>,
-    ) -> Self {
+    pub(in crate::python) fn with(mut self, path: &str, text: impl Into<String>) -> Self {
         self.0.insert(path.into(), Entry::File { id: text.into() });
         self
     }

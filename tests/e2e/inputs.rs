@@ -1,0 +1,132 @@
+//! Files that only the installer's own settings name decide what is installed, too.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::support::{Sandbox, Site, uv};
+
+/// Sites that install with pip and, where the machine has it, with uv.
+fn sites() -> Vec<Site> {
+    let with_uv = uv().map(|uv| {
+        let sandbox = Sandbox::new();
+        sandbox.put_uv_on_path(&uv);
+        Site::in_sandbox(sandbox, "site", &["--installer", "uv"])
+    });
+    [Some(Site::new()), with_uv].into_iter().flatten().collect()
+}
+
+fn file(site: &Site, name: &str, text: &str) -> PathBuf {
+    let path = site.sandbox.path(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn version(site: &Site) -> Option<String> {
+    site.package("antelope")
+}
+
+#[test]
+fn another_constraints_file_on_the_machine_makes_another_env_and_is_named() {
+    for site in sites() {
+        let pins = file(&site, "etc/pins.txt", "-r more.txt\n");
+        let more = file(&site, "etc/more.txt", "antelope==1.0\n");
+        site.set("PIP_CONSTRAINT", pins.to_str().unwrap());
+        let project = site.python_project();
+        project.write("requirements.txt", "antelope\n").push().assert_success();
+        assert_eq!(version(&site).as_deref(), Some("1.0"));
+
+        file(&site, "etc/more.txt", "antelope==1.1\n");
+        let push = project.write("a.txt", "1").push();
+        let reason = format!("- {} changed ({})", more.display(), pins.display());
+        push.assert_success().assert_says(&reason);
+        assert_eq!(version(&site).as_deref(), Some("1.1"));
+        project.write("a.txt", "2").push().assert_success();
+        assert_eq!(site.live()["env"]["decision"], "reuse");
+    }
+}
+
+#[test]
+fn a_constraints_file_in_the_tree_is_compared_line_by_line() {
+    for site in sites() {
+        site.set("PIP_CONSTRAINT", "pins.txt");
+        let project = site.python_project();
+        project.write("requirements.txt", "antelope\n").write("pins.txt", "antelope==1.0\n");
+        project.push().assert_success();
+        assert_eq!(version(&site).as_deref(), Some("1.0"));
+        let push = project.write("pins.txt", "antelope==1.1\n").push();
+        push.assert_success();
+        push.assert_says("the constraint antelope==1.0 -> antelope==1.1 (pins.txt line 1)");
+        assert_eq!(version(&site).as_deref(), Some("1.1"));
+    }
+}
+
+#[test]
+fn the_users_own_configuration_is_watched() {
+    for site in sites() {
+        site.sandbox.remove_variable("PIP_CONFIG_FILE");
+        let pins = file(&site, "pins.txt", "antelope==1.0\n");
+        let project = site.python_project();
+        project.write("requirements.txt", "antelope\n").push().assert_success();
+        assert_eq!(version(&site).as_deref(), Some("2.0"));
+
+        let text = format!("[install]\nconstraint = {}\n", pins.display());
+        let conf = file(&site, "home/.pip/pip.conf", &text);
+        let push = project.write("a.txt", "1").push();
+        push.assert_success();
+        push.assert_says(&format!("- {} is new (pip's configuration)", conf.display()));
+        assert_eq!(version(&site).as_deref(), Some("1.0"));
+
+        file(&site, "pins.txt", "antelope==1.1\n");
+        project.write("a.txt", "2").push().assert_success();
+        assert_eq!(version(&site).as_deref(), Some("1.1"));
+        fs::remove_file(&conf).unwrap();
+        let push = project.write("a.txt", "3").push();
+        push.assert_success();
+        push.assert_says(&format!("- {} was removed (pip's configuration)", conf.display()));
+        assert_eq!(version(&site).as_deref(), Some("2.0"));
+    }
+}
+
+#[test]
+fn uvs_own_settings_and_configuration_are_watched() {
+    let Some(site) = sites().into_iter().nth(1) else { return };
+    let pins = file(&site, "pins.txt", "antelope==1.0\n");
+    site.set("UV_CONSTRAINT", pins.to_str().unwrap());
+    let project = site.python_project();
+    project.write("requirements.txt", "antelope\n").push().assert_success();
+    assert_eq!(version(&site).as_deref(), Some("1.0"));
+    file(&site, "pins.txt", "antelope<2\n");
+    let push = project.write("a.txt", "1").push();
+    push.assert_success().assert_says(&format!("- {} changed (UV_CONSTRAINT)", pins.display()));
+    assert_eq!(version(&site).as_deref(), Some("1.1"));
+
+    let conf = "constraint-dependencies = ['antelope<1.1']\n";
+    let conf = file(&site, "home/.config/uv/uv.toml", conf);
+    let push = project.write("a.txt", "2").push();
+    push.assert_success();
+    push.assert_says(&format!("- {} is new (uv's configuration)", conf.display()));
+    assert_eq!(version(&site).as_deref(), Some("1.0"));
+}
+
+#[test]
+fn a_wheel_that_is_replaced_in_a_folder_of_the_machine_is_installed() {
+    for site in sites() {
+        let wheels = site.sandbox.path("wheels");
+        fs::create_dir_all(&wheels).unwrap();
+        let project = site.project();
+        let links = format!("--find-links {}\nantelope\n", wheels.display());
+        project.write("requirements.txt", links).push().assert_success();
+        project.write("a.txt", "1").push().assert_success();
+        assert_eq!(site.live()["env"]["decision"], "reuse");
+
+        let wheel = wheels.join("savanna-1.0-py3-none-any.whl");
+        fs::write(&wheel, "one").unwrap();
+        let push = project.write("a.txt", "2").push();
+        push.assert_success().assert_says("was added to a --find-links folder");
+        fs::write(&wheel, "another").unwrap();
+        let push = project.write("a.txt", "3").push();
+        push.assert_success().assert_says("changed in a --find-links folder");
+        assert_eq!(site.live()["env"]["decision"], "create");
+    }
+}
