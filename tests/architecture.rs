@@ -57,3 +57,46 @@ fn every_path_that_the_page_names_exists() {
         assert!(repository().join(path).exists(), "{path} is named, but does not exist");
     }
 }
+
+#[test]
+fn every_test_that_the_documentation_names_exists() {
+    let mut functions = BTreeSet::new();
+    for folder in ["src", "tests"] {
+        collect_functions(&repository().join(folder), &mut functions);
+    }
+    let mut names = 0;
+    for entry in fs::read_dir(repository().join("docs")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        let page = fs::read_to_string(&path).unwrap();
+        for code in page.split('`').skip(1).step_by(2) {
+            let Some((module, name)) = code.rsplit_once("::") else { continue };
+            let is_test = name.len() > 20
+                && [module, name]
+                    .concat()
+                    .chars()
+                    .all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || "_:".contains(it));
+            if is_test {
+                names += 1;
+                assert!(functions.contains(name), "{}: there is no test {code}", path.display());
+            }
+        }
+    }
+    assert!(names > 50, "{names}");
+}
+
+/// The names of all functions in the Rust files below a folder.
+fn collect_functions(folder: &Path, functions: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect_functions(&path, functions);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let names = text.split("fn ").skip(1).filter_map(|rest| rest.split_once('('));
+            functions.extend(names.map(|(name, _)| name.to_owned()));
+        }
+    }
+}
