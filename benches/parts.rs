@@ -87,7 +87,7 @@ fn trees(criterion: &mut Criterion) {
     group.sample_size(10);
     group.bench_function("nyala", |bencher| {
         let write = |into: TempDir| {
-            export(&fixture.repository, tree, into.path(), None).unwrap();
+            export(&fixture.repository, tree, into.path()).unwrap();
             into
         };
         bencher.iter_batched(|| fixture.empty_folder(), write, BatchSize::PerIteration);
@@ -109,19 +109,15 @@ fn tree_diff(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("tree diff");
     group.sample_size(30);
     group.bench_function("nyala", |bencher| {
-        let place = fixture.empty_folder();
-        let (release, manifest) = (place.path().join("release"), place.path().join("manifest"));
-        fs::create_dir(&release).unwrap();
-        export(&fixture.repository, trees[0], &release, Some(&manifest)).unwrap();
+        let release = fixture.empty_folder();
+        let mut held = export(&fixture.repository, trees[0], release.path()).unwrap();
         let mut now = 0;
         bencher.iter(|| {
             let next = 1 - now;
-            let brought =
-                update(&fixture.repository, &release, trees[now], trees[next], &manifest, &|_| {
-                    Ok(())
-                })
-                .unwrap();
-            assert_eq!(brought.written, 1);
+            let old = (trees[now], std::mem::take(&mut held));
+            let updated = update(&fixture.repository, release.path(), old, trees[next]).unwrap();
+            held = updated.exported;
+            assert_eq!(updated.written, 1);
             now = next;
         });
     });

@@ -1,6 +1,8 @@
 //! Makes a release live.
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -8,12 +10,8 @@ use crate::console;
 use crate::disk;
 use crate::site::{DeploymentId, Site};
 
-/// Points `wwwroot` to a release by one rename. What the release and its env hold is on the disk
-/// before that.
-///
-/// `touched` are the files and folders of the release that this deployment wrote, relative to it,
-/// when they are few and nothing else was written; `None` flushes the whole file system, which for
-/// many files is faster.
+/// Points `wwwroot` to a release by one rename. What the release, its env and its record hold is on
+/// the disk before that.
 ///
 /// `last` is called at the last moment, when all that can take long is done; when it fails, nothing
 /// is switched.
@@ -22,24 +20,30 @@ use crate::site::{DeploymentId, Site};
 pub fn activate<T>(
     site: &Site,
     release: DeploymentId,
-    touched: Option<&[PathBuf]>,
     last: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
     // Whatever else is in the place of the link is not replaced.
     site.live()?;
-    let folder = site.release(release);
-    match touched {
-        None => disk::sync_filesystem(&folder)?,
-        Some(touched) => {
-            // The folder was renamed to where it is, and got its link to the env.
-            let own = [folder.clone(), site.releases()];
-            let paths: Vec<_> = touched.iter().map(|path| folder.join(path)).chain(own).collect();
-            disk::each_at_once(&paths, |path| disk::sync(path))?;
-        }
-    }
+    flush(site, release)?;
     let given = last()?;
     point_to(site, release)?;
     Ok(given)
+}
+
+/// One flush of a file system is cheaper than those of a few files and of the folders that they are
+/// in, and takes the pushed objects along. Parts of a site may be on file systems of their own.
+fn flush(site: &Site, release: DeploymentId) -> Result<()> {
+    let env = site.env_of_release(release).map(|env| site.env(env));
+    let folders = [Some(site.release(release)), env, Some(site.shared()), Some(site.deployments())];
+    let mut flushed = Vec::new();
+    for folder in folders.into_iter().flatten() {
+        let device = fs::metadata(&folder).map(|metadata| metadata.dev()).ok();
+        if device.is_none() || !flushed.contains(&device) {
+            disk::sync_filesystem(&folder)?;
+            flushed.push(device);
+        }
+    }
+    Ok(())
 }
 
 /// Points `wwwroot` to a release that is on the disk already, because it has been live before.

@@ -1,7 +1,7 @@
 //! nyala deploys a Python site when somebody runs `git push`.
 //!
 //! Each room has one job, and arrows point down only: `cli`, `receive` and `doctor` are at the top,
-//! then `server`, `worker`, `plan`, the steps (`checkout`, `submodules`, `lfs`, `shared`, `python`,
+//! then `server`, `worker`, `plan`, the steps (`checkout`, `submodules`, `lfs`, `staging`, `shared`, `python`,
 //! `build`, `activate`, `notify`, `retention`), then `site` and `git`, and below them `process`,
 //! `console`, `disk`, `ids` and `user_error`.
 
@@ -33,6 +33,7 @@ pub mod settings;
 pub mod setup;
 pub mod shared;
 pub mod site;
+pub mod staging;
 pub mod submodules;
 pub mod user_error;
 pub mod worker;

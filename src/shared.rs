@@ -15,31 +15,20 @@ use crate::site::{DeploymentId, SharedPath, Site};
 /// that a failed deployment leaves behind: no release was linked to it before. Later what is in
 /// `SITE/shared` counts, and the tree's own is not used. Fails when a folder above the path is a
 /// link: whatever it leads to would be changed.
-///
-/// Returns the folders of the release that have to be flushed before it goes live, relative to it;
-/// `None` when more was written than links.
-pub fn link(
-    site: &Site,
-    release: DeploymentId,
-    paths: &[SharedPath],
-) -> Result<Option<Vec<PathBuf>>> {
+pub fn link(site: &Site, release: DeploymentId, paths: &[SharedPath]) -> Result<()> {
     if paths.is_empty() {
-        return Ok(Some(Vec::new()));
+        return Ok(());
     }
-    let mut only_links = true;
     let step = console::step("Link shared paths");
     for path in paths {
-        let is_new = link_one(site, release, path);
-        only_links &=
-            !is_new.with_context(|| format!("the shared path {path} cannot be linked"))?;
+        link_one(site, release, path)
+            .with_context(|| format!("the shared path {path} cannot be linked"))?;
     }
     step.done();
-    let folders = paths.iter().flat_map(|path| path.folders_above().map(Path::to_owned));
-    Ok(only_links.then(|| folders.collect()))
+    Ok(())
 }
 
-/// Says whether it was the first time.
-fn link_one(site: &Site, release: DeploymentId, path: &SharedPath) -> Result<bool> {
+fn link_one(site: &Site, release: DeploymentId, path: &SharedPath) -> Result<()> {
     let (in_release, in_shared) =
         (site.release(release).join(path.path()), site.shared().join(path.path()));
     make_folders_above(&site.shared(), path)?;
@@ -64,7 +53,7 @@ fn link_one(site: &Site, release: DeploymentId, path: &SharedPath) -> Result<boo
     if is_new {
         say_what_is_left_behind(site, path)?;
     }
-    Ok(is_new)
+    Ok(())
 }
 
 /// `../../shared/media` for `releases/7/media`.

@@ -10,6 +10,7 @@ use git2::Oid;
 
 use super::encoding::Encoding;
 use super::ident;
+use super::stream::Streamed;
 
 /// The attribute `text`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,23 +79,16 @@ impl Conversion {
         }
     }
 
-    /// A number for the manifest.
-    pub(super) fn code(self) -> u8 {
-        let encoding = self.encoding.map_or(0, |encoding| encoding.code() + 1);
-        self.endings as u8 + 3 * (self.ident as u8 + 3 * encoding)
-    }
-
-    /// What [`Conversion::code`] gave; `None` for any other number.
-    pub(super) fn from_code(code: u8) -> Option<Conversion> {
-        let (endings, ident, encoding) = (code % 3, code / 3 % 3, code / 9);
-        Some(Conversion {
-            endings: [Endings::Keep, Endings::Crlf, Endings::CrlfIfText][usize::from(endings)],
-            ident: [Ident::Keep, Ident::Streamed, Ident::Whole][usize::from(ident)],
-            encoding: match encoding.checked_sub(1) {
-                None => None,
-                Some(encoding) => Some(Encoding::from_code(encoding)?),
-            },
-        })
+    /// How to convert a blob piece by piece; `None` when it has to be seen as a whole, which git
+    /// does as well.
+    pub(super) fn streamed(self) -> Option<Streamed> {
+        let has_crlf = match self.endings {
+            Endings::Keep => false,
+            Endings::Crlf => true,
+            Endings::CrlfIfText => return None,
+        };
+        let is_possible = self.ident == Ident::Keep && self.encoding.is_none();
+        is_possible.then_some(Streamed { has_crlf })
     }
 
     /// The bytes of the file that a blob becomes. Fails when they cannot be written in the encoding
@@ -204,15 +198,6 @@ mod tests {
         assert!(!may_become_crlf(b"\x01 short\n"));
         assert!(may_become_crlf(&[b"\x01".as_slice(), &[b'x'; 128], b"\n"].concat()));
         assert!(may_become_crlf(b"dos\n\x1a"));
-    }
-
-    #[test]
-    fn a_conversion_survives_the_manifest() {
-        let all: Vec<_> = (0..=u8::MAX).filter_map(Conversion::from_code).collect();
-        assert_eq!(all.len(), 9 * 11);
-        for conversion in all {
-            assert_eq!(Conversion::from_code(conversion.code()), Some(conversion));
-        }
     }
 
     #[test]

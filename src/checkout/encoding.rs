@@ -56,30 +56,6 @@ impl Encoding {
         }))
     }
 
-    /// A number for the manifest, below 28.
-    pub(super) fn code(self) -> u8 {
-        let utf = |order, mark| u8::from(order == Order::Big) + 2 * u8::from(mark);
-        match self {
-            Encoding::Utf16 { order, mark } => utf(order, mark),
-            Encoding::Utf32 { order, mark } => 4 + utf(order, mark),
-            Encoding::Latin1 => 8,
-            Encoding::Ascii => 9,
-        }
-    }
-
-    /// What [`Encoding::code`] gave; `None` for any other number.
-    pub(super) fn from_code(code: u8) -> Option<Encoding> {
-        let order = if code.is_multiple_of(2) { Order::Little } else { Order::Big };
-        let mark = code / 2 % 2 == 1;
-        Some(match code {
-            0..4 => Encoding::Utf16 { order, mark },
-            4..8 => Encoding::Utf32 { order, mark },
-            8 => Encoding::Latin1,
-            9 => Encoding::Ascii,
-            _ => return None,
-        })
-    }
-
     /// UTF-8 in, this encoding out. Fails when it is not UTF-8, or has a character that the
     /// encoding lacks.
     ///

@@ -9,12 +9,10 @@ use super::attributes::{Inherited, Node};
 use super::convert::Conversion;
 use super::entry::{Entries, Entry, Kind};
 use super::folder::Folder;
-use super::manifest::Item;
 use super::name::{check, shown};
 use super::objects;
-use super::stat::Stat;
-use super::task::{Draft, Files, FolderRef, PART, Task};
-use super::writer::Writer;
+use super::task::{Files, FolderRef, PART, Task};
+use super::writer::{Writer, path_buf};
 
 /// What there is in a tree.
 struct Census<'t> {
@@ -24,23 +22,19 @@ struct Census<'t> {
     parts: Vec<usize>,
 }
 
-impl Writer<'_, '_> {
+impl Writer<'_> {
     pub(super) fn fill(&mut self, folder: Folder, tree: Oid, inherited: Inherited) -> Result<()> {
         folder.set_mode()?;
-        if self.job.before.is_some() {
-            self.touch(folder.path());
-        }
         let folder = Arc::new(folder);
         let id_length = tree.as_bytes().len();
         let object = objects::tree(self.odb, tree).with_context(|| in_folder(&folder))?;
         let census = Census::of(object.data(), id_length, &folder)?;
-        let inherited = census.inherited(&folder, inherited);
+        let inherited = inherited_below(&folder, inherited, census.attributes);
 
-        let mut draft = Draft { tree, items: Vec::new(), as_before: None };
         let above = folder.for_those_below();
         for entry in &census.folders {
             folder.make_folder(entry.name)?;
-            self.record_folder(&mut draft.items, entry);
+            self.done.exported.count(entry.kind, 0);
             match entry.kind {
                 Kind::Folder => self.find(Task::Fill {
                     folder: FolderRef::below(&above, entry.name),
@@ -52,28 +46,25 @@ impl Writer<'_, '_> {
         }
         if census.parts.len() > 1 {
             let tree: Arc<[u8]> = object.data().into();
-            self.share(census.parts_of(&tree, id_length), folder, draft, &inherited);
+            self.share(census.parts_of(&tree, id_length, &inherited), &folder);
             return Ok(());
         }
-        let entries = Entries::new(object.data(), 0, id_length);
-        self.write_files(&folder, entries, &inherited, &mut draft.items)?;
-        self.record(&folder, &draft)
+        self.write_files(&folder, Entries::new(object.data(), 0, id_length), &inherited)
     }
 
     /// A submodule is an empty folder.
     pub(super) fn fill_submodule(&mut self, above: &Arc<Folder>, name: &[u8]) -> Result<()> {
         above.open_below(name)?.set_mode()?;
-        self.count_submodule(above, name);
+        self.done.exported.submodules.push(path_buf(&above.path_of(name)));
         Ok(())
     }
 
-    /// Writes the files and links of a tree into a folder that has none of them, and records them.
+    /// Writes the files and links of a tree into a folder that has none of them.
     pub(super) fn write_files(
         &mut self,
         folder: &Folder,
         mut entries: Entries,
         inherited: &Inherited,
-        items: &mut Vec<u8>,
     ) -> Result<()> {
         while let Some(entry) = entries.next()? {
             let conversion = match entry.kind {
@@ -87,24 +78,9 @@ impl Writer<'_, '_> {
             if self.is_useless() {
                 break;
             }
-            let made_of = (entry.kind, entry.id()?, conversion);
-            let stat = self.with_content(folder, entry.name, made_of, |content| {
-                folder.write(entry.name, content)
-            })?;
-            self.count(entry.kind, stat);
-            self.record_item(items, &Item::of(&entry, conversion, stat));
-            if self.job.before.is_some() {
-                self.done.written += 1;
-                self.touch(&folder.path_of(entry.name));
-            }
+            self.write(folder, entry.name, entry.kind, entry.id()?, conversion)?;
         }
         Ok(())
-    }
-
-    /// Records that a folder has this folder or submodule, and counts it.
-    pub(super) fn record_folder(&mut self, items: &mut Vec<u8>, entry: &Entry) {
-        self.count(entry.kind, Stat::default());
-        self.record_item(items, &Item::of(entry, Conversion::default(), Stat::default()));
     }
 }
 
@@ -135,16 +111,16 @@ impl<'t> Census<'t> {
         Ok(census)
     }
 
-    fn inherited(&self, folder: &Folder, above: Inherited) -> Inherited {
-        inherited_below(folder, above, self.attributes)
-    }
-
-    fn parts_of<'f>(&self, tree: &Arc<[u8]>, id_length: usize) -> Vec<Files<'f>> {
+    fn parts_of(&self, tree: &Arc<[u8]>, id_length: usize, inherited: &Inherited) -> Vec<Files> {
         let starts = std::iter::once(0).chain(self.parts.iter().copied());
-        starts
-            .zip(&self.parts)
-            .map(|(start, &end)| Files::New { tree: Arc::clone(tree), id_length, start, end })
-            .collect()
+        let part = |(start, &end)| Files::New {
+            tree: Arc::clone(tree),
+            id_length,
+            start,
+            end,
+            inherited: inherited.clone(),
+        };
+        starts.zip(&self.parts).map(part).collect()
     }
 }
 

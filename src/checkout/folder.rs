@@ -1,22 +1,17 @@
 //! An open folder that is being written. Everything is made relative to it, one name at a time, and
 //! no link is followed.
 
-#![allow(clippy::disallowed_methods, reason = "it moves into src/disk")]
-
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Error, Result, anyhow, ensure};
-use rustix::fs::{self, AtFlags, Mode, OFlags};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::name::shown;
-use super::remove::{self, Found};
-use super::stat::Stat;
-use crate::disk;
+use crate::disk::{self, at};
 
 /// What Linux and macOS let a path have, without the NUL. Nothing could open a longer one by its
 /// name.
@@ -32,14 +27,6 @@ const KEPT_OPEN: usize = 48;
 
 const OPEN_FOLDER: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-
-const OPEN_FILE: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-
-const NEW_FILE: OFlags = OFlags::WRONLY
-    .union(OFlags::CREATE)
-    .union(OFlags::EXCL)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
 
 const PLAIN: Mode = Mode::from_raw_mode(0o644);
 const EXECUTABLE: Mode = Mode::from_raw_mode(0o755);
@@ -57,10 +44,19 @@ pub(super) struct Folder {
 }
 
 /// What a file or a link is to hold.
-#[derive(Debug, Clone, Copy)]
 pub(super) enum Content<'a> {
-    File { executable: bool, bytes: &'a [u8] },
-    Link { target: &'a [u8] },
+    File {
+        executable: bool,
+        bytes: &'a [u8],
+    },
+    /// A file that is too large to be held in memory.
+    Stream {
+        executable: bool,
+        bytes: &'a mut dyn Read,
+    },
+    Link {
+        target: &'a [u8],
+    },
 }
 
 /// Opening, and knowing where one is.
@@ -83,14 +79,9 @@ impl Folder {
             "the tree is deeper than {DEEPEST} folders\nfound: {}",
             shown(&path)
         );
-        let open = |above: BorrowedFd| {
-            fs::openat(above, name, OPEN_FOLDER, Mode::empty())
-                .map_err(|error| self.failed("open the folder", name, error.into()))
-        };
-        let fd = match &self.fd {
-            Some(fd) => open(fd.as_fd()),
-            None => open(self.reopened()?.as_fd()),
-        }?;
+        let fd = self
+            .with_fd(|above| fs::openat(above, name, OPEN_FOLDER, Mode::empty()))?
+            .map_err(|error| self.failed("open the folder", name, error.into()))?;
         Ok(Folder {
             fd: Some(fd),
             above: Some(Arc::clone(self)),
@@ -136,6 +127,14 @@ impl Folder {
         fd.context("the folder is open already")
     }
 
+    /// Does something in this folder, which is opened for it when it is kept closed.
+    fn with_fd<T>(&self, act: impl FnOnce(BorrowedFd) -> T) -> Result<T> {
+        Ok(match &self.fd {
+            Some(fd) => act(fd.as_fd()),
+            None => act(self.reopened()?.as_fd()),
+        })
+    }
+
     fn fd(&self) -> Result<BorrowedFd<'_>> {
         self.fd
             .as_ref()
@@ -161,69 +160,23 @@ impl Folder {
 
 /// Looking.
 impl Folder {
-    pub(super) fn stat(&self) -> Result<Stat> {
-        let raw = fs::fstat(self.fd()?)
-            .with_context(|| format!("cannot look at the folder {}", shown(&self.path)))?;
-        Ok(Stat::of(&raw))
-    }
-
-    /// `None` when there is nothing of that name.
-    pub(super) fn stat_of(&self, name: &[u8]) -> Result<Option<Stat>> {
-        match fs::statat(self.fd()?, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(raw) => Ok(Some(Stat::of(&raw))),
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(self.failed("look at", name, error.into())),
+    /// The size of a file, in bytes; 0 for a link. Fails when there is neither of that name.
+    pub(super) fn size_of(&self, name: &[u8]) -> Result<u64> {
+        let looked = self.with_fd(|fd| fs::statat(fd, name, AtFlags::SYMLINK_NOFOLLOW))?;
+        let stat = looked.map_err(|error| self.failed("look at", name, error.into()))?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Ok(stat.st_size.cast_unsigned()),
+            FileType::Symlink => Ok(0),
+            _ => bail!("{} is not a file any more", shown(&self.path_of(name))),
         }
-    }
-
-    /// Fails when the folder is somebody else's: it could not be made what a new one is.
-    pub(super) fn check_owner(&self) -> Result<()> {
-        let stat = fs::fstat(self.fd()?)
-            .with_context(|| format!("cannot look at the folder {}", shown(&self.path)))?;
-        let own = rustix::process::geteuid().as_raw();
-        ensure!(
-            stat.st_uid == own,
-            "the folder {} in {} belongs to another user\nfound: user {}; nyala runs as user {own}",
-            shown(&self.path),
-            self.root.display(),
-            stat.st_uid
-        );
-        Ok(())
-    }
-
-    /// All that is in this folder.
-    pub(super) fn found(&self) -> Result<Vec<Found>> {
-        remove::found(self.fd()?)
-            .with_context(|| format!("cannot read the folder {}", shown(&self.path)))
-    }
-
-    /// Whether a file or link holds just this. Its mode is not looked at.
-    pub(super) fn holds(&self, name: &[u8], content: Content) -> Result<bool> {
-        let looked = || -> io::Result<bool> {
-            let fd = self.fd().map_err(io::Error::other)?;
-            match content {
-                Content::Link { target } => {
-                    Ok(fs::readlinkat(fd, name, Vec::new())?.as_bytes() == target)
-                }
-                Content::File { bytes, .. } => {
-                    let mut file = File::from(fs::openat(fd, name, OPEN_FILE, Mode::empty())?);
-                    let mut found = Vec::with_capacity(bytes.len() + 1);
-                    file.read_to_end(&mut found)?;
-                    Ok(found == bytes)
-                }
-            }
-        };
-        looked().map_err(|error| self.failed("read", name, error))
     }
 }
 
 /// Changing.
 impl Folder {
-    /// Gives this folder the mode that folders have. Says whether it had another.
-    pub(super) fn set_mode(&self) -> Result<bool> {
-        let fd = self.fd()?;
-        fs::fstat(fd)
-            .and_then(|stat| set_mode(fd, stat.st_mode, EXECUTABLE))
+    /// Gives this folder the mode that folders have.
+    pub(super) fn set_mode(&self) -> Result<()> {
+        at::ensure_mode(self.fd()?, EXECUTABLE)
             .with_context(|| format!("cannot change the mode of {}", shown(&self.path)))
     }
 
@@ -232,50 +185,34 @@ impl Folder {
     pub(super) fn make_folder(&self, name: &[u8]) -> Result<()> {
         self.check_length(name)?;
         disk::point("checkout: folder");
-        fs::mkdirat(self.fd()?, name, EXECUTABLE)
-            .map_err(|error| self.failed("make the folder", name, error.into()))
+        at::create_dir_at(self.fd()?, name, EXECUTABLE)
+            .map_err(|error| self.failed("make the folder", name, error))
     }
 
-    /// Makes a file or link that must not be there yet. A link's target may be anything: it is not
-    /// looked at.
-    pub(super) fn write(&self, name: &[u8], content: Content) -> Result<Stat> {
+    /// Makes a file or link that must not be there yet. Returns the size of the file, in bytes; 0
+    /// for a link.
+    pub(super) fn write(&self, name: &[u8], content: Content) -> Result<u64> {
         self.check_length(name)?;
         disk::point("checkout: file");
-        let fd = self.fd()?;
-        create(fd, name, content).map_err(|error| self.failed_to_write(name, content, error))
-    }
-
-    /// Makes a file or link in the place of the one that is there, which is not opened.
-    pub(super) fn replace(&self, name: &[u8], content: Content) -> Result<Stat> {
-        self.check_length(name)?;
-        let fd = self.fd()?;
-        let replaced = || -> io::Result<Stat> {
-            let mut number = 0;
-            let new = loop {
-                let new = format!(".nyala-new-{number}");
-                match create(fd, new.as_bytes(), content) {
-                    Ok(_) => break new,
-                    // Another thread is writing in this folder, or the tree has such a name.
-                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-                    Err(error) => {
-                        let _ = fs::unlinkat(fd, new.as_str(), AtFlags::empty());
-                        return Err(error);
-                    }
-                }
-            };
-            disk::point("checkout: replace");
-            fs::renameat(fd, new.as_str(), fd, name)?;
-            // The rename itself has changed it.
-            Ok(Stat::of(&fs::statat(fd, name, AtFlags::SYMLINK_NOFOLLOW)?))
+        let what = match content {
+            Content::File { .. } | Content::Stream { .. } => "write the file",
+            Content::Link { .. } => "make the link",
         };
-        replaced().map_err(|error| self.failed_to_write(name, content, error))
+        create(self.fd()?, name, content).map_err(|error| self.failed(what, name, error))
     }
 
-    /// Removes a file, a link, or a folder with all that is in it.
-    pub(super) fn remove(&self, found: &Found) -> Result<()> {
+    /// Removes a file or a link. Fails when there is none.
+    pub(super) fn remove_file(&self, name: &[u8]) -> Result<()> {
         disk::point("checkout: remove");
-        remove::remove(self.fd()?, found)
-            .map_err(|error| self.failed("remove", &found.name, error.into()))
+        self.with_fd(|fd| at::remove_file_at(fd, name))?
+            .map_err(|error| self.failed("remove", name, error))
+    }
+
+    /// Removes a folder in which nothing is.
+    pub(super) fn remove_folder(&self, name: &[u8]) -> Result<()> {
+        disk::point("checkout: remove");
+        self.with_fd(|fd| at::remove_dir_at(fd, name))?
+            .map_err(|error| self.failed("remove the folder", name, error))
     }
 }
 
@@ -290,14 +227,6 @@ impl Folder {
             self.root.display()
         );
         Ok(())
-    }
-
-    fn failed_to_write(&self, name: &[u8], content: Content, error: io::Error) -> Error {
-        let what = match content {
-            Content::File { .. } => "write the file",
-            Content::Link { .. } => "make the link",
-        };
-        self.failed(what, name, error)
     }
 
     fn failed(&self, what: &str, name: &[u8], error: io::Error) -> Error {
@@ -320,33 +249,24 @@ impl Folder {
     }
 }
 
-fn create(folder: BorrowedFd, name: &[u8], content: Content) -> io::Result<Stat> {
-    match content {
-        Content::Link { target } => {
-            fs::symlinkat(target, folder, name)?;
-            let raw = fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
-            Ok(Stat::of(&raw))
-        }
+fn create(folder: BorrowedFd, name: &[u8], content: Content) -> io::Result<u64> {
+    let make = |executable| {
+        let mode = if executable { EXECUTABLE } else { PLAIN };
+        at::create_file_at(folder, name, mode).map(|file| (file, mode))
+    };
+    let (file, mode, size) = match content {
+        Content::Link { target } => return at::symlink_at(folder, name, target).map(|()| 0),
         Content::File { executable, bytes } => {
-            let mode = if executable { EXECUTABLE } else { PLAIN };
-            let mut file = File::from(fs::openat(folder, name, NEW_FILE, mode)?);
+            let (mut file, mode) = make(executable)?;
             file.write_all(bytes)?;
-            let mut raw = fs::fstat(&file)?;
-            if set_mode(file.as_fd(), raw.st_mode, mode)? {
-                raw = fs::fstat(&file)?;
-            }
-            Ok(Stat::of(&raw))
+            (file, mode, bytes.len() as u64)
         }
-    }
-}
-
-/// The umask and a folder's default access list take bits away from what `open` and `mkdir` are
-/// given. Looking is much cheaper than changing the mode of every file. Says whether it was
-/// changed.
-fn set_mode(fd: BorrowedFd, found: fs::RawMode, wanted: Mode) -> Result<bool, Errno> {
-    let differs = Mode::from_raw_mode(found) != wanted;
-    if differs {
-        fs::fchmod(fd, wanted)?;
-    }
-    Ok(differs)
+        Content::Stream { executable, bytes } => {
+            let (mut file, mode) = make(executable)?;
+            let size = io::copy(bytes, &mut file)?;
+            (file, mode, size)
+        }
+    };
+    at::ensure_mode(&file, mode)?;
+    Ok(size)
 }

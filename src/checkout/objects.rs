@@ -13,6 +13,11 @@ pub(super) fn blob<'a>(odb: &'a Odb<'_>, id: Oid) -> Result<OdbObject<'a>> {
     object(odb, id, ObjectType::Blob)
 }
 
+/// Whether an object has more bytes than this. It is not read.
+pub(super) fn is_larger(odb: &Odb, id: Oid, bytes: usize) -> bool {
+    odb.read_header(id).is_ok_and(|(size, _)| size > bytes)
+}
+
 fn object<'a>(odb: &'a Odb<'_>, id: Oid, wanted: ObjectType) -> Result<OdbObject<'a>> {
     let object = odb
         .read(id)

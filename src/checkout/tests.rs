@@ -3,7 +3,6 @@
 mod attributes;
 mod histories;
 mod hostile;
-mod manifest;
 mod ordinary;
 mod repo;
 mod update;

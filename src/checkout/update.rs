@@ -1,370 +1,214 @@
-//! Bringing a folder forward that holds an older tree: only what differs is written, and what
-//! somebody else changed, added or removed in it is put right.
+//! Updating a folder from one tree to another: only what differs is written.
 //!
-//! A folder of which the file system says the same as when it was recorded has the same names in
-//! it. Its files are looked at one by one, which is the floor of the cost; its names are read again
-//! only when it has changed, and its tree only when that has.
+//! The two trees are walked side by side by their ids. Of what is on the disk nothing is looked at
+//! but what goes: nobody else has ever written there.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use git2::Oid;
 
-use super::attributes::Inherited;
+use super::attributes::{Attributes, Inherited};
 use super::convert::Conversion;
-use super::entry::{Entries, Kind};
+use super::entry::{Entries, Entry, Kind};
 use super::fill::{ATTRIBUTES, check_entry, in_folder, inherited_below};
 use super::folder::Folder;
-use super::manifest::{Item, Items, Recorded};
 use super::name::shown;
 use super::objects;
-use super::parts::{Parts, parts_of};
-use super::remove::Found;
-use super::stat::Stat;
-use super::task::{Draft, Exported, Files, FolderRef, PART, Standing, Task};
-use super::writer::{POINTER, Writer};
+use super::task::{Change, Changing, Files, FolderRef, PART, Task, Trees};
+use super::writer::{Writer, path_buf};
 
-impl<'m> Writer<'_, 'm> {
-    pub(super) fn update_folder(
-        &mut self,
-        folder: Folder,
-        tree: Oid,
-        inherited: Inherited,
-        standing: Standing<'m>,
-    ) -> Result<()> {
+impl Writer<'_> {
+    pub(super) fn update(&mut self, folder: Folder, trees: &Trees) -> Result<()> {
+        let Trees { old, new, ref attributes } = *trees;
         let folder = Arc::new(folder);
-        let stat = folder.stat()?;
-        let is_intact = stat == standing.recorded.stat && self.is_settled(stat);
-        if !is_intact {
-            folder.check_owner()?;
-            if folder.set_mode()? {
-                self.done.repaired += 1;
-                self.touch(folder.path());
-            }
-        }
-        let same_tree = standing.recorded.tree == tree.as_bytes();
-        if same_tree && is_intact && !standing.attributes_differ {
-            return self.keep(folder, tree, inherited, standing.recorded);
-        }
-        let object;
-        let wanted = if same_tree {
-            Items::new(standing.recorded.items, tree.as_bytes().len()).collect()
-        } else {
-            object = objects::tree(self.odb, tree).with_context(|| in_folder(&folder))?;
-            items_of(object.data(), tree.as_bytes().len(), &folder)
-        }?;
-        self.merge(&folder, tree, inherited, standing, &wanted, is_intact)
-    }
+        let odb = self.odb;
+        let old_object = objects::tree(odb, old).with_context(|| in_folder(&folder))?;
+        let new_object = objects::tree(odb, new).with_context(|| in_folder(&folder))?;
+        let before = entries_of(old_object.data(), old, &folder)?;
+        let wanted = entries_of(new_object.data(), new, &folder)?;
+        let attributes = attributes.below(&folder, &before, &wanted)?;
 
-    /// Nothing is to be changed in a folder, unless one of its files was.
-    fn keep(
-        &mut self,
-        folder: Arc<Folder>,
-        tree: Oid,
-        inherited: Inherited,
-        recorded: Recorded<'m>,
-    ) -> Result<()> {
-        let id_length = tree.as_bytes().len();
-        let own = attributes_of(Items::new(recorded.items, id_length))?;
-        let inherited = inherited_below(&folder, inherited, own);
+        self.remove_unwanted(&folder, &before, &wanted)?;
+        let before: HashMap<_, _> = before.iter().map(|entry| (entry.name, entry)).collect();
         let above = folder.for_those_below();
-        let mut items = Vec::new();
-        let mut files = 0;
-        for item in Items::new(recorded.items, id_length) {
-            let item = item?;
-            match item.kind {
+        let mut changes = Vec::new();
+        for entry in &wanted {
+            let there =
+                before.get(entry.name).filter(|old| can_become(old.kind, entry.kind)).copied();
+            match entry.kind {
                 Kind::File { .. } | Kind::Link => {
-                    files += 1;
-                    continue;
+                    changes.extend(self.change(&folder, entry, there, &attributes)?);
                 }
-                Kind::Folder => {
-                    let standing = self.standing(&folder, &item, false)?;
-                    self.go_on_below(&above, &item, &inherited, standing)?;
-                }
-                Kind::Submodule => self.keep_submodule(&above, item.name)?,
-            }
-            self.count(item.kind, Stat::default());
-            self.record_item(&mut items, &item);
-        }
-        if files > PART {
-            let parts = parts_of(recorded.items, id_length)?;
-            let draft = Draft { tree, items, as_before: Some(recorded.block) };
-            self.share(parts, folder, draft, &inherited);
-            return Ok(());
-        }
-        let before = Items::new(recorded.items, id_length);
-        if self.all_kept(&folder, before.clone())? {
-            return self.record_as_before(recorded.block);
-        }
-        self.bring_items(&folder, before, &mut items)?;
-        self.record(&folder, &Draft { tree, items, as_before: None })
-    }
-
-    /// Counts the files and links of a folder when all are what they were; says whether they are.
-    /// Nearly always they are, and all that it takes then is this look at each.
-    fn all_kept(&mut self, folder: &Folder, before: Items) -> Result<bool> {
-        let mut counted = Exported::default();
-        for item in before {
-            let item = item?;
-            if matches!(item.kind, Kind::Folder | Kind::Submodule) {
-                continue;
-            }
-            match folder.stat_of(item.name)? {
-                Some(stat) if stat == item.stat && self.is_settled(stat) => {
-                    counted.count(item.kind, stat.size);
-                }
-                _ => return Ok(false),
-            }
-        }
-        self.done.exported += counted;
-        Ok(true)
-    }
-
-    /// Makes a folder what is wanted in it, name by name.
-    fn merge(
-        &mut self,
-        folder: &Arc<Folder>,
-        tree: Oid,
-        inherited: Inherited,
-        standing: Standing<'m>,
-        wanted: &[Item],
-        is_intact: bool,
-    ) -> Result<()> {
-        let id_length = tree.as_bytes().len();
-        let before: HashMap<_, _> = Items::new(standing.recorded.items, id_length)
-            .map(|item| item.map(|item| (item.name, item)))
-            .collect::<Result<_>>()?;
-
-        let own = attributes_of(wanted.iter().map(|item| Ok(*item)))?;
-        let own_before = attributes_of(before.values().map(|item| Ok(*item)))?;
-        let differ = standing.attributes_differ || own != own_before;
-        let inherited = inherited_below(folder, inherited, own);
-
-        let found =
-            if is_intact { before.values().map(Found::from).collect() } else { folder.found()? };
-        let there = self.remove_unwanted(folder, found, wanted, &before)?;
-
-        let above = folder.for_those_below();
-        let mut draft = Draft { tree, items: Vec::new(), as_before: None };
-        let mut files = Parts::default();
-        for item in wanted {
-            let is_there = there.contains(item.name);
-            match item.kind {
-                Kind::File { .. } | Kind::Link => {
-                    let old = before.get(item.name);
-                    files.push(&self.prepared(folder, *item, old, &inherited, differ)?);
-                    continue;
-                }
-                Kind::Folder if is_there => {
-                    let standing = self.standing(folder, item, differ)?;
-                    self.go_on_below(&above, item, &inherited, standing)?;
-                }
-                Kind::Folder => {
-                    let was_there = before.get(item.name).is_some_and(|old| old.kind == item.kind);
-                    self.done.repaired += u64::from(was_there);
-                    self.make_folder(folder, item.name)?;
-                    self.find(Task::Fill {
-                        folder: FolderRef::below(&above, item.name),
-                        tree: item.id()?,
-                        inherited: inherited.clone(),
-                    });
-                }
-                Kind::Submodule if is_there => self.keep_submodule(&above, item.name)?,
+                Kind::Folder => self.go_below(&folder, &above, entry, there, &attributes)?,
+                Kind::Submodule if there.is_some() => {}
                 Kind::Submodule => {
-                    self.make_folder(folder, item.name)?;
-                    self.fill_submodule(&above, item.name)?;
+                    folder.make_folder(entry.name)?;
+                    self.fill_submodule(&above, entry.name)?;
                 }
             }
-            self.count(item.kind, Stat::default());
-            self.record_item(&mut draft.items, item);
         }
-        if files.0.len() > 1 {
-            let parts = files
-                .0
-                .into_iter()
-                .map(|items| Files::Standing { items: Cow::Owned(items), id_length });
-            self.share(parts, Arc::clone(folder), draft, &inherited);
+        if changes.len() > PART {
+            let mut parts = Vec::new();
+            while !changes.is_empty() {
+                parts.push(Files::Changed(changes.split_off(changes.len().saturating_sub(PART))));
+            }
+            self.share(parts, &folder);
             return Ok(());
         }
-        for part in files.0 {
-            self.bring_items(folder, Items::new(&part, id_length), &mut draft.items)?;
-        }
-        self.record(folder, &draft)
+        self.write_changes(&folder, changes)
     }
 
-    /// Removes what must not stay, and says which names are left.
-    fn remove_unwanted(
-        &mut self,
-        folder: &Folder,
-        found: Vec<Found>,
-        wanted: &[Item],
-        before: &HashMap<&[u8], Item>,
-    ) -> Result<HashSet<Vec<u8>>> {
-        let kinds: HashMap<_, _> = wanted.iter().map(|item| (item.name, item.kind)).collect();
-        let mut there = HashSet::with_capacity(found.len());
-        for found in found {
-            let old = before.get(found.name.as_slice());
-            let stays = match kinds.get(found.name.as_slice()) {
-                // Of a folder that was not recorded nothing is known.
-                Some(Kind::Folder) => {
-                    found.is_folder && old.is_some_and(|old| old.kind == Kind::Folder)
-                }
-                Some(Kind::Submodule) => found.is_folder,
-                Some(Kind::File { .. } | Kind::Link) => !found.is_folder,
-                None => false,
-            };
-            if stays {
-                there.insert(found.name);
-                continue;
-            }
-            match old {
-                Some(old) if Found::from(old) == found => self.done.removed += 1,
-                _ => self.done.repaired += 1,
-            }
-            self.touch(folder.path());
-            self.rescue(folder, &found.name)?;
-            folder.remove(&found)?;
-        }
-        Ok(there)
-    }
-
-    /// Says of a wanted file what it is made from, and what is known of the one that is there.
-    fn prepared<'i>(
-        &mut self,
-        folder: &Folder,
-        mut item: Item<'i>,
-        old: Option<&Item>,
-        inherited: &Inherited,
-        differ: bool,
-    ) -> Result<Item<'i>> {
-        let same = old.filter(|old| old.kind == item.kind && old.id == item.id);
-        item.conversion = match (item.kind, same) {
-            (Kind::File { .. }, Some(old)) if !differ => old.conversion,
-            (Kind::File { .. }, _) => self
-                .attributes
-                .conversion(self.odb, inherited, || folder.path_of(item.name))?
-                .code(),
-            _ => Conversion::default().code(),
-        };
-        // What may be a pointer of Git LFS, and was a plain file until now, has to be looked at
-        // again.
-        let is_known = |old: &&Item| {
-            old.conversion == item.conversion && (!differ || !POINTER.contains(&old.stat.size))
-        };
-        item.stat = same.filter(is_known).map_or(Stat::default(), |old| old.stat);
-        Ok(item)
-    }
-
-    /// Writes those files and links of a folder that are not as they should be, and records all.
-    /// Says whether none had to be written.
-    pub(super) fn bring_items(
-        &mut self,
-        folder: &Folder,
-        before: Items,
-        items: &mut Vec<u8>,
-    ) -> Result<bool> {
-        let mut all_kept = true;
-        for item in before {
-            let mut item = item?;
-            if matches!(item.kind, Kind::Folder | Kind::Submodule) {
-                continue;
-            }
+    /// Writes files and links anew that differ.
+    pub(super) fn write_changes(&mut self, folder: &Folder, changes: Vec<Change>) -> Result<()> {
+        for Change { name, kind, id, conversion, replaces } in changes {
             if self.is_useless() {
                 break;
             }
-            let now = folder.stat_of(item.name)?;
-            if !self.is_kept(folder, &item, now)? {
-                all_kept = false;
-                if now.is_some_and(|now| now != item.stat) {
-                    self.rescue(folder, item.name)?;
-                }
-                self.done.written += 1;
-                self.done.repaired += u64::from(item.stat != Stat::default());
-                item.stat =
-                    self.with_content(folder, item.name, made_of(&item)?, |content| match now {
-                        Some(_) => folder.replace(item.name, content),
-                        None => folder.write(item.name, content),
-                    })?;
-                self.touch(folder.path());
-                self.touch(&folder.path_of(item.name));
+            if let Some(old) = replaces {
+                self.done.gone_paths.push(path_buf(&folder.path_of(&name)));
+                self.remove_file(folder, &name, old)?;
             }
-            self.count(item.kind, item.stat);
-            self.record_item(items, &item);
+            self.write(folder, &name, kind, id, conversion)?;
         }
-        Ok(all_kept)
-    }
-
-    fn is_kept(&mut self, folder: &Folder, item: &Item, now: Option<Stat>) -> Result<bool> {
-        match now {
-            Some(stat) if stat == item.stat => Ok(self.is_settled(stat)
-                || self.with_content(folder, item.name, made_of(item)?, |content| {
-                    folder.holds(item.name, content)
-                })?),
-            _ => Ok(false),
-        }
-    }
-
-    /// A submodule is an empty folder, whatever somebody put into it.
-    fn keep_submodule(&mut self, above: &Arc<Folder>, name: &[u8]) -> Result<()> {
-        let submodule = above.open_below(name)?;
-        submodule.check_owner()?;
-        for found in submodule.found()? {
-            self.done.repaired += 1;
-            self.touch(submodule.path());
-            self.rescue(&submodule, &found.name)?;
-            submodule.remove(&found)?;
-        }
-        self.fill_submodule(above, name)
-    }
-
-    fn make_folder(&mut self, folder: &Folder, name: &[u8]) -> Result<()> {
-        self.touch(folder.path());
-        folder.make_folder(name)
-    }
-
-    fn go_on_below(
-        &mut self,
-        above: &Arc<Folder>,
-        item: &Item,
-        inherited: &Inherited,
-        standing: Standing<'m>,
-    ) -> Result<()> {
-        self.find(Task::Update {
-            folder: FolderRef::below(above, item.name),
-            tree: item.id()?,
-            inherited: inherited.clone(),
-            standing,
-        });
         Ok(())
     }
 
-    fn standing(
-        &self,
+    /// What has to be written of a file or link; `None` when it stays as it is.
+    fn change(
+        &mut self,
         folder: &Folder,
-        item: &Item,
-        attributes_differ: bool,
-    ) -> Result<Standing<'m>> {
-        let path = [folder.path(), item.name, b"/"].concat();
-        let recorded = self
-            .job
-            .before
-            .and_then(|before| before.folders.get(path.as_slice()))
-            .with_context(|| format!("the manifest lacks the folder {}", shown(&path)))?;
-        Ok(Standing { recorded: *recorded, attributes_differ })
+        entry: &Entry,
+        there: Option<&Entry>,
+        attributes: &Changing,
+    ) -> Result<Option<Change>> {
+        let same = there.is_some_and(|old| old.kind == entry.kind && old.id == entry.id);
+        if same && !attributes.differ {
+            return Ok(None);
+        }
+        let (odb, is_file) = (self.odb, matches!(entry.kind, Kind::File { .. }));
+        let conversion = |attributes: &mut Attributes, inherited: &Inherited| {
+            if is_file {
+                attributes.conversion(odb, inherited, || folder.path_of(entry.name))
+            } else {
+                Ok(Conversion::default())
+            }
+        };
+        let wanted = conversion(&mut self.attributes, &attributes.new)?;
+        if same && conversion(&mut self.old_attributes, &attributes.old)? == wanted {
+            return Ok(None);
+        }
+        Ok(Some(Change {
+            name: entry.name.to_vec(),
+            kind: entry.kind,
+            id: entry.id()?,
+            conversion: wanted,
+            replaces: there.map(|old| old.kind),
+        }))
     }
 
-    fn is_settled(&self, stat: Stat) -> bool {
-        self.job.before.is_some_and(|before| before.manifest.is_settled(stat))
+    fn go_below(
+        &mut self,
+        folder: &Folder,
+        above: &Arc<Folder>,
+        entry: &Entry,
+        there: Option<&Entry>,
+        attributes: &Changing,
+    ) -> Result<()> {
+        let Some(old) = there else {
+            folder.make_folder(entry.name)?;
+            self.done.exported.count(entry.kind, 0);
+            self.find(Task::Fill {
+                folder: FolderRef::below(above, entry.name),
+                tree: entry.id()?,
+                inherited: attributes.new.clone(),
+            });
+            return Ok(());
+        };
+        if old.id != entry.id || attributes.differ {
+            let trees = Trees { old: old.id()?, new: entry.id()?, attributes: attributes.clone() };
+            self.find(Task::Update { folder: FolderRef::below(above, entry.name), trees });
+        }
+        Ok(())
+    }
+
+    /// Removes what the new tree lacks, or has as something else.
+    fn remove_unwanted(
+        &mut self,
+        folder: &Arc<Folder>,
+        before: &[Entry],
+        wanted: &[Entry],
+    ) -> Result<()> {
+        let kinds: HashMap<_, _> = wanted.iter().map(|entry| (entry.name, entry.kind)).collect();
+        for old in before {
+            if !kinds.get(old.name).is_some_and(|kind| can_become(old.kind, *kind)) {
+                self.done.removed += 1;
+                self.done.gone_paths.push(path_buf(&folder.path_of(old.name)));
+                self.remove(folder, old)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what a tree has. Fails when something else is there.
+    fn remove(&mut self, folder: &Arc<Folder>, entry: &Entry) -> Result<()> {
+        match entry.kind {
+            Kind::File { .. } | Kind::Link => {
+                return self.remove_file(folder, entry.name, entry.kind);
+            }
+            Kind::Submodule => {}
+            Kind::Folder => {
+                let inside = Arc::new(folder.open_below(entry.name)?);
+                let id = entry.id()?;
+                let object = objects::tree(self.odb, id).with_context(|| in_folder(&inside))?;
+                let entries = entries_of(object.data(), id, &inside)?;
+                let (folders, files): (Vec<_>, Vec<_>) = entries
+                    .into_iter()
+                    .partition(|entry| matches!(entry.kind, Kind::Folder | Kind::Submodule));
+                for file in &files {
+                    self.remove(&inside, file)?;
+                }
+                // Each level is one of recursion, and must not be an open file as well.
+                let above = inside.for_those_below();
+                drop(inside);
+                for below in &folders {
+                    self.remove(&above, below)?;
+                }
+            }
+        }
+        self.done.gone.count(entry.kind, 0);
+        folder.remove_folder(entry.name)
+    }
+
+    fn remove_file(&mut self, folder: &Folder, name: &[u8], kind: Kind) -> Result<()> {
+        self.done.gone.count(kind, folder.size_of(name)?);
+        folder.remove_file(name)
     }
 }
 
-/// The entries of a tree as items of which nothing is known.
-fn items_of<'t>(tree: &'t [u8], id_length: usize, folder: &Folder) -> Result<Vec<Item<'t>>> {
-    let mut entries = Entries::new(tree, 0, id_length);
+impl Changing {
+    /// Those that hold in a folder: what its own `.gitattributes` were and are comes to it.
+    fn below(&self, folder: &Folder, before: &[Entry], wanted: &[Entry]) -> Result<Changing> {
+        let (old, new) = (attributes_of(before)?, attributes_of(wanted)?);
+        let differ = self.differ || old != new;
+        let new = inherited_below(folder, self.new.clone(), new);
+        let old = if differ { inherited_below(folder, self.old.clone(), old) } else { new.clone() };
+        Ok(Changing { old, new, differ })
+    }
+}
+
+/// Whether one is updated to the other where it is; else it goes first.
+fn can_become(old: Kind, new: Kind) -> bool {
+    let is_file = |kind| matches!(kind, Kind::File { .. } | Kind::Link);
+    old == new || (is_file(old) && is_file(new))
+}
+
+/// The entries of a tree. Fails when it has one that must not be written, or two of one name.
+fn entries_of<'t>(bytes: &'t [u8], tree: Oid, folder: &Folder) -> Result<Vec<Entry<'t>>> {
+    let mut entries = Entries::new(bytes, 0, tree.as_bytes().len());
     let mut names = HashSet::new();
-    let mut items = Vec::new();
+    let mut all = Vec::new();
     while let Some(entry) = entries.next().with_context(|| in_folder(folder))? {
         check_entry(&entry, folder)?;
         ensure!(
@@ -372,30 +216,14 @@ fn items_of<'t>(tree: &'t [u8], id_length: usize, folder: &Folder) -> Result<Vec
             "the tree has two entries of that name\nfound: {}",
             shown(&folder.path_of(entry.name))
         );
-        items.push(Item::of(&entry, Conversion::default(), Stat::default()));
+        all.push(entry);
     }
-    Ok(items)
+    Ok(all)
 }
 
-fn attributes_of<'i>(mut items: impl Iterator<Item = Result<Item<'i>>>) -> Result<Option<Oid>> {
-    let own = items.find(|item| {
-        item.as_ref().map_or(true, |item| {
-            item.name == ATTRIBUTES && matches!(item.kind, Kind::File { .. } | Kind::Link)
-        })
-    });
-    own.map(|item| item?.id()).transpose()
-}
-
-fn made_of(item: &Item) -> Result<(Kind, Oid, Conversion)> {
-    let conversion = Conversion::from_code(item.conversion).context("the manifest is damaged")?;
-    Ok((item.kind, item.id()?, conversion))
-}
-
-impl From<&Item<'_>> for Found {
-    fn from(item: &Item) -> Found {
-        Found {
-            name: item.name.to_vec(),
-            is_folder: matches!(item.kind, Kind::Folder | Kind::Submodule),
-        }
-    }
+fn attributes_of(entries: &[Entry]) -> Result<Option<Oid>> {
+    let is_it = |entry: &&Entry| {
+        entry.name == ATTRIBUTES && matches!(entry.kind, Kind::File { .. } | Kind::Link)
+    };
+    entries.iter().find(is_it).map(Entry::id).transpose()
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use git2::{Odb, Oid};
@@ -12,66 +12,84 @@ use super::attributes::Attributes;
 use super::convert::Conversion;
 use super::entry::Kind;
 use super::folder::{Content, Folder};
-use super::manifest::{Item, push_block};
 use super::name::shown;
 use super::objects;
 use super::pool::{self, Pool};
-use super::stat::Stat;
-use super::task::{Done, Draft, Job, MOST_TOUCHED, PART, Records, Task};
+use super::stream;
+use super::task::{Done, PART, Task};
 use crate::disk;
 use crate::git::{self, Repository};
 
 /// How long a pointer of Git LFS can be, in bytes: its three lines, and git-lfs's own bound.
-pub(super) const POINTER: Range<u64> = 120..1024;
+const POINTER: Range<u64> = 120..1024;
 
 /// What the text of a pointer begins with, before its version.
 pub const LFS_SPEC: &str = "version https://git-lfs.github.com/spec/";
 
-/// How much a thread gathers before it writes, in bytes.
-const GATHERED: usize = 64 << 10;
+/// A blob of more bytes is not held in memory.
+const LARGE: usize = 32 << 20;
 
-/// Does a task and all that follow from it. Fails with the first failure of a thread; the others
-/// stop at their next file.
-pub(super) fn carry_out<'m>(
+/// Carries a task out and all that it leads to. Fails with the first failure of a thread; the
+/// others stop at their next file, and so do all once `gives_up` says so.
+pub(super) fn carry_out(
     repository: &Repository,
-    first: Task<'m>,
-    job: Job<'m>,
+    first: Task,
+    gives_up: &GivesUp,
 ) -> Result<Vec<Done>> {
-    let work = |objects: &git2::Repository, pool: &Pool<Task<'m>>, first| {
+    let path = repository.path();
+    let work = |objects: &git2::Repository, pool: &Pool<Task>, first| {
         let odb = objects.odb().context("cannot read the repository's objects")?;
-        Writer::new(&odb, pool, job).run(first)
+        Writer::new(&odb, path, pool, gives_up).run(first)
     };
     // libgit2's handle is for one thread. Another thread opens its own, and only when there is
     // something to do for it.
-    let path = repository.path();
     let own = |pool: &Pool<_>, first| work(repository.objects(), pool, first);
-    pool::work_together(first, own, |pool, first| work(&git::open_objects(path)?, pool, first))
+    let help = |pool: &Pool<_>, first| work(&git::open_objects(path)?, pool, first);
+    pool::work_together(first, own, help)
 }
 
-pub(super) struct Writer<'a, 'm> {
+/// Is asked before each file whether it is still worth while.
+pub type GivesUp<'a> = dyn Fn() -> bool + Sync + 'a;
+
+/// What a tree that was given up fails with.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("given up")]
+pub struct GivenUp;
+
+pub(super) struct Writer<'a> {
     pub(super) odb: &'a Odb<'a>,
-    pub(super) job: Job<'m>,
     pub(super) attributes: Attributes,
+    /// Those of the tree that a folder holds while it is updated.
+    pub(super) old_attributes: Attributes,
     pub(super) done: Done,
+    repository: &'a Path,
     /// What the task at hand has led to.
-    found: Vec<Task<'m>>,
-    pool: &'a Pool<Task<'m>>,
+    found: Vec<Task>,
+    pool: &'a Pool<Task>,
+    gives_up: &'a GivesUp<'a>,
 }
 
-impl<'a, 'm> Writer<'a, 'm> {
-    pub(super) fn new(odb: &'a Odb<'a>, pool: &'a Pool<Task<'m>>, job: Job<'m>) -> Self {
+impl<'a> Writer<'a> {
+    fn new(
+        odb: &'a Odb<'a>,
+        repository: &'a Path,
+        pool: &'a Pool<Task>,
+        gives_up: &'a GivesUp<'a>,
+    ) -> Self {
         Writer {
             odb,
-            job,
             attributes: Attributes::default(),
+            old_attributes: Attributes::default(),
             done: Done::default(),
+            repository,
             found: Vec::new(),
             pool,
+            gives_up,
         }
     }
 
     /// Remembers what the task at hand has led to.
-    pub(super) fn find(&mut self, task: Task<'m>) {
+    pub(super) fn find(&mut self, task: Task) {
         self.found.push(task);
         if self.found.len() >= PART {
             self.pool.hand_over(&mut self.found);
@@ -79,117 +97,59 @@ impl<'a, 'm> Writer<'a, 'm> {
     }
 
     /// Carries out a task, and takes others until there are no more or another thread has failed.
-    pub(super) fn run(mut self, first: Task<'m>) -> Result<Done> {
+    fn run(mut self, first: Task) -> Result<Done> {
         let mut next = Some(first);
         while let Some(task) = next {
             disk::point("checkout: a task");
-            self.carry_out(task)?;
+            match task {
+                Task::Fill { folder, tree, inherited } => {
+                    self.fill(folder.open()?, tree, inherited)
+                }
+                Task::Update { folder, trees } => self.update(folder.open()?, &trees),
+                Task::Part { folder, files } => self.part(&folder, files),
+            }?;
             next = self.pool.next(&mut self.found, true);
         }
-        self.write_blocks(0)?;
         Ok(self.done)
     }
 
-    fn carry_out(&mut self, task: Task<'m>) -> Result<()> {
-        match task {
-            Task::Fill { folder, tree, inherited } => self.fill(folder.open()?, tree, inherited),
-            Task::Update { folder, tree, inherited, standing } => {
-                self.update_folder(folder.open()?, tree, inherited, standing)
-            }
-            Task::Part { files, inherited, shared } => self.part(&files, &inherited, shared),
-        }
-    }
-
-    /// Records a folder in which nothing will be changed any more.
-    pub(super) fn record(&mut self, folder: &Folder, draft: &Draft) -> Result<()> {
-        if let Some(block) = draft.as_before {
-            return self.record_as_before(block);
-        }
-        if self.records() {
-            let stat = folder.stat()?;
-            push_block(&mut self.done.blocks, folder.path(), draft.tree, stat, &draft.items);
-        }
-        self.write_blocks(GATHERED)
-    }
-
-    /// Records a folder of which nothing else is to be said than before.
-    pub(super) fn record_as_before(&mut self, block: &[u8]) -> Result<()> {
-        if matches!(self.job.records, Records::All(_)) {
-            self.done.blocks.extend_from_slice(block);
-        }
-        self.write_blocks(GATHERED)
-    }
-
-    fn write_blocks(&mut self, gathered: usize) -> Result<()> {
-        match self.job.records {
-            Records::All(writing) if self.done.blocks.len() > gathered => {
-                writing.add(&self.done.blocks)?;
-                self.done.blocks.clear();
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn records(&self) -> bool {
-        !matches!(self.job.records, Records::None)
-    }
-
-    /// Records an entry of a folder.
-    pub(super) fn record_item(&self, items: &mut Vec<u8>, item: &Item) {
-        if self.records() {
-            item.push_to(items);
-        }
-    }
-
-    /// Remembers a file or folder that will have to be flushed to the disk.
-    pub(super) fn touch(&mut self, path: &[u8]) {
-        let touched = &mut self.done.touched;
-        let path = path_buf(path);
-        if touched.len() <= MOST_TOUCHED && touched.last() != Some(&path) {
-            touched.push(path);
-        }
-    }
-
-    /// Lets somebody save what is in a folder under a name, before it goes.
-    pub(super) fn rescue(&self, folder: &Folder, name: &[u8]) -> Result<()> {
-        match self.job.before {
-            Some(before) => (before.rescue)(&path_buf(&folder.path_of(name))),
-            None => Ok(()),
-        }
-    }
-
-    /// Adds to what the whole tree has.
-    pub(super) fn count(&mut self, kind: Kind, stat: Stat) {
-        self.done.exported.count(kind, stat.size);
-    }
-
-    pub(super) fn count_submodule(&mut self, folder: &Folder, name: &[u8]) {
-        let path = folder.path_of(name);
-        self.done.exported.submodules.push(path_buf(&path));
-    }
-
-    /// Reads what a file or link is to hold, and gives it to `act`.
-    pub(super) fn with_content<T>(
+    /// Writes a file or link that must not be there yet.
+    pub(super) fn write(
         &mut self,
         folder: &Folder,
         name: &[u8],
-        (kind, id, conversion): (Kind, Oid, Conversion),
-        act: impl FnOnce(Content) -> Result<T>,
-    ) -> Result<T> {
+        kind: Kind,
+        id: Oid,
+        conversion: Conversion,
+    ) -> Result<()> {
+        if (self.gives_up)() {
+            return Err(GivenUp.into());
+        }
         let about = || format!("cannot write {}", shown(&folder.path_of(name)));
         let odb = self.odb;
-        let blob = objects::blob(odb, id).with_context(about)?;
-        match kind {
-            Kind::File { executable } => {
-                if is_pointer(blob.data()) {
-                    self.done.exported.pointers.push(path_buf(&folder.path_of(name)));
-                }
-                let bytes = conversion.apply(blob.data(), id).with_context(about)?;
-                act(Content::File { executable, bytes: &bytes })
-            }
-            _ => act(Content::Link { target: blob.data() }),
+        if let Kind::File { executable } = kind
+            && objects::is_larger(odb, id, LARGE)
+            && let Some(filter) = conversion.streamed()
+        {
+            let size = stream::blob(self.repository, id, |bytes| {
+                let mut bytes = filter.read(bytes);
+                folder.write(name, Content::Stream { executable, bytes: &mut bytes })
+            })?;
+            self.done.exported.count(kind, size);
+            return Ok(());
         }
+        let blob = objects::blob(odb, id).with_context(about)?;
+        let size = if let Kind::File { executable } = kind {
+            if is_pointer(blob.data()) {
+                self.done.exported.pointers.push(path_buf(&folder.path_of(name)));
+            }
+            let bytes = conversion.apply(blob.data(), id).with_context(about)?;
+            folder.write(name, Content::File { executable, bytes: &bytes })?
+        } else {
+            folder.write(name, Content::Link { target: blob.data() })?
+        };
+        self.done.exported.count(kind, size);
+        Ok(())
     }
 
     /// Whether another thread has failed, so that what this one does is of no use any more.

@@ -3,6 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the one room that changes the disk")]
 
+pub mod at;
 #[cfg(feature = "faults")]
 mod faults;
 mod file;
@@ -30,6 +31,15 @@ pub use file::{append_line, copy_file, open_lock_file, write_new};
 pub fn create_dir(path: &Path) -> Result<()> {
     point_at("create_dir", path);
     fs::create_dir(path).with_context(|| format!("cannot make the folder {}", path.display()))
+}
+
+/// Makes one folder that only its owner can open. Fails when it is there already.
+pub fn create_private_dir(path: &Path) -> Result<()> {
+    point_at("create_dir", path);
+    DirBuilder::new()
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("cannot make the folder {}", path.display()))
 }
 
 /// Makes a folder and those above it; one that is there already is fine.
@@ -106,7 +116,7 @@ pub fn replace_file(
     Ok(())
 }
 
-/// Sets the permission bits of a file. A link is not followed.
+/// Sets the permission bits of a file or folder. A link is not followed.
 pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
     point_at("set_mode", path);
     let set = || {

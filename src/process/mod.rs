@@ -11,6 +11,7 @@ mod error;
 mod group;
 pub mod left_behind;
 mod lines;
+mod priority;
 mod run;
 mod stop;
 
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 pub use environment::{Environment, hide_git_variables};
 pub use error::{Called, ChildError};
+pub use priority::lower_priority;
 pub use stop::{is_stopped, stop_all};
 
 use lines::Lines;

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::prune::{Releases, envs_without, prune, salvage_release};
+use super::prune::{Waits, envs_without, prune, salvage_release};
 use super::salvage::{Look, Salvaged};
 use crate::disk;
 use crate::site::lock::DeployLock;
 use crate::site::{DeploymentId, Settings, Site};
-use crate::worker::tree;
+use crate::staging;
 
 /// What `gc` or `delete` did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,11 +38,11 @@ pub struct Freed {
 ///
 /// `report` says what was done, also when this fails.
 pub fn gc(site: &Site, settings: &Settings, _lock: &DeployLock, report: &mut Report) -> Result<()> {
-    let pruned = prune(site, settings, Releases::ToTrash, &mut report.salvaged);
-    let forgotten =
-        tree::forget_spare(site, settings).map(|salvaged| report.salvaged.extend(salvaged));
+    let pruned = prune(site, settings, Waits::Nobody, &mut report.salvaged);
+    // It only saves time, and whoever calls this wants room.
+    let discarded = staging::discard(site);
     report.freed = empty_trash(site);
-    pruned.and(forgotten)
+    pruned.and(discarded)
 }
 
 /// Deletes the records, logs and releases of deployments, and the envs that only they needed. Their
@@ -79,10 +79,6 @@ pub fn delete(
         site.remember_number(*id)?;
         report.salvaged.extend(salvage_release(site, settings, *id, Look::AtFiles)?);
         site.discard(&site.release(*id))?;
-        if tree::spare_release(site)? == Some(*id) {
-            // Without its record nobody could tell any more what in it is the application's.
-            report.salvaged.extend(tree::forget_spare(site, settings)?);
-        }
         let releases = site.release_ids()?;
         for env in envs_without(site, &site.records()?, &releases)? {
             site.discard(&site.env(env))?;
@@ -126,7 +122,7 @@ fn name_of(path: &Path) -> String {
         "releases" => format!("release {number}"),
         "envs" => format!("env {number}"),
         "deployments" => format!("record and log of deployment {number}"),
-        "cache" if number == "spare" => "the spare release".to_owned(),
+        ".staging" => "the staging tree".to_owned(),
         "tmp" => format!("temporary files of deployment {number}"),
         _ => format!("leftover {name}"),
     }

@@ -7,14 +7,17 @@ use anyhow::{Context, Result};
 
 use crate::disk;
 use crate::site::{DeploymentId, Record, Site};
-use crate::worker::tree;
 
 /// Releases and envs that no succeeded deployment has, and what deployments used while they ran.
 pub fn leftovers(site: &Site, live: Option<DeploymentId>) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut kept_envs = Vec::new();
     for id in site.release_ids()? {
-        let record = site.record(id)?;
+        let Ok(record) = site.record(id) else {
+            // Nothing is known of it, and something may be in it.
+            kept_envs.extend(site.env_of_release(id));
+            continue;
+        };
         let good = record.as_ref().is_some_and(Record::went_live);
         if good || live == Some(id) {
             kept_envs.extend(site.env_of_release(id));
@@ -27,14 +30,6 @@ pub fn leftovers(site: &Site, live: Option<DeploymentId>) -> Result<Vec<PathBuf>
     }
     let envs = site.env_ids()?.into_iter().filter(|id| !kept_envs.contains(id));
     found.extend(envs.map(|id| site.env(id)));
-    // A manifest that is missed costs time, and nothing else.
-    let spare = tree::spare_release(site).unwrap_or_default();
-    for id in site.manifest_ids()? {
-        let release = site.release(id);
-        if spare != Some(id) && (!release.is_dir() || found.contains(&release)) {
-            found.push(site.manifest(id));
-        }
-    }
     found.extend(site.temporary_ids()?.into_iter().map(|id| site.temporary(id)));
     Ok(found)
 }
@@ -46,7 +41,7 @@ pub fn temporary_files(site: &Site, deployments: &[DeploymentId]) -> Result<Vec<
         site.root().to_owned(),
         site.deployments(),
         site.cache(),
-        site.manifests(),
+        site.staging(),
         site.envs(),
         site.shared(),
     ]

@@ -2,8 +2,10 @@
 
 pub mod gc;
 mod leftovers;
+mod notices;
 mod prune;
 pub mod salvage;
 
 pub use leftovers::{leftovers, temporary_files};
-pub use prune::{Releases, Unneeded, prune, salvage_release, unneeded};
+pub use notices::Notices;
+pub use prune::{Unneeded, Waits, prune, salvage_release, unneeded};

@@ -5,74 +5,72 @@ use anyhow::{Context, Result};
 use super::salvage::{Look, Salvaged, salvage};
 use crate::console;
 use crate::site::{DeploymentId, EnvId, Record, Settings, Site};
-use crate::worker::tree;
 
-/// A release with more files than this is looked through name by name only when it becomes the
-/// spare: each of its files is looked at when it is brought forward, or thrown away.
+/// A release with more files than this is looked through when nobody waits. Before that, only those
+/// of its folders are looked at in which a name is new, so that hardly anything is said late.
 const LOOKED_AT_ONCE: u64 = 2_000;
 
-/// What becomes of releases that are no longer kept.
+/// Whether somebody waits for what is pruned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Releases {
-    /// The last of them is kept to be brought forward by the next deployment.
-    ToSpare,
-    ToTrash,
+pub enum Waits {
+    /// The pusher: large releases stay until nobody does.
+    Somebody,
+    Nobody,
 }
 
 /// Keeps the last `keep` good releases with their envs, and the live one always; the rest is taken
 /// out of the way, to be deleted when nobody waits any more. Failed deployments left no release and
 /// do not count. What the application wrote into a release is saved first, and added to
-/// `salvaged`. One that cannot go holds up none of the others; fails with the first of them in the end.
+/// `salvaged`. One that cannot go holds up none of the others; fails with the first of them in the
+/// end.
 pub fn prune(
     site: &Site,
     settings: &Settings,
-    releases_go: Releases,
+    waits: Waits,
     salvaged: &mut Vec<Salvaged>,
 ) -> Result<()> {
     let Unneeded { releases, envs } = unneeded(site, settings.keep)?;
     let mut outcome = Ok(());
     let mut envs_that_stay = Vec::new();
     for id in releases {
-        match remove(site, settings, id, releases_go, salvaged) {
-            Ok(()) => console::info(format_args!("Removed release {id}.")),
-            Err(error) => {
-                envs_that_stay.extend(site.env_of_release(id));
-                outcome = outcome.and(Err(error));
+        let removed = remove(site, settings, id, waits, salvaged);
+        if !matches!(removed, Ok(true)) {
+            envs_that_stay.extend(site.env_of_release(id));
+        }
+        match removed {
+            Ok(true) if waits == Waits::Somebody => {
+                console::info(format_args!("Removed release {id}."));
             }
+            Ok(_) => {}
+            Err(error) => outcome = outcome.and(Err(error)),
         }
     }
     for id in envs.into_iter().filter(|id| !envs_that_stay.contains(id)) {
         site.discard(&site.env(id))?;
-        console::info(format_args!("Removed env {id}."));
+        if waits == Waits::Somebody {
+            console::info(format_args!("Removed env {id}."));
+        }
     }
     outcome
 }
 
+/// Says whether the release is gone.
 fn remove(
     site: &Site,
     settings: &Settings,
     id: DeploymentId,
-    releases_go: Releases,
+    waits: Waits,
     salvaged: &mut Vec<Salvaged>,
-) -> Result<()> {
-    match releases_go {
-        Releases::ToSpare => {
-            let usage = site.record(id)?.and_then(|record| record.usage.release);
-            let is_large = usage.is_some_and(|usage| usage.inodes > LOOKED_AT_ONCE);
-            salvaged.extend(salvage_release(
-                site,
-                settings,
-                id,
-                if is_large { Look::AtNames } else { Look::AtFiles },
-            )?);
-            salvaged.extend(tree::keep_spare(site, settings, id)?);
-            Ok(())
-        }
-        Releases::ToTrash => {
-            salvaged.extend(salvage_release(site, settings, id, Look::AtFiles)?);
-            site.discard(&site.release(id))
-        }
+) -> Result<bool> {
+    let usage = site.record(id)?.and_then(|record| record.usage.release);
+    let is_large = usage.is_some_and(|usage| usage.inodes > LOOKED_AT_ONCE);
+    if waits == Waits::Somebody && is_large {
+        salvaged.extend(salvage_release(site, settings, id, Look::AtNames)?);
+        return Ok(false);
     }
+    salvaged.extend(salvage_release(site, settings, id, Look::AtFiles)?);
+    site.discard(&site.release(id))?;
+    Ok(true)
 }
 
 /// Saves what the application wrote into a release, so that it can be removed.

@@ -50,6 +50,8 @@ pub struct EffectiveSettings {
     pub installer: Sourced<Installer>,
     /// How many good releases are kept.
     pub keep: Sourced<usize>,
+    /// Whether the worker prepares the tree of the next release; `None` for when that pays.
+    pub staging: Option<Sourced<bool>>,
     pub shared: Sourced<Vec<SharedPath>>,
     /// How long a step may take.
     pub step_timeout: Sourced<Duration>,

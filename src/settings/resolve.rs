@@ -79,6 +79,9 @@ impl EffectiveSettings {
             strict: layers.site_only("strict", settings.strict),
             installer: layers.site_only("installer", settings.installer),
             keep: layers.site_only("keep", settings.keep),
+            staging: settings
+                .staging
+                .map(|value| Sourced::new(value, SettingSource::SiteSettings("staging"))),
             shared: layers.site_only("shared", settings.shared.clone()),
             step_timeout: layers.site_only("step_timeout", settings.step_timeout),
             idle_timeout: layers

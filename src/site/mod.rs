@@ -164,6 +164,11 @@ impl Site {
         self.deployments().join("last")
     }
 
+    /// What the next log is still to say of releases that were removed.
+    pub fn notices_file(&self) -> PathBuf {
+        self.deployments().join("notices.json")
+    }
+
     pub fn record_file(&self, id: DeploymentId) -> PathBuf {
         self.deployment(id).join("deployment.json")
     }
@@ -182,7 +187,7 @@ impl Site {
         self.temporaries().join(id.to_string())
     }
 
-    /// What only saves time, but for what an application may have written into [`Site::spare`].
+    /// What only saves time.
     pub fn cache(&self) -> PathBuf {
         self.root.join("cache")
     }
@@ -197,28 +202,19 @@ impl Site {
         self.cache().join("submodules")
     }
 
-    /// What was written into the releases, by their numbers; see [`crate::checkout`].
-    pub fn manifests(&self) -> PathBuf {
-        self.cache().join("manifests")
+    /// The folder of the owner alone in which the next release is prepared; see
+    /// [`crate::staging`].
+    pub fn staging(&self) -> PathBuf {
+        self.releases().join(".staging")
     }
 
-    pub fn manifest(&self, id: DeploymentId) -> PathBuf {
-        self.manifests().join(id.to_string())
+    pub fn staging_tree(&self) -> PathBuf {
+        self.staging().join("tree")
     }
 
-    /// A release that was thrown away, kept to be brought forward.
-    pub fn spare(&self) -> PathBuf {
-        self.cache().join("spare")
-    }
-
-    /// What is known of the spare.
-    pub fn spare_record(&self) -> PathBuf {
-        self.cache().join("spare.json")
-    }
-
-    /// There once somebody has begun to bring the spare forward; its time says when.
-    pub fn spare_begun(&self) -> PathBuf {
-        self.cache().join("spare.begun")
+    /// What is known of the staging tree.
+    pub fn staging_marker(&self) -> PathBuf {
+        self.staging().join("tree.json")
     }
 
     /// What was renamed away and waits to be deleted.
@@ -293,11 +289,6 @@ impl Site {
     /// The environments, oldest first.
     pub fn env_ids(&self) -> Result<Vec<EnvId>> {
         ids_in(&self.envs())
-    }
-
-    /// The deployments that have a manifest, oldest first.
-    pub fn manifest_ids(&self) -> Result<Vec<DeploymentId>> {
-        ids_in(&self.manifests())
     }
 
     /// The deployments that have a folder for temporary files, oldest first.

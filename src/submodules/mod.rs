@@ -149,7 +149,7 @@ impl Fetching<'_> {
             .and_then(|object| object.peel_to_tree())
             .with_context(|| format!("{url} gave no commit {commit}"))?
             .id();
-        let exported = checkout::export(&fetched, tree, &release.join(folder), None)?;
+        let exported = checkout::export(&fetched, tree, &release.join(folder))?;
         disk::point("submodule: checked out");
         console::info(format_args!(
             "{} at {} of {url}",

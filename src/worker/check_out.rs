@@ -4,11 +4,11 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use git2::Oid;
 
 use super::deploy::Deployment;
 use super::env_steps::StepContext;
-use super::tree;
-use crate::checkout::Exported;
+use crate::checkout::{self, Exported, Updated};
 use crate::console;
 use crate::disk;
 use crate::disk::space::DiskUsage;
@@ -16,32 +16,28 @@ use crate::git::{Repository, short};
 use crate::lfs;
 use crate::plan::Plan;
 use crate::settings::Sourced;
-use crate::site::Settings;
+use crate::staging;
 use crate::submodules::{Fetching, Filled};
 
 impl Deployment<'_> {
-    /// Writes the tree. Returns what has to be flushed before it goes live, see
-    /// [`activate`](crate::activate::activate).
+    /// Writes the tree.
     pub(super) fn check_out(
         &mut self,
-        settings: &Settings,
         repository: &Repository,
         context: &StepContext<'_>,
         plan: &Plan,
-    ) -> Result<Option<Vec<PathBuf>>> {
+    ) -> Result<()> {
         let step = console::step(format_args!("Check out {}", short(&plan.commit.id)));
-        let written = tree::write(self.site, settings, repository, plan.tree, self.record.id)
-            .context("the tree could not be checked out")?;
+        let (exported, changed) =
+            self.write_tree(repository, plan.tree).context("the tree could not be checked out")?;
         disk::point("checked out");
-        let exported = &written.exported;
         let inodes = exported.files + exported.links + exported.folders;
         self.record.usage.release = Some(DiskUsage { bytes: exported.bytes, inodes });
         self.record.tree = Some(plan.tree.to_string());
         let counted = |number: u64, one: &str| {
             format!("{number} {one}{}", if number == 1 { "" } else { "s" })
         };
-        let changed = written
-            .changed
+        let changed = changed
             .map_or(String::new(), |changed| format!(", {changed} of them written or removed"));
         console::info(format_args!(
             "{}, {}, {}{changed}",
@@ -49,20 +45,39 @@ impl Deployment<'_> {
             counted(exported.folders, "folder"),
             console::text::bytes(exported.bytes)
         ));
-        let more = self.fill(repository, context, plan, &written.exported)?;
+        self.fill(repository, context, plan, &exported)?;
         self.record_step("check out", step.done());
-        Ok(written.touched.filter(|_| !more))
+        Ok(())
     }
 
-    /// Fills submodules and puts the files of Git LFS in the place of their pointers. Says whether
-    /// there was any.
+    /// Makes the folder of the release hold a tree. Returns what it holds, and how much of it was
+    /// written or removed when the staging tree was updated.
+    fn write_tree(&self, repository: &Repository, tree: Oid) -> Result<(Exported, Option<u64>)> {
+        let folder = self.site.release(self.record.id);
+        if let Some(staged) = staging::take(self.site, repository, &folder) {
+            match checkout::update(repository, &folder, staged, tree) {
+                Ok(Updated { exported, written, removed }) => {
+                    return Ok((exported, Some(written + removed)));
+                }
+                // Whatever it is, the whole tree can be written all the same, or says it again.
+                Err(error) => {
+                    tracing::debug!("the staging tree cannot be updated: {error:#}");
+                    staging::give_back(self.site, &folder)?;
+                }
+            }
+        }
+        disk::create_dir(&folder)?;
+        Ok((checkout::export(repository, tree, &folder)?, None))
+    }
+
+    /// Fills submodules and puts the files of Git LFS in the place of their pointers.
     fn fill(
         &self,
         repository: &Repository,
         context: &StepContext<'_>,
         plan: &Plan,
         exported: &Exported,
-    ) -> Result<bool> {
+    ) -> Result<()> {
         let release = self.site.release(self.record.id);
         let fetching = Fetching {
             stores: self.site.submodules(),
@@ -89,6 +104,6 @@ impl Deployment<'_> {
         for tree in &trees {
             lfs::smudge(&fetching, &release, tree)?;
         }
-        Ok(!exported.submodules.is_empty() || !exported.pointers.is_empty())
+        Ok(())
     }
 }

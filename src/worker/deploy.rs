@@ -1,6 +1,5 @@
 //! One deployment, from its commit to what is live.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Error, Result, bail};
@@ -24,7 +23,7 @@ use crate::notify::Notifications;
 use crate::plan::{Decision, Plan, PlanRequest, describe, observe};
 use crate::process;
 use crate::retention::salvage::Salvaged;
-use crate::retention::{Releases, prune};
+use crate::retention::{Notices, Waits, prune};
 use crate::settings::{DeploymentFile, EffectiveSettings, Sourced};
 use crate::shared;
 use crate::site::record::{EnvRecord, PythonRecord, StepRecord};
@@ -80,19 +79,14 @@ impl Deployment<'_> {
         self.notifications = Some(Notifications::new(&plan.build.settings, &app_settings));
         cancel::check()?;
         env_steps::retire(&context, &plan)?;
-        let mut touched = self.check_out(&settings, &repository, &context, &plan)?;
-        let linked = shared::link(self.site, self.record.id, &settings.shared)?;
-        touched = touched.zip(linked).map(|(touched, linked)| [touched, linked].concat());
+        self.check_out(&repository, &context, &plan)?;
+        shared::link(self.site, self.record.id, &settings.shared)?;
         cancel::check()?;
         match &plan.build.settings.command {
             None => self.built_in_steps(&context, &plan)?,
             Some(command) => self.custom_command(&context, &plan, command)?,
         }
-        // Only a tree that was brought forward, and an env that was there, are on the disk already
-        // but for what was touched.
-        let only_touched = !plan.build.runs_anything()
-            && matches!(plan.env.decision, Decision::Reuse { .. } | Decision::None);
-        self.activate(&settings, &repository, &plan, touched.as_deref().filter(|_| only_touched))
+        self.activate(&settings, &repository, &plan)
     }
 
     /// That it has begun is recorded with the plan, a few milliseconds later: each record costs a
@@ -106,6 +100,7 @@ impl Deployment<'_> {
             "Deployment {id}: {} of {branch}, \"{title}\" by {author}",
             short(commit)
         ));
+        Notices::log_unsaid(self.site);
         self.record.status = Status::Building;
         self.record.started_at = Some(Timestamp::now());
     }
@@ -225,12 +220,11 @@ impl Deployment<'_> {
         settings: &Settings,
         repository: &Repository,
         plan: &Plan,
-        touched: Option<&[PathBuf]>,
     ) -> Result<()> {
         let step = console::step("Activate");
         cancel::check()?;
         let now = Timestamp::now();
-        let moves = activate(self.site, self.record.id, touched, || {
+        let moves = activate(self.site, self.record.id, || {
             ref_transaction::prepare(repository, &self.record)
         })?;
         self.record.activated_at = Some(now);
@@ -240,15 +234,30 @@ impl Deployment<'_> {
             disk::point("refs: after");
         }
         let mut salvaged = Vec::new();
-        let pruned = prune(self.site, settings, Releases::ToSpare, &mut salvaged);
+        let pruned = prune(self.site, settings, Waits::Somebody, &mut salvaged);
         salvaged.iter().for_each(Salvaged::log);
-        if let Err(error) = pruned {
+        if let Err(error) = &pruned {
             console::warning(format_args!(
                 "the new release is live, but old ones could not be removed: {error:#}"
             ));
         }
         self.record_step("activate", step.done());
-        self.succeed(repository, plan)
+        self.succeed(repository, plan)?;
+        if pruned.is_ok() {
+            self.prune_the_rest(settings);
+        }
+        Ok(())
+    }
+
+    /// What was left until nobody waits: large releases are looked through file by file before they
+    /// are removed. The next log says what was found in them.
+    fn prune_the_rest(&self, settings: &Settings) {
+        disk::point("prune: the rest");
+        let mut salvaged = Vec::new();
+        let pruned = prune(self.site, settings, Waits::Nobody, &mut salvaged);
+        if let Err(error) = Notices::save(self.site, &salvaged, pruned.as_ref().err()) {
+            tracing::debug!("{error:#}");
+        }
     }
 
     fn succeed(&mut self, repository: &Repository, plan: &Plan) -> Result<()> {

@@ -10,7 +10,6 @@ mod publish;
 mod recover;
 mod ref_transaction;
 pub mod rollback;
-pub(crate) mod tree;
 
 pub use deploy::env_record;
 pub use ref_transaction::finish as finish_ref_transaction;
@@ -28,6 +27,7 @@ use crate::process::{hide_git_variables, own_binary, start_session};
 use crate::retention;
 use crate::site::lock::DeployLock;
 use crate::site::{DeploymentId, Record, Site, Status};
+use crate::staging;
 
 /// Starts the worker of a deployment: a process of its own session, whose only output is the
 /// deployment's log.
@@ -85,6 +85,8 @@ pub fn run(site: &Site, id: DeploymentId) -> Result<()> {
     disk::point("worker: deployed");
     drop(lock);
     site.empty_trash();
+    disk::point("worker: trash emptied");
+    staging::prepare(site, id);
     Ok(())
 }
 
@@ -129,11 +131,7 @@ pub fn leftovers(site: &Site) -> Result<Vec<PathBuf>> {
         )
     };
     let mut found = Vec::new();
-    // A manifest without a release is a few bytes in the cache, and goes with the next deployment.
-    let leftovers = retention::leftovers(site, site.live()?)?
-        .into_iter()
-        .filter(|path| !path.starts_with(site.manifests()));
-    for path in leftovers {
+    for path in retention::leftovers(site, site.live()?)? {
         let id = path.file_name().and_then(|name| name.to_str()?.parse().ok());
         if !id.map(going_on).transpose()?.unwrap_or(false) {
             found.push(path);

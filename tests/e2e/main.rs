@@ -54,6 +54,7 @@ mod shared;
 mod shell;
 mod sites;
 mod ssh;
+mod staging;
 mod strict;
 mod submodules;
 mod trees;

@@ -59,8 +59,8 @@ fn processes(calls: &[Call]) -> HashMap<u32, Process> {
 #[test]
 fn a_push_with_unchanged_requirements_starts_no_python_and_asks_nothing_twice() {
     let site = Site::new();
-    // From the third push on a release is removed, and the next one is brought forward from it.
-    site.configure("keep = 1");
+    // From the second push on a release is removed, and the next one starts from the staging tree.
+    site.configure("keep = 1\nstaging = true");
     let project = site.python_project();
     project.push().assert_success();
     project.write("app.py", "1").push().assert_success();
@@ -99,7 +99,15 @@ fn a_push_with_unchanged_requirements_starts_no_python_and_asks_nothing_twice() 
             && by_worker[0].command.iter().any(|argument| argument == "update-ref"),
         "the worker starts one git, for its note: {by_worker:?}"
     );
-    for (what, process) in [("hook", hook.1), ("worker", worker.1)] {
+    // What the worker does when nobody waits begins with its last look at the staging folder.
+    let staging = site.path.join("releases/.staging");
+    let opened = &worker.1.opened;
+    let end = opened.iter().rposition(|opened| Path::new(opened) == staging);
+    let until_then = Process {
+        opened: opened[..end.expect("the next tree is staged")].to_vec(),
+        ..Process::default()
+    };
+    for (what, process) in [("hook", hook.1), ("worker", &until_then)] {
         assert_eq!(
             process.opens(&site.path.join("nyala.toml")),
             1,

@@ -126,27 +126,3 @@ fn no_link_is_followed_when_an_old_release_is_deleted() {
     wait_until("release 1 is gone", || site.numbers("releases") == [2]);
     assert_eq!(fs::read_to_string(precious.join("file")).unwrap(), "precious");
 }
-
-#[test]
-fn a_release_that_is_thrown_away_is_brought_forward_and_is_what_a_new_one_would_be() {
-    let site = Site::new();
-    let project = site.project();
-    for number in 1..=4 {
-        project.write("page", number.to_string()).write(&format!("only/{number}"), "x");
-        project.write("same", "the same").push().assert_success();
-    }
-    // What the application wrote into the oldest release before it was thrown away is not in a new
-    // one.
-    assert_eq!(site.numbers("releases"), [2, 3, 4]);
-    let spare = site.path.join("cache/spare");
-    fs::write(spare.join("same"), "changed by hand").unwrap();
-    fs::write(spare.join("stray"), "left behind").unwrap();
-
-    let push = project.remove("only/2").write("page", "5").push();
-    push.assert_success().assert_says("of them written or removed");
-    assert_eq!(site.live_file("page"), "5");
-    assert_eq!(site.live_file("same"), "the same");
-    let release = site.path.join("wwwroot").canonicalize().unwrap();
-    assert!(!release.join("stray").exists() && !release.join("only/2").exists());
-    assert_eq!(site.live_file("only/4"), "x");
-}

@@ -1,10 +1,8 @@
 //! What outlives releases: `shared`, and what is kept aside of releases that go.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::thread::sleep;
-use std::time::Duration;
 
 use crate::support::{Project, Site, snapshot, wait_until};
 
@@ -176,53 +174,43 @@ fn what_the_application_wrote_into_a_large_release_is_kept_aside() {
     push.assert_success()
         .assert_says("warning: the application wrote 1 file into release 1, which is removed");
     assert_eq!(kept("data/7/new.json").as_deref(), Some("new"));
-    // An old process goes on in a release that is no longer kept.
-    fs::write(site.path.join("cache/spare/data/7/new.json"), "newer").unwrap();
 
-    // This push looks at every file.
+    // Each file is looked at when nobody waits any more, and the next log says it.
     let push = project.write("page", "3").push();
     push.assert_success()
-        .assert_says("warning: the application wrote 2 files into release 1, which is removed");
+        .assert_says("warning: the application wrote 1 file into release 1, which is removed");
     assert_eq!(kept("data/8/8.json").as_deref(), Some("written in place"));
-    assert_eq!(
-        kept("data/7/new.json").as_deref(),
-        Some("new"),
-        "what was kept before is not replaced"
-    );
-    assert_eq!(kept("data/7/new.json.1").as_deref(), Some("newer"));
     assert_eq!(site.live_file("data/8/8.json"), "8");
     assert!(!site.path.join("wwwroot/data/7/new.json").exists());
     project.write("page", "4").push().assert_success().assert_does_not_say("saved in");
 }
 
-/// Release 2 is live, and an old process of the application goes on writing into release 1, which
-/// is the spare.
-fn with_a_guestbook_in_the_spare(site: &Site) -> Project<'_> {
-    site.configure("keep = 1");
+/// Release 2 is live; the application has written into release 1, which is not kept any more.
+fn with_a_guestbook_in_an_old_release(site: &Site) -> Project<'_> {
     let project = site.project();
     project.write("page", "1").push().assert_success();
     project.write("page", "2").push().assert_success();
-    fs::write(site.path.join("cache/spare/guestbook.db"), "rows").unwrap();
+    fs::write(site.path.join("releases/1/guestbook.db"), "rows").unwrap();
+    site.configure("keep = 1");
     project
 }
 
 #[test]
-fn a_record_of_the_spare_that_is_damaged_stops_no_deployment() {
+fn a_record_that_is_damaged_stops_no_deployment_and_its_release_stays() {
     let site = Site::new();
-    let project = with_a_guestbook_in_the_spare(&site);
+    let project = with_a_guestbook_in_an_old_release(&site);
     fs::write(site.path.join("deployments/1/deployment.json"), "{").unwrap();
     let push = project.write("page", "3").push();
-    push.assert_success()
-        .assert_says("warning: what the application wrote into release 1 cannot be saved");
+    push.assert_success().assert_says("old ones could not be removed");
     assert_eq!(site.live_file("page"), "3");
-    assert_eq!(fs::read_to_string(site.path.join("cache/spare/guestbook.db")).unwrap(), "rows");
+    let guestbook = site.path.join("releases/1/guestbook.db");
+    assert_eq!(fs::read_to_string(guestbook).unwrap(), "rows");
 }
 
-/// The release that could be brought forward is thrown away instead.
 #[test]
-fn gc_keeps_what_the_application_wrote_into_the_release_that_it_throws_away() {
+fn gc_keeps_what_the_application_wrote_into_the_release_that_it_removes() {
     let site = Site::new();
-    with_a_guestbook_in_the_spare(&site);
+    with_a_guestbook_in_an_old_release(&site);
     let gc = site.nyala(&["gc"]);
     assert!(
         gc.assert_success().stdout.contains("the application wrote 1 file into release 1"),
@@ -248,53 +236,16 @@ fn delete_keeps_what_the_application_wrote() {
     assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "rows");
 }
 
-/// Deleting a release by its number means the spare as well, whose record says what in it is the
-/// application's.
-#[test]
-fn delete_keeps_what_the_application_wrote_into_the_release_that_is_the_spare() {
-    let site = Site::new();
-    let project = with_a_guestbook_in_the_spare(&site);
-    let ran = site.nyala(&["delete", "1"]);
-    assert!(
-        ran.assert_success().stdout.contains("the application wrote 1 file into release 1"),
-        "{ran:?}"
-    );
-    project.write("page", "3").push().assert_success();
-    assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "rows");
-}
-
-/// What was moved once is not found again.
-#[test]
-fn what_was_kept_aside_is_named_although_the_tree_cannot_be_written() {
-    let site = Site::new();
-    let project = with_a_guestbook_in_the_spare(&site);
-    project
-        .write("lost", "an object that the repository has lost")
-        .push_with(&["-o", "skip-deploy"]);
-    let object = project.git(&["rev-parse", "HEAD:lost"]);
-    let (folder, name) = object.trim().split_at(2);
-    fs::remove_file(site.repository.join("objects").join(folder).join(name)).unwrap();
-    assert!(!site.nyala(&["redeploy", "main"]).status.success());
-    let log = site.log(3);
-    assert!(log.contains("error: the tree could not be checked out"), "{log}");
-    assert!(
-        log.contains("warning: the application wrote 1 file into release 1, which is removed"),
-        "{log}"
-    );
-}
-
 #[test]
 fn what_cannot_be_kept_aside_holds_no_deployment_up_and_is_not_lost() {
     let site = Site::new();
-    let project = with_a_guestbook_in_the_spare(&site);
+    let project = with_a_guestbook_in_an_old_release(&site);
     fs::write(site.path.join("kept"), "in the way").unwrap();
 
     for page in ["3", "4"] {
-        project
-            .write("page", page)
-            .push()
-            .assert_success()
-            .assert_says("warning: what the application wrote into release 1 cannot be saved, so ");
+        project.write("page", page).push().assert_success().assert_says(
+            "release 1 is not removed: what the application wrote there cannot be saved",
+        );
         assert_eq!(site.live_file("page"), page);
     }
     fs::remove_file(site.path.join("kept")).unwrap();
@@ -303,25 +254,6 @@ fn what_cannot_be_kept_aside_holds_no_deployment_up_and_is_not_lost() {
         .assert_says("warning: the application wrote 1 file into release 1, which is removed");
     assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "rows");
     wait_until("old releases are gone", || site.numbers("releases") == [5]);
-}
-
-/// Changing the owner or the mode of a file says nothing about when it was written.
-#[test]
-fn what_the_application_wrote_is_kept_aside_after_a_kill_also_when_modes_were_changed() {
-    let site = Site::new();
-    site.configure("keep = 1");
-    let project = site.project();
-    project.write("page", "1").push().assert_success();
-    project.write("page", "2").push().assert_success();
-    let guestbook = site.path.join("cache/spare/guestbook.db");
-    fs::write(&guestbook, "rows").unwrap();
-    sleep(Duration::from_millis(30));
-    // As a killed worker leaves it.
-    fs::write(site.path.join("cache/spare.begun"), "").unwrap();
-    sleep(Duration::from_millis(30));
-    fs::set_permissions(&guestbook, Permissions::from_mode(0o600)).unwrap();
-    project.write("page", "3").push().assert_success();
-    assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "rows");
 }
 
 #[test]
@@ -370,15 +302,10 @@ fn gc_and_delete_name_what_they_kept_aside_although_another_release_cannot_be_re
 }
 
 #[test]
-fn a_spare_of_which_nothing_can_be_read_is_not_thrown_away() {
+fn a_release_of_which_nothing_can_be_read_is_not_thrown_away() {
     let site = Site::new();
-    site.configure("keep = 1");
-    let project = site.project();
-    project.write("page", "1").push().assert_success();
-    project.write("page", "2").push().assert_success();
-    let (guestbook, record) =
-        (site.path.join("cache/spare/guestbook.db"), site.path.join("cache/spare.json"));
-    fs::write(&guestbook, "rows").unwrap();
+    let project = with_a_guestbook_in_an_old_release(&site);
+    let record = site.path.join("deployments/1/deployment.json");
     fs::rename(&record, site.path.join("aside")).unwrap();
     fs::create_dir(&record).unwrap();
     project
@@ -387,7 +314,7 @@ fn a_spare_of_which_nothing_can_be_read_is_not_thrown_away() {
         .assert_success()
         .assert_says("old ones could not be removed: cannot read");
     site.nyala(&["gc"]).assert_failed(1, "cannot read");
-    assert!(guestbook.exists());
+    assert!(site.path.join("releases/1/guestbook.db").exists());
     fs::remove_dir(&record).unwrap();
     fs::rename(site.path.join("aside"), &record).unwrap();
     project.write("page", "4").push().assert_success().assert_says("saved in kept/1");

@@ -185,6 +185,6 @@ fn a_folder_that_is_not_empty_is_not_written_over() {
     let tree = repo.tree(&[(FILE, b"a", repo.blob(b"new"))]);
     let into = tempfile::tempdir().unwrap();
     fs::write(into.path().join("a"), "old").unwrap();
-    assert!(crate::checkout::export(&repo.open(), tree, into.path(), None).is_err());
+    assert!(crate::checkout::export(&repo.open(), tree, into.path()).is_err());
     assert_eq!(fs::read(into.path().join("a")).unwrap(), b"old");
 }

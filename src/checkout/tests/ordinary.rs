@@ -170,7 +170,7 @@ fn under_this_umask() {
     let tree = repo.tree_of(&[(FILE, "a/file", b"x"), (PROGRAM, "a/program", b"x")]);
     let into = tempfile::tempdir().unwrap();
     rustix::process::umask(umask);
-    crate::checkout::export(&repo.open(), tree, into.path(), None).unwrap();
+    crate::checkout::export(&repo.open(), tree, into.path()).unwrap();
     let modes = ["a", "a/file", "a/program"].map(|name| mode(&into.path().join(name)));
     assert_eq!(modes, [0o755, 0o644, 0o755]);
 }

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use git2::{ObjectFormat, Oid};
 use tempfile::TempDir;
 
-use crate::checkout::{Exported, Rescue, Updated, export, update};
+use crate::checkout::{Exported, Updated, export, update};
 use crate::git::Repository;
 
 pub(super) const FILE: &str = "100644";
@@ -133,7 +133,7 @@ impl Repo {
     /// Writes a tree into a new folder, which is given in any case.
     pub(super) fn try_export(&self, tree: Oid) -> (TempDir, anyhow::Result<Exported>) {
         let into = tempfile::tempdir_in(self.folder.path()).unwrap();
-        let exported = export(&self.open(), tree, into.path(), None);
+        let exported = export(&self.open(), tree, into.path());
         assert_eq!(fs::read(self.precious().join("file")).unwrap(), b"kept");
         assert_eq!(fs::read_dir(self.precious()).unwrap().count(), 1);
         (into, exported)
@@ -169,21 +169,21 @@ impl Repo {
     }
 }
 
-/// A folder that holds a tree, with its manifest beside it.
+/// A folder that holds a tree.
 pub(super) struct Standing<'r> {
     repo: &'r Repo,
     place: TempDir,
     pub(super) tree: Oid,
+    exported: Exported,
 }
 
 impl Repo {
     pub(super) fn standing(&self, tree: Oid) -> Standing<'_> {
         let place = tempfile::tempdir_in(self.folder.path()).unwrap();
-        let standing = Standing { repo: self, place, tree };
-        fs::create_dir(standing.folder()).unwrap();
-        let manifest = Some(standing.manifest());
-        export(&self.open(), tree, &standing.folder(), manifest.as_deref()).unwrap();
-        standing
+        let release = place.path().join("release");
+        fs::create_dir(&release).unwrap();
+        let exported = export(&self.open(), tree, &release).unwrap();
+        Standing { repo: self, place, tree, exported }
     }
 }
 
@@ -192,35 +192,22 @@ impl Standing<'_> {
         self.place.path().join("release")
     }
 
-    pub(super) fn manifest(&self) -> PathBuf {
-        self.place.path().join("manifest")
-    }
-
-    pub(super) fn try_bring(&mut self, tree: Oid) -> anyhow::Result<Updated> {
-        self.try_bring_with(tree, &|_| Ok(()))
-    }
-
-    pub(super) fn try_bring_with(&mut self, tree: Oid, rescue: &Rescue) -> anyhow::Result<Updated> {
-        let repository = self.repo.open();
-        let updated =
-            update(&repository, &self.folder(), self.tree, tree, &self.manifest(), rescue);
+    pub(super) fn try_update(&mut self, tree: Oid) -> anyhow::Result<Updated> {
+        let held = (self.tree, self.exported.clone());
+        let updated = update(&self.repo.open(), &self.folder(), held, tree);
         assert_eq!(fs::read(self.repo.precious().join("file")).unwrap(), b"kept");
         assert_eq!(fs::read_dir(self.repo.precious()).unwrap().count(), 1);
         updated
     }
 
-    /// Brings the folder forward, and asserts that it then is what a new export of the tree is.
-    pub(super) fn bring(&mut self, tree: Oid) -> Updated {
-        self.bring_with(tree, &|_| Ok(()))
-    }
-
-    pub(super) fn bring_with(&mut self, tree: Oid, rescue: &Rescue) -> Updated {
-        let updated = self.try_bring_with(tree, rescue).unwrap();
-        self.tree = tree;
+    /// Updates the folder, and asserts that it then is what a new export of the tree is.
+    pub(super) fn update(&mut self, tree: Oid) -> Updated {
+        let updated = self.try_update(tree).unwrap();
         let (new, exported) = self.repo.export(tree);
         assert_same(&contents(&self.folder()), &contents(new.path()));
         assert_eq!(updated.exported, exported);
-        assert_eq!(fs::read_dir(self.place.path()).unwrap().count(), 2);
+        assert_eq!(fs::read_dir(self.place.path()).unwrap().count(), 1);
+        (self.tree, self.exported) = (tree, exported);
         updated
     }
 }

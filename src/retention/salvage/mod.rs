@@ -9,7 +9,6 @@ use std::fs;
 use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use git2::{ObjectType, Oid};
@@ -32,7 +31,7 @@ pub fn salvage(
     release: DeploymentId,
     look: Look,
 ) -> Result<Option<Salvaged>> {
-    let salvage = Salvage::new(site, settings, release, site.release(release), None)?;
+    let salvage = Salvage::new(site, settings, release, site.release(release))?;
     salvage.look(Path::new(""), look)?;
     Ok(salvage.salvaged())
 }
@@ -46,8 +45,6 @@ pub struct Salvage<'a> {
     settings: &'a Settings,
     release: DeploymentId,
     root: PathBuf,
-    /// From when on nyala itself has written there again.
-    until: Option<SystemTime>,
     /// Nothing is known of a release that has never been live, and nobody wrote into it.
     record: Option<Record>,
     /// Of the folders that were asked for: a folder may be large, and all that is in it have been
@@ -63,11 +60,10 @@ impl<'a> Salvage<'a> {
         settings: &'a Settings,
         release: DeploymentId,
         root: PathBuf,
-        until: Option<SystemTime>,
     ) -> Result<Salvage<'a>> {
         let record = site.record(release)?;
         let (committed, files) = (Mutex::default(), Mutex::default());
-        Ok(Salvage { site, settings, release, root, until, record, committed, files })
+        Ok(Salvage { site, settings, release, root, record, committed, files })
     }
 
     /// Moves away what the application wrote below a path in the release, which may be a file, or
@@ -75,8 +71,7 @@ impl<'a> Salvage<'a> {
     pub fn look(&self, at: &Path, look: Look) -> Result<()> {
         let Some(record) = &self.record else { return Ok(()) };
         let Some(since) = record.activated_at else { return Ok(()) };
-        let mut files =
-            Written { since: since.into(), until: self.until }.below(&self.root, at, look)?;
+        let mut files = Written { since: since.into() }.below(&self.root, at, look)?;
         files.retain(|file| !self.is_as_committed(file));
         // One thread at a time: two must not find the same name unused.
         let mut moved = self.files();

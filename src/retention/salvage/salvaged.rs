@@ -22,8 +22,14 @@ pub struct Salvaged {
 impl Salvaged {
     /// Logs what was saved, where, and how to keep it without help next time.
     pub fn log(&self) {
-        console::warning(self.what());
-        console::hint(self.how_to_share());
+        let (warning, hint) = self.in_words();
+        console::warning(warning);
+        console::hint(hint);
+    }
+
+    /// The warning and the hint of [`Salvaged::log`].
+    pub fn in_words(&self) -> (String, String) {
+        (self.what(), self.how_to_share())
     }
 
     /// What was saved, and where.

@@ -23,7 +23,6 @@ pub enum Look {
 /// When the application wrote, and nobody else did.
 pub(super) struct Written {
     pub(super) since: SystemTime,
-    pub(super) until: Option<SystemTime>,
 }
 
 impl Written {
@@ -89,16 +88,9 @@ impl Written {
         let changed = u64::try_from(file.ctime()).unwrap_or_default();
         let nanoseconds = u32::try_from(file.ctime_nsec()).unwrap_or_default();
         let changed = SystemTime::UNIX_EPOCH + Duration::new(changed, nanoseconds);
-        let is_new = is_after(file.modified(), self.since)
+        is_after(file.modified(), self.since)
             || is_after(file.created(), self.since)
-            || (folder_has_new_names && file.nlink() == 1 && changed > self.since);
-        // What nyala writes is a new file under an old name. The change time alone says nothing
-        // here either.
-        let is_before = |time: io::Result<SystemTime>, until| time.is_ok_and(|time| time < until);
-        let is_older = |until| {
-            changed < until || is_before(file.modified(), until) || is_before(file.created(), until)
-        };
-        is_new && self.until.is_none_or(is_older)
+            || (folder_has_new_names && file.nlink() == 1 && changed > self.since)
     }
 }
 
@@ -140,7 +132,7 @@ mod tests {
         let [release, other] = ["release", "other"].map(|name| folder.path().join(name));
         let deep = iter::repeat_n("d".repeat(200), 12).collect::<PathBuf>();
         fs::create_dir_all(release.join(&deep)).unwrap();
-        let written = Written { since: SystemTime::UNIX_EPOCH, until: None };
+        let written = Written { since: SystemTime::UNIX_EPOCH };
         fs::write(release.join(&deep).join("file"), "").unwrap();
         assert_eq!(
             written.below(&release, Path::new(""), Look::AtFiles).unwrap(),

@@ -40,6 +40,8 @@ pub struct Settings {
     pub installer: Installer,
     /// How many good releases are kept, the live one among them. At least 1.
     pub keep: usize,
+    /// Whether the worker prepares the tree of the next release; where nobody says, when that pays.
+    pub staging: Option<bool>,
     /// Where the dependencies are, and which declarations of them do not count.
     pub dependencies: Dependencies,
     /// Interpreters, or folders with interpreters, beyond the usual places.
@@ -104,6 +106,7 @@ impl Default for Settings {
             strict: false,
             installer: Installer::Pip,
             keep: 3,
+            staging: None,
             python_paths: Vec::new(),
             dependencies: Dependencies::default(),
             shared: Vec::new(),

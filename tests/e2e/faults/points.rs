@@ -35,15 +35,14 @@ fn killed_anywhere_in_a_deployment_that_reuses_its_env() {
     dies_at("reuse", &trial, &trial.points(), (0, 1));
 }
 
-/// An old process of the application goes on writing into its release, which is no longer kept.
+/// The application has written into the release that goes.
 #[test]
-fn killed_anywhere_in_a_deployment_that_brings_a_release_forward() {
+fn killed_anywhere_in_a_deployment_that_starts_from_the_staging_tree() {
     let site = faulty_site();
     let project = deployed(&site);
-    project.write("page", "live").write("static/css/site.css", "b {}").push().assert_success();
     wait_until_quiet(&site);
-    fs::write(site.path.join("cache/spare/guestbook.db"), "rows").unwrap();
-    fs::write(site.path.join("cache/spare/static/logo.svg"), "written in place").unwrap();
+    fs::write(site.path.join("releases/1/guestbook.db"), "rows").unwrap();
+    fs::write(site.path.join("releases/1/static/logo.svg"), "written in place").unwrap();
     let mut trial = Trial::new(&site, project, &[], |project| {
         project
             .write("static/new/file", "new")
@@ -51,7 +50,10 @@ fn killed_anywhere_in_a_deployment_that_brings_a_release_forward() {
             .remove("static/logo.svg");
     });
     trial.kept = &["1/guestbook.db", "1/static/logo.svg"];
-    dies_at("bring forward", &trial, &trial.points(), (0, 1));
+    let points = trial.points();
+    let has = |name: &str| points.iter().any(|point| point.what.starts_with(name));
+    assert!(has("update: written") && has("export: written"), "{points:#?}");
+    dies_at("staging", &trial, &points, (0, 1));
 }
 
 /// Killed once, and killed again at every point of the deployment that puts things right.
