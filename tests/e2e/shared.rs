@@ -154,7 +154,7 @@ fn what_the_application_wrote_is_kept_aside_when_its_release_goes() {
     // Nothing written, nothing said; and gc says where it is.
     project.write("page", "3").push().assert_success().assert_does_not_say("saved in");
     let gc = site.nyala(&["gc"]);
-    assert!(gc.assert_success().stdout.contains("/kept, and is yours to delete"), "{gc:?}");
+    assert!(gc.assert_success().stdout.contains("/kept; delete them yourself"), "{gc:?}");
 }
 
 #[test]
