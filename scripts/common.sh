@@ -1,7 +1,7 @@
-# What scripts/test and scripts/demo share: finding out what this machine lacks, and getting it.
-# Sourced by bash, from the root of the repository.
+# Shared by scripts/test and scripts/demo: finds and installs what is missing on this machine.
+# Sourced by bash from the root of the repository.
 
-# Where tools go that only these scripts need.
+# For tools that only these scripts need.
 tools=$PWD/target/test-tools
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
@@ -12,7 +12,7 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
-# install PACKAGE...: from Debian or Ubuntu. Fails where there is no apt, or no way to be root.
+# install PACKAGE...: with apt. Fails without apt, or without root and sudo.
 install() {
     have apt-get || return 1
     [ "$(id -u)" = 0 ] || { have sudo && sudo -n true 2>/dev/null; } || return 1
@@ -21,14 +21,14 @@ install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
-# need COMMAND PACKAGE...: the command is there, or the packages that bring it are installed.
+# need COMMAND PACKAGE...: installs the packages if the command is missing.
 need() {
     local command=$1
     shift
-    have "$command" || install "$@" || fail "this needs $command: install ${*}"
+    have "$command" || install "$@" || fail "$command is required; install: ${*}"
 }
 
-# A cargo that is new enough for this crate, by rustup where there is none.
+# A cargo that is new enough for this crate; installed with rustup if necessary.
 need_rust() {
     need cc build-essential
     [ -x "$HOME/.cargo/bin/cargo" ] && PATH=$HOME/.cargo/bin:$PATH
@@ -36,7 +36,7 @@ need_rust() {
     wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
     found=$(cargo --version 2>/dev/null | cut -d' ' -f2) || true
     if [ "$(printf '%s\n' "$wanted" "${found:-0}" | sort -V | head -n 1)" != "$wanted" ]; then
-        say "Installing Rust: $wanted or newer is needed, ${found:-none} was found"
+        say "Installing Rust ($wanted or newer is required, found: ${found:-none})"
         need curl curl ca-certificates
         curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
             sh -s -- -y --quiet --profile minimal --component rustfmt --component clippy --no-modify-path
@@ -45,7 +45,7 @@ need_rust() {
     export PATH
 }
 
-# Prints `X.Y PATH` of the newest interpreter of each 3.9 or later that can make environments, oldest first.
+# Prints `X.Y PATH` for each installed minor version since 3.9 that can create environments, oldest first.
 pythons() {
     local root=${PYENV_ROOT:-$HOME/.pyenv} uv=${UV_PYTHON_INSTALL_DIR:-$HOME/.local/share/uv/python} path folders
     IFS=: read -ra folders <<<"$PATH"
@@ -55,7 +55,7 @@ pythons() {
         done
         ls -d /usr/local/bin/python3.[0-9]* /opt/python*/bin/python3.[0-9]* \
             "$root"/versions/*/bin/python3.[0-9]* "$uv"/*/bin/python3.[0-9]* 2>/dev/null
-        # Most of these places are on no machine, which is no failure.
+        # Most of these paths exist on no machine; that is not a failure.
         true
     } | grep -E 'python3(\.[0-9]+)?$' | while read -r path; do
         "$path" -E -s -c 'import sys, venv, ensurepip
@@ -64,19 +64,19 @@ print("%d.%d.%d" % sys.version_info[:3], sys.executable)' 2>/dev/null || true
     done | sort -t. -k1,1n -k2,2n -k3,3nr -s | awk '{ split($1, v, "."); minor = v[1] "." v[2]; path = $2; if (!seen[minor]++) print minor, path }'
 }
 
-# uv, in a folder of its own. Fails when there is no index.
+# uv, in a folder of its own. Fails without a package index.
 need_uv() {
     [ -x "$tools/uv/bin/uv" ] && return
     "$(pythons | tail -n 1 | cut -d' ' -f2)" -m venv "$tools/uv" &&
         "$tools/uv/bin/python" -m pip install --quiet --disable-pip-version-check uv
 }
 
-# Two Pythons, so that runtime.txt can be toggled: what is there, else packages, else those that uv brings.
-# Fails when there is only one in the end.
+# Two Pythons, so that runtime.txt can be toggled: installed ones, else from packages, else from uv.
+# Fails if there is only one in the end.
 need_two_pythons() {
-    [ "$(pythons | wc -l)" -ge 1 ] || install python3 python3-venv || fail "this needs a Python 3.9 or later with venv"
+    [ "$(pythons | wc -l)" -ge 1 ] || install python3 python3-venv || fail "Python 3.9 or later with venv is required"
     [ "$(pythons | wc -l)" -ge 2 ] && return
-    say "One Python only ($(pythons | tail -n 1)): getting another with uv"
+    say "Only one Python is installed ($(pythons | tail -n 1)); installing another with uv"
     need_uv || return 1
     export UV_PYTHON_INSTALL_DIR=$tools/python
     local version
