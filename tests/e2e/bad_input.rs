@@ -1,11 +1,11 @@
-//! Bad input gets a clear error, and nothing that is live changes.
+//! Invalid input gets a clear error, and the live release is unchanged.
 
 use std::fs;
 
 use crate::support::{Project, Sandbox, Site, newest_python};
 
-/// A site with something live, then this change pushed: it fails saying `texts`, and the live site
-/// is as it was.
+/// Pushes a change to a site with a live release. The deployment fails with `texts` in its log, and
+/// the live release is unchanged.
 #[track_caller]
 fn assert_refused(change: impl Fn(&Project<'_>), texts: &[&str]) {
     let site = Site::new();
@@ -25,7 +25,7 @@ fn assert_refused(change: impl Fn(&Project<'_>), texts: &[&str]) {
 }
 
 #[test]
-fn the_last_line_is_one_sentence_whatever_the_error_ends_with() {
+fn the_last_line_is_one_sentence() {
     let site = Site::new();
     let project = site.project();
     project.write("page", "1").push().assert_success();
@@ -38,7 +38,7 @@ fn the_last_line_is_one_sentence_whatever_the_error_ends_with() {
 }
 
 #[test]
-fn every_runtime_txt_that_is_not_exact_is_refused_and_shown_escaped() {
+fn an_invalid_runtime_txt_is_refused_and_shown_escaped() {
     let site = Site::new();
     let project = site.python_project();
     project.push().assert_success();
@@ -111,7 +111,7 @@ fn a_runtime_txt_that_is_a_folder_is_refused() {
 }
 
 #[test]
-fn a_push_with_no_requirements_at_all_is_a_site_without_packages() {
+fn an_empty_requirements_file_is_a_site_without_packages() {
     let site = Site::new();
     let project = site.python_project();
     project.push().assert_success();
@@ -188,7 +188,7 @@ fn a_build_that_fails_after_5_mb_of_output_is_refused_with_all_of_it_in_the_log(
 }
 
 #[test]
-fn a_deployment_file_that_names_a_script_that_is_not_there_is_refused() {
+fn a_deployment_file_that_names_a_missing_script_is_refused() {
     assert_refused(
         |project| {
             project.write(".deployment", "[config]\ncommand = bash nowhere.sh\n");

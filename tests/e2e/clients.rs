@@ -1,4 +1,4 @@
-//! Clients that are killed, stopped or slow: the deployment goes on, and its log is whole.
+//! Clients that are killed, stopped or slow: the deployment continues, and its log is complete.
 
 use std::fs;
 
@@ -53,7 +53,7 @@ fn a_deployment_survives_the_client_and_the_hook_being_killed() {
 }
 
 #[test]
-fn a_stopped_client_does_not_hold_the_deployment() {
+fn a_stopped_client_does_not_block_the_deployment() {
     let site = Site::new();
     let gate = site.gate();
     let push = start(&site, &gate);
@@ -103,7 +103,7 @@ fn every_line_of_a_log_has_a_form() {
 }
 
 #[test]
-fn the_last_line_says_what_became_of_it_and_what_is_live() {
+fn the_last_line_is_the_result_and_what_is_live() {
     let site = Site::new();
     let project = site.project();
     project.custom_script("exit 1");

@@ -1,4 +1,4 @@
-//! The commands beside the hook.
+//! Commands that people run.
 
 use std::fs::OpenOptions;
 
@@ -22,7 +22,7 @@ fn list_is_newest_first() {
 }
 
 #[test]
-fn status_says_what_is_live_and_what_was_last() {
+fn status_shows_the_live_and_the_latest_deployment() {
     let site = Site::new();
     let status = site.nyala(&["status", "--json"]).json();
     assert!(status["live"].is_null() && status["latest"].is_null());
@@ -88,7 +88,7 @@ fn plan_prints_the_plan_and_changes_nothing() {
 }
 
 #[test]
-fn plan_of_a_revision_that_is_not_there_fails() {
+fn planning_a_missing_revision_fails() {
     let site = Site::new();
     site.project().write("page", "").push().assert_success();
     site.nyala(&["plan", "nowhere"]).assert_failed(1, "nowhere");
@@ -117,7 +117,7 @@ fn redeploy_deploys_without_a_push() {
 }
 
 #[test]
-fn a_redeploy_that_fails_exits_1() {
+fn a_failed_redeploy_exits_with_1() {
     let site = Site::new();
     let project = site.project();
     project.write("page", "1").push().assert_success();
@@ -151,7 +151,7 @@ fn without_a_site_a_command_says_how_to_name_one() {
 }
 
 #[test]
-fn a_wrong_command_line_exits_2() {
+fn a_usage_error_exits_with_2() {
     let site = Site::new();
     assert_eq!(site.nyala(&["lsit"]).status.code(), Some(2));
     assert_eq!(site.nyala(&["list", "--nonsense"]).status.code(), Some(2));
@@ -160,7 +160,7 @@ fn a_wrong_command_line_exits_2() {
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_the_output_and_nothing_else() {
+fn a_closed_pipe_ends_only_the_output() {
     let site = Site::new();
     let project = site.project();
     project.custom_script("seq 1 100000").push().assert_success();
@@ -214,7 +214,7 @@ fn a_reader_that_goes_away_ends_the_output_and_nothing_else() {
 }
 
 #[test]
-fn a_site_is_made_whole_and_a_hook_installed_though_nobody_reads_how_to_push() {
+fn init_and_install_complete_even_if_nobody_reads_their_output() {
     let site = Site::new();
     let other = site.sandbox.path("other");
     assert!(
@@ -235,7 +235,7 @@ fn a_site_is_made_whole_and_a_hook_installed_though_nobody_reads_how_to_push() {
 }
 
 #[test]
-fn a_command_that_deploys_exits_as_the_deployment_ends_though_nobody_reads_the_log() {
+fn the_exit_code_is_the_result_even_if_nobody_reads_the_log() {
     let site = Site::new();
     let gate = site.gate();
     let project = site.project();
@@ -267,7 +267,7 @@ fn output_that_cannot_be_written_is_an_error() {
 }
 
 #[test]
-fn diagnostics_go_to_standard_error_when_asked_for() {
+fn nyala_log_prints_diagnostics_to_standard_error() {
     let site = Site::new();
     site.sandbox.set_variable("NYALA_LOG", "debug");
     site.project().write("page", "").push().assert_success();

@@ -1,4 +1,4 @@
-//! Deployments that are cancelled, and those that are held back.
+//! Cancelling deployments, and freezing a site.
 
 use std::fs;
 use std::io::{self, Write};
@@ -6,13 +6,13 @@ use std::path::Path;
 
 use crate::support::{Running, Site, runs, wait_until};
 
-/// Whether a process that wrote its number here still runs.
+/// Whether the process whose id is in this file is still running.
 fn still_runs(pid_file: &Path) -> bool {
     runs(&fs::read_to_string(pid_file).unwrap())
 }
 
 #[test]
-fn a_running_deployment_is_cancelled_with_all_that_it_started() {
+fn cancel_ends_a_deployment_and_everything_it_started() {
     let site = Site::new();
     let project = site.project();
     project.write("page", "1").push().assert_success();
@@ -60,7 +60,7 @@ fn a_running_deployment_is_cancelled_with_all_that_it_started() {
 }
 
 #[test]
-fn a_waiting_deployment_is_cancelled_and_the_running_one_is_not() {
+fn cancelling_a_waiting_deployment_keeps_the_running_one() {
     let site = Site::new();
     let gate = site.gate();
     let project = site.project();
@@ -84,7 +84,7 @@ fn a_waiting_deployment_is_cancelled_and_the_running_one_is_not() {
 }
 
 #[test]
-fn what_has_ended_or_never_was_cannot_be_cancelled() {
+fn an_ended_or_missing_deployment_cannot_be_cancelled() {
     let site = Site::new();
     site.nyala(&["cancel"]).assert_failed(1, "no deployment is running or waiting");
     site.nyala(&["cancel", "7"]).assert_failed(1, "there is no deployment 7");
@@ -96,7 +96,7 @@ fn what_has_ended_or_never_was_cannot_be_cancelled() {
 }
 
 #[test]
-fn pip_is_cancelled_inside_a_script_and_nothing_of_it_stays() {
+fn cancel_ends_pip_inside_a_script() {
     let site = Site::new();
     let gate = site.gate();
     let project = site.project();
@@ -109,7 +109,7 @@ fn pip_is_cancelled_inside_a_script_and_nothing_of_it_stays() {
     site.nyala(&["cancel", "1"]).assert_success();
     push.wait().assert_failed_with("deployment 1 was cancelled by");
     assert!(site.numbers("envs").is_empty());
-    wait_until("nobody is left who names the site", || processes_naming(&site.path).is_empty());
+    wait_until("no process names the site any more", || processes_naming(&site.path).is_empty());
 }
 
 /// The command lines of processes that name a path.
@@ -124,7 +124,7 @@ fn processes_naming(path: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_frozen_site_takes_pushes_and_deploys_the_newest_when_it_thaws() {
+fn a_frozen_site_deploys_the_newest_push_when_it_is_unfrozen() {
     let site = Site::new();
     let project = site.project();
     project.write("page", "1").push().assert_success();
@@ -175,7 +175,7 @@ fn a_frozen_strict_site_refuses_the_push_and_the_branch_stays() {
 }
 
 #[test]
-fn a_freeze_lets_what_runs_go_on_and_can_end_without_deploying() {
+fn running_deployments_continue_during_a_freeze() {
     let site = Site::new();
     let gate = site.gate();
     let project = site.project();
@@ -201,9 +201,9 @@ fn a_freeze_lets_what_runs_go_on_and_can_end_without_deploying() {
     assert_eq!(site.live_id(), Some(2));
 }
 
-/// A terminal that was stopped, a pager in which nobody moves on.
+/// Like a stopped terminal, or a pager that waits for its user.
 #[test]
-fn what_a_freeze_held_back_is_deployed_although_nobody_reads_yet() {
+fn unfreeze_deploys_even_if_nobody_reads_its_output() {
     let site = Site::new();
     let project = site.project();
     project.write("page", "1").push().assert_success();
@@ -212,7 +212,7 @@ fn what_a_freeze_held_back_is_deployed_although_nobody_reads_yet() {
     let (reader, mut writer) = io::pipe().unwrap();
     writer.write_all(&vec![b' '; 64 << 10]).unwrap();
     let unfreeze = Running::start_with_output(site.nyala_command().arg("unfreeze"), writer);
-    wait_until("what was held back is live", || site.live_id() == Some(2));
+    wait_until("the held push is live", || site.live_id() == Some(2));
     drop(reader);
     unfreeze.wait().assert_success();
 }

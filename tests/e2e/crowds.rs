@@ -8,7 +8,7 @@ use crate::support::{Project, Running, RunningPush, Sandbox, Site};
 
 const CROWD: u64 = 20;
 
-/// git refuses a push that finds the branch locked by another one; people try again.
+/// git refuses a push while another one has locked the branch; people then push again.
 fn push_until_accepted(project: &Project<'_>) {
     let accepted = || {
         let push = project.push_raw(&["--force", "nyala", "HEAD:refs/heads/main"]);
@@ -32,7 +32,7 @@ fn of_twenty_pushes_at_once_the_last_is_live() {
     }
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        // Readers never see half of anything.
+        // Readers never see half a record.
         let reader = scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
                 for id in site.numbers("deployments") {
@@ -76,7 +76,7 @@ fn of_twenty_pushes_at_once_the_last_is_live() {
 }
 
 #[test]
-fn rollbacks_and_gc_between_twenty_pushes_take_their_turn() {
+fn rollbacks_and_gc_between_twenty_pushes_wait_for_their_turn() {
     let site = Site::with(&["--branch", "main"]);
     let first = site.project();
     for page in ["before", "back"] {
@@ -93,7 +93,7 @@ fn rollbacks_and_gc_between_twenty_pushes_take_their_turn() {
         let gc = scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
                 site.nyala(&["gc"]).assert_success();
-                // What is live is whole, whatever was removed.
+                // The live release is complete, whatever was removed.
                 site.live_file("page");
             }
         });
@@ -121,7 +121,7 @@ fn rollbacks_and_gc_between_twenty_pushes_take_their_turn() {
     for record in &records {
         let status = record["status"].as_str().unwrap();
         let id = record["id"].as_u64().unwrap();
-        // The release that a rollback waited for may have gone when its turn came; then it says so.
+        // While a rollback waited for its turn, its release may have been removed; then it says so.
         let is_late = record["trigger"] == "rollback" && site.log(id).contains("is no longer kept");
         assert!(matches!(status, "succeeded" | "superseded") || is_late, "{}", site.log(id));
     }
@@ -134,7 +134,7 @@ fn rollbacks_and_gc_between_twenty_pushes_take_their_turn() {
         ];
         assert!(reasons.iter().any(|reason| said.contains(reason)), "{ran:#?}");
     }
-    // What had its turn last is live.
+    // The last one to run is live.
     let last = records.iter().rev().find(|record| record["status"] == "succeeded").unwrap();
     let release = last["rolled_back_to"].as_u64().or(last["id"].as_u64());
     assert_eq!((site.live_id(), &site.live()["commit"]), (release, &last["commit"]));
@@ -149,11 +149,11 @@ fn rollbacks_and_gc_between_twenty_pushes_take_their_turn() {
 }
 
 #[test]
-fn a_push_whose_hook_comes_late_does_not_undo_the_one_after_it() {
+fn a_late_hook_does_not_undo_a_newer_push() {
     let site = Site::with(&["--branch", "main"]);
     let project = site.project();
     project.write("page", "1").push().assert_success();
-    // The hook of the second push is held up before it starts nyala.
+    // The hook of the second push is delayed before it starts nyala.
     let gate = site.gate();
     let hook = site.repository.join("hooks/post-receive");
     let ours = fs::read_to_string(&hook).unwrap();
@@ -175,7 +175,7 @@ fn a_push_whose_hook_comes_late_does_not_undo_the_one_after_it() {
     assert!(site.log(3).contains("superseded by deployment 2"));
     assert_eq!(site.live_file("page"), "3");
 
-    // The same commit once more is a new push.
+    // Pushing the same commit again is a new push.
     let before = project.git(&["rev-parse", "HEAD~1"]);
     for commit in [&before, &project.head()] {
         project

@@ -1,4 +1,4 @@
-//! `.deployment`, Kudu's names among the app settings, and who goes before whom.
+//! `.deployment`, Kudu's names among the app settings, and which setting takes precedence.
 
 use crate::support::{Site, newest_python};
 
@@ -34,7 +34,7 @@ fn a_subfolder_is_the_application() {
 }
 
 #[test]
-fn a_project_that_is_no_folder_changes_nothing() {
+fn a_project_that_is_not_a_folder_changes_nothing() {
     let site = Site::new();
     let project = site.project();
     project.write("page", "1").write("web/index.html", "1").push().assert_success();
@@ -49,7 +49,7 @@ fn a_project_that_is_no_folder_changes_nothing() {
 }
 
 #[test]
-fn site_settings_go_before_app_settings_and_those_before_the_file() {
+fn site_settings_override_app_settings_and_these_the_file() {
     let site = Site::new();
     let project = site.project();
     project.write(".deployment", "[config]\nCOMMAND = echo said by the file\n");
@@ -84,7 +84,7 @@ fn own_commands_run_before_and_after_the_build() {
         site.live_file("order"),
         format!("one\ntwo\n{} three\nmine app four\n", project.head())
     );
-    // The env's own command was found, and ran in the env itself.
+    // The command was found in the env, and ran in it.
     push.assert_says(&format!("antelope 1.0 in {}", site.env().display()));
 
     let before = site.live_state();
@@ -94,7 +94,7 @@ fn own_commands_run_before_and_after_the_build() {
 }
 
 #[test]
-fn python_steps_are_skipped_when_the_tree_says_so() {
+fn the_tree_can_skip_the_python_steps() {
     let site = Site::new();
     let project = site.python_project();
     project
@@ -118,7 +118,7 @@ fn python_steps_are_skipped_when_the_tree_says_so() {
 }
 
 #[test]
-fn nothing_is_built_when_the_build_is_turned_off() {
+fn the_build_can_be_turned_off() {
     let site = Site::new();
     let project = site.python_project();
     site.set("SCM_DO_BUILD_DURING_DEPLOYMENT", "false");
@@ -151,7 +151,7 @@ fn azures_names_are_understood() {
 }
 
 #[test]
-fn the_idle_time_may_be_kudus() {
+fn kudus_name_for_the_idle_timeout_is_understood() {
     let site = Site::new();
     let project = site.project();
     project.write(".deployment", "[config]\ncommand = sleep 600\nSCM_COMMAND_IDLE_TIMEOUT = 1\n");

@@ -1,4 +1,4 @@
-//! A site whose disk is full: what is live stays, and the next push deploys.
+//! A site whose disk is full: the live release is unchanged, and the next push deploys.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,11 +6,11 @@ use std::process::Command;
 
 use crate::support::{Sandbox, Site, is_root, skip};
 
-/// A small file system of its own; unmounted when the test ends.
+/// A small file system, which is unmounted when the test ends.
 pub struct SmallDisk(pub PathBuf);
 
 impl SmallDisk {
-    /// `None`, having said so, where nothing can be mounted.
+    /// `None` if nothing can be mounted; the test is then reported as skipped.
     pub fn mount(at: &Path, size: &str) -> Option<Self> {
         fs::create_dir(at).unwrap();
         let mounted = is_root()
@@ -20,7 +20,7 @@ impl SmallDisk {
                 .status()
                 .is_ok_and(|status| status.success());
         if !mounted {
-            skip("needs to be root and able to mount a small file system");
+            skip("needs root and the right to mount a small file system");
             return None;
         }
         Some(Self(at.to_owned()))
@@ -84,7 +84,7 @@ fn an_env_that_does_not_fit_fails_and_leaves_the_site_up() {
 }
 
 #[test]
-fn a_disk_with_no_room_for_a_record_fails_and_the_next_push_deploys() {
+fn a_disk_without_room_for_a_record_fails_and_the_next_push_deploys() {
     let Some((disk, site)) = site_on("8m") else {
         return;
     };

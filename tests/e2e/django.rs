@@ -15,7 +15,7 @@ fn settings(project: &Project<'_>, apps: &str, more: &str) {
 }
 
 #[test]
-fn static_files_are_collected_where_django_is_used() {
+fn static_files_are_collected_if_django_is_used() {
     let site = Site::new();
     if !use_real_index(&site, DJANGO) {
         return;
@@ -44,7 +44,7 @@ fn static_files_are_collected_where_django_is_used() {
     settings(&project, "'shop'", root);
     project.push().assert_success().assert_says("django.contrib.staticfiles is not in");
 
-    // Each of these fails for as long as static files are collected.
+    // Each of these opts out; otherwise collecting static files fails here.
     settings(&project, staticfiles, "");
     let before = site.live_state();
     project
@@ -76,7 +76,7 @@ fn static_files_are_collected_where_django_is_used() {
 }
 
 #[test]
-fn django_is_looked_for_in_the_env_and_not_in_the_tree() {
+fn django_is_detected_in_the_env_not_in_the_tree() {
     let site = Site::new();
     let project = site.project();
     project

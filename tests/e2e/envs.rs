@@ -1,4 +1,4 @@
-//! The environment decision: a test for each row of the design's table, and for what must never
+//! The environment decision: a test for each row of the README's table, and for what must never
 //! happen.
 
 use std::fs;
@@ -19,7 +19,7 @@ fn a_first_push_creates_the_env() {
 }
 
 #[test]
-fn a_tree_without_python_is_a_plain_copy_and_says_so() {
+fn a_tree_without_python_is_a_plain_copy() {
     let site = Site::new();
     let push = site.project().write("index.html", "hello").push();
     push.assert_success().assert_does_not_say("Pip install");
@@ -33,7 +33,7 @@ fn nothing_changed_reuses_the_env_without_pip() {
     let site = Site::new();
     let project = site.python_project();
     project.push().assert_success();
-    // pip would find nothing any more.
+    // pip could not find anything now.
     site.sandbox.set_variable("PIP_FIND_LINKS", site.sandbox.path(""));
     project.write("app.py", "import grass\n");
     project
@@ -47,7 +47,7 @@ fn nothing_changed_reuses_the_env_without_pip() {
 }
 
 #[test]
-fn an_added_requirement_goes_into_a_copy_and_pip_skips_what_is_there() {
+fn an_added_requirement_is_installed_into_a_copy() {
     let site = Site::new();
     let project = site.python_project();
     project.push().assert_success();
@@ -67,7 +67,7 @@ fn an_added_requirement_goes_into_a_copy_and_pip_skips_what_is_there() {
 }
 
 #[test]
-fn every_script_of_a_copied_env_runs_the_copys_interpreter() {
+fn scripts_in_a_copied_env_run_its_own_interpreter() {
     let site = Site::new();
     let project = site.python_project();
     project.push().assert_success();
@@ -89,7 +89,7 @@ fn every_script_of_a_copied_env_runs_the_copys_interpreter() {
 }
 
 #[test]
-fn a_changed_version_goes_into_a_copy() {
+fn a_changed_version_is_installed_into_a_copy() {
     let site = Site::new();
     let project = site.python_project();
     project.push().assert_success();
@@ -105,7 +105,7 @@ fn a_changed_version_goes_into_a_copy() {
 }
 
 #[test]
-fn what_was_removed_from_the_requirements_cannot_be_imported() {
+fn a_removed_requirement_cannot_be_imported() {
     let site = Site::new();
     let project = site.python_project();
     project.write("requirements.txt", "antelope==1.0\nacacia\n");
@@ -146,7 +146,7 @@ fn another_python_deletes_the_env_and_creates_one() {
 }
 
 #[test]
-fn all_reasons_that_hold_are_given() {
+fn all_reasons_are_logged() {
     let Some((older, newer)) = two_pythons() else {
         return;
     };
@@ -167,7 +167,7 @@ fn all_reasons_that_hold_are_given() {
 }
 
 #[test]
-fn an_env_that_was_damaged_is_made_anew() {
+fn a_damaged_env_is_recreated() {
     let site = Site::new();
     let project = site.python_project();
     project.push().assert_success();
@@ -197,7 +197,7 @@ fn an_env_that_was_damaged_is_made_anew() {
 }
 
 #[test]
-fn an_env_whose_pyvenv_cfg_names_another_python_is_made_anew() {
+fn an_env_whose_pyvenv_cfg_names_another_python_is_recreated() {
     let site = Site::new();
     let project = site.python_project();
     project.push().assert_success();
@@ -275,7 +275,7 @@ fn a_committed_env_of_another_python_fails() {
 }
 
 #[test]
-fn after_a_committed_env_was_removed_an_env_is_made() {
+fn an_env_is_created_after_a_committed_one_was_removed() {
     let site = Site::new();
     let project = site.python_project();
     commit_env(&project, &site);
@@ -285,7 +285,7 @@ fn after_a_committed_env_was_removed_an_env_is_made() {
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
 }
 
-/// Puts an env of the newest Python, without pip, into the work tree.
+/// Creates an env of the newest Python, without pip, in the work tree.
 fn commit_env(project: &Project<'_>, site: &Site) {
     let mut venv = site.sandbox.command(&newest_python().path);
     venv.args(["-m", "venv", "--without-pip", "env"]).current_dir(&project.path);
@@ -293,7 +293,7 @@ fn commit_env(project: &Project<'_>, site: &Site) {
 }
 
 #[test]
-fn a_rebuilt_env_is_compiled_and_imports_what_it_says() {
+fn a_rebuilt_env_is_compiled_and_imports_its_own_sources() {
     let site = Site::new();
     let project = site.python_project();
     project.push().assert_success();
@@ -304,11 +304,11 @@ fn a_rebuilt_env_is_compiled_and_imports_what_it_says() {
         site.env_python(code)
     };
     assert_eq!(compiled(), "True True");
-    // The compiled files come from env 1, and say nothing of it.
+    // The compiled files come from env 1, but do not name it.
     project.write("page", "").push_with(&["-o", "rebuild-env"]).assert_success();
     assert_eq!((site.env_id(), compiled().as_str()), (2, "True True"));
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
-    // Half a file, as old Pythons leave on a full disk, is no use to the next one.
+    // Half a file, which old Pythons write to a full disk, is not reused.
     for entry in walk(&site.env().join("lib")) {
         if entry.extension().is_some_and(|extension| extension == "pyc")
             && entry.to_string_lossy().contains("antelope")

@@ -1,4 +1,4 @@
-//! More clients that are no help: the deployment goes on, and its log is whole.
+//! More difficult clients: the deployment continues, and its log is complete.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::support::{Site, wait_until};
 
 #[test]
-fn ctrl_c_ends_the_push_and_not_the_deployment() {
+fn ctrl_c_ends_the_push_but_not_the_deployment() {
     let site = Site::new();
     let gate = site.gate();
     let push =
@@ -25,7 +25,7 @@ fn ctrl_c_ends_the_push_and_not_the_deployment() {
 }
 
 #[test]
-fn a_client_that_reads_one_byte_a_second_holds_nobody_up() {
+fn a_client_that_reads_one_byte_a_second_blocks_nothing() {
     let site = Site::new();
     let project = site.project();
     project.custom_script("seq 1 300000\necho last").commit("A script");
@@ -33,7 +33,7 @@ fn a_client_that_reads_one_byte_a_second_holds_nobody_up() {
     push.current_dir(&project.path).args(["push", "nyala", "HEAD:refs/heads/main"]);
     let mut push = push.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = push.stderr.take().unwrap();
-    // Ends with the client: its end of the pipe is closed then.
+    // Ends with the client, whose end of the pipe is then closed.
     let reader = thread::spawn(move || {
         let mut byte = [0];
         while stderr.read(&mut byte).is_ok_and(|count| count > 0) {
@@ -62,7 +62,7 @@ fn a_quiet_push_deploys() {
 }
 
 #[test]
-fn fifty_megabytes_of_output_arrive_whole() {
+fn fifty_megabytes_of_output_arrive_completely() {
     let site = Site::new();
     let push = site
         .project()
@@ -75,10 +75,10 @@ fn fifty_megabytes_of_output_arrive_whole() {
 }
 
 #[test]
-fn an_error_that_nobody_reads_holds_nobody_up() {
+fn an_error_that_nobody_reads_blocks_nothing() {
     let site = Site::new();
     let (_reader, mut writer) = io::pipe().unwrap();
-    // As much as a pipe takes: what comes after it would block.
+    // As much as fits into a pipe: more would block.
     writer.write_all(&vec![b'x'; 65_536]).unwrap();
     let mut ran = site
         .nyala_command()
@@ -87,12 +87,12 @@ fn an_error_that_nobody_reads_holds_nobody_up() {
         .stderr(writer)
         .spawn()
         .unwrap();
-    wait_until("it gives up", || ran.try_wait().unwrap().is_some());
+    wait_until("the command ends", || ran.try_wait().unwrap().is_some());
     assert_eq!(ran.wait().unwrap().code(), Some(1));
 }
 
 #[test]
-fn a_push_returns_although_a_daemon_keeps_its_output() {
+fn a_push_returns_even_if_a_daemon_keeps_its_output_open() {
     let site = Site::new();
     let pid = site.sandbox.path("daemon");
     let script = format!(
@@ -100,7 +100,7 @@ fn a_push_returns_although_a_daemon_keeps_its_output() {
         pid.display()
     );
     site.project().custom_script(&script).push().assert_success();
-    // It asked to be left alone, and was.
+    // The daemon has its own session, and is still running.
     let daemon: i32 = fs::read_to_string(pid).unwrap().trim().parse().unwrap();
     kill_process(Pid::from_raw(daemon).unwrap(), Signal::KILL).unwrap();
 }

@@ -1,11 +1,11 @@
-//! Looking back at deployments, comparing them, and taking them away.
+//! Inspecting, comparing and deleting deployments.
 
 use std::fs;
 
 use crate::support::Site;
 
 #[test]
-fn list_says_what_is_live_and_what_can_be_made_live_again() {
+fn list_shows_live_and_kept_releases() {
     let site = Site::new();
     let nothing = site.nyala(&["list"]);
     assert!(nothing.assert_success().stdout.starts_with("No deployments yet."));
@@ -25,7 +25,7 @@ fn list_says_what_is_live_and_what_can_be_made_live_again() {
 }
 
 #[test]
-fn show_tells_all_of_one_deployment() {
+fn show_prints_the_details_of_a_deployment() {
     let site = Site::new();
     site.nyala(&["show"]).assert_failed(1, "no deployments yet");
     let project = site.project();
@@ -56,7 +56,7 @@ fn show_tells_all_of_one_deployment() {
 }
 
 #[test]
-fn diff_says_commits_requirements_and_python() {
+fn diff_shows_commits_requirements_and_python() {
     let site = Site::new();
     let project = site.python_project();
     project.commit("The first");
@@ -86,7 +86,7 @@ fn diff_says_commits_requirements_and_python() {
 }
 
 #[test]
-fn delete_takes_away_everything_of_a_deployment_but_its_number() {
+fn delete_removes_everything_but_the_number() {
     let site = Site::new();
     let project = site.python_project();
     project.push().assert_success();
@@ -120,7 +120,7 @@ fn delete_takes_away_everything_of_a_deployment_but_its_number() {
 }
 
 #[test]
-fn what_is_running_is_not_deleted() {
+fn a_running_deployment_is_not_deleted() {
     let site = Site::new();
     let gate = site.gate();
     let project = site.project();
@@ -130,12 +130,12 @@ fn what_is_running_is_not_deleted() {
     let delete = crate::support::Running::start(delete.args(["delete", "1"]));
     gate.open();
     push.wait().assert_success();
-    // It waited for the deployment, which is live by now.
+    // It waited for the deployment, which is now live.
     delete.wait().assert_failed(1, "release 1 is live");
 }
 
 #[test]
-fn gc_frees_what_no_kept_release_needs_and_says_how_much() {
+fn gc_frees_what_no_kept_release_needs_and_reports_the_size() {
     let site = Site::new();
     let project = site.project();
     project.write("page", vec![b'x'; 300_000]).push().assert_success();

@@ -1,6 +1,6 @@
-//! Hostile trees, pushed with the real git: each is refused, and what is live stays, or it is
-//! deployed and does no harm. Beside the site is a folder that must stay as it is, byte for byte,
-//! and of which nothing may be told.
+//! Hostile trees, pushed with the real git: each is either refused, with the live release
+//! unchanged, or deployed without harm. Beside the site is a folder that must not change by a byte,
+//! and whose contents must not be shown.
 
 mod gitlinks;
 mod large;
@@ -21,8 +21,7 @@ const LINK: &str = "120000";
 const FOLDER: &str = "40000";
 const GITLINK: &str = "160000";
 
-/// A site with a page that is live, in whose repository git takes any object, and a precious folder
-/// beside it.
+/// A site with a live page, whose repository accepts any object, and a precious folder beside it.
 struct Target {
     site: Site,
     precious: Precious,
@@ -39,7 +38,7 @@ impl Target {
         Self { site, precious }
     }
 
-    /// Somebody who pushes to it, and whose first push, a page, is live.
+    /// A work tree that pushes to the site; its first push, a page, is live.
     fn attacker(&self) -> Attacker<'_> {
         let project = self.site.project();
         project.write("page", "live").push().assert_success();
@@ -58,7 +57,7 @@ impl Attacker<'_> {
         self.object("blob", bytes.as_ref())
     }
 
-    /// A tree with just these entries, in this order, whether git likes them or not.
+    /// A tree with exactly these entries in this order, whether or not git considers them valid.
     fn tree(&self, entries: &[(&str, &[u8], &str)]) -> String {
         let mut raw = Vec::new();
         for (mode, name, id) in entries {
@@ -70,7 +69,7 @@ impl Attacker<'_> {
         self.object("tree", &raw)
     }
 
-    /// A tree of plain files and links at its top.
+    /// A tree of files and links, without folders.
     fn tree_of(&self, entries: &[(&str, &str, &str)]) -> String {
         let ids: Vec<_> = entries.iter().map(|(.., content)| self.blob(content)).collect();
         let entries = entries
@@ -117,8 +116,8 @@ impl Attacker<'_> {
         push
     }
 
-    /// The deployment of this tree fails saying `text`, what is live stays, and nothing is left
-    /// over.
+    /// The deployment of this tree fails with `text`, the live release is unchanged, and nothing is
+    /// left over.
     #[track_caller]
     fn assert_refused(&self, tree: &str, text: &str) -> Push {
         let site = &self.target.site;
@@ -135,7 +134,7 @@ impl Attacker<'_> {
         push
     }
 
-    /// Looks at the whole site once more, and says how many cases were tried.
+    /// Checks the whole site once more, and reports how many cases were tried.
     fn done(self, what: &str) {
         let site = &self.target.site;
         Precious::assert_nowhere_in(site);

@@ -1,4 +1,4 @@
-//! One test with a real index: nearly everything else works without one.
+//! One test with a real package index; nearly all others do without.
 
 use crate::support::{Site, use_real_index};
 

@@ -1,4 +1,4 @@
-//! Git LFS: the release has the files and never their pointers.
+//! Git LFS: a release contains the files, never their pointers.
 
 use std::env;
 use std::fs;
@@ -6,18 +6,18 @@ use std::os::unix::fs::symlink;
 
 use crate::support::{Project, Site, has_git_lfs};
 
-/// A project that gives `*.bin` to Git LFS.
+/// A project that stores `*.bin` in Git LFS.
 fn project(site: &Site) -> Project<'_> {
     let project = site.project();
     project.git(&["lfs", "install", "--local"]);
     project.git(&["lfs", "track", "*.bin"]);
-    // It takes any text like a pointer for one, attributes or not.
+    // git-lfs takes any text like a pointer for one, whatever the attributes.
     project.git(&["config", "lfs.allowincompletepush", "true"]);
     project
 }
 
 #[test]
-fn files_of_git_lfs_are_in_the_release() {
+fn git_lfs_files_are_in_the_release() {
     if !has_git_lfs() {
         return;
     }
@@ -41,20 +41,20 @@ fn files_of_git_lfs_are_in_the_release() {
     );
     assert_eq!(site.live_file("pointers.txt"), about, "a text about pointers is a text");
 
-    // Pushed without its content: a clear error, and not a site of pointers.
+    // Pushed without its content: a clear error, not a site with pointers.
     site.sandbox.set_variable("GIT_LFS_SKIP_PUSH", "1");
     let push = project.write("big.bin", "another").push();
     push.assert_failed_with("big.bin is a Git LFS pointer, and its content is not in");
     push.assert_says("git lfs push --all");
     assert_eq!(site.live_file("big.bin"), big);
 
-    // The content comes later, and the commit is deployed again.
+    // The content is uploaded later, and the commit is redeployed.
     let repository = site.repository.to_str().unwrap();
     project.git(&["lfs", "push", "--all", &format!("file://{repository}")]);
     site.nyala(&["redeploy"]).assert_success();
     assert_eq!(site.live_file("big.bin"), "another");
 
-    // What is damaged in the store is not put into a release.
+    // A damaged object is not written into a release.
     let id = project.git(&["lfs", "ls-files", "--long", "--name-only"]);
     assert!(id.contains("big.bin"));
     let oid = project.git(&["lfs", "ls-files", "--long"]);
@@ -67,7 +67,7 @@ fn files_of_git_lfs_are_in_the_release() {
 }
 
 #[test]
-fn where_git_lfs_is_missing_pointers_are_an_error() {
+fn without_git_lfs_pointers_are_an_error() {
     let site = Site::new();
     let project = site.project();
     project.write("page", "1").push().assert_success();

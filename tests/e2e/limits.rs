@@ -5,7 +5,7 @@ use std::fs;
 use crate::support::{Site, runs, wait_until};
 
 #[test]
-fn a_step_that_takes_too_long_is_ended_however_stubborn_it_is() {
+fn a_step_that_takes_too_long_is_ended_even_if_it_ignores_signals() {
     let site = Site::new();
     site.configure("step_timeout = 2");
     let pids = site.sandbox.path("pids");
@@ -18,18 +18,18 @@ fn a_step_that_takes_too_long_is_ended_however_stubborn_it_is() {
         .assert_says("bash deploy.sh")
         .assert_says("raise step_timeout in nyala.toml");
     for pid in fs::read_to_string(pids).unwrap().split_whitespace() {
-        wait_until("it is gone", || !runs(pid));
+        wait_until("the process has ended", || !runs(pid));
     }
     assert_eq!(site.record(1)["status"], "failed");
     assert!(site.record(1)["error"].as_str().unwrap().contains("step_timeout"));
 }
 
 #[test]
-fn a_silent_step_is_ended_and_a_busy_one_is_not() {
+fn a_silent_step_is_ended_but_a_busy_one_is_not() {
     let site = Site::new();
     site.configure("idle_timeout = 2");
     let project = site.project();
-    // Silent for longer than the limit, and at work.
+    // Silent for longer than the limit, but busy.
     let busy = "timeout 5 sh -c 'while :; do :; done' || true\n(sleep 600 &)";
     project.custom_script(busy).push().assert_success();
     let push = project.custom_script("echo before\nsleep 600").push();

@@ -1,7 +1,8 @@
-//! The real binary, driven by the real git, making real environments with real interpreters from
-//! real wheels.
+//! End-to-end tests: the real binary, run by the real git, creates real environments with real
+//! interpreters and real wheels.
 //!
-//! One test binary: it links once. A test's name is the behaviour; `support` makes it a few lines.
+//! This is one test binary, so that it is linked only once. A test's name is the behaviour, and
+//! `support` keeps it to a few lines.
 
 #![allow(
     clippy::expect_used,

@@ -1,8 +1,8 @@
-//! What went live, in the repository itself: `refs/deployments/live` and the notes of deployments.
+//! The history of deployments in the repository: `refs/deployments/live` and notes.
 
 use crate::support::{Project, Running, Sandbox, Site, git_can, skip};
 
-/// The notes of a commit as a developer sees them who has fetched them.
+/// The notes of a commit, as a developer sees them after fetching them.
 fn notes(project: &Project<'_>, commit: &str) -> String {
     project.git(&["fetch", "--quiet", "nyala", "+refs/notes/deployments:refs/notes/nyala"]);
     project.git(&["log", "-1", "--format=%N", "--notes=nyala", commit])
@@ -37,7 +37,7 @@ fn every_developer_can_see_what_went_live() {
         "{note}"
     );
 
-    // The live commit is kept although no branch has it any more.
+    // The live commit is kept even though no branch contains it.
     project.git(&["checkout", "--quiet", "--orphan", "other"]);
     project.remove(".deployment").commit("Anew");
     project.push_with(&["--force", "-o", "skip-deploy"]);
@@ -56,7 +56,7 @@ fn a_mirror_push_does_not_delete_the_history() {
 }
 
 #[test]
-fn sites_that_share_a_repository_lose_no_note() {
+fn concurrent_writers_never_lose_a_note() {
     let sandbox = Sandbox::new();
     let repository = sandbox.bare_repository(&[]);
     let site = Site::installed(sandbox, repository);
@@ -85,11 +85,11 @@ fn sites_that_share_a_repository_lose_no_note() {
 }
 
 #[test]
-fn notes_that_cannot_be_written_fail_nothing() {
+fn a_note_that_cannot_be_written_is_a_warning() {
     let site = Site::new();
     let project = site.project();
     project.write("page", "1").push().assert_success();
-    // A ref below the notes' own name leaves no place for it.
+    // A ref below the name of the notes makes that name unusable.
     site.sandbox.git(&site.repository, &["update-ref", "-d", "refs/notes/deployments"]);
     site.sandbox
         .git(&site.repository, &["update-ref", "refs/notes/deployments/x", "refs/heads/main"]);

@@ -20,7 +20,7 @@ fn webhook(site: &Site, url: &str, more: &str) {
 }
 
 #[test]
-fn actions_run_in_the_order_of_their_names_when_it_is_live() {
+fn actions_run_in_the_order_of_their_names() {
     let site = Site::new();
     site.set("GREETING", "hello");
     action(&site, "20-second.sh", "echo second of $SCM_COMMIT_ID; cat wwwroot/page", 0o755);
@@ -48,7 +48,7 @@ fn actions_run_in_the_order_of_their_names_when_it_is_live() {
 }
 
 #[test]
-fn actions_run_after_a_failure_where_that_is_asked_for() {
+fn actions_can_run_after_a_failure() {
     let site = Site::new();
     action(&site, "say", "echo \"it has $NYALA_STATUS\"", 0o755);
     let project = site.project();
@@ -56,7 +56,7 @@ fn actions_run_after_a_failure_where_that_is_asked_for() {
     site.configure("actions_on = ['success', 'failure']\nactions = 'elsewhere'");
     fs::rename(site.path.join("actions"), site.path.join("elsewhere")).unwrap();
     project.write("page", "2").push().assert_failed_with("it has failed");
-    // Also where there is not even a plan.
+    // Even when the deployment fails before it has a plan.
     project
         .write("runtime.txt", "python three")
         .write("app.py", "")
@@ -65,7 +65,7 @@ fn actions_run_after_a_failure_where_that_is_asked_for() {
 }
 
 #[test]
-fn the_folder_of_actions_may_have_kudus_name() {
+fn kudus_name_for_the_folder_of_actions_is_understood() {
     let site = Site::new();
     action(&site, "say", "echo an action", 0o755);
     fs::rename(site.path.join("actions"), site.path.join("hooks")).unwrap();
@@ -75,7 +75,7 @@ fn the_folder_of_actions_may_have_kudus_name() {
 }
 
 #[test]
-fn a_deployment_whose_worker_is_killed_in_an_action_stays_what_it_was() {
+fn a_deployment_killed_during_its_actions_keeps_its_result() {
     let site = Site::new();
     action(&site, "kill", "kill -9 $PPID", 0o755);
     let project = site.project();
@@ -91,7 +91,7 @@ fn a_deployment_whose_worker_is_killed_in_an_action_stays_what_it_was() {
 }
 
 #[test]
-fn a_webhook_is_told_of_success_and_failure() {
+fn webhooks_report_success_and_failure() {
     let site = Site::new();
     let server = WebServer::answering(&[204]);
     site.set("WEBHOOK_SECRET", "correct-horse-battery");
@@ -130,7 +130,7 @@ fn a_webhook_is_told_of_success_and_failure() {
 }
 
 #[test]
-fn a_webhook_is_told_again_until_it_answers() {
+fn a_webhook_is_retried_until_it_answers() {
     let site = Site::new();
     let server = WebServer::answering(&[0, 503, 200]);
     webhook(&site, &server.address, "on = ['success']");
@@ -143,10 +143,10 @@ fn a_webhook_is_told_again_until_it_answers() {
 }
 
 #[test]
-fn a_webhook_that_does_not_work_fails_no_deployment() {
+fn a_failing_webhook_does_not_fail_the_deployment() {
     let site = Site::new();
     let refusing = WebServer::answering(&[404]);
-    // Takes connections, and never says a word.
+    // Accepts connections, but never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     webhook(&site, &format!("{}/secret-path", refusing.address), "");
     webhook(
@@ -167,7 +167,7 @@ fn a_webhook_that_does_not_work_fails_no_deployment() {
 }
 
 #[test]
-fn a_webhook_goes_over_https_to_whom_the_site_trusts() {
+fn a_webhook_checks_the_certificate() {
     let site = Site::new();
     let (key, certificate) = (site.sandbox.path("key.pem"), site.sandbox.path("certificate.pem"));
     let mut openssl = site.sandbox.command("openssl");
@@ -193,7 +193,7 @@ fn a_webhook_goes_over_https_to_whom_the_site_trusts() {
         skip("needs openssl, to make a certificate");
         return;
     }
-    // Python's TLS at the other end: another implementation than ours.
+    // The server uses Python's TLS, a different implementation than ours.
     let server = "import http.server, ssl, sys\n\
                   class Handler(http.server.BaseHTTPRequestHandler):\n\
                   \x20   def do_POST(self):\n\
@@ -215,7 +215,7 @@ fn a_webhook_goes_over_https_to_whom_the_site_trusts() {
     webhook(&site, &format!("https://127.0.0.1:{}/hook", address()), "tries = 1");
 
     let project = site.project();
-    // Nobody known to the world vouches for it.
+    // The certificate is self-signed.
     project
         .write("page", "1")
         .push()

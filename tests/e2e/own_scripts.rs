@@ -1,4 +1,4 @@
-//! `nyala script`: a deployment script to be changed, on the server and on one's own machine.
+//! `nyala script`: a deployment script to start from, on the server and on a developer's machine.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ fn script(site: &Site, project: &Project<'_>, arguments: &[&str]) -> Ran {
     Running::start(command.current_dir(&project.path).arg("script").args(arguments)).wait()
 }
 
-/// The written script, with one line of it replaced.
+/// The generated script, with one line replaced.
 fn customise(project: &Project<'_>, old: &str, new: &str) {
     let text = fs::read_to_string(project.path.join("deploy.sh")).unwrap();
     assert!(text.contains(old), "{text}");
@@ -38,7 +38,7 @@ fn the_written_script_does_what_nyala_does_by_itself() {
 }
 
 #[test]
-fn a_customised_script_deletes_env_on_every_push() {
+fn an_edited_script_may_delete_env_on_every_push() {
     let site = Site::new();
     let project = site.project();
     project.write("requirements.txt", "grass==1.0\n");
@@ -77,7 +77,7 @@ fn the_script_runs_on_a_developers_own_machine() {
     assert_eq!(fs::read_to_string(artifacts.join("wwwroot/page")).unwrap(), "not committed");
     assert!(artifacts.join("wwwroot/new").exists() && !artifacts.join("wwwroot/secret").exists());
     assert!(artifacts.join("wwwroot/env/bin/grass").exists());
-    // The work tree is as it was: nothing staged, and the folder is not in the way.
+    // The work tree is unchanged: nothing is staged, and artifacts is ignored.
     assert_eq!(project.git(&["status", "--porcelain"]), " M page\n?? new");
     assert_eq!(project.git(&["for-each-ref", "--format=%(refname)"]), "refs/heads/main");
 
@@ -89,7 +89,7 @@ fn the_script_runs_on_a_developers_own_machine() {
 }
 
 #[test]
-fn a_script_that_is_there_is_not_replaced_unasked() {
+fn an_existing_script_is_not_replaced_without_force() {
     let site = Site::new();
     let project = site.project();
     project.write("deploy.sh", "mine");
@@ -102,7 +102,7 @@ fn a_script_that_is_there_is_not_replaced_unasked() {
     assert_eq!(fs::read_to_string(project.path.join("deploy.sh")).unwrap(), "mine");
     let text = fs::read_to_string(project.path.join(".deployment")).unwrap();
     assert_eq!(text, "; ours\n[config]\ncommand = bash deploy.sh\nproject = web\n");
-    // It is in the folder that is the application, and runs there on a tree that needs no env.
+    // The script is in the folder of the application, and runs there without an env.
     project.push().assert_success();
     assert!(site.path.join("wwwroot/deploy.sh").exists());
 }

@@ -1,4 +1,4 @@
-//! `git push -o`, and what a commit's message can ask for.
+//! `git push -o`, and `[skip deploy]` in a commit's message.
 
 use crate::support::Site;
 
@@ -14,7 +14,7 @@ fn an_unknown_push_option_deploys_nothing_and_lists_the_known_ones() {
     assert!(push.last_line().contains("deployment 1 is still live"), "{}", push.stderr);
     assert_eq!(site.numbers("deployments"), [1]);
 
-    // The branch has moved, so this is how it goes live.
+    // The branch has moved, so redeploy makes it live.
     site.nyala(&["redeploy"]).assert_success();
     assert_eq!(site.live_file("page"), "2");
 }
@@ -33,7 +33,7 @@ fn skip_deploy_moves_the_branch_and_deploys_nothing() {
     assert_eq!(site.live_file("page"), "1");
     assert_eq!(site.numbers("deployments"), [1]);
 
-    // Only the tip's message counts.
+    // Only the message of the tip counts.
     project.write("page", "4").push().assert_success();
     assert_eq!(site.live_file("page"), "4");
 }

@@ -1,4 +1,4 @@
-//! Which Python is wanted, by what, and which one it gets.
+//! Which Python a project asks for, and which one it gets.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -37,7 +37,7 @@ fn runtime_txt_may_name_a_patch_version() {
 }
 
 #[test]
-fn each_origin_gives_way_to_the_one_before_it() {
+fn each_source_of_a_version_overrides_the_next() {
     let Some((older, newer)) = two_pythons() else {
         return;
     };
@@ -65,7 +65,7 @@ fn each_origin_gives_way_to_the_one_before_it() {
 }
 
 #[test]
-fn without_any_wish_the_python_and_its_origin_are_still_logged() {
+fn the_default_python_and_its_origin_are_logged() {
     let site = Site::new();
     site.python_project().push().assert_success();
     let python = site.live()["python"].clone();
@@ -75,7 +75,7 @@ fn without_any_wish_the_python_and_its_origin_are_still_logged() {
 }
 
 #[test]
-fn a_python_that_is_not_there_fails_with_those_that_are() {
+fn a_missing_python_is_an_error_that_lists_the_installed_ones() {
     let site = Site::new();
     let project = site.python_project();
     project.push().assert_success();
@@ -86,7 +86,7 @@ fn a_python_that_is_not_there_fails_with_those_that_are() {
 }
 
 #[test]
-fn a_patch_version_that_is_not_there_is_not_replaced_by_another() {
+fn a_missing_patch_version_is_not_replaced() {
     let site = Site::new();
     let project = site.python_project();
     let wanted = format!("{}.99", newest_python().minor());
@@ -96,7 +96,7 @@ fn a_patch_version_that_is_not_there_is_not_replaced_by_another() {
 }
 
 #[test]
-fn a_shim_that_exits_127_is_no_interpreter() {
+fn a_shim_that_exits_with_127_is_not_an_interpreter() {
     let site = Site::new();
     let shims = site.sandbox.path("fake");
     fs::create_dir(&shims).unwrap();
@@ -115,7 +115,7 @@ fn a_shim_that_exits_127_is_no_interpreter() {
 }
 
 #[test]
-fn python_paths_names_interpreters_that_are_nowhere_else() {
+fn python_paths_adds_interpreters() {
     let newest = newest_python();
     let Some(folder) =
         newest.path.parent().filter(|it| !it.starts_with("/usr") && !it.starts_with("/opt"))
@@ -151,10 +151,10 @@ fn python_2_7_without_virtualenv_is_a_clear_error() {
 }
 
 #[test]
-fn python_2_7_works_where_it_has_virtualenv() {
+fn python_2_7_works_with_virtualenv() {
     let Some(python) = python_2() else { return };
     let site = Site::new();
-    // A copy, so that nothing is installed into the machine's own.
+    // A copy, so that nothing is installed into the machine's Python.
     let prefix = python.path.parent().and_then(|bin| bin.parent()).unwrap();
     let copy = site.sandbox.path("python2");
     let mut cp = site.sandbox.command("cp");
@@ -181,7 +181,7 @@ fn python_2_7_works_where_it_has_virtualenv() {
     assert_eq!(site.package("antelope").as_deref(), Some("2.0"));
 }
 
-/// With the machine's own environment: its index, its home.
+/// Runs with the environment of this machine: its package index and home.
 fn machine_command(program: &std::path::Path) -> std::process::Command {
     std::process::Command::new(program)
 }

@@ -1,4 +1,4 @@
-//! One deployment at a time, the newest wins, and a dead worker is no obstacle.
+//! One deployment at a time, the newest wins, and a dead worker does not block the site.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,7 +44,7 @@ fn a_killed_worker_is_recorded_as_interrupted_and_the_next_push_deploys() {
 
     let gate = site.gate();
     let worker = site.sandbox.path("worker");
-    // The script's parent is the shell that `command` is given to, and that one's is the worker.
+    // The script's parent is the shell that runs `command`; its parent is the worker.
     let script =
         format!("awk '{{print $4}}' /proc/$PPID/stat > '{}'\n{}", worker.display(), gate.shell());
     let push = project.custom_script(&script).push_in_background();
@@ -60,11 +60,11 @@ fn a_killed_worker_is_recorded_as_interrupted_and_the_next_push_deploys() {
     assert_eq!(site.record(2)["status"], "interrupted");
     assert_eq!(site.live_id(), Some(3));
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
-    wait_until("what was left over is cleaned up", || !site.path.join("releases/2").exists());
+    wait_until("leftovers are removed", || !site.path.join("releases/2").exists());
 }
 
 #[test]
-fn wwwroot_names_a_complete_release_at_every_instant() {
+fn wwwroot_points_to_a_complete_release_at_every_moment() {
     let site = Site::new();
     let project = site.project();
     project.write("a", "0").write("z", "0").push().assert_success();
@@ -74,7 +74,7 @@ fn wwwroot_names_a_complete_release_at_every_instant() {
         let reader = scope.spawn(|| {
             let mut reads = 0_u64;
             while !done.load(Ordering::Relaxed) {
-                // Resolved once, as a server does for a request.
+                // Resolved once, as a web server does for a request.
                 let release = wwwroot.canonicalize().unwrap();
                 let a = fs::read_to_string(release.join("a")).unwrap();
                 let z = fs::read_to_string(release.join("z")).unwrap();
@@ -112,8 +112,7 @@ fn ten_pushes_at_once_end_with_the_last_one_live() {
     for number in 1..=10_u64 {
         project.write("page", number.to_string());
         pushes.push(project.push_in_background());
-        // In order of arrival: a push that comes too early would be refused by git as not a
-        // fast-forward.
+        // One after another: git would refuse an early push as not a fast-forward.
         wait_until("the push is recorded", || site.has_record(number + 1));
     }
     for push in pushes {

@@ -1,4 +1,4 @@
-//! The ways to force a new environment: the three of Azure's guide, and the two that Kudu lacked.
+//! The ways to force a new environment: the three in Azure's guide, and two more.
 
 use std::fs;
 
@@ -22,7 +22,7 @@ fn deleting_the_env_link_over_ftp_gives_a_new_env() {
 }
 
 #[test]
-fn deleting_what_is_in_the_env_over_ftp_gives_a_new_env() {
+fn deleting_the_contents_of_the_env_over_ftp_gives_a_new_env() {
     let site = Site::new();
     let Some(ftp) = FtpServer::start(&site) else {
         return;
@@ -54,7 +54,7 @@ fn deleting_contents_and_link_over_ftp_gives_a_new_env() {
 }
 
 #[test]
-fn an_env_that_is_half_deleted_over_ftp_is_made_anew() {
+fn a_half_deleted_env_is_recreated() {
     let site = Site::new();
     let Some(ftp) = FtpServer::start(&site) else {
         return;
@@ -109,7 +109,7 @@ fn toggling_the_runtime_twice_gives_a_new_env() {
 }
 
 #[test]
-fn a_custom_script_may_delete_the_env_and_have_it_built_again() {
+fn a_custom_script_may_delete_and_recreate_the_env() {
     let site = Site::new();
     let project = site.python_project();
     project.push().assert_success();

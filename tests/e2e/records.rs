@@ -73,7 +73,7 @@ fn the_record_of_a_failure_says_why() {
 }
 
 #[test]
-fn a_message_that_is_hostile_is_recorded_and_not_raw_in_the_terminal() {
+fn a_hostile_message_is_recorded_and_shown_escaped() {
     let site = Site::new();
     let project = site.project();
     project.write("page", "");

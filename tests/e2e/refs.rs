@@ -1,4 +1,4 @@
-//! Which pushes deploy, and what the others are told.
+//! Which pushes are deployed, and what the output says about the others.
 
 use crate::support::Site;
 
@@ -17,7 +17,7 @@ fn the_first_branch_ever_pushed_becomes_the_deploy_branch_and_head_follows() {
 }
 
 #[test]
-fn another_branch_deploys_nothing_and_is_told_what_to_type() {
+fn pushing_another_branch_deploys_nothing_and_says_what_to_type() {
     let site = Site::new();
     let project = site.project();
     project.write("index.html", "live").push().assert_success();
@@ -39,7 +39,7 @@ fn a_tag_deploys_nothing() {
 }
 
 #[test]
-fn a_tag_is_no_branch_even_when_it_is_pushed_first() {
+fn a_tag_is_not_a_branch_even_if_it_is_pushed_first() {
     let site = Site::new();
     let project = site.project();
     project.write("index.html", "live").commit("One");
@@ -144,7 +144,7 @@ fn any_legal_ref_name_can_be_the_deploy_branch() {
 }
 
 #[test]
-fn an_odd_name_of_another_branch_runs_nothing() {
+fn an_odd_branch_name_runs_nothing() {
     let site = Site::new();
     let project = site.project();
     project.write("index.html", "live").push().assert_success();

@@ -63,14 +63,14 @@ fn packed_refs_and_packed_objects_deploy() {
 }
 
 #[test]
-fn a_push_that_git_keeps_as_a_pack_deploys() {
+fn a_push_that_git_stores_as_a_pack_deploys() {
     let site = Site::new();
     site.sandbox.git(&site.repository, &["config", "receive.unpackLimit", "1"]);
     site.project().write("index.html", "1").push().assert_success();
 }
 
 #[test]
-fn a_deployment_leaves_the_repository_as_the_push_left_it() {
+fn a_deployment_does_not_change_the_repository() {
     let site = Site::new();
     let project = site.project();
     project.write("index.html", "1").push().assert_success();

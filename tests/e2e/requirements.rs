@@ -1,4 +1,4 @@
-//! What pip is given, what it says, and what its exit status means.
+//! What pip is run with, its output, and its exit status.
 
 use crate::support::Site;
 
@@ -14,7 +14,7 @@ fn pips_output_is_in_the_log_and_in_the_push() {
 }
 
 #[test]
-fn pips_output_comes_while_pip_runs() {
+fn the_output_of_pip_is_streamed() {
     let site = Site::new();
     let gate = site.gate();
     let project = site.project();
@@ -46,7 +46,7 @@ fn nested_requirements_and_constraints_decide_too() {
 }
 
 #[test]
-fn a_local_package_is_installed_anew_when_it_changes() {
+fn a_local_package_is_reinstalled_when_it_changes() {
     let site = Site::new();
     let project = site.project();
     project.local_package("lib", "1.0", "    pass\n");
@@ -66,7 +66,7 @@ fn requirements_with_windows_line_ends_and_a_bom_work() {
 }
 
 #[test]
-fn modules_of_the_tree_do_not_run_in_place_of_the_library() {
+fn modules_in_the_tree_do_not_shadow_the_standard_library() {
     let site = Site::new();
     let project = site.python_project();
     for name in
@@ -91,7 +91,7 @@ fn the_pushers_own_python_variables_do_not_reach_pip() {
 }
 
 #[test]
-fn a_package_that_cannot_be_built_fails_with_pips_own_words() {
+fn a_failed_build_shows_the_output_of_pip() {
     let site = Site::new();
     let project = site.project();
     project.local_package("lib", "1.0", "    raise SystemExit('no hippo here')\n");

@@ -13,7 +13,7 @@ fn rollback_brings_back_code_and_env_together_without_building() {
     project.write("page", "2").write("requirements.txt", "antelope==2.0\n").push().assert_success();
     assert_eq!(site.package("antelope").as_deref(), Some("2.0"));
 
-    // Nothing can be built or fetched: there is no pip to find wheels with, and no repository.
+    // Nothing can be built or fetched: pip finds no wheels, and there is no repository.
     site.sandbox.set_variable("PIP_FIND_LINKS", "/nowhere");
     let away = site.path.join("away.git");
     fs::rename(&site.repository, &away).unwrap();
@@ -36,7 +36,7 @@ fn rollback_brings_back_code_and_env_together_without_building() {
     assert_eq!((&site.shown(1)["live"], &site.shown(2)["live"]), (&true.into(), &false.into()));
     assert_eq!(site.log(3), *log);
 
-    // And forward again; the number of a rollback means the release it made live.
+    // Forward again: the number of a rollback means the release that it made live.
     site.nyala(&["rollback", "2"]).assert_success();
     assert_eq!(site.package("antelope").as_deref(), Some("2.0"));
     site.nyala(&["rollback", "3"]).assert_success();
@@ -71,7 +71,7 @@ fn what_was_rolled_back_to_is_kept_before_what_was_rolled_back_from() {
 }
 
 #[test]
-fn a_release_that_is_no_longer_kept_is_deployed_anew() {
+fn a_release_that_is_no_longer_kept_is_redeployed() {
     let site = Site::new();
     site.configure("keep = 1");
     let project = site.project();
@@ -88,7 +88,7 @@ fn a_release_that_is_no_longer_kept_is_deployed_anew() {
 }
 
 #[test]
-fn a_release_whose_env_was_removed_is_deployed_anew() {
+fn a_release_without_its_env_is_redeployed() {
     let site = Site::new();
     let project = site.python_project();
     project.push().assert_success();
@@ -101,7 +101,7 @@ fn a_release_whose_env_was_removed_is_deployed_anew() {
 }
 
 #[test]
-fn actions_run_after_a_rollback_and_the_repository_knows() {
+fn a_rollback_runs_actions_and_updates_the_refs() {
     let site = Site::new();
     let project = site.project();
     project.write("page", "1").push().assert_success();
@@ -115,7 +115,7 @@ fn actions_run_after_a_rollback_and_the_repository_knows() {
     let ran = site.nyala(&["rollback"]);
     let log = &ran.assert_success().stdout;
     assert!(log.contains(&format!("restarted with 1, {first}")), "{log}");
-    wait_until("the repository knows what is live", || {
+    wait_until("the ref points to the live commit", || {
         let live = ["rev-parse", "--verify", "--quiet", "refs/deployments/live"];
         site.sandbox.git(&site.repository, &live) == first
     });
@@ -125,7 +125,7 @@ fn actions_run_after_a_rollback_and_the_repository_knows() {
 }
 
 #[test]
-fn what_was_never_live_cannot_be_rolled_back_to() {
+fn a_deployment_that_was_never_live_cannot_be_rolled_back_to() {
     let site = Site::new();
     site.nyala(&["rollback"]).assert_failed(1, "nothing is live yet");
     let project = site.project();
@@ -140,7 +140,7 @@ fn what_was_never_live_cannot_be_rolled_back_to() {
 }
 
 #[test]
-fn a_rollback_waits_for_the_deployment_that_runs() {
+fn a_rollback_waits_for_a_running_deployment() {
     let site = Site::new();
     let project = site.project();
     project.write("page", "1").push().assert_success();

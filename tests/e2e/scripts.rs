@@ -1,9 +1,9 @@
-//! A custom script in `.deployment` takes the place of the env, pip and build steps.
+//! A custom script in `.deployment` replaces the env, install and build steps.
 
 use crate::support::Site;
 
 #[test]
-fn a_custom_script_takes_the_place_of_the_built_in_steps() {
+fn a_custom_script_replaces_the_built_in_steps() {
     let site = Site::new();
     let project = site.python_project();
     project
@@ -17,7 +17,7 @@ fn a_custom_script_takes_the_place_of_the_built_in_steps() {
 }
 
 #[test]
-fn a_custom_script_runs_in_the_new_release_and_is_told_so() {
+fn a_custom_script_runs_in_the_new_release() {
     let site = Site::new();
     let project = site.project();
     let push = project.custom_script("pwd -P | sed 's/^/cwd=/'\nenv | sort").push();
@@ -51,7 +51,7 @@ fn a_custom_script_has_nothing_on_its_standard_input() {
 }
 
 #[test]
-fn a_custom_script_finds_a_copy_of_the_env_that_is_right() {
+fn a_custom_script_gets_a_copy_of_a_matching_env() {
     let site = Site::new();
     let project = site.python_project();
     project.push().assert_success();
@@ -66,12 +66,12 @@ fn a_custom_script_finds_a_copy_of_the_env_that_is_right() {
 }
 
 #[test]
-fn nothing_that_a_command_of_the_project_does_to_its_env_changes_what_is_live() {
+fn commands_of_the_project_never_change_the_live_env() {
     let site = Site::new();
     let project = site.python_project();
     project.push().assert_success();
     let before = site.live_state();
-    // In the place of the built-in steps, and after them.
+    // Instead of the built-in steps, and after them.
     for script in ["rm -rf env/lib\nfalse", "nyala step env\nrm -rf env/*\nfalse"] {
         project.custom_script(script).push().assert_failed_with("exited with status 1");
         assert_eq!(site.live_state(), before);
@@ -87,7 +87,7 @@ fn nothing_that_a_command_of_the_project_does_to_its_env_changes_what_is_live() 
     assert_eq!(site.package("acacia").as_deref(), Some("1.0"));
     let env = &site.live()["env"];
     assert_eq!(env["decision"], "copy", "{env}");
-    // What such a command has installed stays until the requirements ask for a new env.
+    // What such a command installed stays until the requirements need a new env.
     project.write("page", "").push().assert_says("already satisfied: acacia");
 }
 
@@ -155,7 +155,7 @@ fn a_silent_script_gets_a_heartbeat() {
 }
 
 #[test]
-fn a_child_that_stays_behind_does_not_hold_the_push() {
+fn a_child_that_keeps_running_does_not_block_the_push() {
     let site = Site::new();
     let project = site.project();
     let pid = site.sandbox.path("pid");
@@ -165,6 +165,6 @@ fn a_child_that_stays_behind_does_not_hold_the_push() {
         .assert_success();
     let pid = std::fs::read_to_string(pid).unwrap();
     let mut kill = site.sandbox.command("kill");
-    // It may have been ended already, with the script's process group.
+    // It may already have been ended with the script's process group.
     let _ = crate::support::Running::start(kill.arg(pid.trim())).wait();
 }

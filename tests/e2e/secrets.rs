@@ -11,7 +11,7 @@ use crate::support::{Running, Site, wait_until};
 const TOKEN: &str = "correct-horse-battery-staple";
 const PASSWORD: &str = "zebra-crossing-99";
 
-/// Each file below a folder that has one of these texts in it.
+/// The files below a folder that contain one of these texts.
 fn files_with(folder: &Path, texts: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
@@ -38,9 +38,9 @@ fn command_lines() -> String {
 }
 
 #[test]
-fn a_pip_install_with_credentials_tells_them_to_nobody() {
+fn credentials_of_a_pip_install_are_never_shown() {
     let site = Site::new();
-    // Given on standard input, as one does who does not trust the list of processes.
+    // On standard input, so that it is not in the list of processes.
     let mut set = site.nyala_command();
     let mut set =
         set.args(["config", "set", "--stdin", "TOKEN"]).stdin(Stdio::piped()).spawn().unwrap();
@@ -113,8 +113,8 @@ fn a_value_is_masked_however_a_child_prints_it() {
         .assert_says("6 ****");
     let everything =
         format!("{}{}{}", push.output, site.log(1), site.record(1)).replace(['\n', ' '], "");
-    // The script itself stands in the tree, not in the log; the first bytes of what is folded are
-    // shown.
+    // The script itself is in the tree, not in the log. The first bytes of a wrapped value are
+    // visible.
     for secret in
         [TOKEN, &TOKEN[6..14], "battery", "staple", PASSWORD, "MIIEvQIBADANBg", "kqhkiG9w0BAQEF"]
     {
@@ -138,7 +138,7 @@ fn settings_that_change_while_a_deployment_waits_are_masked() {
 }
 
 #[test]
-fn what_may_hold_secrets_is_readable_by_its_owner_alone() {
+fn only_the_owner_can_read_files_with_secrets() {
     let site = Site::new();
     site.set("TOKEN", TOKEN);
     let project = site.project();

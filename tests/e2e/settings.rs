@@ -5,7 +5,7 @@ use std::fs;
 use crate::support::Site;
 
 #[test]
-fn settings_are_kept_for_their_owner_alone() {
+fn only_the_owner_can_read_settings() {
     let site = Site::new();
     site.set("SECRET_KEY", "hunter2hunter2");
     assert_eq!(site.mode("settings.env"), 0o600);
@@ -20,7 +20,7 @@ fn settings_are_kept_for_their_owner_alone() {
 }
 
 #[test]
-fn any_value_comes_back_as_it_was_set() {
+fn any_value_is_stored_unchanged() {
     let site = Site::new();
     for value in [
         "",
@@ -40,7 +40,7 @@ fn any_value_comes_back_as_it_was_set() {
 }
 
 #[test]
-fn settings_that_a_windows_editor_has_saved_have_the_values_that_are_seen_there() {
+fn settings_saved_by_a_windows_editor_are_read_correctly() {
     let site = Site::new();
     let project = site.project();
     project.custom_script("printf '<%s>' \"$ONE\" \"$TWO\" \"$THREE\" > values.txt");
@@ -143,7 +143,7 @@ fn an_unknown_key_in_nyala_toml_names_the_nearest_known_one() {
 }
 
 #[test]
-fn a_wrong_value_in_nyala_toml_names_the_key() {
+fn an_invalid_value_in_nyala_toml_names_the_key() {
     let site = Site::new();
     site.configure("keep = 'three'");
     let push = site.project().write("page", "").push();

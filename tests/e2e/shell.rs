@@ -1,11 +1,11 @@
-//! What makes a shell comfortable: completions, manual pages, and a next command in every error.
+//! Completions, manual pages, and a next command in every error.
 
 use std::fs;
 
 use crate::support::{Running, Site};
 
 #[test]
-fn nyala_alone_is_the_status_of_the_site_one_is_in() {
+fn nyala_without_a_command_prints_the_status_inside_a_site() {
     let site = Site::new();
     site.project().write("page", "1").push().assert_success();
     let mut inside = site.sandbox.nyala_command();
@@ -21,7 +21,7 @@ fn nyala_alone_is_the_status_of_the_site_one_is_in() {
 }
 
 #[test]
-fn completions_are_what_their_shells_read() {
+fn completions_are_valid_in_their_shells() {
     let site = Site::new();
     for (shell, arguments) in [("bash", &["-n"][..]), ("zsh", &["-n"]), ("fish", &["--no-execute"])]
     {

@@ -43,7 +43,7 @@ fn init_again_on_a_site_in_use_changes_nothing() {
 }
 
 #[test]
-fn init_takes_the_branch_to_deploy() {
+fn init_sets_the_deploy_branch() {
     let site = Site::with(&["--branch", "production"]);
     let project = site.project();
     project.write("index.html", "hello");
@@ -72,7 +72,7 @@ fn the_hook_is_a_few_lines_of_sh_that_exec_the_binary() {
 }
 
 #[test]
-fn install_puts_the_hook_into_a_repository_that_is_already_there() {
+fn install_adds_the_hook_to_an_existing_repository() {
     let sandbox = Sandbox::new();
     let repository = sandbox.bare_repository(&[]);
     let site = Site::installed(sandbox, repository);
@@ -82,7 +82,7 @@ fn install_puts_the_hook_into_a_repository_that_is_already_there() {
 }
 
 #[test]
-fn install_deploys_what_is_pushed_next_to_a_repository_with_history() {
+fn install_deploys_the_next_push_to_a_repository_with_history() {
     let sandbox = Sandbox::new();
     let repository = sandbox.bare_repository(&[]);
     let site = Site { path: sandbox.path("site"), sandbox, repository };
@@ -94,7 +94,7 @@ fn install_deploys_what_is_pushed_next_to_a_repository_with_history() {
 }
 
 #[test]
-fn install_keeps_a_hook_that_somebody_else_put_there_and_says_so() {
+fn install_keeps_an_existing_hook_and_says_so() {
     let sandbox = Sandbox::new();
     let repository = sandbox.bare_repository(&[]);
     let theirs = repository.join("hooks/post-receive");
@@ -140,7 +140,7 @@ fn install_again_changes_nothing_and_runs_the_kept_hook_once() {
 }
 
 #[test]
-fn install_into_what_is_no_repository_fails() {
+fn installing_into_a_folder_that_is_not_a_repository_fails() {
     let sandbox = Sandbox::new();
     let nothing = sandbox.path("nothing");
     let site = sandbox.path("site");
@@ -150,7 +150,7 @@ fn install_into_what_is_no_repository_fails() {
 }
 
 #[test]
-fn a_failing_foreign_hook_does_not_keep_the_site_from_being_deployed() {
+fn a_failing_kept_hook_does_not_prevent_the_deployment() {
     let sandbox = Sandbox::new();
     let repository = sandbox.bare_repository(&[]);
     let theirs = repository.join("hooks/post-receive");

@@ -80,7 +80,7 @@ fn a_key_reaches_its_own_site_and_no_other() {
         );
     }
 
-    // Reading is not pushing.
+    // A read-only key can fetch.
     let fetch = ["fetch", &SshServer::address("shop"), "main"];
     Running::start(&mut server.git("eve", &project.path, &fetch)).wait().assert_success();
     assert!(!push("eve", "shop").accepted);
@@ -90,7 +90,7 @@ fn a_key_reaches_its_own_site_and_no_other() {
 }
 
 #[test]
-fn over_ssh_only_reading_commands_run() {
+fn only_read_only_commands_run_over_ssh() {
     let site = two_sites();
     site.set("TOKEN", "correct-horse");
     let Some(server) = SshServer::start(&site.sandbox, &[("ada", forced(&site, "shop"))]) else {

@@ -12,7 +12,7 @@ fn strict() -> Site {
     Site::with(&["--strict"])
 }
 
-/// Where a ref of the site's repository is; empty when it is not there.
+/// The commit of a ref in the site's repository; empty if the ref does not exist.
 fn tip(site: &Site, refname: &str) -> String {
     site.sandbox.git(&site.repository, &["for-each-ref", "--format=%(objectname)", refname])
 }
@@ -49,14 +49,14 @@ fn the_push_fails_with_the_deployment_and_the_branch_stays() {
     assert_eq!(site.live_state(), before);
     assert_eq!(site.record(2)["status"], "failed");
 
-    // The same commit, once it can be deployed: nothing is "up to date".
+    // The same commit, now that it can be deployed; git does not say "up to date".
     project.write("requirements.txt", "antelope==1.0\n").push().assert_success();
     assert_eq!(tip(&site, "refs/heads/main"), project.head());
     assert_eq!(site.numbers("deployments"), [1, 2, 3], "post-receive has not deployed again");
 }
 
 #[test]
-fn ordinary_refs_of_the_same_push_are_moved_as_ever() {
+fn other_refs_of_the_same_push_move() {
     let site = strict();
     let project = site.project();
     project.write("page", "1").push().assert_success();
@@ -96,7 +96,7 @@ fn an_atomic_push_moves_everything_or_nothing() {
         (one.clone(), String::new())
     );
 
-    // Another ref that cannot move keeps the deployment from beginning.
+    // If another ref cannot move, the deployment does not begin.
     let hook = site.repository.join("hooks/update");
     fs::write(&hook, "#!/bin/sh\necho about $1\n[ $1 != refs/heads/feature ]\n").unwrap();
     fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
@@ -137,7 +137,7 @@ fn what_git_would_refuse_is_refused_before_anything_is_deployed() {
 }
 
 #[test]
-fn push_options_hold_in_a_strict_site() {
+fn push_options_work_in_a_strict_site() {
     let site = strict();
     let project = site.python_project();
     project.commit("One");
@@ -167,7 +167,7 @@ fn push_options_hold_in_a_strict_site() {
 }
 
 #[test]
-fn a_push_that_comes_second_is_told_to_fetch_first() {
+fn the_second_of_two_pushes_is_told_to_fetch_first() {
     let site = strict();
     let project = site.project();
     project.write("page", "0").push().assert_success();
@@ -175,7 +175,7 @@ fn a_push_that_comes_second_is_told_to_fetch_first() {
     let first = project.custom_script(&gate.shell()).push_in_background();
     gate.wait_until_reached();
     let one = project.head();
-    // As somebody sees it who has not fetched: based on what the branch still is.
+    // As a developer who has not fetched: based on the branch's current commit.
     let second = project.write("page", "2").push_in_background();
     wait_until("the second push is recorded", || site.has_record(3));
     gate.open();
@@ -189,7 +189,7 @@ fn a_push_that_comes_second_is_told_to_fetch_first() {
 }
 
 #[test]
-fn a_killed_worker_fails_the_push_and_a_killed_client_fails_nothing() {
+fn a_killed_worker_fails_the_push_but_a_killed_client_does_not() {
     let site = strict();
     let project = site.project();
     project.write("page", "1").push().assert_success();
@@ -240,7 +240,7 @@ fn sha_256_and_reftable_repositories_can_be_strict() {
 }
 
 #[test]
-fn the_setting_alone_makes_a_site_strict_and_takes_it_back() {
+fn the_setting_alone_makes_a_site_strict_or_not() {
     let site = Site::new();
     site.configure("strict = true");
     let project = site.project();
@@ -262,7 +262,7 @@ fn the_setting_alone_makes_a_site_strict_and_takes_it_back() {
 }
 
 #[test]
-fn a_proc_receive_hook_of_somebody_else_is_not_touched() {
+fn an_existing_proc_receive_hook_is_not_touched() {
     let sandbox = Sandbox::new();
     let repository = sandbox.bare_repository(&[]);
     fs::write(repository.join("hooks/proc-receive"), "#!/bin/sh\n").unwrap();

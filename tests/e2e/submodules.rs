@@ -1,12 +1,11 @@
-//! Submodules: fetched into the release, theirs too. What a hostile `.gitmodules` says is in
-//! `hostile/gitlinks.rs`.
+//! Submodules are fetched into the release, recursively. Hostile ones are in `hostile/gitlinks.rs`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support::{Project, Sandbox, Site, SshServer};
 
-/// A site whose repository has neighbours, which relative addresses lead to.
+/// A site with other repositories beside its own, for relative URLs.
 fn hosted() -> Site {
     let sandbox = Sandbox::new();
     let repository = sandbox.bare_repository(&["--initial-branch=main"]);
@@ -63,7 +62,7 @@ fn add_to(project: &Project<'_>, path: &str, url: &str, commit: &str) {
 }
 
 #[test]
-fn submodules_and_theirs_are_in_the_release() {
+fn nested_submodules_are_in_the_release() {
     let site = hosted();
     let (deep, deep_commit) = neighbour(&site, "deep", "deep", None);
     let (lib, lib_commit) = neighbour(&site, "lib", "one", Some(("deep", &deep_commit)));
@@ -85,7 +84,7 @@ fn submodules_and_theirs_are_in_the_release() {
         (Some(2), "deep".to_owned())
     );
 
-    // A commit that is nowhere is a failure that says so, and changes nothing.
+    // A missing commit fails the deployment, and the live release is unchanged.
     fs::rename(site.sandbox.path("away.git"), &lib).unwrap();
     add_to(&project, "vendor/lib", "../lib.git", &"1".repeat(40));
     let push = project.push_refs(&["HEAD:refs/heads/main"]);
@@ -99,7 +98,7 @@ fn submodules_and_theirs_are_in_the_release() {
 }
 
 #[test]
-fn submodules_of_a_project_in_a_folder_are_named_by_the_commit() {
+fn submodules_of_a_project_in_a_subfolder_are_found() {
     let site = hosted();
     let (_, commit) = neighbour(&site, "lib", "of the folder", None);
     let project = site.project();
@@ -119,7 +118,7 @@ fn submodules_of_a_project_in_a_folder_are_named_by_the_commit() {
 }
 
 #[test]
-fn a_submodule_comes_over_ssh_with_the_sites_own_key() {
+fn a_submodule_is_fetched_over_ssh_with_the_sites_key() {
     let site = hosted();
     let (lib, commit) = neighbour(&site, "lib", "by ssh", None);
     let forced = r#"git shell -c \"$SSH_ORIGINAL_COMMAND\""#;
@@ -129,7 +128,7 @@ fn a_submodule_comes_over_ssh_with_the_sites_own_key() {
     let project = site.project();
     project.write("page", "1").commit("One");
     add_to(&project, "lib", &SshServer::address(lib.to_str().unwrap()), &commit);
-    // Nobody is there to be asked for a key, or whether the host is the right one.
+    // ssh must not ask for a key or about the host: nobody would answer.
     let push = project.push_refs(&["HEAD:refs/heads/main"]);
     push.assert_failed_with("the submodule lib cannot be checked out");
     site.set("GIT_SSH_COMMAND", &server.client("deploy"));

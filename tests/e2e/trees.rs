@@ -24,7 +24,7 @@ fn exec_bits_and_links_are_kept() {
 }
 
 #[test]
-fn modes_do_not_depend_on_the_umask_of_whoever_pushes() {
+fn modes_do_not_depend_on_the_pushers_umask() {
     let site = Site::new();
     let project = site.project();
     project.write("folder/plain", "").commit("One");
@@ -49,7 +49,7 @@ fn line_endings_follow_gitattributes() {
 }
 
 #[test]
-fn what_git_archive_would_leave_out_is_deployed() {
+fn files_with_export_ignore_are_deployed() {
     let site = Site::new();
     let project = site.project();
     project.write(".gitattributes", "secret.txt export-ignore\n");
@@ -58,7 +58,7 @@ fn what_git_archive_would_leave_out_is_deployed() {
 }
 
 #[test]
-fn names_need_not_be_utf_8() {
+fn file_names_that_are_not_utf_8_are_deployed() {
     let site = Site::new();
     let project = site.project();
     let name = OsStr::from_bytes(b"caf\xe9 \n \x01");
@@ -90,7 +90,7 @@ fn a_submodule_is_an_empty_folder_and_a_warning() {
 }
 
 #[test]
-fn what_a_push_removes_is_gone_and_kinds_may_change() {
+fn removed_files_are_gone_and_files_may_become_folders() {
     let site = Site::new();
     let project = site.project();
     project.write("a", "file").write("b/c", "in a folder");
@@ -108,7 +108,7 @@ fn what_a_push_removes_is_gone_and_kinds_may_change() {
 }
 
 #[test]
-fn a_link_of_the_old_tree_is_not_written_through_by_the_new_one() {
+fn a_new_tree_does_not_write_through_links_of_the_old_one() {
     let site = Site::new();
     let precious = site.sandbox.path("precious");
     fs::create_dir(&precious).unwrap();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{Project, Push, Sandbox, Site, two_pythons, uv};
 
-/// A site whose machine has uv, where nobody looks but at PATH.
+/// A site on a machine with uv, which is only on PATH.
 fn site(uv: &Path, arguments: &[&str]) -> Site {
     Site::in_sandbox(sandbox(uv), "site", arguments)
 }
@@ -30,7 +30,7 @@ fn again(project: &Project<'_>) -> Push {
 }
 
 #[test]
-fn what_init_finds_is_written_down_and_stays() {
+fn the_installer_that_init_finds_is_written_to_nyala_toml() {
     let Some(uv) = uv() else { return };
     let sandbox = sandbox(&uv);
     let (with, without) = (sandbox.path("with"), sandbox.path("without"));
@@ -51,7 +51,7 @@ fn what_init_finds_is_written_down_and_stays() {
     let other = sandbox.nyala(&["init", with.to_str().unwrap(), "--installer", "pip"]);
     other.assert_failed(1, "its installer is uv");
 
-    // One that does not run counts for none.
+    // A uv that does not run is ignored.
     fs::write(sandbox.path("tools/uv"), "#!/bin/sh\nexit 127\n").unwrap();
     fs::set_permissions(sandbox.path("tools/uv"), fs::Permissions::from_mode(0o755)).unwrap();
     let made = sandbox.nyala(&["init", without.to_str().unwrap()]);
@@ -80,7 +80,7 @@ fn uv_makes_the_env_and_installs_exactly_what_is_required() {
     );
     assert!(fs::read_to_string(site.env().join("pyvenv.cfg")).unwrap().contains("uv = "));
 
-    // In the copy, what the old version needed and the new one does not is taken away.
+    // Dependencies that only the old version needed are removed from the copy.
     let push = project.write("requirements.txt", "oryx==2.0\nacacia\n").push();
     push.assert_success().assert_says("Copying env 1").assert_says(" - grass==1.0");
     assert_eq!((site.package("oryx").as_deref(), site.package("grass")), (Some("2.0"), None));
@@ -93,7 +93,7 @@ fn uv_makes_the_env_and_installs_exactly_what_is_required() {
     );
 
     project.write("page", "").push().assert_success().assert_says("reuse env 2");
-    // uv's and pip's own settings count.
+    // Settings of both uv and pip apply.
     site.set("UV_COMPILE_BYTECODE", "1");
     project
         .write("page", "2")
@@ -151,9 +151,9 @@ fn a_push_option_names_the_installer_of_one_deployment() {
 }
 
 #[test]
-fn pips_settings_count_for_uv() {
+fn settings_of_pip_apply_to_uv() {
     let Some(site) = uv_site() else { return };
-    // The wheels are found by PIP_NO_INDEX and PIP_FIND_LINKS alone.
+    // The wheels are found only through PIP_NO_INDEX and PIP_FIND_LINKS.
     let project = site.project();
     let pins = site.sandbox.path("pins.txt");
     fs::write(&pins, "antelope==1.1\n").unwrap();
@@ -174,7 +174,7 @@ fn pips_settings_count_for_uv() {
 }
 
 #[test]
-fn pips_configuration_files_count_for_uv() {
+fn configuration_files_of_pip_apply_to_uv() {
     let Some(site) = uv_site() else { return };
     site.sandbox.remove_variable("PIP_CONFIG_FILE");
     let home = site.sandbox.path("home/.config/pip");
@@ -190,7 +190,7 @@ fn pips_configuration_files_count_for_uv() {
 }
 
 #[test]
-fn options_in_requirements_files_do_what_they_do_for_pip_or_are_refused() {
+fn options_in_requirements_files_work_as_with_pip_or_are_refused() {
     let Some(site) = uv_site() else { return };
     let project = site.project();
     project
@@ -205,7 +205,7 @@ fn options_in_requirements_files_do_what_they_do_for_pip_or_are_refused() {
     ] {
         project.write("requirements.txt", text).push().assert_failed_with(refused);
     }
-    // As with pip, one hash asks for all.
+    // As with pip, one hash requires all of them.
     let hash = "0".repeat(64);
     let push = project
         .write("requirements.txt", format!("oryx==2.0 --hash=sha256:{hash}\nacacia\n"))
@@ -215,7 +215,7 @@ fn options_in_requirements_files_do_what_they_do_for_pip_or_are_refused() {
 }
 
 #[test]
-fn credentials_go_to_uv_where_nobody_sees_them() {
+fn credentials_are_not_on_the_command_line_of_uv() {
     let Some(site) = uv_site() else { return };
     site.sandbox.remove_variable("PIP_NO_INDEX");
     site.set("PIP_INDEX_URL", "http://me:hunter22@127.0.0.1:9/simple");
@@ -229,7 +229,7 @@ fn credentials_go_to_uv_where_nobody_sees_them() {
 }
 
 #[test]
-fn what_cannot_be_done_with_uv_says_what_to_do() {
+fn errors_of_uv_say_what_to_do() {
     let Some(site) = uv_site() else { return };
     let project = site.python_project();
     let push = project.write("requirements.txt", "there-is-no-such-package\n").push();
@@ -241,16 +241,16 @@ fn what_cannot_be_done_with_uv_says_what_to_do() {
     let looked: PathBuf = site.sandbox.path("home/.local/bin");
     push.assert_says(&looked.display().to_string());
 
-    // Beside PATH it is looked for where its own installer puts it.
+    // It is also found where its own installer puts it.
     let Some(uv) = uv() else { return };
     fs::create_dir_all(&looked).unwrap();
     std::os::unix::fs::symlink(uv, looked.join("uv")).unwrap();
     again(&project).assert_success();
 }
 
-/// An env of uv's has no pip, and the machine's own must not be reached in its place.
+/// An env made by uv has no pip, and the machine's pip must not run instead.
 #[test]
-fn pip_in_a_command_of_the_project_reaches_nothing_outside_of_the_env() {
+fn pip_in_a_command_reaches_nothing_outside_of_the_env() {
     let Some(site) = uv_site() else { return };
     let project = site.python_project();
     project

@@ -3,7 +3,7 @@
 use crate::support::{Running, Site};
 
 #[test]
-fn wait_says_in_its_exit_code_how_a_deployment_ended() {
+fn the_exit_code_of_wait_is_the_result() {
     let site = Site::new();
     site.nyala(&["wait"]).assert_failed(2, "nothing was deployed yet");
     let project = site.project();
@@ -33,7 +33,7 @@ fn wait_says_in_its_exit_code_how_a_deployment_ended() {
 }
 
 #[test]
-fn wait_waits() {
+fn wait_returns_when_the_deployment_ends() {
     let site = Site::new();
     let gate = site.gate();
     let project = site.project();
@@ -50,7 +50,7 @@ fn wait_waits() {
 }
 
 #[test]
-fn a_superseded_deployment_did_not_succeed() {
+fn wait_fails_for_a_superseded_deployment() {
     let site = Site::new();
     let gate = site.gate();
     let project = site.project();

@@ -1,4 +1,4 @@
-//! Killed from outside: a child, the worker, all of them at once, while pip builds a package.
+//! Kills a child, the worker, or all of them at once, while pip builds a package.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::trial::{assert_nothing_is_left_over, statuses, wait_until_quiet};
 use crate::support::{Site, count, wait_until};
 
-/// A process of a deployment: the worker, or something that it has started.
+/// A process of a deployment: the worker, or something that it started.
 #[derive(Debug)]
 struct Process {
     pid: i32,
@@ -44,7 +44,7 @@ fn processes(site: &Site) -> Vec<Process> {
 }
 
 fn kill(process: &Process) {
-    // Whoever was killed with another one is gone already.
+    // It may already have been killed together with another one.
     let _ = kill_process(Pid::from_raw(process.pid).unwrap(), Signal::KILL);
 }
 
@@ -53,11 +53,11 @@ fn is_gone(pid: i32) -> bool {
         .map_or(true, |stat| stat.contains(") Z ") || stat.contains(") X "))
 }
 
-/// Which of these processes to kill; the worker is at the place that is given.
+/// Which of these processes to kill; `worker` is the index of the worker.
 type Victims = fn(&[Process], usize) -> Vec<usize>;
 
 #[test]
-fn whoever_is_killed_while_pip_builds_the_site_stays_up_and_the_next_push_deploys() {
+fn whichever_process_is_killed_the_site_stays_up_and_the_next_push_deploys() {
     let site = Site::new();
     site.configure("keep = 1");
     let project = site.project();

@@ -5,8 +5,7 @@ use std::fs;
 use super::trial::wait_until_quiet;
 use crate::support::{Running, Site, skip};
 
-/// Every program believes what this says of the time of day: seconds to add, read anew from a file
-/// each time.
+/// Changes the time of day for every program: adds the seconds in a file, which is read each time.
 const SHIM: &str = r#"
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +29,7 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
 "#;
 
 #[test]
-fn a_clock_that_jumps_back_changes_no_order() {
+fn setting_the_clock_back_does_not_change_the_order() {
     let site = Site::new();
     site.configure("keep = 2");
     let (source, shim, offset) =

@@ -1,5 +1,5 @@
-//! The system says no: a disk that fills up, no inodes, a read-only file system, too few open
-//! files, a folder that is not ours.
+//! Errors of the system: a disk that fills up, no inodes, a read-only file system, too few open
+//! files, a folder of another user.
 
 use std::os::unix::fs::chown;
 
@@ -7,8 +7,8 @@ use super::trial::{assert_nothing_is_left_over, statuses, wait_until_quiet};
 use crate::disk_full::{SmallDisk, site_on};
 use crate::support::{Project, Push, Running, Site, count, is_root, skip};
 
-/// Pushes a change that has to fail for want of what the file system is short of, puts that right,
-/// and pushes again.
+/// Pushes a change that has to fail because the file system lacks something, fixes that, and pushes
+/// again.
 fn fails_and_recovers(
     project: &Project<'_>,
     site: &Site,
@@ -34,7 +34,7 @@ fn fails_and_recovers(
     assert_nothing_is_left_over(site);
 }
 
-/// What is free on a disk: bytes and inodes are used up to here.
+/// The free bytes and inodes of a disk that are left for a push.
 fn used(disk: &SmallDisk) -> (u64, u64) {
     let system = rustix::fs::statvfs(&disk.0).unwrap();
     ((system.f_blocks - system.f_bfree) * system.f_frsize, system.f_files - system.f_ffree)
@@ -51,7 +51,7 @@ fn small_and_big(site: &Site) -> Project<'_> {
     }
     project.commit("Big");
     project.git(&["branch", "big"]);
-    // Both are pushed again and again, so each push needs a commit of its own.
+    // Both are pushed repeatedly, so each push needs its own commit.
     project
 }
 
@@ -71,7 +71,7 @@ fn a_disk_that_fills_up_at_any_moment_leaves_the_site_up() {
         new_commits(&project);
         wait_until_quiet(&site);
         let all = used(&disk).0 + page * 4096;
-        // A size of 0 would mean: no limit.
+        // A size of 0 would mean no limit.
         fails_and_recovers(&project, &site, &disk, &format!("size={}", all.max(4096)), "size=32m");
     }
     count("the disk is full", pages.len());
@@ -124,7 +124,7 @@ fn an_env_that_does_not_fit_at_any_moment_leaves_the_site_up() {
 }
 
 #[test]
-fn a_deployment_does_not_begin_where_the_last_one_would_not_fit() {
+fn a_deployment_does_not_begin_without_enough_free_space() {
     let Some((disk, site)) = site_on("64m") else { return };
     let project = site.project();
     project.write("big", vec![7; 4 << 20]).push().assert_success();
@@ -150,7 +150,7 @@ fn a_deployment_does_not_begin_where_the_last_one_would_not_fit() {
 }
 
 #[test]
-fn a_read_only_file_system_is_named() {
+fn the_error_names_a_read_only_file_system() {
     let Some((disk, site)) = site_on("16m") else { return };
     let project = site.project();
     project.write("page", "1").push().assert_success();
@@ -169,7 +169,7 @@ fn a_read_only_file_system_is_named() {
 }
 
 #[test]
-fn too_few_open_files_fail_the_deployment_and_nothing_else() {
+fn too_few_open_files_only_fail_the_deployment() {
     let site = Site::new();
     site.configure("keep = 1");
     let project = site.project();
@@ -195,7 +195,7 @@ fn too_few_open_files_fail_the_deployment_and_nothing_else() {
             continue;
         }
         assert_eq!(site.live_state(), before, "with {limit} open files:\n{}", push.stderr);
-        // With still fewer, git or the shell is the one who fails.
+        // With even fewer, git or the shell fails first.
         if push.output.contains("error: ") && push.output.contains("Too many open files") {
             push.assert_says("(ulimit -n)");
             said += 1;
@@ -209,7 +209,7 @@ fn too_few_open_files_fail_the_deployment_and_nothing_else() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_named_with_its_owner() {
+fn the_error_names_a_folder_that_cannot_be_written_and_its_owner() {
     const NOBODY: u32 = 65534;
     let site = Site::new();
     let project = site.project();
@@ -226,7 +226,7 @@ fn a_folder_that_cannot_be_written_is_named_with_its_owner() {
             .wait();
     }
     if !is_root() || !as_nobody(&[env!("CARGO_BIN_EXE_nyala"), "--version"]).status.success() {
-        skip("needs to be root, and a nyala that others may run, to be somebody else");
+        skip("needs root, and a nyala binary that other users can run");
         return;
     }
     let before = site.live_state();

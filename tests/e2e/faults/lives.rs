@@ -1,7 +1,7 @@
-//! The lives of a few sites: pushes that succeed, fail in pip or uv or are killed, rollbacks, and
-//! what people and the project's own commands do to environments in between, in an order that
-//! nobody has thought of. `plan::decide::sequences` does the same thousands of times with a model
-//! of the disk; here are real pushes, real environments and real kills.
+//! Random sequences of events in the lives of a few sites: pushes that succeed, fail in pip or uv
+//! or are killed, rollbacks, and changes to environments by people and by the project's own
+//! commands. `plan::decide::sequences` does that thousands of times with a model of the disk; here
+//! are real pushes, real environments and real kills.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,30 +17,30 @@ const STEPS: usize = 12;
 const TRACE: &str = "trace";
 const COMMAND: &str = "bin/post_compile";
 
-/// What requirements.txt asks for: names and versions.
+/// The contents of requirements.txt: names and versions.
 type Needs = BTreeMap<&'static str, &'static str>;
 
-/// What is known of an env, from what has happened and not from its files.
+/// What is known of an env from the events, not from its files.
 #[derive(Clone, Debug)]
 struct Env {
     python: String,
     needs: Needs,
     settings: u32,
     installer: &'static str,
-    /// What a command of the project wrote into it last, perhaps before it was copied.
+    /// What a command of the project last wrote into it, perhaps before it was copied.
     trace: Option<String>,
-    /// Something of it was deleted.
+    /// A part of it was deleted.
     harmed: bool,
 }
 
-/// What the next push is going to ask for.
+/// What the next push contains.
 #[derive(Clone, Debug)]
 struct Wish {
     python: String,
     needs: Needs,
     settings: u32,
     installer: &'static str,
-    /// Whether it brings a command that is run in the env, and changes it.
+    /// Whether it has a command that changes the env.
     command: bool,
     rebuild: bool,
 }
@@ -49,7 +49,7 @@ struct Wish {
 enum End {
     Live,
     InstallerFails,
-    /// The worker dies at this of its changes of the disk, if it comes that far.
+    /// The change of the disk at which the worker dies, if it gets that far.
     Killed(u64),
 }
 
@@ -60,11 +60,11 @@ struct Life<'a> {
     pythons: [String; 2],
     settings: u32,
     wish: Wish,
-    /// All envs that ever went live, by the deployments that made them.
+    /// All envs that ever went live, by the deployment that created them.
     envs: BTreeMap<u64, Env>,
-    /// Those of which a log has said that they are deleted, or a person.
+    /// Envs that were deleted according to a log, or by a person.
     never_again: BTreeSet<u64>,
-    /// Those of which it was perhaps not yet said when the worker was killed.
+    /// Envs whose deletion may not have been logged yet when the worker was killed.
     perhaps: BTreeSet<u64>,
     decided: BTreeMap<String, usize>,
 }
@@ -114,7 +114,7 @@ impl Life<'_> {
     }
 
     fn choose(&mut self) -> End {
-        // Most pushes change one thing, and many nothing that an env has to do with.
+        // Most pushes change one thing, and many change nothing that concerns an env.
         match self.random.u8(..8) {
             0 => {
                 self.wish.python =
@@ -164,8 +164,7 @@ impl Life<'_> {
             push.assert_success();
         }
 
-        // What the log says is deleted is so from when the plan is done; the check out comes after
-        // it.
+        // An env counts as deleted once the plan is done, which is before the check out.
         if decision == Some("create")
             && let Some(old) = before
         {
@@ -215,7 +214,7 @@ impl Life<'_> {
         push
     }
 
-    /// What may be decided. There is a choice only where nobody knows how far a killed worker came.
+    /// The allowed decisions. There are several only if it is unknown how far a killed worker got.
     fn expected(&self, live: Option<u64>, wish: &Wish) -> Vec<&'static str> {
         let Some(id) = live else { return vec!["create"] };
         let Some(env) = self.envs.get(&id) else {
@@ -236,8 +235,8 @@ impl Life<'_> {
         if self.perhaps.contains(&id) { vec![fits, "create"] } else { vec![fits] }
     }
 
-    /// The release runs in an env that has what was asked for and nothing else, and nothing that
-    /// was done with.
+    /// The release runs in an env with exactly the required packages, and not in one that was
+    /// deleted.
     fn went_live(
         &mut self,
         id: u64,
@@ -252,7 +251,7 @@ impl Life<'_> {
             assert!(!self.never_again.contains(&env), "env {env} was never to be used again");
         } else {
             assert_eq!(env, id);
-            // A copy has what was written into the original.
+            // A copy contains what was written into the original.
             let copied = before
                 .filter(|_| decision != "create")
                 .and_then(|before| self.envs[&before].trace.clone());
@@ -287,8 +286,7 @@ impl Life<'_> {
     }
 }
 
-/// The decision in a log, once its plan is complete: the last reason is followed by how long it
-/// took.
+/// The decision in a log, once its plan is complete: the duration follows the last reason.
 fn decision(log: &str) -> Option<&'static str> {
     let (_, plan) = log.split_once("-----> Plan")?;
     let plan = plan.split("----->").next().filter(|plan| plan.contains("Done in"))?;
@@ -347,15 +345,15 @@ fn lives(seed: u64) {
     count("lives of a site: pushes that came, failed or were killed in any order", STEPS);
 }
 
-// With these seeds each of the four decisions is made, and there are envs of both Pythons and by
-// both installers.
+// With these seeds, each of the four decisions occurs, with envs of both Pythons and both
+// installers.
 
 #[test]
-fn no_life_uses_an_env_that_is_not_right() {
+fn no_sequence_of_events_uses_a_wrong_env() {
     lives(16);
 }
 
 #[test]
-fn no_other_life_uses_an_env_that_is_not_right() {
+fn no_other_sequence_of_events_uses_a_wrong_env() {
     lives(18);
 }

@@ -1,4 +1,4 @@
-//! Broken on purpose: killed everywhere, and what holds afterwards.
+//! nyala is broken on purpose, for example killed at every change of the disk.
 
 mod children;
 mod clock;

@@ -1,11 +1,11 @@
-//! What is on the disk before it is named: the order of the system calls, as strace saw them.
+//! What is on the disk when: the order of system calls, as seen by strace.
 
 use std::path::Path;
 
 use super::trial::wait_until_quiet;
 use crate::support::{Call, Project, Site, traced_push};
 
-/// All that changes or flushes the disk.
+/// The system calls that change or flush the disk.
 const CALLS: &str = "open,openat,creat,mkdir,mkdirat,symlink,symlinkat,rename,renameat,renameat2,fsync,fdatasync,syncfs";
 
 fn traced(site: &Site, project: &Project<'_>) -> Option<Vec<Call>> {
@@ -44,7 +44,7 @@ fn assert_flushed(calls: &[Call], folder: &Path, end: usize) {
 }
 
 #[test]
-fn what_wwwroot_names_is_on_the_disk_before_it_is_named() {
+fn a_release_is_on_the_disk_before_wwwroot_points_to_it() {
     let site = Site::new();
     let project = site.python_project();
     project.write("static/site.css", "body {}");
@@ -64,7 +64,7 @@ fn what_wwwroot_names_is_on_the_disk_before_it_is_named() {
 }
 
 #[test]
-fn records_are_on_the_disk_before_they_are_named() {
+fn records_are_on_the_disk_before_they_are_renamed() {
     let site = Site::new();
     let project = site.project();
     project.write("page", "1");

@@ -1,4 +1,4 @@
-//! One kind of deployment, tried again and again from the same start.
+//! One kind of deployment, repeated from the same initial state.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -184,8 +184,8 @@ fn package(site: &Site) -> Option<String> {
     ran.status.success().then(|| ran.stdout.trim().to_owned())
 }
 
-/// Waits until no hook and no worker of this site is left: each deployment's writer holds a lock on
-/// its log until it ends.
+/// Waits until no hook and no worker of this site is running: each holds a lock on the log of its
+/// deployment.
 pub fn wait_until_quiet(site: &Site) {
     let writer_is_gone = |folder: PathBuf| {
         let log = File::open(folder.join("log.txt"));

@@ -1,5 +1,5 @@
-//! Submodules and Git LFS: nothing that `.gitmodules` or `.lfsconfig` says is run, and what they
-//! bring is as hostile as the tree itself.
+//! Submodules and Git LFS: no command in `.gitmodules` or `.lfsconfig` is run, and what they fetch
+//! may be as hostile as the tree itself.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,7 +14,7 @@ fn with_submodule(attacker: &Attacker<'_>, gitmodules: &str, commit: &str) -> St
 }
 
 #[test]
-fn a_submodule_leads_nowhere_else() {
+fn a_hostile_submodule_reads_nothing_else() {
     let target = Target::new();
     let Target { site, precious } = &target;
     let attacker = target.attacker();
@@ -36,7 +36,7 @@ fn a_submodule_leads_nowhere_else() {
     ] {
         attacker.assert_refused(&with_submodule(&attacker, &named("lib", &url), &head), why);
     }
-    // One that is named elsewhere, or not at all, is an empty folder.
+    // A submodule that is not named, or at another path, is an empty folder.
     for gitmodules in
         [named("../../../precious", "--upload-pack=true"), named("-lib", &touch), String::new()]
     {
@@ -47,7 +47,7 @@ fn a_submodule_leads_nowhere_else() {
     }
     attacker.assert_refused(&with_submodule(&attacker, "[submodule", &head), ".gitmodules");
 
-    // What else it says is not read at all.
+    // Its other keys are not read.
     let library = attacker.project.path.to_str().unwrap();
     let elsewhere =
         format!("[core]\n\tsshCommand = {touch}\n[include]\n\tpath = {}\n", precious.name("file"));
@@ -55,7 +55,7 @@ fn a_submodule_leads_nowhere_else() {
     attacker.push(&with_submodule(&attacker, &gitmodules, &head)).assert_success();
     assert_eq!(site.live_file("lib/page"), "live");
 
-    // Its own tree is written by the same rules.
+    // The same rules apply to its own tree.
     let file = attacker.blob("evil");
     let outside = attacker.blob(precious.name(""));
     let folder = attacker.tree(&[(FILE, b"file", &file)]);
@@ -78,7 +78,7 @@ fn a_submodule_leads_nowhere_else() {
 }
 
 #[test]
-fn what_lfsconfig_says_is_not_run() {
+fn commands_in_lfsconfig_are_not_run() {
     if !has_git_lfs() {
         return;
     }

@@ -1,4 +1,4 @@
-//! Trees that are too deep, too wide or too long to be an accident.
+//! Trees that are extremely deep or wide, or have very long paths.
 
 use std::fmt::Write;
 use std::fs;
@@ -27,7 +27,7 @@ fn nested(attacker: &Attacker<'_>, levels: usize, name: &str) -> String {
 }
 
 #[test]
-fn a_thousand_levels_come_and_go() {
+fn a_thousand_nested_folders_are_deployed_and_removed() {
     let target = Target::new();
     let site = &target.site;
     site.configure("keep = 1");

@@ -1,4 +1,4 @@
-//! Links, and what stands in the place of something that nyala reads, runs, makes or replaces.
+//! Links, and other entries in place of something that nyala reads, runs, creates or replaces.
 
 use std::fs;
 use std::path::Path;
@@ -6,11 +6,11 @@ use std::path::Path;
 use super::{FILE, FOLDER, GITLINK, LINK, Target};
 use crate::support::Precious;
 
-/// From a release's top to the precious folder.
+/// The path from the root of a release to the precious folder.
 const UP: &str = "../../../precious";
 
 #[test]
-fn links_out_of_the_release_are_only_links() {
+fn links_out_of_the_release_are_never_followed() {
     let target = Target::new();
     let Target { site, precious } = &target;
     site.configure("keep = 1");
@@ -71,7 +71,7 @@ fn links_out_of_the_release_are_only_links() {
 }
 
 #[test]
-fn what_nyala_reads_from_a_commit_is_read_through_no_link() {
+fn files_that_nyala_reads_are_not_read_through_links() {
     let target = Target::new();
     let precious = &target.precious;
     let attacker = target.attacker();
@@ -86,7 +86,7 @@ fn what_nyala_reads_from_a_commit_is_read_through_no_link() {
             attacker.assert_refused(&attacker.tree_of(&[(LINK, name, &to)]), text);
         }
     }
-    // Nor is it read from a submodule.
+    // Nor are they read from a submodule.
     for (name, text) in [
         (".deployment", ".deployment is a submodule in the commit"),
         ("runtime.txt", "runtime.txt is a submodule in the commit"),
@@ -101,12 +101,11 @@ fn what_nyala_reads_from_a_commit_is_read_through_no_link() {
 }
 
 #[test]
-fn what_nyala_reads_from_a_commit_is_seen_in_a_tree_of_any_order() {
+fn files_that_nyala_reads_are_found_in_unsorted_trees() {
     let target = Target::new();
     let attacker = target.attacker();
     let empty = attacker.blob("");
-    // Whoever looks for a name by halves, as git's order allows, takes the wrong one in both of
-    // these.
+    // A binary search for the name, which relies on git's order, finds the wrong entry in both.
     for (before, after) in [(&["z", "y", "x", "w"][..], &[][..]), (&[], &["$", "#", "\"", "!"])] {
         for (name, text, said) in [
             (".deployment", "[config]\ncommand = echo seen; exit 3\n", "seen"),
@@ -131,7 +130,7 @@ fn what_nyala_reads_from_a_commit_is_seen_in_a_tree_of_any_order() {
 }
 
 #[test]
-fn an_env_in_the_tree_is_refused_where_nyala_makes_one() {
+fn an_env_in_the_tree_is_refused_if_nyala_creates_one() {
     let target = Target::new();
     let site = &target.site;
     let attacker = target.attacker();
@@ -154,13 +153,13 @@ fn an_env_in_the_tree_is_refused_where_nyala_makes_one() {
         (with(FILE, &file), "found: a file"),
         (with(FOLDER, &folder), "found: a folder without a pyvenv.cfg"),
         (with(GITLINK, &file), "found: a submodule"),
-        // A committed env may name an interpreter elsewhere; this is none.
+        // A committed env may name an interpreter elsewhere, but this is not one.
         (with(FOLDER, &committed), "the env/ that the tree tracks cannot be used"),
     ] {
         attacker.assert_refused(&tree, found);
     }
 
-    // Nor does an order hide it that is not git's.
+    // Unsorted entries do not hide it either.
     for (mode, id, found) in
         [(LINK, link(UP), "found: a symbolic link"), (FILE, file, "found: a file")]
     {
@@ -172,7 +171,7 @@ fn an_env_in_the_tree_is_refused_where_nyala_makes_one() {
         attacker.assert_refused(&attacker.tree(&entries), found);
     }
 
-    // Where there is none, the link is not run that has the name of Django's program.
+    // A link with the name of Django's program is not run.
     let manage = link(&format!("{UP}/bin/python"));
     let entries: [(&str, &[u8], &str); 2] =
         [(LINK, b"manage.py", &manage), (FILE, b"requirements.txt", &requirements)];
@@ -182,7 +181,7 @@ fn an_env_in_the_tree_is_refused_where_nyala_makes_one() {
 }
 
 #[test]
-fn shared_paths_and_projects_are_taken_through_no_link() {
+fn shared_paths_and_projects_are_not_followed_through_links() {
     let target = Target::new();
     let Target { site, precious } = &target;
     site.configure("shared = [\"media\", \"data/db\"]");
@@ -192,7 +191,7 @@ fn shared_paths_and_projects_are_taken_through_no_link() {
         (LINK, "file", &precious.name("file")),
         (LINK, "folder", &precious.name("folder")),
     ]);
-    // The page of the first push is live and has neither, so what comes now would seed them.
+    // The live release has neither, so the next one would provide their initial contents.
     for shared in ["media", "data"] {
         fs::remove_dir_all(site.path.join("shared").join(shared)).unwrap();
     }
@@ -205,7 +204,7 @@ fn shared_paths_and_projects_are_taken_through_no_link() {
         Path::new(&precious.name("file"))
     );
     assert_eq!(fs::read_dir(site.path.join("shared/data/db")).unwrap().count(), 0);
-    // Once it is there, a link in its place goes, and a link above it is refused.
+    // Once it exists, a link in its place is replaced, and a link above it is refused.
     attacker.push(&attacker.tree(&[(LINK, b"media", &outside)])).assert_success();
     attacker.assert_refused(
         &attacker.tree(&[(LINK, b"data", &outside)]),

@@ -1,4 +1,4 @@
-//! Entries that git would not check out, and names that no honest tree has.
+//! Entries that git would not check out, and unusual names.
 
 use std::fs;
 
@@ -44,7 +44,7 @@ fn entries_that_git_would_not_check_out_are_refused() {
         (two(LINK, GITLINK, [&outside, &file]), twice),
         (one(LINK, b".gitmodules", &outside), "git does not accept a link of that name"),
     ];
-    // At the door, as long as nobody has told git otherwise.
+    // git itself refuses them, unless it is configured not to.
     site.sandbox.git(&site.repository, &["config", "receive.fsckObjects", "true"]);
     for (tree, _) in &trees {
         let push = attacker.push(tree);
@@ -63,13 +63,13 @@ fn entries_that_git_would_not_check_out_are_refused() {
 }
 
 #[test]
-fn odd_names_that_are_names_are_deployed() {
+fn odd_but_valid_names_are_deployed() {
     let target = Target::new();
     let attacker = target.attacker();
     let file = attacker.blob("content");
     let folder = attacker.tree(&[(FILE, b"file", &file)]);
-    // Two that differ in case alone, the longest there can be, what a shell would act on; and in no
-    // order of git's.
+    // Two that differ only in case, the longest possible one, and names that a shell would expand;
+    // unsorted.
     let names: [&[u8]; 9] = [
         b"a",
         b"A",

@@ -1,10 +1,10 @@
-//! Requirements that lead to files outside: pip would read them, and quote in the log what is no
-//! requirement in them.
+//! Requirements that lead to files outside of the tree: pip would read them, and quote their lines
+//! in the log.
 
 use super::{FILE, LINK, Target};
 
 #[test]
-fn pip_is_not_led_to_a_file_outside() {
+fn pip_never_reads_a_file_outside_of_the_tree() {
     let target = Target::new();
     let Target { site, precious } = &target;
     let attacker = target.attacker();
@@ -44,7 +44,7 @@ fn pip_is_not_led_to_a_file_outside() {
             .assert_does_not_say("virtual environment");
     }
 
-    // What is written for a file of the tree may be another text than the commit has.
+    // The text that is written to a file can differ from the one in the commit.
     let secret = precious.name("file");
     let (link, grass) = (attacker.blob(&secret), attacker.blob("grass\n"));
     let text = format!("-r {secret} # {}", if secret.len().is_multiple_of(2) { "" } else { "#" });
@@ -75,7 +75,7 @@ fn pip_is_not_led_to_a_file_outside() {
 }
 
 #[test]
-fn a_requirements_file_whose_name_looks_like_an_option_is_a_file() {
+fn a_requirements_file_named_like_an_option_is_a_file() {
     let target = Target::new();
     let Target { site, precious } = &target;
     let attacker = target.attacker();

@@ -1,5 +1,4 @@
-//! What is pushed cannot move a cursor, colour a line or forge one: in no terminal that shows what
-//! nyala says of it.
+//! Pushed text cannot move the cursor of a terminal, colour a line or forge one.
 
 use super::{Attacker, FILE, FOLDER, GITLINK, Target, assert_harmless_in_a_terminal};
 
@@ -7,7 +6,7 @@ use super::{Attacker, FILE, FOLDER, GITLINK, Target, assert_harmless_in_a_termin
 /// direction of text round; with the controls of one byte too.
 const EVIL: &str = "\u{1b}[2J\u{1b}]0;title\u{7}evil\rsuccess: \u{202e}\u{9b}31m\u{8}\u{7f}";
 
-/// A commit whose author and message do all of that.
+/// A commit with all of that in its author and message.
 fn evil_commit(attacker: &Attacker<'_>, tree: &str) -> String {
     let who = format!("{EVIL} <{EVIL}@example.org> 1700000000 +0000");
     let text = format!(
@@ -16,8 +15,8 @@ fn evil_commit(attacker: &Attacker<'_>, tree: &str) -> String {
     attacker.object("commit", text.as_bytes())
 }
 
-/// Pushes it, reads all that nyala tells of it, and asks what another push would do. Returns what
-/// the push said.
+/// Pushes it, runs all commands that show it, and plans another push. Returns the output of the
+/// push.
 #[track_caller]
 fn assert_shown_harmless(attacker: &Attacker<'_>, tree: &str) -> String {
     let site = &attacker.target.site;
@@ -55,13 +54,13 @@ fn assert_shown_harmless(attacker: &Attacker<'_>, tree: &str) -> String {
 }
 
 #[test]
-fn nothing_that_is_pushed_reaches_a_terminal_raw() {
+fn control_characters_in_a_push_are_always_escaped() {
     let target = Target::new();
     let attacker = target.attacker();
     let file = attacker.blob("content");
     let evil = EVIL.as_bytes();
 
-    // Names, on the way to a success and to a failure.
+    // Names, in a deployment that succeeds and in one that fails.
     let folder = attacker.tree(&[(FILE, evil, &file)]);
     let names = attacker.tree(&[(FOLDER, evil, &folder), (GITLINK, &[evil, b"2"].concat(), &file)]);
     let said = assert_shown_harmless(&attacker, &names);
@@ -70,7 +69,7 @@ fn nothing_that_is_pushed_reaches_a_terminal_raw() {
     let said = assert_shown_harmless(&attacker, &twice);
     assert!(said.contains("two entries of that name"), "{said}");
 
-    // What files say. A line ends where nyala, git or pip says that it does, and not before.
+    // The contents of files. Only nyala, git and pip end lines.
     for (name, content, text) in [
         (".deployment", format!("[config]\ncommand = : '{EVIL}'\n"), "success: deployment"),
         (
@@ -93,7 +92,7 @@ fn nothing_that_is_pushed_reaches_a_terminal_raw() {
         let said = assert_shown_harmless(&attacker, &attacker.tree_of(&[(FILE, name, &content)]));
         assert!(said.contains(text), "{name}: {said}");
     }
-    // A branch's name; git itself shows it as it is.
+    // The name of a branch, which git itself prints unescaped.
     let push = attacker.project.push_refs(&["HEAD:refs/heads/x\u{202e}\u{9b}2J"]);
     push.assert_deployed_nothing("Branch x\\u{202e}\\u{9b}2J is not the deploy branch");
     assert_harmless_in_a_terminal(&push.output);

@@ -1,10 +1,10 @@
-//! How much the tests have tried, for `scripts/test` to say.
+//! Counts the cases that the tests try, for the report of `scripts/test`.
 
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
-/// Says how many cases a test has tried. `scripts/test` adds these up at its end.
+/// Reports how many cases a test tried. `scripts/test` adds them up.
 pub fn count(what: &str, cases: usize) {
     eprintln!("{what}: {cases} cases");
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cases.txt");

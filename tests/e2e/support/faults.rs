@@ -1,4 +1,4 @@
-//! nyala built so that it can be told to die: which points there are, and how to get there.
+//! The build of nyala with kill points, and what these are.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,20 +11,20 @@ use std::sync::OnceLock;
 pub struct Point {
     /// The subcommand: `worker` or `post-receive`.
     pub command: String,
-    /// The how manieth change of that process it is.
+    /// Its number among the changes of that process, from 1.
     pub number: u64,
-    /// What is done and to which path, numbers and temporary names made the same.
+    /// The change and its path, with numbers and temporary names normalized.
     pub what: String,
 }
 
 impl Point {
-    /// As `NYALA_FAULT_AT` takes it.
+    /// The value for `NYALA_FAULT_AT`.
     pub fn variable(&self) -> String {
         format!("{}:{}", self.command, self.number)
     }
 
-    /// Whether it is about an env, or about going live with one; all others are the same in every
-    /// kind of deployment.
+    /// Whether it concerns an env, or its activation. All other points are the same in every kind
+    /// of deployment.
     pub fn is_of_an_env(&self) -> bool {
         let names = ["env: ", "pip: ", "copy: ", "sync_filesystem", "replace_symlink: renamed"];
         names.iter().any(|name| self.what.starts_with(name))
@@ -32,7 +32,7 @@ impl Point {
             || self.what == "symlink releases/N/env"
     }
 
-    /// One of a great many that are alike: a file of a tree or of an env.
+    /// Whether there are many points like this one: the files of a tree or an env.
     fn is_bulk(&self) -> bool {
         let inside =
             |folder: &str| self.what.split_once(folder).is_some_and(|(_, rest)| rest.contains('/'));
@@ -40,8 +40,7 @@ impl Point {
     }
 }
 
-/// nyala with the feature `faults`. Cargo builds it when it is not up to date, and lets only one
-/// test do so at a time.
+/// nyala with the feature `faults`. Cargo builds it if it is out of date, in one test at a time.
 pub fn faulty_nyala() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT
@@ -79,7 +78,7 @@ pub fn faulty_nyala() -> PathBuf {
         .clone()
 }
 
-/// The points of a run, as it wrote them down. `root` is the site's folder.
+/// The points that a run recorded. `root` is the folder of the site.
 pub fn points(trace: &Path, root: &Path) -> Vec<Point> {
     let text = fs::read_to_string(trace).unwrap();
     text.lines()
@@ -96,8 +95,8 @@ pub fn points(trace: &Path, root: &Path) -> Vec<Point> {
         .collect()
 }
 
-/// Every point, but of those that are alike only the first, the middle and the last, unless
-/// `NYALA_FAULTS=all`.
+/// All points with `NYALA_FAULTS=all`; otherwise, of those that are alike only the first, the
+/// middle and the last.
 pub fn worth_dying_at(points: Vec<Point>) -> Vec<Point> {
     if every_point() {
         return points;
@@ -117,12 +116,12 @@ pub fn worth_dying_at(points: Vec<Point>) -> Vec<Point> {
         .collect()
 }
 
-/// Whether everything is wanted, however long it takes: hours, and not minutes.
+/// Whether to try every point, which takes hours instead of minutes.
 pub fn every_point() -> bool {
     std::env::var("NYALA_FAULTS").is_ok_and(|value| value == "all")
 }
 
-/// What is done, without to what.
+/// The change without its path.
 fn kind(point: &Point) -> String {
     format!("{} {}", point.command, point.what.rsplit_once(' ').map_or("", |(name, _)| name))
 }

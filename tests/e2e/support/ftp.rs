@@ -14,7 +14,7 @@ pub struct FtpServer<'a> {
 }
 
 impl<'a> FtpServer<'a> {
-    /// Serves the site's folder; `None`, having said so, when this machine has no FTP server.
+    /// Serves the site's folder; `None` without an FTP server, and the test is reported as skipped.
     pub fn start(site: &'a Site) -> Option<Self> {
         let Some(python) = python_with_pyftpdlib() else {
             skip("needs an FTP server: scripts/test installs pyftpdlib for it");

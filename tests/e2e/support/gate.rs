@@ -1,4 +1,4 @@
-//! A place at which a child waits for the test: no test sleeps and hopes.
+//! A place at which a child waits for the test, so that no test relies on timing.
 
 use std::fs;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ impl Gate {
         Self { reached: folder.join("reached"), open: folder.join("open") }
     }
 
-    /// Shell text that waits here until the test opens the gate, or is gone.
+    /// A shell script that waits until the test opens the gate, or has ended.
     pub fn shell(&self) -> String {
         let (reached, open) = (self.reached.display(), self.open.display());
         let folder = self.open.parent().unwrap().display();
@@ -27,7 +27,7 @@ impl Gate {
         )
     }
 
-    /// Python text, for a function's body indented by four spaces, that does the same.
+    /// The same in Python, for the body of a function, indented by four spaces.
     pub fn python(&self) -> String {
         let (reached, open) = (self.reached.display(), self.open.display());
         let folder = self.open.parent().unwrap().display();
@@ -47,7 +47,7 @@ impl Gate {
 
 impl Drop for Gate {
     fn drop(&mut self) {
-        // Nobody may be left waiting, whatever became of the test.
+        // No child may be left waiting, whatever happened to the test.
         let _ = fs::write(&self.open, "");
     }
 }

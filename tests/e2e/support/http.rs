@@ -1,4 +1,4 @@
-//! A web server that answers what it is told to, and remembers what it was asked.
+//! A web server that gives the answers that a test chooses, and remembers the requests.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -4,8 +4,8 @@ use std::process::Command;
 
 use super::{Site, newest_python, skip};
 
-/// Lets a site's pip use the machine's own index, if a package of this requirement can be had
-/// there; else says that the test is skipped.
+/// Makes a site's pip use the machine's own index if it has a package for this requirement;
+/// otherwise reports the test as skipped.
 pub fn use_real_index(site: &Site, requirement: &str) -> bool {
     let reached = tempfile::tempdir().unwrap();
     let ran = Command::new(&newest_python().path)

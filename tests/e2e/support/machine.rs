@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::thread;
 
-/// Says that a test cannot run here, and why. `scripts/test` repeats these lines at its end.
+/// Reports that a test cannot run here, and why. `scripts/test` lists these at its end.
 pub fn skip(reason: &str) {
     let test = thread::current().name().unwrap_or("a test").to_owned();
     eprintln!("skipped: {test}: {reason}");
@@ -40,7 +40,7 @@ pub fn git_can(option: &str) -> bool {
     ran.status.success()
 }
 
-/// Whether this git has `git lfs`; if not, it says so.
+/// Whether this git has `git lfs`; if not, the test is reported as skipped.
 pub fn has_git_lfs() -> bool {
     let found =
         Command::new("git").args(["lfs", "version"]).output().is_ok_and(|ran| ran.status.success());
@@ -50,7 +50,7 @@ pub fn has_git_lfs() -> bool {
     found
 }
 
-/// An interpreter of this machine that can make environments.
+/// An interpreter of this machine that can create environments.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Python {
     major: u32,
@@ -97,7 +97,8 @@ pub fn newest_python() -> &'static Python {
     )
 }
 
-/// An older interpreter and a newer one; `None`, having said so, when there is only one.
+/// An older and a newer interpreter; `None` if there is only one, and the test is reported as
+/// skipped.
 pub fn two_pythons() -> Option<(&'static Python, &'static Python)> {
     if let [.., older, newer] = pythons() {
         return Some((older, newer));
@@ -106,8 +107,8 @@ pub fn two_pythons() -> Option<(&'static Python, &'static Python)> {
     None
 }
 
-/// A Python 2.7 of this machine, with or without `virtualenv`; `None`, having said so, when there
-/// is none.
+/// A Python 2.7, with or without `virtualenv`; `None` if there is none, and the test is reported as
+/// skipped.
 pub fn python_2() -> Option<Python> {
     let found = probe_all("pip", "2").pop();
     if found.is_none() {
@@ -116,7 +117,7 @@ pub fn python_2() -> Option<Python> {
     found
 }
 
-/// uv, which `scripts/test` installs; `None`, having said so, when there is none.
+/// uv, which `scripts/test` installs; `None` if it is missing, and the test is reported as skipped.
 pub fn uv() -> Option<PathBuf> {
     let on_path = env::var_os("PATH").unwrap_or_default();
     let folders = [tools_folder().join("uv/bin")].into_iter().chain(env::split_paths(&on_path));

@@ -1,5 +1,5 @@
-//! The harness: a sandbox with a real git, real interpreters and real wheels, in which a test is a
-//! few lines.
+//! The test harness: a sandbox with a real git, real interpreters and real wheels, in which a test
+//! is a few lines.
 
 mod count;
 mod faults;

@@ -1,4 +1,4 @@
-//! A folder beside a site that is nobody's business, whatever is pushed.
+//! A folder beside a site that no push may read or change.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::Site;
 
-/// What is in its files, and must be nowhere else.
+/// The contents of its files, which must appear nowhere else.
 const SECRET: &str = "root:x:0:0:correct-horse-battery-staple";
 
 /// Files that look like what nyala, git, pip and Python read, a program, a fifo that whoever opens
@@ -23,8 +23,7 @@ pub struct Precious {
     before: BTreeMap<PathBuf, Seen>,
 }
 
-/// All that changes when somebody writes: times to the nanosecond, that of the last change of mode
-/// or name among them.
+/// Everything that changes with a write: all times to the nanosecond, including ctime.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     mode: u32,
@@ -67,21 +66,21 @@ impl Precious {
         self.path.join(of).to_str().unwrap().to_owned()
     }
 
-    /// Nothing of it was written or deleted, and nothing was put beside it.
+    /// Nothing in it was written or deleted, and nothing was added beside it.
     #[track_caller]
     pub fn assert_untouched(&self, site: &Site) {
         assert_eq!(seen_in(&self.path), self.before);
         assert_eq!(names_in(&site.sandbox.path("")), self.beside);
     }
 
-    /// Nothing of any such folder is in this text.
+    /// This text contains nothing from any such folder.
     #[track_caller]
     pub fn assert_not_in(text: &str) {
         assert!(!text.contains("correct-horse"), "{text}");
     }
 
-    /// Nothing of any such folder is in a file of the site, but for git's objects, which are
-    /// compressed, and envs.
+    /// No file of the site contains anything from such a folder, except git's objects (they are
+    /// compressed) and envs.
     #[track_caller]
     pub fn assert_nowhere_in(site: &Site) {
         let mut folders = vec![site.path.clone()];
@@ -127,7 +126,7 @@ fn seen_in(folder: &Path) -> BTreeMap<PathBuf, Seen> {
     found
 }
 
-/// What is in a folder; work trees of the test itself aside.
+/// The contents of a folder, except the work trees of the test itself.
 fn names_in(folder: &Path) -> Vec<PathBuf> {
     let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut names: Vec<_> =

@@ -67,7 +67,7 @@ impl<'a> Project<'a> {
         self
     }
 
-    /// Makes `deploy.sh`, with this text, take the place of the built-in steps.
+    /// Replaces the built-in steps by a `deploy.sh` with this text.
     pub fn custom_script(&self, text: &str) -> &Self {
         self.write(".deployment", "[config]\ncommand = bash deploy.sh\n");
         self.write("deploy.sh", format!("set -e\n{text}\n"))
@@ -134,8 +134,8 @@ impl<'a> Project<'a> {
         RunningPush::new(Running::start(&mut command))
     }
 
-    /// Brings the tip into the site's repository without deploying it, and returns what `nyala
-    /// plan` says of it.
+    /// Pushes the tip to the site's repository without deploying it, and returns the output of
+    /// `nyala plan`.
     pub fn plan(&self) -> String {
         self.commit_changes();
         let head = self.head();

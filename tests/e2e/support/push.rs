@@ -1,4 +1,4 @@
-//! What the pushing developer saw.
+//! A push, as the developer sees it.
 
 use rustix::process::Signal;
 
@@ -83,22 +83,22 @@ impl RunningPush {
         Push::new(self.0.wait())
     }
 
-    /// Kills `git push` alone; what it started is left to find out for itself.
+    /// Kills only `git push`, not its children.
     pub fn kill_client(&self) {
         self.0.signal(Signal::KILL);
     }
 
-    /// What Ctrl-C does: interrupts `git push` and all that it started.
+    /// Interrupts `git push` and everything it started, like Ctrl-C.
     pub fn interrupt(&self) {
         self.0.signal_group(Signal::INT);
     }
 
-    /// Kills `git push` and all that it started, the hook too.
+    /// Kills `git push` and everything it started, including the hook.
     pub fn kill_all(&self) {
         self.0.signal_group(Signal::KILL);
     }
 
-    /// Stops `git push`, so that it reads nothing any more.
+    /// Stops `git push`, so that it no longer reads.
     pub fn stop_client(&self) {
         self.0.signal(Signal::STOP);
     }

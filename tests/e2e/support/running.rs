@@ -1,5 +1,4 @@
-//! Children of a test: started in a process group of their own, and never waited for without an
-//! end.
+//! Children of a test: each has its own process group, and is never waited for without a limit.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -10,12 +9,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-/// How long anything may take before the test calls it hanging. Far above what a slow machine
-/// needs.
+/// How long anything may take before a test fails; far more than a slow machine needs.
 const DEADLINE: Duration = Duration::from_mins(4);
 const POLL: Duration = Duration::from_millis(10);
 
-/// Waits for a fact, and panics with its name when it does not come true within the deadline.
+/// Waits until a condition is true; panics with its name if that takes too long.
 pub fn wait_until(what: &str, mut fact: impl FnMut() -> bool) {
     let started = Instant::now();
     while !fact() {
@@ -24,7 +22,7 @@ pub fn wait_until(what: &str, mut fact: impl FnMut() -> bool) {
     }
 }
 
-/// What a child that has ended said and how it ended.
+/// The output and exit status of a child that has ended.
 #[derive(Debug)]
 pub struct Ran {
     pub status: ExitStatus,
@@ -54,7 +52,7 @@ impl Ran {
     }
 }
 
-/// A child that runs. Its output goes into files, so nobody has to read along.
+/// A running child. Its output goes to files, so nobody has to read it meanwhile.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
@@ -70,7 +68,7 @@ impl Running {
         Self::start_with(command, stdout, output)
     }
 
-    /// Starts a child whose standard output is somebody else's.
+    /// Starts a child with this standard output.
     pub fn start_with_output(command: &mut Command, output: impl Into<Stdio>) -> Self {
         Self::start_with(command, tempfile::tempfile().unwrap(), output.into())
     }
@@ -142,8 +140,8 @@ fn text_of(file: &mut File) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Whether the process of this number, as somebody wrote it down, still runs. One that has ended
-/// and waits to be collected, in a container perhaps for ever, does not.
+/// Whether the process with this id, in decimal, is running. A zombie is not; in a container
+/// without an init process, it may stay forever.
 pub fn runs(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
     !stat.is_empty() && !stat.contains(") Z ")

@@ -1,5 +1,4 @@
-//! A temporary folder with a home of its own, and children that see nothing else of whoever runs
-//! the tests.
+//! A temporary folder with its own home. Children see nothing else of the user who runs the tests.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -12,7 +11,7 @@ use tempfile::TempDir;
 
 use super::{Ran, Running, machine, wheels};
 
-/// Everything that a test writes is in here, and goes with it.
+/// Contains everything that a test writes, and is removed with it.
 #[derive(Debug)]
 pub struct Sandbox {
     folder: TempDir,
@@ -32,8 +31,7 @@ impl Sandbox {
         Self::in_folder(&std::env::temp_dir(), binary)
     }
 
-    /// A sandbox in memory, where there is room: for tests that write the same thousands of files
-    /// again and again.
+    /// A sandbox in memory if there is enough, for tests that write thousands of files repeatedly.
     pub fn in_memory(binary: PathBuf) -> Self {
         let memory = Path::new("/dev/shm");
         let free =
@@ -121,7 +119,7 @@ impl Sandbox {
         self.command(&self.binary)
     }
 
-    /// A bare repository that nyala knows nothing of yet; `arguments` go to `git init`.
+    /// A bare repository without a site; `arguments` are passed to `git init`.
     pub fn bare_repository(&self, arguments: &[&str]) -> PathBuf {
         let repository = self.path("hosted.git");
         let mut init = vec!["init", "--quiet", "--bare"];

@@ -18,7 +18,7 @@ pub struct Site {
     pub repository: PathBuf,
 }
 
-/// Everything that is live: a failed deployment must leave it as it was.
+/// Everything that is live, which a failed deployment must not change.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Live {
     release: PathBuf,
@@ -57,7 +57,7 @@ impl Site {
         let path = sandbox.path(name);
         let mut init = vec!["init", path.to_str().unwrap()];
         init.extend(arguments);
-        // This machine may have uv, and what the tests say is what pip does.
+        // The tests expect pip, even on a machine with uv.
         if !arguments.contains(&"--installer") {
             init.extend(["--installer", "pip"]);
         }
@@ -66,7 +66,7 @@ impl Site {
         Self { sandbox, path, repository }
     }
 
-    /// A site for a bare repository that was there before, made by `nyala install`.
+    /// A site for an existing bare repository, created by `nyala install`.
     pub fn installed(sandbox: Sandbox, repository: PathBuf) -> Self {
         let path = sandbox.path("site");
         let site = Self { sandbox, path, repository };
@@ -99,8 +99,7 @@ impl Site {
         Running::start(self.nyala_command().args(arguments)).wait()
     }
 
-    /// Runs a command of nyala for this site whose output nobody reads any more, as after `| head
-    /// -1`.
+    /// Runs a command for this site whose output is closed, as after `| head -1`.
     pub fn nyala_unread<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Ran {
         let (_, writer) = io::pipe().unwrap();
         Running::start_with_output(self.nyala_command().args(arguments), writer).wait()
@@ -152,7 +151,7 @@ impl Site {
         self.deployment(id).join("deployment.json").exists()
     }
 
-    /// A deployment's log, as far as it has come.
+    /// The log of a deployment so far.
     pub fn log(&self, id: u64) -> String {
         let bytes = fs::read(self.deployment(id).join("log.txt")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
@@ -176,7 +175,7 @@ impl Site {
 
     /// What is live, to be compared with what is live later.
     ///
-    /// That an env may not be used again is said in the env, and is nothing that runs.
+    /// The mark in an env that it must not be reused is not compared.
     pub fn live_state(&self) -> Live {
         let wwwroot = self.path.join("wwwroot");
         let env = wwwroot.join("env");
@@ -248,7 +247,7 @@ impl Site {
         numbers
     }
 
-    /// A place in a deployment's script at which it waits for the test.
+    /// A gate at which the script of a deployment waits for the test.
     pub fn gate(&self) -> Gate {
         Gate::new(&self.sandbox)
     }

@@ -1,4 +1,4 @@
-//! What a folder holds, to be compared with what it holds later.
+//! The contents of a folder, to be compared later.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-/// Each path below a folder, and what is there.
+/// The paths below a folder, and what they are.
 pub type Snapshot = BTreeMap<PathBuf, Entry>;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub fn snapshot(folder: &Path) -> Snapshot {
     snapshot_without(folder, &[])
 }
 
-/// Leaves out everything of these names, wherever it is.
+/// Skips everything with one of these names.
 pub fn snapshot_without(folder: &Path, names: &[&str]) -> Snapshot {
     let mut found = Snapshot::new();
     let mut folders = vec![folder.to_owned()];

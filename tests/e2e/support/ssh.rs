@@ -16,8 +16,8 @@ pub struct SshServer<'a> {
 }
 
 impl<'a> SshServer<'a> {
-    /// Starts it with a key for each name, which may run its forced command alone; `None`, having
-    /// said so, where there is no sshd.
+    /// Starts sshd with a key for each name and its forced command; `None` without an sshd, and the
+    /// test is reported as skipped.
     pub fn start(sandbox: &'a Sandbox, keys: &[(&str, String)]) -> Option<Self> {
         let Some(sshd) =
             ["/usr/sbin/sshd", "/usr/bin/sshd"].into_iter().find(|path| Path::new(path).exists())
@@ -40,7 +40,7 @@ impl<'a> SshServer<'a> {
             }
         }
         fs::write(folder.join("authorized_keys"), authorized).unwrap();
-        // Somebody else may take the port before sshd does.
+        // Another process may take the port before sshd does.
         for _ in 0..5 {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let configuration = format!(

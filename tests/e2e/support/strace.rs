@@ -1,4 +1,4 @@
-//! What a push asks of the kernel, as strace sees it.
+//! The system calls of a push, as traced by strace.
 
 use std::collections::HashMap;
 use std::fs;
@@ -18,12 +18,12 @@ pub struct Call {
 }
 
 impl Call {
-    /// What stands in quotes: paths, mostly.
+    /// The quoted arguments, which are mostly paths.
     pub fn quoted(&self) -> Vec<&str> {
         self.text.split('"').skip(1).step_by(2).collect()
     }
 
-    /// The number that came back.
+    /// The returned number.
     pub fn returned(&self) -> Option<u32> {
         let (_, returned) = self.text.rsplit_once(" = ")?;
         returned.split([' ', '<']).next()?.parse().ok()

@@ -41,8 +41,7 @@ pub fn folder() -> &'static Path {
     FOLDER.get_or_init(build)
 }
 
-/// Each test is a process of its own and several start at once: the folder appears whole, by a
-/// rename, or not at all.
+/// Several test processes start at once, so the folder is renamed into place when it is complete.
 fn build() -> PathBuf {
     let wheels: Vec<_> = WHEELS.iter().map(|it| (it.file_name(), it.bytes())).collect();
     let mut hasher = DefaultHasher::new();
