@@ -21,7 +21,8 @@ impl Worker {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
         let log = console::init_worker();
         // The worker was started with its log as standard output.
-        log.write_to(File::from(std::io::stdout().as_fd().try_clone_to_owned()?));
+        let file = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
+        log.write_to(file, site.log_file(self.deployment));
         worker::run(site, self.deployment)
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -13,11 +14,12 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::bounded::{BoundedLog, Limits};
 use super::mask::{self, Mask};
 use super::{TARGET, text};
 
 /// What a child prints, and every detail, stands below its step by as much.
-const INDENT: &str = "       ";
+pub(super) const INDENT: &str = "       ";
 const STEP: &str = "-----> ";
 
 /// The log that this process writes. A handle: a worker keeps one and points it at one deployment
@@ -28,11 +30,22 @@ pub struct Log {
 }
 
 impl Log {
-    /// Writes to this file from now on, which should be open for appending (see
+    /// Writes to the file at this path from now on, which should be open for appending (see
     /// [`crate::disk::create_file`]): each event is one write of whole lines, so that a reader and
     /// a second writer never see half of one.
-    pub fn write_to(&self, file: File) {
-        self.write_into(Box::new(file));
+    pub fn write_to(&self, file: File, path: PathBuf) {
+        *self.sink() = Sink {
+            to: Some(To::Log(BoundedLog::new(path, file, Limits::default()))),
+            ..Sink::default()
+        };
+    }
+
+    /// Puts a log that has become too long into one file: see [`super::bounded`].
+    fn settle(&self) -> anyhow::Result<()> {
+        match &mut self.sink().to {
+            Some(To::Log(log)) => log.settle(),
+            Some(To::Stream(_)) | None => Ok(()),
+        }
     }
 
     /// Writes nowhere from now on.
@@ -50,7 +63,7 @@ impl Log {
     }
 
     fn write_into(&self, to: Box<dyn Write + Send>) {
-        *self.sink() = Sink { to: Some(to), ..Sink::default() };
+        *self.sink() = Sink { to: Some(To::Stream(to)), ..Sink::default() };
     }
 
     fn sink(&self) -> MutexGuard<'_, Sink> {
@@ -63,7 +76,21 @@ impl Log {
 pub fn init_worker() -> Log {
     let log = Log::default();
     install(Some(&log));
+    let _ = WORKERS.set(log.clone());
     log
+}
+
+/// The log of this process, when it is a worker.
+static WORKERS: OnceLock<Log> = OnceLock::new();
+
+/// Has the log of the deployment that this process carries out in one file, before somebody reads
+/// how it ends. A log for which there is no room now stays in parts.
+pub fn settle_log() {
+    if let Some(log) = WORKERS.get()
+        && let Err(error) = log.settle()
+    {
+        tracing::debug!("the log stays in parts: {error:#}");
+    }
 }
 
 /// Sets this process up as a command that has no deployment log: diagnostics only.
@@ -177,7 +204,7 @@ impl LogEvent {
 /// counted, and said when writing works again.
 #[derive(Default)]
 struct Sink {
-    to: Option<Box<dyn Write + Send>>,
+    to: Option<To>,
     /// `None` for what the process knows.
     mask: Option<Arc<Mask>>,
     lost: Option<Lost>,
@@ -185,6 +212,20 @@ struct Sink {
     begun: Vec<u8>,
     /// The last write ended within a line.
     torn: bool,
+}
+
+enum To {
+    Log(BoundedLog),
+    Stream(Box<dyn Write + Send>),
+}
+
+impl To {
+    fn writer(&mut self) -> &mut dyn Write {
+        match self {
+            Self::Log(log) => log,
+            Self::Stream(stream) => stream,
+        }
+    }
 }
 
 struct Lost {
@@ -207,7 +248,7 @@ impl Sink {
         }
         bytes.push_str(&lines);
 
-        match write_whole(to.as_mut(), bytes.as_bytes()) {
+        match write_whole(to.writer(), bytes.as_bytes()) {
             Ok(()) => {
                 self.lost = None;
                 self.torn = false;

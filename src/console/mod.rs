@@ -3,6 +3,7 @@
 //! Rooms call [`step`], [`info`] and the others and never hold a log: the worker installs a layer
 //! that writes to the deployment's `log.txt`, `nyala step` one that writes to standard output.
 
+mod bounded;
 mod follow;
 mod log;
 pub mod mask;
@@ -13,8 +14,9 @@ pub mod text;
 use std::fmt::Display;
 use std::time::Instant;
 
+pub use bounded::settle;
 pub use follow::{Followed, follow, print, say, show, unsaid};
-pub use log::{Log, diagnostics, init_command, init_step, init_worker};
+pub use log::{Log, diagnostics, init_command, init_step, init_worker, settle_log};
 pub use mask::Mask;
 pub use suggest::did_you_mean;
 

@@ -1,6 +1,6 @@
 //! Changes of single files that are not replaced as a whole.
 
-use std::fs::{File, FileTimes, OpenOptions, Permissions};
+use std::fs::{self, File, FileTimes, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::point_at;
+use super::space::DiskUsage;
 
 /// Opens a file for locking, and makes it when it is not there. Its content stays.
 pub fn open_lock_file(path: &Path) -> Result<File> {
@@ -35,6 +36,23 @@ pub fn append_line(path: &Path, line: &str) -> Result<()> {
     };
     file.write_all(format!("{start}{line}\n").as_bytes())
         .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Adds what `from` has at the end of a file that is there. When that fails, the file is as it was.
+pub fn append(path: &Path, from: &mut dyn Read) -> Result<()> {
+    point_at("append", path);
+    let mut file = OpenOptions::new()
+        .append(true)
+        .open(path)
+        .with_context(|| format!("cannot open {}", path.display()))?;
+    let length = file.metadata().map(|metadata| metadata.len());
+    if let Err(error) = io::copy(from, &mut file) {
+        if let Ok(length) = length {
+            let _ = file.set_len(length);
+        }
+        return Err(error).with_context(|| format!("cannot write {}", path.display()));
+    }
+    Ok(())
 }
 
 fn last_byte(file: &mut File) -> io::Result<Option<u8>> {
@@ -73,6 +91,23 @@ pub fn copy_file(from: &Path, to: &Path) -> Result<()> {
     copy().with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
 }
 
+/// Makes a folder of small files that take this much of the disk, to be removed when it is full.
+pub fn create_reserve(path: &Path, size: DiskUsage) -> Result<()> {
+    point_at("create_reserve", path);
+    let files = size.inodes.max(2) - 1;
+    let each = usize::try_from(size.bytes / files).unwrap_or(0);
+    let create = || {
+        fs::create_dir(path)?;
+        for number in 0..files {
+            // No zeros: a file system may keep those as a hole.
+            let mut file = new_file(&path.join(number.to_string()), 0o600)?;
+            file.write_all(&vec![b'.'; each])?;
+        }
+        Ok::<_, io::Error>(())
+    };
+    create().with_context(|| format!("cannot make {}", path.display()))
+}
+
 fn new_file(path: &Path, mode: u32) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
 }
@@ -92,8 +127,6 @@ fn clone_or_copy(input: &mut File, output: &mut File) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]

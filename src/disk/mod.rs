@@ -25,7 +25,7 @@ use anyhow::{Context, Result, bail};
 use identity::Maker;
 pub use remove::Mounted;
 
-pub use file::{append_line, copy_file, open_lock_file, write_new};
+pub use file::{append, append_line, copy_file, create_reserve, open_lock_file, write_new};
 
 /// Makes one folder. Fails when it is there already.
 pub fn create_dir(path: &Path) -> Result<()> {

@@ -333,6 +333,7 @@ impl Deployment<'_> {
                 Status::Interrupted,
                 Some(UserError::new(format!("cancelled by {}", cancelled.by))),
             );
+            console::settle_log();
             cancel::last_line(self.site, id, &cancelled.by)
         } else {
             self.end(Status::Failed, Some(error));
@@ -355,6 +356,7 @@ impl Deployment<'_> {
             notifications.send(self.site, &self.record, outcome);
             self.record.ended_at = Some(Timestamp::now());
         }
+        console::settle_log();
         Ok(())
     }
 

@@ -104,7 +104,8 @@ fn end_what_was_cut_short(site: &Site, mut record: Record) -> Result<()> {
 /// Writes a line at the end of another deployment's log. A log that cannot be written stops
 /// nothing.
 pub(super) fn log_of(site: &Site, id: DeploymentId, line: &str) {
-    if let Err(error) = disk::append_line(&site.log_file(id), line) {
+    let log = site.log_file(id);
+    if let Err(error) = console::settle(&log).and_then(|()| disk::append_line(&log, line)) {
         tracing::debug!("{error:#}");
     }
 }
