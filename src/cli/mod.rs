@@ -211,6 +211,12 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         mask::know(secrets.secrets());
         Ok::<_, anyhow::Error>(site)
     };
+    // What these commands write helps a site off a full disk.
+    let roomy_site = || {
+        let site = site()?;
+        site.give_back_reserve_if_full();
+        Ok::<_, anyhow::Error>(site)
+    };
     let Some(command) = &cli.command else {
         return status_or_help(&site);
     };
@@ -225,8 +231,8 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Status(status) => status.run(&site()?)?,
         Command::Show(show) => show.run(&site()?)?,
         Command::Diff(diff) => diff.run(&site()?)?,
-        Command::Delete(delete) => delete.run(&site()?)?,
-        Command::Gc => gc::run(&site()?)?,
+        Command::Delete(delete) => delete.run(&roomy_site()?)?,
+        Command::Gc => gc::run(&roomy_site()?)?,
         Command::Log(log) => log.run(&site()?)?,
         Command::Plan(plan) => plan.run(&site()?)?,
         Command::Freeze(freeze) => freeze.run(&site()?)?,
@@ -238,11 +244,11 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::PostReceive(hook) => hook.run(&site()?)?,
         Command::ProcReceive(hook) => hook.run(&site()?)?,
         Command::Worker(worker) => worker.run(&site()?)?,
-        Command::Redeploy(redeploy) => return redeploy.run(&site()?),
+        Command::Redeploy(redeploy) => return redeploy.run(&roomy_site()?),
         Command::Wait(wait) => return wait.run(&site()?),
-        Command::Rollback(rollback) => return rollback.run(&site()?),
+        Command::Rollback(rollback) => return rollback.run(&roomy_site()?),
         Command::Doctor(doctor) => return doctor.run(&site()?),
-        Command::Cancel(cancel) => return cancel.run(&site()?),
+        Command::Cancel(cancel) => return cancel.run(&roomy_site()?),
         Command::Unfreeze(unfreeze) => return unfreeze.run(&site()?),
         Command::Step(step) => return step.run(&site()?),
         Command::Shell(shell) => return shell.run(),

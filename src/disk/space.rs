@@ -56,9 +56,6 @@ impl FileSystem {
         let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
         let status = rustix::fs::statvfs(there)
             .with_context(|| format!("cannot ask for the room at {}", there.display()))?;
-        // Some blocks are root's alone.
-        let blocks =
-            if rustix::process::geteuid().is_root() { status.f_bfree } else { status.f_bavail };
         // A file system without a number of inodes (btrfs) says that it has none at all.
         let inodes = if status.f_files == 0 { u64::MAX } else { status.f_ffree };
         let (mounted_on, kind) =
@@ -66,7 +63,7 @@ impl FileSystem {
         Ok(FileSystem {
             mounted_on,
             kind,
-            free: DiskUsage { bytes: blocks.saturating_mul(status.f_frsize), inodes },
+            free: DiskUsage { bytes: free_bytes(&status), inodes },
             read_only: status.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
         })
     }
@@ -86,6 +83,38 @@ impl fmt::Display for FileSystem {
         write!(formatter, "the file system at {}", self.mounted_on.display())?;
         if self.kind.is_empty() { Ok(()) } else { write!(formatter, " ({})", self.kind) }
     }
+}
+
+/// How much space has to stay free on a file system, whatever a step of a deployment does there:
+/// the live application writes too.
+#[derive(Debug)]
+pub struct Floor {
+    path: PathBuf,
+    bytes: u64,
+}
+
+impl Floor {
+    /// A hundredth of the file system that the path is on: at least 2 MiB, at most 64 MiB, and not
+    /// more than half of what is free now. `None` where the system does not say.
+    pub fn at(path: &Path) -> Option<Floor> {
+        let status = rustix::fs::statvfs(path).ok()?;
+        let size = status.f_blocks.saturating_mul(status.f_frsize);
+        let bytes = (size / 100).clamp(2 << 20, 64 << 20).min(free_bytes(&status) / 2);
+        Some(Floor { path: path.to_owned(), bytes })
+    }
+
+    /// The file system, when less is free on it.
+    pub fn reached(&self) -> Option<FileSystem> {
+        let free = free_bytes(&rustix::fs::statvfs(&self.path).ok()?);
+        if free < self.bytes { FileSystem::of(&self.path).ok() } else { None }
+    }
+}
+
+/// Some blocks are root's alone.
+fn free_bytes(status: &rustix::fs::StatVfs) -> u64 {
+    let blocks =
+        if rustix::process::geteuid().is_root() { status.f_bfree } else { status.f_bavail };
+    blocks.saturating_mul(status.f_frsize)
 }
 
 /// What is missing of the room that is needed; `None` when there is enough.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::console::{mask, text};
+use crate::disk::space::FileSystem;
 use crate::user_error::UserError;
 
 /// How many of the last lines of a child's standard error an error says.
@@ -59,6 +60,11 @@ pub enum ChildError {
     Stopped {
         command: Called,
     },
+    /// It has left too little free on the disk.
+    NoSpace {
+        command: Called,
+        system: Box<FileSystem>,
+    },
     TooMuch {
         command: Called,
         limit: usize,
@@ -103,6 +109,9 @@ impl ChildError {
             Self::Stopped { command } => {
                 (command, "was stopped: the deployment was cancelled".to_owned())
             }
+            Self::NoSpace { command, .. } => {
+                (command, "was stopped: it was using up the space on the disk".to_owned())
+            }
             Self::TooMuch { command, limit } => {
                 (command, format!("was stopped: it printed more than {} MiB", limit >> 20))
             }
@@ -120,6 +129,9 @@ impl ChildError {
                 "If nobody killed it, the machine ran out of memory: \
                  look for it in the output of journalctl -k or dmesg",
             ),
+            Self::NoSpace { system, .. } => error
+                .found(format!("{system} has {} free; the live application may need that", system.free))
+                .fix("Make room there and push again; `keep` in nyala.toml says how many releases stay"),
             Self::Exited { complaint, .. } | Self::Killed { complaint, .. } => {
                 with_output(error, complaint)
             }

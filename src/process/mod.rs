@@ -22,6 +22,7 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 pub use environment::{Environment, hide_git_variables};
@@ -152,6 +153,13 @@ impl Invocation {
         Called { name: self.name.clone(), command: self.shown() }
     }
 }
+
+/// Ends the children of this process before they use up the space at this path (see [`Floor`](crate::disk::space::Floor)).
+pub fn keep_space_free(at: &Path) {
+    let _ = SPACE.set(at.to_owned());
+}
+
+static SPACE: OnceLock<PathBuf> = OnceLock::new();
 
 /// Has this process killed when the one that started it ends: for `nyala step`, which a
 /// deployment's script runs, so that it and its own children end with the script. Linux only;

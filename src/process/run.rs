@@ -15,6 +15,7 @@ use super::clock::{Clock, Due};
 use super::error::{ChildError, not_started};
 use super::{Invocation, group, stop};
 use crate::console;
+use crate::disk::space::{FileSystem, Floor};
 
 /// The second of two pipes.
 pub(super) const STDERR: usize = 1;
@@ -23,6 +24,9 @@ pub(super) const STDERR: usize = 1;
 /// at all.
 const QUIET: Duration = Duration::from_millis(200);
 const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// How often the free space is looked at.
+const MEASURE: Duration = Duration::from_millis(200);
 
 /// How often it is asked after where the system does not tell.
 const ASK: Duration = Duration::from_millis(10);
@@ -72,6 +76,9 @@ struct Running<'a> {
     pipes: Vec<Option<PipeReader>>,
     buffer: Vec<u8>,
     too_much: bool,
+    floor: Option<Floor>,
+    /// When the free space was looked at.
+    measured: Instant,
     /// Whether it is still to be ended when all are.
     heeds_stop: bool,
 }
@@ -129,6 +136,8 @@ impl<'a> Running<'a> {
             pipes,
             buffer: vec![0; 64 << 10],
             too_much: false,
+            floor: super::SPACE.get().and_then(|path| Floor::at(path)),
+            measured: Instant::now(),
             heeds_stop: true,
         })
     }
@@ -138,13 +147,16 @@ impl<'a> Running<'a> {
         let mut clock = Clock::start(&self.invocation.limits, Instant::now());
         while !self.has_ended().map_err(|source| self.io_error(source))? {
             // Before any limit: what it printed while we were held up counts.
-            let heard = self
-                .listen(clock.pause(Instant::now()), take)
-                .map_err(|source| self.io_error(source))?;
+            let heard =
+                self.listen(self.pause(&clock), take).map_err(|source| self.io_error(source))?;
             if let Some(heard) = heard {
                 clock.heard(Instant::now(), heard == Heard::Line);
             }
 
+            if let Some(system) = self.full_disk() {
+                let command = self.invocation.called();
+                return Err(ChildError::NoSpace { command, system: Box::new(system) });
+            }
             let command = || self.invocation.called();
             if stop::is_stopped() {
                 return Err(ChildError::Stopped { command: command() });
@@ -177,6 +189,20 @@ impl<'a> Running<'a> {
             }
         }
         Ok(())
+    }
+
+    /// How long nothing is to be done but to listen.
+    fn pause(&self, clock: &Clock) -> Duration {
+        let pause = clock.pause(Instant::now());
+        if self.floor.is_some() { pause.min(MEASURE) } else { pause }
+    }
+
+    /// The file system that must not be filled any further.
+    fn full_disk(&mut self) -> Option<FileSystem> {
+        let floor = self.floor.as_ref().filter(|_| self.measured.elapsed() >= MEASURE)?;
+        let reached = floor.reached();
+        self.measured = Instant::now();
+        reached
     }
 
     /// Sees to it that the child has ended, and what it left behind in its group, and gives its

@@ -7,6 +7,7 @@ pub mod freeze;
 pub mod lock;
 pub mod queue;
 pub mod record;
+mod reserve;
 pub mod settings;
 mod shared_path;
 mod text_file;

@@ -23,7 +23,7 @@ use jiff::Timestamp;
 
 use crate::console;
 use crate::disk;
-use crate::process::{hide_git_variables, own_binary, start_session};
+use crate::process::{self, hide_git_variables, own_binary, start_session};
 use crate::retention;
 use crate::site::lock::DeployLock;
 use crate::site::{DeploymentId, Record, Site, Status};
@@ -81,6 +81,8 @@ pub fn run(site: &Site, id: DeploymentId) -> Result<()> {
     for older in unsettled.iter().filter(|older| older.id < id && older.status == Status::Pending) {
         supersede(site, older.id, id)?;
     }
+    site.keep_reserve();
+    process::keep_space_free(site.root());
     deploy::deploy(site, record.clone())?;
     disk::point("worker: deployed");
     drop(lock);

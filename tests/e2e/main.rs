@@ -25,6 +25,7 @@ mod deployment_file;
 mod disk_full;
 mod django;
 mod doctor;
+mod endless_logs;
 mod envs;
 mod faults;
 mod hard_clients;

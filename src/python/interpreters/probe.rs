@@ -82,7 +82,7 @@ impl From<ChildError> for Refusal {
             ChildError::Killed { signal, .. } => {
                 Self::Failed(format!("was ended by signal {signal}"))
             }
-            ChildError::Stopped { .. } => {
+            ChildError::Stopped { .. } | ChildError::NoSpace { .. } => {
                 Self::Failed("was stopped with the deployment".to_owned())
             }
             ChildError::TooMuch { .. } => Self::Garbage,
