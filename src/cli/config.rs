@@ -1,9 +1,16 @@
 //! `nyala config`: the application's settings.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Subcommand;
+use serde_json::{Map, Value, json};
 
-use crate::site::Site;
+use super::say_error;
+use crate::console::text::clean;
+use crate::git::Repository;
+use crate::plan::describe;
+use crate::settings::{DeploymentFile, EffectiveSettings, Listed};
+use crate::site::{Settings, Site};
+use crate::user_error::UserError;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Config {
@@ -16,7 +23,13 @@ pub(super) enum Config {
         #[arg(long)]
         json: bool,
     },
-    /// Print the value of a setting
+    /// Show every setting of the site, its value, and where it comes from
+    Show {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the value of an app setting
     Get { name: String },
     /// Set settings, written as NAME=value
     Set {
@@ -38,15 +51,13 @@ impl Config {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
         match self {
             Config::List { values, json } => list(site, *values, *json),
+            Config::Show { json } => show(site, *json),
             Config::Get { name } => match site.app_settings()?.get(name) {
                 Some(value) => {
                     say!("{value}");
                     Ok(())
                 }
-                None => bail!(
-                    "there is no setting {}\nWhat there is: nyala config list",
-                    name.escape_debug()
-                ),
+                None => Err(no_setting(name).into()),
             },
             Config::Set { assignments, stdin } => {
                 let value = stdin.as_ref().map(|_| read_value()).transpose()?;
@@ -57,9 +68,8 @@ impl Config {
                     for assignment in assignments {
                         // What has no `=` may be a value by mistake, so it is not shown.
                         let Some((name, value)) = assignment.split_once('=') else {
-                            bail!(
-                                "a setting is written as NAME=value: nyala config set NAME=value"
-                            );
+                            let error = UserError::new("an app setting has no value");
+                            return Err(error.fix("nyala config set NAME=value").into());
                         };
                         settings.set(name, value)?;
                     }
@@ -72,10 +82,7 @@ impl Config {
                 site.change_app_settings(|settings| {
                     for name in names {
                         if !settings.unset(name) {
-                            bail!(
-                                "there is no setting {}\nWhat there is: nyala config list",
-                                name.escape_debug()
-                            );
+                            return Err(no_setting(name).into());
                         }
                     }
                     Ok(())
@@ -85,6 +92,11 @@ impl Config {
             }
         }
     }
+}
+
+fn no_setting(name: &str) -> UserError {
+    UserError::new(format!("there is no app setting {}", name.escape_debug()))
+        .fix("To see the names of those there are: nyala config list")
 }
 
 /// What comes on standard input, without the end of its last line.
@@ -99,11 +111,9 @@ fn read_value() -> Result<String> {
 fn list(site: &Site, values: bool, json: bool) -> Result<()> {
     let settings = site.app_settings()?;
     if json {
-        let shown: serde_json::Map<_, _> = settings
+        let shown: Map<_, _> = settings
             .iter()
-            .map(|(name, value)| {
-                (name.to_owned(), if values { value.into() } else { serde_json::Value::Null })
-            })
+            .map(|(name, value)| (name.to_owned(), if values { value.into() } else { Value::Null }))
             .collect();
         say!("{}", serde_json::to_string_pretty(&shown)?);
         return Ok(());
@@ -116,4 +126,51 @@ fn list(site: &Site, values: bool, json: bool) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Prints the settings of the next deployment, if its commit has the `.deployment` of the live one.
+fn show(site: &Site, json: bool) -> Result<()> {
+    let (settings, app_settings) = (site.settings()?, site.app_settings()?);
+    let file = live_deployment_file(site, &settings);
+    let unread = file.as_ref().err().map(describe::user_error);
+    let settings = EffectiveSettings::resolve(&settings, &app_settings, &file.unwrap_or_default());
+    let listed = settings.listed();
+    if json {
+        let entry = |Listed { name, value, source }: &Listed| {
+            let origin = source.to_string();
+            ((*name).to_owned(), json!({ "value": value, "origin": origin }))
+        };
+        let shown = json!({
+            "settings": listed.iter().map(entry).collect::<Map<_, _>>(),
+            "warnings": settings.warnings,
+            "problems": settings.problems.iter().chain(&unread).collect::<Vec<_>>(),
+        });
+        say!("{}", serde_json::to_string_pretty(&shown)?);
+        return Ok(());
+    }
+    let width = listed.iter().map(|it| it.name.len()).max().unwrap_or_default();
+    for Listed { name, value, source } in &listed {
+        match value {
+            Value::Null => say!("{name:width$} = (not set)"),
+            value => say!("{name:width$} = {}  ({source})", clean(&value.to_string())),
+        }
+    }
+    for warning in &settings.warnings {
+        say!("warning: {}", clean(warning));
+    }
+    for problem in settings.problems.iter().chain(&unread) {
+        say_error(&problem.to_string());
+    }
+    Ok(())
+}
+
+/// The `.deployment` of the live commit; empty when nothing is live.
+fn live_deployment_file(site: &Site, settings: &Settings) -> Result<DeploymentFile> {
+    let live = site.live()?.map(|id| site.record(id)).transpose()?.flatten();
+    let Some(live) = live else { return Ok(DeploymentFile::default()) };
+    let repository = Repository::open(&site.repository(settings))?;
+    let commit = repository
+        .commit(&live.commit)
+        .context("the .deployment of the live commit cannot be read")?;
+    DeploymentFile::of(&repository.tree(&commit)?)
 }

@@ -49,7 +49,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let PlanRequest { site, settings, app_settings, repository, commit, options, rebuild } =
         request;
     let whole = repository.tree(&commit)?;
-    let file = deployment_file(&whole)?;
+    let file = DeploymentFile::of(&whole)?;
     let settings_for =
         |file: &_| EffectiveSettings::resolve(settings, app_settings, file).checked();
     let effective = settings_for(&file)?.with_options(options);
@@ -284,14 +284,9 @@ fn runtime_before(
     settings_for: &dyn Fn(&DeploymentFile) -> Result<EffectiveSettings>,
 ) -> Result<Option<Vec<u8>>> {
     let whole = repository.tree(commit)?;
-    let settings = settings_for(&deployment_file(&whole)?)?;
+    let settings = settings_for(&DeploymentFile::of(&whole)?)?;
     let application = build_project::application(&whole, settings.project.as_ref())?;
     repository.tree_at(application)?.file("runtime.txt", FILE_LIMIT)
-}
-
-fn deployment_file(whole: &CommitTree<'_>) -> Result<DeploymentFile> {
-    let bytes = whole.file(".deployment", FILE_LIMIT)?;
-    Ok(bytes.map(|bytes| settings::deployment_file::parse(&bytes)).transpose()?.unwrap_or_default())
 }
 
 /// The env that the live release runs in, and its state.

@@ -5,9 +5,14 @@
 //! value, both are trimmed, keys are of any case, quotes mean nothing; `;` and `#` start a comment
 //! line. Of a key that is there twice the last counts.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::console::text::split_mark;
+use crate::git::CommitTree;
+use crate::user_error::UserError;
+
+/// No larger `.deployment` is read, in bytes.
+const FILE_LIMIT: usize = 10 << 20;
 
 /// What the section `[config]` of a `.deployment` says, in its order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +21,12 @@ pub struct DeploymentFile {
 }
 
 impl DeploymentFile {
+    /// Reads the `.deployment` of a commit; empty when it has none.
+    pub fn of(commit: &CommitTree<'_>) -> Result<DeploymentFile> {
+        let bytes = commit.file(".deployment", FILE_LIMIT)?;
+        Ok(bytes.map(|bytes| parse(&bytes)).transpose()?.unwrap_or_default())
+    }
+
     /// The value of a key in any case; an empty one is none.
     pub fn get(&self, key: &str) -> Option<&str> {
         let found = self.values.iter().rev().find(|(known, _)| known.eq_ignore_ascii_case(key));
@@ -31,10 +42,10 @@ impl DeploymentFile {
 /// Reads the bytes of a `.deployment`.
 pub fn parse(bytes: &[u8]) -> Result<DeploymentFile> {
     let Ok(text) = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)) else {
-        bail!(
-            ".deployment is not UTF-8 text\n\
-             Save it as UTF-8; in PowerShell: Set-Content -Encoding utf8 .deployment '…'"
-        );
+        return Err(UserError::new(".deployment is not UTF-8 text")
+            .fix("Save it as UTF-8; in PowerShell: Set-Content -Encoding utf8 .deployment '…'")
+            .fix("Commit, and push again")
+            .into());
     };
     let mut file = DeploymentFile::default();
     let mut in_config = false;

@@ -5,7 +5,10 @@
 //! names. What an option of one deployment says overrides them all.
 
 pub mod deployment_file;
+mod listed;
 pub mod project;
+#[cfg(test)]
+mod reference;
 mod resolve;
 mod sourced;
 mod warnings;
@@ -21,6 +24,7 @@ use crate::site::{AppSettings, Settings, SharedPath, Site};
 use crate::user_error::UserError;
 
 pub use deployment_file::DeploymentFile;
+pub use listed::Listed;
 pub use resolve::AZURE_PYTHON;
 pub use sourced::{SettingSource, Sourced};
 

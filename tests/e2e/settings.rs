@@ -159,3 +159,59 @@ fn a_key_of_nyala_toml_out_of_range_is_refused() {
     push.assert_says("keep").assert_says("nyala.toml");
     assert_eq!(site.live_id(), None);
 }
+
+#[test]
+fn config_show_says_what_applies_and_where_it_comes_from() {
+    let site = Site::new();
+    let project = site.project();
+    project.write(".deployment", "[config]\nPOST_BUILD_COMMAND = touch built\nproject = .\n");
+    project.push().assert_success();
+    site.set("SCM_COMMAND_IDLE_TIMEOUT", "90");
+    site.set("PROJECT", "web");
+    site.set("COMMAND", "deploy --token hunter2hunter2");
+    site.set("SECRET_KEY", "hunter3hunter3");
+    site.configure("keep = 5\nwebhook = [{ url = 'https://hooks.example.org/hunter4' }]");
+
+    let shown = site.nyala(&["config", "show", "--json"]).assert_success().json();
+    let setting = |name: &str| {
+        let setting = &shown["settings"][name];
+        (setting["value"].clone(), setting["origin"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(setting("keep"), (5.into(), "keep in nyala.toml".to_owned()));
+    assert_eq!(setting("strict"), (false.into(), "the default".to_owned()));
+    let idle = ("90s".into(), "the app setting SCM_COMMAND_IDLE_TIMEOUT".to_owned());
+    assert_eq!(setting("idle_timeout"), idle);
+    assert_eq!(setting("project"), ("web".into(), "the app setting PROJECT".to_owned()));
+    assert_eq!(setting("command"), ("****".into(), "the app setting COMMAND".to_owned()));
+    let build = ("touch built".into(), "POST_BUILD_COMMAND in .deployment".to_owned());
+    assert_eq!(setting("post_build_command"), build);
+    assert_eq!(setting("branch").1, "branch in nyala.toml");
+    assert_eq!(setting("PYTHON_VERSION").0, serde_json::Value::Null);
+
+    let text = site.nyala(&["config", "show"]).assert_success().stdout.clone();
+    assert!(text.contains("keep                   = 5  (keep in nyala.toml)"), "{text}");
+    assert!(
+        text.contains("command                = \"****\"  (the app setting COMMAND)"),
+        "{text}"
+    );
+    assert!(text.contains("python                 = (not set)"), "{text}");
+    for secret in ["hunter2", "hunter3", "hunter4"] {
+        assert!(!text.contains(secret) && !shown.to_string().contains(secret), "{text}");
+    }
+}
+
+#[test]
+fn config_show_shows_what_a_wrong_value_leaves_in_force() {
+    let site = Site::new();
+    site.set("SCM_COMMAND_IDLE_TIMEOUT", "soon");
+    let shown = site.nyala(&["config", "show"]);
+    shown.assert_success();
+    assert!(shown.stdout.contains("idle_timeout           = \"10m\"  (the default)"), "{shown:?}");
+    assert!(
+        shown.stderr.contains("the app setting SCM_COMMAND_IDLE_TIMEOUT is wrong"),
+        "{shown:?}"
+    );
+    let shown = site.nyala(&["config", "show", "--json"]).assert_success().json();
+    let fix = &shown["problems"][0]["fixes"][0];
+    assert_eq!(fix, "Set it: nyala config set SCM_COMMAND_IDLE_TIMEOUT=…");
+}

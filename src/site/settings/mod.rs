@@ -94,6 +94,15 @@ pub enum Outcome {
     Failure,
 }
 
+impl Outcome {
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Success => "success",
+            Outcome::Failure => "failure",
+        }
+    }
+}
+
 /// How long a step may be silent by default.
 pub const IDLE_TIMEOUT: Duration = Duration::from_mins(10);
 
