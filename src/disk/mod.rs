@@ -65,6 +65,16 @@ pub fn create_private_dir_all(path: &Path) -> Result<()> {
 ///
 /// `mode` is the file's permission bits, whatever the umask says.
 pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    replace(path, bytes, mode, true)
+}
+
+/// Replaces a file as a whole, as [`write_atomic`] does, without a flush: after a loss of power it
+/// may be torn.
+pub fn write_atomic_unflushed(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    replace(path, bytes, mode, false)
+}
+
+fn replace(path: &Path, bytes: &[u8], mode: u32, is_flushed: bool) -> Result<()> {
     let folder = parent(path)?;
     point_at("write_atomic: before", path);
     let mut file = tempfile::Builder::new()
@@ -75,7 +85,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     point_at("write_atomic: made", path);
     file.write_all(bytes)
         .and_then(|()| file.as_file().set_permissions(Permissions::from_mode(mode)))
-        .and_then(|()| file.as_file().sync_all())
+        .and_then(|()| if is_flushed { file.as_file().sync_all() } else { Ok(()) })
         .with_context(|| format!("cannot write {}", path.display()))?;
     point_at("write_atomic: written", path);
     file.persist(path).with_context(|| format!("cannot replace {}", path.display()))?;

@@ -95,9 +95,10 @@ impl Site {
         let folder = disk::create_temporary_dir(&self.deployments())?;
         let log = disk::create_file(&folder.join("log.txt"), 0o600)?;
         log.lock().context("cannot lock the deployment's log")?;
-        disk::write_atomic(&folder.join("deployment.json"), &record.to_json()?, 0o600)?;
+        // Nothing is flushed until it goes live. When the power fails before that, nothing has
+        // happened, and recovery takes away what is left of it.
+        disk::write(&folder.join("deployment.json"), &record.to_json()?, 0o600)?;
         disk::rename(&folder, &self.deployment(id))?;
-        disk::sync(&self.deployments())?;
         Ok((record, log))
     }
 

@@ -249,7 +249,8 @@ impl Site {
     pub fn unsettled(&self) -> Result<Vec<Record>> {
         let mut found = Vec::new();
         for id in self.deployment_ids()?.into_iter().rev() {
-            let Some(record) = self.record(id)? else { continue };
+            // What a loss of power left of a record holds nobody up.
+            let Ok(Some(record)) = self.record(id) else { continue };
             if record.started_at.is_some() && record.has_ended() {
                 break;
             }
@@ -259,7 +260,33 @@ impl Site {
         Ok(found)
     }
 
-    /// Replaces the record of a deployment.
+    /// The deployments of whose records a loss of power has left nothing, or only a part. Records
+    /// are flushed with what goes live, so all of these are newer than the newest that has ended,
+    /// and none ever went live.
+    pub fn lost(&self) -> Result<Vec<DeploymentId>> {
+        let mut lost = Vec::new();
+        for id in self.deployment_ids()?.into_iter().rev() {
+            match self.record(id) {
+                Ok(Some(record)) if record.started_at.is_some() && record.has_ended() => break,
+                Ok(Some(_)) => {}
+                _ if self.is_torn(id) => lost.push(id),
+                _ => {}
+            }
+        }
+        Ok(lost)
+    }
+
+    fn is_torn(&self, id: DeploymentId) -> bool {
+        match fs::read(self.record_file(id)) {
+            Ok(bytes) => {
+                let read = serde_json::from_slice::<serde::de::IgnoredAny>(&bytes);
+                bytes.contains(&0) || read.is_err_and(|error| error.is_eof())
+            }
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        }
+    }
+
+    /// Replaces the record of a deployment. A loss of power leaves the old one or the new one.
     pub fn save(&self, record: &Record) -> Result<()> {
         disk::write_atomic(&self.record_file(record.id), &record.to_json()?, 0o600)
     }
@@ -281,16 +308,16 @@ impl Site {
         Ok(Some(record))
     }
 
-    /// Replaces the record of a deployment, unless that one has ended meanwhile; says whether it
-    /// did.
+    /// Replaces the record of a deployment that has not gone live yet, unless it has ended
+    /// meanwhile; says whether it did. It is flushed with what goes live.
     pub fn save_unless_ended(&self, record: &Record) -> Result<bool> {
-        let mut saved = false;
-        self.change_record(record.id, |there| {
-            saved = true;
-            *there = record.clone();
-            true
-        })?;
-        Ok(saved)
+        let _guard = self.guard()?;
+        let has_ended = self.record(record.id)?.is_none_or(|found| found.status.is_final());
+        if !has_ended {
+            let bytes = record.to_json()?;
+            disk::write_atomic_unflushed(&self.record_file(record.id), &bytes, 0o600)?;
+        }
+        Ok(!has_ended)
     }
 
     /// Whether a deployment that has not ended is being worked on, or waits with a worker of its

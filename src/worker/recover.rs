@@ -22,6 +22,7 @@ use crate::user_error::UserError;
 pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<()> {
     site.make_folders()?;
     let live = site.live()?;
+    forget_lost(site, live)?;
     let records = if own.is_some() { site.unsettled()? } else { site.records()? };
     let mut looked_at: Vec<DeploymentId> = records.iter().map(|record| record.id).collect();
     looked_at.append(&mut site.release_ids()?);
@@ -74,6 +75,23 @@ pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<()> {
             salvage_release(site, &settings, id, Look::AtFiles)?.iter().for_each(Salvaged::log);
         }
         site.discard(&path)?;
+    }
+    Ok(())
+}
+
+/// Takes away what a loss of power has left of deployments whose records it has taken. Their numbers
+/// are never given again.
+fn forget_lost(site: &Site, live: Option<DeploymentId>) -> Result<()> {
+    for id in site.lost()? {
+        if live == Some(id) || site.has_worker(id).unwrap_or_default() {
+            continue;
+        }
+        site.remember_number(id)?;
+        site.discard(&site.release(id))?;
+        site.discard(&site.deployment(id))?;
+        console::info(format_args!(
+            "Removed what a loss of power had left of deployment {id}, which never went live."
+        ));
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use super::publish::try_publish;
 use crate::activate;
 use crate::console;
 use crate::console::text::escaped;
+use crate::disk;
 use crate::git::short;
 use crate::notify::Notifications;
 use crate::python::env;
@@ -77,6 +78,12 @@ impl Deployment<'_> {
             )],
         });
         let before = self.site.live()?;
+        // Saved and flushed: after a loss of power there is a record of why this release is live.
+        self.record.status = Status::Building;
+        if !self.site.save_unless_ended(&self.record)? {
+            bail!("it was cancelled before it began");
+        }
+        disk::sync_filesystem(&self.site.deployments())?;
         activate::point_to(self.site, release)?;
         self.record_step("activate", step.done());
         self.end(Status::Succeeded, None);

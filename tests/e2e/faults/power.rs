@@ -1,9 +1,10 @@
 //! What is on the disk when: the order of system calls, as seen by strace.
 
+use std::fs;
 use std::path::Path;
 
 use super::trial::wait_until_quiet;
-use crate::support::{Call, Project, Site, traced_push};
+use crate::support::{Call, Project, Site, traced_nyala, traced_push};
 
 /// The system calls that change or flush the disk.
 const CALLS: &str = "open,openat,creat,mkdir,mkdirat,symlink,symlinkat,rename,renameat,renameat2,fsync,fdatasync,syncfs";
@@ -15,7 +16,8 @@ fn traced(site: &Site, project: &Project<'_>) -> Option<Vec<Call>> {
 }
 
 fn is_flush(call: &Call) -> bool {
-    matches!(call.name.as_str(), "fsync" | "fdatasync" | "syncfs")
+    let flushes = ["fsync", "fdatasync", "syncfs", "sync_file_range", "sync", "msync"];
+    flushes.contains(&call.name.as_str())
 }
 
 fn is_rename(call: &Call) -> bool {
@@ -49,11 +51,7 @@ fn a_release_is_on_the_disk_before_wwwroot_points_to_it() {
     let project = site.python_project();
     project.write("static/site.css", "body {}");
     let Some(calls) = traced(&site, &project) else { return };
-    let wwwroot = site.path.join("wwwroot");
-    let is_switch = |call: &Call| {
-        is_rename(call) && call.quoted().last().is_some_and(|path| Path::new(path) == wwwroot)
-    };
-    let switch = calls.iter().position(is_switch).expect("wwwroot is renamed into place");
+    let switch = switch(&site, &calls);
     assert_flushed(&calls, &site.path.join("releases/1"), switch);
     assert_flushed(&calls, &site.path.join("envs/1"), switch);
     let root = format!("<{}>", site.path.display());
@@ -63,36 +61,99 @@ fn a_release_is_on_the_disk_before_wwwroot_points_to_it() {
     );
 }
 
+/// Where `wwwroot` is switched.
+fn switch(site: &Site, calls: &[Call]) -> usize {
+    let wwwroot = site.path.join("wwwroot");
+    let is_switch = |call: &Call| {
+        is_rename(call) && call.quoted().last().is_some_and(|path| Path::new(path) == wwwroot)
+    };
+    calls.iter().position(is_switch).expect("wwwroot is renamed into place")
+}
+
+fn is_record(call: &Call) -> bool {
+    is_rename(call) && call.quoted().last().is_some_and(|to| to.ends_with("/deployment.json"))
+}
+
 #[test]
 fn records_are_on_the_disk_before_they_are_renamed() {
     let site = Site::new();
     let project = site.project();
     project.write("page", "1");
     let Some(calls) = traced(&site, &project) else { return };
+    let switch = switch(&site, &calls);
+    let planned = calls[..switch].iter().rposition(is_record).expect("the plan is recorded");
+    assert!(
+        calls[planned..switch].iter().any(|call| call.name == "syncfs"),
+        "what is recorded of a release is not flushed before it goes live"
+    );
     let mut records = 0;
-    for (at, call) in calls.iter().enumerate().filter(|(_, call)| is_rename(call)) {
-        let paths = call.quoted();
-        let [from, to] = paths[..] else { panic!("{call:?}") };
-        if !to.ends_with("/deployment.json") {
-            continue;
-        }
+    for (at, call) in calls.iter().enumerate().skip(switch).filter(|(_, call)| is_record(call)) {
         records += 1;
-        let flushed = |of: &str| format!("<{of}>");
+        let from = call.quoted()[0];
+        let flushed = format!("<{from}>");
         assert!(
-            calls[..at]
-                .iter()
-                .any(|call| call.name == "fsync" && call.text.contains(&flushed(from))),
+            calls[..at].iter().any(|call| call.name == "fsync" && call.text.contains(&flushed)),
             "{from} is not flushed before it is renamed"
         );
     }
-    assert!(records >= 3, "pending, building and succeeded are recorded");
-    // The folder of the deployment gets its number by a rename, too.
-    let numbered = |call: &Call| {
-        is_rename(call) && call.quoted().last().is_some_and(|to| to.ends_with("deployments/1"))
-    };
-    let at = calls.iter().position(numbered).unwrap();
-    let deployments = format!("<{}>", site.path.join("deployments").display());
-    assert!(
-        calls[at..].iter().any(|call| call.name == "fsync" && call.text.contains(&deployments))
-    );
+    assert!(records >= 1, "succeeded is recorded");
+}
+
+/// Flushes of nyala that somebody waits for: until the last record of a deployment is named.
+fn flushes<'c>(site: &Site, calls: &'c [Call]) -> Vec<&'c str> {
+    let end = calls.iter().rposition(is_record).expect("a record is written");
+    let repository = format!("<{}", site.repository.display());
+    calls[..end]
+        .iter()
+        .filter(|call| is_flush(call) && !call.text.contains(&repository))
+        .map(|call| call.text.as_str())
+        .collect()
+}
+
+#[test]
+fn a_push_and_a_rollback_wait_for_three_flushes() {
+    let site = Site::new();
+    site.configure("staging = true");
+    let project = site.project();
+    let flushing = format!("{CALLS},sync_file_range,sync,msync");
+    // The first push also writes down which branch is deployed.
+    project.write("page", "1").push().assert_success();
+    wait_until_quiet(&site);
+    for page in ["2", "3", "4", "5"] {
+        project.write("page", page).write("other/file", "x");
+        let Some(calls) = traced_push(&site, &project, &flushing) else { return };
+        wait_until_quiet(&site);
+        let found = flushes(&site, &calls);
+        assert!(found.len() <= 3, "{found:#?}");
+    }
+    let Some(calls) = traced_nyala(&site, &["rollback"], &flushing) else { return };
+    let found = flushes(&site, &calls);
+    assert!(found.len() <= 3, "{found:#?}");
+}
+
+/// A loss of power before anything was flushed: the names are there, and what they name is not.
+#[test]
+fn what_a_loss_of_power_left_of_a_deployment_holds_nobody_up() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    wait_until_quiet(&site);
+    for (number, record) in
+        [(2, None), (3, Some("")), (4, Some("\0\0\0")), (5, Some("{\n  \"id\": 5,"))]
+    {
+        let folder = site.path.join("deployments").join(number.to_string());
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("log.txt"), "").unwrap();
+        if let Some(record) = record {
+            fs::write(folder.join("deployment.json"), record).unwrap();
+        }
+        let release = site.path.join("releases").join(number.to_string());
+        fs::create_dir_all(&release).unwrap();
+        fs::write(release.join("page"), "").unwrap();
+    }
+    let push = project.write("page", "6").push();
+    push.assert_success().assert_says("a loss of power had left of deployment 5");
+    assert_eq!(site.live_id(), Some(6), "no number is given again");
+    assert_eq!(site.numbers("deployments"), [1, 6]);
+    assert_eq!(site.numbers("releases"), [1, 6]);
 }

@@ -37,4 +37,4 @@ pub use sandbox::Sandbox;
 pub use site::Site;
 pub use snapshot::{Snapshot, snapshot, snapshot_without};
 pub use ssh::SshServer;
-pub use strace::{Call, traced_push};
+pub use strace::{Call, traced_nyala, traced_push};

@@ -1,11 +1,12 @@
 //! The system calls of a push, as traced by strace.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{Project, Push, Running, Site, skip};
+use super::{Project, Push, Ran, Running, Site, skip};
 
 /// A system call that succeeded.
 #[derive(Debug)]
@@ -33,26 +34,43 @@ impl Call {
 /// Commits, and pushes under strace, which waits for the worker too. Gives these system calls, in
 /// the order in which they ended; `None`, having said so, where there is no strace.
 pub fn traced_push(site: &Site, project: &Project<'_>, calls: &str) -> Option<Vec<Call>> {
+    project.commit("Something to deploy");
+    let command = ["git", "push", "nyala", "HEAD:refs/heads/main"].map(OsStr::new);
+    let (ran, calls) = traced(site, &project.path, &command, calls)?;
+    Push::new(ran).assert_success();
+    Some(calls)
+}
+
+/// The same for a command of nyala.
+pub fn traced_nyala(site: &Site, arguments: &[&str], calls: &str) -> Option<Vec<Call>> {
+    let nyala = site.sandbox.nyala_command();
+    let mut command = vec![nyala.get_program()];
+    command.extend(arguments.iter().map(OsStr::new));
+    command.extend([OsStr::new("--site"), site.path.as_os_str()]);
+    let (ran, calls) = traced(site, &site.path, &command, calls)?;
+    ran.assert_success();
+    Some(calls)
+}
+
+fn traced(site: &Site, folder: &Path, command: &[&OsStr], calls: &str) -> Option<(Ran, Vec<Call>)> {
     if !Command::new("strace").arg("-V").output().is_ok_and(|ran| ran.status.success()) {
         skip("needs strace");
         return None;
     }
-    project.commit("Something to deploy");
     let trace = site.sandbox.path("strace");
-    let mut command = site.sandbox.command("strace");
-    command
-        .current_dir(&project.path)
+    let mut strace = site.sandbox.command("strace");
+    strace
+        .current_dir(folder)
         .args(["-f", "-qq", "-y", "-s", "4096", "--seccomp-bpf", "-e", "signal=none"])
         .args(["-e", &format!("trace={calls}"), "-o"])
         .arg(&trace)
-        .args(["git", "push", "nyala", "HEAD:refs/heads/main"]);
-    let ran = Running::start(&mut command).wait();
+        .args(command);
+    let ran = Running::start(&mut strace).wait();
     if ran.stderr.contains("ptrace") {
         skip("needs a strace that may trace its children");
         return None;
     }
-    Push::new(ran).assert_success();
-    Some(read(&trace))
+    Some((ran, read(&trace)))
 }
 
 fn read(trace: &Path) -> Vec<Call> {
