@@ -1,4 +1,5 @@
-//! `ARCHITECTURE.md` is compared with `src/`: it names every room.
+//! `ARCHITECTURE.md` is compared with `src/`: it names every room, and rooms use only rooms that are
+//! further down in its table.
 
 #![allow(
     clippy::expect_used,
@@ -9,7 +10,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const PAGE: &str = include_str!("../ARCHITECTURE.md");
 
@@ -38,6 +39,19 @@ fn rooms_of_the_source() -> BTreeSet<String> {
     names.filter(|name| !["lib", "main"].contains(&name.as_str())).collect()
 }
 
+/// The Rust files of a room without those that only tests use.
+fn sources(path: &Path) -> Vec<PathBuf> {
+    let name = path.file_name().unwrap().to_str().unwrap();
+    if name == "tests" || name == "tests.rs" {
+        return Vec::new();
+    }
+    if path.is_dir() {
+        let entries = fs::read_dir(path).unwrap();
+        return entries.flat_map(|entry| sources(&entry.unwrap().path())).collect();
+    }
+    if path.extension().is_some_and(|it| it == "rs") { vec![path.to_owned()] } else { Vec::new() }
+}
+
 #[test]
 fn the_page_names_every_room_and_no_other() {
     let named = rooms_of_the_page();
@@ -56,6 +70,31 @@ fn every_path_that_the_page_names_exists() {
     for path in paths {
         assert!(repository().join(path).exists(), "{path} is named, but does not exist");
     }
+}
+
+#[test]
+fn a_room_uses_only_rooms_further_down() {
+    let rooms = rooms_of_the_page();
+    let mut upwards = Vec::new();
+    for (level, room) in rooms.iter().enumerate() {
+        let src = repository().join("src");
+        let folder = src.join(room);
+        let path = if folder.is_dir() { folder } else { src.join(format!("{room}.rs")) };
+        for file in sources(&path) {
+            let text = fs::read_to_string(&file).unwrap();
+            let text = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            for line in code {
+                for above in &rooms[..level] {
+                    let uses = |end| line.contains(&format!("crate::{above}{end}"));
+                    if uses("::") || uses(";") {
+                        upwards.push(format!("{}: {}", file.display(), line.trim()));
+                    }
+                }
+            }
+        }
+    }
+    assert!(upwards.is_empty(), "{upwards:#?}");
 }
 
 #[test]
