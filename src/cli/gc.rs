@@ -5,7 +5,8 @@ use std::fs;
 use anyhow::Result;
 
 use crate::console::text::bytes;
-use crate::retention::gc::{self, Freed, Report};
+use crate::retention::Freed;
+use crate::retention::gc::{self, Report};
 use crate::site::Site;
 use crate::site::lock::DeployLock;
 use crate::worker;
@@ -13,7 +14,7 @@ use crate::worker;
 pub(super) fn run(site: &Site) -> Result<()> {
     reported(|report| {
         let (settings, lock) = (site.settings()?, lock(site)?);
-        worker::recover_with(site, &lock)?;
+        report.pruned.stays = worker::recover_with(site, &lock)?;
         gc::gc(site, &settings, &lock, report)
     })?;
     if fs::read_dir(site.kept()).is_ok_and(|mut entries| entries.next().is_some()) {
@@ -44,16 +45,20 @@ pub(super) fn reported(remove: impl FnOnce(&mut Report) -> Result<()>) -> Result
     outcome
 }
 
-fn print(Report { freed, salvaged }: &Report) {
-    for salvaged in salvaged {
+fn print(Report { freed, pruned }: &Report) {
+    for salvaged in &pruned.salvaged {
         say!("Note: {salvaged}");
     }
     for Freed { what, bytes: size } in freed {
         say!("Removed {what}: {}", bytes(*size));
     }
+    for stays in &pruned.stays {
+        say!("Note: {stays}\n  {}", stays.fix());
+    }
     let all: u64 = freed.iter().map(|freed| freed.bytes).sum();
     match freed.len() {
-        0 => say!("Nothing to remove."),
+        0 if pruned.stays.is_empty() => say!("Nothing to remove."),
+        0 => say!("Nothing else to remove."),
         _ => say!("Freed {} ({all} bytes).", bytes(all)),
     }
 }

@@ -157,6 +157,12 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Whether a rename failed because the two names are on different file systems.
+pub fn is_across_file_systems(error: &anyhow::Error) -> bool {
+    let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    io.is_some_and(|io| io.kind() == ErrorKind::CrossesDevices)
+}
+
 /// Lets everybody run a file that they may read.
 pub fn make_executable(path: &Path) -> Result<()> {
     let mode = fs::metadata(path)

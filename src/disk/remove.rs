@@ -21,7 +21,7 @@ const OPEN: usize = 64;
 const TIMES: usize = 3;
 
 /// Something is mounted at or below a path, which therefore stays.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("something is mounted at {}{}, so {} is not removed", .mounts[0].display(),
     if .mounts.len() > 1 { format!(" (and {} more)", .mounts.len() - 1) } else { String::new() },
     .path.display())]

@@ -1,6 +1,7 @@
 //! Did a worker die, and what did it leave?
 
 use super::{Finding, FindingId, Repair, and_more};
+use crate::retention;
 use crate::site::{Record, Site};
 use crate::worker;
 
@@ -23,7 +24,13 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
             Ok(_) => {}
         }
     }
-    let leftovers = worker::leftovers(site).unwrap_or_default();
+    let mounted = retention::mounted(site);
+    for stays in &mounted {
+        let fact = format!("{} can never be removed: {}", stays.what, stays.holder);
+        findings.push(Finding::new(FindingId::Mounted, fact, stays.fix()));
+    }
+    let mut leftovers = worker::leftovers(site).unwrap_or_default();
+    leftovers.retain(|path| !mounted.iter().any(|stays| stays.path() == Some(path)));
     if let [first, rest @ ..] = &leftovers[..] {
         let fact = format!(
             "{}{} is not needed by any kept release",

@@ -40,6 +40,7 @@ pub enum FindingId {
     InterpreterGone,
     Leftovers,
     Mode,
+    Mounted,
     NotWritable,
     Owner,
     PushOptionsOff,

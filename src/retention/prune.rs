@@ -1,8 +1,13 @@
 //! Prunes a site after a deployment: releases beyond `keep`, and envs that no release needs.
 
+use std::fmt;
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, Result};
 
+use super::holders::{Holder, Stays, holders};
 use super::salvage::{Look, Salvaged, salvage};
+use super::trash::name_of;
 use crate::console;
 use crate::site::{DeploymentId, EnvId, Record, Settings, Site};
 
@@ -18,40 +23,106 @@ pub enum Waits {
     Nobody,
 }
 
-/// Keeps the last `keep` good releases with their envs, and the live one always; the rest is taken
-/// out of the way, to be deleted when nobody waits any more. Failed deployments left no release and
-/// do not count. What the application wrote into a release is saved first, and added to
-/// `salvaged`. One that cannot go holds up none of the others; fails with the first of them in the
-/// end.
-pub fn prune(
-    site: &Site,
-    settings: &Settings,
-    waits: Waits,
-    salvaged: &mut Vec<Salvaged>,
-) -> Result<()> {
+/// What pruning came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// What applications had written into releases that went.
+    pub salvaged: Vec<Salvaged>,
+    /// What is not needed, and stays for now.
+    pub stays: Vec<Stays>,
+}
+
+impl Pruned {
+    pub fn log(&self) {
+        self.salvaged.iter().for_each(Salvaged::log);
+        Stays::log(&self.stays);
+    }
+}
+
+/// Keeps the last `keep` good releases with their envs, and the live one always. The rest is
+/// discarded, but for what a process still uses or something is mounted in. Failed deployments left
+/// no release and do not count. What the application wrote into a release is saved first.
+///
+/// One that cannot go holds up none of the others: fails with the first of them in the end.
+/// `pruned` says what was done, also when this fails.
+pub fn prune(site: &Site, settings: &Settings, waits: Waits, pruned: &mut Pruned) -> Result<()> {
     let Unneeded { releases, envs } = unneeded(site, settings.keep)?;
-    let mut outcome = Ok(());
-    let mut envs_that_stay = Vec::new();
+    let (mut outcome, mut envs_that_stay) = (Ok(()), Vec::new());
+    let paths = releases.iter().map(|id| site.release(*id));
+    let paths: Vec<_> = paths.chain(envs.iter().map(|id| site.env(*id))).collect();
+    let mut held = holders(&paths);
+    let say = |line: fmt::Arguments<'_>| {
+        if waits == Waits::Somebody {
+            console::info(line);
+        }
+    };
     for id in releases {
-        let removed = remove(site, settings, id, waits, salvaged);
-        if !matches!(removed, Ok(true)) {
+        let mut goes_later = false;
+        let removed = if let Some(holder) = held.remove(&site.release(id)) {
+            Ok(Some(holder))
+        } else {
+            let removed = remove(site, settings, id, waits, &mut pruned.salvaged);
+            unless_mounted(removed.map(|is_gone| goes_later = !is_gone))
+        };
+        if goes_later || !matches!(removed, Ok(None)) {
             envs_that_stay.extend(site.env_of_release(id));
+            envs_that_stay.extend(site.record(id).ok().flatten().and_then(|it| it.env?.id));
         }
         match removed {
-            Ok(true) if waits == Waits::Somebody => {
-                console::info(format_args!("Removed release {id}."));
+            Ok(None) if goes_later => {}
+            Ok(None) => say(format_args!("Removed release {id}.")),
+            Ok(Some(holder)) => {
+                pruned.stays.push(Stays { what: format!("release {id}"), holder });
             }
-            Ok(_) => {}
             Err(error) => outcome = outcome.and(Err(error)),
         }
     }
     for id in envs.into_iter().filter(|id| !envs_that_stay.contains(id)) {
-        site.discard(&site.env(id))?;
-        if waits == Waits::Somebody {
-            console::info(format_args!("Removed env {id}."));
+        let removed = match held.remove(&site.env(id)) {
+            Some(holder) => Ok(Some(holder)),
+            None => unless_mounted(site.discard(&site.env(id))),
+        };
+        match removed {
+            Ok(None) => say(format_args!("Removed env {id}.")),
+            Ok(Some(holder)) => pruned.stays.push(Stays { what: format!("env {id}"), holder }),
+            Err(error) => outcome = outcome.and(Err(error)),
         }
     }
     outcome
+}
+
+/// Something may have been mounted a moment ago.
+pub(super) fn unless_mounted(removed: Result<()>) -> Result<Option<Holder>> {
+    match removed {
+        Ok(()) => Ok(None),
+        Err(error) => error.downcast().map(|mounted| Some(Holder::Mount(mounted))),
+    }
+}
+
+/// Discards these folders and files of the site, each after `salvage`. What is held stays, and is
+/// returned. Fails with the first that cannot be discarded, after the others.
+pub fn discard_unheld(
+    site: &Site,
+    paths: &[PathBuf],
+    mut salvage: impl FnMut(&Path) -> Result<()>,
+) -> (Vec<Stays>, Result<()>) {
+    let folders: Vec<_> = paths.iter().filter(|path| path.is_dir()).cloned().collect();
+    let mut held = holders(&folders);
+    let (mut stays, mut outcome) = (Vec::new(), Ok(()));
+    for path in paths {
+        let discarded = match held.remove(path) {
+            Some(holder) => Ok(Some(holder)),
+            None => unless_mounted(salvage(path).and_then(|()| site.discard(path))),
+        };
+        match discarded {
+            Ok(holder) => {
+                let was = path.strip_prefix(site.root()).unwrap_or(path);
+                stays.extend(holder.map(|holder| Stays { what: name_of(was), holder }));
+            }
+            Err(error) => outcome = outcome.and(Err(error)),
+        }
+    }
+    (stays, outcome)
 }
 
 /// Says whether the release is gone.

@@ -11,6 +11,7 @@ mod reserve;
 pub mod settings;
 mod shared_path;
 mod text_file;
+pub mod trash;
 
 use std::env;
 use std::fs;
@@ -218,11 +219,6 @@ impl Site {
         self.staging().join("tree.json")
     }
 
-    /// What was renamed away and waits to be deleted.
-    pub fn trash(&self) -> PathBuf {
-        self.cache().join("trash")
-    }
-
     /// The folders every site has, made when they are missing.
     pub fn make_folders(&self) -> Result<()> {
         for folder in ["releases", "envs", "deployments", "shared", "cache"] {
@@ -296,40 +292,10 @@ impl Site {
     pub fn temporary_ids(&self) -> Result<Vec<DeploymentId>> {
         ids_in(&self.temporaries())
     }
-
-    /// Takes something out of the site by one rename; [`Site::empty_trash`] deletes it later. What
-    /// is not there is fine.
-    pub fn discard(&self, path: &Path) -> Result<()> {
-        if fs::symlink_metadata(path).is_err() {
-            return Ok(());
-        }
-        disk::create_dir_all(&self.trash())?;
-        let kind = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let mut target = self.trash().join(format!("{kind}-{name}"));
-        let mut again = 0;
-        while fs::symlink_metadata(&target).is_ok() {
-            again += 1;
-            target = self.trash().join(format!("{kind}-{name}.{again}"));
-        }
-        disk::rename(path, &target)
-    }
-
-    /// Deletes what [`Site::discard`] took away. Needs no lock: two that delete the same do no
-    /// harm.
-    pub fn empty_trash(&self) {
-        let Ok(entries) = fs::read_dir(self.trash()) else {
-            return;
-        };
-        for entry in entries.flatten() {
-            if let Err(error) = disk::remove_tree(&entry.path()) {
-                tracing::debug!("{error:#}");
-            }
-        }
-    }
 }
 
-/// The ids that name what is in a folder, ascending; none when the folder is missing.
+/// The ids that name what is in a folder and has not been discarded, ascending; none when the
+/// folder is missing.
 fn ids_in<Id: FromStr + Ord>(folder: &Path) -> Result<Vec<Id>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -338,11 +304,21 @@ fn ids_in<Id: FromStr + Ord>(folder: &Path) -> Result<Vec<Id>> {
             return Err(error).with_context(|| format!("cannot read {}", folder.display()));
         }
     };
-    let mut ids = Vec::new();
+    let (mut ids, mut discarded) = (Vec::<Id>::new(), Vec::new());
     for entry in entries {
         let entry = entry.with_context(|| format!("cannot read {}", folder.display()))?;
-        ids.extend(entry.file_name().to_str().and_then(|name| name.parse().ok()));
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        match name.strip_prefix(trash::PREFIX) {
+            // A file marks what could not be renamed.
+            Some(name) if entry.file_type().is_ok_and(|kind| kind.is_file()) => {
+                discarded.extend(name.split('.').next().and_then(|id| id.parse::<Id>().ok()));
+            }
+            Some(_) => {}
+            None => ids.extend(name.parse::<Id>()),
+        }
     }
+    ids.retain(|id| !discarded.contains(id));
     ids.sort_unstable();
     Ok(ids)
 }

@@ -1,11 +1,13 @@
 //! The detached process that carries deployments out, one at a time per site.
 
+mod build;
 pub mod build_steps;
 pub mod cancel;
 mod check_out;
 mod deploy;
 pub mod env_steps;
 mod free_space;
+mod outcome;
 mod publish;
 mod recover;
 mod ref_transaction;
@@ -24,7 +26,7 @@ use jiff::Timestamp;
 use crate::console;
 use crate::disk;
 use crate::process::{self, hide_git_variables, own_binary, start_session};
-use crate::retention;
+use crate::retention::{self, Stays};
 use crate::site::lock::DeployLock;
 use crate::site::{DeploymentId, Record, Site, Status};
 use crate::staging;
@@ -68,7 +70,7 @@ pub fn run(site: &Site, id: DeploymentId) -> Result<()> {
         site.deploy_lock()?
     };
     cancel::begun();
-    recover::recover(site, Some(id))?;
+    Stays::log(&recover::recover(site, Some(id))?);
     let unsettled = site.unsettled()?;
     let Some(record) = unsettled.iter().find(|record| record.id == id && !record.status.is_final())
     else {
@@ -86,7 +88,7 @@ pub fn run(site: &Site, id: DeploymentId) -> Result<()> {
     deploy::deploy(site, record.clone())?;
     disk::point("worker: deployed");
     drop(lock);
-    site.empty_trash();
+    retention::empty_trash(site);
     disk::point("worker: trash emptied");
     staging::prepare(site, id);
     Ok(())
@@ -149,12 +151,12 @@ pub fn repair(site: &Site) -> Result<bool> {
     let Some(lock) = site.try_deploy_lock()? else { return Ok(false) };
     recover_with(site, &lock)?;
     drop(lock);
-    site.empty_trash();
+    retention::empty_trash(site);
     Ok(true)
 }
 
-/// [`repair`] for whoever holds the lock.
-pub fn recover_with(site: &Site, _lock: &DeployLock) -> Result<()> {
+/// [`repair`] for whoever holds the lock. Returns what has to stay for now.
+pub fn recover_with(site: &Site, _lock: &DeployLock) -> Result<Vec<Stays>> {
     recover::recover(site, None)
 }
 

@@ -1,6 +1,8 @@
 //! Repairs what a killed worker, or a loss of power, left behind. Runs under the lock, before
 //! every deployment, so that the next push deploys with no hand on it.
 
+use std::path::Path;
+
 use anyhow::Result;
 use jiff::Timestamp;
 
@@ -12,14 +14,15 @@ use crate::disk;
 use crate::git::Repository;
 use crate::process::left_behind;
 use crate::retention::salvage::{Look, Salvaged};
-use crate::retention::{leftovers, salvage_release, temporary_files};
+use crate::retention::{Stays, discard_unheld, leftovers, salvage_release, temporary_files};
 use crate::site::{DeploymentId, Record, Site, Status};
 use crate::user_error::UserError;
 
 /// Marks deployments whose worker is dead as interrupted, and takes away everything that belongs to
 /// no kept release. `own` is the deployment that is about to begin, if one is; without it, nothing
-/// is trusted to be as it should, and every deployment that there ever was is looked at.
-pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<()> {
+/// is trusted to be as it should, and every deployment that there ever was is looked at. Returns
+/// what has to stay for now.
+pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<Vec<Stays>> {
     site.make_folders()?;
     let live = site.live()?;
     forget_lost(site, live)?;
@@ -67,16 +70,22 @@ pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<()> {
         publish(site, &record, None);
         site.save(&record)?;
     }
-    for path in leftovers(site, live)?.into_iter().chain(temporary_files(site, &looked_at)?) {
-        if let Some(id) = site.release_at(&path) {
-            // Broken settings stop the deployment itself; here they only say less about what is
-            // kept aside.
-            let settings = site.settings().unwrap_or_default();
-            salvage_release(site, &settings, id, Look::AtFiles)?.iter().for_each(Salvaged::log);
-        }
-        site.discard(&path)?;
+    let paths: Vec<_> =
+        leftovers(site, live)?.into_iter().chain(temporary_files(site, &looked_at)?).collect();
+    let salvage = |path: &Path| {
+        let Some(id) = site.release_at(path) else { return Ok(()) };
+        // Broken settings stop the deployment itself. Here they only make less known of what was
+        // shared.
+        let settings = site.settings().unwrap_or_default();
+        salvage_release(site, &settings, id, Look::AtFiles)?.iter().for_each(Salvaged::log);
+        Ok(())
+    };
+    // What cannot go now is found again by the next deployment.
+    let (stays, outcome) = discard_unheld(site, &paths, salvage);
+    if let Err(error) = outcome {
+        console::warning(format_args!("not all leftovers could be removed: {error:#}"));
     }
-    Ok(())
+    Ok(stays)
 }
 
 /// Takes away what a loss of power has left of deployments whose records it has taken. Their numbers

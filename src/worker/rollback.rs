@@ -26,7 +26,7 @@ use crate::site::{DeploymentId, Record, Site, Status};
 /// all the rest.
 pub fn obstacle(site: &Site, record: &Record) -> Option<String> {
     let id = record.id;
-    if !site.release(id).is_dir() {
+    if !site.release_ids().is_ok_and(|kept| kept.contains(&id)) {
         return Some(format!("release {id} is no longer kept"));
     }
     let made_with = record.env.as_ref().and_then(|env| env.id)?;

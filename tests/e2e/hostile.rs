@@ -127,9 +127,12 @@ impl Attacker<'_> {
         push.assert_failed_with(text);
         assert!(push.last_line().ends_with(" is still live"), "{}", push.last_line());
         assert_eq!((site.live_state(), there()), (live, before));
-        for leftovers in ["cache/trash", "cache/tmp"] {
-            let left = fs::read_dir(site.path.join(leftovers)).map_or(0, Iterator::count);
-            assert_eq!(left, 0, "{leftovers}");
+        for folder in ["releases", "envs", "deployments", "cache", "cache/tmp"] {
+            for entry in fs::read_dir(site.path.join(folder)).into_iter().flatten() {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                let is_left = folder == "cache/tmp" || name.starts_with(".trash-");
+                assert!(!is_left, "{folder}/{name}");
+            }
         }
         push
     }

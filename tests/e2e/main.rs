@@ -29,6 +29,7 @@ mod endless_logs;
 mod envs;
 mod faults;
 mod hard_clients;
+mod held;
 mod history;
 mod hostile;
 mod index;

@@ -257,10 +257,9 @@ fn assert_only_kept(site: &Site, files: &[&str]) {
         assert_eq!(names(&format!("deployments/{name}")), ["deployment.json", "log.txt"]);
     }
     for name in names("cache") {
-        let known = ["reserve", "trash", "tmp"];
+        let known = ["reserve", "tmp"];
         assert!(known.contains(&name.as_str()), "cache/{name} is left over");
     }
-    assert_eq!(names("cache/trash"), Vec::<String>::new());
     assert_eq!(names("cache/tmp"), Vec::<String>::new());
     assert_eq!(names("shared"), Vec::<String>::new());
 }

@@ -8,6 +8,7 @@ mod gate;
 mod http;
 mod index;
 mod machine;
+mod mounts;
 mod precious;
 mod project;
 mod push;
@@ -29,6 +30,7 @@ pub use index::use_real_index;
 pub use machine::{
     git_can, has_git_lfs, is_root, newest_python, python_2, skip, tools_folder, two_pythons, uv,
 };
+pub use mounts::Mounts;
 pub use precious::Precious;
 pub use project::Project;
 pub use push::{Push, RunningPush};

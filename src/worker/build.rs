@@ -1,0 +1,102 @@
+//! The build: nyala's own steps, or the project's command in their place.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::build_steps;
+use super::deploy::Deployment;
+use super::env_steps::{self, StepContext};
+use crate::build::{Collectstatic, custom};
+use crate::console;
+use crate::console::text::escaped;
+use crate::disk;
+use crate::plan::{Decision, Plan};
+use crate::settings::Sourced;
+use crate::site::Record;
+use crate::site::record::EnvRecord;
+
+impl Deployment<'_> {
+    /// Builds the release: by nyala's own steps, or by the project's command.
+    pub(super) fn build(&mut self, context: &StepContext<'_>, plan: &Plan) -> Result<()> {
+        match &plan.build.settings.command {
+            None => self.built_in_steps(context, plan),
+            Some(command) => self.custom_command(context, plan, command),
+        }
+    }
+
+    fn built_in_steps(&mut self, context: &StepContext<'_>, plan: &Plan) -> Result<()> {
+        if !plan.build.pre_build.is_empty() {
+            self.timed("pre-build", |record| build_steps::pre_build(context, record, plan))?;
+        }
+        let started = Instant::now();
+        let env = env_steps::make_env(context, plan)?;
+        self.record_step("env", started.elapsed().as_secs_f64());
+        let started = Instant::now();
+        env_steps::install(context, plan, env)?;
+        self.record_step("install", started.elapsed().as_secs_f64());
+        if plan.build.collectstatic != Collectstatic::NotDjango {
+            self.timed("collectstatic", |record| {
+                build_steps::collectstatic(context, record, plan)
+            })?;
+        }
+        if !plan.build.post_build.is_empty() {
+            self.timed("post-build", |record| build_steps::post_build(context, record, plan))?;
+        }
+        Ok(())
+    }
+
+    fn timed(&mut self, name: &str, step: impl FnOnce(&Record) -> Result<()>) -> Result<()> {
+        let started = Instant::now();
+        step(&self.record)?;
+        self.record_step(name, started.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    /// The project's own script takes the place of the env, install and build steps. It finds the
+    /// env that would be used again; what env the release has when the script has ended is what it
+    /// runs in.
+    fn custom_command(
+        &mut self,
+        context: &StepContext<'_>,
+        plan: &Plan,
+        command: &Sourced<String>,
+    ) -> Result<()> {
+        let id = self.record.id;
+        // The env that is right already is there from the start. Others the script asks for, by
+        // `nyala step env`.
+        let linked = match plan.env.decision {
+            Decision::Copy { .. } => env_steps::make_env(context, plan)?,
+            _ => None,
+        };
+        let temporary = self.site.temporary(id);
+        disk::create_dir_all(&temporary)?;
+        let environment = custom::environment(
+            context.environment.clone(),
+            self.site,
+            &self.record,
+            &plan.build.settings,
+            linked,
+            &temporary,
+        )?;
+        let step =
+            console::step(format_args!("Running deployment command: {}", escaped(&command.value)));
+        custom::run(command, &self.site.release(id), environment, context.limits.clone())?;
+        self.record_step("build", step.done());
+
+        let env = self.site.env_of_release(id);
+        // `nyala step env` decided anew when it ran, and says here what.
+        let decided = std::fs::read(self.site.step_decision(id)).ok();
+        let decided = decided.and_then(|bytes| serde_json::from_slice::<EnvRecord>(&bytes).ok());
+        let reasons = vec![
+            "the project's own command takes the place of the env, install and build steps"
+                .to_owned(),
+        ];
+        self.record.env = Some(match decided {
+            Some(decided) => EnvRecord { id: env, ..decided },
+            None => EnvRecord { id: env, decision: "custom".to_owned(), reasons },
+        });
+        // Whoever finds this release live after a crash has to know which env it needs.
+        self.site.save(&self.record)
+    }
+}

@@ -1,0 +1,126 @@
+//! How a deployment ends: what is recorded, logged, sent and cleaned up.
+
+use anyhow::{Error, Result};
+use jiff::Timestamp;
+
+use super::cancel;
+use super::deploy::Deployment;
+use super::publish::{publish, publish_in};
+use super::what_is_live;
+use crate::console;
+use crate::disk::space;
+use crate::git::{Repository, short};
+use crate::plan::{Plan, describe};
+use crate::process;
+use crate::retention::{Stays, discard_unheld, empty_trash};
+use crate::site::Status;
+use crate::site::record::EnvRecord;
+use crate::site::settings::Outcome;
+use crate::user_error::UserError;
+
+impl Deployment<'_> {
+    /// Says what is live now, and records that the deployment has ended.
+    pub(super) fn succeed(&mut self, repository: &Repository, plan: &Plan) -> Result<()> {
+        let id = self.record.id;
+        let env = match self.record.env.as_ref() {
+            Some(EnvRecord { id: Some(env), .. }) if env.maker() == id => {
+                ", a new environment".to_owned()
+            }
+            Some(EnvRecord { id: Some(env), .. }) => format!(", env {env}"),
+            _ => String::new(),
+        };
+        let python = plan
+            .python
+            .as_ref()
+            .map_or(String::new(), |python| format!(", Python {}", python.version));
+        let seconds = self.seconds();
+        let line = format!(
+            "deployment {id} is live: {}{python}{env}, in {seconds:.2} s",
+            short(&self.record.commit)
+        );
+        publish_in(repository, self.site, &self.record, Some(&format!("success: {line}")));
+        console::success(line);
+        self.site.save(&self.record)
+    }
+
+    /// Records the disk space that a new env uses, for the next deployment that makes one. Nobody
+    /// waits any more: thousands of files are looked at. When this is cut short, the usage of an
+    /// earlier env is what is known.
+    pub(super) fn measure_env(&mut self) {
+        let id = self.record.id;
+        if self.record.env.as_ref().is_some_and(|env| env.id == Some(id.into())) {
+            self.record.usage.env = Some(space::used_by(&self.site.env(id.into())));
+            if let Err(error) = self.site.save(&self.record) {
+                tracing::debug!("the disk usage of env {id} is not recorded: {error:#}");
+            }
+        }
+    }
+
+    /// Removes what the failed deployment built. The live release is unchanged.
+    pub(super) fn fail(&mut self, error: &Error) -> Result<()> {
+        let id = self.record.id;
+        if self.site.record(id)?.is_some_and(|record| record.status == Status::Interrupted) {
+            // Cancelled before its beginning was recorded, and nothing has been made yet: log and
+            // record say so already.
+            return Ok(());
+        }
+        // Before the space that this deployment used is freed again.
+        let error = describe::user_error(error).and(space::explain(error, self.site.root()));
+        let summary = error.fact.clone();
+        let cancelled = self.site.cancelled(id).filter(|_| process::is_stopped());
+        if cancelled.is_none() {
+            console::error(&error);
+        }
+        if !self.site.is_live(id) {
+            // At once, and not when nobody waits: a full disk needs space for the next push.
+            let paths = [self.site.release(id), self.site.env(id.into())];
+            let (stays, outcome) = discard_unheld(self.site, &paths, |_| Ok(()));
+            Stays::log(&stays);
+            if let Err(error) = outcome {
+                console::warning(format_args!("{error:#}"));
+            }
+            if let Some(env) = &mut self.record.env
+                && env.id == Some(id.into())
+            {
+                env.id = None;
+            }
+            empty_trash(self.site);
+        }
+        let line = if let Some(cancelled) = cancelled {
+            self.end(
+                Status::Interrupted,
+                Some(UserError::new(format!("cancelled by {}", cancelled.by))),
+            );
+            console::settle_log();
+            cancel::last_line(self.site, id, &cancelled.by)
+        } else {
+            self.end(Status::Failed, Some(error));
+            self.notify(Outcome::Failure)?;
+            format!("deployment {id} failed: {summary}; {}", what_is_live(self.site))
+        };
+        publish(self.site, &self.record, Some(&format!("error: {line}")));
+        console::error(line);
+        self.site.save(&self.record)
+    }
+
+    /// Runs the actions and sends the webhooks. None of them changes the outcome of the deployment,
+    /// which the record on disk has meanwhile, but not yet when it ended.
+    pub(super) fn notify(&mut self, outcome: Outcome) -> Result<()> {
+        if let Some(notifications) = &self.notifications
+            && notifications.has_any(self.site, outcome)
+        {
+            self.record.ended_at = None;
+            self.site.save(&self.record)?;
+            notifications.send(self.site, &self.record, outcome);
+            self.record.ended_at = Some(Timestamp::now());
+        }
+        console::settle_log();
+        Ok(())
+    }
+
+    pub(super) fn end(&mut self, status: Status, error: Option<UserError>) {
+        self.record.status = status;
+        self.record.set_error(error);
+        self.record.ended_at = Some(Timestamp::now());
+    }
+}
