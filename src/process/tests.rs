@@ -108,7 +108,7 @@ fn a_failed_capture_says_what_the_child_said() {
         capture(&sh("echo out; echo 'fatal: no' >&2; exit 128").named("git fetch")).unwrap_err();
     let text = error.to_string();
     assert!(text.starts_with("git fetch exited with status 128\ncommand: sh -c "), "{text}");
-    assert!(text.ends_with("\nit said: fatal: no"), "{text}");
+    assert!(text.ends_with("\noutput: fatal: no"), "{text}");
 }
 
 #[test]

@@ -1,0 +1,182 @@
+//! How a secret looks where a program prints it encoded.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::iter;
+
+/// Of the same secret in base64, the part that does not depend on what stands around it; a shorter
+/// one would be found by chance.
+const SHORTEST_BASE64: usize = 8;
+
+/// The characters besides letters and digits that tools leave as they are in a URL: RFC 3986 with
+/// and without `/` (Python's `quote` and `quote_plus`), the same before Python 3.7, and JavaScript's
+/// `encodeURIComponent`.
+const SAFE_IN_URLS: [&str; 5] = ["-._~", "-._~/", "-._", "-._/", "-._~!*'()"];
+
+/// The text with the digits of `%2f` in upper case, and those of `\xe4` and `\u00e4` in lower case,
+/// as [`of`] has them; as long as it was. `None` when nothing is to be changed.
+pub(super) fn with_digits_of_one_case(text: &[u8]) -> Option<Vec<u8>> {
+    let mut changed: Option<Vec<u8>> = None;
+    for at in memchr::memchr2_iter(b'%', b'\\', text) {
+        let digits = match (text[at], text.get(at + 1)) {
+            (b'%', _) => at + 1..at + 3,
+            (_, Some(b'x')) => at + 2..at + 4,
+            (_, Some(b'u')) => at + 2..at + 6,
+            (_, Some(b'U')) => at + 2..at + 10,
+            _ => continue,
+        };
+        let Some(written) = text.get(digits.clone()) else { continue };
+        if !written.iter().all(u8::is_ascii_hexdigit) {
+            continue;
+        }
+        let is_url = text[at] == b'%';
+        let wanted =
+            if is_url { written.to_ascii_uppercase() } else { written.to_ascii_lowercase() };
+        if wanted != written {
+            changed.get_or_insert_with(|| text.to_vec())[digits].copy_from_slice(&wanted);
+        }
+    }
+    changed
+}
+
+/// The bytes to look for, of which the value as it is is one.
+pub(super) fn of(value: &str) -> BTreeSet<Vec<u8>> {
+    let texts = iter::once(value.to_owned())
+        .chain(in_urls(value))
+        .chain(in_json(value))
+        .chain(in_python(value))
+        .chain(in_html(value))
+        .chain(in_shells(value));
+    let mut found: BTreeSet<_> = texts.map(String::into_bytes).collect();
+    found.extend(in_base64(value.as_bytes()));
+    found
+}
+
+fn in_urls(value: &str) -> impl Iterator<Item = String> + '_ {
+    SAFE_IN_URLS
+        .into_iter()
+        .flat_map(move |safe| ["%20", "+"].map(|space| percent_encoded(value, safe, space)))
+}
+
+fn percent_encoded(value: &str, safe: &str, space: &str) -> String {
+    let encoded = value.bytes().map(|byte| match byte {
+        b' ' => space.to_owned(),
+        _ if byte.is_ascii_alphanumeric() || safe.as_bytes().contains(&byte) => {
+            char::from(byte).to_string()
+        }
+        _ => format!("%{byte:02X}"),
+    });
+    encoded.collect()
+}
+
+/// With other characters than ASCII's as they are and escaped, and `/` as PHP writes it.
+fn in_json(value: &str) -> [String; 4] {
+    let quoted = serde_json::Value::from(value).to_string();
+    let text = quoted[1..quoted.len() - 1].to_owned();
+    let ascii = text.chars().fold(String::new(), |mut ascii, character| {
+        if character.is_ascii() {
+            ascii.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a String cannot fail.
+                let _ = write!(ascii, "\\u{unit:04x}");
+            }
+        }
+        ascii
+    });
+    let for_php = [text.replace('/', "\\/"), ascii.replace('/', "\\/")];
+    let [text_for_php, ascii_for_php] = for_php;
+    [text, ascii, text_for_php, ascii_for_php]
+}
+
+/// `repr` and `ascii` of a text, and `repr` of its bytes. The quotation mark that ends it may be
+/// escaped in it.
+fn in_python(value: &str) -> impl Iterator<Item = String> {
+    let text = value.replace('\\', "\\\\");
+    let ascii = text.chars().fold(String::new(), |mut ascii, character| {
+        let _ = match u32::from(character) {
+            0..0x80 => write!(ascii, "{character}"),
+            code @ 0x80..0x100 => write!(ascii, "\\x{code:02x}"),
+            code @ 0x100..0x1_0000 => write!(ascii, "\\u{code:04x}"),
+            code => write!(ascii, "\\U{code:08x}"),
+        };
+        ascii
+    });
+    let bytes = text.bytes().fold(String::new(), |mut bytes, byte| {
+        let _ = if byte.is_ascii() {
+            write!(bytes, "{}", char::from(byte))
+        } else {
+            write!(bytes, "\\x{byte:02x}")
+        };
+        bytes
+    });
+    [text, ascii, bytes].into_iter().flat_map(|text| [text.replace('\'', "\\'"), text])
+}
+
+/// Python's `html.escape`, with and without quotation marks, and Jinja's and Django's.
+fn in_html(value: &str) -> [String; 4] {
+    let text = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    [
+        text.replace('"', "&quot;").replace('\'', "&#x27;"),
+        text.replace('"', "&quot;").replace('\'', "&#39;"),
+        text.replace('"', "&#34;").replace('\'', "&#39;"),
+        text,
+    ]
+}
+
+/// Python's `shlex.quote`, and the other usual way to write `'` within single quotes.
+fn in_shells(value: &str) -> [String; 2] {
+    [value.replace('\'', "'\"'\"'"), value.replace('\'', "'\\''")]
+}
+
+/// A user and a password in an `Authorization` header are one text in base64, so what stands before
+/// the secret is not known: each of the three ways in which it can begin within a group.
+pub(super) fn in_base64(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let alphabets = [(b'+', b'/'), (b'-', b'_')];
+    let found: Vec<Vec<u8>> = (0..3)
+        .flat_map(|before| alphabets.map(|alphabet| aligned(value, before, alphabet)))
+        .filter(|text| text.len() >= SHORTEST_BASE64)
+        .collect();
+    found.into_iter()
+}
+
+/// The characters of base64 in which there is nothing but the value, after so many other bytes.
+fn aligned(value: &[u8], before: usize, (plus, slash): (u8, u8)) -> Vec<u8> {
+    let bytes: Vec<u8> = iter::repeat_n(0, before).chain(value.iter().copied()).collect();
+    let bit = |at: usize| bytes[at / 8] >> (7 - at % 8) & 1;
+    let digit = |at: usize| {
+        let six = (0..6).fold(0, |digit, more| digit << 1 | bit(6 * at + more));
+        match six {
+            0..26 => b'A' + six,
+            26..52 => b'a' + six - 26,
+            52..62 => b'0' + six - 52,
+            62 => plus,
+            _ => slash,
+        }
+    };
+    ((8 * before).div_ceil(6)..8 * bytes.len() / 6).map(digit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_known_whatever_stands_before_it() {
+        let found: Vec<_> = in_base64(b"open sesame").collect();
+        // `base64` of it, of `x:` and it, and of `me:` and it.
+        for encoded in ["b3BlbiBzZXNhbWU=", "eDpvcGVuIHNlc2FtZQ==", "bWU6b3BlbiBzZXNhbWU="] {
+            let is_in = |needle: &Vec<u8>| {
+                encoded.contains(std::str::from_utf8(needle).unwrap()) && needle.len() >= 12
+            };
+            assert!(found.iter().any(is_in), "{encoded}");
+        }
+        assert_eq!(in_base64(b"abcd").count(), 0);
+    }
+
+    #[test]
+    fn a_plain_value_is_looked_for_once_and_in_base64() {
+        let base64 = in_base64(b"hunter22").collect::<BTreeSet<_>>().len();
+        assert_eq!(of("hunter22").len(), 1 + base64);
+    }
+}
