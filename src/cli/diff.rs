@@ -8,10 +8,10 @@ use super::show::record;
 use crate::console::text::clean;
 use crate::git::{Repository, git, run, short};
 use crate::plan::describe::error_text;
-use crate::plan::observe::declared;
+use crate::plan::source::{Declaring, source_of};
 use crate::python::dependencies::{self, Change, Recorded, detect};
 use crate::python::version::asked_for;
-use crate::site::{AppSettings, DeploymentId, Record, Site};
+use crate::site::{DeploymentId, Record, Site};
 
 #[derive(Debug, Args)]
 pub(super) struct Diff {
@@ -69,7 +69,8 @@ impl Diff {
 }
 
 fn differences(site: &Site, from: &Record, to: &Record) -> Result<Differences> {
-    let repository = Repository::open(&site.repository(&site.settings()?))?;
+    let site_settings = site.settings()?;
+    let repository = Repository::open(&site.repository(&site_settings))?;
     let [from_commit, to_commit] =
         [repository.commit(&from.commit)?, repository.commit(&to.commit)?];
     let log = |range: String| -> Result<Vec<String>> {
@@ -87,14 +88,19 @@ fn differences(site: &Site, from: &Record, to: &Record) -> Result<Differences> {
     };
     let mut command = git(repository.path());
     command.args(["diff", "--shortstat", "--no-color", &from_commit.id, &to_commit.id, "--"]);
-    let settings = site.app_settings()?;
+    let declaring = Declaring {
+        site,
+        installer: site_settings.installer,
+        settings: &site_settings.dependencies,
+        app_settings: &site.app_settings()?,
+    };
     Ok(Differences {
         new_commits: log(format!("{}..{}", from_commit.id, to_commit.id))?,
         gone_commits: log(format!("{}..{}", to_commit.id, from_commit.id))?,
         files: run(&mut command)?.trim().to_owned(),
         requirements: match (
-            requirements_of(site, &repository, from_commit.tree, &settings),
-            requirements_of(site, &repository, to_commit.tree, &settings),
+            requirements_of(&repository, from_commit.tree, from, &declaring),
+            requirements_of(&repository, to_commit.tree, to, &declaring),
         ) {
             (Ok(then), Ok(now)) => changes(&then, &now),
             (Err(error), _) => {
@@ -126,15 +132,15 @@ fn differences(site: &Site, from: &Record, to: &Record) -> Result<Differences> {
 }
 
 fn requirements_of(
-    site: &Site,
     repository: &Repository,
     tree: git2::Oid,
-    settings: &AppSettings,
+    record: &Record,
+    declaring: &Declaring<'_>,
 ) -> Result<Recorded> {
     let files = repository.tree_at(tree)?;
-    let source = detect(&files)?.source;
-    let installer = site.settings()?.installer;
-    Ok(declared(&files, source.as_ref(), site, installer, settings)?.recorded)
+    let source = source_of(&detect(&files)?, declaring.settings)?;
+    let python = record.python.as_ref().and_then(|python| python.version.parse().ok());
+    Ok(declaring.read(&files, source.as_ref(), python)?.recorded)
 }
 
 /// The differences between two commits. That a line may resolve to something else tomorrow is not

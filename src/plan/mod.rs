@@ -6,10 +6,12 @@
 pub mod decide;
 pub mod describe;
 pub mod observe;
+pub mod source;
 mod unused;
 
 use crate::build::BuildPlan;
 use crate::git::Commit;
+use crate::python::dependencies::locks::Requirements;
 use crate::python::dependencies::{Recorded, Source};
 use crate::python::installers::Installer;
 use crate::python::interpreters::Interpreter;
@@ -41,6 +43,8 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// Where the dependencies are declared; `None` when there is nothing to install.
     pub source: Option<Source>,
+    /// Of a lock: what the installer is given.
+    pub pinned: Option<Requirements>,
     /// What it declares, for the env's marker.
     pub requirements: Recorded,
     /// A digest of the app settings that the installer reads, for the env's marker.

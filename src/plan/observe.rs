@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::decide::{EnvNeed, LiveEnv, Observed, decide, runtime_change};
 use super::describe::error_text;
+use super::source::{Declaring, likely_python, source_of};
 use super::unused::{self, Unused, Uses};
 use super::{Decision, Plan, PythonPlan};
 use crate::build::{self, project as build_project};
@@ -14,15 +15,13 @@ use crate::git::{Commit, CommitTree, Kind, Repository, short};
 use crate::hex::hex;
 use crate::process::Environment;
 use crate::python::cache::Caches;
-use crate::python::dependencies::{Declared, Detected, Source, detect};
+use crate::python::dependencies::{Detected, Source, detect};
 use crate::python::env;
-use crate::python::inputs::Inputs;
 use crate::python::installers::Installer;
 use crate::python::interpreters::{self, Interpreter, Search};
-use crate::python::version::{Origin, Wanted};
+use crate::python::version::{Origin, Version, Wanted};
 use crate::python::version_files;
 use crate::settings::{self, DeploymentFile, EffectiveSettings, SettingSource, Sourced};
-use crate::site::settings::Dependencies;
 use crate::site::{AppSettings, DeployOptions, ENV_LINK, Settings, Site};
 
 /// No file that nyala reads from a tree is larger than this, in bytes.
@@ -63,18 +62,15 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let skipped = build::python_is_skipped(&tree, &build.settings)?;
     let detected = if skipped.is_some() { Detected::default() } else { detect(&tree)? };
     let is_python = detected.is_python() || settings.dependencies.file.is_some();
-    let source =
-        supported(chosen(detected.source, &settings.dependencies, skipped.is_some()), installer)?;
-    let Declared { recorded: requirements, variables, find_links: _ } =
-        declared(&tree, source.as_ref(), site, installer, app_settings)?;
+    let source = match &skipped {
+        Some(_) => None,
+        None => supported(source_of(&detected, &settings.dependencies)?, installer)?,
+    };
     let need = match skipped {
         Some(why) => EnvNeed::Skipped(why),
         None => env_need(&tree, is_python, build.settings.command.is_some())?,
     };
-    let uses = Uses { need: &need, source: source.as_ref(), recorded: &requirements };
-    let Unused { notes, warnings } = unused::check(&tree, &uses, &settings.dependencies, &build)?;
     let wanted = wanted(&tree, runtime_txt.as_deref(), &build.settings);
-    let settings_digest = settings_digest(installer, app_settings, &variables, &tree)?;
 
     let search = Search::from_environment(build.settings.python_paths.value.clone());
     let cache = Caches::of(site.cache()).first().join("interpreters.json");
@@ -90,22 +86,49 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     };
     let committed = need == EnvNeed::CommittedEnv;
     let live = if need == EnvNeed::Python { live_env(site)? } else { LiveEnv::None };
-    let observed = Observed {
+    let discover = || interpreters::discover(&search, &cache);
+    let declaring = Declaring { site, installer, settings: &settings.dependencies, app_settings };
+    let read = |python: Option<Version>| declaring.read(&tree, source.as_ref(), python);
+    let likely = match &source {
+        Some(Source::Lock(_)) => Some(likely_python(&live, &wanted, origin, &discover)?),
+        Some(Source::RequirementsTxt { .. }) | None => None,
+    };
+    let mut declaration = read(likely)?;
+    let settings_digest = settings_digest(installer, app_settings, &declaration.variables, &tree)?;
+    let mut observed = Observed {
         need,
         wanted: wanted.clone(),
         origin,
         installer: installer.name(),
         settings_digest: settings_digest.clone(),
-        requirements: requirements.clone(),
+        requirements: declaration.recorded.clone(),
         live,
         asked: rebuild,
         commands: build.settings.command.is_some() || !build.post_build.is_empty(),
     };
     let env = decide(&observed);
-    let python = python_for(&env.decision, &observed, || interpreters::discover(&search, &cache));
+    let python = python_for(&env.decision, &observed, discover);
     // A plan that fails shows nothing else, and a change of runtime.txt is the first thing to look
     // at.
     let python = python.map_err(|error| anyhow!("{error:#}\n{runtime}"))?;
+    if let Some(python) = &python
+        && likely.is_some_and(|likely| likely != python.version)
+    {
+        // Something else asked for a new env, which gets another Python than the live one.
+        declaration = read(Some(python.version))?;
+        observed.requirements = declaration.recorded.clone();
+    }
+    let Observed { need, requirements, .. } = observed;
+    let uses = Uses { need: &need, source: source.as_ref(), recorded: &requirements };
+    let Unused { mut notes, warnings } =
+        unused::check(&tree, &uses, &settings.dependencies, &build)?;
+    if let (Some(source), false) = (&source, declaration.left_out.is_empty()) {
+        notes.push(format!(
+            "Not installed from {source}: {} (groups and extras under [dependencies] in \
+             nyala.toml)",
+            declaration.left_out.join(", ")
+        ));
+    }
     let committed_wanted = committed.then_some((wanted, origin));
     Ok(Plan {
         commit,
@@ -119,35 +142,10 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         notes,
         warnings,
         source,
+        pinned: declaration.pinned,
         requirements,
         settings_digest,
     })
-}
-
-/// What a source declares, and what the installer reads beside it, with the variables that it will
-/// have; nothing without a source.
-pub fn declared(
-    tree: &CommitTree<'_>,
-    source: Option<&Source>,
-    site: &Site,
-    installer: Installer,
-    app_settings: &AppSettings,
-) -> Result<Declared> {
-    let Some(source) = source else { return Ok(Declared::default()) };
-    let environment = Environment::clean().extend(app_settings.iter());
-    let variable = |name: &str| environment.get(name)?.to_str().map(str::to_owned);
-    let inputs = Inputs::of(installer, &environment, tree, &site.releases())?;
-    let mut declared = source.read(tree, &variable, &inputs.also)?;
-    inputs.add_to(&mut declared);
-    Ok(declared)
-}
-
-/// The source that the site names, or the one that was found.
-fn chosen(detected: Option<Source>, settings: &Dependencies, skipped: bool) -> Option<Source> {
-    match &settings.file {
-        Some(path) if !skipped => Some(Source::RequirementsTxt { path: path.clone() }),
-        _ => detected,
-    }
 }
 
 /// The source, if the installer can install from it.

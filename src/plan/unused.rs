@@ -60,11 +60,16 @@ pub(super) fn check(
             // A requirements file that installs the project itself installs what it declares.
             let installs_itself = uses.recorded.local.iter().any(|local| local.path == ".");
             let of_project = ["pyproject.toml", "setup.cfg", "setup.py"];
+            // A lock is made from its manifest.
+            let made_from: &[&str] = match source {
+                Source::Lock(lock) => lock.manifests(),
+                Source::RequirementsTxt { .. } => &[],
+            };
             // Other requirements files are most likely variants of the one that is used.
             let is_worth_a_note = |it: &&Declaration| {
                 let is_variant = it.path.to_lowercase().starts_with("requirement");
                 let is_installed = installs_itself && of_project.contains(&it.path.as_str());
-                !(is_variant || is_installed)
+                !(is_variant || is_installed || made_from.contains(&it.path.as_str()))
             };
             unused.notes.extend(
                 declared
@@ -90,8 +95,8 @@ pub(super) fn check(
 fn nothing_installs(first: &Declaration, declared: &[Declaration]) -> UserError {
     let names: Vec<_> = declared.iter().map(ToString::to_string).collect();
     UserError::new(format!(
-        "{first} declares dependencies, but nyala installs from requirements.txt only, and there \
-         is none"
+        "{first} declares dependencies, and nyala cannot install from it: it needs a \
+         requirements.txt or a lock file, and there is none"
     ))
     .found(names.join(", "))
     .fix(&first.export)

@@ -75,7 +75,7 @@ impl Version {
         format!("{}.{}", self.major, self.minor)
     }
 
-    fn to_pep440(self) -> pep440_rs::Version {
+    pub(crate) fn to_pep440(self) -> pep440_rs::Version {
         let (kind, number) = match self.stage {
             Stage::Alpha(number) => (PrereleaseKind::Alpha, number),
             Stage::Beta(number) => (PrereleaseKind::Beta, number),

@@ -75,11 +75,16 @@ impl EffectiveSettings {
             listed("actions_on", actions_on, |outcomes| outcomes_value(outcomes)),
             listed("step_timeout", step_timeout, |timeout| duration_value(*timeout)),
             listed("idle_timeout", idle_timeout, |timeout| duration_value(*timeout)),
-            listed(
-                "dependencies",
-                dependencies,
-                |Dependencies { file, ignore }| json!({"file": file, "ignore": ignore}),
-            ),
+            listed("dependencies", dependencies, |dependencies| {
+                let Dependencies { file, ignore, groups, extras, frozen } = dependencies;
+                json!({
+                    "file": file,
+                    "ignore": ignore,
+                    "groups": groups,
+                    "extras": extras,
+                    "frozen": frozen,
+                })
+            }),
             listed("webhook", webhook, |webhooks| webhooks.iter().map(webhook_value).collect()),
             optional("PYTHON_VERSION", python_version.as_ref()),
             listed("SCM_DISABLE_SUBMODULES", disable_submodules, |disable| json!(disable)),

@@ -1,6 +1,8 @@
 //! The env and install steps, as the worker takes them and as `nyala step` offers them to a
 //! project's own script.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, bail};
 
 use crate::build::SKIP_PYTHON;
@@ -9,6 +11,7 @@ use crate::disk;
 use crate::plan::{Decision, Plan};
 use crate::process::{Environment, Limits, left_behind};
 use crate::python::cache::Caches;
+use crate::python::dependencies::locks::Requirements;
 use crate::python::env::marker::{Made, Marker};
 use crate::python::env::{self, inspect};
 use crate::python::installers::{Installation, Installer, NewEnv};
@@ -139,6 +142,10 @@ pub fn install(context: &StepContext<'_>, plan: &Plan, id: Option<EnvId>) -> Res
     }
     let python = plan.python.as_ref().context("the plan names no Python")?;
     if let Some(source) = &plan.source {
+        let files = match &plan.pinned {
+            Some(pinned) => write_pinned(context, pinned)?,
+            None => vec![PathBuf::from(source.path())],
+        };
         let step = console::step(context.installer.step());
         context.installer.install(&Installation {
             env: &env,
@@ -146,6 +153,8 @@ pub fn install(context: &StepContext<'_>, plan: &Plan, id: Option<EnvId>) -> Res
             release: &context.site.release(context.deployment),
             source,
             recorded: &plan.requirements,
+            files: &files,
+            complete: plan.pinned.is_some(),
             environment: &context.environment,
             limits: context.limits.clone(),
         })?;
@@ -154,6 +163,23 @@ pub fn install(context: &StepContext<'_>, plan: &Plan, id: Option<EnvId>) -> Res
         console::info("There is no requirements.txt: nothing to install.");
     }
     mark(context, plan)
+}
+
+/// Writes what a lock pins as requirements files, which are gone when the deployment has ended.
+fn write_pinned(context: &StepContext<'_>, pinned: &Requirements) -> Result<Vec<PathBuf>> {
+    let folder = context.site.temporary(context.deployment);
+    disk::create_dir_all(&folder)?;
+    let Requirements { hashed, unhashed } = pinned;
+    let mut files = Vec::new();
+    for (name, text) in [("pinned.txt", hashed), ("pinned-without-hashes.txt", unhashed)] {
+        if !text.is_empty() {
+            let path = folder.join(name);
+            // An index's address may have credentials in it.
+            disk::write_atomic(&path, text.as_bytes(), 0o600)?;
+            files.push(path);
+        }
+    }
+    Ok(files)
 }
 
 fn copy_env(context: &StepContext<'_>, from: EnvId) -> Result<()> {

@@ -2,24 +2,25 @@
 
 use crate::support::Site;
 
-const LOCK: &str = "version = 1\n[[package]]\nname = 'antelope'\nversion = '1.0'\n";
+const CONDA: &str = "name: a\ndependencies:\n  - antelope\n";
 const PYPROJECT: &str = "[project]\nname = 'a'\nversion = '1'\ndependencies = ['antelope']\n";
 
 #[test]
-fn a_lock_file_without_requirements_fails_with_the_command_that_exports_it() {
+fn a_declaration_that_nothing_is_installed_from_fails_with_what_to_do() {
     let site = Site::new();
     let project = site.python_project();
     project.push().assert_success();
-    project.remove("requirements.txt").write("uv.lock", LOCK).write("pyproject.toml", PYPROJECT);
+    project.remove("requirements.txt").write("environment.yml", CONDA);
     let push = project.push();
-    push.assert_failed_with("uv.lock declares dependencies");
-    push.assert_says("1. uv export --frozen --no-hashes -o requirements.txt");
+    push.assert_failed_with("environment.yml declares dependencies");
+    push.assert_says("1. write the packages that pip can install into requirements.txt");
     assert_eq!(site.live_id(), Some(1), "the live release is unchanged");
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
 
     project.write("requirements.txt", "antelope==1.1\n");
     let push = project.push();
-    push.assert_success().assert_says("uv.lock is not used, because requirements.txt is there.");
+    push.assert_success()
+        .assert_says("environment.yml is not used, because requirements.txt is there.");
     assert_eq!(site.package("antelope").as_deref(), Some("1.1"));
 }
 

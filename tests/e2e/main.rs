@@ -36,6 +36,7 @@ mod index;
 mod inputs;
 mod lfs;
 mod limits;
+mod locks;
 mod notes;
 mod nothing_twice;
 mod notify;

@@ -378,5 +378,9 @@ fn what(line: &Line) -> String {
 }
 
 fn place(line: &Line) -> String {
-    format!("{} line {}", shown(&line.file), line.number)
+    match line.number {
+        // A lock's packages have no lines of their own.
+        0 => shown(&line.file),
+        number => format!("{} line {number}", shown(&line.file)),
+    }
 }

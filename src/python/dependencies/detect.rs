@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::locks::Lock;
 use super::source::Source;
 use super::tree::{Entry, Tree};
 
@@ -33,6 +34,8 @@ pub struct Detected {
     /// The source that is installed. Something of its name is there; [`Source::read`] says whether
     /// it is a file.
     pub source: Option<Source>,
+    /// The lock files at the top, in the order in which they count.
+    pub locks: Vec<Lock>,
     /// The Python project files at the top, sorted.
     pub python_files: Vec<String>,
 }
@@ -51,13 +54,17 @@ pub fn detect(tree: &impl Tree) -> Result<Detected> {
     for (name, entry) in tree.list("")? {
         if name == REQUIREMENTS {
             detected.source = Some(Source::RequirementsTxt { path: name });
-        } else if matches!(entry, Entry::File { .. } | Entry::Link { .. })
+            continue;
+        }
+        detected.locks.extend(Lock::named(&name));
+        if matches!(entry, Entry::File { .. } | Entry::Link { .. })
             && (NAMES.contains(&name.as_str()) || has_python_ending(&name))
         {
             detected.python_files.push(name);
         }
     }
     detected.python_files.sort();
+    detected.locks.sort();
     Ok(detected)
 }
 

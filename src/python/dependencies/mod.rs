@@ -11,6 +11,7 @@
 mod compare;
 mod declarations;
 mod detect;
+pub mod locks;
 mod record;
 pub mod requirements_txt;
 mod source;
@@ -21,5 +22,5 @@ pub use compare::{Asks, Change, How, Why, compare};
 pub use declarations::{Declaration, declarations};
 pub use detect::{Detected, detect};
 pub use record::{Found, Input, Line, Local, LocalKind, Moving, Recorded, Role};
-pub use source::{Declared, Source};
+pub use source::{Declared, Reading, Source};
 pub use tree::{Entry, Resolved, Tree, resolve};

@@ -2,9 +2,13 @@
 
 use std::fmt;
 
+use anyhow::Result;
+
+use super::locks::{Chosen, Environment, Lock, Requirements, declared};
 use super::record::Recorded;
-use super::requirements_txt::{Also, ClosureError, closure_with};
+use super::requirements_txt::{Also, closure_with};
 use super::tree::Tree;
+use crate::python::version::Version;
 
 /// Where the dependencies of a project are declared. Paths are relative to the tree that is
 /// deployed.
@@ -12,6 +16,22 @@ use super::tree::Tree;
 pub enum Source {
     /// A requirements file of pip, with everything that it includes.
     RequirementsTxt { path: String },
+    /// A lock file at the top of the tree.
+    Lock(Lock),
+}
+
+/// What decides, beside the tree, what a source declares.
+pub struct Reading<'a> {
+    /// Gives the environment variables that the installer will see.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// What the installer's settings make it read beside the source.
+    pub also: &'a [Also],
+    /// The interpreter that is installed for, which decides about a lock's markers. Without one,
+    /// a lock cannot be read.
+    pub python: Option<Version>,
+    pub chosen: Chosen,
+    /// Whether a lock is installed from although it does not belong to its manifest.
+    pub frozen: bool,
 }
 
 /// What a source declares.
@@ -23,6 +43,10 @@ pub struct Declared {
     pub variables: Vec<String>,
     /// The folders on the machine that `--find-links` names.
     pub find_links: Vec<String>,
+    /// Of a lock: what is given to the installer in place of the file itself.
+    pub pinned: Option<Requirements>,
+    /// The groups and extras that are not installed, such as `group dev`.
+    pub left_out: Vec<String>,
 }
 
 impl Source {
@@ -30,26 +54,36 @@ impl Source {
     pub fn path(&self) -> &str {
         match self {
             Source::RequirementsTxt { path } => path,
+            Source::Lock(lock) => lock.file_name(),
         }
     }
 
-    /// Reads what this source declares in `tree`. `variable` gives the environment variables that
-    /// the installer will see, and `also` what its settings make it read beside the source.
+    /// Reads what this source declares in `tree`.
     ///
     /// Fails when the installer is bound to fail on what is there.
-    pub fn read(
-        &self,
-        tree: &impl Tree,
-        variable: &impl Fn(&str) -> Option<String>,
-        also: &[Also],
-    ) -> Result<Declared, ClosureError> {
+    pub fn read(&self, tree: &impl Tree, reading: &Reading<'_>) -> Result<Declared> {
         match self {
             Source::RequirementsTxt { path } => {
-                let closure = closure_with(tree, path, also, variable)?;
+                let closure = closure_with(tree, path, reading.also, &reading.variable)?;
                 Ok(Declared {
                     recorded: closure.record().clone(),
                     variables: closure.variables,
                     find_links: closure.find_links,
+                    pinned: None,
+                    left_out: Vec::new(),
+                })
+            }
+            Source::Lock(lock) => {
+                let Some(python) = &reading.python else { return Ok(Declared::default()) };
+                let environment = Environment::here(python.to_pep440());
+                let (recorded, set) =
+                    declared::read(tree, *lock, &reading.chosen, &environment, reading.frozen)?;
+                Ok(Declared {
+                    recorded,
+                    variables: Vec::new(),
+                    find_links: Vec::new(),
+                    pinned: Some(set.requirements()),
+                    left_out: set.left_out,
                 })
             }
         }

@@ -4,7 +4,7 @@ mod pip;
 pub(super) mod pip_config;
 mod uv;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::Deserialize;
@@ -52,6 +52,10 @@ pub struct Installation<'a> {
     pub source: &'a Source,
     /// What it declares.
     pub recorded: &'a Recorded,
+    /// The requirements files that are installed, relative to the release or absolute.
+    pub files: &'a [PathBuf],
+    /// Whether the files name everything that is to be installed, dependencies included.
+    pub complete: bool,
     pub environment: &'a Environment,
     pub limits: Limits,
 }
@@ -103,7 +107,9 @@ impl Installer {
     /// Whether the installer can install from a source of this kind.
     pub fn supports(self, source: &Source) -> bool {
         match (self, source) {
-            (Installer::Pip | Installer::Uv, Source::RequirementsTxt { .. }) => true,
+            (Installer::Pip | Installer::Uv, Source::RequirementsTxt { .. } | Source::Lock(_)) => {
+                true
+            }
         }
     }
 

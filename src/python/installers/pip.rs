@@ -1,12 +1,13 @@
 //! pip, the default installer.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 
 use super::{Installation, find_uv, pip_config};
 use crate::console;
 use crate::disk;
 use crate::process::{self, ChildError, Invocation};
-use crate::python::dependencies::Source;
 use crate::python::env;
 
 /// How many of pip's own error lines are repeated where the deployment says why it failed.
@@ -14,9 +15,7 @@ const ERROR_LINES: usize = 3;
 
 /// `ENV/bin/python -m pip install -r requirements.txt`, in the release's folder.
 pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
-    let mut errors = Vec::new();
     let compiles = compiles_by_itself(installation);
-    let invocation = invocation(installation, compiles);
     if let Some(uv) = find_uv(installation.environment) {
         console::info(format_args!(
             "uv is on this machine ({}) and many times faster: installer = \"uv\" in nyala.toml",
@@ -24,13 +23,29 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
         ));
     }
     disk::point("pip: before");
+    // One at a time: pip checks either all hashes of a call, or none.
+    for file in installation.files {
+        install_file(installation, file, compiles)?;
+    }
+    disk::point("pip: after");
+    if !compiles {
+        let sources = env::adopt(installation.env, installation.python)?;
+        env::compile(installation.env, &sources, installation.environment, &installation.limits)
+            .context("what was installed could not be compiled")?;
+        disk::point("pip: compiled");
+    }
+    Ok(())
+}
+
+fn install_file(installation: &Installation<'_>, file: &Path, compiles: bool) -> Result<()> {
+    let mut errors = Vec::new();
+    let invocation = invocation(installation, file, compiles);
     let ended = process::stream(&invocation, &mut |line| {
         if line.trim_start().starts_with("ERROR:") {
             errors.push(line.trim().to_owned());
         }
         console::info(line);
     });
-    disk::point("pip: after");
     ended
         .map_err(|error| match &error {
             ChildError::Exited { code, .. } => {
@@ -43,14 +58,7 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
             }
             _ => anyhow::Error::new(error),
         })
-        .context("the requirements could not be installed")?;
-    if !compiles {
-        let sources = env::adopt(installation.env, installation.python)?;
-        env::compile(installation.env, &sources, installation.environment, &installation.limits)
-            .context("what was installed could not be compiled")?;
-        disk::point("pip: compiled");
-    }
-    Ok(())
+        .context("the requirements could not be installed")
 }
 
 /// Whether compiling is left to pip: where somebody has told it to, or not to, and in Python 2.7.
@@ -63,7 +71,7 @@ fn compiles_by_itself(installation: &Installation<'_>) -> bool {
         || settings.iter().any(|setting| ["compile", "no-compile"].contains(&&*setting.name))
 }
 
-fn invocation(installation: &Installation<'_>, compiles: bool) -> Invocation {
+fn invocation(installation: &Installation<'_>, file: &Path, compiles: bool) -> Invocation {
     let invocation = Invocation::new(env::python(installation.env))
         .cwd(installation.release)
         .environment(installation.environment.clone())
@@ -85,8 +93,7 @@ fn invocation(installation: &Installation<'_>, compiles: bool) -> Invocation {
              runpy.run_module('pip', run_name='__main__', alter_sys=True)",
         ])
     };
-    let invocation = match installation.source {
-        Source::RequirementsTxt { path } => invocation.args(["install", "-r", path]),
-    };
+    let invocation = invocation.args(["install", "-r"]).arg(file);
+    let invocation = if installation.complete { invocation.arg("--no-deps") } else { invocation };
     if compiles { invocation } else { invocation.arg("--no-compile") }
 }

@@ -19,7 +19,7 @@ mod site;
 mod snapshot;
 mod ssh;
 mod strace;
-mod wheels;
+pub mod wheels;
 
 pub use count::count;
 pub use faults::{Point, every_point, faulty_nyala, points, worth_dying_at};

@@ -10,7 +10,6 @@ use super::{Installation, NewEnv};
 use crate::console;
 use crate::disk;
 use crate::process::{self, ChildError, Environment, Invocation, is_executable};
-use crate::python::dependencies::Source;
 use crate::python::env;
 use settings::Settings;
 
@@ -81,14 +80,14 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
     for (name, value) in settings.variables {
         environment = environment.set(name, value);
     }
-    let requirements = match installation.source {
-        Source::RequirementsTxt { path } => ["-r", path],
-    };
+    let files = installation.files.iter().flat_map(|file| ["-r".as_ref(), file.as_os_str()]);
+    let no_deps: &[&str] = if installation.complete { &["--no-deps"] } else { &[] };
     let invocation = Invocation::new(uv)
         .args(["pip", "install", "--exact", "--no-python-downloads", "--no-progress", "--python"])
         .arg(env::python(installation.env))
         .args(settings.arguments)
-        .args(requirements)
+        .args(no_deps)
+        .args(files)
         .cwd(installation.release)
         .environment(environment)
         .limits(installation.limits.clone())

@@ -1,0 +1,198 @@
+//! A lock file of a tree as a source of dependencies: what it pins, in the form that every source
+//! is recorded and compared in.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use sha2::{Digest, Sha256};
+
+use super::freshness::{self, Manifests};
+use super::{Chosen, Environment, Lock, LockError, Origin, Package, ResolvedSet};
+use crate::hex::hex;
+use crate::python::dependencies::record::{Line, Local, LocalKind, Recorded, Role};
+use crate::python::dependencies::text::{shown, without_secrets};
+use crate::python::dependencies::tree::{Resolved, Tree, resolve};
+use crate::user_error::UserError;
+
+/// The most bytes that a lock may have.
+const MOST_BYTES: u64 = 32 << 20;
+
+/// Reads the lock at the top of `tree`. Fails with what is wrong with it, and how to fix it.
+pub fn read(
+    tree: &impl Tree,
+    lock: Lock,
+    chosen: &Chosen,
+    environment: &Environment,
+    frozen: bool,
+) -> Result<(Recorded, ResolvedSet)> {
+    let name = lock.file_name();
+    let text =
+        text_at_top(tree, name)?.ok_or_else(|| UserError::new(format!("{name} is no file")))?;
+    let pyproject = match text_at_top(tree, "pyproject.toml")? {
+        Some(text) => text.parse().map_err(|error| {
+            UserError::new("pyproject.toml cannot be read").found(format!("{error}"))
+        })?,
+        None => toml::Table::new(),
+    };
+    if !frozen {
+        let pipfile = match text_at_top(tree, "Pipfile")? {
+            Some(text) if lock == Lock::Pipfile => text.parse().ok(),
+            _ => None,
+        };
+        let manifests = Manifests { pyproject: pyproject.clone(), pipfile };
+        freshness::check(lock, &text, &manifests).map_err(|error| explained(lock, &error))?;
+    }
+    let mut set = lock
+        .read(&text, &pyproject, chosen, environment)
+        .map_err(|error| explained(lock, &error))?;
+    if let Some(package) = project_itself(tree, lock, &pyproject)? {
+        set.packages.push(package);
+    }
+    Ok((recorded(tree, name, &set)?, set))
+}
+
+/// What the marker keeps of a set. Its lines are the packages, each with its version.
+fn recorded(tree: &impl Tree, file: &str, set: &ResolvedSet) -> Result<Recorded> {
+    let mut recorded = Recorded::default();
+    let mut hash = Sha256::new();
+    for package in &set.packages {
+        let Package { name, version, origin, hashes } = package;
+        let requirement = package.requirement();
+        hash.update(requirement.as_bytes());
+        for value in hashes {
+            hash.update(value.as_bytes());
+        }
+        if let Origin::File(path) | Origin::Folder(path) = origin {
+            let (kind, id) = match resolve(tree, path)? {
+                Resolved::File { id, .. } => (LocalKind::File, id),
+                Resolved::Folder { id, .. } | Resolved::Submodule { id } => (LocalKind::Folder, id),
+                _ => {
+                    return Err(UserError::new(format!(
+                        "{file} installs {name} from {}, which is not in the tree",
+                        shown(path)
+                    ))
+                    .fix("Commit it, and push again")
+                    .into());
+                }
+            };
+            hash.update(id.as_bytes());
+            let path = if path.is_empty() { ".".to_owned() } else { path.clone() };
+            recorded.local.push(Local { path, kind, id });
+        }
+        let source = match origin {
+            Origin::Index(None) => None,
+            Origin::Index(Some(index)) => Some(without_secrets(index)),
+            _ => Some(without_secrets(&requirement)),
+        };
+        recorded.lines.push(Line {
+            role: Role::Requirement,
+            key: name.clone(),
+            file: file.to_owned(),
+            number: 0,
+            text: match version {
+                Some(version) => format!("{name} {version}"),
+                None => name.clone(),
+            },
+            extras: BTreeSet::new(),
+            version: version.clone().unwrap_or_default(),
+            source,
+            hashes: hashes.clone(),
+            options: Vec::new(),
+            editable: false,
+            digest: None,
+        });
+    }
+    recorded.local.sort();
+    recorded.local.dedup();
+    recorded.fingerprint = hex(&hash.finalize());
+    Ok(recorded)
+}
+
+/// The project itself, where its tool would install it and its lock does not say so: Poetry and PDM
+/// install a project that has a build system, unless it says that it is no package.
+fn project_itself(
+    tree: &impl Tree,
+    lock: Lock,
+    pyproject: &toml::Table,
+) -> Result<Option<Package>> {
+    let tool = |name: &str, key: &str| {
+        pyproject.get("tool").and_then(|tool| tool.get(name)).and_then(|table| table.get(key))
+    };
+    let has_build_system = pyproject.contains_key("build-system");
+    let is_package = match lock {
+        Lock::Poetry => {
+            has_build_system
+                && tool("poetry", "package-mode").and_then(toml::Value::as_bool) != Some(false)
+        }
+        Lock::Pdm => {
+            tool("pdm", "distribution").and_then(toml::Value::as_bool).unwrap_or(has_build_system)
+        }
+        // Its lock says it, or its tool installs no project.
+        Lock::Pylock | Lock::Uv | Lock::Pipfile => false,
+    };
+    let name = pyproject
+        .get("project")
+        .and_then(|project| project.get("name"))
+        .or_else(|| tool("poetry", "name"))
+        .and_then(toml::Value::as_str);
+    let Some(name) = name.filter(|_| is_package) else { return Ok(None) };
+    let module = name.replace(['-', '.'], "_").to_lowercase();
+    let places = [module.clone(), format!("src/{module}"), format!("{module}.py")];
+    let mut is_there = tool("poetry", "packages").is_some();
+    for place in &places {
+        is_there |= !matches!(resolve(tree, place)?, Resolved::Missing);
+    }
+    // A project that is run from its folder has nothing that could be built.
+    Ok(is_there.then(|| Package {
+        name: super::normalized(name),
+        version: None,
+        origin: Origin::Folder(String::new()),
+        hashes: BTreeSet::new(),
+    }))
+}
+
+/// The text of a file at the top; `None` when there is no such file.
+fn text_at_top(tree: &impl Tree, path: &str) -> Result<Option<String>> {
+    let Resolved::File { id, path: place } = resolve(tree, path)? else { return Ok(None) };
+    let size = tree.size(&id)?;
+    if size > MOST_BYTES {
+        return Err(UserError::new(format!("{path} is too large"))
+            .found(format!("{size} bytes; at most {MOST_BYTES} are read"))
+            .into());
+    }
+    let bytes = tree.written(&place)?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    match str::from_utf8(bytes) {
+        Ok(text) => Ok(Some(text.to_owned())),
+        Err(error) => Err(UserError::new(format!("{path} is not UTF-8"))
+            .found(format!("byte {} is not part of a character", error.valid_up_to()))
+            .into()),
+    }
+}
+
+fn explained(lock: Lock, error: &LockError) -> UserError {
+    let name = lock.file_name();
+    let told = UserError::new(format!("{name} cannot be installed from: {error}"));
+    match error {
+        LockError::NoSuch { .. } => {
+            told.fix("Correct groups or extras under [dependencies] in nyala.toml")
+        }
+        LockError::Python { .. } => told
+            .fix("Ask for a Python that it is for in runtime.txt, such as python-3.12")
+            .fix(format!("Or make a lock for this Python: {}", lock.command())),
+        LockError::Conflict(_) => told.fix(format!(
+            "Resolve the conflict, make the lock again ({}), commit, and push again",
+            lock.command()
+        )),
+        LockError::Stale { .. } => told
+            .fix(format!("Run {}, commit {name}, and push again", lock.command()))
+            .fix("Or install from it as it is: frozen = true under [dependencies] in nyala.toml"),
+        LockError::Outside { .. } => {
+            told.fix("Move it into the repository, or publish it in an index")
+        }
+        _ => told.fix(format!("Make it again: {}", lock.command())).fix(format!(
+            "Or install from a requirements.txt, which counts first: {}",
+            lock.export()
+        )),
+    }
+}

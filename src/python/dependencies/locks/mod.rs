@@ -1,0 +1,248 @@
+//! Lock files: each is read into the [`ResolvedSet`] that its own tool would install, for one
+//! interpreter and one choice of groups and extras.
+//!
+//! What a lock says that is not understood is an error that names it, never a guess.
+
+pub(super) mod declared;
+mod error;
+mod files;
+mod freshness;
+mod marker;
+mod pdm_lock;
+mod pipfile_lock;
+mod poetry_lock;
+mod pylock;
+mod requirement;
+mod resolved;
+mod uv_lock;
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use pep440_rs::VersionSpecifiers;
+use serde::de::DeserializeOwned;
+
+use crate::console::did_you_mean;
+
+pub use error::LockError;
+pub use marker::{Environment, MarkerError, normalized};
+pub use resolved::{Origin, Package, Requirements, ResolvedSet};
+
+/// A kind of lock file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lock {
+    Pylock,
+    Uv,
+    Poetry,
+    Pdm,
+    Pipfile,
+}
+
+impl Lock {
+    /// In the order in which they count.
+    pub const ALL: [Lock; 5] = [Lock::Pylock, Lock::Uv, Lock::Poetry, Lock::Pdm, Lock::Pipfile];
+
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Lock::Pylock => "pylock.toml",
+            Lock::Uv => "uv.lock",
+            Lock::Poetry => "poetry.lock",
+            Lock::Pdm => "pdm.lock",
+            Lock::Pipfile => "Pipfile.lock",
+        }
+    }
+
+    /// The lock whose file has this name; `None` for every other file.
+    pub fn named(name: &str) -> Option<Lock> {
+        Lock::ALL.into_iter().find(|lock| lock.file_name() == name)
+    }
+
+    /// The files that a lock is made from. They declare nothing that the lock does not.
+    pub fn manifests(self) -> &'static [&'static str] {
+        match self {
+            Lock::Pipfile => &["Pipfile"],
+            Lock::Pylock | Lock::Uv | Lock::Poetry | Lock::Pdm => {
+                &["pyproject.toml", "setup.cfg", "setup.py"]
+            }
+        }
+    }
+
+    /// The command that makes the lock anew.
+    fn command(self) -> &'static str {
+        match self {
+            Lock::Pylock => "uv export --format pylock.toml -o pylock.toml",
+            Lock::Uv => "uv lock",
+            Lock::Poetry => "poetry lock",
+            Lock::Pdm => "pdm lock",
+            Lock::Pipfile => "pipenv lock",
+        }
+    }
+
+    /// The command that turns the lock into a requirements.txt.
+    fn export(self) -> &'static str {
+        match self {
+            Lock::Pylock => "uv pip compile pyproject.toml -o requirements.txt",
+            Lock::Uv => "uv export --frozen --no-default-groups -o requirements.txt",
+            Lock::Poetry => "poetry export -o requirements.txt",
+            Lock::Pdm => "pdm export --prod -o requirements.txt",
+            Lock::Pipfile => "pipenv requirements --hash > requirements.txt",
+        }
+    }
+
+    /// What its own tool would install: of the lock `text`, with the project's pyproject.toml
+    /// beside it, for the groups and extras that are chosen, in one environment.
+    pub fn read(
+        self,
+        text: &str,
+        pyproject: &toml::Table,
+        chosen: &Chosen,
+        environment: &Environment,
+    ) -> Result<ResolvedSet, LockError> {
+        let name = pyproject.get("project").and_then(|project| project.get("name"));
+        let name = name.and_then(toml::Value::as_str).map(normalized);
+        match self {
+            Lock::Pylock => pylock::read(text, chosen, environment),
+            Lock::Uv => uv_lock::read(text, name.as_deref(), chosen, environment),
+            Lock::Poetry => poetry_lock::read(text, pyproject, chosen, environment),
+            Lock::Pdm => pdm_lock::read(text, chosen, environment),
+            Lock::Pipfile => pipfile_lock::read(text, chosen, environment),
+        }
+    }
+}
+
+/// The groups and extras that are installed beside the main dependencies, normalized.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chosen {
+    pub groups: BTreeSet<String>,
+    pub extras: BTreeSet<String>,
+}
+
+impl Chosen {
+    /// The groups and extras of these names.
+    pub fn new(groups: &[String], extras: &[String]) -> Chosen {
+        let normalized = |names: &[String]| names.iter().map(|name| normalized(name)).collect();
+        Chosen { groups: normalized(groups), extras: normalized(extras) }
+    }
+
+    /// What of these is there and was not chosen, for the log.
+    fn left_out<'a>(
+        &self,
+        groups: impl Iterator<Item = &'a String>,
+        extras: impl Iterator<Item = &'a String>,
+    ) -> BTreeSet<String> {
+        let groups = groups.filter(|name| !self.groups.contains(*name));
+        let extras = extras.filter(|name| !self.extras.contains(*name));
+        groups
+            .map(|name| format!("group {name}"))
+            .chain(extras.map(|name| format!("extra {name}")))
+            .collect()
+    }
+}
+
+/// Fails when one that was chosen is none of those there are, with the nearest one.
+fn check_exist<'a>(
+    kind: &'static str,
+    chosen: &BTreeSet<String>,
+    there: impl Iterator<Item = &'a String>,
+) -> Result<(), LockError> {
+    let there: BTreeSet<&String> = there.collect();
+    match chosen.iter().find(|name| !there.contains(name)) {
+        None => Ok(()),
+        Some(name) => Err(LockError::NoSuch {
+            kind,
+            name: name.clone(),
+            suggestion: did_you_mean(name, there.into_iter().map(String::as_str))
+                .map(str::to_owned),
+        }),
+    }
+}
+
+/// Fails when the lock is not for this Python.
+fn check_python(requires: Option<&str>, environment: &Environment) -> Result<(), LockError> {
+    let Some(requires) = requires else { return Ok(()) };
+    let specifiers = VersionSpecifiers::from_str(requires)
+        .map_err(|_| LockError::Unknown { what: format!("requires-python {requires:?}") })?;
+    if specifiers.contains(&environment.python) {
+        Ok(())
+    } else {
+        Err(LockError::Python {
+            wanted: requires.to_owned(),
+            found: environment.python.to_string(),
+        })
+    }
+}
+
+fn toml<T: DeserializeOwned>(text: &str) -> Result<T, LockError> {
+    check_conflicts(text)?;
+    toml::from_str(text).map_err(|error| LockError::Syntax(error.to_string()))
+}
+
+/// `git merge` leaves its marks in a file; the parser's words for that help nobody.
+fn check_conflicts(text: &str) -> Result<(), LockError> {
+    let marked = |line: &str| line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ");
+    match text.lines().position(marked) {
+        Some(line) => Err(LockError::Conflict(line + 1)),
+        None => Ok(()),
+    }
+}
+
+/// The full id of a commit. A branch or a tag in its place would not be locked.
+fn commit(package: &str, id: &str) -> Result<String, LockError> {
+    if id.len() >= 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(id.to_owned());
+    }
+    Err(LockError::Unknown { what: format!("the commit of {package}, {id:?}") })
+}
+
+/// A path of a lock, relative to the tree's top. Fails when it leads out of the tree.
+fn tree_path(package: &str, path: &str) -> Result<String, LockError> {
+    let outside = || LockError::Outside { package: package.to_owned(), path: path.to_owned() };
+    if path.starts_with('/') || path.contains('\0') || path.contains('\n') {
+        return Err(outside());
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop().ok_or_else(outside)?),
+            part => parts.push(part),
+        }
+    }
+    Ok(parts.join("/"))
+}
+
+/// An address that may stand in a requirements file. Fails for what could be read as an option, or
+/// as more than one line.
+fn web_address(package: &str, address: &str) -> Result<String, LockError> {
+    let scheme = address.split_once("://").map(|(scheme, _)| scheme);
+    let is_scheme = scheme.is_some_and(|scheme| {
+        scheme.starts_with(|c: char| c.is_ascii_lowercase())
+            && scheme.bytes().all(|byte| byte.is_ascii_lowercase() || b"+.-".contains(&byte))
+    });
+    if !is_scheme || address.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(LockError::Address {
+            package: package.to_owned(),
+            address: address.to_owned(),
+        });
+    }
+    Ok(address.to_owned())
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let value = match tail {
+            [high, low, ..] if *first == b'%' => {
+                str::from_utf8(&[*high, *low]).ok().and_then(|hex| u8::from_str_radix(hex, 16).ok())
+            }
+            _ => None,
+        };
+        bytes.push(value.unwrap_or(*first));
+        rest = if value.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests;

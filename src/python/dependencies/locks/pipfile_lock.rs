@@ -1,0 +1,183 @@
+//! `Pipfile.lock` of Pipenv, pipfile-spec 6.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use super::error::LockError;
+use super::files::is_pypi;
+use super::marker::{self, Environment, normalized};
+use super::resolved::{Origin, Package, ResolvedSet};
+use super::{Chosen, check_exist, tree_path, web_address};
+
+#[derive(Debug, Deserialize)]
+struct Lock {
+    #[serde(rename = "_meta")]
+    meta: Meta,
+    /// `default`, `develop`, and the categories of the Pipfile.
+    #[serde(flatten)]
+    categories: BTreeMap<String, BTreeMap<String, Locked>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Meta {
+    pipfile_spec: u32,
+    #[serde(default)]
+    sources: Vec<Index>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Index {
+    name: String,
+    url: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Locked {
+    version: Option<String>,
+    markers: Option<String>,
+    index: Option<String>,
+    #[serde(default)]
+    hashes: BTreeSet<String>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "what an extra brings in is locked by itself")]
+    extras: Vec<String>,
+    git: Option<String>,
+    r#ref: Option<String>,
+    subdirectory: Option<String>,
+    path: Option<String>,
+    file: Option<String>,
+    #[expect(dead_code, reason = "nothing is linked into a release")]
+    editable: Option<bool>,
+    os_name: Option<String>,
+    sys_platform: Option<String>,
+    platform_machine: Option<String>,
+    platform_system: Option<String>,
+    python_version: Option<String>,
+    python_full_version: Option<String>,
+    implementation_name: Option<String>,
+    platform_python_implementation: Option<String>,
+    #[expect(dead_code, reason = "pipenv's own note of which files it chose")]
+    #[serde(default)]
+    no_binary: Option<serde_json::Value>,
+}
+
+pub(super) fn read(
+    text: &str,
+    chosen: &Chosen,
+    environment: &Environment,
+) -> Result<ResolvedSet, LockError> {
+    super::check_conflicts(text)?;
+    let lock: Lock =
+        serde_json::from_str(text).map_err(|error| LockError::Syntax(error.to_string()))?;
+    if lock.meta.pipfile_spec != 6 {
+        let found = format!("pipfile-spec {}", lock.meta.pipfile_spec);
+        return Err(LockError::Version { found, known: "pipfile-spec 6" });
+    }
+    let categories: Vec<&String> =
+        lock.categories.keys().filter(|name| *name != "default").collect();
+    check_exist("group", &chosen.groups, categories.iter().copied())?;
+    if let Some(extra) = chosen.extras.first() {
+        return Err(LockError::NoSuch { kind: "extra", name: extra.clone(), suggestion: None });
+    }
+    // A package of two categories is taken once; the default one counts, as with `pipenv sync`.
+    let mut packages: BTreeMap<String, Package> = BTreeMap::new();
+    let names = ["default".to_owned()];
+    for category in names.iter().chain(&chosen.groups) {
+        for (name, locked) in lock.categories.get(category).into_iter().flatten() {
+            let holds = marker::holds(&locked.marker(), environment)
+                .map_err(|error| LockError::Marker { package: name.clone(), error })?;
+            if holds {
+                let package = resolved(name, locked, &lock.meta.sources)?;
+                packages.entry(package.name.clone()).or_insert(package);
+            }
+        }
+    }
+    let left_out = chosen.left_out(categories.into_iter(), [].into_iter());
+    ResolvedSet::new(packages.into_values().collect(), left_out)
+}
+
+impl Locked {
+    /// Its markers, and those that an older pipenv wrote as keys of their own:
+    /// `sys_platform: "== 'win32'"`.
+    fn marker(&self) -> String {
+        let keys = [
+            ("os_name", &self.os_name),
+            ("sys_platform", &self.sys_platform),
+            ("platform_machine", &self.platform_machine),
+            ("platform_system", &self.platform_system),
+            ("python_version", &self.python_version),
+            ("python_full_version", &self.python_full_version),
+            ("implementation_name", &self.implementation_name),
+            ("platform_python_implementation", &self.platform_python_implementation),
+        ];
+        let keys = keys
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("{name} {}", value.as_ref()?)));
+        let all: Vec<String> =
+            self.markers.iter().map(|marker| format!("({marker})")).chain(keys).collect();
+        all.join(" and ")
+    }
+}
+
+fn resolved(name: &str, locked: &Locked, indexes: &[Index]) -> Result<Package, LockError> {
+    let name = normalized(name);
+    let Locked { version, index, git, r#ref, subdirectory, path, file, hashes, .. } = locked;
+    let mut hashes = hashes.clone();
+    let origin = if let Some(git) = git {
+        let commit = r#ref.clone().unwrap_or_default();
+        hashes.clear();
+        Origin::Git {
+            url: web_address(&name, git.strip_prefix("git+").unwrap_or(git))?,
+            commit: super::commit(&name, &commit)?,
+            subdirectory: subdirectory.clone(),
+        }
+    } else if let Some(path) = path {
+        let path = tree_path(&name, path)?;
+        if is_archive(&path) {
+            Origin::File(path)
+        } else {
+            hashes.clear();
+            Origin::Folder(path)
+        }
+    } else if let Some(file) = file {
+        if file.contains("://") && !file.starts_with("file:") {
+            Origin::Url { url: web_address(&name, file)?, subdirectory: subdirectory.clone() }
+        } else {
+            let path = tree_path(&name, file.strip_prefix("file://").unwrap_or(file))?;
+            Origin::File(path)
+        }
+    } else {
+        // The first source is the one that counts where none is named; it is the installer's own
+        // where it is PyPI.
+        let url = match index {
+            Some(index) => indexes.iter().find(|source| source.name == *index),
+            None => indexes.first(),
+        };
+        match url {
+            Some(Index { url, .. }) if !is_pypi(url) => {
+                Origin::Index(Some(web_address(&name, url)?))
+            }
+            _ => Origin::Index(None),
+        }
+    };
+    let version = match version.as_deref().map(str::trim) {
+        None | Some("*") => None,
+        Some(version) => Some(
+            version
+                .strip_prefix("==")
+                .ok_or_else(|| LockError::Unknown {
+                    what: format!("the version of {name}, {version:?}"),
+                })?
+                .trim()
+                .to_owned(),
+        ),
+    };
+    Ok(Package { name, version, origin, hashes })
+}
+
+fn is_archive(path: &str) -> bool {
+    [".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2"].iter().any(|ending| path.ends_with(ending))
+}

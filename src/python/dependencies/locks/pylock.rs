@@ -1,0 +1,234 @@
+//! `pylock.toml`, the standard lock file (PEP 751), version 1.0.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use super::error::LockError;
+use super::files::{check_machine, is_pypi};
+use super::marker::{self, Environment, normalized};
+use super::resolved::{Origin, Package, ResolvedSet};
+use super::{Chosen, check_exist, tree_path, web_address};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Lock {
+    #[serde(rename = "lock-version")]
+    version: String,
+    #[serde(default)]
+    environments: Vec<String>,
+    #[serde(default)]
+    requires_python: Option<String>,
+    #[serde(default)]
+    extras: BTreeSet<String>,
+    #[serde(default)]
+    dependency_groups: BTreeSet<String>,
+    #[serde(default)]
+    default_groups: BTreeSet<String>,
+    #[expect(dead_code, reason = "known, and of no consequence")]
+    created_by: String,
+    #[serde(default)]
+    packages: Vec<Locked>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "known, and of no consequence")]
+    tool: Option<toml::Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Locked {
+    name: String,
+    #[serde(default)]
+    version: Option<String>,
+    #[serde(default)]
+    marker: Option<String>,
+    #[serde(default)]
+    requires_python: Option<String>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "informational, says PEP 751: never used to install")]
+    dependencies: Option<toml::Value>,
+    #[serde(default)]
+    vcs: Option<Vcs>,
+    #[serde(default)]
+    directory: Option<Directory>,
+    #[serde(default)]
+    archive: Option<File>,
+    #[serde(default)]
+    index: Option<String>,
+    #[serde(default)]
+    sdist: Option<File>,
+    #[serde(default)]
+    wheels: Vec<File>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "known, and of no consequence")]
+    attestation_identities: Option<toml::Value>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "known, and of no consequence")]
+    tool: Option<toml::Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Vcs {
+    r#type: String,
+    #[serde(default)]
+    url: Option<String>,
+    #[serde(default)]
+    path: Option<String>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "the commit counts")]
+    requested_revision: Option<String>,
+    commit_id: String,
+    #[serde(default)]
+    subdirectory: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Directory {
+    path: String,
+    #[serde(default)]
+    #[expect(dead_code, reason = "nothing is linked into a release")]
+    editable: bool,
+    #[serde(default)]
+    subdirectory: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "known, and of no consequence")]
+    upload_time: Option<toml::Value>,
+    #[serde(default)]
+    url: Option<String>,
+    #[serde(default)]
+    path: Option<String>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "the hashes say more")]
+    size: Option<u64>,
+    hashes: BTreeMap<String, String>,
+    #[serde(default)]
+    subdirectory: Option<String>,
+}
+
+pub(super) fn read(
+    text: &str,
+    chosen: &Chosen,
+    environment: &Environment,
+) -> Result<ResolvedSet, LockError> {
+    let lock: Lock = super::toml(text)?;
+    if lock.version != "1.0" {
+        return Err(LockError::Version { found: lock.version, known: "version 1.0" });
+    }
+    super::check_python(lock.requires_python.as_deref(), environment)?;
+    check_exist("group", &chosen.groups, lock.dependency_groups.iter())?;
+    check_exist("extra", &chosen.extras, lock.extras.iter())?;
+    let mut environment = environment.clone();
+    environment.extras.clone_from(&chosen.extras);
+    environment.groups = chosen.groups.union(&lock.default_groups).cloned().collect();
+    check_environments(&lock.environments, &environment)?;
+    let mut packages = Vec::new();
+    for package in &lock.packages {
+        let holds = |marker: &str| {
+            marker::holds(marker, &environment)
+                .map_err(|error| LockError::Marker { package: package.name.clone(), error })
+        };
+        if holds(package.marker.as_deref().unwrap_or_default())? {
+            super::check_python(package.requires_python.as_deref(), &environment)?;
+            packages.push(resolved(package, &environment)?);
+        }
+    }
+    let groups = lock.dependency_groups.difference(&lock.default_groups);
+    ResolvedSet::new(packages, chosen.left_out(groups, lock.extras.iter()))
+}
+
+fn check_environments(markers: &[String], environment: &Environment) -> Result<(), LockError> {
+    let mut any = markers.is_empty();
+    for marker in markers {
+        any |= marker::holds(marker, environment)
+            .map_err(|error| LockError::Marker { package: "environments".to_owned(), error })?;
+    }
+    if any {
+        Ok(())
+    } else {
+        Err(LockError::Python {
+            wanted: markers.join(" or "),
+            found: format!("Python {} on Linux {}", environment.python, environment.machine),
+        })
+    }
+}
+
+fn resolved(package: &Locked, environment: &Environment) -> Result<Package, LockError> {
+    let name = normalized(&package.name);
+    let within = |path: &str, subdirectory: &Option<String>| {
+        let subdirectory = subdirectory.as_deref().unwrap_or_default();
+        tree_path(&name, &format!("{path}/{subdirectory}"))
+    };
+    let Locked { vcs, directory, archive, index, sdist, wheels, version, .. } = package;
+    let mut hashes = BTreeSet::new();
+    let origin = if let Some(Vcs { r#type, url, path, commit_id, subdirectory, .. }) = vcs {
+        if r#type != "git" {
+            return Err(LockError::Unknown { what: format!("the source of {name}, {type}") });
+        }
+        let Some(url) = url else {
+            let path = path.clone().unwrap_or_default();
+            return Err(LockError::Unknown {
+                what: format!("the source of {name}, a repository at {path}"),
+            });
+        };
+        Origin::Git {
+            url: web_address(&name, url)?,
+            commit: commit_id.clone(),
+            subdirectory: subdirectory.clone(),
+        }
+    } else if let Some(Directory { path, subdirectory, .. }) = directory {
+        Origin::Folder(within(path, subdirectory)?)
+    } else if let Some(File { url, path, hashes: own, subdirectory, .. }) = archive {
+        hashes = listed(own);
+        match (url, path) {
+            (Some(url), _) => {
+                Origin::Url { url: web_address(&name, url)?, subdirectory: subdirectory.clone() }
+            }
+            (None, Some(path)) => Origin::File(tree_path(&name, path)?),
+            (None, None) => {
+                return Err(LockError::Unknown { what: format!("the source of {name}") });
+            }
+        }
+    } else {
+        let files: Vec<&File> = sdist.iter().chain(wheels).collect();
+        check_machine(
+            &name,
+            sdist.is_some(),
+            wheels.iter().filter_map(File::file_name),
+            environment,
+        )?;
+        hashes = files.iter().flat_map(|file| listed(&file.hashes)).collect();
+        match (files.as_slice(), index) {
+            ([], _) => return Err(LockError::Unknown { what: format!("the source of {name}") }),
+            ([File { path: Some(path), url: None, .. }, ..], _) => {
+                Origin::File(tree_path(&name, path)?)
+            }
+            // The file that the index has must be one of those in the lock.
+            (_, Some(index)) if !is_pypi(index) => Origin::Index(Some(web_address(&name, index)?)),
+            ([File { url: Some(url), .. }], None) if !is_pypi(url) => {
+                Origin::Url { url: web_address(&name, url)?, subdirectory: None }
+            }
+            _ => Origin::Index(None),
+        }
+    };
+    Ok(Package { name, version: version.clone(), origin, hashes })
+}
+
+fn listed(hashes: &BTreeMap<String, String>) -> BTreeSet<String> {
+    hashes.iter().map(|(algorithm, value)| format!("{algorithm}:{value}")).collect()
+}
+
+impl File {
+    fn file_name(&self) -> Option<&str> {
+        let named = self.name.as_deref().or(self.url.as_deref()).or(self.path.as_deref())?;
+        named.rsplit('/').next()
+    }
+}

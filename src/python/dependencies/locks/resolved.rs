@@ -1,0 +1,122 @@
+//! What a lock file pins for one interpreter: the form that every lock is read into.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use super::error::LockError;
+
+/// The packages that a lock's own tool would install for one interpreter, and what was left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResolvedSet {
+    /// Sorted by name; no name twice.
+    pub packages: Vec<Package>,
+    /// The groups and extras that exist and were not chosen, sorted, such as `group dev`.
+    pub left_out: Vec<String>,
+}
+
+/// One package, at one version, from one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Normalized, see [`super::marker::normalized`].
+    pub name: String,
+    /// Its version, where the lock has one.
+    pub version: Option<String>,
+    pub origin: Origin,
+    /// What a file that is downloaded may have for a hash, as `sha256:…`.
+    pub hashes: BTreeSet<String>,
+}
+
+/// Where a package comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A package index. `None` is the installer's own: the lock names `PyPI`, or no index at all.
+    Index(Option<String>),
+    /// A file to download.
+    Url { url: String, subdirectory: Option<String> },
+    /// A Git repository at one commit.
+    Git { url: String, commit: String, subdirectory: Option<String> },
+    /// A wheel or an archive in the tree, relative to the tree's top.
+    File(String),
+    /// A project in the tree, relative to the tree's top. It is built, never linked into the tree.
+    Folder(String),
+}
+
+impl ResolvedSet {
+    /// Takes the packages that apply. Fails when two of them have one name.
+    pub fn new(mut packages: Vec<Package>, left_out: BTreeSet<String>) -> Result<Self, LockError> {
+        packages.sort_by(|one, other| one.name.cmp(&other.name));
+        packages.dedup();
+        if let Some(pair) = packages.windows(2).find(|pair| pair[0].name == pair[1].name) {
+            return Err(LockError::Twice {
+                name: pair[0].name.clone(),
+                versions: pair.iter().map(Package::version_or_origin).collect(),
+            });
+        }
+        Ok(Self { packages, left_out: left_out.into_iter().collect() })
+    }
+
+    /// The set as a requirements file in which everything is pinned, to be installed with
+    /// `--no-deps`. Paths are relative to the tree's top. Packages with hashes come apart from
+    /// those that can have none, because pip checks either all of a file or nothing.
+    pub fn requirements(&self) -> Requirements {
+        let mut text = Requirements::default();
+        let mut indexes = BTreeSet::new();
+        for package in &self.packages {
+            if let Origin::Index(Some(index)) = &package.origin {
+                indexes.insert(index);
+            }
+        }
+        for index in indexes {
+            let _ = writeln!(text.hashed, "--extra-index-url {index}");
+            let _ = writeln!(text.unhashed, "--extra-index-url {index}");
+        }
+        let options = text.hashed.len();
+        for package in &self.packages {
+            let part =
+                if package.hashes.is_empty() { &mut text.unhashed } else { &mut text.hashed };
+            part.push_str(&package.requirement());
+            for hash in &package.hashes {
+                let _ = write!(part, " --hash={hash}");
+            }
+            part.push('\n');
+        }
+        for part in [&mut text.hashed, &mut text.unhashed] {
+            if part.len() == options {
+                part.clear();
+            }
+        }
+        text
+    }
+}
+
+/// [`ResolvedSet::requirements`]: either part may be empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requirements {
+    pub hashed: String,
+    pub unhashed: String,
+}
+
+impl Package {
+    /// The package as a requirement line, without its hashes.
+    pub fn requirement(&self) -> String {
+        let Package { name, version, origin, hashes: _ } = self;
+        let with = |subdirectory: &Option<String>| {
+            subdirectory.as_ref().map_or(String::new(), |path| format!("#subdirectory={path}"))
+        };
+        match (origin, version) {
+            (Origin::Index(_), Some(version)) => format!("{name}=={version}"),
+            (Origin::Index(_), None) => name.clone(),
+            (Origin::Url { url, subdirectory }, _) => {
+                format!("{name} @ {url}{}", with(subdirectory))
+            }
+            (Origin::Git { url, commit, subdirectory }, _) => {
+                format!("{name} @ git+{url}@{commit}{}", with(subdirectory))
+            }
+            (Origin::File(path) | Origin::Folder(path), _) => format!("./{path}"),
+        }
+    }
+
+    fn version_or_origin(&self) -> String {
+        self.version.clone().unwrap_or_else(|| self.requirement())
+    }
+}

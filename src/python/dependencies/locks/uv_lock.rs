@@ -1,0 +1,402 @@
+//! `uv.lock`, version 1 and its revisions.
+//!
+//! The graph is walked as `uv sync` walks it: from the project, through the dependencies whose
+//! markers hold, with the extras that were asked for. The reference is uv's own `uv-resolver`
+//! (`lock/mod.rs`); the tests compare the result with `uv export`.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde::Deserialize;
+
+use super::error::LockError;
+use super::marker::{self, Environment, normalized};
+use super::resolved::{Origin, Package, ResolvedSet};
+use super::{Chosen, tree_path, web_address};
+
+const PYPI: &str = "https://pypi.org/simple";
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Lock {
+    version: u32,
+    #[serde(default)]
+    revision: u32,
+    #[serde(default)]
+    requires_python: Option<String>,
+    #[serde(default)]
+    manifest: Manifest,
+    #[serde(default)]
+    conflicts: Option<toml::Value>,
+    #[serde(default, rename = "package")]
+    packages: Vec<Locked>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Manifest {
+    #[serde(default)]
+    members: BTreeSet<String>,
+    #[serde(default)]
+    dependency_groups: BTreeMap<String, Vec<Asked>>,
+}
+
+/// A requirement of a workspace that is no project itself.
+#[derive(Debug, Deserialize)]
+struct Asked {
+    name: String,
+    #[serde(default)]
+    extras: Vec<String>,
+    #[serde(default)]
+    marker: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Locked {
+    name: String,
+    #[serde(default)]
+    version: Option<String>,
+    source: Source,
+    #[serde(default)]
+    resolution_markers: Vec<String>,
+    #[serde(default)]
+    dependencies: Vec<Dependency>,
+    #[serde(default)]
+    optional_dependencies: BTreeMap<String, Vec<Dependency>>,
+    #[serde(default)]
+    dev_dependencies: BTreeMap<String, Vec<Dependency>>,
+    #[serde(default)]
+    sdist: Option<File>,
+    #[serde(default)]
+    wheels: Vec<File>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "known, and read by the check whether the lock is fresh")]
+    metadata: Option<toml::Value>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct Source {
+    registry: Option<String>,
+    git: Option<String>,
+    url: Option<String>,
+    path: Option<String>,
+    directory: Option<String>,
+    editable: Option<String>,
+    r#virtual: Option<String>,
+    subdirectory: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Dependency {
+    name: String,
+    #[serde(default)]
+    version: Option<String>,
+    #[serde(default)]
+    source: Option<Source>,
+    #[serde(default)]
+    extra: BTreeSet<String>,
+    #[serde(default)]
+    marker: Option<String>,
+}
+
+/// Unknown keys are fine here: revisions add what describes a file, such as `upload-time`.
+#[derive(Debug, Deserialize)]
+struct File {
+    #[serde(default)]
+    url: Option<String>,
+    #[serde(default)]
+    path: Option<String>,
+    #[serde(default)]
+    filename: Option<String>,
+    #[serde(default)]
+    hash: Option<String>,
+}
+
+/// Reads the lock `text`. `project` is the normalized name of the project in whose folder it is
+/// deployed, if that is one, and `folder` that folder relative to the lock's.
+pub(super) fn read(
+    text: &str,
+    project: Option<&str>,
+    chosen: &Chosen,
+    environment: &Environment,
+) -> Result<ResolvedSet, LockError> {
+    let lock: Lock = super::toml(text)?;
+    if lock.version != 1 {
+        return Err(LockError::Version {
+            found: format!("{} (revision {})", lock.version, lock.revision),
+            known: "version 1",
+        });
+    }
+    super::check_python(lock.requires_python.as_deref(), environment)?;
+    Walk::new(&lock, environment).run(project, chosen)
+}
+
+/// A package with one of its extras, or without any.
+type Node<'a> = (usize, Option<&'a str>);
+
+struct Walk<'a> {
+    lock: &'a Lock,
+    environment: Environment,
+    by_name: BTreeMap<&'a str, Vec<usize>>,
+    /// What markers of conflicting extras and groups call those that are in use.
+    conflict_names: BTreeSet<String>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(lock: &'a Lock, environment: &Environment) -> Self {
+        let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (index, package) in lock.packages.iter().enumerate() {
+            by_name.entry(&package.name).or_default().push(index);
+        }
+        let environment = Environment { extras: BTreeSet::new(), ..environment.clone() };
+        Self { lock, environment, by_name, conflict_names: BTreeSet::new() }
+    }
+
+    fn run(mut self, project: Option<&str>, chosen: &Chosen) -> Result<ResolvedSet, LockError> {
+        let roots = self.roots(project)?;
+        self.check_chosen(&roots, chosen)?;
+        // Which extras are in use decides which markers hold, and so which extras are in use: with
+        // conflicts it takes a second look.
+        let mut reached = self.walk(&roots, chosen)?;
+        if self.lock.conflicts.is_some() {
+            loop {
+                let names = self.names_in_use(&roots, &reached, chosen);
+                if names == self.conflict_names {
+                    break;
+                }
+                self.conflict_names = names;
+                self.environment.extras = self.conflict_names.clone();
+                reached = self.walk(&roots, chosen)?;
+            }
+        }
+        let packages: BTreeSet<usize> = reached.iter().map(|(index, _)| *index).collect();
+        let packages = packages
+            .into_iter()
+            .map(|index| &self.lock.packages[index])
+            .filter(|package| package.source.r#virtual.is_none())
+            .map(resolved)
+            .collect::<Result<_, _>>()?;
+        ResolvedSet::new(packages, self.left_out(&roots, chosen))
+    }
+
+    /// The packages that the walk begins with: the project that is deployed; in a workspace whose
+    /// root is no project, all members.
+    fn roots(&self, project: Option<&str>) -> Result<Vec<usize>, LockError> {
+        let find = |name: &str| {
+            let found = self.by_name.get(name).and_then(|found| found.first().copied());
+            found.ok_or_else(|| LockError::Missing { package: name.to_owned() })
+        };
+        match project {
+            Some(name) => Ok(vec![find(name)?]),
+            None => self.lock.manifest.members.iter().map(|name| find(name)).collect(),
+        }
+    }
+
+    fn check_chosen(&self, roots: &[usize], chosen: &Chosen) -> Result<(), LockError> {
+        let packages = || roots.iter().map(|root| &self.lock.packages[*root]);
+        let groups = packages()
+            .flat_map(|package| package.dev_dependencies.keys())
+            .chain(self.lock.manifest.dependency_groups.keys());
+        let extras = packages().flat_map(|package| package.optional_dependencies.keys());
+        super::check_exist("group", &chosen.groups, groups)?;
+        super::check_exist("extra", &chosen.extras, extras)
+    }
+
+    fn walk(&self, roots: &[usize], chosen: &'a Chosen) -> Result<BTreeSet<Node<'a>>, LockError> {
+        let mut reached = BTreeSet::new();
+        let mut queue: VecDeque<Node<'a>> = VecDeque::new();
+        let mut reach = |queue: &mut VecDeque<Node<'a>>, node: Node<'a>| {
+            if reached.insert(node) {
+                queue.push_back(node);
+            }
+        };
+        for &root in roots {
+            reach(&mut queue, (root, None));
+            let package = &self.lock.packages[root];
+            for extra in &chosen.extras {
+                if package.optional_dependencies.contains_key(extra) {
+                    reach(&mut queue, (root, Some(extra)));
+                }
+            }
+            for group in &chosen.groups {
+                for dependency in package.dev_dependencies.get(group).into_iter().flatten() {
+                    for node in self.nodes(&package.name, dependency)? {
+                        reach(&mut queue, node);
+                    }
+                }
+            }
+        }
+        for group in &chosen.groups {
+            for asked in self.lock.manifest.dependency_groups.get(group).into_iter().flatten() {
+                if self.holds(asked.marker.as_deref(), &asked.name)? {
+                    for index in self.candidates(&asked.name, None, None)? {
+                        reach(&mut queue, (index, None));
+                        for extra in &asked.extras {
+                            reach(&mut queue, (index, Some(extra)));
+                        }
+                    }
+                }
+            }
+        }
+        while let Some((index, extra)) = queue.pop_front() {
+            let package = &self.lock.packages[index];
+            let dependencies = match extra {
+                None => Some(&package.dependencies),
+                // An extra that the package does not have is a warning of uv's, and no error.
+                Some(extra) => package.optional_dependencies.get(extra),
+            };
+            for dependency in dependencies.into_iter().flatten() {
+                for node in self.nodes(&package.name, dependency)? {
+                    reach(&mut queue, node);
+                }
+            }
+        }
+        Ok(reached)
+    }
+
+    /// Where a dependency leads; nowhere when its marker does not hold.
+    fn nodes(&self, from: &str, dependency: &'a Dependency) -> Result<Vec<Node<'a>>, LockError> {
+        if !self.holds(dependency.marker.as_deref(), from)? {
+            return Ok(Vec::new());
+        }
+        let Dependency { name, version, source, extra, marker: _ } = dependency;
+        let candidates = self.candidates(name, version.as_deref(), source.as_ref())?;
+        Ok(candidates
+            .into_iter()
+            .flat_map(|index| {
+                let extras = extra.iter().map(move |extra| (index, Some(extra.as_str())));
+                [(index, None)].into_iter().chain(extras)
+            })
+            .collect())
+    }
+
+    /// The package that is meant. The lock says its version and source where there are several.
+    fn candidates(
+        &self,
+        name: &str,
+        version: Option<&str>,
+        source: Option<&Source>,
+    ) -> Result<Vec<usize>, LockError> {
+        let is_meant = |index: &&usize| {
+            let package = &self.lock.packages[**index];
+            version.is_none_or(|version| package.version.as_deref() == Some(version))
+                && source.is_none_or(|source| package.source == *source)
+        };
+        let mut found: Vec<usize> =
+            self.by_name.get(name).into_iter().flatten().filter(is_meant).copied().collect();
+        if found.len() > 1 {
+            // Only the requirements of a workspace without a project name no version: the fork
+            // whose markers hold is meant.
+            let mut holding = Vec::new();
+            for index in found {
+                let package = &self.lock.packages[index];
+                let mut holds = package.resolution_markers.is_empty();
+                for marker in &package.resolution_markers {
+                    holds |= self.holds(Some(marker), name)?;
+                }
+                holding.extend(holds.then_some(index));
+            }
+            found = holding;
+        }
+        match found.as_slice() {
+            [] => Err(LockError::Missing {
+                package: version.map_or(name.to_owned(), |version| format!("{name} {version}")),
+            }),
+            _ => Ok(found),
+        }
+    }
+
+    fn holds(&self, marker: Option<&str>, package: &str) -> Result<bool, LockError> {
+        let Some(marker) = marker else { return Ok(true) };
+        marker::holds(marker, &self.environment)
+            .map_err(|error| LockError::Marker { package: package.to_owned(), error })
+    }
+
+    /// `extra-3-app-postgres` and `group-3-app-dev`: how markers name an extra or group of a
+    /// package, with the length of the package's name before it.
+    fn names_in_use(
+        &self,
+        roots: &[usize],
+        reached: &BTreeSet<Node<'_>>,
+        chosen: &Chosen,
+    ) -> BTreeSet<String> {
+        let encoded = |kind: &str, package: usize, name: &str| {
+            let package = &self.lock.packages[package].name;
+            normalized(&format!("{kind}-{}-{package}-{name}", package.len()))
+        };
+        let extras =
+            reached.iter().filter_map(|(index, extra)| Some(encoded("extra", *index, (*extra)?)));
+        let groups = roots
+            .iter()
+            .flat_map(|root| chosen.groups.iter().map(move |group| encoded("group", *root, group)));
+        extras.chain(groups).collect()
+    }
+
+    fn left_out(&self, roots: &[usize], chosen: &Chosen) -> BTreeSet<String> {
+        let packages = || roots.iter().map(|root| &self.lock.packages[*root]);
+        let groups = packages()
+            .flat_map(|package| package.dev_dependencies.keys())
+            .chain(self.lock.manifest.dependency_groups.keys());
+        let extras = packages().flat_map(|package| package.optional_dependencies.keys());
+        chosen.left_out(groups, extras)
+    }
+}
+
+fn resolved(package: &Locked) -> Result<Package, LockError> {
+    let Locked { name, version, source, sdist, wheels, .. } = package;
+    let path = |path: &str| tree_path(name, path);
+    let origin = match source {
+        Source { registry: Some(index), .. } => match index.trim_end_matches('/') {
+            PYPI => Origin::Index(None),
+            _ if index.contains("://") => Origin::Index(Some(web_address(name, index)?)),
+            // A folder of files in the tree, one of which is meant.
+            _ => Origin::File(flat_file(package, index)?),
+        },
+        Source { git: Some(address), .. } => git(name, address)?,
+        Source { url: Some(url), subdirectory, .. } => {
+            Origin::Url { url: web_address(name, url)?, subdirectory: subdirectory.clone() }
+        }
+        Source { path: Some(file), .. } => Origin::File(path(file)?),
+        Source { directory: Some(folder), .. } | Source { editable: Some(folder), .. } => {
+            Origin::Folder(path(folder)?)
+        }
+        _ => return Err(LockError::Unknown { what: format!("the source of {name}") }),
+    };
+    let hashes = match origin {
+        Origin::Git { .. } | Origin::Folder(_) => BTreeSet::new(),
+        _ => sdist.iter().chain(wheels).filter_map(|file| file.hash.clone()).collect(),
+    };
+    Ok(Package { name: name.clone(), version: version.clone(), origin, hashes })
+}
+
+/// `https://example.org/repo.git?rev=v1&subdirectory=lib#COMMIT`, as uv writes it.
+fn git(package: &str, address: &str) -> Result<Origin, LockError> {
+    let wrong = || LockError::Address { package: package.to_owned(), address: address.to_owned() };
+    let (address_, commit) = address.rsplit_once('#').ok_or_else(wrong)?;
+    if commit.len() < 40 || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(wrong());
+    }
+    let (url, query) = address_.split_once('?').unwrap_or((address_, ""));
+    let subdirectory = query.split('&').find_map(|pair| pair.strip_prefix("subdirectory="));
+    Ok(Origin::Git {
+        url: web_address(package, url)?,
+        commit: commit.to_owned(),
+        subdirectory: subdirectory.map(super::percent_decoded),
+    })
+}
+
+/// The file of an index that is a folder in the tree: any of the package's files does, since they
+/// are checked by their hashes; a wheel for every machine comes first.
+fn flat_file(package: &Locked, index: &str) -> Result<String, LockError> {
+    let files = package.wheels.iter().chain(&package.sdist);
+    let name = |file: &File| {
+        let name = file.path.clone().or(file.filename.clone()).or(file.url.clone());
+        name.map(|name| name.rsplit('/').next().unwrap_or_default().to_owned())
+    };
+    let mut names: Vec<String> = files.filter_map(name).collect();
+    names.sort_by_key(|name| !name.ends_with("-none-any.whl"));
+    let file = names.first().ok_or_else(|| LockError::Missing { package: package.name.clone() })?;
+    tree_path(&package.name, &format!("{index}/{file}"))
+}

@@ -1,0 +1,285 @@
+//! Projects with a lock file: what it pins is installed, and nothing else.
+
+use std::fmt::Write;
+use std::fs;
+
+use sha2::{Digest, Sha256};
+
+use crate::support::{Project, Push, Sandbox, Site, uv, wheels};
+
+/// One package of a lock: its name, its version, and its group, if it is not a main dependency.
+type Pin = (&'static str, &'static str, Option<&'static str>);
+
+const FIRST: [Pin; 3] =
+    [("antelope", "1.0", None), ("grass", "1.0", None), ("acacia", "1.0", Some("dev"))];
+
+fn hash(name: &str, version: &str) -> String {
+    let file = wheels::folder().join(format!("{name}-{version}-py2.py3-none-any.whl"));
+    let digest = Sha256::digest(fs::read(file).unwrap());
+    digest.iter().fold("sha256:".to_owned(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
+}
+
+fn file(name: &str, version: &str) -> String {
+    format!("{name}-{version}-py2.py3-none-any.whl")
+}
+
+/// A lock of this kind, as its tool writes it.
+fn lock(kind: &str, pins: &[Pin]) -> String {
+    let mut text = match kind {
+        "uv.lock" => "version = 1\nrevision = 3\nrequires-python = \">=3.8\"\n".to_owned(),
+        "poetry.lock" => String::new(),
+        "pdm.lock" => "[metadata]\ngroups = [\"default\", \"dev\"]\nlock_version = \"4.5.0\"\n\
+                       strategy = [\"inherit_metadata\"]\n"
+            .to_owned(),
+        "pylock.toml" => "lock-version = \"1.0\"\ncreated-by = \"x\"\n\
+                          dependency-groups = [\"dev\"]\n"
+            .to_owned(),
+        _ => return pipfile_lock(pins),
+    };
+    for (name, version, group) in pins {
+        let (hash, file) = (hash(name, version), file(name, version));
+        let digest = hash.trim_start_matches("sha256:");
+        match kind {
+            "uv.lock" => write!(
+                text,
+                "[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n\
+                 source = {{ registry = \"https://pypi.org/simple\" }}\n\
+                 wheels = [{{ url = \"https://example.org/{file}\", hash = \"{hash}\" }}]\n"
+            ),
+            "poetry.lock" => write!(
+                text,
+                "[[package]]\nname = \"{name}\"\nversion = \"{version}\"\noptional = false\n\
+                 python-versions = \">=3.8\"\ngroups = [\"{}\"]\n\
+                 files = [{{file = \"{file}\", hash = \"{hash}\"}}]\n",
+                group.unwrap_or("main")
+            ),
+            "pdm.lock" => write!(
+                text,
+                "[[package]]\nname = \"{name}\"\nversion = \"{version}\"\ngroups = [\"{}\"]\n\
+                 files = [{{file = \"{file}\", hash = \"{hash}\"}}]\n",
+                group.unwrap_or("default")
+            ),
+            _ => write!(
+                text,
+                "[[packages]]\nname = \"{name}\"\nversion = \"{version}\"\n{}\
+                 wheels = [{{ url = \"https://files.pythonhosted.org/{file}\", \
+                 hashes = {{ sha256 = \"{digest}\" }} }}]\n",
+                group.map_or(String::new(), |group| format!(
+                    "marker = \"'{group}' in dependency_groups\"\n"
+                ))
+            ),
+        }
+        .unwrap();
+    }
+    match kind {
+        "uv.lock" => {
+            let of = |wanted: Option<&str>| -> String {
+                let names = pins.iter().filter(|(_, _, group)| *group == wanted);
+                let entries: Vec<_> =
+                    names.map(|(name, ..)| format!("{{ name = \"{name}\" }}")).collect();
+                entries.join(", ")
+            };
+            write!(
+                text,
+                "[[package]]\nname = \"site\"\nversion = \"0\"\nsource = {{ virtual = \".\" }}\n\
+                 dependencies = [{}]\n[package.dev-dependencies]\ndev = [{}]\n\
+                 [package.metadata]\nrequires-dist = [{}]\n",
+                of(None),
+                of(Some("dev")),
+                of(None)
+            )
+            .unwrap();
+        }
+        "poetry.lock" => {
+            text.push_str("[metadata]\nlock-version = \"2.1\"\npython-versions = \">=3.8\"\n");
+        }
+        _ => {}
+    }
+    text
+}
+
+fn pipfile_lock(pins: &[Pin]) -> String {
+    let of = |wanted: Option<&str>| {
+        let entries: Vec<String> = pins
+            .iter()
+            .filter(|(_, _, group)| *group == wanted)
+            .map(|(name, version, _)| {
+                let hash = hash(name, version);
+                format!(r#""{name}": {{"hashes": ["{hash}"], "version": "=={version}"}}"#)
+            })
+            .collect();
+        entries.join(", ")
+    };
+    format!(
+        r#"{{"_meta": {{"pipfile-spec": 6, "sources": []}}, "default": {{{}}}, "dev": {{{}}}}}"#,
+        of(None),
+        of(Some("dev"))
+    )
+}
+
+/// Writes the lock, and beside it the manifest that it was made from.
+fn write<'p, 's>(project: &'p Project<'s>, kind: &str, pins: &[Pin]) -> &'p Project<'s> {
+    let main: Vec<_> = pins
+        .iter()
+        .filter(|(_, _, group)| group.is_none())
+        .map(|(name, ..)| format!("\"{name}\""))
+        .collect();
+    let dependencies = main.join(", ");
+    match kind {
+        "Pipfile.lock" => project.write("Pipfile", "[packages]\n"),
+        _ => project.write(
+            "pyproject.toml",
+            format!(
+                "[project]\nname = \"site\"\nversion = \"0\"\ndependencies = [{dependencies}]\n\
+                 [tool.poetry.group.dev.dependencies]\nacacia = \"*\"\n"
+            ),
+        ),
+    };
+    project.write(kind, lock(kind, pins))
+}
+
+/// A site whose installer is uv, where that is there: it is much faster than pip.
+fn fast_site() -> Site {
+    let Some(uv) = uv() else { return Site::new() };
+    let sandbox = Sandbox::new();
+    sandbox.put_uv_on_path(&uv);
+    Site::in_sandbox(sandbox, "site", &["--installer", "uv"])
+}
+
+fn packages(site: &Site) -> Vec<(&'static str, Option<String>)> {
+    ["antelope", "grass", "acacia", "oryx"].map(|name| (name, site.package(name))).into()
+}
+
+fn assert_has(site: &Site, expected: &[(&str, &str)], push: &Push) {
+    push.assert_success();
+    for (name, version) in packages(site) {
+        let wanted = expected.iter().find(|(it, _)| *it == name).map(|(_, version)| *version);
+        assert_eq!(version.as_deref(), wanted, "{name}: {}", push.stderr);
+    }
+}
+
+/// The life of a project with a lock of one kind.
+fn lives(site: &Site, kind: &str) {
+    let project = site.project();
+    let push = write(&project, kind, &FIRST).push();
+    assert_has(site, &[("antelope", "1.0"), ("grass", "1.0")], &push);
+    push.assert_says(&format!("Detected {kind}."));
+    push.assert_says(&format!("Not installed from {kind}: group dev"));
+
+    project.write("page", "1").push().assert_success();
+    assert_eq!(site.live()["env"]["decision"], "reuse");
+
+    let [_, rest @ ..] = FIRST;
+    let newer = [&[("antelope", "1.1", None), ("oryx", "2.0", None)], rest.as_slice()].concat();
+    let push = write(&project, kind, &newer).push();
+    push.assert_says("antelope 1.0 -> antelope 1.1");
+    push.assert_says(&format!("oryx 2.0 was added ({kind})"));
+    assert_eq!(site.live()["env"]["decision"], "update");
+    assert_has(site, &[("antelope", "1.1"), ("grass", "1.0"), ("oryx", "2.0")], &push);
+
+    let push = write(&project, kind, &FIRST).push();
+    push.assert_says(&format!("oryx 2.0 was removed from {kind}"));
+    assert_has(site, &[("antelope", "1.0"), ("grass", "1.0")], &push);
+
+    // The hash of another file.
+    let live = site.live_id();
+    let (right, wrong) = (hash("antelope", "1.0"), hash("antelope", "1.1"));
+    let strip = |hash: &str| hash.trim_start_matches("sha256:").to_owned();
+    let text = lock(kind, &FIRST).replace(&strip(&right), &strip(&wrong));
+    let push = project.write(kind, text).push();
+    push.assert_failed_with("the requirements could not be installed");
+    assert_eq!(site.live_id(), live);
+
+    site.configure("dependencies = { groups = [\"dev\"] }");
+    let push = write(&project, kind, &FIRST).push();
+    assert_has(site, &[("antelope", "1.0"), ("grass", "1.0"), ("acacia", "1.0")], &push);
+}
+
+#[test]
+fn a_uv_lock_is_installed() {
+    lives(&Site::new(), "uv.lock");
+    lives(&fast_site(), "uv.lock");
+}
+
+#[test]
+fn a_poetry_lock_is_installed() {
+    lives(&fast_site(), "poetry.lock");
+}
+
+#[test]
+fn a_pdm_lock_is_installed() {
+    lives(&fast_site(), "pdm.lock");
+}
+
+#[test]
+fn a_pipfile_lock_is_installed() {
+    lives(&fast_site(), "Pipfile.lock");
+}
+
+#[test]
+fn a_pylock_is_installed() {
+    lives(&fast_site(), "pylock.toml");
+}
+
+#[test]
+fn a_requirements_txt_counts_before_a_lock() {
+    let site = Site::new();
+    let project = site.project();
+    write(&project, "uv.lock", &FIRST);
+    let push = project.write("requirements.txt", "oryx==2.0\n").push();
+    assert_has(&site, &[("oryx", "2.0")], &push);
+    push.assert_says("uv.lock is not used, because requirements.txt is there.");
+}
+
+#[test]
+fn of_two_locks_one_has_to_be_named() {
+    let site = Site::new();
+    let project = site.project();
+    write(&project, "uv.lock", &FIRST);
+    let push = write(&project, "poetry.lock", &FIRST).push();
+    push.assert_failed_with("there are several lock files, and no requirements.txt");
+    push.assert_says("file = \"uv.lock\" under [dependencies] in nyala.toml");
+    site.configure("dependencies = { file = \"poetry.lock\" }");
+    project.commit("Again");
+    project.push().assert_success().assert_says("Detected poetry.lock.");
+}
+
+#[test]
+fn a_lock_that_cannot_be_installed_from_fails_before_anything_is_built() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    let good = lock("uv.lock", &FIRST);
+    let source = "source = { registry = \"https://pypi.org/simple\" }";
+    for (text, says) in [
+        (good.replace("version = 1\n", "version = 2\n"), "its version is 2 (revision 3)"),
+        (good[..good.len() / 2].to_owned(), "it is not valid TOML"),
+        (format!("<<<<<<< HEAD\n{good}"), "merge conflict markers at line 1"),
+        (good.replace(source, "source = { bzr = \"x\" }"), "bzr"),
+        (good.replace(source, "source = { directory = \"../lib\" }"), "which is outside the tree"),
+        (
+            good.replace(source, "source = { git = \"--upload-pack=touch /tmp/x\" }"),
+            "which is not an address",
+        ),
+        (good.replace("py2.py3-none-any", "cp312-cp312-win_amd64"), "for other machines only"),
+        (
+            good.replace("[[package]]\nname = \"grass\"", "[[package]]\nname = \"gras\""),
+            "it needs grass",
+        ),
+        (good.replace(">=3.8", ">=4"), "it is for Python >=4"),
+        (good.replace("{ name = \"grass\" }", ""), "does not belong to pyproject.toml any more"),
+    ] {
+        write(&project, "uv.lock", &FIRST);
+        let push = project.write("uv.lock", &text).push();
+        push.assert_failed_with("uv.lock cannot be installed from");
+        push.assert_says(says);
+        push.assert_does_not_say("virtual environment.");
+        assert_eq!(site.live_id(), Some(1));
+    }
+    site.configure("dependencies = { groups = [\"dve\"] }");
+    let push = write(&project, "uv.lock", &FIRST).push();
+    push.assert_failed_with("there is no group dve (did you mean dev?)");
+}
