@@ -7,6 +7,8 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use git2::{ObjectType, Oid, Signature, Tree};
@@ -15,6 +17,9 @@ use super::{Repository, git, run};
 
 /// How often the notes are read again when somebody else was faster.
 const TRIES: usize = 50;
+
+/// How long somebody else who moves a ref is waited for each time.
+const LOCKED: Duration = Duration::from_millis(5);
 
 /// Text for the note of a commit, and where another ref is to be at the same time.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +33,8 @@ pub struct Note<'a> {
     pub also: Option<(&'a str, &'a str)>,
 }
 
-/// Appends the text to the note, after an empty line when there is one already. One git child when
-/// nobody interferes.
+/// Appends the text to the note, after an empty line when there is one already. A git child is
+/// needed only for the first note, and where refs are not in files.
 pub fn append(repository: &Repository, note: &Note<'_>) -> Result<()> {
     let objects = repository.objects();
     let mut refused = None;
@@ -56,10 +61,13 @@ pub fn append(repository: &Repository, note: &Note<'_>) -> Result<()> {
         )?)?;
         let author = Signature::now("nyala", "nyala@localhost")?;
         let parents: Vec<_> = parent.iter().collect();
-        let new = objects
-            .commit(None, &author, &author, "Notes added by nyala", &tree, &parents)?
-            .to_string();
-        match set(repository.path(), note, &new, old.as_deref()) {
+        let new =
+            objects.commit(None, &author, &author, "Notes added by nyala", &tree, &parents)?;
+        let moved = match parent.as_ref().map(git2::Commit::id) {
+            Some(old) if has_files(objects)? => set_files(objects, note, new, old),
+            _ => set(repository.path(), note, &new.to_string(), old.as_deref()),
+        };
+        match moved {
             Ok(()) => return Ok(()),
             Err(error) => refused = Some(error),
         }
@@ -71,8 +79,7 @@ pub fn append(repository: &Repository, note: &Note<'_>) -> Result<()> {
 /// not in files.
 fn tip(repository: &Repository, name: &str) -> Result<Option<String>> {
     let objects = repository.objects();
-    let format = objects.config()?.get_string("extensions.refstorage");
-    if format.is_ok_and(|format| format != "files") {
+    if !has_files(objects)? {
         return Ok(
             run(git(repository.path()).args(["rev-parse", "--verify", "--quiet", name])).ok()
         );
@@ -84,7 +91,39 @@ fn tip(repository: &Repository, name: &str) -> Result<Option<String>> {
     }
 }
 
-/// Moves the ref of the notes from where it was seen.
+/// Whether refs are in files, which libgit2 can read and write.
+fn has_files(objects: &git2::Repository) -> Result<bool> {
+    let format = objects.config()?.get_string("extensions.refstorage");
+    Ok(!format.is_ok_and(|format| format != "files"))
+}
+
+/// Moves the ref of the notes from where it was seen, without a child. Somebody else who holds the
+/// lock of a ref has it for a moment.
+fn set_files(objects: &git2::Repository, note: &Note<'_>, new: Oid, old: Oid) -> Result<()> {
+    let cannot = |name: &str| format!("{name} cannot be moved");
+    let waited = |error: git2::Error| {
+        if error.code() == git2::ErrorCode::Locked {
+            thread::sleep(LOCKED);
+        }
+        error
+    };
+    objects
+        .reference_matching(note.notes, new, true, old, "nyala")
+        .map_err(waited)
+        .with_context(|| cannot(note.notes))?;
+    let Some((name, id)) = note.also else { return Ok(()) };
+    let id = Oid::from_str_ext(id, objects.object_format())?;
+    let mut moved = objects.reference(name, id, true, "nyala");
+    for _ in 0..TRIES {
+        if moved.as_ref().is_err_and(|error| error.code() == git2::ErrorCode::Locked) {
+            thread::sleep(LOCKED);
+            moved = objects.reference(name, id, true, "nyala");
+        }
+    }
+    moved.map(|_| ()).with_context(|| cannot(name))
+}
+
+/// Moves the ref of the notes from where it was seen, whatever the format of refs is.
 fn set(repository: &Path, note: &Note<'_>, new: &str, old: Option<&str>) -> Result<()> {
     let zeros = "0".repeat(new.len());
     let mut text = format!("update {}\0{new}\0{}\0", note.notes, old.unwrap_or(&zeros));
@@ -232,7 +271,7 @@ mod tests {
     #[test]
     fn writers_at_the_same_time_lose_nothing() {
         let repo = Repo::new("--object-format=sha1", 4);
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             for writer in 0..4_usize {
                 let repo = &repo;
                 scope.spawn(move || {
