@@ -120,7 +120,7 @@ pub fn install_hook(repository: &Path, site: &Site) -> Result<Installed> {
         let kept = hooks.join(KEPT_HOOK);
         ensure!(
             fs::symlink_metadata(&kept).is_err(),
-            "{} is somebody else's hook, and {} keeps another one already\n\
+            "{} is not nyala's hook, and {} already contains another one\n\
              Join the two into {}, remove {}, and install again",
             hook.display(),
             kept.display(),
@@ -159,7 +159,7 @@ fn install_strict_hook(repository: &Path, hooks: &Path, site: &Site) -> Result<b
     check_git()?;
     ensure!(
         ours || fs::symlink_metadata(&hook).is_err(),
-        "{} is somebody else's hook, and a strict site needs that place\n\
+        "{} is not nyala's hook, but a strict site needs its own there\n\
          Take it away, or set strict = false in {}",
         hook.display(),
         site.settings_file().display()
@@ -237,7 +237,7 @@ fn hooks_folder(repository: &Path) -> Result<PathBuf> {
 fn make_repository(path: &Path, branch: Option<&str>) -> Result<()> {
     let mut init = bare_git();
     init.args(["init", "--quiet", "--bare"]).arg(path);
-    run(&mut init).context("the repository could not be made")?;
+    run(&mut init).context("the repository could not be created")?;
     // A repository that a machine-wide setting gives other hooks would never run the one it is made
     // for.
     if run(git(path).args(["config", "core.hooksPath"])).is_ok() {
@@ -316,7 +316,7 @@ fn contradicts(site: &Site, new: &New<'_>) -> Result<()> {
     ] {
         if asked.is_some() && asked != is.as_deref() {
             bail!(
-                "{} is a site already, and its {} is {}\nTo change it, edit {}",
+                "{} is already a site, and its {} is {}\nTo change it, edit {}",
                 site.root().display(),
                 option.trim_start_matches('-'),
                 is.as_deref().unwrap_or("not set"),
@@ -326,7 +326,7 @@ fn contradicts(site: &Site, new: &New<'_>) -> Result<()> {
     }
     if new.strict && !settings.strict {
         bail!(
-            "{} is a site already, and it is not strict\nTo change it, write strict = true into {}, and run this again without --strict",
+            "{} is already a site, and it is not strict\nTo change it, write strict = true into {}, and run this again without --strict",
             site.root().display(),
             site.settings_file().display()
         );
@@ -335,7 +335,7 @@ fn contradicts(site: &Site, new: &New<'_>) -> Result<()> {
         && site.repository(&settings) != repository
     {
         bail!(
-            "{} is a site already, and its repository is {}\nTo change it, edit {}",
+            "{} is already a site, and its repository is {}\nTo change it, edit {}",
             site.root().display(),
             site.repository(&settings).display(),
             site.settings_file().display()

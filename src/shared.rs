@@ -112,7 +112,7 @@ fn say_what_is_left_behind(site: &Site, path: &SharedPath) -> Result<()> {
     }
     let all_of_it = if metadata.is_dir() { "/." } else { "" };
     console::hint(format_args!(
-        "release {live} has {path} of its own, with what the application wrote there until now. To take that over: \
+        "release {live} has {path} of its own, with files that the application wrote. To copy them: \
          cp -a {}{all_of_it} {}",
         old.display(),
         site.shared().join(path.path()).display()

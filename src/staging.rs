@@ -197,7 +197,7 @@ impl Marker {
 impl Identity {
     fn of(folder: &Path) -> Result<Identity> {
         let metadata = fs::symlink_metadata(folder)
-            .with_context(|| format!("cannot look at {}", folder.display()))?;
+            .with_context(|| format!("cannot access {}", folder.display()))?;
         Ok(Identity {
             inode: metadata.ino(),
             changed: metadata.ctime(),

@@ -81,7 +81,7 @@ pub fn run(
     let Sourced { value, source } = command;
     shell(value, release, environment, limits).with_context(|| {
         format!(
-            "the project's deployment command failed: {}\nIt is named by {source}",
+            "the project's deployment command failed: {}\nIt is set by {source}",
             escaped(value)
         )
     })

@@ -35,7 +35,7 @@ pub fn application(commit: &CommitTree<'_>, project: Option<&Sourced<String>>) -
     };
     match project {
         Some(said) => {
-            bail!("{}\nWhat there is: git ls-tree -d --name-only -r HEAD", wrong(said, found))
+            bail!("{}\nTo see all folders: git ls-tree -d --name-only -r HEAD", wrong(said, found))
         }
         None => bail!("the commit has no tree"),
     }

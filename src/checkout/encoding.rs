@@ -61,8 +61,9 @@ impl Encoding {
     ///
     /// git leaves such a file in UTF-8 and only says so; a site would read garbage from it.
     pub(super) fn encode(self, utf8: &[u8]) -> Result<Vec<u8>> {
-        let text = std::str::from_utf8(utf8)
-            .context("it is to be written in another encoding, but what git has is not UTF-8")?;
+        let text = std::str::from_utf8(utf8).context(
+            "it is to be written in another encoding, but its content in git is not UTF-8",
+        )?;
         match self {
             Encoding::Utf16 { order, mark } => Ok(with_mark(text, mark)
                 .flat_map(|c| {

@@ -167,7 +167,7 @@ impl Folder {
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => Ok(stat.st_size.cast_unsigned()),
             FileType::Symlink => Ok(0),
-            _ => bail!("{} is not a file any more", shown(&self.path_of(name))),
+            _ => bail!("{} is no longer a file", shown(&self.path_of(name))),
         }
     }
 }
@@ -232,7 +232,7 @@ impl Folder {
     fn failed(&self, what: &str, name: &[u8], error: io::Error) -> Error {
         let found = match Errno::from_io_error(&error) {
             Some(Errno::EXIST) => Some(
-                "the tree has two entries of that name, or two that this file system takes for one"
+                "the tree has two entries with that name, or two that this file system does not distinguish"
                     .to_owned(),
             ),
             Some(Errno::NAMETOOLONG) => {

@@ -12,13 +12,13 @@ const SHOWN: usize = 120;
 pub(super) enum Refused {
     #[error("its name is empty")]
     Empty,
-    #[error("its name means a folder that is not its own")]
+    #[error("its name refers to another folder")]
     Dots,
     #[error("its name contains a slash")]
     Slash,
-    #[error("its name is `.git`, or is taken for it by a file system of Windows or macOS")]
+    #[error("its name is `.git`, or is equivalent to that on Windows or macOS")]
     DotGit,
-    #[error("it is a link, and git does not accept a link of that name")]
+    #[error("it is a link, and git does not allow a link with that name")]
     LinkedModules,
 }
 

@@ -213,7 +213,7 @@ fn entries_of<'t>(bytes: &'t [u8], tree: Oid, folder: &Folder) -> Result<Vec<Ent
         check_entry(&entry, folder)?;
         ensure!(
             names.insert(entry.name),
-            "the tree has two entries of that name\nfound: {}",
+            "the tree has two entries with that name\nfound: {}",
             shown(&folder.path_of(entry.name))
         );
         all.push(entry);

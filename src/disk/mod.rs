@@ -30,7 +30,7 @@ pub use file::{append, append_line, copy_file, create_reserve, open_lock_file, w
 /// Makes one folder. Fails when it is there already.
 pub fn create_dir(path: &Path) -> Result<()> {
     point_at("create_dir", path);
-    fs::create_dir(path).with_context(|| format!("cannot make the folder {}", path.display()))
+    fs::create_dir(path).with_context(|| format!("cannot create the folder {}", path.display()))
 }
 
 /// Makes one folder that only its owner can open. Fails when it is there already.
@@ -39,13 +39,13 @@ pub fn create_private_dir(path: &Path) -> Result<()> {
     DirBuilder::new()
         .mode(0o700)
         .create(path)
-        .with_context(|| format!("cannot make the folder {}", path.display()))
+        .with_context(|| format!("cannot create the folder {}", path.display()))
 }
 
 /// Makes a folder and those above it; one that is there already is fine.
 pub fn create_dir_all(path: &Path) -> Result<()> {
     point_at("create_dir_all", path);
-    fs::create_dir_all(path).with_context(|| format!("cannot make the folder {}", path.display()))
+    fs::create_dir_all(path).with_context(|| format!("cannot create the folder {}", path.display()))
 }
 
 /// Makes a folder and those above it that are missing, for their owner alone; one that is there
@@ -56,7 +56,7 @@ pub fn create_private_dir_all(path: &Path) -> Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .with_context(|| format!("cannot make the folder {}", path.display()))
+        .with_context(|| format!("cannot create the folder {}", path.display()))
 }
 
 /// Replaces a file as a whole: readers see the old bytes or the new ones, also after a loss of
@@ -144,7 +144,7 @@ pub fn create_file(path: &Path, mode: u32) -> Result<File> {
         .append(true)
         .mode(mode)
         .open(path)
-        .with_context(|| format!("cannot make the file {}", path.display()))
+        .with_context(|| format!("cannot create the file {}", path.display()))
 }
 
 /// Gives a file or folder another name on the same file system, replacing a file or an empty folder
@@ -166,7 +166,7 @@ pub fn is_across_file_systems(error: &anyhow::Error) -> bool {
 /// Lets everybody run a file that they may read.
 pub fn make_executable(path: &Path) -> Result<()> {
     let mode = fs::metadata(path)
-        .with_context(|| format!("cannot look at {}", path.display()))?
+        .with_context(|| format!("cannot access {}", path.display()))?
         .permissions()
         .mode();
     if mode & 0o111 == 0 {
@@ -193,7 +193,7 @@ pub fn replace_symlink(target: &Path, link: &Path) -> Result<()> {
     let new = tempfile::Builder::new()
         .prefix(&temporary_prefix())
         .make_in(folder, |path| std_symlink(target, path))
-        .with_context(|| format!("cannot make a link in {}", folder.display()))?
+        .with_context(|| format!("cannot create a link in {}", folder.display()))?
         .into_temp_path();
     point_at("replace_symlink: made", link);
     new.persist(link).with_context(|| format!("cannot replace the link {}", link.display()))?;
@@ -241,7 +241,7 @@ pub fn remove_tree(path: &Path) -> Result<()> {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => {
-            return Err(error).with_context(|| format!("cannot look at {}", path.display()));
+            return Err(error).with_context(|| format!("cannot access {}", path.display()));
         }
     };
     if metadata.is_dir() { remove::remove_folder(path) } else { remove_file(path) }
@@ -308,7 +308,7 @@ pub fn create_temporary_dir(folder: &Path) -> Result<PathBuf> {
         .prefix(&temporary_prefix())
         .tempdir_in(folder)
         .map(tempfile::TempDir::keep)
-        .with_context(|| format!("cannot make a folder in {}", folder.display()))
+        .with_context(|| format!("cannot create a folder in {}", folder.display()))
 }
 
 /// Whether a name is that of something made aside by a process that is gone, so that nobody will

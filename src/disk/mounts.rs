@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 pub fn below(path: &Path) -> Result<Vec<PathBuf>> {
     let path = match path.canonicalize() {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        found => found.with_context(|| format!("cannot look at {}", path.display()))?,
+        found => found.with_context(|| format!("cannot access {}", path.display()))?,
     };
     let mut found = all()?;
     found.retain(|mount| mount.starts_with(&path));

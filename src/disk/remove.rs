@@ -56,7 +56,7 @@ fn open_parent(path: &Path) -> Result<(OwnedFd, CString)> {
     let name = path.file_name().with_context(|| format!("{} has no name", path.display()))?;
     let name = CString::new(name.as_bytes()).context("a path has a NUL in it")?;
     let parent = open(parent, FOLDER | OFlags::PATH, Mode::empty())
-        .with_context(|| format!("cannot look at {}", parent.display()))?;
+        .with_context(|| format!("cannot access {}", parent.display()))?;
     Ok((parent, name))
 }
 

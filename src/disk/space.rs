@@ -55,7 +55,7 @@ impl FileSystem {
     pub fn of(path: &Path) -> Result<FileSystem> {
         let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
         let status = rustix::fs::statvfs(there)
-            .with_context(|| format!("cannot ask for the room at {}", there.display()))?;
+            .with_context(|| format!("cannot get the free space at {}", there.display()))?;
         // A file system without a number of inodes (btrfs) says that it has none at all.
         let inodes = if status.f_files == 0 { u64::MAX } else { status.f_ffree };
         let (mounted_on, kind) =
@@ -166,16 +166,16 @@ pub fn explain(error: &Error, site: &Path) -> UserError {
                 found += &format!(", and for temporary files {temporary} has {}", temporary.free);
             }
             told.found(found).fix(
-                "Make room there and push again; `keep` in nyala.toml says how many releases stay",
+                "Free some space there and push again; `keep` in nyala.toml sets how many releases are kept",
             )
         }
         Errno::DQUOT => told
             .found(format!("the quota of user {user} on {system} is used up"))
-            .fix("Raise it or make room, and push again"),
+            .fix("Raise it or free some space, and push again"),
         Errno::ROFS => {
             let at = system.mounted_on.display();
             told.found(format!("{system} is read-only"))
-                .fix("See whether the kernel made it so after an error of the disk: dmesg | tail")
+                .fix("Check whether the kernel did that after a disk error: dmesg | tail")
                 .fix(format!("mount -o remount,rw {at}, and push again"))
         }
         Errno::MFILE | Errno::NFILE => {
@@ -188,7 +188,7 @@ pub fn explain(error: &Error, site: &Path) -> UserError {
                 all.trim()
             ))
             .fix(
-                "Raise it for whoever pushes, in /etc/security/limits.conf \
+                "Raise it for the pushing user, in /etc/security/limits.conf \
                  or with LimitNOFILE= of the service",
             )
         }

@@ -82,7 +82,7 @@ impl Refs for Repository {
             .arg(commit))
         .map_err(|_| {
             anyhow::anyhow!(
-                "{} has no revision `{}`\nWhat it has: git --git-dir {} log --all --oneline",
+                "{} has no revision `{}`\nTo see its commits: git --git-dir {} log --all --oneline",
                 self.path().display(),
                 revision.escape_debug(),
                 self.path().display()

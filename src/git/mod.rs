@@ -131,8 +131,8 @@ pub fn open_objects(path: &Path) -> Result<git2::Repository> {
     });
     git2::Repository::open_bare(path).with_context(|| {
         format!(
-            "{} is not a bare git repository that can be opened\n\
-             To make one: git init --bare {}",
+            "{} cannot be opened as a bare git repository\n\
+             To create one: git init --bare {}",
             path.display(),
             path.display()
         )

@@ -81,7 +81,7 @@ impl Prepared {
         let complaint = complaint.strip_prefix("fatal: ").unwrap_or(complaint);
         let complaint =
             ["prepare: ", "commit: "].iter().find_map(|start| complaint.strip_prefix(start));
-        bail!("{}", complaint.unwrap_or("git update-ref ended before its time"))
+        bail!("{}", complaint.unwrap_or("git update-ref ended early"))
     }
 }
 

@@ -125,7 +125,7 @@ impl<'repository> CommitTree<'repository> {
                 let size = self.size(entry.oid)?;
                 if size > limit {
                     bail!(
-                        "{path} has {size} bytes\nAt most {limit} are allowed; is it the file it should be?"
+                        "{path} has {size} bytes\nAt most {limit} are allowed: check that it is the right file"
                     );
                 }
                 return self.read(entry.oid).map(Some);
@@ -135,7 +135,7 @@ impl<'repository> CommitTree<'repository> {
             Kind::Submodule => "a submodule",
         };
         bail!(
-            "{path} is {found} in the commit\nReplace it by a plain file: git rm -r --cached {path}, write it anew, and commit"
+            "{path} is {found} in the commit\nReplace it with a regular file: git rm -r --cached {path}, create the file, and commit"
         )
     }
 }

@@ -122,16 +122,16 @@ impl ChildError {
                 error.fix("If it needs longer, raise step_timeout in nyala.toml")
             }
             Self::IdleLimit { .. } => error.fix(
-                "It may be waiting for the network, or for an answer that nobody can give. \
+                "It may be waiting for the network, or for input. \
                  If it needs longer, raise idle_timeout in nyala.toml",
             ),
             Self::Killed { complaint, signal: 9, .. } => with_output(error, complaint).fix(
-                "If nobody killed it, the machine ran out of memory: \
-                 look for it in the output of journalctl -k or dmesg",
+                "If it was not killed on purpose, the machine may be out of memory: \
+                 see the output of journalctl -k or dmesg",
             ),
             Self::NoSpace { system, .. } => error
                 .found(format!("{system} has {} free; the live application may need that", system.free))
-                .fix("Make room there and push again; `keep` in nyala.toml says how many releases stay"),
+                .fix("Free some space there and push again; `keep` in nyala.toml sets how many releases are kept"),
             Self::Exited { complaint, .. } | Self::Killed { complaint, .. } => {
                 with_output(error, complaint)
             }
@@ -264,7 +264,7 @@ mod tests {
         insta::assert_snapshot!(error, @r"
         pip install was stopped: it printed nothing and used no processor for 10 min
         command: envs/5/bin/python -m pip install -r requirements.txt
-        It may be waiting for the network, or for an answer that nobody can give. If it needs longer, raise idle_timeout in nyala.toml
+        It may be waiting for the network, or for input. If it needs longer, raise idle_timeout in nyala.toml
         ");
     }
 
@@ -274,7 +274,7 @@ mod tests {
         insta::assert_snapshot!(error, @r"
         pip install was ended by signal 9 (SIGKILL)
         command: envs/5/bin/python -m pip install -r requirements.txt
-        If nobody killed it, the machine ran out of memory: look for it in the output of journalctl -k or dmesg
+        If it was not killed on purpose, the machine may be out of memory: see the output of journalctl -k or dmesg
         ");
     }
 

@@ -185,7 +185,7 @@ fn answers(candidates: Vec<Candidate>, cache: &mut Cache) -> Vec<(Candidate, Ans
             Err(refusal) => {
                 if let Refusal::TimedOut(_) = refusal {
                     console::warning(format_args!(
-                        "{} {refusal}: it is left out.",
+                        "{} {refusal}: it is skipped.",
                         candidate.file.display()
                     ));
                 } else {
@@ -260,7 +260,7 @@ fn say_unfit(candidate: &Candidate, why: &str) {
     let file = candidate.file.display();
     if let Some(path) = &candidate.asked_for {
         console::warning(format_args!(
-            "python_paths in nyala.toml names {}, but {file} {why}: it is left out.",
+            "python_paths in nyala.toml names {}, but {file} {why}: it is skipped.",
             path.display()
         ));
     } else {

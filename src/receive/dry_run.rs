@@ -36,7 +36,7 @@ pub(super) fn show(
                 let start = if number == 0 { "error: " } else { "       " };
                 reader.say(&format!("{start}{}", mask::known().apply(&text::clean(line))));
             }
-            reader.say("error: it could not be deployed like this; nothing was tried");
+            reader.say("error: this cannot be deployed; nothing was tried");
             false
         }
     }

@@ -64,7 +64,7 @@ fn receive(
 /// What a pusher is told whose push is held back.
 fn say_held(site: &Site, frozen: &Frozen, commit: &str) {
     Reader::Pusher.say(&format!(
-        "error: {} was not deployed: deployments are held back {}; {}",
+        "error: {} was not deployed: deployments are frozen {}; {}",
         short(commit),
         mask::known().apply(&frozen.in_words()),
         worker::what_is_live(site)
@@ -131,7 +131,7 @@ pub fn watch(site: &Site, id: DeploymentId, reader: Reader) -> Result<Record> {
         match FileSystem::of(site.root()) {
             Ok(system) if system.is_full() => {
                 reader.say(&format!(
-                    "error: deployment {id} could not even be recorded: No space left on device; {live}\n\
+                    "error: deployment {id} could not be recorded: No space left on device; {live}\n\
                      found: {system} has {} free\n\
                      Make room there, and push again",
                     system.free

@@ -66,18 +66,15 @@ fn answer(site: &Site, hooks: &Path, request: &Request) -> Result<Vec<Answer>> {
         Action::Preview { commit } => {
             let fine =
                 dry_run::show(site, &settings, &repository, commit, &options, Reader::StrictPusher);
-            let why = if fine {
-                "dry-run: nothing was moved"
-            } else {
-                "dry-run: it could not be deployed"
-            };
+            let why =
+                if fine { "dry-run: nothing was moved" } else { "dry-run: it cannot be deployed" };
             Ok(request.all(&Answer::Refused(why.to_owned())))
         }
         Action::Deploy { update, commit } => {
             if let Some(frozen) = site.frozen()? {
                 // The branch does not move, so there is nothing to remember: one pushes again.
                 let why = mask::known()
-                    .apply(&format!("deployments are held back {}", frozen.in_words()))
+                    .apply(&format!("deployments are frozen {}", frozen.in_words()))
                     .into_owned();
                 let live = worker::what_is_live(site);
                 Reader::StrictPusher.say(&format!(
@@ -115,8 +112,8 @@ impl Strict<'_> {
             }
             ensure!(
                 update.refname.as_str().as_bytes() == name,
-                "the name of {} is not UTF-8, and so it cannot be moved in one step with a deployment\n\
-                 Push it by itself, without --atomic",
+                "the name of {} is not UTF-8, so it cannot move together with a deployment\n\
+                 Push it separately, without --atomic",
                 update.refname.as_str().escape_debug()
             );
             if let Some(why) = rules.refuse(update)? {
@@ -162,7 +159,7 @@ impl Strict<'_> {
             && worker::finish_ref_transaction(self.repository, self.site.live()?, record)?
         {
             Reader::StrictPusher.say(&format!(
-                "hint: its release had gone live before, so the push is taken (deployment {id})"
+                "hint: its release was already live, so the push is accepted (deployment {id})"
             ));
             return Ok(Answer::Moved);
         }

@@ -86,9 +86,8 @@ impl<'a> Rules<'a> {
             return Ok(false);
         }
         // Standard output is git's alone here.
-        let to_pusher = rustix::stdio::stderr()
-            .try_clone_to_owned()
-            .context("the pusher cannot be talked to")?;
+        let to_pusher =
+            rustix::stdio::stderr().try_clone_to_owned().context("cannot write to the pusher")?;
         let status = Command::new(&hook)
             .args([update.refname.as_str(), &update.old_oid, &update.new_oid])
             .stdin(Stdio::null())

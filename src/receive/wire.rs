@@ -49,7 +49,7 @@ pub fn read(input: impl Read, mut output: impl Write) -> Result<Request> {
     };
     if version != b"version=1" {
         bail!(
-            "git speaks `{}` with the proc-receive hook, and nyala only version=1",
+            "git speaks `{}` to the proc-receive hook, but nyala only understands version=1",
             excerpt(&String::from_utf8_lossy(version))
         );
     }
@@ -57,8 +57,8 @@ pub fn read(input: impl Read, mut output: impl Write) -> Result<Request> {
     let answer: &[u8] = if has("push-options") { b"version=1\0push-options" } else { b"version=1" };
     data_to_write(answer, &mut output)
         .and_then(|_| flush_to_write(&mut output))
-        .context("git does not listen")?;
-    output.flush().context("git does not listen")?;
+        .context("cannot write to git")?;
+    output.flush().context("cannot write to git")?;
 
     let commands = section(&mut lines)?;
     let options = if has("push-options") { section(&mut lines)? } else { Vec::new() };
@@ -91,16 +91,16 @@ pub fn answer(mut output: impl Write, names: &[Vec<u8>], answers: &[Answer]) -> 
         flush_to_write(&mut output)?;
         output.flush()
     };
-    write().context("git does not listen to what became of the push")
+    write().context("cannot report the result of the push to git")
 }
 
 /// The lines up to the next flush, without their ends.
 fn section(lines: &mut StreamingPeekableIter<impl Read>) -> Result<Vec<Vec<u8>>> {
     let mut section = Vec::new();
     while let Some(line) = lines.read_line() {
-        let line = line.context("git stopped in the middle of what it had to say")?;
+        let line = line.context("the request from git ended early")?;
         let line =
-            line.map_err(|error| anyhow::anyhow!("git sent what is no pkt-line: {error}"))?;
+            line.map_err(|error| anyhow::anyhow!("git sent an invalid pkt-line: {error}"))?;
         let bytes = line.as_slice().unwrap_or_default();
         section.push(bytes.strip_suffix(b"\n").unwrap_or(bytes).to_vec());
     }

@@ -57,16 +57,17 @@ pub fn delete(
     for id in ids {
         if live == Some(*id) {
             bail!(
-                "release {id} is live, and what is live is not deleted\n\
-                 To make another one live first: nyala rollback"
+                "release {id} is live, and the live release is never deleted\n\
+                 To make another release live first: nyala rollback"
             );
         }
         let record = site.record(*id)?;
-        let record = record
-            .with_context(|| format!("there is no deployment {id}\nWhat there is: nyala list"))?;
+        let record = record.with_context(|| {
+            format!("there is no deployment {id}\nTo see all deployments: nyala list")
+        })?;
         if !record.status.is_final() && site.has_worker(*id)? {
             bail!(
-                "deployment {id} is {}, and has to end first\nTo watch it: nyala log --follow {id}",
+                "deployment {id} is {}, and can be deleted when it has ended\nTo watch it: nyala log --follow {id}",
                 record.status.name()
             );
         }

@@ -152,7 +152,7 @@ pub fn salvage_release(
     look: Look,
 ) -> Result<Option<Salvaged>> {
     salvage(site, settings, id, look).with_context(|| {
-        format!("release {id} is not removed: what the application wrote there cannot be saved")
+        format!("release {id} is not removed: the files that the application wrote there cannot be saved")
     })
 }
 

@@ -25,8 +25,7 @@ impl AppSettings {
     /// Reads the text of a `settings.env`.
     pub fn parse(text: &str) -> Result<AppSettings> {
         let (_, text) = split_mark(text);
-        let words = shlex::split(&with_plain_line_ends(text))
-            .context("a quote is opened and never closed")?;
+        let words = shlex::split(&with_plain_line_ends(text)).context("a quote is never closed")?;
         let mut settings = AppSettings::default();
         for (word, number) in words.iter().zip(1..) {
             // Nothing of the word is shown: what should be a name may be half of a value that lacks
@@ -37,7 +36,7 @@ impl AppSettings {
             let name = name.strip_prefix("export ").unwrap_or(name);
             ensure!(
                 is_name(name),
-                "what setting {number} has before its = is not a name: {NAME_RULE}"
+                "what setting {number} has before its = is not a valid name: {NAME_RULE}"
             );
             ensure!(
                 !value.contains('\0'),
@@ -65,7 +64,11 @@ impl AppSettings {
 
     /// Sets a value. Fails when no environment variable can have that name or value.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        ensure!(is_name(name), "`{}` is not a name for a setting: {NAME_RULE}", excerpt(name));
+        ensure!(
+            is_name(name),
+            "`{}` is not a valid name for a setting: {NAME_RULE}",
+            excerpt(name)
+        );
         ensure!(!value.contains('\0'), "the value of {name} has a NUL byte: {NUL_RULE}");
         self.values.insert(name.to_owned(), value.to_owned());
         Ok(())

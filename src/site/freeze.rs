@@ -93,7 +93,7 @@ impl Site {
         match fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).with_context(|| {
                 format!(
-                    "{} cannot be understood\nTo let deployments go on: rm {}",
+                    "{} cannot be parsed\nTo resume deployments: rm {}",
                     path.display(),
                     path.display()
                 )
@@ -154,8 +154,8 @@ impl Site {
     }
 
     fn save_frozen(&self, frozen: &Frozen) -> Result<()> {
-        let mut bytes = serde_json::to_vec_pretty(frozen)
-            .context("cannot write why deployments are held back")?;
+        let mut bytes =
+            serde_json::to_vec_pretty(frozen).context("cannot write the reason for the freeze")?;
         bytes.push(b'\n');
         disk::write_atomic(&self.frozen_file(), &bytes, 0o600)
     }

@@ -58,13 +58,13 @@ impl Site {
         match found {
             Ok(root) if root.join(SETTINGS_FILE).is_file() => Ok(Site { root }),
             Ok(root) => bail!(
-                "{} is not a site: it has no nyala.toml\nTo make one: nyala init {}",
+                "{} is not a site: it has no nyala.toml\nTo create one: nyala init {}",
                 root.display(),
                 root.display()
             ),
             Err(error) => {
                 bail!(
-                    "there is no site at {}: {error}\nTo make one: nyala init {}",
+                    "there is no site at {}: {error}\nTo create one: nyala init {}",
                     root.display(),
                     root.display()
                 )
@@ -78,11 +78,11 @@ impl Site {
         if let Some(root) = named {
             return Site::open(root);
         }
-        let here = env::current_dir().context("the working directory is gone")?;
+        let here = env::current_dir().context("the working directory no longer exists")?;
         here.ancestors().find(|folder| folder.join(SETTINGS_FILE).is_file()).map_or_else(
             || {
                 bail!(
-                    "no site named, and {} is not inside one\n\
+                    "no site was named, and {} is not inside one\n\
                      Name it with --site SITE or NYALA_SITE, or change into it",
                     here.display()
                 )
@@ -249,8 +249,8 @@ impl Site {
             },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(_) => bail!(
-                "{} is not a link: nyala switches the site over by replacing that link\n\
-                 Move what is there away, and push again",
+                "{} is not a symbolic link: nyala switches the site over by replacing that link\n\
+                 Move it away, and push again",
                 wwwroot.display()
             ),
         }

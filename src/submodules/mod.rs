@@ -147,7 +147,7 @@ impl Fetching<'_> {
             .objects()
             .find_object(commit, None)
             .and_then(|object| object.peel_to_tree())
-            .with_context(|| format!("{url} gave no commit {commit}"))?
+            .with_context(|| format!("{url} has no commit {commit}"))?
             .id();
         let exported = checkout::export(&fetched, tree, &release.join(folder))?;
         disk::point("submodule: checked out");

@@ -34,7 +34,8 @@ pub enum Asked {
 /// Asks a deployment to end. One that runs has not ended yet when this returns. Fails when there is
 /// no such deployment.
 pub fn ask(site: &Site, id: DeploymentId, by: &str) -> Result<Asked> {
-    let there_is_none = || format!("there is no deployment {id}\nWhat there is: nyala list");
+    let there_is_none =
+        || format!("there is no deployment {id}\nTo see all deployments: nyala list");
     let record = site.record(id)?.with_context(there_is_none)?;
     if !record.status.is_final() && !site.has_worker(id)? {
         // It may have ended between the two questions.
@@ -52,7 +53,7 @@ pub fn ask(site: &Site, id: DeploymentId, by: &str) -> Result<Asked> {
             // Before the record says that it has ended: whoever follows the log stops there.
             recover::log_of(site, id, &format!("error: {}", last_line(site, id, by)));
             record.status = Status::Interrupted;
-            record.set_error(Some(UserError::new(format!("cancelled by {by} before it began"))));
+            record.set_error(Some(UserError::new(format!("cancelled by {by} before it started"))));
             record.ended_at = Some(Timestamp::now());
         }
         cancelled

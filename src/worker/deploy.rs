@@ -132,7 +132,7 @@ impl Deployment<'_> {
         self.record.env = Some(env_record(&plan, Some(self.record.id)));
         self.record_step("plan", step.done());
         if !self.site.save_unless_ended(&self.record)? {
-            bail!("it was cancelled before it began");
+            bail!("it was cancelled before it started");
         }
         Ok(plan)
     }
@@ -146,7 +146,7 @@ impl Deployment<'_> {
         self.record.activated_at = Some(now);
         if let Some(refs) = refs {
             disk::point("refs: before");
-            refs.commit().context("the release is live, but its push could not be taken")?;
+            refs.commit().context("the release is live, but its push could not be completed")?;
             disk::point("refs: after");
         }
         self.record_step("activate", step.done());

@@ -213,7 +213,7 @@ pub fn link_env(site: &Site, release: DeploymentId, id: EnvId) -> Result<()> {
 
 /// An env that came with the tree has to run here, and to be of the Python that was asked for.
 fn check_committed(context: &StepContext<'_>, plan: &Plan) -> Result<()> {
-    console::info("The tree brings its own env/: venv and pip steps are skipped.");
+    console::info("The tree contains its own env/: venv and pip steps are skipped.");
     let folder = context.site.env_link(context.deployment);
     let fact = match inspect::run_version(&folder, &context.environment) {
         Ok(version) => match &plan.committed_wanted {

@@ -19,7 +19,7 @@ pub(super) fn check(site: &Site, plan: &Plan) -> Result<()> {
     bail!(
         "there is not enough {short} left for this deployment\n\
          found: {system} has {} free, and the last deployment like it took {needed}\n\
-         Make room there and push again; `keep` in nyala.toml says how many releases stay",
+         Free some space there and push again; `keep` in nyala.toml sets how many releases are kept",
         system.free
     )
 }

@@ -120,7 +120,7 @@ fn supersede(site: &Site, id: DeploymentId, newest: DeploymentId) -> Result<()> 
 /// The last line of the log of a deployment that a newer one has overtaken.
 pub fn superseded_line(site: &Site, id: DeploymentId, newest: DeploymentId) -> String {
     format!(
-        "error: deployment {id} was superseded by deployment {newest}, a newer push, before it began; {}",
+        "error: deployment {id} was superseded by deployment {newest}, a newer push, before it started; {}",
         what_is_live(site)
     )
 }
@@ -165,6 +165,6 @@ pub fn what_is_live(site: &Site) -> String {
     match site.live() {
         Ok(Some(live)) => format!("deployment {live} is still live"),
         Ok(None) => "nothing is live yet".to_owned(),
-        Err(_) => "wwwroot is not a link of nyala's".to_owned(),
+        Err(_) => "wwwroot is not a link that nyala made".to_owned(),
     }
 }

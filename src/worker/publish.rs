@@ -48,7 +48,7 @@ pub(super) fn try_publish(site: &Site, record: &Record, last: Option<&str>) -> R
 fn or_warn(noted: Result<()>) {
     if let Err(error) = noted {
         console::warning(format_args!(
-            "what became of the deployment is not noted in the repository: {error:#}"
+            "the note on this deployment could not be written: {error:#}"
         ));
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<Vec<Stay
         let was_live = if live == Some(release) { "; its release had gone live" } else { "" };
         if let Err(error) = take_push(site, live, &record) {
             console::warning(format_args!(
-                "the push of deployment {id}, which is live, could not be taken: {error:#}"
+                "the push of deployment {id}, which is live, could not be completed: {error:#}"
             ));
         }
         let error = format!("its worker was killed{was_live}");

@@ -15,7 +15,7 @@ pub(super) fn prepare(repository: &Repository, record: &Record) -> Result<Option
     let prepared = Prepared::new(repository.path(), &record.moves).with_context(|| {
         format!(
             "{} has moved since this push began\n\
-             Somebody else has pushed meanwhile: git fetch, merge, and push again",
+             Another push came first: git fetch, merge, and push again",
             record.update.refname.short().escape_debug()
         )
     })?;
@@ -99,7 +99,7 @@ mod tests {
         put(&other);
         assert!(
             !finish(&repository, Some(DeploymentId::of(2)), &record).unwrap(),
-            "somebody else has moved it since"
+            "another push has moved it since"
         );
         assert_eq!(repository.resolve("main").unwrap(), other);
     }

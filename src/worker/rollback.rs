@@ -63,7 +63,7 @@ impl Deployment<'_> {
         ));
         // Asked again under the lock: another deployment may have cleaned up meanwhile.
         let Some(target) = self.site.record(release)? else {
-            bail!("there is no deployment {release} any more\nWhat there is: nyala list");
+            bail!("there is no deployment {release} any more\nTo see all deployments: nyala list");
         };
         if let Some(obstacle) = obstacle(self.site, &target) {
             bail!("{obstacle}\nTo deploy its commit again: nyala redeploy {release}");
@@ -81,7 +81,7 @@ impl Deployment<'_> {
         // Saved and flushed: after a loss of power there is a record of why this release is live.
         self.record.status = Status::Building;
         if !self.site.save_unless_ended(&self.record)? {
-            bail!("it was cancelled before it began");
+            bail!("it was cancelled before it started");
         }
         disk::sync_filesystem(&self.site.deployments())?;
         activate::point_to(self.site, release)?;

@@ -238,7 +238,7 @@ fn the_freeze_cannot_be_read() {
     fs::write(site.path.join("frozen.json"), "{ half").unwrap();
     let finding = assert_finds(&site, "frozen");
     assert!(
-        finding["fact"].as_str().unwrap().contains("frozen.json cannot be understood"),
+        finding["fact"].as_str().unwrap().contains("frozen.json cannot be parsed"),
         "{finding}"
     );
     // Whether the push may be deployed is unknown, so it is not.
@@ -246,7 +246,7 @@ fn the_freeze_cannot_be_read() {
         .write("page", "1")
         .push()
         .assert_says("error: ")
-        .assert_says("frozen.json cannot be understood");
+        .assert_says("frozen.json cannot be parsed");
     assert_eq!(site.live_id(), None);
     assert_advice_helps(&site, &finding);
     project.write("page", "2").push().assert_success();

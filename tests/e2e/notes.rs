@@ -94,8 +94,7 @@ fn a_note_that_cannot_be_written_is_a_warning() {
     site.sandbox
         .git(&site.repository, &["update-ref", "refs/notes/deployments/x", "refs/heads/main"]);
     let push = project.write("page", "2").push();
-    push.assert_success()
-        .assert_says("warning: what became of the deployment is not noted in the repository");
+    push.assert_success().assert_says("warning: the note on this deployment could not be written");
     assert_eq!(site.live_file("page"), "2");
 }
 

@@ -42,6 +42,7 @@ fn rollback_brings_back_code_and_env_together_without_building() {
     site.nyala(&["rollback", "3"]).assert_success();
     assert_eq!(site.live_id(), Some(1));
     fs::rename(&away, &site.repository).unwrap();
+    site.sandbox.reset_variable("PIP_FIND_LINKS");
 
     // The next deployment starts from what is live: release 1 and env 1, which deployment 2
     // replaced.
@@ -61,7 +62,7 @@ fn what_was_rolled_back_to_is_kept_before_what_was_rolled_back_from() {
     assert_eq!(site.live_id(), Some(2));
     site.nyala(&["rollback"]).assert_success();
     assert_eq!(site.live_id(), Some(1), "without a number it goes one further back");
-    site.nyala(&["rollback"]).assert_failed(1, "there is no kept release before 1");
+    site.nyala(&["rollback"]).assert_failed(1, "no release before 1, the live one, is kept");
 
     // Number 5 rolled back to 1, number 4 to 2: release 3 is the oldest now.
     project.write("page", "6").push().assert_success();

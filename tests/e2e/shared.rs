@@ -244,7 +244,7 @@ fn what_cannot_be_kept_aside_holds_no_deployment_up_and_is_not_lost() {
 
     for page in ["3", "4"] {
         project.write("page", page).push().assert_success().assert_says(
-            "release 1 is not removed: what the application wrote there cannot be saved",
+            "release 1 is not removed: the files that the application wrote there cannot be saved",
         );
         assert_eq!(site.live_file("page"), page);
     }

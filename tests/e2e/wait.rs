@@ -5,7 +5,7 @@ use crate::support::{Running, Site};
 #[test]
 fn the_exit_code_of_wait_is_the_result() {
     let site = Site::new();
-    site.nyala(&["wait"]).assert_failed(2, "nothing was deployed yet");
+    site.nyala(&["wait"]).assert_failed(2, "no deployments yet");
     let project = site.project();
     let one = project.write("page", "1").commit("One");
     project.push().assert_success();

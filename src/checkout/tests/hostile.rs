@@ -55,7 +55,10 @@ fn two_entries_of_one_name_are_an_error_and_nothing_is_written_through_a_link() 
     for pair in pairs {
         let entries = pair.map(|(mode, id)| (mode, b"twice".as_slice(), id));
         let text = repo.export_error(repo.tree(&entries));
-        assert!(text.contains("\"twice\"") && text.contains("two entries of that name"), "{text}");
+        assert!(
+            text.contains("\"twice\"") && text.contains("two entries with that name"),
+            "{text}"
+        );
     }
 }
 
@@ -74,7 +77,7 @@ fn a_link_to_a_folder_outside_is_only_a_link() {
 fn a_link_named_gitmodules_is_refused() {
     let repo = Repo::new();
     let text = repo.export_error(repo.tree(&[(LINK, b".gitmodules", repo.blob(b"/etc/passwd"))]));
-    assert!(text.contains("git does not accept a link of that name"), "{text}");
+    assert!(text.contains("git does not allow a link with that name"), "{text}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ struct Move<'a> {
 
 fn copy_entry(from: &Path, to: &Path, moved: Move<'_>) -> Result<()> {
     let metadata =
-        fs::symlink_metadata(from).with_context(|| format!("cannot look at {}", from.display()))?;
+        fs::symlink_metadata(from).with_context(|| format!("cannot access {}", from.display()))?;
     if metadata.is_dir() {
         disk::create_dir(to)?;
         for entry in

@@ -21,7 +21,7 @@ pub fn create(
     environment: &Environment,
     limits: &Limits,
 ) -> Result<()> {
-    ensure!(std::fs::symlink_metadata(env).is_err(), "{} is there already", env.display());
+    ensure!(std::fs::symlink_metadata(env).is_err(), "{} already exists", env.display());
     let seeded = seed::can_seed(interpreter);
     let invocation = Invocation::new(&interpreter.path)
         .cwd("/")

@@ -54,7 +54,7 @@ impl Marker {
             path: env.to_owned(),
             python: made.python,
             interpreter: FileIdentity::of(&interpreter)
-                .with_context(|| format!("cannot look at {}", interpreter.display()))?,
+                .with_context(|| format!("cannot access {}", interpreter.display()))?,
             installer: made.installer.to_owned(),
             requirements: made.requirements,
             settings_digest: made.settings_digest,

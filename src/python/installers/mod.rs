@@ -15,6 +15,7 @@ use crate::python::dependencies::{Recorded, Source};
 use crate::python::env;
 use crate::python::interpreters::Interpreter;
 use crate::python::version::Version;
+use crate::user_error::UserError;
 
 pub use uv::find as find_uv;
 
@@ -119,4 +120,19 @@ impl Installer {
         // pip's settings are translated for uv.
         setting.starts_with("PIP_") || self == Installer::Uv && setting.starts_with("UV_")
     }
+}
+
+/// The error of an installer that exited with `code`, with some lines of its output.
+fn failed(
+    installer: &str,
+    code: i32,
+    output: &[String],
+    installation: &Installation<'_>,
+) -> UserError {
+    let error = UserError::new(format!("{installer} exited with status {code}"));
+    let error = if output.is_empty() { error } else { error.labelled("output", output.join("\n")) };
+    error.fix(format!(
+        "See the output of {installer} above; it installed from {}",
+        installation.source
+    ))
 }

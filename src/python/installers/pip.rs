@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::{Installation, find_uv, pip_config};
+use super::{Installation, failed, find_uv, pip_config};
 use crate::console;
 use crate::disk;
 use crate::process::{self, ChildError, Invocation};
@@ -18,7 +18,7 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
     let compiles = compiles_by_itself(installation);
     if let Some(uv) = find_uv(installation.environment) {
         console::info(format_args!(
-            "uv is on this machine ({}) and many times faster: installer = \"uv\" in nyala.toml",
+            "uv is installed ({}), and is many times faster: installer = \"uv\" in nyala.toml",
             uv.display()
         ));
     }
@@ -49,12 +49,8 @@ fn install_file(installation: &Installation<'_>, file: &Path, compiles: bool) ->
     ended
         .map_err(|error| match &error {
             ChildError::Exited { code, .. } => {
-                let said = errors[errors.len().saturating_sub(ERROR_LINES)..].join("\n");
-                let said = if said.is_empty() { String::new() } else { format!("\n{said}") };
-                anyhow::anyhow!(
-                    "pip exited with status {code}{said}\nAll it said is above; {} is what it was given",
-                    installation.source
-                )
+                let last = &errors[errors.len().saturating_sub(ERROR_LINES)..];
+                failed("pip", *code, last, installation).into()
             }
             _ => anyhow::Error::new(error),
         })

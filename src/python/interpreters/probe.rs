@@ -37,11 +37,11 @@ pub(super) struct Report {
 pub(super) enum Refusal {
     #[error("cannot be run: {0}")]
     NotRun(#[from] std::io::Error),
-    #[error("did not answer within {} s", .0.as_secs())]
+    #[error("did not respond within {} s", .0.as_secs())]
     TimedOut(Duration),
     #[error("{0}")]
     Failed(String),
-    #[error("does not answer as a Python interpreter does")]
+    #[error("does not respond like a Python interpreter")]
     Garbage,
 }
 

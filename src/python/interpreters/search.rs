@@ -113,7 +113,7 @@ impl Found {
             self.folder(&path.join("bin"), Some(path));
             if self.candidates.len() == before {
                 console::warning(format_args!(
-                    "python_paths in nyala.toml names {}, and no interpreter that is not known already is in it.",
+                    "python_paths in nyala.toml names {}, which contains no additional interpreter.",
                     path.display()
                 ));
             }

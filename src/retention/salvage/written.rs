@@ -105,7 +105,7 @@ fn unless_gone<T>(seen: io::Result<T>, path: &Path) -> Result<Option<T>> {
 }
 
 fn cannot_look(path: &Path) -> String {
-    format!("cannot look at {}", path.display())
+    format!("cannot access {}", path.display())
 }
 
 /// Whether this path in a release is the env or in it, or is what Python caches.

@@ -63,7 +63,7 @@ fn a_hostile_submodule_reads_nothing_else() {
         (attacker.tree(&[(FOLDER, b"..", &folder)]), "cannot be written: its name "),
         (
             attacker.tree(&[(LINK, b"x", &outside), (FOLDER, b"x", &folder)]),
-            "two entries of that name",
+            "two entries with that name",
         ),
         (
             attacker.tree(&[(LINK, b".gitmodules", &outside), (GITLINK, b"deep", &head)]),

@@ -18,7 +18,7 @@ fn entries_that_git_would_not_check_out_are_refused() {
     };
     let long = [b'n'; 4096];
     let not_a_name = "cannot be written: its name ";
-    let twice = "the tree has two entries of that name";
+    let twice = "the tree has two entries with that name";
     let trees = [
         (one(FOLDER, b".", &folder), not_a_name),
         (one(FOLDER, b"..", &folder), not_a_name),
@@ -42,7 +42,7 @@ fn entries_that_git_would_not_check_out_are_refused() {
         (two(LINK, FILE, [&outside, &file]), twice),
         (two(FILE, PROGRAM, [&file, &file]), twice),
         (two(LINK, GITLINK, [&outside, &file]), twice),
-        (one(LINK, b".gitmodules", &outside), "git does not accept a link of that name"),
+        (one(LINK, b".gitmodules", &outside), "git does not allow a link with that name"),
     ];
     // git itself refuses them, unless it is configured not to.
     site.sandbox.git(&site.repository, &["config", "receive.fsckObjects", "true"]);

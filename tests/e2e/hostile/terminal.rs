@@ -67,7 +67,7 @@ fn control_characters_in_a_push_are_always_escaped() {
     assert!(said.contains("is a submodule that .gitmodules does not name"), "{said}");
     let twice = attacker.tree(&[(FILE, evil, &file), (FILE, evil, &file)]);
     let said = assert_shown_harmless(&attacker, &twice);
-    assert!(said.contains("two entries of that name"), "{said}");
+    assert!(said.contains("two entries with that name"), "{said}");
 
     // The contents of files. Only nyala, git and pip end lines.
     for (name, content, text) in [

@@ -62,6 +62,11 @@ impl Sandbox {
         self.variables.lock().unwrap().push((name.into(), None));
     }
 
+    /// Undoes [`Sandbox::set_variable`] for all children started from now on.
+    pub fn reset_variable(&self, name: &str) {
+        self.variables.lock().unwrap().retain(|(changed, _)| changed != name);
+    }
+
     /// Puts this uv, and no other, on the PATH of all children started from now on: `tools/uv`.
     pub fn put_uv_on_path(&self, uv: &Path) {
         let folder = self.path("tools");

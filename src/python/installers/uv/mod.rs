@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Installation, NewEnv};
+use super::{Installation, NewEnv, failed};
 use crate::console;
 use crate::disk;
 use crate::process::{self, ChildError, Environment, Invocation, is_executable};
@@ -40,7 +40,7 @@ fn places(environment: &Environment) -> Vec<PathBuf> {
 
 /// `uv venv`. There is no pip in what it makes; `uv pip` works on it from outside.
 pub(super) fn create_env(new: &NewEnv<'_>) -> Result<()> {
-    ensure!(std::fs::symlink_metadata(new.env).is_err(), "{} is there already", new.env.display());
+    ensure!(std::fs::symlink_metadata(new.env).is_err(), "{} already exists", new.env.display());
     let version = &new.interpreter.version;
     ensure!(
         (version.major, version.minor) >= (3, 6),
@@ -106,12 +106,7 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
         .map_err(|error| match &error {
             ChildError::Exited { code, .. } => {
                 errors.truncate(ERROR_LINES);
-                errors.insert(0, format!("uv exited with status {code}"));
-                anyhow::anyhow!(
-                    "{}\nAll it said is above; {} is what it was given",
-                    errors.join("\n"),
-                    installation.source
-                )
+                failed("uv", *code, &errors, installation).into()
             }
             _ => anyhow::Error::new(error),
         })
