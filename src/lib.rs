@@ -11,6 +11,7 @@
     allow(clippy::disallowed_methods, reason = "tests may change the disk as they like")
 )]
 
+pub mod access;
 pub mod activate;
 pub mod build;
 pub mod checkout;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::access::{self, Intent};
 use crate::disk;
 use crate::git::{Refs, Repository, bare_git, git, run};
 use crate::process::{self, Environment, Invocation, is_executable, own_binary};
@@ -45,6 +46,7 @@ pub struct New<'a> {
 pub fn make_site(root: &Path, new: &New<'_>) -> Result<Site> {
     if root.join(SETTINGS_FILE).is_file() {
         let site = Site::open(root)?;
+        access::enter(&site, Intent::Change)?;
         contradicts(&site, new)?;
         site.make_folders()?;
         return Ok(site);

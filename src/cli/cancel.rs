@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::person;
+use crate::access;
 use crate::site::{DeploymentId, Site, Status};
 use crate::worker::cancel::{self, Asked};
 use crate::worker::{self, what_is_live};
@@ -26,7 +26,7 @@ impl Cancel {
                 format!("no deployment is running or waiting; {}", what_is_live(site))
             })?,
         };
-        match cancel::ask(site, id, &person())? {
+        match cancel::ask(site, id, &access::person())? {
             Asked::Cancelled => {
                 say!("Deployment {id} was cancelled before it started; {}.", what_is_live(site));
                 return Ok(ExitCode::SUCCESS);

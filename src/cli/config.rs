@@ -48,6 +48,13 @@ pub(super) enum Config {
 }
 
 impl Config {
+    pub(super) fn changes(&self) -> bool {
+        match self {
+            Config::List { .. } | Config::Get { .. } => false,
+            Config::Set { .. } | Config::Unset { .. } => true,
+        }
+    }
+
     pub(super) fn run(&self, site: &Site) -> Result<()> {
         match self {
             Config::List { values, json } => list(site, *values, *json),

@@ -21,6 +21,10 @@ pub(super) struct Doctor {
 }
 
 impl Doctor {
+    pub(super) fn changes(&self) -> bool {
+        self.fix
+    }
+
     /// Exits with 0 when nothing is wrong, or when everything was fixed; otherwise with 1.
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
         let mut findings = doctor::examine(site);

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use crate::receive::{self, Reader};
 use crate::site::{DeploymentId, Record, Site, Status};
+use crate::worker::session;
 
 /// Shows the log of a deployment that this command started. Returns its record once it has ended,
 /// even if nobody reads the output to the end.
@@ -15,7 +16,17 @@ pub(super) fn watch(site: &Site, id: DeploymentId) -> Result<Record> {
     receive::wait(site, id)
 }
 
+/// Shows the log of a deployment that this command started, and gives its result. Within a
+/// deployment of the same site, which has to end first, nobody waits.
+pub(super) fn finish(site: &Site, id: DeploymentId) -> Result<ExitCode> {
+    if let Some(own) = session::own_deployment(site)? {
+        say!("Deployment {id} starts when deployment {own}, which runs this command, has ended.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(exit_code(&watch(site, id)?))
+}
+
 /// The exit code of a command that deploys.
-pub(super) fn exit_code(record: &Record) -> ExitCode {
+fn exit_code(record: &Record) -> ExitCode {
     if record.status == Status::Succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

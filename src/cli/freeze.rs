@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use super::cancel::running_or_waiting;
-use super::person;
+use crate::access;
 use crate::site::Site;
 use crate::user_error::UserError;
 
@@ -22,7 +22,7 @@ impl Freeze {
             UserError::new("a reason is required")
                 .fix("nyala freeze \"the database is being moved\"")
         );
-        site.freeze(reason, &person())?;
+        site.freeze(reason, &access::person())?;
         say!("Deployments are frozen; pushes are still received. To resume: nyala unfreeze");
         if let Some(id) = running_or_waiting(site)? {
             say!(

@@ -9,7 +9,7 @@ use crate::retention::Freed;
 use crate::retention::gc::{self, Report};
 use crate::site::Site;
 use crate::site::lock::DeployLock;
-use crate::worker;
+use crate::worker::{self, session};
 
 pub(super) fn run(site: &Site) -> Result<()> {
     reported(|report| {
@@ -31,6 +31,7 @@ pub(super) fn lock(site: &Site) -> Result<DeployLock> {
     if let Some(lock) = site.try_deploy_lock()? {
         return Ok(lock);
     }
+    session::check_wait(site, "itself to end")?;
     say!("Waiting for the running deployment to end.");
     site.deploy_lock()
 }

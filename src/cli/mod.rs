@@ -47,6 +47,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::access::{self, Intent};
 use crate::console;
 use crate::console::mask;
 use crate::console::text::clean;
@@ -141,6 +142,42 @@ enum Command {
     Worker(worker::Worker),
 }
 
+impl Command {
+    /// What the command does with the site; `None` for those that enter it by themselves.
+    fn intent(&self) -> Option<Intent> {
+        let changes = match self {
+            Command::PostReceive(_) | Command::ProcReceive(_) => return None,
+            Command::Config(config) => config.changes(),
+            Command::Doctor(doctor) => doctor.changes(),
+            Command::List(_)
+            | Command::Status(_)
+            | Command::Show(_)
+            | Command::Log(_)
+            | Command::Diff(_)
+            | Command::Plan(_)
+            | Command::Wait(_)
+            | Command::Script(_)
+            | Command::Shell(_)
+            | Command::Completions(_)
+            | Command::Man(_) => false,
+            Command::Init(_)
+            | Command::Install(_)
+            | Command::Redeploy(_)
+            | Command::Rollback(_)
+            | Command::Delete(_)
+            | Command::Gc
+            | Command::Cancel(_)
+            | Command::Freeze(_)
+            | Command::Unfreeze(_)
+            | Command::Env(_)
+            | Command::Step(_)
+            | Command::Try(_)
+            | Command::Worker(_) => true,
+        };
+        Some(if changes { Intent::Change } else { Intent::Read })
+    }
+}
+
 /// Parses and runs the command line. The exit code is 0 on success, 1 on failure, and 2 on a usage
 /// error.
 ///
@@ -193,18 +230,13 @@ fn user_error(cli: &Cli, error: &anyhow::Error) -> UserError {
     told.fix(format!("For details, run: NYALA_LOG=debug nyala {again}"))
 }
 
-/// The user who runs this command, as far as that is known. Only for people to read.
-fn person() -> String {
-    let named = ["SUDO_USER", "USER", "LOGNAME"];
-    let name =
-        named.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
-    let name = name.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
-    name.escape_debug().to_string()
-}
-
 fn run(cli: &Cli) -> Result<ExitCode> {
+    let intent = cli.command.as_ref().map_or(Some(Intent::Read), Command::intent);
     let site = || {
         let site = Site::find(cli.site.as_deref())?;
+        if let Some(intent) = intent {
+            access::enter(&site, intent)?;
+        }
         // Commands that need the settings report broken ones. Here they only mean that there is
         // nothing to mask.
         let secrets = site.app_settings().unwrap_or_default();

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use super::follow::{exit_code, watch};
+use super::follow::finish;
 use crate::git::{RefName, RefUpdate, Refs, Repository};
 use crate::receive;
 use crate::settings::deploy_branch;
@@ -76,5 +76,5 @@ pub(super) fn redeploy(
         site,
         NewDeployment { options, ..NewDeployment::of(commit, Trigger::Redeploy, update) },
     )?;
-    Ok(exit_code(&watch(site, id)?))
+    finish(site, id)
 }

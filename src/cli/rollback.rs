@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use super::follow::{exit_code, watch};
+use super::follow::finish;
 use super::redeploy::redeploy;
 use crate::git::{RefUpdate, short};
 use crate::receive;
@@ -57,10 +57,11 @@ impl Rollback {
                 author: record.author,
                 trigger: Trigger::Rollback,
                 options: DeployOptions::default(),
+                started_by: None,
                 rolled_back_to: Some(id),
             },
         )?;
-        Ok(exit_code(&watch(site, id)?))
+        finish(site, id)
     }
 
     /// The record of the release to make live. A rollback has no release of its own; its number means

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Parser};
 
 use super::{Cli, Command};
+use crate::access::{self, Intent};
 use crate::git::bare_git;
 use crate::server::Server;
 use crate::site::Site;
@@ -50,6 +51,8 @@ impl Shell {
                     "this key may fetch, but not push"
                 );
                 let site = self.site(&server, &path)?;
+                let pushes = service == "receive-pack";
+                access::enter(&site, if pushes { Intent::Push } else { Intent::Read })?;
                 let repository = site.repository(&site.settings()?);
                 let mut git = bare_git();
                 // The one variable of the client that git passes on: see GIT_PROTOCOL in git(1).

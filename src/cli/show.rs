@@ -10,6 +10,9 @@ use crate::python::version::asked_for;
 use crate::site::{DeploymentId, Record, Site, Status};
 use crate::worker::rollback::obstacle;
 
+/// How many refs are named that a deployment moves.
+const MOST_REFS: usize = 10;
+
 #[derive(Debug, Args)]
 pub(super) struct Show {
     /// The number of the deployment [default: the newest]
@@ -69,6 +72,7 @@ fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
         error,
         error_parts: _,
         superseded_by,
+        started_by,
         rolled_back_to,
         activated_at,
         created_at,
@@ -84,8 +88,14 @@ fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
         Vec::from(options.clone()).iter().map(|option| format!(", -o {option}")).collect();
     let options = options.concat();
     let from = update.refname.short();
-    facts.push(("Trigger", format!("{} of {from}{options}", trigger.name())));
-    let moved = moves.iter().map(|moved| moved.refname.as_str()).collect::<Vec<_>>().join(", ");
+    let started_by = started_by.map(|id| format!(", started by deployment {id}"));
+    let started_by = started_by.unwrap_or_default();
+    facts.push(("Trigger", format!("{} of {from}{options}{started_by}", trigger.name())));
+    let named: Vec<_> = moves.iter().take(MOST_REFS).map(|it| it.refname.as_str()).collect();
+    let mut moved = named.join(", ");
+    if moves.len() > MOST_REFS {
+        moved += &format!(", and {} more", moves.len() - MOST_REFS);
+    }
     if !moved.is_empty() {
         facts.push(("Moves", moved));
     }

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use super::follow::{exit_code, watch};
+use super::follow::finish;
 use crate::site::Site;
-use crate::worker;
+use crate::worker::{self, session};
 
 #[derive(Debug, Args)]
 pub(super) struct Unfreeze {
@@ -18,6 +18,7 @@ pub(super) struct Unfreeze {
 
 impl Unfreeze {
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
+        session::check_chain(site, session::own_deployment(site)?)?;
         let Some(thawed) = site.unfreeze(!self.no_deploy)? else {
             say!("Deployments are not frozen.");
             return Ok(ExitCode::SUCCESS);
@@ -32,6 +33,6 @@ impl Unfreeze {
             .map(|(record, log)| worker::start(site, record.id, log).map(|()| record.id));
         // The worker has been started before this line: its reader may block us for any time.
         say!("Deployments are resumed; {pushes}.");
-        begun.transpose()?.map_or(Ok(ExitCode::SUCCESS), |id| Ok(exit_code(&watch(site, id)?)))
+        begun.transpose()?.map_or(Ok(ExitCode::SUCCESS), |id| finish(site, id))
     }
 }

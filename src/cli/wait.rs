@@ -9,6 +9,7 @@ use super::say_error;
 use crate::git::{Refs, Repository};
 use crate::receive;
 use crate::site::{DeploymentId, Record, Site, Status};
+use crate::worker::session;
 
 #[derive(Debug, Args)]
 pub(super) struct Wait {
@@ -32,6 +33,9 @@ impl Wait {
             }
             return Ok(ExitCode::from(NONE));
         };
+        if site.record(id)?.is_some_and(|record| !record.has_ended()) {
+            session::check_wait(site, &format!("deployment {id} to end"))?;
+        }
         let record = receive::wait(site, id)?;
         say!("deployment {id} {}", outcome(&record, site.is_live(id)));
         Ok(if record.status == Status::Succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })

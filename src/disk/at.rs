@@ -6,7 +6,9 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::{self, AtFlags, Mode, OFlags};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
+
+use super::sharing;
 
 const NEW_FILE: OFlags = OFlags::WRONLY
     .union(OFlags::CREATE)
@@ -39,10 +41,21 @@ pub fn remove_dir_at(folder: BorrowedFd, name: &[u8]) -> io::Result<()> {
     Ok(fs::unlinkat(folder, name, AtFlags::REMOVEDIR)?)
 }
 
+/// The mode of a folder that has another one: in a shared site it stays the group's.
+fn folder_mode(mode: Mode, found: u32) -> Mode {
+    match sharing::mode(mode.as_raw_mode()) {
+        shared if shared != mode.as_raw_mode() => Mode::from_raw_mode(shared | found & 0o2000),
+        _ => mode,
+    }
+}
+
 /// Gives a file or folder this mode, whatever the umask and a folder's default access list have
 /// made of the one it was given. Looking is much cheaper than changing the mode of every file.
 pub fn ensure_mode(open: impl AsFd, mode: Mode) -> io::Result<()> {
-    if Mode::from_raw_mode(fs::fstat(&open)?.st_mode) != mode {
+    let found = fs::fstat(&open)?.st_mode;
+    let mode =
+        if FileType::from_raw_mode(found).is_dir() { folder_mode(mode, found) } else { mode };
+    if Mode::from_raw_mode(found) != mode {
         fs::fchmod(&open, mode)?;
     }
     Ok(())

@@ -6,6 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use rustix::fs::{Gid, Mode, OFlags, Uid, fchown, fstat, open};
 
 use super::point_at;
 use super::space::DiskUsage;
@@ -71,7 +72,7 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let writing = || format!("cannot write {}", path.display());
     let mut file = new_file(path, mode).with_context(writing)?;
     file.write_all(bytes)
-        .and_then(|()| file.set_permissions(Permissions::from_mode(mode)))
+        .and_then(|()| file.set_permissions(Permissions::from_mode(super::mode(mode))))
         .with_context(writing)
 }
 
@@ -106,6 +107,19 @@ pub fn create_reserve(path: &Path, size: DiskUsage) -> Result<()> {
         Ok::<_, io::Error>(())
     };
     create().with_context(|| format!("cannot make {}", path.display()))
+}
+
+/// Gives a folder that is root's to another user. What is not root's, or is a link by now, stays as
+/// it is.
+pub fn give_folder(path: &Path, owner: Uid, group: Gid) -> Result<()> {
+    point_at("give_folder", path);
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let Ok(folder) = open(path, flags, Mode::empty()) else { return Ok(()) };
+    let give = || match fstat(&folder)?.st_uid {
+        0 => fchown(&folder, Some(owner), Some(group)),
+        _ => Ok(()),
+    };
+    give().with_context(|| format!("cannot give {} to its owner", path.display()))
 }
 
 fn new_file(path: &Path, mode: u32) -> io::Result<File> {

@@ -10,6 +10,7 @@ mod file;
 mod identity;
 pub mod mounts;
 mod remove;
+mod sharing;
 pub mod space;
 
 use std::ffi::OsStr;
@@ -25,7 +26,10 @@ use anyhow::{Context, Result, bail};
 use identity::Maker;
 pub use remove::Mounted;
 
-pub use file::{append, append_line, copy_file, create_reserve, open_lock_file, write_new};
+pub use file::{
+    append, append_line, copy_file, create_reserve, give_folder, open_lock_file, write_new,
+};
+pub use sharing::{mode, share_with_group, umask};
 
 /// Makes one folder. Fails when it is there already.
 pub fn create_dir(path: &Path) -> Result<()> {
@@ -37,7 +41,7 @@ pub fn create_dir(path: &Path) -> Result<()> {
 pub fn create_private_dir(path: &Path) -> Result<()> {
     point_at("create_dir", path);
     DirBuilder::new()
-        .mode(0o700)
+        .mode(sharing::private_mode(path))
         .create(path)
         .with_context(|| format!("cannot create the folder {}", path.display()))
 }
@@ -54,7 +58,7 @@ pub fn create_private_dir_all(path: &Path) -> Result<()> {
     point_at("create_private_dir_all", path);
     DirBuilder::new()
         .recursive(true)
-        .mode(0o700)
+        .mode(sharing::private_mode(path))
         .create(path)
         .with_context(|| format!("cannot create the folder {}", path.display()))
 }
@@ -79,12 +83,12 @@ fn replace(path: &Path, bytes: &[u8], mode: u32, is_flushed: bool) -> Result<()>
     point_at("write_atomic: before", path);
     let mut file = tempfile::Builder::new()
         .prefix(&temporary_prefix())
-        .permissions(Permissions::from_mode(mode))
+        .permissions(Permissions::from_mode(self::mode(mode)))
         .tempfile_in(folder)
         .with_context(|| format!("cannot write in {}", folder.display()))?;
     point_at("write_atomic: made", path);
     file.write_all(bytes)
-        .and_then(|()| file.as_file().set_permissions(Permissions::from_mode(mode)))
+        .and_then(|()| file.as_file().set_permissions(Permissions::from_mode(self::mode(mode))))
         .and_then(|()| if is_flushed { file.as_file().sync_all() } else { Ok(()) })
         .with_context(|| format!("cannot write {}", path.display()))?;
     point_at("write_atomic: written", path);
@@ -100,7 +104,7 @@ fn replace(path: &Path, bytes: &[u8], mode: u32, is_flushed: bool) -> Result<()>
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     point_at("write", path);
     fs::write(path, bytes)
-        .and_then(|()| fs::set_permissions(path, Permissions::from_mode(mode)))
+        .and_then(|()| fs::set_permissions(path, Permissions::from_mode(self::mode(mode))))
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
@@ -118,7 +122,7 @@ pub fn replace_file(
         .with_context(|| format!("cannot write in {}", folder.display()))?;
     fill(new.as_file_mut()).with_context(|| format!("cannot write {}", path.display()))?;
     new.as_file()
-        .set_permissions(Permissions::from_mode(mode))
+        .set_permissions(Permissions::from_mode(self::mode(mode)))
         .with_context(|| format!("cannot write {}", path.display()))?;
     point_at("replace_file: written", path);
     new.persist(path).with_context(|| format!("cannot replace {}", path.display()))?;
@@ -131,7 +135,7 @@ pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
     point_at("set_mode", path);
     let set = || {
         let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(path)?;
-        file.set_permissions(Permissions::from_mode(mode))
+        file.set_permissions(Permissions::from_mode(self::mode(mode)))
     };
     set().with_context(|| format!("cannot change the mode of {}", path.display()))
 }
@@ -142,7 +146,7 @@ pub fn create_file(path: &Path, mode: u32) -> Result<File> {
     OpenOptions::new()
         .create_new(true)
         .append(true)
-        .mode(mode)
+        .mode(self::mode(mode))
         .open(path)
         .with_context(|| format!("cannot create the file {}", path.display()))
 }
@@ -306,6 +310,7 @@ pub fn create_temporary_dir(folder: &Path) -> Result<PathBuf> {
     point_at("create_temporary_dir", folder);
     tempfile::Builder::new()
         .prefix(&temporary_prefix())
+        .permissions(Permissions::from_mode(mode(0o700)))
         .tempdir_in(folder)
         .map(tempfile::TempDir::keep)
         .with_context(|| format!("cannot create a folder in {}", folder.display()))

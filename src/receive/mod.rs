@@ -19,18 +19,21 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
+use crate::access::{self, Intent};
 use crate::console::{Followed, follow, mask, paint, print, show};
 use crate::disk::space::FileSystem;
 use crate::git::{Commit, RefUpdate, Refs, Repository, short};
 use crate::site::freeze::{Frozen, Received};
 use crate::site::queue::NewDeployment;
 use crate::site::record::Trigger;
-use crate::site::{DeployOptions, DeploymentId, Record, Site};
-use crate::worker;
+use crate::site::{DeployOptions, DeploymentId, Record, SETTINGS_FILE, Site};
+use crate::user_error::UserError;
+use crate::worker::{self, session};
 
 pub use post_receive::post_receive;
 pub use proc_receive::proc_receive;
@@ -42,6 +45,7 @@ fn receive(
     new: NewDeployment,
 ) -> Result<Option<DeploymentId>> {
     site.make_folders()?;
+    let new = started_by_own(site, new)?;
     let (commit, refname) = (new.commit.clone(), new.update.refname.clone());
     match site.receive(new, || repository.tip(&refname))? {
         Received::Enqueued(record, log) => {
@@ -74,9 +78,46 @@ fn say_held(site: &Site, frozen: &Frozen, commit: &str) {
 /// Gives a deployment its number and its worker.
 pub fn start(site: &Site, new: NewDeployment) -> Result<DeploymentId> {
     site.make_folders()?;
-    let (record, log) = site.enqueue(new)?;
+    let (record, log) = site.enqueue(started_by_own(site, new)?)?;
     worker::start(site, record.id, log)?;
     Ok(record.id)
+}
+
+/// A deployment that another one starts, in one of its steps or actions, says so; see
+/// [`session`].
+fn started_by_own(site: &Site, new: NewDeployment) -> Result<NewDeployment> {
+    let started_by = session::own_deployment(site)?;
+    session::check_chain(site, started_by)?;
+    Ok(NewDeployment { started_by, ..new })
+}
+
+/// Lets a hook go on in the site that its file names: for whoever may, and for no copy of the
+/// site's repository.
+fn enter(site: &Site) -> Result<()> {
+    access::enter(site, Intent::Push)?;
+    let Some(named) = std::env::var_os("GIT_DIR") else { return Ok(()) };
+    let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let here = canonical(Path::new(&named));
+    let own = canonical(&site.repository(&site.settings()?));
+    if here == own {
+        return Ok(());
+    }
+    let site = site.root().display();
+    let error = UserError::new("the hook of this repository is that of another one")
+        .found(format!("the push came into {}", here.display()))
+        .found(format!("its hook deploys to {site}, whose repository is {}", own.display()));
+    let copy = here.parent().filter(|folder| folder.join(SETTINGS_FILE).is_file());
+    bail!(match copy {
+        Some(copy) => error
+            .fix(format!("Make the copy a site of its own: nyala init {}", copy.display()))
+            .fix("Push again"),
+        None => error
+            .fix(format!("Remove the hook: rm {}/hooks/post-receive", here.display()))
+            .fix(format!(
+                "Or deploy it to a site of its own: nyala --site SITE install {}",
+                here.display()
+            )),
+    })
 }
 
 /// Who reads a log that is copied.

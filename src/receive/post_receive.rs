@@ -7,17 +7,21 @@ use anyhow::{Context, Result};
 
 use super::options::{self, PushOptions};
 use super::push_plan::{Action, PushPlan};
-use super::{Reader, dry_run, kept_hook, new_deployment, receive, refs, watch};
+use super::{Reader, dry_run, enter, kept_hook, new_deployment, receive, refs, watch};
 use crate::git::{RefUpdate, Repository};
 use crate::setup;
 use crate::site::{Record, Site};
-use crate::worker::what_is_live;
+use crate::worker::{session, what_is_live};
 
 /// What the post-receive hook does. `hooks` is the folder its file is in. Returns how the
 /// deployment ended, or `None` when nothing was deployed.
 pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
     let mut input = Vec::new();
     io::stdin().lock().read_to_end(&mut input).context("the hook's input cannot be read")?;
+    if let Err(error) = enter(site) {
+        kept_hook::run(hooks, &input);
+        return Err(error);
+    }
     let updates = refs::parse(&input)?;
     let options = PushOptions::parse(&options::of_environment());
     let settings = site.settings()?;
@@ -59,7 +63,14 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
     } else if settings.strict != hooks.join(setup::STRICT_HOOK).is_file() {
         follow_setting(site, &repository, settings.strict);
     }
-    started.map(|id| watch(site, id, Reader::Pusher)).transpose()
+    let Some(id) = started else { return Ok(None) };
+    if let Some(own) = session::own_deployment(site)? {
+        Reader::Pusher.say(&format!(
+            "Deployment {id} starts when deployment {own}, which has pushed, has ended."
+        ));
+        return Ok(None);
+    }
+    watch(site, id, Reader::Pusher).map(Some)
 }
 
 /// Somebody has changed `strict` in nyala.toml since the hook was installed.

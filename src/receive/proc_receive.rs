@@ -10,12 +10,12 @@ use super::options::PushOptions;
 use super::push_plan::{Action, PushPlan};
 use super::rules::Rules;
 use super::wire::{self, Answer, Request};
-use super::{Reader, dry_run, new_deployment, start, wait, watch};
+use super::{Reader, dry_run, enter, new_deployment, start, wait, watch};
 use crate::console::mask;
 use crate::git::{Commit, RefUpdate, Repository};
 use crate::plan::describe;
 use crate::site::{DeployOptions, Record, Site, Status};
-use crate::worker;
+use crate::worker::{self, session};
 
 /// What the proc-receive hook does (githooks(5), git 2.29 and later). `hooks` is the folder its
 /// file is in.
@@ -43,6 +43,7 @@ impl Request {
 }
 
 fn answer(site: &Site, hooks: &Path, request: &Request) -> Result<Vec<Answer>> {
+    enter(site)?;
     let settings = site.settings()?;
     if !settings.strict {
         return Ok(request.all(&Answer::LeftToGit));
@@ -132,6 +133,7 @@ impl Strict<'_> {
             }
             moves.push(update.clone());
         }
+        session::check_wait(self.site, "a push that is live before it succeeds")?;
         let id = start(self.site, new_deployment(commit, update, options, moves))?;
         watch(self.site, id, Reader::StrictPusher)?;
         // One who has gone away is still owed the truth: their git may be there although they read

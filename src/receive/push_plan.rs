@@ -9,6 +9,9 @@ use crate::settings;
 use crate::site::{Settings, Site};
 use crate::worker::what_is_live;
 
+/// How many of the refs that are not deployed are named: each costs the pusher a line.
+const MOST_NAMED: usize = 10;
+
 /// What a push does, and what the pusher is told before it is done.
 #[derive(Debug)]
 pub(super) struct PushPlan<'a> {
@@ -55,12 +58,16 @@ impl<'a> PushPlan<'a> {
         let branch =
             deploy_branch(site, settings, repository, updates, options.dry_run, &mut messages)?;
         let mut action = Action::Nothing;
+        let mut others = 0;
         for update in updates {
             if update.is_deletion()
                 || update.branch().is_none()
                 || update.branch() != branch.as_deref()
             {
-                messages.push(refs::not_deployed(update, branch.as_deref(), site.live()?));
+                others += 1;
+                if others <= MOST_NAMED {
+                    messages.push(refs::not_deployed(update, branch.as_deref(), site.live()?));
+                }
                 continue;
             }
             let commit = repository.commit(&update.new_oid)?;
@@ -76,6 +83,11 @@ impl<'a> PushPlan<'a> {
             } else {
                 action = Action::Deploy { update, commit };
             }
+        }
+        if others > MOST_NAMED {
+            let more = others - MOST_NAMED;
+            let refs = if more == 1 { "ref is" } else { "refs are" };
+            messages.push(format!("{more} more {refs} not deployed."));
         }
         Ok(PushPlan { messages, action })
     }

@@ -12,6 +12,11 @@ use super::{DeployOptions, DeploymentId, Record, Site, Status};
 use crate::disk;
 use crate::git::{Commit, RefUpdate};
 
+/// How much of a commit's message and of its author a record holds, in bytes. Records are read
+/// whole, often and by many, and a message can have any length.
+const LONGEST_MESSAGE: usize = 16 << 10;
+const LONGEST_AUTHOR: usize = 1 << 10;
+
 /// What is known of a deployment before it has a number.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct NewDeployment {
@@ -24,6 +29,9 @@ pub struct NewDeployment {
     pub options: DeployOptions,
     /// What the deployment moves when it goes live; empty but for a push to a strict site.
     pub moves: Vec<RefUpdate>,
+    /// The deployment that starts this one, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<DeploymentId>,
     /// Of a rollback: the release to make live again.
     pub rolled_back_to: Option<DeploymentId>,
 }
@@ -34,12 +42,13 @@ impl NewDeployment {
     pub fn of(commit: Commit, trigger: Trigger, update: RefUpdate) -> NewDeployment {
         NewDeployment {
             commit: commit.id,
-            message: commit.message,
-            author: commit.author,
+            message: cut(commit.message, LONGEST_MESSAGE),
+            author: cut(commit.author, LONGEST_AUTHOR),
             trigger,
             update,
             options: DeployOptions::default(),
             moves: Vec::new(),
+            started_by: None,
             rolled_back_to: None,
         }
     }
@@ -71,8 +80,8 @@ impl Site {
             status: if overtaken_by.is_some() { Status::Superseded } else { Status::Pending },
             commit: new.commit,
             tree: None,
-            message: new.message,
-            author: new.author,
+            message: cut(new.message, LONGEST_MESSAGE),
+            author: cut(new.author, LONGEST_AUTHOR),
             trigger: new.trigger,
             update: new.update,
             options: new.options,
@@ -84,6 +93,7 @@ impl Site {
             error: None,
             error_parts: None,
             superseded_by: overtaken_by,
+            started_by: new.started_by,
             rolled_back_to: new.rolled_back_to,
             activated_at: None,
             created_at: Timestamp::now(),
@@ -126,5 +136,38 @@ impl Site {
             envs.last().map(|env| env.maker()),
         ];
         Ok(highest.into_iter().flatten().max().map_or(DeploymentId::FIRST, DeploymentId::next))
+    }
+}
+
+/// A text of at most so many bytes, which says at its end when something of it is left out.
+fn cut(mut text: String, longest: usize) -> String {
+    if text.len() <= longest {
+        return text;
+    }
+    let note = format!("… [cut: {} bytes in all]", text.len());
+    let mut end = longest - note.len();
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text + &note
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_once_and_between_characters() {
+        let long = "ä".repeat(LONGEST_MESSAGE);
+        let once = cut(long, LONGEST_MESSAGE);
+        assert!(
+            once.len() <= LONGEST_MESSAGE && once.len() > LONGEST_MESSAGE - 4,
+            "{}",
+            once.len()
+        );
+        assert!(once.ends_with("ä… [cut: 32768 bytes in all]"), "{once}");
+        assert_eq!(cut(once.clone(), LONGEST_MESSAGE), once);
+        assert_eq!(cut("Fix".to_owned(), LONGEST_MESSAGE), "Fix");
     }
 }

@@ -50,6 +50,9 @@ pub struct Record {
     pub error_parts: Option<UserError>,
     /// The newer deployment that took this one's place.
     pub superseded_by: Option<DeploymentId>,
+    /// The deployment that started this one, by a command of the project's or by an action.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<DeploymentId>,
     /// Of a rollback: the release that it made live again. It has none of its own.
     #[serde(default)]
     pub rolled_back_to: Option<DeploymentId>,

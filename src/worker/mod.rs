@@ -12,6 +12,7 @@ mod publish;
 mod recover;
 mod ref_transaction;
 pub mod rollback;
+pub mod session;
 
 pub use deploy::env_record;
 pub use ref_transaction::finish as finish_ref_transaction;
@@ -58,7 +59,7 @@ pub fn start(site: &Site, id: DeploymentId, log: File) -> Result<()> {
 pub fn run(site: &Site, id: DeploymentId) -> Result<()> {
     // A web server of another user reads releases and envs, whatever mask the pusher's session has.
     // What is secret is made with its own mode.
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(disk::umask()));
     cancel::watch(site, id);
     let lock = if let Some(lock) = site.try_deploy_lock()? {
         lock

@@ -1,0 +1,137 @@
+//! Who may act on a site.
+//!
+//! Everything in a site belongs to its owner, and everything runs as its owner: a file of another
+//! user there would stop the owner's next deployment, and what a project runs must never run as
+//! root. So whoever is about to change a site passes here first, before anything is numbered or
+//! written. See docs/ssh.md, "Who may deploy".
+
+mod adopt;
+mod user;
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{getegid, geteuid, getgroups, getuid};
+
+use crate::disk;
+use crate::git::{git, run};
+use crate::site::Site;
+use crate::user_error::UserError;
+
+use user::User;
+
+/// What somebody is about to do with a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    Read,
+    Change,
+    /// Change, after git has written a push into the site's repository as the same user.
+    Push,
+}
+
+/// Lets this process act on a site, or fails.
+///
+/// Root becomes the owner of the site for good. Others than the owner may change it only where it
+/// is shared with a group of theirs: there, what this process makes is writable for the group.
+///
+/// Must be called while this process has one thread.
+pub fn enter(site: &Site, intent: Intent) -> Result<()> {
+    let root = site.root();
+    let folder =
+        fs::metadata(root).with_context(|| format!("cannot look at {}", root.display()))?;
+    let person = person();
+    if geteuid().is_root() && folder.uid() != 0 {
+        let owner = User::with_id(folder.uid(), folder.gid(), root);
+        let foreign = match intent {
+            Intent::Push => adopt::folders(&site.repository(&site.settings()?), folder.uid())?,
+            Intent::Read | Intent::Change => Vec::new(),
+        };
+        owner.become_it(root).with_context(|| {
+            format!("cannot act as {}, the owner of {}", owner.name, root.display())
+        })?;
+        foreign.iter().try_for_each(|file| adopt::file(file))?;
+    }
+    if intent == Intent::Read {
+        return Ok(());
+    }
+    let group = group_of(&folder);
+    if group.is_some() && is_shared(site) {
+        disk::share_with_group();
+    } else if geteuid().as_raw() != folder.uid() {
+        bail!(refusal(site, intent, &person, folder.uid(), folder.gid()));
+    }
+    Ok(())
+}
+
+/// The user who ran this command, as far as that is known. Only for people to read.
+pub fn person() -> String {
+    static PERSON: OnceLock<String> = OnceLock::new();
+    let name = || {
+        let named = ["SUDO_USER", "USER", "LOGNAME"];
+        let mut found = named
+            .iter()
+            .filter_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+        let name = found.next().unwrap_or_else(|| format!("uid {}", getuid().as_raw()));
+        name.escape_debug().to_string()
+    };
+    // Asked first before root becomes another user.
+    PERSON.get_or_init(name).clone()
+}
+
+/// Whether a site is meant for a group: its repository is shared, as git understands that, and its
+/// folder is writable for the group.
+pub fn is_shared(site: &Site) -> bool {
+    let is_open = fs::metadata(site.root()).is_ok_and(|folder| folder.mode() & 0o020 != 0);
+    is_open
+        && site.settings().is_ok_and(|settings| is_repository_shared(&site.repository(&settings)))
+}
+
+/// The group of a folder, if this process is in it and what it makes there belongs to the group.
+fn group_of(folder: &fs::Metadata) -> Option<u32> {
+    let group = folder.gid();
+    let own = getegid().as_raw() == group;
+    let is_member =
+        || getgroups().is_ok_and(|groups| groups.iter().any(|gid| gid.as_raw() == group));
+    let inherits = folder.mode() & 0o2000 != 0;
+    (own || inherits && is_member()).then_some(group)
+}
+
+/// `core.sharedRepository`, see git-config(1).
+fn is_repository_shared(repository: &Path) -> bool {
+    let value = run(git(repository).args(["config", "--get", "core.sharedRepository"]));
+    let value = value.unwrap_or_default().to_lowercase();
+    match value.as_str() {
+        "group" | "true" | "yes" | "on" | "1" | "all" | "world" | "everybody" | "2" => true,
+        octal => {
+            octal.starts_with('0')
+                && u32::from_str_radix(octal, 8).is_ok_and(|mode| mode & 0o020 != 0)
+        }
+    }
+}
+
+fn refusal(site: &Site, intent: Intent, person: &str, owner: u32, group: u32) -> UserError {
+    let root = site.root();
+    let owner = User::with_id(owner, group, root).name;
+    let shown = root.display().to_string();
+    let quoted = shlex::try_quote(&shown).unwrap_or_default().into_owned();
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let again = match intent {
+        Intent::Push => format!("--site {quoted} redeploy"),
+        _ => shlex::try_join(arguments.iter().map(String::as_str)).unwrap_or_default(),
+    };
+    let repository = site.settings().map(|settings| site.repository(&settings));
+    let is_git_shared = repository.is_ok_and(|repository| is_repository_shared(&repository));
+    let error = UserError::new(format!("only {owner} may change the site {shown}"))
+        .found(format!("you are {person}, and the site belongs to {owner}"))
+        .fix(format!("Act as its owner: sudo -u {owner} nyala {again}"));
+    if !is_git_shared {
+        return error;
+    }
+    error.fix(format!(
+        "Or share it with a group, as its repository is: chgrp -R GROUP {quoted} && \
+         chmod -R g+rwX {quoted} && find {quoted} -type d -exec chmod g+s {{}} +"
+    ))
+}

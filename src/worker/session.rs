@@ -1,0 +1,82 @@
+//! What a deployment runs may call nyala itself: an action that checks the application's health
+//! goes back to the release before, a build deploys once more.
+//!
+//! Such a command must not wait for the deployment that runs it, which waits for the command. And
+//! what it starts must not go on to start others of its kind: of two releases that are both ill,
+//! each would go back to the other for ever.
+
+use std::env;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::build::custom::{DEPLOYMENT_VARIABLE, SITE_VARIABLE};
+use crate::process::left_behind;
+use crate::site::{DeploymentId, Site};
+use crate::user_error::UserError;
+
+/// The deployment of this site that runs this command, in a step or in an action, and has not ended
+/// yet; `None` when there is none.
+///
+/// What a deployment leaves running keeps its variables for years, so they are not believed when
+/// that deployment has ended.
+pub fn own_deployment(site: &Site) -> Result<Option<DeploymentId>> {
+    let Some(id) = claimed(site.root()) else { return Ok(None) };
+    let runs = site.record(id)?.is_some_and(|record| !record.has_ended()) && site.has_worker(id)?;
+    Ok(runs.then_some(id))
+}
+
+/// Fails when the deployment that runs this command was itself started by one.
+pub fn check_chain(site: &Site, own: Option<DeploymentId>) -> Result<()> {
+    let Some(own) = own else { return Ok(()) };
+    let Some(first) = site.record(own)?.and_then(|record| record.started_by) else { return Ok(()) };
+    bail!(
+        UserError::new(format!("deployment {own} may not start another deployment"))
+            .found(format!(
+                "deployment {first} has started it; deployments that start each other would never end"
+            ))
+            .fix("See why both are not as they should be: nyala list")
+    )
+}
+
+/// Fails when this command, which is about to wait for `what`, is run by a deployment of the site.
+pub fn check_wait(site: &Site, what: &str) -> Result<()> {
+    let Some(own) = own_deployment(site)? else { return Ok(()) };
+    bail!(
+        UserError::new(format!("deployment {own} runs this command, and cannot wait for {what}"))
+            .fix(format!("Call it when deployment {own} has ended"))
+    )
+}
+
+fn claimed(site: &Path) -> Option<DeploymentId> {
+    let mark = env::var_os(left_behind::VARIABLE);
+    let by_mark = mark.as_deref().and_then(|mark| deployment_in(mark, site));
+    by_mark.or_else(|| {
+        let is_here = env::var_os(SITE_VARIABLE).is_some_and(|named| Path::new(&named) == site);
+        let id = env::var(DEPLOYMENT_VARIABLE).ok()?;
+        id.parse().ok().filter(|_| is_here)
+    })
+}
+
+/// Of a mark `SESSION:DEPLOYMENT:SITE`.
+fn deployment_in(mark: &OsStr, site: &Path) -> Option<DeploymentId> {
+    let mut parts = mark.as_bytes().splitn(3, |byte| *byte == b':').skip(1);
+    let id = std::str::from_utf8(parts.next()?).ok()?.parse().ok()?;
+    (parts.next()? == site.as_os_str().as_bytes()).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_names_the_deployment_of_one_site() {
+        let of = |mark: &str| deployment_in(OsStr::new(mark), Path::new("/srv/a:b"));
+        assert_eq!(of("4711:7:/srv/a:b"), Some(DeploymentId::of(7)));
+        for other in ["4711:7:/srv/a", "4711:7", "4711:0:/srv/a:b", "x", ""] {
+            assert_eq!(of(other), None, "{other}");
+        }
+    }
+}
