@@ -50,7 +50,7 @@ pub(super) enum Config {
 impl Config {
     pub(super) fn changes(&self) -> bool {
         match self {
-            Config::List { .. } | Config::Get { .. } => false,
+            Config::List { .. } | Config::Get { .. } | Config::Show { .. } => false,
             Config::Set { .. } | Config::Unset { .. } => true,
         }
     }

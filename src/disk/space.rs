@@ -196,11 +196,15 @@ pub fn explain(error: &Error, site: &Path) -> UserError {
             let owner = fs::metadata(site)
                 .map_or_else(|_| "somebody".to_owned(), |found| found.uid().to_string());
             let site = site.display();
-            told.found(format!("nyala runs as user {user}, and {site} belongs to user {owner}"))
-                .fix(format!(
-                    "Whoever pushes has to be the one the site and all that is in it belongs to: \
-                     chown -R {user} {site}"
+            let told = told
+                .found(format!("nyala runs as user {user}, and {site} belongs to user {owner}"));
+            if owner == user.to_string() {
+                told.fix(format!(
+                    "Give all of it to its owner, as root: chown -R -h {owner} {site}"
                 ))
+            } else {
+                told.fix(format!("Act as the owner: sudo -u '#{owner}' nyala …"))
+            }
         }
         _ => told,
     }

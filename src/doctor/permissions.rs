@@ -4,26 +4,33 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 
-use rustix::fs::{Access, access};
+use rustix::fs::{Access, access as can};
 
 use super::{Finding, FindingId, Repair, and_more};
+use crate::access;
 use crate::site::Site;
 
 pub(super) fn check(site: &Site) -> Vec<Finding> {
     let mut findings = Vec::new();
     let root = site.root();
     let Ok(owner) = fs::metadata(root).map(|metadata| metadata.uid()) else { return findings };
-    if access(root, Access::WRITE_OK | Access::READ_OK | Access::EXEC_OK).is_err() {
+    if can(root, Access::WRITE_OK | Access::READ_OK | Access::EXEC_OK).is_err() {
         let fact = format!("you cannot write to {}: it belongs to user {owner}", root.display());
         let fix = format!("run this and push as user {owner}");
         findings.push(Finding::new(FindingId::NotWritable, fact, fix));
     }
 
+    // In a shared site each file belongs to whoever made it, and is open to the group.
+    let is_shared = access::is_shared(site);
+    let others = if is_shared { 0o007 } else { 0o077 };
     let records = records_and_logs(site);
     let foreign: Vec<_> = top_entries(site)
         .into_iter()
         .chain(records.iter().cloned())
-        .filter(|path| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.uid() != owner))
+        .filter(|path| {
+            let metadata = fs::symlink_metadata(path);
+            !is_shared && metadata.is_ok_and(|metadata| metadata.uid() != owner)
+        })
         .collect();
     if let [first, rest @ ..] = &foreign[..] {
         let fact = format!(
@@ -38,7 +45,7 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
     let open: Vec<_> = records
         .into_iter()
         .chain([site.app_settings_file()])
-        .filter(|path| fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0))
+        .filter(|path| fs::metadata(path).is_ok_and(|file| file.permissions().mode() & others != 0))
         .collect();
     if let [first, rest @ ..] = &open[..] {
         let fact =

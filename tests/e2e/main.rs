@@ -15,6 +15,7 @@
 
 mod support;
 
+mod access;
 mod bad_input;
 mod clients;
 mod commands;
@@ -34,6 +35,7 @@ mod history;
 mod hostile;
 mod index;
 mod inputs;
+mod large;
 mod lfs;
 mod limits;
 mod locks;
@@ -64,3 +66,4 @@ mod submodules;
 mod trees;
 mod uv;
 mod wait;
+mod within;

@@ -19,6 +19,7 @@ mod site;
 mod snapshot;
 mod ssh;
 mod strace;
+mod users;
 pub mod wheels;
 
 pub use count::count;
@@ -40,3 +41,4 @@ pub use site::Site;
 pub use snapshot::{Snapshot, snapshot, snapshot_without};
 pub use ssh::SshServer;
 pub use strace::{Call, traced_nyala, traced_push};
+pub use users::{Group, User};

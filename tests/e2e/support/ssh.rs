@@ -97,11 +97,16 @@ impl<'a> SshServer<'a> {
     /// The ssh that uses the key of this name, as `GIT_SSH_COMMAND` has it.
     pub fn client(&self, key: &str) -> String {
         let user = Command::new("id").arg("-un").output().unwrap().stdout;
+        self.client_as(key, String::from_utf8_lossy(&user).trim())
+    }
+
+    /// The same, for the account of a user.
+    pub fn client_as(&self, key: &str, user: &str) -> String {
         format!(
             "ssh -F none -p {} -l {} -i {} -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=no \
              -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
             self.port,
-            String::from_utf8_lossy(&user).trim(),
+            user,
             self.folder.join(key).display()
         )
     }

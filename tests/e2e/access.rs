@@ -1,0 +1,268 @@
+//! Who may act on a site: its owner, root in the owner's place, the group of a shared site.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::support::{Group, Ran, Running, Sandbox, Site, SshServer, User, snapshot};
+
+/// A site of a user, and a work tree of theirs whose build says who it runs as.
+struct Owned {
+    site: PathBuf,
+    repository: PathBuf,
+}
+
+impl Owned {
+    fn by(user: &User<'_>) -> Self {
+        let site = user.home.join("site");
+        user.nyala(&site, &["init", site.to_str().unwrap(), "--installer", "pip"]).assert_success();
+        Self { repository: site.join("repository.git"), site }
+    }
+
+    /// A line of shell that commits a page and pushes it to `remote`, from a clone of the site's
+    /// repository.
+    fn push_line(&self, page: &str, remote: &str) -> String {
+        format!(
+            "set -e; folder=$(mktemp -d); git clone -q {repository} $folder; cd $folder\n\
+             git checkout -q -B main; git config user.name A; git config user.email a@example.org\n\
+             printf '[config]\\ncommand = id -un > who; id -G > groups; echo $HOME > home\\n' > .deployment\n\
+             echo {page} > page; git add .; git commit -qm {page}; git push -q {remote} HEAD:main; rm -r $folder",
+            repository = self.repository.display(),
+        )
+    }
+
+    fn push(&self, user: &User<'_>, page: &str) -> Ran {
+        user.sh(&self.push_line(page, self.repository.to_str().unwrap()))
+    }
+
+    fn push_as_root(&self, sandbox: &Sandbox, page: &str) -> Ran {
+        let line = self.push_line(page, self.repository.to_str().unwrap());
+        let mut command = sandbox.command("sh");
+        command.args(["-c", &line]).env("GIT_CONFIG_COUNT", "1");
+        command.env("GIT_CONFIG_KEY_0", "safe.directory").env("GIT_CONFIG_VALUE_0", "*");
+        Running::start(&mut command).wait()
+    }
+
+    fn live(&self, name: &str) -> String {
+        fs::read_to_string(self.site.join("wwwroot").join(name)).unwrap().trim().to_owned()
+    }
+
+    fn assert_belongs_to(&self, user: &User<'_>) {
+        let mut folders = vec![self.site.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap().flatten() {
+                let metadata = entry.metadata().unwrap();
+                assert_eq!(metadata.uid(), user.uid, "{}", entry.path().display());
+                if metadata.is_dir() {
+                    folders.push(entry.path());
+                }
+            }
+        }
+    }
+}
+
+fn as_root(sandbox: &Sandbox, site: &Path, arguments: &[&str]) -> Ran {
+    Running::start(sandbox.nyala_command().arg("--site").arg(site).args(arguments)).wait()
+}
+
+#[test]
+fn root_acts_as_the_owner_of_a_site() {
+    let sandbox = Sandbox::new();
+    let Some([ada]) = User::make(&sandbox, None) else { return };
+    let owned = Owned::by(&ada);
+    owned.push(&ada, "1").assert_success();
+    owned.push(&ada, "2").assert_success();
+    for arguments in [
+        &["rollback"][..],
+        &["redeploy"],
+        &["config", "set", "A=b"],
+        &["freeze", "a while"],
+        &["unfreeze"],
+        &["plan"],
+        &["env", "delete"],
+        &["doctor", "--fix"],
+        &["delete", "3"],
+        &["gc"],
+    ] {
+        as_root(&sandbox, &owned.site, arguments).assert_success();
+        owned.assert_belongs_to(&ada);
+    }
+    assert_eq!(owned.live("who"), ada.name, "what the project brings never runs as root");
+    assert_eq!(owned.live("groups"), ada.gid.to_string());
+    assert_eq!(owned.live("home"), ada.home.to_str().unwrap());
+    // Also the folder of a session that is closed to the owner.
+    let mut closed = sandbox.nyala_command();
+    closed.arg("--site").arg(&owned.site).arg("redeploy").current_dir(sandbox.path("home"));
+    fs::set_permissions(sandbox.path("home"), std::os::unix::fs::PermissionsExt::from_mode(0o700))
+        .unwrap();
+    Running::start(&mut closed).wait().assert_success();
+    owned.push(&ada, "3").assert_success();
+    assert_eq!(owned.live("page"), "3");
+}
+
+#[test]
+fn a_push_by_root_leaves_nothing_that_stops_the_owner() {
+    let sandbox = Sandbox::new();
+    let Some([ada]) = User::make(&sandbox, None) else { return };
+    let owned = Owned::by(&ada);
+    for (number, page) in ["1", "2", "3", "4"].iter().enumerate() {
+        if number % 2 == 0 {
+            owned.push_as_root(&sandbox, page).assert_success();
+        } else {
+            owned.push(&ada, page).assert_success();
+        }
+        assert_eq!(&owned.live("page"), page);
+        assert_eq!(owned.live("who"), ada.name);
+        owned.assert_belongs_to(&ada);
+    }
+}
+
+#[test]
+fn a_strict_push_by_root_moves_the_branch_as_the_owner() {
+    let sandbox = Sandbox::new();
+    let Some([ada]) = User::make(&sandbox, None) else { return };
+    let owned = Owned::by(&ada);
+    let settings = fs::read_to_string(owned.site.join("nyala.toml")).unwrap();
+    fs::write(owned.site.join("nyala.toml"), format!("strict = true\n{settings}")).unwrap();
+    let site = owned.site.to_str().unwrap();
+    ada.nyala(&owned.site, &["init", site]).assert_success();
+    owned.push_as_root(&sandbox, "1").assert_success();
+    owned.push(&ada, "2").assert_success();
+    assert_eq!((owned.live("page"), owned.live("who")), ("2".to_owned(), ada.name.clone()));
+    owned.assert_belongs_to(&ada);
+}
+
+#[test]
+fn others_are_refused_before_anything_is_written() {
+    let sandbox = Sandbox::new();
+    let Some([ada, bob]) = User::make(&sandbox, None) else { return };
+    let owned = Owned::by(&ada);
+    owned.push(&ada, "1").assert_success();
+    // Whatever the permissions would let him do.
+    ada.sh(&format!("chmod -R a+rwX {}", owned.site.display())).assert_success();
+    let before = snapshot(&owned.site);
+    for arguments in [
+        "rollback",
+        "redeploy",
+        "config set A=b",
+        "freeze x",
+        "unfreeze",
+        "cancel",
+        "gc",
+        "delete 1",
+        "env delete",
+        "doctor --fix",
+        "step env",
+        "worker --deployment 1",
+    ] {
+        let words: Vec<_> = arguments.split(' ').collect();
+        let site = owned.site.display();
+        let act = format!("sudo -u {} nyala --site {site} {arguments}", ada.name);
+        let ran = bob.nyala(&owned.site, &words);
+        ran.assert_failed(1, &format!("only {} may change the site {site}", ada.name));
+        assert!(ran.stderr.contains(&act), "{}", ran.stderr);
+    }
+    assert_eq!(snapshot(&owned.site), before);
+    for question in ["status", "list", "show", "log", "config list"] {
+        bob.nyala(&owned.site, &question.split(' ').collect::<Vec<_>>()).assert_success();
+    }
+    let push = owned.push(&bob, "2");
+    assert!(push.stderr.contains(&format!("sudo -u {} nyala", ada.name)), "{}", push.stderr);
+    assert!(!owned.site.join("deployments/2").exists());
+    assert_eq!(owned.live("page"), "1");
+}
+
+#[test]
+fn a_shared_site_works_for_every_member_of_its_group() {
+    let sandbox = Sandbox::new();
+    let Some(group) = Group::make() else { return };
+    let Some([ada, bob]) = User::make(&sandbox, Some(&group)) else { return };
+    let Some([eve]) = User::make(&sandbox, None) else { return };
+    let owned = Owned::by(&ada);
+    let site = owned.site.display();
+    // As docs/ssh.md has it.
+    ada.sh(&format!(
+        "set -e; chgrp -R {} {site}; chmod -R g+rwX {site}; find {site} -type d -exec chmod g+s {{}} +\n\
+         git -C {site}/repository.git config core.sharedRepository group; echo 'keep = 2' >> {site}/nyala.toml",
+        group.0
+    ))
+    .assert_success();
+    for (number, page) in ["1", "2", "3", "4", "5", "6"].iter().enumerate() {
+        let user = [&ada, &bob][number % 2];
+        let push = owned.push(user, page);
+        push.assert_success();
+        assert!(!push.stderr.contains("warning"), "{}", push.stderr);
+        assert_eq!((&*owned.live("page"), owned.live("who")), (*page, user.name.clone()));
+    }
+    bob.nyala(&owned.site, &["rollback"]).assert_success();
+    ada.nyala(&owned.site, &["config", "set", "A=b"]).assert_success();
+    bob.nyala(&owned.site, &["config", "set", "B=c"]).assert_success();
+    as_root(&sandbox, &owned.site, &["redeploy"]).assert_success();
+    ada.nyala(&owned.site, &["doctor"]).assert_success();
+    bob.nyala(&owned.site, &["gc"]).assert_success();
+    owned.push(&bob, "7").assert_success();
+    assert_eq!(fs::read_dir(owned.site.join("releases")).unwrap().count(), 2);
+    let told = format!("sudo -u {} nyala", ada.name);
+    eve.nyala(&owned.site, &["redeploy"]).assert_failed(1, &told);
+}
+
+#[test]
+fn over_ssh_everybody_is_who_they_log_in_as() {
+    let sandbox = Sandbox::new();
+    let Some([ada, bob]) = User::make(&sandbox, None) else { return };
+    let owned = Owned::by(&ada);
+    let plain = "sh -c \\\"$SSH_ORIGINAL_COMMAND\\\"".to_owned();
+    let Some(server) = SshServer::start(&sandbox, &[("key", plain)]) else { return };
+    ada.sh(&format!("chmod -R a+rwX {}", owned.site.display())).assert_success();
+    let push = |user: &str, page: &str| {
+        let remote = format!("ssh://{user}@127.0.0.1{}", owned.repository.display());
+        let mut command = sandbox.command("sh");
+        command
+            .args(["-c", &owned.push_line(page, &remote)])
+            .env("GIT_SSH_COMMAND", server.client_as("key", user))
+            .env("GIT_CONFIG_COUNT", "1")
+            .env("GIT_CONFIG_KEY_0", "safe.directory")
+            .env("GIT_CONFIG_VALUE_0", "*");
+        Running::start(&mut command).wait()
+    };
+    push(&ada.name, "1").assert_success();
+    assert_eq!((owned.live("page"), owned.live("who")), ("1".to_owned(), ada.name.clone()));
+    let refused = push(&bob.name, "2");
+    assert!(refused.stderr.contains(&format!("sudo -u {} nyala", ada.name)), "{}", refused.stderr);
+    assert_eq!(owned.live("page"), "1");
+}
+
+#[test]
+fn the_hook_of_a_copied_site_does_not_deploy_to_the_original() {
+    for strict in [false, true] {
+        let site = Site::with(if strict { &["--strict"] } else { &[] });
+        let project = site.project();
+        project.write("page", "1").push().assert_success();
+        let copy = site.sandbox.path("staging");
+        let copied = std::process::Command::new("cp").arg("-a").args([&site.path, &copy]).status();
+        assert!(copied.unwrap().success());
+        let before = snapshot(&site.path);
+        project.write("page", "2").commit("Two");
+        let remote = copy.join("repository.git");
+        let push = || {
+            let arguments = ["push", remote.to_str().unwrap(), "HEAD:main"];
+            let mut git = site.sandbox.command("git");
+            Running::start(git.current_dir(&project.path).args(arguments)).wait()
+        };
+        let refused = push().stderr;
+        for named in [
+            format!("the push came into {}", remote.display()),
+            format!("its hook deploys to {}", site.path.display()),
+            format!("nyala init {}", copy.display()),
+        ] {
+            assert!(refused.contains(&named), "no {named:?} in {refused}");
+        }
+        assert_eq!(snapshot(&site.path), before);
+
+        site.sandbox.nyala(&["init", copy.to_str().unwrap()]).assert_success();
+        project.write("page", "3").commit("Three");
+        push().assert_success();
+        assert_eq!(fs::read_to_string(copy.join("wwwroot/page")).unwrap(), "3");
+        assert_eq!(snapshot(&site.path), before);
+    }
+}
