@@ -42,6 +42,17 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().flat_map(escaped).collect())
 }
 
+/// The first line of a text that people wrote, such as a commit's message, as [`escaped`] gives it
+/// and cut after 100 characters.
+pub fn title(text: &str) -> String {
+    const LONGEST: usize = 100;
+    let line = text.lines().next().unwrap_or_default();
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", escaped(&line[..end])),
+        None => escaped(line).into_owned(),
+    }
+}
+
 /// Gives what was found in somebody's file, fit to stand in an error: on one line, everything
 /// invisible escaped, and cut after 200 characters.
 pub fn excerpt(text: &str) -> String {

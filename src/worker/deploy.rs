@@ -10,7 +10,7 @@ use super::env_steps::{self, StepContext};
 use super::free_space;
 use super::ref_transaction;
 use crate::activate::activate;
-use crate::console::text::escaped;
+use crate::console::text::{escaped, title};
 use crate::console::{self, mask};
 use crate::disk;
 use crate::git::{Prepared, Repository, short};
@@ -90,9 +90,8 @@ impl Deployment<'_> {
     /// flush of the disk.
     fn begin(&mut self) {
         let Record { id, commit, message, author, update, .. } = &self.record;
-        let [branch, title, author] =
-            [update.refname.short(), message.lines().next().unwrap_or_default(), author]
-                .map(escaped);
+        let branch = escaped(update.refname.short());
+        let [title, author] = [message, author].map(|text| title(text));
         console::info(format_args!(
             "Deployment {id}: {} of {branch}, \"{title}\" by {author}",
             short(commit)

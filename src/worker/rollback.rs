@@ -10,7 +10,7 @@ use super::deploy::Deployment;
 use super::publish::try_publish;
 use crate::activate;
 use crate::console;
-use crate::console::text::escaped;
+use crate::console::text::title;
 use crate::disk;
 use crate::git::short;
 use crate::notify::Notifications;
@@ -56,7 +56,7 @@ impl Deployment<'_> {
         let id = self.record.id;
         self.record.started_at = Some(Timestamp::now());
         self.prepare_notifications();
-        let title = escaped(self.record.message.lines().next().unwrap_or_default());
+        let title = title(&self.record.message);
         console::info(format_args!(
             "Deployment {id}: back to release {release}, {} \"{title}\"",
             short(&self.record.commit)

@@ -54,7 +54,7 @@ fn of_many_refs_ten_are_named() {
     update.current_dir(&project.path).args(["update-ref", "--stdin"]);
     Running::start(update.stdin(fs::File::open(&list).unwrap())).wait();
     let mut push = site.sandbox.command("git");
-    push.current_dir(&project.path).args(["push", "-q", "nyala", "refs/heads/b*"]);
+    push.current_dir(&project.path).args(["push", "-q", "nyala", "refs/heads/b*:refs/heads/b*"]);
     let output = Running::start(&mut push).wait().stderr;
     assert_eq!(output.matches("is not the deploy branch").count(), 10, "{output}");
     assert!(output.contains("4990 more refs are not deployed."), "{output}");
