@@ -1,9 +1,7 @@
 //! nyala deploys a Python site when somebody runs `git push`.
 //!
-//! Each room has one job, and arrows point down only: `cli`, `receive` and `doctor` are at the top,
-//! then `server`, `worker`, `plan`, the steps (`checkout`, `submodules`, `lfs`, `staging`, `shared`, `python`,
-//! `build`, `activate`, `notify`, `retention`), then `site` and `git`, and below them `process`,
-//! `console`, `disk`, `ids` and `user_error`.
+//! Each room has one job, and uses only rooms below it. `ARCHITECTURE.md` lists them, and a test
+//! compares it with the code.
 
 #![cfg_attr(
     test,
@@ -36,5 +34,6 @@ pub mod shared;
 pub mod site;
 pub mod staging;
 pub mod submodules;
+pub mod text;
 pub mod user_error;
 pub mod worker;

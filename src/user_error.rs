@@ -19,7 +19,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::console::text::clause;
+use crate::text::clause;
 
 /// The words that a line of what was found may begin with; every other line begins with `found: `.
 const LABELS: [&str; 7] =

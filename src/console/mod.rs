@@ -9,11 +9,11 @@ mod log;
 pub mod mask;
 pub mod paint;
 mod suggest;
-pub mod text;
 
 use std::fmt::Display;
 use std::time::Instant;
 
+pub use crate::text;
 pub use bounded::settle;
 pub use follow::{Followed, follow, print, say, show, unsaid};
 pub use log::{Log, diagnostics, init_command, init_step, init_worker, settle_log};

@@ -10,7 +10,7 @@ use anyhow::{Context, Error, Result};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use crate::console::text;
+use crate::text;
 use crate::user_error::UserError;
 
 /// How much of a disk is used, or free.
