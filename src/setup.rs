@@ -1,5 +1,4 @@
-//! Makes sites, and puts the hook into repositories. All of it can be run again and changes nothing
-//! then.
+//! Creates sites, and installs the hook into repositories. Running it again changes nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +20,7 @@ const STRICT_HOOK_TEXT: &str = include_str!("../hooks/proc-receive");
 /// The hook that only strict sites have, in the folder of hooks.
 pub const STRICT_HOOK: &str = "proc-receive";
 
-/// Where a post-receive hook of somebody else is kept, beside ours.
+/// The name under which an existing post-receive hook is kept beside ours.
 pub const KEPT_HOOK: &str = "post-receive.kept";
 
 /// The setting of git that names the refs which go to that hook, and what it is for all of them.
@@ -82,7 +81,7 @@ pub fn make_site(root: &Path, new: &New<'_>) -> Result<Site> {
     if !text.is_empty() {
         text.push('\n');
     }
-    // The settings make the folder a site, so they come last: a half-made one is made anew.
+    // The settings make the folder a site, so they come last: an incomplete one is created again.
     disk::write_atomic(&root.join(SETTINGS_FILE), format!("{text}{SETTINGS}").as_bytes(), 0o644)?;
     let site = Site::open(&root)?;
     site.make_folders()?;
@@ -94,7 +93,7 @@ pub fn make_site(root: &Path, new: &New<'_>) -> Result<Site> {
 pub enum Installed {
     Already,
     New,
-    /// There was a hook of somebody else's, which is kept here and still runs.
+    /// There was another hook, which is kept here and still runs.
     Kept(PathBuf),
 }
 
@@ -278,8 +277,8 @@ fn add_value(repository: &Path, key: &str, value: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// A folder with other things in it is not made a site by a slip of the fingers. What an earlier
-/// try left is fine.
+/// Refuses a folder that contains something else: it may be a typo. The remains of an earlier
+/// attempt are fine.
 fn check_empty(root: &Path) -> Result<()> {
     let Ok(entries) = fs::read_dir(root) else {
         return Ok(());
@@ -304,7 +303,7 @@ fn uv_that_works() -> Option<PathBuf> {
     process::capture(&asked).is_ok().then_some(uv)
 }
 
-/// Running `init` again with other values would silently not do what it says.
+/// Fails when `init` is run again with other values, which would have no effect.
 fn contradicts(site: &Site, new: &New<'_>) -> Result<()> {
     let settings = site.settings()?;
     for (option, asked, is) in [

@@ -65,7 +65,7 @@ fn receive(
     }
 }
 
-/// What a pusher is told whose push is held back.
+/// Tells the pusher that deployments are frozen.
 fn say_held(site: &Site, frozen: &Frozen, commit: &str) {
     Reader::Pusher.say(&format!(
         "error: {} was not deployed: deployments are frozen {}; {}",
@@ -91,8 +91,8 @@ fn started_by_own(site: &Site, new: NewDeployment) -> Result<NewDeployment> {
     Ok(NewDeployment { started_by, ..new })
 }
 
-/// Lets a hook go on in the site that its file names: for whoever may, and for no copy of the
-/// site's repository.
+/// Checks that whoever pushed may change the site, and that the hook runs in the repository of the
+/// site and not in a copy of it.
 fn enter(site: &Site) -> Result<()> {
     access::enter(site, Intent::Push)?;
     let Some(named) = std::env::var_os("GIT_DIR") else { return Ok(()) };
@@ -103,7 +103,7 @@ fn enter(site: &Site) -> Result<()> {
         return Ok(());
     }
     let site = site.root().display();
-    let error = UserError::new("the hook of this repository is that of another one")
+    let error = UserError::new("this repository has the hook of another repository")
         .found(format!("the push came into {}", here.display()))
         .found(format!("its hook deploys to {site}, whose repository is {}", own.display()));
     let copy = here.parent().filter(|folder| folder.join(SETTINGS_FILE).is_file());
@@ -139,19 +139,19 @@ impl Reader {
         }
     }
 
-    /// One line. A reader who has gone away misses it, and that is all.
+    /// Prints one line. It does not matter if nobody reads it.
     fn say(self, line: &str) {
         print(self.output(), &format!("{line}\n"));
     }
 }
 
-/// Copies the log of a deployment to its reader until it has ended, and returns how it ended.
-/// Whoever reads can go away or stop: the deployment does not wait.
+/// Copies the log of a deployment to a reader until the deployment ends, and returns its record.
+/// The deployment does not wait for the reader.
 pub fn watch(site: &Site, id: DeploymentId, reader: Reader) -> Result<Record> {
     let mut state = State::Running;
     let mut asked: Option<(RecordFile, Instant)> = None;
     let mut ended = || {
-        // This is asked every few milliseconds, while the worker needs the processors.
+        // This is called every few milliseconds, while the worker needs the processors.
         let file = RecordFile::of(site, id);
         if asked.as_ref().is_none_or(|(seen, when)| *seen != file || when.elapsed() > ALIVE) {
             state = state_of(site, id)?;
@@ -186,7 +186,7 @@ pub fn watch(site: &Site, id: DeploymentId, reader: Reader) -> Result<Record> {
     record(site, id)
 }
 
-/// How often it is asked whether a worker that says nothing still lives.
+/// How often a silent worker is checked for being alive.
 const ALIVE: Duration = Duration::from_millis(50);
 
 /// Which file a record is at the moment: a record is replaced when it changes.
@@ -202,8 +202,8 @@ impl RecordFile {
     }
 }
 
-/// Waits until a deployment has ended, and returns its record: one that is still not final has lost
-/// its worker.
+/// Waits until a deployment has ended, and returns its record. If its status is not final, its
+/// worker was killed.
 pub fn wait(site: &Site, id: DeploymentId) -> Result<Record> {
     while state_of(site, id)? == State::Running {
         std::thread::sleep(PAUSE);
@@ -211,14 +211,14 @@ pub fn wait(site: &Site, id: DeploymentId) -> Result<Record> {
     record(site, id)
 }
 
-/// How often a deployment is looked at that somebody waits for.
+/// The pause between two looks at a deployment that somebody waits for.
 const PAUSE: Duration = Duration::from_millis(15);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Running,
     Ended,
-    /// Its worker is gone, and said nothing.
+    /// Its worker was killed.
     Dead,
 }
 
@@ -229,7 +229,7 @@ fn state_of(site: &Site, id: DeploymentId) -> Result<State> {
     if site.has_worker(id)? {
         return Ok(State::Running);
     }
-    // It may have ended between the two questions.
+    // It may have ended between the two checks.
     Ok(if has_ended(site, id)? { State::Ended } else { State::Dead })
 }
 

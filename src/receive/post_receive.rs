@@ -13,8 +13,8 @@ use crate::setup;
 use crate::site::{Record, Site};
 use crate::worker::{session, what_is_live};
 
-/// What the post-receive hook does. `hooks` is the folder its file is in. Returns how the
-/// deployment ended, or `None` when nothing was deployed.
+/// Runs the post-receive hook, whose file is in the folder `hooks`. Returns how the deployment
+/// ended, or `None` when nothing was deployed.
 pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
     let mut input = Vec::new();
     io::stdin().lock().read_to_end(&mut input).context("the hook's input cannot be read")?;
@@ -31,7 +31,7 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
         PushPlan::of(site, &settings, &repository, &updates, &options)?;
 
     if strict && !matches!(&action, Action::Deploy { update, .. } if !was_deployed(site, update)?) {
-        // The proc-receive hook has done and said everything.
+        // The proc-receive hook has already done the work and printed the messages.
         kept_hook::run(hooks, &input);
         return Ok(None);
     }
@@ -59,7 +59,7 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
     };
     kept_hook::run(hooks, &input);
     if strict {
-        Reader::Pusher.say("warning: strict = true, but this git has not asked the proc-receive hook (git 2.29 and later do), so the branch has moved already");
+        Reader::Pusher.say("warning: strict = true, but this git did not run the proc-receive hook (git 2.29 and later do), so the branch has already moved");
     } else if settings.strict != hooks.join(setup::STRICT_HOOK).is_file() {
         follow_setting(site, &repository, settings.strict);
     }
@@ -73,13 +73,15 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
     watch(site, id, Reader::Pusher).map(Some)
 }
 
-/// Somebody has changed `strict` in nyala.toml since the hook was installed.
+/// Reinstalls the hooks, because `strict` in nyala.toml has changed since they were installed.
 fn follow_setting(site: &Site, repository: &Repository, strict: bool) {
     let what = if strict { "strict = true" } else { "strict = false" };
     match setup::install_hook(repository.path(), site) {
-        Ok(_) => Reader::Pusher.say(&format!("{what} in nyala.toml holds from the next push on.")),
+        Ok(_) => {
+            Reader::Pusher.say(&format!("{what} in nyala.toml takes effect with the next push."));
+        }
         Err(error) => Reader::Pusher
-            .say(&format!("warning: {what} in nyala.toml cannot be followed: {error:#}")),
+            .say(&format!("warning: {what} in nyala.toml cannot be applied: {error:#}")),
     }
 }
 

@@ -17,8 +17,8 @@ use crate::plan::describe;
 use crate::site::{DeployOptions, Record, Site, Status};
 use crate::worker::{self, session};
 
-/// What the proc-receive hook does (githooks(5), git 2.29 and later). `hooks` is the folder its
-/// file is in.
+/// Runs the proc-receive hook (githooks(5), git 2.29 and later), whose file is in the folder
+/// `hooks`.
 ///
 /// The refs of the deployment are moved by its worker, in one transaction with going live.
 /// Everything else is left to git.
@@ -73,7 +73,7 @@ fn answer(site: &Site, hooks: &Path, request: &Request) -> Result<Vec<Answer>> {
         }
         Action::Deploy { update, commit } => {
             if let Some(frozen) = site.frozen()? {
-                // The branch does not move, so there is nothing to remember: one pushes again.
+                // The branch does not move, so there is nothing to hold back: the pusher pushes again.
                 let why = mask::known()
                     .apply(&format!("deployments are frozen {}", frozen.in_words()))
                     .into_owned();
@@ -136,8 +136,7 @@ impl Strict<'_> {
         session::check_wait(self.site, "a push that is live before it succeeds")?;
         let id = start(self.site, new_deployment(commit, update, options, moves))?;
         watch(self.site, id, Reader::StrictPusher)?;
-        // One who has gone away is still owed the truth: their git may be there although they read
-        // nothing any more.
+        // Even if the pusher no longer reads, their git may still wait for the result.
         let record = wait(self.site, id)?;
         let answer = self.outcome(&record)?;
         Ok(self.answers(&ours, |_| answer.clone()))

@@ -15,7 +15,7 @@ const MOST_NAMED: usize = 10;
 /// What a push does, and what the pusher is told before it is done.
 #[derive(Debug)]
 pub(super) struct PushPlan<'a> {
-    /// What is said of the refs that are not deployed.
+    /// Lines about the refs that are not deployed.
     pub messages: Vec<String>,
     pub action: Action<'a>,
 }
@@ -37,7 +37,7 @@ pub(super) enum Action<'a> {
 
 impl<'a> PushPlan<'a> {
     /// Reads the pushed refs and the options. Sets the deploy branch of a site that has none yet,
-    /// unless the push is not to do anything.
+    /// unless the push is a dry run.
     pub fn of(
         site: &Site,
         settings: &Settings,
@@ -107,7 +107,7 @@ fn deploy_branch(
         return Ok(Some(branch));
     }
     let _guard = site.guard()?;
-    // Another first push may have come before the guard.
+    // Another first push may have set it before this one got the guard.
     if let Some(branch) = settings::deploy_branch(site, &site.settings()?)? {
         return Ok(Some(branch));
     }

@@ -15,7 +15,7 @@ use crate::console::text::clause;
 use crate::disk;
 use crate::git::RefName;
 
-/// Why nothing is deployed.
+/// Why deployments are frozen.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Frozen {
     pub reason: String,
@@ -23,7 +23,7 @@ pub struct Frozen {
     pub at: Timestamp,
     /// How many pushes were held back.
     pub pushes: u64,
-    /// The newest of them: what is deployed when deployments go on.
+    /// The newest of them, which is deployed when deployments resume.
     pub held: Option<NewDeployment>,
 }
 
@@ -36,7 +36,7 @@ pub struct Thawed {
 }
 
 impl Frozen {
-    /// Since when, by whom and why, on one line and for a sentence that goes on.
+    /// Since when, by whom and why: one line, to be continued by other words.
     pub fn in_words(&self) -> String {
         let at = self.at.strftime("%Y-%m-%d %H:%M UTC");
         format!(
@@ -55,13 +55,13 @@ pub enum Received {
     /// The deployment of this number has the push that came after it, and takes its place; the log
     /// is still empty.
     Overtaken { record: Box<Record>, by: DeploymentId, log: File },
-    /// It waits until deployments go on.
+    /// It is held back until deployments resume.
     Held(Box<Frozen>),
 }
 
 impl Site {
-    /// Holds deployments back from now on; what runs or waits already goes on. Frozen once more,
-    /// the reason is the new one, and what is held stays so.
+    /// Freezes deployments; those that are running or waiting go on. Freezing again replaces the
+    /// reason, and keeps what is held back.
     pub fn freeze(&self, reason: &str, by: &str) -> Result<()> {
         let _guard = self.guard()?;
         let (pushes, held) =

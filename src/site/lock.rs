@@ -15,7 +15,7 @@ pub struct DeployLock {
     _file: File,
 }
 
-/// Held for moments by whoever numbers a deployment or edits a setting. Freed when it is dropped.
+/// Held briefly while a deployment is numbered or a setting is edited. Freed when it is dropped.
 #[derive(Debug)]
 pub struct Guard {
     _folder: File,
@@ -39,8 +39,8 @@ impl Site {
         Ok(DeployLock { _file: file })
     }
 
-    /// Keeps short changes of settings and numbers apart. It locks the site's folder itself, so
-    /// that it needs no file.
+    /// Serializes short changes of settings and numbers. It locks the site's folder itself, so it
+    /// needs no file.
     pub fn guard(&self) -> Result<Guard> {
         let folder = File::open(self.root())
             .with_context(|| format!("cannot open {}", self.root().display()))?;

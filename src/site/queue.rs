@@ -1,4 +1,4 @@
-//! Numbering deployments, and who comes next.
+//! Numbers deployments, and puts them into the queue.
 
 use std::fs::{self, File};
 
@@ -65,9 +65,8 @@ impl Site {
         self.enqueue_guarded(&guard, new, None)
     }
 
-    /// [`Site::enqueue`] for somebody who holds the guard. A push that a newer deployment has
-    /// overtaken already, since that one's hook was faster, is superseded from the start and gets
-    /// no turn.
+    /// [`Site::enqueue`] for a caller that holds the guard. A push whose successor already has a
+    /// deployment, because that hook was faster, is superseded from the start.
     pub(super) fn enqueue_guarded(
         &self,
         _: &Guard,
@@ -112,19 +111,18 @@ impl Site {
         Ok((record, log))
     }
 
-    /// Sees to it that the number of a deployment whose record is about to be deleted is never
-    /// given again.
+    /// Keeps the number of a deployment from being reused, before its record is deleted.
     pub fn remember_number(&self, id: DeploymentId) -> Result<()> {
         let _guard = self.guard()?;
-        // Any newer one is remembered by what is there of it.
+        // Something of a newer deployment is still there, and keeps the number.
         if id.next() < self.next_id()? {
             return Ok(());
         }
         disk::write_atomic(&self.last_number_file(), format!("{id}\n").as_bytes(), 0o644)
     }
 
-    /// One more than any number there is. Numbers of deployments are never reused, also when a
-    /// record was deleted, or was lost and only its release or its env is left.
+    /// One more than the highest number in use. Numbers are never reused, even when a record was
+    /// deleted, or was lost and only its release or its env is left.
     fn next_id(&self) -> Result<DeploymentId> {
         let remembered = fs::read_to_string(self.last_number_file()).ok();
         let remembered = remembered.and_then(|text| text.trim().parse().ok());

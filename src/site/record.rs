@@ -67,7 +67,7 @@ pub struct Record {
     pub ended_at: Option<Timestamp>,
 }
 
-/// A record as people and programs outside see it: with what is true of it now.
+/// A record as people and other programs see it: with what is true now.
 #[derive(Debug, Serialize)]
 pub struct RecordView<'a> {
     #[serde(flatten)]
@@ -138,7 +138,7 @@ impl Trigger {
 }
 
 impl Status {
-    /// Whether nothing will change any more.
+    /// Whether the status will not change any more.
     pub fn is_final(self) -> bool {
         match self {
             Status::Pending | Status::Building => false,
@@ -159,8 +159,7 @@ impl Status {
 }
 
 impl Record {
-    /// Whether nothing will be done any more: what comes after a deployment (actions, webhooks) is
-    /// over as well.
+    /// Whether the deployment is over, including its actions and webhooks.
     pub fn has_ended(&self) -> bool {
         self.status.is_final() && self.ended_at.is_some()
     }
@@ -246,9 +245,8 @@ impl Site {
     /// The records of those deployments that may not have ended, oldest first, and perhaps of some
     /// that have.
     ///
-    /// Whoever begins has put an end to all that were before, so nobody has to look further back
-    /// than to the newest that began and has ended: a push must not become slower with every push
-    /// that there was.
+    /// A deployment that begins ends all before it, so the search stops at the newest one that
+    /// began and has ended: a push must not become slower with every push before it.
     pub fn unsettled(&self) -> Result<Vec<Record>> {
         let mut found = Vec::new();
         for id in self.deployment_ids()?.into_iter().rev() {

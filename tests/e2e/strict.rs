@@ -245,7 +245,8 @@ fn the_setting_alone_makes_a_site_strict_or_not() {
     site.configure("strict = true");
     let project = site.project();
     let push = project.write("page", "1").push();
-    push.assert_success().assert_says("strict = true in nyala.toml holds from the next push on.");
+    push.assert_success()
+        .assert_says("strict = true in nyala.toml takes effect with the next push.");
     let one = project.head();
     assert_refused(&project.custom_script("exit 7").push(), "status 7");
     assert_eq!(tip(&site, "refs/heads/main"), one);
