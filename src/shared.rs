@@ -57,13 +57,13 @@ fn link_one(site: &Site, release: DeploymentId, path: &SharedPath) -> Result<()>
 }
 
 /// `../../shared/media` for `releases/7/media`.
-fn leads_to(path: &SharedPath) -> PathBuf {
+pub(crate) fn leads_to(path: &SharedPath) -> PathBuf {
     let mut target = PathBuf::from("../..");
     target.extend(path.folders_above().map(|_| ".."));
     target.join("shared").join(path.path())
 }
 
-fn make_folders_above(root: &Path, path: &SharedPath) -> Result<()> {
+pub(crate) fn make_folders_above(root: &Path, path: &SharedPath) -> Result<()> {
     for folder in path.folders_above() {
         let folder = root.join(folder);
         match fs::symlink_metadata(&folder) {

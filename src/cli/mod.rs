@@ -32,6 +32,7 @@ mod redeploy;
 mod reference;
 mod rollback;
 mod script;
+mod share;
 mod shell;
 mod show;
 mod status;
@@ -101,6 +102,11 @@ enum Command {
     Delete(delete::Delete),
     /// Remove everything that no kept release needs, and report the space freed
     Gc,
+    /// Move files that the application wrote to shared/, so that every release has them
+    ///
+    /// The files are linked in the live release and added to `shared` in nyala.toml, while the
+    /// application runs. If any of it fails, nothing changes.
+    Share(share::Share),
     /// Find problems with a site, and show how to fix them
     ///
     /// Exits with 0 if there are none, or if all of them were fixed, and with 1 otherwise.
@@ -166,6 +172,7 @@ impl Command {
             | Command::Rollback(_)
             | Command::Delete(_)
             | Command::Gc
+            | Command::Share(_)
             | Command::Cancel(_)
             | Command::Freeze(_)
             | Command::Unfreeze(_)
@@ -264,6 +271,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Show(show) => show.run(&site()?)?,
         Command::Diff(diff) => diff.run(&site()?)?,
         Command::Delete(delete) => delete.run(&roomy_site()?)?,
+        Command::Share(share) => share.run(&site()?)?,
         Command::Gc => gc::run(&roomy_site()?)?,
         Command::Log(log) => log.run(&site()?)?,
         Command::Plan(plan) => plan.run(&site()?)?,

@@ -161,6 +161,29 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Exchanges two names of one file system, at one instant. Fails where the file system cannot.
+pub fn exchange(one: &Path, other: &Path) -> Result<()> {
+    point_at("exchange: before", one);
+    #[cfg(target_os = "linux")]
+    let exchanged = {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).map_err(std::io::Error::from)
+    };
+    #[cfg(not(target_os = "linux"))]
+    let exchanged = Err(std::io::Error::from(ErrorKind::Unsupported));
+    exchanged
+        .with_context(|| format!("cannot exchange {} and {}", one.display(), other.display()))?;
+    point_at("exchange: after", one);
+    Ok(())
+}
+
+/// Gives a file a second name, which must not be there yet.
+pub fn hard_link(file: &Path, name: &Path) -> Result<()> {
+    point_at("hard_link", name);
+    fs::hard_link(file, name)
+        .with_context(|| format!("cannot link {} to {}", name.display(), file.display()))
+}
+
 /// Whether a rename failed because the two names are on different file systems.
 pub fn is_across_file_systems(error: &anyhow::Error) -> bool {
     let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());

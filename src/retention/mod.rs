@@ -6,10 +6,16 @@ mod leftovers;
 mod notices;
 mod prune;
 pub mod salvage;
+mod share;
 mod trash;
+mod unshared;
 
 pub use holders::{Holder, Stays, holders, mounted};
 pub use leftovers::{leftovers, temporary_files};
 pub use notices::Notices;
-pub use prune::{Pruned, Unneeded, Waits, discard_unheld, prune, salvage_release, unneeded};
+pub use prune::{
+    LOOKED_AT_ONCE, Pruned, Unneeded, Waits, discard_unheld, prune, salvage_release, unneeded,
+};
+pub use share::{Moved, share, share_held};
 pub use trash::{Freed, empty_trash};
+pub use unshared::{Unshared, unshared};

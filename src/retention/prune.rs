@@ -13,7 +13,7 @@ use crate::site::{DeploymentId, EnvId, Record, Settings, Site};
 
 /// A release with more files than this is looked through when nobody waits. Before that, only those
 /// of its folders are looked at in which a name is new, so that hardly anything is said late.
-const LOOKED_AT_ONCE: u64 = 2_000;
+pub const LOOKED_AT_ONCE: u64 = 2_000;
 
 /// Whether somebody waits for what is pruned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

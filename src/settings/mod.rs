@@ -19,7 +19,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::python::installers::Installer;
-use crate::site::settings::{Dependencies, Outcome, Webhook};
+use crate::site::settings::{Dependencies, Outcome, Unshared, Webhook};
 use crate::site::{AppSettings, Settings, SharedPath, Site};
 use crate::user_error::UserError;
 
@@ -57,6 +57,8 @@ pub struct EffectiveSettings {
     /// Whether the worker prepares the tree of the next release; `None` for when that pays.
     pub staging: Option<Sourced<bool>>,
     pub shared: Sourced<Vec<SharedPath>>,
+    /// What happens when the application has written outside of what is shared.
+    pub unshared: Sourced<Unshared>,
     /// How long a step may take.
     pub step_timeout: Sourced<Duration>,
     /// How long a step may print nothing and use no processor.

@@ -83,6 +83,7 @@ impl EffectiveSettings {
                 .staging
                 .map(|value| Sourced::new(value, SettingSource::SiteSettings("staging"))),
             shared: layers.site_only("shared", settings.shared.clone()),
+            unshared: layers.site_only("unshared", settings.unshared()),
             step_timeout: layers.site_only("step_timeout", settings.step_timeout),
             idle_timeout: layers
                 .first("idle_timeout", settings.idle_timeout.as_ref(), seconds, SECONDS)

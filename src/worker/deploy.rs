@@ -16,11 +16,12 @@ use crate::disk;
 use crate::git::{Prepared, Repository, short};
 use crate::notify::Notifications;
 use crate::plan::{Decision, Plan, PlanRequest, describe, observe};
-use crate::retention::{Notices, Pruned, Waits, prune};
+use crate::retention::salvage::Look;
+use crate::retention::{self, Notices, Pruned, Unshared, Waits, prune, share_held, unshared};
 use crate::settings::{DeploymentFile, EffectiveSettings};
 use crate::shared;
 use crate::site::record::{EnvRecord, PythonRecord, StepRecord};
-use crate::site::settings::Outcome;
+use crate::site::settings::{self, Outcome};
 use crate::site::{AppSettings, DeploymentId, EnvId, Record, Settings, Site, Status};
 
 /// Carries a deployment out and records what became of it. Fails only when not even that can be
@@ -77,6 +78,7 @@ impl Deployment<'_> {
         shared::link(self.site, self.record.id, &settings.shared)?;
         cancel::check()?;
         self.build(&context, &plan)?;
+        self.check_unshared(&settings)?;
         self.activate(&repository)?;
         self.end(Status::Succeeded, None);
         self.notify(Outcome::Success)?;
@@ -134,6 +136,43 @@ impl Deployment<'_> {
             bail!("it was cancelled before it started");
         }
         Ok(plan)
+    }
+
+    /// Says what the application wrote into the live release, which the new one does not have, and
+    /// does about it what the site wants. In a large release what was written in place is only
+    /// found once it goes.
+    fn check_unshared(&self, settings: &Settings) -> Result<()> {
+        let Some(live) = self.site.live()? else { return Ok(()) };
+        let usage = self.site.record(live)?.and_then(|record| record.usage.release);
+        let is_large = usage.is_some_and(|usage| usage.inodes > retention::LOOKED_AT_ONCE);
+        let look = if is_large { Look::AtNames } else { Look::AtFiles };
+        let found = match unshared(self.site, settings, live, look) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                tracing::debug!("what release {live} has of the application: {error:#}");
+                return Ok(());
+            }
+        };
+        match settings.unshared() {
+            settings::Unshared::Warn => found.log(),
+            settings::Unshared::Fail => return Err(found.error().into()),
+            settings::Unshared::Share => self.share(&found)?,
+        }
+        Ok(())
+    }
+
+    fn share(&self, found: &Unshared) -> Result<()> {
+        found.log();
+        let paths = found.paths();
+        let step = console::step("Share what the application wrote");
+        let moved = share_held(self.site, &paths, Some(found.release))?;
+        for moved in moved {
+            let release = found.release;
+            console::info(format_args!("{0} of release {release} -> shared/{0}", moved.path));
+        }
+        step.done();
+        shared::link(self.site, self.record.id, &paths)
     }
 
     /// Makes the release live. Everything that can take long or fail comes before it.

@@ -64,6 +64,7 @@ mod staging;
 mod strict;
 mod submodules;
 mod trees;
+mod unshared;
 mod uv;
 mod wait;
 mod within;

@@ -4,7 +4,7 @@
 mod salvaged;
 mod written;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::iter;
 use std::path::{Path, PathBuf};
@@ -69,10 +69,7 @@ impl<'a> Salvage<'a> {
     /// Moves away what the application wrote below a path in the release, which may be a file, or
     /// be gone.
     pub fn look(&self, at: &Path, look: Look) -> Result<()> {
-        let Some(record) = &self.record else { return Ok(()) };
-        let Some(since) = record.activated_at else { return Ok(()) };
-        let mut files = Written { since: since.into() }.below(&self.root, at, look)?;
-        files.retain(|file| !self.is_as_committed(file));
+        let files = self.written(at, look)?;
         // One thread at a time: two must not find the same name unused.
         let mut moved = self.files();
         for file in files {
@@ -84,6 +81,50 @@ impl<'a> Salvage<'a> {
         Ok(())
     }
 
+    /// The files that the application wrote below a path in the release, relative to it.
+    pub fn written(&self, at: &Path, look: Look) -> Result<Vec<PathBuf>> {
+        let since = self.record.as_ref().and_then(|record| record.activated_at);
+        let Some(since) = since else { return Ok(Vec::new()) };
+        let is_known = |folder: &Path| self.has_folder(folder);
+        let mut files = Written { since: since.into() }.below(&self.root, at, look, &is_known)?;
+        files.retain(|file| !self.is_as_committed(file));
+        Ok(files)
+    }
+
+    /// The paths that would have to be shared so that these files are in every release, each with
+    /// how many of them are below it.
+    pub fn places(&self, files: &[PathBuf]) -> BTreeMap<String, usize> {
+        let repository = self.repository();
+        let tree = repository
+            .as_ref()
+            .zip(self.record.as_ref())
+            .and_then(|(repository, it)| tree_of(repository, it));
+        let mut known = HashMap::new();
+        let mut places = BTreeMap::new();
+        for file in files {
+            let place = to_be_shared(file, |folder| {
+                *known.entry(folder.to_owned()).or_insert_with(|| is_a_place(tree.as_ref(), folder))
+            });
+            *places.entry(place).or_default() += 1;
+        }
+        places
+    }
+
+    /// Whether the commit has a file of this name.
+    pub fn is_committed(&self, file: &Path) -> bool {
+        let folder = self.committed(file.parent().unwrap_or(Path::new("")));
+        file.file_name().and_then(|name| name.to_str()).is_some_and(|it| folder.contains_key(it))
+    }
+
+    fn has_folder(&self, folder: &Path) -> bool {
+        let listed = || {
+            let repository = self.repository()?;
+            let tree = tree_of(&repository, self.record.as_ref()?)?;
+            Some(!tree.list(folder.to_str()?).ok()?.is_empty())
+        };
+        listed().unwrap_or(false)
+    }
+
     /// What was moved away; `None` when nothing was.
     pub fn salvaged(&self) -> Option<Salvaged> {
         let mut files = std::mem::take(&mut *self.files());
@@ -91,21 +132,9 @@ impl<'a> Salvage<'a> {
             return None;
         }
         files.sort();
-        let repository = self.repository();
-        let tree = repository
-            .as_ref()
-            .zip(self.record.as_ref())
-            .and_then(|(repository, it)| tree_of(repository, it));
         let mut shared: BTreeSet<String> =
             self.settings.shared.iter().map(ToString::to_string).collect();
-        let mut places = HashMap::new();
-        shared.extend(files.iter().map(|file| {
-            to_be_shared(file, |folder| {
-                *places
-                    .entry(folder.to_owned())
-                    .or_insert_with(|| is_a_place(tree.as_ref(), folder))
-            })
-        }));
+        shared.extend(self.places(&files).into_keys());
         Some(Salvaged { release: self.release, files, shared: shared.into_iter().collect() })
     }
 

@@ -29,13 +29,23 @@ impl Written {
     /// The files below a path in a release that were written then, relative to the release and
     /// sorted. What Python caches is left out, and so is the env, which is not the release's; links
     /// are no data. Fails when something cannot be looked at.
-    pub(super) fn below(&self, root: &Path, at: &Path, look: Look) -> Result<Vec<PathBuf>> {
+    ///
+    /// A folder that was moved here as a whole, with the old times of all that is in it, is told by
+    /// its change time, by the new names of the folder it is in, and by `is_known`, which says
+    /// whether the commit has such a folder.
+    pub(super) fn below(
+        &self,
+        root: &Path,
+        at: &Path,
+        look: Look,
+        is_known: &dyn Fn(&Path) -> bool,
+    ) -> Result<Vec<PathBuf>> {
         let mut found = Vec::new();
         let mut folders = Vec::new();
         let path = root.join(at);
         match unless_gone(fs::symlink_metadata(&path), &path)? {
             _ if is_no_data(at) => {}
-            Some(there) if there.is_dir() => folders.push(at.to_owned()),
+            Some(there) if there.is_dir() => folders.push((at.to_owned(), false)),
             Some(there) if there.is_file() => {
                 let folder =
                     at.parent().and_then(|folder| fs::symlink_metadata(root.join(folder)).ok());
@@ -45,11 +55,11 @@ impl Written {
             }
             _ => {}
         }
-        while let Some(folder) = folders.pop() {
+        while let Some((folder, was_moved)) = folders.pop() {
             let path = root.join(&folder);
             let Some(metadata) = unless_gone(fs::symlink_metadata(&path), &path)? else { continue };
             let has_new_names = self.has_new_names(&metadata);
-            let looks_at_files = has_new_names || look == Look::AtFiles;
+            let looks_at_files = was_moved || has_new_names || look == Look::AtFiles;
             // Its names are two, the own one and `.`, when no folder in it adds a `..`. Where a
             // file system does not count so, it is 1.
             if !looks_at_files && metadata.nlink() == 2 {
@@ -63,11 +73,17 @@ impl Written {
                     continue;
                 }
                 if kind.is_dir() {
-                    folders.push(inside);
+                    let is_moved = was_moved
+                        || has_new_names
+                            && unless_gone(entry.metadata(), &path)?
+                                .is_some_and(|it| changed(&it) > self.since)
+                            && !is_known(&inside);
+                    folders.push((inside, is_moved));
                 } else if looks_at_files
                     && kind.is_file()
-                    && unless_gone(entry.metadata(), &path)?
-                        .is_some_and(|metadata| self.has(&metadata, has_new_names))
+                    && (was_moved
+                        || unless_gone(entry.metadata(), &path)?
+                            .is_some_and(|metadata| self.has(&metadata, has_new_names)))
                 {
                     found.push(inside);
                 }
@@ -85,13 +101,17 @@ impl Written {
     /// by its folder, which has new names, and by its change time. That alone says nothing: `chown
     /// -R` and a new hard link change it as well.
     fn has(&self, file: &Metadata, folder_has_new_names: bool) -> bool {
-        let changed = u64::try_from(file.ctime()).unwrap_or_default();
-        let nanoseconds = u32::try_from(file.ctime_nsec()).unwrap_or_default();
-        let changed = SystemTime::UNIX_EPOCH + Duration::new(changed, nanoseconds);
         is_after(file.modified(), self.since)
             || is_after(file.created(), self.since)
-            || (folder_has_new_names && file.nlink() == 1 && changed > self.since)
+            || (folder_has_new_names && file.nlink() == 1 && changed(file) > self.since)
     }
+}
+
+/// The change time, which nobody can set.
+fn changed(metadata: &Metadata) -> SystemTime {
+    let seconds = u64::try_from(metadata.ctime()).unwrap_or_default();
+    let nanoseconds = u32::try_from(metadata.ctime_nsec()).unwrap_or_default();
+    SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds)
 }
 
 /// What was seen at a path; `None` when it is gone meanwhile.
@@ -135,17 +155,25 @@ mod tests {
         let written = Written { since: SystemTime::UNIX_EPOCH };
         fs::write(release.join(&deep).join("file"), "").unwrap();
         assert_eq!(
-            written.below(&release, Path::new(""), Look::AtFiles).unwrap(),
+            written.below(&release, Path::new(""), Look::AtFiles, &|_| true).unwrap(),
             [deep.join("file")]
         );
-        assert!(written.below(&release, Path::new("gone/file"), Look::AtFiles).unwrap().is_empty());
         assert!(
-            written.below(&release, &deep.join("file/below"), Look::AtFiles).unwrap().is_empty()
+            written
+                .below(&release, Path::new("gone/file"), Look::AtFiles, &|_| true)
+                .unwrap()
+                .is_empty()
+        );
+        assert!(
+            written
+                .below(&release, &deep.join("file/below"), Look::AtFiles, &|_| true)
+                .unwrap()
+                .is_empty()
         );
 
         // No path is so long.
         fs::create_dir_all(other.join(&deep)).unwrap();
         fs::rename(other, release.join(&deep).join("other")).unwrap();
-        assert!(written.below(&release, Path::new(""), Look::AtFiles).is_err());
+        assert!(written.below(&release, Path::new(""), Look::AtFiles, &|_| true).is_err());
     }
 }

@@ -8,6 +8,9 @@ use super::super::{REPOSITORY, Site, text_file};
 use super::Settings;
 use crate::console::text::split_mark;
 use crate::disk;
+use crate::site::SharedPath;
+use crate::site::shared_path::check_apart;
+use crate::user_error::UserError;
 
 impl Site {
     /// Reads `nyala.toml`.
@@ -27,6 +30,22 @@ impl Site {
         disk::write_atomic(&path, with_key(&text, key, value).as_bytes(), 0o644)
     }
 
+    /// Replaces `shared`, keeping everything else a person wrote. The caller holds the guard.
+    pub fn set_shared(&self, paths: &[SharedPath]) -> Result<()> {
+        let path = self.settings_file();
+        let text =
+            text_file::read(&path)?.with_context(|| format!("there is no {}", path.display()))?;
+        disk::write_atomic(&path, with_shared(&text, paths)?.as_bytes(), 0o644)
+    }
+
+    /// Fails when [`Site::set_shared`] would.
+    pub fn check_shared(&self, paths: &[SharedPath]) -> Result<()> {
+        let path = self.settings_file();
+        let text =
+            text_file::read(&path)?.with_context(|| format!("there is no {}", path.display()))?;
+        with_shared(&text, paths).map(drop)
+    }
+
     /// The bare repository of this site.
     pub fn repository(&self, settings: &Settings) -> PathBuf {
         match &settings.repository {
@@ -34,6 +53,75 @@ impl Site {
             None => self.root().join(REPOSITORY),
         }
     }
+}
+
+/// The text of a `nyala.toml` with another value for `shared`, and everything else as it was. Fails
+/// when a person has to change it: the value stands in another form than nyala can edit.
+pub fn with_shared(text: &str, paths: &[SharedPath]) -> Result<String> {
+    check_apart(paths)?;
+    let wanted: toml::Value = paths.iter().map(ToString::to_string).collect::<Vec<_>>().into();
+    let before = Settings::parse(text)?;
+    let (mark, rest) = split_mark(text);
+    let changed = match assignment(rest, "shared") {
+        Some((from, to)) => format!("{mark}{}shared = {wanted}{}", &rest[..from], &rest[to..]),
+        None => format!("{mark}shared = {wanted}\n{rest}"),
+    };
+    let after = Settings::parse(&changed).ok().filter(|after| {
+        let Settings { shared, set: _, .. } = after;
+        let (shared_as_before, set) = (before.shared.clone(), before.set.clone());
+        let same = Settings { shared: shared_as_before, set, ..after.clone() } == before;
+        same && shared.iter().map(ToString::to_string).eq(paths.iter().map(ToString::to_string))
+    });
+    if after.is_none() {
+        return Err(UserError::new("`shared` in nyala.toml cannot be changed by nyala")
+            .fix(format!("Write it there yourself: shared = {wanted}"))
+            .into());
+    }
+    Ok(changed)
+}
+
+/// From where to where a key of the top level and its array stand in a text.
+fn assignment(text: &str, key: &str) -> Option<(usize, usize)> {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let trimmed = line.trim_start();
+        if trimmed.starts_with('[') {
+            return None;
+        }
+        let value = trimmed.strip_prefix(key).map(str::trim_start);
+        if let Some(value) = value.and_then(|value| value.strip_prefix('=')) {
+            let begin = at + line.len() - trimmed.len();
+            let from = at + line.len() - value.len();
+            return Some((begin, from + array_end(&text[from..])?));
+        }
+        at += line.len();
+    }
+    None
+}
+
+/// Where the array ends that a text begins with.
+fn array_end(text: &str) -> Option<usize> {
+    let (mut quote, mut in_comment, mut escaped, mut depth) = (None, false, false, 0_usize);
+    for (at, character) in text.char_indices() {
+        match (quote, character) {
+            (None, '\n') => in_comment = false,
+            _ if in_comment => {}
+            (Some('"'), _) if escaped => escaped = false,
+            (Some('"'), '\\') => escaped = true,
+            (Some(open), _) if open == character => quote = None,
+            (None, '"' | '\'') => quote = Some(character),
+            (None, '#') => in_comment = true,
+            (None, '[') => depth += 1,
+            (None, ']') => {
+                depth = depth.checked_sub(1)?;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The text of a `nyala.toml` with a key that it does not have yet, and everything else as it was.
@@ -47,6 +135,26 @@ pub fn with_key(text: &str, key: &str, value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shared_is_replaced_and_the_rest_stays() {
+        let paths = ["media", "a]\"b"].map(|it| SharedPath::try_from(it.to_owned()).unwrap());
+        for text in [
+            "",
+            "# shared = ['x']\nkeep = 2\n",
+            "keep = 2\nshared = ['x'] # why\nstrict = true\n",
+            "\u{feff}shared=[\r\n  'x]', # ] not the end\r\n  \"y\\\"]\",\r\n]\r\nkeep = 2\r\n",
+            "keep = 2\n[[webhook]]\nurl = 'http://h'\n",
+        ] {
+            let before = Settings::parse(text).unwrap();
+            let changed = with_shared(text, &paths).unwrap();
+            let after = Settings::parse(&changed).unwrap();
+            assert_eq!(after.shared, paths, "{changed:?}");
+            assert_eq!(after.keep, before.keep);
+            assert_eq!(changed.contains("# why"), text.contains("# why"));
+        }
+        assert!(with_shared("'shared' = ['x']\n", &paths).is_err());
+    }
 
     #[test]
     fn a_key_is_put_in_and_the_rest_stays() {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Deserialize;
 
-pub use file::with_key;
+pub use file::{with_key, with_shared};
 pub use keys::keys;
 pub use webhook::Webhook;
 
@@ -48,6 +48,9 @@ pub struct Settings {
     pub python_paths: Vec<PathBuf>,
     /// What lives in `SITE/shared` and is linked into every release.
     pub shared: Vec<SharedPath>,
+    /// What happens when the application has written outside of what is shared; where nobody says,
+    /// see [`Settings::unshared`].
+    pub unshared: Option<Unshared>,
     /// How long one step may take.
     #[serde(deserialize_with = "duration::required")]
     pub step_timeout: Duration,
@@ -93,6 +96,28 @@ pub struct Dependencies {
     pub frozen: bool,
 }
 
+/// What a deployment does about files that the application wrote into the live release.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Unshared {
+    /// Goes live, and names them.
+    Warn,
+    /// Fails.
+    Fail,
+    /// Moves them to `SITE/shared` first.
+    Share,
+}
+
+impl Unshared {
+    pub fn name(self) -> &'static str {
+        match self {
+            Unshared::Warn => "warn",
+            Unshared::Fail => "fail",
+            Unshared::Share => "share",
+        }
+    }
+}
+
 /// How a deployment that ran to its end came out.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
@@ -126,6 +151,7 @@ impl Default for Settings {
             python_paths: Vec::new(),
             dependencies: Dependencies::default(),
             shared: Vec::new(),
+            unshared: None,
             step_timeout: Duration::from_mins(30),
             idle_timeout: None,
             command: None,
@@ -143,6 +169,13 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// What a deployment does about files that the application wrote outside of what is shared. A
+    /// strict site fails: its pushers read the outcome and not the log.
+    pub fn unshared(&self) -> Unshared {
+        let default = if self.strict { Unshared::Fail } else { Unshared::Warn };
+        self.unshared.unwrap_or(default)
+    }
+
     /// Reads settings from a text in TOML. Fails with the line, and for an unknown key with the
     /// nearest known one.
     pub fn parse(text: &str) -> Result<Settings> {

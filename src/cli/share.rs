@@ -1,0 +1,35 @@
+//! `nyala share`.
+
+use anyhow::Result;
+use clap::Args;
+
+use super::gc::lock;
+use crate::retention::{Moved, share};
+use crate::site::{DeploymentId, SharedPath, Site};
+
+#[derive(Debug, Args)]
+pub(super) struct Share {
+    /// The files and folders to share, relative to the release
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<String>,
+    /// The release whose files are meant, if the application wrote them in several
+    #[arg(long, value_name = "RELEASE")]
+    from: Option<DeploymentId>,
+}
+
+impl Share {
+    pub(super) fn run(&self, site: &Site) -> Result<()> {
+        let paths = self.paths.iter().map(|path| SharedPath::try_from(path.clone()));
+        let paths = paths.collect::<Result<Vec<_>>>()?;
+        let moved = share(site, &paths, self.from, &lock(site)?)?;
+        for Moved { path, from } in &moved {
+            match from {
+                Some(release) => say!("Moved {path} of release {release} to shared/{path}."),
+                None => say!("{path} was in shared/{path} already."),
+            }
+        }
+        let all: Vec<_> = site.settings()?.shared.iter().map(ToString::to_string).collect();
+        say!("Every release has these paths now: {}", all.join(", "));
+        Ok(())
+    }
+}
