@@ -9,6 +9,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use memchr::memmem;
+
 use super::trash::name_of;
 use crate::console;
 use crate::disk::{Mounted, mounts};
@@ -231,13 +233,12 @@ impl<'a> Seen<'a> {
         for argument in self.arguments() {
             self.named_by(argument.as_bytes()).for_each(|path| add(path, UsedAs::Argument));
         }
-        let working = self.link("cwd");
-        // A kernel thread and a process that has ended have none.
-        let Some(working) = working else { return uses };
+        // A kernel thread has none, and of somebody else's process it cannot be seen.
+        let Some(program) = self.link("exe") else { return uses };
         let links = [
-            (Some(working), UsedAs::WorkingDirectory),
+            (self.link("cwd"), UsedAs::WorkingDirectory),
             (self.link("root"), UsedAs::Root),
-            (self.link("exe"), UsedAs::Program),
+            (Some(program), UsedAs::Program),
         ];
         let links = links.into_iter().filter_map(|(path, used_as)| Some((path?, used_as)));
         let open = self.open_files().into_iter().map(|path| (path, UsedAs::OpenFile));
@@ -315,6 +316,11 @@ impl<'a> Seen<'a> {
 
     fn mapped_files(&self) -> HashSet<OsString> {
         let text = fs::read(self.proc.join("maps")).unwrap_or_default();
+        let is_named = |folder: &Folder<'_>| memmem::find(&text, &folder.prefix).is_some();
+        // Most processes use nothing of a site, and their maps are long.
+        if !self.is_foreign && !self.folders.iter().any(is_named) {
+            return HashSet::new();
+        }
         let mut last: &[u8] = b"";
         let mut found = HashSet::new();
         for line in text.split(|byte| *byte == b'\n') {
