@@ -112,7 +112,7 @@ pub fn install_hook(repository: &Path, site: &Site) -> Result<Installed> {
     let strict = install_strict_hook(repository, &hooks, site)?;
     let text = hook_text(HOOK, site)?;
     let hook = hooks.join("post-receive");
-    let there = fs::read(&hook).ok();
+    let there = disk::read(&hook).ok();
     if there.as_deref() == Some(text.as_bytes()) && is_executable(&hook) {
         return Ok(if strict { Installed::New } else { Installed::Already });
     }
@@ -139,7 +139,7 @@ pub fn install_hook(repository: &Path, site: &Site) -> Result<Installed> {
 /// change.
 fn install_strict_hook(repository: &Path, hooks: &Path, site: &Site) -> Result<bool> {
     let hook = hooks.join(STRICT_HOOK);
-    let there = fs::read(&hook).ok();
+    let there = disk::read(&hook).ok();
     let ours = there.as_deref().is_some_and(|bytes| is_ours(STRICT_HOOK_TEXT, bytes));
     let (key, refs) = STRICT_REFS;
     if !site.settings()?.strict {

@@ -187,7 +187,8 @@ fn open(site: &Site) -> Result<File> {
 impl Marker {
     /// `None` when there is no staging tree that is what it was when it was written.
     fn read(site: &Site) -> Option<Marker> {
-        let marker: Marker = serde_json::from_slice(&fs::read(site.staging_marker()).ok()?).ok()?;
+        let marker: Marker =
+            serde_json::from_slice(&disk::read(site.staging_marker()).ok()?).ok()?;
         let is_right = marker.version == env!("CARGO_PKG_VERSION")
             && Identity::of(&site.staging_tree()).ok()? == marker.folder;
         is_right.then_some(marker)

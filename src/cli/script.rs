@@ -26,7 +26,7 @@ pub(super) struct Script {
 impl Script {
     pub(super) fn run(&self) -> Result<()> {
         let file = self.folder.join(".deployment");
-        let text = match fs::read(&file) {
+        let text = match disk::read(&file) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             Err(error) => {

@@ -1,7 +1,6 @@
 //! `nyala try`: deploys a work tree on the developer's own machine.
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -67,7 +66,7 @@ impl Snapshot<'_> {
         // alone.
         let index = work_tree.join(run(git().args(["rev-parse", "--git-path", "index"]))?);
         let copy = site.cache().join("try-index");
-        match fs::read(&index) {
+        match disk::read(&index) {
             Ok(bytes) => disk::write_atomic(&copy, &bytes, 0o600)?,
             Err(_) => disk::remove_file(&copy)?,
         }

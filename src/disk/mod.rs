@@ -9,6 +9,7 @@ mod faults;
 mod file;
 mod identity;
 pub mod mounts;
+mod read;
 mod remove;
 mod sharing;
 pub mod space;
@@ -29,6 +30,7 @@ pub use remove::Mounted;
 pub use file::{
     append, append_line, copy_file, create_reserve, give_folder, open_lock_file, write_new,
 };
+pub use read::{read, read_to_string};
 pub use sharing::{mode, share_with_group, umask};
 
 /// Makes one folder. Fails when it is there already.

@@ -1,9 +1,9 @@
 //! Does a push run the hook, and does the hook run this nyala for this site?
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Finding, FindingId, Repair};
+use crate::disk;
 use crate::git::{git, run};
 use crate::process::is_executable;
 use crate::setup::{STRICT_HOOK, is_own_hook};
@@ -20,7 +20,7 @@ pub(super) fn check(site: &Site, settings: &Settings, repository: &Path) -> Vec<
     let folder = hooks_folder(repository);
     let hook = folder.join("post-receive");
     let shown = hook.display();
-    let text = fs::read(&hook).ok();
+    let text = disk::read(&hook).ok();
     if folder != repository.join("hooks") && !text.as_deref().is_some_and(is_own_hook) {
         return vec![other_hooks_path(repository, &folder, install)];
     }

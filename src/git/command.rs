@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use super::{RefName, Repository};
+use crate::disk;
 use crate::process::hide_git_variables;
 
 /// A git child for this repository: none of the `GIT_*` of the hook it may run in, no input.
@@ -61,7 +62,7 @@ impl Refs for Repository {
         let is_id = |text: &str| {
             [40, 64].contains(&text.len()) && text.bytes().all(|digit| digit.is_ascii_hexdigit())
         };
-        let loose = std::fs::read_to_string(self.path().join(refname.as_str())).ok();
+        let loose = disk::read_to_string(self.path().join(refname.as_str())).ok();
         if let Some(id) = loose.as_deref().map(str::trim_end).filter(|text| is_id(text)) {
             return Some(id.to_owned());
         }

@@ -1,6 +1,5 @@
 //! Sends a deployment's record as JSON over HTTP, signed like GitHub's webhooks.
 
-use std::fs;
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use sha2::Sha256;
 use ureq::Agent;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
+use crate::disk;
 use crate::hex::hex;
 use crate::site::settings::Webhook;
 use crate::site::{AppSettings, DeploymentId, Record, Site};
@@ -90,7 +90,7 @@ fn roots(app_settings: &AppSettings) -> Result<RootCerts> {
         return Ok(RootCerts::WebPki);
     };
     let reading = || format!("the certificates in {} ({name}) cannot be read", file.display());
-    let bytes = fs::read(&file).with_context(reading)?;
+    let bytes = disk::read(&file).with_context(reading)?;
     let items: Vec<PemItem<'_>> =
         parse_pem(&bytes).collect::<Result<_, _>>().with_context(reading)?;
     let certificates = items.into_iter().filter_map(|item| match item {

@@ -1,8 +1,6 @@
 //! What is still to be said of what was pruned when the log of its deployment had ended: the next
 //! log begins with it.
 
-use std::fs;
-
 use anyhow::{Context, Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +22,7 @@ impl Notices {
     /// Logs what nobody has been told yet.
     pub fn log_unsaid(site: &Site) {
         let path = site.notices_file();
-        let Ok(bytes) = fs::read(&path) else { return };
+        let Ok(bytes) = disk::read(&path) else { return };
         let Notices(notices) = serde_json::from_slice(&bytes).unwrap_or_default();
         for Notice { warning, hint } in notices {
             console::warning(warning);

@@ -34,7 +34,7 @@ impl Site {
     pub fn cancelled(&self, id: DeploymentId) -> Option<Cancel> {
         // One that cannot be read still asks.
         let unknown = || Cancel { by: "somebody".to_owned(), at: Timestamp::now() };
-        if let Ok(bytes) = fs::read(self.deployment(id).join("cancel.json")) {
+        if let Ok(bytes) = disk::read(self.deployment(id).join("cancel.json")) {
             return Some(serde_json::from_slice(&bytes).unwrap_or_else(|_| unknown()));
         }
         let mode = fs::metadata(self.log_file(id)).ok()?.permissions().mode();

@@ -1,7 +1,7 @@
 //! `frozen.json`: deployments are held back, by whom and why, and the push that would be deployed
 //! next.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::ErrorKind;
 
 use anyhow::{Context, Result};
@@ -90,7 +90,7 @@ impl Site {
     /// Why deployments are held back; `None` when they are not.
     pub fn frozen(&self) -> Result<Option<Frozen>> {
         let path = self.frozen_file();
-        match fs::read(&path) {
+        match disk::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).with_context(|| {
                 format!(
                     "{} cannot be parsed\nTo resume deployments: rm {}",

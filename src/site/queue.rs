@@ -1,6 +1,6 @@
 //! Numbers deployments, and puts them into the queue.
 
-use std::fs::{self, File};
+use std::fs::File;
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -124,7 +124,7 @@ impl Site {
     /// One more than the highest number in use. Numbers are never reused, even when a record was
     /// deleted, or was lost and only its release or its env is left.
     fn next_id(&self) -> Result<DeploymentId> {
-        let remembered = fs::read_to_string(self.last_number_file()).ok();
+        let remembered = disk::read_to_string(self.last_number_file()).ok();
         let remembered = remembered.and_then(|text| text.trim().parse().ok());
         let envs = self.env_ids()?;
         let highest = [

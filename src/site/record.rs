@@ -1,6 +1,5 @@
 //! `deployments/N/deployment.json`: the public record of a deployment.
 
-use std::fs;
 use std::io::ErrorKind;
 
 use anyhow::{Context, Result};
@@ -214,7 +213,7 @@ impl Site {
     /// Reads the record of a deployment; `None` when there is no such deployment.
     pub fn record(&self, id: DeploymentId) -> Result<Option<Record>> {
         let path = self.record_file(id);
-        let bytes = match fs::read(&path) {
+        let bytes = match disk::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => {
@@ -278,7 +277,7 @@ impl Site {
     }
 
     fn is_torn(&self, id: DeploymentId) -> bool {
-        match fs::read(self.record_file(id)) {
+        match disk::read(self.record_file(id)) {
             Ok(bytes) => {
                 let read = serde_json::from_slice::<serde::de::IgnoredAny>(&bytes);
                 bytes.contains(&0) || read.is_err_and(|error| error.is_eof())

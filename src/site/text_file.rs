@@ -1,15 +1,16 @@
 //! Reading the files of a site that people write.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
+
+use crate::disk;
 
 use anyhow::{Context, Result, bail};
 
 /// The text of a UTF-8 file; `None` when there is no such file. Another encoding is an error that
 /// says how to have this one.
 pub(super) fn read(path: &Path) -> Result<Option<String>> {
-    let bytes = match fs::read(path) {
+    let bytes = match disk::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
@@ -36,6 +37,7 @@ pub(super) fn read(path: &Path) -> Result<Option<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn what_is_not_utf_8_says_what_it_is() {

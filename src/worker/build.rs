@@ -86,7 +86,7 @@ impl Deployment<'_> {
 
         let env = self.site.env_of_release(id);
         // `nyala step env` decided anew when it ran, and says here what.
-        let decided = std::fs::read(self.site.step_decision(id)).ok();
+        let decided = disk::read(self.site.step_decision(id)).ok();
         let decided = decided.and_then(|bytes| serde_json::from_slice::<EnvRecord>(&bytes).ok());
         let reasons = vec![
             "the project's own command takes the place of the env, install and build steps"

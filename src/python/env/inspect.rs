@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::marker::{Marker, Retired, retired};
 use super::{python, site_packages};
+use crate::disk;
 use crate::process::{self, Environment, Invocation};
 use crate::python::interpreters::FileIdentity;
 use crate::python::version::Version;
@@ -110,7 +111,7 @@ fn runs_as(env: &Path, marker: &Marker, environment: &Environment) -> Result<Ver
 /// `pyvenv.cfg` names the Python the env was made for; whoever runs another `python -m venv` over
 /// an env changes it and leaves the rest.
 fn configuration_lies(env: &Path, marker: &Marker) -> Option<String> {
-    let Ok(text) = fs::read_to_string(env.join("pyvenv.cfg")) else {
+    let Ok(text) = disk::read_to_string(env.join("pyvenv.cfg")) else {
         // virtualenv made none for Python 2.7 in its older versions.
         return (marker.python.major > 2).then(|| "its pyvenv.cfg is gone".to_owned());
     };

@@ -65,7 +65,7 @@ impl Marker {
 
     /// The marker of an env; `None` when it is missing or is none.
     pub fn read(env: &Path) -> Option<Marker> {
-        serde_json::from_slice(&fs::read(env.join(MARKER)).ok()?).ok()
+        serde_json::from_slice(&disk::read(env.join(MARKER)).ok()?).ok()
     }
 
     /// The names of packages that were there when the env was made and are no longer.
@@ -89,7 +89,7 @@ pub fn retire(env: &Path, deployment: Option<DeploymentId>, reason: &str) -> Res
 
 /// Why an env may not be used again; `None` when it may.
 pub fn retired(env: &Path) -> Option<Retired> {
-    let bytes = fs::read(env.join(RETIRED)).ok()?;
+    let bytes = disk::read(env.join(RETIRED)).ok()?;
     // A marker that cannot be read is still a marker.
     Some(
         serde_json::from_slice(&bytes)

@@ -303,8 +303,8 @@ fn shebang(python: &Path) -> String {
 /// later.
 fn finish_record(dist_info: &Path, name: &str, scripts: &[String]) -> Result<()> {
     let record = dist_info.join("RECORD");
-    let mut text =
-        fs::read_to_string(&record).with_context(|| format!("cannot read {}", record.display()))?;
+    let mut text = disk::read_to_string(&record)
+        .with_context(|| format!("cannot read {}", record.display()))?;
     if !text.ends_with('\n') {
         text.push('\n');
     }

@@ -3,12 +3,12 @@
 //! Source: <https://pip.pypa.io/en/stable/topics/configuration/>, and `configuration.py` of pip 26.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use configparser::ini::{Ini, IniDefault};
 
+use crate::disk;
 use crate::process::Environment;
 
 /// The sections that count for `pip install`, the later one over the earlier.
@@ -34,7 +34,7 @@ pub(super) fn settings(
     env: &Path,
     folder: &Path,
 ) -> Result<Vec<Setting>> {
-    settings_from(environment, Some(env), &|file| fs::read_to_string(folder.join(file)))
+    settings_from(environment, Some(env), &|file| disk::read_to_string(folder.join(file)))
 }
 
 /// The same, with `read` giving the text of a file; without those of an env when there is none yet.
@@ -140,6 +140,7 @@ fn normal(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn setting(name: &str, value: &str, by: &str) -> Setting {
         Setting { name: name.into(), value: value.into(), by: by.into() }

@@ -48,7 +48,7 @@ impl Cache {
     /// Reads what is kept. A file that is not there, not readable or not understood is an empty
     /// cache.
     pub(super) fn read(path: &Path) -> Self {
-        fs::read(path)
+        disk::read(path)
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .filter(|cache: &Self| cache.format == FORMAT)
