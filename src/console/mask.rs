@@ -62,7 +62,8 @@ pub struct Mask {
 
 impl Mask {
     /// Takes the values of app settings. Of a value of several lines, each line is a secret of its
-    /// own. A value is looked for as it is, and as it stands in a URL, in JSON, in HTML, in the words
+    /// own. A value is looked for as it is, and as it stands in a URL, in JSON, in HTML, in the
+    /// words
     /// of a shell, in what Python's `repr` prints and in base64; a password in a URL (that of a
     /// database, say) also by itself, encoded and decoded.
     ///

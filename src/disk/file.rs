@@ -77,7 +77,8 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
 }
 
 /// Copies a file, with its mode and the time of its last change. `to` must not be there. Where the
-/// file system can, the copy shares its blocks until one side is changed; it never shares the inode.
+/// file system can, the copy shares its blocks until one side is changed; it never shares the
+/// inode.
 pub fn copy_file(from: &Path, to: &Path) -> Result<()> {
     point_at("copy_file", to);
     let reading = || format!("cannot read {}", from.display());

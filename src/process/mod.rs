@@ -154,7 +154,8 @@ impl Invocation {
     }
 }
 
-/// Ends the children of this process before they use up the space at this path (see [`Floor`](crate::disk::space::Floor)).
+/// Ends the children of this process before they use up the space at this path (see
+/// [`Floor`](crate::disk::space::Floor)).
 pub fn keep_space_free(at: &Path) {
     let _ = SPACE.set(at.to_owned());
 }

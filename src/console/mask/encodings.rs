@@ -9,7 +9,8 @@ use std::iter;
 const SHORTEST_BASE64: usize = 8;
 
 /// The characters besides letters and digits that tools leave as they are in a URL: RFC 3986 with
-/// and without `/` (Python's `quote` and `quote_plus`), the same before Python 3.7, and JavaScript's
+/// and without `/` (Python's `quote` and `quote_plus`), the same before Python 3.7, and
+/// JavaScript's
 /// `encodeURIComponent`.
 const SAFE_IN_URLS: [&str; 5] = ["-._~", "-._~/", "-._", "-._/", "-._~!*'()"];
 
