@@ -4,11 +4,14 @@
 pub mod custom;
 pub mod django;
 pub mod project;
+mod ran;
 
 use anyhow::Result;
 
 use crate::git::{CommitTree, Kind};
 use crate::settings::{EffectiveSettings, Sourced};
+
+pub use ran::commands_in_env;
 
 /// What is run beside the env and install steps.
 #[derive(Clone, Debug)]

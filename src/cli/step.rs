@@ -40,7 +40,7 @@ impl Step {
         console::init_step();
         let repository = Repository::open(&site.repository(&settings))?;
         let record = site.record(id)?.with_context(|| format!("deployment {id} has no record"))?;
-        let plan = observe(PlanRequest {
+        let mut plan = observe(PlanRequest {
             site,
             settings: &settings,
             app_settings: &app_settings,
@@ -54,7 +54,7 @@ impl Step {
             Step::Env => {
                 // The script's removal of the link can be the only reason for a new env.
                 env_steps::retire(&context, &plan)?;
-                env_steps::make_env(&context, &plan)?;
+                env_steps::make_env(&context, &mut plan)?;
                 let decided = serde_json::to_vec(&env_record(&plan, Some(id)))?;
                 crate::disk::write_atomic(&site.step_decision(id), &decided, 0o600)?;
             }
@@ -67,7 +67,7 @@ impl Step {
                         "the release has no env to install into\nCall `nyala step env` before `nyala step install`"
                     );
                 }
-                env_steps::install(&context, &plan, env)?;
+                env_steps::install(&context, &mut plan, env)?;
             }
             Step::PreBuild => build_steps::pre_build(&context, &record, &plan)?,
             Step::PostBuild => build_steps::post_build(&context, &record, &plan)?,

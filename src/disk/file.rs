@@ -1,6 +1,6 @@
 //! Changes of single files that are not replaced as a whole.
 
-use std::fs::{self, File, FileTimes, OpenOptions, Permissions};
+use std::fs::{self, File, FileTimes, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -121,6 +121,53 @@ pub fn give_folder(path: &Path, owner: Uid, group: Gid) -> Result<()> {
         _ => Ok(()),
     };
     give().with_context(|| format!("cannot give {} to its owner", path.display()))
+}
+
+/// Makes a file that must not be there yet, with the permission bits and the time of last change of
+/// another one.
+pub fn write_new_like(path: &Path, bytes: &[u8], like: &Metadata) -> Result<()> {
+    point_at("write_new_like", path);
+    let write = || {
+        let mut file = new_file(path, like.permissions().mode())?;
+        file.write_all(bytes)?;
+        file.set_times(FileTimes::new().set_modified(like.modified()?))?;
+        file.set_permissions(like.permissions())
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Gives a file of several names an inode of its own under this one. Its other names keep theirs.
+pub fn unshare(path: &Path) -> Result<()> {
+    let folder = path.parent().with_context(|| format!("{} has no folder", path.display()))?;
+    let copy = tempfile::Builder::new()
+        .prefix(&super::temporary_prefix())
+        .make_in(folder, |copy| {
+            copy_file(path, copy).map_err(|error| io::Error::other(format!("{error:#}")))
+        })
+        .with_context(|| format!("cannot copy {}", path.display()))?;
+    point_at("unshare", path);
+    copy.into_temp_path()
+        .persist(path)
+        .with_context(|| format!("cannot replace {}", path.display()))
+}
+
+/// Whether files in this folder can be copied so that they share their blocks. It is tried, since
+/// one kind of file system can be made with and without it.
+#[cfg(target_os = "linux")]
+pub fn can_clone(folder: &Path) -> bool {
+    let temporary =
+        || tempfile::Builder::new().prefix(&super::temporary_prefix()).tempfile_in(folder);
+    let clone = || {
+        let (mut from, to) = (temporary()?, temporary()?);
+        from.write_all(&[0; 4096])?;
+        rustix::fs::ioctl_ficlone(to.as_file(), from.as_file()).map_err(io::Error::from)
+    };
+    clone().is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn can_clone(_folder: &Path) -> bool {
+    false
 }
 
 fn new_file(path: &Path, mode: u32) -> io::Result<File> {

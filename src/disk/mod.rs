@@ -28,7 +28,8 @@ use identity::Maker;
 pub use remove::Mounted;
 
 pub use file::{
-    append, append_line, copy_file, create_reserve, give_folder, open_lock_file, write_new,
+    append, append_line, can_clone, copy_file, create_reserve, give_folder, open_lock_file,
+    unshare, write_new, write_new_like,
 };
 pub use read::{read, read_to_string};
 pub use sharing::{mode, share_with_group, umask};
@@ -292,7 +293,16 @@ pub fn sync(path: &Path) -> Result<()> {
 /// a journal, for one, writes it once for all who wait for a flush. Where the system allows no more
 /// threads, this one does it all. Fails when one of them does.
 pub fn each_at_once<T: Sync>(items: &[T], act: impl Fn(&T) -> Result<()> + Sync) -> Result<()> {
-    const AT_ONCE: usize = 16;
+    each_in_threads(16, items, act)
+}
+
+/// Does something for each of these in this many threads, or in fewer where the system allows no
+/// more. Fails when one of them does.
+pub fn each_in_threads<T: Sync>(
+    threads: usize,
+    items: &[T],
+    act: impl Fn(&T) -> Result<()> + Sync,
+) -> Result<()> {
     let next = AtomicUsize::new(0);
     let work = || {
         while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -302,7 +312,7 @@ pub fn each_at_once<T: Sync>(items: &[T], act: impl Fn(&T) -> Result<()> + Sync)
     };
     thread::scope(|scope| {
         let spawned = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
-        let others: Vec<_> = (1..items.len().min(AT_ONCE)).filter_map(spawned).collect();
+        let others: Vec<_> = (1..items.len().min(threads)).filter_map(spawned).collect();
         let own = work();
         let joined = |other: thread::ScopedJoinHandle<'_, Result<()>>| {
             other.join().unwrap_or_else(|_| bail!("a thread that waits for the disk has panicked"))

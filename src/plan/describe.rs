@@ -53,7 +53,8 @@ pub fn lines(plan: &Plan) -> Vec<String> {
         }
         _ => "",
     };
-    lines.push(format!("Environment: {}{by}, because", plan.env.decision));
+    let also = if plan.env.uninstall.is_empty() { "" } else { ", uninstall what is not required" };
+    lines.push(format!("Environment: {}{also}{by}, because", plan.env.decision));
     lines.extend(plan.env.reasons.iter().map(|reason| format!("- {reason}")));
     lines.extend(plan.notes.iter().cloned());
     lines

@@ -13,8 +13,9 @@ use crate::build::BuildPlan;
 use crate::git::Commit;
 use crate::python::dependencies::locks::Requirements;
 use crate::python::dependencies::{Recorded, Source};
+use crate::python::env::marker::RanCommand;
 use crate::python::installers::Installer;
-use crate::python::interpreters::Interpreter;
+use crate::python::interpreters::{Interpreter, Search};
 use crate::python::version::{Origin, Version, Wanted};
 
 pub use decide::{Decision, EnvPlan};
@@ -49,6 +50,10 @@ pub struct Plan {
     pub requirements: Recorded,
     /// A digest of the app settings that the installer reads, for the env's marker.
     pub settings_digest: String,
+    /// The project's commands that run in the env, for the env's marker.
+    pub commands: Vec<RanCommand>,
+    /// Where interpreters are looked for.
+    pub search: Search,
 }
 
 #[derive(Clone, Debug)]

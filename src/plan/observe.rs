@@ -1,7 +1,9 @@
 //! Observes everything that a plan depends on: the two commits, the settings, the interpreters, and
 //! the env of the live release.
 
-use anyhow::{Result, anyhow, bail};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow, bail};
 use sha2::{Digest, Sha256};
 
 use super::decide::{EnvNeed, LiveEnv, Observed, decide, runtime_change};
@@ -16,13 +18,13 @@ use crate::hex::hex;
 use crate::process::Environment;
 use crate::python::cache::Caches;
 use crate::python::dependencies::{Detected, Source, detect};
-use crate::python::env;
+use crate::python::env::{self, Marker};
 use crate::python::installers::Installer;
 use crate::python::interpreters::{self, Interpreter, Search};
 use crate::python::version::{Origin, Version, Wanted};
 use crate::python::version_files;
 use crate::settings::{self, DeploymentFile, EffectiveSettings, SettingSource, Sourced};
-use crate::site::{AppSettings, DeployOptions, ENV_LINK, Settings, Site};
+use crate::site::{AppSettings, DeployOptions, ENV_LINK, EnvId, Settings, Site};
 
 /// No file that nyala reads from a tree is larger than this, in bytes.
 const FILE_LIMIT: usize = 10 << 20;
@@ -73,7 +75,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let wanted = wanted(&tree, runtime_txt.as_deref(), &build.settings);
 
     let search = Search::from_environment(build.settings.python_paths.value.clone());
-    let cache = Caches::of(site.cache()).first().join("interpreters.json");
+    let cache = interpreters_file(site);
     let (wanted, origin) = match wanted {
         // A plain copy needs no Python, so it does not have to name one.
         _ if matches!(need, EnvNeed::Plain | EnvNeed::Skipped(_)) => (Wanted::Any, Origin::Newest),
@@ -85,6 +87,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         }
     };
     let committed = need == EnvNeed::CommittedEnv;
+    let commands = build::commands_in_env(&tree, &build)?;
     let live = if need == EnvNeed::Python { live_env(site)? } else { LiveEnv::None };
     let discover = || interpreters::discover(&search, &cache);
     let declaring = Declaring { site, installer, settings: &settings.dependencies, app_settings };
@@ -104,7 +107,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         requirements: declaration.recorded.clone(),
         live,
         asked: rebuild,
-        commands: build.settings.command.is_some() || !build.post_build.is_empty(),
+        commands: commands.clone(),
     };
     let env = decide(&observed);
     let python = python_for(&env.decision, &observed, discover);
@@ -145,7 +148,40 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         pinned: declaration.pinned,
         requirements,
         settings_digest,
+        commands,
+        search,
     })
+}
+
+impl Plan {
+    /// Plans a new env in the place of the one that was to be used, for a reason that was only found
+    /// when it was used.
+    pub fn create_instead(&mut self, site: &Site, reason: String) -> Result<()> {
+        let (Decision::Update { from } | Decision::Copy { from } | Decision::Reuse { id: from }) =
+            self.env.decision
+        else {
+            bail!("{reason}");
+        };
+        let python = self.python.as_mut().context("the plan names no Python")?;
+        let there = interpreters::discover(&self.search, &interpreters_file(site));
+        // The same, if it is there: what a lock pins was read for it.
+        let same = there.iter().find(|there| there.version == python.version);
+        let Some(interpreter) = same.or_else(|| interpreters::choose(&python.wanted, &there))
+        else {
+            bail!("{}", interpreters::not_found(&python.wanted, python.origin, &there));
+        };
+        python.version = interpreter.version;
+        python.interpreter = Some(interpreter.clone());
+        self.env.decision = Decision::Create { retire: Some(from) };
+        self.env.reasons.insert(0, reason);
+        self.env.uninstall.clear();
+        Ok(())
+    }
+}
+
+/// Where it is kept what the interpreters said.
+fn interpreters_file(site: &Site) -> PathBuf {
+    Caches::of(site.cache()).first().join("interpreters.json")
 }
 
 /// The source, if the installer can install from it.
@@ -174,14 +210,14 @@ fn python_for(
             let version = interpreter.version;
             Ok(Some(PythonPlan { wanted, origin, version, interpreter: Some(interpreter.clone()) }))
         }
-        Decision::Update { .. } | Decision::Copy { .. } | Decision::Reuse { .. } => {
-            match &observed.live {
-                LiveEnv::There { inspection, .. } => Ok(inspection
-                    .version
-                    .map(|version| PythonPlan { wanted, origin, version, interpreter: None })),
-                LiveEnv::None | LiveEnv::Unlinked { .. } => Ok(None),
-            }
-        }
+        Decision::Update { .. } | Decision::Copy { .. } | Decision::Reuse { .. } => match &observed
+            .live
+        {
+            LiveEnv::There { inspection, .. } | LiveEnv::Kept { inspection, .. } => Ok(inspection
+                .version
+                .map(|version| PythonPlan { wanted, origin, version, interpreter: None })),
+            LiveEnv::None | LiveEnv::Unlinked { .. } => Ok(None),
+        },
         // The Python of a committed env is known when it is on disk and has been run.
         Decision::None | Decision::Committed => Ok(None),
     }
@@ -289,15 +325,25 @@ fn runtime_before(
 
 /// The env that the live release runs in, and its state.
 fn live_env(site: &Site) -> Result<LiveEnv> {
+    let inspect = |id| Box::new(env::inspect(&site.env(id), &Environment::clean()));
     let Some(live) = site.live()? else {
-        return Ok(LiveEnv::None);
+        return Ok(match kept_env(site)? {
+            Some(id) => LiveEnv::Kept { id, inspection: inspect(id) },
+            None => LiveEnv::None,
+        });
     };
     if let Some(id) = site.env_of_release(live) {
-        let inspection = env::inspect(&site.env(id), &Environment::clean());
-        return Ok(LiveEnv::There { id, inspection: Box::new(inspection) });
+        return Ok(LiveEnv::There { id, inspection: inspect(id) });
     }
     let had = site.record(live)?.and_then(|record| record.env).and_then(|env| env.id);
     Ok(had.map_or(LiveEnv::None, |id| LiveEnv::Unlinked { id }))
+}
+
+/// The env that a failed deployment has left for the next one, while nothing is live.
+pub fn kept_env(site: &Site) -> Result<Option<EnvId>> {
+    let is_kept =
+        |id: &EnvId| Marker::read(&site.env(*id)).is_some_and(|marker| marker.provenance.kept);
+    Ok(site.env_ids()?.into_iter().rev().find(is_kept))
 }
 
 /// A digest of the settings that decide what is installed: the installer's own, and those that

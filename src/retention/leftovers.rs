@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use crate::disk;
+use crate::plan::observe::kept_env;
 use crate::site::{DeploymentId, Record, Site};
 
 /// Releases and envs that no succeeded deployment has, and what deployments used while they ran.
@@ -27,6 +28,9 @@ pub fn leftovers(site: &Site, live: Option<DeploymentId>) -> Result<Vec<PathBuf>
         } else {
             found.push(site.release(id));
         }
+    }
+    if live.is_none() {
+        kept_envs.extend(kept_env(site)?);
     }
     let envs = site.env_ids()?.into_iter().filter(|id| !kept_envs.contains(id));
     found.extend(envs.map(|id| site.env(id)));

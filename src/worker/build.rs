@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::build_steps;
-use super::deploy::Deployment;
+use super::deploy::{Deployment, env_record};
 use super::env_steps::{self, StepContext};
 use crate::build::{Collectstatic, custom};
 use crate::console;
@@ -18,14 +18,14 @@ use crate::site::record::EnvRecord;
 
 impl Deployment<'_> {
     /// Builds the release: by nyala's own steps, or by the project's command.
-    pub(super) fn build(&mut self, context: &StepContext<'_>, plan: &Plan) -> Result<()> {
-        match &plan.build.settings.command {
+    pub(super) fn build(&mut self, context: &StepContext<'_>, plan: &mut Plan) -> Result<()> {
+        match plan.build.settings.command.clone() {
             None => self.built_in_steps(context, plan),
-            Some(command) => self.custom_command(context, plan, command),
+            Some(command) => self.custom_command(context, plan, &command),
         }
     }
 
-    fn built_in_steps(&mut self, context: &StepContext<'_>, plan: &Plan) -> Result<()> {
+    fn built_in_steps(&mut self, context: &StepContext<'_>, plan: &mut Plan) -> Result<()> {
         if !plan.build.pre_build.is_empty() {
             self.timed("pre-build", |record| build_steps::pre_build(context, record, plan))?;
         }
@@ -35,6 +35,8 @@ impl Deployment<'_> {
         let started = Instant::now();
         env_steps::install(context, plan, env)?;
         self.record_step("install", started.elapsed().as_secs_f64());
+        // A new env may have been made in the place of a copy.
+        self.record.env = Some(env_record(plan, Some(self.record.id)));
         if plan.build.collectstatic != Collectstatic::NotDjango {
             self.timed("collectstatic", |record| {
                 build_steps::collectstatic(context, record, plan)
@@ -42,6 +44,7 @@ impl Deployment<'_> {
         }
         if !plan.build.post_build.is_empty() {
             self.timed("post-build", |record| build_steps::post_build(context, record, plan))?;
+            env_steps::check_after_commands(context)?;
         }
         Ok(())
     }
@@ -59,7 +62,7 @@ impl Deployment<'_> {
     fn custom_command(
         &mut self,
         context: &StepContext<'_>,
-        plan: &Plan,
+        plan: &mut Plan,
         command: &Sourced<String>,
     ) -> Result<()> {
         let id = self.record.id;
@@ -72,7 +75,7 @@ impl Deployment<'_> {
         let temporary = self.site.temporary(id);
         disk::create_dir_all(&temporary)?;
         let environment = custom::environment(
-            context.environment.clone(),
+            build_steps::confined(context),
             self.site,
             &self.record,
             &plan.build.settings,
@@ -83,6 +86,7 @@ impl Deployment<'_> {
             console::step(format_args!("Running deployment command: {}", escaped(&command.value)));
         custom::run(command, &self.site.release(id), environment, context.limits.clone())?;
         self.record_step("build", step.done());
+        env_steps::check_after_commands(context)?;
 
         let env = self.site.env_of_release(id);
         // `nyala step env` decided anew when it ran, and says here what.

@@ -58,11 +58,18 @@ fn run_all(
     })
 }
 
+/// The environment of a command of the project: installers install into the deployment's env.
+pub(super) fn confined(context: &StepContext<'_>) -> Environment {
+    let StepContext { site, deployment, installer, environment, .. } = context;
+    let env = site.env((*deployment).into());
+    installer.confined(environment, &env, &site.release(*deployment)).0
+}
+
 fn environment(context: &StepContext<'_>, record: &Record, plan: &Plan) -> Result<Environment> {
     let temporary = context.site.temporary(record.id);
     disk::create_dir_all(&temporary)?;
     custom::environment(
-        context.environment.clone(),
+        confined(context),
         context.site,
         record,
         &plan.build.settings,

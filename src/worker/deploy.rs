@@ -68,7 +68,7 @@ impl Deployment<'_> {
             EffectiveSettings::resolve(&settings, &app_settings, &DeploymentFile::default());
         self.notifications = Some(Notifications::new(&known, &app_settings));
 
-        let plan = self.plan(&settings, &app_settings, &repository)?;
+        let mut plan = self.plan(&settings, &app_settings, &repository)?;
         free_space::check(self.site, &plan)?;
         let context = StepContext::new(self.site, self.record.id, &app_settings, &plan);
         self.notifications = Some(Notifications::new(&plan.build.settings, &app_settings));
@@ -77,7 +77,7 @@ impl Deployment<'_> {
         self.check_out(&repository, &context, &plan)?;
         shared::link(self.site, self.record.id, &settings.shared)?;
         cancel::check()?;
-        self.build(&context, &plan)?;
+        self.build(&context, &mut plan)?;
         self.check_unshared(&settings)?;
         self.activate(&repository)?;
         self.end(Status::Succeeded, None);

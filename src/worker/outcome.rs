@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::cancel;
 use super::deploy::Deployment;
+use super::env_steps;
 use super::publish::{publish, publish_in};
 use super::what_is_live;
 use crate::console;
@@ -65,15 +66,22 @@ impl Deployment<'_> {
             return Ok(());
         }
         // Before the space that this deployment used is freed again.
-        let error = describe::user_error(error).and(space::explain(error, self.site.root()));
+        let of_space = space::explain(error, self.site.root());
+        let is_full = of_space != UserError::default();
+        let error = describe::user_error(error).and(of_space);
         let summary = error.fact.clone();
         let cancelled = self.site.cancelled(id).filter(|_| process::is_stopped());
         if cancelled.is_none() {
             console::error(&error);
         }
+        let may_be_kept =
+            !is_full && cancelled.is_none() && self.site.live().is_ok_and(|live| live.is_none());
         if !self.site.is_live(id) {
             // At once, and not when nobody waits: a full disk needs space for the next push.
-            let paths = [self.site.release(id), self.site.env(id.into())];
+            let env = self.site.env(id.into());
+            let is_kept = may_be_kept && env_steps::keep(&env);
+            let paths: Vec<_> =
+                [self.site.release(id)].into_iter().chain((!is_kept).then_some(env)).collect();
             let (stays, outcome) = discard_unheld(self.site, &paths, |_| Ok(()));
             Stays::log(&stays);
             if let Err(error) = outcome {

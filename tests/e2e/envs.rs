@@ -114,10 +114,11 @@ fn a_removed_requirement_cannot_be_imported() {
     project
         .push()
         .assert_success()
-        .assert_says("Deleting incompatible virtual environment.")
-        .assert_says("antelope");
-    assert_eq!(site.live()["env"]["decision"], "create");
+        .assert_says("copy env 1, install into the copy, uninstall what is not required")
+        .assert_says("Uninstalling antelope 1.0: nothing requires it any more.");
+    assert_eq!(site.live()["env"]["decision"], "update");
     assert_eq!(site.package("antelope"), None);
+    assert!(!site.env().join("bin/antelope").exists());
     assert_eq!(site.package("grass"), None);
     assert_eq!(site.package("acacia").as_deref(), Some("1.0"));
 }

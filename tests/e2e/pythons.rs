@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::{Running, Site, newest_python, python_2, skip, two_pythons};
+use crate::support::{Running, Site, newest_python, python_2, pythons, skip, two_pythons};
 
 #[test]
 fn runtime_txt_picks_the_python() {
@@ -179,6 +179,60 @@ fn python_2_7_works_with_virtualenv() {
     project.write("requirements.txt", "antelope==2.0\n");
     project.push().assert_success();
     assert_eq!(site.package("antelope").as_deref(), Some("2.0"));
+}
+
+/// What is done to an env, with each Python of the machine: made, copied for an addition, used
+/// again, and made anew.
+fn deploys_with(minor: &str) {
+    for python in pythons().iter().filter(|python| python.minor() == minor) {
+        let site = Site::new();
+        let project = site.python_project();
+        project.write("runtime.txt", python.runtime()).push().assert_success();
+        let version = site.env_python("import sys; print('%d.%d' % sys.version_info[:2])");
+        assert_eq!(version, python.minor());
+        assert_eq!(site.package("antelope").as_deref(), Some("1.0"), "{python}");
+        project.write("requirements.txt", "antelope==1.1\nacacia\n");
+        project.push().assert_success().assert_says("copy env 1");
+        assert_eq!(site.package("antelope").as_deref(), Some("1.1"), "{python}");
+        assert_eq!(site.package("acacia").as_deref(), Some("1.0"), "{python}");
+        let compiled = site.env_python(
+            "import importlib.util, os, acacia, antelope\n\
+             for it in (acacia, antelope):\n    \
+             print(os.path.exists(importlib.util.cache_from_source(it.__file__)))",
+        );
+        assert_eq!(compiled, "True\nTrue", "{python}");
+        project.write("page", "").push().assert_success().assert_says("reuse env 2");
+        project.write("page", "4").push_with(&["-o", "rebuild-env"]).assert_success();
+        assert_eq!(site.package("antelope").as_deref(), Some("1.1"), "{python}");
+    }
+}
+
+macro_rules! each_python {
+    ($($name:ident: $minor:literal;)*) => {
+        $(#[test]
+        fn $name() {
+            deploys_with($minor);
+        })*
+
+        #[test]
+        fn every_python_of_the_machine_is_tested() {
+            for python in pythons() {
+                assert!([$($minor),*].contains(&python.minor().as_str()), "{python}");
+            }
+        }
+    };
+}
+
+each_python! {
+    python_3_6_deploys: "3.6";
+    python_3_7_deploys: "3.7";
+    python_3_8_deploys: "3.8";
+    python_3_9_deploys: "3.9";
+    python_3_10_deploys: "3.10";
+    python_3_11_deploys: "3.11";
+    python_3_12_deploys: "3.12";
+    python_3_13_deploys: "3.13";
+    python_3_14_deploys: "3.14";
 }
 
 /// Runs with the environment of this machine: its package index and home.

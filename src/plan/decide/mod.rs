@@ -4,8 +4,10 @@ use std::fmt;
 
 use crate::git::short;
 use crate::ids::{DeploymentId, EnvId};
-use crate::python::dependencies::{self, Asks, Recorded};
+use crate::python::dependencies::{self, Asks, Change, Recorded};
 use crate::python::env::Inspection;
+use crate::python::env::marker::{Marker, Provenance, RanCommand};
+use crate::python::installers::Installer;
 use crate::python::version::{Origin, Wanted};
 
 /// All that the decision depends on.
@@ -21,8 +23,8 @@ pub struct Observed {
     pub live: LiveEnv,
     /// Who asked for a new env, as log lines.
     pub asked: Vec<String>,
-    /// Whether the project's commands run in the env. They may install into it.
-    pub commands: bool,
+    /// The project's commands that run in the env. They may install into it.
+    pub commands: Vec<RanCommand>,
 }
 
 /// Whether the pushed tree needs an env, and whose.
@@ -50,6 +52,11 @@ pub enum LiveEnv {
         id: EnvId,
         inspection: Box<Inspection>,
     },
+    /// Nothing is live, and this is the env of a deployment that installed it and failed later.
+    Kept {
+        id: EnvId,
+        inspection: Box<Inspection>,
+    },
 }
 
 /// What is done about the env.
@@ -74,6 +81,8 @@ pub enum Decision {
 pub struct EnvPlan {
     pub decision: Decision,
     pub reasons: Vec<String>,
+    /// Requirements that are there no more, and whose packages are uninstalled from the copy.
+    pub uninstall: Vec<String>,
 }
 
 impl Decision {
@@ -134,8 +143,8 @@ pub fn decide(observed: &Observed) -> EnvPlan {
             ));
             Some(*id)
         }
-        LiveEnv::There { id, inspection } => {
-            let Inspection { marker, retired, version, damage } = inspection.as_ref();
+        LiveEnv::There { id, inspection } | LiveEnv::Kept { id, inspection } => {
+            let Inspection { marker, retired, version, added, damage } = inspection.as_ref();
             if let Some(retired) = retired {
                 reasons.create(format!(
                     "env {id} may not be used again{}: {}",
@@ -163,8 +172,16 @@ pub fn decide(observed: &Observed) -> EnvPlan {
                 if marker.settings_digest != *settings_digest {
                     reasons.create("settings that the installer reads have changed");
                 }
-                for change in dependencies::compare(&marker.requirements, requirements) {
+                let changes = dependencies::compare(&marker.requirements, requirements);
+                reasons.create.extend(other_commands(*id, marker, commands));
+                reasons.create.extend(ties(*id, marker, &changes));
+                let by_pip_alone = added.is_empty() && was_written_by_pip_alone(marker);
+                for change in changes {
                     match change.asks() {
+                        Asks::Create if by_pip_alone && change.can_be_uninstalled() => {
+                            reasons.uninstall.extend(change.gone().map(str::to_owned));
+                            reasons.update.push(change.to_string());
+                        }
                         Asks::Create => reasons.create(change.to_string()),
                         Asks::Update => reasons.update.push(change.to_string()),
                     }
@@ -173,13 +190,56 @@ pub fn decide(observed: &Observed) -> EnvPlan {
             Some(*id)
         }
     };
-    reasons.into_plan(id, *commands)
+    let copy = if let LiveEnv::Kept { id, .. } = live {
+        Some(format!("the deployment that made env {id} failed later and may have changed it"))
+    } else {
+        (!commands.is_empty()).then(|| {
+            "the project's commands run in it and must not change the live environment".to_owned()
+        })
+    };
+    reasons.into_plan(id, copy)
+}
+
+/// Whether only pip has ever written into an env, so that what is installed in it is all that there
+/// is, and can be uninstalled. Python 3.8 is the first whose library reads what is installed.
+fn was_written_by_pip_alone(marker: &Marker) -> bool {
+    let Provenance { commands, ties, ties_of_commands, kept: _ } = &marker.provenance;
+    marker.installer == Installer::Pip.name()
+        && (marker.python.major, marker.python.minor) >= (3, 8)
+        && commands.is_empty()
+        && ties.is_empty()
+        && ties_of_commands.is_empty()
+}
+
+/// What ran in an env and does not run any more: what it put into the env would stay.
+fn other_commands(id: EnvId, marker: &Marker, now: &[RanCommand]) -> Vec<String> {
+    let then = marker.provenance.commands.iter().filter(|ran| !now.contains(ran));
+    then.map(|ran| {
+        let name = &ran.name;
+        if now.iter().any(|other| other.name == *name) {
+            format!("{name} has changed since it ran in env {id}")
+        } else {
+            format!("{name} ran in env {id} and is no longer run")
+        }
+    })
+    .collect()
+}
+
+/// What leads from an env to its release, where another release would import it. The installer
+/// makes editable installs of the tree again; what else it or a command made stays.
+fn ties(id: EnvId, marker: &Marker, changes: &[Change]) -> Vec<String> {
+    let Provenance { commands: _, ties, ties_of_commands, kept: _ } = &marker.provenance;
+    let made_again = changes.iter().any(|change| matches!(change, Change::Editable { .. }));
+    let ties = if made_again { &[] } else { ties.as_slice() };
+    let leads = |tie: &String| format!("env {id} can be used by its own release only: {tie}");
+    ties.iter().chain(ties_of_commands).map(leads).collect()
 }
 
 #[derive(Default)]
 struct Reasons {
     create: Vec<String>,
     update: Vec<String>,
+    uninstall: Vec<String>,
 }
 
 impl Reasons {
@@ -187,7 +247,8 @@ impl Reasons {
         self.create.push(reason.into());
     }
 
-    fn into_plan(mut self, id: Option<EnvId>, commands: bool) -> EnvPlan {
+    /// `copy` says why an env is not used itself that could be.
+    fn into_plan(mut self, id: Option<EnvId>, copy: Option<String>) -> EnvPlan {
         let decision = match id {
             Some(from) if self.create.is_empty() && !self.update.is_empty() => {
                 Decision::Update { from }
@@ -196,26 +257,27 @@ impl Reasons {
                 self.update.push(
                     "Python, requirements, and settings have not changed since it was made".into(),
                 );
-                if commands {
-                    self.update.push(
-                        "the project's commands run in it and must not change the live environment"
-                            .into(),
-                    );
-                    Decision::Copy { from: id }
-                } else {
-                    Decision::Reuse { id }
+                match copy {
+                    Some(why) => {
+                        self.update.push(why);
+                        Decision::Copy { from: id }
+                    }
+                    None => Decision::Reuse { id },
                 }
             }
             retire => Decision::Create { retire },
         };
+        if !matches!(decision, Decision::Update { .. }) {
+            self.uninstall.clear();
+        }
         self.create.append(&mut self.update);
-        EnvPlan { decision, reasons: self.create }
+        EnvPlan { decision, reasons: self.create, uninstall: self.uninstall }
     }
 }
 
 impl EnvPlan {
     fn new(decision: Decision, reason: &str) -> EnvPlan {
-        EnvPlan { decision, reasons: vec![reason.to_owned()] }
+        EnvPlan { decision, reasons: vec![reason.to_owned()], uninstall: Vec::new() }
     }
 }
 

@@ -38,6 +38,11 @@ pub(super) fn recorded(text: &str) -> Recorded {
     closure.unwrap().record().clone()
 }
 
+/// The project's commands, in this version.
+pub(super) fn commands(version: u8) -> Vec<RanCommand> {
+    vec![RanCommand { name: "bin/post_compile".into(), digest: version.to_string() }]
+}
+
 /// A site whose live env 5 was made of just what is wanted now.
 fn unchanged() -> Observed {
     let version = "3.11.7".parse().unwrap();
@@ -50,11 +55,13 @@ fn unchanged() -> Observed {
         requirements: recorded("flask==3.0\nrequests\n"),
         settings_digest: "digest".into(),
         packages: Vec::new(),
+        provenance: Provenance::default(),
     };
     let inspection = Inspection {
         version: Some(marker.python),
         marker: Some(marker),
         retired: None,
+        added: Vec::new(),
         damage: Vec::new(),
     };
     Observed {
@@ -66,7 +73,7 @@ fn unchanged() -> Observed {
         requirements: recorded("flask==3.0\nrequests\n"),
         live: LiveEnv::There { id: EnvId::of(5), inspection: Box::new(inspection) },
         asked: Vec::new(),
-        commands: false,
+        commands: Vec::new(),
     }
 }
 
@@ -168,7 +175,7 @@ fn rows() -> Vec<Row> {
                 observed.settings_digest = "another digest".into();
             },
         ),
-        row("requirement gone", Weight::Create, "old-one", Some(true), |observed| {
+        row("requirement gone", Weight::Update, "old-one", Some(true), |observed| {
             with_env(observed, |env| {
                 if let Some(marker) = &mut env.marker {
                     let old = recorded("old-one==1.0\n").lines.remove(0);
@@ -228,14 +235,19 @@ fn nothing_changed_is_a_reuse() {
 
 #[test]
 fn commands_of_the_project_get_a_copy_of_what_would_be_reused() {
-    let plan = decide(&Observed { commands: true, ..unchanged() });
+    let plan = decide(&Observed { commands: commands(1), ..unchanged() });
     assert_eq!(plan.decision, Decision::Copy { from: EnvId::of(5) });
     assert!(plan.reasons[1].contains("must not change the live environment"), "{:?}", plan.reasons);
     for row in rows() {
         let mut observed = unchanged();
         (row.apply)(&mut observed);
         let without = decide(&observed);
-        assert_eq!(decide(&Observed { commands: true, ..observed }), without, "{}", row.name);
+        assert_eq!(
+            decide(&Observed { commands: commands(1), ..observed }),
+            without,
+            "{}",
+            row.name
+        );
     }
 }
 
@@ -339,4 +351,46 @@ fn runtime_txt_is_said_with_what_it_was_and_since_when() {
     ] {
         assert_eq!(runtime_change(live, new), says);
     }
+}
+
+#[test]
+fn what_a_command_put_into_an_env_goes_with_the_command() {
+    let decided = |ran: Vec<RanCommand>, now: Vec<RanCommand>| {
+        let mut observed = Observed { commands: now, ..unchanged() };
+        change_marker(&mut observed, |marker| marker.provenance.commands = ran);
+        decide(&observed)
+    };
+    let copy = Decision::Copy { from: EnvId::of(5) };
+    let create = Decision::Create { retire: Some(EnvId::of(5)) };
+    assert_eq!(decided(commands(1), commands(1)).decision, copy);
+    assert_eq!(decided(Vec::new(), commands(1)).decision, copy);
+    let changed = decided(commands(1), commands(2));
+    assert_eq!(changed.decision, create);
+    assert_eq!(changed.reasons, ["bin/post_compile has changed since it ran in env 5"]);
+    let gone = decided(commands(1), Vec::new());
+    assert_eq!(gone.decision, create);
+    assert_eq!(gone.reasons, ["bin/post_compile ran in env 5 and is no longer run"]);
+}
+
+#[test]
+fn an_env_that_leads_to_its_release_is_not_used_by_another() {
+    let tie = || vec!["x.pth names /site/releases/5".to_owned()];
+    let decided = |requirements: &str, provenance: Provenance| {
+        let mut observed = Observed { requirements: recorded(requirements), ..unchanged() };
+        change_marker(&mut observed, |marker| {
+            marker.requirements = recorded(requirements);
+            marker.provenance = provenance.clone();
+        });
+        decide(&observed).decision
+    };
+    let create = Decision::Create { retire: Some(EnvId::of(5)) };
+    let by_installer = Provenance { ties: tie(), ..Provenance::default() };
+    let by_commands = Provenance { ties_of_commands: tie(), ..Provenance::default() };
+    assert_eq!(decided("flask\n", by_installer.clone()), create);
+    assert_eq!(decided("flask\n", by_commands.clone()), create);
+}
+
+fn change_marker(observed: &mut Observed, change: impl FnOnce(&mut Marker)) {
+    let LiveEnv::There { inspection, .. } = &mut observed.live else { panic!("no env is live") };
+    change(inspection.marker.as_mut().unwrap());
 }

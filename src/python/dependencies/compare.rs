@@ -119,6 +119,26 @@ pub fn compare(then: &Recorded, now: &Recorded) -> Vec<Change> {
 }
 
 impl Change {
+    /// Whether the packages that go with this change can be found by the metadata of what is
+    /// installed, and be uninstalled from a copy.
+    pub fn can_be_uninstalled(&self) -> bool {
+        match self {
+            Change::Gone(line) => line.role == Role::Requirement && line.source.is_none(),
+            Change::Replaced { from, why, .. } => why == &[Why::Extras] && from.source.is_none(),
+            _ => false,
+        }
+    }
+
+    /// The requirement that is there no more. Of one that lost an extra, its name: what it says of
+    /// the version it says still.
+    pub fn gone(&self) -> Option<&str> {
+        match self {
+            Change::Gone(line) => Some(&line.text),
+            Change::Replaced { from, .. } => Some(&from.key),
+            _ => None,
+        }
+    }
+
     /// What this change asks for by itself.
     pub fn asks(&self) -> Asks {
         match self {

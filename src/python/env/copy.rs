@@ -1,131 +1,353 @@
-//! Copies an env, so that pip can add to the copy while the original stays live.
+//! Copies an env, so that an installer can add to the copy while the original stays live.
 //!
-//! A copied env is not a moved one: what is in it names its old path. Those names are rewritten, in
-//! the files that are known to hold them.
+//! A copied env is not a moved one: files in it name its old path. Every file is searched for that
+//! path, whatever its name, and is rewritten where that is safe. Where it is not, there is no copy.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::fs::{self, Metadata};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
+use thiserror::Error;
 
 use super::marker::is_marker;
+use super::names::Names;
+use super::record::{self, Rewritten};
+use super::shebang;
 use crate::disk;
 
-/// Copies the env `from` to `to`, which must not be there. The copy's scripts run the copy's
-/// interpreter.
-pub fn copy(from: &Path, to: &Path) -> Result<()> {
-    disk::point("env: before copy");
-    copy_entry(from, to, Move { from, to })?;
-    disk::point("env: after copy");
-    Ok(())
+/// The largest file that is read as a whole, in bytes.
+const WHOLE: u64 = 8 << 20;
+
+/// Copying gains little from more threads: it waits for the file system.
+const THREADS: usize = 2;
+
+/// What was made of a copied env beside the copy.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// Sources in the copy whose compiled file named the old env and was left behind.
+    pub uncompiled: Vec<PathBuf>,
 }
 
-/// The path that an env is known by, and the one that its copy will be.
-#[derive(Clone, Copy)]
-struct Move<'a> {
+/// Why an env cannot be copied.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("{} names the path of its env, and {why}", path.display())]
+pub struct NotCopyable {
+    /// Relative to the env.
+    pub path: PathBuf,
+    pub why: &'static str,
+}
+
+/// Copies the env `from` to `to`, which must not be there. No file of the copy names the old env,
+/// and none is a hard link. Fails with [`NotCopyable`] when a file cannot be rewritten.
+pub fn copy(from: &Path, to: &Path) -> Result<Copied> {
+    disk::point("env: before copy");
+    let mut files = Vec::new();
+    let copying = Copying {
+        from,
+        to,
+        names: Names::moving(from, to),
+        clones: to.parent().is_some_and(disk::can_clone),
+        outcome: Mutex::default(),
+    };
+    copying.folder(from, to, &mut files)?;
+    disk::each_in_threads(THREADS, &files, |(source, target)| copying.file(source, target))?;
+    let Outcome { mut copied, rewritten } =
+        copying.outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
+    record::update(to, &rewritten)?;
+    copied.uncompiled.sort_unstable();
+    disk::point("env: after copy");
+    Ok(copied)
+}
+
+struct Copying<'a> {
     from: &'a Path,
     to: &'a Path,
+    names: Names,
+    /// Whether the file system can let files share their blocks.
+    clones: bool,
+    outcome: Mutex<Outcome>,
 }
 
-fn copy_entry(from: &Path, to: &Path, moved: Move<'_>) -> Result<()> {
-    let metadata =
-        fs::symlink_metadata(from).with_context(|| format!("cannot access {}", from.display()))?;
-    if metadata.is_dir() {
+#[derive(Default)]
+struct Outcome {
+    copied: Copied,
+    rewritten: HashMap<PathBuf, Rewritten>,
+}
+
+/// What becomes of a file that names its env.
+enum Content {
+    Rewritten(Vec<u8>),
+    /// It is a compiled file: Python makes it again from its source.
+    LeftOut {
+        source: PathBuf,
+    },
+}
+
+impl Copying<'_> {
+    /// Makes a folder, and all folders and links below it; lists the files.
+    fn folder(&self, from: &Path, to: &Path, files: &mut Vec<(PathBuf, PathBuf)>) -> Result<()> {
         disk::create_dir(to)?;
-        for entry in
-            fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))?
-        {
-            let name =
-                entry.with_context(|| format!("cannot read {}", from.display()))?.file_name();
-            let own = moved.from == from && is_marker(&name);
-            if !own {
-                copy_entry(&from.join(&name), &to.join(&name), moved)?;
+        let reading = || format!("cannot read {}", from.display());
+        for entry in fs::read_dir(from).with_context(reading)? {
+            let entry = entry.with_context(reading)?;
+            let (name, source) = (entry.file_name(), entry.path());
+            if from == self.from && is_marker(&name) {
+                continue;
+            }
+            let target = to.join(&name);
+            let kind = entry.file_type().with_context(reading)?;
+            if kind.is_dir() {
+                self.folder(&source, &target, files)?;
+            } else if kind.is_symlink() {
+                self.link(&source, &target)?;
+            } else if kind.is_file() {
+                files.push((source, target));
+            }
+            // Sockets and fifos that a process left in its env belong to that process.
+        }
+        Ok(())
+    }
+
+    fn link(&self, source: &Path, target: &Path) -> Result<()> {
+        let leads_to = fs::read_link(source)
+            .with_context(|| format!("cannot read the link {}", source.display()))?;
+        let bytes = self.names.rewrite(leads_to.as_os_str().as_bytes());
+        disk::symlink(Path::new(OsStr::from_bytes(&bytes)), target)
+    }
+
+    fn file(&self, source: &Path, target: &Path) -> Result<()> {
+        let reading = || format!("cannot read {}", source.display());
+        let metadata = fs::symlink_metadata(source).with_context(reading)?;
+        if metadata.len() > WHOLE {
+            let mut file = fs::File::open(source).with_context(reading)?;
+            if !self.names.are_in_file(&mut file).with_context(reading)? {
+                return disk::copy_file(source, target);
+            }
+        }
+        let bytes = fs::read(source).with_context(reading)?;
+        if self.names.are_in(&bytes) {
+            return self.naming_file(source, target, &bytes, &metadata);
+        }
+        if self.clones {
+            return disk::copy_file(source, target);
+        }
+        // A compiled file is good as long as its source has the recorded time.
+        disk::write_new_like(target, &bytes, &metadata)
+    }
+
+    fn naming_file(
+        &self,
+        source: &Path,
+        target: &Path,
+        bytes: &[u8],
+        metadata: &Metadata,
+    ) -> Result<()> {
+        let content = self.content(source, bytes).map_err(|why| NotCopyable {
+            path: source.strip_prefix(self.from).unwrap_or(source).to_owned(),
+            why,
+        })?;
+        match content {
+            Content::Rewritten(new) => {
+                disk::write_new_like(target, &new, metadata)?;
+                let path = target.strip_prefix(self.to).unwrap_or(target).to_owned();
+                self.outcome().rewritten.insert(path, Rewritten::of(&new));
+            }
+            Content::LeftOut { source } => {
+                let within = source.strip_prefix(self.from).unwrap_or(&source);
+                self.outcome().copied.uncompiled.push(self.to.join(within));
             }
         }
         Ok(())
-    } else if metadata.is_symlink() {
-        copy_link(from, to, moved)
-    } else if metadata.is_file() {
-        copy_file(from, to, moved)
-    } else {
-        // Sockets and fifos that a process left in its env belong to that process.
-        Ok(())
     }
-}
 
-fn copy_link(source: &Path, target: &Path, moved: Move<'_>) -> Result<()> {
-    let leads_to = fs::read_link(source)
-        .with_context(|| format!("cannot read the link {}", source.display()))?;
-    match leads_to.strip_prefix(moved.from) {
-        Ok(inside) => disk::symlink(&moved.to.join(inside), target),
-        Err(_) => disk::symlink(&leads_to, target),
-    }
-}
-
-fn copy_file(source: &Path, target: &Path, moved: Move<'_>) -> Result<()> {
-    if names_its_env(source) {
-        let reading = || format!("cannot read {}", source.display());
-        let mode = fs::metadata(source).with_context(reading)?.permissions().mode();
-        let bytes = fs::read(source).with_context(reading)?;
-        if let Some(rewritten) = rewrite(&bytes, moved.from, moved.to) {
-            return disk::write_new(target, &rewritten, mode);
+    /// The new content of a file that names its env; the error says why there is none.
+    fn content(&self, path: &Path, bytes: &[u8]) -> Result<Content, &'static str> {
+        if path.extension() == Some(OsStr::new("pyc")) {
+            if self.names.keep_lengths() {
+                return Ok(Content::Rewritten(self.names.rewrite(bytes)));
+            }
+            // Lengths are recorded in it, so it cannot be rewritten.
+            return match source_of(path) {
+                Some(source) => Ok(Content::LeftOut { source }),
+                None => Err("it is compiled and has no source"),
+            };
         }
+        if !bytes.contains(&0) {
+            let rewritten = self.names.rewrite(bytes);
+            return Ok(Content::Rewritten(shebang::shortened(rewritten)));
+        }
+        // A zip file that runs: what comes after its first line does not depend on that line.
+        if let Some(end) = memchr::memchr(b'\n', bytes)
+            && bytes.starts_with(b"#!")
+            && !self.names.are_in(&bytes[end..])
+        {
+            let mut rewritten = self.names.rewrite(&bytes[..end]);
+            rewritten.extend_from_slice(&bytes[end..]);
+            return Ok(Content::Rewritten(rewritten));
+        }
+        Err("it is not a text file")
     }
-    // A `.pyc` is good as long as its source has the recorded time and size, so a copy that took new
-    // times would make Python compile everything again.
-    disk::copy_file(source, target)
+
+    fn outcome(&self) -> MutexGuard<'_, Outcome> {
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Whether a file is one of those in which tools write an env's path: scripts in `bin`,
-/// `pyvenv.cfg`, and the files by which `site-packages` leads to an editable install.
-fn names_its_env(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default();
-    let extension = path.extension().unwrap_or_default();
-    path.parent().and_then(Path::file_name) == Some(OsStr::new("bin"))
-        || name == "pyvenv.cfg"
-        || extension == "pth"
-        || extension == "egg-link"
-        || name.as_encoded_bytes().starts_with(b"__editable__")
-}
-
-/// The text with every mention of the old env replaced; `None` when there is none, or when it is no
-/// text.
-fn rewrite(bytes: &[u8], old_env: &Path, new_env: &Path) -> Option<Vec<u8>> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    let old = old_env.to_str()?;
-    let new = new_env.to_str()?;
-    let mut rest = text;
-    let mut rewritten = String::with_capacity(text.len() + 16);
-    while let Some(position) = rest.find(old) {
-        let after = &rest[position + old.len()..];
-        rewritten.push_str(&rest[..position]);
-        // `envs/5` is also how `envs/57` begins.
-        let whole = !after.starts_with(|next: char| next.is_ascii_alphanumeric());
-        rewritten.push_str(if whole { new } else { old });
-        rest = after;
-    }
-    rewritten.push_str(rest);
-    (rewritten != text).then(|| rewritten.into_bytes())
+/// The source of a compiled file: `a.py` for `__pycache__/a.cpython-312.pyc`, and for the `a.pyc`
+/// of Python 2; `None` when it is not there.
+fn source_of(compiled: &Path) -> Option<PathBuf> {
+    let folder = compiled.parent()?;
+    let name = compiled.file_name()?.as_bytes();
+    let (folder, stem) = if folder.file_name() == Some(OsStr::new("__pycache__")) {
+        let end = memchr::memmem::rfind(name, b".cpython-").or(memchr::memchr(b'.', name))?;
+        (folder.parent()?, &name[..end])
+    } else {
+        (folder, name.strip_suffix(b".pyc")?)
+    };
+    let source = folder.join(std::ffi::OsString::from_vec([stem, b".py".as_slice()].concat()));
+    source.is_file().then_some(source)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
     use super::*;
 
+    struct Envs {
+        _folder: tempfile::TempDir,
+        from: PathBuf,
+        to: PathBuf,
+    }
+
+    /// Two envs in a folder of this name, of which the first is there; their numbers.
+    fn envs(name: &str, from: u32, to: u32) -> Envs {
+        let folder = tempfile::tempdir().unwrap();
+        let envs = folder.path().canonicalize().unwrap().join(name);
+        let (from, to) = (envs.join(from.to_string()), envs.join(to.to_string()));
+        for below in ["bin", "lib/__pycache__"] {
+            fs::create_dir_all(from.join(below)).unwrap();
+        }
+        Envs { _folder: folder, from, to }
+    }
+
+    impl Envs {
+        fn write(&self, name: &str, parts: &[&[u8]]) {
+            let path = self.from.as_os_str().as_bytes();
+            let parts: Vec<_> =
+                parts.iter().map(|part| if *part == b"ENV" { path } else { part }).collect();
+            fs::write(self.from.join(name), parts.concat()).unwrap();
+        }
+
+        /// Copies, and checks that nothing names the old env any more.
+        fn copy(&self) -> Copied {
+            let copied = copy(&self.from, &self.to).unwrap();
+            let old = [self.from.as_os_str().as_bytes(), b"/"].concat();
+            for folder in ["bin", "lib", "lib/__pycache__", ""] {
+                for entry in fs::read_dir(self.to.join(folder)).unwrap() {
+                    let path = entry.unwrap().path();
+                    if path.is_file() {
+                        let bytes = fs::read(&path).unwrap();
+                        assert_eq!(memchr::memmem::find(&bytes, &old), None, "{}", path.display());
+                        assert_eq!(fs::metadata(&path).unwrap().nlink(), 1);
+                    }
+                }
+            }
+            copied
+        }
+
+        fn read(&self, name: &str) -> Vec<u8> {
+            let text = fs::read(self.to.join(name)).unwrap();
+            let to = self.to.as_os_str().as_bytes();
+            let mut read = Vec::new();
+            let mut rest = text.as_slice();
+            while let Some(at) = memchr::memmem::find(rest, to) {
+                read.extend([&rest[..at], b"ENV"].concat());
+                rest = &rest[at + to.len()..];
+            }
+            [read.as_slice(), rest].concat()
+        }
+    }
+
     #[test]
-    fn only_the_whole_path_is_rewritten() {
-        let of =
-            |text: &str| rewrite(text.as_bytes(), Path::new("/s/envs/5"), Path::new("/s/envs/12"));
+    fn files_are_rewritten_whatever_their_name_and_encoding() {
+        let envs = envs("envs", 5, 12);
+        envs.write("bin/latin", &[b"#!", b"ENV", b"/bin/python\n# \xe9\n"]);
+        envs.write("lib/any.json", &[b"{\"x\": \"", b"ENV", b"/share\"}"]);
+        envs.write("bin/zipped", &[b"#!", b"ENV", b"/bin/python\nPK\0\x01"]);
+        envs.write("lib/other.txt", &[b"ENV", b"7/bin"]);
+        symlink(envs.from.join("bin/latin"), envs.from.join("bin/link")).unwrap();
+        fs::set_permissions(envs.from.join("bin/latin"), fs::Permissions::from_mode(0o755))
+            .unwrap();
+        assert_eq!(envs.copy(), Copied::default());
+        assert_eq!(envs.read("bin/latin"), b"#!ENV/bin/python\n# \xe9\n");
+        assert_eq!(envs.read("lib/any.json"), b"{\"x\": \"ENV/share\"}");
+        assert_eq!(envs.read("bin/zipped"), b"#!ENV/bin/python\nPK\0\x01");
+        assert!(envs.read("lib/other.txt").ends_with(b"/57/bin"), "another env's number");
+        assert_eq!(fs::read_link(envs.to.join("bin/link")).unwrap(), envs.to.join("bin/latin"));
+        assert_eq!(fs::metadata(envs.to.join("bin/latin")).unwrap().mode() & 0o777, 0o755);
+    }
+
+    #[test]
+    fn a_path_is_found_however_it_is_quoted() {
+        let envs = envs("it's a \"$x\" 100%/envs", 5, 12);
+        let raw = envs.from.to_str().unwrap().to_owned();
+        let double = format!("\"{}\"", raw.replace('"', "\\\"").replace('$', "\\$"));
+        let single = format!("'{}'", raw.replace('\'', "'\"'\"'"));
+        let percent = raw.replace('%', "%25").replace(' ', "%20").replace('\'', "%27");
+        let percent = percent.replace('"', "%22").replace('$', "%24");
+        let json = serde_json::to_string(&raw).unwrap();
+        for (name, text) in [("a", &double), ("b", &single), ("c", &percent), ("d", &json)] {
+            envs.write(&format!("bin/{name}"), &[b"x ", text.as_bytes()]);
+        }
+        envs.copy();
+        for name in ["a", "b", "c", "d"] {
+            let text = fs::read_to_string(envs.to.join("bin").join(name)).unwrap();
+            assert!(text.contains("envs/12") && !text.contains("envs/5"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_compiled_file_is_rewritten_at_equal_length_and_left_out_otherwise() {
+        for (from, to, is_left_out) in [(5, 6, false), (9, 10, true)] {
+            let envs = envs("envs", from, to);
+            envs.write("lib/a.py", &[b"x = 1\n"]);
+            envs.write("lib/__pycache__/a.cpython-312.pyc", &[b"\0\0", b"ENV", b"/lib/a.py"]);
+            let copied = envs.copy();
+            let compiled = envs.to.join("lib/__pycache__/a.cpython-312.pyc");
+            assert_eq!(compiled.exists(), !is_left_out);
+            let sources = if is_left_out { vec![envs.to.join("lib/a.py")] } else { Vec::new() };
+            assert_eq!(copied.uncompiled, sources);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_rewritten_is_named() {
+        let envs = envs("envs", 9, 10);
+        envs.write("lib/x.so", &[b"\x7fELF\0", b"ENV", b"/lib"]);
+        let error = copy(&envs.from, &envs.to).unwrap_err();
+        let why = error.downcast_ref::<NotCopyable>().unwrap();
         assert_eq!(
-            of("#!/s/envs/5/bin/python\nVIRTUAL_ENV='/s/envs/5'").unwrap(),
-            b"#!/s/envs/12/bin/python\nVIRTUAL_ENV='/s/envs/12'"
+            why.to_string(),
+            "lib/x.so names the path of its env, and it is not a text file"
         );
-        assert_eq!(of("#!/s/envs/57/bin/python"), None);
-        assert_eq!(
-            rewrite(b"\x7fELF\xff/s/envs/5", Path::new("/s/envs/5"), Path::new("/s/envs/12")),
-            None
-        );
+        fs::remove_file(envs.from.join("lib/x.so")).unwrap();
+        fs::remove_dir_all(&envs.to).unwrap();
+        envs.write("lib/__pycache__/gone.cpython-312.pyc", &[b"\0", b"ENV"]);
+        let error = copy(&envs.from, &envs.to).unwrap_err();
+        assert!(error.to_string().contains("it is compiled and has no source"), "{error}");
+    }
+
+    #[test]
+    fn a_large_file_is_searched_to_its_end() {
+        let envs = envs("envs", 5, 6);
+        let filling = vec![b'x'; usize::try_from(WHOLE).unwrap() - 3];
+        envs.write("lib/large.txt", &[&filling, b"ENV", &filling]);
+        envs.copy();
+        assert!(memchr::memmem::find(&envs.read("lib/large.txt"), b"xENVx").is_some());
     }
 }

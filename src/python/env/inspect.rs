@@ -20,6 +20,9 @@ pub struct Inspection {
     pub retired: Option<Retired>,
     /// The Python it runs; `None` when it runs none.
     pub version: Option<Version>,
+    /// What is right under `site-packages` and was not there when it was made: somebody else than an
+    /// installer wrote into it.
+    pub added: Vec<String>,
     /// Everything that makes it unusable, as facts.
     pub damage: Vec<String>,
 }
@@ -61,7 +64,8 @@ pub fn inspect(env: &Path, environment: &Environment) -> Inspection {
             }
         }
     }
-    Inspection { retired: retired(env), marker, version, damage }
+    let added = marker.as_ref().map(|marker| marker.added_packages(env)).unwrap_or_default();
+    Inspection { retired: retired(env), marker, version, added, damage }
 }
 
 /// Asks an env's interpreter what it is by running it. The error is a fact about it.

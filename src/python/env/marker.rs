@@ -33,6 +33,32 @@ pub struct Marker {
     pub settings_digest: String,
     /// What is right under `site-packages`.
     pub packages: Vec<String>,
+    #[serde(default)]
+    pub provenance: Provenance,
+}
+
+/// What an installer does not know of an env, and what decides about its later use.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(default)]
+pub struct Provenance {
+    /// The project's commands that ran in it, or in one that it is a copy of.
+    pub commands: Vec<RanCommand>,
+    /// What the installer put into it that leads to its release: see [`super::look`].
+    pub ties: Vec<String>,
+    /// What those commands put into it that leads to its release.
+    pub ties_of_commands: Vec<String>,
+    /// Whether the deployment that made it failed later, when nothing was live yet. The next one may
+    /// copy it.
+    pub kept: bool,
+}
+
+/// A command of the project that ran in an env.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct RanCommand {
+    /// What names the command, for the log.
+    pub name: String,
+    /// A digest of its text and of the scripts it names.
+    pub digest: String,
 }
 
 /// What of an env's marker its maker knows; the rest is read off the env.
@@ -43,6 +69,7 @@ pub struct Made {
     pub installer: &'static str,
     pub requirements: Recorded,
     pub settings_digest: String,
+    pub provenance: Provenance,
 }
 
 impl Marker {
@@ -59,8 +86,14 @@ impl Marker {
             requirements: made.requirements,
             settings_digest: made.settings_digest,
             packages: packages(env),
+            provenance: made.provenance,
         };
-        write_json(&env.join(MARKER), &marker)
+        marker.save(env)
+    }
+
+    /// Replaces the marker of an env.
+    pub fn save(&self, env: &Path) -> Result<()> {
+        write_json(&env.join(MARKER), self)
     }
 
     /// The marker of an env; `None` when it is missing or is none.
@@ -73,6 +106,25 @@ impl Marker {
         let now = packages(env);
         self.packages.iter().filter(|name| now.binary_search(name).is_err()).cloned().collect()
     }
+
+    /// The names of packages that are there and were not when the env was made.
+    pub fn added_packages(&self, env: &Path) -> Vec<String> {
+        packages(env)
+            .into_iter()
+            .filter(|name| self.packages.binary_search(name).is_err())
+            .collect()
+    }
+}
+
+/// Says of an env, whose deployment has failed, that the next one may copy it. `Ok(false)` when it
+/// is not whole.
+pub fn keep(env: &Path) -> Result<bool> {
+    let Some(mut marker) = Marker::read(env) else { return Ok(false) };
+    // The files of a failed deployment were never flushed.
+    disk::sync_filesystem(env)?;
+    marker.provenance.kept = true;
+    marker.save(env)?;
+    Ok(true)
 }
 
 /// Says, on disk and before anything is built in its place, that no later deployment uses this env

@@ -5,17 +5,26 @@ pub mod compiled;
 pub mod copy;
 pub mod create;
 pub mod inspect;
+pub mod look;
 pub mod marker;
+mod names;
+mod prune;
+mod record;
 mod seed;
+mod shebang;
+mod written;
 
 use std::path::{Path, PathBuf};
 
 pub use compile::compile;
 pub use compiled::adopt;
-pub use copy::copy;
+pub use copy::{NotCopyable, copy};
 pub use create::{check_new, create};
 pub use inspect::{Inspection, inspect};
-pub use marker::{Marker, retire};
+pub use look::unshare;
+pub use marker::{Marker, keep, retire};
+pub use prune::prune;
+pub use written::written_since;
 
 /// The interpreter of an env.
 pub fn python(env: &Path) -> PathBuf {

@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 use super::compile::DEFINITIONS;
+use super::shebang::shebang;
 use super::{python, site_packages};
 use crate::console;
 use crate::disk;
@@ -20,9 +21,6 @@ use crate::hex::hex;
 use crate::process::{self, Environment, Invocation, Limits};
 use crate::python::cache::Caches;
 use crate::python::interpreters::Interpreter;
-
-/// The longest first line of a script that Linux runs, and macOS too.
-const LONGEST_SHEBANG: usize = 127;
 
 /// Unpacks wheels, given after the target, and compiles what was in them.
 const UNPACK: &str = "
@@ -289,16 +287,6 @@ fn write_scripts(env: &Path, interpreter: &Interpreter) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The first line of a script. A path that is too long for it, or has a space, goes through `sh`
-/// (pip's own way, from distlib).
-fn shebang(python: &Path) -> String {
-    let path = python.display().to_string();
-    if path.len() + 2 < LONGEST_SHEBANG && !path.contains(' ') {
-        return format!("#!{path}");
-    }
-    format!("#!/bin/sh\n'''exec' \"{path}\" \"$0\" \"$@\"\n' '''")
-}
-
 /// Adds to a package's RECORD what the wheel could not know, so that pip can replace the package
 /// later.
 fn finish_record(dist_info: &Path, name: &str, scripts: &[String]) -> Result<()> {
@@ -314,17 +302,4 @@ fn finish_record(dist_info: &Path, name: &str, scripts: &[String]) -> Result<()>
     }
     disk::write(&record, text.as_bytes(), 0o644)?;
     disk::write(&dist_info.join("INSTALLER"), b"pip\n", 0o644)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_path_goes_through_sh() {
-        assert_eq!(shebang(Path::new("/s/envs/5/bin/python")), "#!/s/envs/5/bin/python");
-        for path in ["/s p/bin/python".to_owned(), format!("/{}/bin/python", "x".repeat(120))] {
-            assert!(shebang(Path::new(&path)).starts_with("#!/bin/sh\n'''exec' \"/"), "{path}");
-        }
-    }
 }

@@ -1,5 +1,6 @@
 //! What makes envs and installs requirements into them. Each installer has a module of its own.
 
+mod overrule;
 mod pip;
 pub(super) mod pip_config;
 mod uv;
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::Deserialize;
 
+use crate::console;
 use crate::process::{Environment, Limits};
 use crate::python::cache::Caches;
 use crate::python::dependencies::{Recorded, Source};
@@ -41,7 +43,7 @@ pub struct NewEnv<'a> {
 }
 
 /// What an installer has to know to install.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Installation<'a> {
     /// The env to install into. It must not be live: an installer that is killed leaves half a
     /// package.
@@ -99,10 +101,47 @@ impl Installer {
 
     /// Installs the requirements, streaming the installer's output to the log.
     pub fn install(self, installation: &Installation<'_>) -> Result<()> {
+        let Installation { env, release, environment, .. } = installation;
+        let (environment, overruled) = self.confined(environment, env, release);
+        overruled.iter().for_each(console::info);
+        let installation = &Installation { environment: &environment, ..installation.clone() };
         match self {
             Installer::Pip => pip::install(installation),
             Installer::Uv => uv::install(installation),
         }
+    }
+
+    /// The environment in which the installer installs into `env` and nowhere else, and what of the
+    /// user's settings is overruled for that, in words for the log. `release` is where it is run.
+    pub fn confined(
+        self,
+        environment: &Environment,
+        env: &Path,
+        release: &Path,
+    ) -> (Environment, Vec<String>) {
+        let (environment, mut overruled) = overrule::pip(self, environment, env, release);
+        let (environment, of_uv) = overrule::uv(&environment, env, release);
+        if self == Installer::Uv {
+            overruled.extend(of_uv);
+        }
+        (environment, overruled)
+    }
+
+    /// A setting by which packages are installed that the requirements do not lead to, or are not
+    /// installed although they do.
+    pub fn hides_requirements(
+        self,
+        environment: &Environment,
+        env: &Path,
+        release: &Path,
+    ) -> Option<String> {
+        const SETTINGS: [&str; 6] =
+            ["editable", "group", "no-deps", "no-dependencies", "requirement", "requirements"];
+        let settings = pip_config::settings(environment, env, release).unwrap_or_default();
+        let found = settings.into_iter().find(|setting| {
+            SETTINGS.contains(&setting.name.as_str()) && !pip_config::is_off(&setting.value)
+        })?;
+        Some(format!("pip's {} ({})", found.name, found.by))
     }
 
     /// Whether the installer can install from a source of this kind.

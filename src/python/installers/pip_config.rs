@@ -23,6 +23,8 @@ pub(in crate::python) struct Setting {
     pub(in crate::python) value: String,
     /// Where it is set: a variable's name, or a file's path.
     pub(in crate::python) by: String,
+    /// Whether it is set in a file.
+    pub(in crate::python) file: bool,
 }
 
 /// pip's settings in this environment, when it runs in `folder`, sorted by name. Each has one value: that of the place which
@@ -52,7 +54,7 @@ pub(in crate::python) fn settings_from(
                 for (name, value) in
                     read.with_context(|| format!("pip's configuration {shown} cannot be read"))?
                 {
-                    found.insert(name, (value, shown.clone()));
+                    found.insert(name, (value, shown.clone(), true));
                 }
             }
             Err(error)
@@ -72,12 +74,15 @@ pub(in crate::python) fn settings_from(
             .strip_prefix("PIP_")
             .filter(|name| !["CONFIG_FILE", "VERSION", "HELP"].contains(name))
         {
-            found
-                .insert(normal(name), (value.to_string_lossy().into_owned(), variable.to_string()));
+            // pip ignores a variable without a value.
+            if !value.is_empty() {
+                let value = value.to_string_lossy().into_owned();
+                found.insert(normal(name), (value, variable.to_string(), false));
+            }
         }
     }
-    let settings = found.into_iter().filter(|(_, (value, _))| !value.trim().is_empty());
-    Ok(settings.map(|(name, (value, by))| Setting { name, value, by }).collect())
+    let settings = found.into_iter().filter(|(_, (value, ..))| !value.trim().is_empty());
+    Ok(settings.map(|(name, (value, by, file))| Setting { name, value, by, file }).collect())
 }
 
 /// The files that pip reads, the later ones over the earlier.
@@ -131,6 +136,16 @@ fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
     Ok(found)
 }
 
+/// The variable by which one of pip's settings is set.
+pub(super) fn variable(name: &str) -> String {
+    format!("PIP_{}", name.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// Whether the value of a setting turns it off.
+pub(super) fn is_off(value: &str) -> bool {
+    matches!(value.trim().to_ascii_lowercase().as_str(), "0" | "false" | "no" | "off" | "n" | "f")
+}
+
 /// A setting's name as pip compares it.
 fn normal(name: &str) -> String {
     let name = name.to_ascii_lowercase().replace('_', "-");
@@ -143,7 +158,8 @@ mod tests {
     use std::fs;
 
     fn setting(name: &str, value: &str, by: &str) -> Setting {
-        Setting { name: name.into(), value: value.into(), by: by.into() }
+        let file = !by.starts_with("PIP_");
+        Setting { name: name.into(), value: value.into(), by: by.into(), file }
     }
 
     #[test]

@@ -29,7 +29,8 @@ pub use gate::Gate;
 pub use http::WebServer;
 pub use index::use_real_index;
 pub use machine::{
-    git_can, has_git_lfs, is_root, newest_python, python_2, skip, tools_folder, two_pythons, uv,
+    git_can, has_git_lfs, is_root, newest_python, python_2, pythons, skip, tools_folder,
+    two_pythons, uv,
 };
 pub use mounts::Mounts;
 pub use precious::Precious;
@@ -42,3 +43,4 @@ pub use snapshot::{Snapshot, snapshot, snapshot_without};
 pub use ssh::SshServer;
 pub use strace::{Call, traced_nyala, traced_push};
 pub use users::{Group, User};
+pub use wheels::write_wheel;

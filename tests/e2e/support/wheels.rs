@@ -68,12 +68,20 @@ impl Wheel {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let Self { name, version, .. } = self;
-        let info = format!("{name}-{version}.dist-info");
-        let requires: Vec<_> =
-            self.requires.iter().map(|it| format!("Requires-Dist: {it}\n")).collect();
-        let requires = requires.concat();
-        let mut files = vec![
+        let requires = self.requires.iter().map(|it| format!("Requires-Dist: {it}\n"));
+        bytes(self.name, self.version, &requires.collect::<String>())
+    }
+}
+
+/// Writes a wheel for any Python into a folder; `metadata` are further lines of its METADATA.
+pub fn write_wheel(folder: &Path, name: &str, version: &str, metadata: &str) {
+    let file = folder.join(format!("{name}-{version}-py2.py3-none-any.whl"));
+    fs::write(file, bytes(name, version, metadata)).unwrap();
+}
+
+fn bytes(name: &str, version: &str, metadata: &str) -> Vec<u8> {
+    let info = format!("{name}-{version}.dist-info");
+    let mut files = vec![
             (
                 format!("{name}/__init__.py"),
                 format!(
@@ -82,7 +90,7 @@ impl Wheel {
             ),
             (
                 format!("{info}/METADATA"),
-                format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}"),
+                format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{metadata}"),
             ),
             (
                 format!("{info}/WHEEL"),
@@ -91,16 +99,15 @@ impl Wheel {
             ),
             (format!("{info}/entry_points.txt"), format!("[console_scripts]\n{name} = {name}:main\n")),
         ];
-        let mut record: Vec<_> = files.iter().map(|(path, _)| format!("{path},,\n")).collect();
-        record.push(format!("{info}/RECORD,,\n"));
-        files.push((format!("{info}/RECORD"), record.concat()));
+    let mut record: Vec<_> = files.iter().map(|(path, _)| format!("{path},,\n")).collect();
+    record.push(format!("{info}/RECORD,,\n"));
+    files.push((format!("{info}/RECORD"), record.concat()));
 
-        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
-        for (path, content) in files {
-            zip.start_file(path, options).unwrap();
-            zip.write_all(content.as_bytes()).unwrap();
-        }
-        zip.finish().unwrap().into_inner()
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    for (path, content) in files {
+        zip.start_file(path, options).unwrap();
+        zip.write_all(content.as_bytes()).unwrap();
     }
+    zip.finish().unwrap().into_inner()
 }

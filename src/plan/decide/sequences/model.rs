@@ -10,7 +10,7 @@ use crate::ids::{DeploymentId, EnvId};
 use crate::plan::decide::tests::recorded;
 use crate::plan::decide::*;
 use crate::python::env::Marker;
-use crate::python::env::marker::Retired;
+use crate::python::env::marker::{Provenance, RanCommand, Retired};
 use crate::python::interpreters::FileIdentity;
 use crate::python::version::Version;
 use expected::is_wanted;
@@ -71,6 +71,7 @@ struct Env {
     needs: Needs,
     settings: &'static str,
     installer: &'static str,
+    commands: bool,
     retired: bool,
     harm: BTreeSet<Harm>,
 }
@@ -160,7 +161,7 @@ impl Site {
             } else {
                 Vec::new()
             },
-            commands: push.commands,
+            commands: commands(push.commands),
         }
     }
 
@@ -177,6 +178,7 @@ impl Site {
             requirements: recorded(&text(&env.needs)),
             settings_digest: env.settings.to_owned(),
             packages: Vec::new(),
+            provenance: Provenance { commands: commands(env.commands), ..Provenance::default() },
         });
         let version = self.runs(env).filter(|_| marker.is_some());
         if marker.is_none() {
@@ -189,7 +191,7 @@ impl Site {
         }
         let retired = (env.retired && !env.is_bare())
             .then(|| Retired { deployment: None, reason: "somebody said so".to_owned() });
-        Inspection { marker, retired, version, damage }
+        Inspection { marker, retired, version, added: Vec::new(), damage }
     }
 
     pub(super) fn happens(&mut self, event: &Event) -> Option<EnvPlan> {
@@ -269,11 +271,19 @@ impl Site {
         }
         let env = if let Decision::Reuse { id } = plan.decision { id } else { id.into() };
         if env.maker() == id {
-            let &Push { settings, installer, ref needs, .. } = push;
+            let &Push { settings, installer, commands, ref needs, .. } = push;
             let (needs, harm) = (needs.clone(), BTreeSet::new());
             self.envs.insert(
                 env,
-                Env { made_with: python, needs, settings, installer, retired: false, harm },
+                Env {
+                    made_with: python,
+                    needs,
+                    settings,
+                    installer,
+                    commands,
+                    retired: false,
+                    harm,
+                },
             );
         }
         self.releases.insert(id, (env, true));
@@ -283,6 +293,10 @@ impl Site {
         }
         plan
     }
+}
+
+fn commands(any: bool) -> Vec<RanCommand> {
+    if any { tests::commands(1) } else { Vec::new() }
 }
 
 fn text(needs: &Needs) -> String {

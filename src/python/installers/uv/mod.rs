@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Installation, NewEnv, failed};
+use super::{Installation, NewEnv, failed, overrule};
 use crate::console;
 use crate::disk;
 use crate::process::{self, ChildError, Environment, Invocation, is_executable};
@@ -59,7 +59,7 @@ pub(super) fn create_env(new: &NewEnv<'_>) -> Result<()> {
         .arg(&new.interpreter.path)
         .arg(new.env)
         .cwd("/")
-        .environment(new.environment.clone())
+        .environment(overrule::without_other_envs(new.environment))
         .limits(new.limits.clone());
     disk::point("env: before uv venv");
     process::stream(&invocation, &mut |line| console::info(line))?;
@@ -73,10 +73,14 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
     let uv = binary(installation.environment)?;
     let settings =
         Settings::read(installation).context("the requirements could not be installed")?;
-    for line in &settings.unused {
+    let (mut environment, overruled) = overrule::uv_files(
+        installation.environment.clone(),
+        installation.env,
+        installation.release,
+    )?;
+    for line in settings.unused.iter().chain(&overruled) {
         console::info(line);
     }
-    let mut environment = installation.environment.clone();
     for (name, value) in settings.variables {
         environment = environment.set(name, value);
     }
@@ -110,7 +114,8 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
             }
             _ => anyhow::Error::new(error),
         })
-        .context("the requirements could not be installed")
+        .context("the requirements could not be installed")?;
+    overrule::clean_up(installation.env)
 }
 
 fn binary(environment: &Environment) -> Result<PathBuf> {

@@ -73,10 +73,9 @@ impl Settings {
     }
 
     fn setting(&mut self, environment: &Environment, setting: &Setting) {
-        let Setting { name, value, by } = setting;
+        let Setting { name, value, by, file: _ } = setting;
         let value = value.trim();
-        let off =
-            matches!(value.to_ascii_lowercase().as_str(), "0" | "false" | "no" | "off" | "n" | "f");
+        let off = pip_config::is_off(value);
         match means(name, value) {
             // Set by nyala itself, for every pip.
             Means::Unused if Environment::is_ours(by) => {}
@@ -259,7 +258,12 @@ mod tests {
     use super::*;
 
     fn setting(name: &str, value: &str) -> Setting {
-        Setting { name: name.to_owned(), value: value.to_owned(), by: "here".to_owned() }
+        Setting {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            by: "here".to_owned(),
+            file: false,
+        }
     }
 
     fn told(environment: &Environment, settings: &[Setting]) -> Settings {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Harm, Push, Site};
+use crate::ids::EnvId;
 use crate::plan::decide::{Decision, EnvPlan};
 use crate::python::version::{Version, Wanted};
 
@@ -17,13 +18,14 @@ pub(in crate::plan::decide::sequences) enum Cause {
     OtherPython,
     OtherInstaller,
     OtherSettings,
+    CommandGone,
+    /// From here on a copy will do, for this one in some envs.
     Gone,
-    /// From here on a copy will do.
     Added,
     Changed,
 }
 
-pub(in crate::plan::decide::sequences) const CAUSES: [(Cause, &str); 11] = [
+pub(in crate::plan::decide::sequences) const CAUSES: [(Cause, &str); 12] = [
     (Cause::NoneYet, "there is no environment yet"),
     (Cause::Unlinked, "env was deleted by hand"),
     (Cause::Asked, "was asked for"),
@@ -33,6 +35,7 @@ pub(in crate::plan::decide::sequences) const CAUSES: [(Cause, &str); 11] = [
     (Cause::OtherInstaller, "was installed by"),
     (Cause::OtherSettings, "settings that the installer reads"),
     (Cause::Gone, " was removed from requirements.txt"),
+    (Cause::CommandGone, " and is no longer run"),
     (Cause::Added, " was added (requirements.txt"),
     (Cause::Changed, " -> "),
 ];
@@ -68,10 +71,18 @@ impl Site {
         holds(Cause::OtherInstaller, env.installer != push.installer);
         holds(Cause::OtherSettings, env.settings != push.settings);
         holds(Cause::Gone, env.needs.keys().any(|name| !push.needs.contains_key(name)));
+        holds(Cause::CommandGone, env.commands && !push.commands);
         holds(Cause::Added, push.needs.keys().any(|name| !env.needs.contains_key(name)));
         let another = |(name, version)| env.needs.get(name).is_some_and(|before| before != version);
         holds(Cause::Changed, push.needs.iter().any(another));
         causes
+    }
+
+    /// From which cause on a copy of this env will do: pip's can lose requirements, as long as only
+    /// pip has written into them.
+    fn least_for_a_copy(&self, push: &Push, from: EnvId) -> Cause {
+        let by_pip_alone = push.installer == "pip" && !self.envs[&from].commands;
+        if by_pip_alone { Cause::Gone } else { Cause::Added }
     }
 
     /// What is decided is right, for every reason that holds, and for no other.
@@ -81,7 +92,9 @@ impl Site {
         let expected = match (causes.first(), live) {
             (None, Some(from)) if push.commands => Decision::Copy { from },
             (None, Some(id)) => Decision::Reuse { id },
-            (Some(first), Some(from)) if *first >= Cause::Added => Decision::Update { from },
+            (Some(first), Some(from)) if *first >= self.least_for_a_copy(push, from) => {
+                Decision::Update { from }
+            }
             (_, retire) => Decision::Create { retire },
         };
         assert_eq!(plan.decision, expected, "{:?}", plan.reasons);

@@ -1,0 +1,351 @@
+//! Settings of pip and uv that send packages elsewhere than into the env, or nowhere: with them an
+//! installer reports success, and the env stays empty. They may be right for what the user does by
+//! hand, and cannot apply to a deployment.
+//!
+//! Sources: <https://pip.pypa.io/en/stable/cli/pip_install/> and
+//! <https://docs.astral.sh/uv/reference/settings/#pip>.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::Installer;
+use super::pip_config::{self, is_off};
+use crate::disk;
+use crate::process::Environment;
+
+/// Settings of pip that name another place for packages, install nothing, or mix two versions of a
+/// package in a copied env.
+const OF_PIP: [&str; 11] = [
+    "dry-run",
+    "home",
+    "ignore-installed",
+    "prefix",
+    "python",
+    "require-venv",
+    "require-virtualenv",
+    "root",
+    "target",
+    "user",
+    "src",
+];
+
+/// Settings with which pip looks for packages of another Python. pip accepts them together with
+/// `target` only; for uv they are refused, as everything that it cannot do.
+const OF_ANOTHER_PYTHON: [&str; 4] = ["abi", "implementation", "platform", "python-version"];
+
+/// pip's other names for `src`.
+const SRC: [&str; 3] = ["source", "source-dir", "source-directory"];
+
+/// Variables of uv with which it would work on another env.
+const VARIABLES_OF_UV: [&str; 8] = [
+    "UV_MANAGED_PYTHON",
+    "UV_NO_MANAGED_PYTHON",
+    "UV_PROJECT",
+    "UV_PROJECT_ENVIRONMENT",
+    "UV_PYTHON",
+    "UV_PYTHON_PREFERENCE",
+    "UV_SYSTEM_PYTHON",
+    "UV_WORKING_DIR",
+];
+
+/// Settings in the `[pip]` table of uv's configuration with which it installs elsewhere, or for
+/// another Python.
+const OF_UV: [&str; 5] = ["prefix", "python-platform", "python-version", "system", "target"];
+
+const LINK_MODE: &str = "UV_LINK_MODE";
+
+/// The environment without pip's settings that cannot hold in an env.
+pub(super) fn pip(
+    installer: Installer,
+    environment: &Environment,
+    env: &Path,
+    release: &Path,
+) -> (Environment, Vec<String>) {
+    // A configuration that cannot be read is the installer's own error, and a better one.
+    let settings = pip_config::settings(environment, env, release).unwrap_or_default();
+    let is_src = |name: &str| name == "src" || SRC.contains(&name);
+    let is_overruled = |name: &str| {
+        OF_PIP.contains(&name)
+            || is_src(name)
+            || installer == Installer::Pip && OF_ANOTHER_PYTHON.contains(&name)
+    };
+    let (overruled, kept): (Vec<_>, Vec<_>) =
+        settings.into_iter().partition(|setting| is_overruled(&setting.name));
+    let mut fitting = environment.clone();
+    if overruled.iter().any(|setting| setting.file) {
+        // pip has no way to take back what a file says, so no file is read and everything else in
+        // them is said by variables. These go before files in any case.
+        fitting = fitting.set("PIP_CONFIG_FILE", "/dev/null");
+        for setting in kept.iter().filter(|setting| setting.file) {
+            fitting = fitting.set(pip_config::variable(&setting.name), &setting.value);
+        }
+    }
+    for setting in overruled.iter().filter(|setting| !setting.file) {
+        fitting = fitting.unset(&setting.by);
+    }
+    if overruled.iter().any(|setting| is_src(&setting.name)) {
+        // What `-e git+…` checks out belongs to the env: in a release, an env that is used again
+        // would import an old one's code.
+        fitting = fitting.set("PIP_SRC", env.join("src"));
+    }
+    let said = overruled
+        .iter()
+        .filter(|setting| !is_off(&setting.value))
+        .map(|setting| does_not_apply(&format!("pip's {}", setting.name), &setting.by));
+    (fitting, said.collect())
+}
+
+/// The environment without uv's variables that cannot hold in an env. What uv installs never shares
+/// a file with its cache: whoever writes into one would change every other env.
+pub(super) fn uv(
+    environment: &Environment,
+    env: &Path,
+    release: &Path,
+) -> (Environment, Vec<String>) {
+    let (mut fitting, mut said) = (environment.clone(), Vec::new());
+    for name in VARIABLES_OF_UV {
+        if environment.get(name).is_some() {
+            fitting = fitting.unset(name);
+            said.push(does_not_apply(name, "an app setting"));
+        }
+    }
+    // In no other mode it is certain: `clone` falls back to hard links.
+    let mode = if env.parent().is_some_and(disk::can_clone) { "clone" } else { "copy" };
+    let asked = match environment.get(LINK_MODE) {
+        Some(value) => Some((value.to_string_lossy().into_owned(), LINK_MODE.to_owned())),
+        None => Config::read(environment, release).iter().find_map(Config::link_mode),
+    };
+    let mode = match asked {
+        Some((asked, _)) if asked == "copy" => "copy",
+        Some((asked, by)) if asked != mode => {
+            said.push(format!(
+                "uv's link mode {} ({by}) does not apply: an environment shares no file with uv's \
+                 cache. The mode is {mode}.",
+                asked.escape_debug()
+            ));
+            mode
+        }
+        _ => mode,
+    };
+    (fitting.set(LINK_MODE, mode), said)
+}
+
+/// The environment without settings in uv's configuration files that cannot hold in an env. For
+/// that a file may be written into the env: see [`clean_up`].
+pub(super) fn uv_files(
+    environment: Environment,
+    env: &Path,
+    release: &Path,
+) -> Result<(Environment, Vec<String>)> {
+    let files = Config::read(&environment, release);
+    let overruled: Vec<String> = files.iter().flat_map(Config::overruled).collect();
+    if overruled.is_empty() {
+        return Ok((environment, overruled));
+    }
+    // A file that is named takes the place of all others.
+    let merged = files.into_iter().rev().fold(toml::Table::new(), |below, mut config| {
+        config.remove_overruled();
+        merge(config.table, below)
+    });
+    let file = env.join("uv.toml");
+    disk::write(&file, merged.to_string().as_bytes(), 0o600)?;
+    Ok((environment.set("UV_CONFIG_FILE", file), overruled))
+}
+
+/// Removes what [`uv_files`] wrote into an env.
+pub(super) fn clean_up(env: &Path) -> Result<()> {
+    disk::remove_file(&env.join("uv.toml")).context("uv's settings cannot be removed from the env")
+}
+
+/// The environment without uv's variables that would make it work on another env.
+pub(super) fn without_other_envs(environment: &Environment) -> Environment {
+    VARIABLES_OF_UV.iter().fold(environment.clone(), Environment::unset)
+}
+
+fn does_not_apply(what: &str, by: &str) -> String {
+    format!("{what} ({by}) does not apply: packages are installed into the environment.")
+}
+
+/// A configuration file of uv's.
+struct Config {
+    shown: String,
+    table: toml::Table,
+}
+
+impl Config {
+    /// The files that uv reads, those first that count more. Those that cannot be read are left to
+    /// uv, whose errors are better.
+    fn read(environment: &Environment, release: &Path) -> Vec<Config> {
+        if environment.get("UV_NO_CONFIG").is_some_and(|value| !is_off(&value.to_string_lossy())) {
+            return Vec::new();
+        }
+        let variable =
+            |name: &str| environment.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        if let Some(file) = variable("UV_CONFIG_FILE") {
+            return Config::of_file(&release.join(file)).into_iter().collect();
+        }
+        let project = release.ancestors().find_map(|folder| {
+            Config::of_file(&folder.join("uv.toml")).or_else(|| Config::of_project(folder))
+        });
+        let user = variable("XDG_CONFIG_HOME")
+            .or_else(|| Some(variable("HOME")?.join(".config")))
+            .and_then(|folder| Config::of_file(&folder.join("uv/uv.toml")));
+        let machine = variable("XDG_CONFIG_DIRS").unwrap_or_else(|| "/etc/xdg".into());
+        let machine = std::env::split_paths(&machine)
+            .map(|folder| folder.join("uv/uv.toml"))
+            .chain(["/etc/uv/uv.toml".into()])
+            .find_map(|file| Config::of_file(&file));
+        [project, user, machine].into_iter().flatten().collect()
+    }
+
+    fn of_file(file: &Path) -> Option<Config> {
+        let table = fs::read_to_string(file).ok()?.parse().ok()?;
+        Some(Config { shown: file.display().to_string(), table })
+    }
+
+    fn of_project(folder: &Path) -> Option<Config> {
+        let Config { shown, table } = Config::of_file(&folder.join("pyproject.toml"))?;
+        let table = table.get("tool")?.get("uv")?.as_table()?.clone();
+        Some(Config { shown, table })
+    }
+
+    fn pip(&self) -> Option<&toml::Table> {
+        self.table.get("pip")?.as_table()
+    }
+
+    fn link_mode(&self) -> Option<(String, String)> {
+        let key = "link-mode";
+        let said = self.pip().and_then(|pip| pip.get(key)).or_else(|| self.table.get(key))?;
+        Some((said.as_str()?.to_owned(), self.shown.clone()))
+    }
+
+    /// What of it cannot hold in an env, in words for the log.
+    fn overruled(&self) -> Vec<String> {
+        let names =
+            OF_UV.iter().filter(|name| self.pip().is_some_and(|pip| pip.contains_key(**name)));
+        names.map(|name| does_not_apply(&format!("uv's pip.{name}"), &self.shown)).collect()
+    }
+
+    fn remove_overruled(&mut self) {
+        if let Some(pip) = self.table.get_mut("pip").and_then(toml::Value::as_table_mut) {
+            pip.retain(|name, _| !OF_UV.contains(&name));
+        }
+    }
+}
+
+/// What two configuration files say together, as uv combines them: the one above counts, tables are
+/// combined, and of two lists the one below comes last.
+fn merge(above: toml::Table, below: toml::Table) -> toml::Table {
+    use toml::Value;
+    let mut merged = below;
+    for (name, value) in above {
+        let value = match (value, merged.remove(&name)) {
+            (Value::Table(above), Some(Value::Table(below))) => Value::Table(merge(above, below)),
+            (Value::Array(mut above), Some(Value::Array(below))) => {
+                above.extend(below);
+                Value::Array(above)
+            }
+            (above, _) => above,
+        };
+        merged.insert(name, value);
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_lead_out_of_the_env_do_not_apply() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pip.conf");
+        fs::write(
+            &file,
+            "[global]\nindex-url = https://a/\ntarget = /elsewhere\nextra-index-url =\n  https://b/\n  https://c/\n[install]\nuser = yes\nsrc = src\n",
+        )
+        .unwrap();
+        let environment = Environment::empty()
+            .set("PIP_CONFIG_FILE", &file)
+            .set("PIP_ROOT", "/root")
+            .set("PIP_DRY_RUN", "0")
+            .set("PIP_TIMEOUT", "5");
+        let (fitting, said) =
+            pip(Installer::Pip, &environment, Path::new("/s/envs/1"), Path::new("/s/releases/1"));
+        let value = |name: &str| {
+            let value = fitting.get(name)?.to_str().unwrap();
+            Some(value.split_whitespace().collect::<Vec<_>>().join(" "))
+        };
+        for (name, expected) in [
+            ("PIP_CONFIG_FILE", Some("/dev/null")),
+            ("PIP_EXTRA_INDEX_URL", Some("https://b/ https://c/")),
+            ("PIP_INDEX_URL", Some("https://a/")),
+            ("PIP_SRC", Some("/s/envs/1/src")),
+            ("PIP_TIMEOUT", Some("5")),
+            ("PIP_ROOT", None),
+            ("PIP_TARGET", None),
+            ("PIP_USER", None),
+        ] {
+            assert_eq!(value(name).as_deref(), expected, "{name}");
+        }
+        let names: Vec<_> =
+            said.iter().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+        assert_eq!(names, ["root", "src", "target", "user"], "each once, and what is off never");
+    }
+
+    #[test]
+    fn uvs_configuration_is_kept_but_for_what_leads_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let [env, release, home] =
+            ["envs/1", "releases/1", "home"].map(|it| folder.path().join(it));
+        for path in [&env, &release, &home.join("uv")] {
+            fs::create_dir_all(path).unwrap();
+        }
+        fs::write(
+            release.join("pyproject.toml"),
+            "[tool.uv]\nfind-links = [\"/a\"]\n[tool.uv.pip]\ntarget = \"/elsewhere\"\npre = true\n",
+        )
+        .unwrap();
+        fs::write(
+            home.join("uv/uv.toml"),
+            "offline = true\nfind-links = [\"/b\"]\nlink-mode = \"hardlink\"\n[pip]\nsystem = true\n",
+        )
+        .unwrap();
+        let environment =
+            Environment::empty().set("XDG_CONFIG_HOME", &home).set("UV_PROJECT_ENVIRONMENT", "/x");
+        let (fitting, of_variables) = uv(&environment, &env, &release);
+        assert_eq!(fitting.get("UV_PROJECT_ENVIRONMENT"), None);
+        let (fitting, of_files) = uv_files(fitting, &env, &release).unwrap();
+        assert_eq!((of_variables.len(), of_files.len()), (2, 2), "{of_variables:?}, {of_files:?}");
+        let merged: toml::Table =
+            fs::read_to_string(fitting.get("UV_CONFIG_FILE").unwrap()).unwrap().parse().unwrap();
+        let expected: toml::Table = "offline = true\nfind-links = [\"/a\", \"/b\"]\n\
+             link-mode = \"hardlink\"\n[pip]\npre = true\n"
+            .parse()
+            .unwrap();
+        assert_eq!(merged, expected);
+        clean_up(&env).unwrap();
+        assert!(!env.join("uv.toml").exists());
+    }
+
+    #[test]
+    fn the_link_mode_is_one_that_shares_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let env = folder.path().join("1");
+        let mode = |asked: Option<&str>| {
+            let environment = asked.map_or_else(Environment::empty, |asked| {
+                Environment::empty().set(LINK_MODE, asked)
+            });
+            let (fitting, said) = uv(&environment, &env, folder.path());
+            (fitting.get(LINK_MODE).unwrap().to_str().unwrap().to_owned(), said.len())
+        };
+        let own = if disk::can_clone(folder.path()) { "clone" } else { "copy" };
+        assert_eq!(mode(None), (own.to_owned(), 0));
+        for asked in ["hardlink", "symlink"] {
+            assert_eq!(mode(Some(asked)), (own.to_owned(), 1));
+        }
+        assert_eq!(mode(Some("copy")), ("copy".to_owned(), 0));
+    }
+}
