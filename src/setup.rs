@@ -27,6 +27,23 @@ pub const KEPT_HOOK: &str = "post-receive.kept";
 const STRICT_REFS: (&str, &str) = ("receive.procReceiveRefs", "refs");
 const SETTINGS: &str = include_str!("nyala.toml");
 
+/// What `receive.fsckObjects` would refuse, and the histories of real projects contain: old tools
+/// wrote it, and none of it changes which files are written where. Gitaly tolerates the like
+/// (git-fsck(1) has all of them).
+const TOLERATED: [(&str, &str); 11] = [
+    ("badDate", "a time that is not a number; nobody compares times"),
+    ("badDateOverflow", "a time after the year 2106, of a clock that was wrong"),
+    ("badEmail", "an address without its brackets; it is shown, and nothing else"),
+    ("badTimezone", "an offset such as +51800, of an import from another system"),
+    ("missingEmail", "an author without an address, of an import from CVS or Subversion"),
+    ("missingNameBeforeEmail", "an author who is only an address"),
+    ("missingSpaceBeforeDate", "as git itself wrote for empty addresses until 2011"),
+    ("missingSpaceBeforeEmail", "as several importers wrote"),
+    ("multipleAuthors", "as a bug in old GitHub merges wrote"),
+    ("zeroPaddedDate", "a time with leading zeros, of early importers"),
+    ("zeroPaddedFilemode", "040000 for 40000, of early versions of grit; it means the same"),
+];
+
 /// What a new site is made with.
 #[derive(Clone, Debug, Default)]
 pub struct New<'a> {
@@ -104,6 +121,9 @@ pub fn install_hook(repository: &Path, site: &Site) -> Result<Installed> {
     Repository::open(repository)?;
     let hooks = hooks_folder(repository)?;
     configure(repository, "receive.advertisePushOptions", "true")?;
+    for (id, _) in TOLERATED {
+        configure(repository, &format!("receive.fsck.{id}"), "ignore")?;
+    }
     // What nyala writes there is history; a `git push --mirror` would delete it.
     for refs in ["refs/deployments", "refs/notes/deployments"] {
         add_value(repository, "receive.hideRefs", refs)?;

@@ -38,6 +38,9 @@ pub struct UserError {
     /// What to do. Several are steps in their order; an alternative begins with "Or".
     #[serde(default)]
     pub fixes: Vec<String>,
+    /// Whether the command was called wrongly, rather than failed.
+    #[serde(skip)]
+    pub is_usage: bool,
 }
 
 impl UserError {
@@ -48,7 +51,12 @@ impl UserError {
             Some((first, rest)) => (first.to_owned(), vec![rest.to_owned()]),
             None => (fact, Vec::new()),
         };
-        UserError { fact: clause(&fact).to_owned(), found, fixes: Vec::new() }
+        UserError { fact: clause(&fact).to_owned(), found, ..UserError::default() }
+    }
+
+    /// An error about how a command was called.
+    pub fn usage(fact: impl Into<String>) -> UserError {
+        UserError { is_usage: true, ..UserError::new(fact) }
     }
 
     /// Adds what was found. Several lines stay together.
@@ -84,19 +92,20 @@ impl UserError {
     pub fn and(mut self, other: UserError) -> UserError {
         self.found.extend(other.found);
         self.fixes.extend(other.fixes);
+        self.is_usage |= other.is_usage;
         self
     }
 
     /// Every text in it, to be masked.
     pub fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
-        let UserError { fact, found, fixes } = self;
+        let UserError { fact, found, fixes, is_usage: _ } = self;
         std::iter::once(fact).chain(found).chain(fixes)
     }
 }
 
 impl fmt::Display for UserError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let UserError { fact, found, fixes } = self;
+        let UserError { fact, found, fixes, is_usage: _ } = self;
         f.write_str(fact)?;
         for found in found {
             let (label, text) = match found.split_once(": ") {

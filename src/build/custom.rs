@@ -12,6 +12,7 @@ use crate::disk;
 use crate::process::{self, Environment, Invocation, Limits};
 use crate::settings::{EffectiveSettings, Sourced};
 use crate::site::{ENV_LINK, EnvId, Record, Site};
+use crate::user_error::{Explain, UserError};
 
 /// Where a custom command learns which deployment it belongs to; `nyala step` reads them.
 pub const SITE_VARIABLE: &str = "NYALA_SITE";
@@ -79,11 +80,9 @@ pub fn run(
     limits: Limits,
 ) -> Result<()> {
     let Sourced { value, source } = command;
-    shell(value, release, environment, limits).with_context(|| {
-        format!(
-            "the project's deployment command failed: {}\nIt is set by {source}",
-            escaped(value)
-        )
+    shell(value, release, environment, limits).explain(|| {
+        UserError::new(format!("the project's deployment command failed: {}", escaped(value)))
+            .found(format!("it is set by {source}"))
     })
 }
 
@@ -98,10 +97,10 @@ pub fn run_own(
         disk::make_executable(&release.join(file))?;
     }
     let step = console::step(format_args!("Running {} ({})", escaped(&own.command), own.by));
-    shell(&own.command, release, environment, limits).with_context(|| {
+    shell(&own.command, release, environment, limits).explain(|| {
         let OwnCommand { command, by, .. } = own;
-        let command = escaped(command);
-        format!("{command} failed ({by})\nWhat it said is above; mend it or take it away, and push again")
+        UserError::new(format!("{} failed ({by})", escaped(command)))
+            .fix("See its output above; fix the command or remove it, and push again")
     })?;
     step.done();
     Ok(())

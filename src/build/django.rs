@@ -3,10 +3,11 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::console;
 use crate::process::{self, ChildError, Environment, Invocation, Limits};
+use crate::user_error::{Explain, UserError};
 
 pub const MANAGE: &str = "manage.py";
 /// Kudu's way out of everything that has to do with Django.
@@ -59,18 +60,89 @@ pub fn collectstatic(
         }
         console::info(line);
     });
-    if let Err(error) = ended {
-        let root = if no_root {
-            "\nSTATIC_ROOT names the folder to collect into; in the settings: STATIC_ROOT = BASE_DIR / \"static\""
-        } else {
-            ""
-        };
-        bail!(
-            "Django's static files could not be collected: {error}\n{last}\n\
-             The whole traceback is above.{root}\n\
-             To deploy without them: commit a file named {OPT_OUT}, or nyala config set DISABLE_COLLECTSTATIC=1"
-        );
-    }
+    ended.explain(|| cannot_collect(&last, no_root))?;
     step.done();
     Ok(())
+}
+
+fn cannot_collect(last: &str, no_root: bool) -> UserError {
+    let error = UserError::new("Django's static files could not be collected").found(last);
+    if let Some(name) = missing_variable(last) {
+        return error
+            .fix(format!("Set it for this site: nyala config set {name}=…"))
+            .fix("Deploy again: nyala redeploy");
+    }
+    let error = error.fix("See the whole traceback above");
+    let error = if no_root {
+        error.fix(
+            "STATIC_ROOT names the folder to collect into; in the settings: \
+             STATIC_ROOT = BASE_DIR / \"static\"",
+        )
+    } else {
+        error
+    };
+    error.fix(format!(
+        "To deploy without them: commit a file named {OPT_OUT}, \
+         or nyala config set DISABLE_COLLECTSTATIC=1"
+    ))
+}
+
+/// The environment variable that settings lack, by the last line of the traceback: as `os.environ`,
+/// Django, django-environ and python-decouple say it.
+fn missing_variable(last: &str) -> Option<&str> {
+    let between = |before: &str, after: &str| {
+        let (_, rest) = last.split_once(before)?;
+        Some(rest.split_once(after)?.0)
+    };
+    let name = between("KeyError: '", "'")
+        .or_else(|| between("Set the ", " environment variable"))
+        .or_else(|| between("UndefinedValueError: ", " not found"))
+        .or_else(|| between("The ", " setting must not be empty"))?;
+    let is_name =
+        |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_';
+    (!name.is_empty() && name.chars().all(is_name)).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_variable_is_found_however_it_is_said() {
+        for last in [
+            "KeyError: 'SECRET_KEY'",
+            "django.core.exceptions.ImproperlyConfigured: The SECRET_KEY setting must not be empty.",
+            "django.core.exceptions.ImproperlyConfigured: Set the SECRET_KEY environment variable",
+            "decouple.UndefinedValueError: SECRET_KEY not found. Declare it as envvar or define a default value.",
+        ] {
+            assert_eq!(missing_variable(last), Some("SECRET_KEY"), "{last}");
+        }
+        for last in ["KeyError: 'name'", "KeyError: ''", "ValueError: no", ""] {
+            assert_eq!(missing_variable(last), None, "{last}");
+        }
+    }
+
+    #[test]
+    fn every_error_says_what_to_do() {
+        insta::assert_snapshot!(cannot_collect("KeyError: 'SECRET_KEY'", false), @r"
+        Django's static files could not be collected
+        found: KeyError: 'SECRET_KEY'
+        1. Set it for this site: nyala config set SECRET_KEY=…
+        2. Deploy again: nyala redeploy
+        ");
+        insta::assert_snapshot!(cannot_collect("ValueError: no", false), @r"
+        Django's static files could not be collected
+        found: ValueError: no
+        1. See the whole traceback above
+        2. To deploy without them: commit a file named .skipDjango, or nyala config set DISABLE_COLLECTSTATIC=1
+        ");
+        let no_root = "ImproperlyConfigured: without having set the STATIC_ROOT setting";
+        insta::assert_snapshot!(cannot_collect(no_root, true), @r#"
+        Django's static files could not be collected
+        found: ImproperlyConfigured: without having set the STATIC_ROOT setting
+        1. See the whole traceback above
+        2. STATIC_ROOT names the folder to collect into; in the settings: STATIC_ROOT = BASE_DIR / "static"
+        3. To deploy without them: commit a file named .skipDjango, or nyala config set DISABLE_COLLECTSTATIC=1
+        "#);
+    }
 }

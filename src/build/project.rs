@@ -7,6 +7,7 @@ use git2::Oid;
 use crate::git::{CommitTree, Kind};
 use crate::settings::Sourced;
 use crate::settings::project::folder;
+use crate::user_error::UserError;
 
 /// The tree of the application: the whole commit when nobody names a folder of it.
 ///
@@ -16,10 +17,9 @@ pub fn application(commit: &CommitTree<'_>, project: Option<&Sourced<String>>) -
         Some(said) => match folder(&said.value) {
             Some(path) => path,
             None => {
-                bail!(
-                    "{}\nName a folder inside the commit, such as `web`",
-                    wrong(said, "it leads out of the commit")
-                )
+                return Err(wrong(said, "it leads out of the commit")
+                    .fix("Name a folder inside the commit, such as `web`")
+                    .into());
             }
         },
         None => String::new(),
@@ -34,17 +34,17 @@ pub fn application(commit: &CommitTree<'_>, project: Option<&Sourced<String>>) -
         },
     };
     match project {
-        Some(said) => {
-            bail!("{}\nTo see all folders: git ls-tree -d --name-only -r HEAD", wrong(said, found))
-        }
+        Some(said) => Err(wrong(said, found)
+            .fix("To see all folders: git ls-tree -d --name-only -r HEAD")
+            .into()),
         None => bail!("the commit has no tree"),
     }
 }
 
-fn wrong(said: &Sourced<String>, fact: &str) -> String {
-    format!(
+fn wrong(said: &Sourced<String>, fact: &str) -> UserError {
+    UserError::new(format!(
         "the project `{}` is not a folder of this commit: {fact} ({})",
         said.value.escape_debug(),
         said.source
-    )
+    ))
 }

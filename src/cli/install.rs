@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 
 use super::init::{say_how_to_push, say_installed, say_what_installs};
@@ -29,17 +29,15 @@ pub(super) struct Install {
 
 impl Install {
     pub(super) fn run(&self, site: Option<&Path>) -> Result<()> {
+        // A path that is no repository helps nobody who reads how to name a site.
+        let repository = self.repository.canonicalize().unwrap_or_else(|_| self.repository.clone());
+        Repository::open(&repository)?;
         let Some(root) = site else {
             bail!(
-                UserError::new("no site was named")
+                UserError::usage("no site was named")
                     .fix(format!("nyala install {} --site SITE", self.repository.display()))
             );
         };
-        let repository = self
-            .repository
-            .canonicalize()
-            .with_context(|| format!("{} does not exist", self.repository.display()))?;
-        Repository::open(&repository)?;
         let new = New {
             repository: Some(&repository),
             strict: self.strict,

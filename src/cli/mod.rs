@@ -55,7 +55,7 @@ use crate::console::text::clean;
 use crate::disk::space;
 use crate::plan::describe;
 use crate::site::Site;
-use crate::user_error::UserError;
+use crate::user_error::{Explain, UserError};
 
 /// Deploy Python sites with `git push`
 #[derive(Debug, Parser)]
@@ -193,8 +193,12 @@ impl Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let code = run(&cli).unwrap_or_else(|error| {
-        say_error(&user_error(&cli, &error).to_string());
-        ExitCode::FAILURE
+        let error = user_error(&cli, &error);
+        say_error(&error.to_string());
+        if std::env::args_os().any(|argument| argument == "--json") {
+            say_error_as_json(error.clone());
+        }
+        if error.is_usage { ExitCode::from(2) } else { ExitCode::FAILURE }
     });
     match console::unsaid() {
         Some(why) => {
@@ -211,6 +215,13 @@ fn say_error(text: &str) {
     // After the client of a hook is gone, nobody reads the pipe, and a plain write would block
     // forever.
     console::print(rustix::stdio::stderr(), &mask::known().apply(&format!("error: {text}\n")));
+}
+
+/// Whoever asked for JSON reads standard output, and gets the parts of the error there.
+fn say_error_as_json(mut error: UserError) {
+    let known = mask::known();
+    error.texts_mut().for_each(|text| *text = known.apply(text).into_owned());
+    say!("{:#}", serde_json::json!({ "error": error }));
 }
 
 /// `nyala` without a command: the status of the site around the working directory, else the help.
@@ -235,6 +246,22 @@ fn user_error(cli: &Cli, error: &anyhow::Error) -> UserError {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let again = shlex::try_join(arguments.iter().map(String::as_str)).unwrap_or_default();
     told.fix(format!("For details, run: NYALA_LOG=debug nyala {again}"))
+}
+
+/// The site that a hook names. When it is not there, somebody has moved it, or removed it.
+fn hook_site(cli: &Cli, site: &impl Fn() -> Result<Site>) -> Result<Site> {
+    if let Some(named) = cli.site.as_ref().filter(|named| !Site::is_at(named)) {
+        // git runs a hook in its repository.
+        let repository = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("REPOSITORY"));
+        let fact = format!("nothing was deployed: there is no site at {}", named.display());
+        return Err(UserError::new(fact)
+            .fix(format!(
+                "If the site was moved, run on the server: nyala install {} --site NEW_FOLDER",
+                repository.display()
+            ))
+            .into());
+    }
+    site().explain(|| UserError::new("nothing was deployed"))
 }
 
 fn run(cli: &Cli) -> Result<ExitCode> {
@@ -281,8 +308,8 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Script(script) => script.run()?,
         Command::Completions(completions) => completions.run(Cli::command()),
         Command::Man(man) => man.run(Cli::command())?,
-        Command::PostReceive(hook) => hook.run(&site()?)?,
-        Command::ProcReceive(hook) => hook.run(&site()?)?,
+        Command::PostReceive(hook) => hook.run(&hook_site(cli, &site)?)?,
+        Command::ProcReceive(hook) => hook.run(&hook_site(cli, &site)?)?,
         Command::Worker(worker) => worker.run(&site()?)?,
         Command::Redeploy(redeploy) => return redeploy.run(&roomy_site()?),
         Command::Wait(wait) => return wait.run(&site()?),

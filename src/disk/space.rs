@@ -193,12 +193,18 @@ pub fn explain(error: &Error, site: &Path) -> UserError {
             )
         }
         Errno::ACCESS | Errno::PERM => {
-            let owner = fs::metadata(site)
-                .map_or_else(|_| "somebody".to_owned(), |found| found.uid().to_string());
+            let Some((folder, owner)) = nearest(site) else { return told };
+            let told = told.found(format!(
+                "nyala runs as user {user}, and {} belongs to user {owner}",
+                folder.display()
+            ));
+            let is_there = folder == site;
             let site = site.display();
-            let told = told
-                .found(format!("nyala runs as user {user}, and {site} belongs to user {owner}"));
-            if owner == user.to_string() {
+            if !is_there {
+                told.fix(format!(
+                    "Create the folder for this user first: sudo install -d -o {user} {site}"
+                ))
+            } else if owner == user {
                 told.fix(format!(
                     "Give all of it to its owner, as root: chown -R -h {owner} {site}"
                 ))
@@ -208,6 +214,14 @@ pub fn explain(error: &Error, site: &Path) -> UserError {
         }
         _ => told,
     }
+}
+
+/// A path or the nearest folder above it that exists, and whom it belongs to.
+fn nearest(path: &Path) -> Option<(&Path, u32)> {
+    path.ancestors().find_map(|folder| {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        Some((folder, fs::metadata(folder).ok()?.uid()))
+    })
 }
 
 /// The system's own word for what went wrong, also where a child said it.
@@ -303,6 +317,10 @@ mod tests {
         assert_eq!(explain(&other, Path::new("/")), UserError::default());
         let told = explain(&own, Path::new("/"));
         assert!(told.found[0].ends_with("is read-only"), "{told:?}");
+        let denied = Error::new(io::Error::from(io::ErrorKind::PermissionDenied));
+        let told = explain(&denied, Path::new("/nowhere/site"));
+        assert!(told.found[0].ends_with("/ belongs to user 0"), "{told:?}");
+        assert!(told.fixes[0].contains("sudo install -d -o "), "{told:?}");
     }
 
     #[test]

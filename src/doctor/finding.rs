@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::plan::describe;
-use crate::user_error::UserError;
 
 /// One thing that is wrong.
 #[derive(Debug, Serialize)]
@@ -80,9 +79,10 @@ impl Finding {
         error: &anyhow::Error,
         fix: impl Into<String>,
     ) -> Finding {
-        let UserError { fact, found, fixes } = describe::user_error(error);
+        let mut error = describe::user_error(error);
+        let fixes = std::mem::take(&mut error.fixes);
         let fix = if fixes.is_empty() { fix.into() } else { fixes.join("; ") };
-        Finding::new(id, UserError { fact, found, fixes: Vec::new() }.to_string(), fix)
+        Finding::new(id, error.to_string(), fix)
     }
 
     pub(super) fn with_repair(self, repair: Repair) -> Finding {

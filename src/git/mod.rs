@@ -14,6 +14,8 @@ use std::sync::Once;
 
 use anyhow::{Context, Result};
 
+use crate::user_error::UserError;
+
 pub use command::{Refs, bare_git, git, run};
 pub use notes::{Note, append as append_note};
 pub use refs::{RefName, RefUpdate};
@@ -69,11 +71,14 @@ impl Repository {
     pub fn commit(&self, id: &str) -> Result<Commit> {
         let wrong = || format!("{} has no commit {id}", self.path.display());
         let oid = git2::Oid::from_str_ext(id, self.objects.object_format()).with_context(wrong)?;
-        let commit = self
-            .objects
-            .find_object(oid, None)
-            .and_then(|object| object.peel_to_commit())
-            .with_context(wrong)?;
+        let commit = match self.objects.find_object(oid, None).and_then(|it| it.peel_to_commit()) {
+            Ok(commit) => commit,
+            // libgit2 is stricter than git with the authors and times that old tools wrote.
+            Err(error) => match self.unparsed(oid) {
+                Some(commit) => return Ok(commit),
+                None => return Err(error).with_context(wrong),
+            },
+        };
         let author = commit.author();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(Commit {
@@ -81,6 +86,24 @@ impl Repository {
             message: text(commit.message_bytes()).trim_end().to_owned(),
             author: format!("{} <{}>", text(author.name_bytes()), text(author.email_bytes())),
             tree: commit.tree_id(),
+        })
+    }
+
+    /// A commit of whose header only the tree has to be right.
+    fn unparsed(&self, oid: git2::Oid) -> Option<Commit> {
+        let odb = self.objects.odb().ok()?;
+        let object = odb.read(oid).ok().filter(|it| it.kind() == git2::ObjectType::Commit)?;
+        let text = String::from_utf8_lossy(object.data());
+        let (header, message) = text.split_once("\n\n").unwrap_or((&text, ""));
+        let field = |name: &str| header.lines().find_map(|line| line.strip_prefix(name));
+        let author = field("author ").unwrap_or_default();
+        // The time is not of the author, as far as one can tell the two apart.
+        let end = author.rfind('>').map_or(author.len(), |end| end + 1);
+        Some(Commit {
+            id: oid.to_string(),
+            message: message.trim_end().to_owned(),
+            author: author[..end].to_owned(),
+            tree: self.oid(field("tree ")?).ok()?,
         })
     }
 
@@ -126,17 +149,44 @@ pub fn open_objects(path: &Path) -> Result<git2::Repository> {
             let _ = git2::opts::set_mwindow_size(MAPPED_AT_ONCE);
             let _ = git2::opts::set_mwindow_mapped_limit(MAPPED_IN_ALL);
             // Refs are read by git itself (see `Refs`), so a reftable repository is as good as any.
-            let _ = git2::opts::set_extensions(&["refstorage", "objectformat"]);
+            let _ = git2::opts::set_extensions(&EXTENSIONS);
         }
     });
-    git2::Repository::open_bare(path).with_context(|| {
-        format!(
-            "{} cannot be opened as a bare git repository\n\
-             To create one: git init --bare {}",
-            path.display(),
-            path.display()
-        )
-    })
+    // The error is for a person, without the class and the code that libgit2 adds.
+    git2::Repository::open_bare(path).map_err(|error| cannot_open(path, error.message()).into())
+}
+
+/// What git 2.47 knows of the format of a repository, and libgit2 does not: nothing of it changes
+/// how objects lie in a repository (git-config(1), `extensions.*`).
+const EXTENSIONS: [&str; 6] = [
+    "compatobjectformat",
+    "objectformat",
+    "partialclone",
+    "preciousobjects",
+    "refstorage",
+    "relativeworktrees",
+];
+
+fn cannot_open(path: &Path, why: &str) -> UserError {
+    let shown = path.display();
+    if !path.exists() {
+        return UserError::new(format!("there is no repository at {shown}"))
+            .fix("If it was moved, write its path into nyala.toml of the site: repository = \"…\"")
+            .fix(format!("Or create one: git init --bare {shown}"));
+    }
+    if path.join(".git").exists() {
+        return UserError::new(format!("{shown} is not a bare repository: it has a work tree"))
+            .fix(format!("Make a bare one of it: git clone --bare {shown} {shown}.git"));
+    }
+    if !(path.join("HEAD").exists() && path.join("objects").is_dir()) {
+        return UserError::new(format!("{shown} is not a git repository"))
+            .found(why)
+            .fix("Name a bare repository")
+            .fix(format!("Or create one in a new folder: git init --bare {shown}/repository.git"));
+    }
+    UserError::new(format!("the repository {shown} cannot be opened"))
+        .found(why)
+        .fix(format!("See what git says of it: git --git-dir {shown} fsck"))
 }
 
 /// The first seven digits of a commit's id, as git shows it to people.

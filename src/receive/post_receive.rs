@@ -10,7 +10,8 @@ use super::push_plan::{Action, PushPlan};
 use super::{Reader, dry_run, enter, kept_hook, new_deployment, receive, refs, watch};
 use crate::git::{RefUpdate, Repository};
 use crate::setup;
-use crate::site::{Record, Site};
+use crate::site::{Record, Settings, Site};
+use crate::user_error::{Explain, UserError};
 use crate::worker::{session, what_is_live};
 
 /// Runs the post-receive hook, whose file is in the folder `hooks`. Returns how the deployment
@@ -24,11 +25,12 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
     }
     let updates = refs::parse(&input)?;
     let options = PushOptions::parse(&options::of_environment());
-    let settings = site.settings()?;
-    let repository = Repository::open(&site.repository(&settings))?;
+    let (settings, repository, PushPlan { messages, action }) = plan(site, &updates, &options)
+        .explain(|| {
+            // Whoever reads only this has to know it.
+            UserError::new(format!("nothing was deployed; {}", what_is_live(site)))
+        })?;
     let strict = settings.strict && hooks.join(setup::STRICT_HOOK).is_file();
-    let PushPlan { messages, action } =
-        PushPlan::of(site, &settings, &repository, &updates, &options)?;
 
     if strict && !matches!(&action, Action::Deploy { update, .. } if !was_deployed(site, update)?) {
         // The proc-receive hook has already done the work and printed the messages.
@@ -71,6 +73,18 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
         return Ok(None);
     }
     watch(site, id, Reader::Pusher).map(Some)
+}
+
+/// What the push asks for. Fails when the site or its repository cannot be read.
+fn plan<'u>(
+    site: &Site,
+    updates: &'u [RefUpdate],
+    options: &Result<PushOptions>,
+) -> Result<(Settings, Repository, PushPlan<'u>)> {
+    let settings = site.settings()?;
+    let repository = Repository::open(&site.repository(&settings))?;
+    let plan = PushPlan::of(site, &settings, &repository, updates, options)?;
+    Ok((settings, repository, plan))
 }
 
 /// Reinstalls the hooks, because `strict` in nyala.toml has changed since they were installed.

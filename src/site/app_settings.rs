@@ -9,11 +9,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use super::{Site, text_file};
 use crate::console::text::{excerpt, split_mark};
 use crate::disk;
+use crate::user_error::UserError;
 
 /// The application's settings, sorted by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,23 +26,25 @@ impl AppSettings {
     /// Reads the text of a `settings.env`.
     pub fn parse(text: &str) -> Result<AppSettings> {
         let (_, text) = split_mark(text);
-        let words = shlex::split(&with_plain_line_ends(text)).context("a quote is never closed")?;
+        let words = shlex::split(&with_plain_line_ends(text))
+            .ok_or_else(|| UserError::new("a quote is never closed"))?;
         let mut settings = AppSettings::default();
         for (word, number) in words.iter().zip(1..) {
             // Nothing of the word is shown: what should be a name may be half of a value that lacks
             // its quotes.
-            let (name, value) = word.split_once('=').with_context(|| {
-                format!("setting {number} is not NAME=value; a value with spaces is in quotes: NAME='two words'")
+            let (name, value) = word.split_once('=').ok_or_else(|| {
+                UserError::new(format!("setting {number} is not NAME=value"))
+                    .fix("Write a value with spaces in quotes: NAME='two words'")
             })?;
             let name = name.strip_prefix("export ").unwrap_or(name);
-            ensure!(
-                is_name(name),
-                "what setting {number} has before its = is not a valid name: {NAME_RULE}"
-            );
-            ensure!(
-                !value.contains('\0'),
-                "the value of setting {number} has a NUL byte: {NUL_RULE}"
-            );
+            if !is_name(name) {
+                let fact = format!("what setting {number} has before its = is not a valid name");
+                return Err(UserError::new(fact).labelled("allowed", NAME_RULE).into());
+            }
+            if value.contains('\0') {
+                let fact = format!("the value of setting {number} has a NUL byte");
+                return Err(UserError::new(fact).labelled("note", NUL_RULE).into());
+            }
             settings.set(name, value)?;
         }
         Ok(settings)
@@ -64,12 +67,14 @@ impl AppSettings {
 
     /// Sets a value. Fails when no environment variable can have that name or value.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        ensure!(
-            is_name(name),
-            "`{}` is not a valid name for a setting: {NAME_RULE}",
-            excerpt(name)
-        );
-        ensure!(!value.contains('\0'), "the value of {name} has a NUL byte: {NUL_RULE}");
+        if !is_name(name) {
+            let fact = format!("`{}` is not a valid name for a setting", excerpt(name));
+            return Err(UserError::new(fact).labelled("allowed", NAME_RULE).into());
+        }
+        if value.contains('\0') {
+            let fact = format!("the value of {name} has a NUL byte");
+            return Err(UserError::new(fact).labelled("note", NUL_RULE).into());
+        }
         self.values.insert(name.to_owned(), value.to_owned());
         Ok(())
     }
@@ -111,7 +116,7 @@ fn is_open(name: &str, value: &str) -> bool {
     OPEN.contains(&name) && !value.contains(['@', '?']) && !value.contains("://")
 }
 
-const NAME_RULE: &str = "letters, digits and _ are allowed, and no digit first";
+const NAME_RULE: &str = "letters, digits, and _, and no digit first";
 const NUL_RULE: &str = "no environment variable can hold one";
 
 fn is_name(name: &str) -> bool {

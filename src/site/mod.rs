@@ -29,6 +29,7 @@ pub use shared_path::SharedPath;
 
 use crate::disk;
 pub use crate::ids::{DeploymentId, EnvId};
+use crate::user_error::UserError;
 
 /// The file that makes a folder a site: its settings.
 pub const SETTINGS_FILE: &str = "nyala.toml";
@@ -54,22 +55,42 @@ pub struct Site {
 impl Site {
     /// The site in `root`, which must have a `nyala.toml`.
     pub fn open(root: &Path) -> Result<Site> {
-        let found = root.canonicalize();
-        match found {
-            Ok(root) if root.join(SETTINGS_FILE).is_file() => Ok(Site { root }),
-            Ok(root) => bail!(
-                "{} is not a site: it has no nyala.toml\nTo create one: nyala init {}",
-                root.display(),
-                root.display()
-            ),
-            Err(error) => {
-                bail!(
-                    "there is no site at {}: {error}\nTo create one: nyala init {}",
-                    root.display(),
-                    root.display()
-                )
-            }
+        let Ok(found) = root.canonicalize() else {
+            let fact = format!("there is no site at {}", root.display());
+            return Err(UserError::new(fact)
+                .fix(format!("To create one: nyala init {}", root.display()))
+                .into());
+        };
+        if Site::is_at(&found) {
+            return Ok(Site { root: found });
         }
+        let fact = format!("{} is not a site", root.display());
+        // Somebody has named wwwroot, or another folder inside a site.
+        if let Some(site) = found.ancestors().skip(1).find(|folder| Site::is_at(folder)) {
+            return Err(UserError::new(fact)
+                .found(format!("it is inside the site {}", site.display()))
+                .fix(format!("Name the site: --site {}", site.display()))
+                .into());
+        }
+        Err(UserError::new(fact)
+            .found(format!("it has no {SETTINGS_FILE}"))
+            .fix(format!("Name another folder, or create a site: nyala init {}", root.display()))
+            .into())
+    }
+
+    /// Whether there is a site in a folder. A release is none, also when the project has a
+    /// `nyala.toml` of its own.
+    pub fn is_at(folder: &Path) -> bool {
+        let is_release = || {
+            let folder = folder.canonicalize().ok()?;
+            let (number, releases) = (folder.file_name()?.to_str()?, folder.parent()?);
+            Some(
+                number.parse::<u64>().is_ok()
+                    && releases.file_name()? == "releases"
+                    && releases.parent()?.join(SETTINGS_FILE).is_file(),
+            )
+        };
+        folder.join(SETTINGS_FILE).is_file() && !is_release().unwrap_or_default()
     }
 
     /// The site that is meant: `--site`, else `NYALA_SITE` (clap reads both into `named`), else the
@@ -79,16 +100,15 @@ impl Site {
             return Site::open(root);
         }
         let here = env::current_dir().context("the working directory no longer exists")?;
-        here.ancestors().find(|folder| folder.join(SETTINGS_FILE).is_file()).map_or_else(
-            || {
-                bail!(
-                    "no site was named, and {} is not inside one\n\
-                     Name it with --site SITE or NYALA_SITE, or change into it",
-                    here.display()
-                )
-            },
-            Site::open,
-        )
+        match here.ancestors().find(|folder| Site::is_at(folder)) {
+            Some(root) => Site::open(root),
+            None => Err(UserError::usage(format!(
+                "no site was named, and {} is not inside one",
+                here.display()
+            ))
+            .fix("Name it with --site SITE or NYALA_SITE, or change into it")
+            .into()),
+        }
     }
 
     pub fn root(&self) -> &Path {

@@ -3,9 +3,10 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use crate::disk;
+use anyhow::{Context, Result};
 
-use anyhow::{Context, Result, bail};
+use crate::disk;
+use crate::user_error::UserError;
 
 /// The text of a UTF-8 file; `None` when there is no such file. Another encoding is an error that
 /// says how to have this one.
@@ -26,10 +27,10 @@ pub(super) fn read(path: &Path) -> Result<Option<String>> {
                 let line = memchr::memchr_iter(b'\n', &bytes[..at]).count() + 1;
                 format!("the byte 0x{:02x} in line {line}", bytes[at])
             };
-            bail!(
-                "{} is not UTF-8\nfound: {found}\nSave it as UTF-8, with a byte order mark or without one",
-                path.display()
-            )
+            Err(UserError::new(format!("{} is not UTF-8", path.display()))
+                .found(found)
+                .fix("Save it as UTF-8, with or without a byte order mark")
+                .into())
         }
     }
 }

@@ -67,7 +67,7 @@ pub fn run(site: &Site, id: DeploymentId) -> Result<()> {
         // Cancelled before it could even begin to wait.
         return Ok(());
     } else {
-        console::info("Another deployment is running; waiting for it.");
+        console::info(why_it_waits(site, id)?);
         site.deploy_lock()?
     };
     cancel::begun();
@@ -93,6 +93,16 @@ pub fn run(site: &Site, id: DeploymentId) -> Result<()> {
     disk::point("worker: trash emptied");
     staging::prepare(site, id);
     Ok(())
+}
+
+/// Who holds the lock: a deployment that runs, or one that is live already and cleans up.
+fn why_it_waits(site: &Site, id: DeploymentId) -> Result<&'static str> {
+    let runs = |record: &Record| record.id != id && !record.has_ended();
+    Ok(if site.unsettled()?.iter().any(runs) {
+        "Another deployment is running; waiting for it."
+    } else {
+        "The last deployment is over, and still cleans up; waiting for it."
+    })
 }
 
 /// The newest deployment that waits and has a worker to wait for it.

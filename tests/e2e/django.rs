@@ -61,6 +61,14 @@ fn static_files_are_collected_if_django_is_used() {
         .assert_says("broken settings");
     let error = site.record(4)["error"].to_string();
     assert!(error.contains("RuntimeError: broken settings"), "{error}");
+    settings(&project, staticfiles, root);
+    site.nyala(&["config", "unset", "SECRET_KEY"]).assert_success();
+    project
+        .push()
+        .assert_failed_with("found: KeyError: 'SECRET_KEY'")
+        .assert_says("nyala config set SECRET_KEY=…")
+        .assert_does_not_say("To deploy without them");
+    site.set("SECRET_KEY", "only-in-the-app-settings");
     assert_eq!(site.live_state(), before);
 
     site.set("DISABLE_COLLECTSTATIC", "1");

@@ -16,6 +16,7 @@
 mod support;
 
 mod access;
+mod advice;
 mod bad_input;
 mod clients;
 mod commands;
