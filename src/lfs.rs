@@ -12,17 +12,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
-use crate::checkout::LFS_SPEC;
+use crate::checkout::{self, LFS_SPEC};
 use crate::console;
 use crate::disk;
+use crate::git;
 use crate::hex::hex;
 use crate::process;
 use crate::submodules::{Fetching, Filled};
 
 /// No pointer is longer (git-lfs's own bound).
 const LONGEST: u64 = 1024;
-/// How many paths one call of git is given.
-const AT_ONCE: usize = 200;
 
 /// What a pointer stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +37,7 @@ struct Pointer {
 pub fn smudge(fetching: &Fetching<'_>, release: &Path, filled: &Filled) -> Result<()> {
     let Filled { repository, folder, pointers, .. } = filled;
     let root = release.join(folder);
-    let wanted: Vec<_> = with_the_filter(fetching, filled, pointers)
+    let wanted: Vec<_> = with_the_filter(filled, pointers)?
         .into_iter()
         .filter_map(|path| Some((path, read(&root.join(path))?)))
         .collect();
@@ -77,29 +76,17 @@ pub fn smudge(fetching: &Fetching<'_>, release: &Path, filled: &Filled) -> Resul
 
 /// Those of the paths that the commit's attributes give to Git LFS: the text of a pointer alone may
 /// be a text about pointers.
-fn with_the_filter<'p>(
-    fetching: &Fetching<'_>,
-    filled: &Filled,
-    paths: &'p [PathBuf],
-) -> Vec<&'p PathBuf> {
-    let mut found = Vec::new();
-    for paths in paths.chunks(AT_ONCE) {
-        let check = fetching
-            .git(&filled.repository)
-            .args(["check-attr", "-z", &format!("--source={}", filled.whole), "filter", "--"])
-            .args(paths.iter().map(|path| filled.project.join(path)));
-        let Ok(printed) = process::capture(&check) else {
-            // A git before 2.40 cannot be asked about a tree; then what looks like a pointer is
-            // one.
-            found.extend(paths);
-            continue;
-        };
-        let fields: Vec<_> = printed.stdout.split(|byte| *byte == 0).collect();
-        let values =
-            fields.chunks(3).filter(|field| field.len() == 3).map(|field| field[2] == b"lfs");
-        found.extend(paths.iter().zip(values).filter(|(_, is_lfs)| *is_lfs).map(|(path, _)| path));
-    }
-    found
+fn with_the_filter<'p>(filled: &Filled, paths: &'p [PathBuf]) -> Result<Vec<&'p PathBuf>> {
+    let objects = git::open_objects(&filled.repository)?;
+    let in_whole: Vec<PathBuf> = paths.iter().map(|path| filled.project.join(path)).collect();
+    // A path that is not UTF-8 is not worth a lookup of its own: what looks like a pointer is one.
+    let names = in_whole.iter().filter_map(|path| path.to_str());
+    let filters = checkout::filters(&objects, filled.whole, names)?;
+    let mut filters = filters.into_iter();
+    let is_lfs = |(_, path): &(&PathBuf, &PathBuf)| {
+        path.to_str().is_none() || filters.next().flatten().is_some_and(|name| name == b"lfs")
+    };
+    Ok(paths.iter().zip(&in_whole).filter(is_lfs).map(|(path, _)| path).collect())
 }
 
 fn fetch(fetching: &Fetching<'_>, filled: &Filled) -> Result<()> {

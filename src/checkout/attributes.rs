@@ -21,8 +21,8 @@ use super::objects;
 const LONGEST_FILE: usize = 100 * 1024 * 1024;
 const LONGEST_LINE: usize = 2048;
 
-/// In the order in which [`Files::conversion`] takes them.
-const NAMES: [&str; 5] = ["text", "crlf", "eol", "ident", "working-tree-encoding"];
+/// In the order in which [`Files::states`] gives them.
+const NAMES: [&str; 6] = ["text", "crlf", "eol", "ident", "working-tree-encoding", "filter"];
 
 /// The `.gitattributes` that hold in a folder: its own, and those of the folders above. `None`
 /// where there are none, which costs nothing.
@@ -70,12 +70,33 @@ impl Attributes {
             return Ok(Conversion::default());
         };
         let path = path();
+        let files = self.read_up_to(odb, lowest)?;
+        files.conversion(&path).with_context(|| format!("cannot convert the file {}", shown(&path)))
+    }
+
+    /// The name of the filter that the file at `path` of the tree is given to, such as `lfs`.
+    pub(super) fn filter(
+        &mut self,
+        odb: &Odb,
+        inherited: &Inherited,
+        path: &[u8],
+    ) -> Result<Option<Vec<u8>>> {
+        let Some(lowest) = inherited else { return Ok(None) };
+        let states = self.read_up_to(odb, lowest)?.states(path);
+        let [.., filter] = states.unwrap_or([StateRef::Unspecified; NAMES.len()]);
+        Ok(match filter {
+            StateRef::Value(name) => Some(name.as_bstr().to_vec()),
+            StateRef::Set | StateRef::Unset | StateRef::Unspecified => None,
+        })
+    }
+
+    fn read_up_to(&mut self, odb: &Odb, lowest: &Arc<Node>) -> Result<&mut Files> {
         let files = match &mut self.files {
             Some(files) => files,
             none => none.insert(Files::new()?),
         };
         files.read_up_to(odb, lowest)?;
-        files.conversion(&path).with_context(|| format!("cannot convert the file {}", shown(&path)))
+        Ok(files)
     }
 }
 
@@ -137,6 +158,19 @@ impl Files {
     }
 
     fn conversion(&mut self, path: &[u8]) -> Result<Conversion> {
+        let Some([text, crlf, eol, ident, encoding, _]) = self.states(path) else {
+            return Ok(Conversion::default());
+        };
+        Ok(Conversion::new(
+            Text::of(text).or_else(|| Text::of(crlf)),
+            LineEndings::of(eol),
+            matches!(ident, StateRef::Set),
+            Encoding::of(encoding)?,
+        ))
+    }
+
+    /// What the attributes of [`NAMES`] are for a file; `None` when no pattern is about it.
+    fn states(&mut self, path: &[u8]) -> Option<[StateRef<'_>; NAMES.len()]> {
         self.outcome.reset();
         let matched = self.search.pattern_matching_relative_path(
             path.into(),
@@ -145,17 +179,10 @@ impl Files {
             &mut self.outcome,
         );
         if !matched {
-            return Ok(Conversion::default());
+            return None;
         }
         let mut states = self.outcome.iter_selected().map(|found| found.assignment.state);
-        let mut next = || states.next().unwrap_or(StateRef::Unspecified);
-        let (text, crlf, eol, ident, encoding) = (next(), next(), next(), next(), next());
-        Ok(Conversion::new(
-            Text::of(text).or_else(|| Text::of(crlf)),
-            LineEndings::of(eol),
-            matches!(ident, StateRef::Set),
-            Encoding::of(encoding)?,
-        ))
+        Some(std::array::from_fn(|_| states.next().unwrap_or(StateRef::Unspecified)))
     }
 }
 

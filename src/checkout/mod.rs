@@ -41,7 +41,7 @@ use crate::disk;
 use crate::git::Repository;
 use attributes::Inherited;
 use folder::Folder;
-pub use preview::preview;
+pub use preview::{filters, preview};
 pub use task::Exported;
 use task::{Changing, Done, FolderRef, Task, Trees};
 pub use writer::{GivenUp, GivesUp, LFS_SPEC};

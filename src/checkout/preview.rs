@@ -16,24 +16,46 @@ use super::objects;
 pub fn preview(objects: &git2::Repository, tree: Oid, path: &str) -> Result<Vec<u8>> {
     let about = || format!("cannot read the file {}", shown(path.as_bytes()));
     let odb = objects.odb().context("the object database cannot be opened")?;
-    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let mut inherited = Inherited::None;
-    let mut above = Vec::new();
-    let mut tree = tree;
-    for name in folder.split('/').filter(|name| !name.is_empty()) {
-        let looked = look(&odb, tree, &above, name.as_bytes(), inherited).with_context(about)?;
-        inherited = looked.inherited;
-        tree = looked.found.filter(|(kind, _)| *kind == Kind::Folder).with_context(about)?.1;
-        above.extend([name.as_bytes(), b"/"].concat());
-    }
-    let Looked { inherited, found } =
-        look(&odb, tree, &above, name.as_bytes(), inherited).with_context(about)?;
+    let Looked { inherited, found } = look_up(&odb, tree, path).with_context(about)?;
     let (_, blob) =
         found.filter(|(kind, _)| matches!(kind, Kind::File { .. })).with_context(about)?;
     let conversion =
         Attributes::default().conversion(&odb, &inherited, || path.as_bytes().to_vec())?;
     let object = objects::blob(&odb, blob).with_context(about)?;
     Ok(conversion.apply(object.data(), blob).with_context(about)?.into_owned())
+}
+
+/// The filters that the tree's `.gitattributes` give files to, such as `lfs`: one for each path, as
+/// in [`preview`].
+pub fn filters<'p>(
+    objects: &git2::Repository,
+    tree: Oid,
+    paths: impl Iterator<Item = &'p str>,
+) -> Result<Vec<Option<Vec<u8>>>> {
+    let odb = objects.odb().context("the object database cannot be opened")?;
+    let mut attributes = Attributes::default();
+    paths
+        .map(|path| {
+            let Looked { inherited, .. } = look_up(&odb, tree, path)?;
+            attributes.filter(&odb, &inherited, path.as_bytes())
+        })
+        .collect()
+}
+
+/// Goes to what is at a path, by way of the folders above it.
+fn look_up(odb: &git2::Odb<'_>, tree: Oid, path: &str) -> Result<Looked> {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let mut inherited = Inherited::None;
+    let mut above = Vec::new();
+    let mut tree = tree;
+    for name in folder.split('/').filter(|name| !name.is_empty()) {
+        let looked = look(odb, tree, &above, name.as_bytes(), inherited)?;
+        inherited = looked.inherited;
+        let is_folder = |(kind, _): &(Kind, Oid)| *kind == Kind::Folder;
+        tree = looked.found.filter(is_folder).with_context(|| format!("{name} is no folder"))?.1;
+        above.extend([name.as_bytes(), b"/"].concat());
+    }
+    look(odb, tree, &above, name.as_bytes(), inherited)
 }
 
 /// One folder on the way.
