@@ -82,6 +82,43 @@ pub fn write_atomic_unflushed(path: &Path, bytes: &[u8], mode: u32) -> Result<()
 }
 
 fn replace(path: &Path, bytes: &[u8], mode: u32, is_flushed: bool) -> Result<()> {
+    let new = write_aside(path, bytes, mode)?;
+    if is_flushed {
+        new.flush()?;
+    }
+    new.put()
+}
+
+/// The new bytes of a file, which has its old ones until [`Aside::put`].
+#[derive(Debug)]
+pub struct Aside {
+    file: tempfile::NamedTempFile,
+    path: PathBuf,
+}
+
+impl Aside {
+    pub fn flush(&self) -> Result<()> {
+        point_at("aside: flush", &self.path);
+        self.file
+            .as_file()
+            .sync_all()
+            .with_context(|| format!("cannot write {}", self.path.display()))
+    }
+
+    /// Replaces the file by one rename.
+    pub fn put(self) -> Result<()> {
+        let Aside { file, path } = self;
+        point_at("write_atomic: written", &path);
+        file.persist(&path).with_context(|| format!("cannot replace {}", path.display()))?;
+        point_at("write_atomic: renamed", &path);
+        Ok(())
+    }
+}
+
+/// Writes what a file is to hold beside it, without a flush.
+///
+/// `mode` is the file's permission bits, whatever the umask says.
+pub fn write_aside(path: &Path, bytes: &[u8], mode: u32) -> Result<Aside> {
     let folder = parent(path)?;
     point_at("write_atomic: before", path);
     let mut file = tempfile::Builder::new()
@@ -92,12 +129,8 @@ fn replace(path: &Path, bytes: &[u8], mode: u32, is_flushed: bool) -> Result<()>
     point_at("write_atomic: made", path);
     file.write_all(bytes)
         .and_then(|()| file.as_file().set_permissions(Permissions::from_mode(self::mode(mode))))
-        .and_then(|()| if is_flushed { file.as_file().sync_all() } else { Ok(()) })
         .with_context(|| format!("cannot write {}", path.display()))?;
-    point_at("write_atomic: written", path);
-    file.persist(path).with_context(|| format!("cannot replace {}", path.display()))?;
-    point_at("write_atomic: renamed", path);
-    Ok(())
+    Ok(Aside { file, path: path.to_owned() })
 }
 
 /// Writes a file in place, for what nobody reads before it is published in another way: a folder

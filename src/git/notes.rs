@@ -35,7 +35,14 @@ pub struct Note<'a> {
 
 /// Appends the text to the note, after an empty line when there is one already. A git child is
 /// needed only for the first note, and where refs are not in files.
-pub fn append(repository: &Repository, note: &Note<'_>) -> Result<()> {
+///
+/// `flush` is called when the objects are written, and before a ref names them: a ref that outlives
+/// a loss of power with an object that does not would break the repository.
+pub fn append(
+    repository: &Repository,
+    note: &Note<'_>,
+    flush: &dyn Fn() -> Result<()>,
+) -> Result<()> {
     let objects = repository.objects();
     let mut refused = None;
     for _ in 0..TRIES {
@@ -63,6 +70,7 @@ pub fn append(repository: &Repository, note: &Note<'_>) -> Result<()> {
         let parents: Vec<_> = parent.iter().collect();
         let new =
             objects.commit(None, &author, &author, "Notes added by nyala", &tree, &parents)?;
+        flush()?;
         let moved = match parent.as_ref().map(git2::Commit::id) {
             Some(old) if has_files(objects)? => set_files(objects, note, new, old),
             _ => set(repository.path(), note, &new.to_string(), old.as_deref()),
@@ -132,7 +140,17 @@ fn set(repository: &Path, note: &Note<'_>, new: &str, old: Option<&str>) -> Resu
     }
     let mut child = git(repository)
         // The notes are nyala's own affair: no hook of the repository is asked, nor waited for.
-        .args(["-c", "core.hooksPath=/dev/null", "update-ref", "-m", "nyala", "--stdin", "-z"])
+        .args([
+            "-c",
+            "core.hooksPath=/dev/null",
+            "-c",
+            "core.fsync=reference",
+            "update-ref",
+            "-m",
+            "nyala",
+            "--stdin",
+            "-z",
+        ])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -233,8 +251,8 @@ mod tests {
 
         fn append(&self, commit: usize, text: &str, also: Option<(&str, &str)>) {
             let repository = Repository::open(self.folder.path()).unwrap();
-            append(&repository, &Note { notes: NOTES, commit: &self.commits[commit], text, also })
-                .unwrap();
+            let note = Note { notes: NOTES, commit: &self.commits[commit], text, also };
+            append(&repository, &note, &|| Ok(())).unwrap();
         }
 
         fn note(&self, commit: usize) -> String {

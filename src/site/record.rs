@@ -291,6 +291,11 @@ impl Site {
         disk::write_atomic(&self.record_file(record.id), &record.to_json()?, 0o600)
     }
 
+    /// Writes the record of a deployment beside the one that is there, not flushed yet.
+    pub fn prepare_record(&self, record: &Record) -> Result<disk::Aside> {
+        disk::write_aside(&self.record_file(record.id), &record.to_json()?, 0o600)
+    }
+
     /// Changes the record of a deployment that has not ended, with nobody else changing it at the
     /// same time: its worker and somebody who cancels it can come at the same moment, and the first
     /// one counts. `change` says whether it did anything. Returns the record as it is now, changed

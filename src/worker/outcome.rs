@@ -39,9 +39,15 @@ impl Deployment<'_> {
             "deployment {id} is live: {}{python}{env}, in {seconds:.2} s",
             short(&self.record.commit)
         );
-        publish_in(repository, self.site, &self.record, Some(&format!("success: {line}")));
+        // One flush takes the record and the note along.
+        let record = self.site.prepare_record(&self.record)?;
+        let is_flushed =
+            publish_in(repository, self.site, &self.record, Some(&format!("success: {line}")));
+        if !is_flushed {
+            record.flush()?;
+        }
         console::success(line);
-        self.site.save(&self.record)
+        record.put()
     }
 
     /// Records the disk space that a new env uses, for the next deployment that makes one. Nobody

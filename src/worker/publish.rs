@@ -2,13 +2,17 @@
 //! `refs/deployments/live` names the live commit, which also keeps it from `git gc`, and a note on
 //! the commit tells of the deployment.
 
-use std::fs::File;
+use std::cell::Cell;
+use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
 use crate::console::text::clean;
 use crate::console::{self, mask};
+use crate::disk;
 use crate::git::{Note, Repository, append_note};
 use crate::python::version::asked_for;
 use crate::site::{DeploymentId, Record, Site};
@@ -27,22 +31,30 @@ const TAIL: u64 = 4096;
 /// It comes before the deployment counts as ended, so that the notes are there when a push returns.
 /// A note that cannot be written is a warning, and nothing more.
 pub(super) fn publish(site: &Site, record: &Record, last: Option<&str>) {
-    or_warn(try_publish(site, record, last));
+    let repository = repository_of(site);
+    or_warn(repository.and_then(|repository| note(&repository, site, record, last, &Flush::new())));
 }
 
-/// [`publish`] for whoever has the repository open.
+/// [`publish`] for whoever has the repository open. Says whether everything was flushed that had
+/// been written in the site until then.
 pub(super) fn publish_in(
     repository: &Repository,
     site: &Site,
     record: &Record,
     last: Option<&str>,
-) {
-    or_warn(note(repository, site, record, last));
+) -> bool {
+    let flush = Flush::new();
+    or_warn(note(repository, site, record, last, &flush));
+    flush.has_flushed(site)
 }
 
 /// [`publish`] for whoever says himself what it means that it fails.
 pub(super) fn try_publish(site: &Site, record: &Record, last: Option<&str>) -> Result<()> {
-    note(&Repository::open(&site.repository(&site.settings()?))?, site, record, last)
+    note(&repository_of(site)?, site, record, last, &Flush::new())
+}
+
+fn repository_of(site: &Site) -> Result<Repository> {
+    Repository::open(&site.repository(&site.settings()?))
 }
 
 fn or_warn(noted: Result<()>) {
@@ -53,7 +65,33 @@ fn or_warn(noted: Result<()>) {
     }
 }
 
-fn note(repository: &Repository, site: &Site, record: &Record, last: Option<&str>) -> Result<()> {
+/// Flushes the file system of a repository, and remembers which that was.
+struct Flush(Cell<Option<u64>>);
+
+impl Flush {
+    fn new() -> Flush {
+        Flush(Cell::new(None))
+    }
+
+    fn of(&self, repository: &Path) -> Result<()> {
+        disk::sync_filesystem(repository)?;
+        self.0.set(fs::metadata(repository).ok().map(|metadata| metadata.dev()));
+        Ok(())
+    }
+
+    fn has_flushed(&self, site: &Site) -> bool {
+        let device = fs::metadata(site.deployments()).ok().map(|metadata| metadata.dev());
+        device.is_some() && self.0.get() == device
+    }
+}
+
+fn note(
+    repository: &Repository,
+    site: &Site,
+    record: &Record,
+    last: Option<&str>,
+    flush: &Flush,
+) -> Result<()> {
     let live = site.live()?;
     let is_live = live == Some(record.id);
     let live = match live {
@@ -74,6 +112,7 @@ fn note(repository: &Repository, site: &Site, record: &Record, last: Option<&str
             text: &mask::known().apply(&text(record, is_live, &lines)),
             also: live.as_deref().map(|commit| (LIVE, commit)),
         },
+        &|| flush.of(repository.path()),
     )
 }
 

@@ -90,9 +90,15 @@ fn records_are_on_the_disk_before_they_are_renamed() {
     for (at, call) in calls.iter().enumerate().skip(switch).filter(|(_, call)| is_record(call)) {
         records += 1;
         let from = call.quoted()[0];
+        let made = calls[..at]
+            .iter()
+            .position(|call| call.name.starts_with("open") && call.quoted().contains(&from))
+            .expect("it is made before it is renamed");
         let flushed = format!("<{from}>");
         assert!(
-            calls[..at].iter().any(|call| call.name == "fsync" && call.text.contains(&flushed)),
+            calls[made..at].iter().any(|call| {
+                call.name == "syncfs" || (call.name == "fsync" && call.text.contains(&flushed))
+            }),
             "{from} is not flushed before it is renamed"
         );
     }
@@ -102,12 +108,40 @@ fn records_are_on_the_disk_before_they_are_renamed() {
 /// Flushes of nyala that somebody waits for: until the last record of a deployment is named.
 fn flushes<'c>(site: &Site, calls: &'c [Call]) -> Vec<&'c str> {
     let end = calls.iter().rposition(is_record).expect("a record is written");
+    // git flushes the packs that it receives, and no file system.
     let repository = format!("<{}", site.repository.display());
     calls[..end]
         .iter()
-        .filter(|call| is_flush(call) && !call.text.contains(&repository))
+        .filter(|call| {
+            is_flush(call) && (call.name == "syncfs" || !call.text.contains(&repository))
+        })
         .map(|call| call.text.as_str())
         .collect()
+}
+
+/// A ref that outlives a loss of power with an object that does not would break the repository.
+#[test]
+fn the_objects_of_a_note_are_on_the_disk_before_a_ref_names_them() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    wait_until_quiet(&site);
+    project.write("page", "2");
+    let Some(calls) = traced(&site, &project) else { return };
+    let notes = site.repository.join("refs/notes/deployments");
+    let is_of_the_notes = |call: &Call| {
+        is_rename(call) && call.quoted().last().is_some_and(|to| Path::new(to) == notes)
+    };
+    let moved = calls.iter().position(is_of_the_notes).expect("the notes are moved");
+    let objects = site.repository.join("objects");
+    let written = calls[..moved]
+        .iter()
+        .rposition(|call| {
+            is_rename(call)
+                && call.quoted().last().is_some_and(|to| Path::new(to).starts_with(&objects))
+        })
+        .expect("objects are written");
+    assert!(calls[written..moved].iter().any(|call| call.name == "syncfs"));
 }
 
 #[test]
