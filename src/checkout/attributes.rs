@@ -188,7 +188,7 @@ impl Files {
 
 /// git reads the file as lines of C strings: up to the first NUL, a byte order mark being part of
 /// the first pattern, and without the lines that are too long. The crate does none of this.
-fn as_git_reads(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn as_git_reads(bytes: &[u8]) -> Vec<u8> {
     if bytes.len() >= LONGEST_FILE {
         return Vec::new();
     }

@@ -6,8 +6,11 @@
 pub mod decide;
 pub mod describe;
 pub mod observe;
+mod release_tree;
+mod scm_version;
 pub mod source;
 mod unused;
+mod wanted;
 
 use crate::build::BuildPlan;
 use crate::git::Commit;
@@ -38,6 +41,8 @@ pub struct Plan {
     pub installer: Installer,
     /// What the project runs, and what was decided about the build.
     pub build: BuildPlan,
+    /// What the builds of local projects have to be told, as environment variables.
+    pub build_variables: Vec<(&'static str, String)>,
     /// What a person should know of the dependencies, each a sentence for the log.
     pub notes: Vec<String>,
     /// The same, as warnings.

@@ -3,16 +3,20 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use sha2::{Digest, Sha256};
 
 use super::decide::{EnvNeed, LiveEnv, Observed, decide, runtime_change};
 use super::describe::error_text;
+use super::release_tree::ReleaseTree;
+use super::scm_version;
 use super::source::{Declaring, likely_python, source_of};
 use super::unused::{self, Unused, Uses};
+use super::wanted::{Asked, unmet, wanted};
 use super::{Decision, Plan, PythonPlan};
 use crate::build::{self, project as build_project};
-use crate::console;
+use crate::checkout;
+use crate::console::text::excerpt;
 use crate::git::{Commit, CommitTree, Kind, Repository, short};
 use crate::hex::hex;
 use crate::process::Environment;
@@ -21,9 +25,8 @@ use crate::python::dependencies::{Detected, Source, detect};
 use crate::python::env::{self, Marker};
 use crate::python::installers::Installer;
 use crate::python::interpreters::{self, Interpreter, Search};
-use crate::python::version::{Origin, Version, Wanted};
-use crate::python::version_files;
-use crate::settings::{self, DeploymentFile, EffectiveSettings, SettingSource, Sourced};
+use crate::python::version::Version;
+use crate::settings::{DeploymentFile, EffectiveSettings};
 use crate::site::{AppSettings, DeployOptions, ENV_LINK, EnvId, Settings, Site};
 
 /// No file that nyala reads from a tree is larger than this, in bytes.
@@ -47,9 +50,9 @@ pub struct PlanRequest<'a> {
 ///
 /// Fails with what is wrong in the tree or missing on the machine, and how to fix it.
 pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
-    let PlanRequest { site, settings, app_settings, repository, commit, options, rebuild } =
-        request;
-    let whole = repository.tree(&commit)?;
+    let &PlanRequest { site, settings, app_settings, repository, options, .. } = &request;
+    let commit = &request.commit;
+    let whole = repository.tree(commit)?;
     let file = DeploymentFile::of(&whole)?;
     let settings_for =
         |file: &_| EffectiveSettings::resolve(settings, app_settings, file).checked();
@@ -72,30 +75,24 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         Some(why) => EnvNeed::Skipped(why),
         None => env_need(&tree, is_python, build.settings.command.is_some())?,
     };
-    let wanted = wanted(&tree, runtime_txt.as_deref(), &build.settings);
-
     let search = Search::from_environment(build.settings.python_paths.value.clone());
     let cache = interpreters_file(site);
-    let (wanted, origin) = match wanted {
-        // A plain copy needs no Python, so it does not have to name one.
-        _ if matches!(need, EnvNeed::Plain | EnvNeed::Skipped(_)) => (Wanted::Any, Origin::Newest),
-        Ok(wanted) => wanted,
-        Err(error) => {
-            let there = interpreters::discover(&search, &cache);
-            let error = format!("{}\n{runtime}", error_text(&error));
-            bail!("{}", interpreters::with_available(error, &there));
-        }
-    };
-    let committed = need == EnvNeed::CommittedEnv;
+    let discover = || interpreters::discover(&search, &cache);
     let commands = build::commands_in_env(&tree, &build)?;
     let live = if need == EnvNeed::Python { live_env(site)? } else { LiveEnv::None };
-    let discover = || interpreters::discover(&search, &cache);
-    let declaring = Declaring { site, installer, settings: &settings.dependencies, app_settings };
-    let read = |python: Option<Version>| declaring.read(&tree, source.as_ref(), python);
-    let likely = match &source {
-        Some(Source::Lock(_)) => Some(likely_python(&live, &wanted, origin, &discover)?),
-        Some(Source::RequirementsTxt { .. }) | None => None,
+    let Asked { wanted, origin, ignored, fallback } = match need {
+        // A plain copy needs no Python, so it does not have to name one.
+        EnvNeed::Plain | EnvNeed::Skipped(_) => Asked::nothing(),
+        EnvNeed::Python | EnvNeed::CommittedEnv => {
+            wanted(&tree, runtime_txt.as_deref(), &build.settings)
+                .map(|asked| asked.or_newest_patch(&build.settings, &live, &discover))
+                .map_err(|error| with_available(&error, &runtime, &discover))?
+        }
     };
+    let release_tree = ReleaseTree::new(&tree, &request, &build.settings);
+    let declaring = Declaring { site, installer, settings: &settings.dependencies, app_settings };
+    let read = |python: Option<Version>| declaring.read(&release_tree, source.as_ref(), python);
+    let likely = likely_python(source.as_ref(), &live, &wanted, origin, &discover)?;
     let mut declaration = read(likely)?;
     let settings_digest = settings_digest(installer, app_settings, &declaration.variables, &tree)?;
     let mut observed = Observed {
@@ -106,7 +103,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         settings_digest: settings_digest.clone(),
         requirements: declaration.recorded.clone(),
         live,
-        asked: rebuild,
+        asked: request.rebuild.clone(),
         commands: commands.clone(),
     };
     let env = decide(&observed);
@@ -122,8 +119,9 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         observed.requirements = declaration.recorded.clone();
     }
     let Observed { need, requirements, .. } = observed;
+    let build_variables = scm_version::variables(&release_tree, &requirements, &request)?;
     let uses = Uses { need: &need, source: source.as_ref(), recorded: &requirements };
-    let Unused { mut notes, warnings } =
+    let Unused { mut notes, mut warnings } =
         unused::check(&tree, &uses, &settings.dependencies, &build)?;
     if let (Some(source), false) = (&source, declaration.left_out.is_empty()) {
         notes.push(format!(
@@ -132,16 +130,21 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
             declaration.left_out.join(", ")
         ));
     }
-    let committed_wanted = committed.then_some((wanted, origin));
+    notes.extend(ignored);
+    let unmet = unmet(&tree, python.as_ref())?;
+    warnings.extend(
+        [fallback, unfiltered_files(repository, application)?, unmet].into_iter().flatten(),
+    );
     Ok(Plan {
-        commit,
+        commit: request.commit,
         tree: application,
         runtime,
         python,
-        committed_wanted,
+        committed_wanted: (need == EnvNeed::CommittedEnv).then_some((wanted, origin)),
         env,
         installer,
         build,
+        build_variables,
         notes,
         warnings,
         source,
@@ -182,6 +185,31 @@ impl Plan {
 /// Where it is kept what the interpreters said.
 fn interpreters_file(site: &Site) -> PathBuf {
     Caches::of(site.cache()).first().join("interpreters.json")
+}
+
+/// A version file's error, with the Pythons that are here and what became of runtime.txt.
+fn with_available(error: &Error, runtime: &str, discover: &dyn Fn() -> Vec<Interpreter>) -> Error {
+    let error = format!("{}\n{runtime}", error_text(error));
+    anyhow!("{}", interpreters::with_available(error, &discover()))
+}
+
+/// A warning that names the files which stay as git keeps them, because their filter is not run.
+fn unfiltered_files(repository: &Repository, tree: git2::Oid) -> Result<Option<String>> {
+    const SHOWN: usize = 5;
+    let files = checkout::unfiltered(repository.objects(), tree)?;
+    let Some(first) = files.first() else { return Ok(None) };
+    let filter = excerpt(&first.filter);
+    let names: Vec<_> =
+        files.iter().take(SHOWN).map(|file| excerpt(&file.path.to_string_lossy())).collect();
+    let more = match files.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Ok(Some(format!(
+        "git's filter {filter} is not run, so these files go live as they are in the repository, \
+         for example encrypted: {}{more}",
+        names.join(", ")
+    )))
 }
 
 /// The source, if the installer can install from it.
@@ -249,41 +277,6 @@ fn env_need(tree: &CommitTree<'_>, python: bool, command: bool) -> Result<EnvNee
         );
     }
     Ok(EnvNeed::Python)
-}
-
-/// The wanted Python, from the first place that names one.
-fn wanted(
-    tree: &CommitTree<'_>,
-    runtime_txt: Option<&[u8]>,
-    settings: &EffectiveSettings,
-) -> Result<(Wanted, Origin)> {
-    if let Some(bytes) = runtime_txt {
-        return Ok((version_files::runtime_txt(bytes)?, Origin::RuntimeTxt));
-    }
-    if let Some(bytes) = tree.file(".python-version", FILE_LIMIT)? {
-        let pin = version_files::python_version(&bytes)?;
-        if !pin.unused.is_empty() {
-            console::info(format_args!("Ignored in .python-version: {}", pin.unused.join(", ")));
-        }
-        return Ok((pin.wanted, Origin::PythonVersionFile));
-    }
-    if let Some(Sourced { value, source }) = &settings.python_version {
-        return match source {
-            SettingSource::AppSetting(name) if name == settings::AZURE_PYTHON => {
-                Ok((version_files::azure_setting(value)?, Origin::AzureSetting))
-            }
-            _ => Ok((version_files::setting(value)?, Origin::AppSetting)),
-        };
-    }
-    if let Some(bytes) = tree.file("pyproject.toml", FILE_LIMIT)?
-        && let Some(wanted) = version_files::requires_python(&bytes)?
-    {
-        return Ok((wanted, Origin::RequiresPython));
-    }
-    match &settings.python {
-        Some(python) => Ok((version_files::site_default(&python.value)?, Origin::SiteDefault)),
-        None => Ok((Wanted::Any, Origin::Newest)),
-    }
 }
 
 /// How runtime.txt differs from the live deployment's.

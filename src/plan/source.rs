@@ -3,10 +3,9 @@
 use anyhow::{Result, bail};
 
 use super::decide::LiveEnv;
-use crate::git::CommitTree;
 use crate::process::Environment;
 use crate::python::dependencies::locks::{Chosen, Lock};
-use crate::python::dependencies::{Declared, Detected, Reading, Source};
+use crate::python::dependencies::{Declared, Detected, Reading, Source, Tree};
 use crate::python::inputs::Inputs;
 use crate::python::installers::Installer;
 use crate::python::interpreters::{self, Interpreter};
@@ -29,7 +28,7 @@ impl Declaring<'_> {
     /// will have; nothing without a source. `python` is the interpreter that a lock is read for.
     pub fn read(
         &self,
-        tree: &CommitTree<'_>,
+        tree: &impl Tree,
         source: Option<&Source>,
         python: Option<Version>,
     ) -> Result<Declared> {
@@ -49,8 +48,18 @@ impl Declaring<'_> {
             },
         )?;
         inputs.add_to(&mut declared);
+        if installer == Installer::Uv && !declared.not_utf_8.is_empty() {
+            return Err(not_for_uv(&declared.not_utf_8).into());
+        }
         Ok(declared)
     }
+}
+
+fn not_for_uv(files: &[String]) -> UserError {
+    UserError::new("uv reads requirements files in UTF-8 only")
+        .found(format!("{} (another encoding, by a coding line)", files.join(", ")))
+        .fix("Save it as UTF-8, commit, and push again")
+        .fix("Or let pip install: installer = \"pip\" in nyala.toml, or git push -o installer=pip")
 }
 
 /// The source that the site names, or the one that was found: a requirements.txt, else the lock.
@@ -84,21 +93,27 @@ pub fn source_of(detected: &Detected, settings: &Dependencies) -> Result<Option<
     }
 }
 
-/// The Python that the env will most likely have: that of the live env, if that can stay.
+/// The Python that the env will most likely have: that of the live env, if that can stay. `None`
+/// where the source does not depend on it.
 pub(super) fn likely_python(
+    source: Option<&Source>,
     live: &LiveEnv,
     wanted: &Wanted,
     origin: Origin,
     discover: &impl Fn() -> Vec<Interpreter>,
-) -> Result<Version> {
+) -> Result<Option<Version>> {
+    match source {
+        Some(Source::Lock(_)) => {}
+        Some(Source::RequirementsTxt { .. }) | None => return Ok(None),
+    }
     if let LiveEnv::There { inspection, .. } = live
         && let Some(version) = inspection.version.filter(|version| wanted.matches(version))
     {
-        return Ok(version);
+        return Ok(Some(version));
     }
     let there = discover();
     match interpreters::choose(wanted, &there) {
-        Some(interpreter) => Ok(interpreter.version),
+        Some(interpreter) => Ok(Some(interpreter.version)),
         None => bail!("{}", interpreters::not_found(wanted, origin, &there)),
     }
 }

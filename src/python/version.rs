@@ -47,7 +47,15 @@ pub enum Origin {
     AppSetting,
     /// The app setting that Azure's guides name.
     AzureSetting,
+    PipfileLock,
+    Pipfile,
     RequiresPython,
+    /// `requires-python` of a lock file of uv, poetry or pdm.
+    LockFile,
+    PoetryPython,
+    SetupCfg,
+    ToolVersions,
+    Mise,
     SiteDefault,
     Newest,
 }
@@ -114,12 +122,19 @@ pub fn asked_for(wanted: &str, origin: &str) -> String {
 const ANY: &str = "any";
 
 impl Origin {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 14] = [
         Self::RuntimeTxt,
         Self::PythonVersionFile,
         Self::AppSetting,
         Self::AzureSetting,
+        Self::PipfileLock,
+        Self::Pipfile,
         Self::RequiresPython,
+        Self::LockFile,
+        Self::PoetryPython,
+        Self::SetupCfg,
+        Self::ToolVersions,
+        Self::Mise,
         Self::SiteDefault,
         Self::Newest,
     ];
@@ -131,6 +146,13 @@ impl Origin {
             Self::AppSetting => "app setting PYTHON_VERSION",
             Self::AzureSetting => "app setting WEBSITE_PYTHON_VERSION",
             Self::RequiresPython => "requires-python in pyproject.toml",
+            Self::PipfileLock => "Pipfile.lock",
+            Self::Pipfile => "Pipfile",
+            Self::LockFile => "the lock file",
+            Self::PoetryPython => "python in [tool.poetry.dependencies]",
+            Self::SetupCfg => "python_requires in setup.cfg",
+            Self::ToolVersions => ".tool-versions",
+            Self::Mise => "mise.toml",
             Self::SiteDefault => "python in nyala.toml",
             Self::Newest => "the newest on this machine",
         }

@@ -3,6 +3,7 @@
 //! All of it is pure: bytes in, a wish or an error with the text for a person out.
 
 mod error;
+mod manifests;
 mod shown;
 mod text;
 
@@ -16,11 +17,17 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub use self::error::{Problem, VersionFileError};
+pub use self::manifests::{
+    lock_file, mise, pipfile, pipfile_lock, poetry_python, setup_cfg, tool_versions,
+};
 use self::shown::visible;
 use self::text::{PYPROJECT_LIMIT, VERSION_FILE_LIMIT, decode, line_at};
 use super::version::{Origin, Version, Wanted, minor_or_exact};
 
 const LINES_SHOWN: usize = 5;
+
+/// What people write before a version.
+const PREFIXES: [&str; 4] = ["v", "py", "python", "cpython"];
 
 /// What `.python-version` says: its first version counts, and the others are there for tools such
 /// as tox.
@@ -54,23 +61,67 @@ pub fn runtime_txt(bytes: &[u8]) -> Result<Wanted, VersionFileError> {
 }
 
 /// Reads `.python-version` as pyenv and uv write it: words between white space, `#` starts a
-/// comment, the first version counts. It may have the prefix `python-`, `cpython-`, `python` or
-/// `cpython@`.
+/// comment, the first version counts. It may be `3.11`, `3.11.7`, `3.11.x`, specifiers, or the full
+/// name of an interpreter (`cpython-3.12.1-linux-x86_64-gnu`); names of pyenv's virtual environments
+/// beside it are ignored.
 pub fn python_version(bytes: &[u8]) -> Result<Pin, VersionFileError> {
     let fail = |problem| VersionFileError { origin: Origin::PythonVersionFile, problem };
     let text = decode(bytes, VERSION_FILE_LIMIT).map_err(fail)?;
-    let mut words = text.lines().zip(1..).flat_map(|(line, number)| {
-        let content = line.split('#').next().unwrap_or_default();
-        content
-            .split([' ', '\t', '\r'])
-            .filter(|word| !word.is_empty())
-            .map(move |word| (number, word))
-    });
+    let words: Vec<(usize, &str)> = text
+        .lines()
+        .zip(1..)
+        .flat_map(|(line, number)| {
+            let content = line.split('#').next().unwrap_or_default();
+            requests(content).into_iter().map(move |word| (number, word))
+        })
+        .collect();
     let (line, first) =
-        words.next().ok_or_else(|| fail(Problem::Empty { comments: !text.is_empty() }))?;
-    let wanted = version_word(first)
-        .ok_or_else(|| fail(Problem::NotAVersion { line: Some(line), word: first.to_owned() }))?;
-    Ok(Pin { wanted, unused: words.take(LINES_SHOWN).map(|(_, word)| visible(word)).collect() })
+        *words.first().ok_or_else(|| fail(Problem::Empty { comments: !text.is_empty() }))?;
+    let used = words.iter().position(|(_, word)| !is_name_of_an_env(word)).unwrap_or(0);
+    let wanted = request(words[used].1).ok_or_else(|| {
+        let (line, first) = if used == 0 { (line, first) } else { words[used] };
+        fail(Problem::NotAVersion { line: Some(line), word: first.to_owned() })
+    })?;
+    let others = words.iter().enumerate().filter(|(at, _)| *at != used);
+    Ok(Pin { wanted, unused: others.take(LINES_SHOWN).map(|(_, (_, it))| visible(it)).collect() })
+}
+
+/// The requests of a line of `.python-version`: its words, or all of it when it is specifiers, in
+/// which there may be blanks.
+fn requests(line: &str) -> Vec<&str> {
+    let line = line.trim_matches([' ', '\t', '\r']);
+    if line.starts_with(['<', '>', '=', '!', '~']) {
+        return vec![line];
+    }
+    line.split([' ', '\t', '\r']).filter(|word| !word.is_empty()).collect()
+}
+
+/// What a request of `.python-version` asks for; `None` when it is none.
+fn request(word: &str) -> Option<Wanted> {
+    if word.starts_with(['<', '>', '=', '!', '~']) {
+        let specifiers = VersionSpecifiers::from_str(word).ok()?;
+        return (!specifiers.is_empty()).then_some(Wanted::Specifiers(specifiers));
+    }
+    // pyenv-virtualenv names an env by the version that it was made with: `3.12.1/envs/site`.
+    let word = word.split_once("/envs/").map_or(word, |(version, _)| version);
+    version_word(word).or_else(|| {
+        // uv's full name goes on with the operating system.
+        let (version, platform) = word.strip_prefix("cpython-")?.split_once('-')?;
+        let systems = ["linux", "macos", "darwin", "windows", "any"];
+        systems.iter().any(|system| platform.starts_with(system)).then(|| version_word(version))?
+    })
+}
+
+/// Whether a word can only be the name that somebody gave a virtual environment.
+fn is_name_of_an_env(word: &str) -> bool {
+    let is_name = word.starts_with(|c: char| c.is_ascii_alphabetic())
+        && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    // What looks like a version and is none is a mistake, not a name.
+    let rest = word.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    let letters = word[..word.len() - rest.len()].to_ascii_lowercase();
+    let is_mistake = PREFIXES.contains(&letters.as_str())
+        && rest.trim_start_matches(['-', '.', '_']).starts_with(|c: char| c.is_ascii_digit());
+    is_name && !is_mistake && request(word).is_none() && !error::is_known(word)
 }
 
 /// Reads the app setting `PYTHON_VERSION`: `3.11`, `3.11.7`, and as Azure has it `python|3.11`,
@@ -149,7 +200,13 @@ fn version_word(word: &str) -> Option<Wanted> {
     let prefixes = ["cpython-", "cpython@", "cpython", "python-", "python|", "python"];
     let version =
         prefixes.iter().find_map(|prefix| strip_prefix_of_any_case(word, prefix)).unwrap_or(word);
-    minor_or_exact(version)
+    // `3.12.x` and `3.12.*` are how people write any patch.
+    let any_patch = version.strip_suffix(".x").or_else(|| version.strip_suffix(".*"));
+    match any_patch.map(minor_or_exact) {
+        Some(Some(minor @ Wanted::Minor { .. })) => Some(minor),
+        Some(_) => None,
+        None => minor_or_exact(version),
+    }
 }
 
 fn value_of(origin: Origin, value: &str) -> Result<Wanted, VersionFileError> {
@@ -176,13 +233,13 @@ fn suggestion(word: &str) -> Option<Wanted> {
         .take_while(|c| !c.is_ascii_digit())
         .filter(char::is_ascii_alphabetic)
         .collect();
-    if !["", "v", "py", "python", "cpython"].contains(&letters.to_ascii_lowercase().as_str()) {
+    if !letters.is_empty() && !PREFIXES.contains(&letters.to_ascii_lowercase().as_str()) {
         return None;
     }
     let from_first_digit = word.trim_start_matches(|c: char| !c.is_ascii_digit());
     let plain: String = from_first_digit
         .chars()
-        .take_while(|c| !c.is_ascii_alphabetic())
+        .take_while(|c| !c.is_ascii_alphabetic() && !",;|<>=!~".contains(*c))
         .filter(|c| c.is_ascii_digit() || *c == '.')
         .collect();
     let numbers: Option<Vec<u16>> =

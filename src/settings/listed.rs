@@ -27,6 +27,7 @@ impl EffectiveSettings {
             branch,
             python_version,
             python,
+            patch,
             python_paths,
             dependencies,
             strict,
@@ -55,6 +56,7 @@ impl EffectiveSettings {
             optional("branch", branch.as_ref()),
             listed("repository", repository, |path| path_value(path)),
             optional("python", python.as_ref()),
+            listed("patch", patch, |patch| json!(patch.name())),
             listed("python_paths", python_paths, |paths| {
                 paths.iter().map(|path| path_value(path)).collect()
             }),

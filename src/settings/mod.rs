@@ -19,7 +19,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::python::installers::Installer;
-use crate::site::settings::{Dependencies, Outcome, Unshared, Webhook};
+use crate::site::settings::{Dependencies, Outcome, Patch, Unshared, Webhook};
 use crate::site::{AppSettings, Settings, SharedPath, Site};
 use crate::user_error::UserError;
 
@@ -49,6 +49,8 @@ pub struct EffectiveSettings {
     pub python: Option<Sourced<String>>,
     pub python_paths: Sourced<Vec<PathBuf>>,
     pub dependencies: Sourced<Dependencies>,
+    /// What an exact Python means where the machine has another patch.
+    pub patch: Sourced<Patch>,
     /// Whether `git push` fails with the deployment.
     pub strict: Sourced<bool>,
     pub installer: Sourced<Installer>,

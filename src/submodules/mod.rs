@@ -58,6 +58,14 @@ pub struct Filled {
     pub pointers: Vec<PathBuf>,
 }
 
+/// The commit of a submodule, in its store.
+#[derive(Debug)]
+pub struct Fetched {
+    pub store: Repository,
+    pub tree: git2::Oid,
+    pub url: String,
+}
+
 impl Fetching<'_> {
     /// Fills the submodules `paths` of the tree `of` below `release`, and theirs; each is added to
     /// `all`, with the tree itself first.
@@ -140,16 +148,8 @@ impl Fetching<'_> {
         depth: usize,
         all: &mut Vec<Filled>,
     ) -> Result<()> {
-        let url = url::resolve(base, &submodule.url)?;
-        let store = self.fetch(&url, commit)?;
-        let fetched = Repository::open(&store)?;
-        let tree = fetched
-            .objects()
-            .find_object(commit, None)
-            .and_then(|object| object.peel_to_tree())
-            .with_context(|| format!("{url} has no commit {commit}"))?
-            .id();
-        let exported = checkout::export(&fetched, tree, &release.join(folder))?;
+        let Fetched { store, tree, url } = self.fetched(base, commit, submodule)?;
+        let exported = checkout::export(&store, tree, &release.join(folder))?;
         disk::point("submodule: checked out");
         console::info(format_args!(
             "{} at {} of {url}",
@@ -157,7 +157,7 @@ impl Fetching<'_> {
             short(&commit.to_string())
         ));
         let filled = Filled {
-            repository: store,
+            repository: store.path().to_owned(),
             commit: commit.to_string(),
             tree,
             whole: tree,
@@ -166,6 +166,42 @@ impl Fetching<'_> {
             pointers: exported.pointers,
         };
         self.fill_below(release, filled, &exported.submodules, &url, depth + 1, all)
+    }
+
+    /// The submodule at `path` of the tree `whole`, fetched unless it is there already; `None` when
+    /// `.gitmodules` does not name it. Addresses are relative to `base`, or to the repository's own.
+    pub fn submodule(
+        &self,
+        repository: &Repository,
+        whole: git2::Oid,
+        base: Option<&str>,
+        path: &str,
+    ) -> Result<Option<Fetched>> {
+        let tree = repository.tree_with_id(whole)?;
+        let commit = tree.entry(path)?.filter(|entry| entry.kind == Kind::Submodule);
+        let modules = tree.entry(".gitmodules")?.filter(|entry| entry.kind == Kind::File);
+        let (Some(commit), Some(modules)) = (commit, modules) else { return Ok(None) };
+        let named = gitmodules::read(repository.path(), modules.oid)?;
+        let Some(submodule) = named.iter().find(|submodule| submodule.path == path) else {
+            return Ok(None);
+        };
+        let own = || url::of_repository(repository.path());
+        let base = base.map_or_else(own, str::to_owned);
+        let fetched = self.fetched(&base, commit.oid, submodule);
+        let shown = path.escape_debug();
+        fetched.map(Some).with_context(|| format!("the submodule {shown} cannot be read"))
+    }
+
+    fn fetched(&self, base: &str, commit: git2::Oid, submodule: &Submodule) -> Result<Fetched> {
+        let url = url::resolve(base, &submodule.url)?;
+        let store = Repository::open(&self.fetch(&url, commit)?)?;
+        let tree = store
+            .objects()
+            .find_object(commit, None)
+            .and_then(|object| object.peel_to_tree())
+            .with_context(|| format!("{url} has no commit {commit}"))?
+            .id();
+        Ok(Fetched { store, tree, url })
     }
 
     /// Sees to it that a commit is in the store of an address, and gives the store. One that is

@@ -11,6 +11,7 @@ use crate::disk;
 use crate::plan::{Decision, Plan};
 use crate::process::{Environment, Limits, left_behind};
 use crate::python::cache::Caches;
+use crate::python::dependencies::RELEASE_VARIABLES;
 use crate::python::dependencies::locks::Requirements;
 use crate::python::env::look::{self, Folders, Ties};
 use crate::python::env::marker::{Made, Marker, Provenance};
@@ -272,15 +273,17 @@ fn install_into(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<()
             None => vec![PathBuf::from(source.path())],
         };
         let step = console::step(context.installer.step());
+        let release = context.site.release(context.deployment);
+        let environment = install_environment(context, plan, &release);
         context.installer.install(&Installation {
             env,
             python: &python.version,
-            release: &context.site.release(context.deployment),
+            release: &release,
             source,
             recorded: &plan.requirements,
             files: &files,
             complete: plan.pinned.is_some(),
-            environment: &context.environment,
+            environment: &environment,
             limits: context.limits.clone(),
         })?;
         step.done();
@@ -305,6 +308,21 @@ fn write_pinned(context: &StepContext<'_>, pinned: &Requirements) -> Result<Vec<
         }
     }
     Ok(files)
+}
+
+/// The environment of an installer: with the variables that name the release in requirements, and
+/// the version that a project would ask git for.
+fn install_environment(context: &StepContext<'_>, plan: &Plan, release: &Path) -> Environment {
+    let mut environment = context
+        .environment
+        .clone()
+        .extend(plan.build_variables.iter().map(|(name, value)| (*name, value.as_str())));
+    for name in RELEASE_VARIABLES {
+        if environment.get(name).is_none() {
+            environment = environment.set(name, release);
+        }
+    }
+    environment
 }
 
 /// Makes the deployment's env a copy of another one. `Ok(false)` when that one cannot be copied; the

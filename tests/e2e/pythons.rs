@@ -239,3 +239,60 @@ each_python! {
 fn machine_command(program: &std::path::Path) -> std::process::Command {
     std::process::Command::new(program)
 }
+
+#[test]
+fn the_files_of_package_and_version_managers_ask_for_a_python() {
+    let Some((older, newer)) = two_pythons() else {
+        return;
+    };
+    let minor = older.minor();
+    let next = format!("3.{}", minor.trim_start_matches("3.").parse::<u16>().unwrap() + 1);
+    for (name, text) in [
+        (
+            "Pipfile.lock",
+            format!("{{\"_meta\": {{\"requires\": {{\"python_version\": \"{minor}\"}}}}}}"),
+        ),
+        ("Pipfile", format!("[requires]\npython_version = '{minor}'\n")),
+        ("pyproject.toml", format!("[tool.poetry.dependencies]\npython = '~{minor}'\n")),
+        ("poetry.lock", format!("[metadata]\npython-versions = \">={minor},<{next}\"\n")),
+        ("uv.lock", format!("version = 1\nrequires-python = \"=={minor}.*\"\n")),
+        ("setup.cfg", format!("[options]\npython_requires = >={minor},<{next}\n")),
+        (".tool-versions", format!("nodejs 20.1.0\npython {older} {newer}\n")),
+        ("mise.toml", format!("[tools]\npython = '{minor}'\n")),
+        (".python-version", format!("site-env\n>={minor},<{next}\n")),
+        (".python-version", format!("cpython-{older}-linux-x86_64-gnu\n")),
+    ] {
+        let site = Site::with(&["--python", &newer.minor()]);
+        let plan = site.python_project().write(name, text).plan();
+        assert!(plan.contains(&format!("Python {older} (")), "{name}: {plan}");
+    }
+}
+
+#[test]
+fn a_python_that_requires_python_rules_out_is_warned_of() {
+    let site = Site::new();
+    let project = site.python_project();
+    let newest = newest_python();
+    project.write("runtime.txt", newest.runtime());
+    project
+        .write("pyproject.toml", "[project]\nname = 'x'\nversion = '1'\nrequires-python = '<3'\n");
+    let push = project.push();
+    push.assert_success();
+    push.assert_says("which runtime.txt asks for, does not meet requires-python in pyproject.toml");
+}
+
+#[test]
+fn the_newest_patch_takes_the_place_of_a_missing_one_where_the_site_says_so() {
+    let newest = newest_python();
+    let site = Site::new();
+    let project = site.python_project();
+    project.write("runtime.txt", format!("python-{}.98\n", newest.minor()));
+    project.push().assert_failed_with("is not on this machine");
+    site.configure("patch = \"newest\"");
+    let push = project.write("app.py", "# again\n").push();
+    push.assert_success().assert_says("the newest patch that is");
+    assert_eq!(site.live()["python"]["version"], newest.to_string());
+    // The env that was made so is right for the next push, too.
+    project.write("app.py", "# once more\n").push().assert_success();
+    assert_eq!(site.live()["env"]["decision"], "reuse");
+}

@@ -100,3 +100,51 @@ fn a_failed_build_shows_the_output_of_pip() {
     assert_eq!(site.record(1)["status"], "failed");
     assert!(site.record(1)["error"].as_str().unwrap().contains("pip"));
 }
+
+#[test]
+fn what_a_local_project_reads_outside_of_its_folder_counts() {
+    let site = Site::new();
+    let project = site.project();
+    // The version comes from a file beside the project.
+    let version = "    global VERSION\n    VERSION = open('../version.txt').read().strip()\n";
+    project.local_package("lib", "0", version).write("version.txt", "1.0\n");
+    project.write("requirements.txt", "./lib\n").push().assert_success();
+    assert_eq!(site.package("waterhole").as_deref(), Some("1.0"));
+    let push = project.write("version.txt", "1.1\n").push();
+    push.assert_success().assert_says("the folder lib is reinstalled after any change of the tree");
+    assert_eq!(site.package("waterhole").as_deref(), Some("1.1"));
+}
+
+#[test]
+fn variables_that_name_the_release_are_known() {
+    for line in ["${PWD}/lib", "waterhole @ file:///${PROJECT_ROOT}/lib", "file://${PWD}/lib"] {
+        let site = Site::new();
+        let project = site.project();
+        project.local_package("lib", "1.0", "    pass\n");
+        let push = project.write("requirements.txt", format!("{line}\n")).push();
+        push.assert_success();
+        assert_eq!(site.package("waterhole").as_deref(), Some("1.0"), "{line}");
+        project.local_package("lib", "1.1", "    pass\n").push().assert_success();
+        assert_eq!(site.package("waterhole").as_deref(), Some("1.1"), "{line}");
+    }
+}
+
+#[test]
+fn a_project_that_asks_git_for_its_version_is_told() {
+    let site = Site::new();
+    let project = site.project();
+    let version =
+        "    global VERSION\n    VERSION = os.environ['SETUPTOOLS_SCM_PRETEND_VERSION']\n";
+    project.local_package("lib", "0", version);
+    project.write("lib/setup.cfg", "# setuptools_scm\n").write("requirements.txt", "./lib\n");
+    project.commit("One");
+    project.git(&["tag", "v1.2.3"]);
+    project.push_refs(&["refs/tags/v1.2.3", "HEAD:refs/heads/main"]).assert_success();
+    assert_eq!(site.package("waterhole").as_deref(), Some("1.2.3"));
+    project.write("page", "2").push().assert_success();
+    assert!(site.package("waterhole").unwrap().starts_with("1.2.4.dev1+g"));
+
+    site.set("SETUPTOOLS_SCM_PRETEND_VERSION", "7.0");
+    project.write("page", "3").push().assert_success();
+    assert_eq!(site.package("waterhole").as_deref(), Some("7.0"));
+}

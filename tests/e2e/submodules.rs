@@ -135,3 +135,34 @@ fn a_submodule_is_fetched_over_ssh_with_the_sites_key() {
     site.nyala(&["redeploy"]).assert_success();
     assert_eq!(site.live_file("lib/lib.py"), "by ssh");
 }
+
+#[test]
+fn requirements_in_a_submodule_are_read() {
+    let site = hosted();
+    let library = |name: &str, version: &str| {
+        let (bare, _) = neighbour(&site, name, "", None);
+        let work = site.sandbox.path(&format!("{name}-work"));
+        let git = |arguments: &[&str]| site.sandbox.git(&work, arguments);
+        fs::create_dir(&work).unwrap();
+        git(&["clone", "--quiet", bare.to_str().unwrap(), "."]);
+        fs::write(work.join("requirements.txt"), format!("antelope=={version}\n")).unwrap();
+        fs::write(work.join("pins.txt"), "grass==1.0\n").unwrap();
+        git(&["add", "."]);
+        let author = ["-c", "user.name=Ada", "-c", "user.email=a@example.org"];
+        git(&[&author[..], &["commit", "--quiet", "-m", version]].concat());
+        git(&["push", "--quiet", "origin", "HEAD"]);
+        git(&["rev-parse", "HEAD"])
+    };
+    let project = site.project();
+    let lines = "-r vendor/lib/requirements.txt\n-c vendor/lib/pins.txt\n";
+    project.write("requirements.txt", lines).commit("One");
+    add_to(&project, "vendor/lib", "../lib.git", &library("lib", "1.0"));
+    project.push_refs(&["HEAD:refs/heads/main"]).assert_success();
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+
+    let commit = library("other", "1.1");
+    add_to(&project, "vendor/lib", "../other.git", &commit);
+    let push = project.push_refs(&["HEAD:refs/heads/main"]);
+    push.assert_success().assert_says("antelope==1.0 -> antelope==1.1");
+    assert_eq!(site.package("antelope").as_deref(), Some("1.1"));
+}

@@ -132,3 +132,15 @@ fn a_setuid_bit_in_a_tree_is_not_kept() {
     project.push().assert_success();
     assert_eq!(site.mode("wwwroot/run"), 0o755);
 }
+
+#[test]
+fn files_whose_filter_is_not_run_are_named() {
+    let site = Site::new();
+    let project = site.project();
+    project.write(".gitattributes", "*.key filter=git-crypt diff=git-crypt\n*.bin filter=lfs\n");
+    project.write("deep/secret.key", "\0GITCRYPT\0").write("page", "1");
+    let push = project.push();
+    push.assert_success().assert_says("warning: git's filter git-crypt is not run");
+    push.assert_says("deep/secret.key");
+    push.assert_does_not_say("page,");
+}

@@ -264,3 +264,15 @@ fn pip_in_a_command_reaches_nothing_outside_of_the_env() {
     project.write("bin/post_compile", "#!/bin/sh\npip install --no-deps oryx\n");
     project.push().assert_failed_with("bin/post_compile failed");
 }
+
+#[test]
+fn requirements_in_another_encoding_are_refused_before_anything_is_built() {
+    let Some(site) = uv_site() else { return };
+    let project = site.project();
+    let text = b"# -*- coding: latin-1 -*-\n# caf\xe9\nantelope\n";
+    let push = project.write("requirements.txt", text).push();
+    push.assert_failed_with("uv reads requirements files in UTF-8 only");
+    project.write("page", "again");
+    project.push_with(&["-o", "installer=pip"]).assert_success();
+    assert_eq!(site.package("antelope").as_deref(), Some("2.0"));
+}

@@ -41,6 +41,8 @@ pub enum Change {
     /// A local folder changed; pip always reinstalls folders.
     LocalFolder {
         path: String,
+        /// Why a change anywhere in the tree counts.
+        whole_tree: Option<String>,
     },
     /// A wheel or archive changed but kept its name; pip keeps an installed wheel of the same version.
     LocalFile {
@@ -263,14 +265,16 @@ fn compare_local(then: &[Local], now: &[Local]) -> Vec<Change> {
     let known: BTreeSet<_> = then.iter().collect();
     now.iter()
         .filter_map(|local| {
-            let Local { path, kind, id: _ } = local;
+            let Local { path, kind, id: _, whole_tree } = local;
             let same = paths.contains(path).then(|| known.contains(local));
             let path = path.clone();
             match (kind, same) {
                 (LocalKind::Editable, _) => Some(Change::Editable { path }),
                 // A path that is named for the first time comes with a line that is new.
                 (_, None | Some(true)) => None,
-                (LocalKind::Folder, Some(false)) => Some(Change::LocalFolder { path }),
+                (LocalKind::Folder, Some(false)) => {
+                    Some(Change::LocalFolder { path, whole_tree: whole_tree.clone() })
+                }
                 (LocalKind::File, Some(false)) => Some(Change::LocalFile { path }),
             }
         })
@@ -319,7 +323,13 @@ impl fmt::Display for Change {
                 }
                 Ok(())
             }
-            Change::LocalFolder { path } => {
+            Change::LocalFolder { path, whole_tree: Some(why) } => write!(
+                f,
+                "the folder {} is reinstalled after any change of the tree, because {}",
+                shown(path),
+                shown(why)
+            ),
+            Change::LocalFolder { path, whole_tree: None } => {
                 write!(f, "the folder {} changed and is reinstalled", shown(path))
             }
             Change::LocalFile { path } => {

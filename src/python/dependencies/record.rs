@@ -70,8 +70,12 @@ pub struct Local {
     /// As the line names it, tidied.
     pub path: String,
     pub kind: LocalKind,
-    /// The object id, in hex, of the file or folder; of a submodule, its commit.
+    /// Another one when anything changes that its build can read: of a file or folder that stands
+    /// alone, its object id in hex.
     pub id: String,
+    /// Why everything in the tree can change what is built; `None` when only the folder can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole_tree: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::locks::{Chosen, Environment, Lock, Requirements, declared};
 use super::record::Recorded;
 use super::requirements_txt::{Also, closure_with};
-use super::tree::Tree;
+use super::tree::{RELEASE, Tree};
 use crate::python::version::Version;
 
 /// Where the dependencies of a project are declared. Paths are relative to the tree that is
@@ -43,6 +43,8 @@ pub struct Declared {
     pub variables: Vec<String>,
     /// The folders on the machine that `--find-links` names.
     pub find_links: Vec<String>,
+    /// The files that only a `coding:` line makes readable. uv does not heed those.
+    pub not_utf_8: Vec<String>,
     /// Of a lock: what is given to the installer in place of the file itself.
     pub pinned: Option<Requirements>,
     /// The groups and extras that are not installed, such as `group dev`.
@@ -64,11 +66,13 @@ impl Source {
     pub fn read(&self, tree: &impl Tree, reading: &Reading<'_>) -> Result<Declared> {
         match self {
             Source::RequirementsTxt { path } => {
-                let closure = closure_with(tree, path, reading.also, &reading.variable)?;
+                let variable = |name: &str| (reading.variable)(name).or_else(|| of_release(name));
+                let closure = closure_with(tree, path, reading.also, &variable)?;
                 Ok(Declared {
                     recorded: closure.record().clone(),
                     variables: closure.variables,
                     find_links: closure.find_links,
+                    not_utf_8: closure.not_utf_8,
                     pinned: None,
                     left_out: Vec::new(),
                 })
@@ -82,6 +86,7 @@ impl Source {
                     recorded,
                     variables: Vec::new(),
                     find_links: Vec::new(),
+                    not_utf_8: Vec::new(),
                     pinned: Some(set.requirements()),
                     left_out: set.left_out,
                 })
@@ -89,6 +94,14 @@ impl Source {
         }
     }
 }
+
+/// The value of a variable that names the folder of the release: the shell's, and PDM's.
+fn of_release(name: &str) -> Option<String> {
+    RELEASE_VARIABLES.contains(&name).then(|| RELEASE.to_owned())
+}
+
+/// The variables that name the folder of the release, where requirements are installed.
+pub const RELEASE_VARIABLES: [&str; 2] = ["PWD", "PROJECT_ROOT"];
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -73,6 +73,7 @@ pub enum Resolved {
 
 /// Follows `path` from the top of the tree as a file system would, by the tree's objects alone.
 pub fn resolve(tree: &impl Tree, path: &str) -> Result<Resolved> {
+    let path = in_release(path).unwrap_or(path);
     if path.starts_with('/') {
         return Ok(Resolved::Outside { link: None });
     }
@@ -128,6 +129,17 @@ pub fn resolve(tree: &impl Tree, path: &str) -> Result<Resolved> {
         Entry::Submodule { id } => Resolved::Submodule { id },
         Entry::Missing | Entry::Link { .. } => Resolved::Missing,
     })
+}
+
+/// What stands for the folder of the release in the values of variables. Where it will be is not
+/// known yet, and another one each time, so it must not count as a change.
+pub(super) const RELEASE: &str = "/.nyala-release";
+
+/// The path in the tree that a path below [`RELEASE`] is; `None` for any other.
+pub(super) fn in_release(path: &str) -> Option<&str> {
+    let rest = path.trim_start_matches('/').strip_prefix(&RELEASE[1..])?;
+    let is_below = path.starts_with('/') && (rest.is_empty() || rest.starts_with('/'));
+    is_below.then(|| rest.trim_start_matches('/'))
 }
 
 /// `path` without `.`, empty names and the `..` that can be taken back without looking; for showing

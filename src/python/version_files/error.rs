@@ -124,13 +124,16 @@ fn text(origin: Origin, problem: &Problem) -> String {
             lines.push("fix: correct that line.".to_owned());
         }
         Problem::NotSpecifiers { line, message, found } => {
-            lines.push(format!("requires-python in {name} is not a version specifier."));
+            let (key, example) = match origin {
+                Origin::PoetryPython => ("python", "python = \"^3.11\""),
+                Origin::SetupCfg => ("python_requires", "python_requires = >=3.11"),
+                _ => ("requires-python", "requires-python = \">=3.11\""),
+            };
+            lines.push(format!("{key} in {name} is not a version specifier."));
             lines.push(format!("found: {found} (line {line})"));
             lines.push(format!("note: {}", visible(message)));
             lines.push(format!("allowed: {}", allowed(origin)));
-            lines.push(
-                "fix: correct that line, for example: requires-python = \">=3.11\"".to_owned(),
-            );
+            lines.push(format!("fix: correct that line, for example: {example}"));
         }
     }
     lines.join("\n")
@@ -144,7 +147,13 @@ fn name(origin: Origin) -> &'static str {
         Origin::PythonVersionFile => ".python-version",
         Origin::AppSetting => "The app setting PYTHON_VERSION",
         Origin::AzureSetting => "The app setting WEBSITE_PYTHON_VERSION",
-        Origin::RequiresPython => "pyproject.toml",
+        Origin::PipfileLock => "Pipfile.lock",
+        Origin::Pipfile => "Pipfile",
+        Origin::RequiresPython | Origin::PoetryPython => "pyproject.toml",
+        Origin::LockFile => "The lock file",
+        Origin::SetupCfg => "setup.cfg",
+        Origin::ToolVersions => ".tool-versions",
+        Origin::Mise => "mise.toml",
         Origin::SiteDefault => "The setting python of nyala.toml",
         Origin::Newest => "The default",
     }
@@ -156,12 +165,20 @@ fn allowed(origin: Origin) -> &'static str {
             "one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # are ignored"
         }
         Origin::PythonVersionFile => {
-            "X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file is used"
+            "X.Y, X.Y.Z or specifiers, as in 3.11, 3.11.7 or >=3.11,<3.13; the first one in the file is used"
         }
-        Origin::RequiresPython => "PEP 440 specifiers, as in >=3.9 or >=3.10,<3.13",
-        Origin::AppSetting | Origin::AzureSetting | Origin::SiteDefault | Origin::Newest => {
-            "X.Y or X.Y.Z, as in 3.11 or 3.11.7"
+        Origin::RequiresPython | Origin::LockFile | Origin::SetupCfg => {
+            "PEP 440 specifiers, as in >=3.9 or >=3.10,<3.13"
         }
+        Origin::PoetryPython => "poetry's version constraints, as in ^3.11 or >=3.10,<3.13",
+        Origin::AppSetting
+        | Origin::AzureSetting
+        | Origin::PipfileLock
+        | Origin::Pipfile
+        | Origin::ToolVersions
+        | Origin::Mise
+        | Origin::SiteDefault
+        | Origin::Newest => "X.Y or X.Y.Z, as in 3.11 or 3.11.7",
     }
 }
 
@@ -179,7 +196,15 @@ fn fix(origin: Origin, meant: Option<&Wanted>) -> Option<String> {
             Some(format!("{lead} nyala config set WEBSITE_PYTHON_VERSION={example}"))
         }
         Origin::SiteDefault => Some(format!("{lead} python = \"{example}\"")),
-        Origin::RequiresPython | Origin::Newest => None,
+        Origin::PipfileLock
+        | Origin::Pipfile
+        | Origin::RequiresPython
+        | Origin::LockFile
+        | Origin::PoetryPython
+        | Origin::SetupCfg
+        | Origin::ToolVersions
+        | Origin::Mise
+        | Origin::Newest => None,
     }
 }
 
@@ -211,6 +236,11 @@ fn utf16_fix(origin: Origin, text: &str) -> Vec<String> {
     let _ = write!(commit, "git commit -m \"{file} in UTF-8\" {file}, and push again");
     steps.push(commit);
     steps
+}
+
+/// Whether a word names a Python that nyala knows and does not deploy.
+pub(super) fn is_known(word: &str) -> bool {
+    remark(word).is_some()
 }
 
 /// What a person may not see at a glance, or not know.
@@ -253,6 +283,11 @@ fn remark(word: &str) -> Option<String> {
     .any(|name| lower.starts_with(name))
     {
         return Some("nyala deploys CPython only".to_owned());
+    }
+    if lower.ends_with('t') && suggestion(word).is_some() || lower.contains("freethreaded") {
+        return Some(
+            "it names the free-threaded build, and nyala uses the standard one".to_owned(),
+        );
     }
     let digits = lower.trim_start_matches(|c: char| !c.is_ascii_digit());
     if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -214,6 +214,30 @@ fn python_version_takes_what_pyenv_and_uv_write() {
     assert_eq!(wanted("python3.11"), minor(3, 11));
     assert_eq!(wanted("cpython@3.11.7"), exact(3, 11, 7));
     assert_eq!(wanted("3.14.0rc1"), Wanted::Exact("3.14.0rc1".parse().unwrap()));
+    assert_eq!(wanted("cpython-3.12.1-linux-x86_64-gnu"), exact(3, 12, 1));
+    assert_eq!(wanted("cpython-3.12-macos-aarch64-none"), minor(3, 12));
+    assert_eq!(wanted("3.12.x"), minor(3, 12));
+    assert_eq!(wanted("3.12.*"), minor(3, 12));
+    assert_eq!(wanted(">=3.11,<3.13").to_string(), ">=3.11, <3.13");
+    assert_eq!(wanted(">= 3.11, < 3.13 # both\n3.10").to_string(), ">=3.11, <3.13");
+    assert_eq!(wanted("~=3.11.0").to_string(), "~=3.11.0");
+}
+
+#[test]
+fn names_of_virtual_environments_beside_a_version_are_ignored() {
+    let pin = python_version(b"my-site\n3.11.7\n").unwrap();
+    assert_eq!((pin.wanted, pin.unused), (exact(3, 11, 7), vec!["my-site".to_owned()]));
+    assert_eq!(python_version(b"site-3.11\n3.12\n").unwrap().wanted, minor(3, 12));
+    assert_eq!(python_version(b"3.12.1/envs/site\n").unwrap().wanted, exact(3, 12, 1));
+    for wrong in ["python3..11\n3.12\n", "pypy3.9\n3.12\n", "system\n3.12\n", "3.12.y\n3.12\n"] {
+        assert!(python_version(wrong.as_bytes()).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn specifiers_where_none_are_allowed_suggest_one_version() {
+    let error = setting(">=3.11,<3.13").unwrap_err().to_string();
+    assert!(error.contains("PYTHON_VERSION=3.11") && !error.contains("3.113"), "{error}");
 }
 
 #[test]
@@ -230,39 +254,40 @@ fn names_that_are_no_version_are_refused_in_python_version() {
     .python-version does not name a Python version.
     found: system (line 1)
     note: `system` is whichever Python comes first on the machine, which can change at any time
-    allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file is used
+    allowed: X.Y, X.Y.Z or specifiers, as in 3.11, 3.11.7 or >=3.11,<3.13; the first one in the file is used
     fix: for example: 3.11
     ");
     assert_snapshot!(error("pypy3.9-7.3.11\n"), @"
     .python-version does not name a Python version.
     found: pypy3.9-7.3.11 (line 1)
     note: nyala deploys CPython only
-    allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file is used
+    allowed: X.Y, X.Y.Z or specifiers, as in 3.11, 3.11.7 or >=3.11,<3.13; the first one in the file is used
     fix: for example: 3.11
     ");
     assert_snapshot!(error("my-site-env\n"), @"
     .python-version does not name a Python version.
     found: my-site-env (line 1)
-    allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file is used
+    allowed: X.Y, X.Y.Z or specifiers, as in 3.11, 3.11.7 or >=3.11,<3.13; the first one in the file is used
     fix: for example: 3.11
     ");
     assert_snapshot!(error("3\n"), @"
     .python-version does not name a Python version.
     found: 3 (line 1)
     note: the minor version (the Y of X.Y) is missing
-    allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file is used
+    allowed: X.Y, X.Y.Z or specifiers, as in 3.11, 3.11.7 or >=3.11,<3.13; the first one in the file is used
     fix: for example: 3.11
     ");
     assert_snapshot!(error("3.13t\n"), @"
     .python-version does not name a Python version.
     found: 3.13t (line 1)
-    allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file is used
+    note: it names the free-threaded build, and nyala uses the standard one
+    allowed: X.Y, X.Y.Z or specifiers, as in 3.11, 3.11.7 or >=3.11,<3.13; the first one in the file is used
     fix: did you mean: 3.13
     ");
     assert_snapshot!(error(" \n"), @"
     .python-version names no Python version.
     found: only blank lines and comments
-    allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7; the first version in the file is used
+    allowed: X.Y, X.Y.Z or specifiers, as in 3.11, 3.11.7 or >=3.11,<3.13; the first one in the file is used
     fix: for example: 3.11
       or: delete the file: git rm .python-version
     ");

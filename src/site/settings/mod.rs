@@ -44,6 +44,8 @@ pub struct Settings {
     pub staging: Option<bool>,
     /// Where the dependencies are, and which declarations of them do not count.
     pub dependencies: Dependencies,
+    /// What an exact version of Python means where the machine has another patch of it.
+    pub patch: Patch,
     /// Interpreters, or folders with interpreters, beyond the usual places.
     pub python_paths: Vec<PathBuf>,
     /// What lives in `SITE/shared` and is linked into every release.
@@ -77,6 +79,26 @@ pub struct Settings {
     /// The keys that the file has; every other value is a default.
     #[serde(skip)]
     pub set: BTreeSet<String>,
+}
+
+/// What `3.11.7` means on a machine that has another patch of 3.11.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Patch {
+    /// An error.
+    #[default]
+    Exact,
+    /// The newest patch there is, with a warning.
+    Newest,
+}
+
+impl Patch {
+    pub fn name(self) -> &'static str {
+        match self {
+            Patch::Exact => "exact",
+            Patch::Newest => "newest",
+        }
+    }
 }
 
 /// The table `[dependencies]`.
@@ -150,6 +172,7 @@ impl Default for Settings {
             staging: None,
             python_paths: Vec::new(),
             dependencies: Dependencies::default(),
+            patch: Patch::default(),
             shared: Vec::new(),
             unshared: None,
             step_timeout: Duration::from_mins(30),

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::freshness::{self, Manifests};
 use super::{Chosen, Environment, Lock, LockError, Origin, Package, ResolvedSet};
 use crate::hex::hex;
+use crate::python::dependencies::reach::{Reach, reach};
 use crate::python::dependencies::record::{Line, Local, LocalKind, Recorded, Role};
 use crate::python::dependencies::text::{shown, without_secrets};
 use crate::python::dependencies::tree::{Resolved, Tree, resolve};
@@ -63,9 +64,16 @@ fn recorded(tree: &impl Tree, file: &str, set: &ResolvedSet) -> Result<Recorded>
             hash.update(value.as_bytes());
         }
         if let Origin::File(path) | Origin::Folder(path) = origin {
-            let (kind, id) = match resolve(tree, path)? {
-                Resolved::File { id, .. } => (LocalKind::File, id),
-                Resolved::Folder { id, .. } | Resolved::Submodule { id } => (LocalKind::Folder, id),
+            let (kind, id, whole_tree) = match resolve(tree, path)? {
+                Resolved::File { id, .. } => (LocalKind::File, id, None),
+                Resolved::Folder { id, path } => {
+                    let Reach { id, whole_tree, leaves: _ } = reach(tree, &path, &id)?;
+                    (LocalKind::Folder, id, whole_tree)
+                }
+                Resolved::Submodule { id } => {
+                    let Reach { id, whole_tree, leaves: _ } = reach(tree, path, &id)?;
+                    (LocalKind::Folder, id, whole_tree)
+                }
                 _ => {
                     return Err(UserError::new(format!(
                         "{file} installs {name} from {}, which is not in the tree",
@@ -77,7 +85,7 @@ fn recorded(tree: &impl Tree, file: &str, set: &ResolvedSet) -> Result<Recorded>
             };
             hash.update(id.as_bytes());
             let path = if path.is_empty() { ".".to_owned() } else { path.clone() };
-            recorded.local.push(Local { path, kind, id });
+            recorded.local.push(Local { path, kind, id, whole_tree });
         }
         let source = match origin {
             Origin::Index(None) => None,

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::super::record::{Found, Line, Local, Recorded, Role};
 use super::super::text::{without_credentials, without_secrets};
 use super::super::tree::{Resolved, Tree, resolve, tidy};
-use super::decode::decode;
+use super::decode::{decode, has_bom};
 use super::error::{ClosureError, Location, Mention};
 use super::line::{Logical, logical};
 use super::options::{Setting, Statement, statement};
@@ -34,6 +34,8 @@ pub struct Closure {
     pub variables: Vec<String>,
     /// The folders outside the commit that `--find-links` names, by their absolute paths.
     pub find_links: Vec<String>,
+    /// The files that are not Unicode, and are read by what their `coding:` line says.
+    pub not_utf_8: Vec<String>,
     recorded: Recorded,
 }
 
@@ -92,6 +94,7 @@ pub fn closure_with(
         seen: BTreeSet::new(),
         offered: BTreeSet::new(),
         find_links: BTreeSet::new(),
+        not_utf_8: BTreeSet::new(),
         open: Vec::new(),
     };
     let root = Named { path: root.to_owned(), shown: tidy(root) };
@@ -146,6 +149,7 @@ struct Reader<'a, T, S> {
     offered: BTreeSet<String>,
     /// Those that lie outside the commit.
     find_links: BTreeSet<String>,
+    not_utf_8: BTreeSet<String>,
     /// The files that are being read, each named by the one before: where they are.
     open: Vec<String>,
 }
@@ -161,7 +165,7 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
                 add(&mut self.hash, &[b"line", digest.as_bytes()]);
             }
         }
-        for Local { path, kind, id } in &self.recorded.local {
+        for Local { path, kind, id, whole_tree: _ } in &self.recorded.local {
             let kind = format!("{kind:?}");
             add(&mut self.hash, &[kind.as_bytes(), path.as_bytes(), id.as_bytes()]);
         }
@@ -173,6 +177,7 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
             files: self.files,
             variables: self.variables.into_iter().collect(),
             find_links: self.find_links.into_iter().collect(),
+            not_utf_8: self.not_utf_8.into_iter().collect(),
             recorded: self.recorded,
         }
     }
@@ -226,7 +231,9 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
             Resolved::File { id, path } => Ok((id, path)),
             Resolved::Missing => Err(ClosureError::Missing { path, at }),
             Resolved::Folder { .. } => not_a_file(path, "a folder", at),
-            Resolved::Submodule { .. } => not_a_file(path, "in a submodule", at),
+            Resolved::Submodule { .. } => {
+                not_a_file(path, "in a submodule that is not checked out", at)
+            }
             Resolved::Outside { link: None } => Err(ClosureError::Outside { path, at }),
             Resolved::Outside { link: Some((link, target)) } => {
                 Err(ClosureError::LeavesTree { path, link, target, at })
@@ -249,6 +256,9 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
         }
         add(&mut self.hash, &[b"file", path.as_bytes(), &bytes]);
         self.files.push(SourceFile { path: path.clone(), id: id.to_owned() });
+        if !has_bom(&bytes) && str::from_utf8(&bytes).is_err() {
+            self.not_utf_8.insert(path.clone());
+        }
         decode(&bytes).map_err(|problem| ClosureError::Undecodable { path, problem })
     }
 

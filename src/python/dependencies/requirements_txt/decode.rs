@@ -34,6 +34,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<String, String> {
     }
 }
 
+/// Whether the bytes begin with a mark of UTF-16 or UTF-32.
+pub(super) fn has_bom(bytes: &[u8]) -> bool {
+    let marks: [&[u8]; 3] = [&[0xff, 0xfe], &[0xfe, 0xff], &[0, 0, 0xfe, 0xff]];
+    marks.iter().any(|mark| bytes.starts_with(mark))
+}
+
 fn utf_8(bytes: &[u8]) -> Result<String, String> {
     str::from_utf8(bytes).map(str::to_owned).map_err(|error| {
         let (good, bad) = bytes.split_at(error.valid_up_to());

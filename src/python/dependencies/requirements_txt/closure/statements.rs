@@ -1,12 +1,13 @@
 //! What each kind of line adds to the closure.
 
 use super::super::super::record::{Found, Line, Local, LocalKind, Moving, Role};
-use super::super::super::tree::{Entry, Resolved, Tree, beside, resolve, tidy};
+use super::super::super::tree::{Entry, Resolved, Tree, beside, in_release, resolve, tidy};
 use super::super::error::ClosureError;
 use super::super::options::{Setting, Statement};
 use super::super::requirement_source::{RequirementSource, included_path, local_path, moving};
 use super::super::spec::Spec;
 use super::{Named, Reader, Reading};
+use crate::python::dependencies::reach::{Reach, reach};
 
 impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
     pub(super) fn include(
@@ -93,9 +94,12 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
     ) -> Result<(), ClosureError> {
         let shown = visible.map_or_else(|| reading.text.clone(), tidy);
         let folder = if editable { LocalKind::Editable } else { LocalKind::Folder };
-        let (kind, id) = match resolve(self.tree, path)? {
-            Resolved::File { id, .. } => (LocalKind::File, id),
-            Resolved::Folder { id, .. } | Resolved::Submodule { id } => (folder, id),
+        let (kind, reach) = match resolve(self.tree, path)? {
+            Resolved::File { id, .. } => {
+                (LocalKind::File, Reach { id, whole_tree: None, leaves: None })
+            }
+            Resolved::Folder { id, path } => (folder, reach(self.tree, &path, &id)?),
+            Resolved::Submodule { id } => (folder, reach(self.tree, path, &id)?),
             Resolved::Missing => {
                 return Err(ClosureError::Missing {
                     path: shown,
@@ -117,7 +121,12 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
                 return Ok(());
             }
         };
-        self.recorded.local.push(Local { path: shown, kind, id });
+        let Reach { id, whole_tree, leaves } = reach;
+        if let Some(link) = leaves {
+            let why = format!("contains {link}, a link that leads out of the commit");
+            self.moving(reading, &why, "commit what it leads to, and link to that");
+        }
+        self.recorded.local.push(Local { path: shown, kind, id, whole_tree });
         Ok(())
     }
 
@@ -152,7 +161,7 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
         let Some(path) = local_path(place) else {
             return Ok(());
         };
-        if path.starts_with('/') {
+        if path.starts_with('/') && in_release(&path).is_none() {
             self.find_links.insert(path);
             return Ok(());
         }

@@ -41,7 +41,7 @@ fn what_is_no_file_is_said() {
     2. commit and push again
     "#);
     assert_snapshot!(error(&MemoryTree::of(&[("requirements.txt", "-r v/r.txt")]).submodule("v", "1")), @r#"
-    v/r.txt is in a submodule, not a requirements file
+    v/r.txt is in a submodule that is not checked out, not a requirements file
     found: requirements.txt line 1: -r v/r.txt
     1. name a file that is tracked in this repository
     2. commit and push again

@@ -28,7 +28,7 @@ impl MemoryTree {
         self
     }
 
-    fn link(mut self, path: &str, target: &str) -> Self {
+    pub(in crate::python) fn link(mut self, path: &str, target: &str) -> Self {
         self.0.insert(path.into(), Entry::Link { id: target.into() });
         self
     }

@@ -1,0 +1,155 @@
+//! Which Python a deployment is to have: the first of the places that names one.
+
+use anyhow::Result;
+
+use super::PythonPlan;
+use super::decide::LiveEnv;
+use crate::git::{CommitTree, Kind};
+use crate::python::interpreters::{self, Interpreter};
+use crate::python::version::{Origin, Wanted};
+use crate::python::version_files::{self, VersionFileError};
+use crate::settings::{self, EffectiveSettings, SettingSource, Sourced};
+use crate::site::settings::Patch;
+
+/// No file that nyala reads from a tree is larger than this, in bytes.
+const FILE_LIMIT: usize = 10 << 20;
+
+/// The wanted Python, and where it is written.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) wanted: Wanted,
+    pub(super) origin: Origin,
+    /// What else the file says and nobody uses, as a line for the log.
+    pub(super) ignored: Option<String>,
+    /// A warning that says which version takes the place of the one that is asked for.
+    pub(super) fallback: Option<String>,
+}
+
+impl Asked {
+    pub(super) fn nothing() -> Asked {
+        Asked { wanted: Wanted::Any, origin: Origin::Newest, ignored: None, fallback: None }
+    }
+
+    /// With `patch = "newest"`, the newest patch of the minor version in the place of an exact one
+    /// that is not on the machine, with a warning that says so.
+    ///
+    /// An env that runs the exact one needs no look at the machine.
+    pub(super) fn or_newest_patch(
+        self,
+        settings: &EffectiveSettings,
+        live: &LiveEnv,
+        discover: &dyn Fn() -> Vec<Interpreter>,
+    ) -> Asked {
+        let (Patch::Newest, Wanted::Exact(exact)) = (settings.patch.value, &self.wanted) else {
+            return self;
+        };
+        let runs = match live {
+            LiveEnv::There { inspection, .. } | LiveEnv::Kept { inspection, .. } => {
+                inspection.version
+            }
+            LiveEnv::None | LiveEnv::Unlinked { .. } => None,
+        };
+        let there = if runs == Some(*exact) { Vec::new() } else { discover() };
+        let minor = Wanted::Minor { major: exact.major, minor: exact.minor };
+        match interpreters::choose(&minor, &there) {
+            Some(newest) if interpreters::choose(&self.wanted, &there).is_none() => {
+                let fallback = format!(
+                    "Python {exact}, which {} asks for, is not on this machine; the newest patch \
+                     that is, {}, takes its place (patch = \"newest\" in nyala.toml)",
+                    self.origin, newest.version
+                );
+                Asked { wanted: minor, fallback: Some(fallback), ..self }
+            }
+            _ => self,
+        }
+    }
+}
+
+type Read = fn(&[u8]) -> Result<Option<Wanted>, VersionFileError>;
+
+/// After what somebody wrote for the deployment alone: the files of package managers, then those of
+/// version managers. A lock file counts after the manifest that it was made from.
+const FILES: [(&str, Origin, Read); 11] = [
+    ("Pipfile.lock", Origin::PipfileLock, version_files::pipfile_lock),
+    ("Pipfile", Origin::Pipfile, version_files::pipfile),
+    ("pyproject.toml", Origin::RequiresPython, version_files::requires_python),
+    ("pyproject.toml", Origin::PoetryPython, version_files::poetry_python),
+    ("uv.lock", Origin::LockFile, version_files::lock_file),
+    ("poetry.lock", Origin::LockFile, version_files::lock_file),
+    ("pdm.lock", Origin::LockFile, version_files::lock_file),
+    ("setup.cfg", Origin::SetupCfg, version_files::setup_cfg),
+    (".tool-versions", Origin::ToolVersions, version_files::tool_versions),
+    ("mise.toml", Origin::Mise, version_files::mise),
+    (".mise.toml", Origin::Mise, version_files::mise),
+];
+
+/// The Python that the tree or the settings ask for; [`Wanted::Any`] when nobody does.
+///
+/// Fails where a place names something that is no version: it is never skipped for the next one.
+pub(super) fn wanted(
+    tree: &CommitTree<'_>,
+    runtime_txt: Option<&[u8]>,
+    settings: &EffectiveSettings,
+) -> Result<Asked> {
+    let asked = |wanted, origin| Ok(Asked { wanted, origin, ..Asked::nothing() });
+    if let Some(bytes) = runtime_txt {
+        return asked(version_files::runtime_txt(bytes)?, Origin::RuntimeTxt);
+    }
+    if let Some(bytes) = tree.file(".python-version", FILE_LIMIT)? {
+        let pin = version_files::python_version(&bytes)?;
+        let ignored = (!pin.unused.is_empty())
+            .then(|| format!("Ignored in .python-version: {}", pin.unused.join(", ")));
+        let origin = Origin::PythonVersionFile;
+        return Ok(Asked { wanted: pin.wanted, origin, ignored, ..Asked::nothing() });
+    }
+    if let Some(Sourced { value, source }) = &settings.python_version {
+        return match source {
+            SettingSource::AppSetting(name) if name == settings::AZURE_PYTHON => {
+                asked(version_files::azure_setting(value)?, Origin::AzureSetting)
+            }
+            _ => asked(version_files::setting(value)?, Origin::AppSetting),
+        };
+    }
+    for (name, origin, read) in FILES {
+        if let Some(bytes) = file(tree, name)?
+            && let Some(wanted) = read(&bytes)?
+        {
+            return asked(wanted, origin);
+        }
+    }
+    match &settings.python {
+        Some(python) => asked(version_files::site_default(&python.value)?, Origin::SiteDefault),
+        None => asked(Wanted::Any, Origin::Newest),
+    }
+}
+
+/// The bytes of a file. Of those that nyala only looks into, a link or a very long one is no error.
+fn file(tree: &CommitTree<'_>, name: &str) -> Result<Option<Vec<u8>>> {
+    if name == "pyproject.toml" {
+        return tree.file(name, FILE_LIMIT);
+    }
+    match tree.entry(name)? {
+        Some(entry) if entry.kind == Kind::File && tree.size(entry.oid)? <= FILE_LIMIT => {
+            tree.read(entry.oid).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// A warning when the Python of a deployment does not meet what pyproject.toml requires, although
+/// another place asked for it.
+pub(super) fn unmet(tree: &CommitTree<'_>, python: Option<&PythonPlan>) -> Result<Option<String>> {
+    let Some(&PythonPlan { version, origin, .. }) = python else { return Ok(None) };
+    if matches!(origin, Origin::RequiresPython | Origin::Newest) {
+        return Ok(None);
+    }
+    let Some(bytes) = tree.file("pyproject.toml", FILE_LIMIT)? else { return Ok(None) };
+    // What is wrong in it is nobody's problem here: another place counts.
+    let required = version_files::requires_python(&bytes).ok().flatten();
+    Ok(required.filter(|required| !required.matches(&version)).map(|required| {
+        format!(
+            "Python {version}, which {origin} asks for, does not meet requires-python in \
+             pyproject.toml ({required})"
+        )
+    }))
+}

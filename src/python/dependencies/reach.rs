@@ -1,0 +1,130 @@
+//! What a local project can read while it is built, and so what decides the package that comes out.
+//!
+//! pip and uv build `./lib` where it is, in the release: a `setup.py` may read `../deps.txt`, and a
+//! link in `lib` may lead to a folder beside it. The identity of a project is therefore that of its
+//! folder and of all that its links lead to, where it is certain that its build reads nothing else
+//! (see [`self::build`]), and otherwise that of the whole tree.
+
+mod build;
+mod setup_py;
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use sha2::{Digest, Sha256};
+
+use super::tree::{Entry, Resolved, Tree, resolve, tidy};
+use crate::hex::hex;
+
+/// A folder with more entries than this is not walked.
+const MOST_ENTRIES: usize = 20_000;
+
+/// What stands for everything that a build can read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reach {
+    /// Another one when any of it changes.
+    pub(super) id: String,
+    /// Why the whole tree counts; `None` when only the folder does.
+    pub(super) whole_tree: Option<String>,
+    /// A link that leads out of the tree, where changes cannot be seen.
+    pub(super) leaves: Option<String>,
+}
+
+/// What the project in the folder `path`, whose object is `id`, can read while it is built.
+pub(super) fn reach(tree: &impl Tree, path: &str, id: &str) -> Result<Reach> {
+    let whole_tree = |why: String, leaves| {
+        let root = match tree.entry("")? {
+            Entry::Folder { id } => id,
+            _ => String::new(),
+        };
+        // A submodule is in the tree by its commit, and that is in the tree's id.
+        Ok(Reach { id: format!("{id} in {root}"), whole_tree: Some(why), leaves })
+    };
+    let mut walk =
+        Walk { tree, entries: 0, seen: BTreeSet::new(), led_to: Vec::new(), leaves: None };
+    let unseen = walk.folder(path, path)?;
+    if path.is_empty() {
+        return Ok(Reach { id: id.to_owned(), whole_tree: None, leaves: walk.leaves });
+    }
+    if let Some(why) = unseen {
+        return whole_tree(why, walk.leaves);
+    }
+    let known = match build::known_inputs(tree, path)? {
+        Ok(known) => known,
+        Err(why) => return whole_tree(why, walk.leaves),
+    };
+    if walk.led_to.is_empty() && known.is_empty() {
+        return Ok(Reach { id: id.to_owned(), whole_tree: None, leaves: walk.leaves });
+    }
+    let mut hash = Sha256::new();
+    for part in std::iter::once(id).chain(walk.led_to.iter().chain(&known).map(String::as_str)) {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    Ok(Reach { id: hex(&hash.finalize()), whole_tree: None, leaves: walk.leaves })
+}
+
+struct Walk<'a, T> {
+    tree: &'a T,
+    entries: usize,
+    /// The folders that were walked.
+    seen: BTreeSet<String>,
+    /// What links lead to outside of the project's folder: path and object.
+    led_to: Vec<String>,
+    leaves: Option<String>,
+}
+
+impl<T: Tree> Walk<'_, T> {
+    /// Follows the links below `folder` that leave `project`. Says why when not everything can be
+    /// seen.
+    fn folder(&mut self, project: &str, folder: &str) -> Result<Option<String>> {
+        if !self.seen.insert(folder.to_owned()) {
+            return Ok(None);
+        }
+        for (name, entry) in self.tree.list(folder)? {
+            self.entries += 1;
+            if self.entries > MOST_ENTRIES {
+                return Ok(Some(format!("it has more than {MOST_ENTRIES} files")));
+            }
+            let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+            let unseen = match entry {
+                Entry::File { .. } | Entry::Missing => None,
+                Entry::Folder { .. } => self.folder(project, &path)?,
+                Entry::Submodule { .. } => match self.tree.entry(&path)? {
+                    Entry::Folder { .. } => self.folder(project, &path)?,
+                    _ => Some("it contains a submodule".to_owned()),
+                },
+                Entry::Link { .. } => self.link(project, &path)?,
+            };
+            if unseen.is_some() {
+                return Ok(unseen);
+            }
+        }
+        Ok(None)
+    }
+
+    fn link(&mut self, project: &str, path: &str) -> Result<Option<String>> {
+        let is_inside = |path: &str| project.is_empty() || path.starts_with(&format!("{project}/"));
+        match resolve(self.tree, path)? {
+            Resolved::File { path, id } if !is_inside(&path) => {
+                self.led_to.push(format!("{path} {id}"));
+            }
+            Resolved::Folder { path, .. } if path == project => {}
+            Resolved::Folder { path, id } if !is_inside(&path) => {
+                self.led_to.push(format!("{path} {id}"));
+                return self.folder(project, &path);
+            }
+            Resolved::Submodule { .. } => {
+                return Ok(Some("a link leads to a submodule".to_owned()));
+            }
+            Resolved::Outside { .. } => self.leaves = Some(tidy(path)),
+            // One that leads nowhere today may lead somewhere tomorrow.
+            Resolved::Missing | Resolved::Loop => self.led_to.push(format!("{path} leads nowhere")),
+            Resolved::File { .. } | Resolved::Folder { .. } => {}
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests;
