@@ -201,11 +201,11 @@ class Nyala(Contestant):
             run(file)
         return watched_by(report)
 
-    def move_spare(self, aside):
+    def move_staging_tree(self, aside):
         """The next deployment writes its whole tree."""
-        spare = os.path.join(self.site, "cache", "spare")
-        if os.path.isdir(spare):
-            os.rename(spare, aside)
+        staging = os.path.join(self.site, "releases", ".staging")
+        if os.path.isdir(staging):
+            os.rename(staging, aside)
 
     def newest(self):
         """The record of the last deployment, and the time when it was written (in seconds since 1970)."""

@@ -150,7 +150,7 @@ class Bench:
             player = players.get("pip")
             if player:
                 self.settle(players)
-                player.move_spare(os.path.join(aside, f"spare{number}"))
+                player.move_staging_tree(os.path.join(aside, f"staging{number}"))
                 if number:
                     player.redeploy()
                     row.add(player.label, player.step("check out"))

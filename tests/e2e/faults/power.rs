@@ -127,7 +127,9 @@ fn the_objects_of_a_note_are_on_the_disk_before_a_ref_names_them() {
     project.write("page", "1").push().assert_success();
     wait_until_quiet(&site);
     project.write("page", "2");
-    let Some(calls) = traced(&site, &project) else { return };
+    // libgit2 gives an object its name by a link.
+    let Some(calls) = traced_push(&site, &project, &format!("{CALLS},link,linkat")) else { return };
+    wait_until_quiet(&site);
     let notes = site.repository.join("refs/notes/deployments");
     let is_of_the_notes = |call: &Call| {
         is_rename(call) && call.quoted().last().is_some_and(|to| Path::new(to) == notes)
@@ -137,7 +139,7 @@ fn the_objects_of_a_note_are_on_the_disk_before_a_ref_names_them() {
     let written = calls[..moved]
         .iter()
         .rposition(|call| {
-            is_rename(call)
+            (is_rename(call) || call.name.starts_with("link"))
                 && call.quoted().last().is_some_and(|to| Path::new(to).starts_with(&objects))
         })
         .expect("objects are written");
