@@ -99,7 +99,8 @@ fn enter(site: &Site) -> Result<()> {
     let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let here = canonical(Path::new(&named));
     let own = canonical(&site.repository(&site.settings()?));
-    if here == own {
+    // A repository that is gone cannot be told from a copy; whoever opens it says that it is gone.
+    if here == own || !own.exists() {
         return Ok(());
     }
     let site = site.root().display();

@@ -21,15 +21,12 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
     io::stdin().lock().read_to_end(&mut input).context("the hook's input cannot be read")?;
     if let Err(error) = enter(site) {
         kept_hook::run(hooks, &input);
-        return Err(error);
+        return Err(error).explain(|| nothing_deployed(site));
     }
     let updates = refs::parse(&input)?;
     let options = PushOptions::parse(&options::of_environment());
-    let (settings, repository, PushPlan { messages, action }) = plan(site, &updates, &options)
-        .explain(|| {
-            // Whoever reads only this has to know it.
-            UserError::new(format!("nothing was deployed; {}", what_is_live(site)))
-        })?;
+    let (settings, repository, PushPlan { messages, action }) =
+        plan(site, &updates, &options).explain(|| nothing_deployed(site))?;
     let strict = settings.strict && hooks.join(setup::STRICT_HOOK).is_file();
 
     if strict && !matches!(&action, Action::Deploy { update, .. } if !was_deployed(site, update)?) {
@@ -73,6 +70,11 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
         return Ok(None);
     }
     watch(site, id, Reader::Pusher).map(Some)
+}
+
+/// The first thing that whoever pushed has to know about any error of the hook.
+fn nothing_deployed(site: &Site) -> UserError {
+    UserError::new(format!("nothing was deployed; {}", what_is_live(site)))
 }
 
 /// What the push asks for. Fails when the site or its repository cannot be read.
