@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::console::text;
+use crate::text;
 
 /// Far more than any settings, record or marker has.
 const MOST: u64 = 16 << 20;
