@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use crate::faults::wait_until_quiet;
 use crate::support::{Project, Running, Site, newest_python, snapshot, two_pythons};
 
 #[test]
@@ -33,10 +34,8 @@ fn nothing_changed_reuses_the_env_without_pip() {
     let site = Site::new();
     let project = site.python_project();
     project.push().assert_success();
-    // pip could not find anything now.
-    site.sandbox.set_variable("PIP_FIND_LINKS", site.sandbox.path(""));
-    project.write("app.py", "import grass\n");
     project
+        .write("app.py", "import grass\n")
         .push()
         .assert_success()
         .assert_says("Found compatible virtual environment.")
@@ -331,14 +330,15 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
-fn a_release_with_a_committed_env_is_brought_forward() {
+fn a_staged_tree_with_a_committed_env_is_updated() {
     let site = Site::new();
-    site.configure("keep = 1");
+    site.configure("keep = 1\nstaging = true");
     let project = site.python_project();
     commit_env(&project, &site);
     project.push().assert_success();
     fs::write(site.path.join("releases/1/env/installed-by-hand"), "").unwrap();
     project.write("app.py", "2").push().assert_success();
+    wait_until_quiet(&site);
     let push = project.write("app.py", "3").push();
     push.assert_success()
         .assert_says(", 1 of them written or removed")
@@ -351,6 +351,7 @@ fn a_release_with_a_committed_env_is_brought_forward() {
     project.commit("Stop committing the env");
     project.remove("env").write("app.py", "4").push().assert_success();
     project.write("app.py", "5").push().assert_success();
+    wait_until_quiet(&site);
     project
         .write("app.py", "6")
         .push()

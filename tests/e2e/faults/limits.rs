@@ -239,9 +239,14 @@ fn the_error_names_a_folder_that_cannot_be_written_and_its_owner() {
         as_nobody(&["git", "commit", "--quiet", "--allow-empty", "-m", "Again"]).assert_success();
         let push = Push::new(as_nobody(&["git", "push", "nyala", "HEAD:refs/heads/main"]));
         assert!(push.accepted, "{}", push.stderr);
-        push.assert_says("error: ")
-            .assert_says("Permission denied")
-            .assert_says("nyala runs as user 65534");
+        if folder == site.path.join(".") {
+            // The site itself belongs to somebody else then.
+            push.assert_says("only root may change the site");
+        } else {
+            push.assert_says("error: ")
+                .assert_says("Permission denied")
+                .assert_says("nyala runs as user 65534");
+        }
         wait_until_quiet(&site);
         assert_eq!(site.live_state(), before, "{} is not ours", folder.display());
         chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();

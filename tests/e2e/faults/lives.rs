@@ -216,14 +216,19 @@ impl Life<'_> {
 
     /// The allowed decisions. There are several only if it is unknown how far a killed worker got.
     fn expected(&self, live: Option<u64>, wish: &Wish) -> Vec<&'static str> {
-        let Some(id) = live else { return vec!["create"] };
+        // The env of a failed first deployment may have been kept.
+        let Some(id) = live else { return vec!["create", "copy", "update"] };
         let Some(env) = self.envs.get(&id) else {
             panic!("env {id} is live and was never finished")
         };
-        let lost = env.needs.keys().any(|name| !wish.needs.contains_key(name));
+        // What pip alone installed can be uninstalled.
+        let lost =
+            env.installer != "pip" && env.needs.keys().any(|name| !wish.needs.contains_key(name));
         let other = env.python != wish.python
             || env.settings != wish.settings
-            || env.installer != wish.installer;
+            || env.installer != wish.installer
+            // Another command, or none: each push has a command of its own.
+            || env.trace.is_some();
         if wish.rebuild || env.harmed || self.never_again.contains(&id) || lost || other {
             return vec!["create"];
         }
