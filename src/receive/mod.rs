@@ -31,7 +31,7 @@ use crate::git::{Commit, RefUpdate, Refs, Repository, short};
 use crate::site::freeze::{Frozen, Received};
 use crate::site::queue::NewDeployment;
 use crate::site::record::Trigger;
-use crate::site::{DeployOptions, DeploymentId, Record, SETTINGS_FILE, Site};
+use crate::site::{DeployOptions, DeploymentId, Record, SETTINGS_FILE, Settings, Site};
 use crate::user_error::UserError;
 use crate::worker::{self, session};
 
@@ -91,14 +91,17 @@ fn started_by_own(site: &Site, new: NewDeployment) -> Result<NewDeployment> {
     Ok(NewDeployment { started_by, ..new })
 }
 
-/// Checks that whoever pushed may change the site, and that the hook runs in the repository of the
-/// site and not in a copy of it.
+/// Checks that whoever pushed may change the site.
 fn enter(site: &Site) -> Result<()> {
-    access::enter(site, Intent::Push)?;
+    access::enter(site, Intent::Push)
+}
+
+/// Checks that the hook runs in the repository of the site and not in a copy of it.
+fn check_repository(site: &Site, settings: &Settings) -> Result<()> {
     let Some(named) = std::env::var_os("GIT_DIR") else { return Ok(()) };
     let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let here = canonical(Path::new(&named));
-    let own = canonical(&site.repository(&site.settings()?));
+    let own = canonical(&site.repository(settings));
     // A repository that is gone cannot be told from a copy; whoever opens it says that it is gone.
     if here == own || !own.exists() {
         return Ok(());

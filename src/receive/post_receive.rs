@@ -7,7 +7,9 @@ use anyhow::{Context, Result};
 
 use super::options::{self, PushOptions};
 use super::push_plan::{Action, PushPlan};
-use super::{Reader, dry_run, enter, kept_hook, new_deployment, receive, refs, watch};
+use super::{
+    Reader, check_repository, dry_run, enter, kept_hook, new_deployment, receive, refs, watch,
+};
 use crate::git::{RefUpdate, Repository};
 use crate::setup;
 use crate::site::{Record, Settings, Site};
@@ -84,6 +86,7 @@ fn plan<'u>(
     options: &Result<PushOptions>,
 ) -> Result<(Settings, Repository, PushPlan<'u>)> {
     let settings = site.settings()?;
+    check_repository(site, &settings)?;
     let repository = Repository::open(&site.repository(&settings))?;
     let plan = PushPlan::of(site, &settings, &repository, updates, options)?;
     Ok((settings, repository, plan))

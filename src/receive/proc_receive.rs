@@ -10,7 +10,7 @@ use super::options::PushOptions;
 use super::push_plan::{Action, PushPlan};
 use super::rules::Rules;
 use super::wire::{self, Answer, Request};
-use super::{Reader, dry_run, enter, new_deployment, start, wait, watch};
+use super::{Reader, check_repository, dry_run, enter, new_deployment, start, wait, watch};
 use crate::console::mask;
 use crate::git::{Commit, RefUpdate, Repository};
 use crate::plan::describe;
@@ -45,6 +45,7 @@ impl Request {
 fn answer(site: &Site, hooks: &Path, request: &Request) -> Result<Vec<Answer>> {
     enter(site)?;
     let settings = site.settings()?;
+    check_repository(site, &settings)?;
     if !settings.strict {
         return Ok(request.all(&Answer::LeftToGit));
     }

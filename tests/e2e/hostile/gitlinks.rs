@@ -67,7 +67,7 @@ fn a_hostile_submodule_reads_nothing_else() {
         ),
         (
             attacker.tree(&[(LINK, b".gitmodules", &outside), (GITLINK, b"deep", &head)]),
-            "a link of that name",
+            "a link with that name",
         ),
     ] {
         let commit = attacker.commit(&tree);

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::Deserialize;
 
 use super::error::LockError;
+use super::files::check_machine;
 use super::marker::{self, Environment, normalized};
 use super::resolved::{Origin, Package, ResolvedSet};
 use super::{Chosen, tree_path, web_address};
@@ -114,6 +115,14 @@ struct File {
     hash: Option<String>,
 }
 
+impl File {
+    /// The last part of where it is.
+    fn name(&self) -> Option<&str> {
+        let place = self.path.as_deref().or(self.filename.as_deref()).or(self.url.as_deref())?;
+        place.rsplit('/').next()
+    }
+}
+
 /// Reads the lock `text`. `project` is the normalized name of the project in whose folder it is
 /// deployed, if that is one, and `folder` that folder relative to the lock's.
 pub(super) fn read(
@@ -176,7 +185,11 @@ impl<'a> Walk<'a> {
             .into_iter()
             .map(|index| &self.lock.packages[index])
             .filter(|package| package.source.r#virtual.is_none())
-            .map(resolved)
+            .map(|package| {
+                let wheels = package.wheels.iter().filter_map(File::name);
+                check_machine(&package.name, package.sdist.is_some(), wheels, &self.environment)?;
+                resolved(package)
+            })
             .collect::<Result<_, _>>()?;
         ResolvedSet::new(packages, self.left_out(&roots, chosen))
     }
@@ -391,11 +404,7 @@ fn git(package: &str, address: &str) -> Result<Origin, LockError> {
 /// are checked by their hashes; a wheel for every machine comes first.
 fn flat_file(package: &Locked, index: &str) -> Result<String, LockError> {
     let files = package.wheels.iter().chain(&package.sdist);
-    let name = |file: &File| {
-        let name = file.path.clone().or(file.filename.clone()).or(file.url.clone());
-        name.map(|name| name.rsplit('/').next().unwrap_or_default().to_owned())
-    };
-    let mut names: Vec<String> = files.filter_map(name).collect();
+    let mut names: Vec<&str> = files.filter_map(File::name).collect();
     names.sort_by_key(|name| !name.ends_with("-none-any.whl"));
     let file = names.first().ok_or_else(|| LockError::Missing { package: package.name.clone() })?;
     tree_path(&package.name, &format!("{index}/{file}"))
