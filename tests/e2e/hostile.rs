@@ -13,6 +13,7 @@ use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 
+use crate::faults::wait_until_quiet;
 use crate::support::{Precious, Project, Push, Running, Site, count};
 
 const FILE: &str = "100644";
@@ -140,6 +141,8 @@ impl Attacker<'_> {
     /// Checks the whole site once more, and reports how many cases were tried.
     fn done(self, what: &str) {
         let site = &self.target.site;
+        // Deep trees are still being removed after the push.
+        wait_until_quiet(site);
         Precious::assert_nowhere_in(site);
         site.nyala(&["doctor"]).assert_success();
         count(&format!("hostile trees: {what}"), self.cases.get());

@@ -308,7 +308,7 @@ fn decision(log: &str) -> Option<&'static str> {
         .map(|it| it.1)
 }
 
-fn lives(seed: u64) {
+fn lives(seed: u64, leads_everywhere: bool) {
     let (Some((older, newer)), Some(uv)) = (two_pythons(), uv()) else { return };
     let site = Site::of_nyala(faulty_nyala());
     site.sandbox.put_uv_on_path(&uv);
@@ -334,6 +334,10 @@ fn lives(seed: u64) {
     };
     life.live();
     eprintln!("{:?}", life.decided);
+    count("lives of a site: pushes that came, failed or were killed in any order", STEPS);
+    if !leads_everywhere {
+        return;
+    }
     assert_eq!(
         life.decided.len(),
         4,
@@ -347,18 +351,17 @@ fn lives(seed: u64) {
         4,
         "this seed does not lead to both Pythons and both installers: {kinds:?}"
     );
-    count("lives of a site: pushes that came, failed or were killed in any order", STEPS);
 }
 
-// With these seeds, each of the four decisions occurs, with envs of both Pythons and both
+// With the second seed, each of the four decisions occurs, with envs of both Pythons and both
 // installers.
 
 #[test]
 fn no_sequence_of_events_uses_a_wrong_env() {
-    lives(16);
+    lives(16, false);
 }
 
 #[test]
 fn no_other_sequence_of_events_uses_a_wrong_env() {
-    lives(18);
+    lives(18, true);
 }

@@ -90,7 +90,10 @@ fn files_that_nyala_reads_are_not_read_through_links() {
     for (name, text) in [
         (".deployment", ".deployment is a submodule in the commit"),
         ("runtime.txt", "runtime.txt is a submodule in the commit"),
-        ("requirements.txt", "requirements.txt is in a submodule, not a requirements file"),
+        (
+            "requirements.txt",
+            "requirements.txt is in a submodule that is not checked out, not a requirements file",
+        ),
     ] {
         attacker.assert_refused(
             &attacker.tree(&[(GITLINK, name.as_bytes(), &attacker.blob(""))]),
