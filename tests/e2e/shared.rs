@@ -96,7 +96,7 @@ fn a_shared_path_that_is_hostile_is_refused() {
     for (path, why) in [
         ("../secrets", "does not stay inside the release"),
         ("/etc", "is absolute"),
-        ("env", "env and .git cannot be shared"),
+        ("env", "env and .git are not the application's"),
     ] {
         fs::write(site.path.join("nyala.toml"), format!("shared = [\"{path}\"]\n{settings}"))
             .unwrap();
