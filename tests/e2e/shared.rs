@@ -104,7 +104,7 @@ fn a_shared_path_that_is_hostile_is_refused() {
     }
     fs::write(site.path.join("nyala.toml"), format!("shared = [\"a\", \"a/b\"]\n{settings}"))
         .unwrap();
-    site.nyala(&["status"]).assert_failed(1, "one is inside the other");
+    site.nyala(&["status"]).assert_failed(1, "one of which contains the other");
     fs::write(site.path.join("nyala.toml"), settings).unwrap();
     project.write("page", "").push().assert_success();
 }
