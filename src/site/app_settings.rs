@@ -26,8 +26,10 @@ impl AppSettings {
     /// Reads the text of a `settings.env`.
     pub fn parse(text: &str) -> Result<AppSettings> {
         let (_, text) = split_mark(text);
-        let words = shlex::split(&with_plain_line_ends(text))
-            .ok_or_else(|| UserError::new("a quote is never closed"))?;
+        let words = shlex::split(&with_plain_line_ends(text)).ok_or_else(|| {
+            UserError::new("a quote is never closed")
+                .fix("Close it, or remove that line and run: nyala config set NAME=VALUE")
+        })?;
         let mut settings = AppSettings::default();
         for (word, number) in words.iter().zip(1..) {
             // Nothing of the word is shown: what should be a name may be half of a value that lacks

@@ -269,7 +269,7 @@ fn an_existing_proc_receive_hook_is_not_touched() {
     fs::write(repository.join("hooks/proc-receive"), "#!/bin/sh\n").unwrap();
     let (name, folder) = (repository.to_str().unwrap().to_owned(), sandbox.path("site"));
     let ran = sandbox.nyala(&["install", &name, "--site", folder.to_str().unwrap(), "--strict"]);
-    ran.assert_failed(1, "somebody else's hook");
+    ran.assert_failed(1, "is not nyala's hook");
     assert_eq!(fs::read_to_string(repository.join("hooks/proc-receive")).unwrap(), "#!/bin/sh\n");
 }
 
