@@ -270,6 +270,26 @@ fn prefix(text: &str, range: std::ops::RangeInclusive<u8>) -> usize {
     text.bytes().take_while(|byte| range.contains(byte)).count()
 }
 
+/// The text that a percent-encoded one stands for (RFC 3986). A percent sign without two hexadecimal
+/// digits after it stays as it is, and what is not UTF-8 then is replaced.
+pub fn percent_decoded(text: &str) -> String {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let byte = match after {
+            [high, low, ..] if *first == b'%' => hex_digit(*high).zip(hex_digit(*low)),
+            _ => None,
+        };
+        decoded.push(byte.map_or(*first, |(high, low)| high << 4 | low));
+        rest = if byte.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

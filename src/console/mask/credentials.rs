@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::text::percent_decoded;
+
 /// A URL with credentials in it.
 pub(super) struct Credentials {
     /// Where its scheme begins.
@@ -48,25 +50,6 @@ pub(super) fn passwords(text: &str) -> Vec<String> {
         }
     }
     passwords
-}
-
-/// The text that stands for this one in a URL. A sign of percent without two digits is one.
-fn percent_decoded(text: &str) -> String {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let byte = match after {
-            [high, low, ..] if *first == b'%' => digit(*high).zip(digit(*low)),
-            _ => None,
-        };
-        decoded.push(byte.map_or(*first, |(high, low)| high << 4 | low));
-        rest = if byte.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
-}
-
-fn digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]
