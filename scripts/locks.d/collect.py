@@ -143,13 +143,14 @@ def collect(tool, case, folder, tools):
     (folder / "pyproject.toml").write_text(pyproject(case, tool))
     uv = str(tools / "uv/bin/uv")
     expected = []
+    is_locked = (folder / name).exists()
     if tool in ("uv", "pylock"):
         run([uv, "lock", "-q"], folder)
     if tool == "pylock":
         run([uv, "export", "-q", "--format", "pylock.toml", "--all-groups", "--all-extras", "-o", name], folder)
-    if tool == "pdm":
+    if tool == "pdm" and not is_locked:
         run([str(tools / "pdm/bin/pdm"), "lock", "-q", "-G:all"], folder, PDM_IGNORE_SAVED_PYTHON="1")
-    if tool == "poetry":
+    if tool == "poetry" and not is_locked:
         run([str(tools / "poetry/bin/poetry"), "lock", "-q"], folder)
     if tool == "pipenv":
         (folder / "Pipfile").write_text(pipfile(case))
@@ -167,7 +168,8 @@ def collect(tool, case, folder, tools):
             command += [word for group in groups + extras for word in ("-G", group)]
             text = run(command, folder)
         elif tool == "poetry":
-            command = [str(tools / "poetry/bin/poetry"), "export", "-q", "--without-hashes"]
+            # Quiet, it would not print the export either.
+            command = [str(tools / "poetry/bin/poetry"), "export", "--without-hashes"]
             command += [word for group in groups for word in ("--with", group)]
             command += [word for extra in extras for word in ("--extras", extra)]
             text = run(command, folder)
