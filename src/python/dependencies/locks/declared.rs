@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use sha2::{Digest, Sha256};
 
-use super::freshness::{self, Manifests};
-use super::{Chosen, Environment, Lock, LockError, Origin, Package, ResolvedSet};
+use super::{Chosen, Environment, Lock, LockError, Manifests, Origin, Package, ResolvedSet};
 use crate::hex::hex;
 use crate::python::dependencies::reach::{Reach, reach};
 use crate::python::dependencies::record::{Line, Local, LocalKind, Recorded, Role};
@@ -35,18 +34,15 @@ pub fn read(
         })?,
         None => toml::Table::new(),
     };
-    if !frozen {
-        let pipfile = match text_at_top(tree, "Pipfile")? {
-            Some(text) if lock == Lock::Pipfile => text.parse().ok(),
-            _ => None,
-        };
-        let manifests = Manifests { pyproject: pyproject.clone(), pipfile };
-        freshness::check(lock, &text, &manifests).map_err(|error| explained(lock, &error))?;
-    }
+    let pipfile = match lock {
+        Lock::Pipfile => text_at_top(tree, "Pipfile")?.and_then(|text| text.parse().ok()),
+        Lock::Pylock | Lock::Uv | Lock::Poetry | Lock::Pdm => None,
+    };
+    let manifests = Manifests { pyproject, pipfile, frozen };
     let mut set = lock
-        .read(&text, &pyproject, chosen, environment)
+        .read(&text, &manifests, chosen, environment)
         .map_err(|error| explained(lock, &error))?;
-    if let Some(package) = project_itself(tree, lock, &pyproject)? {
+    if let Some(package) = project_itself(tree, lock, &manifests.pyproject)? {
         set.packages.push(package);
     }
     Ok((recorded(tree, name, &set)?, set))

@@ -10,50 +10,25 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
-use super::Lock;
 use super::error::LockError;
 use super::marker::normalized;
 use super::requirement::Requirement;
 use crate::hex::hex;
 
-/// The files that a lock may be made from.
-#[derive(Debug, Default)]
-pub struct Manifests {
-    pub pyproject: Table,
-    pub pipfile: Option<Table>,
+/// Fails unless the `content-hash` of a poetry.lock is that of this pyproject.toml.
+pub(super) fn poetry(hash: &str, pyproject: &Table) -> Result<(), LockError> {
+    compare(hash, &poetry_texts(pyproject), "pyproject.toml")
 }
 
-/// Fails when the lock `text` was made from other manifests.
-pub(super) fn check(lock: Lock, text: &str, manifests: &Manifests) -> Result<(), LockError> {
-    match lock {
-        // A standard lock says nothing of what it was made from.
-        Lock::Pylock => Ok(()),
-        Lock::Uv => uv(text, &manifests.pyproject),
-        Lock::Poetry => {
-            let Some(found) = hash_of(text, &["metadata", "content-hash"]) else { return Ok(()) };
-            compare(&found, &poetry(&manifests.pyproject), "pyproject.toml")
-        }
-        Lock::Pdm => {
-            let Some(found) = hash_of(text, &["metadata", "content_hash"]) else { return Ok(()) };
-            compare(&found, &pdm(&manifests.pyproject), "pyproject.toml")
-        }
-        Lock::Pipfile => {
-            let lock = serde_json::from_str::<serde_json::Value>(text).unwrap_or_default();
-            let found = lock.pointer("/_meta/hash/sha256").and_then(serde_json::Value::as_str);
-            let (Some(found), Some(pipfile)) = (found, &manifests.pipfile) else { return Ok(()) };
-            compare(found, &[pipenv(pipfile)], "Pipfile")
-        }
-    }
+/// Fails unless the `content_hash` of a pdm.lock, `sha256:…`, is that of this pyproject.toml.
+pub(super) fn pdm(hash: &str, pyproject: &Table) -> Result<(), LockError> {
+    let hash = hash.strip_prefix("sha256:").unwrap_or(hash);
+    compare(hash, &pdm_texts(pyproject), "pyproject.toml")
 }
 
-fn hash_of(text: &str, path: &[&str]) -> Option<String> {
-    let table: Table = text.parse().ok()?;
-    let mut value = &Value::Table(table);
-    for key in path {
-        value = value.get(key)?;
-    }
-    let hash = value.as_str()?;
-    Some(hash.strip_prefix("sha256:").unwrap_or(hash).to_owned())
+/// Fails unless the hash of a Pipfile.lock is that of this Pipfile.
+pub(super) fn pipenv(hash: &str, pipfile: &Table) -> Result<(), LockError> {
+    compare(hash, &[pipenv_text(pipfile)], "Pipfile")
 }
 
 /// Fails when none of the texts has the hash. There are several where versions of a tool differ in
@@ -66,7 +41,7 @@ fn compare(found: &str, texts: &[String], file: &'static str) -> Result<(), Lock
 }
 
 /// `Locker._get_content_hash` of Poetry.
-fn poetry(pyproject: &Table) -> Vec<String> {
+fn poetry_texts(pyproject: &Table) -> Vec<String> {
     const LEGACY: [&str; 4] = ["dependencies", "source", "extras", "dev-dependencies"];
     let poetry = table(pyproject, &["tool", "poetry"]);
     let groups = table(pyproject, &["dependency-groups"]).filter(|groups| !groups.is_empty());
@@ -107,7 +82,7 @@ fn poetry(pyproject: &Table) -> Vec<String> {
 }
 
 /// `PyProject.content_hash` of PDM. Its last key had another name before 2.17.
-fn pdm(pyproject: &Table) -> Vec<String> {
+fn pdm_texts(pyproject: &Table) -> Vec<String> {
     let pdm = table(pyproject, &["tool", "pdm"]);
     let project = |key: &str| pyproject.get("project").and_then(|project| project.get(key));
     let or = |value: Option<&Value>, other: Value| value.cloned().unwrap_or(other);
@@ -163,7 +138,7 @@ const NOT_CATEGORIES: [&str; 9] = [
 ];
 
 /// `Pipfile.get_hash` of plette, which Pipenv uses.
-fn pipenv(pipfile: &Table) -> String {
+fn pipenv_text(pipfile: &Table) -> String {
     let empty = Value::Table(Table::new());
     let default_source = Value::Array(vec![Value::Table(Table::from_iter([
         ("name".to_owned(), Value::from("pypi")),
@@ -275,28 +250,9 @@ fn string(value: &str, text: &mut String) {
     text.push('"');
 }
 
-#[derive(Deserialize)]
-struct UvLock {
-    #[serde(default)]
-    package: Vec<UvPackage>,
-}
-
-#[derive(Deserialize)]
-struct UvPackage {
-    name: String,
-    #[serde(default)]
-    metadata: Option<UvMetadata>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct UvMetadata {
-    #[serde(default)]
-    requires_dist: Vec<UvRequirement>,
-}
-
-#[derive(Deserialize)]
-struct UvRequirement {
+/// A requirement as uv.lock keeps it.
+#[derive(Debug, Deserialize)]
+pub(super) struct UvRequirement {
     name: String,
     #[serde(default)]
     extras: BTreeSet<String>,
@@ -308,17 +264,16 @@ struct UvRequirement {
 /// them (not where `[tool.uv.sources]` says where it comes from).
 type Meant = (String, BTreeSet<String>, BTreeSet<String>);
 
-fn uv(text: &str, pyproject: &Table) -> Result<(), LockError> {
+/// Fails unless these are the requirements of `[project]`.
+pub(super) fn uv(locked: &[UvRequirement], pyproject: &Table) -> Result<(), LockError> {
     let Some(project) = table(pyproject, &["project"]) else { return Ok(()) };
-    let Some(name) = project.get("name").and_then(Value::as_str) else { return Ok(()) };
     let is_dynamic = project
         .get("dynamic")
         .and_then(Value::as_array)
         .is_some_and(|fields| fields.iter().any(|field| field.as_str() == Some("dependencies")));
-    let lock: UvLock = super::toml(text)?;
-    let package = lock.package.into_iter().find(|package| package.name == normalized(name));
-    let Some(locked) = package.filter(|_| !is_dynamic) else { return Ok(()) };
-    let locked = locked.metadata.map(|metadata| metadata.requires_dist).unwrap_or_default();
+    if is_dynamic {
+        return Ok(());
+    }
     let sources = table(pyproject, &["tool", "uv", "sources"]);
     let is_sourced = |name: &str| {
         sources.is_some_and(|sources| sources.keys().any(|source| normalized(source) == name))
@@ -329,9 +284,9 @@ fn uv(text: &str, pyproject: &Table) -> Result<(), LockError> {
         (name, extras, versions)
     };
     let then: BTreeSet<Meant> = locked
-        .into_iter()
+        .iter()
         .map(|UvRequirement { name, extras, specifier }| {
-            meant(name, extras, specifier.as_deref().unwrap_or_default())
+            meant(name.clone(), extras.clone(), specifier.as_deref().unwrap_or_default())
         })
         .collect();
     let optional = table(project, &["optional-dependencies"]);

@@ -89,24 +89,40 @@ impl Lock {
         }
     }
 
-    /// What its own tool would install: of the lock `text`, with the project's pyproject.toml
-    /// beside it, for the groups and extras that are chosen, in one environment.
+    /// What its own tool would install: of the lock `text`, with the manifests beside it, for the
+    /// groups and extras that are chosen, in one environment.
     pub fn read(
         self,
         text: &str,
-        pyproject: &toml::Table,
+        manifests: &Manifests,
         chosen: &Chosen,
         environment: &Environment,
     ) -> Result<ResolvedSet, LockError> {
-        let name = pyproject.get("project").and_then(|project| project.get("name"));
-        let name = name.and_then(toml::Value::as_str).map(normalized);
         match self {
             Lock::Pylock => pylock::read(text, chosen, environment),
-            Lock::Uv => uv_lock::read(text, name.as_deref(), chosen, environment),
-            Lock::Poetry => poetry_lock::read(text, pyproject, chosen, environment),
-            Lock::Pdm => pdm_lock::read(text, chosen, environment),
-            Lock::Pipfile => pipfile_lock::read(text, chosen, environment),
+            Lock::Uv => uv_lock::read(text, manifests, chosen, environment),
+            Lock::Poetry => poetry_lock::read(text, manifests, chosen, environment),
+            Lock::Pdm => pdm_lock::read(text, manifests, chosen, environment),
+            Lock::Pipfile => pipfile_lock::read(text, manifests, chosen, environment),
         }
+    }
+}
+
+/// The files that a lock is made from.
+#[derive(Debug, Default)]
+pub struct Manifests {
+    /// The project's pyproject.toml; empty when there is none.
+    pub pyproject: toml::Table,
+    pub pipfile: Option<toml::Table>,
+    /// Whether a lock counts although it was made from other manifests.
+    pub frozen: bool,
+}
+
+impl Manifests {
+    /// The name of `[project]`, normalized.
+    fn project_name(&self) -> Option<String> {
+        let name = self.pyproject.get("project")?.get("name")?;
+        name.as_str().map(normalized)
     }
 }
 
@@ -226,22 +242,6 @@ fn web_address(package: &str, address: &str) -> Result<String, LockError> {
         });
     }
     Ok(address.to_owned())
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let value = match tail {
-            [high, low, ..] if *first == b'%' => {
-                str::from_utf8(&[*high, *low]).ok().and_then(|hex| u8::from_str_radix(hex, 16).ok())
-            }
-            _ => None,
-        };
-        bytes.push(value.unwrap_or(*first));
-        rest = if value.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

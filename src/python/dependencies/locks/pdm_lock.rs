@@ -9,7 +9,7 @@ use super::error::LockError;
 use super::files::{check_machine, is_wheel};
 use super::marker::{self, Environment, normalized};
 use super::resolved::{Origin, Package, ResolvedSet};
-use super::{Chosen, check_exist, tree_path, web_address};
+use super::{Chosen, Manifests, check_exist, freshness, tree_path, web_address};
 
 #[derive(Debug, Deserialize)]
 struct Lock {
@@ -25,6 +25,7 @@ struct Metadata {
     #[serde(default)]
     strategy: BTreeSet<String>,
     lock_version: String,
+    content_hash: Option<String>,
     #[serde(default)]
     targets: Vec<Target>,
 }
@@ -76,11 +77,12 @@ struct File {
 
 pub(super) fn read(
     text: &str,
+    manifests: &Manifests,
     chosen: &Chosen,
     environment: &Environment,
 ) -> Result<ResolvedSet, LockError> {
     let lock: Lock = super::toml(text)?;
-    let Metadata { groups, strategy, lock_version, targets } = &lock.metadata;
+    let Metadata { groups, strategy, lock_version, content_hash, targets } = &lock.metadata;
     if !lock_version.starts_with("4.") {
         let (found, known) = (lock_version.clone(), "4.4 and later of 4");
         return Err(LockError::Version { found, known });
@@ -89,6 +91,9 @@ pub(super) fn read(
         return Err(LockError::Unknown {
             what: "a lock without the strategy inherit_metadata".to_owned(),
         });
+    }
+    if let Some(hash) = content_hash.as_deref().filter(|_| !manifests.frozen) {
+        freshness::pdm(hash, &manifests.pyproject)?;
     }
     check_targets(targets, environment)?;
     // PDM keeps extras among the groups.

@@ -8,7 +8,7 @@ use super::error::LockError;
 use super::files::is_pypi;
 use super::marker::{self, Environment, normalized};
 use super::resolved::{Origin, Package, ResolvedSet};
-use super::{Chosen, check_exist, tree_path, web_address};
+use super::{Chosen, Manifests, check_exist, freshness, tree_path, web_address};
 
 #[derive(Debug, Deserialize)]
 struct Lock {
@@ -24,7 +24,14 @@ struct Lock {
 struct Meta {
     pipfile_spec: u32,
     #[serde(default)]
+    hash: Hash,
+    #[serde(default)]
     sources: Vec<Index>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Hash {
+    sha256: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,6 +73,7 @@ struct Locked {
 
 pub(super) fn read(
     text: &str,
+    manifests: &Manifests,
     chosen: &Chosen,
     environment: &Environment,
 ) -> Result<ResolvedSet, LockError> {
@@ -75,6 +83,11 @@ pub(super) fn read(
     if lock.meta.pipfile_spec != 6 {
         let found = format!("pipfile-spec {}", lock.meta.pipfile_spec);
         return Err(LockError::Version { found, known: "pipfile-spec 6" });
+    }
+    if let (Some(hash), Some(pipfile), false) =
+        (&lock.meta.hash.sha256, &manifests.pipfile, manifests.frozen)
+    {
+        freshness::pipenv(hash, pipfile)?;
     }
     let categories: Vec<&String> =
         lock.categories.keys().filter(|name| *name != "default").collect();

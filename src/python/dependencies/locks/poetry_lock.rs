@@ -14,7 +14,7 @@ use super::error::LockError;
 use super::files::{check_machine, is_pypi, is_wheel};
 use super::marker::{self, Environment, normalized};
 use super::resolved::{Origin, Package, ResolvedSet};
-use super::{Chosen, check_exist, tree_path, web_address};
+use super::{Chosen, Manifests, check_exist, freshness, tree_path, web_address};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +31,7 @@ struct Lock {
 struct Metadata {
     lock_version: String,
     python_versions: String,
+    content_hash: Option<String>,
     /// Before 2.0 the files of all packages were here.
     #[serde(default)]
     files: BTreeMap<String, Vec<File>>,
@@ -90,10 +91,10 @@ struct Source {
     subdirectory: Option<String>,
 }
 
-/// Reads the lock `text`. `pyproject` is the project's pyproject.toml.
+/// Reads the lock `text`.
 pub(super) fn read(
     text: &str,
-    pyproject: &toml::Table,
+    manifests: &Manifests,
     chosen: &Chosen,
     environment: &Environment,
 ) -> Result<ResolvedSet, LockError> {
@@ -106,8 +107,11 @@ pub(super) fn read(
             return Err(LockError::Version { found: found.to_owned(), known });
         }
     };
+    if let Some(hash) = lock.metadata.content_hash.as_deref().filter(|_| !manifests.frozen) {
+        freshness::poetry(hash, &manifests.pyproject)?;
+    }
     check_python(&lock.metadata.python_versions, environment)?;
-    let declared = walk::Declared::of(pyproject)?;
+    let declared = walk::Declared::of(&manifests.pyproject)?;
     check_exist("extra", &chosen.extras, lock.extra_names().iter())?;
     check_exist("group", &chosen.groups, declared.groups.keys())?;
     let mut environment = environment.clone();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use super::{Chosen, Environment, Lock, normalized};
+use super::{Chosen, Environment, Lock, Manifests, normalized};
 
 fn environment(python: &str) -> Environment {
     Environment {
@@ -34,6 +34,8 @@ fn each_lock_is_read_as_its_own_tool_reads_it() {
             let expected: Vec<Expected> = serde_json::from_slice(&expected).unwrap();
             for expected in expected {
                 *counted.entry(lock.file_name()).or_default() += 1;
+                // Every project of the collection needs something.
+                assert!(!expected.packages.is_empty(), "{}: nothing exported", path.display());
                 if let Err(why) = expected.check(lock, &path) {
                     wrong.push(format!("{} {expected:?}\n  {why}", path.display()));
                 }
@@ -62,14 +64,19 @@ impl std::fmt::Debug for Expected {
 impl Expected {
     fn check(&self, lock: Lock, path: &Path) -> Result<(), String> {
         let text = fs::read_to_string(path).unwrap();
-        let pyproject = fs::read_to_string(path.with_file_name("pyproject.toml"));
-        let pyproject = pyproject.unwrap_or_default().parse().unwrap();
+        // Not frozen: the lock has to be found fresh, too.
+        let read = |name: &str| fs::read_to_string(path.with_file_name(name)).ok();
+        let manifests = Manifests {
+            pyproject: read("pyproject.toml").unwrap_or_default().parse().unwrap(),
+            pipfile: read("Pipfile").map(|text| text.parse().unwrap()),
+            frozen: false,
+        };
         let chosen = Chosen {
             groups: self.groups.iter().map(|name| normalized(name)).collect(),
             extras: self.extras.iter().map(|name| normalized(name)).collect(),
         };
         let set = lock
-            .read(&text, &pyproject, &chosen, &environment(&self.python))
+            .read(&text, &manifests, &chosen, &environment(&self.python))
             .map_err(|error| error.to_string())?;
         let found: BTreeSet<String> = set
             .packages

@@ -4,6 +4,8 @@
 //! markers hold, with the extras that were asked for. The reference is uv's own `uv-resolver`
 //! (`lock/mod.rs`); the tests compare the result with `uv export`.
 
+mod origin;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::Deserialize;
@@ -11,10 +13,9 @@ use serde::Deserialize;
 use super::error::LockError;
 use super::files::check_machine;
 use super::marker::{self, Environment, normalized};
-use super::resolved::{Origin, Package, ResolvedSet};
-use super::{Chosen, tree_path, web_address};
-
-const PYPI: &str = "https://pypi.org/simple";
+use super::resolved::ResolvedSet;
+use super::{Chosen, Manifests, freshness};
+use origin::resolved;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -71,8 +72,15 @@ struct Locked {
     #[serde(default)]
     wheels: Vec<File>,
     #[serde(default)]
-    #[expect(dead_code, reason = "known, and read by the check whether the lock is fresh")]
-    metadata: Option<toml::Value>,
+    metadata: Metadata,
+}
+
+/// What the project declared when it was locked.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Metadata {
+    #[serde(default)]
+    requires_dist: Vec<freshness::UvRequirement>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
@@ -123,11 +131,10 @@ impl File {
     }
 }
 
-/// Reads the lock `text`. `project` is the normalized name of the project in whose folder it is
-/// deployed, if that is one, and `folder` that folder relative to the lock's.
+/// Reads the lock `text`.
 pub(super) fn read(
     text: &str,
-    project: Option<&str>,
+    manifests: &Manifests,
     chosen: &Chosen,
     environment: &Environment,
 ) -> Result<ResolvedSet, LockError> {
@@ -138,8 +145,13 @@ pub(super) fn read(
             known: "version 1",
         });
     }
+    let project = manifests.project_name();
+    let locked = lock.packages.iter().find(|package| Some(&package.name) == project.as_ref());
+    if let Some(locked) = locked.filter(|_| !manifests.frozen) {
+        freshness::uv(&locked.metadata.requires_dist, &manifests.pyproject)?;
+    }
     super::check_python(lock.requires_python.as_deref(), environment)?;
-    Walk::new(&lock, environment).run(project, chosen)
+    Walk::new(&lock, environment).run(project.as_deref(), chosen)
 }
 
 /// A package with one of its extras, or without any.
@@ -355,57 +367,4 @@ impl<'a> Walk<'a> {
         let extras = packages().flat_map(|package| package.optional_dependencies.keys());
         chosen.left_out(groups, extras)
     }
-}
-
-fn resolved(package: &Locked) -> Result<Package, LockError> {
-    let Locked { name, version, source, sdist, wheels, .. } = package;
-    let path = |path: &str| tree_path(name, path);
-    let origin = match source {
-        Source { registry: Some(index), .. } => match index.trim_end_matches('/') {
-            PYPI => Origin::Index(None),
-            _ if index.contains("://") => Origin::Index(Some(web_address(name, index)?)),
-            // A folder of files in the tree, one of which is meant.
-            _ => Origin::File(flat_file(package, index)?),
-        },
-        Source { git: Some(address), .. } => git(name, address)?,
-        Source { url: Some(url), subdirectory, .. } => {
-            Origin::Url { url: web_address(name, url)?, subdirectory: subdirectory.clone() }
-        }
-        Source { path: Some(file), .. } => Origin::File(path(file)?),
-        Source { directory: Some(folder), .. } | Source { editable: Some(folder), .. } => {
-            Origin::Folder(path(folder)?)
-        }
-        _ => return Err(LockError::Unknown { what: format!("the source of {name}") }),
-    };
-    let hashes = match origin {
-        Origin::Git { .. } | Origin::Folder(_) => BTreeSet::new(),
-        _ => sdist.iter().chain(wheels).filter_map(|file| file.hash.clone()).collect(),
-    };
-    Ok(Package { name: name.clone(), version: version.clone(), origin, hashes })
-}
-
-/// `https://example.org/repo.git?rev=v1&subdirectory=lib#COMMIT`, as uv writes it.
-fn git(package: &str, address: &str) -> Result<Origin, LockError> {
-    let wrong = || LockError::Address { package: package.to_owned(), address: address.to_owned() };
-    let (address_, commit) = address.rsplit_once('#').ok_or_else(wrong)?;
-    if commit.len() < 40 || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(wrong());
-    }
-    let (url, query) = address_.split_once('?').unwrap_or((address_, ""));
-    let subdirectory = query.split('&').find_map(|pair| pair.strip_prefix("subdirectory="));
-    Ok(Origin::Git {
-        url: web_address(package, url)?,
-        commit: commit.to_owned(),
-        subdirectory: subdirectory.map(super::percent_decoded),
-    })
-}
-
-/// The file of an index that is a folder in the tree: any of the package's files does, since they
-/// are checked by their hashes; a wheel for every machine comes first.
-fn flat_file(package: &Locked, index: &str) -> Result<String, LockError> {
-    let files = package.wheels.iter().chain(&package.sdist);
-    let mut names: Vec<&str> = files.filter_map(File::name).collect();
-    names.sort_by_key(|name| !name.ends_with("-none-any.whl"));
-    let file = names.first().ok_or_else(|| LockError::Missing { package: package.name.clone() })?;
-    tree_path(&package.name, &format!("{index}/{file}"))
 }

@@ -1,0 +1,65 @@
+//! Where the packages of a uv.lock come from.
+
+use std::collections::BTreeSet;
+
+use super::super::error::LockError;
+use super::super::resolved::{Origin, Package};
+use super::super::{tree_path, web_address};
+use super::{File, Locked, Source};
+use crate::text::percent_decoded;
+
+const PYPI: &str = "https://pypi.org/simple";
+
+/// The package as every lock's reader gives it. Fails when it is from where nothing may come from.
+pub(super) fn resolved(package: &Locked) -> Result<Package, LockError> {
+    let Locked { name, version, source, sdist, wheels, .. } = package;
+    let path = |path: &str| tree_path(name, path);
+    let origin = match source {
+        Source { registry: Some(index), .. } => match index.trim_end_matches('/') {
+            PYPI => Origin::Index(None),
+            _ if index.contains("://") => Origin::Index(Some(web_address(name, index)?)),
+            // A folder of files in the tree, one of which is meant.
+            _ => Origin::File(flat_file(package, index)?),
+        },
+        Source { git: Some(address), .. } => git(name, address)?,
+        Source { url: Some(url), subdirectory, .. } => {
+            Origin::Url { url: web_address(name, url)?, subdirectory: subdirectory.clone() }
+        }
+        Source { path: Some(file), .. } => Origin::File(path(file)?),
+        Source { directory: Some(folder), .. } | Source { editable: Some(folder), .. } => {
+            Origin::Folder(path(folder)?)
+        }
+        _ => return Err(LockError::Unknown { what: format!("the source of {name}") }),
+    };
+    let hashes = match origin {
+        Origin::Git { .. } | Origin::Folder(_) => BTreeSet::new(),
+        _ => sdist.iter().chain(wheels).filter_map(|file| file.hash.clone()).collect(),
+    };
+    Ok(Package { name: name.clone(), version: version.clone(), origin, hashes })
+}
+
+/// `https://example.org/repo.git?rev=v1&subdirectory=lib#COMMIT`, as uv writes it.
+fn git(package: &str, address: &str) -> Result<Origin, LockError> {
+    let wrong = || LockError::Address { package: package.to_owned(), address: address.to_owned() };
+    let (address_, commit) = address.rsplit_once('#').ok_or_else(wrong)?;
+    if commit.len() < 40 || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(wrong());
+    }
+    let (url, query) = address_.split_once('?').unwrap_or((address_, ""));
+    let subdirectory = query.split('&').find_map(|pair| pair.strip_prefix("subdirectory="));
+    Ok(Origin::Git {
+        url: web_address(package, url)?,
+        commit: commit.to_owned(),
+        subdirectory: subdirectory.map(percent_decoded),
+    })
+}
+
+/// The file of an index that is a folder in the tree: any of the package's files does, since they
+/// are checked by their hashes; a wheel for every machine comes first.
+fn flat_file(package: &Locked, index: &str) -> Result<String, LockError> {
+    let files = package.wheels.iter().chain(&package.sdist);
+    let mut names: Vec<&str> = files.filter_map(File::name).collect();
+    names.sort_by_key(|name| !name.ends_with("-none-any.whl"));
+    let file = names.first().ok_or_else(|| LockError::Missing { package: package.name.clone() })?;
+    tree_path(&package.name, &format!("{index}/{file}"))
+}
