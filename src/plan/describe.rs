@@ -10,6 +10,7 @@ use crate::console::text::escaped;
 use crate::process::ChildError;
 use crate::python::installers::Installer;
 use crate::python::version::asked_for;
+use crate::python::version_files::VersionFileError;
 use crate::settings::Sourced;
 use crate::user_error::{Explained, UserError};
 
@@ -90,6 +91,8 @@ fn part(cause: &(dyn StdError + 'static)) -> UserError {
         explained.explanation.clone()
     } else if let Some(child) = cause.downcast_ref::<ChildError>() {
         child.user_error()
+    } else if let Some(file) = cause.downcast_ref::<VersionFileError>() {
+        file.user_error()
     } else {
         foreign(&cause.to_string())
     }

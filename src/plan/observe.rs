@@ -3,11 +3,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Error, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, bail};
 use sha2::{Digest, Sha256};
 
 use super::decide::{EnvNeed, LiveEnv, Observed, decide, runtime_change};
-use super::describe::error_text;
+use super::describe::user_error;
 use super::release_tree::ReleaseTree;
 use super::scm_version;
 use super::source::{Declaring, likely_python, source_of};
@@ -110,7 +110,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let python = python_for(&env.decision, &observed, discover);
     // A plan that fails shows nothing else, and a change of runtime.txt is the first thing to look
     // at.
-    let python = python.map_err(|error| anyhow!("{error:#}\n{runtime}"))?;
+    let python = python.map_err(|error| user_error(&error).labelled("note", &runtime))?;
     if let Some(python) = &python
         && likely.is_some_and(|likely| likely != python.version)
     {
@@ -171,7 +171,7 @@ impl Plan {
         let same = there.iter().find(|there| there.version == python.version);
         let Some(interpreter) = same.or_else(|| interpreters::choose(&python.wanted, &there))
         else {
-            bail!("{}", interpreters::not_found(&python.wanted, python.origin, &there));
+            return Err(interpreters::not_found(&python.wanted, python.origin, &there).into());
         };
         python.version = interpreter.version;
         python.interpreter = Some(interpreter.clone());
@@ -189,8 +189,8 @@ fn interpreters_file(site: &Site) -> PathBuf {
 
 /// A version file's error, with the Pythons that are here and what became of runtime.txt.
 fn with_available(error: &Error, runtime: &str, discover: &dyn Fn() -> Vec<Interpreter>) -> Error {
-    let error = format!("{}\n{runtime}", error_text(error));
-    anyhow!("{}", interpreters::with_available(error, &discover()))
+    let there = interpreters::available(&discover());
+    user_error(error).labelled("on this machine", there).labelled("note", runtime).into()
 }
 
 /// A warning that names the files which stay as git keeps them, because their filter is not run.
@@ -233,7 +233,7 @@ fn python_for(
         Decision::Create { .. } => {
             let there = discover();
             let Some(interpreter) = interpreters::choose(&wanted, &there) else {
-                bail!("{}", interpreters::not_found(&wanted, origin, &there));
+                return Err(interpreters::not_found(&wanted, origin, &there).into());
             };
             let version = interpreter.version;
             Ok(Some(PythonPlan { wanted, origin, version, interpreter: Some(interpreter.clone()) }))

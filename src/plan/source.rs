@@ -1,6 +1,6 @@
 //! Which source of dependencies counts, and what it declares.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use super::decide::LiveEnv;
 use crate::process::Environment;
@@ -114,6 +114,6 @@ pub(super) fn likely_python(
     let there = discover();
     match interpreters::choose(wanted, &there) {
         Some(interpreter) => Ok(Some(interpreter.version)),
-        None => bail!("{}", interpreters::not_found(wanted, origin, &there)),
+        None => Err(interpreters::not_found(wanted, origin, &there).into()),
     }
 }

@@ -20,7 +20,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use self::cache::{Answer, Cache, Stamps, is_script, settled, stamps};
-pub use self::messages::{cannot_make_envs, not_found, with_available};
+pub use self::messages::{available, cannot_make_envs, not_found};
 use self::probe::{Refusal, Report};
 use self::search::Candidate;
 pub use self::search::Search;

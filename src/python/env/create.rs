@@ -35,7 +35,7 @@ pub fn create(
         // -I came with Python 3.4, and virtualenv is what Python 2.7 has.
         invocation.args(["-E", "-s", "-u", "-m", "virtualenv", "--no-download", "--quiet"]).arg(env)
     } else {
-        bail!("{}", cannot_make_envs(interpreter));
+        return Err(cannot_make_envs(interpreter).into());
     };
     disk::point("env: before venv");
     process::stream(&invocation, &mut |line| console::info(line))?;

@@ -1,67 +1,60 @@
 //! What is said to a person when no interpreter will do.
 
-use std::fmt::Display;
-
 use super::Interpreter;
 use crate::python::version::{Origin, Version, Wanted};
+use crate::user_error::UserError;
 
 /// The newest minor version of Python 3 that is suggested when specifiers allow many.
 const NEWEST_SUGGESTED: u16 = 14;
 
-/// An error of a version file, with the versions that this machine has.
-pub fn with_available(error: impl Display, all: &[Interpreter]) -> String {
+/// The versions that this machine has, for an error of a version file.
+pub fn available(all: &[Interpreter]) -> String {
     let mut versions: Vec<String> =
         all.iter().map(|interpreter| interpreter.version.to_string()).collect();
     versions.dedup();
-    let versions = if versions.is_empty() { "none".to_owned() } else { versions.join(", ") };
-    format!("{error}\non this machine: {versions}")
+    if versions.is_empty() { "none".to_owned() } else { versions.join(", ") }
 }
 
 /// The error for a wanted version that no interpreter of the machine has.
-pub fn not_found(wanted: &Wanted, origin: Origin, all: &[Interpreter]) -> String {
-    let mut lines = vec![match wanted {
-        Wanted::Any => "There is no Python on this machine.".to_owned(),
-        Wanted::Specifiers(specifiers) => format!("No Python on this machine is {specifiers}."),
+pub fn not_found(wanted: &Wanted, origin: Origin, all: &[Interpreter]) -> UserError {
+    let mut error = UserError::new(match wanted {
+        Wanted::Any => "there is no Python on this machine".to_owned(),
+        Wanted::Specifiers(specifiers) => format!("No Python on this machine is {specifiers}"),
         Wanted::Minor { .. } | Wanted::Exact(_) => {
-            format!("Python {wanted} is not on this machine.")
+            format!("Python {wanted} is not on this machine")
         }
-    }];
+    });
     if *wanted != Wanted::Any {
-        lines.push(format!("wanted: {wanted} ({origin})"));
+        error = error.labelled("wanted", format!("{wanted} ({origin})"));
     }
-    lines.extend(listed(all));
-    lines.push("fix: one of".to_owned());
-    let steps = installing(wanted).into_iter().chain(using_another(wanted, origin, all)).chain([
-        "it is there, but somewhere else: python_paths = [\"/the/path/of/python\"] in nyala.toml"
-            .to_owned(),
-    ]);
-    lines.extend(steps.zip(1..).map(|(step, number)| format!("  {number}. {step}")));
-    lines.join("\n")
+    for found in listed(all) {
+        error = error.found(found);
+    }
+    error
+        .fixes(installing(wanted))
+        .fixes(using_another(wanted, origin, all))
+        .fix("Or, if it is somewhere else: python_paths = [\"/the/path/of/python\"] in nyala.toml")
 }
 
 /// The error for an interpreter that is there but cannot make environments.
-pub fn cannot_make_envs(interpreter: &Interpreter) -> String {
+pub fn cannot_make_envs(interpreter: &Interpreter) -> UserError {
     let Interpreter { path, version, .. } = interpreter;
     let path = path.display();
-    let mut lines = vec![format!("Python {version} cannot make virtual environments.")];
+    let error = UserError::new(format!("Python {version} cannot make virtual environments"));
     if version.major == 2 {
-        lines.push(format!("found: {path}, without the module virtualenv (Python 2 has no venv)"));
-        lines.push(format!("fix: {path} -m pip install \"virtualenv<20.22\""));
-    } else {
-        let minor = version.minor_version();
-        lines.push(format!(
-            "found: {path}, without a whole venv and ensurepip, and without virtualenv"
-        ));
-        lines.push("fix: one of".to_owned());
-        lines.push(format!("  1. on Debian and Ubuntu: apt install python{minor}-venv"));
-        lines.push(format!("  2. elsewhere: {path} -m pip install virtualenv"));
+        return error
+            .found(format!("{path}, without the module virtualenv (Python 2 has no venv)"))
+            .fix(format!("{path} -m pip install \"virtualenv<20.22\""));
     }
-    lines.join("\n")
+    error
+        .found(format!("{path}, without a whole venv and ensurepip, and without virtualenv"))
+        .fix(format!("On Debian and Ubuntu: apt install python{}-venv", version.minor_version()))
+        .fix(format!("Or, elsewhere: {path} -m pip install virtualenv"))
 }
 
 fn listed(all: &[Interpreter]) -> Vec<String> {
     if all.is_empty() {
-        return vec!["found: no interpreter at all".to_owned()];
+        return vec!["no interpreter at all".to_owned()];
     }
     let width = all
         .iter()
@@ -70,7 +63,7 @@ fn listed(all: &[Interpreter]) -> Vec<String> {
         .unwrap_or_default();
     all.iter()
         .map(|Interpreter { version, path, .. }| {
-            format!("found: {:width$}  {}", version.to_string(), path.display())
+            format!("{:width$}  {}", version.to_string(), path.display())
         })
         .collect()
 }
@@ -85,15 +78,16 @@ fn installing(wanted: &Wanted) -> Vec<String> {
             None => return Vec::new(),
         },
     };
-    let mut steps = vec![format!("pyenv install {version}")];
+    let mut steps = vec![format!("Install it: pyenv install {version}")];
     if version.starts_with("2.") {
         steps[0].push_str(", and virtualenv<20.22 into it with its pip");
     } else {
-        steps.push(format!("uv python install {version}"));
+        steps.push(format!("Or: uv python install {version}"));
     }
     if let Some(minor) = minor {
         steps.push(format!(
-            "on Debian and Ubuntu, where they have it: apt install python{minor} python{minor}-venv"
+            "Or, on Debian and Ubuntu, where they have it: apt install python{minor} \
+             python{minor}-venv"
         ));
     }
     steps
@@ -115,5 +109,5 @@ fn using_another(wanted: &Wanted, origin: Origin, all: &[Interpreter]) -> Option
     let there = super::choose(&minor, all)?;
     let written =
         if origin == Origin::RuntimeTxt { format!("python-{minor}") } else { minor.to_string() };
-    Some(format!("take {} that is here: write {written} instead ({origin})", there.version))
+    Some(format!("Or take {}, which is here: write {written} instead ({origin})", there.version))
 }

@@ -296,82 +296,72 @@ fn a_version_that_is_not_there_is_told_with_those_that_are() {
         interpreter("3.11.7", "/usr/bin/python3.11"),
     ];
     assert_snapshot!(not_found(&wanted("3.12"), Origin::RuntimeTxt, &all), @r#"
-    Python 3.12 is not on this machine.
+    Python 3.12 is not on this machine
     wanted: 3.12 (runtime.txt)
     found: 3.13.0  /opt/python3.13/bin/python3.13
     found: 3.11.7  /usr/bin/python3.11
-    fix: one of
-      1. pyenv install 3.12
-      2. uv python install 3.12
-      3. on Debian and Ubuntu, where they have it: apt install python3.12 python3.12-venv
-      4. it is there, but somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
+    1. Install it: pyenv install 3.12
+    2. Or: uv python install 3.12
+    3. Or, on Debian and Ubuntu, where they have it: apt install python3.12 python3.12-venv
+    4. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
     "#);
     assert_snapshot!(not_found(&wanted("3.11.4"), Origin::RuntimeTxt, &all), @r#"
-    Python 3.11.4 is not on this machine.
+    Python 3.11.4 is not on this machine
     wanted: 3.11.4 (runtime.txt)
     found: 3.13.0  /opt/python3.13/bin/python3.13
     found: 3.11.7  /usr/bin/python3.11
-    fix: one of
-      1. pyenv install 3.11.4
-      2. uv python install 3.11.4
-      3. take 3.11.7 that is here: write python-3.11 instead (runtime.txt)
-      4. it is there, but somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
+    1. Install it: pyenv install 3.11.4
+    2. Or: uv python install 3.11.4
+    3. Or take 3.11.7, which is here: write python-3.11 instead (runtime.txt)
+    4. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
     "#);
     assert_snapshot!(not_found(&wanted("2.7"), Origin::AppSetting, &all), @r#"
-    Python 2.7 is not on this machine.
+    Python 2.7 is not on this machine
     wanted: 2.7 (app setting PYTHON_VERSION)
     found: 3.13.0  /opt/python3.13/bin/python3.13
     found: 3.11.7  /usr/bin/python3.11
-    fix: one of
-      1. pyenv install 2.7.18, and virtualenv<20.22 into it with its pip
-      2. it is there, but somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
+    1. Install it: pyenv install 2.7.18, and virtualenv<20.22 into it with its pip
+    2. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
     "#);
     assert_snapshot!(not_found(&wanted(">=3.9,<3.11"), Origin::RequiresPython, &all), @r#"
-    No Python on this machine is >=3.9, <3.11.
+    No Python on this machine is >=3.9, <3.11
     wanted: >=3.9, <3.11 (requires-python in pyproject.toml)
     found: 3.13.0  /opt/python3.13/bin/python3.13
     found: 3.11.7  /usr/bin/python3.11
-    fix: one of
-      1. pyenv install 3.10
-      2. uv python install 3.10
-      3. on Debian and Ubuntu, where they have it: apt install python3.10 python3.10-venv
-      4. it is there, but somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
+    1. Install it: pyenv install 3.10
+    2. Or: uv python install 3.10
+    3. Or, on Debian and Ubuntu, where they have it: apt install python3.10 python3.10-venv
+    4. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
     "#);
     assert_snapshot!(not_found(&Wanted::Any, Origin::Newest, &[]), @r#"
-    There is no Python on this machine.
+    there is no Python on this machine
     found: no interpreter at all
-    fix: one of
-      1. pyenv install 3.14
-      2. uv python install 3.14
-      3. on Debian and Ubuntu, where they have it: apt install python3.14 python3.14-venv
-      4. it is there, but somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
+    1. Install it: pyenv install 3.14
+    2. Or: uv python install 3.14
+    3. Or, on Debian and Ubuntu, where they have it: apt install python3.14 python3.14-venv
+    4. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
     "#);
 }
 
 #[test]
 fn an_interpreter_without_venv_is_told_with_the_fix() {
     assert_snapshot!(cannot_make_envs(&interpreter("3.11.2", "/usr/bin/python3.11")), @"
-    Python 3.11.2 cannot make virtual environments.
+    Python 3.11.2 cannot make virtual environments
     found: /usr/bin/python3.11, without a whole venv and ensurepip, and without virtualenv
-    fix: one of
-      1. on Debian and Ubuntu: apt install python3.11-venv
-      2. elsewhere: /usr/bin/python3.11 -m pip install virtualenv
+    1. On Debian and Ubuntu: apt install python3.11-venv
+    2. Or, elsewhere: /usr/bin/python3.11 -m pip install virtualenv
     ");
     assert_snapshot!(cannot_make_envs(&interpreter("2.7.18", "/usr/bin/python2.7")), @r#"
-    Python 2.7.18 cannot make virtual environments.
+    Python 2.7.18 cannot make virtual environments
     found: /usr/bin/python2.7, without the module virtualenv (Python 2 has no venv)
-    fix: /usr/bin/python2.7 -m pip install "virtualenv<20.22"
+    /usr/bin/python2.7 -m pip install "virtualenv<20.22"
     "#);
 }
 
 #[test]
-fn an_error_of_a_file_ends_with_the_machines_versions() {
+fn the_machines_versions_are_listed_once_each() {
     let all =
         [interpreter("3.13.0", "/b"), interpreter("3.11.7", "/c"), interpreter("3.11.7", "/d")];
-    let error = crate::python::version_files::runtime_txt(b"python-3").unwrap_err();
-    assert_eq!(
-        with_available(&error, &all).lines().last(),
-        Some("on this machine: 3.13.0, 3.11.7")
-    );
-    assert_eq!(with_available(&error, &[]).lines().last(), Some("on this machine: none"));
+    assert_eq!(available(&all), "3.13.0, 3.11.7");
+    assert_eq!(available(&[]), "none");
 }

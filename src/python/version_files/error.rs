@@ -1,17 +1,15 @@
 //! What is said to a person whose file names no version.
 
-use std::fmt::Write;
-
 use thiserror::Error;
 
 use super::shown::visible;
 use super::suggestion;
 use crate::python::version::{Origin, Wanted};
+use crate::user_error::UserError;
 
-/// A file or setting from which no wanted version can be read. Its text is for a person: the fact,
-/// what was found, what is allowed, the fix; several lines, without a newline at the end.
+/// A file or setting from which no wanted version can be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{}", text(*.origin, .problem))]
+#[error("{}", user_error(*.origin, .problem))]
 pub struct VersionFileError {
     pub origin: Origin,
     pub problem: Problem,
@@ -57,86 +55,82 @@ pub enum Problem {
     },
 }
 
-fn text(origin: Origin, problem: &Problem) -> String {
+impl VersionFileError {
+    /// What is said to a person.
+    pub fn user_error(&self) -> UserError {
+        user_error(self.origin, &self.problem)
+    }
+}
+
+fn user_error(origin: Origin, problem: &Problem) -> UserError {
     let name = name(origin);
-    let mut lines = Vec::new();
+    let at = |found: &str, line: usize| format!("{found} (line {line})");
     match problem {
         Problem::TooLarge { bytes, limit, start } => {
-            lines.push(format!("{name} is too large: {bytes} bytes."));
-            lines.push(format!("found: {start}"));
-            lines.push(format!("allowed: at most {limit} bytes; {}", allowed(origin)));
-            lines.extend(fix(origin, None));
+            UserError::new(format!("{name} is too large: {bytes} bytes"))
+                .found(start)
+                .labelled("allowed", format!("at most {limit} bytes; {}", allowed(origin)))
+                .fixes(fix(origin, None))
         }
-        Problem::Utf16 { text } => {
-            lines.push(format!("{name} is UTF-16 but must be UTF-8."));
-            lines.push(format!(
-                "found: UTF-16 (what `echo >` in Windows PowerShell writes), which says {}",
+        Problem::Utf16 { text } => UserError::new(format!("{name} is UTF-16 but must be UTF-8"))
+            .found(format!(
+                "UTF-16 (what `echo >` in Windows PowerShell writes), which says {}",
                 visible(text.trim_matches(BLANK))
-            ));
-            lines.extend(utf16_fix(origin, text));
-        }
-        Problem::NotUtf8 { line, found } => {
-            lines.push(format!("{name} is not UTF-8."));
-            lines.push(format!("found: {found} (line {line})"));
-            lines.push(format!("allowed: {}", allowed(origin)));
-            lines.extend(fix(origin, None));
-        }
-        Problem::Empty { comments } => {
-            lines.push(format!("{name} names no Python version."));
-            lines.push(format!(
-                "found: {}",
-                if *comments { "only blank lines and comments" } else { "nothing (it is empty)" }
-            ));
-            lines.push(format!("allowed: {}", allowed(origin)));
-            lines.extend(fix(origin, None));
-            lines.push(remove(origin));
-        }
+            ))
+            .fixes(utf16_fix(origin, text)),
+        Problem::NotUtf8 { line, found } => UserError::new(format!("{name} is not UTF-8"))
+            .found(at(found, *line))
+            .labelled("allowed", allowed(origin))
+            .fixes(fix(origin, None)),
+        Problem::Empty { comments } => UserError::new(format!("{name} names no Python version"))
+            .found(if *comments {
+                "only blank lines and comments"
+            } else {
+                "nothing (it is empty)"
+            })
+            .labelled("allowed", allowed(origin))
+            .fixes(fix(origin, None))
+            .fix(remove(origin)),
         Problem::SeveralLines { found, count } => {
-            lines.push(format!("{name} has {count} lines, but only one is allowed."));
-            lines.extend(
-                found
-                    .iter()
-                    .map(|(line, found)| format!("found: {} (line {line})", visible(found))),
-            );
-            if found.len() < *count {
-                lines.push(format!("found: and {} more lines", count - found.len()));
+            let mut error =
+                UserError::new(format!("{name} has {count} lines, but only one is allowed"));
+            for (line, found) in found {
+                error = error.found(at(&visible(found), *line));
             }
-            lines.push(format!("allowed: {}", allowed(origin)));
-            lines.push(
-                "fix: keep the line that names the Python you want; delete the others or comment them out with #."
-                    .to_owned(),
-            );
+            if found.len() < *count {
+                error = error.found(format!("and {} more lines", count - found.len()));
+            }
+            error.labelled("allowed", allowed(origin)).fix(
+                "Keep the line that names the Python you want; delete the others or comment them \
+                 out with #",
+            )
         }
         Problem::NotAVersion { line, word } => {
-            lines.push(format!("{name} does not name a Python version."));
-            lines.push(match line {
-                Some(line) => format!("found: {} (line {line})", visible(word)),
-                None => format!("found: {}", visible(word)),
-            });
-            lines.extend(remark(word).map(|remark| format!("note: {remark}")));
-            lines.push(format!("allowed: {}", allowed(origin)));
-            lines.extend(fix(origin, suggestion(word).as_ref()));
+            let word_shown = visible(word);
+            let mut error = UserError::new(format!("{name} does not name a Python version"))
+                .found(line.map_or(word_shown.clone(), |line| at(&word_shown, line)));
+            if let Some(remark) = remark(word) {
+                error = error.labelled("note", remark);
+            }
+            error.labelled("allowed", allowed(origin)).fixes(fix(origin, suggestion(word).as_ref()))
         }
-        Problem::Toml { line, message, found } => {
-            lines.push(format!("{name} cannot be read."));
-            lines.push(format!("found: {found} (line {line})"));
-            lines.push(format!("note: {}", visible(message)));
-            lines.push("fix: correct that line.".to_owned());
-        }
+        Problem::Toml { line, message, found } => UserError::new(format!("{name} cannot be read"))
+            .found(at(found, *line))
+            .labelled("note", visible(message))
+            .fix("Correct that line"),
         Problem::NotSpecifiers { line, message, found } => {
             let (key, example) = match origin {
                 Origin::PoetryPython => ("python", "python = \"^3.11\""),
                 Origin::SetupCfg => ("python_requires", "python_requires = >=3.11"),
                 _ => ("requires-python", "requires-python = \">=3.11\""),
             };
-            lines.push(format!("{key} in {name} is not a version specifier."));
-            lines.push(format!("found: {found} (line {line})"));
-            lines.push(format!("note: {}", visible(message)));
-            lines.push(format!("allowed: {}", allowed(origin)));
-            lines.push(format!("fix: correct that line, for example: {example}"));
+            UserError::new(format!("{key} in {name} is not a version specifier"))
+                .found(at(found, *line))
+                .labelled("note", visible(message))
+                .labelled("allowed", allowed(origin))
+                .fix(format!("Correct that line, for example: {example}"))
         }
     }
-    lines.join("\n")
 }
 
 const BLANK: [char; 5] = [' ', '\t', '\r', '\n', '\u{feff}'];
@@ -185,8 +179,8 @@ fn allowed(origin: Origin) -> &'static str {
 fn fix(origin: Origin, meant: Option<&Wanted>) -> Option<String> {
     let example = meant.map_or_else(|| "3.11".to_owned(), ToString::to_string);
     let lead = match meant {
-        Some(_) => "fix: did you mean:",
-        None => "fix: for example:",
+        Some(_) => "Did you mean:",
+        None => "Write, for example:",
     };
     match origin {
         Origin::RuntimeTxt => Some(format!("{lead} python-{example}")),
@@ -210,32 +204,30 @@ fn fix(origin: Origin, meant: Option<&Wanted>) -> Option<String> {
 
 fn remove(origin: Origin) -> String {
     match origin {
-        Origin::AppSetting => "  or: nyala config unset PYTHON_VERSION".to_owned(),
-        Origin::AzureSetting => "  or: nyala config unset WEBSITE_PYTHON_VERSION".to_owned(),
-        Origin::SiteDefault => "  or: delete that line".to_owned(),
-        _ => format!("  or: delete the file: git rm {}", name(origin)),
+        Origin::AppSetting => "Or: nyala config unset PYTHON_VERSION".to_owned(),
+        Origin::AzureSetting => "Or: nyala config unset WEBSITE_PYTHON_VERSION".to_owned(),
+        Origin::SiteDefault => "Or delete that line".to_owned(),
+        _ => format!("Or delete the file: git rm {}", name(origin)),
     }
 }
 
-fn utf16_fix(origin: Origin, text: &str) -> Vec<String> {
+fn utf16_fix(origin: Origin, text: &str) -> [String; 2] {
     let file = name(origin);
-    let mut steps = vec!["fix: save it as UTF-8:".to_owned()];
-    if matches!(origin, Origin::RuntimeTxt | Origin::PythonVersionFile) {
+    let save = if matches!(origin, Origin::RuntimeTxt | Origin::PythonVersionFile) {
         let meant = suggestion(text.trim_matches(BLANK))
             .map_or_else(|| "3.11".to_owned(), |wanted| wanted.to_string());
         let prefix = if origin == Origin::RuntimeTxt { "python-" } else { "" };
-        steps.push(format!("  in PowerShell: Set-Content -Encoding ascii {file} {prefix}{meant}"));
-        steps.push(format!("  elsewhere:     echo {prefix}{meant} > {file}"));
+        format!(
+            "Save it as UTF-8: echo {prefix}{meant} > {file} (in PowerShell: Set-Content \
+             -Encoding ascii {file} {prefix}{meant})"
+        )
     } else {
-        steps.push(format!(
-            "  in PowerShell: (Get-Content {file}) | Set-Content -Encoding utf8 {file}"
-        ));
-        steps.push("  in an editor:  save it with the encoding UTF-8".to_owned());
-    }
-    let mut commit = String::from("then: ");
-    let _ = write!(commit, "git commit -m \"{file} in UTF-8\" {file}, and push again");
-    steps.push(commit);
-    steps
+        format!(
+            "Save it as UTF-8 in an editor (in PowerShell: (Get-Content {file}) | Set-Content \
+             -Encoding utf8 {file})"
+        )
+    };
+    [save, format!("git commit -m \"{file} in UTF-8\" {file}, and push again")]
 }
 
 /// Whether a word names a Python that nyala knows and does not deploy.

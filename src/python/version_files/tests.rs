@@ -73,44 +73,44 @@ fn nothing_but_the_grammar_is_taken() {
 #[test]
 fn an_en_dash_is_shown_escaped() {
     assert_snapshot!(runtime_error("python–3.11\n"), @r"
-    runtime.txt does not name a Python version.
+    runtime.txt does not name a Python version
     found: python\u{2013}3.11 (line 1)
     note: U+2013 is a dash, not a hyphen
     allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # are ignored
-    fix: did you mean: python-3.11
+    Did you mean: python-3.11
     ");
 }
 
 #[test]
 fn a_zero_width_space_is_shown_escaped() {
     assert_snapshot!(runtime_error("\n# x\npython-3.11\u{200b}\n"), @r"
-    runtime.txt does not name a Python version.
+    runtime.txt does not name a Python version
     found: python-3.11\u{200b} (line 3)
     note: U+200B is invisible; an editor or a web page put it there
     allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # are ignored
-    fix: did you mean: python-3.11
+    Did you mean: python-3.11
     ");
 }
 
 #[test]
 fn control_characters_never_reach_a_terminal() {
     assert_snapshot!(runtime_error("python-\u{1b}[31m3.11\u{7}"), @r"
-    runtime.txt does not name a Python version.
+    runtime.txt does not name a Python version
     found: python-\u{1b}[31m3.11\u{7} (line 1)
     note: U+001B is a control character
     allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # are ignored
-    fix: for example: python-3.11
+    Write, for example: python-3.11
     ");
 }
 
 #[test]
 fn an_empty_file_is_told_from_one_with_comments_only() {
     assert_snapshot!(runtime_error(""), @"
-    runtime.txt names no Python version.
+    runtime.txt names no Python version
     found: nothing (it is empty)
     allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # are ignored
-    fix: for example: python-3.11
-      or: delete the file: git rm runtime.txt
+    1. Write, for example: python-3.11
+    2. Or delete the file: git rm runtime.txt
     ");
     assert_snapshot!(runtime_error("# python-3.11\n\n").lines().nth(1).unwrap(), @"found: only blank lines and comments");
 }
@@ -119,12 +119,10 @@ fn an_empty_file_is_told_from_one_with_comments_only() {
 fn utf_16_gets_the_fix_with_the_version_it_names() {
     let with_mark = [b"\xff\xfe".to_vec(), utf16_le("python-3.12\r\n")].concat();
     assert_snapshot!(runtime_error(&with_mark), @r#"
-    runtime.txt is UTF-16 but must be UTF-8.
+    runtime.txt is UTF-16 but must be UTF-8
     found: UTF-16 (what `echo >` in Windows PowerShell writes), which says python-3.12
-    fix: save it as UTF-8:
-      in PowerShell: Set-Content -Encoding ascii runtime.txt python-3.12
-      elsewhere:     echo python-3.12 > runtime.txt
-    then: git commit -m "runtime.txt in UTF-8" runtime.txt, and push again
+    1. Save it as UTF-8: echo python-3.12 > runtime.txt (in PowerShell: Set-Content -Encoding ascii runtime.txt python-3.12)
+    2. git commit -m "runtime.txt in UTF-8" runtime.txt, and push again
     "#);
     assert_eq!(runtime_error(utf16_le("python-3.12\r\n")), runtime_error(&with_mark));
     let big_endian: Vec<u8> =
@@ -135,21 +133,21 @@ fn utf_16_gets_the_fix_with_the_version_it_names() {
 #[test]
 fn bytes_that_are_no_text_are_shown_as_numbers() {
     assert_snapshot!(runtime_error(b"# x\npython-\xe93.11\n"), @r"
-    runtime.txt is not UTF-8.
+    runtime.txt is not UTF-8
     found: python-\xe93.11 (line 2)
     allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # are ignored
-    fix: for example: python-3.11
+    Write, for example: python-3.11
     ");
 }
 
 #[test]
 fn two_lines_are_both_shown() {
     assert_snapshot!(runtime_error("python-3.11\n\npython-3.12\n"), @"
-    runtime.txt has 2 lines, but only one is allowed.
+    runtime.txt has 2 lines, but only one is allowed
     found: python-3.11 (line 1)
     found: python-3.12 (line 3)
     allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # are ignored
-    fix: keep the line that names the Python you want; delete the others or comment them out with #.
+    Keep the line that names the Python you want; delete the others or comment them out with #
     ");
 }
 
@@ -161,10 +159,10 @@ fn of_many_lines_the_first_are_shown() {
 #[test]
 fn ten_megabytes_are_shown_by_their_start() {
     assert_snapshot!(runtime_error("python-3.11 ".repeat(900_000)), @"
-    runtime.txt is too large: 10800000 bytes.
+    runtime.txt is too large: 10800000 bytes
     found: python-3.11 python-3.11 python-3.11 python-3.11 python-3.11 python-3.11 python-3…
     allowed: at most 65536 bytes; one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # are ignored
-    fix: for example: python-3.11
+    Write, for example: python-3.11
     ");
 }
 
@@ -177,11 +175,11 @@ fn a_long_line_is_cut() {
 #[test]
 fn a_major_version_alone_is_not_enough() {
     assert_snapshot!(runtime_error("python-3"), @"
-    runtime.txt does not name a Python version.
+    runtime.txt does not name a Python version
     found: python-3 (line 1)
     note: the minor version (the Y of X.Y) is missing
     allowed: one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # are ignored
-    fix: for example: python-3.11
+    Write, for example: python-3.11
     ");
 }
 
@@ -198,10 +196,10 @@ fn what_was_likely_meant_is_suggested() {
         "v3.11",
         "python-3.11.x",
     ] {
-        assert_eq!(suggested(text), "fix: did you mean: python-3.11", "{text}");
+        assert_eq!(suggested(text), "Did you mean: python-3.11", "{text}");
     }
-    assert_eq!(suggested("python-3.11.4.2"), "fix: did you mean: python-3.11.4");
-    assert_eq!(suggested("pypy-3.9"), "fix: for example: python-3.11");
+    assert_eq!(suggested("python-3.11.4.2"), "Did you mean: python-3.11.4");
+    assert_eq!(suggested("pypy-3.9"), "Write, for example: python-3.11");
 }
 
 #[test]
@@ -251,53 +249,51 @@ fn the_first_of_several_versions_counts_and_the_others_are_named() {
 fn names_that_are_no_version_are_refused_in_python_version() {
     let error = |text: &str| python_version(text.as_bytes()).unwrap_err().to_string();
     assert_snapshot!(error("system\n"), @"
-    .python-version does not name a Python version.
+    .python-version does not name a Python version
     found: system (line 1)
     note: `system` is whichever Python comes first on the machine, which can change at any time
     allowed: X.Y, X.Y.Z or specifiers, as in 3.11, 3.11.7 or >=3.11,<3.13; the first one in the file is used
-    fix: for example: 3.11
+    Write, for example: 3.11
     ");
     assert_snapshot!(error("pypy3.9-7.3.11\n"), @"
-    .python-version does not name a Python version.
+    .python-version does not name a Python version
     found: pypy3.9-7.3.11 (line 1)
     note: nyala deploys CPython only
     allowed: X.Y, X.Y.Z or specifiers, as in 3.11, 3.11.7 or >=3.11,<3.13; the first one in the file is used
-    fix: for example: 3.11
+    Write, for example: 3.11
     ");
     assert_snapshot!(error("my-site-env\n"), @"
-    .python-version does not name a Python version.
+    .python-version does not name a Python version
     found: my-site-env (line 1)
     allowed: X.Y, X.Y.Z or specifiers, as in 3.11, 3.11.7 or >=3.11,<3.13; the first one in the file is used
-    fix: for example: 3.11
+    Write, for example: 3.11
     ");
     assert_snapshot!(error("3\n"), @"
-    .python-version does not name a Python version.
+    .python-version does not name a Python version
     found: 3 (line 1)
     note: the minor version (the Y of X.Y) is missing
     allowed: X.Y, X.Y.Z or specifiers, as in 3.11, 3.11.7 or >=3.11,<3.13; the first one in the file is used
-    fix: for example: 3.11
+    Write, for example: 3.11
     ");
     assert_snapshot!(error("3.13t\n"), @"
-    .python-version does not name a Python version.
+    .python-version does not name a Python version
     found: 3.13t (line 1)
     note: it names the free-threaded build, and nyala uses the standard one
     allowed: X.Y, X.Y.Z or specifiers, as in 3.11, 3.11.7 or >=3.11,<3.13; the first one in the file is used
-    fix: did you mean: 3.13
+    Did you mean: 3.13
     ");
     assert_snapshot!(error(" \n"), @"
-    .python-version names no Python version.
+    .python-version names no Python version
     found: only blank lines and comments
     allowed: X.Y, X.Y.Z or specifiers, as in 3.11, 3.11.7 or >=3.11,<3.13; the first one in the file is used
-    fix: for example: 3.11
-      or: delete the file: git rm .python-version
+    1. Write, for example: 3.11
+    2. Or delete the file: git rm .python-version
     ");
     assert_snapshot!(python_version(&utf16_le("3.11\r\n")).unwrap_err().to_string(), @r#"
-    .python-version is UTF-16 but must be UTF-8.
+    .python-version is UTF-16 but must be UTF-8
     found: UTF-16 (what `echo >` in Windows PowerShell writes), which says 3.11
-    fix: save it as UTF-8:
-      in PowerShell: Set-Content -Encoding ascii .python-version 3.11
-      elsewhere:     echo 3.11 > .python-version
-    then: git commit -m ".python-version in UTF-8" .python-version, and push again
+    1. Save it as UTF-8: echo 3.11 > .python-version (in PowerShell: Set-Content -Encoding ascii .python-version 3.11)
+    2. git commit -m ".python-version in UTF-8" .python-version, and push again
     "#);
 }
 
@@ -312,23 +308,23 @@ fn the_setting_takes_azures_spellings() {
 #[test]
 fn a_setting_that_names_no_version_says_how_to_set_one() {
     assert_snapshot!(setting("latest").unwrap_err().to_string(), @"
-    The app setting PYTHON_VERSION does not name a Python version.
+    The app setting PYTHON_VERSION does not name a Python version
     found: latest
     allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7
-    fix: for example: nyala config set PYTHON_VERSION=3.11
+    Write, for example: nyala config set PYTHON_VERSION=3.11
     ");
     assert_snapshot!(setting("").unwrap_err().to_string(), @"
-    The app setting PYTHON_VERSION names no Python version.
+    The app setting PYTHON_VERSION names no Python version
     found: nothing (it is empty)
     allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7
-    fix: for example: nyala config set PYTHON_VERSION=3.11
-      or: nyala config unset PYTHON_VERSION
+    1. Write, for example: nyala config set PYTHON_VERSION=3.11
+    2. Or: nyala config unset PYTHON_VERSION
     ");
     assert_snapshot!(site_default("3.11 or newer").unwrap_err().to_string(), @r#"
-    The setting python of nyala.toml does not name a Python version.
+    The setting python of nyala.toml does not name a Python version
     found: 3.11 or newer
     allowed: X.Y or X.Y.Z, as in 3.11 or 3.11.7
-    fix: did you mean: python = "3.11"
+    Did you mean: python = "3.11"
     "#);
 }
 
@@ -354,31 +350,29 @@ fn requires_python_is_read_from_the_project_table_only() {
 fn a_broken_pyproject_is_shown_by_its_line() {
     let error = |text: &str| requires_python(text.as_bytes()).unwrap_err().to_string();
     assert_snapshot!(error("[project]\nname = 'x'\nrequires-python = \">=3.9\n"), @r#"
-    pyproject.toml cannot be read.
+    pyproject.toml cannot be read
     found: requires-python = ">=3.9 (line 3)
     note: invalid basic string, expected `"`
-    fix: correct that line.
+    Correct that line
     "#);
     assert_snapshot!(error("[project]\nrequires-python = 3.9\n"), @"
-    pyproject.toml cannot be read.
+    pyproject.toml cannot be read
     found: requires-python = 3.9 (line 2)
     note: invalid type: floating point `3.9`, expected a string
-    fix: correct that line.
+    Correct that line
     ");
     assert_snapshot!(error("[project]\nrequires-python = '^3.9'\n"), @r#"
-    requires-python in pyproject.toml is not a version specifier.
+    requires-python in pyproject.toml is not a version specifier
     found: requires-python = '^3.9' (line 2)
     note: Failed to parse version: Unexpected end of version specifier, expected operator
     allowed: PEP 440 specifiers, as in >=3.9 or >=3.10,<3.13
-    fix: correct that line, for example: requires-python = ">=3.11"
+    Correct that line, for example: requires-python = ">=3.11"
     "#);
     assert_snapshot!(requires_python(&utf16_le("[project]\n")).unwrap_err().to_string(), @r#"
-    pyproject.toml is UTF-16 but must be UTF-8.
+    pyproject.toml is UTF-16 but must be UTF-8
     found: UTF-16 (what `echo >` in Windows PowerShell writes), which says [project]
-    fix: save it as UTF-8:
-      in PowerShell: (Get-Content pyproject.toml) | Set-Content -Encoding utf8 pyproject.toml
-      in an editor:  save it with the encoding UTF-8
-    then: git commit -m "pyproject.toml in UTF-8" pyproject.toml, and push again
+    1. Save it as UTF-8 in an editor (in PowerShell: (Get-Content pyproject.toml) | Set-Content -Encoding utf8 pyproject.toml)
+    2. git commit -m "pyproject.toml in UTF-8" pyproject.toml, and push again
     "#);
 }
 
