@@ -7,7 +7,9 @@ use super::text::{LONGEST, assert_fit_to_be_shown, number, with_bom, with_crlf};
 pub fn check(data: &[u8]) {
     let read = version_files::python_version(data);
     let wanted = |pin: &Pin| pin.wanted.to_string();
-    assert_eq!(read.as_ref().ok().map(wanted).as_deref(), by_the_grammar(data));
+    if let Some(allowed) = by_the_grammar(data) {
+        assert!(allowed.contains(&read.as_ref().ok().map(wanted)), "{read:?}, not {allowed:?}");
+    }
     for same in
         [with_crlf(data), with_bom(data)].into_iter().flatten().filter(|same| same.len() <= LARGEST)
     {
@@ -36,10 +38,7 @@ fn setting(value: &str) {
         version_files::azure_setting(value),
         version_files::site_default(value),
     ] {
-        assert_eq!(
-            read.as_ref().ok().map(ToString::to_string).as_deref(),
-            version(value.trim_matches(blank))
-        );
+        assert_eq!(read.as_ref().ok().map(ToString::to_string), version(value.trim_matches(blank)));
         if let Err(error) = read {
             assert_fit_to_be_shown(&error.to_string(), LONGEST);
         }
@@ -49,29 +48,69 @@ fn setting(value: &str) {
 /// The largest `.python-version` that is read.
 const LARGEST: usize = 64 * 1024;
 
-/// The version in the first word that is no comment.
-fn by_the_grammar(data: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(data).ok().filter(|_| data.len() <= LARGEST)?;
+/// What may be read of a file: the first request in it that is no comment. Words before it that
+/// could be names of virtual environments are skipped, unless they are those of other Pythons, such
+/// as pypy: both are allowed. `None` where specifiers count, which this model does not read.
+fn by_the_grammar(data: &[u8]) -> Option<Vec<Option<String>>> {
+    let text = std::str::from_utf8(data).ok().filter(|_| data.len() <= LARGEST);
+    let Some(text) = text else { return Some(vec![None]) };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut words = text.split('\n').flat_map(|line| {
-        let before_comment = line.find('#').map_or(line, |at| &line[..at]);
-        before_comment.split([' ', '\t', '\r'])
-    });
-    version(words.find(|word| !word.is_empty())?)
+    let words: Vec<&str> = text.split('\n').flat_map(words).collect();
+    let names = words.iter().take_while(|word| is_like_a_name(word)).count();
+    match words.get(names) {
+        Some(word) if is_specifiers(word) => None,
+        Some(word) if names == 0 => Some(vec![request(word)]),
+        Some(word) => Some(vec![None, request(word)]),
+        None => Some(vec![None]),
+    }
 }
 
-/// What of a word is a version, after one of the prefixes.
-fn version(word: &str) -> Option<&str> {
+fn words(line: &str) -> Vec<&str> {
+    let line = line.find('#').map_or(line, |at| &line[..at]).trim_matches([' ', '\t', '\r']);
+    if is_specifiers(line) {
+        return vec![line];
+    }
+    line.split([' ', '\t', '\r']).filter(|word| !word.is_empty()).collect()
+}
+
+fn is_specifiers(word: &str) -> bool {
+    word.starts_with(['<', '>', '=', '!', '~'])
+}
+
+fn is_like_a_name(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_alphabetic())
+        && word.chars().all(|it| it.is_ascii_alphanumeric() || "-_.".contains(it))
+        && request(word).is_none()
+}
+
+/// The version that a word asks for: by itself, in the path of a virtual environment of pyenv, or
+/// in uv's name of an interpreter.
+fn request(word: &str) -> Option<String> {
+    let word = word.split("/envs/").next().unwrap_or_default();
+    let of_uv = |word: &str| {
+        let (version_, platform) = word.strip_prefix("cpython-")?.split_once('-')?;
+        let systems = ["linux", "macos", "darwin", "windows", "any"];
+        let is_platform = systems.iter().any(|system| platform.starts_with(system));
+        is_platform.then(|| version(version_))?
+    };
+    version(word).or_else(|| of_uv(word))
+}
+
+/// What of a word is a version, after one of the prefixes; `.x` and `.*` stand for any patch.
+fn version(word: &str) -> Option<String> {
     let lower = word.to_ascii_lowercase();
     let prefixes = ["cpython-", "cpython@", "cpython", "python-", "python|", "python", ""];
     let prefix = prefixes.into_iter().find(|prefix| lower.starts_with(prefix))?;
     let version = &word[prefix.len()..];
+    let numbers = |text: &str| text.split('.').map(number).collect::<Option<Vec<_>>>();
+    if let Some(minor) = version.strip_suffix(".x").or_else(|| version.strip_suffix(".*")) {
+        return (numbers(minor)?.len() == 2).then(|| minor.to_owned());
+    }
     let stage = ["a", "b", "rc"].into_iter().find_map(|stage| {
         let (release, count) = version.split_once(stage)?;
         number(count).map(|_| release)
     });
-    let numbers =
-        stage.unwrap_or(version).split('.').map(number).collect::<Option<Vec<_>>>()?.len();
-    let is_version = numbers == 3 || (numbers == 2 && stage.is_none());
-    is_version.then_some(version)
+    let count = numbers(stage.unwrap_or(version))?.len();
+    let is_version = count == 3 || (count == 2 && stage.is_none());
+    is_version.then(|| version.to_owned())
 }
