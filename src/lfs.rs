@@ -77,6 +77,9 @@ pub fn smudge(fetching: &Fetching<'_>, release: &Path, filled: &Filled) -> Resul
 /// Those of the paths that the commit's attributes give to Git LFS: the text of a pointer alone may
 /// be a text about pointers.
 fn with_the_filter<'p>(filled: &Filled, paths: &'p [PathBuf]) -> Result<Vec<&'p PathBuf>> {
+    if paths.is_empty() {
+        return Ok(Vec::new());
+    }
     let objects = git::open_objects(&filled.repository)?;
     let in_whole: Vec<PathBuf> = paths.iter().map(|path| filled.project.join(path)).collect();
     // A path that is not UTF-8 is not worth a lookup of its own: what looks like a pointer is one.

@@ -109,10 +109,11 @@ fn a_push_with_unchanged_requirements_starts_no_python_and_asks_nothing_twice() 
             1,
             "the {what} reads the settings once"
         );
-        // The worker's second thread has a handle of its own, and so has the staging tree.
-        let most = if what == "worker" { 3 } else { 1 };
-        let opened = process.opens(&site.repository.join("config"));
-        assert!((1..=most).contains(&opened), "the {what} opens the repository {opened} times");
+        assert_eq!(
+            process.opens(&site.repository.join("config")),
+            1,
+            "the {what} opens the repository once"
+        );
         assert!(
             process.opens(&site.sandbox.path("home/.cache/nyala/interpreters.json")) <= 1,
             "the {what} asks for the Pythons once"

@@ -94,6 +94,9 @@ impl<'a> Salvage<'a> {
     /// The paths that would have to be shared so that these files are in every release, each with
     /// how many of them are below it.
     pub fn places(&self, files: &[PathBuf]) -> BTreeMap<String, usize> {
+        if files.is_empty() {
+            return BTreeMap::new();
+        }
         let repository = self.repository();
         let tree = repository
             .as_ref()
