@@ -9,7 +9,7 @@ use crate::setup::KEPT_HOOK;
 
 /// Runs the kept hook, if there is one, in the environment git gave to this hook. What becomes of
 /// it is its own affair. `hooks` is the folder of nyala's own hook: `core.hooksPath` can name any.
-pub fn run(hooks: &Path, input: &[u8]) {
+pub(super) fn run(hooks: &Path, input: &[u8]) {
     let hook = hooks.join(KEPT_HOOK);
     if !hook.is_file() {
         return;

@@ -13,7 +13,7 @@ const SKIP_MESSAGE: &str = "[skip deploy]";
 
 /// The options of one push. They hold for whatever it deploys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PushOptions {
+pub(super) struct PushOptions {
     pub deploy: DeployOptions,
     pub skip_deploy: bool,
     pub dry_run: bool,
@@ -22,7 +22,7 @@ pub struct PushOptions {
 impl PushOptions {
     /// Reads the options of a push. Fails on an unknown one: a typo must not do something else than
     /// what was asked for.
-    pub fn parse(given: &[String]) -> Result<PushOptions> {
+    pub(super) fn parse(given: &[String]) -> Result<PushOptions> {
         let mut options = PushOptions::default();
         let mut unknown = Vec::new();
         for option in given {
@@ -46,7 +46,7 @@ impl PushOptions {
     }
 
     /// Why a commit with this message is not deployed, or `None` when it is.
-    pub fn skipped_because(&self, message: &str) -> Option<&'static str> {
+    pub(super) fn skipped_because(&self, message: &str) -> Option<&'static str> {
         if self.skip_deploy {
             Some("the push asked for it (skip-deploy)")
         } else if message.to_ascii_lowercase().contains(SKIP_MESSAGE) {
@@ -67,7 +67,7 @@ fn known() -> Vec<String> {
 
 /// What was given with `git push -o`, as git hands it to a post-receive hook: in the environment
 /// (githooks(5)).
-pub fn of_environment() -> Vec<String> {
+pub(super) fn of_environment() -> Vec<String> {
     let count =
         std::env::var("GIT_PUSH_OPTION_COUNT").ok().and_then(|count| count.parse::<usize>().ok());
     (0..count.unwrap_or(0))

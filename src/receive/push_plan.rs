@@ -38,7 +38,7 @@ pub(super) enum Action<'a> {
 impl<'a> PushPlan<'a> {
     /// Reads the pushed refs and the options. Sets the deploy branch of a site that has none yet,
     /// unless the push is a dry run.
-    pub fn of(
+    pub(super) fn of(
         site: &Site,
         settings: &Settings,
         repository: &Repository,

@@ -19,7 +19,7 @@ pub(super) struct Rules<'a> {
 }
 
 impl<'a> Rules<'a> {
-    pub fn of(repository: &'a Repository, hooks: &'a Path) -> Rules<'a> {
+    pub(super) fn of(repository: &'a Repository, hooks: &'a Path) -> Rules<'a> {
         // Without any such setting git exits with 1.
         let list =
             run(git(repository.path()).args(["config", "-z", "--get-regexp", r"^receive\.deny"]));
@@ -32,7 +32,7 @@ impl<'a> Rules<'a> {
     }
 
     /// Why git would not move this ref, in its own words; `None` when it would.
-    pub fn refuse(&self, update: &RefUpdate) -> Result<Option<String>> {
+    pub(super) fn refuse(&self, update: &RefUpdate) -> Result<Option<String>> {
         let why = match update.branch() {
             Some(_) if update.is_deletion() && self.is_set("receive.denydeletes") => {
                 Some("deletion prohibited")

@@ -188,7 +188,7 @@ pub fn unneeded(site: &Site, keep: usize) -> Result<Unneeded> {
 }
 
 /// The envs that none of these releases needs.
-pub fn envs_without(
+pub(super) fn envs_without(
     site: &Site,
     records: &[Record],
     releases: &[DeploymentId],

@@ -14,7 +14,7 @@ use crate::user_error::UserError;
 const NAMED: usize = 10;
 
 /// What SQLite keeps beside a database, which goes where the database goes.
-pub const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+pub(super) const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// Paths in a release that the application wrote, and that are not shared.
 #[derive(Clone, Debug, PartialEq, Eq)]

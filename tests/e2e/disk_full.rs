@@ -7,11 +7,11 @@ use std::process::Command;
 use crate::support::{Sandbox, Site, is_root, skip};
 
 /// A small file system, which is unmounted when the test ends.
-pub struct SmallDisk(pub PathBuf);
+pub(crate) struct SmallDisk(pub PathBuf);
 
 impl SmallDisk {
     /// `None` if nothing can be mounted; the test is then reported as skipped.
-    pub fn mount(at: &Path, size: &str) -> Option<Self> {
+    pub(crate) fn mount(at: &Path, size: &str) -> Option<Self> {
         fs::create_dir(at).unwrap();
         let mounted = is_root()
             && Command::new("mount")
@@ -27,7 +27,7 @@ impl SmallDisk {
     }
 
     /// Changes its size, the number of its inodes, or whether it can be written.
-    pub fn remount(&self, options: &str) {
+    pub(crate) fn remount(&self, options: &str) {
         let mut command = Command::new("mount");
         command.args(["-o", &format!("remount,{options}")]).arg(&self.0);
         assert!(command.status().unwrap().success(), "{command:?}");
@@ -41,7 +41,7 @@ impl Drop for SmallDisk {
 }
 
 /// A site on a small disk, its repository elsewhere.
-pub fn site_on(limit: &str) -> Option<(SmallDisk, Site)> {
+pub(crate) fn site_on(limit: &str) -> Option<(SmallDisk, Site)> {
     let sandbox = Sandbox::new();
     let disk = SmallDisk::mount(&sandbox.path("disk"), limit)?;
     let repository = sandbox.bare_repository(&[]);

@@ -13,6 +13,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests may change the disk as they like")]
 #![allow(clippy::disallowed_macros, reason = "the harness of the tests reads what they print")]
 
+#[allow(unreachable_pub, reason = "it is a crate of its own for the fuzzer")]
 #[path = "../../fuzz/src/lib.rs"]
 mod checks;
 #[path = "../e2e/support/count.rs"]

@@ -6,14 +6,14 @@ use fastrand::Rng;
 const LONGEST: usize = 4096;
 
 /// Makes inputs from a corpus and the words of a dictionary.
-pub struct Mutator<'a> {
+pub(crate) struct Mutator<'a> {
     corpus: &'a [Vec<u8>],
     words: Vec<Vec<u8>>,
     random: Rng,
 }
 
 impl<'a> Mutator<'a> {
-    pub fn new(corpus: &'a [Vec<u8>], mut words: Vec<Vec<u8>>) -> Mutator<'a> {
+    pub(crate) fn new(corpus: &'a [Vec<u8>], mut words: Vec<Vec<u8>>) -> Mutator<'a> {
         words.extend(
             ["\n", "\r\n", "\0", " ", "#", "\u{feff}", "é", "\u{202e}", "\u{1b}[2J"].map(Vec::from),
         );
@@ -21,7 +21,7 @@ impl<'a> Mutator<'a> {
         Mutator { corpus, words, random: Rng::with_seed(20) }
     }
 
-    pub fn next(&mut self) -> Vec<u8> {
+    pub(crate) fn next(&mut self) -> Vec<u8> {
         let mut input = self.one_of_the_corpus();
         for _ in 0..self.random.usize(1..6) {
             self.change(&mut input);
@@ -59,7 +59,7 @@ impl<'a> Mutator<'a> {
 }
 
 /// The words of a dictionary as libFuzzer has it: one in quotes a line, with `\\`, `\"` and `\xAB`.
-pub fn words(dictionary: &str) -> Vec<Vec<u8>> {
+pub(crate) fn words(dictionary: &str) -> Vec<Vec<u8>> {
     let quoted = dictionary.lines().filter_map(|line| line.strip_prefix('"')?.strip_suffix('"'));
     quoted.map(unescaped).collect()
 }

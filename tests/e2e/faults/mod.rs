@@ -8,4 +8,4 @@ mod points;
 mod power;
 mod trial;
 
-pub use trial::{Trial, wait_until_quiet};
+pub(crate) use trial::{Trial, wait_until_quiet};

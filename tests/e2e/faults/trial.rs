@@ -17,7 +17,7 @@ use crate::support::{
 /// Every tree has a `page` of its own, by which it is told from the others; what env it needs is up
 /// to the trial.
 #[derive(Debug)]
-pub struct Trial<'a> {
+pub(crate) struct Trial<'a> {
     pub site: &'a Site,
     pub project: Project<'a>,
     change: String,
@@ -35,7 +35,7 @@ pub struct Trial<'a> {
 
 /// A site of the nyala that can be told to die. Only the live release is kept, so that every
 /// deployment deletes something.
-pub fn faulty_site() -> Site {
+pub(super) fn faulty_site() -> Site {
     let site = Site::in_sandbox(Sandbox::in_memory(faulty_nyala()), "site", &[]);
     site.configure("keep = 1\nstaging = true");
     site
@@ -47,7 +47,7 @@ impl<'a> Trial<'a> {
     ///
     /// Deploys both commits once, undisturbed, to learn at which points one can die and what the
     /// trees look like.
-    pub fn new(
+    pub(crate) fn new(
         site: &'a Site,
         project: Project<'a>,
         options: &[&'static str],
@@ -86,18 +86,18 @@ impl<'a> Trial<'a> {
     }
 
     /// The points that are worth dying at.
-    pub fn points(&self) -> Vec<Point> {
+    pub(crate) fn points(&self) -> Vec<Point> {
         self.points.clone()
     }
 
     /// Those that only a deployment with a new env has; with `NYALA_FAULTS=all`, every one.
-    pub fn points_of_the_env(&self) -> Vec<Point> {
+    pub(crate) fn points_of_the_env(&self) -> Vec<Point> {
         self.points.iter().filter(|point| every_point() || point.is_of_an_env()).cloned().collect()
     }
 
     /// Puts the site back to the start, pushes the change with nyala dying at this point, and sees
     /// whether all is well and the next push deploys.
-    pub fn die_at(&self, point: &Point) {
+    pub(crate) fn die_at(&self, point: &Point) {
         self.restart();
         self.site.sandbox.set_variable("NYALA_FAULT_AT", point.variable());
         let push = self.push_change();
@@ -108,19 +108,19 @@ impl<'a> Trial<'a> {
     }
 
     /// Puts the site back to where it was before the change.
-    pub fn restart(&self) {
+    pub(crate) fn restart(&self) {
         fs::remove_dir_all(&self.site.path).unwrap();
         copy(&self.start, &self.site.path);
         adopt_staging_tree(&self.site.path);
     }
 
-    pub fn push_change(&self) -> Push {
+    pub(crate) fn push_change(&self) -> Push {
         self.push_commit(&self.change, &self.options)
     }
 
     /// What is live is whole; the next push deploys with no hand on it, and puts everything in
     /// order.
-    pub fn assert_recovers(&self) {
+    pub(crate) fn assert_recovers(&self) {
         self.assert_live_is_whole();
         let before = statuses(self.site);
         let push = self.push_again();
@@ -141,7 +141,7 @@ impl<'a> Trial<'a> {
 
     /// What `wwwroot` names is one of the trees, whole, and its env has what that tree needs.
     /// Returns its page.
-    pub fn assert_live_is_whole(&self) -> Option<String> {
+    pub(crate) fn assert_live_is_whole(&self) -> Option<String> {
         let wwwroot = self.site.path.join("wwwroot");
         if fs::symlink_metadata(&wwwroot).is_err() {
             return None;
@@ -186,7 +186,7 @@ fn package(site: &Site) -> Option<String> {
 
 /// Waits until no hook and no worker of this site is running: each holds a lock on the log of its
 /// deployment.
-pub fn wait_until_quiet(site: &Site) {
+pub(crate) fn wait_until_quiet(site: &Site) {
     let writer_is_gone = |folder: PathBuf| {
         let log = File::open(folder.join("log.txt"));
         log.is_ok_and(|log| log.try_lock_shared().is_ok()) || !folder.join("log.txt").exists()
@@ -198,13 +198,13 @@ pub fn wait_until_quiet(site: &Site) {
 }
 
 /// The status of every deployment; panics when a record cannot be read.
-pub fn statuses(site: &Site) -> BTreeMap<u64, String> {
+pub(super) fn statuses(site: &Site) -> BTreeMap<u64, String> {
     let ids = site.numbers("deployments");
     ids.into_iter().map(|id| (id, site.record(id)["status"].as_str().unwrap().to_owned())).collect()
 }
 
 /// Every path in the site is accounted for, when only the live release is kept.
-pub fn assert_nothing_is_left_over(site: &Site) {
+pub(super) fn assert_nothing_is_left_over(site: &Site) {
     assert_only_kept(site, &[]);
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 /// Reports how many cases a test tried. `scripts/test` adds them up.
-pub fn count(what: &str, cases: usize) {
+pub(crate) fn count(what: &str, cases: usize) {
     eprintln!("{what}: {cases} cases");
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cases.txt");
     let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 /// A change of the disk at which a process of nyala can be killed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Point {
+pub(crate) struct Point {
     /// The subcommand: `worker` or `post-receive`.
     pub command: String,
     /// Its number among the changes of that process, from 1.
@@ -19,13 +19,13 @@ pub struct Point {
 
 impl Point {
     /// The value for `NYALA_FAULT_AT`.
-    pub fn variable(&self) -> String {
+    pub(crate) fn variable(&self) -> String {
         format!("{}:{}", self.command, self.number)
     }
 
     /// Whether it concerns an env, or its activation. All other points are the same in every kind
     /// of deployment.
-    pub fn is_of_an_env(&self) -> bool {
+    pub(crate) fn is_of_an_env(&self) -> bool {
         let names = ["env: ", "pip: ", "copy: ", "sync_filesystem", "replace_symlink: renamed"];
         names.iter().any(|name| self.what.starts_with(name))
             || self.what.contains("envs/N")
@@ -41,7 +41,7 @@ impl Point {
 }
 
 /// nyala with the feature `faults`. Cargo builds it if it is out of date, in one test at a time.
-pub fn faulty_nyala() -> PathBuf {
+pub(crate) fn faulty_nyala() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT
         .get_or_init(|| {
@@ -79,7 +79,7 @@ pub fn faulty_nyala() -> PathBuf {
 }
 
 /// The points that a run recorded. `root` is the folder of the site.
-pub fn points(trace: &Path, root: &Path) -> Vec<Point> {
+pub(crate) fn points(trace: &Path, root: &Path) -> Vec<Point> {
     let text = fs::read_to_string(trace).unwrap();
     text.lines()
         .map(|line| {
@@ -97,7 +97,7 @@ pub fn points(trace: &Path, root: &Path) -> Vec<Point> {
 
 /// All points with `NYALA_FAULTS=all`; otherwise, of those that are alike only the first, the
 /// middle and the last.
-pub fn worth_dying_at(points: Vec<Point>) -> Vec<Point> {
+pub(crate) fn worth_dying_at(points: Vec<Point>) -> Vec<Point> {
     if every_point() {
         return points;
     }
@@ -117,7 +117,7 @@ pub fn worth_dying_at(points: Vec<Point>) -> Vec<Point> {
 }
 
 /// Whether to try every point, which takes hours instead of minutes.
-pub fn every_point() -> bool {
+pub(crate) fn every_point() -> bool {
     std::env::var("NYALA_FAULTS").is_ok_and(|value| value == "all")
 }
 

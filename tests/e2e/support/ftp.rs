@@ -7,7 +7,7 @@ use std::process::Command;
 use super::{Running, Site, newest_python, skip, tools_folder, wait_until};
 
 #[derive(Debug)]
-pub struct FtpServer<'a> {
+pub(crate) struct FtpServer<'a> {
     site: &'a Site,
     port: String,
     _server: Running,
@@ -15,7 +15,7 @@ pub struct FtpServer<'a> {
 
 impl<'a> FtpServer<'a> {
     /// Serves the site's folder; `None` without an FTP server, and the test is reported as skipped.
-    pub fn start(site: &'a Site) -> Option<Self> {
+    pub(crate) fn start(site: &'a Site) -> Option<Self> {
         let Some(python) = python_with_pyftpdlib() else {
             skip("needs an FTP server: scripts/test installs pyftpdlib for it");
             return None;
@@ -36,13 +36,13 @@ impl<'a> FtpServer<'a> {
     }
 
     /// `DELE` on one path.
-    pub fn delete(&self, path: &str) {
+    pub(crate) fn delete(&self, path: &str) {
         self.client("delete", path);
     }
 
     /// What a client's "delete folder" does: list it, delete what is in it one by one, folders
     /// last.
-    pub fn delete_contents(&self, path: &str) {
+    pub(crate) fn delete_contents(&self, path: &str) {
         self.client("delete-contents", path);
     }
 

@@ -6,20 +6,20 @@ use std::path::PathBuf;
 use super::{Sandbox, wait_until};
 
 #[derive(Debug)]
-pub struct Gate {
+pub(crate) struct Gate {
     reached: PathBuf,
     open: PathBuf,
 }
 
 impl Gate {
-    pub fn new(sandbox: &Sandbox) -> Self {
+    pub(crate) fn new(sandbox: &Sandbox) -> Self {
         let folder =
             tempfile::Builder::new().prefix("gate-").tempdir_in(sandbox.path("")).unwrap().keep();
         Self { reached: folder.join("reached"), open: folder.join("open") }
     }
 
     /// A shell script that waits until the test opens the gate, or has ended.
-    pub fn shell(&self) -> String {
+    pub(crate) fn shell(&self) -> String {
         let (reached, open) = (self.reached.display(), self.open.display());
         let folder = self.open.parent().unwrap().display();
         format!(
@@ -28,7 +28,7 @@ impl Gate {
     }
 
     /// The same in Python, for the body of a function, indented by four spaces.
-    pub fn python(&self) -> String {
+    pub(crate) fn python(&self) -> String {
         let (reached, open) = (self.reached.display(), self.open.display());
         let folder = self.open.parent().unwrap().display();
         format!(
@@ -36,11 +36,11 @@ impl Gate {
         )
     }
 
-    pub fn wait_until_reached(&self) {
+    pub(crate) fn wait_until_reached(&self) {
         wait_until("the child is at the gate", || self.reached.exists());
     }
 
-    pub fn open(&self) {
+    pub(crate) fn open(&self) {
         fs::write(&self.open, "").unwrap();
     }
 }

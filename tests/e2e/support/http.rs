@@ -7,25 +7,25 @@ use std::thread;
 
 /// One request: its headers' names are in lower case.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub(crate) struct Request {
     pub line: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
 impl Request {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     #[track_caller]
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 }
 
 #[derive(Debug)]
-pub struct WebServer {
+pub(crate) struct WebServer {
     pub address: String,
     requests: Arc<Mutex<Vec<Request>>>,
 }
@@ -33,7 +33,7 @@ pub struct WebServer {
 impl WebServer {
     /// Answers the first requests with these statuses and all later ones with the last of them; 0
     /// closes the connection without an answer.
-    pub fn answering(statuses: &[u16]) -> Self {
+    pub(crate) fn answering(statuses: &[u16]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -49,7 +49,7 @@ impl WebServer {
         Self { address, requests }
     }
 
-    pub fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
 }

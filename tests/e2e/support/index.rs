@@ -6,7 +6,7 @@ use super::{Site, newest_python, skip};
 
 /// Makes a site's pip use the machine's own index if it has a package for this requirement;
 /// otherwise reports the test as skipped.
-pub fn use_real_index(site: &Site, requirement: &str) -> bool {
+pub(crate) fn use_real_index(site: &Site, requirement: &str) -> bool {
     let reached = tempfile::tempdir().unwrap();
     let ran = Command::new(&newest_python().path)
         .args(["-m", "pip", "download", "--quiet", "--no-deps", "--retries", "0", "--dest"])

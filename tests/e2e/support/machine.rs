@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use std::thread;
 
 /// Reports that a test cannot run here, and why. `scripts/test` lists these at its end.
-pub fn skip(reason: &str) {
+pub(crate) fn skip(reason: &str) {
     let test = thread::current().name().unwrap_or("a test").to_owned();
     eprintln!("skipped: {test}: {reason}");
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("skipped.txt");
@@ -21,16 +21,16 @@ pub fn skip(reason: &str) {
 }
 
 /// Where `scripts/test` puts tools that only the tests need.
-pub fn tools_folder() -> PathBuf {
+pub(crate) fn tools_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools")
 }
 
-pub fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
 /// Whether this git's `init` knows an option, such as `--ref-format=reftable`.
-pub fn git_can(option: &str) -> bool {
+pub(crate) fn git_can(option: &str) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let ran = Command::new("git")
         .args(["init", "--quiet", "--bare", option])
@@ -41,7 +41,7 @@ pub fn git_can(option: &str) -> bool {
 }
 
 /// Whether this git has `git lfs`; if not, the test is reported as skipped.
-pub fn has_git_lfs() -> bool {
+pub(crate) fn has_git_lfs() -> bool {
     let found =
         Command::new("git").args(["lfs", "version"]).output().is_ok_and(|ran| ran.status.success());
     if !found {
@@ -52,7 +52,7 @@ pub fn has_git_lfs() -> bool {
 
 /// An interpreter of this machine that can create environments.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Python {
+pub(crate) struct Python {
     major: u32,
     minor: u32,
     patch: u32,
@@ -61,12 +61,12 @@ pub struct Python {
 
 impl Python {
     /// `3.12`
-    pub fn minor(&self) -> String {
+    pub(crate) fn minor(&self) -> String {
         format!("{}.{}", self.major, self.minor)
     }
 
     /// `python-3.12`, as runtime.txt has it.
-    pub fn runtime(&self) -> String {
+    pub(crate) fn runtime(&self) -> String {
         format!("python-{}", self.minor())
     }
 }
@@ -79,7 +79,7 @@ impl fmt::Display for Python {
 }
 
 /// The newest interpreter of each 3.X that has `venv` and `ensurepip`, oldest first.
-pub fn pythons() -> &'static [Python] {
+pub(crate) fn pythons() -> &'static [Python] {
     static FOUND: OnceLock<Vec<Python>> = OnceLock::new();
     FOUND.get_or_init(|| {
         let mut found = probe_all("venv, ensurepip", "3");
@@ -91,7 +91,7 @@ pub fn pythons() -> &'static [Python] {
     })
 }
 
-pub fn newest_python() -> &'static Python {
+pub(crate) fn newest_python() -> &'static Python {
     pythons().last().expect(
         "the tests need a Python 3 with venv and ensurepip (on Debian: apt install python3-venv)",
     )
@@ -99,7 +99,7 @@ pub fn newest_python() -> &'static Python {
 
 /// An older and a newer interpreter; `None` if there is only one, and the test is reported as
 /// skipped.
-pub fn two_pythons() -> Option<(&'static Python, &'static Python)> {
+pub(crate) fn two_pythons() -> Option<(&'static Python, &'static Python)> {
     if let [.., older, newer] = pythons() {
         return Some((older, newer));
     }
@@ -109,7 +109,7 @@ pub fn two_pythons() -> Option<(&'static Python, &'static Python)> {
 
 /// A Python 2.7, with or without `virtualenv`; `None` if there is none, and the test is reported as
 /// skipped.
-pub fn python_2() -> Option<Python> {
+pub(crate) fn python_2() -> Option<Python> {
     let found = probe_all("pip", "2").pop();
     if found.is_none() {
         skip("needs a Python 2.7");
@@ -118,7 +118,7 @@ pub fn python_2() -> Option<Python> {
 }
 
 /// uv, which `scripts/test` installs; `None` if it is missing, and the test is reported as skipped.
-pub fn uv() -> Option<PathBuf> {
+pub(crate) fn uv() -> Option<PathBuf> {
     let on_path = env::var_os("PATH").unwrap_or_default();
     let folders = [tools_folder().join("uv/bin")].into_iter().chain(env::split_paths(&on_path));
     let found = folders.map(|folder| folder.join("uv")).find(|path| path.is_file());
@@ -129,7 +129,7 @@ pub fn uv() -> Option<PathBuf> {
 }
 
 /// The variables by which interpreters are found, as this machine has them.
-pub fn places_of_interpreters() -> Vec<(&'static str, OsString)> {
+pub(super) fn places_of_interpreters() -> Vec<(&'static str, OsString)> {
     let mut places = vec![("PATH", env::var_os("PATH").unwrap_or_default())];
     if let Some(root) = pyenv_root() {
         places.push(("PYENV_ROOT", root.into()));

@@ -20,27 +20,27 @@ mod snapshot;
 mod ssh;
 mod strace;
 mod users;
-pub mod wheels;
+pub(crate) mod wheels;
 
-pub use count::count;
-pub use faults::{Point, every_point, faulty_nyala, points, worth_dying_at};
-pub use ftp::FtpServer;
-pub use gate::Gate;
-pub use http::WebServer;
-pub use index::use_real_index;
-pub use machine::{
+pub(crate) use count::count;
+pub(crate) use faults::{Point, every_point, faulty_nyala, points, worth_dying_at};
+pub(crate) use ftp::FtpServer;
+pub(crate) use gate::Gate;
+pub(crate) use http::WebServer;
+pub(crate) use index::use_real_index;
+pub(crate) use machine::{
     git_can, has_git_lfs, is_root, newest_python, python_2, pythons, skip, tools_folder,
     two_pythons, uv,
 };
-pub use mounts::Mounts;
-pub use precious::Precious;
-pub use project::Project;
-pub use push::{Push, RunningPush};
-pub use running::{Ran, Running, runs, wait_until};
-pub use sandbox::Sandbox;
-pub use site::Site;
-pub use snapshot::{Snapshot, snapshot, snapshot_without};
-pub use ssh::SshServer;
-pub use strace::{Call, traced_nyala, traced_push};
-pub use users::{Group, User};
-pub use wheels::write_wheel;
+pub(crate) use mounts::Mounts;
+pub(crate) use precious::Precious;
+pub(crate) use project::Project;
+pub(crate) use push::{Push, RunningPush};
+pub(crate) use running::{Ran, Running, runs, wait_until};
+pub(crate) use sandbox::Sandbox;
+pub(crate) use site::Site;
+pub(crate) use snapshot::{Snapshot, snapshot, snapshot_without};
+pub(crate) use ssh::SshServer;
+pub(crate) use strace::{Call, traced_nyala, traced_push};
+pub(crate) use users::{Group, User};
+pub(crate) use wheels::write_wheel;

@@ -7,12 +7,12 @@ use super::skip;
 
 /// A mount namespace of the test's own, which its children are in as well.
 #[derive(Debug)]
-pub struct Mounts;
+pub(crate) struct Mounts;
 
 impl Mounts {
     /// Enters one; false, saying so, where this user may not. It holds for the thread that calls
     /// it, and for the children that it starts.
-    pub fn own() -> bool {
+    pub(crate) fn own() -> bool {
         // SAFETY: it takes no pointers, and changes nothing but what this thread and its children
         // see mounted.
         #[expect(unsafe_code, reason = "the standard library has no way to do this")]
@@ -25,19 +25,19 @@ impl Mounts {
     }
 
     #[track_caller]
-    pub fn bind(from: &Path, at: &Path) {
+    pub(crate) fn bind(from: &Path, at: &Path) {
         assert!(ran("mount", &["--bind".as_ref(), from, at]), "cannot mount {}", at.display());
     }
 
     #[track_caller]
-    pub fn tmpfs(at: &Path) {
+    pub(crate) fn tmpfs(at: &Path) {
         let arguments = ["-t", "tmpfs", "tmpfs"].map(Path::new);
         assert!(ran("mount", &[&arguments[..], &[at]].concat()), "cannot mount {}", at.display());
     }
 
     /// Shows what is in `lower` at `at`, and writes what changes into `upper`. False where that
     /// cannot be done.
-    pub fn overlay(lower: &Path, upper: &Path, work: &Path, at: &Path) -> bool {
+    pub(crate) fn overlay(lower: &Path, upper: &Path, work: &Path, at: &Path) -> bool {
         let [lower, upper, work] = [lower, upper, work].map(|path| path.to_str().unwrap());
         let options = format!("lowerdir={lower},upperdir={upper},workdir={work},redirect_dir=off");
         ran(
@@ -52,7 +52,7 @@ impl Mounts {
     }
 
     #[track_caller]
-    pub fn unmount(at: &Path) {
+    pub(crate) fn unmount(at: &Path) {
         assert!(ran("umount", &[at]), "cannot unmount {}", at.display());
     }
 }

@@ -16,7 +16,7 @@ const SECRET: &str = "root:x:0:0:correct-horse-battery-staple";
 /// Files that look like what nyala, git, pip and Python read, a program, a fifo that whoever opens
 /// it waits at, and a link.
 #[derive(Debug)]
-pub struct Precious {
+pub(crate) struct Precious {
     pub path: PathBuf,
     /// What is in the folder that the site is in, too.
     beside: Vec<PathBuf>,
@@ -36,7 +36,7 @@ struct Seen {
 impl Precious {
     /// Makes the folder `precious` beside a site: `../../../precious` as a link in a release has
     /// it.
-    pub fn beside(site: &Site) -> Self {
+    pub(crate) fn beside(site: &Site) -> Self {
         let path = site.sandbox.path("precious");
         for folder in ["bin", "folder"] {
             fs::create_dir_all(path.join(folder)).unwrap();
@@ -62,27 +62,27 @@ impl Precious {
     }
 
     /// As a link or a line of a pushed file names something in it.
-    pub fn name(&self, of: &str) -> String {
+    pub(crate) fn name(&self, of: &str) -> String {
         self.path.join(of).to_str().unwrap().to_owned()
     }
 
     /// Nothing in it was written or deleted, and nothing was added beside it.
     #[track_caller]
-    pub fn assert_untouched(&self, site: &Site) {
+    pub(crate) fn assert_untouched(&self, site: &Site) {
         assert_eq!(seen_in(&self.path), self.before);
         assert_eq!(names_in(&site.sandbox.path("")), self.beside);
     }
 
     /// This text contains nothing from any such folder.
     #[track_caller]
-    pub fn assert_not_in(text: &str) {
+    pub(crate) fn assert_not_in(text: &str) {
         assert!(!text.contains("correct-horse"), "{text}");
     }
 
     /// No file of the site contains anything from such a folder, except git's objects (they are
     /// compressed) and envs.
     #[track_caller]
-    pub fn assert_nowhere_in(site: &Site) {
+    pub(crate) fn assert_nowhere_in(site: &Site) {
         let mut folders = vec![site.path.clone()];
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(&folder).unwrap().map(Result::unwrap) {

@@ -11,14 +11,14 @@ use super::{Push, Running, RunningPush, Site, seeds};
 const REMOTE: &str = "nyala";
 
 #[derive(Debug)]
-pub struct Project<'a> {
+pub(crate) struct Project<'a> {
     site: &'a Site,
     pub path: PathBuf,
 }
 
 impl<'a> Project<'a> {
     /// An empty work tree on branch `main`; `arguments` go to `git init`.
-    pub fn new(site: &'a Site, arguments: &[&str]) -> Self {
+    pub(crate) fn new(site: &'a Site, arguments: &[&str]) -> Self {
         let path = tempfile::Builder::new()
             .prefix("project-")
             .tempdir_in(site.sandbox.path(""))
@@ -36,18 +36,18 @@ impl<'a> Project<'a> {
     }
 
     /// Runs git in the work tree and returns what it prints; panics when it fails.
-    pub fn git(&self, arguments: &[&str]) -> String {
+    pub(crate) fn git(&self, arguments: &[&str]) -> String {
         self.site.sandbox.git(&self.path, arguments)
     }
 
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> &Self {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> &Self {
         let file = self.path.join(name);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, content).unwrap();
         self
     }
 
-    pub fn remove(&self, name: &str) -> &Self {
+    pub(crate) fn remove(&self, name: &str) -> &Self {
         let path = self.path.join(name);
         if path.is_dir() && !path.is_symlink() {
             fs::remove_dir_all(path).unwrap();
@@ -57,18 +57,18 @@ impl<'a> Project<'a> {
         self
     }
 
-    pub fn link(&self, name: &str, target: &str) -> &Self {
+    pub(crate) fn link(&self, name: &str, target: &str) -> &Self {
         symlink(target, self.path.join(name)).unwrap();
         self
     }
 
-    pub fn make_executable(&self, name: &str) -> &Self {
+    pub(crate) fn make_executable(&self, name: &str) -> &Self {
         fs::set_permissions(self.path.join(name), fs::Permissions::from_mode(0o755)).unwrap();
         self
     }
 
     /// Replaces the built-in steps by a `deploy.sh` with this text.
-    pub fn custom_script(&self, text: &str) -> &Self {
+    pub(crate) fn custom_script(&self, text: &str) -> &Self {
         self.write(".deployment", "[config]\ncommand = bash deploy.sh\n");
         self.write("deploy.sh", format!("set -e\n{text}\n"))
     }
@@ -76,7 +76,7 @@ impl<'a> Project<'a> {
     /// Adds a package with a build backend of its own, so that pip can build it without an index.
     ///
     /// `build` is Python text, indented by four spaces, that runs while it is built.
-    pub fn local_package(&self, folder: &str, version: &str, build: &str) -> &Self {
+    pub(crate) fn local_package(&self, folder: &str, version: &str, build: &str) -> &Self {
         let backend = include_str!("../fixtures/backend.py")
             .replace("@VERSION@", version)
             .replace("    pass  # @BUILD@\n", build);
@@ -87,23 +87,23 @@ impl<'a> Project<'a> {
     }
 
     /// Commits everything in the work tree and returns the commit's full id.
-    pub fn commit(&self, message: &str) -> String {
+    pub(crate) fn commit(&self, message: &str) -> String {
         self.git(&["add", "--all", "--force"]);
         self.git(&["commit", "--quiet", "--allow-empty", "-m", message]);
         self.head()
     }
 
-    pub fn head(&self) -> String {
+    pub(crate) fn head(&self) -> String {
         self.git(&["rev-parse", "HEAD"])
     }
 
     /// Commits what has changed and pushes `main`.
-    pub fn push(&self) -> Push {
+    pub(crate) fn push(&self) -> Push {
         self.push_with(&[])
     }
 
     /// Commits what has changed and pushes `main`; `arguments` go to `git push`.
-    pub fn push_with(&self, arguments: &[&str]) -> Push {
+    pub(crate) fn push_with(&self, arguments: &[&str]) -> Push {
         self.commit_changes();
         let mut all = arguments.to_vec();
         all.extend([REMOTE, "HEAD:refs/heads/main"]);
@@ -111,21 +111,21 @@ impl<'a> Project<'a> {
     }
 
     /// Pushes exactly these refs.
-    pub fn push_refs(&self, refs: &[&str]) -> Push {
+    pub(crate) fn push_refs(&self, refs: &[&str]) -> Push {
         let mut arguments = vec![REMOTE];
         arguments.extend(refs);
         self.push_raw(&arguments)
     }
 
     /// `git push` with exactly these arguments.
-    pub fn push_raw(&self, arguments: &[&str]) -> Push {
+    pub(crate) fn push_raw(&self, arguments: &[&str]) -> Push {
         let push = Push::new(Running::start(self.push_command().args(arguments)).wait());
         seeds::collect(&self.site.sandbox);
         push
     }
 
     /// Commits what has changed and starts to push `main`.
-    pub fn push_in_background(&self) -> RunningPush {
+    pub(crate) fn push_in_background(&self) -> RunningPush {
         self.commit_changes();
         // By address, not by name: pushes that run at once would fight over the remote-tracking
         // branch.
@@ -136,7 +136,7 @@ impl<'a> Project<'a> {
 
     /// Pushes the tip to the site's repository without deploying it, and returns the output of
     /// `nyala plan`.
-    pub fn plan(&self) -> String {
+    pub(crate) fn plan(&self) -> String {
         self.commit_changes();
         let head = self.head();
         self.site

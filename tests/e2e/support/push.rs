@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use super::{Ran, Running};
 
 #[derive(Debug)]
-pub struct Push {
+pub(crate) struct Push {
     /// Whether `git push` itself exited with 0.
     pub accepted: bool,
     /// What the hook printed: the lines that git marks with `remote: `, without that mark.
@@ -15,7 +15,7 @@ pub struct Push {
 }
 
 impl Push {
-    pub fn new(ran: Ran) -> Self {
+    pub(crate) fn new(ran: Ran) -> Self {
         let output = ran
             .stderr
             .lines()
@@ -28,7 +28,7 @@ impl Push {
 
     /// The push was accepted, and its commit went live.
     #[track_caller]
-    pub fn assert_success(&self) -> &Self {
+    pub(crate) fn assert_success(&self) -> &Self {
         assert!(self.accepted, "git push failed:\n{}", self.stderr);
         assert!(self.last_line().starts_with("success: "), "no success:\n{}", self.stderr);
         self
@@ -36,7 +36,7 @@ impl Push {
 
     /// The push was accepted, its deployment failed, and `text` is in the log.
     #[track_caller]
-    pub fn assert_failed_with(&self, text: &str) -> &Self {
+    pub(crate) fn assert_failed_with(&self, text: &str) -> &Self {
         assert!(self.accepted, "git push failed:\n{}", self.stderr);
         assert!(self.last_line().starts_with("error: "), "no error at the end:\n{}", self.stderr);
         self.assert_says(text)
@@ -44,7 +44,7 @@ impl Push {
 
     /// The push was accepted and nothing was deployed, and one line with `text` says so.
     #[track_caller]
-    pub fn assert_deployed_nothing(&self, text: &str) -> &Self {
+    pub(crate) fn assert_deployed_nothing(&self, text: &str) -> &Self {
         assert!(self.accepted, "git push failed:\n{}", self.stderr);
         assert!(!self.output.contains("-----> "), "{}", self.stderr);
         let said = self.output.lines().filter(|line| line.contains(text));
@@ -53,57 +53,57 @@ impl Push {
     }
 
     #[track_caller]
-    pub fn assert_says(&self, text: &str) -> &Self {
+    pub(crate) fn assert_says(&self, text: &str) -> &Self {
         assert!(self.output.contains(text), "no {text:?}:\n{}", self.stderr);
         self
     }
 
     #[track_caller]
-    pub fn assert_does_not_say(&self, text: &str) -> &Self {
+    pub(crate) fn assert_does_not_say(&self, text: &str) -> &Self {
         assert!(!self.output.contains(text), "{text:?}:\n{}", self.stderr);
         self
     }
 
     /// The last line that the hook printed; empty when it printed none.
-    pub fn last_line(&self) -> &str {
+    pub(crate) fn last_line(&self) -> &str {
         self.output.lines().next_back().unwrap_or_default()
     }
 }
 
 /// A push that has not returned yet.
 #[derive(Debug)]
-pub struct RunningPush(Running);
+pub(crate) struct RunningPush(Running);
 
 impl RunningPush {
-    pub fn new(running: Running) -> Self {
+    pub(crate) fn new(running: Running) -> Self {
         Self(running)
     }
 
-    pub fn wait(self) -> Push {
+    pub(crate) fn wait(self) -> Push {
         Push::new(self.0.wait())
     }
 
     /// Kills only `git push`, not its children.
-    pub fn kill_client(&self) {
+    pub(crate) fn kill_client(&self) {
         self.0.signal(Signal::KILL);
     }
 
     /// Interrupts `git push` and everything it started, like Ctrl-C.
-    pub fn interrupt(&self) {
+    pub(crate) fn interrupt(&self) {
         self.0.signal_group(Signal::INT);
     }
 
     /// Kills `git push` and everything it started, including the hook.
-    pub fn kill_all(&self) {
+    pub(crate) fn kill_all(&self) {
         self.0.signal_group(Signal::KILL);
     }
 
     /// Stops `git push`, so that it no longer reads.
-    pub fn stop_client(&self) {
+    pub(crate) fn stop_client(&self) {
         self.0.signal(Signal::STOP);
     }
 
-    pub fn is_running(&mut self) -> bool {
+    pub(crate) fn is_running(&mut self) -> bool {
         self.0.is_running()
     }
 }

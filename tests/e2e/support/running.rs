@@ -14,7 +14,7 @@ const DEADLINE: Duration = Duration::from_mins(4);
 const POLL: Duration = Duration::from_millis(10);
 
 /// Waits until a condition is true; panics with its name if that takes too long.
-pub fn wait_until(what: &str, mut fact: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut fact: impl FnMut() -> bool) {
     let started = Instant::now();
     while !fact() {
         assert!(started.elapsed() < DEADLINE, "waited in vain until {what}");
@@ -24,7 +24,7 @@ pub fn wait_until(what: &str, mut fact: impl FnMut() -> bool) {
 
 /// The output and exit status of a child that has ended.
 #[derive(Debug)]
-pub struct Ran {
+pub(crate) struct Ran {
     pub status: ExitStatus,
     pub stdout: String,
     pub stderr: String,
@@ -32,21 +32,21 @@ pub struct Ran {
 
 impl Ran {
     #[track_caller]
-    pub fn assert_success(&self) -> &Self {
+    pub(crate) fn assert_success(&self) -> &Self {
         assert!(self.status.success(), "it failed: {self:#?}");
         self
     }
 
     /// The child exited with `code`, and `text` is in what it printed to standard error.
     #[track_caller]
-    pub fn assert_failed(&self, code: i32, text: &str) -> &Self {
+    pub(crate) fn assert_failed(&self, code: i32, text: &str) -> &Self {
         assert_eq!(self.status.code(), Some(code), "{self:#?}");
         assert!(self.stderr.contains(text), "no {text:?} in {self:#?}");
         self
     }
 
     #[track_caller]
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         self.assert_success();
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
     }
@@ -54,7 +54,7 @@ impl Ran {
 
 /// A running child. Its output goes to files, so nobody has to read it meanwhile.
 #[derive(Debug)]
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     stdout: File,
     stderr: File,
@@ -62,14 +62,14 @@ pub struct Running {
 }
 
 impl Running {
-    pub fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let stdout = tempfile::tempfile().unwrap();
         let output = stdout.try_clone().unwrap().into();
         Self::start_with(command, stdout, output)
     }
 
     /// Starts a child with this standard output.
-    pub fn start_with_output(command: &mut Command, output: impl Into<Stdio>) -> Self {
+    pub(crate) fn start_with_output(command: &mut Command, output: impl Into<Stdio>) -> Self {
         Self::start_with(command, tempfile::tempfile().unwrap(), output.into())
     }
 
@@ -85,7 +85,7 @@ impl Running {
         Self { child, stdout, stderr, ended: false }
     }
 
-    pub fn wait(mut self) -> Ran {
+    pub(crate) fn wait(mut self) -> Ran {
         let started = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -105,17 +105,17 @@ impl Running {
     }
 
     /// Whether it has not ended yet.
-    pub fn is_running(&mut self) -> bool {
+    pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
     /// Sends a signal to the child alone.
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).unwrap();
     }
 
     /// Sends a signal to the child and all that it started in its process group.
-    pub fn signal_group(&self, signal: Signal) {
+    pub(crate) fn signal_group(&self, signal: Signal) {
         kill_process_group(self.pid(), signal).unwrap();
     }
 
@@ -142,7 +142,7 @@ fn text_of(file: &mut File) -> String {
 
 /// Whether the process with this id, in decimal, is running. A zombie is not; in a container
 /// without an init process, it may stay forever.
-pub fn runs(pid: &str) -> bool {
+pub(crate) fn runs(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
     !stat.is_empty() && !stat.contains(") Z ")
 }

@@ -13,7 +13,7 @@ use super::{Ran, Running, machine, wheels};
 
 /// Contains everything that a test writes, and is removed with it.
 #[derive(Debug)]
-pub struct Sandbox {
+pub(crate) struct Sandbox {
     folder: TempDir,
     /// The nyala under test.
     binary: PathBuf,
@@ -22,17 +22,17 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_binary(env!("CARGO_BIN_EXE_nyala").into())
     }
 
     /// A sandbox whose nyala is another build of it.
-    pub fn with_binary(binary: PathBuf) -> Self {
+    pub(crate) fn with_binary(binary: PathBuf) -> Self {
         Self::in_folder(&std::env::temp_dir(), binary)
     }
 
     /// A sandbox in memory if there is enough, for tests that write thousands of files repeatedly.
-    pub fn in_memory(binary: PathBuf) -> Self {
+    pub(crate) fn in_memory(binary: PathBuf) -> Self {
         let memory = Path::new("/dev/shm");
         let free =
             rustix::fs::statvfs(memory).map_or(0, |system| system.f_bavail * system.f_frsize);
@@ -47,28 +47,28 @@ impl Sandbox {
     }
 
     /// A path in the sandbox.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().canonicalize().unwrap().join(name)
     }
 
     /// Sets a variable for all children started from now on.
-    pub fn set_variable(&self, name: &str, value: impl AsRef<OsStr>) {
+    pub(crate) fn set_variable(&self, name: &str, value: impl AsRef<OsStr>) {
         let value = value.as_ref().to_owned();
         self.variables.lock().unwrap().push((name.into(), Some(value)));
     }
 
     /// Takes a variable away from all children started from now on.
-    pub fn remove_variable(&self, name: &str) {
+    pub(crate) fn remove_variable(&self, name: &str) {
         self.variables.lock().unwrap().push((name.into(), None));
     }
 
     /// Undoes [`Sandbox::set_variable`] for all children started from now on.
-    pub fn reset_variable(&self, name: &str) {
+    pub(crate) fn reset_variable(&self, name: &str) {
         self.variables.lock().unwrap().retain(|(changed, _)| changed != name);
     }
 
     /// Puts this uv, and no other, on the PATH of all children started from now on: `tools/uv`.
-    pub fn put_uv_on_path(&self, uv: &Path) {
+    pub(crate) fn put_uv_on_path(&self, uv: &Path) {
         let folder = self.path("tools");
         fs::create_dir(&folder).unwrap();
         symlink(uv, folder.join("uv")).unwrap();
@@ -82,7 +82,7 @@ impl Sandbox {
 
     /// A command in the sandbox's own environment: its home, the machine's PATH, and pip told to
     /// use our wheels alone.
-    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
             .current_dir(self.folder.path())
@@ -103,7 +103,7 @@ impl Sandbox {
         command
     }
 
-    pub fn git(&self, folder: &Path, arguments: &[&str]) -> String {
+    pub(crate) fn git(&self, folder: &Path, arguments: &[&str]) -> String {
         let ran = Running::start(
             self.command("git")
                 .current_dir(folder)
@@ -116,16 +116,16 @@ impl Sandbox {
     }
 
     /// Runs the binary under test, with no site named.
-    pub fn nyala(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn nyala(&self, arguments: &[&str]) -> Ran {
         Running::start(self.nyala_command().args(arguments)).wait()
     }
 
-    pub fn nyala_command(&self) -> Command {
+    pub(crate) fn nyala_command(&self) -> Command {
         self.command(&self.binary)
     }
 
     /// A bare repository without a site; `arguments` are passed to `git init`.
-    pub fn bare_repository(&self, arguments: &[&str]) -> PathBuf {
+    pub(crate) fn bare_repository(&self, arguments: &[&str]) -> PathBuf {
         let repository = self.path("hosted.git");
         let mut init = vec!["init", "--quiet", "--bare"];
         init.extend(arguments);

@@ -8,22 +8,22 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 /// The paths below a folder, and what they are.
-pub type Snapshot = BTreeMap<PathBuf, Entry>;
+pub(crate) type Snapshot = BTreeMap<PathBuf, Entry>;
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum Entry {
+pub(crate) enum Entry {
     File { mode: u32, digest: [u8; 32] },
     Link(PathBuf),
     Folder { mode: u32 },
     Other,
 }
 
-pub fn snapshot(folder: &Path) -> Snapshot {
+pub(crate) fn snapshot(folder: &Path) -> Snapshot {
     snapshot_without(folder, &[])
 }
 
 /// Skips everything with one of these names.
-pub fn snapshot_without(folder: &Path, names: &[&str]) -> Snapshot {
+pub(crate) fn snapshot_without(folder: &Path, names: &[&str]) -> Snapshot {
     let mut found = Snapshot::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {

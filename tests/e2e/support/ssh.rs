@@ -8,7 +8,7 @@ use std::process::Command;
 use super::{Ran, Running, Sandbox, skip, wait_until};
 
 #[derive(Debug)]
-pub struct SshServer<'a> {
+pub(crate) struct SshServer<'a> {
     sandbox: &'a Sandbox,
     folder: PathBuf,
     port: u16,
@@ -18,7 +18,7 @@ pub struct SshServer<'a> {
 impl<'a> SshServer<'a> {
     /// Starts sshd with a key for each name and its forced command; `None` without an sshd, and the
     /// test is reported as skipped.
-    pub fn start(sandbox: &'a Sandbox, keys: &[(&str, String)]) -> Option<Self> {
+    pub(crate) fn start(sandbox: &'a Sandbox, keys: &[(&str, String)]) -> Option<Self> {
         let Some(sshd) =
             ["/usr/sbin/sshd", "/usr/bin/sshd"].into_iter().find(|path| Path::new(path).exists())
         else {
@@ -72,7 +72,7 @@ impl<'a> SshServer<'a> {
     }
 
     /// Runs what `command` says over ssh, with the key of this name.
-    pub fn run(&self, key: &str, command: &str) -> Ran {
+    pub(crate) fn run(&self, key: &str, command: &str) -> Ran {
         Running::start(
             self.sandbox
                 .command("sh")
@@ -84,24 +84,24 @@ impl<'a> SshServer<'a> {
 
     /// `git` in a folder, whose ssh uses the key of this name. The address of a site:
     /// [`SshServer::address`].
-    pub fn git(&self, key: &str, folder: &Path, arguments: &[&str]) -> Command {
+    pub(crate) fn git(&self, key: &str, folder: &Path, arguments: &[&str]) -> Command {
         let mut command = self.sandbox.command("git");
         command.env("GIT_SSH_COMMAND", self.client(key)).current_dir(folder).args(arguments);
         command
     }
 
-    pub fn address(path: &str) -> String {
+    pub(crate) fn address(path: &str) -> String {
         format!("ssh://127.0.0.1/{path}")
     }
 
     /// The ssh that uses the key of this name, as `GIT_SSH_COMMAND` has it.
-    pub fn client(&self, key: &str) -> String {
+    pub(crate) fn client(&self, key: &str) -> String {
         let user = Command::new("id").arg("-un").output().unwrap().stdout;
         self.client_as(key, String::from_utf8_lossy(&user).trim())
     }
 
     /// The same, for the account of a user.
-    pub fn client_as(&self, key: &str, user: &str) -> String {
+    pub(crate) fn client_as(&self, key: &str, user: &str) -> String {
         format!(
             "ssh -F none -p {} -l {} -i {} -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=no \
              -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",

@@ -10,7 +10,7 @@ use super::{Project, Push, Ran, Running, Site, skip};
 
 /// A system call that succeeded.
 #[derive(Debug)]
-pub struct Call {
+pub(crate) struct Call {
     /// Who made it: a process, or one of its threads.
     pub pid: u32,
     pub name: String,
@@ -20,12 +20,12 @@ pub struct Call {
 
 impl Call {
     /// The quoted arguments, which are mostly paths.
-    pub fn quoted(&self) -> Vec<&str> {
+    pub(crate) fn quoted(&self) -> Vec<&str> {
         self.text.split('"').skip(1).step_by(2).collect()
     }
 
     /// The returned number.
-    pub fn returned(&self) -> Option<u32> {
+    pub(crate) fn returned(&self) -> Option<u32> {
         let (_, returned) = self.text.rsplit_once(" = ")?;
         returned.split([' ', '<']).next()?.parse().ok()
     }
@@ -33,7 +33,7 @@ impl Call {
 
 /// Commits, and pushes under strace, which waits for the worker too. Gives these system calls, in
 /// the order in which they ended; `None`, having said so, where there is no strace.
-pub fn traced_push(site: &Site, project: &Project<'_>, calls: &str) -> Option<Vec<Call>> {
+pub(crate) fn traced_push(site: &Site, project: &Project<'_>, calls: &str) -> Option<Vec<Call>> {
     project.commit("Something to deploy");
     let command = ["git", "push", "nyala", "HEAD:refs/heads/main"].map(OsStr::new);
     let (ran, calls) = traced(site, &project.path, &command, calls)?;
@@ -42,7 +42,7 @@ pub fn traced_push(site: &Site, project: &Project<'_>, calls: &str) -> Option<Ve
 }
 
 /// The same for a command of nyala.
-pub fn traced_nyala(site: &Site, arguments: &[&str], calls: &str) -> Option<Vec<Call>> {
+pub(crate) fn traced_nyala(site: &Site, arguments: &[&str], calls: &str) -> Option<Vec<Call>> {
     let nyala = site.sandbox.nyala_command();
     let mut command = vec![nyala.get_program()];
     command.extend(arguments.iter().map(OsStr::new));

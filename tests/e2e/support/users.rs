@@ -10,7 +10,7 @@ use super::{Ran, Running, Sandbox, is_root, skip};
 
 /// A user with a home in the sandbox, who is gone with this value.
 #[derive(Debug)]
-pub struct User<'a> {
+pub(crate) struct User<'a> {
     sandbox: &'a Sandbox,
     pub name: String,
     pub home: PathBuf,
@@ -21,7 +21,7 @@ pub struct User<'a> {
 impl<'a> User<'a> {
     /// Makes users in groups of their own and, if one is named, in a further group; `None`, having
     /// said so, where that is not possible. The sandbox is opened for them.
-    pub fn make<const COUNT: usize>(
+    pub(crate) fn make<const COUNT: usize>(
         sandbox: &'a Sandbox,
         group: Option<&Group>,
     ) -> Option<[Self; COUNT]> {
@@ -62,7 +62,7 @@ impl<'a> User<'a> {
     }
 
     /// A command that this user runs.
-    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = self.sandbox.command("setpriv");
         command
             .args([format!("--reuid={}", self.uid), format!("--regid={}", self.gid)])
@@ -76,18 +76,18 @@ impl<'a> User<'a> {
     }
 
     /// A line of shell that this user runs.
-    pub fn sh(&self, line: &str) -> Ran {
+    pub(crate) fn sh(&self, line: &str) -> Ran {
         Running::start(self.command("sh").args(["-c", line])).wait()
     }
 
     /// A command of nyala that this user runs for a site.
-    pub fn nyala(&self, site: &Path, arguments: &[&str]) -> Ran {
+    pub(crate) fn nyala(&self, site: &Path, arguments: &[&str]) -> Ran {
         let nyala = self.sandbox.nyala_command().get_program().to_owned();
         Running::start(self.command(nyala).arg("--site").arg(site).args(arguments)).wait()
     }
 
     /// Gives a file or folder to this user.
-    pub fn own(&self, path: &Path) {
+    pub(crate) fn own(&self, path: &Path) {
         for entry in fs::read_dir(path).into_iter().flatten().flatten() {
             self.own(&entry.path());
         }
@@ -103,10 +103,10 @@ impl Drop for User<'_> {
 
 /// A group of the machine, which is gone with this value.
 #[derive(Debug)]
-pub struct Group(pub String);
+pub(crate) struct Group(pub String);
 
 impl Group {
-    pub fn make() -> Option<Self> {
+    pub(crate) fn make() -> Option<Self> {
         let name = unique("g");
         if !is_root() || !runs(Command::new("groupadd").arg(&name)) {
             skip("needs root and groupadd");

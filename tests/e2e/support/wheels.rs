@@ -36,7 +36,7 @@ const fn wheel(
 }
 
 /// The folder with all wheels, for `--find-links`.
-pub fn folder() -> &'static Path {
+pub(crate) fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(build)
 }
@@ -74,7 +74,7 @@ impl Wheel {
 }
 
 /// Writes a wheel for any Python into a folder; `metadata` are further lines of its METADATA.
-pub fn write_wheel(folder: &Path, name: &str, version: &str, metadata: &str) {
+pub(crate) fn write_wheel(folder: &Path, name: &str, version: &str, metadata: &str) {
     let file = folder.join(format!("{name}-{version}-py2.py3-none-any.whl"));
     fs::write(file, bytes(name, version, metadata)).unwrap();
 }

@@ -18,7 +18,7 @@ use crate::user_error::UserError;
 const MOST_BYTES: u64 = 32 << 20;
 
 /// Reads the lock at the top of `tree`. Fails with what is wrong with it, and how to fix it.
-pub fn read(
+pub(crate) fn read(
     tree: &impl Tree,
     lock: Lock,
     chosen: &Chosen,

@@ -52,7 +52,7 @@ pub struct MarkerError {
 }
 
 /// Whether `marker` holds in `environment`. An empty marker always does.
-pub fn holds(marker: &str, environment: &Environment) -> Result<bool, MarkerError> {
+pub(super) fn holds(marker: &str, environment: &Environment) -> Result<bool, MarkerError> {
     if marker.trim().is_empty() {
         return Ok(true);
     }
