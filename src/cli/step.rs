@@ -13,8 +13,7 @@ use crate::plan::{Decision, PlanRequest, observe};
 use crate::process;
 use crate::site::{DeployOptions, DeploymentId, Site, Status};
 use crate::worker::build_steps;
-use crate::worker::env_record;
-use crate::worker::env_steps::{self, StepContext};
+use crate::worker::{StepContext, env_record, env_steps, install_steps};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Step {
@@ -67,7 +66,7 @@ impl Step {
                         "the release has no env to install into\nCall `nyala step env` before `nyala step install`"
                     );
                 }
-                env_steps::install(&context, &mut plan, env)?;
+                install_steps::install(&context, &mut plan, env)?;
             }
             Step::PreBuild => build_steps::pre_build(&context, &record, &plan)?,
             Step::PostBuild => build_steps::post_build(&context, &record, &plan)?,

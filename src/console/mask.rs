@@ -1,6 +1,5 @@
 //! Keeps secrets out of what is printed: the values of app settings, and credentials in URLs.
 
-mod credentials;
 mod encodings;
 
 use std::borrow::Cow;
@@ -11,10 +10,7 @@ use std::ops::Range;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use super::text;
-use credentials::credentials;
-
-/// What stands in a secret's place.
-const STARS: &str = "****";
+use crate::text::url::{STARS, credentials, passwords};
 
 /// A value of at least this many characters is a secret whatever it looks like, unless it is plain
 /// (see [`Mask::new`]).
@@ -81,7 +77,7 @@ impl Mask {
             }
             for line in secret.lines() {
                 let line = line.trim();
-                let values = iter::once(line.to_owned()).chain(credentials::passwords(line));
+                let values = iter::once(line.to_owned()).chain(passwords(line));
                 for value in values.filter(|value| is_worth_masking(value)) {
                     needles.insert(text::clean(&value).trim().as_bytes().to_vec());
                     needles.extend(encodings::of(&value));

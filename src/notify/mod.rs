@@ -12,6 +12,7 @@ use crate::process::{self, Environment, Invocation, Limits, is_executable};
 use crate::settings::EffectiveSettings;
 use crate::site::settings::{Outcome, Webhook};
 use crate::site::{AppSettings, Record, Site};
+use crate::text::url::scheme_and_host;
 
 /// What is run and sent after a deployment of this site.
 pub struct Notifications {
@@ -54,7 +55,7 @@ impl Notifications {
             step.done();
         }
         for webhook in self.webhooks.iter().filter(|webhook| webhook.on.contains(&outcome)) {
-            let host = webhook::host(&webhook.url);
+            let host = scheme_and_host(&webhook.url);
             match webhook::send(webhook, site, record, &self.app_settings) {
                 Ok(status) => console::info(format_args!("Notified {host}: HTTP {status}.")),
                 Err(error) => {

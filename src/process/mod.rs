@@ -13,6 +13,7 @@ pub mod left_behind;
 mod lines;
 mod priority;
 mod run;
+mod spawn;
 mod stop;
 
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use stop::{is_stopped, stop_all};
 
 use lines::Lines;
 use run::Heard;
+use spawn::{Output, STDERR};
 
 /// How much of what a child prints [`capture`] keeps unless it is told otherwise, in bytes.
 const CAPTURED: usize = 64 << 20;
@@ -227,7 +229,7 @@ impl Captured {
 /// process leads a session, all else in that session.
 pub fn stream(invocation: &Invocation, on_line: &mut dyn FnMut(&str)) -> Result<(), ChildError> {
     let mut lines = Lines::new(crate::console::mask::known());
-    let result = run::run(invocation, run::Output::Merged, &mut |_, bytes| {
+    let result = run::run(invocation, Output::Merged, &mut |_, bytes| {
         if lines.push(bytes, on_line) { Heard::Line } else { Heard::Something }
     });
     lines.finish(on_line);
@@ -240,8 +242,8 @@ pub fn stream(invocation: &Invocation, on_line: &mut dyn FnMut(&str)) -> Result<
 /// with something else than 0 says the last lines of its standard error.
 pub fn capture(invocation: &Invocation) -> Result<Captured, ChildError> {
     let mut captured = Captured::default();
-    let result = run::run(invocation, run::Output::Apart, &mut |from, bytes| {
-        if from == run::STDERR {
+    let result = run::run(invocation, Output::Apart, &mut |from, bytes| {
+        if from == STDERR {
             captured.stderr.extend_from_slice(bytes);
             if captured.stderr.len() > 2 * COMPLAINT {
                 let surplus = captured.stderr.len() - COMPLAINT;

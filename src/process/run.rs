@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::io::{self, ErrorKind, PipeReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,13 +12,11 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 
 use super::clock::{Clock, Due};
-use super::error::{ChildError, not_started};
+use super::error::ChildError;
+use super::spawn::{Output, PIPE, ended_fd, spawn};
 use super::{Invocation, group, stop};
 use crate::console;
 use crate::disk::space::{FileSystem, Floor};
-
-/// The second of two pipes.
-pub(super) const STDERR: usize = 1;
 
 /// After the child has ended: how long a pipe that others hold open may be quiet, and be read from
 /// at all.
@@ -30,19 +28,6 @@ const MEASURE: Duration = Duration::from_millis(200);
 
 /// How often it is asked after where the system does not tell.
 const ASK: Duration = Duration::from_millis(10);
-
-/// Big pipes save switching back and forth, and spare a child that made its end non-blocking; the
-/// default is 64 KiB.
-const PIPE: usize = 1 << 20;
-
-/// How a child's output is wanted.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Output {
-    /// Both in one pipe, in the order in which they are printed.
-    Merged,
-    /// Each in its own: 0 and [`STDERR`].
-    Apart,
-}
 
 /// What the taker of bytes made of them.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,44 +73,7 @@ impl<'a> Running<'a> {
         if stop::is_stopped() {
             return Err(ChildError::Stopped { command: invocation.called() });
         }
-        let io_error = |source| ChildError::Io { command: invocation.called(), source };
-        let mut pipes = Vec::new();
-        let mut pipe = || {
-            let (reader, writer) = io::pipe()?;
-            rustix::io::ioctl_fionbio(&reader, true)?;
-            #[cfg(target_os = "linux")]
-            let _ = rustix::pipe::fcntl_setpipe_size(&reader, PIPE);
-            pipes.push(Some(reader));
-            Ok::<_, io::Error>(writer)
-        };
-        let stdout = pipe().map_err(io_error)?;
-        let stderr = match output {
-            Output::Merged => stdout.try_clone(),
-            Output::Apart => pipe(),
-        }
-        .map_err(io_error)?;
-
-        let mut command = Command::new(&invocation.program);
-        command
-            .args(&invocation.args)
-            .env_clear()
-            .envs(invocation.environment.iter())
-            .stdin(Stdio::null())
-            .stdout(stdout)
-            .stderr(stderr)
-            .process_group(0);
-        if let Some(folder) = &invocation.cwd {
-            command.current_dir(folder);
-        }
-        #[cfg(target_os = "linux")]
-        linux::keep_close(&mut command);
-
-        let child = command.spawn().map_err(|source| {
-            not_started(invocation.called(), &invocation.program, invocation.cwd.as_ref(), source)
-        })?;
-        // It holds our copies of the pipes' other ends.
-        drop(command);
-
+        let (child, pipes) = spawn(invocation, output)?;
         let group = Pid::from_child(&child);
         Ok(Self {
             invocation,
@@ -356,55 +304,4 @@ impl Drop for Running<'_> {
 
 fn timespec(duration: Duration) -> Timespec {
     duration.try_into().unwrap_or(Timespec { tv_sec: i32::MAX.into(), tv_nsec: 0 })
-}
-
-#[cfg(target_os = "linux")]
-fn ended_fd(child: Pid) -> Option<OwnedFd> {
-    rustix::process::pidfd_open(child, rustix::process::PidfdFlags::empty()).ok()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn ended_fd(_: Pid) -> Option<OwnedFd> {
-    None
-}
-
-#[cfg(target_os = "linux")]
-mod linux {
-    use super::{Command, CommandExt, Signal, io};
-
-    /// Has the child killed when nyala is, and gives it no file but the three standard ones.
-    ///
-    /// The kernel kills it when the *thread* that started it ends; that thread stays in
-    /// [`super::run`] until the child has ended.
-    #[expect(
-        unsafe_code,
-        reason = "the standard library has no safe way to do this between fork and exec"
-    )]
-    pub(super) fn keep_close(command: &mut Command) {
-        let parent = rustix::process::getpid();
-        let prepare = move || {
-            // Files that git or ssh left open for us; our own are closed on exec anyway. An old
-            // kernel cannot: no harm. SAFETY: marks descriptors to be closed on exec; no memory is
-            // involved.
-            unsafe {
-                libc::syscall(
-                    libc::SYS_close_range,
-                    3,
-                    libc::c_uint::MAX,
-                    libc::CLOSE_RANGE_CLOEXEC,
-                );
-            }
-            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-            if rustix::process::getppid() == Some(parent) {
-                Ok(())
-            } else {
-                Err(io::Error::from_raw_os_error(libc::ESRCH))
-            }
-        };
-        // SAFETY: between fork and exec it makes three system calls, takes no lock and allocates
-        // nothing.
-        unsafe {
-            command.pre_exec(prepare);
-        }
-    }
 }

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{EffectiveSettings, SettingSource, Sourced};
 use crate::console::mask;
 use crate::site::settings::{Dependencies, Outcome, Webhook};
+use crate::text::url::{STARS, scheme_and_host};
 
 /// One setting: its value is `null` when nobody has set it and there is no default.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,22 +123,17 @@ fn outcomes_value(outcomes: &[Outcome]) -> Value {
     outcomes.iter().map(|outcome| outcome.name()).collect()
 }
 
-/// As nyala.toml has it, in the largest unit that gives a whole number.
+/// As nyala.toml has it.
 fn duration_value(duration: Duration) -> Value {
-    let seconds = duration.as_secs();
-    let units = [(3600, "h"), (60, "m")];
-    let whole = units.into_iter().find(|(unit, _)| seconds.is_multiple_of(*unit));
-    json!(whole.map_or(format!("{seconds}s"), |(unit, name)| format!("{}{name}", seconds / unit)))
+    SignedDuration::try_from(duration)
+        .map_or(Value::Null, |duration| json!(format!("{duration:#}")))
 }
 
 /// The address may be a secret but for its host.
 fn webhook_value(webhook: &Webhook) -> Value {
     let Webhook { url, on, secret, timeout, tries } = webhook;
-    let (scheme, rest) = url.split_once("://").unwrap_or_default();
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
     json!({
-        "url": format!("{scheme}://{host}/****"),
+        "url": format!("{}/{STARS}", scheme_and_host(url)),
         "on": outcomes_value(on),
         "secret": secret,
         "timeout": duration_value(*timeout),
@@ -175,6 +172,6 @@ mod tests {
     #[test]
     fn a_time_is_written_as_a_person_would() {
         let written = [7200, 1800, 90].map(|it| duration_value(Duration::from_secs(it)));
-        assert_eq!(written, ["2h", "30m", "90s"]);
+        assert_eq!(written, ["2h", "30m", "1m 30s"]);
     }
 }

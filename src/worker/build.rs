@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::build_steps;
 use super::deploy::{Deployment, env_record};
-use super::env_steps::{self, StepContext};
+use super::{StepContext, env_steps, env_ties, install_steps};
 use crate::build::{Collectstatic, custom};
 use crate::console;
 use crate::console::text::escaped;
@@ -33,7 +33,7 @@ impl Deployment<'_> {
         let env = env_steps::make_env(context, plan)?;
         self.record_step("env", started.elapsed().as_secs_f64());
         let started = Instant::now();
-        env_steps::install(context, plan, env)?;
+        install_steps::install(context, plan, env)?;
         self.record_step("install", started.elapsed().as_secs_f64());
         // A new env may have been made in the place of a copy.
         self.record.env = Some(env_record(plan, Some(self.record.id)));
@@ -44,7 +44,7 @@ impl Deployment<'_> {
         }
         if !plan.build.post_build.is_empty() {
             self.timed("post-build", |record| build_steps::post_build(context, record, plan))?;
-            env_steps::check_after_commands(context)?;
+            env_ties::check_after_commands(context)?;
         }
         Ok(())
     }
@@ -86,7 +86,7 @@ impl Deployment<'_> {
             console::step(format_args!("Running deployment command: {}", escaped(&command.value)));
         custom::run(command, &self.site.release(id), environment, context.limits.clone())?;
         self.record_step("build", step.done());
-        env_steps::check_after_commands(context)?;
+        env_ties::check_after_commands(context)?;
 
         let env = self.site.env_of_release(id);
         // `nyala step env` decided anew when it ran, and says here what.

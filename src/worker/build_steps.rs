@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::env_steps::StepContext;
+use super::StepContext;
 use crate::build::{Collectstatic, OwnCommand, custom, django};
 use crate::console;
 use crate::disk;

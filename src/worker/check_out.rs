@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use git2::Oid;
 
+use super::StepContext;
 use super::deploy::Deployment;
-use super::env_steps::StepContext;
 use crate::checkout::{self, Exported, Updated};
 use crate::console;
 use crate::disk;

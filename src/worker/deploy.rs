@@ -6,9 +6,9 @@ use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 
 use super::cancel;
-use super::env_steps::{self, StepContext};
 use super::free_space;
 use super::ref_transaction;
+use super::{StepContext, env_steps};
 use crate::activate::activate;
 use crate::console::text::{escaped, title};
 use crate::console::{self, mask};

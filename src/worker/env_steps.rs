@@ -1,56 +1,22 @@
-//! The env and install steps, as the worker takes them and as `nyala step` offers them to a
+//! Makes the env that a plan decided on, as the worker does and as `nyala step` offers it to a
 //! project's own script.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use super::StepContext;
+use super::env_ties;
 use crate::build::SKIP_PYTHON;
 use crate::console;
 use crate::disk;
 use crate::plan::{Decision, Plan};
-use crate::process::{Environment, Limits, left_behind};
 use crate::python::cache::Caches;
-use crate::python::dependencies::RELEASE_VARIABLES;
-use crate::python::dependencies::locks::Requirements;
-use crate::python::env::look::{self, Folders, Ties};
 use crate::python::env::marker::{Made, Marker, Provenance};
 use crate::python::env::{self, NotCopyable, inspect};
-use crate::python::installers::{Installation, Installer, NewEnv};
+use crate::python::installers::NewEnv;
 use crate::python::version::Wanted;
-use crate::settings::EffectiveSettings;
-use crate::site::{AppSettings, DeploymentId, EnvId, Site};
-use crate::user_error::UserError;
-
-/// Where the steps of one deployment happen.
-#[derive(Debug)]
-pub struct StepContext<'a> {
-    pub site: &'a Site,
-    pub deployment: DeploymentId,
-    pub installer: Installer,
-    pub environment: Environment,
-    pub limits: Limits,
-}
-
-impl<'a> StepContext<'a> {
-    pub fn new(
-        site: &'a Site,
-        deployment: DeploymentId,
-        app_settings: &AppSettings,
-        plan: &Plan,
-    ) -> StepContext<'a> {
-        let environment = Environment::clean()
-            .extend(app_settings.iter())
-            .set(left_behind::VARIABLE, left_behind::mark(site.root(), deployment));
-        let EffectiveSettings { step_timeout, idle_timeout, .. } = &plan.build.settings;
-        let limits = Limits {
-            step: Some(step_timeout.value),
-            idle: Some(idle_timeout.value),
-            ..Limits::default()
-        };
-        StepContext { site, deployment, installer: plan.installer, environment, limits }
-    }
-}
+use crate::site::{DeploymentId, EnvId, Site};
 
 /// Keeps the env of a failed deployment for the next one, if it is whole. Says whether it did.
 pub fn keep(env: &Path) -> bool {
@@ -104,7 +70,8 @@ fn retire_replaced(context: &StepContext<'_>, plan: &Plan) -> Result<()> {
 }
 
 /// Makes the env that the plan decided on, and links it into the release; the number of that env,
-/// or `None` when the release has none of nyala's. A new env is not finished before [`install`].
+/// or `None` when the release has none of nyala's. A new env is not finished before
+/// [`install_steps::install`](super::install_steps::install).
 pub fn make_env(context: &StepContext<'_>, plan: &mut Plan) -> Result<Option<EnvId>> {
     let site = context.site;
     let own = EnvId::from(context.deployment);
@@ -144,9 +111,9 @@ pub fn make_env(context: &StepContext<'_>, plan: &mut Plan) -> Result<Option<Env
                 if !copy_env(context, plan, from)? {
                     return make_env(context, plan);
                 }
-                let ties = ties(context, &new)?;
+                let ties = env_ties::ties(context, &new)?;
                 if !ties.foreign.is_empty() {
-                    create_instead(context, plan, leads_elsewhere(from, &ties))?;
+                    create_instead(context, plan, env_ties::leads_elsewhere(from, &ties))?;
                     return make_env(context, plan);
                 }
                 mark(context, plan, ties.own)?;
@@ -190,141 +157,6 @@ pub fn make_env(context: &StepContext<'_>, plan: &mut Plan) -> Result<Option<Env
     Ok(Some(id))
 }
 
-/// Installs the requirements into the env `id`, unless an earlier deployment finished it, and marks
-/// it as finished. When a copy of another env turns out not to be good, makes a new one.
-pub fn install(context: &StepContext<'_>, plan: &mut Plan, id: Option<EnvId>) -> Result<()> {
-    let Some(id) = id else { return Ok(()) };
-    let env = context.site.env(id);
-    if id.maker() != context.deployment || Marker::read(&env).is_some() {
-        console::info("Requirements have not changed: nothing to install.");
-        return Ok(());
-    }
-    install_into(context, plan, &env)?;
-    let ties = ties(context, &env)?;
-    let not_good = match (uninstall(context, plan, &env)?, plan.env.decision) {
-        (Some(why), _) => Some(why),
-        (None, Decision::Update { from }) if !ties.foreign.is_empty() => {
-            Some(leads_elsewhere(from, &ties))
-        }
-        _ => None,
-    };
-    if let Some(why) = not_good {
-        create_instead(context, plan, why)?;
-        make_env(context, plan)?;
-        return install(context, plan, Some(id));
-    }
-    if ties.foreign.is_empty() {
-        mark(context, plan, ties.own)
-    } else {
-        Err(tied_elsewhere("the requirements", &ties).into())
-    }
-}
-
-/// Checks what the project's commands have done to the env of this deployment: it shares no file
-/// with anything else, and leads to no other release.
-pub fn check_after_commands(context: &StepContext<'_>) -> Result<()> {
-    let Some(id) = context.site.env_of_release(context.deployment) else { return Ok(()) };
-    let env = context.site.env(id);
-    let Some(mut marker) = Marker::read(&env).filter(|_| id.maker() == context.deployment) else {
-        return Ok(());
-    };
-    env::unshare(&env)?;
-    let mut ties = ties(context, &env)?;
-    if !ties.foreign.is_empty() {
-        return Err(tied_elsewhere("the project's commands", &ties).into());
-    }
-    ties.own.retain(|tie| !marker.provenance.ties.contains(tie));
-    if ties.own != marker.provenance.ties_of_commands {
-        for tie in &ties.own {
-            console::info(format_args!("Env {id} can be used by this release only: {tie}."));
-        }
-        marker.provenance.ties_of_commands = ties.own;
-        marker.save(&env)?;
-    }
-    Ok(())
-}
-
-/// Uninstalls what the plan no longer names. `Some` says why a copy is not good for that.
-fn uninstall(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<Option<String>> {
-    let (Decision::Update { from }, false) = (plan.env.decision, plan.env.uninstall.is_empty())
-    else {
-        return Ok(None);
-    };
-    let StepContext { installer, environment, limits, .. } = context;
-    let python = plan.python.as_ref().context("the plan names no Python")?;
-    let release = context.site.release(context.deployment);
-    let (environment, _) = installer.confined(environment, env, &release);
-    if let Some(setting) = installer.hides_requirements(&environment, env, &release) {
-        return Ok(Some(format!("with {setting}, what env {from} needs is not known")));
-    }
-    let gone = &plan.env.uninstall;
-    let pruned = env::prune(env, &python.version, &plan.requirements, gone, &environment, limits)?;
-    Ok(pruned
-        .err()
-        .map(|why| format!("nothing can be uninstalled from a copy of env {from}: {why}")))
-}
-
-/// Installs what the plan names.
-fn install_into(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<()> {
-    let python = plan.python.as_ref().context("the plan names no Python")?;
-    if let Some(source) = &plan.source {
-        let files = match &plan.pinned {
-            Some(pinned) => write_pinned(context, pinned)?,
-            None => vec![PathBuf::from(source.path())],
-        };
-        let step = console::step(context.installer.step());
-        let release = context.site.release(context.deployment);
-        let environment = install_environment(context, plan, &release);
-        context.installer.install(&Installation {
-            env,
-            python: &python.version,
-            release: &release,
-            source,
-            recorded: &plan.requirements,
-            files: &files,
-            complete: plan.pinned.is_some(),
-            environment: &environment,
-            limits: context.limits.clone(),
-        })?;
-        step.done();
-    } else {
-        console::info("There is no requirements.txt: nothing to install.");
-    }
-    Ok(())
-}
-
-/// Writes what a lock pins as requirements files, which are gone when the deployment has ended.
-fn write_pinned(context: &StepContext<'_>, pinned: &Requirements) -> Result<Vec<PathBuf>> {
-    let folder = context.site.temporary(context.deployment);
-    disk::create_dir_all(&folder)?;
-    let Requirements { hashed, unhashed } = pinned;
-    let mut files = Vec::new();
-    for (name, text) in [("pinned.txt", hashed), ("pinned-without-hashes.txt", unhashed)] {
-        if !text.is_empty() {
-            let path = folder.join(name);
-            // An index's address may have credentials in it.
-            disk::write_atomic(&path, text.as_bytes(), 0o600)?;
-            files.push(path);
-        }
-    }
-    Ok(files)
-}
-
-/// The environment of an installer: with the variables that name the release in requirements, and
-/// the version that a project would ask git for.
-fn install_environment(context: &StepContext<'_>, plan: &Plan, release: &Path) -> Environment {
-    let mut environment = context
-        .environment
-        .clone()
-        .extend(plan.build_variables.iter().map(|(name, value)| (*name, value.as_str())));
-    for name in RELEASE_VARIABLES {
-        if environment.get(name).is_none() {
-            environment = environment.set(name, release);
-        }
-    }
-    environment
-}
-
 /// Makes the deployment's env a copy of another one. `Ok(false)` when that one cannot be copied; the
 /// plan then asks for a new env.
 fn copy_env(context: &StepContext<'_>, plan: &mut Plan, from: EnvId) -> Result<bool> {
@@ -347,39 +179,18 @@ fn copy_env(context: &StepContext<'_>, plan: &mut Plan, from: EnvId) -> Result<b
 }
 
 /// Has a new env made in the place of a copy, and says why.
-fn create_instead(context: &StepContext<'_>, plan: &mut Plan, reason: String) -> Result<()> {
+pub(super) fn create_instead(
+    context: &StepContext<'_>,
+    plan: &mut Plan,
+    reason: String,
+) -> Result<()> {
     console::info(format_args!("A new environment is created: {reason}."));
     plan.create_instead(context.site, reason)?;
     retire_replaced(context, plan)
 }
 
-fn ties(context: &StepContext<'_>, env: &Path) -> Result<Ties> {
-    let StepContext { site, deployment, .. } = context;
-    let (release, releases, wwwroot) = (site.release(*deployment), site.releases(), site.wwwroot());
-    let folders = Folders { release: &release, releases: &releases, wwwroot: &wwwroot };
-    look::ties(env, &folders)
-}
-
-fn leads_elsewhere(from: EnvId, ties: &Ties) -> String {
-    format!("a copy of env {from} leads to another release: {}", ties.foreign.join("; "))
-}
-
-/// The error of an env that would run the code of another release.
-fn tied_elsewhere(who: &str, ties: &Ties) -> UserError {
-    let found = ties.foreign.iter().take(5);
-    found
-        .fold(
-            UserError::new(format!(
-                "{who} made an environment that leads to code outside of this release"
-            )),
-            |error, tie| error.found(tie.clone()),
-        )
-        .fix("In a requirements file, write a path inside the tree: `.` or `-e ./package`")
-        .fix("In a command, install from the new release: pip install \"$DEPLOYMENT_TARGET\"")
-}
-
 /// Says on disk that this deployment's env is whole, and what it was made of.
-fn mark(context: &StepContext<'_>, plan: &Plan, ties: Vec<String>) -> Result<()> {
+pub(super) fn mark(context: &StepContext<'_>, plan: &Plan, ties: Vec<String>) -> Result<()> {
     let python = plan.python.as_ref().context("the plan names no Python")?;
     Marker::write(
         &context.site.env(context.deployment.into()),

@@ -6,16 +6,20 @@ pub mod cancel;
 mod check_out;
 mod deploy;
 pub mod env_steps;
+mod env_ties;
 mod free_space;
+pub mod install_steps;
 mod outcome;
 mod publish;
 mod recover;
 mod ref_transaction;
 pub mod rollback;
 pub mod session;
+mod step_context;
 
 pub use deploy::env_record;
 pub use ref_transaction::finish as finish_ref_transaction;
+pub use step_context::StepContext;
 
 use std::fs::File;
 use std::path::PathBuf;

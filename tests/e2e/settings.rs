@@ -179,7 +179,7 @@ fn config_show_says_what_applies_and_where_it_comes_from() {
     };
     assert_eq!(setting("keep"), (5.into(), "keep in nyala.toml".to_owned()));
     assert_eq!(setting("strict"), (false.into(), "the default".to_owned()));
-    let idle = ("90s".into(), "the app setting SCM_COMMAND_IDLE_TIMEOUT".to_owned());
+    let idle = ("1m 30s".into(), "the app setting SCM_COMMAND_IDLE_TIMEOUT".to_owned());
     assert_eq!(setting("idle_timeout"), idle);
     assert_eq!(setting("project"), ("web".into(), "the app setting PROJECT".to_owned()));
     assert_eq!(setting("command"), ("****".into(), "the app setting COMMAND".to_owned()));

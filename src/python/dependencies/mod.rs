@@ -8,6 +8,7 @@
 //!
 //! Nothing here touches the file system: a link in the tree is followed inside the tree only.
 
+mod change;
 mod compare;
 mod declarations;
 mod detect;
@@ -19,7 +20,8 @@ mod source;
 mod text;
 mod tree;
 
-pub use compare::{Asks, Change, How, Why, compare};
+pub use change::{Asks, Change, How, Why};
+pub use compare::compare;
 pub use declarations::{Declaration, declarations};
 pub use detect::{Detected, detect};
 pub use record::{Found, Input, Line, Local, LocalKind, Moving, Recorded, Role};

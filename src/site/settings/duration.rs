@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 /// `"90s"`, `"30m"`, `"1h"`, or a whole number of seconds.
@@ -12,30 +14,20 @@ pub(super) fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
         Seconds(u64),
         Text(String),
     }
-    let written = Written::deserialize(deserializer).map_err(|_| {
-        serde::de::Error::custom(
-            "a time is written as \"90s\", \"30m\", \"1h\" or a number of seconds",
-        )
-    })?;
-    let seconds = match &written {
-        Written::Seconds(seconds) => Some(*seconds),
-        Written::Text(text) => {
-            let digits =
-                text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic()).trim_end();
-            let unit = match text[digits.len()..].trim() {
-                "" | "s" => Some(1),
-                "m" | "min" => Some(60),
-                "h" => Some(3600),
-                _ => None,
-            };
-            digits.parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit))
-        }
+    let duration = match Written::deserialize(deserializer) {
+        Ok(Written::Seconds(seconds)) => Some(Duration::from_secs(seconds)),
+        Ok(Written::Text(text)) => parse(&text),
+        Err(_) => None,
     };
-    match seconds {
-        Some(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds)),
-        _ => Err(serde::de::Error::custom(
-            "a time is written as \"90s\", \"30m\", \"1h\" or a number of seconds",
-        )),
+    duration.filter(|duration| duration.as_secs() > 0).ok_or_else(|| {
+        D::Error::custom("a time is written as \"90s\", \"30m\", \"1h\" or a number of seconds")
+    })
+}
+
+fn parse(text: &str) -> Option<Duration> {
+    match text.trim().parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => text.trim().parse::<SignedDuration>().ok()?.try_into().ok(),
     }
 }
 
@@ -58,8 +50,12 @@ mod tests {
         };
         assert_eq!(of("\"90s\"").unwrap(), Duration::from_secs(90));
         assert_eq!(of("\"2h\"").unwrap(), Duration::from_hours(2));
+        assert_eq!(of("\"1h 30 min\"").unwrap(), Duration::from_mins(90));
         assert_eq!(of("45").unwrap(), Duration::from_secs(45));
-        for wrong in ["\"soon\"", "0", "-1", "\"5 d\"", "\"99999999999999999999h\""] {
+        assert_eq!(of("\"45\"").unwrap(), Duration::from_secs(45));
+        for wrong in
+            ["\"soon\"", "0", "-1", "\"5 d\"", "\"-5m\"", "\"5ms\"", "\"99999999999999999999h\""]
+        {
             assert!(of(wrong).is_err(), "{wrong}");
         }
     }

@@ -1,6 +1,6 @@
 //! Where something comes from: a path, or a URL and what it is pinned to (pip's `link.py`).
 
-use crate::text::percent_decoded;
+use crate::text::url::percent_decoded;
 
 /// Where a requirement comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::super::error::LockError;
 use super::super::resolved::{Origin, Package};
 use super::super::{tree_path, web_address};
 use super::{File, Locked, Source};
-use crate::text::percent_decoded;
+use crate::text::url::percent_decoded;
 
 const PYPI: &str = "https://pypi.org/simple";
 

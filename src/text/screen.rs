@@ -1,12 +1,10 @@
-//! Makes text from outside harmless, and a few words about time.
+//! What a terminal would show of one line.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::iter;
-use std::time::Duration;
 
-/// How much of what was found is shown, in characters.
-const LONGEST_EXCERPT: usize = 200;
+use super::is_harmful;
 
 /// Gives one line as a terminal would show it once it has been printed, without anything that could
 /// move a cursor, colour what follows, or hide text.
@@ -30,110 +28,9 @@ pub fn clean_bytes(line: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Gives text from outside as it stands within a sentence of ours: what [`clean`] would act on or
-/// drop is shown escaped, so that it changes none of the words around it.
-pub fn escaped(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_harmful) {
-        return Cow::Borrowed(text);
-    }
-    let escaped = |character: char| {
-        if is_harmful(character) { character.escape_debug().collect() } else { vec![character] }
-    };
-    Cow::Owned(text.chars().flat_map(escaped).collect())
-}
-
-/// The first line of a text that people wrote, such as a commit's message, as [`escaped`] gives it
-/// and cut after 100 characters.
-pub fn title(text: &str) -> String {
-    const LONGEST: usize = 100;
-    let line = text.lines().next().unwrap_or_default();
-    match line.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", escaped(&line[..end])),
-        None => escaped(line).into_owned(),
-    }
-}
-
-/// Gives what was found in somebody's file, fit to stand in an error: on one line, everything
-/// invisible escaped, and cut after 200 characters.
-pub fn excerpt(text: &str) -> String {
-    let mut out = String::new();
-    for (count, c) in text.chars().enumerate() {
-        if count == LONGEST_EXCERPT {
-            out.push('…');
-            break;
-        }
-        match c {
-            '"' | '\'' | '\\' => out.push(c),
-            _ => out.extend(c.escape_debug()),
-        }
-    }
-    out
-}
-
-/// Gives the first line of a text as it stands within a sentence of ours that goes on: without the
-/// full stop or the colon that it ends with. The dots of `…/..` and of an ellipsis stay.
-pub fn clause(text: &str) -> &str {
-    let line = text.lines().next().unwrap_or_default().trim_end().trim_end_matches(':');
-    match line.strip_suffix('.') {
-        Some(sentence) if !sentence.ends_with(['.', '/', ' ']) => sentence,
-        _ => line,
-    }
-}
-
-/// Gives the byte order mark that a text may begin with, and the rest.
-pub fn split_mark(text: &str) -> (&str, &str) {
-    text.split_at(if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 })
-}
-
-/// Gives a number of bytes as people say it: `512 bytes`, `4.2 kB`, `12 MB`, in powers of 1000.
-pub fn bytes(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
-    if bytes < 1000 {
-        return format!("{bytes} byte{}", if bytes == 1 { "" } else { "s" });
-    }
-    // In tenths of a unit, rounded; a thousand of one unit is one of the next.
-    let (mut tenths, mut unit) = ((bytes + 50) / 100, 0);
-    while tenths >= 10_000 && unit + 1 < UNITS.len() {
-        tenths = (tenths + 500) / 1000;
-        unit += 1;
-    }
-    let unit = UNITS[unit];
-    if tenths < 100 {
-        format!("{}.{} {unit}", tenths / 10, tenths % 10)
-    } else {
-        format!("{} {unit}", tenths / 10)
-    }
-}
-
-/// Gives a duration as people say it: `0.3 s`, `20 s`, `10 min`, `1 h 5 min`.
-pub fn duration(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    if seconds < 10 {
-        let tenths = duration.as_millis().div_ceil(100);
-        let (whole, tenth) = (tenths / 10, tenths % 10);
-        return if tenth == 0 { format!("{whole} s") } else { format!("{whole}.{tenth} s") };
-    }
-    let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
-    parts
-        .iter()
-        .filter(|(number, _)| *number > 0)
-        .take(2)
-        .map(|(number, unit)| format!("{number} {unit}"))
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
 /// ASCII controls, and the first bytes of the other characters that [`is_harmful`] names.
 fn may_begin_a_control(byte: u8) -> bool {
     matches!(byte, 0x00..=0x08 | 0x0a..=0x1f | 0x7f | 0xc2 | 0xe2)
-}
-
-/// Controls (C0, DEL, C1), line and paragraph separators, and the marks that reorder text ("Trojan
-/// Source").
-fn is_harmful(character: char) -> bool {
-    matches!(character,
-        '\0'..='\u{8}' | '\u{a}'..='\u{1f}' | '\u{7f}'..='\u{9f}'
-        | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// One line of a terminal: characters and a cursor.
@@ -270,40 +167,9 @@ fn prefix(text: &str, range: std::ops::RangeInclusive<u8>) -> usize {
     text.bytes().take_while(|byte| range.contains(byte)).count()
 }
 
-/// The text that a percent-encoded one stands for (RFC 3986). A percent sign without two hexadecimal
-/// digits after it stays as it is, and what is not UTF-8 then is replaced.
-pub fn percent_decoded(text: &str) -> String {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let byte = match after {
-            [high, low, ..] if *first == b'%' => hex_digit(*high).zip(hex_digit(*low)),
-            _ => None,
-        };
-        decoded.push(byte.map_or(*first, |(high, low)| high << 4 | low));
-        rest = if byte.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bytes_have_their_unit() {
-        let of = |number| bytes(number);
-        assert_eq!([of(0), of(1), of(999)], ["0 bytes", "1 byte", "999 bytes"]);
-        assert_eq!([of(1000), of(4249), of(12_345)], ["1.0 kB", "4.2 kB", "12 kB"]);
-        assert_eq!(
-            [of(5_000_000), of(123_456_789), of(2_500_000_000)],
-            ["5.0 MB", "123 MB", "2.5 GB"]
-        );
-    }
 
     #[test]
     fn ordinary_text_is_left_alone() {
@@ -341,62 +207,5 @@ mod tests {
     fn an_unterminated_string_sequence_hides_nothing() {
         assert_eq!(clean("\u{1b}]0;error: no"), "0;error: no");
         assert_eq!(clean("\u{1b}]0;x\u{1b}[1m\u{7}a\u{1b}]b\u{1b}[0m\u{1b}Xc"), "abc");
-    }
-
-    #[test]
-    fn control_and_direction_characters_are_shown_escaped() {
-        assert_eq!(clean("a\0b"), "a\\u{0}b");
-        assert_eq!(clean("a\u{202e}b"), "a\\u{202e}b");
-        assert_eq!(clean("a\u{9b}31mb"), "a\\u{9b}31mb");
-        assert_eq!(clean_bytes(b"caf\xe9\x7f"), "caf\u{fffd}\\u{7f}");
-    }
-
-    #[test]
-    fn what_would_act_on_a_terminal_is_shown_where_it_stands() {
-        assert_eq!(escaped("a\rsuccess: \u{1b}[2K\u{202e}"), "a\\rsuccess: \\u{1b}[2K\\u{202e}");
-        assert_eq!(escaped("echo 'naïve' \"\\n\""), "echo 'naïve' \"\\n\"");
-    }
-
-    #[test]
-    fn an_excerpt_is_one_short_line() {
-        assert_eq!(excerpt("a\u{1b}[31m\u{200b}é\n\u{202e}"), r"a\u{1b}[31m\u{200b}é\n\u{202e}");
-        assert_eq!(excerpt(r#"a; x == "\""#), r#"a; x == "\""#);
-        assert_eq!(excerpt(&"x".repeat(5000)).chars().count(), 201);
-    }
-
-    #[test]
-    fn a_clause_has_no_end_of_its_own() {
-        assert_eq!(clause("runtime.txt is wrong.\nfound: x"), "runtime.txt is wrong");
-        assert_eq!(clause("the errors were:\n"), "the errors were");
-        for whole in [
-            "",
-            "`x.` is no name",
-            "it leads to ..",
-            "it leads to .",
-            "it leads to /srv/.",
-            "and so on...",
-        ] {
-            assert_eq!(clause(whole), whole);
-        }
-    }
-
-    #[test]
-    fn nothing_harmful_is_ever_left() {
-        proptest::proptest!(|(bytes: Vec<u8>)| {
-            assert!(!escaped(&String::from_utf8_lossy(&bytes)).contains(is_harmful));
-            let text = clean_bytes(&bytes).into_owned();
-            assert!(!text.chars().any(is_harmful));
-            assert_eq!(clean(&text), text);
-        });
-    }
-
-    #[test]
-    fn durations_read_as_people_say_them() {
-        let said = |milliseconds| duration(Duration::from_millis(milliseconds));
-        assert_eq!(said(300), "0.3 s");
-        assert_eq!(said(2000), "2 s");
-        assert_eq!(said(20_400), "20 s");
-        assert_eq!(said(600_000), "10 min");
-        assert_eq!(said(3_900_000), "1 h 5 min");
     }
 }
