@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 
 use anyhow::Result;
 
@@ -48,7 +47,7 @@ fn flush(site: &Site, release: DeploymentId) -> Result<()> {
 
 /// Points `wwwroot` to a release that is on the disk already, because it has been live before.
 pub fn point_to(site: &Site, release: DeploymentId) -> Result<()> {
-    disk::replace_symlink(&Path::new("releases").join(release.to_string()), &site.wwwroot())?;
-    console::info(format_args!("wwwroot -> releases/{release}"));
+    disk::replace_symlink(&Site::wwwroot_target(release), &site.wwwroot())?;
+    console::info(format_args!("wwwroot -> {}", Site::wwwroot_target(release).display()));
     Ok(())
 }

@@ -204,7 +204,8 @@ fn check_git() -> Result<()> {
     ensure!(
         matches!(numbers[..], [major, minor, ..] if (major, minor) >= (2, 29)),
         "a strict site needs git 2.29 or newer, and this is {version}\n\
-         Without strict, the last line of a push says what became of the deployment; `nyala wait` says it to scripts"
+         Without strict, the last line of a push says what became of the deployment; `nyala wait` \
+         says it to scripts"
     );
     Ok(())
 }
@@ -245,7 +246,8 @@ fn hooks_folder(repository: &Path) -> Result<PathBuf> {
     let local = run(git(repository).args(["config", "--local", "core.hooksPath"])).is_ok();
     ensure!(
         local || named == own,
-        "git is configured to run the hooks in {} for every repository, so one in {} would never run\n\
+        "git is configured to run the hooks in {} for every repository, so one in {} would never \
+         run\n\
          To let this repository have its own: git --git-dir {} config core.hooksPath hooks\n\
          Then run this again",
         named.display(),
@@ -347,7 +349,8 @@ fn contradicts(site: &Site, new: &New<'_>) -> Result<()> {
     }
     if new.strict && !settings.strict {
         bail!(
-            "{} is already a site, and it is not strict\nTo change it, write strict = true into {}, and run this again without --strict",
+            "{} is already a site, and it is not strict\nTo change it, write strict = true into \
+             {}, and run this again without --strict",
             site.root().display(),
             site.settings_file().display()
         );

@@ -1,7 +1,7 @@
 //! Links what must outlive releases (uploads, a database file) from `SITE/shared` into a release.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
@@ -47,20 +47,13 @@ fn link_one(site: &Site, release: DeploymentId, path: &SharedPath) -> Result<()>
         None => "",
     };
     disk::remove_tree(&in_release)?;
-    disk::symlink(&leads_to(path), &in_release)?;
+    disk::symlink(&Site::shared_link_target(path), &in_release)?;
     let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
     console::info(format_args!("{path} -> shared/{path}{note}"));
     if is_new {
         say_what_is_left_behind(site, path)?;
     }
     Ok(())
-}
-
-/// `../../shared/media` for `releases/7/media`.
-pub(crate) fn leads_to(path: &SharedPath) -> PathBuf {
-    let mut target = PathBuf::from("../..");
-    target.extend(path.folders_above().map(|_| ".."));
-    target.join("shared").join(path.path())
 }
 
 pub(crate) fn make_folders_above(root: &Path, path: &SharedPath) -> Result<()> {
@@ -112,7 +105,8 @@ fn say_what_is_left_behind(site: &Site, path: &SharedPath) -> Result<()> {
     }
     let all_of_it = if metadata.is_dir() { "/." } else { "" };
     console::hint(format_args!(
-        "release {live} has {path} of its own, with files that the application wrote. To copy them: \
+        "release {live} has {path} of its own, with files that the application wrote. To copy \
+         them: \
          cp -a {}{all_of_it} {}",
         old.display(),
         site.shared().join(path.path()).display()

@@ -1,5 +1,5 @@
-//! `ARCHITECTURE.md` is compared with `src/`: it names every room, and rooms use only rooms that are
-//! further down in its table.
+//! `ARCHITECTURE.md` is compared with `src/`: it names every room, and rooms use only rooms that
+//! are further down in its table. And no file of code is too long or too wide to read.
 
 #![allow(
     clippy::expect_used,
@@ -138,4 +138,53 @@ fn collect_functions(folder: &Path, functions: &mut BTreeSet<String>) {
             functions.extend(names.map(|(name, _)| name.to_owned()));
         }
     }
+}
+
+/// All Rust files, with their paths from the root of the repository.
+fn rust_files() -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for folder in ["src", "tests", "benches", "fuzz/src", "fuzz/targets"] {
+        collect_files(&repository().join(folder), &mut files);
+    }
+    assert!(files.len() > 300, "{}", files.len());
+    files
+}
+
+fn collect_files(folder: &Path, files: &mut Vec<(String, String)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect_files(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.strip_prefix(repository()).unwrap().display().to_string();
+            files.push((name, fs::read_to_string(&path).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn no_file_has_more_than_400_lines() {
+    let files = rust_files().into_iter().map(|(name, text)| (name, text.lines().count()));
+    let long: Vec<_> = files.filter(|(_, lines)| *lines > 400).collect();
+    assert!(long.is_empty(), "move what is a job of its own into another file: {long:#?}");
+}
+
+/// rustfmt breaks neither comments nor strings. The lines of a snapshot are as users see them.
+#[test]
+fn no_line_has_more_than_100_columns() {
+    let mut wide = Vec::new();
+    for (name, text) in rust_files() {
+        let mut in_snapshot = false;
+        for (number, line) in (1..).zip(text.lines()) {
+            if in_snapshot {
+                in_snapshot = !line.trim_start().starts_with('"');
+            } else if line.chars().count() > 100 {
+                wide.push(format!("{name}:{number}"));
+            } else {
+                let (_, snapshot) = line.rsplit_once('@').unwrap_or_default();
+                in_snapshot = ["\"", "r\"", "r#\""].contains(&snapshot);
+            }
+        }
+    }
+    assert!(wide.is_empty(), "{wide:#?}");
 }

@@ -26,7 +26,8 @@ pub struct Target {
 
 macro_rules! targets {
     ($($name:ident),* $(,)?) => {
-        pub const TARGETS: &[Target] = &[$(Target { name: stringify!($name), check: $name::check }),*];
+        pub const TARGETS: &[Target] =
+            &[$(Target { name: stringify!($name), check: $name::check }),*];
     };
 }
 

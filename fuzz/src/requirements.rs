@@ -125,7 +125,8 @@ fn assert_nothing_is_overlooked(then: &Recorded, now: &Recorded, changes: &[Chan
                            ..
                        }: &Line| {
             format!(
-                "{role:?} {key} {extras:?} {version} {source:?} {hashes:?} {options:?} {editable} {digest:?}"
+                "{role:?} {key} {extras:?} {version} {source:?} {hashes:?} {options:?} {editable} \
+                 {digest:?}"
             )
         };
         record.lines.iter().map(meaning).collect()

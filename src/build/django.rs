@@ -39,7 +39,8 @@ pub fn collectstatic(
         && complaint.contains("Unknown command")
     {
         console::info(
-            "Django static files are not collected: django.contrib.staticfiles is not in the application's INSTALLED_APPS.",
+            "Django static files are not collected: django.contrib.staticfiles is not in the \
+             application's INSTALLED_APPS.",
         );
         return Ok(());
     }
@@ -111,9 +112,11 @@ mod tests {
     fn a_missing_variable_is_found_however_it_is_said() {
         for last in [
             "KeyError: 'SECRET_KEY'",
-            "django.core.exceptions.ImproperlyConfigured: The SECRET_KEY setting must not be empty.",
+            "django.core.exceptions.ImproperlyConfigured: The SECRET_KEY setting must not be \
+             empty.",
             "django.core.exceptions.ImproperlyConfigured: Set the SECRET_KEY environment variable",
-            "decouple.UndefinedValueError: SECRET_KEY not found. Declare it as envvar or define a default value.",
+            "decouple.UndefinedValueError: SECRET_KEY not found. Declare it as envvar or define a \
+             default value.",
         ] {
             assert_eq!(missing_variable(last), Some("SECRET_KEY"), "{last}");
         }

@@ -235,7 +235,8 @@ impl Encoding {
             StateRef::Value(value) => Encoding::named(value.as_bstr()),
             StateRef::Set | StateRef::Unset => {
                 anyhow::bail!(
-                    "the attribute working-tree-encoding needs the name of an encoding\nfound: true or false"
+                    "the attribute working-tree-encoding needs the name of an encoding\n\
+                     found: true or false"
                 )
             }
         }

@@ -48,9 +48,11 @@ impl Encoding {
             }
             (_, b"ascii" | b"us-ascii") => Encoding::Ascii,
             _ => bail!(
-                "the working-tree-encoding that .gitattributes asks for is not one that nyala writes\n\
+                "the working-tree-encoding that .gitattributes asks for is not one that nyala \
+                 writes\n\
                  found: {}\n\
-                 possible: UTF-8, UTF-16, UTF-32 (with LE or BE, and UTF-16LE-BOM, UTF-16BE-BOM), ISO-8859-1, ASCII",
+                 possible: UTF-8, UTF-16, UTF-32 (with LE or BE, and UTF-16LE-BOM, UTF-16BE-BOM), \
+                 ISO-8859-1, ASCII",
                 shown(name)
             ),
         }))

@@ -222,7 +222,8 @@ impl Folder {
         let length = self.root.as_os_str().len() + 1 + self.path.len() + name.len();
         ensure!(
             length <= LONGEST_PATH,
-            "the path {} is too long\nfound: {length} bytes below {}; the system allows {LONGEST_PATH}",
+            "the path {} is too long\nfound: {length} bytes below {}; the system allows \
+             {LONGEST_PATH}",
             shown(&self.path_of(name)),
             self.root.display()
         );
@@ -232,7 +233,8 @@ impl Folder {
     fn failed(&self, what: &str, name: &[u8], error: io::Error) -> Error {
         let found = match Errno::from_io_error(&error) {
             Some(Errno::EXIST) => Some(
-                "the tree has two entries with that name, or two that this file system does not distinguish"
+                "the tree has two entries with that name, or two that this file system does not \
+                 distinguish"
                     .to_owned(),
             ),
             Some(Errno::NAMETOOLONG) => {

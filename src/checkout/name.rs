@@ -68,9 +68,12 @@ fn is_dot_git_on_ntfs(name: &[u8]) -> bool {
 /// HFS+ ignores some invisible characters anywhere in a name.
 fn is_dot_git_on_hfs(name: &[u8]) -> bool {
     let text = String::from_utf8_lossy(name);
-    let mut seen = text.chars().filter(
-        |c| !matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}'),
-    );
+    let is_ignored = |c: &char| {
+        matches!(c,
+            '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{206a}'..='\u{206f}' | '\u{feff}')
+    };
+    let mut seen = text.chars().filter(|c| !is_ignored(c));
     let is_git =
         ".git".chars().all(|wanted| seen.next().is_some_and(|c| c.eq_ignore_ascii_case(&wanted)));
     is_git && seen.next().is_none()

@@ -17,7 +17,8 @@ impl Env {
         let Env::Delete = self;
         let Some(id) = site.live()?.and_then(|live| site.env_of_release(live)) else {
             say!(
-                "The live release has no env that nyala made; the next deployment creates one anyway."
+                "The live release has no env that nyala made; the next deployment creates one \
+                 anyway."
             );
             return Ok(());
         };

@@ -26,7 +26,8 @@ impl Freeze {
         say!("Deployments are frozen; pushes are still received. To resume: nyala unfreeze");
         if let Some(id) = running_or_waiting(site)? {
             say!(
-                "Deployment {id} started before the freeze and continues. To stop it: nyala cancel {id}"
+                "Deployment {id} started before the freeze and continues. To stop it: nyala cancel \
+                 {id}"
             );
         }
         Ok(())

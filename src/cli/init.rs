@@ -61,7 +61,8 @@ pub(super) fn say_installed(installed: Installed, repository: &Path) {
         Installed::Already => say!("The hook is already installed in {}.", repository.display()),
         Installed::New => say!("The hook is installed in {}.", repository.display()),
         Installed::Kept(kept) => say!(
-            "The hook is installed in {}. The previous post-receive hook still runs; it is kept as {}.",
+            "The hook is installed in {}. The previous post-receive hook still runs; it is kept as \
+             {}.",
             repository.display(),
             kept.display()
         ),
@@ -74,7 +75,8 @@ pub(super) fn say_what_installs(settings: &Settings, asked: Option<Installer>) {
         (settings.installer, asked, find_uv(&Environment::clean()))
     {
         say!(
-            "uv was found at {} and will install the requirements (installer = \"uv\" in nyala.toml).",
+            "uv was found at {} and will install the requirements (installer = \"uv\" in \
+             nyala.toml).",
             uv.display()
         );
     }

@@ -34,8 +34,8 @@ impl Redeploy {
         redeploy(site, &commit, refname, options)
     }
 
-    /// The commit to deploy, and the ref it was pushed to, if that is known. A number that is both a
-    /// deployment and a revision means the deployment.
+    /// The commit to deploy, and the ref it was pushed to, if that is known. A number that is both
+    /// a deployment and a revision means the deployment.
     fn commit(&self, site: &Site, repository: &Repository) -> Result<(String, Option<RefName>)> {
         let Some(what) = &self.what else {
             let tip = deploy_branch(site, &site.settings()?)?
@@ -58,8 +58,8 @@ impl Redeploy {
     }
 }
 
-/// Deploys a commit again and shows the log. The exit code is the result. Without a ref, it counts as
-/// a push of the deploy branch.
+/// Deploys a commit again and shows the log. The exit code is the result. Without a ref, it counts
+/// as a push of the deploy branch.
 pub(super) fn redeploy(
     site: &Site,
     commit: &str,

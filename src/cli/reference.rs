@@ -134,6 +134,7 @@ fn the_documentation_lists_every_command() {
     }
     assert!(
         fs::read_to_string(&path).unwrap_or_default() == reference,
-        "docs/commands.md is out of date. To regenerate it: UPDATE_DOCS=1 cargo test --lib reference"
+        "docs/commands.md is out of date. To regenerate it: UPDATE_DOCS=1 cargo test --lib \
+         reference"
     );
 }

@@ -33,7 +33,8 @@ impl Rollback {
         }
         if !record.went_live() {
             bail!(
-                "deployment {id} was never live: its status is {}\nTo see which releases are kept: nyala list",
+                "deployment {id} was never live: its status is {}\n\
+                 To see which releases are kept: nyala list",
                 record.status.name()
             );
         }
@@ -64,13 +65,16 @@ impl Rollback {
         finish(site, id)
     }
 
-    /// The record of the release to make live. A rollback has no release of its own; its number means
-    /// the release that it made live.
+    /// The record of the release to make live. A rollback has no release of its own; its number
+    /// means the release that it made live.
     fn target(&self, site: &Site, live: DeploymentId) -> Result<Record> {
         let id = match self.id {
             Some(id) => id,
             None => release_before(site, live)?.with_context(|| {
-                format!("no release before {live}, the live one, is kept\nTo see which releases are kept: nyala list")
+                format!(
+                    "no release before {live}, the live one, is kept\n\
+                     To see which releases are kept: nyala list"
+                )
             })?,
         };
         let there_is_none =

@@ -66,7 +66,8 @@ impl Shell {
                 let mut cli = Cli::try_parse_from(words)?;
                 ensure!(
                     cli.command.as_ref().is_none_or(only_reads),
-                    "only read-only commands can be used over ssh: list, show, diff, status, log, plan, wait\nTo deploy: git push"
+                    "only read-only commands can be used over ssh: list, show, diff, status, log, \
+                     plan, wait\nTo deploy: git push"
                 );
                 let named = cli.site.as_ref().map(|site| site.to_string_lossy().into_owned());
                 let name = named.or_else(|| self.only_site(&server));

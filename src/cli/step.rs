@@ -63,7 +63,8 @@ impl Step {
                     && !matches!(plan.env.decision, Decision::None | Decision::Committed)
                 {
                     bail!(
-                        "the release has no env to install into\nCall `nyala step env` before `nyala step install`"
+                        "the release has no env to install into\n\
+                         Call `nyala step env` before `nyala step install`"
                     );
                 }
                 install_steps::install(&context, &mut plan, env)?;
@@ -79,8 +80,10 @@ impl Step {
 /// The deployment whose command called this step.
 fn deployment(site: &Site) -> Result<DeploymentId> {
     let id = env::var(custom::DEPLOYMENT_VARIABLE).ok().and_then(|id| id.parse().ok());
-    let building = |id: &DeploymentId| matches!(site.record(*id), Ok(Some(record)) if record.status == Status::Building);
-    id.filter(building).context(
+    let is_building = |id: &DeploymentId| {
+        site.record(*id).ok().flatten().is_some_and(|record| record.status == Status::Building)
+    };
+    id.filter(is_building).context(
         "`nyala step` only works inside a deployment\n\
          Call it from the command in .deployment: [config] command = bash deploy.sh",
     )

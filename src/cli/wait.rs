@@ -26,7 +26,8 @@ impl Wait {
         let Some(id) = self.id(site)? else {
             match &self.what {
                 Some(what) => say_error(&format!(
-                    "{} was never deployed\nTo see all deployments: nyala list; to deploy a commit: nyala redeploy COMMIT",
+                    "{} was never deployed\nTo see all deployments: nyala list; to deploy a \
+                     commit: nyala redeploy COMMIT",
                     what.escape_debug()
                 )),
                 None => say_error("no deployments yet\nPush first, or run: nyala redeploy REV"),

@@ -81,7 +81,8 @@ impl BoundedLog {
             let file = start_part(&self.path, lines).map_err(into_io)?;
             if self.part.is_none() {
                 let note = format!(
-                    "{INDENT}(This log is too long. When the deployment ends, its last {} follow.)\n",
+                    "{INDENT}(This log is too long. When the deployment ends, its last {} \
+                     follow.)\n",
                     text::bytes(2 * limit)
                 );
                 self.head.write_all(note.as_bytes())?;

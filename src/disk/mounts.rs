@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn a_mount_point_may_have_any_name() {
-        let line = br"36 35 98:0 /mnt1 /srv/a\040b\012c\134d\134303 rw,noatime master:1 - ext3 /dev/root rw";
+        let line =
+            br"36 35 98:0 /mnt1 /srv/a\040b\012c\134d\134303 rw master:1 - ext3 /dev/root rw";
         assert_eq!(mount_point(line).unwrap().into_os_string().into_vec(), b"/srv/a b\nc\\d\\303");
         assert_eq!(mount_point(b"36 35 98:0"), None);
         assert_eq!(unescape(br"a\04"), Path::new(r"a\04"));

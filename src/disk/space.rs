@@ -166,7 +166,8 @@ pub fn explain(error: &Error, site: &Path) -> UserError {
                 found += &format!(", and for temporary files {temporary} has {}", temporary.free);
             }
             told.found(found).fix(
-                "Free some space there and push again; `keep` in nyala.toml sets how many releases are kept",
+                "Free some space there and push again; `keep` in nyala.toml sets how many releases \
+                 are kept",
             )
         }
         Errno::DQUOT => told

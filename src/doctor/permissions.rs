@@ -68,9 +68,6 @@ fn top_entries(site: &Site) -> Vec<PathBuf> {
 
 /// The files of deployments that only the owner may read.
 fn records_and_logs(site: &Site) -> Vec<PathBuf> {
-    let deployments = fs::read_dir(site.deployments()).into_iter().flatten().flatten();
-    deployments
-        .map(|entry| entry.path())
-        .flat_map(|folder| ["deployment.json", "log.txt"].map(|name| folder.join(name)))
-        .collect()
+    let deployments = site.deployment_ids().unwrap_or_default();
+    deployments.into_iter().flat_map(|id| [site.record_file(id), site.log_file(id)]).collect()
 }

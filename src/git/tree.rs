@@ -125,7 +125,8 @@ impl<'repository> CommitTree<'repository> {
                 let size = self.size(entry.oid)?;
                 if size > limit {
                     bail!(
-                        "{path} has {size} bytes\nAt most {limit} are allowed: check that it is the right file"
+                        "{path} has {size} bytes\nAt most {limit} are allowed: check that it is \
+                         the right file"
                     );
                 }
                 return self.read(entry.oid).map(Some);
@@ -135,7 +136,8 @@ impl<'repository> CommitTree<'repository> {
             Kind::Submodule => "a submodule",
         };
         bail!(
-            "{path} is {found} in the commit\nReplace it with a regular file: git rm -r --cached {path}, create the file, and commit"
+            "{path} is {found} in the commit\nReplace it with a regular file: git rm -r --cached \
+             {path}, create the file, and commit"
         )
     }
 }

@@ -1,5 +1,5 @@
-//! Runs a site's post-deployment actions and sends its webhooks. Nothing here changes the outcome of a
-//! deployment.
+//! Runs a site's post-deployment actions and sends its webhooks. Nothing here changes the outcome
+//! of a deployment.
 
 mod webhook;
 

@@ -33,9 +33,13 @@ pub(super) fn send(
     let body = body(record, site.live()?)?;
     let signature = match &webhook.secret {
         Some(name) => {
-            let secret = app_settings.get(name).filter(|secret| !secret.is_empty()).with_context(|| {
-                format!("the app setting {name}, its signing secret, is not set\nSet it: nyala config set {name}=…")
-            })?;
+            let secret =
+                app_settings.get(name).filter(|secret| !secret.is_empty()).with_context(|| {
+                    format!(
+                        "the app setting {name}, its signing secret, is not set\n\
+                         Set it: nyala config set {name}=…"
+                    )
+                })?;
             Some(signature(secret.as_bytes(), &body)?)
         }
         None => None,

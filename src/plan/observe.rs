@@ -1,8 +1,6 @@
 //! Observes everything that a plan depends on: the two commits, the settings, the interpreters, and
 //! the env of the live release.
 
-use std::path::PathBuf;
-
 use anyhow::{Context, Error, Result, bail};
 use sha2::{Digest, Sha256};
 
@@ -76,7 +74,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         None => env_need(&tree, is_python, build.settings.command.is_some())?,
     };
     let search = Search::from_environment(build.settings.python_paths.value.clone());
-    let cache = interpreters_file(site);
+    let cache = Caches::of(site.cache()).interpreters_file();
     let discover = || interpreters::discover(&search, &cache);
     let commands = build::commands_in_env(&tree, &build)?;
     let live = if need == EnvNeed::Python { live_env(site)? } else { LiveEnv::None };
@@ -157,8 +155,8 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
 }
 
 impl Plan {
-    /// Plans a new env in the place of the one that was to be used, for a reason that was only found
-    /// when it was used.
+    /// Plans a new env in the place of the one that was to be used, for a reason that was only
+    /// found when it was used.
     pub fn create_instead(&mut self, site: &Site, reason: String) -> Result<()> {
         let (Decision::Update { from } | Decision::Copy { from } | Decision::Reuse { id: from }) =
             self.env.decision
@@ -166,7 +164,8 @@ impl Plan {
             bail!("{reason}");
         };
         let python = self.python.as_mut().context("the plan names no Python")?;
-        let there = interpreters::discover(&self.search, &interpreters_file(site));
+        let there =
+            interpreters::discover(&self.search, &Caches::of(site.cache()).interpreters_file());
         // The same, if it is there: what a lock pins was read for it.
         let same = there.iter().find(|there| there.version == python.version);
         let Some(interpreter) = same.or_else(|| interpreters::choose(&python.wanted, &there))
@@ -180,11 +179,6 @@ impl Plan {
         self.env.uninstall.clear();
         Ok(())
     }
-}
-
-/// Where it is kept what the interpreters said.
-fn interpreters_file(site: &Site) -> PathBuf {
-    Caches::of(site.cache()).first().join("interpreters.json")
 }
 
 /// A version file's error, with the Pythons that are here and what became of runtime.txt.
@@ -290,8 +284,8 @@ fn describe_runtime(
     let Some(live) = site.live()?.map(|id| site.record(id)).transpose()?.flatten() else {
         return Ok(runtime_change(None, new.as_deref()));
     };
-    // After a forced push, git may have pruned the live commit, and then there is nothing to compare
-    // with.
+    // After a forced push, git may have pruned the live commit, and then there is nothing to
+    // compare with.
     let Ok(commit) = repository.commit(&live.commit) else {
         let now = runtime_change(None, new.as_deref());
         return Ok(format!(

@@ -130,8 +130,15 @@ impl ChildError {
                  see the output of journalctl -k or dmesg",
             ),
             Self::NoSpace { system, .. } => error
-                .found(format!("{system} has {} free; the live application may need that", system.free))
-                .fix("Free some space there and push again; `keep` in nyala.toml sets how many releases are kept"),
+                .found(format!(
+                    "{system} has {} free; the live application may need \
+                     that",
+                    system.free
+                ))
+                .fix(
+                    "Free some space there and push again; `keep` in nyala.toml sets how many \
+                     releases are kept",
+                ),
             Self::Exited { complaint, .. } | Self::Killed { complaint, .. } => {
                 with_output(error, complaint)
             }

@@ -83,9 +83,10 @@ fn a_child_gets_its_folder_and_environment_and_nothing_else() {
     let environment =
         Environment::empty().set("PATH", std::env::var_os("PATH").unwrap()).set("ONLY", "this");
     let invocation =
-        sh("pwd; env | grep ONLY; cat; ls /proc/self/fd | sort -n | tail -1; ps -o pgid= -p $$ | tr -d ' '; echo $$")
-            .cwd(&folder)
-            .environment(environment);
+        sh("pwd; env | grep ONLY; cat; ls /proc/self/fd | sort -n | tail -1; ps -o pgid= -p $$ | \
+            tr -d ' '; echo $$")
+        .cwd(&folder)
+        .environment(environment);
     let captured = capture(&invocation).unwrap().text();
     let lines: Vec<&str> = captured.lines().collect();
     assert_eq!(lines[..2], [folder.to_str().unwrap(), "ONLY=this"]);
@@ -113,7 +114,8 @@ fn a_failed_capture_says_what_the_child_said() {
 
 #[test]
 fn a_captured_child_may_fill_both_pipes() {
-    let script = "head -c 3000000 /dev/zero >&2; head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2; echo end >&2";
+    let script = "head -c 3000000 /dev/zero >&2; head -c 3000000 /dev/zero; head -c 3000000 \
+                  /dev/zero >&2; echo end >&2";
     let captured = capture(&sh(script)).unwrap();
     assert_eq!(captured.stdout.len(), 3_000_000);
     assert!(captured.stderr.ends_with(b"end\n"));

@@ -39,6 +39,11 @@ impl Caches {
         &self.folders
     }
 
+    /// What the interpreters of this machine said.
+    pub fn interpreters_file(&self) -> PathBuf {
+        self.first().join("interpreters.json")
+    }
+
     /// Whether the site's own cache is the only one, because the user has none.
     pub fn only_of_site(&self) -> bool {
         self.folders.len() == 1

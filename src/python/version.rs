@@ -379,7 +379,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_parses_displays_as_it_was_written(text in "[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,5}((a|b|rc)[0-9]{1,2})?") {
+        fn what_parses_displays_as_it_was_written(
+            text in "[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,5}((a|b|rc)[0-9]{1,2})?",
+        ) {
             if let Ok(version) = text.parse::<Version>() {
                 prop_assert_eq!(version.to_string(), text);
             }

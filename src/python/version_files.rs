@@ -62,8 +62,8 @@ pub fn runtime_txt(bytes: &[u8]) -> Result<Wanted, VersionFileError> {
 
 /// Reads `.python-version` as pyenv and uv write it: words between white space, `#` starts a
 /// comment, the first version counts. It may be `3.11`, `3.11.7`, `3.11.x`, specifiers, or the full
-/// name of an interpreter (`cpython-3.12.1-linux-x86_64-gnu`); names of pyenv's virtual environments
-/// beside it are ignored.
+/// name of an interpreter (`cpython-3.12.1-linux-x86_64-gnu`); names of pyenv's virtual
+/// environments beside it are ignored.
 pub fn python_version(bytes: &[u8]) -> Result<Pin, VersionFileError> {
     let fail = |problem| VersionFileError { origin: Origin::PythonVersionFile, problem };
     let text = decode(bytes, VERSION_FILE_LIMIT).map_err(fail)?;

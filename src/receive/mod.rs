@@ -176,14 +176,16 @@ pub fn watch(site: &Site, id: DeploymentId, reader: Reader) -> Result<Record> {
         match FileSystem::of(site.root()) {
             Ok(system) if system.is_full() => {
                 reader.say(&format!(
-                    "error: deployment {id} could not be recorded: No space left on device; {live}\n\
+                    "error: deployment {id} could not be recorded: No space left on device; \
+                     {live}\n\
                      found: {system} has {} free\n\
                      Make room there, and push again",
                     system.free
                 ));
             }
             _ => reader.say(&format!(
-                "error: the worker of deployment {id} was killed; {live}. Push again, or: nyala redeploy {id}"
+                "error: the worker of deployment {id} was killed; {live}. Push again, or: nyala \
+                 redeploy {id}"
             )),
         }
     }

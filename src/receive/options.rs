@@ -98,12 +98,14 @@ mod tests {
         let error = parse(&["dry-run", "ci.skip"]).unwrap_err().to_string();
         assert_eq!(
             error,
-            "unknown push option `ci.skip`; known: dry-run, installer=pip, installer=uv, rebuild-env, skip-deploy"
+            "unknown push option `ci.skip`; known: dry-run, installer=pip, installer=uv, \
+             rebuild-env, skip-deploy"
         );
         let error = parse(&["rebuild_env", "\u{1b}[2J"]).unwrap_err().to_string();
         assert_eq!(
             error,
-            "unknown push options `rebuild_env`, `\\u{1b}[2J` (did you mean `rebuild-env`?); known: dry-run, installer=pip, installer=uv, rebuild-env, skip-deploy"
+            "unknown push options `rebuild_env`, `\\u{1b}[2J` (did you mean `rebuild-env`?); \
+             known: dry-run, installer=pip, installer=uv, rebuild-env, skip-deploy"
         );
     }
 

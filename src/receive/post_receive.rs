@@ -60,7 +60,10 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
     };
     kept_hook::run(hooks, &input);
     if strict {
-        Reader::Pusher.say("warning: strict = true, but this git did not run the proc-receive hook (git 2.29 and later do), so the branch has already moved");
+        Reader::Pusher.say(
+            "warning: strict = true, but this git did not run the proc-receive hook \
+             (git 2.29 and later do), so the branch has already moved",
+        );
     } else if settings.strict != hooks.join(setup::STRICT_HOOK).is_file() {
         follow_setting(site, &repository, settings.strict);
     }

@@ -74,7 +74,8 @@ fn answer(site: &Site, hooks: &Path, request: &Request) -> Result<Vec<Answer>> {
         }
         Action::Deploy { update, commit } => {
             if let Some(frozen) = site.frozen()? {
-                // The branch does not move, so there is nothing to hold back: the pusher pushes again.
+                // The branch does not move, so there is nothing to hold back: the pusher pushes
+                // again.
                 let why = mask::known()
                     .apply(&format!("deployments are frozen {}", frozen.in_words()))
                     .into_owned();

@@ -121,7 +121,8 @@ fn deploy_branch(
             repository.set_head(branch)?;
         }
         messages.push(format!(
-            "{branch} is the first branch pushed, so it becomes the deploy branch (branch in nyala.toml)."
+            "{branch} is the first branch pushed, so it becomes the deploy branch (branch in \
+             nyala.toml)."
         ));
     }
     Ok(Some(branch.to_owned()))

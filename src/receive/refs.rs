@@ -144,11 +144,13 @@ mod tests {
         };
         assert_eq!(
             of(ONE, "refs/heads/feature"),
-            "Branch feature is not the deploy branch main: not deployed. To deploy it: git push REMOTE HEAD:main"
+            "Branch feature is not the deploy branch main: not deployed. To deploy it: git push \
+             REMOTE HEAD:main"
         );
         assert_eq!(
             of(ZERO, "refs/heads/main"),
-            "The deploy branch main was deleted; the site stays up at deployment 3. To deploy again: git push REMOTE HEAD:main"
+            "The deploy branch main was deleted; the site stays up at deployment 3. To deploy \
+             again: git push REMOTE HEAD:main"
         );
         assert!(of(ONE, "refs/tags/v1").starts_with("refs/tags/v1 is not a branch: not deployed."));
         assert!(of(ONE, "refs/heads/\u{9b}2Jx\u{202e}").contains("\\u{9b}2Jx\\u{202e}"));

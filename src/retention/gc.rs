@@ -67,7 +67,8 @@ pub fn delete(
         })?;
         if !record.status.is_final() && site.has_worker(*id)? {
             bail!(
-                "deployment {id} is {}, and can be deleted when it has ended\nTo watch it: nyala log --follow {id}",
+                "deployment {id} is {}, and can be deleted when it has ended\n\
+                 To watch it: nyala log --follow {id}",
                 record.status.name()
             );
         }

@@ -11,10 +11,9 @@ use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
-use super::trash::name_of;
 use crate::console;
 use crate::disk::{Mounted, mounts};
-use crate::site::Site;
+use crate::site::{Site, entry_name, is_release_folder};
 
 /// Why a folder stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,9 +55,7 @@ impl Stays {
     /// have to name.
     fn shared(&self) -> Vec<String> {
         let Holder::Mount(Mounted { path, mounts }) = &self.holder else { return Vec::new() };
-        if path.parent().and_then(Path::file_name) != Some(OsStr::new("releases"))
-            || path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."))
-        {
+        if !is_release_folder(path) {
             return Vec::new();
         }
         let path = path.canonicalize().unwrap_or_else(|_| path.clone());
@@ -144,7 +141,7 @@ pub fn mounted(site: &Site) -> Vec<Stays> {
         let mounts = mounts::below(&path).unwrap_or_default();
         if !mounts.is_empty() {
             let holder = Holder::Mount(Mounted { path, mounts });
-            found.push(Stays { what: name_of(&was), holder });
+            found.push(Stays { what: entry_name(&was), holder });
         }
     }
     found

@@ -7,9 +7,8 @@ use anyhow::{Context, Result};
 
 use super::holders::{Holder, Stays, holders};
 use super::salvage::{Look, Salvaged, salvage};
-use super::trash::name_of;
 use crate::console;
-use crate::site::{DeploymentId, EnvId, Record, Settings, Site};
+use crate::site::{DeploymentId, EnvId, Record, Settings, Site, entry_name};
 
 /// A release with more files than this is looked through when nobody waits. Before that, only those
 /// of its folders are looked at in which a name is new, so that hardly anything is said late.
@@ -117,7 +116,7 @@ pub fn discard_unheld(
         match discarded {
             Ok(holder) => {
                 let was = path.strip_prefix(site.root()).unwrap_or(path);
-                stays.extend(holder.map(|holder| Stays { what: name_of(was), holder }));
+                stays.extend(holder.map(|holder| Stays { what: entry_name(was), holder }));
             }
             Err(error) => outcome = outcome.and(Err(error)),
         }
@@ -152,7 +151,10 @@ pub fn salvage_release(
     look: Look,
 ) -> Result<Option<Salvaged>> {
     salvage(site, settings, id, look).with_context(|| {
-        format!("release {id} is not removed: the files that the application wrote there cannot be saved")
+        format!(
+            "release {id} is not removed: the files that the application wrote there cannot be \
+             saved"
+        )
     })
 }
 

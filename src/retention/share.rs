@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use super::salvage::{Look, Salvage};
 use super::unshared::BESIDE;
 use crate::disk::{self, mounts};
-use crate::shared::{leads_to, make_folders_above};
+use crate::shared::make_folders_above;
 use crate::site::lock::DeployLock;
 use crate::site::{DeploymentId, Settings, SharedPath, Site};
 use crate::user_error::UserError;
@@ -90,7 +90,7 @@ fn source(
     };
     let is_linked = |release: DeploymentId| {
         let link = fs::read_link(site.release(release).join(path.path()));
-        link.is_ok_and(|link| link == leads_to(path))
+        link.is_ok_and(|link| link == Site::shared_link_target(path))
     };
     if is_linked(live) && fs::symlink_metadata(site.shared().join(path.path())).is_ok() {
         return Ok(None);
@@ -181,7 +181,7 @@ impl Undo {
 
     /// Puts a link in the place of what a release has at a path, if anything, and that to `aside`.
     fn replace(&mut self, own: &Path, aside: &Path, path: &SharedPath) -> Result<()> {
-        disk::symlink(&leads_to(path), aside)?;
+        disk::symlink(&Site::shared_link_target(path), aside)?;
         self.0.push(Step::Made(aside.to_owned()));
         if let Err(error) = disk::exchange(own, aside) {
             tracing::debug!("{error:#}");
@@ -190,7 +190,7 @@ impl Undo {
             self.0.pop();
             disk::rename(own, aside)?;
             self.0.push(Step::Renamed { from: own.to_owned(), to: aside.to_owned() });
-            disk::symlink(&leads_to(path), own)?;
+            disk::symlink(&Site::shared_link_target(path), own)?;
             self.0.push(Step::Made(own.to_owned()));
         } else {
             self.0.pop();
@@ -204,7 +204,7 @@ impl Undo {
         let own = site.release(live).join(path.path());
         make_folders_above(&site.release(live), path)?;
         if fs::symlink_metadata(&own).is_err() {
-            disk::symlink(&leads_to(path), &own)?;
+            disk::symlink(&Site::shared_link_target(path), &own)?;
             self.0.push(Step::Made(own));
             return Ok(());
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::holders::{Stays, holders};
 use super::prune::unless_mounted;
-use crate::site::Site;
+use crate::site::{Site, entry_name};
 
 /// What emptying the trash came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub fn empty_trash(site: &Site) -> Emptied {
     let mut held = holders(&paths);
     let (mut emptied, mut usage) = (Emptied::default(), Usage::default());
     for trash in trash {
-        let what = name_of(&trash.was);
+        let what = entry_name(&trash.was);
         if let Some(holder) = held.remove(&trash.path) {
             emptied.stays.push(Stays { what, holder });
             continue;
@@ -51,20 +51,6 @@ pub fn empty_trash(site: &Site) -> Emptied {
         }
     }
     emptied
-}
-
-/// `release 3` for `releases/3`.
-pub(super) fn name_of(was: &Path) -> String {
-    let folder = was.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
-    let name = was.file_name().unwrap_or_default().to_string_lossy();
-    match folder.as_ref() {
-        "releases" => format!("release {name}"),
-        "envs" => format!("env {name}"),
-        "deployments" => format!("record and log of deployment {name}"),
-        ".staging" => "the staging tree".to_owned(),
-        "tmp" => format!("temporary files of deployment {name}"),
-        _ => format!("leftover {}", was.display()),
-    }
 }
 
 /// Counts blocks of the disk, a file with several names only when all of them have been seen.
@@ -123,7 +109,7 @@ mod tests {
 
     #[test]
     fn trash_is_named_as_people_know_it() {
-        let of = |name: &str| name_of(Path::new(name));
+        let of = |name: &str| entry_name(Path::new(name));
         assert_eq!(of("releases/3"), "release 3");
         assert_eq!(of("envs/12"), "env 12");
         assert_eq!(of("cache/tmp/4"), "temporary files of deployment 4");

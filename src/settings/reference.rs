@@ -134,7 +134,8 @@ fn the_documentation_lists_every_setting() {
     }
     assert!(
         fs::read_to_string(&path).unwrap_or_default() == reference,
-        "docs/settings.md is out of date. To regenerate it: UPDATE_DOCS=1 cargo test --lib reference"
+        "docs/settings.md is out of date. To regenerate it: UPDATE_DOCS=1 cargo test --lib \
+         reference"
     );
 }
 

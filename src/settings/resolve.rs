@@ -8,7 +8,7 @@ use super::warnings::warnings;
 use super::{DeploymentFile, EffectiveSettings, SettingSource, Sourced};
 use crate::console::text::excerpt;
 use crate::site::settings::IDLE_TIMEOUT;
-use crate::site::{AppSettings, DeployOptions, REPOSITORY, Settings};
+use crate::site::{ACTIONS, AppSettings, DeployOptions, REPOSITORY, Settings};
 use crate::user_error::UserError;
 
 /// The keys of nyala.toml that an app setting or `.deployment` sets as well, and the name there.
@@ -35,8 +35,6 @@ pub const AZURE_PYTHON: &str = "WEBSITE_PYTHON_VERSION";
 /// The keys of `.deployment` that Kudu's users write by hand.
 pub(super) const FILE_KEYS: [&str; 4] =
     ["command", "project", "PRE_BUILD_COMMAND", "POST_BUILD_COMMAND"];
-
-const ACTIONS: &str = "actions";
 
 const SWITCH: &str = "true or false";
 const SECONDS: &str = "a number of seconds";

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// Who set a setting. It reads as the end of a sentence: "turned off by collectstatic in nyala.toml".
+/// Who set a setting. It reads as the end of a sentence: "turned off by collectstatic in
+/// nyala.toml".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SettingSource {
     /// `git push -o`, or a flag of a command.

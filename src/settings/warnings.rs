@@ -16,8 +16,8 @@ const INSTEAD: [(&str, &str); 6] = [
     ("SCM_LOGSTREAM_TIMEOUT", "nyala log --follow follows until the deployment ends"),
 ];
 
-/// A line for each setting that has no effect. Only `SCM_` names are looked at, and what is nearly a
-/// key of `.deployment`: everything else may be the application's own.
+/// A line for each setting that has no effect. Only `SCM_` names are looked at, and what is nearly
+/// a key of `.deployment`: everything else may be the application's own.
 pub(super) fn warnings(
     settings: &Settings,
     app: &AppSettings,
@@ -49,7 +49,8 @@ pub(super) fn warnings(
         && wanted != branch
     {
         warnings.push(format!(
-            "the app setting {BRANCH} has no effect: branch = \"{branch}\" in nyala.toml overrides it"
+            "the app setting {BRANCH} has no effect: branch = \"{branch}\" in nyala.toml overrides \
+             it"
         ));
     }
     warnings
@@ -77,10 +78,13 @@ mod tests {
             "SCM_MINE = 1\ncomand = x\nAPP_KEY = 1",
         );
         let expected = [
-            "SCM_TRACE_LEVEL in the app settings has no meaning here; NYALA_LOG=debug shows what a command does",
-            "SCM_MINE in .deployment has no meaning here; commands see it as an environment variable",
+            "SCM_TRACE_LEVEL in the app settings has no meaning here; NYALA_LOG=debug shows what a \
+             command does",
+            "SCM_MINE in .deployment has no meaning here; commands see it as an environment \
+             variable",
             "comand in .deployment is not a key; did you mean `command`?",
-            "the app setting DEPLOYMENT_BRANCH has no effect: branch = \"main\" in nyala.toml overrides it",
+            "the app setting DEPLOYMENT_BRANCH has no effect: branch = \"main\" in nyala.toml \
+             overrides it",
         ];
         assert_eq!(settings, expected);
     }

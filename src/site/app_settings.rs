@@ -90,8 +90,8 @@ impl AppSettings {
         self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The values that may be secrets. Which file or version a setting names is no secret, and a log
-    /// that masks it cannot say what changed.
+    /// The values that may be secrets. Which file or version a setting names is no secret, and a
+    /// log that masks it cannot say what changed.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         self.iter().filter(|(name, value)| !is_open(name, value)).map(|(_, value)| value)
     }
@@ -210,7 +210,8 @@ mod tests {
 
     #[test]
     fn line_ends_and_the_mark_of_windows_are_no_part_of_a_value() {
-        let text = "\u{feff}# it's ours\r\n\r\nA=1\r\nB='x y'\r\nC=\"it's\\\"\"\r\nD= # why's that\r\nE=it\\'s\\\r\nso\nF=2\r\n";
+        let text = "\u{feff}# it's ours\r\n\r\nA=1\r\nB='x y'\r\nC=\"it's\\\"\"\r\n\
+                    D= # why's that\r\nE=it\\'s\\\r\nso\nF=2\r\n";
         let settings = AppSettings::parse(text).unwrap();
         let expected =
             [("A", "1"), ("B", "x y"), ("C", "it's\""), ("D", ""), ("E", "it'sso"), ("F", "2")];
@@ -222,7 +223,8 @@ mod tests {
 
     #[test]
     fn any_values_are_read_again_whatever_the_line_ends_are() {
-        proptest::proptest!(|(values in proptest::collection::vec("[a'\"\\\\# \r\n$]{0,12}", 1..6))| {
+        let value = "[a'\"\\\\# \r\n$]{0,12}";
+        proptest::proptest!(|(values in proptest::collection::vec(value, 1..6))| {
             let mut settings = AppSettings::default();
             let mut lines = Vec::new();
             for (value, name) in values.iter().zip('A'..) {

@@ -4,6 +4,7 @@ pub mod app_settings;
 pub mod cancel;
 mod deploy_options;
 pub mod freeze;
+mod layout;
 pub mod lock;
 pub mod queue;
 pub mod record;
@@ -23,6 +24,7 @@ use jiff::Timestamp;
 
 pub use app_settings::AppSettings;
 pub use deploy_options::DeployOptions;
+pub use layout::{ACTIONS, ENV_LINK, REPOSITORY, SETTINGS_FILE, entry_name, is_release_folder};
 pub use record::{Record, Status};
 pub use settings::Settings;
 pub use shared_path::SharedPath;
@@ -30,20 +32,7 @@ pub use shared_path::SharedPath;
 use crate::disk;
 pub use crate::ids::{DeploymentId, EnvId};
 use crate::user_error::UserError;
-
-/// The file that makes a folder a site: its settings.
-pub const SETTINGS_FILE: &str = "nyala.toml";
-
-/// The name in a release of the link to its environment, or of the environment that a tree brings.
-pub const ENV_LINK: &str = "env";
-
-/// The repository that people push to, unless the settings name another one.
-pub const REPOSITORY: &str = "repository.git";
-
-const ENVS: &str = "envs";
-
-/// From the folder of a release to that of the site.
-const TO_ROOT: &str = "../..";
+use layout::{CACHE, DEPLOYMENTS, ENVS, RELEASES, SHARED, TO_ROOT};
 
 /// The folder of one deployed application. Cheap to copy around: it is a path that was checked
 /// once.
@@ -86,7 +75,7 @@ impl Site {
             let (number, releases) = (folder.file_name()?.to_str()?, folder.parent()?);
             Some(
                 number.parse::<u64>().is_ok()
-                    && releases.file_name()? == "releases"
+                    && releases.file_name()? == RELEASES
                     && releases.parent()?.join(SETTINGS_FILE).is_file(),
             )
         };
@@ -115,133 +104,9 @@ impl Site {
         &self.root
     }
 
-    pub fn settings_file(&self) -> PathBuf {
-        self.root.join(SETTINGS_FILE)
-    }
-
-    pub fn app_settings_file(&self) -> PathBuf {
-        self.root.join("settings.env")
-    }
-
-    pub fn wwwroot(&self) -> PathBuf {
-        self.root.join("wwwroot")
-    }
-
-    pub fn releases(&self) -> PathBuf {
-        self.root.join("releases")
-    }
-
-    pub fn release(&self, id: DeploymentId) -> PathBuf {
-        self.releases().join(id.to_string())
-    }
-
-    /// The number of the release whose folder this is.
-    pub fn release_at(&self, path: &Path) -> Option<DeploymentId> {
-        path.strip_prefix(self.releases()).ok()?.to_str()?.parse().ok()
-    }
-
-    /// The link in a release to the environment that it runs in.
-    pub fn env_link(&self, release: DeploymentId) -> PathBuf {
-        self.release(release).join(ENV_LINK)
-    }
-
-    /// Where that link leads: from the release's folder, and to a number that never changes.
-    pub fn env_link_target(id: EnvId) -> PathBuf {
-        Path::new(TO_ROOT).join(ENVS).join(id.to_string())
-    }
-
-    pub fn envs(&self) -> PathBuf {
-        self.root.join(ENVS)
-    }
-
-    pub fn env(&self, id: EnvId) -> PathBuf {
-        self.envs().join(id.to_string())
-    }
-
-    /// What outlives releases, and is linked into each.
-    pub fn shared(&self) -> PathBuf {
-        self.root.join("shared")
-    }
-
-    /// What applications had written into releases that were removed, by their numbers.
-    pub fn kept(&self) -> PathBuf {
-        self.root.join("kept")
-    }
-
-    /// What the application had written into one release that was removed.
-    pub fn kept_of(&self, release: DeploymentId) -> PathBuf {
-        self.kept().join(release.to_string())
-    }
-
-    pub fn deployments(&self) -> PathBuf {
-        self.root.join("deployments")
-    }
-
-    pub fn deployment(&self, id: DeploymentId) -> PathBuf {
-        self.deployments().join(id.to_string())
-    }
-
-    /// The highest number that was ever given, where its record has been deleted.
-    pub fn last_number_file(&self) -> PathBuf {
-        self.deployments().join("last")
-    }
-
-    /// What the next log is still to say of releases that were removed.
-    pub fn notices_file(&self) -> PathBuf {
-        self.deployments().join("notices.json")
-    }
-
-    pub fn record_file(&self, id: DeploymentId) -> PathBuf {
-        self.deployment(id).join("deployment.json")
-    }
-
-    pub fn log_file(&self, id: DeploymentId) -> PathBuf {
-        self.deployment(id).join("log.txt")
-    }
-
-    /// What running deployments may use and leave behind, by their numbers.
-    pub fn temporaries(&self) -> PathBuf {
-        self.cache().join("tmp")
-    }
-
-    /// What one running deployment may use and leave behind: gone when it ends.
-    pub fn temporary(&self, id: DeploymentId) -> PathBuf {
-        self.temporaries().join(id.to_string())
-    }
-
-    /// What only saves time.
-    pub fn cache(&self) -> PathBuf {
-        self.root.join("cache")
-    }
-
-    /// What `nyala step env` decided in a running deployment, for its record.
-    pub fn step_decision(&self, id: DeploymentId) -> PathBuf {
-        self.temporary(id).join("env.json")
-    }
-
-    /// The repositories of submodules, fetched once for all deployments.
-    pub fn submodules(&self) -> PathBuf {
-        self.cache().join("submodules")
-    }
-
-    /// The folder of the owner alone in which the next release is prepared; see
-    /// [`crate::staging`].
-    pub fn staging(&self) -> PathBuf {
-        self.releases().join(".staging")
-    }
-
-    pub fn staging_tree(&self) -> PathBuf {
-        self.staging().join("tree")
-    }
-
-    /// What is known of the staging tree.
-    pub fn staging_marker(&self) -> PathBuf {
-        self.staging().join("tree.json")
-    }
-
     /// The folders every site has, made when they are missing.
     pub fn make_folders(&self) -> Result<()> {
-        for folder in ["releases", "envs", "deployments", "shared", "cache"] {
+        for folder in [RELEASES, ENVS, DEPLOYMENTS, SHARED, CACHE] {
             let path = self.root.join(folder);
             if !path.is_dir() {
                 disk::create_dir_all(&path)?;
@@ -258,7 +123,7 @@ impl Site {
     pub fn live(&self) -> Result<Option<DeploymentId>> {
         let wwwroot = self.wwwroot();
         match fs::read_link(&wwwroot) {
-            Ok(target) => match id_in(&target, "releases") {
+            Ok(target) => match id_in(&target, RELEASES) {
                 Some(id) => Ok(Some(id)),
                 None => bail!(
                     "{} points to {}, which is not a release of this site\n\

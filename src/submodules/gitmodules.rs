@@ -50,8 +50,10 @@ mod tests {
 
     #[test]
     fn paths_and_addresses_are_read_and_nothing_else() {
-        let entries = "core.pager\nevil\0submodule.a.b.path\nvendor/lib/\0submodule.a.b.url\n../lib.git\0\
-                       submodule.a.b.update\n!touch x\0submodule.none.path\nx\0submodule.none.url\ny\0submodule.none.update\nnone\0\
+        let entries = "core.pager\nevil\0submodule.a.b.path\nvendor/lib/\0submodule.a.b.url\n\
+                       ../lib.git\0\
+                       submodule.a.b.update\n!touch x\0submodule.none.path\n\
+                       x\0submodule.none.url\ny\0submodule.none.update\nnone\0\
                        submodule.no-url.path\nz\0";
         let found = parse(entries);
         assert_eq!(found, [Submodule { path: "vendor/lib".into(), url: "../lib.git".into() }]);

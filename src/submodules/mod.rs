@@ -117,7 +117,8 @@ impl Fetching<'_> {
                     named.iter().find(|submodule| Some(submodule.path.as_str()) == path.to_str());
                 let (Some(commit), Some(submodule)) = (commit, found) else {
                     console::warning(format_args!(
-                        "{shown} is a submodule that .gitmodules does not name: it is an empty folder"
+                        "{shown} is a submodule that .gitmodules does not name: it is an empty \
+                         folder"
                     ));
                     continue;
                 };
@@ -169,7 +170,8 @@ impl Fetching<'_> {
     }
 
     /// The submodule at `path` of the tree `whole`, fetched unless it is there already; `None` when
-    /// `.gitmodules` does not name it. Addresses are relative to `base`, or to the repository's own.
+    /// `.gitmodules` does not name it. Addresses are relative to `base`, or to the repository's
+    /// own.
     pub fn submodule(
         &self,
         repository: &Repository,
@@ -230,7 +232,8 @@ impl Fetching<'_> {
         }
         ensure!(
             has(&store, commit),
-            "{url} does not have commit {commit}\nPush it there: git push --recurse-submodules=on-demand"
+            "{url} does not have commit {commit}\n\
+             Push it there: git push --recurse-submodules=on-demand"
         );
         Ok(store)
     }

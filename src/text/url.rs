@@ -148,8 +148,8 @@ pub fn scheme_and_host(url: &str) -> String {
     format!("{scheme}://{}", host.escape_debug())
 }
 
-/// The text that a percent-encoded one stands for (RFC 3986). A percent sign without two hexadecimal
-/// digits after it stays as it is, and what is not UTF-8 then is replaced.
+/// The text that a percent-encoded one stands for (RFC 3986). A percent sign without two
+/// hexadecimal digits after it stays as it is, and what is not UTF-8 then is replaced.
 pub fn percent_decoded(text: &str) -> String {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -157,8 +157,8 @@ pub fn make_env(context: &StepContext<'_>, plan: &mut Plan) -> Result<Option<Env
     Ok(Some(id))
 }
 
-/// Makes the deployment's env a copy of another one. `Ok(false)` when that one cannot be copied; the
-/// plan then asks for a new env.
+/// Makes the deployment's env a copy of another one. `Ok(false)` when that one cannot be copied;
+/// the plan then asks for a new env.
 fn copy_env(context: &StepContext<'_>, plan: &mut Plan, from: EnvId) -> Result<bool> {
     let step = console::step(format_args!("Copying env {from} to env {}.", context.deployment));
     let env = context.site.env(context.deployment.into());
@@ -236,7 +236,8 @@ fn check_committed(context: &StepContext<'_>, plan: &Plan) -> Result<()> {
     };
     bail!(
         "the env/ that the tree tracks cannot be used: {fact}\n\
-         An environment works only on the machine and at the path it was made for; let nyala make it:\n\
+         An environment works only on the machine and at the path it was made for; let nyala make \
+         it:\n\
          1. git rm -r --cached env\n\
          2. echo /env/ >> .gitignore\n\
          3. git add .gitignore && git commit -m 'Leave env to the server', and push again"

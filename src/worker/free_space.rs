@@ -19,7 +19,8 @@ pub(super) fn check(site: &Site, plan: &Plan) -> Result<()> {
     bail!(
         "there is not enough {short} left for this deployment\n\
          found: {system} has {} free, and the last deployment like it took {needed}\n\
-         Free some space there and push again; `keep` in nyala.toml sets how many releases are kept",
+         Free some space there and push again; `keep` in nyala.toml sets how many releases are \
+         kept",
         system.free
     )
 }

@@ -135,7 +135,8 @@ fn supersede(site: &Site, id: DeploymentId, newest: DeploymentId) -> Result<()> 
 /// The last line of the log of a deployment that a newer one has overtaken.
 pub fn superseded_line(site: &Site, id: DeploymentId, newest: DeploymentId) -> String {
     format!(
-        "error: deployment {id} was superseded by deployment {newest}, a newer push, before it started; {}",
+        "error: deployment {id} was superseded by deployment {newest}, a newer push, before it \
+         started; {}",
         what_is_live(site)
     )
 }

@@ -185,7 +185,8 @@ mod tests {
         let text = text(&record, true, &lines);
         assert!(
             text.starts_with(
-                "Deployment 7: succeeded, live\nPython: 3.12.1 (runtime.txt asks for 3.12)\nEnvironment: reuse, env 5\n\
+                "Deployment 7: succeeded, live\nPython: 3.12.1 (runtime.txt asks for 3.12)\n\
+                 Environment: reuse, env 5\n\
                  Seconds: 2.25\nEnded: 2026-01-02 03:04:07Z\n  | line 13\n"
             ),
             "{text}"

@@ -88,8 +88,8 @@ pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<Vec<Stay
     Ok(stays)
 }
 
-/// Takes away what a loss of power has left of deployments whose records it has taken. Their numbers
-/// are never given again.
+/// Takes away what a loss of power has left of deployments whose records it has taken. Their
+/// numbers are never given again.
 fn forget_lost(site: &Site, live: Option<DeploymentId>) -> Result<()> {
     for id in site.lost()? {
         if live == Some(id) || site.has_worker(id).unwrap_or_default() {

@@ -35,7 +35,8 @@ pub fn check_chain(site: &Site, own: Option<DeploymentId>) -> Result<()> {
     bail!(
         UserError::new(format!("deployment {own} may not start another deployment"))
             .found(format!(
-                "deployment {first} has started it; deployments that start each other would never end"
+                "deployment {first} has started it; deployments that start each other would never \
+                 end"
             ))
             .fix("See why both are not as they should be: nyala list")
     )

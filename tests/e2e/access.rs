@@ -25,8 +25,10 @@ impl Owned {
         format!(
             "set -e; folder=$(mktemp -d); git clone -q {repository} $folder; cd $folder\n\
              git checkout -q -B main; git config user.name A; git config user.email a@example.org\n\
-             printf '[config]\\ncommand = id -un > who; id -G > groups; echo $HOME > home\\n' > .deployment\n\
-             echo {page} > page; git add .; git commit -qm {page}; git push -q {remote} HEAD:main; rm -r $folder",
+             printf '[config]\\ncommand = id -un > who; id -G > groups; echo $HOME > home\\n' > \
+             .deployment\n\
+             echo {page} > page; git add .; git commit -qm {page}; git push -q {remote} HEAD:main; \
+             rm -r $folder",
             repository = self.repository.display(),
         )
     }
@@ -185,8 +187,10 @@ fn a_shared_site_works_for_every_member_of_its_group() {
     let site = owned.site.display();
     // As docs/ssh.md has it.
     ada.sh(&format!(
-        "set -e; chgrp -R {} {site}; chmod -R g+rwX {site}; find {site} -type d -exec chmod g+s {{}} +\n\
-         git -C {site}/repository.git config core.sharedRepository group; echo 'keep = 2' >> {site}/nyala.toml",
+        "set -e; chgrp -R {} {site}; chmod -R g+rwX {site}; find {site} -type d -exec chmod g+s \
+         {{}} +\n\
+         git -C {site}/repository.git config core.sharedRepository group; echo 'keep = 2' >> \
+         {site}/nyala.toml",
         group.0
     ))
     .assert_success();

@@ -33,7 +33,8 @@ fn the_last_line_is_one_sentence() {
     let push = project.push();
     assert_eq!(
         push.last_line(),
-        "error: deployment 2 failed: runtime.txt names no Python version; deployment 1 is still live"
+        "error: deployment 2 failed: runtime.txt names no Python version; deployment 1 is still \
+         live"
     );
 }
 

@@ -25,7 +25,8 @@ fn cancel_ends_a_deployment_and_everything_it_started() {
     // One child in the script's group that ignores SIGTERM's first wave by being started late, one
     // in a group of its own.
     project.write("page", "2").custom_script(&format!(
-        "echo $$ > '{script}'\nsleep 600 & echo $! > '{child}'\nset -m\nsleep 600 & echo $! > '{group}'\nset +m\n{}",
+        "echo $$ > '{script}'\nsleep 600 & echo $! > '{child}'\nset -m\n\
+         sleep 600 & echo $! > '{group}'\nset +m\n{}",
         gate.shell()
     ));
     let push = project.push_in_background();

@@ -73,7 +73,8 @@ fn own_commands_run_before_and_after_the_build() {
         .write(
             ".deployment",
             "[config]\nPRE_BUILD_COMMAND = echo two >> order; test ! -e env\n\
-             POST_BUILD_COMMAND = echo $SCM_MINE $ADDED four >> order; antelope\nSCM_MINE = mine\nADDED = file\n",
+             POST_BUILD_COMMAND = echo $SCM_MINE $ADDED four >> order; antelope\n\
+             SCM_MINE = mine\nADDED = file\n",
         )
         // Committed on Windows, without its executable bit.
         .write("bin/pre_compile", "#!/bin/sh\necho one >> order\n")
@@ -144,7 +145,10 @@ fn azures_names_are_understood() {
     let push = project.push_refs(&["HEAD:refs/heads/live"]);
     push.assert_success()
         .assert_says("app setting WEBSITE_PYTHON_VERSION")
-        .assert_says("warning: SCM_REPOSITORY_PATH in the app settings has no meaning here; repository in nyala.toml")
+        .assert_says(
+            "warning: SCM_REPOSITORY_PATH in the app settings has no meaning here; \
+             repository in nyala.toml",
+        )
         .assert_does_not_say("SCM_DISABLE_SUBMODULES");
     assert!(site.nyala(&["plan"]).assert_success().stdout.contains("warning: SCM_REPOSITORY_PATH"));
     assert_eq!(site.nyala(&["status", "--json"]).json()["branch"], "live");

@@ -8,8 +8,10 @@ fn settings(project: &Project<'_>, apps: &str, more: &str) {
     project.write(
         "mysite/settings.py",
         format!(
-            "import os\nfrom pathlib import Path\nBASE_DIR = Path(__file__).resolve().parent.parent\n\
-             SECRET_KEY = os.environ['SECRET_KEY']\nINSTALLED_APPS = [{apps}]\nSTATIC_URL = 'static/'\n{more}\n"
+            "import os\nfrom pathlib import Path\n\
+             BASE_DIR = Path(__file__).resolve().parent.parent\n\
+             SECRET_KEY = os.environ['SECRET_KEY']\nINSTALLED_APPS = [{apps}]\n\
+             STATIC_URL = 'static/'\n{more}\n"
         ),
     );
 }
@@ -27,7 +29,8 @@ fn static_files_are_collected_if_django_is_used() {
         .write(
             "manage.py",
             "import os, sys\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'mysite.settings')\n\
-             from django.core.management import execute_from_command_line\nexecute_from_command_line(sys.argv)\n",
+             from django.core.management import execute_from_command_line\n\
+             execute_from_command_line(sys.argv)\n",
         )
         .write("mysite/__init__.py", "")
         .write("shop/__init__.py", "")
@@ -37,7 +40,10 @@ fn static_files_are_collected_if_django_is_used() {
     settings(&project, staticfiles, root);
     let push = project.push();
     push.assert_success()
-        .assert_says("Collecting Django static files. You can skip Django specific steps with a .skipDjango file.")
+        .assert_says(
+            "Collecting Django static files. You can skip Django specific steps with a \
+             .skipDjango file.",
+        )
         .assert_says("1 static file copied");
     assert_eq!(site.live_file("static/shop.css"), "body {}\n");
 

@@ -300,7 +300,8 @@ fn a_rebuilt_env_is_compiled_and_imports_its_own_sources() {
     let compiled = || {
         let code = "import importlib.util, os, antelope\n\
                     path = importlib.util.cache_from_source(antelope.__file__)\n\
-                    print(os.path.exists(path), antelope.main.__code__.co_filename == antelope.__file__)";
+                    own = antelope.main.__code__.co_filename == antelope.__file__\n\
+                    print(os.path.exists(path), own)";
         site.env_python(code)
     };
     assert_eq!(compiled(), "True True");

@@ -135,8 +135,11 @@ fn no_file_of_a_copied_env_names_the_old_one() {
     script("latin", &latin.concat());
     script(
         "quoted",
-        format!("#!/bin/sh\n'''exec' \"{name}/bin/python\" \"$0\" \"$@\"\n' '''\nimport sys\nprint(sys.prefix)\n")
-            .as_bytes(),
+        format!(
+            "#!/bin/sh\n'''exec' \"{name}/bin/python\" \"$0\" \"$@\"\n' '''\nimport sys\n\
+             print(sys.prefix)\n"
+        )
+        .as_bytes(),
     );
     fs::write(old.join("lib/settings.json"), format!("{{\"env\": \"{name}\"}}")).unwrap();
     project.write("requirements.txt", "antelope==1.0\nacacia\n").push().assert_success();

@@ -10,7 +10,8 @@ fn a_step_that_takes_too_long_is_ended_even_if_it_ignores_signals() {
     site.configure("step_timeout = 2");
     let pids = site.sandbox.path("pids");
     let script = format!(
-        "trap '' TERM\n(trap '' TERM; while :; do sleep 1; echo on and on; done) &\necho $! $$ > {}\nwhile :; do sleep 1; done",
+        "trap '' TERM\n(trap '' TERM; while :; do sleep 1; echo on and on; done) &\n\
+         echo $! $$ > {}\nwhile :; do sleep 1; done",
         pids.display()
     );
     let push = site.project().custom_script(&script).push();

@@ -119,7 +119,9 @@ fn webhooks_report_success_and_failure() {
     let body = site.sandbox.path("body");
     fs::write(&body, &success.body).unwrap();
     let code = "import hmac, sys; \
-                print('sha256=' + hmac.new(b'correct-horse-battery', open(sys.argv[1], 'rb').read(), 'sha256').hexdigest())";
+                body = open(sys.argv[1], 'rb').read(); \
+                signed = hmac.new(b'correct-horse-battery', body, 'sha256'); \
+                print('sha256=' + signed.hexdigest())";
     let mut python = site.sandbox.command(&newest_python().path);
     let expected = Running::start(python.args(["-c", code]).arg(body)).wait().stdout;
     assert_eq!(success.header("x-nyala-signature-256"), Some(expected.trim()));
@@ -197,7 +199,8 @@ fn a_webhook_checks_the_certificate() {
     let server = "import http.server, ssl, sys\n\
                   class Handler(http.server.BaseHTTPRequestHandler):\n\
                   \x20   def do_POST(self):\n\
-                  \x20       open(sys.argv[3], 'wb').write(self.rfile.read(int(self.headers['Content-Length'])))\n\
+                  \x20       body = self.rfile.read(int(self.headers['Content-Length']))\n\
+                  \x20       open(sys.argv[3], 'wb').write(body)\n\
                   \x20       self.send_response(204)\n\
                   \x20       self.end_headers()\n\
                   server = http.server.HTTPServer(('127.0.0.1', 0), Handler)\n\

@@ -135,7 +135,8 @@ fn what_the_application_wrote_is_kept_aside_when_its_release_goes() {
         "warning: the application wrote 4 files into release 1, which is removed; saved in kept/1:",
     );
     push.assert_says(
-        "hint: To have such files in every release: shared = [\"db.sqlite3\", \"media\", \"page\", \"var\"]",
+        "hint: To have such files in every release: shared = [\"db.sqlite3\", \"media\", \"page\", \
+         \"var\"]",
     );
     wait_until("release 1 is gone", || site.numbers("releases") == [2]);
     let kept = |name: &str| fs::read_to_string(site.path.join("kept/1").join(name)).unwrap();

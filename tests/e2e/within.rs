@@ -106,7 +106,8 @@ fn a_build_that_pushes_does_not_wait_for_itself() {
     let output = project
         .custom_script(&format!(
             "git init -q again && cd again && echo 2 > page && git add . &&\n\
-             git -c user.name=A -c user.email=a@b commit -qm again && git push -qf {repository} HEAD:main"
+             git -c user.name=A -c user.email=a@b commit -qm again && git push -qf {repository} \
+             HEAD:main"
         ))
         .push()
         .output;

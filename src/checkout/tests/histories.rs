@@ -49,7 +49,8 @@ fn build(repo: &Repo, trees: &[Tree]) -> Vec<Oid> {
     let mut stream = Vec::new();
     for tree in trees {
         stream.extend_from_slice(
-            b"commit refs/heads/made\ncommitter T <t@example.org> 1700000000 +0000\ndata 0\ndeleteall\n",
+            b"commit refs/heads/made\ncommitter T <t@example.org> 1700000000 +0000\ndata 0\n\
+              deleteall\n",
         );
         for (path, (mode, bytes)) in tree {
             if *mode == SUBMODULE {
@@ -68,7 +69,11 @@ fn build(repo: &Repo, trees: &[Tree]) -> Vec<Oid> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 96,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn a_folder_that_is_updated_is_what_a_new_export_is(

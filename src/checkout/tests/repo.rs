@@ -114,7 +114,9 @@ impl Repo {
     /// A tree of whole paths, made by git itself.
     pub(super) fn tree_of(&self, paths: &[(&str, &str, &[u8])]) -> Oid {
         let mut stream =
-            b"commit refs/heads/made\ncommitter T <t@example.org> 1700000000 +0000\ndata 0\ndeleteall\n".to_vec();
+            b"commit refs/heads/made\ncommitter T <t@example.org> 1700000000 +0000\ndata 0\n\
+              deleteall\n"
+                .to_vec();
         for (mode, path, bytes) in paths {
             if *mode == SUBMODULE {
                 let commit = "1".repeat(self.blob(b"").as_bytes().len() * 2);

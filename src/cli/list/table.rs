@@ -133,8 +133,9 @@ mod tests {
 
     fn record(id: u64, status: &str) -> Record {
         let record = serde_json::json!({
-            "id": id, "status": status, "commit": "1a2b3c4d".repeat(5), "message": "Say hello\n\nmore",
-            "author": "Ada", "trigger": "push", "refname": "refs/heads/main", "old_oid": "", "new_oid": "",
+            "id": id, "status": status, "commit": "1a2b3c4d".repeat(5),
+            "message": "Say hello\n\nmore", "author": "Ada", "trigger": "push",
+            "refname": "refs/heads/main", "old_oid": "", "new_oid": "",
             "python": null, "env": null, "steps": [], "error": null, "superseded_by": null,
             "created_at": "2026-03-01T12:34:56Z", "started_at": null, "ended_at": null,
         });

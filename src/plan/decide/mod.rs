@@ -301,8 +301,8 @@ fn since(deployment: Option<DeploymentId>) -> String {
     deployment.map_or(String::new(), |deployment| format!(" since deployment {deployment}"))
 }
 
-/// How runtime.txt changed between the live commit and the new one, as a sentence. The texts are the
-/// contents of the files; invisible characters are shown escaped.
+/// How runtime.txt changed between the live commit and the new one, as a sentence. The texts are
+/// the contents of the files; invisible characters are shown escaped.
 pub fn runtime_change(live: Option<(&str, Option<&str>)>, new: Option<&str>) -> String {
     let shown =
         |text: &str| text.trim().chars().take(60).collect::<String>().escape_debug().to_string();

@@ -91,8 +91,8 @@ struct Row {
     weight: Weight,
     /// What its reason has to say.
     says: &'static str,
-    /// Whether it is about an env that is there, so that it cannot be observed together with one that
-    /// is not.
+    /// Whether it is about an env that is there, so that it cannot be observed together with one
+    /// that is not.
     of_env: Option<bool>,
     apply: fn(&mut Observed),
 }

@@ -36,7 +36,8 @@ pub enum Change {
         /// Why a change anywhere in the tree counts.
         whole_tree: Option<String>,
     },
-    /// A wheel or archive changed but kept its name; pip keeps an installed wheel of the same version.
+    /// A wheel or archive changed but kept its name; pip keeps an installed wheel of the same
+    /// version.
     LocalFile {
         path: String,
     },

@@ -2,9 +2,9 @@
 //! env's marker, and compared with what an env was made from.
 //!
 //! [`detect()`] says which [`Source`] counts, and [`Source::read`] gives what it declares in the
-//! form that every source shares: [`Recorded`] is what the marker keeps, and [`compare()`] says what
-//! changed and whether a copy of the env is enough. A new source is a new variant of [`Source`],
-//! a folder beside [`requirements_txt`], and a line in each installer that supports it.
+//! form that every source shares: [`Recorded`] is what the marker keeps, and [`compare()`] says
+//! what changed and whether a copy of the env is enough. A new source is a new variant of
+//! [`Source`], a folder beside [`requirements_txt`], and a line in each installer that supports it.
 //!
 //! Nothing here touches the file system: a link in the tree is followed inside the tree only.
 

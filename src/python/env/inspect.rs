@@ -20,8 +20,8 @@ pub struct Inspection {
     pub retired: Option<Retired>,
     /// The Python it runs; `None` when it runs none.
     pub version: Option<Version>,
-    /// What is right under `site-packages` and was not there when it was made: somebody else than an
-    /// installer wrote into it.
+    /// What is right under `site-packages` and was not there when it was made: somebody else than
+    /// an installer wrote into it.
     pub added: Vec<String>,
     /// Everything that makes it unusable, as facts.
     pub damage: Vec<String>,
@@ -73,7 +73,8 @@ pub fn run_version(env: &Path, environment: &Environment) -> Result<Version, Str
     let interpreter = python(env);
     // -E and -s, and not -I, which Python 2.7 does not know. Nothing is imported but `sys`, so no
     // path matters.
-    let script = "import sys; sys.stdout.write('%d.%d.%d %s' % (tuple(sys.version_info[:3]) + (sys.prefix,)))";
+    let script = "import sys; sys.stdout.write('%d.%d.%d %s' % (tuple(sys.version_info[:3]) + \
+                  (sys.prefix,)))";
     let invocation = Invocation::new(&interpreter)
         .args(["-E", "-s", "-c", script])
         .cwd("/")

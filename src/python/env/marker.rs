@@ -47,8 +47,8 @@ pub struct Provenance {
     pub ties: Vec<String>,
     /// What those commands put into it that leads to its release.
     pub ties_of_commands: Vec<String>,
-    /// Whether the deployment that made it failed later, when nothing was live yet. The next one may
-    /// copy it.
+    /// Whether the deployment that made it failed later, when nothing was live yet. The next one
+    /// may copy it.
     pub kept: bool,
 }
 

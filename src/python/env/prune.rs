@@ -38,8 +38,8 @@ struct Task<'a> {
     keep: &'static [&'static str],
 }
 
-/// Uninstalls what these requirements do not lead to. Gives the reason when it is not certain what a
-/// new env would have; nothing is uninstalled then.
+/// Uninstalls what these requirements do not lead to. Gives the reason when it is not certain what
+/// a new env would have; nothing is uninstalled then.
 pub fn prune(
     env: &Path,
     python: &Version,

@@ -264,7 +264,8 @@ mod tests {
         let file = folder.path().join("pip.conf");
         fs::write(
             &file,
-            "[global]\nindex-url = https://a/\ntarget = /elsewhere\nextra-index-url =\n  https://b/\n  https://c/\n[install]\nuser = yes\nsrc = src\n",
+            "[global]\nindex-url = https://a/\ntarget = /elsewhere\nextra-index-url =\n  \
+             https://b/\n  https://c/\n[install]\nuser = yes\nsrc = src\n",
         )
         .unwrap();
         let environment = Environment::empty()
@@ -305,12 +306,14 @@ mod tests {
         }
         fs::write(
             release.join("pyproject.toml"),
-            "[tool.uv]\nfind-links = [\"/a\"]\n[tool.uv.pip]\ntarget = \"/elsewhere\"\npre = true\n",
+            "[tool.uv]\nfind-links = [\"/a\"]\n[tool.uv.pip]\ntarget = \"/elsewhere\"\n\
+             pre = true\n",
         )
         .unwrap();
         fs::write(
             home.join("uv/uv.toml"),
-            "offline = true\nfind-links = [\"/b\"]\nlink-mode = \"hardlink\"\n[pip]\nsystem = true\n",
+            "offline = true\nfind-links = [\"/b\"]\nlink-mode = \"hardlink\"\n[pip]\n\
+             system = true\n",
         )
         .unwrap();
         let environment =

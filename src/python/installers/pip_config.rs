@@ -27,8 +27,8 @@ pub(in crate::python) struct Setting {
     pub(in crate::python) file: bool,
 }
 
-/// pip's settings in this environment, when it runs in `folder`, sorted by name. Each has one value: that of the place which
-/// counts.
+/// pip's settings in this environment, when it runs in `folder`, sorted by name. Each has one
+/// value: that of the place which counts.
 ///
 /// Fails when a configuration file cannot be read, as pip does.
 pub(super) fn settings(
@@ -164,8 +164,10 @@ mod tests {
 
     #[test]
     fn a_file_is_read_as_python_reads_it() {
-        let text = "# a comment\n[global]\nIndex_URL = https://h/?a=b#c ; no comment\nextra-index-url =\n    https://a/\n    \
-                    https://b/\ntimeout: 60\nempty =\n[download]\nno-deps = yes\n[install]\ntimeout = 5\n";
+        let text = "# a comment\n[global]\nIndex_URL = https://h/?a=b#c ; no comment\n\
+                    extra-index-url =\n    https://a/\n    \
+                    https://b/\ntimeout: 60\nempty =\n[download]\nno-deps = yes\n[install]\n\
+                    timeout = 5\n";
         let mut found: BTreeMap<_, _> = BTreeMap::new();
         found.extend(parse(text).unwrap());
         assert_eq!(found["index-url"], "https://h/?a=b#c ; no comment");

@@ -56,7 +56,8 @@ pub(super) fn ask_within(file: &Path, limit: Duration) -> Result<Report, Refusal
         // -B writes no bytecode beside the interpreter's own modules; -E and -s stand for -I, which
         // 2.7 lacks.
         .args(["-B", "-E", "-s", "-c", SCRIPT])
-        // For an interpreter it means nothing after -E; a script that stands in for one may pass it on.
+        // For an interpreter it means nothing after -E; a script that stands in for one may pass it
+        // on.
         .environment(Environment::clean().unset("PYTHONUNBUFFERED"))
         .cwd("/")
         .probing(limit, OUTPUT_LIMIT);

@@ -113,7 +113,8 @@ impl Found {
             self.folder(&path.join("bin"), Some(path));
             if self.candidates.len() == before {
                 console::warning(format_args!(
-                    "python_paths in nyala.toml names {}, which contains no additional interpreter.",
+                    "python_paths in nyala.toml names {}, which contains no additional \
+                     interpreter.",
                     path.display()
                 ));
             }
@@ -123,7 +124,8 @@ impl Found {
             self.add(file, Some(path));
         } else {
             console::warning(format_args!(
-                "python_paths in nyala.toml names {}, which is neither an executable file nor a folder.",
+                "python_paths in nyala.toml names {}, which is neither an executable file nor a \
+                 folder.",
                 path.display()
             ));
         }

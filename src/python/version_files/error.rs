@@ -156,10 +156,12 @@ fn name(origin: Origin) -> &'static str {
 fn allowed(origin: Origin) -> &'static str {
     match origin {
         Origin::RuntimeTxt => {
-            "one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with # are ignored"
+            "one line, python-X.Y or python-X.Y.Z, in UTF-8; blank lines and lines that start with \
+             # are ignored"
         }
         Origin::PythonVersionFile => {
-            "X.Y, X.Y.Z or specifiers, as in 3.11, 3.11.7 or >=3.11,<3.13; the first one in the file is used"
+            "X.Y, X.Y.Z or specifiers, as in 3.11, 3.11.7 or >=3.11,<3.13; the first one in the \
+             file is used"
         }
         Origin::RequiresPython | Origin::LockFile | Origin::SetupCfg => {
             "PEP 440 specifiers, as in >=3.9 or >=3.10,<3.13"

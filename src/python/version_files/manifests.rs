@@ -227,7 +227,8 @@ mod tests {
     fn pipenv_names_a_version() {
         let lock = br#"{"_meta": {"requires": {"python_version": "3.11"}}, "default": {}}"#;
         assert_eq!(wanted(pipfile_lock(lock)).as_deref(), Some("3.11"));
-        let full = br#"{"_meta": {"requires": {"python_full_version": "3.11.4", "python_version": "3.11"}}}"#;
+        let full = br#"{"_meta": {"requires":
+            {"python_full_version": "3.11.4", "python_version": "3.11"}}}"#;
         assert_eq!(wanted(pipfile_lock(full)).as_deref(), Some("3.11.4"));
         assert_eq!(wanted(pipfile_lock(b"{}")), None);
         let text = b"[requires]\npython_version = '3.12'\n";
@@ -241,7 +242,8 @@ mod tests {
         for text in [
             "version = 1\nrequires-python = \">=3.12\"\n\n[[package]]\nname = \"a\"\n",
             "[metadata]\nrequires_python = \">=3.12\"\n[[package]]\nrequires_python = \">=3.8\"\n",
-            "[[package]]\nname = \"a\"\npython-versions = \">=3.8\"\n[metadata]\npython-versions = \">=3.12\"\n",
+            "[[package]]\nname = \"a\"\npython-versions = \">=3.8\"\n[metadata]\n\
+             python-versions = \">=3.12\"\n",
         ] {
             assert_eq!(wanted(lock_file(text.as_bytes())).as_deref(), Some(">=3.12"), "{text}");
         }

@@ -1,5 +1,5 @@
-//! `nyala.toml`: the site's own settings. An unknown key is an error that suggests the nearest known
-//! one.
+//! `nyala.toml`: the site's own settings. An unknown key is an error that suggests the nearest
+//! known one.
 
 mod duration;
 mod file;

@@ -7,7 +7,8 @@ use super::trial::wait_until_quiet;
 use crate::support::{Call, Project, Site, traced_nyala, traced_push};
 
 /// The system calls that change or flush the disk.
-const CALLS: &str = "open,openat,creat,mkdir,mkdirat,symlink,symlinkat,rename,renameat,renameat2,fsync,fdatasync,syncfs";
+const CALLS: &str = "open,openat,creat,mkdir,mkdirat,symlink,symlinkat,rename,renameat,renameat2,\
+                     fsync,fdatasync,syncfs";
 
 fn traced(site: &Site, project: &Project<'_>) -> Option<Vec<Call>> {
     let calls = traced_push(site, project, CALLS)?;

@@ -101,8 +101,10 @@ fn commands_in_lfsconfig_are_not_run() {
         (
             FILE,
             format!(
-                "[lfs]\n\tstandalonetransferagent = x\n[lfs \"customtransfer.x\"]\n\tpath = {agent}\n\
-                 [core]\n\taskpass = {agent}\n\tsshCommand = {agent}\n[credential]\n\thelper = !{agent}\n"
+                "[lfs]\n\tstandalonetransferagent = x\n[lfs \"customtransfer.x\"]\n\
+                 \tpath = {agent}\n\
+                 [core]\n\taskpass = {agent}\n\tsshCommand = {agent}\n[credential]\n\
+                 \thelper = !{agent}\n"
             ),
         ),
     ] {

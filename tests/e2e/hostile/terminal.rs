@@ -10,7 +10,8 @@ const EVIL: &str = "\u{1b}[2J\u{1b}]0;title\u{7}evil\rsuccess: \u{202e}\u{9b}31m
 fn evil_commit(attacker: &Attacker<'_>, tree: &str) -> String {
     let who = format!("{EVIL} <{EVIL}@example.org> 1700000000 +0000");
     let text = format!(
-        "tree {tree}\nauthor {who}\ncommitter {who}\n\n{EVIL}\n\nBody {EVIL}\nerror: \u{1b}[31mred\n"
+        "tree {tree}\nauthor {who}\ncommitter {who}\n\n{EVIL}\n\nBody {EVIL}\n\
+         error: \u{1b}[31mred\n"
     );
     attacker.object("commit", text.as_bytes())
 }

@@ -32,7 +32,10 @@ impl Gate {
         let (reached, open) = (self.reached.display(), self.open.display());
         let folder = self.open.parent().unwrap().display();
         format!(
-            "    import os, time\n    open('{reached}', 'w').close()\n    while os.path.isdir('{folder}') and not os.path.exists('{open}'):\n        time.sleep(0.05)\n"
+            "    import os, time\n\
+             \x20   open('{reached}', 'w').close()\n\
+             \x20   while os.path.isdir('{folder}') and not os.path.exists('{open}'):\n\
+             \x20       time.sleep(0.05)\n"
         )
     }
 

@@ -44,8 +44,10 @@ impl<'a> SshServer<'a> {
         for _ in 0..5 {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let configuration = format!(
-                "Port {port}\nListenAddress 127.0.0.1\nHostKey {0}/host\nAuthorizedKeysFile {0}/authorized_keys\n\
-                 StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
+                "Port {port}\nListenAddress 127.0.0.1\nHostKey {0}/host\n\
+                 AuthorizedKeysFile {0}/authorized_keys\n\
+                 StrictModes no\nUsePAM no\nPasswordAuthentication no\n\
+                 KbdInteractiveAuthentication no\n\
                  PermitRootLogin yes\nPidFile none\nMaxStartups 100\n",
                 folder.display()
             );
@@ -103,7 +105,8 @@ impl<'a> SshServer<'a> {
     /// The same, for the account of a user.
     pub(crate) fn client_as(&self, key: &str, user: &str) -> String {
         format!(
-            "ssh -F none -p {} -l {} -i {} -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=no \
+            "ssh -F none -p {} -l {} -i {} -o IdentitiesOnly=yes -o BatchMode=yes -o \
+             StrictHostKeyChecking=no \
              -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
             self.port,
             user,

@@ -82,23 +82,25 @@ pub(crate) fn write_wheel(folder: &Path, name: &str, version: &str, metadata: &s
 fn bytes(name: &str, version: &str, metadata: &str) -> Vec<u8> {
     let info = format!("{name}-{version}.dist-info");
     let mut files = vec![
-            (
-                format!("{name}/__init__.py"),
-                format!(
-                    "VERSION = '{version}'\n\n\ndef main():\n    import sys\n    print('{name} {version} in ' + sys.prefix)\n"
-                ),
+        (
+            format!("{name}/__init__.py"),
+            format!(
+                "VERSION = '{version}'\n\n\ndef main():\n    import sys\n\
+                 \x20   print('{name} {version} in ' + sys.prefix)\n"
             ),
-            (
-                format!("{info}/METADATA"),
-                format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{metadata}"),
-            ),
-            (
-                format!("{info}/WHEEL"),
-                "Wheel-Version: 1.0\nGenerator: nyala\nRoot-Is-Purelib: true\nTag: py2-none-any\nTag: py3-none-any\n"
-                    .into(),
-            ),
-            (format!("{info}/entry_points.txt"), format!("[console_scripts]\n{name} = {name}:main\n")),
-        ];
+        ),
+        (
+            format!("{info}/METADATA"),
+            format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{metadata}"),
+        ),
+        (
+            format!("{info}/WHEEL"),
+            "Wheel-Version: 1.0\nGenerator: nyala\nRoot-Is-Purelib: true\nTag: py2-none-any\n\
+             Tag: py3-none-any\n"
+                .into(),
+        ),
+        (format!("{info}/entry_points.txt"), format!("[console_scripts]\n{name} = {name}:main\n")),
+    ];
     let mut record: Vec<_> = files.iter().map(|(path, _)| format!("{path},,\n")).collect();
     record.push(format!("{info}/RECORD,,\n"));
     files.push((format!("{info}/RECORD"), record.concat()));

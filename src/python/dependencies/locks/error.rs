@@ -25,7 +25,10 @@ pub enum LockError {
     Outside { package: String, path: String },
     #[error("{package} comes from {address:?}, which is not an address")]
     Address { package: String, address: String },
-    #[error("there is no {kind} {name}{}", suggestion.as_ref().map_or(String::new(), |it| format!(" (did you mean {it}?)")))]
+    #[error(
+        "there is no {kind} {name}{}",
+        suggestion.as_ref().map_or(String::new(), |it| format!(" (did you mean {it}?)"))
+    )]
     NoSuch { kind: &'static str, name: String, suggestion: Option<String> },
     #[error("{package} has files for other machines only: {files}")]
     OtherMachines { package: String, files: String },

@@ -1,5 +1,5 @@
-//! `pdm.lock`, `lock_version` 4.4 and later of 4, with the strategy `inherit_metadata`: each package
-//! says for which groups and under which markers it is installed.
+//! `pdm.lock`, `lock_version` 4.4 and later of 4, with the strategy `inherit_metadata`: each
+//! package says for which groups and under which markers it is installed.
 
 use std::collections::{BTreeMap, BTreeSet};
 

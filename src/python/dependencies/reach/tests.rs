@@ -99,9 +99,11 @@ fn hatchling_reads_the_ignored_files_of_the_folders_above() {
 #[test]
 fn a_setup_py_is_a_declaration_only_when_it_runs_nothing() {
     for text in [
-        "from setuptools import setup, find_packages\nsetup(\n    name='a', version=\"1\",\n    packages=find_packages('src'),\n)\n",
+        "from setuptools import setup, find_packages\nsetup(\n    name='a', version=\"1\",\n    \
+         packages=find_packages('src'),\n)\n",
         "import setuptools\nsetuptools.setup(name='a')  # ../x\n",
-        "from setuptools import setup\nwith open('README.md', encoding='utf-8') as f:\n    readme = f.read()\nif __name__ == '__main__':\n    setup(name='a', long_description=readme)\n",
+        "from setuptools import setup\nwith open('README.md', encoding='utf-8') as f:\n    readme \
+         = f.read()\nif __name__ == '__main__':\n    setup(name='a', long_description=readme)\n",
     ] {
         assert!(does_nothing_but_setup(text), "{text}");
     }

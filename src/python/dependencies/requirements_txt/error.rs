@@ -40,7 +40,8 @@ pub enum ClosureError {
         "commit and push again",
     ]))]
     Missing { path: String, at: Option<Box<Mention>> },
-    #[error("{} is {what}, not a requirements file{}\n{}", shown(path), named_by(at.as_deref()), steps(&[
+    #[error("{} is {what}, not a requirements file{}\n{}", shown(path), named_by(at.as_deref()),
+    steps(&[
         "name a file that is tracked in this repository",
         "commit and push again",
     ]))]
@@ -59,16 +60,19 @@ pub enum ClosureError {
         "commit and push again",
     ]))]
     LeavesTree { path: String, link: String, target: String, at: Option<Box<Mention>> },
-    #[error("{} cannot be reached: its symbolic links form a loop{}\n{}", shown(path), named_by(at.as_deref()), steps(&[
+    #[error("{} cannot be reached: its symbolic links form a loop{}\n\
+             {}", shown(path), named_by(at.as_deref()), steps(&[
         "track the file itself instead of a link, commit, and push again",
     ]))]
     LinkLoop { path: String, at: Option<Box<Mention>> },
     /// `total` counts all requirements files up to this one.
-    #[error("{} is too large: the requirements files have {total} bytes up to here, and at most {most} are read\n{}", shown(path), steps(&[
+    #[error("{} is too large: the requirements files have {total} bytes up to here, and at most \
+             {most} are read\n{}", shown(path), steps(&[
         "check that it is the right file, commit, and push again",
     ]))]
     TooLarge { path: String, total: u64, most: u64 },
-    #[error("the requirements have more than {most} {what}\nfound: the last one read is {}\n{}", shown(path), steps(&[
+    #[error("the requirements have more than {most} {what}\nfound: the last one read is {}\n\
+             {}", shown(path), steps(&[
         "remove what is not needed, commit, and push again",
     ]))]
     TooMany { path: String, most: usize, what: &'static str },

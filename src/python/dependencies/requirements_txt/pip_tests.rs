@@ -15,7 +15,10 @@ def wheel(folder, files):
     name, info = "NAME-1.0-py3-none-any.whl", "NAME-1.0.dist-info/"
     files = files + [
         (info + "METADATA", "Metadata-Version: 2.1\nName: NAME\nVersion: 1.0\n"),
-        (info + "WHEEL", "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
+        (
+            info + "WHEEL",
+            "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        ),
     ]
     record = "".join(path + ",,\n" for path, _ in files) + info + "RECORD,,\n"
     with zipfile.ZipFile(os.path.join(folder, name), "w") as archive:

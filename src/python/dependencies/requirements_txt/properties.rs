@@ -51,7 +51,11 @@ fn piece() -> impl Strategy<Value = String> {
         "-",
         "%zz",
     ]);
-    prop_oneof![4 => known.prop_map(str::to_owned), 1 => "\\PC{0,4}", 1 => any::<char>().prop_map(String::from)]
+    prop_oneof![
+        4 => known.prop_map(str::to_owned),
+        1 => "\\PC{0,4}",
+        1 => any::<char>().prop_map(String::from),
+    ]
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -76,7 +80,8 @@ fn read(tree: &MemoryTree) -> Option<Closure> {
 proptest! {
     #[test]
     fn no_tree_makes_it_panic_and_nothing_raw_is_said(then in tree(), now in tree()) {
-        let error = closure(&now, "requirements.txt", &|_| None).err().map(|error| error.to_string());
+        let error = closure(&now, "requirements.txt", &|_| None).err();
+        let error = error.map(|error| error.to_string());
         prop_assert!(!error.unwrap_or_default().contains(|c: char| c.is_control() && c != '\n'));
         if let (Some(then), Some(now)) = (read(&then), read(&now)) {
             for change in compare(then.record(), now.record()) {
@@ -90,18 +95,25 @@ proptest! {
         if let (Some(then), Some(now)) = (read(&tree), read(&tree)) {
             prop_assert_eq!(then.fingerprint(), now.fingerprint());
             for change in compare(then.record(), now.record()) {
-                prop_assert!(matches!(change, Change::Editable { .. } | Change::Moving(_)), "{change}");
+                let is_expected = matches!(change, Change::Editable { .. } | Change::Moving(_));
+                prop_assert!(is_expected, "{change}");
             }
         }
     }
 
     #[test]
-    fn a_line_that_is_gone_always_wants_a_new_env(lines in prop::collection::btree_set("[a-z]{1,8}(==[0-9])?", 2..8), index: prop::sample::Index) {
+    fn a_line_that_is_gone_always_wants_a_new_env(
+        lines in prop::collection::btree_set("[a-z]{1,8}(==[0-9])?", 2..8),
+        index: prop::sample::Index,
+    ) {
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         let gone = lines[index.index(lines.len())];
         let name = |line: &str| line.split('=').next().unwrap_or_default().to_owned();
-        let kept: Vec<&str> = lines.iter().copied().filter(|line| name(line) != name(gone)).collect();
-        let read = |lines: &[&str]| read(&MemoryTree::default().with("requirements.txt", lines.join("\n"))).unwrap();
+        let is_kept = |line: &&str| name(line) != name(gone);
+        let kept: Vec<&str> = lines.iter().copied().filter(is_kept).collect();
+        let read = |lines: &[&str]| {
+            read(&MemoryTree::default().with("requirements.txt", lines.join("\n"))).unwrap()
+        };
         let changes = compare(read(&lines).record(), read(&kept).record());
         prop_assert!(changes.iter().any(|change| change.asks() == Asks::Create));
     }
@@ -115,7 +127,10 @@ proptest! {
     }
 
     #[test]
-    fn no_password_is_kept_or_said(password in "SECRET[^\\s\\\\${}]{0,8}", prefix in "(a @ |-i |-r |-f |git\\+)") {
+    fn no_password_is_kept_or_said(
+        password in "SECRET[^\\s\\\\${}]{0,8}",
+        prefix in "(a @ |-i |-r |-f |git\\+)",
+    ) {
         let line = format!("{prefix}https://user:{password}@host/path");
         prop_assert!(!without_secrets(&line).contains("SECRET"));
         let tree = MemoryTree::default().with("requirements.txt", line);

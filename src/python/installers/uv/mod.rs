@@ -120,11 +120,13 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
 
 fn binary(environment: &Environment) -> Result<PathBuf> {
     find(environment).with_context(|| {
-        let places: Vec<_> = places(environment).iter().map(|folder| folder.display().to_string()).collect();
+        let places: Vec<_> =
+            places(environment).iter().map(|folder| folder.display().to_string()).collect();
         format!(
             "the installer is uv, and there is no uv on this machine\n\
              looked in: {}\n\
-             Install it for the user that deploys (https://docs.astral.sh/uv/getting-started/installation/), or let pip \
+             Install it for the user that deploys \
+             (https://docs.astral.sh/uv/getting-started/installation/), or let pip \
              install: installer = \"pip\" in nyala.toml",
             places.join(", ")
         )

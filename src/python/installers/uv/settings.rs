@@ -65,7 +65,8 @@ impl Settings {
         if !settings.refused.is_empty() {
             bail!(
                 "uv cannot do what is asked for: {}\n\
-                 Change that, or let pip install: installer = \"pip\" in nyala.toml, or git push -o installer=pip",
+                 Change that, or let pip install: installer = \"pip\" in nyala.toml, or git push \
+                 -o installer=pip",
                 settings.refused.join("; ")
             );
         }

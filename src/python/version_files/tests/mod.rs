@@ -119,19 +119,29 @@ fn is_in_the_grammar(line: &str) -> bool {
 proptest! {
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        for error in [runtime_txt(&bytes).err(), python_version(&bytes).err(), requires_python(&bytes).err()].into_iter().flatten() {
-            prop_assert!(error.to_string().chars().all(|c| c == '\n' || c == '…' || !c.is_control() && c.is_ascii()));
+        let errors = [
+            runtime_txt(&bytes).err(),
+            python_version(&bytes).err(),
+            requires_python(&bytes).err(),
+        ];
+        let is_fit = |c: char| c == '\n' || c == '…' || !c.is_control() && c.is_ascii();
+        for error in errors.into_iter().flatten() {
+            prop_assert!(error.to_string().chars().all(is_fit));
         }
     }
 
     #[test]
-    fn what_is_accepted_is_in_the_grammar(line in "[Pp]?ython-?[0-9 .+\u{2013}\u{200b}a-c\t\r#-]{0,9}") {
+    fn what_is_accepted_is_in_the_grammar(
+        line in "[Pp]?ython-?[0-9 .+\u{2013}\u{200b}a-c\t\r#-]{0,9}",
+    ) {
         let trimmed = line.strip_suffix('\r').unwrap_or(&line).trim_matches([' ', '\t']);
-        prop_assert_eq!(runtime_txt(line.as_bytes()).is_ok(), is_in_the_grammar(trimmed) && fits(trimmed));
+        let is_right = is_in_the_grammar(trimmed) && fits(trimmed);
+        prop_assert_eq!(runtime_txt(line.as_bytes()).is_ok(), is_right);
     }
 
     #[test]
-    fn no_pyproject_panics(text in "(\\[project\\]\n)?(requires-python ?= ?['\"][<>=!~0-9.,* a-z]{0,12}['\"]?\n?)?\\PC{0,20}") {
+    fn no_pyproject_panics(text in "(\\[project\\]\n)?(requires-python ?= ?['\"][<>=!~0-9.,* \
+                                    a-z]{0,12}['\"]?\n?)?\\PC{0,20}") {
         let _ = requires_python(text.as_bytes());
     }
 }

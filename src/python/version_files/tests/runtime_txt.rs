@@ -95,7 +95,10 @@ fn an_empty_file_is_told_from_one_with_comments_only() {
     1. Write, for example: python-3.11
     2. Or delete the file: git rm runtime.txt
     ");
-    assert_snapshot!(runtime_error("# python-3.11\n\n").lines().nth(1).unwrap(), @"found: only blank lines and comments");
+    assert_eq!(
+        runtime_error("# python-3.11\n\n").lines().nth(1).unwrap(),
+        "found: only blank lines and comments"
+    );
 }
 
 #[test]
@@ -136,7 +139,10 @@ fn two_lines_are_both_shown() {
 
 #[test]
 fn of_many_lines_the_first_are_shown() {
-    assert_snapshot!(runtime_error("python-3.11\n".repeat(900)).lines().nth(6).unwrap(), @"found: and 895 more lines");
+    assert_eq!(
+        runtime_error("python-3.11\n".repeat(900)).lines().nth(6).unwrap(),
+        "found: and 895 more lines"
+    );
 }
 
 #[test]
@@ -152,7 +158,10 @@ fn ten_megabytes_are_shown_by_their_start() {
 #[test]
 fn a_long_line_is_cut() {
     let error = runtime_error("x".repeat(5000));
-    assert_snapshot!(error.lines().nth(1).unwrap(), @"found: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx… and 4920 characters more (line 1)");
+    assert_eq!(
+        error.lines().nth(1).unwrap(),
+        format!("found: {}… and 4920 characters more (line 1)", "x".repeat(80))
+    );
 }
 
 #[test]

@@ -24,7 +24,10 @@ fn a_new_or_other_version_is_an_update() {
 
 #[test]
 fn what_is_gone_wants_a_new_env() {
-    assert_snapshot!(between("flask==2.0\ndjango", "flask==2.0").join("\n"), @"Create: django was removed from requirements.txt");
+    assert_eq!(
+        between("flask==2.0\ndjango", "flask==2.0"),
+        ["Create: django was removed from requirements.txt"]
+    );
     assert_eq!(asked("a; os_name == 'nt'", "a"), Some(Create));
 }
 
@@ -73,7 +76,11 @@ fn options_that_offer_more_are_an_update_and_the_others_want_a_new_env() {
     ] {
         assert_eq!(asked("a", &format!("{option}\na")), Some(Create), "{option}");
     }
-    assert_snapshot!(between("-i https://a/", "-i https://b/").join("\n"), @"Create: the option --index-url https://a/ -> --index-url https://b/ (requirements.txt line 1); pip does not reselect installed packages");
+    assert_eq!(
+        between("-i https://a/", "-i https://b/"),
+        ["Create: the option --index-url https://a/ -> --index-url https://b/ \
+          (requirements.txt line 1); pip does not reselect installed packages"]
+    );
     assert_eq!(asked("a --config-settings=x=1", "a --config-settings=x=2"), Some(Create));
 }
 
@@ -104,7 +111,10 @@ fn local_folders_are_installed_again_and_local_files_want_a_new_env() {
         ]))
     };
     let then = read("1", "1");
-    assert_snapshot!(reasons(&then, &read("1", "1")).join("\n"), @"Update: app is installed with -e, so the env must point to the new release");
+    assert_eq!(
+        reasons(&then, &read("1", "1")),
+        ["Update: app is installed with -e, so the env must point to the new release"]
+    );
     assert_snapshot!(reasons(&then, &read("2", "1")).join("\n"), @r#"
     Update: app is installed with -e, so the env must point to the new release
     Update: the folder lib changed and is reinstalled
@@ -132,5 +142,10 @@ fn what_find_links_offers_is_compared_by_name() {
 
 #[test]
 fn what_moves_is_said_each_time_with_the_fix() {
-    assert_snapshot!(between("git+https://u:pw@h/r.git@main", "git+https://u:pw@h/r.git@main").join("\n"), @"Create: git+https://****@h/r.git@main (requirements.txt line 1) names no fixed commit, so the environment is never reused: pin it to a full commit ID: …@<40 hexadecimal digits>");
+    assert_eq!(
+        between("git+https://u:pw@h/r.git@main", "git+https://u:pw@h/r.git@main"),
+        ["Create: git+https://****@h/r.git@main (requirements.txt line 1) names no fixed commit, \
+          so the environment is never reused: pin it to a full commit ID: \
+          …@<40 hexadecimal digits>"]
+    );
 }

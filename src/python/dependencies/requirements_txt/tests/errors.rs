@@ -35,12 +35,15 @@ fn what_is_no_file_is_said() {
     1. name a file that is tracked in this repository
     2. commit and push again
     "#);
-    assert_snapshot!(error(&MemoryTree::of(&[("requirements.txt", "version https://git-lfs.github.com/spec/v1\n")])), @r#"
+    let pointer = "version https://git-lfs.github.com/spec/v1\n";
+    let tree = MemoryTree::of(&[("requirements.txt", pointer)]);
+    assert_snapshot!(error(&tree), @r#"
     requirements.txt is kept in Git LFS, not a requirements file
     1. name a file that is tracked in this repository
     2. commit and push again
     "#);
-    assert_snapshot!(error(&MemoryTree::of(&[("requirements.txt", "-r v/r.txt")]).submodule("v", "1")), @r#"
+    let tree = MemoryTree::of(&[("requirements.txt", "-r v/r.txt")]).submodule("v", "1");
+    assert_snapshot!(error(&tree), @r#"
     v/r.txt is in a submodule that is not checked out, not a requirements file
     found: requirements.txt line 1: -r v/r.txt
     1. name a file that is tracked in this repository
@@ -56,7 +59,8 @@ fn a_link_out_of_the_commit_is_not_followed() {
     1. track the file itself or link to a file that is tracked in this repository
     2. commit and push again
     "#);
-    assert_snapshot!(error(&MemoryTree::of(&[("requirements.txt", "-c d/c.txt")]).link("d", "../../precious")), @r#"
+    let tree = MemoryTree::of(&[("requirements.txt", "-c d/c.txt")]).link("d", "../../precious");
+    assert_snapshot!(error(&tree), @r#"
     d/c.txt is reached through a link that leaves the commit
     found: requirements.txt line 1: -c d/c.txt
     found: d -> ../../precious
@@ -160,7 +164,8 @@ fn an_encoding_nobody_can_read_says_where() {
 
 #[test]
 fn a_line_no_pip_reads_is_shown_without_its_secrets() {
-    assert_snapshot!(error(&MemoryTree::of(&[("requirements.txt", "-i 'https://u:hunter2@h/\u{1b}[31m")])), @r#"
+    let tree = MemoryTree::of(&[("requirements.txt", "-i 'https://u:hunter2@h/\u{1b}[31m")]);
+    assert_snapshot!(error(&tree), @r#"
     requirements.txt line 1 cannot be read: a quotation mark is not closed
     found: -i 'https://****@h/\u{1b}[31m
     correct the line, commit, and push again

@@ -93,7 +93,8 @@ fn find_links_offers_what_lies_beside_the_file_or_in_the_tree() {
 fn what_can_change_unseen_is_moving() {
     let closure = read(&MemoryTree::of(&[(
         "requirements.txt",
-        "git+https://h/r.git@main\na @ https://h/a.zip\n-r https://h/r.txt\n-c HTTP://h/c.txt\n../lib\n-e /srv/lib\nflask\n\
+        "git+https://h/r.git@main\na @ https://h/a.zip\n-r https://h/r.txt\n-c HTTP://h/c.txt\n\
+         ../lib\n-e /srv/lib\nflask\n\
          -f /srv/wheels\nb @ https://h/b.zip --hash=sha256:00",
     )]));
     let moving: Vec<_> = closure.record().moving.iter().map(|moving| moving.number).collect();

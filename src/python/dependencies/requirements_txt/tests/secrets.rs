@@ -1,7 +1,5 @@
 //! Nothing secret is kept or said.
 
-use insta::assert_snapshot;
-
 use super::*;
 
 const SECRETS: [&str; 3] = ["hunter2", "t0ken", "sig-nature"];
@@ -9,8 +7,10 @@ const SECRETS: [&str; 3] = ["hunter2", "t0ken", "sig-nature"];
 fn tree() -> MemoryTree {
     MemoryTree::of(&[(
         "requirements.txt",
-        "-i https://u:hunter2@h/simple\n--extra-index-url https://${TOKEN}@h/\n${WHOLE}\na @ https://h/a.zip?sig=sig-nature#sha256=00\n\
-         git+https://hunter2@h/r.git@${TOKEN}\n-r https://u:hunter2@h/r.txt\n-f 'https://u:hunter2@h/f'",
+        "-i https://u:hunter2@h/simple\n--extra-index-url https://${TOKEN}@h/\n${WHOLE}\n\
+         a @ https://h/a.zip?sig=sig-nature#sha256=00\n\
+         git+https://hunter2@h/r.git@${TOKEN}\n-r https://u:hunter2@h/r.txt\n\
+         -f 'https://u:hunter2@h/f'",
     )])
 }
 
@@ -56,7 +56,11 @@ fn a_setting_that_is_no_credential_counts() {
         let tree = MemoryTree::of(&[("requirements.txt", "a==${VERSION}")]);
         closure(&tree, "requirements.txt", &|_| Some(value.to_owned())).unwrap()
     };
-    assert_snapshot!(reasons(&read("1"), &read("2")).join("\n"), @"Create: a==${VERSION} changed (requirements.txt line 1); a setting that it reads, or a masked part of it, changed");
+    assert_eq!(
+        reasons(&read("1"), &read("2")),
+        ["Create: a==${VERSION} changed (requirements.txt line 1); a setting that it reads, or a \
+          masked part of it, changed"]
+    );
     assert_ne!(read("1").fingerprint(), read("2").fingerprint());
 }
 
