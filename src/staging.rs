@@ -22,7 +22,7 @@ use git2::Oid;
 use rustix::fs::Mode;
 use serde::{Deserialize, Serialize};
 
-use crate::checkout::{Exported, GivenUp, export_unless};
+use crate::checkout::{Cancelled, Exported, export_unless};
 use crate::disk::space::{DiskUsage, FileSystem, shortage};
 use crate::disk::{self, at};
 use crate::git::Repository;
@@ -98,7 +98,7 @@ pub fn prepare(site: &Site, deployment: DeploymentId) {
     match try_prepare(site, deployment) {
         Ok(()) => {}
         // A push has arrived. The next worker removes what is there.
-        Err(error) if error.is::<GivenUp>() => {}
+        Err(error) if error.is::<Cancelled>() => {}
         Err(error) => {
             tracing::debug!("there is no staging tree: {error:#}");
             let _ = disk::remove_tree(&site.staging_tree());
@@ -140,8 +140,8 @@ fn try_prepare(site: &Site, deployment: DeploymentId) -> Result<()> {
     let repository = Repository::open(&site.repository(&settings))?;
     let oid = repository.oid(&tree)?;
     disk::create_dir(&site.staging_tree())?;
-    let gives_up = || has_newer(site, deployment);
-    let holds = export_unless(&repository, oid, &site.staging_tree(), &gives_up)?;
+    let is_cancelled = || has_newer(site, deployment);
+    let holds = export_unless(&repository, oid, &site.staging_tree(), &is_cancelled)?;
     disk::sync_filesystem(&site.staging_tree())?;
     let folder = Identity::of(&site.staging_tree())?;
     let version = env!("CARGO_PKG_VERSION").to_owned();

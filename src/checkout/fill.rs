@@ -15,7 +15,7 @@ use super::task::{Files, FolderRef, PART, Task};
 use super::writer::{Writer, path_buf};
 
 /// What there is in a tree.
-struct Census<'t> {
+struct TreeContents<'t> {
     folders: Vec<Entry<'t>>,
     attributes: Option<Oid>,
     /// Where in the tree the parts of [`PART`] files end.
@@ -28,11 +28,11 @@ impl Writer<'_> {
         let folder = Arc::new(folder);
         let id_length = tree.as_bytes().len();
         let object = objects::tree(self.odb, tree).with_context(|| in_folder(&folder))?;
-        let census = Census::of(object.data(), id_length, &folder)?;
-        let inherited = inherited_below(&folder, inherited, census.attributes);
+        let contents = TreeContents::of(object.data(), id_length, &folder)?;
+        let inherited = inherited_below(&folder, inherited, contents.attributes);
 
         let above = folder.for_those_below();
-        for entry in &census.folders {
+        for entry in &contents.folders {
             folder.make_folder(entry.name)?;
             self.done.exported.count(entry.kind, 0);
             match entry.kind {
@@ -44,9 +44,9 @@ impl Writer<'_> {
                 _ => self.fill_submodule(&above, entry.name)?,
             }
         }
-        if census.parts.len() > 1 {
+        if contents.parts.len() > 1 {
             let tree: Arc<[u8]> = object.data().into();
-            self.share(census.parts_of(&tree, id_length, &inherited), &folder);
+            self.share(contents.parts_of(&tree, id_length, &inherited), &folder);
             return Ok(());
         }
         self.write_files(&folder, Entries::new(object.data(), 0, id_length), &inherited)
@@ -84,31 +84,32 @@ impl Writer<'_> {
     }
 }
 
-impl<'t> Census<'t> {
+impl<'t> TreeContents<'t> {
     /// Looks through a tree, and fails when it has an entry that must not be written.
-    fn of(tree: &'t [u8], id_length: usize, folder: &Folder) -> Result<Census<'t>> {
-        let mut census = Census { folders: Vec::new(), attributes: None, parts: Vec::new() };
+    fn of(tree: &'t [u8], id_length: usize, folder: &Folder) -> Result<TreeContents<'t>> {
+        let mut contents =
+            TreeContents { folders: Vec::new(), attributes: None, parts: Vec::new() };
         let mut entries = Entries::new(tree, 0, id_length);
         let mut files = 0;
         while let Some(entry) = entries.next().with_context(|| in_folder(folder))? {
             check_entry(&entry, folder)?;
             match entry.kind {
-                Kind::Folder | Kind::Submodule => census.folders.push(entry),
+                Kind::Folder | Kind::Submodule => contents.folders.push(entry),
                 Kind::File { .. } | Kind::Link => {
                     if entry.name == ATTRIBUTES {
-                        census.attributes = Some(entry.id()?);
+                        contents.attributes = Some(entry.id()?);
                     }
                     files += 1;
                     if files % PART == 0 {
-                        census.parts.push(entries.position());
+                        contents.parts.push(entries.position());
                     }
                 }
             }
         }
         if files % PART > 0 {
-            census.parts.push(entries.position());
+            contents.parts.push(entries.position());
         }
-        Ok(census)
+        Ok(contents)
     }
 
     fn parts_of(&self, tree: &Arc<[u8]>, id_length: usize, inherited: &Inherited) -> Vec<Files> {

@@ -46,7 +46,7 @@ use folder::Folder;
 pub use preview::{filters, preview};
 pub use task::Exported;
 use task::{Changing, Done, FolderRef, Task, Trees};
-pub use writer::{GivenUp, GivesUp, LFS_SPEC};
+pub use writer::{Cancelled, IsCancelled, LFS_SPEC};
 
 /// What was done to a folder that held another tree.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -71,18 +71,18 @@ pub fn export(repository: &Repository, tree: Oid, into: &Path) -> Result<Exporte
     export_unless(repository, tree, into, &|| false)
 }
 
-/// [`export`] that fails with [`GivenUp`] as soon as `gives_up` says so, which is asked before each
-/// file, from any of several threads.
+/// [`export`] that fails with [`Cancelled`] as soon as `is_cancelled` says so, which is asked
+/// before each file, from any of several threads.
 pub fn export_unless(
     repository: &Repository,
     tree: Oid,
     into: &Path,
-    gives_up: &GivesUp,
+    is_cancelled: &IsCancelled,
 ) -> Result<Exported> {
     disk::point("export: before");
     let folder = FolderRef::Root(Folder::open(into)?);
     let first = Task::Fill { folder, tree, inherited: Inherited::None };
-    let Done { mut exported, .. } = gather(writer::carry_out(repository, first, gives_up)?);
+    let Done { mut exported, .. } = gather(writer::carry_out(repository, first, is_cancelled)?);
     exported.sort();
     disk::point("export: written");
     Ok(exported)

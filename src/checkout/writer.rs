@@ -30,16 +30,16 @@ pub const LFS_SPEC: &str = "version https://git-lfs.github.com/spec/";
 const LARGE: usize = 32 << 20;
 
 /// Carries a task out and all that it leads to. Fails with the first failure of a thread; the
-/// others stop at their next file, and so do all once `gives_up` says so.
+/// others stop at their next file, and so do all once `is_cancelled` says so.
 pub(super) fn carry_out(
     repository: &Repository,
     first: Task,
-    gives_up: &GivesUp,
+    is_cancelled: &IsCancelled,
 ) -> Result<Vec<Done>> {
     let path = repository.path();
     let work = |objects: &git2::Repository, pool: &Pool<Task>, first| {
         let odb = objects.odb().context("cannot read the repository's objects")?;
-        Writer::new(&odb, path, pool, gives_up).run(first)
+        Writer::new(&odb, path, pool, is_cancelled).run(first)
     };
     // libgit2's handle is for one thread. Another thread opens its own, and only when there is
     // something to do for it.
@@ -48,13 +48,13 @@ pub(super) fn carry_out(
     pool::work_together(first, own, help)
 }
 
-/// Is asked before each file whether it is still worth while.
-pub type GivesUp<'a> = dyn Fn() -> bool + Sync + 'a;
+/// Is asked before each file.
+pub type IsCancelled<'a> = dyn Fn() -> bool + Sync + 'a;
 
-/// What a tree that was given up fails with.
+/// What a tree fails with that is not wanted any more.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("given up")]
-pub struct GivenUp;
+#[error("cancelled")]
+pub struct Cancelled;
 
 pub(super) struct Writer<'a> {
     pub(super) odb: &'a Odb<'a>,
@@ -66,7 +66,7 @@ pub(super) struct Writer<'a> {
     /// What the task at hand has led to.
     found: Vec<Task>,
     pool: &'a Pool<Task>,
-    gives_up: &'a GivesUp<'a>,
+    is_cancelled: &'a IsCancelled<'a>,
 }
 
 impl<'a> Writer<'a> {
@@ -74,7 +74,7 @@ impl<'a> Writer<'a> {
         odb: &'a Odb<'a>,
         repository: &'a Path,
         pool: &'a Pool<Task>,
-        gives_up: &'a GivesUp<'a>,
+        is_cancelled: &'a IsCancelled<'a>,
     ) -> Self {
         Writer {
             odb,
@@ -84,7 +84,7 @@ impl<'a> Writer<'a> {
             repository,
             found: Vec::new(),
             pool,
-            gives_up,
+            is_cancelled,
         }
     }
 
@@ -122,8 +122,8 @@ impl<'a> Writer<'a> {
         id: Oid,
         conversion: Conversion,
     ) -> Result<()> {
-        if (self.gives_up)() {
-            return Err(GivenUp.into());
+        if (self.is_cancelled)() {
+            return Err(Cancelled.into());
         }
         let about = || format!("cannot write {}", shown(&folder.path_of(name)));
         let odb = self.odb;

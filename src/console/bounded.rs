@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::log::INDENT;
+use super::INDENT;
 use crate::console::text;
 use crate::disk;
 

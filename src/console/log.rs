@@ -16,10 +16,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::bounded::{BoundedLog, Limits};
 use super::mask::{self, Mask};
-use super::{TARGET, text};
+use super::{INDENT, TARGET, text};
 
-/// What a child prints, and every detail, stands below its step by as much.
-pub(super) const INDENT: &str = "       ";
 const STEP: &str = "-----> ";
 
 /// The log that this process writes. A handle: a worker keeps one and points it at one deployment

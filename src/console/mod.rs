@@ -23,6 +23,9 @@ pub use suggest::did_you_mean;
 /// The tracing target of everything that belongs into the deployment log.
 pub const TARGET: &str = "deployment";
 
+/// What a child prints, and every detail, stands below its step by as much.
+const INDENT: &str = "       ";
+
 /// Starts a step: `-----> title`. Its end is said with [`Step::done`].
 pub fn step(title: impl Display) -> Step {
     tracing::info!(target: TARGET, kind = "step", "{title}");

@@ -19,7 +19,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use self::cache::{Answer, Cache, Stamps, is_script, settled, stamps};
+use self::cache::{Answer, Cache, ModificationTimes, is_script, settled, stamps};
 pub use self::messages::{available, cannot_make_envs, not_found};
 use self::probe::{Refusal, Report};
 use self::search::Candidate;
@@ -222,7 +222,7 @@ fn ask_all(candidates: Vec<(Candidate, FileIdentity)>) -> Vec<Asked> {
     })
 }
 
-fn judge(file: &Path, identity: &FileIdentity, report: Report) -> (Answer, Stamps) {
+fn judge(file: &Path, identity: &FileIdentity, report: Report) -> (Answer, ModificationTimes) {
     let executable = report.executable.canonicalize().unwrap_or_default();
     if report.prefix != report.base_prefix {
         let name = format!("bin/python{}", report.version.minor_version());
@@ -231,16 +231,19 @@ fn judge(file: &Path, identity: &FileIdentity, report: Report) -> (Answer, Stamp
         return (elsewhere, stamps(vec![report.prefix.join("pyvenv.cfg")]));
     }
     if executable != file {
-        return (Answer::Elsewhere(vec![report.executable]), Stamps::new());
+        return (Answer::Elsewhere(vec![report.executable]), ModificationTimes::new());
     }
     if report.implementation != "CPython" {
         return (
             Answer::Unfit(format!("is {}, only CPython is used", report.implementation)),
-            Stamps::new(),
+            ModificationTimes::new(),
         );
     }
     if report.special {
-        return (Answer::Unfit("is a debug or free-threaded build".to_owned()), Stamps::new());
+        return (
+            Answer::Unfit("is a debug or free-threaded build".to_owned()),
+            ModificationTimes::new(),
+        );
     }
     let interpreter = Interpreter {
         path: executable,

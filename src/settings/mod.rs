@@ -6,6 +6,7 @@
 
 pub mod deployment_file;
 mod listed;
+mod names;
 pub mod project;
 #[cfg(test)]
 mod reference;
@@ -25,7 +26,7 @@ use crate::user_error::UserError;
 
 pub use deployment_file::DeploymentFile;
 pub use listed::Listed;
-pub use resolve::AZURE_PYTHON;
+pub use names::AZURE_PYTHON;
 pub use sourced::{SettingSource, Sourced};
 
 /// The branch that a site deploys, for those who need nothing else; `None` until the first push.

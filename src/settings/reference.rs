@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::resolve::{AZURE_PYTHON, BRANCH, DISABLE_SUBMODULES, FILE_KEYS, NAMES, PYTHON};
+use super::names::{AZURE_PYTHON, BRANCH, DISABLE_SUBMODULES, FILE_KEYS, NAMES, PYTHON};
 use super::{DeploymentFile, EffectiveSettings};
 use crate::site::settings::{Dependencies, Webhook, keys};
 use crate::site::{AppSettings, Settings};

@@ -1,7 +1,7 @@
 //! Settings that have no effect here, and what to use in their place.
 
 use super::DeploymentFile;
-use super::resolve::{BRANCH, DISABLE_SUBMODULES, FILE_KEYS, NAMES};
+use super::names::{BRANCH, DISABLE_SUBMODULES, FILE_KEYS, NAMES};
 use crate::console::did_you_mean;
 use crate::console::text::excerpt;
 use crate::site::{AppSettings, Settings};

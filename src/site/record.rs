@@ -40,7 +40,7 @@ pub struct Record {
     pub env: Option<EnvRecord>,
     pub steps: Vec<StepRecord>,
     /// The disk space that it used, as far as it came.
-    #[serde(default, rename = "took", alias = "usage")]
+    #[serde(default, alias = "took")]
     pub usage: Usage,
     /// Why it failed, as its log says it.
     pub error: Option<String>,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use git2::ObjectFormat;
 
 use super::repo::{FILE, FOLDER, Item, LINK, PROGRAM, Repo, SUBMODULE, Standing, contents};
-use crate::checkout::{GivenUp, export_unless};
+use crate::checkout::{Cancelled, export_unless};
 
 /// A tree with some of everything, in which one file is different.
 pub(super) fn tree(repo: &Repo, changing: &str) -> git2::Oid {
@@ -318,9 +318,9 @@ fn an_export_that_is_of_no_use_any_more_is_given_up() {
     let tree = repo.tree_of(&paths);
     let into = tempfile::tempdir().unwrap();
     let asked = AtomicU64::new(0);
-    let gives_up = || asked.fetch_add(1, Ordering::Relaxed) >= 100;
-    let error = export_unless(&repo.open(), tree, into.path(), &gives_up).unwrap_err();
-    assert!(error.is::<GivenUp>(), "{error:#}");
+    let is_cancelled = || asked.fetch_add(1, Ordering::Relaxed) >= 100;
+    let error = export_unless(&repo.open(), tree, into.path(), &is_cancelled).unwrap_err();
+    assert!(error.is::<Cancelled>(), "{error:#}");
     let written = contents(into.path()).into_values();
     assert_eq!(written.filter(|item| matches!(item, Item::File { .. })).count(), 100);
 }

@@ -144,7 +144,7 @@ pub(super) fn in_release(path: &str) -> Option<&str> {
 
 /// `path` without `.`, empty names and the `..` that can be taken back without looking; for showing
 /// and as a key.
-pub(super) fn tidy(path: &str) -> String {
+pub(super) fn normalized(path: &str) -> String {
     let mut tidied: Vec<&str> = Vec::new();
     for name in path.split('/').filter(|name| !matches!(*name, "" | ".")) {
         match (name, tidied.last()) {

@@ -22,7 +22,7 @@ pub(super) struct Cache {
 }
 
 /// Folders, and when each was changed last: nanoseconds since 1970, `None` when it is not there.
-pub(super) type Stamps = BTreeMap<PathBuf, Option<i64>>;
+pub(super) type ModificationTimes = BTreeMap<PathBuf, Option<i64>>;
 
 /// An answer, and what has to be as it was for it to hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ struct Kept {
     identity: FileIdentity,
     /// With `apt install python3-venv` the interpreter can make environments while its own file
     /// stays what it was.
-    folders: Stamps,
+    folders: ModificationTimes,
     answer: Answer,
 }
 
@@ -76,7 +76,7 @@ impl Cache {
         &mut self,
         file: PathBuf,
         identity: FileIdentity,
-        folders: Stamps,
+        folders: ModificationTimes,
         answer: Answer,
     ) {
         self.answers.insert(file, Kept { identity, folders, answer });
@@ -84,7 +84,7 @@ impl Cache {
 }
 
 /// When these folders were changed last, as [`Cache::put`] takes it.
-pub(super) fn stamps(folders: Vec<PathBuf>) -> Stamps {
+pub(super) fn stamps(folders: Vec<PathBuf>) -> ModificationTimes {
     folders
         .into_iter()
         .map(|folder| {
@@ -96,7 +96,7 @@ pub(super) fn stamps(folders: Vec<PathBuf>) -> Stamps {
 
 /// Whether the folders were left alone while they were asked about: one that changed in the second
 /// before, or since, may have been stamped as it was after the answer.
-pub(super) fn settled(folders: &Stamps, asked_at: SystemTime) -> bool {
+pub(super) fn settled(folders: &ModificationTimes, asked_at: SystemTime) -> bool {
     let asked_at = asked_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     let second = 1_000_000_000;
     folders.values().flatten().all(|changed| {

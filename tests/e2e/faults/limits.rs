@@ -128,7 +128,7 @@ fn a_deployment_does_not_begin_without_enough_free_space() {
     let Some((disk, site)) = site_on("64m") else { return };
     let project = site.project();
     project.write("big", vec![7; 4 << 20]).push().assert_success();
-    let usage = &site.live()["took"];
+    let usage = &site.live()["usage"];
     assert_eq!(usage["release"]["bytes"], 4 << 20);
     assert_eq!(usage["release"]["inodes"], 1);
     wait_until_quiet(&site);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::tree::tidy;
+use super::super::tree::normalized;
 use super::requirement_source::{
     RequirementSource, fragment, is_archive, is_url, source, without_revision,
 };
@@ -90,7 +90,7 @@ fn located(spec: &str, marker: &str, editable: bool) -> Spec {
     };
     let key = match &source {
         RequirementSource::Index => place.to_owned(),
-        RequirementSource::Path(path) => format!("path {}", tidy(path)),
+        RequirementSource::Path(path) => format!("path {}", normalized(path)),
         RequirementSource::Url(url) => match fragment(url, "egg") {
             Some(egg) => named(egg, "").map_or_else(|| egg.to_owned(), |spec| spec.key),
             None => without_revision(url).to_owned(),
