@@ -7,7 +7,6 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::support::{Running, Sandbox, Site, is_root, skip, wait_until};
@@ -263,15 +262,11 @@ fn a_dead_worker_and_its_leftovers_are_found_and_fixed() {
     let project = site.project();
     project.write("page", "1").push().assert_success();
     let gate = site.gate();
-    let worker = site.sandbox.path("worker");
-    let script =
-        format!("awk '{{print $4}}' /proc/$PPID/stat > '{}'\n{}", worker.display(), gate.shell());
-    let push = project.custom_script(&script).push_in_background();
+    let push = project.custom_script(&gate.shell_of_worker()).push_in_background();
     gate.wait_until_reached();
     // What is being deployed is not a leftover.
     assert_well(&site);
-    let worker: i32 = fs::read_to_string(worker).unwrap().trim().parse().unwrap();
-    kill_process(Pid::from_raw(worker).unwrap(), Signal::KILL).unwrap();
+    gate.kill_worker();
     gate.open();
     push.wait();
     wait_until("the worker's log is free", || {

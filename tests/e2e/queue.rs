@@ -4,8 +4,6 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use rustix::process::{Pid, Signal, kill_process};
-
 use crate::support::{Site, wait_until};
 
 #[test]
@@ -43,14 +41,9 @@ fn a_killed_worker_is_recorded_as_interrupted_and_the_next_push_deploys() {
     let before = site.live_state();
 
     let gate = site.gate();
-    let worker = site.sandbox.path("worker");
-    // The script's parent is the shell that runs `command`; its parent is the worker.
-    let script =
-        format!("awk '{{print $4}}' /proc/$PPID/stat > '{}'\n{}", worker.display(), gate.shell());
-    let push = project.custom_script(&script).push_in_background();
+    let push = project.custom_script(&gate.shell_of_worker()).push_in_background();
     gate.wait_until_reached();
-    let worker: i32 = fs::read_to_string(worker).unwrap().trim().parse().unwrap();
-    kill_process(Pid::from_raw(worker).unwrap(), Signal::KILL).unwrap();
+    gate.kill_worker();
     // The hook notices, and the push returns.
     assert!(push.wait().accepted);
     gate.open();

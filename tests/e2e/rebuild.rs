@@ -4,16 +4,16 @@ use std::fs;
 
 use crate::support::{FtpServer, Site, two_pythons};
 
-#[test]
-fn deleting_the_env_link_over_ftp_gives_a_new_env() {
+/// What is deleted in the live release over FTP, between two pushes, gives a new env.
+#[track_caller]
+fn assert_recreated_after(delete: impl FnOnce(&FtpServer, &Site)) {
     let site = Site::new();
     let Some(ftp) = FtpServer::start(&site) else {
         return;
     };
     let project = site.python_project();
     project.push().assert_success();
-    ftp.delete("wwwroot/env");
-    assert!(fs::symlink_metadata(site.path.join("wwwroot/env")).is_err());
+    delete(&ftp, &site);
 
     project.write("app.py", "").push().assert_success();
     assert_eq!(site.env_id(), 2);
@@ -22,50 +22,32 @@ fn deleting_the_env_link_over_ftp_gives_a_new_env() {
 }
 
 #[test]
-fn deleting_the_contents_of_the_env_over_ftp_gives_a_new_env() {
-    let site = Site::new();
-    let Some(ftp) = FtpServer::start(&site) else {
-        return;
-    };
-    let project = site.python_project();
-    project.push().assert_success();
-    ftp.delete_contents("wwwroot/env");
-    assert_eq!(fs::read_dir(site.path.join("envs/1")).unwrap().count(), 0);
+fn deleting_the_env_link_over_ftp_gives_a_new_env() {
+    assert_recreated_after(|ftp, site| {
+        ftp.delete("wwwroot/env");
+        assert!(fs::symlink_metadata(site.path.join("wwwroot/env")).is_err());
+    });
+}
 
-    project.write("app.py", "").push().assert_success();
-    assert_eq!(site.env_id(), 2);
-    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+#[test]
+fn deleting_the_contents_of_the_env_over_ftp_gives_a_new_env() {
+    assert_recreated_after(|ftp, site| {
+        ftp.delete_contents("wwwroot/env");
+        assert_eq!(fs::read_dir(site.path.join("envs/1")).unwrap().count(), 0);
+    });
 }
 
 #[test]
 fn deleting_contents_and_link_over_ftp_gives_a_new_env() {
-    let site = Site::new();
-    let Some(ftp) = FtpServer::start(&site) else {
-        return;
-    };
-    let project = site.python_project();
-    project.push().assert_success();
-    ftp.delete_contents("wwwroot/env");
-    ftp.delete("wwwroot/env");
-
-    project.write("app.py", "").push().assert_success();
-    assert_eq!(site.env_id(), 2);
-    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+    assert_recreated_after(|ftp, _| {
+        ftp.delete_contents("wwwroot/env");
+        ftp.delete("wwwroot/env");
+    });
 }
 
 #[test]
 fn a_half_deleted_env_is_recreated() {
-    let site = Site::new();
-    let Some(ftp) = FtpServer::start(&site) else {
-        return;
-    };
-    let project = site.python_project();
-    project.push().assert_success();
-    ftp.delete_contents("wwwroot/env/lib");
-
-    project.write("app.py", "").push().assert_success();
-    assert_eq!(site.env_id(), 2);
-    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+    assert_recreated_after(|ftp, _| ftp.delete_contents("wwwroot/env/lib"));
 }
 
 #[test]

@@ -83,21 +83,9 @@ fn nothing_is_left_over_after_a_failure() {
     // What failed was to change a copy, so the first env is as good as it was.
     wait_until("only what is needed is left", || site.numbers("envs") == [1]);
     assert_eq!(site.numbers("releases"), [1, 3]);
-    let known = [
-        "repository.git",
-        "nyala.toml",
-        "settings.env",
-        "wwwroot",
-        "releases",
-        "envs",
-        "deployments",
-        "shared",
-        "lock",
-        "cache",
-    ];
     for entry in fs::read_dir(&site.path).unwrap() {
         let name = entry.unwrap().file_name();
-        assert!(known.iter().any(|it| name == *it), "{name:?} is left over");
+        assert!(Site::ENTRIES.iter().any(|it| name == *it), "{name:?} is left over");
     }
 }
 

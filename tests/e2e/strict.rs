@@ -4,8 +4,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use rustix::process::{Pid, Signal, kill_process};
-
 use crate::support::{Project, Push, Sandbox, Site, git_can, skip, wait_until};
 
 fn strict() -> Site {
@@ -196,13 +194,9 @@ fn a_killed_worker_fails_the_push_but_a_killed_client_does_not() {
     project.write("page", "1").push().assert_success();
     let one = project.head();
     let gate = site.gate();
-    let worker = site.sandbox.path("worker");
-    let script =
-        format!("awk '{{print $4}}' /proc/$PPID/stat > '{}'\n{}", worker.display(), gate.shell());
-    let push = project.custom_script(&script).push_in_background();
+    let push = project.custom_script(&gate.shell_of_worker()).push_in_background();
     gate.wait_until_reached();
-    let pid: i32 = fs::read_to_string(&worker).unwrap().trim().parse().unwrap();
-    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    gate.kill_worker();
     assert_refused(&push.wait(), "deploy failed: its worker was killed");
     assert_eq!(tip(&site, "refs/heads/main"), one);
     gate.open();

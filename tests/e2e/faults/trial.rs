@@ -222,18 +222,8 @@ fn assert_only_kept(site: &Site, files: &[&str]) {
         names
     };
     for name in names("") {
-        let known = [
-            "repository.git",
-            "nyala.toml",
-            "wwwroot",
-            "releases",
-            "envs",
-            "deployments",
-            "shared",
-            "lock",
-            "cache",
-        ];
-        assert!(known.contains(&name.as_str()) || name == "kept", "{name} is left over");
+        let known = Site::ENTRIES.contains(&name.as_str()) || name == "kept";
+        assert!(known, "{name} is left over");
     }
     let live = site.live_id().unwrap();
     let env = fs::read_link(site.path.join("wwwroot/env")).ok();

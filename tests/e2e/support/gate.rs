@@ -3,19 +3,27 @@
 use std::fs;
 use std::path::PathBuf;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::{Sandbox, wait_until};
 
 #[derive(Debug)]
 pub(crate) struct Gate {
     reached: PathBuf,
     open: PathBuf,
+    /// The process id of the worker whose deployment command has come here.
+    worker: PathBuf,
 }
 
 impl Gate {
     pub(crate) fn new(sandbox: &Sandbox) -> Self {
         let folder =
             tempfile::Builder::new().prefix("gate-").tempdir_in(sandbox.path("")).unwrap().keep();
-        Self { reached: folder.join("reached"), open: folder.join("open") }
+        Self {
+            reached: folder.join("reached"),
+            open: folder.join("open"),
+            worker: folder.join("worker"),
+        }
     }
 
     /// A shell script that waits until the test opens the gate, or has ended.
@@ -27,7 +35,20 @@ impl Gate {
         )
     }
 
-    /// The same in Python, for the body of a function, indented by four spaces.
+    /// [`Gate::shell`] for a deployment command whose worker is to be killed.
+    pub(crate) fn shell_of_worker(&self) -> String {
+        // The script's parent is the shell that runs `command`; its parent is the worker.
+        let worker = self.worker.display();
+        format!("awk '{{print $4}}' /proc/$PPID/stat > '{worker}'\n{}", self.shell())
+    }
+
+    /// Kills the worker whose deployment command waits here.
+    pub(crate) fn kill_worker(&self) {
+        let worker = fs::read_to_string(&self.worker).unwrap().trim().parse().unwrap();
+        kill_process(Pid::from_raw(worker).unwrap(), Signal::KILL).unwrap();
+    }
+
+    /// [`Gate::shell`] in Python, for the body of a function, indented by four spaces.
     pub(crate) fn python(&self) -> String {
         let (reached, open) = (self.reached.display(), self.open.display());
         let folder = self.open.parent().unwrap().display();

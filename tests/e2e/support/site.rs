@@ -28,6 +28,20 @@ pub(crate) struct Live {
 }
 
 impl Site {
+    /// What is in every site, once something was deployed.
+    pub(crate) const ENTRIES: [&str; 10] = [
+        "repository.git",
+        "nyala.toml",
+        "settings.env",
+        "wwwroot",
+        "releases",
+        "envs",
+        "deployments",
+        "shared",
+        "lock",
+        "cache",
+    ];
+
     /// A new site, made by `nyala init`.
     pub(crate) fn new() -> Self {
         Self::with(&[])
