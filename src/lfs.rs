@@ -1,15 +1,15 @@
-//! Puts the files of Git LFS in the place of the pointers that a commit has.
+//! Replaces the Git LFS pointers of a commit by the files that they stand for.
 //!
 //! Objects that were pushed to this server are in its repository (`lfs/objects`, where git-lfs puts
-//! them) and are copied from there, with nothing else needed. For others `git lfs fetch` is asked,
-//! which knows of `.lfsconfig` and remotes.
+//! them). They are copied from there, without git-lfs. Others are fetched by `git lfs fetch`, which
+//! reads `.lfsconfig` and the remotes.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 use crate::checkout::{self, LFS_SPEC};
@@ -19,8 +19,9 @@ use crate::git;
 use crate::hex::hex;
 use crate::process;
 use crate::submodules::{Fetching, Filled};
+use crate::user_error::UserError;
 
-/// No pointer is longer (git-lfs's own bound).
+/// The longest pointer that git-lfs reads, in bytes.
 const LONGEST: u64 = 1024;
 
 /// What a pointer stands for.
@@ -32,8 +33,8 @@ struct Pointer {
     size: u64,
 }
 
-/// Replaces the pointers in what was written below `release`. Fails when the content of one cannot
-/// be had: a site of pointers is a broken site.
+/// Replaces the pointers in what was written below `release`. Fails when the content of one is
+/// missing: a site of pointers is a broken site.
 pub fn smudge(fetching: &Fetching<'_>, release: &Path, filled: &Filled) -> Result<()> {
     let Filled { repository, folder, pointers, .. } = filled;
     let root = release.join(folder);
@@ -54,13 +55,10 @@ pub fn smudge(fetching: &Fetching<'_>, release: &Path, filled: &Filled) -> Resul
     if let Some((path, _)) = missing.first() {
         let fetched = fetch(fetching, filled);
         if let Some((path, pointer)) = missing.iter().find(|entry| is_missing(entry)) {
-            return Err(not_here(
-                repository,
-                &folder.join(path),
-                pointer,
-                missing.len(),
-                fetched.err(),
-            ));
+            let objects = repository.join("lfs/objects");
+            let fetched = fetched.err().map(|error| UserError::of(&error));
+            let path = folder.join(path);
+            bail!(not_here(&objects, &path, pointer, missing.len(), fetched));
         }
         tracing::debug!("fetched {} objects for {} and others", missing.len(), path.display());
     }
@@ -74,15 +72,16 @@ pub fn smudge(fetching: &Fetching<'_>, release: &Path, filled: &Filled) -> Resul
     Ok(())
 }
 
-/// Those of the paths that the commit's attributes give to Git LFS: the text of a pointer alone may
-/// be a text about pointers.
+/// Those of the paths that the commit's attributes give to Git LFS. A file that looks like a
+/// pointer may be an example of one.
 fn with_the_filter<'p>(filled: &Filled, paths: &'p [PathBuf]) -> Result<Vec<&'p PathBuf>> {
     if paths.is_empty() {
         return Ok(Vec::new());
     }
     let objects = git::open_objects(&filled.repository)?;
     let in_whole: Vec<PathBuf> = paths.iter().map(|path| filled.project.join(path)).collect();
-    // A path that is not UTF-8 is not worth a lookup of its own: what looks like a pointer is one.
+    // The attributes of a path that is not UTF-8 are not looked up: what looks like a pointer is
+    // taken for one.
     let names = in_whole.iter().filter_map(|path| path.to_str());
     let filters = checkout::filters(&objects, filled.whole, names)?;
     let mut filters = filters.into_iter();
@@ -101,37 +100,53 @@ fn fetch(fetching: &Fetching<'_>, filled: &Filled) -> Result<()> {
     Ok(())
 }
 
+/// The content of `path`, and of other files if `missing` is more than 1, is nowhere. `fetched`
+/// says why git-lfs could not get it.
 fn not_here(
-    repository: &Path,
+    objects: &Path,
     path: &Path,
     pointer: &Pointer,
     missing: usize,
-    fetched: Option<anyhow::Error>,
-) -> anyhow::Error {
+    fetched: Option<UserError>,
+) -> UserError {
     let others =
         if missing > 1 { format!(", and {} other files", missing - 1) } else { String::new() };
-    let why = fetched.map_or(String::new(), |error| format!("\n{error:#}"));
-    let has_git_lfs = !why.contains("is not a git command");
-    let install = if has_git_lfs {
-        ""
-    } else {
-        "3. Install git-lfs on the server (apt-get install git-lfs), if they are elsewhere\n"
-    };
-    let why =
-        if has_git_lfs { why } else { "\ngit-lfs is not installed on this server".to_owned() };
-    anyhow::anyhow!(
-        "{} is a Git LFS pointer, and its content is not in {}{others}\n\
-         found: sha256 {} of {} bytes{why}\n\
-         1. In the project: git lfs install && git lfs push --all REMOTE\n\
-         2. Push again, or on the server: nyala redeploy\n{install}",
+    let fact = format!(
+        "{} is a Git LFS pointer, and its content is not in {}{others}",
         path.display(),
-        repository.join("lfs/objects").display(),
-        pointer.oid,
-        pointer.size
+        objects.display()
+    );
+    let Pointer { oid, size } = pointer;
+    let error = UserError::new(fact).found(format!("sha256 {oid} of {size} bytes"));
+    let is_installed =
+        !fetched.as_ref().is_some_and(|why| why.to_string().contains("is not a git command"));
+    let error = match fetched {
+        Some(_) if !is_installed => error.found("git-lfs is not installed on this server"),
+        Some(UserError { fact, found, .. }) => {
+            found.into_iter().fold(error.found(fact), UserError::found)
+        }
+        None => error,
+    };
+    let error = error
+        .fix("In the project, run: git lfs install && git lfs push --all REMOTE")
+        .fix("Push again, or on the server run: nyala redeploy");
+    if is_installed {
+        return error;
+    }
+    error.fix(
+        "Or if the files are elsewhere, install git-lfs on the server: apt-get install git-lfs",
     )
 }
 
-/// The pointer that a file is; `None` when it is none.
+/// An object whose content is not what its name says.
+fn damaged(object: &Path, found: &str) -> UserError {
+    UserError::new(format!("{} is damaged", object.display()))
+        .found(format!("sha256 {found}"))
+        .fix(format!("Remove it: rm {}", object.display()))
+        .fix("In the project, run: git lfs push --all REMOTE")
+}
+
+/// The pointer in a file; `None` when the file is not a pointer.
 fn read(path: &Path) -> Option<Pointer> {
     let metadata = fs::symlink_metadata(path).ok()?;
     if !metadata.is_file() || metadata.len() > LONGEST {
@@ -141,7 +156,8 @@ fn read(path: &Path) -> Option<Pointer> {
 }
 
 impl Pointer {
-    /// Reads the text of a pointer, as git-lfs's docs/spec.md has it.
+    /// Parses a pointer:
+    /// <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>.
     fn parse(text: &str) -> Option<Pointer> {
         let mut lines = text.lines();
         lines.next()?.strip_prefix(LFS_SPEC)?.strip_prefix('v')?;
@@ -165,8 +181,7 @@ impl Pointer {
             .is_ok_and(|metadata| metadata.is_file() && metadata.len() == self.size)
     }
 
-    /// Puts the content in the place of the pointer, having made sure that it is what the pointer
-    /// says.
+    /// Replaces the pointer by its content, whose hash is checked.
     fn put(&self, repository: &Path, to: &Path) -> Result<()> {
         let object = self.object(repository);
         let reading = || format!("cannot read {}", object.display());
@@ -184,7 +199,9 @@ impl Pointer {
                 file.write_all(&buffer[..count])?;
             }
             let found = hex(&hash.finalize());
-            ensure!(found == self.oid, "{} is damaged\nfound: sha256 {found}", object.display());
+            if found != self.oid {
+                bail!(damaged(&object, &found));
+            }
             Ok(())
         })
     }
@@ -198,6 +215,46 @@ fn is_sha256(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_say_how_to_send_the_content() {
+        let pointer = Pointer { oid: "abab".to_owned(), size: 12345 };
+        let objects = Path::new("/r.git/lfs/objects");
+        let said = |missing, fetched| {
+            not_here(objects, Path::new("img/a.bin"), &pointer, missing, fetched).to_string()
+        };
+        insta::assert_snapshot!(said(1, None), @"
+        img/a.bin is a Git LFS pointer, and its content is not in /r.git/lfs/objects
+        found: sha256 abab of 12345 bytes
+        1. In the project, run: git lfs install && git lfs push --all REMOTE
+        2. Push again, or on the server run: nyala redeploy
+        ");
+        let why = UserError::new("git lfs fetch exited with status 2");
+        let refused = why.clone().labelled("output", "Not Found");
+        insta::assert_snapshot!(said(3, Some(refused)), @"
+        img/a.bin is a Git LFS pointer, and its content is not in /r.git/lfs/objects, and 2 other files
+        found: sha256 abab of 12345 bytes
+        found: git lfs fetch exited with status 2
+        output: Not Found
+        1. In the project, run: git lfs install && git lfs push --all REMOTE
+        2. Push again, or on the server run: nyala redeploy
+        ");
+        let unknown = why.labelled("output", "git: 'lfs' is not a git command");
+        insta::assert_snapshot!(said(1, Some(unknown)), @"
+        img/a.bin is a Git LFS pointer, and its content is not in /r.git/lfs/objects
+        found: sha256 abab of 12345 bytes
+        found: git-lfs is not installed on this server
+        1. In the project, run: git lfs install && git lfs push --all REMOTE
+        2. Push again, or on the server run: nyala redeploy
+        3. Or if the files are elsewhere, install git-lfs on the server: apt-get install git-lfs
+        ");
+        insta::assert_snapshot!(damaged(Path::new("/r.git/lfs/objects/ab/ab/abab"), "cd"), @"
+        /r.git/lfs/objects/ab/ab/abab is damaged
+        found: sha256 cd
+        1. Remove it: rm /r.git/lfs/objects/ab/ab/abab
+        2. In the project, run: git lfs push --all REMOTE
+        ");
+    }
 
     #[test]
     fn only_whole_pointers_are_pointers() {

@@ -12,7 +12,10 @@
 //! ```
 //!
 //! No part ends with a full stop: a fact is continued by other words, and what follows a colon is
-//! copied into a terminal.
+//! copied into a terminal. A fix is an imperative, with the command to run after a colon.
+//!
+//! Errors that nobody expects, such as those of the system, are `anyhow`'s, with a fact as their
+//! context. [`UserError::of`] makes one error of both kinds.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -44,18 +47,37 @@ pub struct UserError {
 }
 
 impl UserError {
-    /// An error with this fact, of which the first line counts.
-    pub fn new(fact: impl Into<String>) -> UserError {
-        let fact = fact.into();
-        let (fact, found) = match fact.split_once('\n') {
-            Some((first, rest)) => (first.to_owned(), vec![rest.to_owned()]),
-            None => (fact, Vec::new()),
-        };
-        UserError { fact: clause(&fact).to_owned(), found, ..UserError::default() }
+    /// An error with this fact. It is one line, whatever a library's message is made of.
+    pub fn new(fact: impl AsRef<str>) -> UserError {
+        let words: Vec<_> = fact.as_ref().lines().map(str::trim).collect();
+        UserError { fact: clause(&words.join(" ")).to_owned(), ..UserError::default() }
+    }
+
+    /// An error with all its causes, as one: the outermost fact first, what it was caused by after
+    /// a colon, then everything that was found, and everything that fixes it.
+    pub fn of(error: &anyhow::Error) -> UserError {
+        let mut causes = error.chain().map(UserError::of_one);
+        let outermost = causes.next().unwrap_or_default();
+        causes.fold(outermost, UserError::caused_by)
+    }
+
+    fn of_one(cause: &(dyn StdError + 'static)) -> UserError {
+        if let Some(told) = cause.downcast_ref::<UserError>() {
+            told.clone()
+        } else if let Some(Explained { explanation, .. }) = cause.downcast_ref() {
+            explanation.clone()
+        } else {
+            UserError::new(cause.to_string())
+        }
+    }
+
+    /// Whether an error is one that nyala expects and explains, and no surprise to look into.
+    pub fn explains(error: &anyhow::Error) -> bool {
+        error.chain().any(|cause| cause.is::<UserError>() || cause.is::<Explained>())
     }
 
     /// An error about how a command was called.
-    pub fn usage(fact: impl Into<String>) -> UserError {
+    pub fn usage(fact: impl AsRef<str>) -> UserError {
         UserError { is_usage: true, ..UserError::new(fact) }
     }
 
@@ -85,6 +107,25 @@ impl UserError {
     pub fn fixes(mut self, fixes: impl IntoIterator<Item = impl Into<String>>) -> UserError {
         self.fixes.extend(fixes.into_iter().map(Into::into));
         self
+    }
+
+    /// Adds what caused it, with its own causes.
+    #[must_use]
+    pub fn because(self, error: &anyhow::Error) -> UserError {
+        self.caused_by(UserError::of(error))
+    }
+
+    /// A cause that the fact repeats is said once.
+    fn caused_by(mut self, cause: UserError) -> UserError {
+        if self.fact.is_empty() || !self.fact.ends_with(&cause.fact) {
+            self.fact = format!("{}: {}", self.fact, cause.fact);
+        }
+        self.and(cause)
+    }
+
+    /// Wraps a cause, which may be asked for later.
+    pub fn explaining(self, cause: impl Into<anyhow::Error>) -> anyhow::Error {
+        anyhow::Error::new(Explained { explanation: self, cause: cause.into() })
     }
 
     /// Adds what was found and what to do, of which somebody else knows.
@@ -133,9 +174,7 @@ pub trait Explain<T> {
 
 impl<T, E: Into<anyhow::Error>> Explain<T> for Result<T, E> {
     fn explain(self, explanation: impl FnOnce() -> UserError) -> anyhow::Result<T> {
-        self.map_err(|cause| {
-            anyhow::Error::new(Explained { explanation: explanation(), cause: cause.into() })
-        })
+        self.map_err(|cause| explanation().explaining(cause))
     }
 }
 
@@ -171,6 +210,8 @@ fn write_lines(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Resu
 
 #[cfg(test)]
 mod tests {
+    use anyhow::{Context, Result};
+
     use super::*;
 
     #[test]
@@ -210,8 +251,36 @@ mod tests {
     }
 
     #[test]
-    fn further_lines_of_a_fact_are_what_was_found() {
-        let error = UserError::new("not installed:\nno such package");
-        assert_eq!(error.to_string(), "not installed\nfound: no such package");
+    fn a_fact_is_one_line() {
+        assert_eq!(
+            UserError::new("not installed:\n  no such package.\n").fact,
+            "not installed: no such package"
+        );
+    }
+
+    #[test]
+    fn causes_follow_on_the_first_line_and_the_other_parts_below() {
+        let inner = UserError::new("pip exited with status 1.").found("no such package").fix("b");
+        let error: Result<()> = Err(inner)
+            .context("requirements.txt")
+            .explain(|| UserError::new("not installed").found("env 3").fix("a"));
+        let error = error.unwrap_err();
+        insta::assert_snapshot!(UserError::of(&error), @r"
+        not installed: requirements.txt: pip exited with status 1
+        found: env 3
+        found: no such package
+        1. a
+        2. b
+        ");
+        assert_eq!(UserError::new("env 3").because(&error).fixes, ["a", "b"]);
+    }
+
+    #[test]
+    fn a_cause_that_the_fact_repeats_is_said_once() {
+        let io = std::io::Error::other("no");
+        let error = UserError::new(format!("cannot start pip: {io}"));
+        let error = Err::<(), _>(io).explain(|| error).unwrap_err();
+        assert_eq!(UserError::of(&error).to_string(), "cannot start pip: no");
+        assert!(UserError::explains(&error) && !UserError::explains(&anyhow::anyhow!("x")));
     }
 }

@@ -175,3 +175,25 @@ fn no_line_has_more_than_100_columns() {
     }
     assert!(wide.is_empty(), "{wide:#?}");
 }
+
+/// Such an error has its parts in one text, and whoever shows it cannot tell them apart; see
+/// `src/user_error.rs`.
+#[test]
+fn no_error_is_joined_of_several_lines() {
+    let starts = ["bail!(", "anyhow!(", "ensure!(", "context("];
+    let mut joined = Vec::new();
+    for file in sources(&repository().join("src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        for start in starts {
+            for (at, _) in code.match_indices(start) {
+                let statement = code[at..].split(';').next().unwrap();
+                // A backslash at the end of a line only continues a literal.
+                if statement.contains("\\n") {
+                    joined.push(format!("{}: {}", file.display(), statement.trim_end()));
+                }
+            }
+        }
+    }
+    assert!(joined.is_empty(), "{joined:#?}");
+}

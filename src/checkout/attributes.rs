@@ -13,6 +13,7 @@ use gix_attributes::{Search, StateRef};
 
 use super::convert::{Conversion, LineEndings, Text};
 use super::encoding::Encoding;
+use super::error::no_encoding;
 use super::name::shown;
 use super::objects;
 
@@ -233,12 +234,7 @@ impl Encoding {
         match state {
             StateRef::Unspecified => Ok(None),
             StateRef::Value(value) => Encoding::named(value.as_bstr()),
-            StateRef::Set | StateRef::Unset => {
-                anyhow::bail!(
-                    "the attribute working-tree-encoding needs the name of an encoding\n\
-                     found: true or false"
-                )
-            }
+            StateRef::Set | StateRef::Unset => Err(no_encoding().into()),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! `working-tree-encoding`: git stores such a file in UTF-8 and checks it out in the encoding
 //! named.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use super::name::shown;
+use super::error;
+use crate::user_error::Explain;
 
 /// The encodings that we write. git has all those of the system's iconv.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,14 +48,7 @@ impl Encoding {
                 Encoding::Latin1
             }
             (_, b"ascii" | b"us-ascii") => Encoding::Ascii,
-            _ => bail!(
-                "the working-tree-encoding that .gitattributes asks for is not one that nyala \
-                 writes\n\
-                 found: {}\n\
-                 possible: UTF-8, UTF-16, UTF-32 (with LE or BE, and UTF-16LE-BOM, UTF-16BE-BOM), \
-                 ISO-8859-1, ASCII",
-                shown(name)
-            ),
+            _ => bail!(error::unknown_encoding(name)),
         }))
     }
 
@@ -63,9 +57,7 @@ impl Encoding {
     ///
     /// git leaves such a file in UTF-8 and only says so; a site would read garbage from it.
     pub(super) fn encode(self, utf8: &[u8]) -> Result<Vec<u8>> {
-        let text = std::str::from_utf8(utf8).context(
-            "it is to be written in another encoding, but its content in git is not UTF-8",
-        )?;
+        let text = std::str::from_utf8(utf8).explain(error::not_utf8)?;
         match self {
             Encoding::Utf16 { order, mark } => Ok(with_mark(text, mark)
                 .flat_map(|c| {
@@ -100,7 +92,7 @@ fn single_bytes(text: &str, last: u8, name: &str) -> Result<Vec<u8>> {
             u8::try_from(u32::from(c))
                 .ok()
                 .filter(|byte| *byte <= last)
-                .with_context(|| format!("{name} has no character U+{:04X}", u32::from(c)))
+                .ok_or_else(|| error::no_character(name, c).into())
         })
         .collect()
 }

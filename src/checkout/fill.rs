@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use git2::Oid;
 
 use super::attributes::{Inherited, Node};
 use super::convert::Conversion;
 use super::entry::{Entries, Entry, Kind};
+use super::error::entry_refused;
 use super::folder::Folder;
 use super::name::{check, shown};
 use super::objects;
@@ -138,10 +139,8 @@ pub(super) fn inherited_below(folder: &Folder, above: Inherited, own: Option<Oid
 
 /// Fails when a tree has an entry that must not be written.
 pub(super) fn check_entry(entry: &Entry, folder: &Folder) -> Result<()> {
-    check(entry.name, entry.kind == Kind::Link).map_err(|why| {
-        let path = shown(&folder.path_of(entry.name));
-        anyhow!("the entry {path} of the tree cannot be written: {why}")
-    })
+    check(entry.name, entry.kind == Kind::Link)
+        .map_err(|why| entry_refused(&folder.path_of(entry.name), why).into())
 }
 
 pub(super) fn in_folder(folder: &Folder) -> String {

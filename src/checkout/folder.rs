@@ -6,20 +6,21 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Error, Result, anyhow, bail, ensure};
+use anyhow::{Context, Error, Result, bail};
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::error;
 use super::name::shown;
 use crate::disk::{self, at};
 
 /// What Linux and macOS let a path have, without the NUL. Nothing could open a longer one by its
 /// name.
-const LONGEST_PATH: usize = 4095;
+pub(super) const LONGEST_PATH: usize = 4095;
 
 /// A tree deeper than this is refused: nothing honest is, and what walks folders by recursion
 /// (Python, among others) would not survive it.
-const DEEPEST: usize = 1024;
+pub(super) const DEEPEST: usize = 1024;
 
 /// Folders deeper than this are not kept open while those below them wait, but opened again for
 /// each: a thousand levels must not take a thousand open files.
@@ -74,11 +75,9 @@ impl Folder {
     pub(super) fn open_below(self: &Arc<Self>, name: &[u8]) -> Result<Folder> {
         let depth = self.depth + 1;
         let path = [&self.path, name, b"/"].concat();
-        ensure!(
-            depth <= DEEPEST,
-            "the tree is deeper than {DEEPEST} folders\nfound: {}",
-            shown(&path)
-        );
+        if depth > DEEPEST {
+            bail!(error::too_deep(&path));
+        }
         let fd = self
             .with_fd(|above| fs::openat(above, name, OPEN_FOLDER, Mode::empty()))?
             .map_err(|error| self.failed("open the folder", name, error.into()))?;
@@ -220,34 +219,20 @@ impl Folder {
 impl Folder {
     fn check_length(&self, name: &[u8]) -> Result<()> {
         let length = self.root.as_os_str().len() + 1 + self.path.len() + name.len();
-        ensure!(
-            length <= LONGEST_PATH,
-            "the path {} is too long\nfound: {length} bytes below {}; the system allows \
-             {LONGEST_PATH}",
-            shown(&self.path_of(name)),
-            self.root.display()
-        );
+        if length > LONGEST_PATH {
+            bail!(error::path_too_long(&self.path_of(name), length, &self.root));
+        }
         Ok(())
     }
 
-    fn failed(&self, what: &str, name: &[u8], error: io::Error) -> Error {
-        let found = match Errno::from_io_error(&error) {
-            Some(Errno::EXIST) => Some(
-                "the tree has two entries with that name, or two that this file system does not \
-                 distinguish"
-                    .to_owned(),
-            ),
-            Some(Errno::NAMETOOLONG) => {
-                Some(format!("a name of {} bytes; file systems allow 255", name.len()))
-            }
-            _ => None,
+    fn failed(&self, what: &str, name: &[u8], why: io::Error) -> Error {
+        let (path, root) = (self.path_of(name), &self.root);
+        let told = match Errno::from_io_error(&why) {
+            Some(Errno::EXIST) => error::exists(what, &path, root),
+            Some(Errno::NAMETOOLONG) => error::name_too_long(what, &path, root, name.len()),
+            _ => return Error::new(why).context(error::cannot(what, &path, root).fact),
         };
-        let path = shown(&self.path_of(name));
-        let fact = match found {
-            Some(found) => anyhow!("{error}\nfound: {found}"),
-            None => error.into(),
-        };
-        fact.context(format!("cannot {what} {path} in {}", self.root.display()))
+        told.explaining(why)
     }
 }
 

@@ -15,6 +15,7 @@ mod attributes;
 mod convert;
 mod encoding;
 mod entry;
+mod error;
 mod fill;
 mod filters;
 mod folder;

@@ -1,7 +1,10 @@
 //! Objects of the repository, by id.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use git2::{ObjectType, Odb, OdbObject, Oid};
+
+use super::error::unreadable;
+use crate::user_error::Explain;
 
 /// The bytes of a tree.
 pub(super) fn tree<'a>(odb: &'a Odb<'_>, id: Oid) -> Result<OdbObject<'a>> {
@@ -19,9 +22,7 @@ pub(super) fn is_larger(odb: &Odb, id: Oid, bytes: usize) -> bool {
 }
 
 fn object<'a>(odb: &'a Odb<'_>, id: Oid, wanted: ObjectType) -> Result<OdbObject<'a>> {
-    let object = odb
-        .read(id)
-        .with_context(|| format!("cannot read the {wanted} {id} from the repository"))?;
+    let object = odb.read(id).explain(|| unreadable(&format!("the {wanted} {id}")))?;
     ensure!(
         object.kind() == wanted,
         "the object {id} is a {} where the tree has a {wanted}",

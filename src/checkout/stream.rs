@@ -10,6 +10,7 @@ use std::process::{Child, Stdio};
 use anyhow::{Context, Result, bail};
 use git2::Oid;
 
+use super::error::unreadable;
 use crate::git::git;
 
 /// Lets `act` read a blob. Fails when git has not read all of it.
@@ -25,8 +26,7 @@ pub(super) fn blob<T>(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let child =
-        command.spawn().context("git could not be started: is it installed, and on PATH?")?;
+    let child = command.spawn().context("git could not be started")?;
     let mut child = Ended(child);
     let mut output = child.0.stdout.take().context("git cat-file has no output")?;
     let done = act(&mut output)?;
@@ -37,7 +37,7 @@ pub(super) fn blob<T>(
     }
     let status = child.0.wait().context("git cat-file was lost")?;
     if !status.success() {
-        bail!("cannot read the blob {id} from the repository\n{}", complaint.trim());
+        bail!(unreadable(&format!("the blob {id}")).labelled("output", complaint.trim()));
     }
     Ok(done)
 }

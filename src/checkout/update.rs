@@ -6,15 +6,15 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use git2::Oid;
 
 use super::attributes::{Attributes, Inherited};
 use super::convert::Conversion;
 use super::entry::{Entries, Entry, Kind};
+use super::error::two_entries;
 use super::fill::{ATTRIBUTES, check_entry, in_folder, inherited_below};
 use super::folder::Folder;
-use super::name::shown;
 use super::objects;
 use super::task::{Change, Changing, Files, FolderRef, PART, Task, Trees};
 use super::writer::{Writer, path_buf};
@@ -211,11 +211,9 @@ fn entries_of<'t>(bytes: &'t [u8], tree: Oid, folder: &Folder) -> Result<Vec<Ent
     let mut all = Vec::new();
     while let Some(entry) = entries.next().with_context(|| in_folder(folder))? {
         check_entry(&entry, folder)?;
-        ensure!(
-            names.insert(entry.name),
-            "the tree has two entries with that name\nfound: {}",
-            shown(&folder.path_of(entry.name))
-        );
+        if !names.insert(entry.name) {
+            bail!(two_entries(&folder.path_of(entry.name)));
+        }
         all.push(entry);
     }
     Ok(all)

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 
+use super::error;
 use crate::access;
 use crate::site::{DeploymentId, Site, Status};
 use crate::worker::cancel::{self, Asked};
@@ -22,9 +23,8 @@ impl Cancel {
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
         let id = match self.id {
             Some(id) => id,
-            None => running_or_waiting(site)?.with_context(|| {
-                format!("no deployment is running or waiting; {}", what_is_live(site))
-            })?,
+            None => running_or_waiting(site)?
+                .ok_or_else(|| error::nothing_to_cancel(&what_is_live(site)))?,
         };
         match cancel::ask(site, id, &access::person())? {
             Asked::Cancelled => {
@@ -46,9 +46,7 @@ impl Cancel {
             Asked::Running => {}
         }
         let record = loop {
-            let record = site
-                .record(id)?
-                .with_context(|| format!("the record of deployment {id} no longer exists"))?;
+            let record = site.record(id)?.ok_or_else(|| error::record_is_gone(id))?;
             if record.status.is_final() {
                 break record;
             }

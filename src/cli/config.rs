@@ -7,10 +7,9 @@ use serde_json::{Map, Value, json};
 use super::say_error;
 use crate::console::text::clean;
 use crate::git::Repository;
-use crate::plan::describe;
 use crate::settings::{DeploymentFile, EffectiveSettings, Listed};
 use crate::site::{Settings, Site};
-use crate::user_error::UserError;
+use crate::user_error::{Explain, UserError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Config {
@@ -139,7 +138,7 @@ fn list(site: &Site, values: bool, json: bool) -> Result<()> {
 fn show(site: &Site, json: bool) -> Result<()> {
     let (settings, app_settings) = (site.settings()?, site.app_settings()?);
     let file = live_deployment_file(site, &settings);
-    let unread = file.as_ref().err().map(describe::user_error);
+    let unread = file.as_ref().err().map(UserError::of);
     let settings = EffectiveSettings::resolve(&settings, &app_settings, &file.unwrap_or_default());
     let listed = settings.listed();
     if json {
@@ -166,7 +165,7 @@ fn show(site: &Site, json: bool) -> Result<()> {
         say!("warning: {}", clean(warning));
     }
     for problem in settings.problems.iter().chain(&unread) {
-        say_error(&problem.to_string());
+        say_error(problem);
     }
     Ok(())
 }
@@ -178,6 +177,6 @@ fn live_deployment_file(site: &Site, settings: &Settings) -> Result<DeploymentFi
     let repository = Repository::open(&site.repository(settings))?;
     let commit = repository
         .commit(&live.commit)
-        .context("the .deployment of the live commit cannot be read")?;
+        .explain(|| UserError::new("the .deployment of the live commit cannot be read"))?;
     DeploymentFile::of(&repository.tree(&commit)?)
 }

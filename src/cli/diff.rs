@@ -7,11 +7,11 @@ use serde_json::json;
 use super::show::record;
 use crate::console::text::clean;
 use crate::git::{Repository, git, run, short};
-use crate::plan::describe::error_text;
 use crate::plan::source::{Declaring, source_of};
 use crate::python::dependencies::{self, Change, Recorded, detect};
 use crate::python::version::asked_for;
 use crate::site::{DeploymentId, Record, Site};
+use crate::user_error::UserError;
 
 #[derive(Debug, Args)]
 pub(super) struct Diff {
@@ -107,14 +107,14 @@ fn differences(site: &Site, from: &Record, to: &Record) -> Result<Differences> {
                 vec![format!(
                     "those of deployment {} cannot be read: {}",
                     from.id,
-                    error_text(&error)
+                    UserError::of(&error)
                 )]
             }
             (_, Err(error)) => {
                 vec![format!(
                     "those of deployment {} cannot be read: {}",
                     to.id,
-                    error_text(&error)
+                    UserError::of(&error)
                 )]
             }
         },

@@ -9,6 +9,7 @@ use super::say_error;
 use crate::console::text;
 use crate::doctor::{self, Finding};
 use crate::site::Site;
+use crate::user_error::UserError;
 
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
@@ -31,7 +32,8 @@ impl Doctor {
         if self.fix {
             for finding in findings.iter_mut().filter(|finding| finding.repair.is_some()) {
                 if let Err(error) = doctor::repair(site, finding) {
-                    say_error(&format!("{} could not be fixed: {error:#}", finding.id.name()));
+                    let fact = format!("{} could not be fixed", finding.id.name());
+                    say_error(&UserError::new(fact).because(&error));
                 }
             }
         }

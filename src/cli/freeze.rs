@@ -1,12 +1,12 @@
 //! `nyala freeze`.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail};
 use clap::Args;
 
 use super::cancel::running_or_waiting;
+use super::error;
 use crate::access;
 use crate::site::Site;
-use crate::user_error::UserError;
 
 #[derive(Debug, Args)]
 pub(super) struct Freeze {
@@ -17,11 +17,9 @@ pub(super) struct Freeze {
 impl Freeze {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
         let reason = self.reason.trim();
-        ensure!(
-            !reason.is_empty(),
-            UserError::new("a reason is required")
-                .fix("nyala freeze \"the database is being moved\"")
-        );
+        if reason.is_empty() {
+            bail!(error::no_reason());
+        }
         site.freeze(reason, &access::person())?;
         say!("Deployments are frozen; pushes are still received. To resume: nyala unfreeze");
         if let Some(id) = running_or_waiting(site)? {

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::Args;
 
+use super::error;
 use super::init::{say_how_to_push, say_installed, say_what_installs};
 use crate::git::Repository;
 use crate::python::installers::Installer;
 use crate::settings::deploy_branch;
 use crate::setup::{New, install_hook, make_site};
 use crate::site::SETTINGS_FILE;
-use crate::user_error::UserError;
 
 #[derive(Debug, Args)]
 pub(super) struct Install {
@@ -33,10 +33,7 @@ impl Install {
         let repository = self.repository.canonicalize().unwrap_or_else(|_| self.repository.clone());
         Repository::open(&repository)?;
         let Some(root) = site else {
-            bail!(
-                UserError::usage("no site was named")
-                    .fix(format!("nyala install {} --site SITE", self.repository.display()))
-            );
+            bail!(error::no_site_named(&self.repository));
         };
         let new = New {
             repository: Some(&repository),

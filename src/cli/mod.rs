@@ -16,6 +16,7 @@ mod delete;
 mod diff;
 mod doctor;
 mod env;
+mod error;
 mod follow;
 mod freeze;
 mod gc;
@@ -53,7 +54,6 @@ use crate::console;
 use crate::console::mask;
 use crate::console::text::clean;
 use crate::disk::space;
-use crate::plan::describe;
 use crate::site::Site;
 use crate::user_error::{Explain, UserError};
 
@@ -194,7 +194,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let code = run(&cli).unwrap_or_else(|error| {
         let error = user_error(&cli, &error);
-        say_error(&error.to_string());
+        say_error(&error);
         if std::env::args_os().any(|argument| argument == "--json") {
             say_error_as_json(error.clone());
         }
@@ -202,15 +202,16 @@ pub fn main() -> ExitCode {
     });
     match console::unsaid() {
         Some(why) => {
-            say_error(&format!("cannot write to standard output: {why}"));
+            say_error(&UserError::new(format!("cannot write to standard output: {why}")));
             ExitCode::FAILURE
         }
         None => code,
     }
 }
 
-/// Prints an error of one or more lines to standard error.
-fn say_error(text: &str) {
+/// Prints an error to standard error.
+fn say_error(error: &UserError) {
+    let text = error.to_string();
     let text = text.lines().map(clean).collect::<Vec<_>>().join("\n");
     // After the client of a hook is gone, nobody reads the pipe, and a plain write would block
     // forever.
@@ -239,8 +240,8 @@ fn status_or_help(site: &impl Fn() -> Result<Site>) -> Result<ExitCode> {
 /// more.
 fn user_error(cli: &Cli, error: &anyhow::Error) -> UserError {
     let told = cli.site.as_ref().map(|site| space::explain(error, site)).unwrap_or_default();
-    let told = describe::user_error(error).and(told);
-    if !told.fixes.is_empty() || describe::is_explained(error) {
+    let told = UserError::of(error).and(told);
+    if !told.fixes.is_empty() || UserError::explains(error) {
         return told;
     }
     let arguments: Vec<_> = std::env::args().skip(1).collect();

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 
+use super::error;
 use super::follow::finish;
 use crate::git::{RefName, RefUpdate, Refs, Repository};
 use crate::receive;
@@ -26,7 +27,7 @@ pub(super) struct Redeploy {
 impl Redeploy {
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
         if let Some(frozen) = site.frozen()? {
-            bail!("deployments are frozen {}\nTo resume: nyala unfreeze", frozen.in_words());
+            bail!(error::frozen(&frozen.in_words()));
         }
         let repository = Repository::open(&site.repository(&site.settings()?))?;
         let (commit, refname) = self.commit(site, &repository)?;
@@ -44,9 +45,7 @@ impl Redeploy {
                 return Ok((tip, None));
             }
             let live = site.live()?.map(|id| site.record(id)).transpose()?.flatten();
-            let record = live.context(
-                "nothing was pushed yet\nPush first, or name a revision: nyala redeploy REV",
-            )?;
+            let record = live.ok_or_else(error::nothing_pushed)?;
             return Ok((record.commit, Some(record.update.refname)));
         };
         if let Ok(id) = what.parse::<DeploymentId>()

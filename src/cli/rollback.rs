@@ -2,16 +2,17 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 
+use super::error;
 use super::follow::finish;
 use super::redeploy::redeploy;
 use crate::git::{RefUpdate, short};
 use crate::receive;
 use crate::site::queue::NewDeployment;
 use crate::site::record::Trigger;
-use crate::site::{DeployOptions, DeploymentId, Record, Site};
+use crate::site::{DeployOptions, DeploymentId, Record, Site, no_deployment};
 use crate::worker::rollback::{obstacle, release_before};
 
 #[derive(Debug, Args)]
@@ -23,8 +24,7 @@ pub(super) struct Rollback {
 
 impl Rollback {
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
-        let live =
-            site.live()?.context("nothing is live yet\nTo deploy: git push REMOTE HEAD:main")?;
+        let live = site.live()?.ok_or_else(error::nothing_live)?;
         let record = self.target(site, live)?;
         let id = record.id;
         if id == live {
@@ -32,11 +32,7 @@ impl Rollback {
             return Ok(ExitCode::SUCCESS);
         }
         if !record.went_live() {
-            bail!(
-                "deployment {id} was never live: its status is {}\n\
-                 To see which releases are kept: nyala list",
-                record.status.name()
-            );
+            bail!(error::never_live(id, record.status.name()));
         }
         if let Some(obstacle) = obstacle(site, &record) {
             say!("{obstacle}, so its commit {} is redeployed.", short(&record.commit));
@@ -70,18 +66,11 @@ impl Rollback {
     fn target(&self, site: &Site, live: DeploymentId) -> Result<Record> {
         let id = match self.id {
             Some(id) => id,
-            None => release_before(site, live)?.with_context(|| {
-                format!(
-                    "no release before {live}, the live one, is kept\n\
-                     To see which releases are kept: nyala list"
-                )
-            })?,
+            None => release_before(site, live)?.ok_or_else(|| error::nothing_before(live))?,
         };
-        let there_is_none =
-            || format!("there is no deployment {id}\nTo see all deployments: nyala list");
-        let record = site.record(id)?.with_context(there_is_none)?;
+        let record = site.record(id)?.ok_or_else(|| no_deployment(id))?;
         match record.rolled_back_to {
-            Some(release) => site.record(release)?.with_context(there_is_none),
+            Some(release) => Ok(site.record(release)?.ok_or_else(|| no_deployment(release))?),
             None => Ok(record),
         }
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use super::error;
 use crate::disk;
 use crate::settings::{deployment_file, project};
 
@@ -39,14 +40,10 @@ impl Script {
         let script = self.folder.join(application).join("deploy.sh");
         if !self.force {
             if let Some(command) = said.get("command").filter(|command| *command != COMMAND) {
-                bail!(
-                    "{} already has a command: {}\nTo replace it: nyala script --force",
-                    file.display(),
-                    command.escape_debug()
-                );
+                bail!(error::has_command(&file, command));
             }
             if fs::symlink_metadata(&script).is_ok() {
-                bail!("{} already exists\nTo replace it: nyala script --force", script.display());
+                bail!(error::script_exists(&script));
             }
         }
         let text = deployment_file::with_command(&String::from_utf8_lossy(&text), COMMAND);

@@ -8,10 +8,10 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Parser};
 
-use super::{Cli, Command};
+use super::{Cli, Command, error};
 use crate::access::{self, Intent};
 use crate::git::bare_git;
 use crate::server::Server;
@@ -42,14 +42,13 @@ impl Shell {
     pub(super) fn run(&self) -> Result<ExitCode> {
         let server = Server::open(&self.root)?;
         let Ok(asked) = std::env::var("SSH_ORIGINAL_COMMAND") else {
-            bail!("this account has no shell, only git and nyala\n{}", self.reachable(&server));
+            bail!(error::no_shell(&self.names(&server)));
         };
         match request(&asked)? {
             Request::Git { service, path } => {
-                ensure!(
-                    service == "upload-pack" || !self.read_only,
-                    "this key may fetch, but not push"
-                );
+                if service != "upload-pack" && self.read_only {
+                    bail!(error::may_not_push());
+                }
                 let site = self.site(&server, &path)?;
                 let pushes = service == "receive-pack";
                 access::enter(&site, if pushes { Intent::Push } else { Intent::Read })?;
@@ -64,16 +63,12 @@ impl Shell {
             }
             Request::Nyala(words) => {
                 let mut cli = Cli::try_parse_from(words)?;
-                ensure!(
-                    cli.command.as_ref().is_none_or(only_reads),
-                    "only read-only commands can be used over ssh: list, show, diff, status, log, \
-                     plan, wait\nTo deploy: git push"
-                );
+                if cli.command.as_ref().is_some_and(|command| !only_reads(command)) {
+                    bail!(error::only_reading());
+                }
                 let named = cli.site.as_ref().map(|site| site.to_string_lossy().into_owned());
                 let name = named.or_else(|| self.only_site(&server));
-                let name = name.with_context(|| {
-                    format!("which site? Add --site NAME\n{}", self.reachable(&server))
-                })?;
+                let name = name.ok_or_else(|| error::which_site(&self.names(&server)))?;
                 cli.site = Some(self.site(&server, &name)?.root().to_owned());
                 super::run(&cli)
             }
@@ -88,13 +83,7 @@ impl Shell {
                 self.sites.is_empty() || self.sites.iter().any(|allowed| allowed == name)
             })
             .and_then(|name| server.site(name));
-        site.with_context(|| {
-            format!(
-                "this key cannot reach a site named `{}`\n{}",
-                path.escape_debug(),
-                self.reachable(server)
-            )
-        })
+        Ok(site.ok_or_else(|| error::out_of_reach(path, &self.names(server)))?)
     }
 
     fn only_site(&self, server: &Server) -> Option<String> {
@@ -106,11 +95,6 @@ impl Shell {
 
     fn names(&self, server: &Server) -> Vec<String> {
         if self.sites.is_empty() { server.site_names() } else { self.sites.clone() }
-    }
-
-    fn reachable(&self, server: &Server) -> String {
-        let names = self.names(server).join(", ");
-        format!("This key may reach: {}", if names.is_empty() { "nothing" } else { &names })
     }
 }
 
@@ -130,13 +114,8 @@ fn only_reads(command: &Command) -> bool {
 
 /// Parses the command that the client sent to ssh. No part of it is ever passed to a shell.
 fn request(asked: &str) -> Result<Request> {
-    let refuse = || {
-        format!(
-            "`{}` is not allowed here: only git and nyala's read-only commands are",
-            asked.escape_debug()
-        )
-    };
-    let words = shlex::split(asked).with_context(refuse)?;
+    let refuse = || error::not_allowed(asked);
+    let words = shlex::split(asked).ok_or_else(refuse)?;
     let git = |service, path: &String| Request::Git { service, path: path.clone() };
     // Clients send `git-receive-pack 'PATH'`. The form with a space is allowed too: see
     // gitprotocol-pack(5).

@@ -1,13 +1,14 @@
 //! `nyala show`: the details of one deployment.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::error;
 use crate::console::text::clean;
 use crate::python::version::asked_for;
-use crate::site::{DeploymentId, Record, Site, Status};
+use crate::site::{DeploymentId, Record, Site, Status, no_deployment};
 use crate::worker::rollback::obstacle;
 
 /// How many refs are named that a deployment moves.
@@ -43,13 +44,8 @@ impl Show {
 /// The record of a deployment, by default of the newest.
 pub(super) fn record(site: &Site, id: Option<DeploymentId>) -> Result<Record> {
     match id {
-        Some(id) => site.record(id)?.with_context(|| {
-            format!("there is no deployment {id}\nTo see all deployments: nyala list")
-        }),
-        None => site
-            .records()?
-            .pop()
-            .context("no deployments yet\nTo deploy: git push REMOTE HEAD:main"),
+        Some(id) => Ok(site.record(id)?.ok_or_else(|| no_deployment(id))?),
+        None => Ok(site.records()?.pop().ok_or_else(error::no_deployments)?),
     }
 }
 

@@ -3,15 +3,16 @@
 use std::env;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Subcommand;
 
+use super::error;
 use crate::build::custom;
 use crate::console;
 use crate::git::Repository;
 use crate::plan::{Decision, PlanRequest, observe};
 use crate::process;
-use crate::site::{DeployOptions, DeploymentId, Site, Status};
+use crate::site::{DeployOptions, DeploymentId, Site, Status, no_deployment};
 use crate::worker::build_steps;
 use crate::worker::{StepContext, env_record, env_steps, install_steps};
 
@@ -38,7 +39,7 @@ impl Step {
         let app_settings = site.app_settings()?;
         console::init_step();
         let repository = Repository::open(&site.repository(&settings))?;
-        let record = site.record(id)?.with_context(|| format!("deployment {id} has no record"))?;
+        let record = site.record(id)?.ok_or_else(|| no_deployment(id))?;
         let mut plan = observe(PlanRequest {
             site,
             settings: &settings,
@@ -62,10 +63,7 @@ impl Step {
                 if env.is_none()
                     && !matches!(plan.env.decision, Decision::None | Decision::Committed)
                 {
-                    bail!(
-                        "the release has no env to install into\n\
-                         Call `nyala step env` before `nyala step install`"
-                    );
+                    bail!(error::no_env());
                 }
                 install_steps::install(&context, &mut plan, env)?;
             }
@@ -83,10 +81,7 @@ fn deployment(site: &Site) -> Result<DeploymentId> {
     let is_building = |id: &DeploymentId| {
         site.record(*id).ok().flatten().is_some_and(|record| record.status == Status::Building)
     };
-    id.filter(is_building).context(
-        "`nyala step` only works inside a deployment\n\
-         Call it from the command in .deployment: [config] command = bash deploy.sh",
-    )
+    Ok(id.filter(is_building).ok_or_else(error::not_in_a_deployment)?)
 }
 
 /// The reasons for a new env: a push option, and the script itself if it removed the link that it

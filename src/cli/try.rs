@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result};
 use clap::Args;
 
+use super::error;
 use super::follow::watch;
 use crate::disk;
 use crate::git::{RefName, RefUpdate, Repository, bare_git, run};
@@ -15,6 +16,7 @@ use crate::setup::{New, make_site};
 use crate::site::queue::NewDeployment;
 use crate::site::record::Trigger;
 use crate::site::{Site, Status};
+use crate::user_error::Explain;
 
 #[derive(Debug, Args)]
 pub(super) struct Try {
@@ -27,7 +29,7 @@ impl Try {
     /// Deploys the work tree as it is to a site in `artifacts`, beside its `.git`.
     pub(super) fn run(&self) -> Result<ExitCode> {
         let root = run(bare_git().current_dir(&self.folder).args(["rev-parse", "--show-toplevel"]))
-            .context("this is not a git work tree\nTo create one: git init")?;
+            .explain(error::no_work_tree)?;
         let work_tree = Path::new(&root);
         let artifacts = work_tree.join("artifacts");
         let site = make_site(&artifacts, &New { branch: Some("main"), ..New::default() })?;

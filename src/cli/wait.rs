@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::say_error;
+use super::{error, say_error};
 use crate::git::{Refs, Repository};
 use crate::receive;
 use crate::site::{DeploymentId, Record, Site, Status};
@@ -24,14 +24,8 @@ const NONE: u8 = 2;
 impl Wait {
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
         let Some(id) = self.id(site)? else {
-            match &self.what {
-                Some(what) => say_error(&format!(
-                    "{} was never deployed\nTo see all deployments: nyala list; to deploy a \
-                     commit: nyala redeploy COMMIT",
-                    what.escape_debug()
-                )),
-                None => say_error("no deployments yet\nPush first, or run: nyala redeploy REV"),
-            }
+            let what = self.what.as_deref();
+            say_error(&what.map_or_else(error::no_deployments, error::never_deployed));
             return Ok(ExitCode::from(NONE));
         };
         if site.record(id)?.is_some_and(|record| !record.has_ended()) {
@@ -79,9 +73,10 @@ fn outcome(record: &Record, is_live: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::user_error::UserError;
 
     /// A deployment with this status whose worker died before it recorded the end.
-    fn cut_short(status: &str, error: Option<&str>) -> Record {
+    fn cut_short(status: &str, error: Option<&UserError>) -> Record {
         serde_json::from_value(serde_json::json!({
             "id": 1,
             "status": status,
@@ -93,7 +88,7 @@ mod tests {
             "old_oid": "0".repeat(40),
             "new_oid": "1a2b3c4d".repeat(5),
             "steps": [],
-            "error": error,
+            "error_parts": error,
             "created_at": "2026-03-01T12:34:56Z",
         }))
         .unwrap()
@@ -105,10 +100,8 @@ mod tests {
             outcome(&cut_short("building", None), false),
             "was interrupted: its worker was killed"
         );
-        assert_eq!(
-            outcome(&cut_short("failed", Some("pip failed\nfound: x")), false),
-            "failed: pip failed"
-        );
+        let error = UserError::new("pip failed").found("x");
+        assert_eq!(outcome(&cut_short("failed", Some(&error)), false), "failed: pip failed");
         assert_eq!(outcome(&cut_short("succeeded", None), false), "succeeded");
     }
 }

@@ -144,6 +144,10 @@ pub fn used_by(folder: &Path) -> DiskUsage {
     taken
 }
 
+/// What to do about a full disk.
+pub const FREE_SPACE: &str = "Free some space there and push again; \
+                              `keep` in nyala.toml sets how many releases are kept";
+
 /// What is known of an error of the disk or of another limit of the system: what was found, and
 /// what to do. Empty for every other error. `site` is where the error happened; it may also have
 /// been a child's.
@@ -165,10 +169,7 @@ pub fn explain(error: &Error, site: &Path) -> UserError {
             {
                 found += &format!(", and for temporary files {temporary} has {}", temporary.free);
             }
-            told.found(found).fix(
-                "Free some space there and push again; `keep` in nyala.toml sets how many releases \
-                 are kept",
-            )
+            told.found(found).fix(FREE_SPACE)
         }
         Errno::DQUOT => told
             .found(format!("the quota of user {user} on {system} is used up"))
@@ -177,7 +178,7 @@ pub fn explain(error: &Error, site: &Path) -> UserError {
             let at = system.mounted_on.display();
             told.found(format!("{system} is read-only"))
                 .fix("Check whether the kernel did that after a disk error: dmesg | tail")
-                .fix(format!("mount -o remount,rw {at}, and push again"))
+                .fix(format!("Push again when it can be written: mount -o remount,rw {at}"))
         }
         Errno::MFILE | Errno::NFILE => {
             let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;

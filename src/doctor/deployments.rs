@@ -3,6 +3,7 @@
 use super::{Finding, FindingId, Repair, and_more};
 use crate::retention;
 use crate::site::{Record, Site};
+use crate::user_error::UserError;
 use crate::worker;
 
 const FIX: &str = "nyala doctor --fix, or push again";
@@ -13,7 +14,8 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
         match site.record(id) {
             Err(error) => {
                 let fix = format!("rm -r {}", site.deployment(id).display());
-                findings.push(Finding::from_error(FindingId::Record, &error, fix));
+                let fact = UserError::of(&error).fact;
+                findings.push(Finding::new(FindingId::Record, fact, fix));
             }
             Ok(Some(record)) if has_lost_its_worker(site, &record) => {
                 let fact =

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::plan::describe;
+use crate::user_error::UserError;
 
 /// One thing that is wrong.
 #[derive(Debug, Serialize)]
@@ -79,7 +79,7 @@ impl Finding {
         error: &anyhow::Error,
         fix: impl Into<String>,
     ) -> Finding {
-        let mut error = describe::user_error(error);
+        let mut error = UserError::of(error);
         let fixes = std::mem::take(&mut error.fixes);
         let fix = if fixes.is_empty() { fix.into() } else { fixes.join("; ") };
         Finding::new(id, error.to_string(), fix)

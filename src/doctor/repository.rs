@@ -2,8 +2,8 @@
 
 use super::{Finding, FindingId, Repair, hook};
 use crate::git::{Repository, bare_git, git, run};
-use crate::plan::describe;
 use crate::site::{Settings, Site};
+use crate::user_error::UserError;
 
 pub(super) fn check(site: &Site, settings: &Settings) -> Vec<Finding> {
     let repository = &site.repository(settings);
@@ -13,7 +13,7 @@ pub(super) fn check(site: &Site, settings: &Settings) -> Vec<Finding> {
         return vec![Finding::from_error(FindingId::Git, &error, fix)];
     }
     if let Err(error) = Repository::open(repository) {
-        let fact = describe::user_error(&error).fact;
+        let fact = UserError::of(&error).fact;
         let fix =
             format!("restore it, or set repository = \"…\" in {}", site.settings_file().display());
         return vec![Finding::new(FindingId::Repository, fact, fix)];

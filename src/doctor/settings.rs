@@ -1,10 +1,10 @@
 //! Can the settings be read, and can they be followed on this machine?
 
 use super::{Finding, FindingId};
-use crate::plan::describe;
 use crate::process::Environment;
 use crate::python::installers::{Installer, find_uv};
 use crate::site::{Settings, Site};
+use crate::user_error::UserError;
 
 pub(super) fn check(site: &Site) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -19,7 +19,7 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
     }
     if let Err(error) = site.frozen() {
         let fix = format!("rm {}", site.frozen_file().display());
-        findings.push(Finding::new(FindingId::Frozen, describe::user_error(&error).fact, fix));
+        findings.push(Finding::new(FindingId::Frozen, UserError::of(&error).fact, fix));
     }
     findings
 }

@@ -1,20 +1,21 @@
 //! What only git itself can answer or change.
 
-use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use super::{RefName, Repository};
+use super::{RefName, Repository, error};
 use crate::disk;
 use crate::process::hide_git_variables;
+use crate::user_error::Explain;
 
-/// A git child for this repository: none of the `GIT_*` of the hook it may run in, no input.
+/// A git child for this repository, without input, and without the `GIT_*` variables of the hook
+/// that may be running.
 ///
-/// `GIT_DIR` of a hook is `.`, and made absolute it would still answer for the wrong repository, so
-/// the repository is always named; and it was named on purpose, so it counts as safe whoever owns
-/// it.
+/// The repository is always named: a hook's `GIT_DIR` is `.`, which would be another repository
+/// after a change of folder. It is named on purpose, so it is safe whoever owns it
+/// (git-config(1), `safe.directory`).
 pub fn git(repository: &Path) -> Command {
     let mut command = bare_git();
     let mut safe = std::ffi::OsString::from("safe.directory=");
@@ -31,13 +32,11 @@ pub fn bare_git() -> Command {
     command
 }
 
-/// Runs a git child to its end; its trimmed output, or what it printed when it failed.
+/// Runs a git child to its end, and returns its output without spaces at the end.
 pub fn run(command: &mut Command) -> Result<String> {
-    let output =
-        command.output().context("git could not be started: is it installed, and on PATH?")?;
+    let output = command.output().explain(error::not_started)?;
     if !output.status.success() {
-        let words: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
-        bail!("git {} failed: {}", words.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+        bail!(error::failed(command, &output.stderr));
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
 }
@@ -46,7 +45,7 @@ pub fn run(command: &mut Command) -> Result<String> {
 pub trait Refs {
     /// The full id of the commit that a revision names (`main`, `HEAD~2`, `1a2b3c4`).
     fn resolve(&self, revision: &str) -> Result<String>;
-    /// The full id of what a full ref name (`refs/heads/main`) names now; `None` when it cannot be
+    /// The full id that a full ref name (`refs/heads/main`) points to now; `None` when it cannot be
     /// read.
     fn tip(&self, refname: &RefName) -> Option<String>;
     /// The branch that HEAD names, without `refs/heads/`; `None` when HEAD is detached.
@@ -57,8 +56,7 @@ pub trait Refs {
 
 impl Refs for Repository {
     fn tip(&self, refname: &RefName) -> Option<String> {
-        // A branch that was pushed a moment ago is a file of its own, unless the refs are in
-        // another format.
+        // A branch that was just pushed is a file of its own, unless the refs have another format.
         let is_id = |text: &str| {
             [40, 64].contains(&text.len()) && text.bytes().all(|digit| digit.is_ascii_hexdigit())
         };
@@ -81,14 +79,7 @@ impl Refs for Repository {
         run(git(self.path())
             .args(["rev-parse", "--verify", "--quiet", "--end-of-options"])
             .arg(commit))
-        .map_err(|_| {
-            anyhow::anyhow!(
-                "{} has no revision `{}`\nTo see its commits: git --git-dir {} log --all --oneline",
-                self.path().display(),
-                revision.escape_debug(),
-                self.path().display()
-            )
-        })
+        .map_err(|_| error::no_revision(self.path(), revision).into())
     }
 
     fn head_branch(&self) -> Option<String> {

@@ -4,6 +4,7 @@
 //! needs a ref asks git.
 
 mod command;
+mod error;
 mod notes;
 mod refs;
 mod transaction;
@@ -12,9 +13,9 @@ mod tree;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::user_error::UserError;
+use crate::user_error::Explain;
 
 pub use command::{Refs, bare_git, git, run};
 pub use notes::{Note, append as append_note};
@@ -62,21 +63,19 @@ impl Repository {
 
     /// The object id that a text of hexadecimal digits is in this repository.
     pub fn oid(&self, id: &str) -> Result<git2::Oid> {
-        git2::Oid::from_str_ext(id, self.objects.object_format()).with_context(|| {
-            format!("`{}` is not an object id of {}", id.escape_debug(), self.path.display())
-        })
+        let parsed = git2::Oid::from_str_ext(id, self.objects.object_format());
+        parsed.explain(|| error::no_commit(&self.path, id))
     }
 
     /// The commit with this full id; a tag object is followed to its commit.
     pub fn commit(&self, id: &str) -> Result<Commit> {
-        let wrong = || format!("{} has no commit {id}", self.path.display());
-        let oid = git2::Oid::from_str_ext(id, self.objects.object_format()).with_context(wrong)?;
+        let oid = self.oid(id)?;
         let commit = match self.objects.find_object(oid, None).and_then(|it| it.peel_to_commit()) {
             Ok(commit) => commit,
             // libgit2 is stricter than git with the authors and times that old tools wrote.
             Err(error) => match self.unparsed(oid) {
                 Some(commit) => return Ok(commit),
-                None => return Err(error).with_context(wrong),
+                None => return Err(error).explain(|| error::no_commit(&self.path, id)),
             },
         };
         let author = commit.author();
@@ -152,8 +151,9 @@ pub fn open_objects(path: &Path) -> Result<git2::Repository> {
             let _ = git2::opts::set_extensions(&EXTENSIONS);
         }
     });
-    // The error is for a person, without the class and the code that libgit2 adds.
-    git2::Repository::open_bare(path).map_err(|error| cannot_open(path, error.message()).into())
+    // A person needs neither the class nor the code that libgit2 adds.
+    git2::Repository::open_bare(path)
+        .map_err(|error| error::cannot_open(path, error.message()).into())
 }
 
 /// What git 2.47 knows of the format of a repository, and libgit2 does not: nothing of it changes
@@ -166,28 +166,6 @@ const EXTENSIONS: [&str; 6] = [
     "refstorage",
     "relativeworktrees",
 ];
-
-fn cannot_open(path: &Path, why: &str) -> UserError {
-    let shown = path.display();
-    if !path.exists() {
-        return UserError::new(format!("there is no repository at {shown}"))
-            .fix("If it was moved, write its path into nyala.toml of the site: repository = \"…\"")
-            .fix(format!("Or create one: git init --bare {shown}"));
-    }
-    if path.join(".git").exists() {
-        return UserError::new(format!("{shown} is not a bare repository: it has a work tree"))
-            .fix(format!("Make a bare one of it: git clone --bare {shown} {shown}.git"));
-    }
-    if !(path.join("HEAD").exists() && path.join("objects").is_dir()) {
-        return UserError::new(format!("{shown} is not a git repository"))
-            .found(why)
-            .fix("Name a bare repository")
-            .fix(format!("Or create one in a new folder: git init --bare {shown}/repository.git"));
-    }
-    UserError::new(format!("the repository {shown} cannot be opened"))
-        .found(why)
-        .fix(format!("See what git says of it: git --git-dir {shown} fsck"))
-}
 
 /// The first seven digits of a commit's id, as git shows it to people.
 pub fn short(id: &str) -> &str {

@@ -1,8 +1,8 @@
-//! Notes on commits, and refs of our own, written so that two who write at once lose nothing.
+//! Notes on commits, and nyala's own refs. Concurrent writers never lose a note.
 //!
-//! `git notes append` reads the notes, and sets their ref to what it made of them without asking
-//! whether it is still where it was: of two at once, one is lost. Here the objects are written by
-//! libgit2, and the ref moves from where it was seen or the notes are read again.
+//! `git notes append` reads the notes, adds one, and then sets the ref without checking whether it
+//! has moved meanwhile: of two concurrent writers, one is lost. Here libgit2 writes the objects,
+//! and the ref moves only from where it was seen; otherwise the notes are read again.
 
 use std::io::Write;
 use std::path::Path;
@@ -13,15 +13,16 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use git2::{ObjectType, Oid, Signature, Tree};
 
-use super::{Repository, git, run};
+use super::{Repository, error, git, run};
+use crate::user_error::Explain;
 
-/// How often the notes are read again when somebody else was faster.
+/// How often the notes are read again after another writer was faster.
 const TRIES: usize = 50;
 
-/// How long somebody else who moves a ref is waited for each time.
+/// How long to wait for a locked ref each time.
 const LOCKED: Duration = Duration::from_millis(5);
 
-/// Text for the note of a commit, and where another ref is to be at the same time.
+/// Text for the note of a commit, and another ref that moves together with the notes.
 #[derive(Clone, Copy, Debug)]
 pub struct Note<'a> {
     /// The ref of the notes, such as `refs/notes/deployments`.
@@ -80,7 +81,7 @@ pub fn append(
             Err(error) => refused = Some(error),
         }
     }
-    Err(refused.unwrap_or_else(|| anyhow::anyhow!("{} cannot be moved", note.notes)))
+    Err(refused.unwrap_or_else(|| error::cannot_move(note.notes).into()))
 }
 
 /// Where a ref is; `None` when it is not there. libgit2 answers without a child, but for what is
@@ -108,7 +109,6 @@ fn has_files(objects: &git2::Repository) -> Result<bool> {
 /// Moves the ref of the notes from where it was seen, without a child. Somebody else who holds the
 /// lock of a ref has it for a moment.
 fn set_files(objects: &git2::Repository, note: &Note<'_>, new: Oid, old: Oid) -> Result<()> {
-    let cannot = |name: &str| format!("{name} cannot be moved");
     let waited = |error: git2::Error| {
         if error.code() == git2::ErrorCode::Locked {
             thread::sleep(LOCKED);
@@ -118,7 +118,7 @@ fn set_files(objects: &git2::Repository, note: &Note<'_>, new: Oid, old: Oid) ->
     objects
         .reference_matching(note.notes, new, true, old, "nyala")
         .map_err(waited)
-        .with_context(|| cannot(note.notes))?;
+        .explain(|| error::cannot_move(note.notes))?;
     let Some((name, id)) = note.also else { return Ok(()) };
     let id = Oid::from_str_ext(id, objects.object_format())?;
     let mut moved = objects.reference(name, id, true, "nyala");
@@ -128,7 +128,7 @@ fn set_files(objects: &git2::Repository, note: &Note<'_>, new: Oid, old: Oid) ->
             moved = objects.reference(name, id, true, "nyala");
         }
     }
-    moved.map(|_| ()).with_context(|| cannot(name))
+    moved.map(|_| ()).explain(|| error::cannot_move(name))
 }
 
 /// Moves the ref of the notes from where it was seen, whatever the format of refs is.
@@ -155,14 +155,14 @@ fn set(repository: &Path, note: &Note<'_>, new: &str, old: Option<&str>) -> Resu
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .context("git could not be started")?;
+        .explain(error::not_started)?;
     if let Some(mut input) = child.stdin.take() {
         // What git does not read it complains about.
         let _ = input.write_all(text.as_bytes());
     }
     let output = child.wait_with_output().context("git update-ref was lost")?;
     if !output.status.success() {
-        bail!("{} cannot be moved: {}", note.notes, String::from_utf8_lossy(&output.stderr).trim());
+        bail!(error::cannot_move(note.notes).found(String::from_utf8_lossy(&output.stderr).trim()));
     }
     Ok(())
 }

@@ -7,13 +7,15 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use super::{RefUpdate, git};
+use super::{RefUpdate, error, git};
+
+use crate::user_error::Explain;
 
 /// Refs that are locked, and known to be where they were seen. Dropped, they stay there.
 ///
-/// It is a `git update-ref --stdin` (2.27 and later) that waits for its last word, so that every
-/// format of refs is as good as any, and the `reference-transaction` hook runs. When this process
-/// dies, git reads the end of its input and frees the locks.
+/// It is a `git update-ref --stdin` (2.27 and later) that waits for `commit`, so that every format
+/// of refs works, and the `reference-transaction` hook runs. When this process dies, git reaches
+/// the end of its input and frees the locks.
 #[derive(Debug)]
 pub struct Prepared {
     child: Child,
@@ -22,21 +24,21 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Locks the refs. Fails with git's own words when one is not where it was, or cannot be what
-    /// it is to be.
+    /// Locks the refs. Fails with git's own words when one is not where it was seen, or cannot be
+    /// moved.
     pub fn new(repository: &Path, updates: &[RefUpdate]) -> Result<Prepared> {
         let mut child = git(repository)
-            // What went live has been flushed to the disk, and git does not flush refs of itself
+            // The release has been flushed to the disk; by default, git does not flush refs
             // (git-config(1), core.fsync).
             .args(["-c", "core.fsync=reference", "update-ref", "-m", "push", "--stdin", "-z"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // What kills this whole group must not leave locked refs behind: git itself takes the
-            // locks away.
+            // A signal to this whole group must not leave locked refs behind: git removes its locks
+            // itself.
             .process_group(0)
             .spawn()
-            .context("git could not be started: is it installed, and on PATH?")?;
+            .explain(error::not_started)?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             bail!("git update-ref has no pipes");
         };
@@ -60,7 +62,7 @@ impl Prepared {
         self.say("commit\0", "commit: ok")
     }
 
-    /// Fails with what git says when it does not give the answer that is expected.
+    /// Sends commands to git. Fails with git's own words unless it gives the expected answer.
     fn say(&mut self, text: &str, expected: &str) -> Result<()> {
         let said =
             self.input.as_mut().is_some_and(|input| input.write_all(text.as_bytes()).is_ok());
@@ -87,7 +89,7 @@ impl Prepared {
 
 impl Drop for Prepared {
     fn drop(&mut self) {
-        // The end of its input lets git give up what it was not told to commit.
+        // At the end of its input, git aborts a transaction that was not committed.
         self.input = None;
         let _ = self.child.wait();
     }

@@ -4,6 +4,9 @@
 use anyhow::{Context, Result, bail};
 use git2::{ObjectType, Oid, Tree, TreeEntry};
 
+use super::error;
+use crate::user_error::Explain;
+
 /// The tree of one commit.
 pub struct CommitTree<'repository> {
     objects: &'repository git2::Repository,
@@ -44,8 +47,9 @@ impl<'repository> CommitTree<'repository> {
         objects: &'repository git2::Repository,
         tree: Oid,
     ) -> Result<CommitTree<'repository>> {
-        let root =
-            objects.find_tree(tree).with_context(|| format!("the tree {tree} cannot be read"))?;
+        let root = objects
+            .find_tree(tree)
+            .explain(|| error::unreadable(objects, &format!("the tree {tree}")))?;
         Ok(CommitTree { objects, root })
     }
 
@@ -90,7 +94,8 @@ impl<'repository> CommitTree<'repository> {
             return Ok(None);
         }
         let tree = self.objects.find_tree(entry.oid);
-        tree.map(Some).with_context(|| format!("the folder {} cannot be read", entry.oid))
+        tree.map(Some)
+            .explain(|| error::unreadable(self.objects, &format!("the folder {}", entry.oid)))
     }
 
     /// The object id that a text is, in this repository's kind of ids.
@@ -102,7 +107,8 @@ impl<'repository> CommitTree<'repository> {
     /// How many bytes a blob has, without reading it.
     pub fn size(&self, blob: Oid) -> Result<usize> {
         let odb = self.objects.odb().context("the object database cannot be opened")?;
-        Ok(odb.read_header(blob).with_context(|| format!("the object {blob} cannot be read"))?.0)
+        let header = odb.read_header(blob);
+        Ok(header.explain(|| error::unreadable(self.objects, &format!("the object {blob}")))?.0)
     }
 
     /// The bytes of a blob.
@@ -110,7 +116,7 @@ impl<'repository> CommitTree<'repository> {
         let blob = self
             .objects
             .find_blob(blob)
-            .with_context(|| format!("the file {blob} cannot be read"))?;
+            .explain(|| error::unreadable(self.objects, &format!("the file {blob}")))?;
         Ok(blob.content().to_owned())
     }
 
@@ -124,10 +130,7 @@ impl<'repository> CommitTree<'repository> {
             Kind::File => {
                 let size = self.size(entry.oid)?;
                 if size > limit {
-                    bail!(
-                        "{path} has {size} bytes\nAt most {limit} are allowed: check that it is \
-                         the right file"
-                    );
+                    bail!(error::too_large(path, size, limit));
                 }
                 return self.read(entry.oid).map(Some);
             }
@@ -135,9 +138,6 @@ impl<'repository> CommitTree<'repository> {
             Kind::Link => "a symbolic link",
             Kind::Submodule => "a submodule",
         };
-        bail!(
-            "{path} is {found} in the commit\nReplace it with a regular file: git rm -r --cached \
-             {path}, create the file, and commit"
-        )
+        bail!(error::not_a_file(path, found))
     }
 }

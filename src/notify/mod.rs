@@ -7,12 +7,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::console;
-use crate::plan::describe;
 use crate::process::{self, Environment, Invocation, Limits, is_executable};
 use crate::settings::EffectiveSettings;
 use crate::site::settings::{Outcome, Webhook};
 use crate::site::{AppSettings, Record, Site};
 use crate::text::url::scheme_and_host;
+use crate::user_error::UserError;
 
 /// What is run and sent after a deployment of this site.
 pub struct Notifications {
@@ -58,12 +58,7 @@ impl Notifications {
             let host = scheme_and_host(&webhook.url);
             match webhook::send(webhook, site, record, &self.app_settings) {
                 Ok(status) => console::info(format_args!("Notified {host}: HTTP {status}.")),
-                Err(error) => {
-                    console::warning(format_args!(
-                        "the webhook to {host} failed: {}",
-                        describe::error_text(&error)
-                    ));
-                }
+                Err(error) => console::warning(webhook::failed(&host).because(&error)),
             }
         }
     }
@@ -84,10 +79,10 @@ impl Notifications {
     fn run_action(&self, site: &Site, record: &Record, action: &Path) {
         let name = action.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if !is_executable(action) {
-            console::warning(format_args!(
-                "{name} was not run: it is not executable\nchmod +x {}",
-                action.display()
-            ));
+            console::warning(
+                UserError::new(format!("{name} was not run: it is not executable"))
+                    .fix(format!("Make it executable: chmod +x {}", action.display())),
+            );
             return;
         }
         console::info(format_args!("{name}:"));
@@ -104,7 +99,8 @@ impl Notifications {
             .limits(self.limits.clone())
             .named(&name);
         if let Err(error) = process::stream(&invocation, &mut |line| console::info(line)) {
-            console::warning(format_args!("the post-deployment action failed: {error}"));
+            let fact = "the post-deployment action failed";
+            console::warning(UserError::new(fact).because(&error.into()));
         }
     }
 }

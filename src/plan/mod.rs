@@ -5,6 +5,7 @@
 
 pub mod decide;
 pub mod describe;
+mod error;
 pub mod observe;
 mod release_tree;
 mod scm_version;

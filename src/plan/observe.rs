@@ -5,7 +5,7 @@ use anyhow::{Context, Error, Result, bail};
 use sha2::{Digest, Sha256};
 
 use super::decide::{EnvNeed, LiveEnv, Observed, decide, runtime_change};
-use super::describe::user_error;
+use super::error;
 use super::release_tree::ReleaseTree;
 use super::scm_version;
 use super::source::{Declaring, likely_python, source_of};
@@ -26,6 +26,7 @@ use crate::python::interpreters::{self, Interpreter, Search};
 use crate::python::version::Version;
 use crate::settings::{DeploymentFile, EffectiveSettings};
 use crate::site::{AppSettings, DeployOptions, ENV_LINK, EnvId, Settings, Site};
+use crate::user_error::UserError;
 
 /// No file that nyala reads from a tree is larger than this, in bytes.
 const FILE_LIMIT: usize = 10 << 20;
@@ -108,7 +109,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let python = python_for(&env.decision, &observed, discover);
     // A plan that fails shows nothing else, and a change of runtime.txt is the first thing to look
     // at.
-    let python = python.map_err(|error| user_error(&error).labelled("note", &runtime))?;
+    let python = python.map_err(|error| UserError::of(&error).labelled("note", &runtime))?;
     if let Some(python) = &python
         && likely.is_some_and(|likely| likely != python.version)
     {
@@ -184,7 +185,7 @@ impl Plan {
 /// A version file's error, with the Pythons that are here and what became of runtime.txt.
 fn with_available(error: &Error, runtime: &str, discover: &dyn Fn() -> Vec<Interpreter>) -> Error {
     let there = interpreters::available(&discover());
-    user_error(error).labelled("on this machine", there).labelled("note", runtime).into()
+    UserError::of(error).labelled("on this machine", there).labelled("note", runtime).into()
 }
 
 /// A warning that names the files which stay as git keeps them, because their filter is not run.
@@ -211,7 +212,7 @@ fn supported(source: Option<Source>, installer: Installer) -> Result<Option<Sour
     if let Some(source) = &source
         && !installer.supports(source)
     {
-        bail!("{} cannot install from {source}", installer.name());
+        bail!(error::cannot_install_from(installer.name(), source));
     }
     Ok(source)
 }
@@ -262,13 +263,7 @@ fn env_need(tree: &CommitTree<'_>, python: bool, command: bool) -> Result<EnvNee
             Kind::Link => "a symbolic link",
             Kind::Submodule => "a submodule",
         };
-        bail!(
-            "the tree tracks `env`, the name that nyala links the virtual environment to\n\
-             found: {what}\n\
-             1. git rm -r --cached env\n\
-             2. echo /env >> .gitignore\n\
-             3. git add .gitignore && git commit -m 'Leave env to the server', and push again"
-        );
+        bail!(error::env_is_tracked(what));
     }
     Ok(EnvNeed::Python)
 }

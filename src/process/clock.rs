@@ -1,19 +1,19 @@
-//! The limits of a running child: when to look, and what is due. Knows no child, so that it can be
-//! tried without one.
+//! The limits of a running child, and when to check them. It knows no child, so that it can be
+//! tested without one.
 
 use std::time::{Duration, Instant};
 
 use super::Limits;
 
-/// A child that uses at least this part of one processor is doing something: 1 %. Waking up to ask
-/// whether there is something to do takes less.
+/// A child that uses at least this part of one processor (1 %) is not idle. A child that only wakes
+/// up to poll uses less.
 const BUSY: u32 = 100;
 
-/// Between two heartbeats at most.
+/// The longest time between two heartbeats.
 const LONGEST_GAP: Duration = Duration::from_mins(1);
 
-/// Between two looks at the processor time at most, and at least: it is counted in hundredths of a
-/// second.
+/// The longest and the shortest time between two looks at the processor time, which is counted in
+/// hundredths of a second.
 const LOOK: Duration = Duration::from_secs(10);
 const SHORTEST_LOOK: Duration = Duration::from_millis(20);
 
@@ -34,9 +34,9 @@ pub(super) struct Clock {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Due {
     Nothing,
-    /// Say that it is still running, and since when.
+    /// Say that it is still running, and for how long it has been.
     Heartbeat(Duration),
-    /// Ask for the processor time and hand it to [`Clock::used`].
+    /// Look up the processor time, and pass it to [`Clock::used`].
     Look,
     StepLimit(Duration),
     IdleLimit(Duration),
@@ -58,7 +58,8 @@ impl Clock {
         clock
     }
 
-    /// The child has printed something; `line` when that was a whole line, which the log shows.
+    /// Notes that the child has printed something; `line` if it was a whole line, which the log
+    /// shows.
     pub(super) fn heard(&mut self, now: Instant, line: bool) {
         self.active = now;
         if line {
@@ -67,8 +68,8 @@ impl Clock {
         }
     }
 
-    /// The child and its own have used as much processor time in all; `None` where that cannot be
-    /// known.
+    /// Notes the processor time that the child and its descendants have used in all; `None` if it
+    /// is unknown.
     pub(super) fn used(&mut self, now: Instant, total: Option<Duration>) {
         if let (Some(before), Some(total)) = (self.used, total) {
             let busy = (now - self.looked) / BUSY;
@@ -81,7 +82,7 @@ impl Clock {
         self.look = now + self.look_interval();
     }
 
-    /// Says one thing that is due. A heartbeat is due once.
+    /// Returns one thing that is due. Each heartbeat is due once.
     pub(super) fn due(&mut self, now: Instant) -> Due {
         if let Some(limit) = self.limits.step
             && now >= self.started + limit
@@ -104,9 +105,9 @@ impl Clock {
         Due::Nothing
     }
 
-    /// How long nothing will be due.
+    /// How long until something is due.
     pub(super) fn pause(&self, now: Instant) -> Duration {
-        // A limit that is later than any clock can say is none.
+        // A limit that no clock can represent is no limit.
         let step = self.limits.step.and_then(|limit| self.started.checked_add(limit));
         let idle = self.limits.idle.and_then(|limit| self.active.checked_add(limit));
         [step, idle, Some(self.beat), self.limits.idle.map(|_| self.look)]
@@ -138,7 +139,7 @@ mod tests {
         Clock::start(&limits, now)
     }
 
-    /// What is due in each of so many seconds without output, when nothing but looks happen.
+    /// What is due in each of `seconds` seconds without output.
     fn quiet(clock: &mut Clock, start: Instant, seconds: u32, busy: Duration) -> Vec<(u32, Due)> {
         let mut seen = Vec::new();
         for second in 1..=seconds {
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn heartbeats_come_more_rarely_the_longer_it_is_quiet() {
+    fn heartbeats_become_rarer_the_longer_it_is_quiet() {
         let now = Instant::now();
         let mut clock = clock(None, None, now);
         let at: Vec<u32> = quiet(&mut clock, now, 260, Duration::ZERO)
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_beyond_all_time_is_none() {
+    fn an_enormous_limit_is_no_limit() {
         let now = Instant::now();
         let limits =
             Limits { step: Some(Duration::MAX), idle: Some(Duration::MAX), heartbeat: SECOND * 10 };
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_puts_the_heartbeat_off_and_half_a_line_does_not() {
+    fn a_line_delays_the_heartbeat_and_half_a_line_does_not() {
         let now = Instant::now();
         let mut clock = clock(None, None, now);
         clock.heard(now + SECOND * 9, true);

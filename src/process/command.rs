@@ -5,13 +5,11 @@ use std::path::Path;
 
 use crate::console::{mask, text};
 
-/// A command is cut after so many characters, an argument of it (a script for `-c`, say) after
-/// fewer.
+/// The most characters of a command that are shown, and of one argument, such as a script for `-c`.
 const LONGEST: usize = 300;
 const LONGEST_ARGUMENT: usize = 120;
 
-/// Gives the command on one line, quoted for a shell, with secrets masked and what is very long
-/// cut.
+/// The command on one line, quoted for a shell, with secrets masked and long arguments cut.
 pub(super) fn shown(program: &Path, args: &[OsString]) -> String {
     let known = mask::known();
     let words = std::iter::once(program.as_os_str()).chain(args.iter().map(OsString::as_os_str));
@@ -29,7 +27,7 @@ fn one_line(word: &OsStr) -> String {
 }
 
 fn quoted(word: &str) -> String {
-    // Stars and the sign for what was cut need no quotes: nobody can run what has been masked.
+    // Masks and ellipses need no quotes: a masked command cannot be run anyway.
     if word.contains('*') && !word.contains(char::is_whitespace) {
         return word.to_owned();
     }

@@ -10,15 +10,15 @@ pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
 }
 
-/// What the session of whoever pushes, or git itself, has set, and no child of a deployment may
-/// see: it would make git answer for another repository, Python import from elsewhere, or hand the
-/// pusher's keys to the code of the site.
+/// Variables of the pusher's session, or of git, that no child of a deployment may see. They would
+/// make git use another repository, make Python import from elsewhere, or give the pusher's keys to
+/// the code of the site.
 const FOREIGN_PREFIXES: [&str; 7] =
     ["GIT_", "PYTHON", "VIRTUAL_ENV", "CONDA", "NYALA_", "SSH_", "_CONDA"];
 
 const FOREIGN: [&str; 23] = [
     "__PYVENV_LAUNCHER__",
-    // These send pip's packages elsewhere than into the env, or nowhere.
+    // With these, pip installs elsewhere than into the env, or not at all.
     "PIP_DRY_RUN",
     "PIP_PREFIX",
     "PIP_PYTHON",
@@ -26,7 +26,7 @@ const FOREIGN: [&str; 23] = [
     "PIP_ROOT",
     "PIP_TARGET",
     "PIP_USER",
-    // And uv's.
+    // The same for uv.
     "UV_PROJECT",
     "UV_PROJECT_ENVIRONMENT",
     "UV_PYTHON",
@@ -34,23 +34,23 @@ const FOREIGN: [&str; 23] = [
     "UV_VENV_CLEAR",
     "UV_VENV_RELOCATABLE",
     "UV_WORKING_DIR",
-    // What a shell in a pyenv session says about the folder one is in.
+    // What pyenv sets in a shell, for the shell's folder.
     "PYENV_DIR",
     "PYENV_VERSION",
-    // What shells keep for themselves; the folder would be the wrong one.
+    // The shell's own; the folder would be wrong.
     "OLDPWD",
     "PWD",
     "SHLVL",
     "_",
-    // Shells run the file that these name before anything else.
+    // Shells run the files that these name before anything else.
     "BASH_ENV",
     "ENV",
 ];
 
-/// For where there is none, as over ssh without a login shell.
+/// The default, for example over ssh without a login shell.
 const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Output at once, no questions, no news of pip itself, no bars.
+/// Unbuffered output; no prompts, no check for a newer pip, no progress bars.
 const ALWAYS: [(&str, &str); 4] = [
     ("PYTHONUNBUFFERED", "1"),
     ("PIP_NO_INPUT", "1"),
@@ -58,8 +58,8 @@ const ALWAYS: [(&str, &str); 4] = [
     ("PIP_PROGRESS_BAR", "off"),
 ];
 
-/// Keeps git's variables from a child that otherwise has the environment of this process: a hook's
-/// `GIT_DIR` would make every git below it answer for the wrong repository.
+/// Removes git's variables from the environment of a child: with a hook's `GIT_DIR`, every git
+/// below it would use the wrong repository.
 pub fn hide_git_variables(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"GIT_") {
@@ -69,7 +69,7 @@ pub fn hide_git_variables(command: &mut Command) {
 }
 
 impl Environment {
-    /// Whether every clean environment has this variable, whatever anybody says.
+    /// Whether nyala sets this variable in every clean environment.
     pub fn is_ours(name: &str) -> bool {
         ALWAYS.iter().any(|(ours, _)| *ours == name)
     }
@@ -79,9 +79,9 @@ impl Environment {
         Self::default()
     }
 
-    /// This process's environment without what the session it runs in brought along (`GIT_*`,
-    /// `PYTHON*`, `VIRTUAL_ENV`, `SSH_*`, …), with a `PATH` and a UTF-8 locale where there is none,
-    /// and with what makes Python and pip print at once and ask nothing.
+    /// The environment of this process without the variables of the pusher's session (`GIT_*`,
+    /// `PYTHON*`, `VIRTUAL_ENV`, `SSH_*`, …). It has a default `PATH` and a UTF-8 locale, and makes
+    /// Python and pip print unbuffered and never prompt.
     pub fn clean() -> Self {
         Self::cleaned(std::env::vars_os())
     }
@@ -98,7 +98,7 @@ impl Environment {
         self
     }
 
-    /// Sets all of these, app settings for instance.
+    /// Sets all of these variables, such as app settings.
     #[must_use]
     pub fn extend<N: Into<OsString>, V: Into<OsString>>(
         mut self,
@@ -129,7 +129,7 @@ impl Environment {
         environment
     }
 
-    /// POSIX takes an empty locale, and shells an empty `PATH`, as none.
+    /// An empty locale counts as unset in POSIX, and an empty `PATH` in shells.
     fn has(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| !value.is_empty())
     }
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_session_of_the_pusher_does_not_leak_in() {
+    fn variables_of_the_pushers_session_are_removed() {
         let environment = cleaned(&[
             ("GIT_DIR", "."),
             ("GIT_PUSH_OPTION_0", "x"),
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_and_a_locale_that_are_there_stay() {
+    fn an_existing_path_and_locale_are_kept() {
         let environment = cleaned(&[("PATH", "/opt/bin"), ("LC_ALL", "de_DE.UTF-8")]);
         assert_eq!(environment.get("PATH"), Some(OsStr::new("/opt/bin")));
         assert_eq!(environment.get("LANG"), None);
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn app_settings_go_over_what_was_there() {
+    fn app_settings_override_the_environment() {
         let environment =
             cleaned(&[("DEBUG", "0")]).extend([("DEBUG", "1"), ("PYTHONPATH", "lib")]);
         assert_eq!(environment.get("DEBUG"), Some(OsStr::new("1")));

@@ -1,19 +1,21 @@
 //! What can go wrong with a child, in words for people.
 
-use std::error::Error;
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::Signal;
 
+use super::not_started::{INSTALL_IT, NotStarted};
 use crate::console::{mask, text};
-use crate::disk::space::FileSystem;
+use crate::disk::space::{FREE_SPACE, FileSystem};
 use crate::user_error::UserError;
 
 /// How many of the last lines of a child's standard error an error says.
 const COMPLAINT_LINES: usize = 12;
+
+const OUT_OF_MEMORY: &str =
+    "If it was not killed on purpose, see whether the machine is out of memory: journalctl -k";
 
 /// A command as errors and heartbeats call it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +37,7 @@ impl fmt::Display for Called {
 pub enum ChildError {
     NotStarted {
         command: Called,
-        reason: String,
+        why: NotStarted,
         source: io::Error,
     },
     /// `complaint` is the end of its standard error where that was captured, else empty.
@@ -78,74 +80,50 @@ pub enum ChildError {
 impl ChildError {
     /// The error for a person.
     pub fn user_error(&self) -> UserError {
-        let (command, what) = match self {
-            Self::NotStarted { command, reason, .. } => {
-                return in_full(
-                    command,
-                    UserError::new(format!("cannot start {command}: {reason}")),
-                );
-            }
+        match self {
+            Self::NotStarted { command, why, .. } => why.explain(in_full(
+                command,
+                UserError::new(format!("cannot start {command}: {why}")),
+            )),
             Self::Io { command, source } => {
-                return in_full(
-                    command,
-                    UserError::new(format!("cannot watch {command}: {source}")),
-                );
+                in_full(command, UserError::new(format!("cannot watch {command}: {source}")))
+                    .fix("Push again")
             }
-            Self::Exited { command, code, .. } => {
-                (command, format!("exited with status {code}{}", note_on(*code)))
+            Self::Exited { command, code, complaint } => {
+                let error = about(command, &format!("exited with status {code}{}", note_on(*code)));
+                with_output(error, complaint).fixes(fix_for(*code))
             }
-            Self::Killed { command, signal, .. } => {
-                (command, format!("was ended by signal {}", signal_name(*signal)))
+            Self::Killed { command, signal, complaint } => {
+                let what = format!("was ended by signal {}", signal_name(*signal));
+                let error = with_output(about(command, &what), complaint);
+                if *signal == Signal::KILL.as_raw() { error.fix(OUT_OF_MEMORY) } else { error }
             }
             Self::StepLimit { command, after } => {
                 let after = text::duration(*after);
-                (command, format!("was stopped: it was still running after {after}"))
+                about(command, &format!("was stopped: it was still running after {after}"))
+                    .fix("If it needs longer, raise step_timeout in nyala.toml")
             }
             Self::IdleLimit { command, after } => {
-                let after = text::duration(*after);
                 let what = "was stopped: it printed nothing and used no processor for";
-                (command, format!("{what} {after}"))
+                about(command, &format!("{what} {}", text::duration(*after)))
+                    .fix("If it waits for input or for the network, make it run without")
+                    .fix("Or if it needs longer, raise idle_timeout in nyala.toml")
             }
             Self::Stopped { command } => {
-                (command, "was stopped: the deployment was cancelled".to_owned())
+                about(command, "was stopped: the deployment was cancelled")
             }
-            Self::NoSpace { command, .. } => {
-                (command, "was stopped: it was using up the space on the disk".to_owned())
+            Self::NoSpace { command, system } => {
+                about(command, "was stopped: it was using up the space on the disk")
+                    .found(format!(
+                        "{system} has {} free; the live application may need that",
+                        system.free
+                    ))
+                    .fix(FREE_SPACE)
             }
             Self::TooMuch { command, limit } => {
-                (command, format!("was stopped: it printed more than {} MiB", limit >> 20))
+                about(command, &format!("was stopped: it printed more than {} MiB", limit >> 20))
+                    .fix("See what it prints: run it on the server as the site's user")
             }
-        };
-        let error = in_full(command, UserError::new(format!("{command} {what}")));
-        match self {
-            Self::StepLimit { .. } => {
-                error.fix("If it needs longer, raise step_timeout in nyala.toml")
-            }
-            Self::IdleLimit { .. } => error.fix(
-                "It may be waiting for the network, or for input. \
-                 If it needs longer, raise idle_timeout in nyala.toml",
-            ),
-            Self::Killed { complaint, signal: 9, .. } => with_output(error, complaint).fix(
-                "If it was not killed on purpose, the machine may be out of memory: \
-                 see the output of journalctl -k or dmesg",
-            ),
-            Self::NoSpace { system, .. } => error
-                .found(format!(
-                    "{system} has {} free; the live application may need \
-                     that",
-                    system.free
-                ))
-                .fix(
-                    "Free some space there and push again; `keep` in nyala.toml sets how many \
-                     releases are kept",
-                ),
-            Self::Exited { complaint, .. } | Self::Killed { complaint, .. } => {
-                with_output(error, complaint)
-            }
-            Self::NotStarted { .. }
-            | Self::Stopped { .. }
-            | Self::TooMuch { .. }
-            | Self::Io { .. } => error,
         }
     }
 
@@ -178,37 +156,20 @@ impl fmt::Display for ChildError {
     }
 }
 
-impl Error for ChildError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::NotStarted { source, .. } | Self::Io { source, .. } => Some(source),
-            _ => None,
+impl From<ChildError> for anyhow::Error {
+    fn from(error: ChildError) -> Self {
+        let told = error.user_error();
+        match error {
+            ChildError::NotStarted { source, .. } | ChildError::Io { source, .. } => {
+                told.explaining(source)
+            }
+            _ => told.into(),
         }
     }
 }
 
-/// Says why a program could not be started; the system says "No such file" for three different
-/// reasons.
-pub(super) fn not_started(
-    command: Called,
-    program: &Path,
-    cwd: Option<&PathBuf>,
-    source: io::Error,
-) -> ChildError {
-    let missing = source.kind() == io::ErrorKind::NotFound;
-    let reason = if let Some(folder) = cwd.filter(|folder| !folder.is_dir()) {
-        format!("its folder {} is not there", folder.display())
-    } else if missing && program.exists() {
-        format!(
-            "the interpreter that {} names (in its first line, or as its loader) is not there",
-            program.display()
-        )
-    } else if missing && !program.to_string_lossy().contains('/') {
-        format!("there is no program {} on the PATH", program.display())
-    } else {
-        source.to_string()
-    };
-    ChildError::NotStarted { command, reason, source }
+fn about(command: &Called, what: &str) -> UserError {
+    in_full(command, UserError::new(format!("{command} {what}")))
 }
 
 /// The command itself, where its name alone would not say it.
@@ -226,6 +187,15 @@ fn note_on(code: i32) -> &'static str {
         126 => " (found, but cannot be executed)",
         127 => " (command not found)",
         _ => "",
+    }
+}
+
+/// What to do about the statuses that shells make up themselves.
+fn fix_for(code: i32) -> Option<&'static str> {
+    match code {
+        126 => Some("Make it executable: chmod +x FILE, and git update-index --chmod=+x FILE"),
+        127 => Some(INSTALL_IT),
+        _ => None,
     }
 }
 
@@ -250,6 +220,8 @@ fn signal_name(number: i32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
     use super::*;
 
     fn command() -> Called {
@@ -271,7 +243,8 @@ mod tests {
         insta::assert_snapshot!(error, @r"
         pip install was stopped: it printed nothing and used no processor for 10 min
         command: envs/5/bin/python -m pip install -r requirements.txt
-        It may be waiting for the network, or for input. If it needs longer, raise idle_timeout in nyala.toml
+        1. If it waits for input or for the network, make it run without
+        2. Or if it needs longer, raise idle_timeout in nyala.toml
         ");
     }
 
@@ -281,7 +254,69 @@ mod tests {
         insta::assert_snapshot!(error, @r"
         pip install was ended by signal 9 (SIGKILL)
         command: envs/5/bin/python -m pip install -r requirements.txt
-        If it was not killed on purpose, the machine may be out of memory: see the output of journalctl -k or dmesg
+        If it was not killed on purpose, see whether the machine is out of memory: journalctl -k
+        ");
+    }
+
+    #[test]
+    fn what_could_not_be_run_says_why() {
+        let why = |program: &str, cwd: Option<&str>, kind: io::ErrorKind| {
+            let (program, cwd) = (Path::new(program), cwd.map(PathBuf::from));
+            let source = io::Error::from(kind);
+            let why = NotStarted::new(program, cwd.as_ref(), &source);
+            ChildError::NotStarted { command: command(), why, source }
+        };
+        let missing = io::ErrorKind::NotFound;
+        insta::assert_snapshot!(why("pip", Some("/no/such"), missing), @"
+        cannot start pip install: its folder /no/such does not exist
+        command: envs/5/bin/python -m pip install -r requirements.txt
+        ");
+        insta::assert_snapshot!(why("/bin/sh", None, missing), @"
+        cannot start pip install: the interpreter that /bin/sh names does not exist
+        command: envs/5/bin/python -m pip install -r requirements.txt
+        See what it names: head -1 /bin/sh, or ldd /bin/sh
+        ");
+        insta::assert_snapshot!(why("no-such-program", None, missing), @"
+        cannot start pip install: there is no program no-such-program on the PATH
+        command: envs/5/bin/python -m pip install -r requirements.txt
+        Correct its name, or install it where the site's user finds it: nyala config set PATH=…
+        ");
+        insta::assert_snapshot!(why("/bin/sh", None, io::ErrorKind::PermissionDenied), @"
+        cannot start pip install: permission denied
+        command: envs/5/bin/python -m pip install -r requirements.txt
+        ");
+        let source = io::Error::other("broken pipe");
+        insta::assert_snapshot!(ChildError::Io { command: command(), source }, @"
+        cannot watch pip install: broken pipe
+        command: envs/5/bin/python -m pip install -r requirements.txt
+        Push again
+        ");
+        insta::assert_snapshot!(ChildError::Stopped { command: command() }, @"
+        pip install was stopped: the deployment was cancelled
+        command: envs/5/bin/python -m pip install -r requirements.txt
+        ");
+        insta::assert_snapshot!(ChildError::TooMuch { command: command(), limit: 64 << 20 }, @"
+        pip install was stopped: it printed more than 64 MiB
+        command: envs/5/bin/python -m pip install -r requirements.txt
+        See what it prints: run it on the server as the site's user
+        ");
+        let exited = |code| ChildError::Exited { command: command(), code, complaint: "no".into() };
+        insta::assert_snapshot!(exited(1), @"
+        pip install exited with status 1
+        command: envs/5/bin/python -m pip install -r requirements.txt
+        output: no
+        ");
+        insta::assert_snapshot!(exited(126), @"
+        pip install exited with status 126 (found, but cannot be executed)
+        command: envs/5/bin/python -m pip install -r requirements.txt
+        output: no
+        Make it executable: chmod +x FILE, and git update-index --chmod=+x FILE
+        ");
+        insta::assert_snapshot!(exited(127), @"
+        pip install exited with status 127 (command not found)
+        command: envs/5/bin/python -m pip install -r requirements.txt
+        output: no
+        Correct its name, or install it where the site's user finds it: nyala config set PATH=…
         ");
     }
 

@@ -1,4 +1,4 @@
-//! A child's process group: is somebody in it, what do they use, and their end.
+//! A child's process group and session: signals, members, and processor time.
 
 use std::time::Duration;
 
@@ -6,26 +6,26 @@ use rustix::process::{
     Pid, Signal, getpid, kill_process, kill_process_group, test_kill_process_group,
 };
 
-/// Sends a signal to all in the group; nobody there is fine.
+/// Sends a signal to every process of the group. An empty group is not an error.
 pub(super) fn signal(group: Pid, signal: Signal) {
     let _ = kill_process_group(group, signal);
 }
 
-/// Says whether somebody is left in the group. Those who have ended and wait to be collected (in a
-/// container, perhaps for ever) do not count.
+/// Whether any process of the group is alive. Zombies do not count: in a container, they may never
+/// be reaped.
 pub(super) fn has_members(group: Pid) -> bool {
     test_kill_process_group(group).is_ok() && system::has_living_members(group)
 }
 
-/// Sends a signal to all others in the session that this process leads, in whatever groups they
-/// are; to nobody when it leads none. Who started a session of its own has left. Linux only.
+/// Sends a signal to all other processes of the session that this process leads, whatever their
+/// groups. Does nothing if it leads no session. Linux only.
 pub(super) fn signal_session(signal: Signal) {
     for pid in others_in_session() {
         let _ = kill_process(pid, signal);
     }
 }
 
-/// Says whether [`signal_session`] would find anybody.
+/// Whether [`signal_session`] would reach any process.
 pub(super) fn session_has_members() -> bool {
     !others_in_session().is_empty()
 }
@@ -49,10 +49,10 @@ mod system {
 
     use super::{Duration, Pid, getpid};
 
-    /// The kernel tells times in hundredths of a second to all programs (`USER_HZ`, proc(5)).
+    /// Times in /proc are in hundredths of a second (`USER_HZ`, proc(5)).
     const TICK: Duration = Duration::from_millis(10);
 
-    /// What /proc/PID/stat says of a process.
+    /// A process, as in /proc/PID/stat.
     pub(in super::super) struct Process {
         pub(in super::super) pid: i32,
         pub(in super::super) ended: bool,
@@ -62,8 +62,8 @@ mod system {
         ticks: u32,
     }
 
-    /// The session of this process. `None` where nobody can name it: in a container that was
-    /// entered from outside, where getsid(2) answers 0, which rustix takes for impossible.
+    /// The session of this process. `None` in a container that was entered from outside: there,
+    /// getsid(2) returns 0, which rustix does not expect.
     pub(in super::super) fn own_session() -> Option<Pid> {
         Pid::from_raw(Process::of(getpid().as_raw_nonzero().get())?.session)
     }
@@ -73,8 +73,8 @@ mod system {
         Process::all().iter().any(|process| process.group == group && !process.ended)
     }
 
-    /// The processor time of all in the group and of all that descend from them, with those that
-    /// they have waited for. `None` where there is no /proc.
+    /// The processor time of the group's processes and their descendants, including children that
+    /// were waited for. `None` if there is no /proc.
     pub(in super::super) fn processor_time(group: Pid) -> Option<Duration> {
         let group = group.as_raw_nonzero().get();
         let processes = Process::all();
@@ -103,7 +103,7 @@ mod system {
         Some(TICK * ticks)
     }
 
-    /// Those who run in a session.
+    /// The processes of a session.
     pub(super) fn in_session(session: Pid) -> Vec<Pid> {
         let session = session.as_raw_nonzero().get();
         let there = Process::all()
@@ -113,7 +113,7 @@ mod system {
     }
 
     impl Process {
-        /// Every process that there is; none where there is no /proc.
+        /// Every process; none if there is no /proc.
         pub(in super::super) fn all() -> Vec<Process> {
             let Ok(entries) = fs::read_dir("/proc") else {
                 return Vec::new();
@@ -128,14 +128,13 @@ mod system {
         }
     }
 
-    /// `PID (NAME) STATE PPID PGRP SESSION …`; a name may have blanks and brackets in it.
+    /// Parses `PID (NAME) STATE PPID PGRP SESSION …`. A name may contain spaces and parentheses.
     pub(super) fn parse(stat: &str) -> Option<Process> {
         let (pid, rest) = stat.split_once(" (")?;
         let (_, rest) = rest.rsplit_once(") ")?;
         let fields: Vec<&str> = rest.split(' ').collect();
         let number = |at: usize| fields.get(at)?.parse::<i64>().ok();
-        // utime, stime, and those of children that have been waited for: fields 14 to 17 of
-        // proc(5).
+        // utime, stime, cutime and cstime: fields 14 to 17 in proc_pid_stat(5).
         let ticks = number(11)? + number(12)? + number(13)? + number(14)?;
         Some(Process {
             pid: pid.parse().ok()?,
@@ -152,7 +151,7 @@ mod system {
         use super::*;
 
         #[test]
-        fn a_name_with_brackets_does_not_confuse() {
+        fn a_name_with_parentheses_is_parsed() {
             let stat = "42 (a) b (c) S 1 40 39 0 -1 4194304 1 2 3 4 100 20 3 4 20 0 1 0";
             let process = parse(stat).unwrap();
             assert_eq!(
@@ -182,7 +181,7 @@ mod system {
         Vec::new()
     }
 
-    /// Not known here: only output counts.
+    /// Unknown on this system, so only output counts.
     pub(in super::super) fn processor_time(_: Pid) -> Option<Duration> {
         None
     }

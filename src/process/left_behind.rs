@@ -1,24 +1,24 @@
-//! Ends what a worker that was killed has left running.
+//! Ends the processes that a killed worker left running.
 //!
-//! The kernel kills a worker's child with the worker (see `run.rs`), but not the child's own
-//! children: a compiler that pip runs, whatever a deployment's script has started. They would go on
-//! writing into folders that the next deployment clears away, and find others of the same name
-//! there.
+//! The kernel kills a worker's child together with the worker (see `spawn.rs`), but not the
+//! children of that child: a compiler that pip runs, or anything that a deployment's script
+//! started. They would go on writing into folders that the next deployment removes and creates
+//! again.
 //!
-//! They are known by two things that have to agree: a variable that every child of a deployment
-//! gets, and the session, which nobody else can enter. A daemon that has made a session of its own
-//! is left alone, as it is when a deployment ends.
+//! Such a process is recognized by two things that must agree: a variable that every child of a
+//! deployment gets, and the session, which no other process can enter. A daemon with a session of
+//! its own keeps running, as it does when a deployment ends.
 
 use std::path::Path;
 
 use super::group::own_session;
 use crate::ids::DeploymentId;
 
-/// The variable, and what it says: `SESSION:DEPLOYMENT:SITE`.
+/// The variable. Its value is `SESSION:DEPLOYMENT:SITE`.
 pub const VARIABLE: &str = "NYALA_WORKER";
 
-/// What the children of this process get as [`VARIABLE`]: `nyala worker`, or `nyala step` in a
-/// session of such a worker.
+/// The value of [`VARIABLE`] for the children of this process, which is `nyala worker`, or `nyala
+/// step` in the session of a worker.
 pub fn mark(site: &Path, deployment: DeploymentId) -> std::ffi::OsString {
     let session = own_session().map_or(0, |session| session.as_raw_nonzero().get());
     let mut mark = std::ffi::OsString::from(format!("{session}:{deployment}:"));
@@ -26,8 +26,8 @@ pub fn mark(site: &Path, deployment: DeploymentId) -> std::ffi::OsString {
     mark
 }
 
-/// Kills the processes of a deployment whose worker is dead, and waits until they are gone: at most
-/// five seconds. Returns how many there were; 0 where there is no /proc.
+/// Kills the processes of a deployment whose worker is dead, and waits up to five seconds until
+/// they have ended. Returns how many there were; 0 if there is no /proc.
 pub fn end(site: &Path, deployment: DeploymentId) -> usize {
     system::end(site, deployment)
 }
@@ -48,7 +48,7 @@ mod system {
     use crate::ids::DeploymentId;
     use crate::process::group::{Process, own_session};
 
-    /// What is in the middle of a system call may need a moment to die.
+    /// A process in the middle of a system call takes a moment to end.
     const PATIENCE: Duration = Duration::from_secs(5);
 
     pub(super) fn end(site: &Path, deployment: DeploymentId) -> usize {
@@ -56,7 +56,7 @@ mod system {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let sessions = sessions(site, deployment);
-            // They may start others while they are being killed.
+            // They may start more while they are being killed.
             let members: Vec<_> = members(&sessions);
             if members.is_empty() || Instant::now() >= deadline {
                 return ended.len();
@@ -69,13 +69,12 @@ mod system {
         }
     }
 
-    /// The sessions of dead workers of this deployment in which somebody lives who carries its
-    /// mark.
+    /// The sessions of this deployment's dead workers that still have a process with its mark.
     fn sessions(site: &Path, deployment: DeploymentId) -> BTreeSet<i32> {
         let own = own_session().map_or(0, |session| session.as_raw_nonzero().get());
         let living = || Process::all().into_iter().filter(|process| !process.ended);
         living()
-            // 0 is every session that was begun outside of this container.
+            // 0 stands for any session that began outside of this container.
             .filter(|process| {
                 ![own, 0].contains(&process.session) && carries_mark(process, site, deployment)
             })
@@ -106,8 +105,8 @@ mod system {
             })
     }
 
-    /// Numbers are used again: the one that is killed is the one that is looked at once more, by a
-    /// handle.
+    /// Process ids are reused. A handle (`pidfd_open(2)`) ensures that the process that is checked
+    /// is the one that is killed.
     fn kill(process: &Process, sessions: &BTreeSet<i32>) {
         let Some(pid) = Pid::from_raw(process.pid) else { return };
         let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { return };
@@ -123,7 +122,7 @@ mod system {
         use super::*;
         use crate::process::start_session;
 
-        /// `sh` makes a session of its own and ends; what it has started there lives on.
+        /// Starts `sh` in a session of its own; it ends, and the process that it started lives on.
         fn leave_behind(mark: &str) -> i32 {
             let mut command = Command::new("sh");
             let text = format!("{VARIABLE}=$$:{mark} sleep 60 >/dev/null 2>&1 & echo $!");
@@ -138,7 +137,7 @@ mod system {
         }
 
         #[test]
-        fn only_what_the_dead_worker_started_is_ended() {
+        fn only_processes_of_the_dead_worker_are_ended() {
             let site = Path::new("/srv/left behind");
             let own = leave_behind("'7:/srv/left behind'");
             let other_deployment = leave_behind("'8:/srv/left behind'");
@@ -153,8 +152,8 @@ mod system {
         }
 
         #[test]
-        fn what_has_the_mark_and_is_in_another_session_is_left_alone() {
-            // A daemon: it inherits the variable, and makes a session of its own.
+        fn a_daemon_with_the_mark_in_another_session_keeps_running() {
+            // A daemon inherits the variable, and starts a session of its own.
             let mut daemon = Command::new("sleep");
             daemon.arg("60").env(VARIABLE, "4711:7:/srv/daemon");
             let mut daemon = daemon.spawn().unwrap();

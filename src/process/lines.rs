@@ -1,17 +1,17 @@
-//! Cuts what a child prints into lines.
+//! Splits a child's output into lines.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::console::{Mask, text};
 
-/// A line that is longer comes in pieces of about this many bytes.
+/// A longer line is passed on in pieces of about this many bytes.
 const LONGEST: usize = 64 << 10;
 
-/// Takes bytes as they come and gives whole lines, in constant memory.
+/// Turns bytes into whole lines, in constant memory.
 pub(super) struct Lines {
     mask: Arc<Mask>,
-    /// The beginning of a line.
+    /// The beginning of a line whose end has not come yet.
     begun: Vec<u8>,
 }
 
@@ -20,7 +20,7 @@ impl Lines {
         Self { mask, begun: Vec::new() }
     }
 
-    /// Gives the lines that end in these bytes, and says whether there were any.
+    /// Passes on the lines that end in these bytes. Returns whether there were any.
     pub(super) fn push(&mut self, bytes: &[u8], on_line: &mut dyn FnMut(&str)) -> bool {
         let mut rest = bytes;
         let mut any = false;
@@ -39,7 +39,7 @@ impl Lines {
         any | self.begin(rest, on_line)
     }
 
-    /// Gives the last line, when it has no end.
+    /// Passes on a last line that has no end.
     pub(super) fn finish(&mut self, on_line: &mut dyn FnMut(&str)) {
         if !self.begun.is_empty() {
             on_line(&self.shown(&self.begun));
@@ -47,10 +47,10 @@ impl Lines {
         }
     }
 
-    /// Adds to the line that has begun; of one that is too long, gives pieces, and says whether it
-    /// did.
+    /// Adds to the line that has begun. Passes on pieces of one that is too long; returns whether
+    /// it did.
     fn begin(&mut self, bytes: &[u8], on_line: &mut dyn FnMut(&str)) -> bool {
-        // Whether a secret goes across the cut can only be seen when what comes after it is known.
+        // Whether a cut would go through a secret depends on the bytes after it.
         let enough = LONGEST + self.mask.reach();
         let mut any = false;
         for part in bytes.chunks(LONGEST) {
@@ -69,8 +69,8 @@ impl Lines {
         any
     }
 
-    /// A line as a terminal shows it. What overwrites the beginning of a secret must not keep its
-    /// end from being known.
+    /// A line as a terminal shows it. A secret is masked before its beginning is overwritten: its
+    /// end alone would not be recognized.
     fn shown<'b>(&self, line: &'b [u8]) -> Cow<'b, str> {
         if memchr::memchr3(b'\r', b'\x08', b'\x1b', line).is_none() {
             return text::clean_bytes(line);
@@ -79,7 +79,7 @@ impl Lines {
         Cow::Owned(text::clean(&self.mask.apply(&line)).into_owned())
     }
 
-    /// Drops what a progress line has gone back over, and says whether there was such.
+    /// Drops what a progress line has overwritten. Returns whether there was anything to drop.
     fn forget_what_was_rewritten(&mut self) -> bool {
         let inside = &self.begun[..self.begun.len() - 1];
         match memchr::memrchr(b'\r', inside) {
@@ -92,7 +92,7 @@ impl Lines {
     }
 }
 
-/// The last place up to `at` that is not within a UTF-8 character.
+/// The last boundary of a UTF-8 character at or before `at`.
 fn character_boundary(bytes: &[u8], at: usize) -> usize {
     (at.saturating_sub(3)..=at).rev().find(|place| bytes[*place] & 0xc0 != 0x80).unwrap_or(at)
 }
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_whole_however_the_bytes_come() {
+    fn lines_are_whole_however_the_bytes_are_split() {
         let expected = ["one", "", "trois é", "end"];
         let bytes = "one\r\n\ntrois é\nend".as_bytes();
         assert_eq!(plain(&[bytes]), expected);
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_comes_in_pieces_that_make_it_up_and_cut_no_character() {
+    fn a_long_line_is_split_between_characters() {
         let long = "aé€𝄞".repeat(60_000);
         for size in [1000, 65_536, long.len()] {
             let chunks: Vec<&[u8]> = long.as_bytes().chunks(size).collect();
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_progress_line_stays_small_and_ends_as_it_looks() {
+    fn an_endless_progress_line_takes_little_memory() {
         let mut lines = Lines::new(Arc::default());
         let mut seen = Vec::new();
         for percent in 0..100_000 {
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn no_piece_cuts_a_secret_wherever_it_stands() {
+    fn no_secret_is_split_wherever_it_is() {
         let mask = Arc::new(Mask::new(["0123456789abcdef"]));
         for before in (LONGEST - 40..LONGEST + 40).chain(2 * LONGEST - 20..2 * LONGEST + 20) {
             let text = format!("{}0123456789abcdef{}", "x".repeat(before), "y".repeat(LONGEST));
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn no_piece_cuts_credentials_in_a_url() {
+    fn credentials_in_a_url_are_never_split() {
         let mask = Arc::default();
         for before in LONGEST - 40..LONGEST + 10 {
             let text =
@@ -175,14 +175,14 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_over_a_secret_leaves_nothing_of_it() {
+    fn an_overwritten_secret_leaves_no_rest() {
         let mask = Arc::new(Mask::new(["0123456789abcdef"]));
         assert_eq!(lines(&mask, &[b"key 0123456789abcdef\rover\n"]), ["over****"]);
         assert_eq!(lines(&mask, &[b"0123456789abcdef\x08\x08!!\n"]), ["**!!"]);
     }
 
     #[test]
-    fn hostile_bytes_are_made_harmless() {
+    fn control_characters_are_made_harmless() {
         assert_eq!(plain(&[b"\xff\xfe\0\x1b[2J\x1b]0;x\x07ok\n"]), ["\u{fffd}\u{fffd}\\u{0}ok"]);
     }
 }

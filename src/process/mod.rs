@@ -1,8 +1,7 @@
 //! Runs children: clean environment, own process group, output line by line, time limits.
 //!
-//! Every child has /dev/null as its standard input and inherits no other file. It cannot outlive
-//! what started it: its process group is ended with it, and on Linux the child itself is killed
-//! when nyala is.
+//! Every child has /dev/null as its standard input and inherits no other file. When it ends, its
+//! process group is ended as well, and on Linux it is killed when nyala is killed.
 
 mod clock;
 mod command;
@@ -11,6 +10,7 @@ mod error;
 mod group;
 pub mod left_behind;
 mod lines;
+mod not_started;
 mod priority;
 mod run;
 mod spawn;
@@ -35,19 +35,19 @@ use lines::Lines;
 use run::Heard;
 use spawn::{Output, STDERR};
 
-/// How much of what a child prints [`capture`] keeps unless it is told otherwise, in bytes.
+/// How much of a child's output [`capture`] keeps by default, in bytes.
 const CAPTURED: usize = 64 << 20;
-/// How much of the end of its standard error, which is for people.
+/// How much of the end of its standard error is kept for the error, in bytes.
 const COMPLAINT: usize = 64 << 10;
 
-/// How long a child may take. `None` means as long as it likes.
+/// How long a child may take. `None` means no limit.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// From its start to its end (`step_timeout`).
+    /// From start to end (`step_timeout`).
     pub step: Option<Duration>,
-    /// Without printing anything or using the processor (`idle_timeout`).
+    /// Without output or use of the processor (`idle_timeout`).
     pub idle: Option<Duration>,
-    /// After so long without a line the log says that it is still running.
+    /// Without a line; then the log says that it is still running.
     pub heartbeat: Duration,
 }
 
@@ -71,17 +71,16 @@ pub struct Invocation {
     environment: Environment,
     limits: Limits,
     name: Option<String>,
-    /// Between asking a child to end and killing it.
+    /// The time between SIGTERM and SIGKILL.
     patience: Duration,
-    /// Whether all else in the session is ended with it at a limit.
+    /// Whether everything else in the session is ended as well when a limit is reached.
     ends_session: bool,
-    /// How much of what it prints [`capture`] keeps, in bytes.
+    /// How much of its output [`capture`] keeps, in bytes.
     most_captured: usize,
 }
 
 impl Invocation {
-    /// A program by its path, or by a name that is looked up in the `PATH` of the child's
-    /// environment.
+    /// A program, by its path or by a name that is looked up in the child's `PATH`.
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
@@ -108,7 +107,7 @@ impl Invocation {
         self
     }
 
-    /// The folder it runs in; without it, that of this process.
+    /// The folder to run in. By default, it is that of this process.
     #[must_use]
     pub fn cwd(mut self, folder: impl Into<PathBuf>) -> Self {
         self.cwd = Some(folder.into());
@@ -127,16 +126,16 @@ impl Invocation {
         self
     }
 
-    /// What people call it (`pip install`), in heartbeats and in the first line of an error;
-    /// without it, the command itself.
+    /// What people call it (`pip install`), for heartbeats and the first line of an error. By
+    /// default, it is the command itself.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// A question to a program that may be anything, while this process asks others too: at the
-    /// limit it is killed at once, with its process group alone, and it may print `most` bytes.
+    /// For a program that may be anything, such as a supposed interpreter: at the limit, it is
+    /// killed at once, together with its process group only. It may print `most` bytes.
     #[must_use]
     pub fn probing(mut self, limit: Duration, most: usize) -> Self {
         self.limits = Limits { step: Some(limit), idle: None, heartbeat: 2 * limit };
@@ -164,16 +163,16 @@ pub fn keep_space_free(at: &Path) {
 
 static SPACE: OnceLock<PathBuf> = OnceLock::new();
 
-/// Has this process killed when the one that started it ends: for `nyala step`, which a
-/// deployment's script runs, so that it and its own children end with the script. Linux only;
-/// elsewhere nothing happens.
+/// Asks the kernel to kill this process when its parent ends. `nyala step`, which a deployment's
+/// script runs, so ends with the script, and its children with it. Linux only; elsewhere it does
+/// nothing.
 pub fn end_with_parent() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
 }
 
-/// Has a child begin a session of its own: the terminal's Ctrl-C and the end of an ssh connection
-/// do not reach it.
+/// Makes a child the leader of a new session, so that neither Ctrl-C in the terminal nor the end of
+/// an ssh connection reaches it.
 pub fn start_session(command: &mut Command) {
     // SAFETY: between fork and exec only `setsid` is called, which is async-signal-safe and touches
     // no memory.
@@ -186,16 +185,15 @@ pub fn start_session(command: &mut Command) {
     }
 }
 
-/// Whether this user can run the file: a hook, an action, an interpreter. A link is followed.
+/// Whether this user may execute a file: a hook, an action, an interpreter. Links are followed.
 pub fn is_executable(file: &Path) -> bool {
     file.is_file() && rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok()
 }
 
-/// The file of this very program. When it was replaced while it runs, by an upgrade, that is the
-/// new one.
+/// The path of the running binary. If an upgrade has replaced it meanwhile, that is the new binary.
 pub fn own_binary() -> std::io::Result<PathBuf> {
     let path = std::env::current_exe()?;
-    // Linux says so in the name of a file that is gone.
+    // Linux appends this to the name of a removed file: proc_pid_exe(5).
     let replaced =
         path.to_str().and_then(|text| text.strip_suffix(" (deleted)")).map(PathBuf::from);
     Ok(replaced.filter(|path| path.is_file()).unwrap_or(path))
@@ -210,23 +208,23 @@ pub struct Captured {
 }
 
 impl Captured {
-    /// Standard output as text, without white space around it; what is not UTF-8 becomes U+FFFD.
+    /// Standard output as text, without surrounding white space. Invalid UTF-8 becomes U+FFFD.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).trim().to_owned()
     }
 }
 
-/// Runs a child and hands over each line of its standard output and error, in the order in which
-/// they come and as soon as they are whole.
+/// Runs a child and passes on each line of its standard output and error, in order, as soon as the
+/// line is complete.
 ///
-/// A line comes as a terminal would show it in the end, without control characters (see
-/// [`crate::console::text`]); one of more than 64 KiB comes in pieces, none of which cuts a secret
-/// in two. A daemon that it leaves behind in a session of its own is left alone; what stays behind
-/// in its process group is ended.
+/// A line is passed on as a terminal would show it, without control characters (see
+/// [`crate::console::text`]). A line of more than 64 KiB is passed on in pieces, none of which cuts
+/// a secret in two. A daemon that the child leaves behind in a session of its own keeps running;
+/// other processes of its group are ended.
 ///
-/// Fails when it cannot be started, does not exit with 0, reaches a limit, or [`stop_all`] is
-/// called: then its group gets SIGTERM and, five seconds later, SIGKILL; so does, where this
-/// process leads a session, all else in that session.
+/// Fails when the child cannot be started, does not exit with 0, or reaches a limit, and when
+/// [`stop_all`] is called. The child's group is then sent SIGTERM and, five seconds later, SIGKILL.
+/// If this process leads a session, so is everything else in that session.
 pub fn stream(invocation: &Invocation, on_line: &mut dyn FnMut(&str)) -> Result<(), ChildError> {
     let mut lines = Lines::new(crate::console::mask::known());
     let result = run::run(invocation, Output::Merged, &mut |_, bytes| {
@@ -238,8 +236,8 @@ pub fn stream(invocation: &Invocation, on_line: &mut dyn FnMut(&str)) -> Result<
 
 /// Runs a child and collects what it prints: for probes, and for git.
 ///
-/// Fails as [`stream`] does, and when it prints more than 64 MiB. The error of a child that exits
-/// with something else than 0 says the last lines of its standard error.
+/// Fails as [`stream`] does, and when the child prints more than 64 MiB. If the child does not exit
+/// with 0, the error contains the last lines of its standard error.
 pub fn capture(invocation: &Invocation) -> Result<Captured, ChildError> {
     let mut captured = Captured::default();
     let result = run::run(invocation, Output::Apart, &mut |from, bytes| {

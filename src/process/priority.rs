@@ -1,7 +1,7 @@
-//! Work that must be in nobody's way.
+//! Work that must not slow down anything else.
 
-/// Lets this process, and the threads that it starts from now on, run only when nobody else needs
-/// the processors or the disk. Where the system does not allow it, nothing changes.
+/// Lets this process, and the threads that it starts from now on, run only when no other process
+/// needs the processors or the disk. If the system does not allow it, nothing changes.
 pub fn lower_priority() {
     const LOWEST: i32 = 19;
     let _ = rustix::process::setpriority_process(None, LOWEST);
@@ -9,7 +9,7 @@ pub fn lower_priority() {
     lower_disk_priority();
 }
 
-/// The class `IOPRIO_CLASS_IDLE` of `ioprio_set(2)`, which glibc has no function for.
+/// The class `IOPRIO_CLASS_IDLE` of `ioprio_set(2)`, for which glibc has no function.
 #[cfg(target_os = "linux")]
 fn lower_disk_priority() {
     const WHO_PROCESS: libc::c_int = 1;

@@ -1,4 +1,4 @@
-//! Starts one child, listens to it, and sees to its end.
+//! Runs one child: reads its output, enforces its limits, and makes sure that it ends.
 
 use std::cell::Cell;
 use std::io::{self, ErrorKind, PipeReader, Read};
@@ -18,30 +18,30 @@ use super::{Invocation, group, stop};
 use crate::console;
 use crate::disk::space::{FileSystem, Floor};
 
-/// After the child has ended: how long a pipe that others hold open may be quiet, and be read from
-/// at all.
+/// After the child has ended, another process may keep its pipe open: how long it may stay quiet,
+/// and how long it is read in all.
 const QUIET: Duration = Duration::from_millis(200);
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// How often the free space is looked at.
+/// How often the free space is checked.
 const MEASURE: Duration = Duration::from_millis(200);
 
-/// How often it is asked after where the system does not tell.
+/// How often to check whether the child has ended, on systems that do not report it.
 const ASK: Duration = Duration::from_millis(10);
 
-/// What the taker of bytes made of them.
+/// What the output that was read contains.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Heard {
     Something,
     /// A whole line, for the log.
     Line,
-    /// No more of it.
+    /// Too much: stop the child.
     TooMuch,
 }
 
 type Take<'t> = &'t mut dyn FnMut(usize, &[u8]) -> Heard;
 
-/// Runs the child to its end, and gives what it prints to `take`, with the number of the pipe.
+/// Runs the child to its end, and passes its output to `take`, with the number of the pipe.
 pub(super) fn run(invocation: &Invocation, output: Output, take: Take) -> Result<(), ChildError> {
     let mut running = Running::start(invocation, output)?;
     let watched = running.watch(take);
@@ -62,9 +62,9 @@ struct Running<'a> {
     buffer: Vec<u8>,
     too_much: bool,
     floor: Option<Floor>,
-    /// When the free space was looked at.
+    /// When the free space was last checked.
     measured: Instant,
-    /// Whether it is still to be ended when all are.
+    /// Whether [`stop_all`](super::stop_all) still has to end it.
     heeds_stop: bool,
 }
 
@@ -90,11 +90,11 @@ impl<'a> Running<'a> {
         })
     }
 
-    /// Listens until the child has ended. Fails when it reaches a limit or is stopped.
+    /// Reads until the child has ended. Fails when it reaches a limit or is stopped.
     fn watch(&mut self, take: Take) -> Result<(), ChildError> {
         let mut clock = Clock::start(&self.invocation.limits, Instant::now());
         while !self.has_ended().map_err(|source| self.io_error(source))? {
-            // Before any limit: what it printed while we were held up counts.
+            // Read before checking limits: output that came while this thread was held up counts.
             let heard =
                 self.listen(self.pause(&clock), take).map_err(|source| self.io_error(source))?;
             if let Some(heard) = heard {
@@ -139,13 +139,13 @@ impl<'a> Running<'a> {
         Ok(())
     }
 
-    /// How long nothing is to be done but to listen.
+    /// How long to wait for output before something else is due.
     fn pause(&self, clock: &Clock) -> Duration {
         let pause = clock.pause(Instant::now());
         if self.floor.is_some() { pause.min(MEASURE) } else { pause }
     }
 
-    /// The file system that must not be filled any further.
+    /// The file system that has too little free space left, if there is one.
     fn full_disk(&mut self) -> Option<FileSystem> {
         let floor = self.floor.as_ref().filter(|_| self.measured.elapsed() >= MEASURE)?;
         let reached = floor.reached();
@@ -153,8 +153,7 @@ impl<'a> Running<'a> {
         reached
     }
 
-    /// Sees to it that the child has ended, and what it left behind in its group, and gives its
-    /// status.
+    /// Waits for the child to end, ends the rest of its group, and returns the child's status.
     fn end(&mut self, at_once: bool, take: Take) -> io::Result<ExitStatus> {
         self.heeds_stop = false;
         if !at_once {
@@ -169,8 +168,8 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Takes what the child printed before it ended, all of it. Others may hold the pipe open, a
-    /// daemon for ever: what they print meanwhile is not waited for.
+    /// Reads everything that the child printed before it ended. Another process, such as a daemon,
+    /// may keep the pipe open: its output is not waited for.
     fn hear_last_words(&mut self, take: Take) -> io::Result<()> {
         let bytes = Cell::new(0);
         let mut counted = |number: usize, piece: &[u8]| {
@@ -194,8 +193,8 @@ impl<'a> Running<'a> {
         Ok(())
     }
 
-    /// SIGTERM to the group, and after a while SIGKILL. With `all`, to whatever its members have
-    /// started in groups of their own as well: `nyala step` runs pip in one.
+    /// Sends the group SIGTERM and, after a while, SIGKILL. With `all`, groups that its members
+    /// started get them too: `nyala step` runs pip in one.
     fn ask_to_end(&mut self, all: bool, take: Take) -> io::Result<()> {
         let group = self.group;
         let signal = |signal| {
@@ -217,12 +216,12 @@ impl<'a> Running<'a> {
             }
             self.listen(2 * ASK, take)?;
         }
-        // What is left in the pipe may say why it hung.
+        // The rest of its output may say why it hung.
         self.hear_last_words(take)
     }
 
-    /// Waits up to `pause` for output or the end, and takes at most one buffer of each pipe. Says
-    /// what came, if anything did.
+    /// Waits up to `pause` for output or for the end, and reads at most one buffer from each pipe.
+    /// Returns what came, if anything did.
     fn listen(&mut self, pause: Duration, take: Take) -> io::Result<Option<Heard>> {
         let told = self.ended.as_ref().filter(|_| self.status.is_none());
         let pause = match told {
@@ -292,7 +291,7 @@ impl<'a> Running<'a> {
     }
 }
 
-/// Whatever goes wrong on the way, a panic included, no child is left running.
+/// No child is left running, even after a panic.
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         if self.status.is_none() {

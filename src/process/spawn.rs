@@ -1,4 +1,4 @@
-//! Starts a child with nothing of ours but the pipes that its output goes to.
+//! Starts a child that inherits nothing but the pipes for its output.
 
 use std::io::{self, PipeReader};
 use std::os::fd::OwnedFd;
@@ -8,21 +8,22 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::Pid;
 
 use super::Invocation;
-use super::error::{ChildError, not_started};
+use super::error::ChildError;
+use super::not_started::NotStarted;
 
-/// Big pipes save switching back and forth, and spare a child that made its end non-blocking; the
-/// default is 64 KiB.
+/// The size of a pipe, in bytes. A large one saves context switches, and lost output where a child
+/// makes its end non-blocking. The default is 64 KiB: pipe(7).
 pub(super) const PIPE: usize = 1 << 20;
 
-/// The second of two pipes.
+/// The number of the second pipe.
 pub(super) const STDERR: usize = 1;
 
-/// How a child's output is wanted.
+/// Where a child's output goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Output {
-    /// Both in one pipe, in the order in which they are printed.
+    /// Standard output and error share a pipe, which keeps their order.
     Merged,
-    /// Each in its own: 0 and [`STDERR`].
+    /// Each has its own: 0 and [`STDERR`].
     Apart,
 }
 
@@ -64,13 +65,15 @@ pub(super) fn spawn(
     linux::keep_close(&mut command);
 
     let child = command.spawn().map_err(|source| {
-        not_started(invocation.called(), &invocation.program, invocation.cwd.as_ref(), source)
+        let why = NotStarted::new(&invocation.program, invocation.cwd.as_ref(), &source);
+        ChildError::NotStarted { command: invocation.called(), why, source }
     })?;
-    // `command`, which goes here, holds copies of the pipes' other ends.
+    // Dropping `command` here closes its copies of the pipes' other ends.
     Ok((child, pipes))
 }
 
-/// A descriptor that becomes readable when the child has ended, where the system has such.
+/// A descriptor that becomes readable when the child has ended, if the system has one:
+/// `pidfd_open(2)`.
 #[cfg(target_os = "linux")]
 pub(super) fn ended_fd(child: Pid) -> Option<OwnedFd> {
     rustix::process::pidfd_open(child, rustix::process::PidfdFlags::empty()).ok()
@@ -87,7 +90,8 @@ mod linux {
 
     use super::{Command, CommandExt, io};
 
-    /// Has the child killed when nyala is, and gives it no file but the three standard ones.
+    /// Asks the kernel to kill the child when nyala ends, and closes all but the three standard
+    /// files.
     ///
     /// The kernel kills it when the *thread* that started it ends; that thread stays in
     /// [`crate::process::run`] until the child has ended.
@@ -98,9 +102,9 @@ mod linux {
     pub(super) fn keep_close(command: &mut Command) {
         let parent = rustix::process::getpid();
         let prepare = move || {
-            // Files that git or ssh left open for us; our own are closed on exec anyway. An old
-            // kernel cannot: no harm. SAFETY: marks descriptors to be closed on exec; no memory is
-            // involved.
+            // Closes the files that git or ssh left open; nyala's own are closed on exec anyway. An
+            // old kernel lacks the call, which does no harm. SAFETY: marks descriptors to be closed
+            // on exec; no memory is involved.
             unsafe {
                 libc::syscall(
                     libc::SYS_close_range,

@@ -1,5 +1,4 @@
-//! Ends every child of this process, those that run and those that would come: for a deployment
-//! that is cancelled.
+//! Ends every running child of this process and starts no more, for a deployment that is cancelled.
 
 use std::io::{PipeReader, PipeWriter};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -8,14 +7,14 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 static STOPPED: AtomicBool = AtomicBool::new(false);
 
-/// Whoever waits for a child also waits for this pipe to be closed. `None` where no pipe could be
-/// made: then a stop is noticed at the child's next line or tick of its clock.
+/// Whoever waits for a child also waits for this pipe to be closed. `None` if no pipe could be
+/// created: then a stop is noticed at the child's next line or clock tick.
 static WAKE: LazyLock<Option<(PipeReader, Mutex<Option<PipeWriter>>)>> = LazyLock::new(|| {
     std::io::pipe().ok().map(|(reader, writer)| (reader, Mutex::new(Some(writer))))
 });
 
-/// Has every running child of this process ended as at a time limit, SIGTERM first, and no other
-/// one started. There is no way back.
+/// Ends every running child of this process as a time limit does, with SIGTERM first. No more
+/// children can be started. This cannot be undone.
 pub fn stop_all() {
     STOPPED.store(true, Ordering::SeqCst);
     if let Some((_, writer)) = &*WAKE {
@@ -28,7 +27,7 @@ pub fn is_stopped() -> bool {
     STOPPED.load(Ordering::SeqCst)
 }
 
-/// Hangs up when [`stop_all`] is called.
+/// A descriptor that hangs up when [`stop_all`] is called.
 pub(super) fn wake() -> Option<BorrowedFd<'static>> {
     WAKE.as_ref().map(|(reader, _)| reader.as_fd())
 }

@@ -131,14 +131,14 @@ fn a_probe_that_never_stops_printing_is_stopped() {
 #[test]
 fn why_a_program_did_not_start_is_said() {
     let reason = |invocation: Invocation| match stream(&invocation, &mut |_| {}).unwrap_err() {
-        ChildError::NotStarted { reason, .. } => reason,
+        ChildError::NotStarted { why, .. } => why.to_string(),
         other => panic!("{other}"),
     };
     assert_eq!(
         reason(Invocation::new("no-such-program-at-all")),
         "there is no program no-such-program-at-all on the PATH"
     );
-    assert_eq!(reason(sh("true").cwd("/no/such")), "its folder /no/such is not there");
+    assert_eq!(reason(sh("true").cwd("/no/such")), "its folder /no/such does not exist");
 
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("script");

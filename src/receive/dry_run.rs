@@ -8,6 +8,7 @@ use crate::console::text;
 use crate::git::{Commit, Repository, short};
 use crate::plan::{PlanRequest, describe, observe};
 use crate::site::{DeployOptions, Settings, Site};
+use crate::user_error::UserError;
 
 /// Prints the plan for a commit. Returns whether there is one: it may be one that cannot be
 /// deployed, which is said too.
@@ -32,10 +33,7 @@ pub(super) fn show(
             true
         }
         Err(error) => {
-            for (number, line) in describe::error_text(&error).lines().enumerate() {
-                let start = if number == 0 { "error: " } else { "       " };
-                reader.say(&format!("{start}{}", mask::known().apply(&text::clean(line))));
-            }
+            reader.tell("error", &UserError::of(&error));
             reader.say("error: this cannot be deployed; nothing was tried");
             false
         }

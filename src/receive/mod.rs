@@ -6,6 +6,7 @@
 //! with what is live or not at all.
 
 mod dry_run;
+mod error;
 mod kept_hook;
 mod options;
 mod post_receive;
@@ -25,6 +26,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::access::{self, Intent};
+use crate::console::text::clean;
 use crate::console::{Followed, follow, mask, paint, print, show};
 use crate::disk::space::FileSystem;
 use crate::git::{Commit, RefUpdate, Refs, Repository, short};
@@ -106,22 +108,8 @@ fn check_repository(site: &Site, settings: &Settings) -> Result<()> {
     if here == own || !own.exists() {
         return Ok(());
     }
-    let site = site.root().display();
-    let error = UserError::new("this repository has the hook of another repository")
-        .found(format!("the push came into {}", here.display()))
-        .found(format!("its hook deploys to {site}, whose repository is {}", own.display()));
     let copy = here.parent().filter(|folder| folder.join(SETTINGS_FILE).is_file());
-    bail!(match copy {
-        Some(copy) => error
-            .fix(format!("Make the copy a site of its own: nyala init {}", copy.display()))
-            .fix("Push again"),
-        None => error
-            .fix(format!("Remove the hook: rm {}/hooks/post-receive", here.display()))
-            .fix(format!(
-                "Or deploy it to a site of its own: nyala --site SITE install {}",
-                here.display()
-            )),
-    })
+    bail!(error::copied_hook(&here, &own, site.root(), copy))
 }
 
 /// Who reads a log that is copied.
@@ -140,6 +128,16 @@ impl Reader {
         match self {
             Reader::Pusher | Reader::Person => rustix::stdio::stdout(),
             Reader::StrictPusher => rustix::stdio::stderr(),
+        }
+    }
+
+    /// Prints an error or a warning. git colours the line that begins with this word.
+    fn tell(self, word: &str, error: &UserError) {
+        let text = error.to_string();
+        for (number, line) in text.lines().enumerate() {
+            let line = mask::known().apply(&clean(line)).into_owned();
+            let start = if number == 0 { format!("{word}: ") } else { "       ".to_owned() };
+            self.say(&format!("{start}{line}"));
         }
     }
 
@@ -173,21 +171,13 @@ pub fn watch(site: &Site, id: DeploymentId, reader: Reader) -> Result<Record> {
     };
     if state == State::Dead && followed == Followed::Whole {
         let live = worker::what_is_live(site);
-        match FileSystem::of(site.root()) {
-            Ok(system) if system.is_full() => {
-                reader.say(&format!(
-                    "error: deployment {id} could not be recorded: No space left on device; \
-                     {live}\n\
-                     found: {system} has {} free\n\
-                     Make room there, and push again",
-                    system.free
-                ));
-            }
-            _ => reader.say(&format!(
-                "error: the worker of deployment {id} was killed; {live}. Push again, or: nyala \
-                 redeploy {id}"
-            )),
-        }
+        let error = match FileSystem::of(site.root()) {
+            Ok(system) if system.is_full() => error::not_recorded(id, &system),
+            _ => error::worker_was_killed(id),
+        };
+        reader.tell("error", &error);
+        // The last line of a push says what is live.
+        reader.say(&format!("error: {}; {live}", error.fact));
     }
     record(site, id)
 }
@@ -244,7 +234,7 @@ fn has_ended(site: &Site, id: DeploymentId) -> Result<bool> {
 }
 
 fn record(site: &Site, id: DeploymentId) -> Result<Record> {
-    site.record(id)?.with_context(|| format!("the record of deployment {id} is gone"))
+    Ok(site.record(id)?.ok_or_else(|| error::record_is_gone(id))?)
 }
 
 fn new_deployment(

@@ -1,9 +1,9 @@
 //! What can be asked of a push with `git push -o`, and in a commit's message.
 
-use anyhow::{Result, bail};
-
+use super::error::unknown_options;
 use crate::console::did_you_mean;
 use crate::site::DeployOptions;
+use crate::user_error::UserError;
 
 const SKIP_DEPLOY: &str = "skip-deploy";
 const DRY_RUN: &str = "dry-run";
@@ -22,7 +22,7 @@ pub(super) struct PushOptions {
 impl PushOptions {
     /// Reads the options of a push. Fails on an unknown one: a typo must not do something else than
     /// what was asked for.
-    pub(super) fn parse(given: &[String]) -> Result<PushOptions> {
+    pub(super) fn parse(given: &[String]) -> Result<PushOptions, UserError> {
         let mut options = PushOptions::default();
         let mut unknown = Vec::new();
         for option in given {
@@ -34,13 +34,9 @@ impl PushOptions {
             }
         }
         if let Some(first) = unknown.first() {
-            let shown: Vec<_> =
-                unknown.iter().map(|option| format!("`{}`", option.escape_debug())).collect();
             let known = known();
-            let hint = did_you_mean(first, known.iter().map(String::as_str))
-                .map_or(String::new(), |known| format!(" (did you mean `{known}`?)"));
-            let s = if unknown.len() == 1 { "" } else { "s" };
-            bail!("unknown push option{s} {}{hint}; known: {}", shown.join(", "), known.join(", "));
+            let meant = did_you_mean(first, known.iter().map(String::as_str));
+            return Err(unknown_options(&unknown, meant, &known));
         }
         Ok(options)
     }
@@ -81,7 +77,7 @@ mod tests {
     use super::*;
     use crate::python::installers::Installer;
 
-    fn parse(options: &[&str]) -> Result<PushOptions> {
+    fn parse(options: &[&str]) -> Result<PushOptions, UserError> {
         PushOptions::parse(&options.iter().map(ToString::to_string).collect::<Vec<_>>())
     }
 
@@ -98,15 +94,11 @@ mod tests {
         let error = parse(&["dry-run", "ci.skip"]).unwrap_err().to_string();
         assert_eq!(
             error,
-            "unknown push option `ci.skip`; known: dry-run, installer=pip, installer=uv, \
-             rebuild-env, skip-deploy"
+            "unknown push option `ci.skip`\n\
+             allowed: dry-run, installer=pip, installer=uv, rebuild-env, skip-deploy"
         );
-        let error = parse(&["rebuild_env", "\u{1b}[2J"]).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "unknown push options `rebuild_env`, `\\u{1b}[2J` (did you mean `rebuild-env`?); \
-             known: dry-run, installer=pip, installer=uv, rebuild-env, skip-deploy"
-        );
+        let error = parse(&["rebuild_env", "\u{1b}[2J"]).unwrap_err();
+        assert_eq!(error.fixes, ["Did you mean `rebuild-env`?"]);
     }
 
     #[test]
@@ -116,7 +108,7 @@ mod tests {
             assert_eq!(options.deploy.installer, Some(installer));
         }
         let error = parse(&["installer=vu"]).unwrap_err().to_string();
-        assert!(error.contains("did you mean `installer=uv`?"), "{error}");
+        assert!(error.contains("Did you mean `installer=uv`?"), "{error}");
     }
 
     #[test]

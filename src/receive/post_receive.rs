@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 use super::options::{self, PushOptions};
 use super::push_plan::{Action, PushPlan};
 use super::{
-    Reader, check_repository, dry_run, enter, kept_hook, new_deployment, receive, refs, watch,
+    Reader, check_repository, dry_run, enter, error, kept_hook, new_deployment, receive, refs,
+    watch,
 };
 use crate::git::{RefUpdate, Repository};
 use crate::setup;
@@ -23,12 +24,12 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
     io::stdin().lock().read_to_end(&mut input).context("the hook's input cannot be read")?;
     if let Err(error) = enter(site) {
         kept_hook::run(hooks, &input);
-        return Err(error).explain(|| nothing_deployed(site));
+        return Err(error).explain(|| error::nothing_deployed(&what_is_live(site)));
     }
     let updates = refs::parse(&input)?;
     let options = PushOptions::parse(&options::of_environment());
     let (settings, repository, PushPlan { messages, action }) =
-        plan(site, &updates, &options).explain(|| nothing_deployed(site))?;
+        plan(site, &updates, &options).explain(|| error::nothing_deployed(&what_is_live(site)))?;
     let strict = settings.strict && hooks.join(setup::STRICT_HOOK).is_file();
 
     if strict && !matches!(&action, Action::Deploy { update, .. } if !was_deployed(site, update)?) {
@@ -51,10 +52,9 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
         Action::Nothing => None,
         Action::Refuse(why) => {
             kept_hook::run(hooks, &input);
+            Reader::Pusher.tell("error", &why.fix("Deploy what was pushed: nyala redeploy"));
             let live = what_is_live(site);
-            Reader::Pusher.say(&format!(
-                "error: {why}. Nothing was deployed; {live}. To deploy it: nyala redeploy"
-            ));
+            Reader::Pusher.say(&format!("error: nothing was deployed; {live}"));
             return Ok(None);
         }
     };
@@ -77,16 +77,11 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
     watch(site, id, Reader::Pusher).map(Some)
 }
 
-/// The first thing that whoever pushed has to know about any error of the hook.
-fn nothing_deployed(site: &Site) -> UserError {
-    UserError::new(format!("nothing was deployed; {}", what_is_live(site)))
-}
-
 /// What the push asks for. Fails when the site or its repository cannot be read.
 fn plan<'u>(
     site: &Site,
     updates: &'u [RefUpdate],
-    options: &Result<PushOptions>,
+    options: &Result<PushOptions, UserError>,
 ) -> Result<(Settings, Repository, PushPlan<'u>)> {
     let settings = site.settings()?;
     check_repository(site, &settings)?;
@@ -102,8 +97,10 @@ fn follow_setting(site: &Site, repository: &Repository, strict: bool) {
         Ok(_) => {
             Reader::Pusher.say(&format!("{what} in nyala.toml takes effect with the next push."));
         }
-        Err(error) => Reader::Pusher
-            .say(&format!("warning: {what} in nyala.toml cannot be applied: {error:#}")),
+        Err(error) => {
+            let fact = format!("{what} in nyala.toml cannot be applied");
+            Reader::Pusher.tell("warning", &UserError::new(fact).because(&error));
+        }
     }
 }
 

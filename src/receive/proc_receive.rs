@@ -4,17 +4,17 @@
 use std::io::{stdin, stdout};
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail};
 
 use super::options::PushOptions;
 use super::push_plan::{Action, PushPlan};
 use super::rules::Rules;
 use super::wire::{self, Answer, Request};
-use super::{Reader, check_repository, dry_run, enter, new_deployment, start, wait, watch};
+use super::{Reader, check_repository, dry_run, enter, error, new_deployment, start, wait, watch};
 use crate::console::mask;
 use crate::git::{Commit, RefUpdate, Repository};
-use crate::plan::describe;
 use crate::site::{DeployOptions, Record, Site, Status};
+use crate::user_error::UserError;
 use crate::worker::{self, session};
 
 /// Runs the proc-receive hook (githooks(5), git 2.29 and later), whose file is in the folder
@@ -25,12 +25,8 @@ use crate::worker::{self, session};
 pub fn proc_receive(site: &Site, hooks: &Path) -> Result<()> {
     let request = wire::read(stdin().lock(), stdout().lock())?;
     let answers = answer(site, hooks, &request).unwrap_or_else(|error| {
-        let error = describe::user_error(&error);
-        let text = mask::known().apply(&error.to_string()).into_owned();
-        for (number, line) in text.lines().enumerate() {
-            Reader::StrictPusher
-                .say(&format!("{}{line}", if number == 0 { "error: " } else { "       " }));
-        }
+        let error = UserError::of(&error);
+        Reader::StrictPusher.tell("error", &error);
         request.all(&Answer::Refused(mask::known().apply(&error.fact).into_owned()))
     });
     wire::answer(stdout().lock(), &request.names, &answers)
@@ -61,9 +57,10 @@ fn answer(site: &Site, hooks: &Path, request: &Request) -> Result<Vec<Answer>> {
         Action::Nothing => Ok(request.all(&Answer::LeftToGit)),
         Action::Refuse(why) => {
             let live = worker::what_is_live(site);
+            Reader::StrictPusher.tell("error", &why);
             Reader::StrictPusher
-                .say(&format!("error: {why}. Nothing was deployed, and no ref has moved; {live}"));
-            Ok(request.all(&Answer::Refused(why)))
+                .say(&format!("error: nothing was deployed, and no ref has moved; {live}"));
+            Ok(request.all(&Answer::Refused(why.fact)))
         }
         Action::Preview { commit } => {
             let fine =
@@ -113,12 +110,9 @@ impl Strict<'_> {
             if !ours(update) {
                 continue;
             }
-            ensure!(
-                update.refname.as_str().as_bytes() == name,
-                "the name of {} is not UTF-8, so it cannot move together with a deployment\n\
-                 Push it separately, without --atomic",
-                update.refname.as_str().escape_debug()
-            );
+            if update.refname.as_str().as_bytes() != name {
+                bail!(error::not_utf8(update.refname.as_str()));
+            }
             if let Some(why) = rules.refuse(update)? {
                 let shown = update.refname.as_str().escape_debug();
                 let live = worker::what_is_live(self.site);

@@ -7,6 +7,7 @@ use super::refs;
 use crate::git::{Commit, RefUpdate, Refs, Repository, short};
 use crate::settings;
 use crate::site::{Settings, Site};
+use crate::user_error::UserError;
 use crate::worker::what_is_live;
 
 /// How many of the refs that are not deployed are named: each costs the pusher a line.
@@ -31,8 +32,8 @@ pub(super) enum Action<'a> {
         commit: Commit,
     },
     Nothing,
-    /// Nothing, because the push asks for something unknown; one line that says so.
-    Refuse(String),
+    /// Nothing, because the push asks for something unknown.
+    Refuse(UserError),
 }
 
 impl<'a> PushPlan<'a> {
@@ -43,14 +44,14 @@ impl<'a> PushPlan<'a> {
         settings: &Settings,
         repository: &Repository,
         updates: &'a [RefUpdate],
-        options: &Result<PushOptions>,
+        options: &Result<PushOptions, UserError>,
     ) -> Result<PushPlan<'a>> {
         let options = match options {
             Ok(options) => options,
             Err(error) => {
                 return Ok(PushPlan {
                     messages: Vec::new(),
-                    action: Action::Refuse(error.to_string()),
+                    action: Action::Refuse(error.clone()),
                 });
             }
         };

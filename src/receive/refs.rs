@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 
+use super::error;
 use crate::console::text::{escaped, excerpt};
 use crate::git::RefUpdate;
 use crate::site::DeploymentId;
@@ -16,15 +17,11 @@ pub(super) fn parse_line(line: &[u8]) -> Result<RefUpdate> {
     let text = String::from_utf8_lossy(line);
     // A ref name has no spaces, but whatever follows the second one belongs to it.
     let [old, new, name] = text.splitn(3, ' ').collect::<Vec<_>>()[..] else {
-        bail!(
-            "a line of the hook's input is not `OLD NEW REF`: `{}`\n\
-             git writes these lines; to deploy by hand: nyala redeploy REV",
-            excerpt(&text)
-        );
+        bail!(error::bad_line(&excerpt(&text)));
     };
     for id in [old, new] {
         if ![40, 64].contains(&id.len()) || !id.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            bail!("`{}` in the hook's input is not an object id", excerpt(id));
+            bail!(error::bad_id(&excerpt(id)));
         }
     }
     Ok(RefUpdate { refname: name.into(), old_oid: old.to_owned(), new_oid: new.to_owned() })

@@ -7,7 +7,7 @@ use gix_packetline::PacketLineRef;
 use gix_packetline::blocking_io::StreamingPeekableIter;
 use gix_packetline::blocking_io::encode::{data_to_write, flush_to_write};
 
-use super::refs;
+use super::{error, refs};
 use crate::console::text::{clause, clean, excerpt};
 use crate::git::RefUpdate;
 
@@ -48,10 +48,7 @@ pub fn read(input: impl Read, mut output: impl Write) -> Result<Request> {
         None => (greeting, String::new()),
     };
     if version != b"version=1" {
-        bail!(
-            "git speaks `{}` to the proc-receive hook, but nyala only understands version=1",
-            excerpt(&String::from_utf8_lossy(version))
-        );
+        bail!(error::unknown_version(&excerpt(&String::from_utf8_lossy(version))));
     }
     let has = |feature: &str| features.split_whitespace().any(|word| word == feature);
     let answer: &[u8] = if has("push-options") { b"version=1\0push-options" } else { b"version=1" };

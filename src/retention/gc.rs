@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
+use super::error;
 use super::holders::{Stays, holders};
 use super::prune::{Pruned, Waits, envs_without, prune, salvage_release, unless_mounted};
 use super::salvage::Look;
 use super::trash::{Emptied, Freed, empty_trash};
 use crate::site::lock::DeployLock;
-use crate::site::{DeploymentId, Settings, Site};
+use crate::site::{DeploymentId, Settings, Site, no_deployment};
 use crate::staging;
 
 /// What `gc` or `delete` did.
@@ -56,21 +57,11 @@ pub fn delete(
     let live = site.live()?;
     for id in ids {
         if live == Some(*id) {
-            bail!(
-                "release {id} is live, and the live release is never deleted\n\
-                 To make another release live first: nyala rollback"
-            );
+            bail!(error::is_live(*id));
         }
-        let record = site.record(*id)?;
-        let record = record.with_context(|| {
-            format!("there is no deployment {id}\nTo see all deployments: nyala list")
-        })?;
+        let record = site.record(*id)?.ok_or_else(|| no_deployment(*id))?;
         if !record.status.is_final() && site.has_worker(*id)? {
-            bail!(
-                "deployment {id} is {}, and can be deleted when it has ended\n\
-                 To watch it: nyala log --follow {id}",
-                record.status.name()
-            );
+            bail!(error::has_not_ended(*id, record.status.name()));
         }
     }
     let releases: Vec<_> = ids.iter().map(|id| site.release(*id)).collect();
@@ -78,8 +69,7 @@ pub fn delete(
     for (id, path) in ids.iter().zip(&releases) {
         if let Some(holder) = held.remove(path) {
             let what = format!("release {id}");
-            let stays = Stays { what, holder };
-            bail!("{stays}\n{}", stays.fix());
+            bail!(error::is_held(&Stays { what, holder }));
         }
     }
     for id in ids {

@@ -87,8 +87,7 @@ impl Stays {
                 shared => {
                     let quoted = shared.iter().map(|it| toml::Value::from(it.as_str()).to_string());
                     format!(
-                        "unmount it, set shared = [{}] in nyala.toml, and mount it at shared/{}, \
-                         which every release links to",
+                        "unmount it, set shared = [{}] in nyala.toml, and mount it at shared/{}",
                         quoted.collect::<Vec<_>>().join(", "),
                         shared[0].escape_debug()
                     )

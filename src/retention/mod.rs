@@ -1,5 +1,6 @@
 //! What a site keeps: which releases and envs are pruned, and what is salvaged from them first.
 
+mod error;
 pub mod gc;
 mod holders;
 mod leftovers;

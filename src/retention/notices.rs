@@ -8,6 +8,7 @@ use super::salvage::Salvaged;
 use crate::console;
 use crate::disk;
 use crate::site::Site;
+use crate::user_error::UserError;
 
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub struct Notices(Vec<Notice>);
@@ -37,7 +38,7 @@ impl Notices {
     pub fn save(site: &Site, salvaged: &[Salvaged], error: Option<&Error>) -> Result<()> {
         let mut notices: Vec<_> = salvaged.iter().map(Notice::of).collect();
         notices.extend(error.map(|error| Notice {
-            warning: format!("old releases could not be removed: {error:#}"),
+            warning: UserError::new("old releases could not be removed").because(error).to_string(),
             hint: None,
         }));
         if notices.is_empty() {

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
+use super::error::cannot_be_salvaged;
 use super::holders::{Holder, Stays, holders};
 use super::salvage::{Look, Salvaged, salvage};
 use crate::console;
 use crate::site::{DeploymentId, EnvId, Record, Settings, Site, entry_name};
+use crate::user_error::Explain;
 
 /// A release with more files than this is looked through when nobody waits. Before that, only those
 /// of its folders are looked at in which a name is new, so that hardly anything is said late.
@@ -150,12 +152,7 @@ pub fn salvage_release(
     id: DeploymentId,
     look: Look,
 ) -> Result<Option<Salvaged>> {
-    salvage(site, settings, id, look).with_context(|| {
-        format!(
-            "release {id} is not removed: the files that the application wrote there cannot be \
-             saved"
-        )
-    })
+    salvage(site, settings, id, look).explain(|| cannot_be_salvaged(id))
 }
 
 /// The releases that are no longer kept, and the envs that no kept release needs.

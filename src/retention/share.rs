@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use super::error;
 use super::salvage::{Look, Salvage};
 use super::unshared::BESIDE;
 use crate::disk::{self, mounts};
 use crate::shared::make_folders_above;
 use crate::site::lock::DeployLock;
 use crate::site::{DeploymentId, Settings, SharedPath, Site};
-use crate::user_error::UserError;
+use crate::user_error::Explain;
 
 /// How long a transaction of SQLite may take that is in the middle of something.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -51,10 +52,7 @@ pub fn share_held(
     from: Option<DeploymentId>,
 ) -> Result<Vec<Moved>> {
     let settings = site.settings()?;
-    let live = site.live()?.with_context(|| {
-        UserError::new("nothing is live yet, so there is nothing to share")
-            .fix("Write the paths into nyala.toml: shared = [\"media\"]")
-    })?;
+    let live = site.live()?.ok_or_else(error::nothing_to_share)?;
     let mut all = settings.shared.clone();
     all.extend(paths.iter().filter(|path| !settings.shared.contains(path)).cloned());
     site.check_shared(&all)?;
@@ -65,7 +63,7 @@ pub fn share_held(
         if let Some(release) = from {
             done.share(site, release, path)
                 .and_then(|()| if release == live { Ok(()) } else { done.link(site, live, path) })
-                .with_context(|| format!("{path} cannot be shared, and nothing was changed"))?;
+                .explain(|| error::cannot_be_shared(path))?;
         }
         moved.push(Moved { path: path.clone(), from });
     }
@@ -102,7 +100,7 @@ fn source(
         return if releases.contains(&from) {
             Ok(Some(from))
         } else {
-            Err(UserError::new(format!("release {from} has no {path} of its own")).into())
+            Err(error::not_in_release(from, path).into())
         };
     }
     let mut written = Vec::new();
@@ -113,19 +111,12 @@ fn source(
         }
     }
     match &written[..] {
-        [] => releases.first().copied().map(Some).with_context(|| {
-            UserError::new(format!("no release has {path}"))
-                .fix(format!("Add it to shared in nyala.toml if the application makes it: {path}"))
-                .to_string()
-        }),
-        [one] => Ok(Some(*one)),
-        several => {
-            let named: Vec<_> = several.iter().map(ToString::to_string).collect();
-            Err(UserError::new(format!("the application wrote {path} in several releases"))
-                .found(format!("releases {}; {live} is live", named.join(", ")))
-                .fix(format!("Say whose it is to be: nyala share --from {} {path}", several[0]))
-                .into())
+        [] => {
+            let newest = releases.first().copied().map(Some);
+            newest.ok_or_else(|| error::in_no_release(path).into())
         }
+        [one] => Ok(Some(*one)),
+        several => Err(error::in_several(path, several, live).into()),
     }
 }
 
@@ -153,14 +144,10 @@ impl Undo {
         let shared = site.shared().join(path.path());
         let mounts = mounts::below(&own)?;
         if let Some(mount) = mounts.first() {
-            return Err(UserError::new(format!("something is mounted at {}", mount.display()))
-                .fix(format!("Unmount it, and mount it at {}", shared.display()))
-                .into());
+            return Err(error::is_mounted(mount, &shared).into());
         }
         if fs::symlink_metadata(&shared).is_ok() {
-            return Err(UserError::new(format!("{} exists already", shared.display()))
-                .fix("Move it away, or merge the two, and run this again")
-                .into());
+            return Err(error::exists_already(&shared).into());
         }
         make_folders_above(&site.shared(), path)?;
         let named = |path: &Path, suffix: &str| {
@@ -255,9 +242,7 @@ fn wait_for_transaction(journal: &Path) -> Result<()> {
             return Ok(());
         }
         if Instant::now() >= deadline {
-            return Err(UserError::new(format!("{} belongs to a transaction", journal.display()))
-                .fix("Run this again when the application has finished it")
-                .into());
+            return Err(error::in_transaction(journal).into());
         }
         sleep(Duration::from_millis(20));
     }

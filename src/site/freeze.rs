@@ -8,12 +8,14 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::error::unreadable_freeze;
 use super::queue::NewDeployment;
 use super::record::Trigger;
 use super::{DeploymentId, Record, Site};
 use crate::console::text::clause;
 use crate::disk;
 use crate::git::RefName;
+use crate::user_error::Explain;
 
 /// Why deployments are frozen.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -91,13 +93,9 @@ impl Site {
     pub fn frozen(&self) -> Result<Option<Frozen>> {
         let path = self.frozen_file();
         match disk::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).with_context(|| {
-                format!(
-                    "{} cannot be parsed\nTo resume deployments: rm {}",
-                    path.display(),
-                    path.display()
-                )
-            }),
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).map(Some).explain(|| unreadable_freeze(&path))
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         }

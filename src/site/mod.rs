@@ -3,6 +3,7 @@
 pub mod app_settings;
 pub mod cancel;
 mod deploy_options;
+mod error;
 pub mod freeze;
 mod layout;
 pub mod lock;
@@ -24,6 +25,7 @@ use jiff::Timestamp;
 
 pub use app_settings::AppSettings;
 pub use deploy_options::DeployOptions;
+pub use error::no_deployment;
 pub use layout::{ACTIONS, ENV_LINK, REPOSITORY, SETTINGS_FILE, entry_name, is_release_folder};
 pub use record::{Record, Status};
 pub use settings::Settings;
@@ -31,7 +33,6 @@ pub use shared_path::SharedPath;
 
 use crate::disk;
 pub use crate::ids::{DeploymentId, EnvId};
-use crate::user_error::UserError;
 use layout::{CACHE, DEPLOYMENTS, ENVS, RELEASES, SHARED, TO_ROOT};
 
 /// The folder of one deployed application. Cheap to copy around: it is a path that was checked
@@ -45,26 +46,16 @@ impl Site {
     /// The site in `root`, which must have a `nyala.toml`.
     pub fn open(root: &Path) -> Result<Site> {
         let Ok(found) = root.canonicalize() else {
-            let fact = format!("there is no site at {}", root.display());
-            return Err(UserError::new(fact)
-                .fix(format!("To create one: nyala init {}", root.display()))
-                .into());
+            bail!(error::no_site(root));
         };
         if Site::is_at(&found) {
             return Ok(Site { root: found });
         }
-        let fact = format!("{} is not a site", root.display());
         // Somebody has named wwwroot, or another folder inside a site.
         if let Some(site) = found.ancestors().skip(1).find(|folder| Site::is_at(folder)) {
-            return Err(UserError::new(fact)
-                .found(format!("it is inside the site {}", site.display()))
-                .fix(format!("Name the site: --site {}", site.display()))
-                .into());
+            bail!(error::inside_a_site(root, site));
         }
-        Err(UserError::new(fact)
-            .found(format!("it has no {SETTINGS_FILE}"))
-            .fix(format!("Name another folder, or create a site: nyala init {}", root.display()))
-            .into())
+        bail!(error::not_a_site(root))
     }
 
     /// Whether there is a site in a folder. A release is none, also when the project has a
@@ -91,12 +82,7 @@ impl Site {
         let here = env::current_dir().context("the working directory no longer exists")?;
         match here.ancestors().find(|folder| Site::is_at(folder)) {
             Some(root) => Site::open(root),
-            None => Err(UserError::usage(format!(
-                "no site was named, and {} is not inside one",
-                here.display()
-            ))
-            .fix("Name it with --site SITE or NYALA_SITE, or change into it")
-            .into()),
+            None => bail!(error::none_named(&here)),
         }
     }
 
@@ -125,19 +111,10 @@ impl Site {
         match fs::read_link(&wwwroot) {
             Ok(target) => match id_in(&target, RELEASES) {
                 Some(id) => Ok(Some(id)),
-                None => bail!(
-                    "{} points to {}, which is not a release of this site\n\
-                     Remove that link, and push again",
-                    wwwroot.display(),
-                    target.display()
-                ),
+                None => bail!(error::not_a_release(&wwwroot, &target)),
             },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(_) => bail!(
-                "{} is not a symbolic link: nyala switches the site over by replacing that link\n\
-                 Move it away, and push again",
-                wwwroot.display()
-            ),
+            Err(_) => bail!(error::not_a_link(&wwwroot)),
         }
     }
 

@@ -6,12 +6,13 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::error::unreadable_record;
 use super::{DeployOptions, DeploymentId, EnvId, Site, lock};
 use crate::console::mask;
 use crate::disk;
 use crate::disk::space::DiskUsage;
 use crate::git::RefUpdate;
-use crate::user_error::UserError;
+use crate::user_error::{Explain, UserError};
 
 /// The record of one deployment. Times are RFC 3339 in UTC, seconds are decimal.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -189,8 +190,7 @@ impl Record {
 
     /// Why it failed, on one line.
     pub fn fact(&self) -> Option<&str> {
-        let whole = || self.error.as_deref().and_then(|error| error.lines().next());
-        self.error_parts.as_ref().map(|error| error.fact.as_str()).or_else(whole)
+        self.error_parts.as_ref().map(|error| error.fact.as_str())
     }
 
     /// The bytes of its file, without the secrets that this process knows: an error repeats what a
@@ -220,9 +220,7 @@ impl Site {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }
         };
-        serde_json::from_slice(&bytes)
-            .map(Some)
-            .with_context(|| format!("{} is not a record", path.display()))
+        serde_json::from_slice(&bytes).map(Some).explain(|| unreadable_record(&path))
     }
 
     /// All records, oldest first.

@@ -1,4 +1,4 @@
-//! What `.gitmodules` says of where submodules are; nothing else that it says is read.
+//! Where submodules are, according to `.gitmodules`. Nothing else in it is read.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,11 +7,11 @@ use anyhow::{Context, Result};
 
 use crate::git::{git, run};
 
-/// A path of the tree and where its repository is.
+/// A path of the tree, and the address of its repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Submodule {
     pub(super) path: String,
-    /// As it is written: it may be relative.
+    /// As written: it may be relative.
     pub(super) url: String,
 }
 
@@ -23,8 +23,8 @@ pub(super) fn read(repository: &Path, blob: git2::Oid) -> Result<Vec<Submodule>>
     Ok(parse(&text))
 }
 
-/// Entries as `git config --null --list` prints them: `submodule.NAME.path LF VALUE NUL`. The last
-/// of a key counts. One without an address, or with `update = none`, is left out.
+/// Parses the output of `git config --null --list`: `submodule.NAME.path LF VALUE NUL`. The last
+/// value of a key counts. Submodules without an address, or with `update = none`, are left out.
 fn parse(entries: &str) -> Vec<Submodule> {
     let mut sections: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
     for entry in entries.split('\0') {
@@ -50,10 +50,11 @@ mod tests {
 
     #[test]
     fn paths_and_addresses_are_read_and_nothing_else() {
-        let entries = "core.pager\nevil\0submodule.a.b.path\nvendor/lib/\0submodule.a.b.url\n\
-                       ../lib.git\0\
-                       submodule.a.b.update\n!touch x\0submodule.none.path\n\
-                       x\0submodule.none.url\ny\0submodule.none.update\nnone\0\
+        let entries = "core.pager\nevil\0\
+                       submodule.a.b.path\nvendor/lib/\0submodule.a.b.url\n../lib.git\0\
+                       submodule.a.b.update\n!touch x\0\
+                       submodule.none.path\nx\0submodule.none.url\ny\0\
+                       submodule.none.update\nnone\0\
                        submodule.no-url.path\nz\0";
         let found = parse(entries);
         assert_eq!(found, [Submodule { path: "vendor/lib".into(), url: "../lib.git".into() }]);

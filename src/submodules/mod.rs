@@ -4,12 +4,13 @@
 //! says. Here that file only says where a path's repository is; commits come by `git fetch` into a
 //! store of nyala's own, and the checkout room writes them.
 
+mod error;
 mod gitmodules;
 mod url;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 use crate::checkout;
@@ -18,6 +19,7 @@ use crate::disk;
 use crate::git::{Kind, Repository, git, open_objects, run, short};
 use crate::hex::hex;
 use crate::process::{self, Environment, Invocation, Limits};
+use crate::user_error::Explain;
 use gitmodules::Submodule;
 
 /// The setting that leaves submodules alone, as with Kudu.
@@ -28,7 +30,7 @@ const DISABLED: &str = "SCM_DISABLE_SUBMODULES";
 /// is linked or copied past git's own `upload-pack`. `ext`, which runs any command, is not.
 const PROTOCOLS: &str = "file:git:http:https:ssh";
 
-/// More than this is no honest project, but one that contains itself.
+/// Only a project that contains itself is nested deeper.
 const DEEPEST: usize = 16;
 
 /// Where submodules come from and how git is run for them.
@@ -96,11 +98,9 @@ impl Fetching<'_> {
         depth: usize,
         all: &mut Vec<Filled>,
     ) -> Result<()> {
-        ensure!(
-            depth < DEEPEST,
-            "submodules are nested more than {DEEPEST} deep\nfound: {}",
-            of.folder.display()
-        );
+        if depth >= DEEPEST {
+            bail!(error::too_deep(&of.folder.display().to_string()));
+        }
         if !paths.is_empty() {
             let repository = Repository::open(&of.repository)?;
             let tree = repository.tree_with_id(of.whole)?;
@@ -117,8 +117,7 @@ impl Fetching<'_> {
                     named.iter().find(|submodule| Some(submodule.path.as_str()) == path.to_str());
                 let (Some(commit), Some(submodule)) = (commit, found) else {
                     console::warning(format_args!(
-                        "{shown} is a submodule that .gitmodules does not name: it is an empty \
-                         folder"
+                        "the submodule {shown} is an empty folder: .gitmodules does not name it"
                     ));
                     continue;
                 };
@@ -131,7 +130,7 @@ impl Fetching<'_> {
                     depth,
                     all,
                 )
-                .with_context(|| format!("the submodule {shown} cannot be checked out"))?;
+                .explain(|| error::cannot_be_checked_out(&shown))?;
             }
         }
         all.push(of);
@@ -190,8 +189,8 @@ impl Fetching<'_> {
         let own = || url::of_repository(repository.path());
         let base = base.map_or_else(own, str::to_owned);
         let fetched = self.fetched(&base, commit.oid, submodule);
-        let shown = path.escape_debug();
-        fetched.map(Some).with_context(|| format!("the submodule {shown} cannot be read"))
+        let shown = path.escape_debug().to_string();
+        fetched.map(Some).explain(|| error::cannot_be_read(&shown))
     }
 
     fn fetched(&self, base: &str, commit: git2::Oid, submodule: &Submodule) -> Result<Fetched> {
@@ -206,8 +205,8 @@ impl Fetching<'_> {
         Ok(Fetched { store, tree, url })
     }
 
-    /// Sees to it that a commit is in the store of an address, and gives the store. One that is
-    /// there is not fetched again.
+    /// Fetches a commit into the store of its address, unless it is there already. Returns the
+    /// store.
     fn fetch(&self, url: &str, commit: git2::Oid) -> Result<PathBuf> {
         let name = hex(&Sha256::digest(url));
         let store = self.stores.join(format!("{}.git", &name[..16]));
@@ -217,24 +216,16 @@ impl Fetching<'_> {
         if has(&store, commit) {
             return Ok(store);
         }
-        // Any git since 2.26 gives a single commit by its id; what has to be asked the old way
-        // gives all it has.
+        // Since 2.26, git serves a single commit by its id. From an older server, everything is
+        // fetched.
         let one = self.fetch_into(&store, url, &["--depth=1"], &commit.to_string());
         if one.is_err() || !has(&store, commit) {
-            self.fetch_into(&store, url, &[], "+refs/*:refs/all/*").with_context(|| {
-                format!(
-                    "{url} cannot be fetched\n\
-                     The site's user has to be able to read it: git ls-remote {}\n\
-                     To deploy without submodules: nyala config set {DISABLED}=1",
-                    shlex::try_quote(url).unwrap_or_default()
-                )
-            })?;
+            self.fetch_into(&store, url, &[], "+refs/*:refs/all/*")
+                .explain(|| error::cannot_be_fetched(url))?;
         }
-        ensure!(
-            has(&store, commit),
-            "{url} does not have commit {commit}\n\
-             Push it there: git push --recurse-submodules=on-demand"
-        );
+        if !has(&store, commit) {
+            bail!(error::no_commit(url, &commit.to_string()));
+        }
         Ok(store)
     }
 
@@ -276,7 +267,7 @@ impl Fetching<'_> {
         Ok(())
     }
 
-    /// A git child for a store, that asks nobody anything and uses no other transport.
+    /// A git child for a store: it never prompts, and uses no transport but [`PROTOCOLS`].
     pub fn git(&self, repository: &Path) -> Invocation {
         let mut environment = self
             .environment

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail};
 
+use super::error::wrong_address;
 use crate::git::{git, run};
 
 /// What addresses in a repository's `.gitmodules` are relative to: its `origin` when it has one,
@@ -18,20 +19,16 @@ pub(super) fn of_repository(repository: &Path) -> String {
 ///
 /// Fails for what git would take for an option, or for one of its helpers.
 pub(super) fn resolve(base: &str, url: &str) -> Result<String> {
-    let shown = url.escape_debug();
-    ensure!(!url.is_empty(), "its address in .gitmodules is empty");
-    ensure!(
-        !url.starts_with('-'),
-        "its address in .gitmodules is an option, not an address\nfound: {shown}"
-    );
-    ensure!(
-        !url.contains(char::is_control),
-        "its address in .gitmodules has a control character\nfound: {shown}"
-    );
-    ensure!(
-        !url.contains("::"),
-        "its address in .gitmodules names a helper of git, which is not run\nfound: {shown}"
-    );
+    let problem = match url {
+        "" => Some("is empty"),
+        _ if url.starts_with('-') => Some("is an option, not an address"),
+        _ if url.contains(char::is_control) => Some("has a control character"),
+        _ if url.contains("::") => Some("names a helper of git, which is not run"),
+        _ => None,
+    };
+    if let Some(problem) = problem {
+        bail!(wrong_address(problem, url));
+    }
     if !url.starts_with("./") && !url.starts_with("../") {
         return Ok(url.to_owned());
     }
@@ -43,7 +40,7 @@ pub(super) fn resolve(base: &str, url: &str) -> Result<String> {
             let Some(cut) =
                 cut.filter(|cut| !base[..*cut].is_empty() && !base[..*cut].ends_with(":/"))
             else {
-                anyhow::bail!("its address in .gitmodules leads above {base}\nfound: {shown}");
+                bail!(wrong_address(&format!("leads above {base}"), url));
             };
             colon = base.as_bytes()[cut] == b':';
             base = &base[..cut];
@@ -76,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn options_helpers_and_paths_above_the_root_are_refused() {
         for wrong in
             ["", "--upload-pack=touch x", "-u", "ext::sh -c 'touch x'", "a\nb", "../../../../x"]
         {

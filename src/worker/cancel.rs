@@ -1,45 +1,43 @@
-//! `nyala cancel`: asking, and the worker's ear for it.
+//! `nyala cancel`: how a command asks for it, and how the worker notices.
 
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use jiff::Timestamp;
 
-use super::{recover, repair, what_is_live};
+use super::{error, recover, repair, what_is_live};
 use crate::process;
-use crate::site::{DeploymentId, Record, Site, Status};
+use crate::site::{DeploymentId, Record, Site, Status, no_deployment};
 use crate::user_error::UserError;
 
-/// How often a worker looks whether it is asked to end.
+/// How often a worker checks whether it was cancelled.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Whether the worker has its turn. Held by whoever is about to act on it.
+/// Whether this worker has begun to deploy. Whoever acts on the answer holds the lock.
 static BEGUN: Mutex<bool> = Mutex::new(false);
 
-/// What asking a deployment to end came to.
+/// What became of a request to cancel a deployment.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Asked {
-    /// It waited for its turn, and will not get it: its record says so.
+    /// It was still waiting, and its record says that it was cancelled.
     Cancelled,
-    /// It runs, and its worker ends it.
+    /// It is running, and its worker will end it.
     Running,
     /// It had ended already, as its record says.
     Ended(Box<Record>),
-    /// Its worker was dead, so there was nothing to end; it is recorded as interrupted.
+    /// Its worker was dead already. It is recorded as interrupted.
     Dead,
 }
 
 /// Asks a deployment to end. One that runs has not ended yet when this returns. Fails when there is
 /// no such deployment.
 pub fn ask(site: &Site, id: DeploymentId, by: &str) -> Result<Asked> {
-    let there_is_none =
-        || format!("there is no deployment {id}\nTo see all deployments: nyala list");
-    let record = site.record(id)?.with_context(there_is_none)?;
+    let record = site.record(id)?.ok_or_else(|| no_deployment(id))?;
     if !record.status.is_final() && !site.has_worker(id)? {
         // It may have ended between the two questions.
-        let record = site.record(id)?.with_context(there_is_none)?;
+        let record = site.record(id)?.ok_or_else(|| no_deployment(id))?;
         if record.status.is_final() {
             return Ok(Asked::Ended(Box::new(record)));
         }
@@ -58,7 +56,7 @@ pub fn ask(site: &Site, id: DeploymentId, by: &str) -> Result<Asked> {
         }
         cancelled
     })?;
-    let record = record.with_context(there_is_none)?;
+    let record = record.ok_or_else(|| no_deployment(id))?;
     if cancelled {
         return Ok(Asked::Cancelled);
     }
@@ -103,7 +101,7 @@ pub(super) fn begun() {
 /// Fails when the deployment was cancelled.
 pub(super) fn check() -> Result<()> {
     if process::is_stopped() {
-        bail!("it was cancelled");
+        bail!(error::cancelled());
     }
     Ok(())
 }

@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use jiff::Timestamp;
 
 use super::cancel;
+use super::error;
 use super::free_space;
 use super::ref_transaction;
 use super::{StepContext, env_steps};
@@ -23,6 +24,7 @@ use crate::shared;
 use crate::site::record::{EnvRecord, PythonRecord, StepRecord};
 use crate::site::settings::{self, Outcome};
 use crate::site::{AppSettings, DeploymentId, EnvId, Record, Settings, Site, Status};
+use crate::user_error::{Explain, UserError};
 
 /// Carries a deployment out and records what became of it. Fails only when not even that can be
 /// recorded.
@@ -31,7 +33,7 @@ pub(super) fn deploy(site: &Site, record: Record) -> Result<()> {
     let id = deployment.record.id;
     let outcome = deployment.run();
     if let Err(error) = site.discard(&site.temporary(id)) {
-        console::warning(format_args!("{error:#}"));
+        console::warning(UserError::of(&error));
     }
     match outcome {
         Ok(()) => {
@@ -133,7 +135,7 @@ impl Deployment<'_> {
         self.record.env = Some(env_record(&plan, Some(self.record.id)));
         self.record_step("plan", step.done());
         if !self.site.save_unless_ended(&self.record)? {
-            bail!("it was cancelled before it started");
+            bail!(error::cancelled_before_it_started());
         }
         Ok(plan)
     }
@@ -184,7 +186,7 @@ impl Deployment<'_> {
         self.record.activated_at = Some(now);
         if let Some(refs) = refs {
             disk::point("refs: before");
-            refs.commit().context("the release is live, but its push could not be completed")?;
+            refs.commit().explain(error::live_but_not_moved)?;
             disk::point("refs: after");
         }
         self.record_step("activate", step.done());
@@ -205,9 +207,8 @@ impl Deployment<'_> {
         let outcome = prune(self.site, settings, Waits::Somebody, &mut pruned);
         pruned.log();
         if let Err(error) = outcome {
-            console::warning(format_args!(
-                "the new release is live, but old ones could not be removed: {error:#}"
-            ));
+            let fact = "the new release is live, but old ones could not be removed";
+            console::warning(UserError::new(fact).because(&error));
         }
     }
 

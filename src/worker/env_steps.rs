@@ -5,8 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use super::StepContext;
-use super::env_ties;
+use super::{StepContext, env_ties, error};
 use crate::build::SKIP_PYTHON;
 use crate::console;
 use crate::disk;
@@ -17,6 +16,7 @@ use crate::python::env::{self, NotCopyable, inspect};
 use crate::python::installers::NewEnv;
 use crate::python::version::Wanted;
 use crate::site::{DeploymentId, EnvId, Site};
+use crate::user_error::{Explain, UserError};
 
 /// Keeps the env of a failed deployment for the next one, if it is whole. Says whether it did.
 pub fn keep(env: &Path) -> bool {
@@ -148,7 +148,7 @@ pub fn make_env(context: &StepContext<'_>, plan: &mut Plan) -> Result<Option<Env
             context
                 .installer
                 .create_env(&new)
-                .context("the virtual environment could not be created")?;
+                .explain(|| UserError::new("the virtual environment could not be created"))?;
             step.done();
             own
         }
@@ -234,12 +234,5 @@ fn check_committed(context: &StepContext<'_>, plan: &Plan) -> Result<()> {
         },
         Err(fact) => fact,
     };
-    bail!(
-        "the env/ that the tree tracks cannot be used: {fact}\n\
-         An environment works only on the machine and at the path it was made for; let nyala make \
-         it:\n\
-         1. git rm -r --cached env\n\
-         2. echo /env/ >> .gitignore\n\
-         3. git add .gitignore && git commit -m 'Leave env to the server', and push again"
-    )
+    bail!(error::committed_env(&fact))
 }

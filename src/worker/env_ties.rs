@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::StepContext;
+use super::{StepContext, error};
 use crate::console;
 use crate::python::env;
 use crate::python::env::look::{self, Folders, Ties};
@@ -47,16 +47,7 @@ pub(super) fn leads_elsewhere(from: EnvId, ties: &Ties) -> String {
     format!("a copy of env {from} leads to another release: {}", ties.foreign.join("; "))
 }
 
-/// The error of an env that would run the code of another release.
+/// The error of an env that would run the code of another release, with the first of what is in it.
 pub(super) fn tied_elsewhere(who: &str, ties: &Ties) -> UserError {
-    let found = ties.foreign.iter().take(5);
-    found
-        .fold(
-            UserError::new(format!(
-                "{who} made an environment that leads to code outside of this release"
-            )),
-            |error, tie| error.found(tie.clone()),
-        )
-        .fix("In a requirements file, write a path inside the tree: `.` or `-e ./package`")
-        .fix("In a command, install from the new release: pip install \"$DEPLOYMENT_TARGET\"")
+    error::tied_elsewhere(who, &ties.foreign[..ties.foreign.len().min(5)])
 }

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 
+use super::error;
 use crate::disk::space::{DiskUsage, FileSystem, shortage};
 use crate::plan::{Decision, Plan};
 use crate::site::{Record, Site};
@@ -16,13 +17,7 @@ pub(super) fn check(site: &Site, plan: &Plan) -> Result<()> {
     let Some(needed) = needed(site, makes_env)? else { return Ok(()) };
     let system = FileSystem::of(site.root())?;
     let Some(short) = shortage(needed, system.free) else { return Ok(()) };
-    bail!(
-        "there is not enough {short} left for this deployment\n\
-         found: {system} has {} free, and the last deployment like it took {needed}\n\
-         Free some space there and push again; `keep` in nyala.toml sets how many releases are \
-         kept",
-        system.free
-    )
+    bail!(error::no_room(short, &system, &needed))
 }
 
 /// What the last tree took, and the last env if one is made; `None` when nothing is known.

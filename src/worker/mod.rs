@@ -7,6 +7,7 @@ mod check_out;
 mod deploy;
 pub mod env_steps;
 mod env_ties;
+mod error;
 mod free_space;
 pub mod install_steps;
 mod outcome;

@@ -11,7 +11,7 @@ use super::what_is_live;
 use crate::console;
 use crate::disk::space;
 use crate::git::{Repository, short};
-use crate::plan::{Plan, describe};
+use crate::plan::Plan;
 use crate::process;
 use crate::retention::{Stays, discard_unheld, empty_trash};
 use crate::site::Status;
@@ -74,7 +74,13 @@ impl Deployment<'_> {
         // Before the space that this deployment used is freed again.
         let of_space = space::explain(error, self.site.root());
         let is_full = of_space != UserError::default();
-        let error = describe::user_error(error).and(of_space);
+        let is_explained = UserError::explains(error);
+        let mut error = UserError::of(error).and(of_space);
+        if error.fixes.is_empty() && !is_explained {
+            let site = self.site.root().display();
+            error =
+                error.fix(format!("See what is wrong with the site: nyala doctor --site {site}"));
+        }
         let summary = error.fact.clone();
         let cancelled = self.site.cancelled(id).filter(|_| process::is_stopped());
         if cancelled.is_none() {
@@ -91,7 +97,7 @@ impl Deployment<'_> {
             let (stays, outcome) = discard_unheld(self.site, &paths, |_| Ok(()));
             Stays::log(&stays);
             if let Err(error) = outcome {
-                console::warning(format_args!("{error:#}"));
+                console::warning(UserError::of(&error));
             }
             if let Some(env) = &mut self.record.env
                 && env.id == Some(id.into())

@@ -16,6 +16,7 @@ use crate::disk;
 use crate::git::{Note, Repository, append_note};
 use crate::python::version::asked_for;
 use crate::site::{DeploymentId, Record, Site};
+use crate::user_error::UserError;
 
 const LIVE: &str = "refs/deployments/live";
 const NOTES: &str = "refs/notes/deployments";
@@ -59,9 +60,8 @@ fn repository_of(site: &Site) -> Result<Repository> {
 
 fn or_warn(noted: Result<()>) {
     if let Err(error) = noted {
-        console::warning(format_args!(
-            "the note on this deployment could not be written: {error:#}"
-        ));
+        let fact = "the note on this deployment could not be written";
+        console::warning(UserError::new(fact).because(&error));
     }
 }
 

@@ -51,9 +51,9 @@ pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<Vec<Stay
         let release = record.rolled_back_to.unwrap_or(id);
         let was_live = if live == Some(release) { "; its release had gone live" } else { "" };
         if let Err(error) = take_push(site, live, &record) {
-            console::warning(format_args!(
-                "the push of deployment {id}, which is live, could not be completed: {error:#}"
-            ));
+            let fact =
+                format!("the push of deployment {id}, which is live, could not be completed");
+            console::warning(UserError::new(fact).because(&error));
         }
         let error = format!("its worker was killed{was_live}");
         log_of(
@@ -83,7 +83,7 @@ pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<Vec<Stay
     // What cannot go now is found again by the next deployment.
     let (stays, outcome) = discard_unheld(site, &paths, salvage);
     if let Err(error) = outcome {
-        console::warning(format_args!("not all leftovers could be removed: {error:#}"));
+        console::warning(UserError::new("not all leftovers could be removed").because(&error));
     }
     Ok(stays)
 }

@@ -1,10 +1,12 @@
 //! In a strict site the pushed refs move with what is live: in one step, under locks that are held
 //! for moments.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
+use super::error;
 use crate::git::{Prepared, RefUpdate, Repository};
 use crate::site::{DeploymentId, Record};
+use crate::user_error::Explain;
 
 /// Locks the refs that this deployment moves, from where their pusher saw them; `None` when it
 /// moves none. They move when the result is committed, and stay when it is dropped.
@@ -12,13 +14,8 @@ pub(super) fn prepare(repository: &Repository, record: &Record) -> Result<Option
     if record.moves.is_empty() {
         return Ok(None);
     }
-    let prepared = Prepared::new(repository.path(), &record.moves).with_context(|| {
-        format!(
-            "{} has moved since this push began\n\
-             Another push came first: git fetch, merge, and push again",
-            record.update.refname.short().escape_debug()
-        )
-    })?;
+    let prepared = Prepared::new(repository.path(), &record.moves)
+        .explain(|| error::has_moved(record.update.refname.short()))?;
     Ok(Some(prepared))
 }
 

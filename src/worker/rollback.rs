@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use jiff::Timestamp;
 
 use super::deploy::Deployment;
+use super::error;
 use super::publish::try_publish;
 use crate::activate;
 use crate::console;
@@ -18,7 +19,7 @@ use crate::python::env;
 use crate::settings::{DeploymentFile, EffectiveSettings};
 use crate::site::record::EnvRecord;
 use crate::site::settings::Outcome;
-use crate::site::{DeploymentId, Record, Site, Status};
+use crate::site::{DeploymentId, Record, Site, Status, no_deployment};
 
 /// Why a release cannot be made live again as it is, in words; `None` when it can.
 ///
@@ -63,10 +64,10 @@ impl Deployment<'_> {
         ));
         // Asked again under the lock: another deployment may have cleaned up meanwhile.
         let Some(target) = self.site.record(release)? else {
-            bail!("there is no deployment {release} any more\nTo see all deployments: nyala list");
+            bail!(no_deployment(release));
         };
         if let Some(obstacle) = obstacle(self.site, &target) {
-            bail!("{obstacle}\nTo deploy its commit again: nyala redeploy {release}");
+            bail!(error::cannot_go_back(release, &obstacle));
         }
         let step = console::step(format_args!("Roll back to release {release}"));
         self.record.python.clone_from(&target.python);
@@ -81,7 +82,7 @@ impl Deployment<'_> {
         // Saved and flushed: after a loss of power there is a record of why this release is live.
         self.record.status = Status::Building;
         if !self.site.save_unless_ended(&self.record)? {
-            bail!("it was cancelled before it started");
+            bail!(error::cancelled_before_it_started());
         }
         disk::sync_filesystem(&self.site.deployments())?;
         activate::point_to(self.site, release)?;

@@ -12,10 +12,10 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
+use super::error;
 use crate::build::custom::{DEPLOYMENT_VARIABLE, SITE_VARIABLE};
 use crate::process::left_behind;
 use crate::site::{DeploymentId, Site};
-use crate::user_error::UserError;
 
 /// The deployment of this site that runs this command, in a step or in an action, and has not ended
 /// yet; `None` when there is none.
@@ -32,23 +32,13 @@ pub fn own_deployment(site: &Site) -> Result<Option<DeploymentId>> {
 pub fn check_chain(site: &Site, own: Option<DeploymentId>) -> Result<()> {
     let Some(own) = own else { return Ok(()) };
     let Some(first) = site.record(own)?.and_then(|record| record.started_by) else { return Ok(()) };
-    bail!(
-        UserError::new(format!("deployment {own} may not start another deployment"))
-            .found(format!(
-                "deployment {first} has started it; deployments that start each other would never \
-                 end"
-            ))
-            .fix("See why both are not as they should be: nyala list")
-    )
+    bail!(error::chain(own, first))
 }
 
 /// Fails when this command, which is about to wait for `what`, is run by a deployment of the site.
 pub fn check_wait(site: &Site, what: &str) -> Result<()> {
     let Some(own) = own_deployment(site)? else { return Ok(()) };
-    bail!(
-        UserError::new(format!("deployment {own} runs this command, and cannot wait for {what}"))
-            .fix(format!("Call it when deployment {own} has ended"))
-    )
+    bail!(error::waits_for_itself(own, what))
 }
 
 fn claimed(site: &Path) -> Option<DeploymentId> {

@@ -9,8 +9,8 @@ fn an_unknown_push_option_deploys_nothing_and_lists_the_known_ones() {
     project.write("page", "1").push().assert_success();
     let push = project.write("page", "2").push_with(&["-o", "rebuild_env"]);
     push.assert_failed_with("unknown push option `rebuild_env`");
-    push.assert_says("did you mean `rebuild-env`?")
-        .assert_says("known: dry-run, installer=pip, installer=uv, rebuild-env, skip-deploy");
+    push.assert_says("Did you mean `rebuild-env`?")
+        .assert_says("allowed: dry-run, installer=pip, installer=uv, rebuild-env, skip-deploy");
     assert!(push.last_line().contains("deployment 1 is still live"), "{}", push.stderr);
     assert_eq!(site.numbers("deployments"), [1]);
 

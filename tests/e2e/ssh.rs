@@ -125,7 +125,7 @@ fn only_read_only_commands_run_over_ssh() {
     assert_eq!(site.numbers("deployments"), [1]);
     let mut login = server.run("ada", "");
     login.stderr.retain(|letter| letter != '\r');
-    assert!(login.stderr.contains("This key may reach: shop"), "{login:#?}");
+    assert!(login.stderr.contains("this key may reach: shop"), "{login:#?}");
 }
 
 #[test]

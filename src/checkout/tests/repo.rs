@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::checkout::{Exported, Updated, export, update};
 use crate::git::Repository;
+use crate::user_error::UserError;
 
 pub(super) const FILE: &str = "100644";
 pub(super) const PROGRAM: &str = "100755";
@@ -148,7 +149,7 @@ impl Repo {
 
     /// The whole error, as a person would see it.
     pub(super) fn export_error(&self, tree: Oid) -> String {
-        format!("{:#}", self.try_export(tree).1.unwrap_err())
+        UserError::of(&self.try_export(tree).1.unwrap_err()).to_string()
     }
 
     /// What `git checkout -f` makes of a tree in an empty folder.

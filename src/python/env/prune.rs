@@ -15,6 +15,7 @@ use crate::disk;
 use crate::process::{self, ChildError, Environment, Invocation, Limits};
 use crate::python::dependencies::{Recorded, Role};
 use crate::python::version::Version;
+use crate::user_error::{Explain, UserError};
 
 const SCRIPT: &str = include_str!("prune.py");
 
@@ -93,7 +94,10 @@ pub fn prune(
         Err(ChildError::Exited { code, .. }) if code == NOT_CERTAIN => {
             return Ok(Err(said.pop().unwrap_or_default()));
         }
-        Err(error) => return Err(error).context("what is not required could not be uninstalled"),
+        Err(error) => {
+            let fact = "what is not required could not be uninstalled";
+            return Err(error).explain(|| UserError::new(fact));
+        }
     }
     disk::point("pip: pruned");
     Ok(Ok(()))

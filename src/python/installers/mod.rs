@@ -1,5 +1,6 @@
 //! What makes envs and installs requirements into them. Each installer has a module of its own.
 
+mod error;
 mod overrule;
 mod pip;
 pub(super) mod pip_config;

@@ -50,9 +50,9 @@ fn install_file(installation: &Installation<'_>, file: &Path, compiles: bool) ->
         .map_err(|error| match &error {
             ChildError::Exited { code, .. } => {
                 let last = &errors[errors.len().saturating_sub(ERROR_LINES)..];
-                failed("pip", *code, last, installation).into()
+                anyhow::Error::new(failed("pip", *code, last, installation))
             }
-            _ => anyhow::Error::new(error),
+            _ => error.into(),
         })
         .context("the requirements could not be installed")
 }

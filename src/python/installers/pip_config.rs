@@ -165,9 +165,8 @@ mod tests {
     #[test]
     fn a_file_is_read_as_python_reads_it() {
         let text = "# a comment\n[global]\nIndex_URL = https://h/?a=b#c ; no comment\n\
-                    extra-index-url =\n    https://a/\n    \
-                    https://b/\ntimeout: 60\nempty =\n[download]\nno-deps = yes\n[install]\n\
-                    timeout = 5\n";
+                    extra-index-url =\n    https://a/\n    https://b/\ntimeout: 60\nempty =\n\
+                    [download]\nno-deps = yes\n[install]\ntimeout = 5\n";
         let mut found: BTreeMap<_, _> = BTreeMap::new();
         found.extend(parse(text).unwrap());
         assert_eq!(found["index-url"], "https://h/?a=b#c ; no comment");

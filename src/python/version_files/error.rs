@@ -1,6 +1,6 @@
 //! What is said to a person whose file names no version.
 
-use thiserror::Error;
+use std::fmt;
 
 use super::shown::visible;
 use super::suggestion;
@@ -8,8 +8,7 @@ use crate::python::version::{Origin, Wanted};
 use crate::user_error::UserError;
 
 /// A file or setting from which no wanted version can be read.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{}", user_error(*.origin, .problem))]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionFileError {
     pub origin: Origin,
     pub problem: Problem,
@@ -59,6 +58,18 @@ impl VersionFileError {
     /// What is said to a person.
     pub fn user_error(&self) -> UserError {
         user_error(self.origin, &self.problem)
+    }
+}
+
+impl fmt::Display for VersionFileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.user_error().fmt(f)
+    }
+}
+
+impl From<VersionFileError> for anyhow::Error {
+    fn from(error: VersionFileError) -> Self {
+        error.user_error().into()
     }
 }
 

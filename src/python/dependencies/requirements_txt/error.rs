@@ -1,8 +1,9 @@
-//! Why a commit's requirements cannot be installed: each is a fact, what was found, and what to do.
+//! Why the requirements of a commit cannot be installed.
 
 use std::fmt;
 
 use super::super::text::shown;
+use crate::user_error::UserError;
 
 /// A line of a file, for a person: `requirements.txt line 3`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,85 +33,148 @@ pub struct Mention {
 /// What keeps pip from reading the requirements of a commit, found before anything is built.
 ///
 /// `at` is the line that names the file; `None` for the file that nyala reads of its own accord.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub enum ClosureError {
-    #[error("{} is not in the commit{}\n{}", shown(path), named_by(at.as_deref()), steps(&[
-        &format!("if it exists but is not tracked, add it: git add -f {}", shown(path)),
-        "otherwise remove the line that names it",
-        "commit and push again",
-    ]))]
-    Missing { path: String, at: Option<Box<Mention>> },
-    #[error("{} is {what}, not a requirements file{}\n{}", shown(path), named_by(at.as_deref()),
-    steps(&[
-        "name a file that is tracked in this repository",
-        "commit and push again",
-    ]))]
-    NotAFile { path: String, what: &'static str, at: Option<Box<Mention>> },
+    Missing {
+        path: String,
+        at: Option<Box<Mention>>,
+    },
+    NotAFile {
+        path: String,
+        what: &'static str,
+        at: Option<Box<Mention>>,
+    },
     /// pip would read it, and quotes lines that it cannot read in what it says.
-    #[error("{} is outside the deployed folder, and nothing is read from there{}\n{}",
-        shown(path), named_by(at.as_deref()), steps(&[
-        "commit a copy of the file inside the deployed folder and name that",
-        "otherwise remove the line that names it",
-        "commit and push again",
-    ]))]
-    Outside { path: String, at: Option<Box<Mention>> },
-    #[error("{} is reached through a link that leaves the commit{}\nfound: {} -> {}\n{}",
-        shown(path), named_by(at.as_deref()), shown(link), shown(target), steps(&[
-        "track the file itself or link to a file that is tracked in this repository",
-        "commit and push again",
-    ]))]
-    LeavesTree { path: String, link: String, target: String, at: Option<Box<Mention>> },
-    #[error("{} cannot be reached: its symbolic links form a loop{}\n\
-             {}", shown(path), named_by(at.as_deref()), steps(&[
-        "track the file itself instead of a link, commit, and push again",
-    ]))]
-    LinkLoop { path: String, at: Option<Box<Mention>> },
+    Outside {
+        path: String,
+        at: Option<Box<Mention>>,
+    },
+    LeavesTree {
+        path: String,
+        link: String,
+        target: String,
+        at: Option<Box<Mention>>,
+    },
+    LinkLoop {
+        path: String,
+        at: Option<Box<Mention>>,
+    },
     /// `total` counts all requirements files up to this one.
-    #[error("{} is too large: the requirements files have {total} bytes up to here, and at most \
-             {most} are read\n{}", shown(path), steps(&[
-        "check that it is the right file, commit, and push again",
-    ]))]
-    TooLarge { path: String, total: u64, most: u64 },
-    #[error("the requirements have more than {most} {what}\nfound: the last one read is {}\n\
-             {}", shown(path), steps(&[
-        "remove what is not needed, commit, and push again",
-    ]))]
-    TooMany { path: String, most: usize, what: &'static str },
-    #[error("{} {problem}\n{}", shown(path), steps(&[
-        "save it as UTF-8, commit, and push again",
-        "or declare its encoding in its first line: # -*- coding: latin-1 -*-",
-    ]))]
-    Undecodable { path: String, problem: String },
-    #[error("requirements files include each other in a loop\nfound: {}\n{}",
-        chain.iter().map(|path| shown(path)).collect::<Vec<_>>().join(" -> "), steps(&[
-        "remove one of these -r or -c lines, commit, and push again",
-    ]))]
-    Cycle { chain: Vec<String> },
-    #[error("{location} cannot be read: {problem}\nfound: {}\n{}", shown(text), steps(&[
-        "correct the line, commit, and push again",
-    ]))]
+    TooLarge {
+        path: String,
+        total: u64,
+        most: u64,
+    },
+    TooMany {
+        path: String,
+        most: usize,
+        what: &'static str,
+    },
+    Undecodable {
+        path: String,
+        problem: String,
+    },
+    Cycle {
+        chain: Vec<String>,
+    },
     Line {
         location: Location,
         /// Without its secrets.
         text: String,
         problem: String,
     },
-    #[error(transparent)]
-    Tree(#[from] anyhow::Error),
+    Tree(anyhow::Error),
 }
 
-fn named_by(at: Option<&Mention>) -> String {
-    at.map_or_else(String::new, |Mention { location, text }| {
-        format!("\nfound: {location}: {}", shown(text))
-    })
-}
-
-fn steps(steps: &[&str]) -> String {
-    let numbered: Vec<String> = match steps {
-        [only] => vec![(*only).to_owned()],
-        _ => {
-            steps.iter().enumerate().map(|(index, step)| format!("{}. {step}", index + 1)).collect()
+impl ClosureError {
+    /// The error for a person.
+    pub fn user_error(&self) -> UserError {
+        const AGAIN: &str = "Commit, and push again";
+        const REMOVE: &str = "Or remove the line that names it";
+        let about = |path: &str, what: &str, at: &Option<Box<Mention>>| {
+            let error = UserError::new(format!("{} {what}", shown(path)));
+            match at {
+                Some(at) => error.found(format!("{}: {}", at.location, shown(&at.text))),
+                None => error,
+            }
+        };
+        match self {
+            Self::Missing { path, at } => about(path, "is not in the commit", at)
+                .fix(format!("If it exists but is not tracked, add it: git add -f {}", shown(path)))
+                .fix(REMOVE)
+                .fix(AGAIN),
+            Self::NotAFile { path, what, at } => {
+                about(path, &format!("is {what}, not a requirements file"), at)
+                    .fix("Name a file that is tracked in this repository")
+                    .fix(AGAIN)
+            }
+            Self::Outside { path, at } => {
+                about(path, "is outside the deployed folder, and nothing is read from there", at)
+                    .fix("Commit a copy of the file inside the deployed folder, and name that")
+                    .fix(REMOVE)
+                    .fix(AGAIN)
+            }
+            Self::LeavesTree { path, link, target, at } => about(
+                path,
+                "is reached through a link that leaves the commit",
+                at,
+            )
+            .found(format!("{} -> {}", shown(link), shown(target)))
+            .fix("Track the file itself, or link to a file that is tracked in this repository")
+            .fix(AGAIN),
+            Self::LinkLoop { path, at } => {
+                about(path, "cannot be reached: its symbolic links form a loop", at)
+                    .fix("Track the file itself instead of a link, commit, and push again")
+            }
+            Self::TooLarge { path, total, most } => {
+                UserError::new(format!("{} is too large", shown(path)))
+                    .found(format!("the requirements files have {total} bytes up to here"))
+                    .labelled("allowed", format!("{most} bytes"))
+                    .fix("Check that it is the right file, commit, and push again")
+            }
+            Self::TooMany { path, most, what } => {
+                UserError::new(format!("the requirements have more than {most} {what}"))
+                    .found(format!("the last one read is {}", shown(path)))
+                    .fix("Remove what is not needed, commit, and push again")
+            }
+            Self::Undecodable { path, problem } => {
+                UserError::new(format!("{} {problem}", shown(path)))
+                    .fix("Save it as UTF-8, commit, and push again")
+                    .fix("Or declare its encoding in its first line: # -*- coding: latin-1 -*-")
+            }
+            Self::Cycle { chain } => {
+                let chain: Vec<_> = chain.iter().map(|path| shown(path)).collect();
+                UserError::new("requirements files include each other in a loop")
+                    .found(chain.join(" -> "))
+                    .fix("Remove one of these -r or -c lines, commit, and push again")
+            }
+            Self::Line { location, text, problem } => {
+                UserError::new(format!("{location} cannot be read: {problem}"))
+                    .found(shown(text))
+                    .fix("Correct the line, commit, and push again")
+            }
+            Self::Tree(error) => UserError::of(error),
         }
-    };
-    numbered.join("\n")
+    }
+}
+
+impl fmt::Display for ClosureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.user_error().fmt(f)
+    }
+}
+
+impl From<anyhow::Error> for ClosureError {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Tree(error)
+    }
+}
+
+impl From<ClosureError> for anyhow::Error {
+    fn from(error: ClosureError) -> Self {
+        match error {
+            ClosureError::Tree(error) => error,
+            told => told.user_error().into(),
+        }
+    }
 }

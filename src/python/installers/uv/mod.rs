@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
+use super::error::{no_uv, too_old_for_uv};
 use super::{Installation, NewEnv, failed, overrule};
 use crate::console;
 use crate::disk;
@@ -42,11 +43,9 @@ fn places(environment: &Environment) -> Vec<PathBuf> {
 pub(super) fn create_env(new: &NewEnv<'_>) -> Result<()> {
     ensure!(std::fs::symlink_metadata(new.env).is_err(), "{} already exists", new.env.display());
     let version = &new.interpreter.version;
-    ensure!(
-        (version.major, version.minor) >= (3, 6),
-        "uv makes no environments for Python {version}: it needs 3.6 or later\n\
-         Ask for a later one, or let pip install: installer = \"pip\" in nyala.toml"
-    );
+    if (version.major, version.minor) < (3, 6) {
+        return Err(too_old_for_uv(version).into());
+    }
     let invocation = Invocation::new(binary(new.environment)?)
         .args([
             "venv",
@@ -110,25 +109,14 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
         .map_err(|error| match &error {
             ChildError::Exited { code, .. } => {
                 errors.truncate(ERROR_LINES);
-                failed("uv", *code, &errors, installation).into()
+                anyhow::Error::new(failed("uv", *code, &errors, installation))
             }
-            _ => anyhow::Error::new(error),
+            _ => error.into(),
         })
         .context("the requirements could not be installed")?;
     overrule::clean_up(installation.env)
 }
 
 fn binary(environment: &Environment) -> Result<PathBuf> {
-    find(environment).with_context(|| {
-        let places: Vec<_> =
-            places(environment).iter().map(|folder| folder.display().to_string()).collect();
-        format!(
-            "the installer is uv, and there is no uv on this machine\n\
-             looked in: {}\n\
-             Install it for the user that deploys \
-             (https://docs.astral.sh/uv/getting-started/installation/), or let pip \
-             install: installer = \"pip\" in nyala.toml",
-            places.join(", ")
-        )
-    })
+    find(environment).ok_or_else(|| no_uv(&places(environment)).into())
 }

@@ -4,8 +4,9 @@
 //! <https://docs.astral.sh/uv/reference/environment/> and
 //! <https://docs.astral.sh/uv/pip/compatibility/>.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
+use super::super::error::uv_cannot;
 use super::super::pip_config::{self, Setting};
 use super::Installation;
 use crate::process::Environment;
@@ -63,12 +64,7 @@ impl Settings {
         }
         settings.file(installation.environment, recorded);
         if !settings.refused.is_empty() {
-            bail!(
-                "uv cannot do what is asked for: {}\n\
-                 Change that, or let pip install: installer = \"pip\" in nyala.toml, or git push \
-                 -o installer=pip",
-                settings.refused.join("; ")
-            );
+            return Err(uv_cannot(&settings.refused).into());
         }
         Ok(settings)
     }

@@ -1,9 +1,11 @@
 //! Creates sites, and installs the hook into repositories. Running it again changes nothing.
 
+mod error;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
 use crate::access::{self, Intent};
 use crate::disk;
@@ -13,9 +15,10 @@ use crate::python::installers::Installer;
 use crate::python::installers::find_uv;
 use crate::settings::deploy_branch;
 use crate::site::{REPOSITORY, SETTINGS_FILE, Site};
+use crate::user_error::{Explain, UserError};
 
-const HOOK: &str = include_str!("../hooks/post-receive");
-const STRICT_HOOK_TEXT: &str = include_str!("../hooks/proc-receive");
+const HOOK: &str = include_str!("../../hooks/post-receive");
+const STRICT_HOOK_TEXT: &str = include_str!("../../hooks/proc-receive");
 
 /// The hook that only strict sites have, in the folder of hooks.
 pub const STRICT_HOOK: &str = "proc-receive";
@@ -25,7 +28,7 @@ pub const KEPT_HOOK: &str = "post-receive.kept";
 
 /// The setting of git that names the refs which go to that hook, and what it is for all of them.
 const STRICT_REFS: (&str, &str) = ("receive.procReceiveRefs", "refs");
-const SETTINGS: &str = include_str!("nyala.toml");
+const SETTINGS: &str = include_str!("../nyala.toml");
 
 /// What `receive.fsckObjects` would refuse, and the histories of real projects contain: old tools
 /// wrote it, and none of it changes which files are written where. Gitaly tolerates the like
@@ -69,7 +72,8 @@ pub fn make_site(root: &Path, new: &New<'_>) -> Result<Site> {
     }
     check_empty(root)?;
     if let Some(python) = new.python {
-        crate::python::version_files::setting(python).context("--python cannot be used")?;
+        crate::python::version_files::setting(python)
+            .explain(|| UserError::new("--python cannot be used"))?;
     }
     disk::create_dir_all(root)?;
     let root = root.canonicalize().with_context(|| format!("cannot find {}", root.display()))?;
@@ -139,15 +143,9 @@ pub fn install_hook(repository: &Path, site: &Site) -> Result<Installed> {
     let mut installed = Installed::New;
     if fs::symlink_metadata(&hook).is_ok() && !there.is_some_and(|bytes| is_ours(HOOK, &bytes)) {
         let kept = hooks.join(KEPT_HOOK);
-        ensure!(
-            fs::symlink_metadata(&kept).is_err(),
-            "{} is not nyala's hook, and {} already contains another one\n\
-             Join the two into {}, remove {}, and install again",
-            hook.display(),
-            kept.display(),
-            kept.display(),
-            hook.display()
-        );
+        if fs::symlink_metadata(&kept).is_ok() {
+            bail!(error::two_hooks(&hook, &kept));
+        }
         disk::rename(&hook, &kept)?;
         installed = Installed::Kept(kept);
     }
@@ -178,13 +176,9 @@ fn install_strict_hook(repository: &Path, hooks: &Path, site: &Site) -> Result<b
         return Ok(ours);
     }
     check_git()?;
-    ensure!(
-        ours || fs::symlink_metadata(&hook).is_err(),
-        "{} is not nyala's hook, but a strict site needs its own there\n\
-         Take it away, or set strict = false in {}",
-        hook.display(),
-        site.settings_file().display()
-    );
+    if !ours && fs::symlink_metadata(&hook).is_ok() {
+        bail!(error::strict_hook_is_taken(&hook, &site.settings_file()));
+    }
     let text = hook_text(STRICT_HOOK_TEXT, site)?;
     let changed = there.as_deref() != Some(text.as_bytes()) || !is_executable(&hook);
     if changed {
@@ -201,25 +195,18 @@ fn check_git() -> Result<()> {
         .split('.')
         .map_while(|number| number.parse().ok())
         .collect();
-    ensure!(
-        matches!(numbers[..], [major, minor, ..] if (major, minor) >= (2, 29)),
-        "a strict site needs git 2.29 or newer, and this is {version}\n\
-         Without strict, the last line of a push says what became of the deployment; `nyala wait` \
-         says it to scripts"
-    );
-    Ok(())
+    match numbers[..] {
+        [major, minor, ..] if (major, minor) >= (2, 29) => Ok(()),
+        _ => bail!(error::git_is_too_old(&version)),
+    }
 }
 
 /// A hook for this site: the two paths, quoted for a shell.
 fn hook_text(template: &str, site: &Site) -> Result<String> {
     let binary = own_binary().context("nyala cannot find its own binary")?;
     let quoted = |path: &Path| -> Result<String> {
-        let text = path.to_str().with_context(|| {
-            format!("{} is not UTF-8, which a hook cannot name", path.display())
-        })?;
-        Ok(shlex::try_quote(text)
-            .with_context(|| format!("a hook cannot name {}", path.display()))?
-            .into_owned())
+        let quoted = path.to_str().and_then(|text| shlex::try_quote(text).ok());
+        Ok(quoted.ok_or_else(|| error::not_utf8(path))?.into_owned())
     };
     Ok(template.replace("@NYALA@", &quoted(&binary)?).replace("@SITE@", &quoted(site.root())?))
 }
@@ -244,23 +231,16 @@ fn hooks_folder(repository: &Path) -> Result<PathBuf> {
     };
     let named = repository.join(named);
     let local = run(git(repository).args(["config", "--local", "core.hooksPath"])).is_ok();
-    ensure!(
-        local || named == own,
-        "git is configured to run the hooks in {} for every repository, so one in {} would never \
-         run\n\
-         To let this repository have its own: git --git-dir {} config core.hooksPath hooks\n\
-         Then run this again",
-        named.display(),
-        own.display(),
-        repository.display()
-    );
+    if !local && named != own {
+        bail!(error::hooks_elsewhere(repository, &named, &own));
+    }
     Ok(named)
 }
 
 fn make_repository(path: &Path, branch: Option<&str>) -> Result<()> {
     let mut init = bare_git();
     init.args(["init", "--quiet", "--bare"]).arg(path);
-    run(&mut init).context("the repository could not be created")?;
+    run(&mut init).explain(|| error::repository_not_created(path))?;
     // A repository that a machine-wide setting gives other hooks would never run the one it is made
     // for.
     if run(git(path).args(["config", "core.hooksPath"])).is_ok() {
@@ -307,12 +287,7 @@ fn check_empty(root: &Path) -> Result<()> {
     };
     let strange = entries.flatten().map(|entry| entry.file_name()).find(|name| name != REPOSITORY);
     if let Some(name) = strange {
-        bail!(
-            "{} is not empty: it has {}\nName a new folder: nyala init {}/site",
-            root.display(),
-            name.display(),
-            root.display()
-        );
+        bail!(error::not_empty(root, &name.display().to_string()));
     }
     Ok(())
 }
@@ -328,42 +303,28 @@ fn uv_that_works() -> Option<PathBuf> {
 /// Fails when `init` is run again with other values, which would have no effect.
 fn contradicts(site: &Site, new: &New<'_>) -> Result<()> {
     let settings = site.settings()?;
-    for (option, asked, is) in [
-        ("--branch", new.branch, deploy_branch(site, &settings)?),
-        ("--python", new.python, settings.python.clone()),
+    let (root, file) = (site.root(), site.settings_file());
+    for (name, asked, is) in [
+        ("branch", new.branch, deploy_branch(site, &settings)?),
+        ("python", new.python, settings.python.clone()),
         (
-            "--installer",
+            "installer",
             new.installer.map(Installer::name),
             Some(settings.installer.name().to_owned()),
         ),
     ] {
         if asked.is_some() && asked != is.as_deref() {
-            bail!(
-                "{} is already a site, and its {} is {}\nTo change it, edit {}",
-                site.root().display(),
-                option.trim_start_matches('-'),
-                is.as_deref().unwrap_or("not set"),
-                site.settings_file().display()
-            );
+            bail!(error::differs(root, name, is.as_deref(), &file));
         }
     }
     if new.strict && !settings.strict {
-        bail!(
-            "{} is already a site, and it is not strict\nTo change it, write strict = true into \
-             {}, and run this again without --strict",
-            site.root().display(),
-            site.settings_file().display()
-        );
+        bail!(error::not_strict(root, &file));
     }
     if let Some(repository) = new.repository
         && site.repository(&settings) != repository
     {
-        bail!(
-            "{} is already a site, and its repository is {}\nTo change it, edit {}",
-            site.root().display(),
-            site.repository(&settings).display(),
-            site.settings_file().display()
-        );
+        let own = site.repository(&settings).display().to_string();
+        bail!(error::differs(root, "repository", Some(&own), &file));
     }
     Ok(())
 }

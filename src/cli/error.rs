@@ -1,0 +1,250 @@
+//! What commands refuse, in words for people. What a command's own room refuses is there.
+
+use std::path::Path;
+
+use crate::site::DeploymentId;
+use crate::user_error::UserError;
+
+const REPLACE_IT: &str = "Replace it: nyala script --force";
+const SEE_RELEASES: &str = "See which releases are kept: nyala list";
+
+pub(super) fn nothing_live() -> UserError {
+    UserError::new("nothing is live yet").fix("Deploy: git push REMOTE HEAD:main")
+}
+
+pub(super) fn nothing_pushed() -> UserError {
+    UserError::new("nothing was pushed yet")
+        .fix("Push first: git push REMOTE HEAD:main")
+        .fix("Or name a revision: nyala redeploy REV")
+}
+
+pub(super) fn no_deployments() -> UserError {
+    UserError::new("no deployments yet")
+        .fix("Deploy: git push REMOTE HEAD:main")
+        .fix("Or if the repository has commits already: nyala redeploy REV")
+}
+
+/// `what` is neither a deployment nor a commit of one.
+pub(super) fn never_deployed(what: &str) -> UserError {
+    UserError::new(format!("{} was never deployed", what.escape_debug()))
+        .fix("See all deployments: nyala list")
+        .fix("Or deploy a commit: nyala redeploy COMMIT")
+}
+
+/// `live` says what is live.
+pub(super) fn nothing_to_cancel(live: &str) -> UserError {
+    UserError::new(format!("no deployment is running or waiting; {live}"))
+        .fix("See how the last ones ended: nyala list")
+}
+
+/// Somebody has deleted the deployment that is waited for.
+pub(super) fn record_is_gone(id: DeploymentId) -> UserError {
+    UserError::new(format!("the record of deployment {id} no longer exists"))
+        .fix("See all deployments: nyala list")
+}
+
+/// `reason` says who froze deployments, when, and why.
+pub(super) fn frozen(reason: &str) -> UserError {
+    UserError::new(format!("deployments are frozen {reason}")).fix("Resume them: nyala unfreeze")
+}
+
+pub(super) fn no_reason() -> UserError {
+    UserError::new("a reason is required")
+        .fix("Give one: nyala freeze \"the database is being moved\"")
+}
+
+pub(super) fn never_live(id: DeploymentId, status: &str) -> UserError {
+    UserError::new(format!("deployment {id} was never live: its status is {status}"))
+        .fix(SEE_RELEASES)
+}
+
+pub(super) fn nothing_before(live: DeploymentId) -> UserError {
+    UserError::new(format!("no release before {live}, the live one, is kept")).fix(SEE_RELEASES)
+}
+
+pub(super) fn has_command(file: &Path, command: &str) -> UserError {
+    UserError::new(format!("{} already has a command", file.display()))
+        .found(command.escape_debug().to_string())
+        .fix(REPLACE_IT)
+}
+
+pub(super) fn script_exists(script: &Path) -> UserError {
+    UserError::new(format!("{} already exists", script.display())).fix(REPLACE_IT)
+}
+
+pub(super) fn no_env() -> UserError {
+    UserError::new("the release has no env to install into")
+        .fix("Call `nyala step env` before `nyala step install`")
+}
+
+pub(super) fn not_in_a_deployment() -> UserError {
+    UserError::new("`nyala step` only works inside a deployment")
+        .fix("Call it from the command in .deployment: [config] command = bash deploy.sh")
+}
+
+pub(super) fn no_work_tree() -> UserError {
+    UserError::new("this is not a git work tree").fix("Create one: git init")
+}
+
+pub(super) fn no_site_named(repository: &Path) -> UserError {
+    UserError::usage("no site was named")
+        .fix(format!("Name it: nyala install {} --site SITE", repository.display()))
+}
+
+/// `reachable` are the names of the sites that an ssh key may reach.
+fn with_reachable(error: UserError, reachable: &[String]) -> UserError {
+    let names = reachable.join(", ");
+    let names = if names.is_empty() { "nothing" } else { &names };
+    error.labelled("note", format!("this key may reach: {names}"))
+}
+
+pub(super) fn no_shell(reachable: &[String]) -> UserError {
+    with_reachable(UserError::new("this account has no shell, only git and nyala"), reachable)
+        .fix("Push: git push REMOTE HEAD:main")
+        .fix("Or see what is live: ssh HOST nyala status --site NAME")
+}
+
+pub(super) fn may_not_push() -> UserError {
+    UserError::new("this key may fetch, but not push")
+        .fix("Ask whoever runs the server for a key without --read-only")
+}
+
+pub(super) fn only_reading() -> UserError {
+    UserError::new("only read-only commands can be used over ssh")
+        .labelled("allowed", "list, show, diff, status, log, plan, wait")
+        .fix("Deploy with: git push REMOTE HEAD:main")
+}
+
+pub(super) fn which_site(reachable: &[String]) -> UserError {
+    with_reachable(UserError::new("which site?"), reachable).fix("Name it: --site NAME")
+}
+
+pub(super) fn out_of_reach(path: &str, reachable: &[String]) -> UserError {
+    let fact = format!("this key cannot reach a site named `{}`", path.escape_debug());
+    with_reachable(UserError::new(fact), reachable)
+        .fix("Correct the name: git remote set-url REMOTE USER@HOST:NAME")
+}
+
+pub(super) fn not_allowed(asked: &str) -> UserError {
+    UserError::new(format!("`{}` is not allowed here", asked.escape_debug()))
+        .labelled("allowed", "git push, git fetch, and nyala's read-only commands")
+        .fix("See what is live: ssh HOST nyala status --site NAME")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: fn(u64) -> DeploymentId = DeploymentId::of;
+
+    #[test]
+    fn commands_about_deployments_say_what_there_is() {
+        insta::assert_snapshot!(nothing_live(), @"
+        nothing is live yet
+        Deploy: git push REMOTE HEAD:main
+        ");
+        insta::assert_snapshot!(nothing_pushed(), @"
+        nothing was pushed yet
+        1. Push first: git push REMOTE HEAD:main
+        2. Or name a revision: nyala redeploy REV
+        ");
+        insta::assert_snapshot!(no_deployments(), @"
+        no deployments yet
+        1. Deploy: git push REMOTE HEAD:main
+        2. Or if the repository has commits already: nyala redeploy REV
+        ");
+        insta::assert_snapshot!(never_deployed("mian\n"), @r"
+        mian\n was never deployed
+        1. See all deployments: nyala list
+        2. Or deploy a commit: nyala redeploy COMMIT
+        ");
+        insta::assert_snapshot!(nothing_to_cancel("deployment 7 is still live"), @"
+        no deployment is running or waiting; deployment 7 is still live
+        See how the last ones ended: nyala list
+        ");
+        insta::assert_snapshot!(record_is_gone(ID(7)), @"
+        the record of deployment 7 no longer exists
+        See all deployments: nyala list
+        ");
+        insta::assert_snapshot!(frozen("since 12:00 by ada: the database is being moved"), @"
+        deployments are frozen since 12:00 by ada: the database is being moved
+        Resume them: nyala unfreeze
+        ");
+        insta::assert_snapshot!(no_reason(), @r#"
+        a reason is required
+        Give one: nyala freeze "the database is being moved"
+        "#);
+        insta::assert_snapshot!(never_live(ID(7), "failed"), @"
+        deployment 7 was never live: its status is failed
+        See which releases are kept: nyala list
+        ");
+        insta::assert_snapshot!(nothing_before(ID(7)), @"
+        no release before 7, the live one, is kept
+        See which releases are kept: nyala list
+        ");
+    }
+
+    #[test]
+    fn commands_for_projects_say_what_to_do_first() {
+        insta::assert_snapshot!(has_command(Path::new(".deployment"), "make"), @"
+        .deployment already has a command
+        found: make
+        Replace it: nyala script --force
+        ");
+        insta::assert_snapshot!(script_exists(Path::new("deploy.sh")), @"
+        deploy.sh already exists
+        Replace it: nyala script --force
+        ");
+        insta::assert_snapshot!(no_env(), @"
+        the release has no env to install into
+        Call `nyala step env` before `nyala step install`
+        ");
+        insta::assert_snapshot!(not_in_a_deployment(), @"
+        `nyala step` only works inside a deployment
+        Call it from the command in .deployment: [config] command = bash deploy.sh
+        ");
+        insta::assert_snapshot!(no_work_tree(), @"
+        this is not a git work tree
+        Create one: git init
+        ");
+        insta::assert_snapshot!(no_site_named(Path::new("/srv/shop.git")), @"
+        no site was named
+        Name it: nyala install /srv/shop.git --site SITE
+        ");
+    }
+
+    #[test]
+    fn the_holder_of_a_key_is_told_what_it_may_do() {
+        let reachable = ["blog".to_owned(), "shop".to_owned()];
+        insta::assert_snapshot!(no_shell(&reachable), @"
+        this account has no shell, only git and nyala
+        note: this key may reach: blog, shop
+        1. Push: git push REMOTE HEAD:main
+        2. Or see what is live: ssh HOST nyala status --site NAME
+        ");
+        insta::assert_snapshot!(may_not_push(), @"
+        this key may fetch, but not push
+        Ask whoever runs the server for a key without --read-only
+        ");
+        insta::assert_snapshot!(only_reading(), @"
+        only read-only commands can be used over ssh
+        allowed: list, show, diff, status, log, plan, wait
+        Deploy with: git push REMOTE HEAD:main
+        ");
+        insta::assert_snapshot!(which_site(&reachable), @"
+        which site?
+        note: this key may reach: blog, shop
+        Name it: --site NAME
+        ");
+        insta::assert_snapshot!(out_of_reach("shpo", &[]), @"
+        this key cannot reach a site named `shpo`
+        note: this key may reach: nothing
+        Correct the name: git remote set-url REMOTE USER@HOST:NAME
+        ");
+        insta::assert_snapshot!(not_allowed("rm -rf /"), @"
+        `rm -rf /` is not allowed here
+        allowed: git push, git fetch, and nyala's read-only commands
+        See what is live: ssh HOST nyala status --site NAME
+        ");
+    }
+}

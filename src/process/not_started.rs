@@ -1,0 +1,62 @@
+//! Why a program could not be started, and what to do.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::user_error::UserError;
+
+pub(super) const INSTALL_IT: &str =
+    "Correct its name, or install it where the site's user finds it: nyala config set PATH=…";
+
+/// Why a program could not be started. The system says "No such file" for three different reasons.
+#[derive(Debug)]
+pub enum NotStarted {
+    NoFolder(PathBuf),
+    /// The program is there, but not what runs it.
+    NoInterpreter(PathBuf),
+    NotOnPath(PathBuf),
+    Other(String),
+}
+
+impl NotStarted {
+    pub(super) fn new(program: &Path, cwd: Option<&PathBuf>, source: &io::Error) -> NotStarted {
+        let missing = source.kind() == io::ErrorKind::NotFound;
+        if let Some(folder) = cwd.filter(|folder| !folder.is_dir()) {
+            Self::NoFolder(folder.clone())
+        } else if missing && program.exists() {
+            Self::NoInterpreter(program.to_owned())
+        } else if missing && !program.to_string_lossy().contains('/') {
+            Self::NotOnPath(program.to_owned())
+        } else {
+            Self::Other(source.to_string())
+        }
+    }
+
+    pub(super) fn explain(&self, error: UserError) -> UserError {
+        match self {
+            Self::NoFolder(_) | Self::Other(_) => error,
+            Self::NoInterpreter(program) => {
+                error.fix(format!("See what it names: head -1 {0}, or ldd {0}", program.display()))
+            }
+            Self::NotOnPath(_) => error.fix(INSTALL_IT),
+        }
+    }
+}
+
+impl fmt::Display for NotStarted {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoFolder(folder) => {
+                write!(formatter, "its folder {} does not exist", folder.display())
+            }
+            Self::NoInterpreter(program) => {
+                write!(formatter, "the interpreter that {} names does not exist", program.display())
+            }
+            Self::NotOnPath(program) => {
+                write!(formatter, "there is no program {} on the PATH", program.display())
+            }
+            Self::Other(why) => formatter.write_str(why),
+        }
+    }
+}

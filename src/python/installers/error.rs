@@ -1,0 +1,59 @@
+//! What keeps an installer from working, in words for people.
+
+use std::path::PathBuf;
+
+use crate::python::version::Version;
+use crate::user_error::UserError;
+
+const LET_PIP: &str = "Or let pip install: installer = \"pip\" in nyala.toml";
+
+/// There is no uv in any of these folders.
+pub(super) fn no_uv(places: &[PathBuf]) -> UserError {
+    let places: Vec<_> = places.iter().map(|folder| folder.display().to_string()).collect();
+    UserError::new("the installer is uv, and there is no uv on this machine")
+        .labelled("looked in", places.join(", "))
+        .fix("Install it for the site's user: https://docs.astral.sh/uv/#installation")
+        .fix(LET_PIP)
+}
+
+pub(super) fn too_old_for_uv(version: &Version) -> UserError {
+    UserError::new(format!("uv cannot create an environment for Python {version}"))
+        .labelled("allowed", "Python 3.6 or later")
+        .fix("Ask for a later one, such as python-3.12 in runtime.txt")
+        .fix(LET_PIP)
+}
+
+/// Each of `refused` is a setting of pip or an option in a requirements file, and its place.
+pub(super) fn uv_cannot(refused: &[String]) -> UserError {
+    UserError::new(format!("uv cannot do what is asked for: {}", refused.join("; ")))
+        .fix("Remove the setting")
+        .fix(LET_PIP)
+        .fix("Or for one deployment: git push -o installer=pip")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_about_uv_say_how_to_go_on_with_pip() {
+        insta::assert_snapshot!(no_uv(&["/usr/bin".into(), "/usr/local/bin".into()]), @r#"
+        the installer is uv, and there is no uv on this machine
+        looked in: /usr/bin, /usr/local/bin
+        1. Install it for the site's user: https://docs.astral.sh/uv/#installation
+        2. Or let pip install: installer = "pip" in nyala.toml
+        "#);
+        insta::assert_snapshot!(too_old_for_uv(&Version::new(2, 7, 18)), @r#"
+        uv cannot create an environment for Python 2.7.18
+        allowed: Python 3.6 or later
+        1. Ask for a later one, such as python-3.12 in runtime.txt
+        2. Or let pip install: installer = "pip" in nyala.toml
+        "#);
+        insta::assert_snapshot!(uv_cannot(&["pip's platform (PIP_PLATFORM)".to_owned()]), @r#"
+        uv cannot do what is asked for: pip's platform (PIP_PLATFORM)
+        1. Remove the setting
+        2. Or let pip install: installer = "pip" in nyala.toml
+        3. Or for one deployment: git push -o installer=pip
+        "#);
+    }
+}

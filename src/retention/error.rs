@@ -1,0 +1,161 @@
+//! What keeps a release from being deleted, or a path from being shared, in words for people.
+
+use std::path::Path;
+
+use super::{Holder, Stays};
+use crate::site::{DeploymentId, SharedPath};
+use crate::user_error::UserError;
+
+pub(super) fn is_live(id: DeploymentId) -> UserError {
+    UserError::new(format!("release {id} is live, and the live release is never deleted"))
+        .fix("Make another release live first: nyala rollback")
+}
+
+/// `status` is that of a deployment whose worker is alive.
+pub(super) fn has_not_ended(id: DeploymentId, status: &str) -> UserError {
+    UserError::new(format!("deployment {id} is {status}, and can be deleted when it has ended"))
+        .fix(format!("Watch it: nyala log --follow {id}"))
+}
+
+pub(super) fn is_held(stays: &Stays) -> UserError {
+    let error = UserError::new(stays.to_string());
+    match &stays.holder {
+        Holder::Process(process) => {
+            error.fix(format!("End process {}, or wait until it has ended", process.pid))
+        }
+        Holder::Mount(_) => error.fix(format!("Free it first: {}", stays.fix())),
+    }
+}
+
+pub(super) fn cannot_be_salvaged(id: DeploymentId) -> UserError {
+    UserError::new(format!(
+        "release {id} is not removed: files that the application wrote there cannot be saved"
+    ))
+}
+
+pub(super) fn nothing_to_share() -> UserError {
+    UserError::new("nothing is live yet, so there is nothing to share")
+        .fix("Write the paths into nyala.toml: shared = [\"media\"]")
+}
+
+pub(super) fn not_in_release(release: DeploymentId, path: &SharedPath) -> UserError {
+    UserError::new(format!("release {release} has no {path} of its own"))
+        .fix(format!("Let nyala find the release that has it: nyala share {path}"))
+}
+
+pub(super) fn in_no_release(path: &SharedPath) -> UserError {
+    UserError::new(format!("no release has {path}"))
+        .fix(format!("Add it to shared in nyala.toml if the application makes it: {path}"))
+}
+
+pub(super) fn in_several(
+    path: &SharedPath,
+    releases: &[DeploymentId],
+    live: DeploymentId,
+) -> UserError {
+    let named: Vec<_> = releases.iter().map(ToString::to_string).collect();
+    let error = UserError::new(format!("the application wrote {path} in several releases"))
+        .found(format!("releases {}; {live} is live", named.join(", ")));
+    let first = releases.first().copied().unwrap_or(live);
+    error.fix(format!("Say whose it is to be: nyala share --from {first} {path}"))
+}
+
+pub(super) fn cannot_be_shared(path: &SharedPath) -> UserError {
+    UserError::new(format!("{path} cannot be shared, and nothing was changed"))
+}
+
+/// `shared` is where the path is to be.
+pub(super) fn is_mounted(mount: &Path, shared: &Path) -> UserError {
+    UserError::new(format!("something is mounted at {}", mount.display()))
+        .fix(format!("Unmount it, and mount it at {}", shared.display()))
+}
+
+pub(super) fn exists_already(shared: &Path) -> UserError {
+    UserError::new(format!("{} exists already", shared.display()))
+        .fix("Move it away, or merge the two, and run this again")
+}
+
+pub(super) fn in_transaction(journal: &Path) -> UserError {
+    UserError::new(format!("{} belongs to a transaction", journal.display()))
+        .fix("Run this again when the application has finished it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::Mounted;
+    use crate::retention::holders::{Process, UsedAs};
+
+    const ID: fn(u64) -> DeploymentId = DeploymentId::of;
+
+    fn path() -> SharedPath {
+        SharedPath::try_from("media".to_owned()).unwrap()
+    }
+
+    #[test]
+    fn what_cannot_be_deleted_says_why() {
+        insta::assert_snapshot!(is_live(ID(3)), @"
+        release 3 is live, and the live release is never deleted
+        Make another release live first: nyala rollback
+        ");
+        insta::assert_snapshot!(has_not_ended(ID(3), "building"), @"
+        deployment 3 is building, and can be deleted when it has ended
+        Watch it: nyala log --follow 3
+        ");
+        insta::assert_snapshot!(
+            cannot_be_salvaged(ID(3)),
+            @"release 3 is not removed: files that the application wrote there cannot be saved"
+        );
+        let process = Process { pid: 4711, command: "python".into(), used_as: UsedAs::OpenFile };
+        let what = "release 3".to_owned();
+        insta::assert_snapshot!(is_held(&Stays { what, holder: Holder::Process(process) }), @"
+        release 3 is not removed: process 4711 (python) still uses it (open file)
+        End process 4711, or wait until it has ended
+        ");
+        let (what, path) = ("release 3".to_owned(), "/srv/shop/releases/3".into());
+        let holder =
+            Holder::Mount(Mounted { path, mounts: vec!["/srv/shop/releases/3/media".into()] });
+        insta::assert_snapshot!(is_held(&Stays { what, holder }), @r#"
+        release 3 is not removed: something is mounted at /srv/shop/releases/3/media
+        Free it first: unmount it, set shared = ["media"] in nyala.toml, and mount it at shared/media
+        "#);
+    }
+
+    #[test]
+    fn what_cannot_be_shared_says_why() {
+        insta::assert_snapshot!(nothing_to_share(), @r#"
+        nothing is live yet, so there is nothing to share
+        Write the paths into nyala.toml: shared = ["media"]
+        "#);
+        insta::assert_snapshot!(not_in_release(ID(3), &path()), @"
+        release 3 has no media of its own
+        Let nyala find the release that has it: nyala share media
+        ");
+        insta::assert_snapshot!(in_no_release(&path()), @"
+        no release has media
+        Add it to shared in nyala.toml if the application makes it: media
+        ");
+        insta::assert_snapshot!(in_several(&path(), &[ID(4), ID(3)], ID(4)), @"
+        the application wrote media in several releases
+        found: releases 4, 3; 4 is live
+        Say whose it is to be: nyala share --from 4 media
+        ");
+        insta::assert_snapshot!(
+            cannot_be_shared(&path()),
+            @"media cannot be shared, and nothing was changed"
+        );
+        let shared = Path::new("/srv/shop/shared/media");
+        insta::assert_snapshot!(is_mounted(Path::new("/srv/shop/releases/3/media"), shared), @"
+        something is mounted at /srv/shop/releases/3/media
+        Unmount it, and mount it at /srv/shop/shared/media
+        ");
+        insta::assert_snapshot!(exists_already(shared), @"
+        /srv/shop/shared/media exists already
+        Move it away, or merge the two, and run this again
+        ");
+        insta::assert_snapshot!(in_transaction(Path::new("/srv/shop/releases/3/db-journal")), @"
+        /srv/shop/releases/3/db-journal belongs to a transaction
+        Run this again when the application has finished it
+        ");
+    }
+}

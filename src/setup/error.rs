@@ -1,0 +1,139 @@
+//! What keeps a site from being created, or a hook from being installed, in words for people.
+
+use std::path::Path;
+
+use super::KEPT_HOOK;
+use crate::user_error::UserError;
+
+pub(super) fn not_empty(root: &Path, found: &str) -> UserError {
+    let shown = root.display();
+    UserError::new(format!("{shown} is not empty"))
+        .found(format!("it has {found}"))
+        .fix(format!("Name a new folder: nyala init {shown}/site"))
+}
+
+/// `init` is run again, with a value that would have no effect. `name` is that of the setting.
+pub(super) fn differs(root: &Path, name: &str, value: Option<&str>, file: &Path) -> UserError {
+    let value = value.unwrap_or("not set");
+    UserError::new(format!("{} is already a site, and its {name} is {value}", root.display()))
+        .fix(format!("Change {name} in {}", file.display()))
+}
+
+pub(super) fn not_strict(root: &Path, file: &Path) -> UserError {
+    UserError::new(format!("{} is already a site, and it is not strict", root.display()))
+        .fix(format!("Write strict = true into {}", file.display()))
+        .fix("Run this again without --strict")
+}
+
+/// `version` is what git says of itself.
+pub(super) fn git_is_too_old(version: &str) -> UserError {
+    UserError::new("a strict site needs git 2.29 or newer")
+        .found(version)
+        .fix("Install a newer git on the server")
+        .fix("Or go without strict, and let scripts wait for the deployment: nyala wait")
+}
+
+/// Neither the hook nor the one that was kept before is nyala's.
+pub(super) fn two_hooks(hook: &Path, kept: &Path) -> UserError {
+    let (hook, kept) = (hook.display(), kept.display());
+    UserError::new(format!("{hook} is not nyala's hook, and there is a {KEPT_HOOK} already"))
+        .fix(format!("Add what it does to {kept}"))
+        .fix(format!("Remove it: rm {hook}"))
+        .fix("Run this again")
+}
+
+pub(super) fn strict_hook_is_taken(hook: &Path, settings: &Path) -> UserError {
+    let hook = hook.display();
+    UserError::new(format!("{hook} is not nyala's hook, but a strict site needs its own there"))
+        .fix(format!("Move it away: mv {hook} {hook}.old"))
+        .fix(format!("Or set strict = false in {}", settings.display()))
+}
+
+/// `hooks` is the folder that a setting of git names for every repository.
+pub(super) fn hooks_elsewhere(repository: &Path, hooks: &Path, own: &Path) -> UserError {
+    UserError::new(format!("git would never run a hook in {}", own.display()))
+        .found(format!("core.hooksPath names {} for every repository", hooks.display()))
+        .fix(format!(
+            "Let this repository have its own: git --git-dir {} config core.hooksPath hooks",
+            repository.display()
+        ))
+        .fix("Run this again")
+}
+
+pub(super) fn not_utf8(path: &Path) -> UserError {
+    UserError::new(format!("a hook cannot name {}", path.display()))
+        .found("the path is not UTF-8, or has a NUL")
+        .fix("Rename the folder, and run this again")
+}
+
+pub(super) fn repository_not_created(path: &Path) -> UserError {
+    UserError::new(format!("the repository {} could not be created", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_in_use_says_how_to_go_on() {
+        let (root, file) = (Path::new("/srv/shop"), Path::new("/srv/shop/nyala.toml"));
+        insta::assert_snapshot!(not_empty(root, "index.html"), @"
+        /srv/shop is not empty
+        found: it has index.html
+        Name a new folder: nyala init /srv/shop/site
+        ");
+        insta::assert_snapshot!(differs(root, "branch", Some("main"), file), @"
+        /srv/shop is already a site, and its branch is main
+        Change branch in /srv/shop/nyala.toml
+        ");
+        insta::assert_snapshot!(differs(root, "python", None, file), @"
+        /srv/shop is already a site, and its python is not set
+        Change python in /srv/shop/nyala.toml
+        ");
+        insta::assert_snapshot!(not_strict(root, file), @"
+        /srv/shop is already a site, and it is not strict
+        1. Write strict = true into /srv/shop/nyala.toml
+        2. Run this again without --strict
+        ");
+        insta::assert_snapshot!(git_is_too_old("git version 2.17.1"), @"
+        a strict site needs git 2.29 or newer
+        found: git version 2.17.1
+        1. Install a newer git on the server
+        2. Or go without strict, and let scripts wait for the deployment: nyala wait
+        ");
+    }
+
+    #[test]
+    fn a_hook_that_cannot_be_installed_says_why() {
+        let hooks = Path::new("/srv/r.git/hooks");
+        let (hook, kept) = (hooks.join("post-receive"), hooks.join(KEPT_HOOK));
+        insta::assert_snapshot!(two_hooks(&hook, &kept), @"
+        /srv/r.git/hooks/post-receive is not nyala's hook, and there is a post-receive.kept already
+        1. Add what it does to /srv/r.git/hooks/post-receive.kept
+        2. Remove it: rm /srv/r.git/hooks/post-receive
+        3. Run this again
+        ");
+        let settings = Path::new("/srv/shop/nyala.toml");
+        insta::assert_snapshot!(strict_hook_is_taken(&hooks.join("proc-receive"), settings), @"
+        /srv/r.git/hooks/proc-receive is not nyala's hook, but a strict site needs its own there
+        1. Move it away: mv /srv/r.git/hooks/proc-receive /srv/r.git/hooks/proc-receive.old
+        2. Or set strict = false in /srv/shop/nyala.toml
+        ");
+        let repository = Path::new("/srv/r.git");
+        insta::assert_snapshot!(hooks_elsewhere(repository, Path::new("/etc/hooks"), hooks), @"
+        git would never run a hook in /srv/r.git/hooks
+        found: core.hooksPath names /etc/hooks for every repository
+        1. Let this repository have its own: git --git-dir /srv/r.git config core.hooksPath hooks
+        2. Run this again
+        ");
+        insta::assert_snapshot!(not_utf8(Path::new("/srv/caf\u{fffd}")), @"
+        a hook cannot name /srv/caf�
+        found: the path is not UTF-8, or has a NUL
+        Rename the folder, and run this again
+        ");
+        insta::assert_snapshot!(
+            repository_not_created(repository),
+            @"the repository /srv/r.git could not be created"
+        );
+    }
+}

@@ -1,0 +1,154 @@
+//! What ends a deployment before anything is installed, or keeps a command from the queue, in words
+//! for people.
+
+use crate::disk::space::{DiskUsage, FREE_SPACE, FileSystem};
+use crate::site::DeploymentId;
+use crate::user_error::UserError;
+
+/// `branch` is not where the pusher saw it.
+pub(super) fn has_moved(branch: &str) -> UserError {
+    UserError::new(format!("{} has moved since this push began", branch.escape_debug()))
+        .found("another push came first")
+        .fix("Take it in, and push again: git pull && git push")
+}
+
+pub(super) fn live_but_not_moved() -> UserError {
+    UserError::new("the release is live, but its push could not be completed")
+        .fix("Push again: the next deployment moves the branch")
+}
+
+/// `short` names what runs out: room, or files.
+pub(super) fn no_room(short: &str, system: &FileSystem, needed: &DiskUsage) -> UserError {
+    UserError::new(format!("there is not enough {short} left for this deployment"))
+        .found(format!(
+            "{system} has {} free, and the last deployment like it took {needed}",
+            system.free
+        ))
+        .fix(FREE_SPACE)
+}
+
+pub(super) fn cancelled_before_it_started() -> UserError {
+    UserError::new("it was cancelled before it started")
+}
+
+pub(super) fn cancelled() -> UserError {
+    UserError::new("it was cancelled")
+}
+
+/// `obstacle` says why the release cannot be made live again as it is.
+pub(super) fn cannot_go_back(release: DeploymentId, obstacle: &str) -> UserError {
+    UserError::new(obstacle).fix(format!("Deploy its commit again: nyala redeploy {release}"))
+}
+
+/// An `env/` that came with the tree, and that `fact` makes useless.
+pub(super) fn committed_env(fact: &str) -> UserError {
+    UserError::new(format!("the env/ that the tree tracks cannot be used: {fact}"))
+        .labelled(
+            "note",
+            "an environment works only on the machine and at the path it was made for",
+        )
+        .fix("Let nyala create it: git rm -r --cached env")
+        .fix("Keep it out of the tree: echo /env/ >> .gitignore && git add .gitignore")
+        .fix("Commit: git commit -m 'Leave env to the server', and push again")
+}
+
+/// An env that would run the code of another release. `who` made it, and `found` are the files.
+pub(super) fn tied_elsewhere(who: &str, found: &[String]) -> UserError {
+    let fact = format!("{who} made an environment that leads to code outside of this release");
+    found
+        .iter()
+        .fold(UserError::new(fact), UserError::found)
+        .fix("In a requirements file, write a path inside the tree: `.` or `-e ./package`")
+        .fix("In a command, install from the new release: pip install \"$DEPLOYMENT_TARGET\"")
+}
+
+/// `own` was itself started by a command that `first` ran.
+pub(super) fn chain(own: DeploymentId, first: DeploymentId) -> UserError {
+    UserError::new(format!("deployment {own} may not start another deployment"))
+        .found(format!(
+            "deployment {first} has started it; deployments that start each other would never end"
+        ))
+        .fix("See why both are not as they should be: nyala list")
+}
+
+/// `own` runs the command that would wait for `what`.
+pub(super) fn waits_for_itself(own: DeploymentId, what: &str) -> UserError {
+    UserError::new(format!("deployment {own} runs this command, and cannot wait for {what}"))
+        .fix(format!("Call it when deployment {own} has ended"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_push_that_came_late_says_how_to_go_on() {
+        insta::assert_snapshot!(has_moved("main"), @"
+        main has moved since this push began
+        found: another push came first
+        Take it in, and push again: git pull && git push
+        ");
+        insta::assert_snapshot!(live_but_not_moved(), @"
+        the release is live, but its push could not be completed
+        Push again: the next deployment moves the branch
+        ");
+    }
+
+    #[test]
+    fn a_full_disk_names_what_is_needed() {
+        let system = FileSystem::of(Path::new("/")).unwrap();
+        let needed = DiskUsage { bytes: 2_000_000, inodes: 120 };
+        let error = no_room("room", &system, &needed).to_string();
+        let free = format!("{system} has {} free", system.free);
+        insta::assert_snapshot!(error.replace(&free, "/ has 1 MB free"), @"
+        there is not enough room left for this deployment
+        found: / has 1 MB free, and the last deployment like it took 2.0 MB and 120 inodes
+        Free some space there and push again; `keep` in nyala.toml sets how many releases are kept
+        ");
+    }
+
+    #[test]
+    fn an_env_that_cannot_be_used_says_why() {
+        insta::assert_snapshot!(
+            committed_env("it has Python 3.11.4"),
+            @"
+        the env/ that the tree tracks cannot be used: it has Python 3.11.4
+        note: an environment works only on the machine and at the path it was made for
+        1. Let nyala create it: git rm -r --cached env
+        2. Keep it out of the tree: echo /env/ >> .gitignore && git add .gitignore
+        3. Commit: git commit -m 'Leave env to the server', and push again
+        ");
+        let ties = ["bin/x names /srv/shop/releases/3".to_owned()];
+        insta::assert_snapshot!(tied_elsewhere("the requirements", &ties), @r#"
+        the requirements made an environment that leads to code outside of this release
+        found: bin/x names /srv/shop/releases/3
+        1. In a requirements file, write a path inside the tree: `.` or `-e ./package`
+        2. In a command, install from the new release: pip install "$DEPLOYMENT_TARGET"
+        "#);
+    }
+
+    #[test]
+    fn what_the_queue_refuses_says_why() {
+        let of = DeploymentId::of;
+        insta::assert_snapshot!(cancelled(), @"it was cancelled");
+        insta::assert_snapshot!(
+            cancelled_before_it_started(),
+            @"it was cancelled before it started"
+        );
+        insta::assert_snapshot!(cannot_go_back(of(3), "release 3 is no longer kept"), @"
+        release 3 is no longer kept
+        Deploy its commit again: nyala redeploy 3
+        ");
+        insta::assert_snapshot!(chain(of(8), of(7)), @"
+        deployment 8 may not start another deployment
+        found: deployment 7 has started it; deployments that start each other would never end
+        See why both are not as they should be: nyala list
+        ");
+        insta::assert_snapshot!(waits_for_itself(of(8), "another deployment"), @"
+        deployment 8 runs this command, and cannot wait for another deployment
+        Call it when deployment 8 has ended
+        ");
+    }
+}
