@@ -1,5 +1,4 @@
-//! A log that cannot fill the disk: its beginning and its end are kept, and what is between them is
-//! left out.
+//! A log that cannot fill the disk: only its beginning and its end are kept.
 //!
 //! `log.txt` takes the first [`Limits::head`] bytes. What comes after goes into a file beside it,
 //! `log.txt.part`; when that is full it becomes `log.txt.part.old`, in the place of the one before.
@@ -23,7 +22,7 @@ use crate::disk;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     head: u64,
-    /// Of each of the two parts after the head.
+    /// The most bytes of each of the two parts after the head.
     part: u64,
 }
 
@@ -34,7 +33,7 @@ impl Default for Limits {
     }
 }
 
-/// How often whoever follows a log that has become too long hears that it goes on.
+/// How often readers of a log that has become too long are told that it goes on.
 const NEWS: Duration = Duration::from_mins(1);
 
 /// The file of a deployment's log. Each write should be of whole lines.
@@ -206,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_log_has_its_beginning_and_its_end_and_never_takes_more() {
+    fn a_long_log_keeps_its_beginning_and_end_and_stays_bounded() {
         let folder = tempfile::tempdir().unwrap();
         let mut log = log_of(folder.path(), SMALL);
         for number in 0..10_000 {
@@ -219,7 +218,7 @@ mod tests {
         check(&fs::read_to_string(folder.path().join("log.txt")).unwrap(), 10_000);
     }
 
-    /// All lines are there, in order, but for those that a line says are left out.
+    /// All lines are there in order, except those that a line says are left out.
     fn check(text: &str, all: u64) {
         let mut next = 0;
         let mut left_out = 0;

@@ -1,7 +1,7 @@
-//! Copies a log to whoever watches, without ever being held up by them.
+//! Copies a log to a reader, without ever being blocked by a slow one.
 //!
-//! Why so careful: when the client of a push is killed or stopped, the hook gets no signal and no
-//! error; its writes just block, for ever, once the pipe's 64 KiB are full.
+//! When the client of a push is killed or stopped, the hook gets neither a signal nor an error:
+//! once the 64 KiB of the pipe are full, its writes block for ever.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -16,11 +16,11 @@ use rustix::io::Errno;
 
 use super::paint;
 
-/// As much goes into a pipe that `poll` calls writable without blocking: it has at least one free
-/// page.
+/// The most bytes of one write. A pipe that `poll` calls writable has at least one free page, so
+/// that such a write does not block.
 const PIECE: usize = 4096;
 
-/// A reader who takes nothing for as long is taken to be gone.
+/// A reader who reads nothing for this long is considered gone.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often a log is looked at in the first [`SHORT`], in which most deployments end; afterwards
@@ -31,7 +31,7 @@ const LATER: Duration = Duration::from_millis(15);
 const SHORT: Duration = Duration::from_millis(500);
 const QUIET: Duration = Duration::from_secs(2);
 
-/// A line that is longer than this is passed on before its end has come.
+/// A longer line is passed on before it ends.
 const LONGEST_LINE: usize = 1 << 20;
 
 /// How following ended.
@@ -39,16 +39,15 @@ const LONGEST_LINE: usize = 1 << 20;
 pub enum Followed {
     /// All of the log has been copied.
     Whole,
-    /// The reader has gone, or stopped reading. The log itself is whole.
+    /// The reader is gone, or has stopped reading. The log itself is complete.
     ReaderGone,
 }
 
 /// Copies the log to `out` until `ended` says so and all of it has been copied; never blocks on
 /// `out`.
 ///
-/// A log that is not there yet is waited for. Only whole lines leave. At the first second in which
-/// `out` takes nothing, or an error of it, copying stops. Fails when the log cannot be read or
-/// `ended` fails.
+/// Waits for a log that does not exist yet. Only whole lines are copied. Copying stops when `out`
+/// fails, or takes nothing for a second. Fails when the log cannot be read, or `ended` fails.
 pub fn follow(
     log: &Path,
     out: impl AsFd,
@@ -57,9 +56,8 @@ pub fn follow(
     Relay::new(out.as_fd(), Some(PATIENCE), false).follow(log, ended)
 }
 
-/// [`follow`] for a person who called for it: waits for a slow reader (a pager, say) for as long as
-/// it takes, and colours the words that the git client colours when `coloured` (see
-/// [`paint::wanted`]).
+/// [`follow`] for a command: waits for a slow reader, such as a pager, as long as it takes. If
+/// `coloured` (see [`paint::wanted`]), it colours the words that the git client colours.
 pub fn show(
     log: &Path,
     out: impl AsFd,
@@ -69,25 +67,24 @@ pub fn show(
     Relay::new(out.as_fd(), None, coloured).follow(log, ended)
 }
 
-/// Prints text to standard output for a person who called for it: waits for a slow reader, as
-/// [`show`] does.
+/// Prints text of a command to standard output. Waits for a slow reader, as [`show`] does.
 ///
-/// One who has gone (`nyala list | head -1`) misses the rest, and that is all: what a command does
-/// must not hang on who reads. `println!` panics there.
+/// If the reader is gone (`nyala list | head -1`), the rest is dropped: what a command does must
+/// not depend on its reader. `println!` would panic.
 pub fn say(text: impl AsRef<[u8]>) {
     let _ = Relay::new(rustix::stdio::stdout(), None, false).write(text.as_ref());
 }
 
-/// Why a person did not get all that [`show`] and [`say`] had for them, although they had not gone:
-/// a full disk, perhaps.
+/// Why the output of [`show`] and [`say`] is incomplete although its reader is not gone, for
+/// example a full disk.
 pub fn unsaid() -> Option<io::Error> {
     UNSAID.get().map(|why| io::Error::from(*why))
 }
 
 static UNSAID: OnceLock<Errno> = OnceLock::new();
 
-/// Prints text to `out`, as [`follow`] does: gives up after a second in which nothing is taken. For
-/// what a hook says itself; `println!` panics there.
+/// Prints text of a hook to `out`. Gives up after a second in which nothing is read, as [`follow`]
+/// does. `println!` would panic.
 pub fn print(out: impl AsFd, text: &str) -> Followed {
     match Relay::new(out.as_fd(), Some(PATIENCE), false).write(text.as_bytes()) {
         Ok(()) => Followed::Whole,
@@ -95,14 +92,14 @@ pub fn print(out: impl AsFd, text: &str) -> Followed {
     }
 }
 
-/// The reader takes nothing any more.
+/// The reader is gone, or has stopped reading.
 struct Gone;
 
 struct Relay<'out> {
     out: BorrowedFd<'out>,
     patience: Option<Duration>,
     coloured: bool,
-    /// What has been read and not been passed on: the beginning of a line.
+    /// The beginning of a line, which has been read but not passed on.
     rest: Vec<u8>,
 }
 
@@ -117,7 +114,7 @@ impl<'out> Relay<'out> {
         let began = Instant::now();
         let mut grew = began;
         loop {
-            // First: what is written before the end is there to be read afterwards.
+            // Asked before reading, so that everything written before the end is read.
             let finished = ended()?;
             if file.is_none() {
                 file = open(log)?;
@@ -152,7 +149,7 @@ impl<'out> Relay<'out> {
         }
     }
 
-    /// Passes on what ends with a line's end, and keeps the beginning of the line after it.
+    /// Passes on whole lines, and keeps the beginning of the line after them.
     fn pass_on(&mut self, bytes: &[u8]) -> Result<(), Gone> {
         self.rest.extend_from_slice(bytes);
         let whole = match memchr::memrchr(b'\n', &self.rest) {
@@ -165,7 +162,7 @@ impl<'out> Relay<'out> {
         self.write_lines(&lines)
     }
 
-    /// At the end of all: a last line without an end is given one, so that the git client shows it.
+    /// Ends a last line that has no end, so that the git client shows it.
     fn pass_on_the_rest(&mut self) -> Result<(), Gone> {
         if self.rest.is_empty() {
             return Ok(());
@@ -184,7 +181,7 @@ impl<'out> Relay<'out> {
             self.wait_until_writable()?;
             match rustix::io::write(self.out, &bytes[..bytes.len().min(PIECE)]) {
                 Ok(count) => bytes = &bytes[count..],
-                // Somebody else may have set O_NONBLOCK on what we share, or have been faster.
+                // Another process may have set O_NONBLOCK on the shared pipe, or have filled it.
                 Err(Errno::INTR | Errno::AGAIN) => {}
                 Err(why) => {
                     let is_for_a_person = self.patience.is_none();
@@ -211,7 +208,7 @@ impl<'out> Relay<'out> {
         }
     }
 
-    /// Waits, and says whether the reader has left meanwhile (`nyala log --follow | head -1`).
+    /// Waits. Returns whether the reader has left meanwhile (`nyala log --follow | head -1`).
     fn reader_leaves_within(&self, pause: Duration) -> bool {
         let mut fds = [PollFd::from_borrowed_fd(self.out, PollFlags::empty())];
         match poll(&mut fds, Some(&timespec(pause))) {
@@ -289,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_comes_and_grows_is_followed_to_its_end() {
+    fn a_log_that_appears_later_is_followed_to_its_end() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log.txt");
         let done = AtomicBool::new(false);
@@ -311,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_line_does_not_leave_while_the_log_is_being_written() {
+    fn an_unfinished_line_is_not_passed_on() {
         let log = written("one\ntw");
         let mut asked = 0;
         let (reader, writer) = io::pipe().unwrap();
@@ -328,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_stops_reading_holds_nobody_up() {
+    fn a_reader_that_stops_reading_blocks_nothing() {
         let log = written(&format!("{}\n", "x".repeat(99)).repeat(10_000));
         let (reader, writer) = io::pipe().unwrap();
         let followed = follow(log.path(), &writer, &mut || Ok(false)).unwrap();
@@ -337,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_closes_ends_following_even_when_the_log_is_quiet() {
+    fn following_a_quiet_log_ends_when_the_reader_leaves() {
         let log = written("");
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);
@@ -349,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_that_somebody_made_nonblocking_does_no_harm() {
+    fn a_nonblocking_pipe_loses_nothing() {
         let text = "0123456789\n".repeat(40_000);
         let log = written(&text);
         let (_, copy) = relayed(|out| {

@@ -1,4 +1,4 @@
-//! Writes what is said to a deployment's log, and diagnostics to standard error.
+//! Writes a deployment's log, and diagnostics to standard error.
 
 use std::fmt::{self, Write as _};
 use std::fs::File;
@@ -20,17 +20,17 @@ use super::{INDENT, TARGET, text};
 
 const STEP: &str = "-----> ";
 
-/// The log that this process writes. A handle: a worker keeps one and points it at one deployment
-/// after the other.
+/// A handle for the log that this process writes. A worker points it at one deployment after the
+/// other.
 #[derive(Clone, Default)]
 pub struct Log {
     sink: Arc<Mutex<Sink>>,
 }
 
 impl Log {
-    /// Writes to the file at this path from now on, which should be open for appending (see
-    /// [`crate::disk::create_file`]): each event is one write of whole lines, so that a reader and
-    /// a second writer never see half of one.
+    /// Writes to this file from now on, which should be open for appending (see
+    /// [`crate::disk::create_file`]). Each event is one write of whole lines, so that neither a
+    /// reader nor a second writer ever sees half a line.
     pub fn write_to(&self, file: File, path: PathBuf) {
         *self.sink() = Sink {
             to: Some(To::Log(BoundedLog::new(path, file, Limits::default()))),
@@ -46,12 +46,12 @@ impl Log {
         }
     }
 
-    /// Writes nowhere from now on.
+    /// Drops everything from now on.
     pub fn close(&self) {
         *self.sink() = Sink::default();
     }
 
-    /// The layer that carries events of the target `deployment` here.
+    /// The layer that writes events of the target `deployment` to this log.
     fn layer<S>(&self) -> impl Layer<S> + use<S>
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
@@ -69,8 +69,8 @@ impl Log {
     }
 }
 
-/// Sets this process up as a worker. Nothing is written before [`Log::write_to`]; what is known as
-/// secret when a line is written (see [`mask::know`]) is hidden.
+/// Sets this process up as a worker. Nothing is written before [`Log::write_to`]. Secrets that are
+/// known when a line is written (see [`mask::know`]) are masked.
 pub fn init_worker() -> Log {
     let log = Log::default();
     install(Some(&log));
@@ -78,11 +78,11 @@ pub fn init_worker() -> Log {
     log
 }
 
-/// The log of this process, when it is a worker.
+/// The log of this process, if it is a worker.
 static WORKERS: OnceLock<Log> = OnceLock::new();
 
-/// Has the log of the deployment that this process carries out in one file, before somebody reads
-/// how it ends. A log for which there is no room now stays in parts.
+/// Puts the parts of this deployment's log into one file, before anybody reads how it ended. If
+/// there is no space for that, the log stays in parts.
 pub fn settle_log() {
     if let Some(log) = WORKERS.get()
         && let Err(error) = log.settle()
@@ -105,13 +105,13 @@ pub fn init_step() -> Log {
 }
 
 fn install(log: Option<&Log>) {
-    // A second subscriber in one process can only be a test's; the first one stays.
+    // Only tests set a second subscriber in one process; the first one stays.
     let _ = tracing_subscriber::registry().with(log.map(Log::layer)).with(diagnostics()).try_init();
 }
 
-/// The layer for `NYALA_LOG=debug` (`error`, `warn`, `info`, `debug`, `trace`), to standard error,
-/// without colours. Nothing when the variable is unset or empty; a word that is no level means
-/// `debug`.
+/// The layer that prints diagnostics to standard error, without colours. `NYALA_LOG` is its level:
+/// `error`, `warn`, `info`, `debug` or `trace`; any other word means `debug`. `None` if the
+/// variable is unset or empty.
 pub fn diagnostics<S>() -> Option<impl Layer<S>>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
@@ -126,8 +126,7 @@ where
     Some(layer)
 }
 
-/// Diagnostics of a worker end up in the deployment's log, so they are no place for secrets either.
-/// An event is one write.
+/// Masks diagnostics: those of a worker end up in the deployment's log. Each event is one write.
 struct Masked<W>(W);
 
 impl<W: Write> Write for Masked<W> {
@@ -175,7 +174,7 @@ impl Visit for LogEvent {
 }
 
 impl LogEvent {
-    /// Gives the lines of the log, each with its end. Only the first line of an error, warning,
+    /// The lines of the event as they stand in the log. Only the first line of an error, warning,
     /// hint or success begins with the word that the git client colours.
     fn lines(&self, mask: &Mask, begun: &mut Vec<u8>) -> String {
         let mut lines = String::with_capacity(self.text.len() + 16);
@@ -198,17 +197,17 @@ impl LogEvent {
     }
 }
 
-/// Where lines go. A disk that is full must not stop a deployment: what could not be written is
-/// counted, and said when writing works again.
+/// Where lines go. A full disk must not stop a deployment: lines that could not be written are
+/// counted, and their number is logged when writing works again.
 #[derive(Default)]
 struct Sink {
     to: Option<To>,
-    /// `None` for what the process knows.
+    /// `None` means the mask of the process.
     mask: Option<Arc<Mask>>,
     lost: Option<Lost>,
-    /// What may be the beginning of a secret at the end of the last line.
+    /// The end of the last line that may be the beginning of a secret.
     begun: Vec<u8>,
-    /// The last write ended within a line.
+    /// Whether the last write ended within a line.
     torn: bool,
 }
 
@@ -263,8 +262,8 @@ impl Sink {
     }
 }
 
-/// Writes all bytes, in one write where the system takes them. An error says how many were written
-/// before it.
+/// Writes all bytes, in one write if the system takes them. An error contains the number of bytes
+/// that were written before it.
 fn write_whole(to: &mut dyn Write, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
     let mut written = 0;
     while written < bytes.len() {
@@ -283,7 +282,7 @@ mod tests {
     use super::*;
     use crate::console;
 
-    /// A file that takes `room` bytes, and more when it is given more.
+    /// A disk with space for `room` bytes; a test can add more.
     #[derive(Clone, Default)]
     struct Disk(Arc<Mutex<(Vec<u8>, usize)>>);
 
@@ -348,7 +347,7 @@ success: live
     }
 
     #[test]
-    fn what_is_written_is_masked_and_harmless() {
+    fn lines_are_masked_and_have_no_control_characters() {
         let text = logged(&Disk::with_room(10_000), Mask::new(["hunter22"]), || {
             console::info("\u{1b}[31mhunt\u{1b}[0mer22\0");
             console::error("cannot reach https://me:pw@host/");
@@ -357,7 +356,7 @@ success: live
     }
 
     #[test]
-    fn a_full_disk_stops_nothing_and_what_is_missing_is_said() {
+    fn a_full_disk_stops_nothing_and_missing_lines_are_counted() {
         let disk = Disk::with_room(20);
         let text = logged(&disk, Mask::default(), || {
             console::info("first");

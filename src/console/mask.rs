@@ -12,19 +12,17 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use super::text;
 use crate::text::url::{STARS, credentials, passwords};
 
-/// A value of at least this many characters is a secret whatever it looks like, unless it is plain
+/// A value of at least this many characters is a secret whatever it looks like, except for a few
 /// (see [`Mask::new`]).
 const LONG: usize = 6;
 
-/// A shorter value than this is never masked: it would blank out half the log and protect nothing.
+/// A shorter value is never masked: that would blank out half of the log and protect nothing.
 const SHORTEST: usize = 4;
 
-/// How far from a place credentials in a URL are looked for when a long line is cut there, in
-/// bytes.
+/// How far around the cut of a long line credentials in a URL are looked for, in bytes.
 const URL_REACH: usize = 4096;
 
-/// Values that settings often have, that nobody guards, and whose absence would make a log
-/// unreadable.
+/// Common values of settings that are no secrets. Masking them would make a log unreadable.
 const WELL_KNOWN: [&str; 16] = [
     "critical",
     "debug",
@@ -44,14 +42,14 @@ const WELL_KNOWN: [&str; 16] = [
     "warning",
 ];
 
-/// The secrets of a site, ready to be found in text. [`Mask::default`] knows none, and masks
+/// The secrets of a site, prepared for searching. [`Mask::default`] knows none, and masks only
 /// credentials in URLs.
 #[derive(Debug, Default)]
 pub struct Mask {
-    /// By their first two bytes, and the longest first, so that text is gone through once however
-    /// many there are.
+    /// By their first two bytes, the longest first, so that text is searched once whatever their
+    /// number.
     needles: HashMap<[u8; 2], Vec<Vec<u8>>>,
-    /// Which bytes a needle begins with.
+    /// The bytes that needles begin with.
     first: Vec<bool>,
     longest: usize,
 }
@@ -63,11 +61,11 @@ impl Mask {
     /// of a shell, in what Python's `repr` prints and in base64; a password in a URL (that of a
     /// database, say) also by itself, encoded and decoded.
     ///
-    /// Not masked, because the log would become unreadable and nothing be protected:
+    /// Not masked, since that would make the log unreadable and protect nothing:
     /// - fewer than 4 characters (`1`, `on`, `eu`);
     /// - 4 or 5 characters that are all letters or all digits (`debug`, `8000`);
     /// - versions and addresses made of digits and dots (`3.11.7`, `0.0.0.0`);
-    /// - a few words that are in everybody's settings (`production`, `warning`), in any case.
+    /// - a few common words, whatever their case (`production`, `warning`).
     pub fn new<S: AsRef<str>>(secrets: impl IntoIterator<Item = S>) -> Self {
         let mut needles = BTreeSet::new();
         for secret in secrets {
@@ -111,7 +109,7 @@ impl Mask {
         self.needles.values().flatten()
     }
 
-    /// Those that begin with the first two bytes of the text.
+    /// The needles that begin with the first two bytes of the text.
     fn with_start_of(&self, text: &[u8]) -> &[Vec<u8>] {
         match *text {
             [first, second, ..] if self.first[usize::from(first)] => {
@@ -121,17 +119,16 @@ impl Mask {
         }
     }
 
-    /// Gives the text with every secret replaced by `****`.
+    /// Replaces every secret in the text by `****`.
     pub fn apply<'t>(&self, text: &'t str) -> Cow<'t, str> {
         replaced(text, self.spans(text.as_bytes()))
     }
 
-    /// [`Mask::apply`] for one line after another, which also finds a secret that somebody has
-    /// broken into lines. What a line ends with that may be the beginning of a secret is kept in
-    /// `begun`, empty at first, until the next line comes.
+    /// [`Mask::apply`] for consecutive lines. It also finds a secret that was broken into lines:
+    /// the end of a line that may be the beginning of a secret is kept in `begun`, which is empty
+    /// at first, until the next line comes.
     ///
-    /// A line is shown before the next one is known, so of a secret's first part what is shorter
-    /// than 6 bytes is shown.
+    /// A line is shown before the next one is known, so a first part of less than 6 bytes is shown.
     pub fn apply_on<'t>(&self, begun: &mut Vec<u8>, line: &'t str) -> Cow<'t, str> {
         let before = begun.len();
         begun.extend_from_slice(line.as_bytes());
@@ -145,7 +142,7 @@ impl Mask {
         let within = spans.into_iter().filter(|span| span.end > before);
         let within: Vec<_> =
             within.map(|span| span.start.saturating_sub(before)..span.end - before).collect();
-        // A prefix can end within a character, which then is masked whole.
+        // A prefix can end within a character, which is then masked as a whole.
         let whole = |span: Range<usize>| {
             let start = (0..=span.start).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
             let end =
@@ -155,7 +152,7 @@ impl Mask {
         replaced(line, joined(within.into_iter().map(whole).collect()))
     }
 
-    /// How many bytes at the end of a text are the beginning of a secret.
+    /// The number of bytes at the end of a text that are the beginning of a secret.
     fn prefix_at_end(&self, text: &[u8]) -> usize {
         let longest = text.len().min(self.longest.saturating_sub(1));
         let begins = |length: &usize| {
@@ -171,19 +168,19 @@ impl Mask {
         (1..=longest).rev().find(begins).unwrap_or(0)
     }
 
-    /// How many bytes after a place have to be known to say whether a secret goes across it.
+    /// The number of bytes after a place that must be known to decide whether a secret spans it.
     pub fn reach(&self) -> usize {
         self.longest.max(URL_REACH)
     }
 
-    /// Gives the place nearest to `at` where the text can be cut without cutting a secret in two.
-    /// `text` should go on for [`Mask::reach`] bytes after `at` where there is more.
+    /// The place nearest to `at` where the text can be cut without splitting a secret. If there is
+    /// more text, `text` should contain [`Mask::reach`] bytes after `at`.
     pub fn safe_cut(&self, text: &[u8], at: usize) -> usize {
         let from = at.saturating_sub(2 * self.reach());
         let to = text.len().min(at + 2 * self.reach());
         let text = &text[from..to];
-        // Of a URL everything up to the @ stays together: neither half alone would show that there
-        // are credentials.
+        // Everything in a URL up to the @ stays together: neither half alone would be recognized as
+        // credentials.
         let urls = credentials(text).map(|url| url.scheme..url.user.end + 1);
         let across = joined(self.values(text).into_iter().chain(urls).collect())
             .into_iter()
@@ -196,13 +193,13 @@ impl Mask {
         }
     }
 
-    /// Where secrets are: in order, without overlaps; what overlaps has been joined.
+    /// The places of secrets, in order. Overlapping ones are merged.
     fn spans(&self, text: &[u8]) -> Vec<Range<usize>> {
         let urls = credentials(text).map(|url| url.user);
         joined(self.values(text).into_iter().chain(urls).collect())
     }
 
-    /// Where known values are, whatever the case of the digits in `%2f` and `\u00e4`.
+    /// The places of known values. The digits in `%2f` and `\u00e4` may have any case.
     fn values(&self, text: &[u8]) -> Vec<Range<usize>> {
         if self.needles.is_empty() {
             return Vec::new();
@@ -214,7 +211,7 @@ impl Mask {
         found
     }
 
-    /// At each place the longest.
+    /// The longest match at each place.
     fn as_written<'t>(&'t self, text: &'t [u8]) -> impl Iterator<Item = Range<usize>> + 't {
         (0..text.len()).filter_map(move |at| {
             let rest = &text[at..];
@@ -226,13 +223,13 @@ impl Mask {
 
 static KNOWN: LazyLock<RwLock<Arc<Mask>>> = LazyLock::new(RwLock::default);
 
-/// The mask that this process uses for whatever it prints or stores.
+/// The mask for everything that this process prints or stores.
 pub fn known() -> Arc<Mask> {
     KNOWN.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Adds these secrets to the mask of the process. Those of earlier calls stay: settings can change
-/// while a deployment waits, and what it printed before was masked by the old ones.
+/// Adds secrets to the mask of this process. Earlier ones stay: settings can change while a
+/// deployment waits.
 pub fn know<S: AsRef<str>>(secrets: impl IntoIterator<Item = S>) {
     let mask = Mask::new(secrets);
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,7 @@
-//! The deployment log: what is said goes through `tracing`, and a layer of our own writes it.
+//! The deployment log. Its lines are `tracing` events, which a layer writes.
 //!
-//! Rooms call [`step`], [`info`] and the others and never hold a log: the worker installs a layer
-//! that writes to the deployment's `log.txt`, `nyala step` one that writes to standard output.
+//! Rooms call [`step`], [`info`] and the others, and never hold a log. The worker installs a layer
+//! that writes to the deployment's `log.txt`; `nyala step`, one that writes to standard output.
 
 mod bounded;
 mod follow;
@@ -20,19 +20,19 @@ pub use log::{Log, diagnostics, init_command, init_step, init_worker, settle_log
 pub use mask::Mask;
 pub use suggest::did_you_mean;
 
-/// The tracing target of everything that belongs into the deployment log.
+/// The tracing target of the deployment log.
 pub const TARGET: &str = "deployment";
 
 /// What a child prints, and every detail, stands below its step by as much.
 const INDENT: &str = "       ";
 
-/// Starts a step: `-----> title`. Its end is said with [`Step::done`].
+/// Starts a step: `-----> title`. [`Step::done`] ends it.
 pub fn step(title: impl Display) -> Step {
     tracing::info!(target: TARGET, kind = "step", "{title}");
     Step { started: Instant::now() }
 }
 
-/// A step that has been started, and since when.
+/// A step that has started.
 #[must_use = "a step says how long it took when it is done"]
 #[derive(Debug)]
 pub struct Step {
@@ -40,7 +40,7 @@ pub struct Step {
 }
 
 impl Step {
-    /// Says how long the step took, and returns it in seconds.
+    /// Logs how long the step took, and returns it in seconds.
     pub fn done(self) -> f64 {
         let seconds = self.started.elapsed().as_secs_f64();
         info(format_args!("Done in {seconds:.2} s."));
@@ -48,7 +48,7 @@ impl Step {
     }
 }
 
-/// One line of detail, or of a child's output; several lines when the text has several.
+/// A detail or a line of a child's output. The text may have several lines.
 pub fn info(text: impl Display) {
     tracing::info!(target: TARGET, kind = "info", "{text}");
 }

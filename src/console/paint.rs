@@ -1,4 +1,4 @@
-//! The colours that the git client gives to what a hook says, for terminals without a git client.
+//! The colours that the git client gives to the output of a hook, for commands.
 
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
@@ -13,14 +13,14 @@ const KEYWORDS: [(&str, Style); 4] = [
     ("error", AnsiColor::Red.on_default().bold()),
 ];
 
-/// Says whether `out` is a terminal whose user has not asked for none (<https://no-color.org>).
+/// Whether `out` is a terminal, and its user has not disabled colours (<https://no-color.org>).
 pub fn wanted(out: impl AsFd) -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
     out.as_fd().is_terminal() && !set("NO_COLOR") && !dumb
 }
 
-/// Gives the lines with the word coloured that begins a line and has a colon after it.
+/// Colours git's words where they begin a line and are followed by a colon.
 pub fn lines(lines: &[u8]) -> Vec<u8> {
     let mut painted = Vec::with_capacity(lines.len() + 64);
     for line in lines.split_inclusive(|byte| *byte == b'\n') {

@@ -1,12 +1,12 @@
-//! Finds the known word that somebody probably meant to type.
+//! Finds the known word that a mistyped one probably means.
 
-/// Gives the known word that is nearest to `word`, whatever the case of the letters: one for which
-/// at most a third of its letters have to be changed. `None` when no word is that near.
+/// The known word that is nearest to `word`, ignoring case. At most a third of its letters may
+/// differ; `None` if no word is that near.
 pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let lower = word.to_lowercase();
     known
         .into_iter()
-        // Comparing takes memory for each letter of the one times each letter of the other.
+        // Comparing takes memory in proportion to the product of both lengths.
         .filter(|known| word.len() <= 2 * known.len())
         .map(|known| (strsim::damerau_levenshtein(&lower, &known.to_lowercase()), known))
         .filter(|(changes, known)| *changes <= (known.len() / 3).max(1))

@@ -1,7 +1,7 @@
 //! The repository people push to: objects through libgit2, refs through git itself.
 //!
-//! libgit2 reads objects of every kind of repository, but no refs in the reftable format, so what
-//! needs a ref asks git.
+//! libgit2 reads the objects of every kind of repository, but cannot read refs in the reftable
+//! format. So git reads and writes refs.
 
 mod command;
 mod error;
@@ -35,7 +35,7 @@ impl std::fmt::Debug for Repository {
     }
 }
 
-/// What nyala says of a commit.
+/// What nyala needs to know of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
     /// Full hexadecimal id, 40 or 64 digits.
@@ -56,12 +56,12 @@ impl Repository {
         &self.path
     }
 
-    /// The objects, for whoever reads trees by themselves.
+    /// The objects, for code that reads trees itself.
     pub fn objects(&self) -> &git2::Repository {
         &self.objects
     }
 
-    /// The object id that a text of hexadecimal digits is in this repository.
+    /// Parses an object id of this repository's format.
     pub fn oid(&self, id: &str) -> Result<git2::Oid> {
         let parsed = git2::Oid::from_str_ext(id, self.objects.object_format());
         parsed.explain(|| error::no_commit(&self.path, id))
@@ -72,7 +72,8 @@ impl Repository {
         let oid = self.oid(id)?;
         let commit = match self.objects.find_object(oid, None).and_then(|it| it.peel_to_commit()) {
             Ok(commit) => commit,
-            // libgit2 is stricter than git with the authors and times that old tools wrote.
+            // libgit2 is stricter than git about authors and times, which old tools wrote
+            // differently.
             Err(error) => match self.unparsed(oid) {
                 Some(commit) => return Ok(commit),
                 None => return Err(error).explain(|| error::no_commit(&self.path, id)),
@@ -88,7 +89,7 @@ impl Repository {
         })
     }
 
-    /// A commit of whose header only the tree has to be right.
+    /// A commit whose header libgit2 cannot parse. Only its tree must be valid.
     fn unparsed(&self, oid: git2::Oid) -> Option<Commit> {
         let odb = self.objects.odb().ok()?;
         let object = odb.read(oid).ok().filter(|it| it.kind() == git2::ObjectType::Commit)?;
@@ -96,7 +97,7 @@ impl Repository {
         let (header, message) = text.split_once("\n\n").unwrap_or((&text, ""));
         let field = |name: &str| header.lines().find_map(|line| line.strip_prefix(name));
         let author = field("author ").unwrap_or_default();
-        // The time is not of the author, as far as one can tell the two apart.
+        // Cuts off the time, as far as it can be told apart.
         let end = author.rfind('>').map_or(author.len(), |end| end + 1);
         Some(Commit {
             id: oid.to_string(),
@@ -116,7 +117,7 @@ impl Repository {
         CommitTree::new(&self.objects, tree)
     }
 
-    /// The files of a tree that is known by its own id.
+    /// The files of a tree, by its id.
     pub fn tree_with_id(&self, tree: git2::Oid) -> Result<CommitTree<'_>> {
         CommitTree::new(&self.objects, tree)
     }
@@ -128,17 +129,16 @@ impl Repository {
 const MAPPED_AT_ONCE: usize = 2 << 20;
 const MAPPED_IN_ALL: usize = 12 << 20;
 
-/// Opens the repository's objects. Each thread opens its own; libgit2 shares the packs between
+/// Opens the objects of a repository. Each thread opens its own; libgit2 shares the packs between
 /// them.
 ///
-/// Ownership is not asked for: the hook runs as whoever may write the site, and the site's settings
-/// name the repository. Objects are not hashed again when they are read: git did that when they
-/// were pushed.
+/// The owner is not checked: the site's settings name the repository on purpose. Objects are not
+/// hashed when they are read: git did that when they were pushed.
 pub fn open_objects(path: &Path) -> Result<git2::Repository> {
     static OPTIONS: Once = Once::new();
     OPTIONS.call_once(|| {
         git2::opts::strict_hash_verification(false);
-        // A tree is read once or twice, and a hundred thousand files have many trees.
+        // Each tree is read only once or twice, and a hundred thousand files have many trees.
         git2::opts::enable_caching(false);
         // SAFETY: both set globals of libgit2 that must not change while it is in use elsewhere;
         // `Once` runs them before the first repository of this process is opened.
@@ -147,7 +147,7 @@ pub fn open_objects(path: &Path) -> Result<git2::Repository> {
             let _ = git2::opts::set_verify_owner_validation(false);
             let _ = git2::opts::set_mwindow_size(MAPPED_AT_ONCE);
             let _ = git2::opts::set_mwindow_mapped_limit(MAPPED_IN_ALL);
-            // Refs are read by git itself (see `Refs`), so a reftable repository is as good as any.
+            // git itself reads refs (see `Refs`), so reftable repositories work.
             let _ = git2::opts::set_extensions(&EXTENSIONS);
         }
     });
@@ -156,8 +156,8 @@ pub fn open_objects(path: &Path) -> Result<git2::Repository> {
         .map_err(|error| error::cannot_open(path, error.message()).into())
 }
 
-/// What git 2.47 knows of the format of a repository, and libgit2 does not: nothing of it changes
-/// how objects lie in a repository (git-config(1), `extensions.*`).
+/// Extensions of the repository format in git 2.47 that libgit2 does not know. None of them changes
+/// how objects are stored (git-config(1), `extensions.*`).
 const EXTENSIONS: [&str; 6] = [
     "compatobjectformat",
     "objectformat",

@@ -84,8 +84,8 @@ pub fn append(
     Err(refused.unwrap_or_else(|| error::cannot_move(note.notes).into()))
 }
 
-/// Where a ref is; `None` when it is not there. libgit2 answers without a child, but for what is
-/// not in files.
+/// The id that a ref points to; `None` if there is no such ref. libgit2 answers without a child,
+/// unless refs are not in files.
 fn tip(repository: &Repository, name: &str) -> Result<Option<String>> {
     let objects = repository.objects();
     if !has_files(objects)? {
@@ -106,8 +106,8 @@ fn has_files(objects: &git2::Repository) -> Result<bool> {
     Ok(!format.is_ok_and(|format| format != "files"))
 }
 
-/// Moves the ref of the notes from where it was seen, without a child. Somebody else who holds the
-/// lock of a ref has it for a moment.
+/// Moves the ref of the notes from where it was seen, without a child. Another writer holds the
+/// lock of a ref only for a moment.
 fn set_files(objects: &git2::Repository, note: &Note<'_>, new: Oid, old: Oid) -> Result<()> {
     let waited = |error: git2::Error| {
         if error.code() == git2::ErrorCode::Locked {
@@ -139,7 +139,7 @@ fn set(repository: &Path, note: &Note<'_>, new: &str, old: Option<&str>) -> Resu
         text.push_str(&format!("update {name}\0{id}\0\0"));
     }
     let mut child = git(repository)
-        // The notes are nyala's own affair: no hook of the repository is asked, nor waited for.
+        // The notes are nyala's own: no hook of the repository runs for them.
         .args([
             "-c",
             "core.hooksPath=/dev/null",
@@ -157,7 +157,7 @@ fn set(repository: &Path, note: &Note<'_>, new: &str, old: Option<&str>) -> Resu
         .spawn()
         .explain(error::not_started)?;
     if let Some(mut input) = child.stdin.take() {
-        // What git does not read it complains about.
+        // If git reads only a part of it, it says why.
         let _ = input.write_all(text.as_bytes());
     }
     let output = child.wait_with_output().context("git update-ref was lost")?;
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn notes_that_git_wrote_in_its_own_way_are_added_to() {
+    fn notes_that_git_wrote_are_appended_to() {
         let repo = Repo::new("--object-format=sha1", 2);
         repo.git(&["notes", "--ref=deployments", "add", "-m", "by hand", &repo.commits[0]]);
         repo.append(0, "by nyala", None);
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn writers_at_the_same_time_lose_nothing() {
+    fn concurrent_writers_never_lose_a_note() {
         let repo = Repo::new("--object-format=sha1", 4);
         thread::scope(|scope| {
             for writer in 0..4_usize {

@@ -8,7 +8,7 @@ const BRANCHES: &str = "refs/heads/";
 
 /// The full name of a ref, such as `refs/heads/main`.
 ///
-/// Bytes that are not UTF-8 have been replaced: such a name is only shown and compared.
+/// Invalid UTF-8 has been replaced: such a name is only shown and compared.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct RefName(String);
@@ -17,9 +17,9 @@ pub struct RefName(String);
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct RefUpdate {
     pub refname: RefName,
-    /// The full id that the ref named before; all zeros for a ref that is created.
+    /// The full id that the ref pointed to before; all zeros for a ref that is created.
     pub old_oid: String,
-    /// The full id that the ref is to name; all zeros for a ref that is deleted.
+    /// The full id that the ref is to point to; all zeros for a ref that is deleted.
     pub new_oid: String,
 }
 
@@ -35,12 +35,12 @@ impl RefName {
         &self.0
     }
 
-    /// The branch's name without `refs/heads/`; `None` when this is no branch.
+    /// The name of the branch without `refs/heads/`; `None` if this is not a branch.
     pub fn branch(&self) -> Option<&str> {
         self.0.strip_prefix(BRANCHES)
     }
 
-    /// The name as people say it: that of the branch, if it is one, else the full name.
+    /// The name of the branch, if it is one; otherwise the full name.
     pub fn short(&self) -> &str {
         self.branch().unwrap_or(&self.0)
     }
@@ -59,7 +59,7 @@ impl fmt::Display for RefName {
 }
 
 impl RefUpdate {
-    /// A ref that names a commit before and after: of a deployment that no push has started.
+    /// An update that changes nothing, for a deployment that no push has started.
     pub fn unmoved(refname: RefName, commit: &str) -> RefUpdate {
         RefUpdate { refname, old_oid: commit.to_owned(), new_oid: commit.to_owned() }
     }
@@ -72,7 +72,7 @@ impl RefUpdate {
         is_zero(&self.old_oid)
     }
 
-    /// The branch's name; `None` when this is no branch.
+    /// The name of the branch; `None` if this is not a branch.
     pub fn branch(&self) -> Option<&str> {
         self.refname.branch()
     }

@@ -53,7 +53,7 @@ impl<'repository> CommitTree<'repository> {
         Ok(CommitTree { objects, root })
     }
 
-    /// Where its objects are.
+    /// The repository that its objects are in.
     pub fn objects(&self) -> &'repository git2::Repository {
         self.objects
     }
@@ -63,14 +63,14 @@ impl<'repository> CommitTree<'repository> {
         self.root.id()
     }
 
-    /// What a path relative to the root names, with `/` between its parts; `None` when there is
-    /// nothing. The empty path is the root itself. Links are not followed.
+    /// The entry at a path relative to the root, with `/` between its parts; `None` if there is
+    /// none. The empty path is the root itself. Links are not followed.
     pub fn entry(&self, path: &str) -> Result<Option<Entry>> {
         let mut at = Entry { kind: Kind::Folder, oid: self.root.id() };
         for name in path.split('/').filter(|name| !name.is_empty()) {
             let Some(folder) = self.folder(at)? else { return Ok(None) };
-            // libgit2's own search relies on git's order of names. A tree in another order can be
-            // pushed where nobody checks it, and what is checked out is what counts.
+            // libgit2's own search relies on git's order of names. Without receive.fsckObjects, a
+            // tree in another order can be pushed, and all of its entries are checked out.
             let Some(found) = folder.iter().find(|entry| entry.name_bytes() == name.as_bytes())
             else {
                 return Ok(None);
@@ -80,8 +80,8 @@ impl<'repository> CommitTree<'repository> {
         Ok(Some(at))
     }
 
-    /// The names in a folder, and what they name; none when there is no folder at this path. What
-    /// is not UTF-8 is replaced.
+    /// The names and entries of a folder; none if there is no folder at this path. Invalid UTF-8 is
+    /// replaced.
     pub fn list(&self, path: &str) -> Result<Vec<(String, Entry)>> {
         let folder = self.entry(path)?.map(|entry| self.folder(entry)).transpose()?.flatten();
         let Some(folder) = folder else { return Ok(Vec::new()) };
@@ -98,13 +98,13 @@ impl<'repository> CommitTree<'repository> {
             .explain(|| error::unreadable(self.objects, &format!("the folder {}", entry.oid)))
     }
 
-    /// The object id that a text is, in this repository's kind of ids.
+    /// Parses an object id of this repository's format.
     pub fn id(&self, hex: &str) -> Result<Oid> {
         Oid::from_str_ext(hex, self.root.id().object_format())
             .with_context(|| format!("{hex:?} is not an object id"))
     }
 
-    /// How many bytes a blob has, without reading it.
+    /// The size of a blob in bytes, without reading it.
     pub fn size(&self, blob: Oid) -> Result<usize> {
         let odb = self.objects.odb().context("the object database cannot be opened")?;
         let header = odb.read_header(blob);

@@ -1,7 +1,7 @@
 //! Fills the submodules of a release, and theirs.
 //!
-//! `git submodule` is not used: it needs a work tree with a `.git`, and does what `.gitmodules`
-//! says. Here that file only says where a path's repository is; commits come by `git fetch` into a
+//! `git submodule` is not used: it needs a work tree with a `.git`, and obeys `.gitmodules`. Here,
+//! that file only says where the repository of a path is. Commits are fetched by `git fetch` into a
 //! store of nyala's own, and the checkout room writes them.
 
 mod error;
@@ -22,28 +22,28 @@ use crate::process::{self, Environment, Invocation, Limits};
 use crate::user_error::Explain;
 use gitmodules::Submodule;
 
-/// The setting that leaves submodules alone, as with Kudu.
+/// The app setting that disables submodules, as in Kudu.
 const DISABLED: &str = "SCM_DISABLE_SUBMODULES";
 
-/// Transports that may be used. `file` is among them on purpose, although git itself forbids it in
-/// submodules since CVE-2022-39253: what is pushed here runs as the site's user anyway, and nothing
-/// is linked or copied past git's own `upload-pack`. `ext`, which runs any command, is not.
+/// The allowed transports. `file` is allowed on purpose, although git forbids it in submodules
+/// since CVE-2022-39253: pushed code runs as the site's user anyway, and git's own `upload-pack`
+/// serves all objects. `ext`, which runs any command, is not allowed.
 const PROTOCOLS: &str = "file:git:http:https:ssh";
 
 /// Only a project that contains itself is nested deeper.
 const DEEPEST: usize = 16;
 
-/// Where submodules come from and how git is run for them.
+/// Where submodules are stored, and how git runs for them.
 #[derive(Debug)]
 pub struct Fetching<'a> {
-    /// The folder of the stores, which only save time.
+    /// The folder of the stores, a cache.
     pub stores: PathBuf,
-    /// What git runs in: the app settings may say `GIT_SSH_COMMAND`.
+    /// The environment of git: the app settings may contain `GIT_SSH_COMMAND`.
     pub environment: &'a Environment,
     pub limits: &'a Limits,
 }
 
-/// A tree that was written into a folder, and the repository it came from.
+/// A tree that was written into a folder, and its repository.
 #[derive(Debug)]
 pub struct Filled {
     pub repository: PathBuf,
@@ -72,8 +72,7 @@ impl Fetching<'_> {
     /// Fills the submodules `paths` of the tree `of` below `release`, and theirs; each is added to
     /// `all`, with the tree itself first.
     ///
-    /// A path that `.gitmodules` does not name stays an empty folder, with a warning: there is
-    /// nowhere to get it from.
+    /// A path that `.gitmodules` does not name stays an empty folder, with a warning.
     pub fn fill(
         &self,
         release: &Path,

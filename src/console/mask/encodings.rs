@@ -1,11 +1,11 @@
-//! How a secret looks where a program prints it encoded.
+//! The encodings in which programs print a secret.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::iter;
 
-/// Of the same secret in base64, the part that does not depend on what stands around it; a shorter
-/// one would be found by chance.
+/// The shortest part of a secret in base64 that is searched for, in characters. A shorter one would
+/// be found by chance.
 const SHORTEST_BASE64: usize = 8;
 
 /// The characters besides letters and digits that tools leave as they are in a URL: RFC 3986 with
@@ -15,7 +15,7 @@ const SHORTEST_BASE64: usize = 8;
 const SAFE_IN_URLS: [&str; 5] = ["-._~", "-._~/", "-._", "-._/", "-._~!*'()"];
 
 /// The text with the digits of `%2f` in upper case, and those of `\xe4` and `\u00e4` in lower case,
-/// as [`of`] has them; as long as it was. `None` when nothing is to be changed.
+/// as in [`of`]. Its length is unchanged. `None` if nothing differs.
 pub(super) fn with_digits_of_one_case(text: &[u8]) -> Option<Vec<u8>> {
     let mut changed: Option<Vec<u8>> = None;
     for at in memchr::memchr2_iter(b'%', b'\\', text) {
@@ -40,7 +40,7 @@ pub(super) fn with_digits_of_one_case(text: &[u8]) -> Option<Vec<u8>> {
     changed
 }
 
-/// The bytes to look for, of which the value as it is is one.
+/// All the bytes to search for, including the value itself.
 pub(super) fn of(value: &str) -> BTreeSet<Vec<u8>> {
     let texts = iter::once(value.to_owned())
         .chain(in_urls(value))
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_known_whatever_stands_before_it() {
+    fn base64_is_found_whatever_precedes_the_secret() {
         let found: Vec<_> = in_base64(b"open sesame").collect();
         // `base64` of it, of `x:` and it, and of `me:` and it.
         for encoded in ["b3BlbiBzZXNhbWU=", "eDpvcGVuIHNlc2FtZQ==", "bWU6b3BlbiBzZXNhbWU="] {
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_value_is_looked_for_once_and_in_base64() {
+    fn a_plain_value_is_searched_once_and_in_base64() {
         let base64 = in_base64(b"hunter22").collect::<BTreeSet<_>>().len();
         assert_eq!(of("hunter22").len(), 1 + base64);
     }

@@ -1,4 +1,4 @@
-//! What is hidden, and what is not.
+//! What is masked, and what is not.
 
 use super::*;
 
@@ -57,7 +57,7 @@ fn credentials_in_urls_are_masked_without_being_known() {
 }
 
 #[test]
-fn a_cut_never_goes_through_a_secret() {
+fn a_cut_never_splits_a_secret() {
     let mask = Mask::new(["0123456789abc"]);
     let text = b"xxxxx0123456789abcyyyyy https://me:secret@host";
     assert_eq!(mask.safe_cut(text, 5), 5);
@@ -113,7 +113,7 @@ fn a_broken_secret_never_shows_more_than_its_first_bytes() {
 }
 
 #[test]
-fn masking_is_complete_wherever_the_secret_stands() {
+fn masking_is_complete_wherever_the_secret_is() {
     proptest::proptest!(|(before in ".{0,20}", secret in "[a-z0-9]{8,12}", after in ".{0,20}")| {
         let text = format!("{before}{secret}{after}");
         let masked = Mask::new([&secret]).apply(&text).into_owned();
@@ -163,7 +163,7 @@ fn encoded_by_python(values: &[String]) -> String {
 }
 
 #[test]
-fn what_python_encodes_is_masked() {
+fn secrets_that_python_encoded_are_masked() {
     let value = "[a-zA-Z0-9äß€😀 /+&<>'\"\\\\%~:@#?=$!*();,|{}-]{9,24}";
     let values = proptest::collection::vec(value, 100);
     let config =

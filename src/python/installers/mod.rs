@@ -1,4 +1,4 @@
-//! What makes envs and installs requirements into them. Each installer has a module of its own.
+//! The tools that create envs and install requirements into them, each in a module of its own.
 
 mod error;
 mod overrule;
@@ -22,7 +22,7 @@ use crate::user_error::UserError;
 
 pub use uv::find as find_uv;
 
-/// What installs the requirements into an env.
+/// The tool that installs the requirements into an env.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Installer {
@@ -34,7 +34,7 @@ pub enum Installer {
 /// What an installer has to know to make an env.
 #[derive(Debug)]
 pub struct NewEnv<'a> {
-    /// Its final path, where nothing is yet.
+    /// Its final path, which must not exist yet.
     pub env: &'a Path,
     pub interpreter: &'a Interpreter,
     /// For what is the same in every env of an interpreter.
@@ -50,7 +50,7 @@ pub struct Installation<'a> {
     /// package.
     pub env: &'a Path,
     pub python: &'a Version,
-    /// The folder that relative paths in the requirements are relative to.
+    /// The folder that relative paths in the requirements start from.
     pub release: &'a Path,
     /// Where the dependencies are declared, relative to the release.
     pub source: &'a Source,
@@ -58,7 +58,7 @@ pub struct Installation<'a> {
     pub recorded: &'a Recorded,
     /// The requirements files that are installed, relative to the release or absolute.
     pub files: &'a [PathBuf],
-    /// Whether the files name everything that is to be installed, dependencies included.
+    /// Whether the files name everything to install, dependencies included.
     pub complete: bool,
     pub environment: &'a Environment,
     pub limits: Limits,
@@ -88,8 +88,7 @@ impl Installer {
         }
     }
 
-    /// Makes an env. Nothing is believed until the new env's own interpreter, when run, says what
-    /// it is.
+    /// Creates an env, and runs its interpreter to check what it is.
     pub fn create_env(self, new: &NewEnv<'_>) -> Result<()> {
         match self {
             Installer::Pip => {
@@ -112,8 +111,9 @@ impl Installer {
         }
     }
 
-    /// The environment in which the installer installs into `env` and nowhere else, and what of the
-    /// user's settings is overruled for that, in words for the log. `release` is where it is run.
+    /// The environment in which the installer installs into `env` and nowhere else, and the user's
+    /// settings that are overruled for that, in words for the log. `release` is the folder it runs
+    /// in.
     pub fn confined(
         self,
         environment: &Environment,
@@ -128,8 +128,8 @@ impl Installer {
         (environment, overruled)
     }
 
-    /// A setting by which packages are installed that the requirements do not lead to, or are not
-    /// installed although they do.
+    /// A setting that installs packages which the requirements do not lead to, or omits some which
+    /// they do.
     pub fn hides_requirements(
         self,
         environment: &Environment,
@@ -154,8 +154,8 @@ impl Installer {
         }
     }
 
-    /// Whether the installer reads the app setting of this name, so that another value of it may
-    /// install something else.
+    /// Whether the installer reads the app setting of this name, so that another value may install
+    /// something else.
     pub fn reads(self, setting: &str) -> bool {
         // pip's settings are translated for uv.
         setting.starts_with("PIP_") || self == Installer::Uv && setting.starts_with("UV_")

@@ -1,6 +1,6 @@
-//! Settings of pip and uv that send packages elsewhere than into the env, or nowhere: with them an
-//! installer reports success, and the env stays empty. They may be right for what the user does by
-//! hand, and cannot apply to a deployment.
+//! Overrules settings with which pip and uv install elsewhere than into the env, or not at all.
+//! With them, an installer reports success, and the env stays empty. They may be right for what the
+//! user does by hand, but cannot apply to a deployment.
 //!
 //! Sources: <https://pip.pypa.io/en/stable/cli/pip_install/> and
 //! <https://docs.astral.sh/uv/reference/settings/#pip>.
@@ -15,8 +15,8 @@ use super::pip_config::{self, is_off};
 use crate::disk;
 use crate::process::Environment;
 
-/// Settings of pip that name another place for packages, install nothing, or mix two versions of a
-/// package in a copied env.
+/// Settings with which pip installs elsewhere, installs nothing, or mixes two versions of a package
+/// in a copied env.
 const OF_PIP: [&str; 11] = [
     "dry-run",
     "home",
@@ -31,14 +31,14 @@ const OF_PIP: [&str; 11] = [
     "src",
 ];
 
-/// Settings with which pip looks for packages of another Python. pip accepts them together with
-/// `target` only; for uv they are refused, as everything that it cannot do.
+/// Settings with which pip looks for packages for another Python. pip accepts them only together
+/// with `target`; for uv, they are refused like everything that it cannot do.
 const OF_ANOTHER_PYTHON: [&str; 4] = ["abi", "implementation", "platform", "python-version"];
 
 /// pip's other names for `src`.
 const SRC: [&str; 3] = ["source", "source-dir", "source-directory"];
 
-/// Variables of uv with which it would work on another env.
+/// Variables with which uv would use another env.
 const VARIABLES_OF_UV: [&str; 8] = [
     "UV_MANAGED_PYTHON",
     "UV_NO_MANAGED_PYTHON",
@@ -50,20 +50,20 @@ const VARIABLES_OF_UV: [&str; 8] = [
     "UV_WORKING_DIR",
 ];
 
-/// Settings in the `[pip]` table of uv's configuration with which it installs elsewhere, or for
+/// Settings in the `[pip]` table of uv's configuration with which it installs elsewhere or for
 /// another Python.
 const OF_UV: [&str; 5] = ["prefix", "python-platform", "python-version", "system", "target"];
 
 const LINK_MODE: &str = "UV_LINK_MODE";
 
-/// The environment without pip's settings that cannot hold in an env.
+/// The environment without the settings of pip that cannot apply to an env.
 pub(super) fn pip(
     installer: Installer,
     environment: &Environment,
     env: &Path,
     release: &Path,
 ) -> (Environment, Vec<String>) {
-    // A configuration that cannot be read is the installer's own error, and a better one.
+    // The installer's own error about a configuration that cannot be read is better.
     let settings = pip_config::settings(environment, env, release).unwrap_or_default();
     let is_src = |name: &str| name == "src" || SRC.contains(&name);
     let is_overruled = |name: &str| {
@@ -75,8 +75,8 @@ pub(super) fn pip(
         settings.into_iter().partition(|setting| is_overruled(&setting.name));
     let mut fitting = environment.clone();
     if overruled.iter().any(|setting| setting.file) {
-        // pip has no way to take back what a file says, so no file is read and everything else in
-        // them is said by variables. These go before files in any case.
+        // pip cannot unset a setting of a file. So it reads no file, and everything else in the
+        // files becomes variables, which override files anyway.
         fitting = fitting.set("PIP_CONFIG_FILE", "/dev/null");
         for setting in kept.iter().filter(|setting| setting.file) {
             fitting = fitting.set(pip_config::variable(&setting.name), &setting.value);
@@ -86,8 +86,8 @@ pub(super) fn pip(
         fitting = fitting.unset(&setting.by);
     }
     if overruled.iter().any(|setting| is_src(&setting.name)) {
-        // What `-e git+…` checks out belongs to the env: in a release, an env that is used again
-        // would import an old one's code.
+        // The checkout of `-e git+…` belongs in the env: in a release, a reused env would import
+        // the code of an old release.
         fitting = fitting.set("PIP_SRC", env.join("src"));
     }
     let said = overruled
@@ -97,8 +97,8 @@ pub(super) fn pip(
     (fitting, said.collect())
 }
 
-/// The environment without uv's variables that cannot hold in an env. What uv installs never shares
-/// a file with its cache: whoever writes into one would change every other env.
+/// The environment without the variables of uv that cannot apply to an env. Installed files are
+/// never shared with uv's cache: a write to one would change all other envs.
 pub(super) fn uv(
     environment: &Environment,
     env: &Path,
@@ -111,7 +111,7 @@ pub(super) fn uv(
             said.push(does_not_apply(name, "an app setting"));
         }
     }
-    // In no other mode it is certain: `clone` falls back to hard links.
+    // Only this mode is safe: `clone` falls back to hard links.
     let mode = if env.parent().is_some_and(disk::can_clone) { "clone" } else { "copy" };
     let asked = match environment.get(LINK_MODE) {
         Some(value) => Some((value.to_string_lossy().into_owned(), LINK_MODE.to_owned())),
@@ -132,8 +132,8 @@ pub(super) fn uv(
     (fitting.set(LINK_MODE, mode), said)
 }
 
-/// The environment without settings in uv's configuration files that cannot hold in an env. For
-/// that a file may be written into the env: see [`clean_up`].
+/// The environment without settings in uv's configuration files that cannot apply to an env. This
+/// may write a file into the env; see [`clean_up`].
 pub(super) fn uv_files(
     environment: Environment,
     env: &Path,
@@ -144,7 +144,7 @@ pub(super) fn uv_files(
     if overruled.is_empty() {
         return Ok((environment, overruled));
     }
-    // A file that is named takes the place of all others.
+    // A file that is named replaces all others.
     let merged = files.into_iter().rev().fold(toml::Table::new(), |below, mut config| {
         config.remove_overruled();
         merge(config.table, below)
@@ -159,7 +159,7 @@ pub(super) fn clean_up(env: &Path) -> Result<()> {
     disk::remove_file(&env.join("uv.toml")).context("uv's settings cannot be removed from the env")
 }
 
-/// The environment without uv's variables that would make it work on another env.
+/// The environment without the variables with which uv would use another env.
 pub(super) fn without_other_envs(environment: &Environment) -> Environment {
     VARIABLES_OF_UV.iter().fold(environment.clone(), Environment::unset)
 }
@@ -168,14 +168,14 @@ fn does_not_apply(what: &str, by: &str) -> String {
     format!("{what} ({by}) does not apply: packages are installed into the environment.")
 }
 
-/// A configuration file of uv's.
+/// A configuration file of uv.
 struct Config {
     shown: String,
     table: toml::Table,
 }
 
 impl Config {
-    /// The files that uv reads, those first that count more. Those that cannot be read are left to
+    /// The files that uv reads, the highest precedence first. Files that cannot be read are left to
     /// uv, whose errors are better.
     fn read(environment: &Environment, release: &Path) -> Vec<Config> {
         if environment.get("UV_NO_CONFIG").is_some_and(|value| !is_off(&value.to_string_lossy())) {
@@ -221,7 +221,7 @@ impl Config {
         Some((said.as_str()?.to_owned(), self.shown.clone()))
     }
 
-    /// What of it cannot hold in an env, in words for the log.
+    /// The settings in it that cannot apply to an env, in words for the log.
     fn overruled(&self) -> Vec<String> {
         let names =
             OF_UV.iter().filter(|name| self.pip().is_some_and(|pip| pip.contains_key(**name)));
@@ -235,8 +235,8 @@ impl Config {
     }
 }
 
-/// What two configuration files say together, as uv combines them: the one above counts, tables are
-/// combined, and of two lists the one below comes last.
+/// Combines two configuration files as uv does: values in `above` override those in `below`, tables
+/// are merged, and lists are appended, `below` last.
 fn merge(above: toml::Table, below: toml::Table) -> toml::Table {
     use toml::Value;
     let mut merged = below;
@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_that_lead_out_of_the_env_do_not_apply() {
+    fn settings_that_install_elsewhere_are_overruled() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("pip.conf");
         fs::write(
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn uvs_configuration_is_kept_but_for_what_leads_elsewhere() {
+    fn other_settings_of_uv_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         let [env, release, home] =
             ["envs/1", "releases/1", "home"].map(|it| folder.path().join(it));
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn the_link_mode_is_one_that_shares_no_file() {
+    fn the_link_mode_shares_no_file() {
         let folder = tempfile::tempdir().unwrap();
         let env = folder.path().join("1");
         let mode = |asked: Option<&str>| {

@@ -10,7 +10,7 @@ use crate::disk;
 use crate::process::{self, ChildError, Invocation};
 use crate::python::env;
 
-/// How many of pip's own error lines are repeated where the deployment says why it failed.
+/// How many of pip's error lines are repeated in the error of the deployment.
 const ERROR_LINES: usize = 3;
 
 /// `ENV/bin/python -m pip install -r requirements.txt`, in the release's folder.
@@ -23,7 +23,7 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
         ));
     }
     disk::point("pip: before");
-    // One at a time: pip checks either all hashes of a call, or none.
+    // One call per file: pip checks either all hashes of a call, or none.
     for file in installation.files {
         install_file(installation, file, compiles)?;
     }
@@ -57,9 +57,9 @@ fn install_file(installation: &Installation<'_>, file: &Path, compiles: bool) ->
         .context("the requirements could not be installed")
 }
 
-/// Whether compiling is left to pip: where somebody has told it to, or not to, and in Python 2.7.
+/// Whether compiling is left to pip: if a setting says to compile or not, and for Python 2.7.
 fn compiles_by_itself(installation: &Installation<'_>) -> bool {
-    // A configuration that cannot be read is pip's own error, and a better one.
+    // pip's own error about a configuration that cannot be read is better.
     let settings =
         pip_config::settings(installation.environment, installation.env, installation.release)
             .unwrap_or_default();
@@ -73,13 +73,13 @@ fn invocation(installation: &Installation<'_>, file: &Path, compiles: bool) -> I
         .environment(installation.environment.clone())
         .limits(installation.limits.clone())
         .named("pip install");
-    // The release's folder must not come first on the module path: a `json.py` or `pip/` in the
-    // pushed tree would run in the place of the library's. `-I` takes it off; it ignores
-    // PYTHONUNBUFFERED too, hence `-u`.
+    // `-I` keeps the release's folder off the module path: otherwise a `json.py` or `pip/` in the
+    // pushed tree would be imported instead of the library's. It also ignores PYTHONUNBUFFERED,
+    // hence `-u`.
     let invocation = if installation.python.major >= 3 {
         invocation.args(["-I", "-u", "-m", "pip"])
     } else {
-        // Python 2.7 knows no -I, so the same is done by hand.
+        // Python 2.7 has no -I, so this does the same.
         invocation.args([
             "-E",
             "-s",

@@ -1,4 +1,4 @@
-//! pip's settings, from its configuration files and the environment: what `pip install` would see.
+//! The settings that `pip install` sees, from pip's configuration files and the environment.
 //!
 //! Source: <https://pip.pypa.io/en/stable/topics/configuration/>, and `configuration.py` of pip 26.
 
@@ -11,24 +11,24 @@ use configparser::ini::{Ini, IniDefault};
 use crate::disk;
 use crate::process::Environment;
 
-/// The sections that count for `pip install`, the later one over the earlier.
+/// The sections that apply to `pip install`; later ones override earlier ones.
 const SECTIONS: [&str; 2] = ["global", "install"];
 
 /// One of pip's settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::python) struct Setting {
-    /// As an option of pip, without `--`: `extra-index-url`.
+    /// The name of pip's option without `--`, such as `extra-index-url`.
     pub(in crate::python) name: String,
     /// Never empty. Several values are separated by white space.
     pub(in crate::python) value: String,
-    /// Where it is set: a variable's name, or a file's path.
+    /// The name of the variable, or the path of the file, that sets it.
     pub(in crate::python) by: String,
     /// Whether it is set in a file.
     pub(in crate::python) file: bool,
 }
 
-/// pip's settings in this environment, when it runs in `folder`, sorted by name. Each has one
-/// value: that of the place which counts.
+/// pip's settings in this environment, when it runs in `folder`, sorted by name. Each has the value
+/// from the place with the highest precedence.
 ///
 /// Fails when a configuration file cannot be read, as pip does.
 pub(super) fn settings(
@@ -39,7 +39,7 @@ pub(super) fn settings(
     settings_from(environment, Some(env), &|file| disk::read_to_string(folder.join(file)))
 }
 
-/// The same, with `read` giving the text of a file; without those of an env when there is none yet.
+/// [`settings`], with `read` to read files; without the settings of an env if there is none yet.
 pub(in crate::python) fn settings_from(
     environment: &Environment,
     env: Option<&Path>,
@@ -85,7 +85,7 @@ pub(in crate::python) fn settings_from(
     Ok(settings.map(|(name, (value, by, file))| Setting { name, value, by, file }).collect())
 }
 
-/// The files that pip reads, the later ones over the earlier.
+/// The files that pip reads; later ones override earlier ones.
 pub(in crate::python) fn files(
     environment: &Environment,
     env: Option<&Path>,
@@ -102,7 +102,7 @@ pub(in crate::python) fn files(
     let mut files: Vec<PathBuf> =
         std::env::split_paths(machine).map(|folder| folder.join("pip/pip.conf")).collect();
     files.push("/etc/pip.conf".into());
-    // One that is named takes the place of the user's own.
+    // A file that is named replaces the user's own.
     if !named.as_ref().is_some_and(|file| exists(file))
         && let Some(home) = variable("HOME")
     {
@@ -136,12 +136,12 @@ fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
     Ok(found)
 }
 
-/// The variable by which one of pip's settings is set.
+/// The environment variable for one of pip's settings.
 pub(super) fn variable(name: &str) -> String {
     format!("PIP_{}", name.to_ascii_uppercase().replace('-', "_"))
 }
 
-/// Whether the value of a setting turns it off.
+/// Whether a value turns a setting off.
 pub(super) fn is_off(value: &str) -> bool {
     matches!(value.trim().to_ascii_lowercase().as_str(), "0" | "false" | "no" | "off" | "n" | "f")
 }
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_goes_over_the_files_and_the_later_file_over_the_earlier() {
+    fn the_environment_overrides_files_and_later_files_override_earlier_ones() {
         let folder = tempfile::tempdir().unwrap();
         let env = folder.path().join("env");
         let write = |name: &str, text: &str| {
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_none_is_an_error_that_names_it() {
+    fn a_file_that_cannot_be_read_is_an_error_that_names_it() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join("pip.conf")).unwrap();
         let error = settings(&Environment::empty(), folder.path(), folder.path()).unwrap_err();

@@ -14,21 +14,21 @@ use crate::process::{self, ChildError, Environment, Invocation, is_executable};
 use crate::python::env;
 use settings::Settings;
 
-/// Where uv's own installer and others put it, which is not always on the PATH of a session over
-/// ssh.
+/// Where uv's own installer and others put it. These folders are not always on the PATH of a
+/// session over ssh.
 const USUAL: [&str; 2] = [".local/bin", ".cargo/bin"];
 
-/// How many of uv's own error lines are repeated where the deployment says why it failed.
+/// How many of uv's error lines are repeated in the error of the deployment.
 const ERROR_LINES: usize = 8;
 
-/// Where uv is, for children with this environment; `None` when it is in none of the usual places.
+/// The path of uv for children with this environment; `None` if it is in none of the usual folders.
 pub fn find(environment: &Environment) -> Option<PathBuf> {
     places(environment).into_iter().map(|folder| folder.join("uv")).find(|path| is_executable(path))
 }
 
 fn places(environment: &Environment) -> Vec<PathBuf> {
     let path = environment.get("PATH").unwrap_or_default();
-    // A shim of pyenv answers by the folder it is run in, or not at all.
+    // What a shim of pyenv runs, if anything, depends on the working directory.
     let mut places: Vec<_> = std::env::split_paths(path)
         .filter(|folder| folder.is_absolute() && !folder.ends_with("shims"))
         .collect();
@@ -39,7 +39,7 @@ fn places(environment: &Environment) -> Vec<PathBuf> {
     places
 }
 
-/// `uv venv`. There is no pip in what it makes; `uv pip` works on it from outside.
+/// Runs `uv venv`. The env has no pip; `uv pip` installs into it from outside.
 pub(super) fn create_env(new: &NewEnv<'_>) -> Result<()> {
     ensure!(std::fs::symlink_metadata(new.env).is_err(), "{} already exists", new.env.display());
     let version = &new.interpreter.version;
@@ -66,8 +66,8 @@ pub(super) fn create_env(new: &NewEnv<'_>) -> Result<()> {
     Ok(())
 }
 
-/// `uv pip install --exact -r requirements.txt`, in the release's folder: what is not required is
-/// removed.
+/// Runs `uv pip install --exact -r requirements.txt` in the release's folder. It uninstalls what is
+/// not required.
 pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
     let uv = binary(installation.environment)?;
     let settings =
@@ -98,7 +98,7 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
     let mut errors: Vec<String> = Vec::new();
     disk::point("uv: before");
     let ended = process::stream(&invocation, &mut |line| {
-        // Its error comes last, in as many lines as it needs.
+        // uv prints its error last, on several lines.
         if !errors.is_empty() || line.starts_with("error:") || line.trim_start().starts_with('×') {
             errors.push(line.trim_end().to_owned());
         }

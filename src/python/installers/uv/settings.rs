@@ -1,4 +1,4 @@
-//! What pip was told, said to uv: nothing of it is left out without a word.
+//! Translates pip's settings and options for uv. None is dropped silently.
 //!
 //! Sources: <https://pip.pypa.io/en/stable/cli/pip_install/>,
 //! <https://docs.astral.sh/uv/reference/environment/> and
@@ -12,33 +12,32 @@ use super::Installation;
 use crate::process::Environment;
 use crate::python::dependencies::{Recorded, Role};
 
-/// How uv is run so that it does what pip would do.
+/// The variables and arguments with which uv does what pip would do.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Settings {
-    /// What may be a credential goes this way: arguments are there for everybody on the machine to
-    /// read.
+    /// Values that may be credentials are variables: everybody on the machine can read arguments.
     pub(super) variables: Vec<(String, String)>,
     pub(super) arguments: Vec<String>,
-    /// What uv has no use for and what changes nothing that is installed, in words for the log.
+    /// Settings without a meaning for uv that change nothing that is installed, in words for the
+    /// log.
     pub(super) unused: Vec<String>,
     /// What uv cannot do, in words.
     refused: Vec<String>,
 }
 
-/// What uv makes of one of pip's settings.
+/// What one of pip's settings becomes for uv.
 enum Means {
-    /// The variables, with the value as it is.
+    /// These variables, with the value unchanged.
     Variables(&'static [&'static str]),
-    /// The variable of uv's own, with the values separated like this. When it is set already, that
-    /// counts.
+    /// A variable of uv's own, with the values separated like this. If it is set already, it stays.
     Own(&'static str, &'static str),
-    /// The argument, when the setting is on.
+    /// This argument, if the setting is on.
     Flag(&'static [&'static str]),
-    /// The argument before each value.
+    /// This argument before each value.
     Each(&'static str),
     /// Nothing that is installed depends on it.
     Unused,
-    /// uv does that anyway.
+    /// uv always does that.
     Always,
     Refused,
 }
@@ -47,7 +46,7 @@ impl Settings {
     /// The settings for an installation. Fails with everything that uv cannot do.
     pub(super) fn read(installation: &Installation<'_>) -> Result<Settings> {
         let mut settings = Settings::default();
-        // pip takes the best of what all indexes have; uv would stop at the first that knows the
+        // pip takes the best match of all indexes; uv would stop at the first index that has the
         // name.
         settings.own(installation.environment, "UV_INDEX_STRATEGY", "unsafe-best-match");
         let recorded = installation.recorded;
@@ -104,7 +103,7 @@ impl Settings {
         }
     }
 
-    /// Options in requirements files that uv warns of and leaves out, or reads otherwise than pip.
+    /// Options in requirements files that uv ignores with a warning, or reads differently from pip.
     fn file(&mut self, environment: &Environment, recorded: &Recorded) {
         let options = || recorded.lines.iter().filter(|line| line.role == Role::Option);
         let mut hosts = Vec::new();
@@ -154,13 +153,13 @@ impl Settings {
             );
             self.variables.push((name.to_owned(), hosts.join(" ")));
         }
-        // One hash makes pip ask for all of them.
+        // One hash makes pip require all of them.
         if recorded.lines.iter().any(|line| !line.hashes.is_empty()) {
             self.flag(&HASHES);
         }
     }
 
-    /// Once, however often it is asked for: uv refuses it twice.
+    /// Adds arguments once, since uv refuses repeated ones.
     fn flag(&mut self, arguments: &[&str]) {
         if !arguments
             .first()
@@ -170,8 +169,7 @@ impl Settings {
         }
     }
 
-    /// Sets a variable of uv's own, unless somebody has said it to uv already. Says whether it was
-    /// set.
+    /// Sets a variable of uv's own, unless it is set already. Returns whether it was set.
     fn own(&mut self, environment: &Environment, variable: &str, value: &str) -> bool {
         let free = environment.get(variable).is_none();
         if free {
@@ -184,11 +182,11 @@ impl Settings {
 const PRE: [&str; 2] = ["--prerelease", "allow"];
 const HASHES: [&str; 1] = ["--require-hashes"];
 
-/// Every name by which a program may look for a proxy: pip's setting goes over all of them.
+/// The variables in which programs look for a proxy: pip's setting overrides all of them.
 const PROXIES: [&str; 6] =
     ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
 
-/// pip's settings in the place of which `--index-url` in a requirements file counts.
+/// pip's settings that `--index-url` in a requirements file overrides.
 const OF_INDEXES: [&str; 4] = ["index-url", "pypi-url", "extra-index-url", "no-index"];
 
 fn means(name: &str, value: &str) -> Means {
@@ -279,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_separated_as_uv_has_them() {
+    fn lists_are_separated_as_uv_expects() {
         let indexes = setting("extra-index-url", "https://a/\n https://b/");
         let told = told(&Environment::empty(), &[indexes, setting("find-links", "/one /two")]);
         assert_eq!(variable(&told, "UV_INDEX"), Some("https://a/ https://b/"));
@@ -287,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_uv_was_told_goes_before_what_pip_was_told() {
+    fn settings_of_uv_override_those_of_pip() {
         let environment = Environment::empty().set("UV_DEFAULT_INDEX", "https://mine/");
         let told = told(&environment, &[setting("index-url", "https://pips/")]);
         assert_eq!(variable(&told, "UV_DEFAULT_INDEX"), None);
@@ -298,17 +296,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_off_asks_for_nothing() {
+    fn settings_that_are_off_have_no_effect() {
         let off = [setting("pre", "false"), setting("user", "no"), setting("no-index", "0")];
         let told_off = told(&Environment::empty(), &off);
         assert_eq!((told_off.arguments, told_off.refused), (vec![], vec![]));
-        // To pip, every value of this one means the same.
+        // pip ignores the value of this one.
         let told = told(&Environment::empty(), &[setting("no-build-isolation", "0")]);
         assert_eq!(told.refused, ["pip's no-build-isolation (here)"]);
     }
 
     #[test]
-    fn what_nobody_knows_is_refused() {
+    fn unknown_settings_are_refused() {
         let told = told(
             &Environment::empty(),
             &[setting("platform", "x"), setting("frobnicate", "1"), setting("find-links", "a,b")],
