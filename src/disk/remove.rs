@@ -55,7 +55,9 @@ fn open_parent(path: &Path) -> Result<(OwnedFd, CString)> {
     let parent = parent.unwrap_or(Path::new("."));
     let name = path.file_name().with_context(|| format!("{} has no name", path.display()))?;
     let name = CString::new(name.as_bytes()).context("a path has a NUL in it")?;
-    let parent = open(parent, FOLDER | OFlags::PATH, Mode::empty())
+    // `releases`, say, may be a link to a folder on another disk.
+    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::PATH;
+    let parent = open(parent, flags, Mode::empty())
         .with_context(|| format!("cannot access {}", parent.display()))?;
     Ok((parent, name))
 }
