@@ -151,6 +151,26 @@ pub fn unshare(path: &Path) -> Result<()> {
         .with_context(|| format!("cannot replace {}", path.display()))
 }
 
+/// Gives a file another name, which must not be there yet. Where that is on another file system, the
+/// file is copied to `aside` first, a folder on that file system, and flushed.
+pub fn move_file(from: &Path, to: &Path, aside: &Path) -> Result<()> {
+    match super::rename(from, to) {
+        Err(error) if super::is_across_file_systems(&error) => {}
+        moved => return moved,
+    }
+    let copy = tempfile::Builder::new()
+        .prefix(&super::temporary_prefix())
+        .make_in(aside, |copy| {
+            copy_file(from, copy).map_err(|error| io::Error::other(format!("{error:#}")))
+        })
+        .with_context(|| format!("cannot copy {}", from.display()))?
+        .into_temp_path();
+    super::sync(&copy)?;
+    copy.persist_noclobber(to).with_context(|| format!("cannot create {}", to.display()))?;
+    point_at("move_file: copied", to);
+    super::remove_file(from)
+}
+
 /// Whether files in this folder can be copied so that they share their blocks. It is tried, since
 /// one kind of file system can be made with and without it.
 #[cfg(target_os = "linux")]

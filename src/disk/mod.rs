@@ -24,8 +24,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 pub use file::{
-    append, append_line, can_clone, copy_file, create_reserve, give_folder, open_lock_file,
-    unshare, write_new, write_new_like,
+    append, append_line, can_clone, copy_file, create_reserve, give_folder, move_file,
+    open_lock_file, unshare, write_new, write_new_like,
 };
 pub use flush::{each_at_once, each_in_threads, sync, sync_filesystem};
 pub use read::{read, read_to_string};

@@ -50,7 +50,9 @@ pub fn temporary_files(site: &Site, deployments: &[DeploymentId]) -> Result<Vec<
         site.shared(),
     ]
     .into_iter();
+    let kept = fs::read_dir(site.kept()).into_iter().flatten().flatten();
     let folders = folders
+        .chain(kept.map(|entry| entry.path()))
         .chain(deployments.iter().map(|id| site.deployment(*id)))
         .chain(site.env_ids()?.into_iter().map(|id| site.env(id)));
     let mut found = Vec::new();

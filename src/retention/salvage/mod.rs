@@ -72,10 +72,11 @@ impl<'a> Salvage<'a> {
         let files = self.written(at, look)?;
         // One thread at a time: two must not find the same name unused.
         let mut moved = self.files();
+        let kept = self.site.kept_of(self.release);
         for file in files {
-            let to = unused(&self.site.kept_of(self.release).join(&file));
+            let to = unused(&kept.join(&file));
             disk::create_dir_all(to.parent().context("a file has no folder")?)?;
-            disk::rename(&self.root.join(&file), &to)?;
+            disk::move_file(&self.root.join(&file), &to, &kept)?;
             moved.push(file);
         }
         Ok(())
