@@ -23,7 +23,7 @@ pub(super) fn is_held(stays: &Stays) -> UserError {
         Holder::Process(process) => {
             error.fix(format!("End process {}, or wait until it has ended", process.pid))
         }
-        Holder::Mount(_) => error.fix(format!("Free it first: {}", stays.fix())),
+        Holder::Mount(_) | Holder::Shown(_) => error.fix(format!("Free it first: {}", stays.fix())),
     }
 }
 

@@ -1,18 +1,18 @@
 //! What holds a folder: a process that still uses it, or a mount below it. Such a folder is neither
 //! removed nor moved, and nothing in it is.
 
+mod seen;
+
 use std::collections::{HashMap, HashSet};
-use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs::{self, Metadata};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use memchr::memmem;
+use seen::{Folder, Seen};
 
 use crate::console;
-use crate::disk::{Mounted, mounts};
+use crate::disk::Mounted;
+use crate::disk::mounts::{self, Mounts, Place};
 use crate::site::{Site, entry_name, is_release_folder};
 
 /// Why a folder stays.
@@ -20,6 +20,8 @@ use crate::site::{Site, entry_name, is_release_folder};
 pub enum Holder {
     Process(Process),
     Mount(Mounted),
+    /// A part of it is mounted here, outside of it.
+    Shown(PathBuf),
 }
 
 /// A process that uses a folder.
@@ -40,6 +42,8 @@ pub enum UsedAs {
     OpenFile,
     MappedFile,
     Argument,
+    /// In its mount namespace something is mounted in the folder, or a part of it elsewhere.
+    Mount,
 }
 
 /// Something that is not needed, and is not removed for now.
@@ -74,7 +78,7 @@ impl Stays {
     pub fn path(&self) -> Option<&PathBuf> {
         match &self.holder {
             Holder::Mount(Mounted { path, .. }) => Some(path),
-            Holder::Process(_) => None,
+            Holder::Process(_) | Holder::Shown(_) => None,
         }
     }
 
@@ -82,6 +86,7 @@ impl Stays {
     pub fn fix(&self) -> String {
         match &self.holder {
             Holder::Process(_) => "it goes with the first push after the process has ended".into(),
+            Holder::Shown(at) => format!("umount {}", shell(at)),
             Holder::Mount(mounted) => match &self.shared()[..] {
                 [] => format!("umount {}", shell(&mounted.mounts[0])),
                 shared => {
@@ -162,11 +167,25 @@ pub fn holders(folders: &[PathBuf]) -> HashMap<PathBuf, Holder> {
         }
     }
     let own_namespace = fs::read_link("/proc/self/ns/mnt").ok();
+    let own_mounts = Mounts::own();
+    let places: Vec<_> =
+        folders.iter().filter_map(|it| Some((it, own_mounts.place(&it.canonical)?))).collect();
+    for touch in own_mounts.touches() {
+        for (folder, place) in &places {
+            if touch.from.is_in(place) && !touch.point.starts_with(&folder.canonical) {
+                let shown = Holder::Shown(touch.point.to_owned());
+                found.entry(folder.path.to_owned()).or_insert(shown);
+            }
+        }
+    }
+    let mut namespaces: HashSet<_> = Mounts::first_id(std::process::id()).into_iter().collect();
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     for pid in pids.filter(|pid| *pid != std::process::id()) {
         let seen = Seen::new(pid, own_namespace.as_deref(), &folders);
-        for (path, used_as) in seen.uses() {
+        let is_new = Mounts::first_id(pid).is_some_and(|id| namespaces.insert(id));
+        let mounts = if is_new { mounts_in_namespace(pid, &places) } else { Vec::new() };
+        for (path, used_as) in seen.uses().into_iter().chain(mounts) {
             let command = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
             let process = Process { pid, command: command.trim_end().to_owned(), used_as };
             found.entry(path).or_insert(Holder::Process(process));
@@ -175,171 +194,19 @@ pub fn holders(folders: &[PathBuf]) -> HashMap<PathBuf, Holder> {
     found
 }
 
-/// A folder that somebody may hold.
-struct Folder<'a> {
-    path: &'a Path,
-    canonical: PathBuf,
-    /// With a slash behind it, as it begins the paths of what is in it.
-    prefix: Vec<u8>,
-    identity: (u64, u64),
-}
-
-impl<'a> Folder<'a> {
-    /// `None` when it is not there.
-    fn new(path: &'a PathBuf) -> Option<Folder<'a>> {
-        let canonical = path.canonicalize().ok()?;
-        let identity = identity(&fs::metadata(&canonical).ok()?);
-        let prefix = [canonical.as_os_str().as_bytes(), b"/"].concat();
-        Some(Folder { path, canonical, prefix, identity })
-    }
-
-    fn has(&self, path: &[u8]) -> bool {
-        path.starts_with(&self.prefix) || path == &self.prefix[..self.prefix.len() - 1]
-    }
-}
-
-fn identity(metadata: &Metadata) -> (u64, u64) {
-    (metadata.dev(), metadata.ino())
-}
-
-/// A process as /proc shows it.
-struct Seen<'a> {
-    proc: PathBuf,
-    folders: &'a [Folder<'a>],
-    /// It names its paths in another way: it has a mount namespace of its own, as services and
-    /// containers do.
-    is_foreign: bool,
-}
-
-impl<'a> Seen<'a> {
-    fn new(pid: u32, own_namespace: Option<&Path>, folders: &'a [Folder<'a>]) -> Seen<'a> {
-        let proc = PathBuf::from(format!("/proc/{pid}"));
-        let namespace = fs::read_link(proc.join("ns/mnt")).ok();
-        let is_foreign = namespace.is_some() && namespace.as_deref() != own_namespace;
-        Seen { proc, folders, is_foreign }
-    }
-
-    /// The folders that it uses, each with the first use that was found. Of a process of somebody
-    /// else nothing can be seen but its arguments.
-    fn uses(&self) -> HashMap<PathBuf, UsedAs> {
-        let mut uses = HashMap::new();
-        let mut add = |path: &Path, used_as| {
-            uses.entry(path.to_owned()).or_insert(used_as);
+/// The folders that a mount in the namespace of a process shows, or hides a part of. Removing them
+/// would take that mount away.
+fn mounts_in_namespace(pid: u32, places: &[(&Folder<'_>, Place)]) -> Vec<(PathBuf, UsedAs)> {
+    let Some(mounts) = Mounts::of_process(pid) else { return Vec::new() };
+    let mut found = Vec::new();
+    for touch in mounts.touches() {
+        let is_in = |place: &Place| {
+            touch.from.is_in(place) || touch.onto.as_ref().is_some_and(|onto| onto.is_in(place))
         };
-        for argument in self.arguments() {
-            self.named_by(argument.as_bytes()).for_each(|path| add(path, UsedAs::Argument));
-        }
-        // A kernel thread has none, and of somebody else's process it cannot be seen.
-        let Some(program) = self.link("exe") else { return uses };
-        let links = [
-            (self.link("cwd"), UsedAs::WorkingDirectory),
-            (self.link("root"), UsedAs::Root),
-            (Some(program), UsedAs::Program),
-        ];
-        let links = links.into_iter().filter_map(|(path, used_as)| Some((path?, used_as)));
-        let open = self.open_files().into_iter().map(|path| (path, UsedAs::OpenFile));
-        let mapped = self.mapped_files().into_iter().map(|path| (path, UsedAs::MappedFile));
-        let paths: Vec<_> = links.chain(open).chain(mapped).collect();
-        for (path, used_as) in &paths {
-            self.named_by(path.as_bytes()).for_each(|path| add(path, *used_as));
-        }
-        if self.is_foreign {
-            self.above("cwd").iter().for_each(|path| add(path, UsedAs::WorkingDirectory));
-            self.above("root").iter().for_each(|path| add(path, UsedAs::Root));
-            let mut looked_at = HashSet::new();
-            for (path, used_as) in &paths {
-                self.reached_by(path, &mut looked_at).iter().for_each(|path| add(path, *used_as));
-            }
-        }
-        uses
+        let held = places.iter().filter(|(_, place)| is_in(place));
+        found.extend(held.map(|(folder, _)| (folder.path.to_owned(), UsedAs::Mount)));
     }
-
-    /// The folders that a path in this process's words is in.
-    fn named_by(&self, path: &[u8]) -> impl Iterator<Item = &'a Path> {
-        self.folders.iter().filter(move |folder| folder.has(path)).map(|folder| folder.path)
-    }
-
-    /// The folders that are this one, or above it, whatever they are called in there.
-    fn above(&self, link: &str) -> Vec<&'a Path> {
-        /// No path is deeper.
-        const DEEPEST: usize = 2048;
-        let mut found = Vec::new();
-        let mut path = self.proc.join(link).join(".");
-        let mut last = None;
-        for _ in 0..DEEPEST {
-            let Ok(metadata) = fs::metadata(&path) else { break };
-            let this = identity(&metadata);
-            if last == Some(this) {
-                break;
-            }
-            found.extend(self.identified(this));
-            last = Some(this);
-            path.push("..");
-        }
-        found
-    }
-
-    /// The folders that hold a file, by what is above it where this process would look for it.
-    fn reached_by(&self, path: &OsStr, looked_at: &mut HashSet<PathBuf>) -> Vec<&'a Path> {
-        let root = self.proc.join("root");
-        let mut found = Vec::new();
-        for folder in Path::new(path).ancestors().skip(1) {
-            if !looked_at.insert(folder.to_owned()) {
-                break;
-            }
-            let Ok(folder) = folder.strip_prefix("/") else { break };
-            if let Ok(metadata) = fs::symlink_metadata(root.join(folder)) {
-                found.extend(self.identified(identity(&metadata)));
-            }
-        }
-        found
-    }
-
-    fn identified(&self, identity: (u64, u64)) -> Option<&'a Path> {
-        self.folders.iter().find(|folder| folder.identity == identity).map(|folder| folder.path)
-    }
-
-    fn link(&self, name: &str) -> Option<OsString> {
-        fs::read_link(self.proc.join(name)).ok().map(PathBuf::into_os_string)
-    }
-
-    fn open_files(&self) -> HashSet<OsString> {
-        let entries = fs::read_dir(self.proc.join("fd")).into_iter().flatten().flatten();
-        let files = entries.filter_map(|entry| fs::read_link(entry.path()).ok());
-        // What is no file has no path: `socket:[4711]`.
-        files.filter(|path| path.is_absolute()).map(PathBuf::into_os_string).collect()
-    }
-
-    fn mapped_files(&self) -> HashSet<OsString> {
-        let text = fs::read(self.proc.join("maps")).unwrap_or_default();
-        let is_named = |folder: &Folder<'_>| memmem::find(&text, &folder.prefix).is_some();
-        // Most processes use nothing of a site, and their maps are long.
-        if !self.is_foreign && !self.folders.iter().any(is_named) {
-            return HashSet::new();
-        }
-        let mut last: &[u8] = b"";
-        let mut found = HashSet::new();
-        for line in text.split(|byte| *byte == b'\n') {
-            let Some(at) = line.iter().position(|byte| *byte == b'/') else { continue };
-            // A library has several lines, one behind the other.
-            if line[at..] != *last {
-                last = &line[at..];
-                found.insert(OsString::from_vec(last.to_vec()));
-            }
-        }
-        found
-    }
-
-    /// Python does not keep its modules open, and `bin/python` is a link to a program elsewhere:
-    /// often only this tells which env a process runs in.
-    fn arguments(&self) -> Vec<OsString> {
-        let text = fs::read(self.proc.join("cmdline")).unwrap_or_default();
-        text.split(|byte| *byte == 0)
-            .take(2)
-            .filter(|argument| argument.starts_with(b"/"))
-            .map(|argument| OsString::from_vec(argument.to_vec()))
-            .collect()
-    }
+    found
 }
 
 impl fmt::Display for Holder {
@@ -348,6 +215,11 @@ impl fmt::Display for Holder {
             Holder::Process(Process { pid, command, used_as }) => {
                 write!(f, "process {pid} ({}) still uses it ({used_as})", command.escape_debug())
             }
+            Holder::Shown(at) => write!(
+                f,
+                "it, or a part of it, is also mounted at {}",
+                at.to_string_lossy().escape_debug()
+            ),
             Holder::Mount(Mounted { mounts, .. }) => {
                 let (first, more) = (mounts[0].display().to_string(), mounts.len() - 1);
                 write!(f, "something is mounted at {}", first.escape_debug())?;
@@ -366,6 +238,7 @@ impl fmt::Display for UsedAs {
             UsedAs::OpenFile => "open file",
             UsedAs::MappedFile => "mapped file",
             UsedAs::Argument => "command line",
+            UsedAs::Mount => "mount",
         })
     }
 }

@@ -200,27 +200,76 @@ fn the_release_that_was_replaced_outlives_the_actions() {
     wait_until("old releases are gone", || site.numbers("releases") == [4]);
 }
 
+/// As a container has it that shows a part of a release at a path of its own.
 #[test]
-fn the_cache_may_be_on_another_file_system() {
+fn a_release_that_another_mount_namespace_shows_or_hides_stays_until_that_is_gone() {
     if !Mounts::own() {
         return;
     }
     let site = Site::new();
     site.configure("keep = 1");
-    let (elsewhere, cache) = (site.sandbox.path("elsewhere"), site.path.join("cache"));
+    let project = site.project();
+    project.write("static/logo", "1").write("media/.gitkeep", "").write("page", "1");
+    let at = site.sandbox.path("at");
+    fs::create_dir(&at).unwrap();
+    for (page, mount) in [(1, "--bind static $AT"), (3, "-t tmpfs tmpfs media")] {
+        project.write("page", page.to_string()).push().assert_success();
+        let release = site.path.join(format!("releases/{page}"));
+        let ready = site.sandbox.path(&format!("ready-{page}"));
+        let line = format!("mount --make-rprivate / && mount {mount} && cd / && touch $READY && ");
+        let container = Running::start(
+            Command::new("unshare")
+                .args(["-m", "sh", "-c", &(line + "exec sleep 1000")])
+                .env("AT", &at)
+                .env("READY", &ready)
+                .current_dir(&release),
+        );
+        wait_until("it is mounted", || ready.exists());
+        let push = project.write("page", (page + 1).to_string()).push();
+        push.assert_success().assert_says(&format!("for now: release {page} (nyala gc says by"));
+        let gc = site.nyala(&["gc"]);
+        let said = &gc.assert_success().stdout;
+        assert!(said.contains("(sleep) still uses it (mount)"), "{said}");
+        drop(container);
+    }
+    Mounts::bind(&site.path.join("releases/4/static"), &at);
+    let push = project.write("page", "5").push();
+    push.assert_success().assert_says("release 4 is not removed: it, or a part of it, is also");
+    Mounts::unmount(&at);
+    project.write("page", "6").push().assert_success();
+    wait_until("old releases are gone", || site.numbers("releases") == [6]);
+}
+
+#[test]
+fn the_folders_of_a_site_may_be_links_to_another_file_system() {
+    if !Mounts::own() {
+        return;
+    }
+    let site = Site::new();
+    site.configure("keep = 1");
+    let elsewhere = site.sandbox.path("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
     Mounts::tmpfs(&elsewhere);
-    let _ = fs::remove_dir_all(&cache);
-    symlink(&elsewhere, &cache).unwrap();
-    let project = site.project();
-    push_pages(&project, 1..=1);
-    project.custom_script("exit 1").push().assert_failed_with("").assert_does_not_say("warning:");
-    project.write(".deployment", "");
-    for page in 3..=5 {
-        let push = project.write("page", page.to_string()).push();
-        push.assert_success().assert_does_not_say("warning:");
+    for folder in ["cache", "deployments", "envs", "releases"] {
+        let (new, old) = (elsewhere.join(folder), site.path.join(folder));
+        fs::create_dir(&new).unwrap();
+        let _ = fs::remove_dir_all(&old);
+        symlink(&new, &old).unwrap();
     }
-    wait_until("old releases are gone", || site.numbers("releases") == [5]);
+    let project = site.python_project();
+    project.push().assert_success();
+    fs::write(site.path.join("wwwroot/upload"), "upload").unwrap();
+    project.custom_script("exit 1").push().assert_failed_with("").assert_does_not_say("not be");
+    project.write(".deployment", "").write("page", "3");
+    project.push_with(&["-o", "rebuild-env"]).assert_success().assert_does_not_say("not be");
+    wait_until("old releases are gone", || site.numbers("releases") == [3]);
+    wait_until("old envs are gone", || site.numbers("envs") == [3]);
+    let trash = || fs::read_dir(elsewhere.join("releases")).unwrap().count();
+    wait_until("nothing waits to be removed", || trash() == 1);
+    // Copied, since `kept` is on another file system.
+    assert_eq!(fs::read_to_string(site.path.join("kept/1/upload")).unwrap(), "upload");
+    site.nyala(&["delete", "1"]).assert_success();
+    assert!(!elsewhere.join("deployments/1").exists());
 }
 
 #[test]
