@@ -22,7 +22,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::clause;
+use crate::text::{clause, cut};
 
 /// The words that a line of what was found may begin with; every other line begins with `found: `.
 const LABELS: [&str; 7] =
@@ -134,6 +134,27 @@ impl UserError {
         self.found.extend(other.found);
         self.fixes.extend(other.fixes);
         self.is_usage |= other.is_usage;
+        self
+    }
+
+    /// Cuts what is too long to be read: a child may print one line of 30 MB. Secrets must have
+    /// been masked before.
+    #[must_use]
+    pub fn bounded(mut self) -> UserError {
+        /// In characters: a fact, and what was found or is to be done.
+        const LONGEST: [usize; 2] = [1_000, 4_000];
+        const MOST: usize = 20;
+        self.fact = cut(&self.fact, LONGEST[0]);
+        for texts in [&mut self.found, &mut self.fixes] {
+            let more = texts.len().saturating_sub(MOST);
+            texts.truncate(MOST);
+            for text in texts.iter_mut() {
+                *text = cut(text, LONGEST[1]);
+            }
+            if more > 0 {
+                texts.push(format!("… and {more} more"));
+            }
+        }
         self
     }
 
@@ -282,5 +303,18 @@ mod tests {
         let error = Err::<(), _>(io).explain(|| error).unwrap_err();
         assert_eq!(UserError::of(&error).to_string(), "cannot start pip: no");
         assert!(UserError::explains(&error) && !UserError::explains(&anyhow::anyhow!("x")));
+    }
+
+    #[test]
+    fn whatever_a_child_prints_an_error_stays_short() {
+        let long = "é".repeat(1 << 20);
+        let many = (0..100_000).map(|number| number.to_string());
+        let error = UserError::new(&long).labelled("output", &long).fixes(many).bounded();
+        assert!(error.to_string().len() < 12_000, "{}", error.to_string().len());
+        assert!(error.fact.ends_with("é…") && error.found[0].starts_with("output: é"));
+        assert_eq!(error.fixes[20], "… and 99980 more");
+        assert_eq!(error.clone().bounded().fact, error.fact);
+        let short = UserError::new("no").found("x").fix("y");
+        assert_eq!(short.clone().bounded(), short);
     }
 }

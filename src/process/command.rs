@@ -14,10 +14,10 @@ pub(super) fn shown(program: &Path, args: &[OsString]) -> String {
     let known = mask::known();
     let words = std::iter::once(program.as_os_str()).chain(args.iter().map(OsString::as_os_str));
     let command = words
-        .map(|word| quoted(&cut(&known.apply(&one_line(word)), LONGEST_ARGUMENT)))
+        .map(|word| quoted(&text::cut(&known.apply(&one_line(word)), LONGEST_ARGUMENT)))
         .collect::<Vec<_>>()
         .join(" ");
-    cut(&command, LONGEST)
+    text::cut(&command, LONGEST)
 }
 
 fn one_line(word: &OsStr) -> String {
@@ -32,13 +32,6 @@ fn quoted(word: &str) -> String {
         return word.to_owned();
     }
     shlex::try_quote(word).map_or_else(|_| word.to_owned(), std::borrow::Cow::into_owned)
-}
-
-fn cut(text: &str, longest: usize) -> String {
-    match text.char_indices().nth(longest) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 #[cfg(test)]

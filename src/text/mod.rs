@@ -28,10 +28,16 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
 /// and cut after 100 characters.
 pub fn title(text: &str) -> String {
     const LONGEST: usize = 100;
-    let line = text.lines().next().unwrap_or_default();
-    match line.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", escaped(&line[..end])),
-        None => escaped(line).into_owned(),
+    let line = cut(text.lines().next().unwrap_or_default(), LONGEST);
+    escaped(&line).into_owned()
+}
+
+/// A text of at most so many characters, and an ellipsis where it goes on.
+pub fn cut(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) if &text[end..] == "…" => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

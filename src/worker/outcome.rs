@@ -8,7 +8,7 @@ use super::deploy::Deployment;
 use super::env_steps;
 use super::publish::{publish, publish_in};
 use super::what_is_live;
-use crate::console;
+use crate::console::{self, mask};
 use crate::disk::space;
 use crate::git::{Repository, short};
 use crate::plan::Plan;
@@ -76,6 +76,11 @@ impl Deployment<'_> {
         let is_full = of_space != UserError::default();
         let is_explained = UserError::explains(error);
         let mut error = UserError::of(error).and(of_space);
+        let known = mask::known();
+        for text in error.texts_mut() {
+            *text = known.apply(text).into_owned();
+        }
+        let mut error = error.bounded();
         if error.fixes.is_empty() && !is_explained {
             let site = self.site.root().display();
             error =
