@@ -1,5 +1,6 @@
 //! pip, the default installer.
 
+use std::collections::VecDeque;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -38,18 +39,21 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
 }
 
 fn install_file(installation: &Installation<'_>, file: &Path, compiles: bool) -> Result<()> {
-    let mut errors = Vec::new();
+    let mut errors = VecDeque::new();
     let invocation = invocation(installation, file, compiles);
     let ended = process::stream(&invocation, &mut |line| {
         if line.trim_start().starts_with("ERROR:") {
-            errors.push(line.trim().to_owned());
+            errors.push_back(line.trim().to_owned());
+            if errors.len() > ERROR_LINES {
+                errors.pop_front();
+            }
         }
         console::info(line);
     });
     ended
         .map_err(|error| match &error {
             ChildError::Exited { code, .. } => {
-                let last = &errors[errors.len().saturating_sub(ERROR_LINES)..];
+                let last = errors.make_contiguous();
                 anyhow::Error::new(failed("pip", *code, last, installation))
             }
             _ => error.into(),

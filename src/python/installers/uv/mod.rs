@@ -99,7 +99,8 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
     disk::point("uv: before");
     let ended = process::stream(&invocation, &mut |line| {
         // uv prints its error last, on several lines.
-        if !errors.is_empty() || line.starts_with("error:") || line.trim_start().starts_with('×') {
+        let begins = line.starts_with("error:") || line.trim_start().starts_with('×');
+        if (begins || !errors.is_empty()) && errors.len() < ERROR_LINES {
             errors.push(line.trim_end().to_owned());
         }
         console::info(line);
@@ -108,7 +109,6 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
     ended
         .map_err(|error| match &error {
             ChildError::Exited { code, .. } => {
-                errors.truncate(ERROR_LINES);
                 anyhow::Error::new(failed("uv", *code, &errors, installation))
             }
             _ => error.into(),
