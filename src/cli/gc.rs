@@ -53,7 +53,13 @@ fn print(Report { freed, pruned }: &Report) {
     for Freed { what, bytes: size } in freed {
         say!("Removed {what}: {}", bytes(*size));
     }
+    let mut said = Vec::new();
     for stays in &pruned.stays {
+        // Killed deployments' leftovers are looked at twice.
+        if said.contains(&stays) {
+            continue;
+        }
+        said.push(stays);
         say!("Note: {stays}\n  {}", stays.fix());
     }
     let all: u64 = freed.iter().map(|freed| freed.bytes).sum();

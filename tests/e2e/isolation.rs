@@ -174,7 +174,7 @@ fn an_env_that_cannot_be_copied_is_made_anew() {
     fs::write(site.env().join("lib/x.so"), binary).unwrap();
     let push = project.write("requirements.txt", "antelope==1.0\nacacia\n").push();
     push.assert_success()
-        .assert_says("env 1 cannot be copied: lib/x.so names the path of its env")
+        .assert_says("env 1 cannot be copied: lib/x.so: it names the path of its env")
         .assert_says("Creating ");
     assert_eq!(site.live()["env"]["decision"], "create");
     assert_eq!(site.package("acacia").as_deref(), Some("1.0"));

@@ -17,7 +17,7 @@ use super::marker::is_marker;
 use super::names::Names;
 use super::record::{self, Rewritten};
 use super::shebang;
-use crate::disk;
+use crate::disk::{self, mounts};
 
 /// The largest file that is read as a whole, in bytes.
 const WHOLE: u64 = 8 << 20;
@@ -34,7 +34,7 @@ pub struct Copied {
 
 /// Why an env cannot be copied.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("{} names the path of its env, and {why}", path.display())]
+#[error("{}: {why}", path.display())]
 pub struct NotCopyable {
     /// Relative to the env.
     pub path: PathBuf,
@@ -44,6 +44,11 @@ pub struct NotCopyable {
 /// Copies the env `from` to `to`, which must not be there. No file of the copy names the old env,
 /// and none is a hard link. Fails with [`NotCopyable`] when a file cannot be rewritten.
 pub fn copy(from: &Path, to: &Path) -> Result<Copied> {
+    // It may be large, and is no part of an env.
+    if let Some(mount) = mounts::below(from)?.first() {
+        let path = mount.strip_prefix(from).unwrap_or(mount).to_owned();
+        return Err(NotCopyable { path, why: "something is mounted there" }.into());
+    }
     disk::point("env: before copy");
     let mut files = Vec::new();
     let copying = Copying {
@@ -173,7 +178,7 @@ impl Copying<'_> {
             // Lengths are recorded in it, so it cannot be rewritten.
             return match source_of(path) {
                 Some(source) => Ok(Content::LeftOut { source }),
-                None => Err("it is compiled and has no source"),
+                None => Err("it names the path of its env, and is compiled without its source"),
             };
         }
         if !bytes.contains(&0) {
@@ -189,7 +194,7 @@ impl Copying<'_> {
             rewritten.extend_from_slice(&bytes[end..]);
             return Ok(Content::Rewritten(rewritten));
         }
-        Err("it is not a text file")
+        Err("it names the path of its env, and is not a text file")
     }
 
     fn outcome(&self) -> MutexGuard<'_, Outcome> {
@@ -333,13 +338,18 @@ mod tests {
         let why = error.downcast_ref::<NotCopyable>().unwrap();
         assert_eq!(
             why.to_string(),
-            "lib/x.so names the path of its env, and it is not a text file"
+            "lib/x.so: it names the path of its env, and is not a text file"
         );
         fs::remove_file(envs.from.join("lib/x.so")).unwrap();
         fs::remove_dir_all(&envs.to).unwrap();
         envs.write("lib/__pycache__/gone.cpython-312.pyc", &[b"\0", b"ENV"]);
         let error = copy(&envs.from, &envs.to).unwrap_err();
-        assert!(error.to_string().contains("it is compiled and has no source"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("it names the path of its env, and is compiled without its source"),
+            "{error}"
+        );
     }
 
     #[test]
