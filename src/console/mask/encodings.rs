@@ -47,7 +47,9 @@ pub(super) fn of(value: &str) -> BTreeSet<Vec<u8>> {
         .chain(in_json(value))
         .chain(in_python(value))
         .chain(in_html(value))
-        .chain(in_shells(value));
+        .chain(in_shells(value))
+        .chain(in_scripts(value))
+        .chain(in_hexadecimal(value));
     let mut found: BTreeSet<_> = texts.map(String::into_bytes).collect();
     found.extend(in_base64(value.as_bytes()));
     found
@@ -70,10 +72,14 @@ fn percent_encoded(value: &str, safe: &str, space: &str) -> String {
     encoded.collect()
 }
 
-/// With other characters than ASCII's as they are and escaped, and `/` as PHP writes it.
-fn in_json(value: &str) -> [String; 4] {
-    let quoted = serde_json::Value::from(value).to_string();
-    let text = quoted[1..quoted.len() - 1].to_owned();
+/// With other characters than ASCII's as they are and escaped; each also with `/` as PHP writes it,
+/// as it stands in a page of HTML, and within a text of JSON that is itself in JSON, as of a log.
+fn in_json(value: &str) -> impl Iterator<Item = String> {
+    let quoted = |text: &str| {
+        let quoted = serde_json::Value::from(text).to_string();
+        quoted[1..quoted.len() - 1].to_owned()
+    };
+    let text = quoted(value);
     let ascii = text.chars().fold(String::new(), |mut ascii, character| {
         if character.is_ascii() {
             ascii.push(character);
@@ -85,9 +91,37 @@ fn in_json(value: &str) -> [String; 4] {
         }
         ascii
     });
-    let for_php = [text.replace('/', "\\/"), ascii.replace('/', "\\/")];
-    let [text_for_php, ascii_for_php] = for_php;
-    [text, ascii, text_for_php, ascii_for_php]
+    [text, ascii].into_iter().flat_map(move |text| {
+        let in_page = escaped_in_scripts(&text, "<>&'");
+        [quoted(&text), text.replace('/', "\\/"), in_page, text]
+    })
+}
+
+/// Within quotation marks in a page's script: Django's `escapejs`.
+fn in_scripts(value: &str) -> [String; 1] {
+    [escaped_in_scripts(value, "\\'\"><&=-;`")]
+}
+
+/// The text with these characters of ASCII as `\u0027`.
+fn escaped_in_scripts(text: &str, special: &str) -> String {
+    text.chars().fold(String::new(), |mut escaped, character| {
+        if special.contains(character) {
+            let _ = write!(escaped, "\\u{:04x}", u32::from(character));
+        } else {
+            escaped.push(character);
+        }
+        escaped
+    })
+}
+
+/// A short value is not searched for: it would be found by chance.
+fn in_hexadecimal(value: &str) -> Vec<String> {
+    const SHORTEST: usize = 6;
+    if value.len() < SHORTEST {
+        return Vec::new();
+    }
+    let hex = crate::hex::hex(value.as_bytes());
+    vec![hex.to_uppercase(), hex]
 }
 
 /// `repr` and `ascii` of a text, and `repr` of its bytes. The quotation mark that ends it may be
@@ -125,9 +159,24 @@ fn in_html(value: &str) -> [String; 4] {
     ]
 }
 
-/// Python's `shlex.quote`, and the other usual way to write `'` within single quotes.
-fn in_shells(value: &str) -> [String; 2] {
-    [value.replace('\'', "'\"'\"'"), value.replace('\'', "'\\''")]
+/// Python's `shlex.quote`, and the other usual way to write `'` within single quotes; double
+/// quotes, as `export -p` has them; words without any quotes, as `printf %q` has them; and the
+/// single quotes of YAML and SQL.
+fn in_shells(value: &str) -> [String; 5] {
+    let escaped = |is_special: fn(char) -> bool| {
+        value.chars().fold(String::new(), |mut escaped, character| {
+            escaped.extend(is_special(character).then_some('\\'));
+            escaped.push(character);
+            escaped
+        })
+    };
+    [
+        value.replace('\'', "'\"'\"'"),
+        value.replace('\'', "'\\''"),
+        value.replace('\'', "''"),
+        escaped(|character| "\\\"$`".contains(character)),
+        escaped(|it| it.is_ascii() && !it.is_ascii_alphanumeric() && !"_@%+=:,./-".contains(it)),
+    ]
 }
 
 /// A user and a password in an `Authorization` header are one text in base64, so what stands before
@@ -176,8 +225,26 @@ mod tests {
     }
 
     #[test]
+    fn quotes_and_escapes_are_known() {
+        let found = of("a'b\"c<$\\d");
+        for encoded in [
+            r#"a''b"c<$\d"#,
+            r#"a'b\"c<\$\\d"#,
+            r#"a\'b\"c\<\$\\d"#,
+            r#"a\u0027b\"c\u003c$\\d"#,
+            r"a\u0027b\u0022c\u003c$\u005cd",
+            r#"a'b\\\"c<$\\\\d"#,
+            "6127622263",
+        ] {
+            let is_in = |needle: &Vec<u8>| needle.starts_with(encoded.as_bytes());
+            assert!(found.iter().any(is_in), "{encoded}");
+        }
+    }
+
+    #[test]
     fn a_plain_value_is_searched_once_and_in_base64() {
         let base64 = in_base64(b"hunter22").collect::<BTreeSet<_>>().len();
-        assert_eq!(of("hunter22").len(), 1 + base64);
+        let hexadecimal = 2;
+        assert_eq!(of("hunter22").len(), 1 + hexadecimal + base64);
     }
 }
