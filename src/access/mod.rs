@@ -66,6 +66,30 @@ pub fn enter(site: &Site, intent: Intent) -> Result<()> {
     Ok(())
 }
 
+/// Lets this process make a site at a path, for the repository at `repository` if there is one
+/// already. Root becomes whoever the site is for: the owner of its folder or, when that is not
+/// there yet, of the repository, or of the folder that the site is made in.
+///
+/// Must be called while this process has one thread.
+pub fn enter_new(site: &Path, repository: Option<&Path>) -> Result<()> {
+    if !geteuid().is_root() {
+        return Ok(());
+    }
+    let absolute = std::path::absolute(site).unwrap_or_else(|_| site.to_owned());
+    let there = Some(absolute.as_path()).filter(|site| site.exists()).or(repository);
+    let there = there.or_else(|| absolute.ancestors().find(|folder| folder.exists()));
+    let Some(there) = there else { return Ok(()) };
+    let found =
+        fs::metadata(there).with_context(|| format!("cannot look at {}", there.display()))?;
+    if found.uid() == 0 {
+        return Ok(());
+    }
+    let _ = person();
+    let owner = User::with_id(found.uid(), found.gid(), there);
+    let cannot = || format!("cannot act as {}, who owns {}", owner.name, there.display());
+    owner.become_it(there).with_context(cannot)
+}
+
 /// The user who ran this command, as far as that is known. Only for people to read.
 pub fn person() -> String {
     static PERSON: OnceLock<String> = OnceLock::new();

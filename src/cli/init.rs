@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 
+use crate::access;
 use crate::process::Environment;
 use crate::python::installers::Installer;
 use crate::python::installers::find_uv;
@@ -41,6 +42,7 @@ impl Init {
             installer: self.installer,
             repository: None,
         };
+        access::enter_new(&self.site, None)?;
         let is_new = !self.site.join(SETTINGS_FILE).exists();
         let site = make_site(&self.site, &new)?;
         let settings = site.settings()?;

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::error;
 use super::init::{say_how_to_push, say_installed, say_what_installs};
+use crate::access;
 use crate::git::Repository;
 use crate::python::installers::Installer;
 use crate::settings::deploy_branch;
@@ -35,6 +36,7 @@ impl Install {
         let Some(root) = site else {
             bail!(error::no_site_named(&self.repository));
         };
+        access::enter_new(root, Some(&repository))?;
         let new = New {
             repository: Some(&repository),
             strict: self.strict,

@@ -106,6 +106,30 @@ fn root_acts_as_the_owner_of_a_site() {
 }
 
 #[test]
+fn a_site_that_root_makes_for_somebody_belongs_to_them() {
+    let sandbox = Sandbox::new();
+    let Some([ada]) = User::make(&sandbox, None) else { return };
+    let nyala = |arguments: &[&str]| {
+        Running::start(sandbox.nyala_command().args(arguments)).wait().assert_success();
+    };
+    let site = ada.home.join("site");
+    nyala(&["init", site.to_str().unwrap(), "--installer", "pip"]);
+    let owned = Owned { repository: site.join("repository.git"), site };
+    owned.assert_belongs_to(&ada);
+    owned.push(&ada, "1").assert_success();
+    assert_eq!(owned.live("page"), "1");
+
+    ada.sh("git init -q --bare other.git").assert_success();
+    let (repository, site) = (ada.home.join("other.git"), ada.home.join("other"));
+    let [repository_name, name] = [&repository, &site].map(|path| path.to_str().unwrap());
+    nyala(&["install", repository_name, "--site", name, "--installer", "pip"]);
+    let owned = Owned { repository, site };
+    owned.assert_belongs_to(&ada);
+    owned.push(&ada, "2").assert_success();
+    assert_eq!(owned.live("page"), "2");
+}
+
+#[test]
 fn a_push_by_root_leaves_nothing_that_stops_the_owner() {
     let sandbox = Sandbox::new();
     let Some([ada]) = User::make(&sandbox, None) else { return };
