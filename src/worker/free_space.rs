@@ -5,7 +5,9 @@ use anyhow::{Result, bail};
 use super::error;
 use crate::disk::space::{DiskUsage, FileSystem, shortage};
 use crate::plan::{Decision, Plan};
+use crate::retention::empty_trash;
 use crate::site::{Record, Site};
+use crate::staging;
 
 /// Fails when less is free than the last tree took and, when an env is made, the last env. Both may
 /// be smaller this time; but a deployment that cannot be kept is better not begun.
@@ -15,7 +17,13 @@ pub(super) fn check(site: &Site, plan: &Plan) -> Result<()> {
         Decision::Reuse { .. } | Decision::None | Decision::Committed => false,
     };
     let Some(needed) = needed(site, makes_env)? else { return Ok(()) };
-    let system = FileSystem::of(site.root())?;
+    let mut system = FileSystem::of(&site.releases())?;
+    if shortage(needed, system.free).is_some() && staging::is_there(site) {
+        // It only saves time, and the new release needs its space.
+        staging::discard(site)?;
+        empty_trash(site);
+        system = FileSystem::of(&site.releases())?;
+    }
     let Some(short) = shortage(needed, system.free) else { return Ok(()) };
     bail!(error::no_room(short, &system, &needed))
 }
