@@ -279,6 +279,7 @@ fn pips_settings_that_lead_out_of_the_env_do_not_apply() {
         ("prefix", "/nowhere/prefix"),
         ("root", "/nowhere/root"),
         ("user", "yes"),
+        ("no-user", "yes"),
         ("dry-run", "yes"),
         ("python", "/nowhere/python"),
         ("require-virtualenv", "yes"),

@@ -17,10 +17,12 @@ use crate::process::Environment;
 
 /// Settings with which pip installs elsewhere, installs nothing, or mixes two versions of a package
 /// in a copied env.
-const OF_PIP: [&str; 11] = [
+const OF_PIP: [&str; 12] = [
     "dry-run",
     "home",
     "ignore-installed",
+    // pip negates it once more.
+    "no-user",
     "prefix",
     "python",
     "require-venv",
