@@ -178,6 +178,7 @@ impl Plan {
         self.env.decision = Decision::Create { retire: Some(from) };
         self.env.reasons.insert(0, reason);
         self.env.uninstall.clear();
+        self.env.drifted = false;
         Ok(())
     }
 }

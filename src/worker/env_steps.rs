@@ -206,6 +206,7 @@ pub(super) fn mark(context: &StepContext<'_>, plan: &Plan, ties: Vec<String>) ->
                 ties,
                 ties_of_commands: Vec::new(),
                 kept: false,
+                drifted: plan.env.drifted,
             },
         },
     )

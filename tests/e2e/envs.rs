@@ -4,7 +4,7 @@
 use std::fs;
 
 use crate::faults::wait_until_quiet;
-use crate::support::{Project, Running, Site, newest_python, snapshot, two_pythons};
+use crate::support::{Project, Running, Site, newest_python, snapshot, two_pythons, write_wheel};
 
 #[test]
 fn a_first_push_creates_the_env() {
@@ -101,6 +101,36 @@ fn a_changed_version_is_installed_into_a_copy() {
     let mut old = site.sandbox.command(old_python);
     old.args(["-c", "import antelope; print(antelope.VERSION)"]);
     assert_eq!(Running::start(&mut old).wait().assert_success().stdout, "1.0\n");
+}
+
+/// An installer that updates an env keeps what a requirement of before has chosen.
+#[test]
+fn no_requirement_of_before_chooses_a_version_in_an_env_that_lost_one() {
+    let site = Site::new();
+    let wheels = site.sandbox.path("wheels");
+    fs::create_dir(&wheels).unwrap();
+    write_wheel(&wheels, "lion", "1.0", "Requires-Dist: zebra<2\n");
+    write_wheel(&wheels, "lion", "2.0", "");
+    for version in ["1.0", "2.0"] {
+        write_wheel(&wheels, "zebra", version, "");
+    }
+    let project = site.project();
+    for (requirements, decision, zebra) in [
+        ("acacia\nlion==1.0\nzebra\n", "create", "1.0"),
+        ("lion==2.0\nzebra\n", "create", "2.0"),
+        ("acacia\nlion==1.0\nzebra\n", "update", "1.0"),
+        ("acacia\nlion==2.0\nzebra\n", "update", "1.0"),
+        ("lion==2.0\nzebra\n", "create", "2.0"),
+        ("acacia\nlion==2.0\nzebra\n", "update", "2.0"),
+        ("lion==2.0\nzebra\n", "update", "2.0"),
+    ] {
+        let links = format!("--find-links {}\n", wheels.display());
+        project.write("requirements.txt", links + requirements).push().assert_success();
+        assert_eq!(site.live()["env"]["decision"], decision, "{requirements}");
+        assert_eq!(site.package("zebra").as_deref(), Some(zebra), "{requirements}");
+        let has_acacia = site.package("acacia").is_some();
+        assert_eq!(has_acacia, requirements.contains("acacia"), "{requirements}");
+    }
 }
 
 #[test]

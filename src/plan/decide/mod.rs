@@ -83,6 +83,9 @@ pub struct EnvPlan {
     pub reasons: Vec<String>,
     /// Requirements that are there no more, and whose packages are uninstalled from the copy.
     pub uninstall: Vec<String>,
+    /// Whether the env is a copy in which versions may stay that a requirement of before has chosen:
+    /// see [`Provenance::drifted`].
+    pub drifted: bool,
 }
 
 impl Decision {
@@ -175,7 +178,9 @@ pub fn decide(observed: &Observed) -> EnvPlan {
                 let changes = dependencies::compare(&marker.requirements, requirements);
                 reasons.create.extend(other_commands(*id, marker, commands));
                 reasons.create.extend(ties(*id, marker, &changes));
-                let by_pip_alone = added.is_empty() && was_written_by_pip_alone(marker);
+                reasons.drifted = marker.provenance.drifted || changes.iter().any(Change::drifts);
+                let is_known = added.is_empty() && !reasons.drifted;
+                let by_pip_alone = is_known && was_written_by_pip_alone(marker);
                 for change in changes {
                     match change.asks() {
                         Asks::Create if by_pip_alone && change.can_be_uninstalled() => {
@@ -203,7 +208,7 @@ pub fn decide(observed: &Observed) -> EnvPlan {
 /// Whether only pip has ever written into an env, so that what is installed in it is all that there
 /// is, and can be uninstalled. Python 3.8 is the first whose library reads what is installed.
 fn was_written_by_pip_alone(marker: &Marker) -> bool {
-    let Provenance { commands, ties, ties_of_commands, kept: _ } = &marker.provenance;
+    let Provenance { commands, ties, ties_of_commands, kept: _, drifted: _ } = &marker.provenance;
     marker.installer == Installer::Pip.name()
         && (marker.python.major, marker.python.minor) >= (3, 8)
         && commands.is_empty()
@@ -228,7 +233,7 @@ fn other_commands(id: EnvId, marker: &Marker, now: &[RanCommand]) -> Vec<String>
 /// What leads from an env to its release, where another release would import it. The installer
 /// makes editable installs of the tree again; what else it or a command made stays.
 fn ties(id: EnvId, marker: &Marker, changes: &[Change]) -> Vec<String> {
-    let Provenance { commands: _, ties, ties_of_commands, kept: _ } = &marker.provenance;
+    let Provenance { commands: _, ties, ties_of_commands, .. } = &marker.provenance;
     let made_again = changes.iter().any(|change| matches!(change, Change::Editable { .. }));
     let ties = if made_again { &[] } else { ties.as_slice() };
     let leads = |tie: &String| format!("env {id} can be used by its own release only: {tie}");
@@ -240,6 +245,7 @@ struct Reasons {
     create: Vec<String>,
     update: Vec<String>,
     uninstall: Vec<String>,
+    drifted: bool,
 }
 
 impl Reasons {
@@ -271,13 +277,16 @@ impl Reasons {
             self.uninstall.clear();
         }
         self.create.append(&mut self.update);
-        EnvPlan { decision, reasons: self.create, uninstall: self.uninstall }
+        let is_copy = matches!(decision, Decision::Update { .. } | Decision::Copy { .. });
+        let drifted = self.drifted && is_copy;
+        EnvPlan { decision, reasons: self.create, uninstall: self.uninstall, drifted }
     }
 }
 
 impl EnvPlan {
     fn new(decision: Decision, reason: &str) -> EnvPlan {
-        EnvPlan { decision, reasons: vec![reason.to_owned()], uninstall: Vec::new() }
+        let reasons = vec![reason.to_owned()];
+        EnvPlan { decision, reasons, uninstall: Vec::new(), drifted: false }
     }
 }
 

@@ -92,6 +92,12 @@ impl Change {
         }
     }
 
+    /// Whether an installer that updates an env may leave other versions in it than a new env would
+    /// have. What is only added, or gone, is known by its own metadata.
+    pub fn drifts(&self) -> bool {
+        !matches!(self, Change::Added(_)) && !self.can_be_uninstalled()
+    }
+
     /// The requirement that is there no more. Of one that lost an extra, its name: what it says of
     /// the version it says still.
     pub fn gone(&self) -> Option<&str> {

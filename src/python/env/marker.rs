@@ -50,6 +50,10 @@ pub struct Provenance {
     /// Whether the deployment that made it failed later, when nothing was live yet. The next one
     /// may copy it.
     pub kept: bool,
+    /// Whether a requirement has changed since the first of the envs that it is a copy of. The
+    /// installer keeps what still satisfies the requirements, so some of it may be older than in a
+    /// new env, or be required by nothing any more.
+    pub drifted: bool,
 }
 
 /// A command of the project that ran in an env.

@@ -96,14 +96,17 @@ def check_versions(dists, needed, kept, roots, removed, gone, constrained):
     bounded = {canonicalize_name(name) for name in constrained}
     staying = roots + [req for name in needed for req in requires(dists[name])]
     bounded |= {canonicalize_name(req.name) for req in staying if not has_lower_bounds_only(req)}
-    for who, reqs in [('a removed requirement', gone)] + [
-            (dist.metadata['Name'], requires(dist)) for dist in removed]:
-        for req in reqs:
-            name = canonicalize_name(req.name)
-            if name not in kept or not (req.specifier or req.url):
-                continue
-            if name in bounded or not has_lower_bounds_only(req):
-                raise NotCertain('%s had a say in the version of %s' % (who, req.name))
+    def check(who, req, is_certain):
+        name = canonicalize_name(req.name)
+        if name in kept and (req.specifier or req.url) and not is_certain(name):
+            raise NotCertain('%s had a say in the version of %s' % (who, req.name))
+
+    for req in gone:
+        check('a removed requirement', req, lambda name: False)
+    for dist in removed:
+        for req in requires(dist):
+            check(dist.metadata['Name'], req,
+                  lambda name: name not in bounded and has_lower_bounds_only(req))
 
 
 def has_lower_bounds_only(req):

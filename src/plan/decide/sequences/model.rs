@@ -72,6 +72,7 @@ struct Env {
     settings: &'static str,
     installer: &'static str,
     commands: bool,
+    drifted: bool,
     retired: bool,
     harm: BTreeSet<Harm>,
 }
@@ -178,7 +179,11 @@ impl Site {
             requirements: recorded(&text(&env.needs)),
             settings_digest: env.settings.to_owned(),
             packages: Vec::new(),
-            provenance: Provenance { commands: commands(env.commands), ..Provenance::default() },
+            provenance: Provenance {
+                commands: commands(env.commands),
+                drifted: env.drifted,
+                ..Provenance::default()
+            },
         });
         let version = self.runs(env).filter(|_| marker.is_some());
         if marker.is_none() {
@@ -273,6 +278,13 @@ impl Site {
         if env.maker() == id {
             let &Push { settings, installer, commands, ref needs, .. } = push;
             let (needs, harm) = (needs.clone(), BTreeSet::new());
+            let drifted = match plan.decision {
+                Decision::Update { from } | Decision::Copy { from } => {
+                    let from = &self.envs[&from];
+                    from.drifted || changes(&from.needs, &needs)
+                }
+                _ => false,
+            };
             self.envs.insert(
                 env,
                 Env {
@@ -281,6 +293,7 @@ impl Site {
                     settings,
                     installer,
                     commands,
+                    drifted,
                     retired: false,
                     harm,
                 },
@@ -293,6 +306,11 @@ impl Site {
         }
         plan
     }
+}
+
+/// Whether one of the needs is another version of what was needed before.
+fn changes(before: &Needs, now: &Needs) -> bool {
+    now.iter().any(|(name, version)| before.get(name).is_some_and(|before| before != version))
 }
 
 fn commands(any: bool) -> Vec<RanCommand> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Harm, Push, Site};
+use super::{Harm, Push, Site, changes};
 use crate::ids::EnvId;
 use crate::plan::decide::{Decision, EnvPlan};
 use crate::python::version::{Version, Wanted};
@@ -73,15 +73,16 @@ impl Site {
         holds(Cause::Gone, env.needs.keys().any(|name| !push.needs.contains_key(name)));
         holds(Cause::CommandGone, env.commands && !push.commands);
         holds(Cause::Added, push.needs.keys().any(|name| !env.needs.contains_key(name)));
-        let another = |(name, version)| env.needs.get(name).is_some_and(|before| before != version);
-        holds(Cause::Changed, push.needs.iter().any(another));
+        holds(Cause::Changed, changes(&env.needs, &push.needs));
         causes
     }
 
     /// From which cause on a copy of this env will do: pip's can lose requirements, as long as only
-    /// pip has written into them.
+    /// pip has written into them and no requirement has changed.
     fn least_for_a_copy(&self, push: &Push, from: EnvId) -> Cause {
-        let by_pip_alone = push.installer == "pip" && !self.envs[&from].commands;
+        let env = &self.envs[&from];
+        let drifted = env.drifted || changes(&env.needs, &push.needs);
+        let by_pip_alone = push.installer == "pip" && !env.commands && !drifted;
         if by_pip_alone { Cause::Gone } else { Cause::Added }
     }
 
