@@ -7,6 +7,7 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -44,11 +45,44 @@ pub fn check_wait(site: &Site, what: &str) -> Result<()> {
 fn claimed(site: &Path) -> Option<DeploymentId> {
     let mark = env::var_os(left_behind::VARIABLE);
     let by_mark = mark.as_deref().and_then(|mark| deployment_in(mark, site));
-    by_mark.or_else(|| {
+    let named = by_mark.or_else(|| {
         let is_here = env::var_os(SITE_VARIABLE).is_some_and(|named| Path::new(&named) == site);
         let id = env::var(DEPLOYMENT_VARIABLE).ok()?;
         id.parse().ok().filter(|_| is_here)
-    })
+    });
+    named.or_else(|| by_ancestors(site))
+}
+
+/// The deployment of the nearest worker of this site above this process. `sudo` and `env -i` take
+/// the variables away.
+fn by_ancestors(site: &Path) -> Option<DeploymentId> {
+    let mut pid = rustix::process::getppid()?.as_raw_nonzero().get();
+    while pid > 1 {
+        let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        if let Some(id) = worker_of(&command, site) {
+            return Some(id);
+        }
+        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+        pid = parent_in(&String::from_utf8_lossy(&stat))?;
+    }
+    None
+}
+
+/// Of a worker's command line, as [`super::start`] makes it and /proc shows it.
+fn worker_of(command: &[u8], site: &Path) -> Option<DeploymentId> {
+    let mut words = command.split(|byte| *byte == 0).skip(1);
+    let mut next = || words.next();
+    if next()? != b"worker" || next()? != b"--deployment" {
+        return None;
+    }
+    let id = std::str::from_utf8(next()?).ok()?.parse().ok()?;
+    (next()? == b"--site" && next()? == site.as_os_str().as_bytes()).then_some(id)
+}
+
+/// Field 4 of proc_pid_stat(5). The name, the second field, may have blanks and brackets in it.
+fn parent_in(stat: &str) -> Option<i32> {
+    let (_, rest) = stat.rsplit_once(") ")?;
+    rest.split(' ').nth(1)?.parse().ok()
 }
 
 /// Of a mark `SESSION:DEPLOYMENT:SITE`.
@@ -61,6 +95,19 @@ fn deployment_in(mark: &OsStr, site: &Path) -> Option<DeploymentId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_worker_is_known_by_its_command_line() {
+        let of = |command: &str| worker_of(command.replace(' ', "\0").as_bytes(), Path::new("/s"));
+        let id = Some(DeploymentId::of(7));
+        assert_eq!(of("/usr/bin/nyala worker --deployment 7 --site /s "), id);
+        for other in ["nyala worker --deployment 7 --site /t ", "nyala worker --deployment", "sh "]
+        {
+            assert_eq!(of(other), None, "{other}");
+        }
+        assert_eq!(parent_in("7 (a) b (c) S 41 7 7 0"), Some(41));
+        assert_eq!(parent_in("7 (a"), None);
+    }
 
     #[test]
     fn a_mark_names_the_deployment_of_one_site() {

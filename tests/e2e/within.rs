@@ -10,7 +10,12 @@ fn action(site: &Site, text: &str) {
     let nyala = site.sandbox.nyala_command().get_program().display().to_string();
     let file = site.path.join("actions/10-check");
     fs::create_dir_all(file.parent().unwrap()).unwrap();
-    fs::write(&file, format!("#!/bin/sh\nnyala() {{ {nyala} \"$@\"; }}\n{text}\n")).unwrap();
+    let clean =
+        format!("env -i PATH=\"$PATH\" HOME=\"$HOME\" {nyala} --site {}", site.path.display());
+    let functions = format!(
+        "nyala() {{ {nyala} \"$@\"; }}\nnyala_in_a_clean_environment() {{ {clean} \"$@\"; }}"
+    );
+    fs::write(&file, format!("#!/bin/sh\n{functions}\n{text}\n")).unwrap();
     fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
@@ -41,7 +46,8 @@ fn one_that_fails_whatever_is_live_goes_back_once() {
     for page in ["1", "2", "3"] {
         push(&project, page);
     }
-    action(&site, "nyala rollback");
+    // Nothing of the action's environment is left, as with sudo.
+    action(&site, "nyala_in_a_clean_environment rollback");
     push(&project, "4");
     site.wait_for_log(5, "deployment 5 may not start another deployment");
     assert_eq!(site.live_file("page"), "3");
