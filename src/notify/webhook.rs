@@ -129,8 +129,10 @@ fn unreadable_certificates(file: &Path, name: &str) -> UserError {
 
 /// The record as it will be once the deployment has ended: for the receiver it has.
 fn body(record: &Record, live: Option<DeploymentId>) -> Result<Vec<u8>> {
-    let ended =
-        Record { ended_at: Some(record.ended_at.unwrap_or_else(Timestamp::now)), ..record.clone() };
+    let ended = Record {
+        ended_at: Some(record.ended_at.unwrap_or_else(Timestamp::now)),
+        ..record.masked()
+    };
     serde_json::to_vec(&ended.view(live)).context("the record cannot be sent")
 }
 

@@ -193,17 +193,24 @@ impl Record {
         self.error_parts.as_ref().map(|error| error.fact.as_str())
     }
 
-    /// The bytes of its file, without the secrets that this process knows: an error repeats what a
-    /// child has said, a reason what stands in a requirements file.
-    pub fn to_json(&self) -> Result<Vec<u8>> {
+    /// The record without the secrets that this process knows: an error repeats what a child has
+    /// said, a reason what stands in a requirements file.
+    pub fn masked(&self) -> Record {
         let known = mask::known();
         let hide = |text: &mut String| *text = known.apply(text).into_owned();
         let mut shown = self.clone();
         hide(&mut shown.message);
+        hide(&mut shown.author);
         shown.error.iter_mut().for_each(hide);
         shown.error_parts.iter_mut().flat_map(UserError::texts_mut).for_each(hide);
         shown.env.iter_mut().flat_map(|env| &mut env.reasons).for_each(hide);
-        let mut bytes = serde_json::to_vec_pretty(&shown).context("cannot write the record")?;
+        shown
+    }
+
+    /// The bytes of its file.
+    pub fn to_json(&self) -> Result<Vec<u8>> {
+        let mut bytes =
+            serde_json::to_vec_pretty(&self.masked()).context("cannot write the record")?;
         bytes.push(b'\n');
         Ok(bytes)
     }
