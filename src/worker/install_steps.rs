@@ -15,7 +15,7 @@ use crate::python::dependencies::RELEASE_VARIABLES;
 use crate::python::dependencies::locks::Requirements;
 use crate::python::env;
 use crate::python::env::marker::Marker;
-use crate::python::installers::Installation;
+use crate::python::installers::{Choice, Installation};
 use crate::site::EnvId;
 
 /// Installs the requirements into the env `id`, unless an earlier deployment finished it, and marks
@@ -27,7 +27,9 @@ pub fn install(context: &StepContext<'_>, plan: &mut Plan, id: Option<EnvId>) ->
         console::info("Requirements have not changed: nothing to install.");
         return Ok(());
     }
-    install_into(context, plan, &env)?;
+    if install_into(context, plan, &env)? == Choice::Another {
+        plan.env.drifted = true;
+    }
     let ties = env_ties::ties(context, &env)?;
     let not_good = match (uninstall(context, plan, &env)?, plan.env.decision) {
         (Some(why), _) => Some(why),
@@ -49,7 +51,7 @@ pub fn install(context: &StepContext<'_>, plan: &mut Plan, id: Option<EnvId>) ->
 }
 
 /// Installs what the plan names.
-fn install_into(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<()> {
+fn install_into(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<Choice> {
     let python = plan.python.as_ref().context("the plan names no Python")?;
     if let Some(source) = &plan.source {
         let files = match &plan.pinned {
@@ -59,7 +61,7 @@ fn install_into(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<()
         let step = console::step(context.installer.step());
         let release = context.site.release(context.deployment);
         let environment = install_environment(context, plan, &release);
-        context.installer.install(&Installation {
+        let choice = context.installer.install(&Installation {
             env,
             python: &python.version,
             release: &release,
@@ -71,10 +73,11 @@ fn install_into(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<()
             limits: context.limits.clone(),
         })?;
         step.done();
+        Ok(choice)
     } else {
         console::info("There is no requirements.txt: nothing to install.");
+        Ok(Choice::First)
     }
-    Ok(())
 }
 
 /// Writes what a lock pins as requirements files, which are gone when the deployment has ended.
@@ -121,6 +124,10 @@ fn uninstall(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<Optio
     let (environment, _) = installer.confined(environment, env, &release);
     if let Some(setting) = installer.hides_requirements(&environment, env, &release) {
         return Ok(Some(format!("with {setting}, what env {from} needs is not known")));
+    }
+    if plan.env.drifted {
+        let why = "pip had to try several versions of a package, and may choose others now";
+        return Ok(Some(why.to_owned()));
     }
     let gone = &plan.env.uninstall;
     let pruned = env::prune(env, &python.version, &plan.requirements, gone, &environment, limits)?;

@@ -50,9 +50,9 @@ pub struct Provenance {
     /// Whether the deployment that made it failed later, when nothing was live yet. The next one
     /// may copy it.
     pub kept: bool,
-    /// Whether a requirement has changed since the first of the envs that it is a copy of. The
-    /// installer keeps what still satisfies the requirements, so some of it may be older than in a
-    /// new env, or be required by nothing any more.
+    /// Whether a requirement has changed since the first of the envs that it is a copy of, or the
+    /// installer has tried several versions of a package. With fewer requirements, a new env might
+    /// have others.
     pub drifted: bool,
 }
 

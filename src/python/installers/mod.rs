@@ -43,6 +43,15 @@ pub struct NewEnv<'a> {
     pub limits: &'a Limits,
 }
 
+/// How an installer came to the versions that it installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// Of each package it took the first version that it tried.
+    First,
+    /// It tried others first, or that is not known. With fewer requirements, it might take those.
+    Another,
+}
+
 /// What an installer has to know to install.
 #[derive(Clone, Debug)]
 pub struct Installation<'a> {
@@ -100,14 +109,14 @@ impl Installer {
     }
 
     /// Installs the requirements, streaming the installer's output to the log.
-    pub fn install(self, installation: &Installation<'_>) -> Result<()> {
+    pub fn install(self, installation: &Installation<'_>) -> Result<Choice> {
         let Installation { env, release, environment, .. } = installation;
         let (environment, overruled) = self.confined(environment, env, release);
         overruled.iter().for_each(console::info);
         let installation = &Installation { environment: &environment, ..installation.clone() };
         match self {
             Installer::Pip => pip::install(installation),
-            Installer::Uv => uv::install(installation),
+            Installer::Uv => uv::install(installation).map(|()| Choice::Another),
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::{Installation, failed, find_uv, pip_config};
+use super::{Choice, Installation, failed, find_uv, pip_config};
 use crate::console;
 use crate::disk;
 use crate::process::{self, ChildError, Invocation};
@@ -15,7 +15,7 @@ use crate::python::env;
 const ERROR_LINES: usize = 3;
 
 /// `ENV/bin/python -m pip install -r requirements.txt`, in the release's folder.
-pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
+pub(super) fn install(installation: &Installation<'_>) -> Result<Choice> {
     let compiles = compiles_by_itself(installation);
     if let Some(uv) = find_uv(installation.environment) {
         console::info(format_args!(
@@ -24,9 +24,12 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
         ));
     }
     disk::point("pip: before");
+    let mut choice = if is_quiet(installation) { Choice::Another } else { Choice::First };
     // One call per file: pip checks either all hashes of a call, or none.
     for file in installation.files {
-        install_file(installation, file, compiles)?;
+        if install_file(installation, file, compiles)? == Choice::Another {
+            choice = Choice::Another;
+        }
     }
     disk::point("pip: after");
     if !compiles {
@@ -35,10 +38,11 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
             .context("what was installed could not be compiled")?;
         disk::point("pip: compiled");
     }
-    Ok(())
+    Ok(choice)
 }
 
-fn install_file(installation: &Installation<'_>, file: &Path, compiles: bool) -> Result<()> {
+fn install_file(installation: &Installation<'_>, file: &Path, compiles: bool) -> Result<Choice> {
+    let mut choice = Choice::First;
     let mut errors = VecDeque::new();
     let invocation = invocation(installation, file, compiles);
     let ended = process::stream(&invocation, &mut |line| {
@@ -47,6 +51,10 @@ fn install_file(installation: &Installation<'_>, file: &Path, compiles: bool) ->
             if errors.len() > ERROR_LINES {
                 errors.pop_front();
             }
+        }
+        // Said when the first version of a package turns out not to fit.
+        if line.contains("pip is looking at multiple versions of") {
+            choice = Choice::Another;
         }
         console::info(line);
     });
@@ -58,7 +66,15 @@ fn install_file(installation: &Installation<'_>, file: &Path, compiles: bool) ->
             }
             _ => error.into(),
         })
-        .context("the requirements could not be installed")
+        .context("the requirements could not be installed")?;
+    Ok(choice)
+}
+
+/// Whether somebody has told pip to say less.
+fn is_quiet(installation: &Installation<'_>) -> bool {
+    let Installation { environment, env, release, .. } = installation;
+    let settings = pip_config::settings(environment, env, release).unwrap_or_default();
+    settings.iter().any(|setting| ["quiet", "q"].contains(&&*setting.name))
 }
 
 /// Whether compiling is left to pip: if a setting says to compile or not, and for Python 2.7.
