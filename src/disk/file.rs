@@ -151,8 +151,8 @@ pub fn unshare(path: &Path) -> Result<()> {
         .with_context(|| format!("cannot replace {}", path.display()))
 }
 
-/// Gives a file another name, which must not be there yet. Where that is on another file system, the
-/// file is copied to `aside` first, a folder on that file system, and flushed.
+/// Gives a file another name, which must not be there yet. Where that is on another file system,
+/// the file is copied to `aside` first, a folder on that file system, and flushed.
 pub fn move_file(from: &Path, to: &Path, aside: &Path) -> Result<()> {
     match super::rename(from, to) {
         Err(error) if super::is_across_file_systems(&error) => {}

@@ -83,8 +83,8 @@ pub struct EnvPlan {
     pub reasons: Vec<String>,
     /// Requirements that are there no more, and whose packages are uninstalled from the copy.
     pub uninstall: Vec<String>,
-    /// Whether the env is a copy in which versions may stay that a requirement of before has chosen:
-    /// see [`Provenance::drifted`].
+    /// Whether the env is a copy in which versions may stay that a requirement of before has
+    /// chosen: see [`Provenance::drifted`].
     pub drifted: bool,
 }
 
