@@ -71,16 +71,19 @@ pub(super) fn say_installed(installed: Installed, repository: &Path) {
     }
 }
 
-/// Says that uv was found, unless the user named the installer.
+/// Says what installs the requirements, unless the user named the installer.
 pub(super) fn say_what_installs(settings: &Settings, asked: Option<Installer>) {
-    if let (Installer::Uv, None, Some(uv)) =
-        (settings.installer, asked, find_uv(&Environment::clean()))
-    {
-        say!(
-            "uv was found at {} and will install the requirements (installer = \"uv\" in \
-             nyala.toml).",
+    match (settings.installer, asked, find_uv(&Environment::clean())) {
+        (Installer::Uv, None, Some(uv)) => say!(
+            "uv was found at {} and will install the requirements \
+             (installer = \"uv\" in nyala.toml).",
             uv.display()
-        );
+        ),
+        (Installer::Pip, None, None) => say!(
+            "pip will install the requirements. uv is faster; \
+             to use it, write installer = \"uv\" in nyala.toml, and nyala downloads it."
+        ),
+        _ => {}
     }
 }
 

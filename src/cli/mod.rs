@@ -28,6 +28,7 @@ mod man;
 mod plan;
 mod post_receive;
 mod proc_receive;
+mod python;
 mod redeploy;
 #[cfg(test)]
 mod reference;
@@ -40,6 +41,7 @@ mod status;
 mod step;
 mod r#try;
 mod unfreeze;
+mod uv;
 mod wait;
 mod worker;
 
@@ -123,6 +125,12 @@ enum Command {
     /// Manage the virtual environment of the live release
     #[command(subcommand)]
     Env(env::Env),
+    /// Install Pythons for this user
+    #[command(subcommand)]
+    Python(python::Python),
+    /// Install uv for this user
+    #[command(subcommand)]
+    Uv(uv::Uv),
     /// Run one built-in step, from a deployment command of the project's own
     #[command(subcommand)]
     Step(step::Step),
@@ -164,6 +172,8 @@ impl Command {
             | Command::Wait(_)
             | Command::Script(_)
             | Command::Shell(_)
+            | Command::Python(_)
+            | Command::Uv(_)
             | Command::Completions(_)
             | Command::Man(_) => false,
             Command::Init(_)
@@ -306,6 +316,8 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Freeze(freeze) => freeze.run(&site()?)?,
         Command::Config(config) => config.run(&site()?)?,
         Command::Env(env) => env.run(&site()?)?,
+        Command::Python(python) => python.run()?,
+        Command::Uv(uv) => uv.run()?,
         Command::Script(script) => script.run()?,
         Command::Completions(completions) => completions.run(Cli::command()),
         Command::Man(man) => man.run(Cli::command())?,

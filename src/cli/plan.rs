@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::console::mask;
 use crate::console::text::clean;
 use crate::git::{RefName, Refs, Repository, short};
-use crate::plan::{PlanRequest, describe, observe};
+use crate::plan::{Missing, PlanRequest, describe, observe};
 use crate::settings::deploy_branch;
 use crate::site::{DeployOptions, Site};
 use crate::worker::env_record;
@@ -42,6 +42,7 @@ impl Plan {
             commit: repository.commit(&repository.resolve(&revision)?)?,
             options: &options,
             rebuild: options.reasons_for_new_env(),
+            missing_python: Missing::of(&settings),
         })?;
         if self.json {
             let python = plan.python.as_ref().map(|python| {

@@ -10,7 +10,7 @@ use super::error;
 use crate::build::custom;
 use crate::console;
 use crate::git::Repository;
-use crate::plan::{Decision, PlanRequest, observe};
+use crate::plan::{Decision, Missing, PlanRequest, observe};
 use crate::process;
 use crate::site::{DeployOptions, DeploymentId, Site, Status, no_deployment};
 use crate::worker::build_steps;
@@ -48,6 +48,7 @@ impl Step {
             commit: repository.commit(&record.commit)?,
             options: &record.options,
             rebuild: rebuild(site, id, &record.options),
+            missing_python: Missing::Fail,
         })?;
         let context = StepContext::new(site, id, &app_settings, &plan);
         match self {

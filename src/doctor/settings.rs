@@ -31,8 +31,9 @@ pub(super) fn check_installer(settings: &Settings) -> Option<Finding> {
     is_missing.then(|| {
         Finding::new(
             FindingId::UvMissing,
-            "nyala.toml has installer = \"uv\", but uv is not installed",
-            "install uv (https://docs.astral.sh/uv/), or set installer = \"pip\" in nyala.toml",
+            "nyala.toml has installer = \"uv\", but uv is not installed; \
+             the next deployment downloads it",
+            "nyala uv install",
         )
     })
 }

@@ -6,6 +6,7 @@
 pub mod decide;
 pub mod describe;
 mod error;
+mod machine;
 pub mod observe;
 mod release_tree;
 mod scm_version;
@@ -23,6 +24,7 @@ use crate::python::interpreters::{Interpreter, Search};
 use crate::python::version::{Origin, Version, Wanted};
 
 pub use decide::{Decision, EnvPlan};
+pub use machine::Missing;
 pub use observe::{PlanRequest, observe};
 
 /// What a deployment is going to do.

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::decide::{EnvNeed, LiveEnv, Observed, decide, runtime_change};
 use super::error;
+use super::machine::{Machine, Missing};
 use super::release_tree::ReleaseTree;
 use super::scm_version;
 use super::source::{Declaring, likely_python, source_of};
@@ -42,6 +43,7 @@ pub struct PlanRequest<'a> {
     pub options: &'a DeployOptions,
     /// Who asked for a new env, in words for the log.
     pub rebuild: Vec<String>,
+    pub missing_python: Missing<'a>,
 }
 
 /// Decides what a deployment of this commit is going to do. Changes nothing but the cache of
@@ -74,9 +76,12 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         Some(why) => EnvNeed::Skipped(why),
         None => env_need(&tree, is_python, build.settings.command.is_some())?,
     };
-    let search = Search::from_environment(build.settings.python_paths.value.clone());
-    let cache = Caches::of(site.cache()).interpreters_file();
-    let discover = || interpreters::discover(&search, &cache);
+    let machine = Machine {
+        search: Search::from_environment(build.settings.python_paths.value.clone()),
+        cache: Caches::of(site.cache()).interpreters_file(),
+        missing: request.missing_python,
+    };
+    let discover = || machine.interpreters();
     let commands = build::commands_in_env(&tree, &build)?;
     let live = if need == EnvNeed::Python { live_env(site)? } else { LiveEnv::None };
     let Asked { wanted, origin, ignored, fallback } = match need {
@@ -91,7 +96,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let release_tree = ReleaseTree::new(&tree, &request, &build.settings);
     let declaring = Declaring { site, installer, settings: &settings.dependencies, app_settings };
     let read = |python: Option<Version>| declaring.read(&release_tree, source.as_ref(), python);
-    let likely = likely_python(source.as_ref(), &live, &wanted, origin, &discover)?;
+    let likely = likely_python(source.as_ref(), &live, &wanted, origin, &machine)?;
     let mut declaration = read(likely)?;
     let settings_digest = settings_digest(installer, app_settings, &declaration.variables, &tree)?;
     let mut observed = Observed {
@@ -106,7 +111,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         commands: commands.clone(),
     };
     let env = decide(&observed);
-    let python = python_for(&env.decision, &observed, discover);
+    let python = python_for(&env.decision, &observed, &machine);
     // A plan that fails shows nothing else, and a change of runtime.txt is the first thing to look
     // at.
     let python = python.map_err(|error| UserError::of(&error).labelled("note", &runtime))?;
@@ -151,7 +156,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         requirements,
         settings_digest,
         commands,
-        search,
+        search: machine.search,
     })
 }
 
@@ -222,17 +227,14 @@ fn supported(source: Option<Source>, installer: Installer) -> Result<Option<Sour
 fn python_for(
     decision: &Decision,
     observed: &Observed,
-    discover: impl FnOnce() -> Vec<Interpreter>,
+    machine: &Machine<'_>,
 ) -> Result<Option<PythonPlan>> {
     let (wanted, origin) = (observed.wanted.clone(), observed.origin);
     match decision {
         Decision::Create { .. } => {
-            let there = discover();
-            let Some(interpreter) = interpreters::choose(&wanted, &there) else {
-                return Err(interpreters::not_found(&wanted, origin, &there).into());
-            };
+            let interpreter = machine.interpreter(&wanted, origin)?;
             let version = interpreter.version;
-            Ok(Some(PythonPlan { wanted, origin, version, interpreter: Some(interpreter.clone()) }))
+            Ok(Some(PythonPlan { wanted, origin, version, interpreter: Some(interpreter) }))
         }
         Decision::Update { .. } | Decision::Copy { .. } | Decision::Reuse { .. } => match &observed
             .live

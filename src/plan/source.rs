@@ -3,12 +3,12 @@
 use anyhow::Result;
 
 use super::decide::LiveEnv;
+use super::machine::Machine;
 use crate::process::Environment;
 use crate::python::dependencies::locks::{Chosen, Lock};
 use crate::python::dependencies::{Declared, Detected, Reading, Source, Tree};
 use crate::python::inputs::Inputs;
 use crate::python::installers::Installer;
-use crate::python::interpreters::{self, Interpreter};
 use crate::python::version::{Origin, Version, Wanted};
 use crate::site::settings::Dependencies;
 use crate::site::{AppSettings, Site};
@@ -100,7 +100,7 @@ pub(super) fn likely_python(
     live: &LiveEnv,
     wanted: &Wanted,
     origin: Origin,
-    discover: &impl Fn() -> Vec<Interpreter>,
+    machine: &Machine<'_>,
 ) -> Result<Option<Version>> {
     match source {
         Some(Source::Lock(_)) => {}
@@ -111,9 +111,5 @@ pub(super) fn likely_python(
     {
         return Ok(Some(version));
     }
-    let there = discover();
-    match interpreters::choose(wanted, &there) {
-        Some(interpreter) => Ok(Some(interpreter.version)),
-        None => Err(interpreters::not_found(wanted, origin, &there).into()),
-    }
+    Ok(Some(machine.interpreter(wanted, origin)?.version))
 }

@@ -1,5 +1,5 @@
 //! Where nyala keeps what holds for every site of a user on this machine, and only saves time: what
-//! the interpreters said, and unpacked pips.
+//! the interpreters said, unpacked pips, and uv where the machine has none.
 //!
 //! `$XDG_CACHE_HOME/nyala`, else `~/.cache/nyala`, as the XDG Base Directory Specification has it:
 //! <https://specifications.freedesktop.org/basedir-spec/latest/>. Services often have no home, or
@@ -14,6 +14,9 @@ use rustix::fs::{Access, access};
 
 use crate::disk;
 
+/// The file of what the interpreters said.
+pub(super) const INTERPRETERS: &str = "interpreters.json";
+
 /// The folders that a cache may be kept in, best first. The last one is the site's own.
 #[derive(Clone, Debug)]
 pub struct Caches {
@@ -23,9 +26,7 @@ pub struct Caches {
 impl Caches {
     /// The user's cache where it can be made, then the one of the site.
     pub fn of(site: PathBuf) -> Caches {
-        let variable = |name| std::env::var_os(name);
-        let user = user_cache(variable("XDG_CACHE_HOME"), variable("HOME"));
-        let user = user.map(|folder| folder.join("nyala")).filter(|folder| can_be_made(folder));
+        let user = of_user().filter(|folder| can_be_made(folder));
         Caches { folders: user.into_iter().chain([site]).collect() }
     }
 
@@ -41,12 +42,30 @@ impl Caches {
 
     /// What the interpreters of this machine said.
     pub fn interpreters_file(&self) -> PathBuf {
-        self.first().join("interpreters.json")
+        self.first().join(INTERPRETERS)
     }
 
     /// Whether the site's own cache is the only one, because the user has none.
     pub fn only_of_site(&self) -> bool {
         self.folders.len() == 1
+    }
+}
+
+/// The cache of this user, which may not be there yet.
+pub(super) fn of_user() -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name);
+    let folder = user_cache(variable("XDG_CACHE_HOME"), variable("HOME"))?;
+    Some(folder.join("nyala"))
+}
+
+/// Removes what killed processes left in a cache.
+pub(super) fn remove_abandoned(cache: &Path) {
+    for entry in fs::read_dir(cache).into_iter().flatten().flatten() {
+        if disk::is_abandoned(&entry.file_name())
+            && let Err(error) = disk::remove_tree(&entry.path())
+        {
+            tracing::debug!("{error:#}");
+        }
     }
 }
 

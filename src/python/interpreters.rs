@@ -24,6 +24,7 @@ pub use self::messages::{available, cannot_make_envs, not_found};
 use self::probe::{Refusal, Report};
 use self::search::Candidate;
 pub use self::search::Search;
+use super::cache::{INTERPRETERS, of_user as cache_of_user};
 use super::version::{Version, Wanted};
 use crate::console;
 use crate::process::is_executable;
@@ -96,6 +97,12 @@ pub fn discover(search: &Search, cache: &Path) -> Vec<Interpreter> {
 /// The same for who must not change anything: `cache` is read and never written.
 pub fn discover_unsaved(search: &Search, cache: &Path) -> Vec<Interpreter> {
     discover_with(search, Cache::read(cache)).0
+}
+
+/// The interpreters that this user finds, where there is no site with `python_paths`.
+pub fn of_user() -> Vec<Interpreter> {
+    let cache = cache_of_user().unwrap_or_default();
+    discover_unsaved(&Search::from_environment(Vec::new()), &cache.join(INTERPRETERS))
 }
 
 /// The interpreter to use: one that can make environments rather than one that cannot, a release

@@ -2,6 +2,7 @@
 
 pub mod cache;
 pub mod dependencies;
+mod download;
 pub mod env;
 pub mod inputs;
 pub mod installers;

@@ -6,7 +6,7 @@ use super::Reader;
 use crate::console::mask;
 use crate::console::text;
 use crate::git::{Commit, Repository, short};
-use crate::plan::{PlanRequest, describe, observe};
+use crate::plan::{Missing, PlanRequest, describe, observe};
 use crate::site::{DeployOptions, Settings, Site};
 use crate::user_error::UserError;
 
@@ -57,6 +57,7 @@ fn plan(
         commit,
         options,
         rebuild: options.reasons_for_new_env(),
+        missing_python: Missing::of(settings),
     })?;
     Ok(describe::lines(&plan))
 }

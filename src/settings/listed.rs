@@ -30,6 +30,7 @@ impl EffectiveSettings {
             python_version,
             python,
             patch,
+            python_downloads,
             python_paths,
             dependencies,
             strict,
@@ -59,6 +60,7 @@ impl EffectiveSettings {
             listed("repository", repository, |path| path_value(path)),
             optional("python", python.as_ref()),
             listed("patch", patch, |patch| json!(patch.name())),
+            listed("python_downloads", python_downloads, |downloads| json!(downloads.name())),
             listed("python_paths", python_paths, |paths| {
                 paths.iter().map(|path| path_value(path)).collect()
             }),

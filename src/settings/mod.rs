@@ -20,7 +20,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::python::installers::Installer;
-use crate::site::settings::{Dependencies, Outcome, Patch, Unshared, Webhook};
+use crate::site::settings::{Dependencies, Outcome, Patch, PythonDownloads, Unshared, Webhook};
 use crate::site::{AppSettings, Settings, SharedPath, Site};
 use crate::user_error::UserError;
 
@@ -52,6 +52,8 @@ pub struct EffectiveSettings {
     pub dependencies: Sourced<Dependencies>,
     /// What an exact Python means where the machine has another patch.
     pub patch: Sourced<Patch>,
+    /// Whether a deployment installs a Python that is not on the machine.
+    pub python_downloads: Sourced<PythonDownloads>,
     /// Whether `git push` fails with the deployment.
     pub strict: Sourced<bool>,
     pub installer: Sourced<Installer>,

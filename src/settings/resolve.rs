@@ -50,6 +50,7 @@ impl EffectiveSettings {
                 .map(|value| Sourced::new(value, SettingSource::SiteSettings("python"))),
             python_paths: layers.site_only("python_paths", settings.python_paths.clone()),
             patch: layers.site_only("patch", settings.patch),
+            python_downloads: layers.site_only("python_downloads", settings.python_downloads),
             dependencies: layers.site_only("dependencies", settings.dependencies.clone()),
             strict: layers.site_only("strict", settings.strict),
             installer: layers.site_only("installer", settings.installer),

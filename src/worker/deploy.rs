@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::cancel;
 use super::error;
 use super::free_space;
+use super::python_downloads;
 use super::ref_transaction;
 use super::{StepContext, env_steps};
 use crate::activate::activate;
@@ -16,13 +17,14 @@ use crate::console::{self, mask};
 use crate::disk;
 use crate::git::{Prepared, Repository, short};
 use crate::notify::Notifications;
-use crate::plan::{Decision, Plan, PlanRequest, describe, observe};
+use crate::plan::{Decision, Missing, Plan, PlanRequest, describe, observe};
+use crate::python::version::Wanted;
 use crate::retention::salvage::Look;
 use crate::retention::{self, Notices, Pruned, Unshared, Waits, prune, share_held, unshared};
 use crate::settings::{DeploymentFile, EffectiveSettings};
 use crate::shared;
 use crate::site::record::{EnvRecord, PythonRecord, StepRecord};
-use crate::site::settings::{self, Outcome};
+use crate::site::settings::{self, Outcome, PythonDownloads};
 use crate::site::{AppSettings, DeploymentId, EnvId, Record, Settings, Site, Status};
 use crate::user_error::{Explain, UserError};
 
@@ -112,6 +114,7 @@ impl Deployment<'_> {
         repository: &Repository,
     ) -> Result<Plan> {
         let step = console::step("Plan");
+        let install = |wanted: &Wanted| python_downloads::install(wanted, settings, app_settings);
         let plan = observe(PlanRequest {
             site: self.site,
             settings,
@@ -120,6 +123,10 @@ impl Deployment<'_> {
             commit: repository.commit(&self.record.commit)?,
             options: &self.record.options,
             rebuild: self.record.options.reasons_for_new_env(),
+            missing_python: match settings.python_downloads {
+                PythonDownloads::Automatic => Missing::Install(&install),
+                PythonDownloads::Never => Missing::Fail,
+            },
         })?;
         for warning in plan.build.settings.warnings.iter().chain(&plan.warnings) {
             console::warning(warning);

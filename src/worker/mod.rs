@@ -12,6 +12,7 @@ mod free_space;
 pub mod install_steps;
 mod outcome;
 mod publish;
+mod python_downloads;
 mod recover;
 mod ref_transaction;
 pub mod rollback;

@@ -27,6 +27,7 @@ mod deployment_file;
 mod disk_full;
 mod django;
 mod doctor;
+mod downloads;
 mod endless_logs;
 mod envs;
 mod faults;

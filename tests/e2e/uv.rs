@@ -236,7 +236,9 @@ fn errors_of_uv_say_what_to_do() {
     push.assert_failed_with("uv exited with status 1").assert_says("was not found");
     fs::remove_file(site.sandbox.path("tools/uv")).unwrap();
     let push = project.write("requirements.txt", "antelope\n").push();
-    push.assert_failed_with("there is no uv on this machine")
+    push.assert_failed_with("there is no uv on this machine, and it could not be downloaded")
+        .assert_says("Downloading uv")
+        .assert_says("No matching distribution found for uv")
         .assert_says("installer = \"pip\" in nyala.toml");
     let looked: PathBuf = site.sandbox.path("home/.local/bin");
     push.assert_says(&looked.display().to_string());

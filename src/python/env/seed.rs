@@ -19,7 +19,8 @@ use crate::console;
 use crate::disk;
 use crate::hex::hex;
 use crate::process::{self, Environment, Invocation, Limits};
-use crate::python::cache::Caches;
+use crate::python::cache::{Caches, remove_abandoned};
+use crate::python::download::{self, Patience};
 use crate::python::interpreters::Interpreter;
 
 /// Unpacks wheels, given after the target, and compiles what was in them.
@@ -28,14 +29,6 @@ import sys, zipfile
 for wheel in sys.argv[2:]:
     zipfile.ZipFile(wheel).extractall(sys.argv[1])
 compile_all(sys.argv[1], sources(sys.argv[1]))
-";
-
-/// `pip`, run from its wheel.
-const RUN_WHEEL: &str = "
-import runpy, sys
-sys.path.insert(0, sys.argv[1])
-sys.argv[:2] = ['pip']
-runpy.run_module('pip', run_name='__main__', alter_sys=True)
 ";
 
 /// How long what was unpacked counts as current.
@@ -168,10 +161,11 @@ fn age(folder: &Path) -> Option<Duration> {
 
 /// Removes pips that nobody would use any more, and what killed processes left in a cache.
 fn remove_outdated(cache: &Path) {
+    remove_abandoned(cache);
     for entry in fs::read_dir(cache).into_iter().flatten().flatten() {
         let (name, path) = (entry.file_name(), entry.path());
-        let outdated = name.as_encoded_bytes().starts_with(b"pip-") && !is_current(&path);
-        if (outdated || disk::is_abandoned(&name))
+        if name.as_encoded_bytes().starts_with(b"pip-")
+            && !is_current(&path)
             && let Err(error) = disk::remove_tree(&path)
         {
             tracing::debug!("{error:#}");
@@ -202,18 +196,17 @@ fn unpack(
     environment: &Environment,
     limits: &Limits,
 ) -> Result<()> {
-    let is_pip = |path: &Path| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("pip-"))
-    };
-    let Some(bundled) = interpreter.bundled.iter().find(|path| is_pip(path)) else {
+    let Some(bundled) = interpreter.bundled_pip() else {
         bail!("{} bundles no pip", interpreter.path.display());
     };
-    let current = current_pip(interpreter, bundled, wheels, environment, limits);
-    let pip = current.as_ref().unwrap_or(bundled);
+    // An index that does not answer at once is no reason to fail: there is a pip.
+    let at_once = Patience { retries: "0", seconds: "5" };
+    let current = download::wheel(interpreter, "pip", wheels, at_once, environment, limits).ok();
+    let pip = current.as_deref().unwrap_or(bundled);
     let version = |wheel: &Path| wheel.file_name()?.to_str()?.split('-').nth(1).map(str::to_owned);
     let from = if current.is_some() { "from the index" } else { "bundled with the interpreter" };
     console::info(format_args!("pip {}, {from}", version(pip).unwrap_or_default()));
-    let others = interpreter.bundled.iter().filter(|path| !is_pip(path));
+    let others = interpreter.bundled.iter().filter(|path| path.as_path() != bundled);
     let invocation = Invocation::new(&interpreter.path)
         .args(["-I", "-W", "ignore", "-c", &format!("{DEFINITIONS}{UNPACK}")])
         .arg(target)
@@ -225,41 +218,6 @@ fn unpack(
         .named("unpacking pip");
     process::capture(&invocation)?;
     Ok(())
-}
-
-/// The wheel of the pip that the index has for this interpreter; `None` when it has none, or does
-/// not answer at once.
-fn current_pip(
-    interpreter: &Interpreter,
-    bundled: &Path,
-    wheels: &Path,
-    environment: &Environment,
-    limits: &Limits,
-) -> Option<PathBuf> {
-    let invocation = Invocation::new(&interpreter.path)
-        .args(["-I", "-c", RUN_WHEEL])
-        .arg(bundled)
-        .args([
-            "download",
-            "--quiet",
-            "--no-deps",
-            "--only-binary",
-            ":all:",
-            "--retries",
-            "0",
-            "--timeout",
-            "5",
-        ])
-        .arg("--dest")
-        .arg(wheels)
-        .arg("pip")
-        .cwd("/")
-        .environment(environment.clone())
-        .limits(limits.clone())
-        .named("downloading pip");
-    process::capture(&invocation).ok()?;
-    let mut found = fs::read_dir(wheels).ok()?.flatten().map(|entry| entry.path());
-    found.find(|path| path.extension().is_some_and(|extension| extension == "whl"))
 }
 
 /// `bin/pip` and its brothers, as pip writes them. Returns their names.

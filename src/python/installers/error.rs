@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::python::version::Version;
+use crate::python::version::{Version, Wanted};
 use crate::user_error::UserError;
 
 const LET_PIP: &str = "Or let pip install: installer = \"pip\" in nyala.toml";
@@ -10,10 +10,22 @@ const LET_PIP: &str = "Or let pip install: installer = \"pip\" in nyala.toml";
 /// There is no uv in any of these folders.
 pub(super) fn no_uv(places: &[PathBuf]) -> UserError {
     let places: Vec<_> = places.iter().map(|folder| folder.display().to_string()).collect();
-    UserError::new("the installer is uv, and there is no uv on this machine")
+    UserError::new("there is no uv on this machine, and it could not be downloaded")
         .labelled("looked in", places.join(", "))
         .fix("Install it for the site's user: https://docs.astral.sh/uv/#installation")
         .fix(LET_PIP)
+}
+
+/// `output` is the end of what uv printed.
+pub(super) fn cannot_install_python(wanted: &Wanted, output: &[String]) -> UserError {
+    let error = UserError::new(format!("Python {wanted} could not be installed with uv"));
+    let error = if output.is_empty() { error } else { error.labelled("output", output.join("\n")) };
+    error
+        .fix(
+            "If this machine cannot reach github.com, set UV_PYTHON_INSTALL_MIRROR to a mirror: \
+             https://docs.astral.sh/uv/reference/environment/#uv_python_install_mirror",
+        )
+        .fix("Or install it another way, for example with pyenv, or from the distribution")
 }
 
 pub(super) fn too_old_for_uv(version: &Version) -> UserError {
@@ -38,11 +50,19 @@ mod tests {
     #[test]
     fn errors_about_uv_say_how_to_go_on_with_pip() {
         insta::assert_snapshot!(no_uv(&["/usr/bin".into(), "/usr/local/bin".into()]), @r#"
-        the installer is uv, and there is no uv on this machine
+        there is no uv on this machine, and it could not be downloaded
         looked in: /usr/bin, /usr/local/bin
         1. Install it for the site's user: https://docs.astral.sh/uv/#installation
         2. Or let pip install: installer = "pip" in nyala.toml
         "#);
+        let wanted = Wanted::Minor { major: 3, minor: 12 };
+        let output = ["error: Failed to download".to_owned()];
+        insta::assert_snapshot!(cannot_install_python(&wanted, &output), @r"
+        Python 3.12 could not be installed with uv
+        output: error: Failed to download
+        1. If this machine cannot reach github.com, set UV_PYTHON_INSTALL_MIRROR to a mirror: https://docs.astral.sh/uv/reference/environment/#uv_python_install_mirror
+        2. Or install it another way, for example with pyenv, or from the distribution
+        ");
         insta::assert_snapshot!(too_old_for_uv(&Version::new(2, 7, 18)), @r#"
         uv cannot create an environment for Python 2.7.18
         allowed: Python 3.6 or later

@@ -20,7 +20,7 @@ use crate::python::interpreters::Interpreter;
 use crate::python::version::Version;
 use crate::user_error::UserError;
 
-pub use uv::find as find_uv;
+pub use uv::{find as find_uv, install_python, upgrade as upgrade_uv};
 
 /// The tool that installs the requirements into an env.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, clap::ValueEnum)]

@@ -78,12 +78,18 @@ fn installing(wanted: &Wanted) -> Vec<String> {
             None => return Vec::new(),
         },
     };
-    let mut steps = vec![format!("Install it: pyenv install {version}")];
-    if version.starts_with("2.") {
-        steps[0].push_str(", and virtualenv<20.22 into it with its pip");
+    let is_old = version.starts_with("2.");
+    let mut steps = if is_old {
+        vec![format!(
+            "Install it: pyenv install {version}, and virtualenv<20.22 into it with its pip"
+        )]
     } else {
-        steps.push(format!("Or: uv python install {version}"));
-    }
+        vec![
+            format!("Install it: nyala python install {version}"),
+            "Or let the push do that: python_downloads = \"automatic\" in nyala.toml".to_owned(),
+            format!("Or: pyenv install {version}"),
+        ]
+    };
     if let Some(minor) = minor {
         steps.push(format!(
             "Or, on Debian and Ubuntu, where they have it: apt install python{minor} \

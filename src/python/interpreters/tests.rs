@@ -300,20 +300,22 @@ fn a_version_that_is_not_there_is_told_with_those_that_are() {
     wanted: 3.12 (runtime.txt)
     found: 3.13.0  /opt/python3.13/bin/python3.13
     found: 3.11.7  /usr/bin/python3.11
-    1. Install it: pyenv install 3.12
-    2. Or: uv python install 3.12
-    3. Or, on Debian and Ubuntu, where they have it: apt install python3.12 python3.12-venv
-    4. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
+    1. Install it: nyala python install 3.12
+    2. Or let the push do that: python_downloads = "automatic" in nyala.toml
+    3. Or: pyenv install 3.12
+    4. Or, on Debian and Ubuntu, where they have it: apt install python3.12 python3.12-venv
+    5. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
     "#);
     assert_snapshot!(not_found(&wanted("3.11.4"), Origin::RuntimeTxt, &all), @r#"
     Python 3.11.4 is not on this machine
     wanted: 3.11.4 (runtime.txt)
     found: 3.13.0  /opt/python3.13/bin/python3.13
     found: 3.11.7  /usr/bin/python3.11
-    1. Install it: pyenv install 3.11.4
-    2. Or: uv python install 3.11.4
-    3. Or take 3.11.7, which is here: write python-3.11 instead (runtime.txt)
-    4. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
+    1. Install it: nyala python install 3.11.4
+    2. Or let the push do that: python_downloads = "automatic" in nyala.toml
+    3. Or: pyenv install 3.11.4
+    4. Or take 3.11.7, which is here: write python-3.11 instead (runtime.txt)
+    5. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
     "#);
     assert_snapshot!(not_found(&wanted("2.7"), Origin::AppSetting, &all), @r#"
     Python 2.7 is not on this machine
@@ -328,18 +330,20 @@ fn a_version_that_is_not_there_is_told_with_those_that_are() {
     wanted: >=3.9, <3.11 (requires-python in pyproject.toml)
     found: 3.13.0  /opt/python3.13/bin/python3.13
     found: 3.11.7  /usr/bin/python3.11
-    1. Install it: pyenv install 3.10
-    2. Or: uv python install 3.10
-    3. Or, on Debian and Ubuntu, where they have it: apt install python3.10 python3.10-venv
-    4. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
+    1. Install it: nyala python install 3.10
+    2. Or let the push do that: python_downloads = "automatic" in nyala.toml
+    3. Or: pyenv install 3.10
+    4. Or, on Debian and Ubuntu, where they have it: apt install python3.10 python3.10-venv
+    5. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
     "#);
     assert_snapshot!(not_found(&Wanted::Any, Origin::Newest, &[]), @r#"
     there is no Python on this machine
     found: no interpreter at all
-    1. Install it: pyenv install 3.14
-    2. Or: uv python install 3.14
-    3. Or, on Debian and Ubuntu, where they have it: apt install python3.14 python3.14-venv
-    4. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
+    1. Install it: nyala python install 3.14
+    2. Or let the push do that: python_downloads = "automatic" in nyala.toml
+    3. Or: pyenv install 3.14
+    4. Or, on Debian and Ubuntu, where they have it: apt install python3.14 python3.14-venv
+    5. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
     "#);
 }
 

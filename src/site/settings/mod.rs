@@ -46,6 +46,8 @@ pub struct Settings {
     pub dependencies: Dependencies,
     /// What an exact version of Python means where the machine has another patch of it.
     pub patch: Patch,
+    /// What happens when the wanted Python is not on the machine.
+    pub python_downloads: PythonDownloads,
     /// Interpreters, or folders with interpreters, beyond the usual places.
     pub python_paths: Vec<PathBuf>,
     /// What lives in `SITE/shared` and is linked into every release.
@@ -97,6 +99,27 @@ impl Patch {
         match self {
             Patch::Exact => "exact",
             Patch::Newest => "newest",
+        }
+    }
+}
+
+/// Whether a deployment installs a Python that is not on the machine. The names are uv's:
+/// <https://docs.astral.sh/uv/reference/settings/#python-downloads>.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum PythonDownloads {
+    /// It fails, and names the command that installs it.
+    #[default]
+    Never,
+    /// It installs it with uv.
+    Automatic,
+}
+
+impl PythonDownloads {
+    pub fn name(self) -> &'static str {
+        match self {
+            PythonDownloads::Never => "never",
+            PythonDownloads::Automatic => "automatic",
         }
     }
 }
@@ -173,6 +196,7 @@ impl Default for Settings {
             python_paths: Vec::new(),
             dependencies: Dependencies::default(),
             patch: Patch::default(),
+            python_downloads: PythonDownloads::default(),
             shared: Vec::new(),
             unshared: None,
             step_timeout: Duration::from_mins(30),

@@ -4,6 +4,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use zip::CompressionMethod;
@@ -112,4 +113,31 @@ fn bytes(name: &str, version: &str, metadata: &str) -> Vec<u8> {
         zip.write_all(content.as_bytes()).unwrap();
     }
     zip.finish().unwrap().into_inner()
+}
+
+/// Writes a wheel of this uv into a folder, as the index has it for this machine.
+pub(crate) fn write_uv_wheel(folder: &Path, uv: &Path) {
+    let said = Command::new(uv).arg("--version").output().unwrap().stdout;
+    let said = String::from_utf8(said).unwrap();
+    let version = said.split_whitespace().nth(1).expect("uv says its version");
+    let info = format!("uv-{version}.dist-info");
+    let wheel =
+        b"Wheel-Version: 1.0\nGenerator: nyala\nRoot-Is-Purelib: false\nTag: py3-none-any\n";
+    let files = [
+        (format!("uv-{version}.data/scripts/uv"), fs::read(uv).unwrap()),
+        (
+            format!("{info}/METADATA"),
+            format!("Metadata-Version: 2.1\nName: uv\nVersion: {version}\n").into_bytes(),
+        ),
+        (format!("{info}/WHEEL"), wheel.to_vec()),
+        (format!("{info}/RECORD"), Vec::new()),
+    ];
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    for (path, content) in files {
+        zip.start_file(path, options).unwrap();
+        zip.write_all(&content).unwrap();
+    }
+    let file = folder.join(format!("uv-{version}-py3-none-any.whl"));
+    fs::write(file, zip.finish().unwrap().into_inner()).unwrap();
 }

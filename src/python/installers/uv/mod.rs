@@ -1,17 +1,20 @@
-//! uv, for sites that say `installer = "uv"`.
+//! uv, for sites that say `installer = "uv"`, and for Pythons that are not on the machine.
 
+mod own;
 mod settings;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::error::{no_uv, too_old_for_uv};
+use super::error::{cannot_install_python, no_uv, too_old_for_uv};
 use super::{Installation, NewEnv, failed, overrule};
 use crate::console;
 use crate::disk;
-use crate::process::{self, ChildError, Environment, Invocation, is_executable};
+use crate::process::{self, ChildError, Environment, Invocation, Limits, is_executable};
 use crate::python::env;
+use crate::python::version::Wanted;
+use crate::user_error::Explain;
 use settings::Settings;
 
 /// Where uv's own installer and others put it. These folders are not always on the PATH of a
@@ -21,9 +24,49 @@ const USUAL: [&str; 2] = [".local/bin", ".cargo/bin"];
 /// How many of uv's error lines are repeated in the error of the deployment.
 const ERROR_LINES: usize = 8;
 
-/// The path of uv for children with this environment; `None` if it is in none of the usual folders.
+/// Where uv is, for children with this environment; `None` when it is in none of the usual places,
+/// and nyala has not downloaded one.
 pub fn find(environment: &Environment) -> Option<PathBuf> {
-    places(environment).into_iter().map(|folder| folder.join("uv")).find(|path| is_executable(path))
+    let usual = places(environment).into_iter().map(|folder| folder.join("uv"));
+    usual.chain(own::place()).find(|path| is_executable(path))
+}
+
+/// Downloads uv into the user's cache, or a newer one than is there.
+pub fn upgrade(environment: &Environment) -> Result<PathBuf> {
+    own::get(true, environment, &Limits::default())
+}
+
+/// uv, which is downloaded if it is not on this machine.
+fn obtain(environment: &Environment, limits: &Limits) -> Result<PathBuf> {
+    if let Some(uv) = find(environment) {
+        return Ok(uv);
+    }
+    let step = console::step("Downloading uv, which is not on this machine.");
+    let uv = own::get(false, environment, limits).explain(|| no_uv(&places(environment)))?;
+    step.done();
+    Ok(uv)
+}
+
+/// Installs a Python with uv, where nyala's search for interpreters finds it.
+pub fn install_python(wanted: &Wanted, environment: &Environment, limits: &Limits) -> Result<()> {
+    let uv = obtain(environment, limits)?;
+    let request = match wanted {
+        Wanted::Any => "3".to_owned(),
+        Wanted::Minor { .. } | Wanted::Exact(_) | Wanted::Specifiers(_) => wanted.to_string(),
+    };
+    // Nothing goes to the user's `bin`: it would change which `python3.12` everything else runs.
+    let invocation = Invocation::new(uv)
+        .args(["python", "install", "--no-progress", "--", &request])
+        .cwd("/")
+        .environment(environment.clone().set("UV_PYTHON_INSTALL_BIN", "0"))
+        .limits(limits.clone())
+        .named("uv python install");
+    let mut last = Vec::new();
+    process::stream(&invocation, &mut |line| {
+        last.push(line.trim().to_owned());
+        console::info(line);
+    })
+    .explain(|| cannot_install_python(wanted, &last[last.len().saturating_sub(ERROR_LINES)..]))
 }
 
 fn places(environment: &Environment) -> Vec<PathBuf> {
@@ -46,7 +89,7 @@ pub(super) fn create_env(new: &NewEnv<'_>) -> Result<()> {
     if (version.major, version.minor) < (3, 6) {
         return Err(too_old_for_uv(version).into());
     }
-    let invocation = Invocation::new(binary(new.environment)?)
+    let invocation = Invocation::new(obtain(new.environment, new.limits)?)
         .args([
             "venv",
             "--no-config",
@@ -69,7 +112,7 @@ pub(super) fn create_env(new: &NewEnv<'_>) -> Result<()> {
 /// Runs `uv pip install --exact -r requirements.txt` in the release's folder. It uninstalls what is
 /// not required.
 pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
-    let uv = binary(installation.environment)?;
+    let uv = obtain(installation.environment, &installation.limits)?;
     let settings =
         Settings::read(installation).context("the requirements could not be installed")?;
     let (mut environment, overruled) = overrule::uv_files(
@@ -115,8 +158,4 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
         })
         .context("the requirements could not be installed")?;
     overrule::clean_up(installation.env)
-}
-
-fn binary(environment: &Environment) -> Result<PathBuf> {
-    find(environment).ok_or_else(|| no_uv(&places(environment)).into())
 }
