@@ -29,7 +29,7 @@ pub(super) fn is_held(stays: &Stays) -> UserError {
 
 pub(super) fn cannot_be_salvaged(id: DeploymentId) -> UserError {
     UserError::new(format!(
-        "release {id} is not removed: files that the application wrote there cannot be saved"
+        "release {id} is not removed: the files that the application wrote there cannot be saved"
     ))
 }
 
@@ -104,7 +104,7 @@ mod tests {
         ");
         insta::assert_snapshot!(
             cannot_be_salvaged(ID(3)),
-            @"release 3 is not removed: files that the application wrote there cannot be saved"
+            @"release 3 is not removed: the files that the application wrote there cannot be saved"
         );
         let process = Process { pid: 4711, command: "python".into(), used_as: UsedAs::OpenFile };
         let what = "release 3".to_owned();

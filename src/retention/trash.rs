@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::holders::{Stays, holders};
 use super::prune::unless_mounted;
 use crate::site::{Site, entry_name};
+use crate::user_error::UserError;
 
 /// What emptying the trash came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub fn empty_trash(site: &Site) -> Emptied {
             Ok(Some(holder)) => emptied.stays.push(Stays { what, holder }),
             Err(error) => {
                 tracing::debug!("{what} is removed in part: {error:#}");
-                let what = format!("{what}, in part: {error:#}");
+                let what = format!("{what}, in part: {}", UserError::of(&error).fact);
                 emptied.freed.push(Freed { what, bytes: 0 });
             }
         }
