@@ -21,7 +21,7 @@ pub fn activate<T>(
     release: DeploymentId,
     last: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
-    // Whatever else is in the place of the link is not replaced.
+    // Whatever else is in place of the link is not replaced.
     site.live()?;
     flush(site, release)?;
     let given = last()?;

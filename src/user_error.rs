@@ -41,7 +41,7 @@ pub struct UserError {
     /// What to do. Several are steps in their order; an alternative begins with "Or".
     #[serde(default)]
     pub fixes: Vec<String>,
-    /// Whether the command was called wrongly, rather than failed.
+    /// Whether it is a usage error, rather than a failure.
     #[serde(skip)]
     pub is_usage: bool,
 }

@@ -1,4 +1,4 @@
-//! The project's own commands: the one in the place of the env, install and build steps, and those
+//! The project's own commands: the one in place of the env, install and build steps, and those
 //! beside them.
 
 use std::path::{Path, PathBuf};

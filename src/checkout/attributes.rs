@@ -134,7 +134,7 @@ impl Files {
         for node in &wanted[common..] {
             self.read(odb, node)?;
         }
-        // A file that was read may define a macro anew, which an old outcome would not notice.
+        // A file that was read may define a macro again, which an old outcome would not notice.
         self.outcome = Outcome::default();
         self.outcome.initialize_with_selection(&self.names, NAMES);
         Ok(())

@@ -1,4 +1,4 @@
-//! Writes the tree of a commit into a new, empty folder.
+//! Writes the tree of a commit into a folder: an empty one, or one that has an earlier tree.
 //!
 //! The writer is our own, on git's objects: libgit2's checkout writes through links, makes setuid
 //! files and is twice as slow as git. Here several threads share the folders, and the files of

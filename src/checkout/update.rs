@@ -60,7 +60,7 @@ impl Writer<'_> {
         self.write_changes(&folder, changes)
     }
 
-    /// Writes files and links anew that differ.
+    /// Writes the files and links that differ again.
     pub(super) fn write_changes(&mut self, folder: &Folder, changes: Vec<Change>) -> Result<()> {
         for Change { name, kind, id, conversion, replaces } in changes {
             if self.is_useless() {

@@ -31,7 +31,7 @@ pub fn lines(plan: &Plan) -> Vec<String> {
     }
     if let Some(Sourced { value, source }) = &settings.command {
         lines.push(format!(
-            "Command, in the place of the env, install and build steps: {} ({source})",
+            "Command, in place of the env, install and build steps: {} ({source})",
             escaped(value)
         ));
     } else {

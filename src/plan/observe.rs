@@ -161,7 +161,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
 }
 
 impl Plan {
-    /// Plans a new env in the place of the one that was to be used, for a reason that was only
+    /// Plans a new env in place of the one that was to be used, for a reason that was only
     /// found when it was used.
     pub fn create_instead(&mut self, site: &Site, reason: String) -> Result<()> {
         let (Decision::Update { from } | Decision::Copy { from } | Decision::Reuse { id: from }) =

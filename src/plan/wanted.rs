@@ -30,7 +30,7 @@ impl Asked {
         Asked { wanted: Wanted::Any, origin: Origin::Newest, ignored: None, fallback: None }
     }
 
-    /// With `patch = "newest"`, the newest patch of the minor version in the place of an exact one
+    /// With `patch = "newest"`, the newest patch of the minor version in place of an exact one
     /// that is not on the machine, with a warning that says so.
     ///
     /// An env that runs the exact one needs no look at the machine.

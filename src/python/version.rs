@@ -7,7 +7,8 @@ use pep440_rs::{Prerelease, PrereleaseKind, VersionSpecifiers};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
-/// The version of one interpreter, as in `3.11.7` or `3.14.0rc1`. Ordered as PEP 440 orders them.
+/// The version of one interpreter, as in `3.11.7` or `3.14.0rc1`. Ordered as PEP 440 orders
+/// them: <https://packaging.python.org/en/latest/specifications/version-specifiers/>.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
     pub major: u16,

@@ -1,6 +1,6 @@
 //! Reads the wanted Python from the files and settings in which a person may have written it.
 //!
-//! All of it is pure: bytes in, a wish or an error with the text for a person out.
+//! All of it is pure: it takes bytes, and returns what is wanted or an error for a person.
 
 mod error;
 mod manifests;

@@ -166,7 +166,7 @@ impl Undo {
         self.replace(&own, &shared, path)
     }
 
-    /// Puts a link in the place of what a release has at a path, if anything, and that to `aside`.
+    /// Puts a link in place of what a release has at a path, if anything, and that to `aside`.
     fn replace(&mut self, own: &Path, aside: &Path, path: &SharedPath) -> Result<()> {
         disk::symlink(&Site::shared_link_target(path), aside)?;
         self.0.push(Step::Made(aside.to_owned()));

@@ -1,9 +1,10 @@
 //! `.deployment`, as Kudu has it: an INI file whose section `[config]` sets what is said of the
 //! build.
 //!
-//! Kudu's grammar (Kudu.Core/Infrastructure/IniFile.cs): the first `=` of a line parts key and
-//! value, both are trimmed, keys are of any case, quotes mean nothing; `;` and `#` start a comment
-//! line. Of a key that is there twice the last counts.
+//! Kudu's grammar: the first `=` of a line separates key and value, both are trimmed, keys are
+//! case-insensitive, and quotes are literal; `;` and `#` start a comment line. If a key is there
+//! twice, the last one counts. See `Kudu.Core/Infrastructure/IniFile.cs` in
+//! <https://github.com/projectkudu/kudu>.
 
 use anyhow::Result;
 

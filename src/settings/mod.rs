@@ -1,8 +1,9 @@
 //! The settings that apply to a deployment, each with where it came from.
 //!
 //! A site setting overrides an app setting, which overrides `.deployment`, which overrides the
-//! default. This is Kudu's order (Kudu.Core/Settings/DeploymentSettingsManager.cs), and so are the
-//! names. What an option of one deployment says overrides them all.
+//! default. This is Kudu's order (`Kudu.Core/Settings/DeploymentSettingsManager.cs` in
+//! <https://github.com/projectkudu/kudu>), and so are the names. What an option of one deployment
+//! says overrides them all.
 
 pub mod deployment_file;
 mod listed;

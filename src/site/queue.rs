@@ -105,7 +105,7 @@ impl Site {
         let log = disk::create_file(&folder.join("log.txt"), 0o600)?;
         log.lock().context("cannot lock the deployment's log")?;
         // Nothing is flushed until it goes live. When the power fails before that, nothing has
-        // happened, and recovery takes away what is left of it.
+        // happened, and recovery removes what is left of it.
         disk::write(&folder.join("deployment.json"), &record.to_json()?, 0o600)?;
         disk::rename(&folder, &self.deployment(id))?;
         Ok((record, log))

@@ -107,7 +107,7 @@ pub fn without_secrets(text: &str) -> String {
     by_words(&without_credentials(text), without_query)
 }
 
-/// A text in which no URL has a password before an @, without what stands in the place of a port
+/// A text in which no URL has a password before an @, without what stands in place of a port
 /// and is none.
 fn without_broken_off(text: &str) -> String {
     by_words(text, |word| {

@@ -35,7 +35,7 @@ impl Deployment<'_> {
         let started = Instant::now();
         install_steps::install(context, plan, env)?;
         self.record_step("install", started.elapsed().as_secs_f64());
-        // A new env may have been made in the place of a copy.
+        // A new env may have been made in place of a copy.
         self.record.env = Some(env_record(plan, Some(self.record.id)));
         if plan.build.collectstatic != Collectstatic::NotDjango {
             self.timed("collectstatic", |record| {
@@ -89,7 +89,7 @@ impl Deployment<'_> {
         env_ties::check_after_commands(context)?;
 
         let env = self.site.env_of_release(id);
-        // `nyala step env` decided anew when it ran, and says here what.
+        // `nyala step env` made its own decision when it ran, and left it here.
         let decided = disk::read(self.site.step_decision(id)).ok();
         let decided = decided.and_then(|bytes| serde_json::from_slice::<EnvRecord>(&bytes).ok());
         let reasons = vec![

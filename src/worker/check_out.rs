@@ -70,7 +70,7 @@ impl Deployment<'_> {
         Ok((checkout::export(repository, tree, &folder)?, None))
     }
 
-    /// Fills submodules and puts the files of Git LFS in the place of their pointers.
+    /// Fills submodules and puts the files of Git LFS in place of their pointers.
     fn fill(
         &self,
         repository: &Repository,

@@ -178,7 +178,7 @@ fn copy_env(context: &StepContext<'_>, plan: &mut Plan, from: EnvId) -> Result<b
     Ok(true)
 }
 
-/// Has a new env made in the place of a copy, and says why.
+/// Has a new env made in place of a copy, and says why.
 pub(super) fn create_instead(
     context: &StepContext<'_>,
     plan: &mut Plan,

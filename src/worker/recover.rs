@@ -18,7 +18,7 @@ use crate::retention::{Stays, discard_unheld, leftovers, salvage_release, tempor
 use crate::site::{DeploymentId, Record, Site, Status};
 use crate::user_error::UserError;
 
-/// Marks deployments whose worker is dead as interrupted, and takes away everything that belongs to
+/// Marks deployments whose worker is dead as interrupted, and removes everything that belongs to
 /// no kept release. `own` is the deployment that is about to begin, if one is; without it, nothing
 /// is trusted to be as it should, and every deployment that there ever was is looked at. Returns
 /// what has to stay for now.
@@ -88,7 +88,7 @@ pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<Vec<Stay
     Ok(stays)
 }
 
-/// Takes away what a loss of power has left of deployments whose records it has taken. Their
+/// Removes what a loss of power has left of deployments whose records it has taken. Their
 /// numbers are never given again.
 fn forget_lost(site: &Site, live: Option<DeploymentId>) -> Result<()> {
     for id in site.lost()? {

@@ -376,7 +376,7 @@ fn a_staged_tree_with_a_committed_env_is_updated() {
         .assert_does_not_say("saved in");
     assert!(!site.env().join("installed-by-hand").exists());
     assert_eq!(site.env_python("print('runs')"), "runs");
-    // Then nyala makes the env, and its link comes in the place of the folder.
+    // Then nyala makes the env, and its link comes in place of the folder.
     project.git(&["rm", "-r", "-q", "--cached", "env"]);
     project.write(".gitignore", "env\n");
     project.commit("Stop committing the env");

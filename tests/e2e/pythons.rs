@@ -182,7 +182,7 @@ fn python_2_7_works_with_virtualenv() {
 }
 
 /// What is done to an env, with each Python of the machine: made, copied for an addition, used
-/// again, and made anew.
+/// again, and a new env is made.
 fn deploys_with(minor: &str) {
     for python in pythons().iter().filter(|python| python.minor() == minor) {
         let site = Site::new();

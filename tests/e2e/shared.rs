@@ -68,13 +68,13 @@ fn no_link_leads_a_shared_path_out_of_the_site() {
     let project = site.project();
     project.write("page", "1").push().assert_success();
 
-    // A link of the tree in the place of the folder above.
+    // A link of the tree in place of the folder above.
     site.configure("shared = [\"data/db\"]");
     project.link("data", outside.to_str().unwrap());
     let push = project.push();
     push.assert_failed_with("the shared path data/db cannot be linked");
     push.assert_says("is a link, and has to be a folder");
-    // A link in the place of the path itself is replaced, and not what it leads to; nor does it
+    // A link in place of the path itself is replaced, and not what it leads to; nor does it
     // seed anything.
     project.remove("data").write("data/x", "").link("data/db", outside.to_str().unwrap());
     project.push().assert_success();

@@ -265,7 +265,7 @@ fn what_is_not_as_it_was_written_is_an_error() {
         ("something more in a folder that has to go", |root, _| {
             fs::write(root.join("app/deep/more"), "").unwrap();
         }),
-        ("a link in the place of a folder", |root, precious| {
+        ("a link in place of a folder", |root, precious| {
             fs::remove_dir_all(root.join("app")).unwrap();
             symlink(precious, root.join("app")).unwrap();
         }),

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use sha2::{Digest, Sha256};
 
-use super::tree::{Entry, Resolved, Tree, normalized, resolve};
+use super::tree::{Entry, Resolved, Tree, normalized_path, resolve};
 use crate::hex::hex;
 
 /// A folder with more entries than this is not walked.
@@ -117,7 +117,7 @@ impl<T: Tree> Walk<'_, T> {
             Resolved::Submodule { .. } => {
                 return Ok(Some("a link leads to a submodule".to_owned()));
             }
-            Resolved::Outside { .. } => self.leaves = Some(normalized(path)),
+            Resolved::Outside { .. } => self.leaves = Some(normalized_path(path)),
             // One that leads nowhere today may lead somewhere tomorrow.
             Resolved::Missing | Resolved::Loop => self.led_to.push(format!("{path} leads nowhere")),
             Resolved::File { .. } | Resolved::Folder { .. } => {}

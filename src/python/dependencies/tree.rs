@@ -13,7 +13,7 @@ const LONGEST_PATH: usize = 4096;
 /// How many links are followed on the way to one path: Linux' own limit.
 const MOST_LINKS: usize = 40;
 
-/// What a tree answers. Paths are relative, normalised, and separated by `/`; the tree itself is
+/// What a tree answers. Paths are relative, normalized, and separated by `/`; the tree itself is
 /// `""`.
 pub trait Tree {
     /// What is at `path`. No link is followed, on the way or at the end.
@@ -144,7 +144,7 @@ pub(super) fn in_release(path: &str) -> Option<&str> {
 
 /// `path` without `.`, empty names and the `..` that can be taken back without looking; for showing
 /// and as a key.
-pub(super) fn normalized(path: &str) -> String {
+pub(super) fn normalized_path(path: &str) -> String {
     let mut tidied: Vec<&str> = Vec::new();
     for name in path.split('/').filter(|name| !matches!(*name, "" | ".")) {
         match (name, tidied.last()) {

@@ -217,7 +217,7 @@ mod tests {
             self.path("envs/7")
         }
 
-        /// Writes a file of the env, with the site's path in the place of SITE.
+        /// Writes a file of the env, with the site's path in place of SITE.
         fn write(&self, name: &str, text: &str) {
             let path = self.env().join(name.replace("SP/", "lib/python3.12/site-packages/"));
             fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -26,7 +26,7 @@ impl Names {
         Names { pairs }
     }
 
-    /// Whether what is written in the place of a name is as long as the name, so that a file's
+    /// Whether what is written in place of a name is as long as the name, so that a file's
     /// lengths and offsets stay right.
     pub(super) fn keep_lengths(&self) -> bool {
         self.pairs.iter().all(|(old, new)| old.needle().len() == new.len())
@@ -62,7 +62,7 @@ impl Names {
         }
     }
 
-    /// The bytes with the new name in the place of each old one.
+    /// The bytes with the new name in place of each old one.
     pub(super) fn rewrite(&self, bytes: &[u8]) -> Vec<u8> {
         let mut current = bytes.to_vec();
         for (old, new) in &self.pairs {

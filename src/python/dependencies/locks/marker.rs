@@ -1,7 +1,8 @@
 //! Environment markers: whether a dependency applies to one interpreter on one machine.
 //!
-//! The grammar and the meaning are those of the dependency specifiers specification (PEP 508), with
-//! the lists of PEP 751 (`'dev' in dependency_groups`). Python's `packaging` is the reference where
+//! The grammar and the meaning are those of PEP 508, as kept up to date in
+//! <https://packaging.python.org/en/latest/specifications/dependency-specifiers/>, with the lists
+//! of PEP 751 (`'dev' in dependency_groups`). Python's `packaging` is the reference where
 //! the specification is silent.
 
 use std::collections::BTreeSet;
@@ -9,6 +10,8 @@ use std::str::FromStr;
 
 use pep440_rs::{Version, VersionSpecifier};
 use thiserror::Error;
+
+pub(super) use super::super::text::normalized_name as normalized;
 
 /// What markers are evaluated against.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -324,21 +327,6 @@ fn ordered<T: PartialOrd>(left: &T, operator: &str, right: &T) -> bool {
         ">" => left > right,
         _ => left >= right,
     }
-}
-
-/// A name as PEP 503 normalizes it: lower case, runs of `-`, `_` and `.` are one `-`.
-pub fn normalized(name: &str) -> String {
-    let mut result = String::with_capacity(name.len());
-    for character in name.chars() {
-        if "-_.".contains(character) {
-            if !result.ends_with('-') {
-                result.push('-');
-            }
-        } else {
-            result.extend(character.to_lowercase());
-        }
-    }
-    result
 }
 
 #[cfg(test)]

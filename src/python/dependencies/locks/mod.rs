@@ -22,10 +22,12 @@ use std::str::FromStr;
 use pep440_rs::VersionSpecifiers;
 use serde::de::DeserializeOwned;
 
+use marker::normalized;
+
 use crate::console::did_you_mean;
 
 pub use error::LockError;
-pub use marker::{Environment, MarkerError, normalized};
+pub use marker::{Environment, MarkerError};
 pub use resolved::{Origin, Package, Requirements, ResolvedSet};
 
 /// A kind of lock file.
@@ -67,7 +69,7 @@ impl Lock {
         }
     }
 
-    /// The command that makes the lock anew.
+    /// The command that makes the lock again.
     fn command(self) -> &'static str {
         match self {
             Lock::Pylock => "uv export --format pylock.toml -o pylock.toml",

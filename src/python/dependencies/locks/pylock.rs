@@ -1,4 +1,5 @@
-//! `pylock.toml`, the standard lock file (PEP 751), version 1.0.
+//! `pylock.toml`, the standard lock file (PEP 751), version 1.0:
+//! <https://packaging.python.org/en/latest/specifications/pylock-toml/>.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::record::{Found, Line, Local, Recorded, Role};
 use super::super::text::{without_credentials, without_secrets};
-use super::super::tree::{Resolved, Tree, normalized, resolve};
+use super::super::tree::{Resolved, Tree, normalized_path, resolve};
 use super::decode::{decode, has_bom};
 use super::error::{ClosureError, Location, Mention};
 use super::line::{Logical, logical};
@@ -97,7 +97,7 @@ pub fn closure_with(
         not_utf_8: BTreeSet::new(),
         open: Vec::new(),
     };
-    let root = Named { path: root.to_owned(), shown: normalized(root) };
+    let root = Named { path: root.to_owned(), shown: normalized_path(root) };
     reader.file(&root, Role::Requirement, None)?;
     also.iter().try_for_each(|also| reader.also(also))?;
     Ok(reader.finish())
@@ -189,7 +189,7 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
             AlsoRole::Constraints => Role::Constraint,
             AlsoRole::FindLinks => return self.links(std::slice::from_ref(path)),
         };
-        let named = Named { path: path.clone(), shown: normalized(path) };
+        let named = Named { path: path.clone(), shown: normalized_path(path) };
         let location = Location { file: by.clone(), line: 0 };
         self.file(&named, role, Some(Mention { location, text: without_secrets(path) }))
     }
@@ -201,7 +201,7 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
             chain.push(path);
             return Err(ClosureError::Cycle { chain });
         }
-        if !self.seen.insert((normalized(&file.path), path.clone(), role)) {
+        if !self.seen.insert((normalized_path(&file.path), path.clone(), role)) {
             return Ok(());
         }
         if self.seen.len() > MOST_FILES || self.open.len() >= DEEPEST {

@@ -103,7 +103,7 @@ fn without_comment(line: &str) -> &str {
     line
 }
 
-/// Puts the values of settings in the place of `${NAME}`; a setting that is not there, or empty,
+/// Puts the values of settings in place of `${NAME}`; a setting that is not there, or empty,
 /// leaves it as it is.
 fn expand(
     text: &str,

@@ -96,7 +96,7 @@ pub(super) fn statement(line: &str) -> Result<Statement, String> {
 }
 
 impl Setting {
-    /// Whether pip reads that file in the place of the line.
+    /// Whether pip reads that file in place of the line.
     fn names_a_file(&self) -> bool {
         matches!(self.name.as_str(), "--requirement" | "--constraint")
     }

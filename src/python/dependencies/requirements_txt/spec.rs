@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::super::tree::normalized;
+use super::super::text::normalized_name;
+use super::super::tree::normalized_path;
 use super::requirement_source::{
     RequirementSource, fragment, is_archive, is_url, source, without_revision,
 };
@@ -73,7 +74,7 @@ fn named(spec: &str, marker: &str) -> Option<Spec> {
     } else {
         return None;
     };
-    Some(Spec { key: with_marker(&normalised(name), marker), extras, version, source })
+    Some(Spec { key: with_marker(&normalized_name(name), marker), extras, version, source })
 }
 
 /// A requirement without a name: a URL or a path, perhaps with `[extras]` at its end.
@@ -90,7 +91,7 @@ fn located(spec: &str, marker: &str, editable: bool) -> Spec {
     };
     let key = match &source {
         RequirementSource::Index => place.to_owned(),
-        RequirementSource::Path(path) => format!("path {}", normalized(path)),
+        RequirementSource::Path(path) => format!("path {}", normalized_path(path)),
         RequirementSource::Url(url) => match fragment(url, "egg") {
             Some(egg) => named(egg, "").map_or_else(|| egg.to_owned(), |spec| spec.key),
             None => without_revision(url).to_owned(),
@@ -104,22 +105,9 @@ fn located(spec: &str, marker: &str, editable: bool) -> Spec {
     }
 }
 
-/// PEP 503: lower case, and runs of `-`, `_` and `.` are one `-`.
-fn normalised(name: &str) -> String {
-    let mut out = String::new();
-    for c in name.chars() {
-        match c {
-            '-' | '_' | '.' if out.ends_with('-') => {}
-            '-' | '_' | '.' => out.push('-'),
-            c => out.push(c.to_ascii_lowercase()),
-        }
-    }
-    out
-}
-
 fn extras_of(text: &str) -> BTreeSet<String> {
     text.split(',')
-        .map(|extra| normalised(extra.trim()))
+        .map(|extra| normalized_name(extra.trim()))
         .filter(|extra| !extra.is_empty())
         .collect()
 }

@@ -1,4 +1,5 @@
-//! Poetry's version constraints: `^1.2`, `~1.2`, `1.2.*`, `>=1.2,<2 || >=3`, and PEP 440's.
+//! Poetry's version constraints: `^1.2`, `~1.2`, `1.2.*`, `>=1.2,<2 || >=3`, and PEP 440's. See
+//! <https://python-poetry.org/docs/dependency-specification/#version-constraints>.
 //!
 //! <https://python-poetry.org/docs/dependency-specification/#version-constraints>
 

@@ -1,7 +1,9 @@
 //! What each kind of line adds to the closure.
 
 use super::super::super::record::{Found, Line, Local, LocalKind, Moving, Role};
-use super::super::super::tree::{Entry, Resolved, Tree, beside, in_release, normalized, resolve};
+use super::super::super::tree::{
+    Entry, Resolved, Tree, beside, in_release, normalized_path, resolve,
+};
 use super::super::error::ClosureError;
 use super::super::options::{Setting, Statement};
 use super::super::requirement_source::{RequirementSource, included_path, local_path, moving};
@@ -31,7 +33,7 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
             path: join(&reading.file.path, &local),
             shown: visible.and_then(|path| included_path(&path)).map_or_else(
                 || reading.text.clone(),
-                |path| normalized(&join(&reading.file.shown, &path)),
+                |path| normalized_path(&join(&reading.file.shown, &path)),
             ),
         };
         if path.contains("${") {
@@ -92,7 +94,7 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
         editable: bool,
         visible: Option<&str>,
     ) -> Result<(), ClosureError> {
-        let shown = visible.map_or_else(|| reading.text.clone(), normalized);
+        let shown = visible.map_or_else(|| reading.text.clone(), normalized_path);
         let folder = if editable { LocalKind::Editable } else { LocalKind::Folder };
         let (kind, reach) = match resolve(self.tree, path)? {
             Resolved::File { id, .. } => {
@@ -189,7 +191,7 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
             return Ok(());
         }
         for (name, entry) in self.tree.list(&folder)? {
-            let path = normalized(&format!("./{folder}/{name}"));
+            let path = normalized_path(&format!("./{folder}/{name}"));
             let id = match entry {
                 Entry::File { id } => id,
                 Entry::Link { id } => match resolve(self.tree, &path)? {
