@@ -58,7 +58,7 @@ pub struct EffectiveSettings {
     /// Whether `git push` fails with the deployment.
     pub strict: Sourced<bool>,
     pub installer: Sourced<Installer>,
-    /// How many good releases are kept.
+    /// How many successful releases are kept.
     pub keep: Sourced<usize>,
     /// Whether the worker prepares the tree of the next release; `None` for when that pays.
     pub staging: Option<Sourced<bool>>,

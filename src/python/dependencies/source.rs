@@ -30,7 +30,7 @@ pub struct Reading<'a> {
     /// a lock cannot be read.
     pub python: Option<Version>,
     pub chosen: Chosen,
-    /// Whether a lock is installed from although it does not belong to its manifest.
+    /// Whether a lock is installed even if it does not belong to its manifest.
     pub frozen: bool,
 }
 

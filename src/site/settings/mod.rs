@@ -38,7 +38,7 @@ pub struct Settings {
     pub strict: bool,
     /// What installs the requirements.
     pub installer: Installer,
-    /// How many good releases are kept, the live one among them. At least 1.
+    /// How many successful releases are kept, the live one among them. At least 1.
     pub keep: usize,
     /// Whether the worker prepares the tree of the next release; where nobody says, when that pays.
     pub staging: Option<bool>,
@@ -137,7 +137,7 @@ pub struct Dependencies {
     pub groups: Vec<String>,
     /// The extras of a lock file that are installed.
     pub extras: Vec<String>,
-    /// Whether a lock file is installed from although its manifest has changed since.
+    /// Whether a lock file is installed even if its manifest has changed since.
     pub frozen: bool,
 }
 
