@@ -34,8 +34,8 @@ pub(super) enum Config {
     Set {
         #[arg(required_unless_present = "stdin", value_name = "NAME=VALUE")]
         assignments: Vec<String>,
-        /// Read the value of this setting from standard input, so that neither the list of processes
-        /// nor the shell's history shows it
+        /// Read the value of this setting from standard input, so that neither the list of
+        /// processes nor the shell's history shows it
         #[arg(long, value_name = "NAME", conflicts_with = "assignments")]
         stdin: Option<String>,
     },
