@@ -86,7 +86,10 @@ impl Change {
     /// installed, and be uninstalled from a copy.
     pub fn can_be_uninstalled(&self) -> bool {
         match self {
-            Change::Gone(line) => line.role == Role::Requirement && line.source.is_none(),
+            // Of a lock, what an env has is known: one without it is made from that.
+            Change::Gone(line) => {
+                line.role == Role::Requirement && line.source.is_none() && !is_locked(line)
+            }
             Change::Replaced { from, why, .. } => why == &[Why::Extras] && from.source.is_none(),
             _ => false,
         }
@@ -149,6 +152,9 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Change::Added(line) => write!(f, "{} was added ({})", what(line), place(line)),
+            Change::Gone(line) if is_locked(line) => {
+                write!(f, "{} is gone: nothing in {} asks for it", what(line), shown(&line.file))
+            }
             Change::Gone(line) => {
                 write!(f, "{} was removed from {}", what(line), shown(&line.file))
             }
@@ -229,6 +235,8 @@ impl fmt::Display for Why {
 fn became(f: &mut fmt::Formatter<'_>, from: &Line, to: &Line) -> fmt::Result {
     if from.text == to.text {
         write!(f, "{} changed ({})", what(to), place(to))
+    } else if is_locked(from) && is_locked(to) && !to.version.is_empty() {
+        write!(f, "{} -> {} ({})", what(from), shown(&to.version), place(to))
     } else {
         let (from, new) = (what(from), shown(&to.text));
         write!(f, "{from} -> {new} ({})", place(to))
@@ -244,9 +252,13 @@ fn what(line: &Line) -> String {
     format!("{kind}{}", shown(&line.text))
 }
 
+/// Whether it is a package of a lock: those have no lines of their own.
+fn is_locked(line: &Line) -> bool {
+    line.role == Role::Requirement && line.number == 0
+}
+
 fn place(line: &Line) -> String {
     match line.number {
-        // A lock's packages have no lines of their own.
         0 => shown(&line.file),
         number => format!("{} line {number}", shown(&line.file)),
     }

@@ -176,9 +176,10 @@ fn text_at_top(tree: &impl Tree, path: &str) -> Result<Option<String>> {
 
 fn explained(lock: Lock, error: &LockError) -> UserError {
     let name = lock.file_name();
-    let told = UserError::new(format!("{name} cannot be installed from: {error}"));
+    let told = without_secrets(&error.to_string());
+    let told = UserError::new(format!("{name} cannot be installed from: {}", shown(&told)));
     match error {
-        LockError::NoSuch { .. } => {
+        LockError::NoSuch { .. } | LockError::Conflicting { .. } => {
             told.fix("Correct groups or extras under [dependencies] in nyala.toml")
         }
         LockError::Python { .. } => told

@@ -283,8 +283,11 @@ pub(super) fn uv(locked: &[UvRequirement], pyproject: &Table) -> Result<(), Lock
         let versions = versions.split(',').filter(|part| !part.is_empty()).map(plain).collect();
         (name, extras, versions)
     };
+    // `app[web]` in an extra of app stands for what that extra needs, and so uv has kept it.
+    let own = project.get("name").and_then(Value::as_str).map(normalized);
     let then: BTreeSet<Meant> = locked
         .iter()
+        .filter(|requirement| Some(&requirement.name) != own.as_ref())
         .map(|UvRequirement { name, extras, specifier }| {
             meant(name.clone(), extras.clone(), specifier.as_deref().unwrap_or_default())
         })
@@ -297,6 +300,9 @@ pub(super) fn uv(locked: &[UvRequirement], pyproject: &Table) -> Result<(), Lock
     let mut now: BTreeSet<Meant> = BTreeSet::new();
     for line in lists.filter_map(Value::as_array).flatten().filter_map(Value::as_str) {
         let Requirement { name, extras, specifiers, url, marker: _ } = Requirement::parse(line)?;
+        if Some(&name) == own.as_ref() {
+            continue;
+        }
         let specifiers = if url.is_some() { String::new() } else { specifiers };
         now.insert(meant(name, extras, &specifiers));
     }

@@ -7,6 +7,7 @@ pub(super) mod declared;
 mod error;
 mod files;
 mod freshness;
+mod groups;
 mod marker;
 mod pdm_lock;
 mod pipfile_lock;
@@ -126,6 +127,13 @@ impl Manifests {
         let name = self.pyproject.get("project")?.get("name")?;
         name.as_str().map(normalized)
     }
+
+    /// The extras of `[project]`, normalized.
+    fn extras(&self) -> BTreeSet<String> {
+        let project = self.pyproject.get("project");
+        let extras = project.and_then(|project| project.get("optional-dependencies")?.as_table());
+        extras.into_iter().flat_map(toml::Table::keys).map(|name| normalized(name)).collect()
+    }
 }
 
 /// The groups and extras that are installed beside the main dependencies, normalized.
@@ -169,8 +177,8 @@ fn check_exist<'a>(
         Some(name) => Err(LockError::NoSuch {
             kind,
             name: name.clone(),
-            suggestion: did_you_mean(name, there.into_iter().map(String::as_str))
-                .map(str::to_owned),
+            suggestion: did_you_mean(name, there.iter().map(|it| it.as_str())).map(str::to_owned),
+            there: there.into_iter().cloned().collect(),
         }),
     }
 }
@@ -192,7 +200,25 @@ fn check_python(requires: Option<&str>, environment: &Environment) -> Result<(),
 
 fn toml<T: DeserializeOwned>(text: &str) -> Result<T, LockError> {
     check_conflicts(text)?;
-    toml::from_str(text).map_err(|error| LockError::Syntax(error.to_string()))
+    toml::from_str(text).map_err(|error| {
+        // Not the parser's own display: that repeats the line, and an address in it may have a
+        // password.
+        let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
+        LockError::Syntax { line, why: first_line(error.message()) }
+    })
+}
+
+fn json<T: DeserializeOwned>(text: &str) -> Result<T, LockError> {
+    check_conflicts(text)?;
+    serde_json::from_str(text).map_err(|error| {
+        let why = error.to_string();
+        let why = why.split(" at line ").next().unwrap_or_default();
+        LockError::Syntax { line: error.line(), why: first_line(why) }
+    })
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 /// `git merge` leaves its marks in a file; the parser's words for that help nobody.

@@ -1,5 +1,10 @@
-//! `pdm.lock`, `lock_version` 4.4 and later of 4, with the strategy `inherit_metadata`: each
-//! package says for which groups and under which markers it is installed.
+//! `pdm.lock`, `lock_version` 4.
+//!
+//! With the strategy `inherit_metadata` each package says for which groups and under which markers
+//! it is installed. Without it, and before 4.4, the graph is walked from the dependencies of
+//! pyproject.toml, as `pdm sync` does.
+
+mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,21 +25,25 @@ struct Lock {
 
 #[derive(Debug, Deserialize)]
 struct Metadata {
-    #[serde(default)]
-    groups: BTreeSet<String>,
+    /// Before 4.3, the lock has all groups.
+    groups: Option<BTreeSet<String>>,
     #[serde(default)]
     strategy: BTreeSet<String>,
     lock_version: String,
     content_hash: Option<String>,
     #[serde(default)]
     targets: Vec<Target>,
+    /// Before 4.3 the files of all packages were here, by `NAME VERSION`.
+    #[serde(default)]
+    files: BTreeMap<String, Vec<File>>,
 }
 
 /// An environment that the lock was made for; one of them has to be this one.
 #[derive(Debug, Deserialize)]
 struct Target {
-    #[serde(default)]
     requires_python: Option<String>,
+    platform: Option<String>,
+    implementation: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -49,10 +58,8 @@ struct Locked {
     groups: BTreeSet<String>,
     marker: Option<String>,
     #[serde(default)]
-    #[expect(dead_code, reason = "a package with extras stands there without them as well")]
-    extras: Vec<String>,
+    extras: BTreeSet<String>,
     #[serde(default)]
-    #[expect(dead_code, reason = "inherit_metadata has worked them out")]
     dependencies: Vec<String>,
     #[serde(default)]
     files: Vec<File>,
@@ -82,46 +89,39 @@ pub(super) fn read(
     environment: &Environment,
 ) -> Result<ResolvedSet, LockError> {
     let lock: Lock = super::toml(text)?;
-    let Metadata { groups, strategy, lock_version, content_hash, targets } = &lock.metadata;
-    if !lock_version.starts_with("4.") {
-        let (found, known) = (lock_version.clone(), "4.4 and later of 4");
-        return Err(LockError::Version { found, known });
-    }
-    if !strategy.contains("inherit_metadata") {
-        return Err(LockError::Unknown {
-            what: "a lock without the strategy inherit_metadata".to_owned(),
-        });
+    let Metadata { groups, strategy, lock_version, content_hash, targets, files } = &lock.metadata;
+    if lock_version.split('.').next() != Some("4") {
+        return Err(LockError::Version { found: lock_version.clone(), known: "version 4" });
     }
     if let Some(hash) = content_hash.as_deref().filter(|_| !manifests.frozen) {
         freshness::pdm(hash, &manifests.pyproject)?;
     }
     check_targets(targets, environment)?;
     // PDM keeps extras among the groups.
-    let wanted: BTreeSet<String> =
-        chosen.groups.iter().chain(&chosen.extras).map(|name| normalized(name)).collect();
-    let others: BTreeMap<String, &String> = groups
-        .iter()
+    let wanted: BTreeSet<String> = chosen.groups.union(&chosen.extras).cloned().collect();
+    let declared = walk::Declared::of(&manifests.pyproject);
+    let names = groups.as_ref().map_or_else(|| declared.names(), |groups| groups.iter().collect());
+    let others: BTreeMap<String, &String> = names
+        .into_iter()
         .filter(|group| *group != "default")
         .map(|group| (normalized(group), group))
         .collect();
     check_exist("group", &wanted, others.keys())?;
+    let installed = if strategy.contains("inherit_metadata") {
+        by_groups(&lock, &wanted, environment)?
+    } else {
+        walk::packages(&lock, &declared, &wanted, environment)?
+    };
     let mut packages: BTreeMap<(String, Option<String>), Package> = BTreeMap::new();
-    for locked in &lock.packages {
-        let is_wanted = |group: &String| group == "default" || wanted.contains(&normalized(group));
-        if !locked.groups.iter().any(is_wanted) {
-            continue;
-        }
-        let holds = marker::holds(locked.marker.as_deref().unwrap_or_default(), environment)
-            .map_err(|error| LockError::Marker { package: locked.name.clone(), error })?;
-        if holds && locked.is_for(environment)? {
-            let package = resolved(locked, environment)?;
-            let key = (package.name.clone(), package.version.clone());
-            // `name[extra]` repeats `name`, perhaps without its files.
-            packages
-                .entry(key)
-                .and_modify(|first| first.hashes.extend(package.hashes.iter().cloned()))
-                .or_insert(package);
-        }
+    for locked in installed {
+        let older = files.get(&locked.name_and_version()).map_or(&[][..], Vec::as_slice);
+        let package = resolved(locked, older, environment)?;
+        let key = (package.name.clone(), package.version.clone());
+        // `name[extra]` repeats `name`, perhaps without its files.
+        packages
+            .entry(key)
+            .and_modify(|first| first.hashes.extend(package.hashes.iter().cloned()))
+            .or_insert(package);
     }
     let left_out = others
         .iter()
@@ -131,19 +131,70 @@ pub(super) fn read(
     ResolvedSet::new(packages.into_values().collect(), left_out)
 }
 
+/// The packages that say of themselves that they are installed.
+fn by_groups<'a>(
+    lock: &'a Lock,
+    wanted: &BTreeSet<String>,
+    environment: &Environment,
+) -> Result<Vec<&'a Locked>, LockError> {
+    let is_wanted = |group: &String| group == "default" || wanted.contains(&normalized(group));
+    let mut packages = Vec::new();
+    for locked in &lock.packages {
+        if !locked.groups.is_empty() && !locked.groups.iter().any(is_wanted) {
+            continue;
+        }
+        let holds = marker::holds(locked.marker.as_deref().unwrap_or_default(), environment)
+            .map_err(|error| LockError::Marker { package: locked.name.clone(), error })?;
+        if holds {
+            packages.push(locked);
+        }
+    }
+    // Forks of a package may differ in nothing but their Python. One alone stays, and the installer
+    // says that it is not for this Python.
+    let mut forks: BTreeMap<String, BTreeSet<Option<&str>>> = BTreeMap::new();
+    for locked in &packages {
+        forks.entry(normalized(&locked.name)).or_default().insert(locked.version.as_deref());
+    }
+    let mut kept = Vec::new();
+    for locked in packages {
+        if forks[&normalized(&locked.name)].len() == 1 || locked.is_for(environment)? {
+            kept.push(locked);
+        }
+    }
+    Ok(kept)
+}
+
 fn check_targets(targets: &[Target], environment: &Environment) -> Result<(), LockError> {
     let mut first = None;
-    for Target { requires_python } in targets {
-        match super::check_python(requires_python.as_deref(), environment) {
-            Ok(()) => return Ok(()),
-            Err(error) => drop(first.get_or_insert(error)),
-        }
+    for Target { requires_python, platform, implementation } in targets {
+        let is_here = platform.as_deref().is_none_or(|platform| {
+            let machine = environment.machine.as_str();
+            platform == "linux" || platform.starts_with("manylinux") && platform.ends_with(machine)
+        }) && implementation.as_deref().is_none_or(|name| name == "cpython");
+        let found = match super::check_python(requires_python.as_deref(), environment) {
+            Ok(()) if is_here => return Ok(()),
+            Ok(()) => LockError::Python {
+                wanted: [implementation, platform]
+                    .into_iter()
+                    .flatten()
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join(" on "),
+                found: format!("cpython on linux ({})", environment.machine),
+            },
+            Err(error) => error,
+        };
+        first.get_or_insert(found);
     }
     first.map_or(Ok(()), Err)
 }
 
 impl Locked {
-    /// Forks of a package differ in their Python.
+    fn name_and_version(&self) -> String {
+        format!("{} {}", self.name, self.version.as_deref().unwrap_or_default())
+    }
+
+    /// Whether it can be installed into this Python.
     fn is_for(&self, environment: &Environment) -> Result<bool, LockError> {
         match super::check_python(self.requires_python.as_deref(), environment) {
             Ok(()) => Ok(true),
@@ -153,9 +204,15 @@ impl Locked {
     }
 }
 
-fn resolved(locked: &Locked, environment: &Environment) -> Result<Package, LockError> {
+/// `older` are the files of a package that an old lock keeps elsewhere.
+fn resolved(
+    locked: &Locked,
+    older: &[File],
+    environment: &Environment,
+) -> Result<Package, LockError> {
     let name = normalized(&locked.name);
-    let Locked { version, files, git, revision, subdirectory, url, path, .. } = locked;
+    let files = if locked.files.is_empty() { older } else { &locked.files };
+    let Locked { version, git, revision, subdirectory, url, path, .. } = locked;
     let mut hashes: BTreeSet<String> = files.iter().map(|file| file.hash.clone()).collect();
     let origin = if let Some(git) = git {
         hashes.clear();

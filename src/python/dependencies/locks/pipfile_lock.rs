@@ -77,9 +77,7 @@ pub(super) fn read(
     chosen: &Chosen,
     environment: &Environment,
 ) -> Result<ResolvedSet, LockError> {
-    super::check_conflicts(text)?;
-    let lock: Lock =
-        serde_json::from_str(text).map_err(|error| LockError::Syntax(error.to_string()))?;
+    let lock: Lock = super::json(text)?;
     if lock.meta.pipfile_spec != 6 {
         let found = format!("pipfile-spec {}", lock.meta.pipfile_spec);
         return Err(LockError::Version { found, known: "pipfile-spec 6" });
@@ -92,9 +90,7 @@ pub(super) fn read(
     let categories: Vec<&String> =
         lock.categories.keys().filter(|name| *name != "default").collect();
     check_exist("group", &chosen.groups, categories.iter().copied())?;
-    if let Some(extra) = chosen.extras.first() {
-        return Err(LockError::NoSuch { kind: "extra", name: extra.clone(), suggestion: None });
-    }
+    check_exist("extra", &chosen.extras, [].into_iter())?;
     // A package of two categories is taken once; the default one counts, as with `pipenv sync`.
     let mut packages: BTreeMap<String, Package> = BTreeMap::new();
     let names = ["default".to_owned()];

@@ -48,7 +48,6 @@ struct Locked {
     #[expect(dead_code, reason = "the graph says it, with the extras")]
     category: Option<String>,
     #[serde(default)]
-    #[expect(dead_code, reason = "markers or the graph say it")]
     optional: bool,
     python_versions: String,
     #[serde(default)]

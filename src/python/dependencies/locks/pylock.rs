@@ -182,7 +182,7 @@ fn resolved(package: &Locked, environment: &Environment) -> Result<Package, Lock
         };
         Origin::Git {
             url: web_address(&name, url)?,
-            commit: commit_id.clone(),
+            commit: super::commit(&name, commit_id)?,
             subdirectory: subdirectory.clone(),
         }
     } else if let Some(Directory { path, subdirectory, .. }) = directory {

@@ -44,7 +44,11 @@ pub enum Origin {
 impl ResolvedSet {
     /// Takes the packages that apply. Fails when two of them have one name.
     pub fn new(mut packages: Vec<Package>, left_out: BTreeSet<String>) -> Result<Self, LockError> {
-        packages.sort_by(|one, other| one.name.cmp(&other.name));
+        for package in &packages {
+            package.check()?;
+        }
+        packages
+            .sort_by(|one, other| (&one.name, &one.version).cmp(&(&other.name, &other.version)));
         packages.dedup();
         if let Some(pair) = packages.windows(2).find(|pair| pair[0].name == pair[1].name) {
             return Err(LockError::Twice {
@@ -97,6 +101,46 @@ pub struct Requirements {
 }
 
 impl Package {
+    /// Fails when a part could be read as something else in a requirements file: as an option, a
+    /// comment, or another line.
+    fn check(&self) -> Result<(), LockError> {
+        let Package { name, version, origin, hashes } = self;
+        let fits = |text: &str, others: &str| {
+            let mut all = text.chars();
+            !text.is_empty() && all.all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+        };
+        let unknown = |what: &str, found: &str| {
+            Err(LockError::Unknown { what: format!("the {what} of {name:?}, {found:?}") })
+        };
+        if !fits(name, "-") || name.starts_with('-') {
+            return Err(LockError::Unknown { what: format!("the package {name:?}") });
+        }
+        if let Some(version) = version.as_ref().filter(|version| !fits(version, ".!+_-")) {
+            return unknown("version", version);
+        }
+        let is_hash = |hash: &&String| {
+            hash.split_once(':').is_some_and(|(kind, value)| fits(kind, "_") && fits(value, ""))
+        };
+        if let Some(hash) = hashes.iter().find(|hash| !is_hash(hash)) {
+            return unknown("hash", hash);
+        }
+        match origin {
+            Origin::Url { subdirectory: Some(folder), .. }
+            | Origin::Git { subdirectory: Some(folder), .. }
+                if !fits(folder, "/._-+@") =>
+            {
+                unknown("subdirectory", folder)
+            }
+            Origin::File(path) | Origin::Folder(path)
+                if path.chars().any(char::is_control)
+                    || [" -", " #", " ;"].iter().any(|mark| path.contains(mark)) =>
+            {
+                unknown("path", path)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The package as a requirement line, without its hashes.
     pub fn requirement(&self) -> String {
         let Package { name, version, origin, hashes: _ } = self;

@@ -14,7 +14,7 @@ use super::error::LockError;
 use super::files::check_machine;
 use super::marker::{self, Environment, normalized};
 use super::resolved::ResolvedSet;
-use super::{Chosen, Manifests, freshness};
+use super::{Chosen, Manifests, freshness, groups};
 use origin::resolved;
 
 #[derive(Debug, Deserialize)]
@@ -28,9 +28,18 @@ struct Lock {
     #[serde(default)]
     manifest: Manifest,
     #[serde(default)]
-    conflicts: Option<toml::Value>,
+    conflicts: Vec<Vec<Conflicting>>,
     #[serde(default, rename = "package")]
     packages: Vec<Locked>,
+}
+
+/// One of several extras, groups or projects of which only one can be installed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Conflicting {
+    package: String,
+    extra: Option<String>,
+    group: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -151,7 +160,7 @@ pub(super) fn read(
         freshness::uv(&locked.metadata.requires_dist, &manifests.pyproject)?;
     }
     super::check_python(lock.requires_python.as_deref(), environment)?;
-    Walk::new(&lock, environment).run(project.as_deref(), chosen)
+    Walk::new(&lock, manifests, environment).run(project.as_deref(), chosen)
 }
 
 /// A package with one of its extras, or without any.
@@ -161,36 +170,49 @@ struct Walk<'a> {
     lock: &'a Lock,
     environment: Environment,
     by_name: BTreeMap<&'a str, Vec<usize>>,
-    /// What markers of conflicting extras and groups call those that are in use.
-    conflict_names: BTreeSet<String>,
+    empty: Names,
+}
+
+/// Groups and extras.
+#[derive(Debug, Default)]
+struct Names {
+    groups: BTreeSet<String>,
+    extras: BTreeSet<String>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(lock: &'a Lock, environment: &Environment) -> Self {
+    fn new(lock: &'a Lock, manifests: &Manifests, environment: &Environment) -> Self {
         let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (index, package) in lock.packages.iter().enumerate() {
             by_name.entry(&package.name).or_default().push(index);
         }
+        // Markers call the extras and groups that are in use by names of their own.
         let environment = Environment { extras: BTreeSet::new(), ..environment.clone() };
-        Self { lock, environment, by_name, conflict_names: BTreeSet::new() }
+        // The lock does not have those that are empty.
+        let empty = Names {
+            groups: groups::names(&manifests.pyproject).iter().map(|it| normalized(it)).collect(),
+            extras: manifests.extras(),
+        };
+        Self { lock, environment, by_name, empty }
     }
 
     fn run(mut self, project: Option<&str>, chosen: &Chosen) -> Result<ResolvedSet, LockError> {
         let roots = self.roots(project)?;
-        self.check_chosen(&roots, chosen)?;
+        let there = self.names(&roots);
+        super::check_exist("group", &chosen.groups, there.groups.iter())?;
+        super::check_exist("extra", &chosen.extras, there.extras.iter())?;
+        self.check_conflicts(&roots, chosen)?;
         // Which extras are in use decides which markers hold, and so which extras are in use: with
-        // conflicts it takes a second look.
+        // conflicts it takes another look, until no new one comes into use.
         let mut reached = self.walk(&roots, chosen)?;
-        if self.lock.conflicts.is_some() {
-            loop {
-                let names = self.names_in_use(&roots, &reached, chosen);
-                if names == self.conflict_names {
-                    break;
-                }
-                self.conflict_names = names;
-                self.environment.extras = self.conflict_names.clone();
-                reached = self.walk(&roots, chosen)?;
+        while !self.lock.conflicts.is_empty() {
+            let before = self.environment.extras.len();
+            let names = self.names_in_use(&roots, &reached, chosen);
+            self.environment.extras.extend(names);
+            if self.environment.extras.len() == before {
+                break;
             }
+            reached = self.walk(&roots, chosen)?;
         }
         let packages: BTreeSet<usize> = reached.iter().map(|(index, _)| *index).collect();
         let packages = packages
@@ -203,7 +225,7 @@ impl<'a> Walk<'a> {
                 resolved(package)
             })
             .collect::<Result<_, _>>()?;
-        ResolvedSet::new(packages, self.left_out(&roots, chosen))
+        ResolvedSet::new(packages, chosen.left_out(there.groups.iter(), there.extras.iter()))
     }
 
     /// The packages that the walk begins with: the project that is deployed; in a workspace whose
@@ -219,14 +241,42 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn check_chosen(&self, roots: &[usize], chosen: &Chosen) -> Result<(), LockError> {
+    /// The groups and extras that there are.
+    fn names(&self, roots: &[usize]) -> Names {
         let packages = || roots.iter().map(|root| &self.lock.packages[*root]);
         let groups = packages()
             .flat_map(|package| package.dev_dependencies.keys())
-            .chain(self.lock.manifest.dependency_groups.keys());
-        let extras = packages().flat_map(|package| package.optional_dependencies.keys());
-        super::check_exist("group", &chosen.groups, groups)?;
-        super::check_exist("extra", &chosen.extras, extras)
+            .chain(self.lock.manifest.dependency_groups.keys())
+            .chain(&self.empty.groups);
+        let extras = packages()
+            .flat_map(|package| package.optional_dependencies.keys())
+            .chain(&self.empty.extras);
+        Names { groups: groups.cloned().collect(), extras: extras.cloned().collect() }
+    }
+
+    /// Fails when more than one of those that conflict was chosen.
+    fn check_conflicts(&self, roots: &[usize], chosen: &Chosen) -> Result<(), LockError> {
+        let is_root = |name: &str| roots.iter().any(|root| self.lock.packages[*root].name == name);
+        for conflicting in &self.lock.conflicts {
+            let names: Vec<String> = conflicting
+                .iter()
+                .filter(|it| is_root(&it.package))
+                .filter_map(|Conflicting { package, extra, group }| match (extra, group) {
+                    (Some(extra), _) if chosen.extras.contains(&normalized(extra)) => {
+                        Some(format!("extra {extra}"))
+                    }
+                    (None, Some(group)) if chosen.groups.contains(&normalized(group)) => {
+                        Some(format!("group {group}"))
+                    }
+                    (None, None) => Some(package.clone()),
+                    _ => None,
+                })
+                .collect();
+            if names.len() > 1 {
+                return Err(LockError::Conflicting { names });
+            }
+        }
+        Ok(())
     }
 
     fn walk(&self, roots: &[usize], chosen: &'a Chosen) -> Result<BTreeSet<Node<'a>>, LockError> {
@@ -357,14 +407,5 @@ impl<'a> Walk<'a> {
             .iter()
             .flat_map(|root| chosen.groups.iter().map(move |group| encoded("group", *root, group)));
         extras.chain(groups).collect()
-    }
-
-    fn left_out(&self, roots: &[usize], chosen: &Chosen) -> BTreeSet<String> {
-        let packages = || roots.iter().map(|root| &self.lock.packages[*root]);
-        let groups = packages()
-            .flat_map(|package| package.dev_dependencies.keys())
-            .chain(self.lock.manifest.dependency_groups.keys());
-        let extras = packages().flat_map(|package| package.optional_dependencies.keys());
-        chosen.left_out(groups, extras)
     }
 }

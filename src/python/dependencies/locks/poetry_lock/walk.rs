@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::super::Chosen;
 use super::super::error::LockError;
+use super::super::groups;
 use super::super::marker::{self, Environment, normalized};
 use super::super::requirement::Requirement;
 use super::{Lock, Locked, constraint};
@@ -64,10 +65,13 @@ impl Declared {
                 })
             });
         }
-        let mut groups = BTreeMap::new();
+        let mut groups: BTreeMap<String, BTreeMap<String, Dependencies>> = BTreeMap::new();
         let tables = poetry.and_then(|poetry| poetry.get("group")).and_then(toml::Value::as_table);
         for (name, group) in tables.into_iter().flatten() {
             groups.insert(normalized(name), section(group.get("dependencies"))?);
+        }
+        for name in groups::names(pyproject) {
+            groups.entry(normalized(&name)).or_default();
         }
         // The name that the group had before there were others.
         if let Some(dev) = poetry.and_then(|poetry| poetry.get("dev-dependencies")) {
@@ -83,7 +87,7 @@ pub(super) fn packages<'a>(
     chosen: &Chosen,
     environment: &'a Environment,
 ) -> Result<Vec<&'a Locked>, LockError> {
-    let mut walk = Walk { lock, environment, reached: BTreeSet::new(), queue: VecDeque::new() };
+    let mut walk = Walk::new(lock, environment);
     // What the chosen extras bring in, of the optional dependencies.
     let wanted: BTreeSet<String> = lock
         .extras
@@ -92,15 +96,13 @@ pub(super) fn packages<'a>(
         .flat_map(|(_, names)| names)
         .map(|name| Ok(Requirement::parse(name)?.name))
         .collect::<Result<_, LockError>>()?;
-    for (name, dependencies) in &declared.main {
-        walk.follow(name, dependencies, |dependency| {
-            !dependency.optional || wanted.contains(&normalized(name))
+    let groups = chosen.groups.iter().filter_map(|group| declared.groups.get(group));
+    for (name, dependencies) in groups.chain([&declared.main]).flatten() {
+        // Whether a dependency is optional the lock says: one that a group needs, too, is not.
+        walk.follow(name, dependencies, |dependency, package| {
+            !package.map_or(dependency.optional, |package| package.optional)
+                || wanted.contains(&normalized(name))
         })?;
-    }
-    for group in &chosen.groups {
-        for (name, dependencies) in declared.groups.get(group).into_iter().flatten() {
-            walk.follow(name, dependencies, |dependency| !dependency.optional)?;
-        }
     }
     walk.run()
 }
@@ -108,12 +110,21 @@ pub(super) fn packages<'a>(
 struct Walk<'a> {
     lock: &'a Lock,
     environment: &'a Environment,
+    by_name: BTreeMap<String, Vec<usize>>,
     /// Packages, each with an extra that was asked for, or without.
     reached: BTreeSet<(usize, Option<String>)>,
     queue: VecDeque<(usize, Option<String>)>,
 }
 
 impl<'a> Walk<'a> {
+    fn new(lock: &'a Lock, environment: &'a Environment) -> Self {
+        let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (index, package) in lock.packages.iter().enumerate() {
+            by_name.entry(normalized(&package.name)).or_default().push(index);
+        }
+        Self { lock, environment, by_name, reached: BTreeSet::new(), queue: VecDeque::new() }
+    }
+
     fn run(mut self) -> Result<Vec<&'a Locked>, LockError> {
         while let Some((index, extra)) = self.queue.pop_front() {
             let package = &self.lock.packages[index];
@@ -137,7 +148,7 @@ impl<'a> Walk<'a> {
             for (name, dependencies) in &package.dependencies {
                 let is_brought = brought.contains(&normalized(name));
                 let takes_optional = extra.is_some() && is_brought;
-                self.follow(name, dependencies, |dependency| {
+                self.follow(name, dependencies, |dependency, _| {
                     if dependency.optional { takes_optional } else { extra.is_none() }
                 })?;
             }
@@ -150,7 +161,7 @@ impl<'a> Walk<'a> {
         &mut self,
         name: &str,
         dependencies: &Dependencies,
-        takes: impl Fn(&Dependency) -> bool,
+        takes: impl Fn(&Dependency, Option<&Locked>) -> bool,
     ) -> Result<(), LockError> {
         let one;
         let list: &[Dependency] = match dependencies {
@@ -162,8 +173,13 @@ impl<'a> Walk<'a> {
             Dependencies::Several(list) => list,
         };
         for dependency in list {
-            if takes(dependency) && self.applies(name, dependency)? {
-                let index = self.locked(name, dependency)?;
+            if !self.applies(name, dependency)? {
+                continue;
+            }
+            let found = self.locked(name, dependency);
+            let package = found.as_ref().ok().map(|index| &self.lock.packages[*index]);
+            if takes(dependency, package) {
+                let index = found?;
                 self.reach((index, None));
                 for extra in &dependency.extras {
                     self.reach((index, Some(normalized(extra))));
@@ -195,15 +211,9 @@ impl<'a> Walk<'a> {
     /// The package that a dependency means: the one of that name whose version satisfies it and
     /// that this Python can have.
     fn locked(&self, name: &str, dependency: &Dependency) -> Result<usize, LockError> {
-        let wanted = normalized(name);
-        let named = self
-            .lock
-            .packages
-            .iter()
-            .enumerate()
-            .filter(|(_, package)| normalized(&package.name) == wanted);
         let mut found = Vec::new();
-        for (index, package) in named {
+        for &index in self.by_name.get(&normalized(name)).into_iter().flatten() {
+            let package = &self.lock.packages[index];
             let version = Version::from_str(&package.version).map_err(|_| LockError::Unknown {
                 what: format!("the version of {name}, {}", package.version),
             })?;
