@@ -4,141 +4,18 @@
 //! markers hold, with the extras that were asked for. The reference is uv's own `uv-resolver`
 //! (`lock/mod.rs`); the tests compare the result with `uv export`.
 
+mod file;
 mod origin;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-
-use serde::Deserialize;
 
 use super::error::LockError;
 use super::files::check_machine;
 use super::marker::{self, Environment, normalized};
 use super::resolved::ResolvedSet;
 use super::{Chosen, Manifests, freshness, groups};
+use file::{Conflicting, Dependency, File, Lock, Locked, Source};
 use origin::resolved;
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Lock {
-    version: u32,
-    #[serde(default)]
-    revision: u32,
-    #[serde(default)]
-    requires_python: Option<String>,
-    #[serde(default)]
-    manifest: Manifest,
-    #[serde(default)]
-    conflicts: Vec<Vec<Conflicting>>,
-    #[serde(default, rename = "package")]
-    packages: Vec<Locked>,
-}
-
-/// One of several extras, groups or projects of which only one can be installed.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Conflicting {
-    package: String,
-    extra: Option<String>,
-    group: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Manifest {
-    #[serde(default)]
-    members: BTreeSet<String>,
-    #[serde(default)]
-    dependency_groups: BTreeMap<String, Vec<Asked>>,
-}
-
-/// A requirement of a workspace that is no project itself.
-#[derive(Debug, Deserialize)]
-struct Asked {
-    name: String,
-    #[serde(default)]
-    extras: Vec<String>,
-    #[serde(default)]
-    marker: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Locked {
-    name: String,
-    #[serde(default)]
-    version: Option<String>,
-    source: Source,
-    #[serde(default)]
-    resolution_markers: Vec<String>,
-    #[serde(default)]
-    dependencies: Vec<Dependency>,
-    #[serde(default)]
-    optional_dependencies: BTreeMap<String, Vec<Dependency>>,
-    #[serde(default)]
-    dev_dependencies: BTreeMap<String, Vec<Dependency>>,
-    #[serde(default)]
-    sdist: Option<File>,
-    #[serde(default)]
-    wheels: Vec<File>,
-    #[serde(default)]
-    metadata: Metadata,
-}
-
-/// What the project declared when it was locked.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Metadata {
-    #[serde(default)]
-    requires_dist: Vec<freshness::UvRequirement>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields)]
-struct Source {
-    registry: Option<String>,
-    git: Option<String>,
-    url: Option<String>,
-    path: Option<String>,
-    directory: Option<String>,
-    editable: Option<String>,
-    r#virtual: Option<String>,
-    subdirectory: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Dependency {
-    name: String,
-    #[serde(default)]
-    version: Option<String>,
-    #[serde(default)]
-    source: Option<Source>,
-    #[serde(default)]
-    extra: BTreeSet<String>,
-    #[serde(default)]
-    marker: Option<String>,
-}
-
-/// Unknown keys are fine here: revisions add what describes a file, such as `upload-time`.
-#[derive(Debug, Deserialize)]
-struct File {
-    #[serde(default)]
-    url: Option<String>,
-    #[serde(default)]
-    path: Option<String>,
-    #[serde(default)]
-    filename: Option<String>,
-    #[serde(default)]
-    hash: Option<String>,
-}
-
-impl File {
-    /// The last part of where it is.
-    fn name(&self) -> Option<&str> {
-        let place = self.path.as_deref().or(self.filename.as_deref()).or(self.url.as_deref())?;
-        place.rsplit('/').next()
-    }
-}
 
 /// Reads the lock `text`.
 pub(super) fn read(

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::error::LockError;
 use super::super::resolved::{Origin, Package};
 use super::super::{tree_path, web_address};
-use super::{File, Locked, Source};
+use super::file::{File, Locked, Source};
 use crate::text::url::percent_decoded;
 
 const PYPI: &str = "https://pypi.org/simple";

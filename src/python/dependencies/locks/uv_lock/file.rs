@@ -1,0 +1,130 @@
+//! What is in a uv.lock.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use super::super::freshness;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Lock {
+    pub(super) version: u32,
+    #[serde(default)]
+    pub(super) revision: u32,
+    #[serde(default)]
+    pub(super) requires_python: Option<String>,
+    #[serde(default)]
+    pub(super) manifest: Manifest,
+    #[serde(default)]
+    pub(super) conflicts: Vec<Vec<Conflicting>>,
+    #[serde(default, rename = "package")]
+    pub(super) packages: Vec<Locked>,
+}
+
+/// One of several extras, groups or projects of which only one can be installed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Conflicting {
+    pub(super) package: String,
+    pub(super) extra: Option<String>,
+    pub(super) group: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Manifest {
+    #[serde(default)]
+    pub(super) members: BTreeSet<String>,
+    #[serde(default)]
+    pub(super) dependency_groups: BTreeMap<String, Vec<Asked>>,
+}
+
+/// A requirement of a workspace that is no project itself.
+#[derive(Debug, Deserialize)]
+pub(super) struct Asked {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) extras: Vec<String>,
+    #[serde(default)]
+    pub(super) marker: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Locked {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) version: Option<String>,
+    pub(super) source: Source,
+    #[serde(default)]
+    pub(super) resolution_markers: Vec<String>,
+    #[serde(default)]
+    pub(super) dependencies: Vec<Dependency>,
+    #[serde(default)]
+    pub(super) optional_dependencies: BTreeMap<String, Vec<Dependency>>,
+    #[serde(default)]
+    pub(super) dev_dependencies: BTreeMap<String, Vec<Dependency>>,
+    #[serde(default)]
+    pub(super) sdist: Option<File>,
+    #[serde(default)]
+    pub(super) wheels: Vec<File>,
+    #[serde(default)]
+    pub(super) metadata: Metadata,
+}
+
+/// What the project declared when it was locked.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Metadata {
+    #[serde(default)]
+    pub(super) requires_dist: Vec<freshness::UvRequirement>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Source {
+    pub(super) registry: Option<String>,
+    pub(super) git: Option<String>,
+    pub(super) url: Option<String>,
+    pub(super) path: Option<String>,
+    pub(super) directory: Option<String>,
+    pub(super) editable: Option<String>,
+    pub(super) r#virtual: Option<String>,
+    pub(super) subdirectory: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Dependency {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) version: Option<String>,
+    #[serde(default)]
+    pub(super) source: Option<Source>,
+    #[serde(default)]
+    pub(super) extra: BTreeSet<String>,
+    #[serde(default)]
+    pub(super) marker: Option<String>,
+}
+
+/// Unknown keys are fine here: revisions add what describes a file, such as `upload-time`.
+#[derive(Debug, Deserialize)]
+pub(super) struct File {
+    #[serde(default)]
+    pub(super) url: Option<String>,
+    #[serde(default)]
+    pub(super) path: Option<String>,
+    #[serde(default)]
+    pub(super) filename: Option<String>,
+    #[serde(default)]
+    pub(super) hash: Option<String>,
+}
+
+impl File {
+    /// The last part of where it is.
+    pub(super) fn name(&self) -> Option<&str> {
+        let place = self.path.as_deref().or(self.filename.as_deref()).or(self.url.as_deref())?;
+        place.rsplit('/').next()
+    }
+}
