@@ -14,7 +14,7 @@ use super::files::check_machine;
 use super::marker::{self, Environment, normalized};
 use super::resolved::ResolvedSet;
 use super::{Chosen, Manifests, freshness, groups};
-use file::{Conflicting, Dependency, File, Lock, Locked, Source};
+use file::{Conflicting, Dependency, File, Lock, Source};
 use origin::resolved;
 
 /// Reads the lock `text`.
