@@ -66,8 +66,8 @@ fn each_lock_is_read_as_its_own_tool_reads_it() {
     }
     for (name, [locks, sets, manifests, incomplete]) in counted {
         eprintln!(
-            "{name}: {locks} locks, {sets} sets ({incomplete} incomplete), {manifests} compared with \
-             their manifest"
+            "{name}: {locks} locks, {sets} sets ({incomplete} incomplete), \
+             {manifests} compared with their manifest"
         );
     }
     eprintln!("{}", wrong.join("\n"));
