@@ -116,7 +116,8 @@ impl Fetching<'_> {
                     named.iter().find(|submodule| Some(submodule.path.as_str()) == path.to_str());
                 let (Some(commit), Some(submodule)) = (commit, found) else {
                     console::warning(format_args!(
-                        "the submodule {shown} is an empty folder: .gitmodules does not name it"
+                        "{shown} is a submodule that .gitmodules does not name, so it is an empty \
+                         folder"
                     ));
                     continue;
                 };
