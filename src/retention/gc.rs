@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use super::error;
 use super::holders::{Stays, holders};
-use super::prune::{Pruned, Waits, envs_without, prune, salvage_release, unless_mounted};
+use super::prune::{Pruned, envs_without, prune, salvage_release, unless_mounted};
 use super::salvage::Look;
 use super::trash::{Emptied, Freed, empty_trash};
 use crate::site::lock::DeployLock;
@@ -34,7 +34,7 @@ impl Report {
 ///
 /// `report` says what was done, also when this fails.
 pub fn gc(site: &Site, settings: &Settings, _lock: &DeployLock, report: &mut Report) -> Result<()> {
-    let pruned = prune(site, settings, Waits::Nobody, &mut report.pruned);
+    let pruned = prune(site, settings, &mut report.pruned);
     // It only saves time, and whoever calls this wants space.
     let discarded = staging::discard(site);
     report.empty_trash(site);

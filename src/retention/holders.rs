@@ -103,18 +103,28 @@ impl Stays {
 
     /// Logs what stays: a line for all that is only in use, a warning for each mount.
     pub fn log(all: &[Stays]) {
-        let is_used = |stays: &&Stays| matches!(stays.holder, Holder::Process(_));
-        let used: Vec<_> = all.iter().filter(is_used).map(|stays| stays.what.as_str()).collect();
-        if !used.is_empty() {
-            let (used, s) = (used.join(", "), if used.len() == 1 { "s" } else { "" });
-            console::info(format_args!(
-                "Still used by a process, so it stay{s} for now: {used} (nyala gc says by which)."
-            ));
+        if let Some(used) = Stays::used(all) {
+            console::info(used);
         }
-        for stays in all.iter().filter(|stays| !is_used(stays)) {
+        for stays in all.iter().filter(|stays| !stays.is_used()) {
             console::warning(stays);
             console::hint(stays.fix());
         }
+    }
+
+    /// The line for all of these that is only in use; `None` when that is nothing.
+    pub fn used(all: &[Stays]) -> Option<String> {
+        let used = all.iter().filter(|stays| stays.is_used());
+        let used: Vec<_> = used.map(|stays| stays.what.as_str()).collect();
+        let s = if used.len() == 1 { "s" } else { "" };
+        let used = (!used.is_empty()).then(|| used.join(", "))?;
+        Some(format!(
+            "Still used by a process, so it stay{s} for now: {used} (nyala gc says by which)."
+        ))
+    }
+
+    fn is_used(&self) -> bool {
+        matches!(self.holder, Holder::Process(_))
     }
 }
 

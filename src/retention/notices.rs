@@ -4,6 +4,8 @@
 use anyhow::{Context, Error, Result};
 use serde::{Deserialize, Serialize};
 
+use super::holders::Stays;
+use super::prune::Pruned;
 use super::salvage::Salvaged;
 use crate::console;
 use crate::disk;
@@ -13,10 +15,13 @@ use crate::user_error::UserError;
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub struct Notices(Vec<Notice>);
 
+/// A line of a log.
 #[derive(Debug, Deserialize, Serialize)]
-struct Notice {
-    warning: String,
-    hint: Option<String>,
+#[serde(rename_all = "snake_case")]
+enum Notice {
+    Info(String),
+    Warning(String),
+    Hint(String),
 }
 
 impl Notices {
@@ -25,33 +30,34 @@ impl Notices {
         let path = site.notices_file();
         let Ok(bytes) = disk::read(&path) else { return };
         let Notices(notices) = serde_json::from_slice(&bytes).unwrap_or_default();
-        for Notice { warning, hint } in notices {
-            console::warning(warning);
-            hint.iter().for_each(console::hint);
+        for notice in notices {
+            match notice {
+                Notice::Info(text) => console::info(text),
+                Notice::Warning(text) => console::warning(text),
+                Notice::Hint(text) => console::hint(text),
+            }
         }
         if let Err(error) = disk::remove_file(&path) {
             tracing::debug!("{error:#}");
         }
     }
 
-    /// Keeps for the next log what was salvaged, and why something could not be removed.
-    pub fn save(site: &Site, salvaged: &[Salvaged], error: Option<&Error>) -> Result<()> {
-        let mut notices: Vec<_> = salvaged.iter().map(Notice::of).collect();
-        notices.extend(error.map(|error| Notice {
-            warning: UserError::new("old releases could not be removed").because(error).to_string(),
-            hint: None,
+    /// Keeps for the next log what was salvaged, what a process still uses, and why something could
+    /// not be removed.
+    pub fn save(site: &Site, pruned: &Pruned, error: Option<&Error>) -> Result<()> {
+        let mut notices = Vec::new();
+        for (warning, hint) in pruned.salvaged.iter().map(Salvaged::in_words) {
+            notices.extend([Notice::Warning(warning), Notice::Hint(hint)]);
+        }
+        notices.extend(Stays::used(&pruned.stays).map(Notice::Info));
+        notices.extend(error.map(|error| {
+            let error = UserError::new("old releases could not be removed").because(error);
+            Notice::Warning(error.to_string())
         }));
         if notices.is_empty() {
             return Ok(());
         }
         let bytes = serde_json::to_vec(&Notices(notices)).context("cannot write the notices")?;
         disk::write_atomic(&site.notices_file(), &bytes, 0o600)
-    }
-}
-
-impl Notice {
-    fn of(salvaged: &Salvaged) -> Notice {
-        let (warning, hint) = salvaged.in_words();
-        Notice { warning, hint: Some(hint) }
     }
 }

@@ -1,28 +1,19 @@
 //! Prunes a site after a deployment: releases beyond `keep`, and envs that no release needs.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use super::error::cannot_be_salvaged;
 use super::holders::{Holder, Stays, holders};
-use super::salvage::{Look, Salvaged, salvage};
-use crate::console;
+use super::salvage::{Look, Salvage, Salvaged, salvage};
+use crate::disk::{Mounted, mounts};
 use crate::site::{DeploymentId, EnvId, Record, Settings, Site, entry_name};
 use crate::user_error::Explain;
 
 /// A release with more files than this is looked through when nobody waits. Before that, only those
 /// of its folders are looked at in which a name is new, so that hardly anything is said late.
-pub const LOOKED_AT_ONCE: u64 = 2_000;
-
-/// Whether somebody waits for what is pruned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Waits {
-    /// The pusher: large releases stay until nobody does.
-    Somebody,
-    Nobody,
-}
+const LOOKED_AT_ONCE: u64 = 2_000;
 
 /// What pruning came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,56 +29,105 @@ impl Pruned {
         self.salvaged.iter().for_each(Salvaged::log);
         Stays::log(&self.stays);
     }
+
+    /// Takes down what was to be removed and stays. Fails when something could not be removed.
+    fn unless_it_stays(&mut self, what: String, removed: Result<Option<Holder>>) -> Result<()> {
+        self.stays.extend(removed?.map(|holder| Stays { what, holder }));
+        Ok(())
+    }
+}
+
+/// Prunes the releases in which the application wrote something, and finds what is mounted in
+/// others: there is something to say of those, while somebody reads the log. [`prune`] does the
+/// rest. A large release is only looked at by the names in it, and stays until then.
+///
+/// Which processes use a release is asked only of one with something to save: there may be
+/// thousands of processes.
+pub fn prune_written(site: &Site, settings: &Settings, pruned: &mut Pruned) -> Result<()> {
+    let Unneeded { releases, envs } = unneeded(site, settings.keep)?;
+    let mut outcome = Ok(());
+    let mut is_mounted = |path: PathBuf, what: String| {
+        let mounts = mounts::below(&path).unwrap_or_default();
+        let is_mounted = !mounts.is_empty();
+        if is_mounted {
+            let holder = Holder::Mount(Mounted { path, mounts });
+            pruned.stays.push(Stays { what, holder });
+        }
+        is_mounted
+    };
+    let mut written = Vec::new();
+    for id in releases {
+        if is_mounted(site.release(id), format!("release {id}")) {
+            continue;
+        }
+        match has_something_to_save(site, settings, id) {
+            Ok(true) => written.push(id),
+            Ok(false) => {}
+            Err(error) => outcome = outcome.and(Err(error)),
+        }
+    }
+    for id in envs {
+        is_mounted(site.env(id), format!("env {id}"));
+    }
+    let mut held = holders(&written.iter().map(|id| site.release(*id)).collect::<Vec<_>>());
+    for id in written {
+        let removed = match held.remove(&site.release(id)) {
+            Some(holder) => Ok(Some(holder)),
+            None => unless_mounted(
+                look_in_time(site, id)
+                    .and_then(|look| remove(site, settings, id, look, &mut pruned.salvaged)),
+            ),
+        };
+        outcome = outcome.and(pruned.unless_it_stays(format!("release {id}"), removed));
+    }
+    outcome
+}
+
+fn has_something_to_save(site: &Site, settings: &Settings, id: DeploymentId) -> Result<bool> {
+    let salvage = Salvage::new(site, settings, id, site.release(id))?;
+    Ok(!salvage.written(Path::new(""), look_in_time(site, id)?)?.is_empty())
+}
+
+/// How closely a release can be looked at while somebody waits.
+pub fn look_in_time(site: &Site, id: DeploymentId) -> Result<Look> {
+    let usage = site.record(id)?.and_then(|record| record.usage.release);
+    let is_large = usage.is_some_and(|usage| usage.inodes > LOOKED_AT_ONCE);
+    Ok(if is_large { Look::AtNames } else { Look::AtFiles })
 }
 
 /// Keeps the last `keep` good releases with their envs, and the live one always. The rest is
 /// discarded, but for what a process still uses or something is mounted in. Failed deployments left
 /// no release and do not count. What the application wrote into a release is saved first.
 ///
+/// Looks through all processes, and at every file of what goes: nobody should have to wait for it.
 /// One that cannot go holds up none of the others: fails with the first of them in the end.
 /// `pruned` says what was done, also when this fails.
-pub fn prune(site: &Site, settings: &Settings, waits: Waits, pruned: &mut Pruned) -> Result<()> {
+pub fn prune(site: &Site, settings: &Settings, pruned: &mut Pruned) -> Result<()> {
     let Unneeded { releases, envs } = unneeded(site, settings.keep)?;
     let (mut outcome, mut envs_that_stay) = (Ok(()), Vec::new());
     let paths = releases.iter().map(|id| site.release(*id));
     let paths: Vec<_> = paths.chain(envs.iter().map(|id| site.env(*id))).collect();
     let mut held = holders(&paths);
-    let say = |line: fmt::Arguments<'_>| {
-        if waits == Waits::Somebody {
-            console::info(line);
-        }
-    };
     for id in releases {
-        let mut goes_later = false;
-        let removed = if let Some(holder) = held.remove(&site.release(id)) {
-            Ok(Some(holder))
-        } else {
-            let removed = remove(site, settings, id, waits, &mut pruned.salvaged);
-            unless_mounted(removed.map(|is_gone| goes_later = !is_gone))
+        let removed = match held.remove(&site.release(id)) {
+            Some(holder) => Ok(Some(holder)),
+            None => {
+                let salvaged = &mut pruned.salvaged;
+                unless_mounted(remove(site, settings, id, Look::AtFiles, salvaged))
+            }
         };
-        if goes_later || !matches!(removed, Ok(None)) {
+        if !matches!(removed, Ok(None)) {
             envs_that_stay.extend(site.env_of_release(id));
             envs_that_stay.extend(site.record(id).ok().flatten().and_then(|it| it.env?.id));
         }
-        match removed {
-            Ok(None) if goes_later => {}
-            Ok(None) => say(format_args!("Removed release {id}.")),
-            Ok(Some(holder)) => {
-                pruned.stays.push(Stays { what: format!("release {id}"), holder });
-            }
-            Err(error) => outcome = outcome.and(Err(error)),
-        }
+        outcome = outcome.and(pruned.unless_it_stays(format!("release {id}"), removed));
     }
     for id in envs.into_iter().filter(|id| !envs_that_stay.contains(id)) {
         let removed = match held.remove(&site.env(id)) {
             Some(holder) => Ok(Some(holder)),
             None => unless_mounted(site.discard(&site.env(id))),
         };
-        match removed {
-            Ok(None) => say(format_args!("Removed env {id}.")),
-            Ok(Some(holder)) => pruned.stays.push(Stays { what: format!("env {id}"), holder }),
-            Err(error) => outcome = outcome.and(Err(error)),
-        }
+        outcome = outcome.and(pruned.unless_it_stays(format!("env {id}"), removed));
     }
     outcome
 }
@@ -126,23 +166,17 @@ pub fn discard_unheld(
     (stays, outcome)
 }
 
-/// Says whether the release is gone.
+/// Saves what the application wrote into a release, and discards it if each of its files was
+/// looked at.
 fn remove(
     site: &Site,
     settings: &Settings,
     id: DeploymentId,
-    waits: Waits,
+    look: Look,
     salvaged: &mut Vec<Salvaged>,
-) -> Result<bool> {
-    let usage = site.record(id)?.and_then(|record| record.usage.release);
-    let is_large = usage.is_some_and(|usage| usage.inodes > LOOKED_AT_ONCE);
-    if waits == Waits::Somebody && is_large {
-        salvaged.extend(salvage_release(site, settings, id, Look::AtNames)?);
-        return Ok(false);
-    }
-    salvaged.extend(salvage_release(site, settings, id, Look::AtFiles)?);
-    site.discard(&site.release(id))?;
-    Ok(true)
+) -> Result<()> {
+    salvaged.extend(salvage_release(site, settings, id, look)?);
+    if look == Look::AtNames { Ok(()) } else { site.discard(&site.release(id)) }
 }
 
 /// Saves what the application wrote into a release, so that it can be removed.

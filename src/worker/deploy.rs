@@ -19,8 +19,9 @@ use crate::git::{Prepared, Repository, short};
 use crate::notify::Notifications;
 use crate::plan::{Decision, Missing, Plan, PlanRequest, describe, observe};
 use crate::python::version::Wanted;
-use crate::retention::salvage::Look;
-use crate::retention::{self, Notices, Pruned, Unshared, Waits, prune, share_held, unshared};
+use crate::retention::{
+    Notices, Pruned, Unshared, look_in_time, prune, prune_written, share_held, unshared,
+};
 use crate::settings::{DeploymentFile, EffectiveSettings};
 use crate::shared;
 use crate::site::record::{EnvRecord, PythonRecord, StepRecord};
@@ -86,9 +87,9 @@ impl Deployment<'_> {
         self.activate(&repository)?;
         self.end(Status::Succeeded, None);
         self.notify(Outcome::Success)?;
-        self.prune(&settings);
+        let said = self.prune_written(&settings);
         self.succeed(&repository, &plan)?;
-        self.prune_the_rest(&settings);
+        self.prune(&settings, &said);
         Ok(())
     }
 
@@ -152,9 +153,7 @@ impl Deployment<'_> {
     /// found once it goes.
     fn check_unshared(&self, settings: &Settings) -> Result<()> {
         let Some(live) = self.site.live()? else { return Ok(()) };
-        let usage = self.site.record(live)?.and_then(|record| record.usage.release);
-        let is_large = usage.is_some_and(|usage| usage.inodes > retention::LOOKED_AT_ONCE);
-        let look = if is_large { Look::AtNames } else { Look::AtFiles };
+        let look = look_in_time(self.site, live)?;
         let found = match unshared(self.site, settings, live, look) {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(()),
@@ -206,26 +205,29 @@ impl Deployment<'_> {
         ref_transaction::prepare(repository, &self.record)
     }
 
-    /// Comes after the actions, of which one may restart the application: until then the release
-    /// that was just replaced may serve. Of a worker that is killed before this, the next one
-    /// prunes.
-    fn prune(&self, settings: &Settings) {
+    /// Saves what the application wrote into releases that go, so that this log says it. Comes
+    /// after the actions, of which one may restart the application: until then the release that was
+    /// just replaced may serve. Returns what the log says.
+    fn prune_written(&self, settings: &Settings) -> Pruned {
         let mut pruned = Pruned::default();
-        let outcome = prune(self.site, settings, Waits::Somebody, &mut pruned);
+        let outcome = prune_written(self.site, settings, &mut pruned);
         pruned.log();
         if let Err(error) = outcome {
             let fact = "the new release is live, but old ones could not be removed";
             console::warning(UserError::new(fact).because(&error));
         }
+        pruned
     }
 
-    /// Removes what was left until nobody waits: large releases are looked through file by file
-    /// first. The next log says what was found in them.
-    fn prune_the_rest(&self, settings: &Settings) {
-        disk::point("prune: the rest");
+    /// Removes what is no longer needed, when nobody waits: all processes are looked through for
+    /// it. Of a worker that is killed before this, the next one prunes. The next log says what
+    /// there is to say and has not been `said`.
+    fn prune(&self, settings: &Settings, said: &Pruned) {
+        disk::point("prune: before");
         let mut pruned = Pruned::default();
-        let outcome = prune(self.site, settings, Waits::Nobody, &mut pruned);
-        if let Err(error) = Notices::save(self.site, &pruned.salvaged, outcome.as_ref().err()) {
+        let outcome = prune(self.site, settings, &mut pruned);
+        pruned.stays.retain(|stays| !said.stays.iter().any(|it| it.what == stays.what));
+        if let Err(error) = Notices::save(self.site, &pruned, outcome.as_ref().err()) {
             tracing::debug!("{error:#}");
         }
     }
