@@ -11,8 +11,11 @@ const MOST: u64 = 16 << 20;
 
 /// Reads a whole file, of which at most 16 MiB are read: a larger one is an error.
 pub fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;
+    let file = File::open(path)?;
+    let length = file.metadata()?.len().min(MOST);
+    // One more, so that the end is found without growing.
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
+    file.take(MOST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MOST {
         let what = format!("the file is larger than {}", text::bytes(MOST));
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));

@@ -93,6 +93,10 @@ impl<'repository> CommitTree<'repository> {
         if entry.kind != Kind::Folder {
             return Ok(None);
         }
+        // Most files are asked for in the root, which may be large, and is read already.
+        if entry.oid == self.root.id() {
+            return Ok(Some(self.root.clone()));
+        }
         let tree = self.objects.find_tree(entry.oid);
         tree.map(Some)
             .explain(|| error::unreadable(self.objects, &format!("the folder {}", entry.oid)))

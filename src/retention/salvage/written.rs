@@ -45,7 +45,7 @@ impl Written {
         let path = root.join(at);
         match unless_gone(fs::symlink_metadata(&path), &path)? {
             _ if is_no_data(at) => {}
-            Some(there) if there.is_dir() => folders.push((at.to_owned(), false)),
+            Some(there) if there.is_dir() => folders.push((at.to_owned(), there, false)),
             Some(there) if there.is_file() => {
                 let folder =
                     at.parent().and_then(|folder| fs::symlink_metadata(root.join(folder)).ok());
@@ -55,16 +55,10 @@ impl Written {
             }
             _ => {}
         }
-        while let Some((folder, was_moved)) = folders.pop() {
+        while let Some((folder, metadata, was_moved)) = folders.pop() {
             let path = root.join(&folder);
-            let Some(metadata) = unless_gone(fs::symlink_metadata(&path), &path)? else { continue };
             let has_new_names = self.has_new_names(&metadata);
             let looks_at_files = was_moved || has_new_names || look == Look::AtFiles;
-            // Its names are two, the own one and `.`, when no folder in it adds a `..`. Where a
-            // file system does not count so, it is 1.
-            if !looks_at_files && metadata.nlink() == 2 {
-                continue;
-            }
             for entry in unless_gone(fs::read_dir(&path), &path)?.into_iter().flatten() {
                 let entry = entry.with_context(|| cannot_look(&path))?;
                 let inside = folder.join(entry.file_name());
@@ -73,12 +67,13 @@ impl Written {
                     continue;
                 }
                 if kind.is_dir() {
+                    // From its own folder, which is open: a whole path costs more to look up.
+                    let Some(there) = unless_gone(entry.metadata(), &path)? else { continue };
                     let is_moved = was_moved
-                        || has_new_names
-                            && unless_gone(entry.metadata(), &path)?
-                                .is_some_and(|it| changed(&it) > self.since)
-                            && !is_known(&inside);
-                    folders.push((inside, is_moved));
+                        || has_new_names && changed(&there) > self.since && !is_known(&inside);
+                    if is_moved || look == Look::AtFiles || self.may_have_new_names(&there) {
+                        folders.push((inside, there, is_moved));
+                    }
                 } else if looks_at_files
                     && kind.is_file()
                     && (was_moved
@@ -91,6 +86,13 @@ impl Written {
         }
         found.sort();
         Ok(found)
+    }
+
+    /// Whether a name is new in a folder or in one below it, as far as the folder itself says.
+    fn may_have_new_names(&self, folder: &Metadata) -> bool {
+        // Its names are two, the own one and `.`, when no folder in it adds a `..`. Where a file
+        // system does not count so, it is 1.
+        folder.nlink() != 2 || self.has_new_names(folder)
     }
 
     fn has_new_names(&self, folder: &Metadata) -> bool {
