@@ -6,6 +6,7 @@ mod limits;
 mod lives;
 mod points;
 mod power;
+mod power_cut;
 mod trial;
 
 pub(crate) use trial::{Trial, wait_until_quiet};
