@@ -1,4 +1,5 @@
-"""Those that are pushed to. Each is a bare repository with a hook, as its documentation or its users have it."""
+"""Those that are pushed to. Each is a bare repository with a hook, as its documentation or its
+users have it."""
 import fcntl
 import glob
 import json
@@ -20,7 +21,8 @@ REPOSITORY=$SITE/repository.git
 python() {{ case $(cat "$1/runtime.txt") in {pythons} esac; }}
 """
 
-# What KuduScript's template for Python does: sync, choose the Python, keep the env when its marker is of that one, pip.
+# What KuduScript's template for Python does: sync, choose the Python, keep the env when its marker
+# is of that one, pip.
 KUDU = """
 git --git-dir="$REPOSITORY" --work-tree="$SITE/source" checkout -qf main
 : >> "$SITE/manifest"
@@ -43,14 +45,6 @@ else
 fi
 echo "Pip install requirements."
 env/bin/pip install -r requirements.txt
-"""
-
-BLOG = """
-git --git-dir="$REPOSITORY" --work-tree="$SITE/wwwroot" checkout -f main
-cd "$SITE/wwwroot"
-[ -e "$SITE/env" ] || "$(python .)" -m venv "$SITE/env"
-. "$SITE/env/bin/activate"
-pip install -r requirements.txt
 """
 
 PIKU = """
@@ -77,6 +71,8 @@ class Contestant:
     # Its env is deleted by hand when another Python is wanted; `None` where the hook sees to it.
     env = None
     hook = None
+    # Each push takes it most of a second or more.
+    is_slow = False
     done = f"remote: {DONE}"
 
     def __init__(self, folder, tools):
@@ -96,19 +92,21 @@ class Contestant:
         script(os.path.join(self.repository, "hooks", "post-receive"), self.hook_text())
 
     def hook_text(self):
-        pythons = " ".join(f"python-{version}) echo {path} ;;" for version, path in self.tools.pythons)
+        pythons = " ".join(
+            f"python-{version}) echo {path} ;;" for version, path in self.tools.pythons)
         steps = self.hook.format(kudusync=self.tools.kudusync, virtualenv=self.tools.virtualenv)
         return PRELUDE.format(site=self.site, pythons=pythons) + steps + f"echo {DONE}\n"
 
     def push(self, project, commit="HEAD"):
         """Milliseconds from the start of `git push` to its end."""
-        command = ("git", "-C", project.folder, "push", "--force", self.repository, f"{commit}:refs/heads/main")
+        command = ("git", "-C", project.folder, "push", "--force", self.repository,
+                   f"{commit}:refs/heads/main")
         took, said = timed(command)
         self.check(said)
         return took
 
     def check(self, said):
-        """Ends the run when what the push said is no success: git itself does not mind how a hook ends."""
+        """Ends the run when what the push said is no success: git does not mind how a hook ends."""
         if self.done not in said:
             raise SystemExit(f"error: {self.label} did not deploy:\n{said}")
 
@@ -125,9 +123,10 @@ class Contestant:
         """Waits for what goes on when the push has ended, so that it is in nobody's way."""
 
     def watch(self, action):
-        """Does something untimed; megabytes of the biggest process on the server's side, and how many there were."""
+        """Does something untimed, and says what `watched_by` says of the server's side."""
         report = os.path.join(self.site, "watched")
-        with watched(os.path.join(self.repository, "hooks", "post-receive"), None, self.tools.strace, report):
+        hook = os.path.join(self.repository, "hooks", "post-receive")
+        with watched(hook, None, self.tools.strace, report):
             action()
         return watched_by(report)
 
@@ -145,16 +144,12 @@ class Empty(Contestant):
 class Kudu(Contestant):
     label = "Kudu's steps"
     hook = KUDU
+    is_slow = True
 
     @classmethod
     def obstacle(cls, tools):
-        return None if tools.kudusync and shutil.which("node") else "kudusync cannot be had from npm"
-
-
-class Blog(Contestant):
-    label = "checkout -f and pip"
-    hook = BLOG
-    env = "env"
+        is_there = tools.kudusync and shutil.which("node")
+        return None if is_there else "kudusync cannot be had from npm"
 
 
 class Piku(Contestant):
@@ -208,7 +203,7 @@ class Nyala(Contestant):
             os.rename(staging, aside)
 
     def newest(self):
-        """The record of the last deployment, and the time when it was written (in seconds since 1970)."""
+        """The record of the last deployment, and when it was written (in seconds since 1970)."""
         folder = os.path.join(self.site, "deployments")
         last = max(int(name) for name in os.listdir(folder) if name.isdigit())
         path = os.path.join(folder, str(last), "deployment.json")
@@ -218,7 +213,8 @@ class Nyala(Contestant):
     def step(self, name):
         """Milliseconds that a step of the last deployment took."""
         record, _ = self.newest()
-        return sum(step["seconds"] * 1000 for step in record["steps"] if step["name"] == name)
+        steps = (step for step in record["steps"] if step["name"] == name)
+        return sum(step["seconds"] * 1000 for step in steps)
 
 
 class NyalaUv(Nyala):
@@ -230,9 +226,10 @@ class NyalaUv(Nyala):
         if not tools.uv:
             return "uv cannot be had from PyPI"
         folder = os.path.join(tools.caches, "tried")
-        said = run("sh", "-c", '"$0" init "$1" --installer uv 2>&1 || echo refused', tools.nyala, folder)
+        init = '"$0" init "$1" --installer uv 2>&1 || echo refused'
+        said = run("sh", "-c", init, tools.nyala, folder)
         shutil.rmtree(folder, ignore_errors=True)
         return "this nyala does not work with that uv" if "refused" in said else None
 
 
-ALL = {"empty": Empty, "kudu": Kudu, "blog": Blog, "piku": Piku, "pip": Nyala, "uv": NyalaUv}
+ALL = {"empty": Empty, "kudu": Kudu, "piku": Piku, "pip": Nyala, "uv": NyalaUv}

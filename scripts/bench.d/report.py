@@ -3,13 +3,14 @@ import os
 import statistics
 from html import escape
 
+from disks import JOURNALED, MEMORY
 from rows import NAMES
 
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 # What the others are compared with: the first of these that took part.
-BASES = ("Kudu's steps", "checkout -f and pip", "piku's way", "an empty hook")
-COLUMNS = ("an empty hook", "Kudu's steps", "checkout -f and pip", "piku's way", "nyala, pip", "nyala, uv")
-OURS, OURS_UV = "nyala, pip", "nyala, uv"
+BASES = ("Kudu's steps", "piku's way", "an empty hook")
+COLUMNS = ("an empty hook", "Kudu's steps", "piku's way", "nyala, pip", "nyala, uv")
+OURS, OURS_UV, NO_HOOK, BINARY = "nyala, pip", "nyala, uv", "an empty hook", "nyala --version"
 CHECKOUT = "`git checkout -f`"
 
 
@@ -18,15 +19,19 @@ def text(results):
     columns = [column for column in COLUMNS if any(column in row["times"] for row in rows)]
     parts = [heading(results)]
     if rows:
-        base = base_of(columns)
-        parts.append(f"Each cell: the median as a ratio to that of {base}, then milliseconds (the least and the most):")
-        parts.append(table(["", *columns], [[title(row), *(cell(row, column) for column in columns)] for row in rows]))
-        parts.append("Peak memory of the biggest process on the server's side, and how many processes were started there:")
-        parts.append(table(["", *columns], [[title(row), *(watched(row, column) for column in columns)] for row in rows]))
+        parts.append("The targets:")
+        targets = list(all_targets(results["rows"]))
+        parts.append(table(["", "target", "measured", ""], targets))
+        parts.append(f"Each cell: the median as a ratio to that of {base_of(columns)}, then "
+                     "milliseconds (the least and the most):")
+        cells = [[title(row), *(cell(row, column) for column in columns)] for row in rows]
+        parts.append(table(["", *columns], cells))
+        parts.append("Peak memory of the biggest process on the server's side, how many processes "
+                     "were started there, and, of nyala, how many flushes the pusher waited for:")
+        cells = [[title(row), *(watched(row, column) for column in columns)] for row in rows]
+        parts.append(table(["", *columns], cells))
     parts.append("The parts:")
     parts.append(table(["", "median ms (least–most)"], list(parts_of(results["rows"]))))
-    parts.append("The targets:")
-    parts.append(table(["", "target", "measured", ""], list(targets(results["rows"]))))
     parts.extend(f"{label} is left out: {why}." for label, why in results["absent"].items())
     return "\n\n".join(parts) + "\n"
 
@@ -35,14 +40,21 @@ def heading(results):
     machine = results["machine"]
     uv = f", uv {machine['uv']}" if machine["uv"] else ""
     return (
-        f"`{results['command']}`, {results['minutes']:.0f} minutes; {machine['cores']} cores, Linux {machine['kernel']}, "
-        f"{machine['file system']}, git {machine['git']}, pip {' and '.join(machine['pip'])}{uv}, "
-        f"Python {' and '.join(results['pythons'])}; {', '.join(results['requirements'])}; nyala {machine['nyala']}."
+        f"`{results['command']}`, {results['minutes']:.0f} minutes; {machine['cores']} cores, "
+        f"Linux {machine['kernel']}, {' and '.join(machine['file systems'])}, "
+        f"git {machine['git']}, pip {' and '.join(machine['pip'])}{uv}, "
+        f"Python {' and '.join(results['pythons'])}; {', '.join(results['requirements'])}; "
+        f"nyala {machine['nyala']}."
     )
 
 
 def title(row):
-    return f"{NAMES[row['name']]}, {row['size']:,} files"
+    return f"{NAMES[row['name']]}, {place(row)}"
+
+
+def place(row):
+    """How many files, and on which disk."""
+    return f"{row['size']:,} files" + (f", {row['disk']}" if row["disk"] else "")
 
 
 def base_of(columns):
@@ -68,73 +80,115 @@ def ms(value):
 def watched(row, column):
     if column not in row["peak"]:
         return "–"
-    processes = row["processes"][column]
-    return f"{row['peak'][column]:.0f} MB" + ("" if processes is None else f", {processes}")
+    said = [f"{row['peak'][column]:.0f} MB"]
+    if row["processes"][column] is not None:
+        said.append(str(row["processes"][column]))
+    if column in (OURS, OURS_UV) and row["flushes"][column] is not None:
+        said.append(flushes(row["flushes"][column]))
+    return ", ".join(said)
+
+
+def flushes(count):
+    return f"{count} flush" + ("" if count == 1 else "es")
 
 
 def parts_of(rows):
-    said = {"standing": "one file changed, the tree alone", "export": "a whole tree into an empty folder",
+    said = {"standing": "one file changed, the tree alone",
+            "export": "a whole tree into an empty folder",
             "follower": "from the record's last write to the end of `git push`",
             "env": "a new env with pip in it, nothing installed yet"}
     for row in rows:
         if row["part"]:
             for label, times in row["times"].items():
-                yield [f"{said[row['name']]}, {row['size']:,} files: {label}", spread(times)]
+                yield [f"{said[row['name']]}, {place(row)}: {label}", spread(times)]
         else:
-            for label in row["times"].keys() - set(COLUMNS):
-                yield [f"{NAMES[row['name']]}: {label}", spread(row["times"][label])]
+            for label in (label for label in row["times"] if label not in COLUMNS):
+                yield [f"{title(row)}: {label}", spread(row["times"][label])]
 
 
-def targets(rows):
+def all_targets(rows):
     """What was aimed at: a sentence, the target, what was measured, and whether it was reached."""
-    found = {(row["name"], row["size"]): row for row in rows}
+    for row in rows:
+        yield from Targets(row).all()
 
-    def times(name, size, label):
-        measured = found[name, size]["times"].get(label)
+
+class Targets:
+    """Those of one row."""
+
+    # Milliseconds above an empty hook, by the disk and the number of files.
+    ABOVE = {(JOURNALED, 500): 12, (JOURNALED, 20_000): 18, (JOURNALED, 100_000): 35,
+             (MEMORY, 20_000): 15, (MEMORY, 100_000): 35}
+    PIKU = {20_000: 0.35, 100_000: 0.25}
+
+    def __init__(self, row):
+        self.row, self.name, self.place = row, row["name"], place(row)
+
+    def all(self):
+        files = self.place
+        if self.name == "changed":
+            disk, size = self.row["disk"], self.row["size"]
+            changed = f"one file changed, {files}"
+            if (disk, size) in self.ABOVE:
+                yield from self.difference(f"{changed}, above {NO_HOOK}", NO_HOOK,
+                                           self.ABOVE[disk, size])
+            if disk != MEMORY:
+                yield from self.flushed(changed)
+            yield from self.ratio(changed, OURS, "Kudu's steps", 0.15)
+            if size in self.PIKU and disk != JOURNALED:
+                yield from self.ratio(changed, OURS, "piku's way", self.PIKU[size])
+        elif self.name == "rollback":
+            yield from self.difference(f"rollback, {files}, above starting the binary", BINARY, 10)
+            if self.row["disk"] != MEMORY:
+                yield from self.flushed(f"rollback, {files}")
+        elif self.name == "added":
+            yield from self.ratio(f"requirement added, {files}, pip", OURS, "Kudu's steps", 1.0)
+        elif self.name == "removed":
+            yield from self.ratio(f"requirement removed, {files}, pip", OURS, "Kudu's steps", 1.2)
+        elif self.name == "back":
+            back = "runtime toggled back"
+            yield from self.ratio(f"{back}, pip", OURS, "venv and pip by hand", 0.6)
+            for by_hand in ("uv by hand", "uv by hand, at a new path"):
+                yield from self.ratio(f"{back}, uv", OURS_UV, by_hand, 1.2)
+        elif self.name == "export":
+            yield from self.ratio(f"a whole tree, {files}", OURS, "git checkout -f", 0.6, CHECKOUT)
+            if OURS in self.row["peak"]:
+                yield self.bound(f"the worker's peak, {files}", self.row["peak"][OURS], 40, "MB")
+        elif self.name == "standing" and self.row["size"] >= 20_000:
+            yield from self.ratio(f"a standing tree, one file changed, {files}", OURS,
+                                  "git checkout -f", 0.6, CHECKOUT)
+        elif self.name == "follower" and self.time(OURS):
+            said = f"what the follower adds at the end, {files}"
+            yield self.bound(said, self.time(OURS), 20, "ms")
+        elif self.name == "env" and self.time(OURS):
+            yield self.bound("a new env with pip in it", self.time(OURS), 300, "ms")
+
+    def time(self, label):
+        measured = self.row["times"].get(label)
         return median(measured) if measured else None
 
-    def ratio(sentence, name, size, ours, theirs, most):
-        own, other = times(name, size, ours), times(name, size, theirs)
+    def ratio(self, sentence, ours, theirs, most, other_name=None):
+        own, other = self.time(ours), self.time(theirs)
         if own and other:
             # No hook can be faster than git itself.
-            least = (times(name, size, "an empty hook") or 0) / other
+            least = (self.time(NO_HOOK) or 0) / other
             why = f" (an empty hook: {least:.2f} ×)" if least > most else ""
-            yield [sentence, f"at most {most} ×", f"{own / other:.2f} ×", verdict(own / other <= most) + why]
+            yield [f"{sentence}, against {other_name or theirs}", f"at most {most} ×",
+                   f"{own / other:.2f} ×", verdict(own / other <= most) + why]
 
-    def difference(sentence, name, size, ours, theirs, most):
-        own, other = times(name, size, ours), times(name, size, theirs)
+    def difference(self, sentence, theirs, most):
+        own, other = self.time(OURS), self.time(theirs)
         if own and other:
-            yield [sentence, f"at most {most} ms more", f"{own - other:.1f} ms", verdict(own - other <= most)]
+            yield [sentence, f"at most {most} ms more", f"{own - other:.1f} ms",
+                   verdict(own - other <= most)]
 
+    def flushed(self, sentence):
+        count = self.row["flushes"].get(OURS)
+        if count is not None:
+            yield [f"{sentence}, flushes", "at most 3", str(count), verdict(count <= 3)]
+
+    @staticmethod
     def bound(sentence, value, most, unit):
-        yield [sentence, f"under {most} {unit}", f"{value:.1f} {unit}", verdict(value < most)]
-
-    for name, size in found:
-        files, row = f"{size:,} files", (name, size)
-        if name == "changed":
-            changed = f"one file changed, {files}"
-            yield from ratio(f"{changed}, against Kudu's steps", *row, OURS, "Kudu's steps", 0.15)
-            yield from ratio(f"{changed}, against piku's way", *row, OURS, "piku's way", 0.3)
-            if size <= 20_000:
-                yield from difference(f"{changed}, above an empty hook", *row, OURS, "an empty hook", 40)
-        elif name == "back":
-            by_hand = "venv and pip by hand"
-            yield from ratio(f"runtime toggled back, pip, against {by_hand}", *row, OURS, by_hand, 0.6)
-            for by_hand in ("uv by hand", "uv by hand, at a new path"):
-                yield from ratio(f"runtime toggled back, uv, against {by_hand}", *row, OURS_UV, by_hand, 1.2)
-        elif name == "rollback":
-            yield from difference("rollback, above starting the binary", *row, OURS, "nyala --version", 30)
-        elif name == "export":
-            yield from ratio(f"a whole tree, {files}, against {CHECKOUT}", *row, OURS, "git checkout -f", 0.6)
-            if OURS in found[row]["peak"]:
-                yield from bound(f"the worker's peak, {files}", found[row]["peak"][OURS], 40, "MB")
-        elif name == "standing" and size >= 20_000:
-            standing = f"a standing tree, one file of {files} changed"
-            yield from ratio(f"{standing}, against {CHECKOUT}", *row, OURS, "git checkout -f", 0.6)
-        elif name == "follower" and times(*row, OURS):
-            yield from bound(f"what the follower adds at the end, {files}", times(*row, OURS), 20, "ms")
-        elif name == "env" and times(*row, OURS):
-            yield from bound("a new env with pip in it", times(*row, OURS), 300, "ms")
+        return [sentence, f"under {most} {unit}", f"{value:.1f} {unit}", verdict(value < most)]
 
 
 def verdict(reached):
@@ -164,16 +218,19 @@ def replace(path, new):
 # The chart.
 WIDTH, LABELS, BAR, GAP, SCALE_END = 860, 190, 13, 26, 1.5
 STYLE = """
-text { font: 12px system-ui, sans-serif; fill: #24292f } .row { font-weight: 600 } .value { font-size: 11px }
+text { font: 12px system-ui, sans-serif; fill: #24292f }
+.row { font-weight: 600 } .value { font-size: 11px }
 .bar { fill: #9aa4b0 } .ours { fill: #1a7f64 } .one { stroke: #24292f; stroke-dasharray: 2 3 }
 @media (prefers-color-scheme: dark) {
-  text { fill: #d5dbe1 } .bar { fill: #66707b } .ours { fill: #3fb68f } .one { stroke: #d5dbe1 }
+  text { fill: #d5dbe1 } .bar { fill: #66707b } .ours { fill: #3fb68f }
+  .one { stroke: #d5dbe1 }
 }
 """
 
 
 def chart(results):
-    """Bars of the ratios, a group for each row; one that is longer than the chart is cut, and says its value."""
+    """Bars of the ratios, a group for each row; one that is longer than the chart is cut, and says
+    its value."""
     rows = [row for row in results["rows"] if not row["part"] and row["times"]]
     scale = (WIDTH - LABELS - 130) / SCALE_END
     one, y, body = LABELS + scale, 34, []
@@ -185,10 +242,13 @@ def chart(results):
             value = median(row["times"][column])
             length = max(1, min(value / base, SCALE_END) * scale)
             kind = "ours" if column.startswith("nyala") else "bar"
-            body.append(f'<text x="{LABELS - 8}" y="{y + 10}" text-anchor="end">{escape(column)}</text>')
-            body.append(f'<rect class="{kind}" x="{LABELS}" y="{y}" width="{length:.1f}" height="{BAR - 2}" rx="2"/>')
-            said = f"{value / base:.2f} ({ms(value)} ms)"
-            body.append(f'<text class="value" x="{LABELS + length + 6:.1f}" y="{y + 10}">{said}</text>')
+            middle, said = y + 10, f"{value / base:.2f} ({ms(value)} ms)"
+            body.append(f'<text x="{LABELS - 8}" y="{middle}" text-anchor="end">'
+                        f'{escape(column)}</text>')
+            body.append(f'<rect class="{kind}" x="{LABELS}" y="{y}" width="{length:.1f}" '
+                        f'height="{BAR - 2}" rx="2"/>')
+            body.append(f'<text class="value" x="{LABELS + length + 6:.1f}" y="{middle}">'
+                        f'{said}</text>')
             y += BAR + 3
         y += GAP
     base = base_of([column for row in rows for column in row["times"]])

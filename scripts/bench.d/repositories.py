@@ -1,4 +1,5 @@
-"""What is pushed: a Python project in a tree of so many files, and the changes that are made to it."""
+"""What is pushed: a Python project in a tree of so many files, and the changes that are made to
+it."""
 import os
 import random
 
@@ -17,12 +18,14 @@ class Project:
         self.requirements = list(requirements)
         self.changes = 0
         run("git", "init", "-q", "-b", "main", folder)
-        for name, value in (("user.name", "Bench"), ("user.email", "bench@example.org"), ("gc.auto", "0")):
+        for name, value in (("user.name", "Bench"), ("user.email", "bench@example.org"),
+                            ("gc.auto", "0")):
             self.git("config", name, value)
         self._write_files(files)
         self._write_requirements()
         self._write("runtime.txt", f"python-{python}\n")
         self._commit("first")
+        self.git("repack", "-adq")
 
     def git(self, *words):
         run("git", "-C", self.folder, *words)
@@ -48,11 +51,12 @@ class Project:
         self._commit(f"Python {version}")
 
     def _write_files(self, files):
-        """Fifty in a folder, of one to four kilobytes, none like another, and the same in every run."""
+        """Fifty in a folder, of one to four kilobytes, none like another, the same in every run."""
         dice = random.Random(files)
         for number in range(files):
             lines = dice.randrange(40, 160)
-            self._write(f"package{number // 50}/module{number}.py", f"NUMBER = {number}  # a line of code\n" * lines)
+            line = f"NUMBER = {number}  # a line of code\n"
+            self._write(f"package{number // 50}/module{number}.py", line * lines)
 
     def _write_requirements(self):
         self._write("requirements.txt", "".join(f"{name}\n" for name in self.requirements))

@@ -10,55 +10,62 @@ import time
 import contestants
 import measuring
 import repositories
+import tools
 from measuring import run, timed
 
 NAMES = {
     "first": "first push",
     "added": "requirement added",
     "removed": "requirement removed",
-    "rollback": "rollback",
     "toggled": "runtime toggled",
     "back": "runtime toggled back",
     "changed": "one file changed",
+    "rollback": "rollback",
     "trees": "the tree alone",
 }
+WITH_PIP = {"first", "added", "removed", "toggled", "back"}
 
-# Pushes before the first that is timed: from then on nyala brings the release that clean-up has removed forward.
-SETTLING = 5
-# How often a round rolls back and writes a whole tree, at most.
+# How often a round adds a requirement and removes it, and how often a whole tree is written.
 A_FEW = 3
+# Those that take seconds where others take milliseconds are pushed to in one of so many turns.
+SELDOM = 5
 WARM_UP = 0
+FLUSH = "one flush (4 KiB)"
 
 
 class Bench:
-    def __init__(self, folder, tools, given):
-        self.folder, self.tools, self.given = folder, tools, given
+    def __init__(self, disks, absent, found, given):
+        self.disks, self.absent, self.tools, self.given = disks, absent, found, given
         self.dice = random.Random(given.seed)
         self.made = 0
         self.rows = []
-        self.requirements = repositories.FEW_REQUIREMENTS if given.quick else repositories.REQUIREMENTS
-        measuring.CHILDREN.update(tools.variables())
-        self.absent = {}
+        self.requirements = (
+            repositories.FEW_REQUIREMENTS if given.quick else repositories.REQUIREMENTS)
+        self.tools.caches = tools.on_file_system_of(disks[0].folder, self.tools.caches)
+        measuring.CHILDREN.update(self.tools.variables())
         self.taking_part = []
         for name in given.only or contestants.ALL:
-            obstacle = contestants.ALL[name].obstacle(tools)
+            obstacle = contestants.ALL[name].obstacle(self.tools)
             if obstacle:
                 self.absent[contestants.ALL[name].label] = obstacle
-                print(f"{contestants.ALL[name].label} is left out: {obstacle}", file=sys.stderr)
             else:
                 self.taking_part.append(name)
+        for what, why in self.absent.items():
+            print(f"{what} is left out: {why}", file=sys.stderr)
 
     def run(self):
         started = time.time()
         wanted = set(self.given.rows)
-        if wanted - {"changed", "trees"}:
-            for number in range(self.given.rounds + 1):
-                self.say(f"round {number} of {self.given.rounds}" + (" (not timed)" if number == WARM_UP else ""))
-                self.round(self.given.sizes[0], number, wanted)
-        if wanted & {"changed", "trees"}:
-            for size in self.given.sizes:
-                self.say(f"one file of {size} changed")
-                self.changed(size, wanted)
+        for self.disk in self.disks:
+            if self.disk is self.disks[0] and wanted & WITH_PIP:
+                for number in range(self.given.rounds + 1):
+                    warm = " (not timed)" if number == WARM_UP else ""
+                    self.say(f"round {number} of {self.given.rounds}{warm}")
+                    self.round(self.given.sizes[0], number, wanted)
+            if wanted & {"changed", "rollback", "trees"}:
+                for size in self.given.sizes:
+                    self.say(f"one file of {size} changed")
+                    self.changed(size, wanted)
         return {
             "rows": [row for row in self.rows if row["name"] in wanted or row["part"]],
             "absent": self.absent,
@@ -66,61 +73,58 @@ class Bench:
             "pythons": [version for version, _ in self.tools.pythons],
             "machine": self.machine(),
             "minutes": (time.time() - started) / 60,
-            "command": " ".join(["scripts/bench", *(word for word in sys.argv[1:] if word != "--write")]),
+            "command": " ".join(
+                ["scripts/bench", *(word for word in sys.argv[1:] if word != "--write")]),
         }
 
     def round(self, size, number, wanted):
-        """A project from its first push to another Python. The first round fills caches and is watched, not timed."""
+        """A project from its first push to another Python. The first round fills caches and is
+        watched, not timed."""
         watched = number == WARM_UP
         project = self.project(size)
         players = self.players()
-        self.turn("first", size, players, lambda player: player.push(project), watched)
-        if "added" in wanted or "removed" in wanted:
-            project.add_a_requirement()
-            self.turn("added", size, players, lambda player: player.push(project), watched)
-        if "removed" in wanted:
-            project.remove_a_requirement()
-            self.turn("removed", size, players, lambda player: player.push(project), watched)
-            if "pip" in players and not watched:
-                self.row("env", size, part=True).add(players["pip"].label, players["pip"].step("env"))
-        if "rollback" in wanted:
-            for _ in range(1 if watched else A_FEW):
-                project.change_a_file()
-                for player in players.values():
-                    player.push(project)
-                self.turn("rollback", size, players, lambda player: player.roll_back(project), watched)
-                if not watched:
-                    self.row("rollback", size).add("nyala --version", timed((self.tools.nyala, "--version"))[0])
+        push = self.push(project)
+        self.turn("first", size, players, push, watched)
+        for _ in range(1 if watched else A_FEW):
+            if wanted & {"added", "removed"}:
+                project.add_a_requirement()
+                self.turn("added", size, players, push, watched)
+            if "removed" in wanted:
+                project.remove_a_requirement()
+                self.turn("removed", size, players, push, watched)
+        if "pip" in players and not watched and "removed" in wanted:
+            self.row("env", size, part=True).add(players["pip"].label, players["pip"].step("env"))
         if wanted & {"toggled", "back"} and len(self.tools.pythons) == 2:
             first, second = self.tools.pythons
+            toggle = lambda player: player.toggle(project)  # noqa: E731
             project.ask_for_python(second[0])
-            self.turn("toggled", size, players, lambda player: player.toggle(project), watched)
+            self.turn("toggled", size, players, toggle, watched)
             if "back" in wanted:
                 project.ask_for_python(first[0])
-                self.turn("back", size, players, lambda player: player.toggle(project), watched)
+                self.turn("back", size, players, toggle, watched)
                 self.by_hand(project, size, players, watched)
         self.remove(project, players)
 
     def changed(self, size, wanted):
-        """One file of so many, again and again; and, beside it, the tree alone."""
+        """One file of so many, again and again from the second push on; rollbacks; and, beside it,
+        the tree alone."""
         project = self.project(size)
         players = self.players()
-        for _ in range(SETTLING):
-            for player in players.values():
-                player.push(project)
+        push = self.push(project)
+        for player in players.values():
+            player.push(project)
+        for number in range(self.given.times):
             project.change_a_file()
-        standing = os.path.join(self.folder, "standing")
-        os.mkdir(standing)
-        self.turn("changed", size, players, lambda player: player.push(project), watched=True)
-        if "empty" in players and "trees" in wanted:
-            self.checkout(players["empty"], standing)
-        for _ in range(self.given.times):
-            project.change_a_file()
-            self.turn("changed", size, players, lambda player: self.push_and_look(player, project, size), watched=False)
-            if "empty" in players and "trees" in wanted:
-                self.row("standing", size, part=True).add("git checkout -f", self.checkout(players["empty"], standing))
-        shutil.rmtree(standing)
-        if "trees" in wanted:
+            playing = self.playing(players, number)
+            self.turn("changed", size, playing,
+                      lambda player: self.push_and_look(player, project, size), watched=False)
+            self.row("changed", size).add(FLUSH, self.disk.flush())
+        project.change_a_file()
+        self.turn("changed", size, players, push, watched=True)
+        if "rollback" in wanted and size == self.given.sizes[0]:
+            self.roll_back(project, size, players)
+        if "trees" in wanted and self.disk is self.disks[-1]:
+            self.standing_tree(project, size, players)
             self.whole_trees(size, players)
         self.remove(project, players)
 
@@ -129,14 +133,47 @@ class Bench:
         ended = time.time()
         if type(player) is contestants.Nyala:
             self.row("standing", size, part=True).add(player.label, player.step("check out"))
-            # The record is written right after the last line; what comes then is the hook's follower and git's own end.
-            self.row("follower", size, part=True).add(player.label, (ended - player.newest()[1]) * 1000)
+            # The record is written right after the last line; what comes then is the hook's
+            # follower and git's own end.
+            since = (ended - player.newest()[1]) * 1000
+            self.row("follower", size, part=True).add(player.label, since)
         return took
+
+    def roll_back(self, project, size, players):
+        def back(player):
+            return player.roll_back(project)
+
+        for number in range(self.given.times):
+            playing = self.playing(players, number)
+            project.change_a_file()
+            for player in playing.values():
+                player.push(project)
+            self.turn("rollback", size, playing, back, watched=False)
+            binary = timed((self.tools.nyala, "--version"))[0]
+            self.row("rollback", size).add("nyala --version", binary)
+        project.change_a_file()
+        for player in players.values():
+            player.push(project)
+        self.turn("rollback", size, players, back, watched=True)
+
+    def standing_tree(self, project, size, players):
+        """What git does to a work tree in which one file changes."""
+        if "empty" not in players:
+            return
+        standing = self.new_folder()
+        os.mkdir(standing)
+        self.checkout(players["empty"], standing)
+        for _ in range(self.given.times):
+            project.change_a_file()
+            players["empty"].push(project)
+            took = self.checkout(players["empty"], standing)
+            self.row("standing", size, part=True).add("git checkout -f", took)
 
     def whole_trees(self, size, players):
         """A whole tree into an empty folder.
 
-        Nothing is deleted in between: the kernel goes on for a while after the files are gone, and whoever comes next is slower.
+        Nothing is deleted in between: the kernel goes on for a while after the files are gone, and
+        whoever comes next is slower.
         """
         row = self.row("export", size, part=True)
         aside = self.new_folder()
@@ -164,19 +201,23 @@ class Bench:
         index = f"{into}.index"
         if not os.listdir(into) and os.path.exists(index):
             os.remove(index)
-        command = ("git", "--git-dir", player.repository, "--work-tree", into, "checkout", "-q", "-f", "main")
+        command = ("git", "--git-dir", player.repository, "--work-tree", into,
+                   "checkout", "-q", "-f", "main")
         return timed(command, GIT_INDEX_FILE=index)[0]
 
     def by_hand(self, project, size, players, watched):
         """What nyala's new env is compared with: the two commands that a person would type.
 
-        uv remembers what the interpreter of an env is by the env's path. A person has one path, each env of nyala's is new.
+        uv remembers what the interpreter of an env is by the env's path. A person has one path,
+        each env of nyala's is new. Nothing in nyala's envs is linked to uv's cache, so uv copies
+        here, too.
         """
         python = self.tools.pythons[0][1]
-        same, new = os.path.join(self.folder, "by-hand"), self.new_folder()
+        same, new = os.path.join(self.disk.folder, "by-hand"), self.new_folder()
         requirements = os.path.join(project.folder, "requirements.txt")
+        pip = os.path.join(same, "bin", "pip")
         ways = {"venv and pip by hand": (same, ((python, "-m", "venv", same),
-                                                (os.path.join(same, "bin", "pip"), "install", "-r", requirements)))}
+                                                (pip, "install", "-r", requirements)))}
         if self.tools.uv:
             for way, env in (("uv by hand", same), ("uv by hand, at a new path", new)):
                 ways[way] = (env, ((self.tools.uv, "venv", "-q", "--python", python, env),
@@ -184,10 +225,18 @@ class Bench:
         for way in self.shuffled(ways):
             env, commands = ways[way]
             self.settle(players)
-            took, _ = timed(*commands, VIRTUAL_ENV=env)
+            took, _ = timed(*commands, VIRTUAL_ENV=env, UV_LINK_MODE="copy")
             shutil.rmtree(env)
             if not watched:
                 self.row("back", size).add(way, took)
+
+    def push(self, project):
+        return lambda player: player.push(project)
+
+    def playing(self, players, number):
+        """Those whose turn it is: the slow ones seldom."""
+        return {name: player for name, player in players.items()
+                if number % SELDOM == 0 or not player.is_slow}
 
     def turn(self, name, size, players, action, watched):
         """Everybody once, in another order every time."""
@@ -205,6 +254,7 @@ class Bench:
     def settle(self, players):
         for player in players.values():
             player.settle()
+        self.disk.settle()
 
     def shuffled(self, names):
         names = list(names)
@@ -212,43 +262,52 @@ class Bench:
         return names
 
     def row(self, name, size, part=False):
+        key = (name, size, self.disk.name)
         for row in self.rows:
-            if (row["name"], row["size"]) == (name, size):
+            if (row["name"], row["size"], row["disk"]) == key:
                 return Row(row)
-        self.rows.append({"name": name, "size": size, "part": part, "times": {}, "peak": {}, "processes": {}})
+        self.rows.append({"name": name, "size": size, "disk": self.disk.name, "part": part,
+                          "times": {}, "peak": {}, "processes": {}, "flushes": {}})
         return Row(self.rows[-1])
 
     def project(self, size):
         version = self.tools.pythons[0][0]
-        return repositories.Project(self.new_folder(), size, self.requirements, version)
+        # The client's own disk is not what is measured.
+        return repositories.Project(
+            self.new_folder(self.disks[-1]), size, self.requirements, version)
 
     def players(self):
-        return {name: contestants.ALL[name](self.new_folder(), self.tools) for name in self.taking_part}
+        return {name: contestants.ALL[name](self.new_folder(), self.tools)
+                for name in self.taking_part}
 
     def remove(self, project, players):
+        self.settle(players)
         shutil.rmtree(project.folder)
         for player in players.values():
             player.remove()
 
-    def new_folder(self):
+    def new_folder(self, disk=None):
         self.made += 1
-        return os.path.join(self.folder, str(self.made))
+        return os.path.join((disk or self.disk).folder, str(self.made))
 
     def machine(self):
-        lines = run("df", "-T", self.folder).splitlines()
+        kinds = [run("df", "-T", disk.folder).splitlines()[-1].split()[1] for disk in self.disks]
+        pips = [run(python, "-m", "pip", "--version") for _, python in self.tools.pythons]
+        git = ["git", "describe", "--always", "--dirty"]
+        nyala = subprocess.run(git, cwd=os.path.dirname(__file__), text=True, capture_output=True)
         return {
             "cores": os.cpu_count(),
             "kernel": platform.release().split("-")[0],
             "git": run("git", "--version").split()[2],
-            "file system": lines[-1].split()[1],
-            "pip": [run(python, "-m", "pip", "--version").split()[1] for _, python in self.tools.pythons],
+            "file systems": kinds,
+            "pip": [said.split()[1] for said in pips],
             "uv": run(self.tools.uv, "--version").split()[1] if self.tools.uv else None,
-            "nyala": subprocess.run(["git", "describe", "--always", "--dirty"], cwd=os.path.dirname(__file__),
-                                    text=True, capture_output=True).stdout.strip(),
+            "nyala": nyala.stdout.strip(),
         }
 
     def say(self, what):
-        print(f"{time.strftime('%H:%M:%S')}  {what}", file=sys.stderr, flush=True)
+        disk = f", {self.disk.name}" if self.disk.name else ""
+        print(f"{time.strftime('%H:%M:%S')}  {what}{disk}", file=sys.stderr, flush=True)
 
 
 class Row:
@@ -261,4 +320,5 @@ class Row:
         self.stored["times"].setdefault(label, []).append(round(milliseconds, 2))
 
     def watched(self, label, seen):
-        self.stored["peak"][label], self.stored["processes"][label] = seen
+        for what, value in zip(("peak", "processes", "flushes"), seen):
+            self.stored[what][label] = value

