@@ -74,8 +74,7 @@ pub fn prune_written(site: &Site, settings: &Settings, pruned: &mut Pruned) -> R
         let removed = match held.remove(&site.release(id)) {
             Some(holder) => Ok(Some(holder)),
             None => unless_mounted(
-                look_in_time(site, id)
-                    .and_then(|look| remove(site, settings, id, look, &mut pruned.salvaged)),
+                look_in_time(site, id).and_then(|look| remove(site, settings, id, look, pruned)),
             ),
         };
         outcome = outcome.and(pruned.unless_it_stays(format!("release {id}"), removed));
@@ -111,10 +110,7 @@ pub fn prune(site: &Site, settings: &Settings, pruned: &mut Pruned) -> Result<()
     for id in releases {
         let removed = match held.remove(&site.release(id)) {
             Some(holder) => Ok(Some(holder)),
-            None => {
-                let salvaged = &mut pruned.salvaged;
-                unless_mounted(remove(site, settings, id, Look::AtFiles, salvaged))
-            }
+            None => unless_mounted(remove(site, settings, id, Look::AtFiles, pruned)),
         };
         if !matches!(removed, Ok(None)) {
             envs_that_stay.extend(site.env_of_release(id));
@@ -173,9 +169,9 @@ fn remove(
     settings: &Settings,
     id: DeploymentId,
     look: Look,
-    salvaged: &mut Vec<Salvaged>,
+    pruned: &mut Pruned,
 ) -> Result<()> {
-    salvaged.extend(salvage_release(site, settings, id, look)?);
+    pruned.salvaged.extend(salvage_release(site, settings, id, look)?);
     if look == Look::AtNames { Ok(()) } else { site.discard(&site.release(id)) }
 }
 
