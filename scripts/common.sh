@@ -28,21 +28,16 @@ need() {
     have "$command" || install "$@" || fail "$command is required; install: ${*}"
 }
 
-# A cargo that is new enough for this crate; installed with rustup if necessary.
+# A cargo that is new enough for this crate, and a C compiler.
 need_rust() {
-    need cc build-essential
-    [ -x "$HOME/.cargo/bin/cargo" ] && PATH=$HOME/.cargo/bin:$PATH
     local wanted found
+    [ ! -x "$HOME/.cargo/bin/cargo" ] || PATH=$HOME/.cargo/bin:$PATH
+    export PATH
     wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
     found=$(cargo --version 2>/dev/null | cut -d' ' -f2) || true
-    if [ "$(printf '%s\n' "$wanted" "${found:-0}" | sort -V | head -n 1)" != "$wanted" ]; then
-        say "Installing Rust ($wanted or newer is required, found: ${found:-none})"
-        need curl curl ca-certificates
-        curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
-            sh -s -- -y --quiet --profile minimal --component rustfmt --component clippy --no-modify-path
-        PATH=$HOME/.cargo/bin:$PATH
-    fi
-    export PATH
+    [ "$(printf '%s\n' "$wanted" "${found:-0}" | sort -V | head -n 1)" = "$wanted" ] ||
+        fail "Rust $wanted or newer is required (found: ${found:-none}); install it as https://rustup.rs says, and run this again"
+    need cc build-essential
 }
 
 # Prints `X.Y PATH` for each installed minor version since 3.9 that can create environments, oldest first.

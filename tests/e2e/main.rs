@@ -31,6 +31,7 @@ mod downloads;
 mod endless_logs;
 mod envs;
 mod faults;
+mod guide;
 mod hard_clients;
 mod held;
 mod history;

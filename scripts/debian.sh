@@ -1,0 +1,53 @@
+# Shared by scripts/test-debian and scripts/test-guide: a bare Debian tree, and running in it.
+# Sourced by bash after scripts/common.sh. Needs root, mmdebstrap and a network. Nothing stays
+# mounted, and nothing outside target/debian is written.
+
+# make_tree NAME SUITE PACKAGES: unpacks a new tree and sets $tree to its path. The packages of a
+# suite are fetched once. Packages are comma-separated, as mmdebstrap has them.
+make_tree() {
+    local name=$1 suite=$2 packages=$3 folder=$PWD/target/debian
+    [ "$(id -u)" = 0 ] || fail "this makes a Debian tree, which only root can: run it with sudo"
+    need mmdebstrap mmdebstrap
+    tree=$folder/$name
+    mkdir -p "$folder"
+    if [ ! -s "$tree.tar" ]; then
+        say "Making a bare Debian: $suite"
+        mmdebstrap --quiet --format=tar --variant=minbase --include="$packages" \
+            "$suite" "$tree.tar.part"
+        mv "$tree.tar.part" "$tree.tar"
+    fi
+    rm -rf "$tree"
+    mkdir -p "$tree"
+    tar -x -C "$tree" -f "$tree.tar"
+    cp -L /etc/resolv.conf /etc/hosts "$tree/etc/"
+    # The packages of the registries in use, and the certificates they are checked with.
+    cp -a /etc/apt/. "$tree/etc/apt/"
+    cp --remove-destination -L /etc/ssl/certs/ca-certificates.crt "$tree/etc/ssl/certs/"
+    if [ -f /etc/pip.conf ]; then
+        cp -a /etc/pip.conf "$tree/etc/"
+    elif [ -n "${PIP_CERT:-}" ]; then
+        printf '[global]\ncert = /etc/ssl/certs/ca-certificates.crt\n' >"$tree/etc/pip.conf"
+    fi
+    git clone --quiet --no-hardlinks . "$tree/root/nyala"
+}
+
+# in_tree COMMAND...: runs it as root in /root/nyala of the tree, with this machine's Rust and the
+# downloads of its cargo.
+in_tree() {
+    # A mount namespace of its own: when the last process has ended, all of it is gone.
+    tree=$tree unshare --mount --pid --fork --kill-child -- sh -euc '
+        mount --make-rprivate /
+        # unshare in the tests wants a root that is a mount point.
+        mount --rbind "$tree" "$tree"
+        cd "$tree"
+        mkdir -p "$tree/proc" "$tree/dev" "$tree/root/.cargo" "$tree/root/.rustup"
+        mount -t proc proc "$tree/proc"
+        mount --rbind /dev "$tree/dev"
+        mount --bind "${CARGO_HOME:-$HOME/.cargo}" "$tree/root/.cargo"
+        mount --bind "${RUSTUP_HOME:-$HOME/.rustup}" "$tree/root/.rustup"
+        chmod 700 "$tree/root"
+        exec chroot "$tree" env -i HOME=/root USER=root LANG=C.UTF-8 TERM=dumb \
+            PATH=/root/.cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+            bash -c "cd /root/nyala && exec \"\$@\"" in-tree "$@"
+    ' in-tree "$@"
+}
