@@ -1,9 +1,13 @@
 //! `nyala install`.
 
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
+use rustix::fs::{Access, access};
 
 use super::error;
 use super::init::{say_how_to_push, say_installed, say_what_installs};
@@ -12,7 +16,8 @@ use crate::git::Repository;
 use crate::python::installers::Installer;
 use crate::settings::deploy_branch;
 use crate::setup::{New, install_hook, make_site};
-use crate::site::SETTINGS_FILE;
+use crate::site::{SETTINGS_FILE, Site};
+use crate::user_error::UserError;
 
 #[derive(Debug, Args)]
 pub(super) struct Install {
@@ -32,6 +37,7 @@ impl Install {
     pub(super) fn run(&self, site: Option<&Path>) -> Result<()> {
         // A path that is no repository helps nobody who reads how to name a site.
         let repository = self.repository.canonicalize().unwrap_or_else(|_| self.repository.clone());
+        check(&repository)?;
         Repository::open(&repository)?;
         let Some(root) = site else {
             bail!(error::no_site_named(&self.repository));
@@ -54,4 +60,43 @@ impl Install {
         say_how_to_push(&repository, deploy_branch(&site, &settings)?.as_deref());
         Ok(())
     }
+}
+
+/// Fails where the hook cannot be, in words for somebody who has named a path.
+fn check(repository: &Path) -> Result<(), UserError> {
+    let shown = repository.display();
+    let user = rustix::process::geteuid().as_raw();
+    let error = UserError::new(format!("{shown} is not a bare repository"));
+    if let Err(why) = fs::metadata(repository) {
+        let error = UserError::new(format!("there is no repository at {shown}"));
+        return Err(match why.kind() {
+            ErrorKind::NotFound => error.fix("Name a bare repository"),
+            _ => UserError::new(format!("cannot look for a repository at {shown}: {why}"))
+                .found(format!("nyala runs as user {user}"))
+                .fix("Act as a user who can read it, such as its owner"),
+        });
+    }
+    if Site::is_at(repository) {
+        let site = Site::open(repository).ok();
+        let own = site.and_then(|site| Some(site.repository(&site.settings().ok()?)));
+        let own =
+            own.map_or("the repository of that site".to_owned(), |path| path.display().to_string());
+        return Err(error.found("it is a site").fix(format!("Name its repository: {own}")));
+    }
+    if repository.is_file() {
+        return Err(error.found("it is a file").fix("Name the folder of a bare repository"));
+    }
+    let work_tree = repository.parent().filter(|_| repository.ends_with(".git"));
+    if let Some(work_tree) = work_tree.map(Path::display) {
+        return Err(error
+            .found(format!("it belongs to the work tree {work_tree}"))
+            .fix(format!("Make a bare one of it: git clone --bare {work_tree} {work_tree}.git")));
+    }
+    if access(repository, Access::WRITE_OK | Access::EXEC_OK).is_err() {
+        let owner = fs::metadata(repository).map_or(0, |folder| folder.uid());
+        return Err(UserError::new(format!("cannot write to the repository {shown}"))
+            .found(format!("nyala runs as user {user}, and the repository belongs to user {owner}"))
+            .fix(format!("Act as its owner: sudo -u '#{owner}' nyala install …")));
+    }
+    Ok(())
 }

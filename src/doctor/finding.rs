@@ -1,5 +1,6 @@
 //! What can be wrong with a site: every finding there is, and what `--fix` does about it.
 
+use std::io;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -79,9 +80,16 @@ impl Finding {
         error: &anyhow::Error,
         fix: impl Into<String>,
     ) -> Finding {
+        let denied = |cause: &io::Error| cause.kind() == io::ErrorKind::PermissionDenied;
+        let is_denied = error.chain().filter_map(|cause| cause.downcast_ref()).any(denied);
         let mut error = UserError::of(error);
         let fixes = std::mem::take(&mut error.fixes);
-        let fix = if fixes.is_empty() { fix.into() } else { fixes.join("; ") };
+        let fix = match &fixes[..] {
+            // What is closed to this user may be as it should be.
+            [] if is_denied => "run this as the owner of the site".to_owned(),
+            [] => fix.into(),
+            fixes => fixes.join("; "),
+        };
         Finding::new(id, error.to_string(), fix)
     }
 

@@ -5,13 +5,6 @@ use std::path::Path;
 use super::KEPT_HOOK;
 use crate::user_error::UserError;
 
-pub(super) fn not_empty(root: &Path, found: &str) -> UserError {
-    let shown = root.display();
-    UserError::new(format!("{shown} is not empty"))
-        .found(format!("it has {found}"))
-        .fix(format!("Name a new folder: nyala init {shown}/site"))
-}
-
 /// `init` is run again, with a value that would have no effect. `name` is that of the setting.
 pub(super) fn differs(root: &Path, name: &str, value: Option<&str>, file: &Path) -> UserError {
     let value = value.unwrap_or("not set");
@@ -77,11 +70,6 @@ mod tests {
     #[test]
     fn a_folder_that_is_in_use_says_how_to_go_on() {
         let (root, file) = (Path::new("/srv/shop"), Path::new("/srv/shop/nyala.toml"));
-        insta::assert_snapshot!(not_empty(root, "index.html"), @"
-        /srv/shop is not empty
-        found: it has index.html
-        Name a new folder: nyala init /srv/shop/site
-        ");
         insta::assert_snapshot!(differs(root, "branch", Some("main"), file), @"
         /srv/shop is already a site, and its branch is main
         Change branch in /srv/shop/nyala.toml

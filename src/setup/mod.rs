@@ -9,12 +9,13 @@ use anyhow::{Context, Result, bail};
 
 use crate::access::{self, Intent};
 use crate::disk;
-use crate::git::{Refs, Repository, bare_git, git, run};
+use crate::git::{RefName, Refs, Repository, bare_git, git, run};
 use crate::process::{self, Environment, Invocation, is_executable, own_binary};
 use crate::python::installers::Installer;
 use crate::python::installers::find_uv;
+use crate::python::version_files::setting;
 use crate::settings::deploy_branch;
-use crate::site::{REPOSITORY, SETTINGS_FILE, Site};
+use crate::site::{REPOSITORY, SETTINGS_FILE, Site, check_new};
 use crate::user_error::{Explain, UserError};
 
 const HOOK: &str = include_str!("../../hooks/post-receive");
@@ -33,10 +34,12 @@ const SETTINGS: &str = include_str!("../nyala.toml");
 /// What `receive.fsckObjects` would refuse, and the histories of real projects contain: old tools
 /// wrote it, and none of it changes which files are written where. Gitaly tolerates the like
 /// (git-fsck(1) has all of them).
-const TOLERATED: [(&str, &str); 11] = [
+const TOLERATED: [(&str, &str); 13] = [
     ("badDate", "a time that is not a number; nobody compares times"),
     ("badDateOverflow", "a time after the year 2106, of a clock that was wrong"),
     ("badEmail", "an address without its brackets; it is shown, and nothing else"),
+    ("badFilemode", "100664 for 100644, as git before 1.0 wrote; later gits let it in (2.38)"),
+    ("badName", "a name with > in it"),
     ("badTimezone", "an offset such as +51800, of an import from another system"),
     ("missingEmail", "an author without an address, of an import from CVS or Subversion"),
     ("missingNameBeforeEmail", "an author who is only an address"),
@@ -60,6 +63,28 @@ pub struct New<'a> {
     pub repository: Option<&'a Path>,
 }
 
+impl New<'_> {
+    /// Fails on values that no site can have, before anything is written.
+    fn check(&self) -> Result<(), UserError> {
+        let is_branch = |branch: &str| {
+            let name = RefName::of_branch(branch);
+            let checked = bare_git().args(["check-ref-format", name.as_str()]).status();
+            checked.is_ok_and(|status| status.success()) && !branch.starts_with("refs/")
+        };
+        if let Some(branch) = self.branch.filter(|branch| !is_branch(branch)) {
+            return Err(UserError::usage("--branch does not name a branch")
+                .found(branch.escape_debug().to_string())
+                .fix("Write a name without refs/heads/: --branch main"));
+        }
+        if let Some(python) = self.python.filter(|python| setting(python).is_err()) {
+            return Err(UserError::usage("--python does not name a Python version")
+                .found(python.escape_debug().to_string())
+                .labelled("allowed", "X.Y or X.Y.Z, as in 3.12 or 3.12.1"));
+        }
+        Ok(())
+    }
+}
+
 /// Makes the site in `root`, with a bare repository of its own unless `new` names one. What is
 /// there stays.
 pub fn make_site(root: &Path, new: &New<'_>) -> Result<Site> {
@@ -70,11 +95,12 @@ pub fn make_site(root: &Path, new: &New<'_>) -> Result<Site> {
         site.make_folders()?;
         return Ok(site);
     }
-    check_empty(root)?;
-    if let Some(python) = new.python {
-        crate::python::version_files::setting(python)
-            .explain(|| UserError::new("--python cannot be used"))?;
-    }
+    let command = match new.repository {
+        Some(repository) => format!("nyala install {} --site", repository.display()),
+        None => "nyala init".to_owned(),
+    };
+    check_new(root, &command)?;
+    new.check()?;
     disk::create_dir_all(root)?;
     let root = root.canonicalize().with_context(|| format!("cannot find {}", root.display()))?;
     if new.repository.is_none() {
@@ -277,19 +303,6 @@ fn add_value(repository: &Path, key: &str, value: &str) -> Result<bool> {
     }
     run(git(repository).args(["config", "--local", "--add", key, value]))?;
     Ok(true)
-}
-
-/// Refuses a folder that contains something else: it may be a typo. The remains of an earlier
-/// attempt are fine.
-fn check_empty(root: &Path) -> Result<()> {
-    let Ok(entries) = fs::read_dir(root) else {
-        return Ok(());
-    };
-    let strange = entries.flatten().map(|entry| entry.file_name()).find(|name| name != REPOSITORY);
-    if let Some(name) = strange {
-        bail!(error::not_empty(root, &name.display().to_string()));
-    }
-    Ok(())
 }
 
 /// Where uv is, if it runs.

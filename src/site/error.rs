@@ -2,26 +2,8 @@
 
 use std::path::Path;
 
-use super::{DeploymentId, SETTINGS_FILE};
+use super::DeploymentId;
 use crate::user_error::UserError;
-
-pub(super) fn no_site(root: &Path) -> UserError {
-    UserError::new(format!("there is no site at {}", root.display()))
-        .fix(format!("Create one: nyala init {}", root.display()))
-}
-
-/// `root` is a folder inside the site `site`, such as its `wwwroot`.
-pub(super) fn inside_a_site(root: &Path, site: &Path) -> UserError {
-    UserError::new(format!("{} is not a site", root.display()))
-        .found(format!("it is inside the site {}", site.display()))
-        .fix(format!("Name the site: --site {}", site.display()))
-}
-
-pub(super) fn not_a_site(root: &Path) -> UserError {
-    UserError::new(format!("{} is not a site", root.display()))
-        .found(format!("it has no {SETTINGS_FILE}"))
-        .fix(format!("Name another folder, or create a site: nyala init {}", root.display()))
-}
 
 pub(super) fn none_named(here: &Path) -> UserError {
     UserError::usage(format!("no site was named, and {} is not inside one", here.display()))
@@ -67,23 +49,8 @@ mod tests {
     const ROOT: &str = "/srv/shop";
 
     #[test]
-    fn a_folder_that_is_no_site_says_how_to_name_or_create_one() {
-        let root = Path::new(ROOT);
-        insta::assert_snapshot!(no_site(root), @"
-        there is no site at /srv/shop
-        Create one: nyala init /srv/shop
-        ");
-        insta::assert_snapshot!(not_a_site(root), @"
-        /srv/shop is not a site
-        found: it has no nyala.toml
-        Name another folder, or create a site: nyala init /srv/shop
-        ");
-        insta::assert_snapshot!(inside_a_site(&root.join("wwwroot"), root), @"
-        /srv/shop/wwwroot is not a site
-        found: it is inside the site /srv/shop
-        Name the site: --site /srv/shop
-        ");
-        insta::assert_snapshot!(none_named(root), @"
+    fn a_site_that_was_not_named_says_how_to_name_it() {
+        insta::assert_snapshot!(none_named(Path::new(ROOT)), @"
         no site was named, and /srv/shop is not inside one
         Name it with --site SITE or NYALA_SITE, or change into it
         ");

@@ -7,6 +7,7 @@ mod error;
 pub mod freeze;
 mod layout;
 pub mod lock;
+mod place;
 pub mod queue;
 pub mod record;
 mod reserve;
@@ -27,6 +28,7 @@ pub use app_settings::AppSettings;
 pub use deploy_options::DeployOptions;
 pub use error::no_deployment;
 pub use layout::{ACTIONS, ENV_LINK, REPOSITORY, SETTINGS_FILE, entry_name, is_release_folder};
+pub use place::check_new;
 pub use record::{Record, Status};
 pub use settings::Settings;
 pub use shared_path::SharedPath;
@@ -45,17 +47,10 @@ pub struct Site {
 impl Site {
     /// The site in `root`, which must have a `nyala.toml`.
     pub fn open(root: &Path) -> Result<Site> {
-        let Ok(found) = root.canonicalize() else {
-            bail!(error::no_site(root));
-        };
-        if Site::is_at(&found) {
-            return Ok(Site { root: found });
+        match root.canonicalize() {
+            Ok(found) if Site::is_at(&found) => Ok(Site { root: found }),
+            _ => Err(place::no_site(root).into()),
         }
-        // Somebody has named wwwroot, or another folder inside a site.
-        if let Some(site) = found.ancestors().skip(1).find(|folder| Site::is_at(folder)) {
-            bail!(error::inside_a_site(root, site));
-        }
-        bail!(error::not_a_site(root))
     }
 
     /// Whether there is a site in a folder. A release is none, also when the project has a

@@ -1,7 +1,7 @@
 //! Who may act on a site: its owner, root in the owner's place, the group of a shared site.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::support::{Group, Ran, Running, Sandbox, Site, SshServer, User, snapshot};
@@ -98,8 +98,7 @@ fn root_acts_as_the_owner_of_a_site() {
     // Also the folder of a session that is closed to the owner.
     let mut closed = sandbox.nyala_command();
     closed.arg("--site").arg(&owned.site).arg("redeploy").current_dir(sandbox.path("home"));
-    fs::set_permissions(sandbox.path("home"), std::os::unix::fs::PermissionsExt::from_mode(0o700))
-        .unwrap();
+    fs::set_permissions(sandbox.path("home"), PermissionsExt::from_mode(0o700)).unwrap();
     Running::start(&mut closed).wait().assert_success();
     owned.push(&ada, "3").assert_success();
     assert_eq!(owned.live("page"), "3");
@@ -293,5 +292,26 @@ fn the_hook_of_a_copied_site_does_not_deploy_to_the_original() {
         push().assert_success();
         assert_eq!(fs::read_to_string(copy.join("wwwroot/page")).unwrap(), "3");
         assert_eq!(snapshot(&site.path), before);
+    }
+}
+
+#[test]
+fn a_user_is_told_which_folder_is_closed_and_whose_it_is() {
+    let sandbox = Sandbox::new();
+    let Some([ada, bob]) = User::make(&sandbox, None) else { return };
+    let Owned { site, repository } = Owned::by(&bob);
+    let own = ada.home.join("site");
+    let install = ["install", repository.to_str().unwrap()];
+    ada.nyala(&own, &install).assert_failed(1, &format!("belongs to user {}", bob.uid));
+    assert!(!own.exists());
+    fs::set_permissions(&bob.home, fs::Permissions::from_mode(0o700)).unwrap();
+    ada.nyala(&own, &install).assert_failed(1, "Act as a user who can read it");
+    let told = format!("{} belongs to user {}", bob.home.display(), bob.uid);
+    let new = bob.home.join("new");
+    for arguments in [&["status"][..], &["doctor"], &["redeploy"], &["init", new.to_str().unwrap()]]
+    {
+        let ran = ada.nyala(&site, arguments);
+        ran.assert_failed(1, &told);
+        assert!(!ran.stderr.contains("NYALA_LOG"), "{ran:?}");
     }
 }

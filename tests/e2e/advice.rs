@@ -39,6 +39,12 @@ fn a_folder_inside_a_site_is_not_made_a_site_of_its_own() {
         ran.assert_failed(1, &format!("--site {}", site.path.display()));
         assert!(!ran.stderr.contains("nyala init"), "{ran:?}");
     }
+    for inside in ["wwwroot", "releases/1", "releases/1/new", "shared/new"] {
+        let folder = site.path.join(inside);
+        let ran = site.sandbox.nyala(&["init", folder.to_str().unwrap()]);
+        ran.assert_failed(1, &format!("it is inside the site {}", site.path.display()));
+    }
+    assert!(!site.path.join("shared/new").exists());
     let mut status = site.sandbox.nyala_command();
     status.arg("status").current_dir(site.path.join("wwwroot/web"));
     let shown = String::from_utf8(status.output().unwrap().stdout).unwrap();
@@ -70,12 +76,20 @@ fn what_is_no_repository_is_said_before_the_site_is_asked_for() {
     fs::create_dir(&folder).unwrap();
     let folder = folder.to_str().unwrap();
     site.sandbox.nyala(&["install", folder]).assert_failed(1, "is not a git repository");
+    let install = |path: &str| site.sandbox.nyala(&["install", path]);
+    let own = format!("Name its repository: {}", site.repository.display());
+    install(site.path.to_str().unwrap()).assert_failed(1, &own);
+    install(site.path.join("nyala.toml").to_str().unwrap()).assert_failed(1, "it is a file");
+    let missing = install("/nowhere.git");
+    missing.assert_failed(1, "there is no repository at /nowhere.git");
+    assert!(!missing.stderr.contains("nyala.toml"), "{missing:?}");
     let repository = site.repository.to_str().unwrap();
     let asked = site.sandbox.nyala(&["install", repository]);
     asked.assert_failed(2, &format!("nyala install {repository} --site SITE"));
     // There is a repository here, so nobody has to make one.
     let project = site.project();
-    let ran = site.sandbox.nyala(&["install", project.path.to_str().unwrap()]);
+    install(project.path.join(".git").to_str().unwrap()).assert_failed(1, "git clone --bare");
+    let ran = install(project.path.to_str().unwrap());
     ran.assert_failed(1, "it has a work tree");
     assert!(!ran.stderr.contains("git init"), "{ran:?}");
 }
@@ -87,7 +101,18 @@ fn wrong_usage_exits_with_2_and_a_mistake_with_1_and_neither_asks_for_debugging(
     let outside = site.sandbox.nyala(&["status"]);
     let no_value = site.nyala(&["config", "set", "NAME"]);
     let unknown = site.nyala(&["shout"]);
-    for ran in [&outside, &no_value, &unknown] {
+    let new = site.sandbox.path("new");
+    let init = |option: &str, value: &str| {
+        site.sandbox.nyala(&["init", new.to_str().unwrap(), option, value])
+    };
+    let of_init = [
+        init("--python", "three"),
+        init("--branch", "a b"),
+        init("--branch", ""),
+        init("--branch", "refs/heads/main"),
+    ];
+    assert!(!new.exists());
+    for ran in [&outside, &no_value, &unknown].into_iter().chain(&of_init) {
         assert_eq!(ran.status.code(), Some(2), "{ran:?}");
         assert!(!ran.stderr.contains("NYALA_LOG"), "{ran:?}");
     }
@@ -171,6 +196,7 @@ fn histories_that_old_tools_wrote_can_be_pushed_and_deployed() {
         ("missingNameBeforeEmail", format!("{good}committer <a@b> 1 +0000")),
         ("missingEmail", format!("{good}committer A 1 +0000")),
         ("missingEmail of the author", "author A\ncommitter A <a@b> 1 +0000".to_owned()),
+        ("badName", format!("{good}committer A > B <a@b> 1 +0000")),
         ("badEmail", format!("{good}committer A <a@b 1 +0000")),
         ("multipleAuthors", format!("{good}{good}committer A <a@b> 1 +0000")),
     ] {
@@ -185,13 +211,10 @@ fn histories_that_old_tools_wrote_can_be_pushed_and_deployed() {
     }
 }
 
-#[test]
-fn a_tree_that_would_write_elsewhere_is_still_refused() {
-    let site = Site::new();
-    let project = site.project();
-    project.write("page", "1").push().assert_success();
+/// A commit of a tree with one file, `page` of HEAD, under this mode and name.
+fn odd_tree(project: &Project<'_>, entry: &str) -> String {
     let blob = project.git(&["rev-parse", "HEAD:page"]);
-    let mut tree = b"100644 .git\0".to_vec();
+    let mut tree = format!("{entry}\0").into_bytes();
     tree.extend(
         (0..blob.len()).step_by(2).map(|at| u8::from_str_radix(&blob[at..at + 2], 16).unwrap()),
     );
@@ -199,12 +222,23 @@ fn a_tree_that_would_write_elsewhere_is_still_refused() {
     fs::write(&file, tree).unwrap();
     let file = file.to_str().unwrap();
     let tree = project.git(&["hash-object", "-t", "tree", "--literally", "-w", file]);
-    let parent = project.head();
     let who = "author A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000";
-    let commit = odd_commit(&project, &tree, &parent, who);
+    odd_commit(project, &tree, &project.head(), who)
+}
+
+#[test]
+fn a_tree_that_would_write_elsewhere_is_still_refused() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    // As git before 1.0 wrote the mode.
+    let commit = odd_tree(&project, "100664 page");
+    project.push_refs(&[&format!("{commit}:refs/heads/main")]).assert_success();
+    project.git(&["reset", "--quiet", "--hard", &commit]);
+    let commit = odd_tree(&project, "100644 .git");
     let push = project.push_refs(&[&format!("{commit}:refs/heads/main")]);
     assert!(!push.accepted && push.stderr.contains("hasDotgit"), "{}", push.stderr);
-    assert_eq!(site.live_id(), Some(1));
+    assert_eq!(site.live_id(), Some(2));
 }
 
 #[test]
