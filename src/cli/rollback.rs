@@ -20,26 +20,35 @@ pub(super) struct Rollback {
     /// The deployment whose release becomes live again [default: the newest kept release before the
     /// live one]
     id: Option<DeploymentId>,
+    /// Say what would be done, and do nothing
+    #[arg(long, short = 'n')]
+    dry_run: bool,
 }
 
 impl Rollback {
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
-        let live = site.live()?.ok_or_else(error::nothing_live)?;
+        let live = site.live()?;
         let record = self.target(site, live)?;
         let id = record.id;
-        if id == live {
+        let obstacle = obstacle(site, &record);
+        if Some(id) == live && obstacle.is_none() {
             say!("Release {id} is already live.");
             return Ok(ExitCode::SUCCESS);
         }
         if !record.went_live() {
             bail!(error::never_live(id, record.status.name()));
         }
-        if let Some(obstacle) = obstacle(site, &record) {
+        if self.dry_run {
+            say!("{}", would_do(&record, obstacle.as_deref()));
+            return Ok(ExitCode::SUCCESS);
+        }
+        if let Some(obstacle) = obstacle {
             say!("{obstacle}, so its commit {} is redeployed.", short(&record.commit));
             let options = DeployOptions::default();
             return redeploy(site, &record.commit, Some(record.update.refname), options);
         }
-        let old_oid = site.record(live)?.map_or_else(|| record.commit.clone(), |live| live.commit);
+        let live = live.map(|live| site.record(live)).transpose()?.flatten();
+        let old_oid = live.map_or_else(|| record.commit.clone(), |live| live.commit);
         let id = receive::start(
             site,
             NewDeployment {
@@ -63,10 +72,11 @@ impl Rollback {
 
     /// The record of the release to make live. A rollback has no release of its own; its number
     /// means the release that it made live.
-    fn target(&self, site: &Site, live: DeploymentId) -> Result<Record> {
+    fn target(&self, site: &Site, live: Option<DeploymentId>) -> Result<Record> {
         let id = match self.id {
             Some(id) => id,
-            None => release_before(site, live)?.ok_or_else(|| error::nothing_before(live))?,
+            None => release_before(site, live)?
+                .ok_or_else(|| live.map_or_else(error::nothing_live, error::nothing_before))?,
         };
         let record = site.record(id)?.ok_or_else(|| no_deployment(id))?;
         match record.rolled_back_to {
@@ -74,4 +84,18 @@ impl Rollback {
             None => Ok(record),
         }
     }
+}
+
+/// What a rollback to the release of this deployment would do, as a sentence.
+fn would_do(record: &Record, obstacle: Option<&str>) -> String {
+    let Record { id, commit, env, .. } = record;
+    let commit = short(commit);
+    if let Some(obstacle) = obstacle {
+        return format!(
+            "{obstacle}, so its commit {commit} would be redeployed: nyala plan {commit}"
+        );
+    }
+    let env = env.as_ref().and_then(|env| env.id);
+    let env = env.map_or(String::new(), |env| format!(", with env {env}"));
+    format!("Release {id} would be live again: {commit}{env}. Nothing would be built.")
 }

@@ -67,6 +67,7 @@ fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
         usage,
         error,
         error_parts: _,
+        notify_failures,
         superseded_by,
         started_by,
         rolled_back_to,
@@ -127,6 +128,7 @@ fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
         facts.extend(room.map(|room| (name, room.to_string())));
     }
     facts.extend(error.clone().map(|error| ("Error", error)));
+    facts.extend(notify_failures.iter().map(|failure| ("After", failure.to_string())));
     facts.push(("Log", format!("nyala log {id}")));
     facts
 }

@@ -8,6 +8,7 @@ use crate::console::text::escaped;
 use crate::git::short;
 use crate::settings::deploy_branch;
 use crate::site::{DeploymentId, Record, Site, Status as DeploymentStatus};
+use crate::worker::rollback::{kept_in_words, kept_releases};
 
 #[derive(Debug, Default, Args)]
 pub(super) struct Status {
@@ -30,6 +31,7 @@ impl Status {
                 "repository": site.repository(&settings),
                 "branch": branch,
                 "live": live.as_ref().map(|record| record.view(live_id)),
+                "kept": kept_releases(site)?,
                 "latest": latest.as_ref().map(|record| record.view(live_id)),
                 "frozen": frozen,
             });
@@ -44,7 +46,13 @@ impl Status {
         }
         match &live {
             Some(record) => say!("Live:   {}", row(record, live_id)),
-            None => say!("Live:   nothing yet"),
+            None => match kept_in_words(site) {
+                Some(kept) => say!("Live:   nothing; {kept}"),
+                None => say!("Live:   nothing yet"),
+            },
+        }
+        for failure in latest.iter().flat_map(|latest| &latest.notify_failures) {
+            say!("After:  {failure}");
         }
         if let Some(latest) = latest.filter(|latest| live.as_ref() != Some(latest)) {
             say!("Latest: {}", row(&latest, live_id));

@@ -2,7 +2,8 @@
 
 use super::{Finding, FindingId, Repair, and_more};
 use crate::retention;
-use crate::site::{Record, Site};
+use crate::site::record::{NotifyFailure, NotifyKind};
+use crate::site::{Record, Site, Status};
 use crate::user_error::UserError;
 use crate::worker;
 
@@ -26,6 +27,7 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
             Ok(_) => {}
         }
     }
+    findings.extend(notify_failures(site));
     let mounted = retention::mounted(site);
     for stays in &mounted {
         let fact = format!("{} can never be removed: {}", stays.what, stays.holder);
@@ -43,6 +45,25 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
         findings.push(finding.with_repair(Repair::Recover));
     }
     findings
+}
+
+/// What failed after the newest deployment that has ended. Those before it are history.
+fn notify_failures(site: &Site) -> Vec<Finding> {
+    let records = site.records().unwrap_or_default();
+    let newest = records.into_iter().rev().find(|record| {
+        record.has_ended() && matches!(record.status, Status::Succeeded | Status::Failed)
+    });
+    let Some(record) = newest else { return Vec::new() };
+    let to_finding = |failure: &NotifyFailure| {
+        let id = match failure.kind {
+            NotifyKind::Action => FindingId::ActionFailed,
+            NotifyKind::Webhook => FindingId::WebhookFailed,
+        };
+        let fact = format!("after deployment {}, {failure}", record.id);
+        let fix = format!("see nyala log {}, fix it, and deploy again: nyala redeploy", record.id);
+        Finding::new(id, fact, fix)
+    };
+    record.notify_failures.iter().map(to_finding).collect()
 }
 
 fn has_lost_its_worker(site: &Site, record: &Record) -> bool {

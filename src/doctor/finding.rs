@@ -25,6 +25,7 @@ pub struct Finding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum FindingId {
+    ActionFailed,
     AppSettings,
     BinaryMoved,
     DubiousOwnership,
@@ -41,6 +42,7 @@ pub enum FindingId {
     Leftovers,
     Mode,
     Mounted,
+    NothingLive,
     NotWritable,
     Owner,
     PushOptionsOff,
@@ -50,6 +52,8 @@ pub enum FindingId {
     Space,
     StrictHook,
     UvMissing,
+    VenvMissing,
+    WebhookFailed,
     WorkerDead,
     Wwwroot,
     WwwrootDangling,

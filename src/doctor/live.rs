@@ -6,6 +6,7 @@ use super::{Finding, FindingId};
 use crate::process::Environment;
 use crate::python::env;
 use crate::site::Site;
+use crate::worker::rollback::kept_releases;
 
 pub(super) fn check(site: &Site) -> Option<Finding> {
     match site.live() {
@@ -17,7 +18,12 @@ pub(super) fn check(site: &Site) -> Option<Finding> {
             );
             Some(Finding::new(FindingId::WwwrootDangling, fact, "nyala redeploy"))
         }
-        Ok(_) => None,
+        Ok(Some(_)) => None,
+        Ok(None) => {
+            let newest = *kept_releases(site).ok()?.last()?;
+            let fact = format!("nothing is live: {} is gone", site.wwwroot().display());
+            Some(Finding::new(FindingId::NothingLive, fact, format!("nyala rollback {newest}")))
+        }
     }
 }
 

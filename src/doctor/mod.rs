@@ -27,6 +27,7 @@ pub fn examine(site: &Site) -> Vec<Finding> {
     if let Ok(settings) = site.settings() {
         findings.extend(repository::check(site, &settings));
         findings.extend(settings::check_installer(&settings));
+        findings.extend(settings::check_venv(site, &settings));
     }
     findings.extend(permissions::check(site));
     findings.extend(live::check(site));

@@ -2,7 +2,10 @@
 
 use super::{Finding, FindingId};
 use crate::process::Environment;
+use crate::python::cache::Caches;
 use crate::python::installers::{Installer, find_uv};
+use crate::python::interpreters::{self, Search};
+use crate::python::version::Wanted;
 use crate::site::{Settings, Site};
 use crate::user_error::UserError;
 
@@ -36,4 +39,24 @@ pub(super) fn check_installer(settings: &Settings) -> Option<Finding> {
             "nyala uv install",
         )
     })
+}
+
+/// Can the Python of the newest deployment make envs? Debian splits off what that needs.
+pub(super) fn check_venv(site: &Site, settings: &Settings) -> Option<Finding> {
+    if settings.installer != Installer::Pip {
+        return None;
+    }
+    let newest = site.records().ok()?.into_iter().rev().find_map(|record| record.python)?;
+    let version = newest.version.parse().ok()?;
+    let search = Search::from_environment(settings.python_paths.clone());
+    let there =
+        interpreters::discover_unsaved(&search, &Caches::of(site.cache()).interpreters_file());
+    let interpreter = interpreters::choose(&Wanted::Exact(version), &there)?;
+    if interpreter.can_make_envs() {
+        return None;
+    }
+    let error = interpreters::cannot_make_envs(interpreter);
+    let fix = error.fixes.join("; ");
+    let fact = error.found.iter().fold(error.fact, |fact, found| format!("{fact}: {found}"));
+    Some(Finding::new(FindingId::VenvMissing, fact, fix))
 }

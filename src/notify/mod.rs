@@ -7,8 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::console;
+use crate::console::text::clean;
 use crate::process::{self, Environment, Invocation, Limits, is_executable};
 use crate::settings::EffectiveSettings;
+use crate::site::record::{NotifyFailure, NotifyKind};
 use crate::site::settings::{Outcome, Webhook};
 use crate::site::{AppSettings, Record, Site};
 use crate::text::url::scheme_and_host;
@@ -44,13 +46,15 @@ impl Notifications {
             || !self.actions(site, outcome).is_empty()
     }
 
-    /// Runs the actions, then sends the webhooks. Any failure is a warning in the log.
-    pub fn send(&self, site: &Site, record: &Record, outcome: Outcome) {
+    /// Runs the actions, then sends the webhooks. Any failure is a warning in the log; returns all
+    /// of them.
+    pub fn send(&self, site: &Site, record: &Record, outcome: Outcome) -> Vec<NotifyFailure> {
+        let mut failures = Vec::new();
         let actions = self.actions(site, outcome);
         if !actions.is_empty() {
             let step = console::step("Running post deployment command(s)");
             for action in actions {
-                self.run_action(site, record, &action);
+                failures.extend(self.run_action(site, record, &action));
             }
             step.done();
         }
@@ -58,9 +62,17 @@ impl Notifications {
             let host = scheme_and_host(&webhook.url);
             match webhook::send(webhook, site, record, &self.app_settings) {
                 Ok(status) => console::info(format_args!("Notified {host}: HTTP {status}.")),
-                Err(error) => console::warning(webhook::failed(&host).because(&error)),
+                Err(error) => {
+                    failures.push(NotifyFailure {
+                        kind: NotifyKind::Webhook,
+                        name: host.clone(),
+                        error: UserError::of(&error).fact,
+                    });
+                    console::warning(webhook::failed(&host).because(&error));
+                }
             }
         }
+        failures
     }
 
     /// The files in the actions' folder, sorted by name, without hidden files and backups.
@@ -76,18 +88,24 @@ impl Notifications {
         paths
     }
 
-    fn run_action(&self, site: &Site, record: &Record, action: &Path) {
+    /// What became of it, if it failed.
+    fn run_action(&self, site: &Site, record: &Record, action: &Path) -> Option<NotifyFailure> {
         let name = action.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let failure = |error: &str| NotifyFailure {
+            kind: NotifyKind::Action,
+            name: clean(&name).into_owned(),
+            error: error.to_owned(),
+        };
         if !is_executable(action) {
             console::warning(
                 UserError::new(format!("{name} was not run: it is not executable"))
                     .fix(format!("Make it executable: chmod +x {}", action.display())),
             );
-            return;
+            return Some(failure("it is not executable"));
         }
         console::info(format_args!("{name}:"));
         let environment = Environment::clean()
-            .extend(self.app_settings.iter())
+            .with_app_settings(self.app_settings.iter())
             .set("SCM_COMMIT_ID", &record.commit)
             .set("NYALA_RECORD", site.record_file(record.id))
             .set("NYALA_STATUS", record.status.name())
@@ -98,10 +116,11 @@ impl Notifications {
             .environment(environment)
             .limits(self.limits.clone())
             .named(&name);
-        if let Err(error) = process::stream(&invocation, &mut |line| console::info(line)) {
-            let fact = "the post-deployment action failed";
-            console::warning(UserError::new(fact).because(&error.into()));
-        }
+        let error = process::stream(&invocation, &mut |line| console::info(line)).err()?;
+        let failed = failure(&error.user_error().fact);
+        let fact = "the post-deployment action failed";
+        console::warning(UserError::new(fact).because(&error.into()));
+        Some(failed)
     }
 }
 

@@ -91,6 +91,7 @@ impl Site {
             usage: Usage::default(),
             error: None,
             error_parts: None,
+            notify_failures: Vec::new(),
             superseded_by: overtaken_by,
             started_by: new.started_by,
             rolled_back_to: new.rolled_back_to,

@@ -1,5 +1,6 @@
 //! `deployments/N/deployment.json`: the public record of a deployment.
 
+use std::fmt;
 use std::io::ErrorKind;
 
 use anyhow::{Context, Result};
@@ -48,6 +49,9 @@ pub struct Record {
     /// The same, in parts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_parts: Option<UserError>,
+    /// The actions and webhooks that failed after it. They do not change its status.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify_failures: Vec<NotifyFailure>,
     /// The newer deployment that took this one's place.
     pub superseded_by: Option<DeploymentId>,
     /// The deployment that started this one, by a command of the project's or by an action.
@@ -119,6 +123,33 @@ pub struct Usage {
     pub release: Option<DiskUsage>,
     /// Its env, when it made one.
     pub env: Option<DiskUsage>,
+}
+
+/// An action that failed or was not run, or a webhook that failed.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct NotifyFailure {
+    pub kind: NotifyKind,
+    /// The file name of the action, or the host of the webhook.
+    pub name: String,
+    /// Why, on one line.
+    pub error: String,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NotifyKind {
+    Action,
+    Webhook,
+}
+
+impl fmt::Display for NotifyFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let NotifyFailure { kind, name, error } = self;
+        match kind {
+            NotifyKind::Action => write!(f, "the action {name} failed: {error}"),
+            NotifyKind::Webhook => write!(f, "the webhook to {name} failed: {error}"),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -203,6 +234,7 @@ impl Record {
         hide(&mut shown.author);
         shown.error.iter_mut().for_each(hide);
         shown.error_parts.iter_mut().flat_map(UserError::texts_mut).for_each(hide);
+        shown.notify_failures.iter_mut().for_each(|failure| hide(&mut failure.error));
         shown.env.iter_mut().flat_map(|env| &mut env.reasons).for_each(hide);
         shown
     }

@@ -182,7 +182,10 @@ pub fn recover_with(site: &Site, _lock: &DeployLock) -> Result<Vec<Stays>> {
 pub fn what_is_live(site: &Site) -> String {
     match site.live() {
         Ok(Some(live)) => format!("deployment {live} is still live"),
-        Ok(None) => "nothing is live yet".to_owned(),
+        Ok(None) => match rollback::kept_in_words(site) {
+            Some(kept) => format!("nothing is live; {kept}"),
+            None => "nothing is live yet".to_owned(),
+        },
         Err(_) => "wwwroot is not a link that nyala made".to_owned(),
     }
 }

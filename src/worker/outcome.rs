@@ -136,7 +136,8 @@ impl Deployment<'_> {
         {
             self.record.ended_at = None;
             self.site.save(&self.record)?;
-            notifications.send(self.site, &self.record, outcome);
+            let failures = notifications.send(self.site, &self.record, outcome);
+            self.record.notify_failures = failures;
             self.record.ended_at = Some(Timestamp::now());
         }
         console::settle_log();

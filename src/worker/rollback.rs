@@ -1,8 +1,6 @@
 //! Makes an earlier release live again, tree and env together. Nothing is built and nothing is
 //! fetched.
 
-use std::path::Path;
-
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 
@@ -15,7 +13,10 @@ use crate::console::text::title;
 use crate::disk;
 use crate::git::short;
 use crate::notify::Notifications;
-use crate::python::env;
+use crate::plan::Decision;
+use crate::process::Environment;
+use crate::python::env::inspect;
+use crate::python::env::inspect::run_version;
 use crate::settings::{DeploymentFile, EffectiveSettings};
 use crate::site::record::EnvRecord;
 use crate::site::settings::Outcome;
@@ -23,31 +24,61 @@ use crate::site::{DeploymentId, Record, Site, Status, no_deployment};
 
 /// Why a release cannot be made live again as it is, in words; `None` when it can.
 ///
-/// Looks only whether everything is in its place: running the interpreter would take longer than
-/// all the rest.
+/// Its env is checked as a push checks the env that it would use again.
 pub fn obstacle(site: &Site, record: &Record) -> Option<String> {
     let id = record.id;
     if !site.release_ids().is_ok_and(|kept| kept.contains(&id)) {
         return Some(format!("release {id} is no longer kept"));
     }
-    let made_with = record.env.as_ref().and_then(|env| env.id)?;
+    let built_with = record.env.as_ref()?;
+    let Some(made_with) = built_with.id else {
+        let is_committed = built_with.decision == Decision::Committed.name();
+        let ran = is_committed.then(|| run_version(&site.env_link(id), &Environment::clean()))?;
+        return ran.err().map(|fact| {
+            format!("the env/ that release {id} has from its commit is damaged: {fact}")
+        });
+    };
     if site.env_of_release(id) != Some(made_with) {
         return Some(format!("release {id} is no longer linked to env {made_with}"));
     }
-    let found = site.env(made_with);
-    let is_whole = env::Marker::read(&found).is_some() && runs(&env::python(&found));
-    (!is_whole)
-        .then(|| format!("env {made_with}, which release {id} was built with, is damaged or gone"))
+    let damage = inspect(&site.env(made_with), &Environment::clean()).damage;
+    damage.first().map(|fact| {
+        format!("env {made_with}, which release {id} was built with, is damaged: {fact}")
+    })
 }
 
-/// The newest kept release that came before what is live; `None` when there is none.
-pub fn release_before(site: &Site, live: DeploymentId) -> Result<Option<DeploymentId>> {
-    for id in site.release_ids()?.into_iter().rev().filter(|id| *id < live) {
+/// The newest kept release that came before what is live, or of all where nothing is; `None` when
+/// there is none.
+pub fn release_before(site: &Site, live: Option<DeploymentId>) -> Result<Option<DeploymentId>> {
+    let mut kept = kept_releases(site)?;
+    kept.retain(|id| live.is_none_or(|live| *id < live));
+    Ok(kept.pop())
+}
+
+/// The releases that were live and are kept, oldest first.
+pub fn kept_releases(site: &Site) -> Result<Vec<DeploymentId>> {
+    let mut kept = Vec::new();
+    for id in site.release_ids()? {
         if site.record(id)?.is_some_and(|record| record.went_live()) {
-            return Ok(Some(id));
+            kept.push(id);
         }
     }
-    Ok(None)
+    Ok(kept)
+}
+
+/// What is kept where nothing is live, and how to bring it back, in words: `releases 3 and 4 are
+/// kept: nyala rollback 4`; `None` when nothing is kept.
+pub fn kept_in_words(site: &Site) -> Option<String> {
+    let kept = kept_releases(site).ok()?;
+    let newest = kept.last()?;
+    Some(match &kept[..] {
+        [only] => format!("release {only} is kept: nyala rollback {only}"),
+        [others @ .., last] => {
+            let others: Vec<_> = others.iter().map(ToString::to_string).collect();
+            format!("releases {} and {last} are kept: nyala rollback {newest}", others.join(", "))
+        }
+        [] => return None,
+    })
 }
 
 impl Deployment<'_> {
@@ -130,10 +161,4 @@ impl Deployment<'_> {
             self.record.id
         ));
     }
-}
-
-/// Whether a link leads to something: an interpreter that was removed leaves one that leads
-/// nowhere.
-fn runs(python: &Path) -> bool {
-    std::fs::metadata(python).is_ok_and(|metadata| metadata.is_file())
 }

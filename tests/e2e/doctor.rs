@@ -3,13 +3,13 @@
 mod live;
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Running, Sandbox, Site, is_root, skip, wait_until};
+use crate::support::{Running, Sandbox, Site, is_root, skip, two_pythons, wait_until};
 
 fn examine(site: &Site) -> Vec<Value> {
     let ran = site.nyala(&["doctor", "--json"]);
@@ -179,6 +179,44 @@ fn settings_are_invalid_or_readable_by_other_users() {
     assert_finds(&site, "mode");
     assert_fixed(&site);
     assert_eq!((site.mode("settings.env"), site.mode("deployments/1/log.txt")), (0o600, 0o600));
+}
+
+/// As on Debian without python3-venv, after a deployment that failed for it.
+#[test]
+fn the_python_cannot_make_environments() {
+    let Some((older, _)) = two_pythons() else { return };
+    let site = Site::new();
+    let prefix = older.path.parent().and_then(Path::parent).unwrap();
+    let (copy, lib) = (site.sandbox.path("python"), format!("lib/python{}", older.minor()));
+    if prefix.starts_with("/usr") || !prefix.join(&lib).is_dir() {
+        return skip("needs a Python in a folder of its own, such as pyenv's");
+    }
+    fs::create_dir_all(copy.join("bin")).unwrap();
+    fs::create_dir_all(copy.join(&lib)).unwrap();
+    let python = copy.join("bin").join(format!("python{}", older.minor()));
+    fs::copy(&older.path, &python).unwrap();
+    for entry in fs::read_dir(prefix.join(&lib)).unwrap() {
+        let name = entry.unwrap().file_name();
+        if name != "ensurepip" && name != "site-packages" {
+            symlink(prefix.join(&lib).join(&name), copy.join(&lib).join(&name)).unwrap();
+        }
+    }
+    site.sandbox.set_variable("PATH", "/usr/bin:/bin");
+    site.sandbox.remove_variable("PYENV_ROOT");
+    site.sandbox.remove_variable("UV_PYTHON_INSTALL_DIR");
+    site.configure(&format!("python_paths = [{:?}]", copy.to_str().unwrap()));
+    let project = site.python_project();
+    let wanted = format!("python-{older}");
+    project.write("runtime.txt", &wanted).push().assert_failed_with("cannot make virtual");
+    let finding = assert_finds(&site, "venv-missing");
+    let apt = format!("apt install python{}-venv", older.minor());
+    assert!(finding["fix"].as_str().unwrap().contains(&apt), "{finding}");
+    // As if it were installed.
+    let ensurepip = prefix.join(&lib).join("ensurepip");
+    symlink(ensurepip, copy.join(&lib).join("ensurepip")).unwrap();
+    project.commit("Try again");
+    project.push().assert_success();
+    assert_well(&site);
 }
 
 #[test]

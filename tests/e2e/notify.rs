@@ -44,7 +44,24 @@ fn actions_run_in_the_order_of_their_names() {
         .assert_does_not_say("never");
     let (first, second) = (push.output.find("hello from"), push.output.find("second of"));
     assert!(first < second, "{}", push.output);
-    assert!(site.record(1)["ended_at"].is_string());
+    let record = site.record(1);
+    assert!(record["ended_at"].is_string());
+    let failures = serde_json::json!([
+        {"kind": "action", "name": "10-first.sh", "error": "10-first.sh exited with status 5"},
+        {"kind": "action", "name": "30-not-yet.sh", "error": "it is not executable"},
+    ]);
+    assert_eq!(record["notify_failures"], failures);
+    let fact = "the action 10-first.sh failed: 10-first.sh exited with status 5";
+    for command in ["status", "show", "doctor"] {
+        let ran = site.nyala(&[command]);
+        assert!(ran.stdout.contains(fact), "{command}: {ran:?}");
+    }
+    let status = site.nyala(&["status", "--json"]).assert_success().stdout.clone();
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["latest"]["notify_failures"], failures);
+    fs::remove_dir_all(site.path.join("actions")).unwrap();
+    project.write("page", "2").push().assert_success();
+    site.nyala(&["doctor"]).assert_success();
 }
 
 #[test]

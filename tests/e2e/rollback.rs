@@ -97,8 +97,77 @@ fn a_release_without_its_env_is_redeployed() {
     fs::remove_dir_all(site.path.join("envs/1")).unwrap();
     let ran = site.nyala(&["rollback"]);
     let said = &ran.assert_success().stdout;
-    assert!(said.contains("env 1, which release 1 was built with, is damaged or gone"), "{said}");
+    let fact = "env 1, which release 1 was built with, is damaged: its folder is gone";
+    assert!(said.contains(fact), "{said}");
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+}
+
+/// What `doctor` calls damaged, a rollback does not make live.
+#[test]
+fn a_release_whose_env_is_damaged_is_redeployed() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.push().assert_success();
+    project.remove("requirements.txt").push().assert_success();
+    let dry = site.nyala(&["rollback", "--dry-run"]);
+    let said = "Release 1 would be live again: ";
+    assert!(dry.assert_success().stdout.starts_with(said), "{dry:?}");
+    fs::remove_dir_all(site.path.join("envs/1/lib").join(packages(&site)).join("antelope"))
+        .unwrap();
+    let said = "damaged: antelope was deleted from its site-packages";
+    assert!(site.nyala(&["doctor"]).stdout.contains(said));
+    let dry = site.nyala(&["rollback", "-n"]);
+    assert!(dry.assert_success().stdout.contains(said), "{dry:?}");
+    assert!(dry.stdout.contains("would be redeployed: nyala plan "), "{dry:?}");
+    assert_eq!((site.live_id(), site.numbers("deployments")), (Some(2), vec![1, 2]));
+    let ran = site.nyala(&["rollback"]);
+    assert!(ran.assert_success().stdout.contains(said), "{ran:?}");
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+
+    // The live release itself, too: its site was moved, and its scripts name the old path.
+    let moved = site.sandbox.path("moved");
+    fs::rename(&site.path, &moved).unwrap();
+    let rollback = ["--site", moved.to_str().unwrap(), "rollback", "3"];
+    let dry = site.sandbox.nyala(&[&rollback[..], &["--dry-run"]].concat());
+    assert!(dry.assert_success().stdout.contains("is damaged: it was made at "), "{dry:?}");
+    site.sandbox.nyala(&rollback).assert_success();
+    assert_eq!(fs::read_link(moved.join("wwwroot")).unwrap().to_str(), Some("releases/4"));
+    assert_eq!(fs::read_link(moved.join("wwwroot/env")).unwrap().to_str(), Some("../../envs/4"));
+}
+
+/// `python3.12/site-packages`
+fn packages(site: &Site) -> String {
+    let folders = fs::read_dir(site.path.join("envs/1/lib")).unwrap();
+    let name = folders.map(|it| it.unwrap().file_name().into_string().unwrap());
+    format!("{}/site-packages", name.into_iter().find(|it| it.starts_with("python")).unwrap())
+}
+
+#[test]
+fn what_is_kept_can_be_brought_back_when_nothing_is_live() {
+    let site = Site::new();
+    assert!(site.nyala(&["status"]).assert_success().stdout.contains("nothing yet"));
+    let project = site.project();
+    for page in 1..=3 {
+        project.write("page", page.to_string()).push().assert_success();
+    }
+    fs::remove_file(site.path.join("wwwroot")).unwrap();
+    let kept = "nothing; releases 1, 2 and 3 are kept: nyala rollback 3";
+    let status = site.nyala(&["status"]);
+    assert!(status.assert_success().stdout.contains(kept), "{status:?}");
+    let json: serde_json::Value =
+        serde_json::from_str(&site.nyala(&["status", "--json"]).stdout).unwrap();
+    assert_eq!((&json["live"], &json["kept"]), (&().into(), &serde_json::json!([1, 2, 3])));
+    let push = project.custom_script("exit 1").push();
+    push.assert_failed_with("nothing is live; releases 1, 2 and 3 are kept: nyala rollback 3");
+    let doctor = site.nyala(&["doctor", "--json"]);
+    let findings: serde_json::Value = serde_json::from_str(&doctor.stdout).unwrap();
+    assert_eq!(findings[0]["id"], "nothing-live", "{findings}");
+    assert_eq!(findings[0]["fix"], "nyala rollback 3");
+    site.nyala(&["rollback"]).assert_success();
+    assert_eq!((site.live_id(), site.live_file("page")), (Some(3), "3".to_owned()));
+    fs::remove_file(site.path.join("wwwroot")).unwrap();
+    site.nyala(&["rollback", "1"]).assert_success();
+    assert_eq!((site.live_id(), site.live_file("page")), (Some(1), "1".to_owned()));
 }
 
 #[test]
