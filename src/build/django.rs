@@ -12,6 +12,25 @@ use crate::user_error::{Explain, UserError};
 pub const MANAGE: &str = "manage.py";
 /// Kudu's way out of everything that has to do with Django.
 pub const OPT_OUT: &str = ".skipDjango";
+/// Heroku's way out of collecting static files.
+pub const HEROKUS_OPT_OUT: &str = ".heroku/collectstatic_disabled";
+
+/// Prints Django's version, or nothing when the env has none. Everything else fails: a Django that
+/// is there and cannot be imported, or a Python that does not start. It runs on Python 2.7 too.
+const PROBE: &str = "
+try:
+    import django
+except ImportError as error:
+    name = getattr(error, 'name', None) or str(error).split()[-1].strip('\"\\'')
+    if name != 'django':
+        raise
+else:
+    # What other packages put into a folder of that name is no Django.
+    if hasattr(django, 'get_version'):
+        print('Django ' + django.get_version())
+";
+/// What comes before the version: a file that Python runs when it starts may print as well.
+const MARK: &str = "Django ";
 
 /// Collects the static files with the env's own interpreter, in the release's folder; or says why
 /// it does not.
@@ -29,8 +48,9 @@ pub fn collectstatic(
         Invocation::new(python).args(args).environment(environment.clone()).limits(limits.clone())
     };
     // In a folder of its own, so that a `django/` in the tree is not taken for it.
-    let django = python(&["-c", "import django; print(django.get_version())"]).cwd("/");
-    let Ok(version) = process::capture(&django) else {
+    let django = process::capture(&python(&["-c", PROBE]).cwd("/"));
+    let django = django.map_err(|error| cannot_import(&error))?.text();
+    let Some(version) = django.strip_prefix(MARK) else {
         console::info("Django static files are not collected: the environment has no Django.");
         return Ok(());
     };
@@ -48,7 +68,7 @@ pub fn collectstatic(
     let step = console::step(format_args!(
         "Collecting Django static files. You can skip Django specific steps with a {OPT_OUT} file."
     ));
-    console::info(format_args!("Django {}", version.text()));
+    console::info(format_args!("Django {version}"));
     let mut last = String::new();
     let mut no_root = false;
     let collect = python(&[MANAGE, "collectstatic", "--noinput"])
@@ -64,6 +84,29 @@ pub fn collectstatic(
     ended.explain(|| cannot_collect(&last, no_root))?;
     step.done();
     Ok(())
+}
+
+/// The error of a Django that is there, and does not work.
+fn cannot_import(error: &ChildError) -> UserError {
+    let last = match error {
+        ChildError::Exited { complaint, .. } => complaint.lines().next_back().unwrap_or_default(),
+        _ => "",
+    };
+    let is_import = last.starts_with("ImportError: ") || last.starts_with("ModuleNotFoundError: ");
+    let told = if is_import {
+        UserError::new("the environment has Django, but it cannot be imported").found(last)
+    } else {
+        let asking = UserError::new("the environment's Python cannot say whether it has Django");
+        asking.and(error.user_error())
+    };
+    let told = if last.ends_with("No module named 'distutils'") {
+        told.fix("Ask for a newer Django: Python 3.12 and later have no distutils")
+            .fix("Or add setuptools, which has one, to the requirements")
+            .fix("Or use an older Python: echo python-3.11 > runtime.txt")
+    } else {
+        told.fix("Correct the requirements or the app settings, and push again")
+    };
+    told.fix(format!("Or, if the application does not use Django: commit a file named {OPT_OUT}"))
 }
 
 fn cannot_collect(last: &str, no_root: bool) -> UserError {
@@ -107,6 +150,7 @@ fn missing_variable(last: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::Called;
 
     #[test]
     fn a_missing_variable_is_found_however_it_is_said() {
@@ -123,6 +167,38 @@ mod tests {
         for last in ["KeyError: 'name'", "KeyError: ''", "ValueError: no", ""] {
             assert_eq!(missing_variable(last), None, "{last}");
         }
+    }
+
+    #[test]
+    fn a_django_that_cannot_be_imported_is_an_error_with_its_last_line() {
+        let exited = |complaint: &str| {
+            let (name, command) = (None, "python -c …".to_owned());
+            let complaint = complaint.to_owned();
+            ChildError::Exited { command: Called { name, command }, code: 1, complaint }
+        };
+        let error = cannot_import(&exited(
+            "Traceback (most recent call last):\nModuleNotFoundError: No module named 'distutils'",
+        ));
+        insta::assert_snapshot!(error, @r"
+        the environment has Django, but it cannot be imported
+        found: ModuleNotFoundError: No module named 'distutils'
+        1. Ask for a newer Django: Python 3.12 and later have no distutils
+        2. Or add setuptools, which has one, to the requirements
+        3. Or use an older Python: echo python-3.11 > runtime.txt
+        4. Or, if the application does not use Django: commit a file named .skipDjango
+        ");
+        let error = cannot_import(&exited(
+            "Fatal Python error: init_fs_encoding: failed to get the Python codec\n\
+             ModuleNotFoundError: No module named 'encodings'\n  <no Python frame>",
+        ));
+        insta::assert_snapshot!(error, @r"
+        the environment's Python cannot say whether it has Django
+        output: Fatal Python error: init_fs_encoding: failed to get the Python codec
+                ModuleNotFoundError: No module named 'encodings'
+                  <no Python frame>
+        1. Correct the requirements or the app settings, and push again
+        2. Or, if the application does not use Django: commit a file named .skipDjango
+        ");
     }
 
     #[test]

@@ -88,6 +88,8 @@ pub fn plan(tree: &CommitTree<'_>, settings: EffectiveSettings) -> Result<BuildP
         Collectstatic::NotDjango
     } else if is_file(django::OPT_OUT)? {
         Collectstatic::Off(format!("{} is in the tree", django::OPT_OUT))
+    } else if is_file(django::HEROKUS_OPT_OUT)? {
+        Collectstatic::Off(format!("{} is in the tree", django::HEROKUS_OPT_OUT))
     } else if is_file(SKIP_PYTHON)? {
         Collectstatic::Off(format!("{SKIP_PYTHON} is in the tree"))
     } else {

@@ -102,4 +102,27 @@ fn django_is_detected_in_the_env_not_in_the_tree() {
         .assert_success()
         .assert_says("Django static files are not collected: the environment has no Django.")
         .assert_does_not_say("never run");
+    let before = site.live_state();
+
+    // A Python that does not start says nothing of Django.
+    site.set("PYTHONHOME", "/nonsense");
+    project.write("page", "").push().assert_failed_with("cannot say whether it has Django");
+    site.nyala(&["config", "unset", "PYTHONHOME"]).assert_success();
+
+    // An installed Django that cannot be imported, as an old one cannot on a new Python.
+    let backend = include_str!("fixtures/backend.py")
+        .replace("waterhole", "django")
+        .replace("\"VERSION = %r\\n\" % VERSION", "\"import there_is_no_distutils\\n\"")
+        .replace("@VERSION@", "3.1");
+    project
+        .local_package("old", "3.1", "    pass\n")
+        .write("old/backend.py", backend)
+        .write("requirements.txt", "grass\n./old\n");
+    project
+        .push()
+        .assert_failed_with("the environment has Django, but it cannot be imported")
+        .assert_says("No module named 'there_is_no_distutils'");
+    assert_eq!(site.live_state(), before);
+    project.write(".heroku/collectstatic_disabled", "").push().assert_success();
+    assert!(site.log(4).contains(".heroku/collectstatic_disabled is in the tree"));
 }
