@@ -47,6 +47,8 @@ const FOREIGN: [&str; 23] = [
     "ENV",
 ];
 
+const PATH: &str = "PATH";
+
 /// The default, for example over ssh without a login shell.
 const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -109,6 +111,31 @@ impl Environment {
         self
     }
 
+    /// Sets the app settings of a site. The folders of a `PATH` among them come first, and the
+    /// machine's stay: without those, hardly any program runs.
+    #[must_use]
+    pub fn with_app_settings<'s>(
+        self,
+        settings: impl IntoIterator<Item = (&'s str, &'s str)>,
+    ) -> Self {
+        let machines = self.get(PATH).map(OsStr::to_owned);
+        let environment = self.extend(settings);
+        match (environment.get(PATH).map(OsStr::to_owned), machines) {
+            (Some(path), Some(machines)) if path != machines => {
+                // An empty folder in it would be the one that a program happens to run in.
+                let folders: Vec<_> = std::env::split_paths(&path)
+                    .chain(std::env::split_paths(&machines))
+                    .filter(|folder| !folder.as_os_str().is_empty())
+                    .collect();
+                match std::env::join_paths(folders) {
+                    Ok(joined) => environment.set(PATH, joined),
+                    Err(_) => environment,
+                }
+            }
+            _ => environment,
+        }
+    }
+
     pub fn get(&self, name: impl AsRef<OsStr>) -> Option<&OsStr> {
         self.variables.get(name.as_ref()).map(OsString::as_os_str)
     }
@@ -120,8 +147,8 @@ impl Environment {
     fn cleaned(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let kept = variables.into_iter().filter(|(name, _)| !is_foreign(name));
         let mut environment = Self::empty().extend(kept).extend(ALWAYS);
-        if !environment.has("PATH") {
-            environment = environment.set("PATH", USUAL_PATH);
+        if !environment.has(PATH) {
+            environment = environment.set(PATH, USUAL_PATH);
         }
         if !["LC_ALL", "LC_CTYPE", "LANG"].iter().any(|name| environment.has(name)) {
             environment = environment.set("LANG", "C.UTF-8");
@@ -185,6 +212,21 @@ mod tests {
         let empty = cleaned(&[("PATH", ""), ("LANG", "")]);
         assert_eq!(empty.get("PATH"), Some(OsStr::new(USUAL_PATH)));
         assert_eq!(empty.get("LANG"), Some(OsStr::new("C.UTF-8")));
+    }
+
+    #[test]
+    fn the_machines_path_stays_behind_that_of_the_app_settings() {
+        let path = |set: &str| {
+            let environment = cleaned(&[("PATH", "/usr/bin:/bin")]);
+            let set = environment.with_app_settings([("PATH", set), ("DEBUG", "1")]);
+            assert_eq!(set.get("DEBUG"), Some(OsStr::new("1")));
+            set.get("PATH").unwrap().to_str().unwrap().to_owned()
+        };
+        assert_eq!(path("/opt/node/bin"), "/opt/node/bin:/usr/bin:/bin");
+        assert_eq!(path("/opt/node/bin:$PATH"), "/opt/node/bin:$PATH:/usr/bin:/bin");
+        assert_eq!(path(""), "/usr/bin:/bin");
+        assert_eq!(path(":/a:"), "/a:/usr/bin:/bin");
+        assert_eq!(path("/usr/bin:/bin"), "/usr/bin:/bin");
     }
 
     #[test]

@@ -80,7 +80,8 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// A program, by its path or by a name that is looked up in the child's `PATH`.
+    /// A program by its path, or by a name that is looked up in the `PATH` of this process, and not
+    /// in that of the child: an app setting must not change what nyala itself runs.
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),

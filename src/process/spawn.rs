@@ -3,13 +3,14 @@
 use std::io::{self, PipeReader};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::Pid;
 
-use super::Invocation;
 use super::error::ChildError;
 use super::not_started::NotStarted;
+use super::{Environment, Invocation, is_executable};
 
 /// The size of a pipe, in bytes. A large one saves context switches, and lost output where a child
 /// makes its end non-blocking. The default is 64 KiB: pipe(7).
@@ -49,7 +50,10 @@ pub(super) fn spawn(
     }
     .map_err(io_error)?;
 
-    let mut command = Command::new(&invocation.program);
+    let mut command = Command::new(own_program(&invocation.program));
+    if invocation.program.components().count() == 1 {
+        command.arg0(&invocation.program);
+    }
     command
         .args(&invocation.args)
         .env_clear()
@@ -70,6 +74,17 @@ pub(super) fn spawn(
     })?;
     // Dropping `command` here closes its copies of the pipes' other ends.
     Ok((child, pipes))
+}
+
+/// The file of a program that is given by name; the name itself where there is none.
+fn own_program(program: &Path) -> PathBuf {
+    if program.as_os_str().as_encoded_bytes().contains(&b'/') {
+        return program.to_owned();
+    }
+    let environment = Environment::clean();
+    let folders = std::env::split_paths(environment.get("PATH").unwrap_or_default());
+    let mut files = folders.map(|folder| folder.join(program));
+    files.find(|file| is_executable(file)).unwrap_or_else(|| program.to_owned())
 }
 
 /// A descriptor that becomes readable when the child has ended, if the system has one:
