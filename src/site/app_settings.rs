@@ -97,26 +97,50 @@ impl AppSettings {
     }
 }
 
-/// Whether a setting only names a version or a local file.
+/// Whether a setting is no secret by its nature: it names a version, a module, a local file, or how
+/// a tool works. An address may have credentials in it, whatever the setting is.
 fn is_open(name: &str, value: &str) -> bool {
-    const OPEN: [&str; 14] = [
-        "PYTHON_VERSION",
-        "WEBSITE_PYTHON_VERSION",
-        "PIP_CONFIG_FILE",
-        "PIP_CONSTRAINT",
-        "PIP_BUILD_CONSTRAINT",
-        "PIP_REQUIREMENT",
-        "PIP_FIND_LINKS",
-        "UV_CONFIG_FILE",
-        "UV_CONSTRAINT",
-        "UV_BUILD_CONSTRAINT",
-        "UV_OVERRIDE",
-        "UV_EXCLUDE",
-        "UV_FIND_LINKS",
-        "DEPLOYMENT_BRANCH",
-    ];
-    OPEN.contains(&name) && !value.contains(['@', '?']) && !value.contains("://")
+    let is_known = OPEN.contains(&name)
+        || OPEN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+            && !SECRET_PARTS.iter().any(|part| name.contains(part));
+    is_known && !value.contains(['@', '?']) && !value.contains("://")
 }
+
+const OPEN: [&str; 27] = [
+    "APP_ENV",
+    "CUSTOM_REQUIREMENTSTXT_PATH",
+    "DEBUG",
+    "DEPLOYMENT_BRANCH",
+    "DISABLE_COLLECTSTATIC",
+    "DJANGO_ENV",
+    "DJANGO_SETTINGS_MODULE",
+    "ENVIRONMENT",
+    "FLASK_APP",
+    "FLASK_DEBUG",
+    "FLASK_ENV",
+    "HOME",
+    "HOST",
+    "LANG",
+    "LANGUAGE",
+    "LOG_LEVEL",
+    "NODE_ENV",
+    "PATH",
+    "PORT",
+    "PROJECT",
+    "SCM_POST_DEPLOYMENT_ACTIONS_PATH",
+    "TMPDIR",
+    "TZ",
+    "UV_INDEX_STRATEGY",
+    "UV_KEYRING_PROVIDER",
+    "WEBSITE_PYTHON_VERSION",
+    "WEB_CONCURRENCY",
+];
+
+/// Settings of Python, pip, uv and the locale, of which few are secrets.
+const OPEN_PREFIXES: [&str; 4] = ["LC_", "PIP_", "PYTHON", "UV_"];
+/// What is in the names of those.
+const SECRET_PARTS: [&str; 9] =
+    ["AUTH", "CREDENTIAL", "INDEX", "KEY", "PASS", "PROXY", "SECRET", "TOKEN", "USER"];
 
 const NAME_RULE: &str = "letters, digits, and _, and no digit first";
 const NUL_RULE: &str = "no environment variable can hold one";
@@ -235,6 +259,40 @@ mod tests {
             assert_eq!(AppSettings::parse(&settings.to_text().unwrap()).unwrap(), settings);
             assert_eq!(AppSettings::parse(&lines.concat()).unwrap(), settings);
         });
+    }
+
+    #[test]
+    fn what_is_no_secret_by_its_nature_is_not_masked() {
+        let is_masked = |name: &str, value: &str| {
+            let mut settings = AppSettings::default();
+            settings.set(name, value).unwrap();
+            settings.secrets().next().is_some()
+        };
+        for (name, value) in [
+            ("PIP_FIND_LINKS", "package"),
+            ("PIP_REQUIREMENT", "requirements/production.txt"),
+            ("PYTHON_VERSION", "three"),
+            ("PYTHONPATH", "source"),
+            ("UV_INDEX_STRATEGY", "unsafe-best-match"),
+            ("UV_LINK_MODE", "hardlink"),
+            ("DJANGO_SETTINGS_MODULE", "backend.settings"),
+            ("LC_ALL", "de_DE.UTF-8"),
+            ("PATH", "/opt/node/bin"),
+        ] {
+            assert!(!is_masked(name, value), "{name}");
+        }
+        for (name, value) in [
+            ("PIP_FIND_LINKS", "https://host/token/wheels"),
+            ("PIP_PROXY", "user:password@proxy"),
+            ("PIP_INDEX_URL", "host/token/simple"),
+            ("UV_INDEX_PRIVATE_PASSWORD", "package"),
+            ("UV_PUBLISH_TOKEN", "package"),
+            ("DJANGO_SECRET_KEY", "package"),
+            ("COMMAND", "deploy --token abc"),
+            ("ANYTHING", "package"),
+        ] {
+            assert!(is_masked(name, value), "{name}");
+        }
     }
 
     #[test]
