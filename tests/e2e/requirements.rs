@@ -1,6 +1,6 @@
 //! What pip is run with, its output, and its exit status.
 
-use crate::support::Site;
+use crate::support::{Site, uv};
 
 #[test]
 fn pips_output_is_in_the_log_and_in_the_push() {
@@ -147,4 +147,24 @@ fn a_project_that_asks_git_for_its_version_is_told() {
     site.set("SETUPTOOLS_SCM_PRETEND_VERSION", "7.0");
     project.write("page", "3").push().assert_success();
     assert_eq!(site.package("waterhole").as_deref(), Some("7.0"));
+}
+
+#[test]
+fn a_build_that_fails_is_explained_by_what_it_lacks() {
+    let site = Site::new();
+    let project = site.project();
+    let build = "    print('src/x.c:5:10: fatal error: sql.h: No such file or directory')\n    \
+                 print('compilation terminated.\\n' * 20)\n    raise SystemExit(1)\n";
+    project.local_package("lib", "1.0", build).write("requirements.txt", "./lib\n");
+    project.push().assert_failed_with("apt install unixodbc-dev");
+    let error = site.record(1)["error"].to_string();
+    let header = "output: src/x.c:5:10: fatal error: sql.h: No such file or directory";
+    assert!(error.contains(header) && !error.contains("terminated"), "{error}");
+    let Some(uv) = uv() else { return };
+    site.sandbox.put_uv_on_path(&uv);
+    let push = project.write("page", "").push_with(&["-o", "installer=uv"]);
+    push.assert_failed_with("apt install unixodbc-dev");
+    let error = site.record(2)["error"].to_string();
+    assert!(error.contains(header) && !error.contains("terminated"), "{error}");
+    assert!(error.contains("The build backend returned an error"), "{error}");
 }

@@ -278,3 +278,37 @@ fn requirements_in_another_encoding_are_refused_before_anything_is_built() {
     project.push_with(&["-o", "installer=pip"]).assert_success();
     assert_eq!(site.package("antelope").as_deref(), Some("2.0"));
 }
+
+/// uv itself refuses them.
+#[test]
+fn an_editable_requirement_from_git_is_installed() {
+    let Some(site) = uv_site() else { return };
+    let project = site.project();
+    // Its own repository, with the package at its top.
+    let other = site.sandbox.path("waterhole");
+    fs::create_dir(&other).unwrap();
+    site.sandbox.git(&other, &["init", "--quiet"]);
+    project.local_package("waterhole", "1.0", "    pass\n");
+    for name in ["backend.py", "pyproject.toml"] {
+        fs::rename(project.path.join("waterhole").join(name), other.join(name)).unwrap();
+    }
+    site.sandbox.git(&other, &["add", "."]);
+    let author = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"];
+    site.sandbox.git(&other, &[&author[..], &["commit", "--quiet", "-m", "One"]].concat());
+    let editable = format!("-e git+file://{}#egg=waterhole\n", other.display());
+    project
+        .write("requirements.txt", "-r deps/git.txt\nantelope==1.0\n")
+        .write("deps/git.txt", editable)
+        .push()
+        .assert_success();
+    assert_eq!(site.package("waterhole").as_deref(), Some("1.0"));
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+    let names = |folder: &str| -> Vec<_> {
+        let entries = fs::read_dir(site.path.join("wwwroot").join(folder)).unwrap();
+        entries.map(|it| it.unwrap().file_name()).collect()
+    };
+    assert_eq!(names("deps"), ["git.txt"]);
+    assert!(!names("").iter().any(|it| it.to_string_lossy().starts_with(".nyala")));
+    again(&project).assert_success();
+    assert_eq!(site.package("waterhole").as_deref(), Some("1.0"));
+}

@@ -1,6 +1,7 @@
 //! The tools that create envs and install requirements into them, each in a module of its own.
 
 mod error;
+mod excerpt;
 mod overrule;
 mod pip;
 pub(super) mod pip_config;
@@ -20,6 +21,7 @@ use crate::python::interpreters::Interpreter;
 use crate::python::version::Version;
 use crate::user_error::UserError;
 
+use excerpt::Excerpt;
 pub use uv::{find as find_uv, install_python, upgrade as upgrade_uv};
 
 /// The tool that installs the requirements into an env.
@@ -171,17 +173,17 @@ impl Installer {
     }
 }
 
-/// The error of an installer that exited with `code`, with some lines of its output.
+/// The error of an installer that exited with `code`, with the lines of its output that explain it.
 fn failed(
-    installer: &str,
+    installer: Installer,
     code: i32,
-    output: &[String],
+    excerpt: Excerpt,
     installation: &Installation<'_>,
 ) -> UserError {
-    let error = UserError::new(format!("{installer} exited with status {code}"));
-    let error = if output.is_empty() { error } else { error.labelled("output", output.join("\n")) };
-    error.fix(format!(
-        "See the output of {installer} above; it installed from {}",
-        installation.source
-    ))
+    let name = installer.name();
+    let (lines, fixes) = excerpt.finish();
+    let error = UserError::new(format!("{name} exited with status {code}"));
+    let error = if lines.is_empty() { error } else { error.labelled("output", lines.join("\n")) };
+    let source = installation.source;
+    error.fixes(fixes).fix(format!("See the output of {name} above; it installed from {source}"))
 }

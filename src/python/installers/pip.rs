@@ -1,23 +1,20 @@
 //! pip, the default installer.
 
-use std::collections::VecDeque;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::{Choice, Installation, failed, find_uv, pip_config};
+use super::excerpt::Excerpt;
+use super::{Choice, Installation, Installer, failed, find_uv, pip_config};
 use crate::console;
 use crate::disk;
-use crate::process::{self, ChildError, Invocation};
+use crate::process::{self, ChildError, Environment, Invocation};
 use crate::python::env;
-
-/// How many of pip's error lines are repeated in the error of the deployment.
-const ERROR_LINES: usize = 3;
 
 /// `ENV/bin/python -m pip install -r requirements.txt`, in the release's folder.
 pub(super) fn install(installation: &Installation<'_>) -> Result<Choice> {
     let compiles = compiles_by_itself(installation);
-    if let Some(uv) = find_uv(installation.environment) {
+    if let Some(uv) = find_uv(&Environment::clean()) {
         console::info(format_args!(
             "uv is installed ({}), and is many times faster: installer = \"uv\" in nyala.toml",
             uv.display()
@@ -43,15 +40,10 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<Choice> {
 
 fn install_file(installation: &Installation<'_>, file: &Path, compiles: bool) -> Result<Choice> {
     let mut choice = Choice::First;
-    let mut errors = VecDeque::new();
+    let mut excerpt = Excerpt::default();
     let invocation = invocation(installation, file, compiles);
     let ended = process::stream(&invocation, &mut |line| {
-        if line.trim_start().starts_with("ERROR:") {
-            errors.push_back(line.trim().to_owned());
-            if errors.len() > ERROR_LINES {
-                errors.pop_front();
-            }
-        }
+        excerpt.line(Installer::Pip, line);
         // Said when the first version of a package turns out not to fit.
         if line.contains("pip is looking at multiple versions of") {
             choice = Choice::Another;
@@ -61,8 +53,7 @@ fn install_file(installation: &Installation<'_>, file: &Path, compiles: bool) ->
     ended
         .map_err(|error| match &error {
             ChildError::Exited { code, .. } => {
-                let last = errors.make_contiguous();
-                anyhow::Error::new(failed("pip", *code, last, installation))
+                anyhow::Error::new(failed(Installer::Pip, *code, excerpt, installation))
             }
             _ => error.into(),
         })

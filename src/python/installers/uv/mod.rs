@@ -1,5 +1,6 @@
 //! uv, for sites that say `installer = "uv"`, and for Pythons that are not on the machine.
 
+mod editables;
 mod own;
 mod settings;
 
@@ -8,20 +9,22 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::error::{cannot_install_python, no_uv, too_old_for_uv};
-use super::{Installation, NewEnv, failed, overrule};
+use super::excerpt::Excerpt;
+use super::{Installation, Installer, NewEnv, failed, overrule};
 use crate::console;
 use crate::disk;
 use crate::process::{self, ChildError, Environment, Invocation, Limits, is_executable};
 use crate::python::env;
 use crate::python::version::Wanted;
 use crate::user_error::Explain;
+use editables::Files;
 use settings::Settings;
 
 /// Where uv's own installer and others put it. These folders are not always on the PATH of a
 /// session over ssh.
 const USUAL: [&str; 2] = [".local/bin", ".cargo/bin"];
 
-/// How many of uv's error lines are repeated in the error of the deployment.
+/// How many of uv's last lines are repeated when it cannot install a Python.
 const ERROR_LINES: usize = 8;
 
 /// Where uv is, for children with this environment; `None` when it is in none of the usual places,
@@ -38,7 +41,8 @@ pub fn upgrade(environment: &Environment) -> Result<PathBuf> {
 
 /// uv, which is downloaded if it is not on this machine.
 fn obtain(environment: &Environment, limits: &Limits) -> Result<PathBuf> {
-    if let Some(uv) = find(environment) {
+    // An app setting `PATH` is for the project's programs, and says nothing of where uv is.
+    if let Some(uv) = find(&Environment::clean()) {
         return Ok(uv);
     }
     let step = console::step("Downloading uv, which is not on this machine.");
@@ -126,7 +130,8 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
     for (name, value) in settings.variables {
         environment = environment.set(name, value);
     }
-    let files = installation.files.iter().flat_map(|file| ["-r".as_ref(), file.as_os_str()]);
+    let without_editables = Files::of(installation)?;
+    let files = without_editables.files.iter().flat_map(|file| ["-r".as_ref(), file.as_os_str()]);
     let no_deps: &[&str] = if installation.complete { &["--no-deps"] } else { &[] };
     let invocation = Invocation::new(uv)
         .args(["pip", "install", "--exact", "--no-python-downloads", "--no-progress", "--python"])
@@ -138,21 +143,17 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
         .environment(environment)
         .limits(installation.limits.clone())
         .named("uv pip install");
-    let mut errors: Vec<String> = Vec::new();
+    let mut excerpt = Excerpt::default();
     disk::point("uv: before");
     let ended = process::stream(&invocation, &mut |line| {
-        // uv prints its error last, on several lines.
-        let begins = line.starts_with("error:") || line.trim_start().starts_with('×');
-        if (begins || !errors.is_empty()) && errors.len() < ERROR_LINES {
-            errors.push(line.trim_end().to_owned());
-        }
+        excerpt.line(Installer::Uv, line);
         console::info(line);
     });
     disk::point("uv: after");
     ended
         .map_err(|error| match &error {
             ChildError::Exited { code, .. } => {
-                anyhow::Error::new(failed("uv", *code, &errors, installation))
+                anyhow::Error::new(failed(Installer::Uv, *code, excerpt, installation))
             }
             _ => error.into(),
         })

@@ -1,0 +1,187 @@
+use super::*;
+
+fn told(installer: Installer, output: &str) -> String {
+    let mut excerpt = Excerpt::default();
+    output.lines().for_each(|line| excerpt.line(installer, line));
+    let (lines, fixes) = excerpt.finish();
+    [lines, fixes].concat().join("\n")
+}
+
+#[test]
+fn a_missing_header_stands_before_pips_own_error() {
+    let output = "\
+Building wheels for collected packages: pyodbc
+  Building wheel for pyodbc (pyproject.toml): finished with status 'error'
+  error: subprocess-exited-with-error
+
+  × Building wheel for pyodbc (pyproject.toml) did not run successfully.
+  │ exit code: 1
+  ╰─> [9 lines of output]
+      running bdist_wheel
+      In file included from src/buffer.cpp:12:
+      src/pyodbc.h:56:10: fatal error: sql.h: No such file or directory
+         56 | #include <sql.h>
+            |          ^~~~~~~
+      compilation terminated.
+      error: command '/usr/bin/x86_64-linux-gnu-gcc' failed with exit code 1
+      [end of output]
+
+  note: This error originates from a subprocess, and is likely not a problem with pip.
+  ERROR: Failed building wheel for pyodbc
+Failed to build pyodbc
+ERROR: Failed to build installable wheels for some pyproject.toml based projects (pyodbc)
+";
+    insta::assert_snapshot!(told(Installer::Pip, output), @r"
+    src/pyodbc.h:56:10: fatal error: sql.h: No such file or directory
+    ERROR: Failed building wheel for pyodbc
+    ERROR: Failed to build installable wheels for some pyproject.toml based projects (pyodbc)
+    On Debian and Ubuntu: apt install unixodbc-dev; then push again
+    ");
+}
+
+#[test]
+fn the_last_line_of_a_build_explains_it_where_no_other_does() {
+    let output = "\
+  × Getting requirements to build wheel did not run successfully.
+  │ exit code: 1
+  ╰─> [3 lines of output]
+      Traceback (most recent call last):
+        File \"<string>\", line 2, in <module>
+      KeyError: '__version__'
+      [end of output]
+
+  note: This error originates from a subprocess, and is likely not a problem with pip.
+ERROR: Failed to build 'x' when getting requirements to build wheel
+";
+    insta::assert_snapshot!(told(Installer::Pip, output), @r"
+    KeyError: '__version__'
+    ERROR: Failed to build 'x' when getting requirements to build wheel
+    ");
+}
+
+#[test]
+fn what_pip_says_of_versions_that_it_skips_is_repeated() {
+    let output = "\
+Collecting celery==5.0.5 (from -r requirements.txt (line 1))
+WARNING: Ignoring version 5.0.5 of celery since it has invalid metadata:
+Requested celery==5.0.5 from https://index/celery.whl has invalid metadata: Expected matching
+    pytz (>dev)
+         ~^
+Please use pip<24.1 if you need to use this version.
+ERROR: Could not find a version that satisfies the requirement celery==5.0.5
+ERROR: No matching distribution found for celery==5.0.5
+";
+    insta::assert_snapshot!(told(Installer::Pip, output), @r"
+    WARNING: Ignoring version 5.0.5 of celery since it has invalid metadata:
+    Requested celery==5.0.5 from https://index/celery.whl has invalid metadata: Expected matching
+    Please use pip<24.1 if you need to use this version.
+    ERROR: Could not find a version that satisfies the requirement celery==5.0.5
+    ERROR: No matching distribution found for celery==5.0.5
+    ");
+}
+
+#[test]
+fn uvs_error_comes_with_what_explains_it_and_its_hint() {
+    let output = "\
+  × Failed to build `pyodbc==5.2.0`
+  ├─▶ The build backend returned an error
+  ╰─▶ Call to `setuptools.build_meta.build_wheel` failed (exit status: 1)
+
+      [stdout]
+      running bdist_wheel
+
+      [stderr]
+      src/pyodbc.h:56:10: fatal error: sql.h: No such file or directory
+      error: command '/usr/bin/gcc' failed with exit code 1
+
+      hint: This usually indicates a problem with the package or the build
+      environment.
+";
+    insta::assert_snapshot!(told(Installer::Uv, output), @r"
+    src/pyodbc.h:56:10: fatal error: sql.h: No such file or directory
+    × Failed to build `pyodbc==5.2.0`
+    ├─▶ The build backend returned an error
+    ╰─▶ Call to `setuptools.build_meta.build_wheel` failed (exit status: 1)
+    hint: This usually indicates a problem with the package or the build
+    environment.
+    On Debian and Ubuntu: apt install unixodbc-dev; then push again
+    ");
+    let output = "\
+  × No solution found when resolving dependencies:
+  ╰─▶ Because only oryx<=2.0 is available and you require oryx>3, we can
+      conclude that your requirements are unsatisfiable.
+
+      hint: Pre-releases are available for oryx in the requested range
+      (e.g., 3.1rc1).
+";
+    insta::assert_snapshot!(told(Installer::Uv, output), @r"
+    × No solution found when resolving dependencies:
+    ╰─▶ Because only oryx<=2.0 is available and you require oryx>3, we can
+    conclude that your requirements are unsatisfiable.
+    hint: Pre-releases are available for oryx in the requested range
+    (e.g., 3.1rc1).
+    ");
+    let output = "error: Failed to parse `x`\n  Caused by: no\n";
+    insta::assert_snapshot!(told(Installer::Uv, output), @r"
+    error: Failed to parse `x`
+    Caused by: no
+    ");
+}
+
+#[test]
+fn what_is_missing_names_debians_package() {
+    for (line, package) in [
+        ("a.c:1:10: fatal error: Python.h: No such file or directory", "python3-dev"),
+        ("a.c:1:10: fatal error: libpq-fe.h: No such file or directory", "libpq-dev"),
+        ("a.c:1:10: fatal error: openssl/ssl.h: No such file or directory", "libssl-dev"),
+        ("Error: pg_config executable not found.", "libpq-dev"),
+        ("/bin/sh: 1: mysql_config: not found", "default-libmysqlclient-dev"),
+        ("Exception: Can not find valid pkg-config name.", "default-libmysqlclient-dev pkg-config"),
+        ("Could not find gdal-config. Make sure you have installed GDAL", "libgdal-dev"),
+        ("FileNotFoundError: [Errno 2] No such file or directory: 'gdal-config'", "libgdal-dev"),
+        ("error: command 'gcc' failed: No such file or directory", "build-essential"),
+        (
+            "error: command 'x86_64-linux-gnu-gcc' failed: No such file or directory",
+            "build-essential",
+        ),
+        ("unable to execute 'cc': No such file or directory", "build-essential"),
+        ("../meson.build:1:0: ERROR: Unknown compiler(s): [['cc'], ['gcc']]", "build-essential"),
+        (
+            "Error: Please make sure the libxml2 and libxslt development packages are installed.",
+            "libxml2-dev libxslt1-dev",
+        ),
+        ("/usr/bin/ld: cannot find -lpq: No such file or directory", "libpq-dev"),
+        ("error: can't find Rust compiler", "cargo"),
+        ("Cargo, the Rust package manager, is not installed or is not on PATH.", "cargo"),
+        ("ERROR: Cannot find command 'git' - do you have 'git' installed and in your PATH?", "git"),
+        ("Git executable not found. Ensure that Git is installed and available.", "git"),
+        ("Package cairo was not found in the pkg-config search path.", "libcairo2-dev"),
+        ("The headers or library files could not be found for jpeg,", "libjpeg-dev"),
+        ("CMake must be installed to build dlib", "cmake"),
+        ("pkgconfig.PackageNotFoundError: xmlsec1 not found", "libxmlsec1-dev"),
+    ] {
+        assert_eq!(packages::of(line), Some(package), "{line}");
+    }
+    for line in [
+        "ERROR: Could not find a version that satisfies the requirement git",
+        "ERROR: No matching distribution found for openssl",
+        "error: command '/usr/bin/gcc' failed with exit code 1",
+        "Downloading cmake-3.0-py3-none-any.whl",
+        "a.c:1:10: fatal error: mine.h: No such file or directory",
+        "running build with gcc",
+        "",
+    ] {
+        assert_eq!(packages::of(line), None, "{line}");
+    }
+}
+
+#[test]
+fn what_is_repeated_stays_short() {
+    let long = "x".repeat(10_000);
+    let lines =
+        |number: u32| [format!("a.c:{number}:1: error: {long}"), format!("ERROR: {number}")];
+    let output = (0..1000).flat_map(lines).collect::<Vec<_>>().join("\n");
+    let told = told(Installer::Pip, &output);
+    assert_eq!(told.lines().count(), EXPLAINING + ERRORS);
+    assert!(told.len() < 3000, "{}", told.len());
+}
