@@ -30,6 +30,12 @@ impl Share {
         }
         let all: Vec<_> = site.settings()?.shared.iter().map(ToString::to_string).collect();
         say!("Every release has these paths now: {}", all.join(", "));
+        if moved.iter().any(|moved| moved.from.is_some()) {
+            say!(
+                "Restart the application soon: a database that it has open is known to it by the \
+                  old path."
+            );
+        }
         Ok(())
     }
 }

@@ -70,6 +70,12 @@ pub(super) fn is_mounted(mount: &Path, shared: &Path) -> UserError {
         .fix(format!("Unmount it, and mount it at {}", shared.display()))
 }
 
+pub(super) fn is_behind_a_link(release: DeploymentId, path: &SharedPath, link: &Path) -> UserError {
+    UserError::new(format!("{path} is not in release {release} itself"))
+        .found(format!("{} is a link", link.display()))
+        .fix("Nothing needs to be shared that lies elsewhere already")
+}
+
 pub(super) fn exists_already(shared: &Path) -> UserError {
     UserError::new(format!("{} exists already", shared.display()))
         .fix("Move it away, or merge the two, and run this again")

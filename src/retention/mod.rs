@@ -19,4 +19,4 @@ pub use prune::{
 };
 pub use share::{Moved, share, share_held};
 pub use trash::{Freed, empty_trash};
-pub use unshared::{Unshared, unshared};
+pub use unshared::{Unshared, unshared, warn_of_half_shared};

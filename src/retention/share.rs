@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -120,6 +121,21 @@ fn source(
     }
 }
 
+fn is_same_file(one: &fs::Metadata, other: &Path) -> bool {
+    fs::symlink_metadata(other).is_ok_and(|it| (it.dev(), it.ino()) == (one.dev(), one.ino()))
+}
+
+/// Fails when a folder above a path in a release is a link: what it leads to is not the release's.
+fn check_folders_above(site: &Site, release: DeploymentId, path: &SharedPath) -> Result<()> {
+    for folder in path.folders_above() {
+        let above = site.release(release).join(folder);
+        if fs::symlink_metadata(&above).is_ok_and(|it| it.is_symlink()) {
+            return Err(error::is_behind_a_link(release, path, &above).into());
+        }
+    }
+    Ok(())
+}
+
 /// What takes back each step that was done, the last one first, unless all of them were.
 struct Undo(Vec<Step>);
 
@@ -149,6 +165,7 @@ impl Undo {
         if fs::symlink_metadata(&shared).is_ok() {
             return Err(error::exists_already(&shared).into());
         }
+        check_folders_above(site, release, path)?;
         make_folders_above(&site.shared(), path)?;
         let named = |path: &Path, suffix: &str| {
             let mut name = path.as_os_str().to_owned();
@@ -159,7 +176,12 @@ impl Undo {
         for suffix in BESIDE {
             let (old, new) = (named(&own, suffix), named(&shared, suffix));
             if fs::symlink_metadata(&old).is_ok_and(|it| it.is_file()) && own.is_file() {
-                disk::hard_link(&old, &new)?;
+                match fs::symlink_metadata(&new) {
+                    Err(_) => disk::hard_link(&old, &new)?,
+                    // A command that was killed here has left it.
+                    Ok(there) if is_same_file(&there, &old) => {}
+                    Ok(_) => return Err(error::exists_already(&new).into()),
+                }
                 self.0.push(Step::Linked { old, new });
             }
         }

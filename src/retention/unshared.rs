@@ -1,17 +1,25 @@
 //! What the application wrote into a release, outside of what is shared: the next release does not
 //! have it.
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
 
 use super::salvage::{Look, Salvage};
 use crate::console;
+use crate::console::text::excerpt;
 use crate::site::{DeploymentId, Settings, SharedPath, Site};
 use crate::user_error::UserError;
 
 /// How many paths a log names.
 const NAMED: usize = 10;
+
+/// How many paths a command names.
+const COMMANDED: usize = 50;
+
+const ONE_FOLDER: &str =
+    "have the application write such files into a folder of their own, and share that";
 
 /// What SQLite keeps beside a database, which goes where the database goes.
 pub(super) const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -29,6 +37,8 @@ struct Place {
     files: usize,
     /// It is a file of the commit that was changed in place. Shared, it would be the same for ever.
     is_committed: bool,
+    /// `None` when nyala.toml cannot name it: its name is not UTF-8, or has control characters.
+    shared: Option<SharedPath>,
 }
 
 /// Looks for what the application wrote into a release since it went live; `None` when that is
@@ -48,6 +58,10 @@ pub fn unshared(
     };
     let places = all.iter().filter(|(path, _)| !is_beside(path)).map(|(path, files)| Place {
         is_committed: salvage.is_committed(Path::new(path)),
+        // A name that is not UTF-8 is another one here, which is not there.
+        shared: SharedPath::try_from(path.clone())
+            .ok()
+            .filter(|path| fs::symlink_metadata(site.release(release).join(path.path())).is_ok()),
         path: path.clone(),
         files: *files,
     });
@@ -55,16 +69,65 @@ pub fn unshared(
     Ok((!places.is_empty()).then_some(Unshared { release, places }))
 }
 
+/// Warns of links into `SITE/shared` that the live release has and nyala.toml does not name: `nyala
+/// share` was killed before the end, or somebody has removed them from the setting.
+pub fn warn_of_half_shared(site: &Site, settings: &Settings, live: DeploymentId) {
+    let mut found = Vec::new();
+    half_shared(site, settings, live, Path::new(""), &mut found);
+    let Ok(names) = shlex::try_join(found.iter().map(String::as_str)) else { return };
+    if !found.is_empty() {
+        console::warning(format_args!(
+            "release {live} has links into shared/ that the next release does not have, because \
+             shared in nyala.toml does not name them: {}",
+            found.iter().map(|path| excerpt(path)).collect::<Vec<_>>().join(", ")
+        ));
+        console::hint(format_args!("to have them in every release: nyala share {names}"));
+    }
+}
+
+/// Looks at names that are in both folders only, so it costs nothing where little is shared.
+fn half_shared(
+    site: &Site,
+    settings: &Settings,
+    live: DeploymentId,
+    folder: &Path,
+    found: &mut Vec<String>,
+) {
+    for entry in fs::read_dir(site.shared().join(folder)).into_iter().flatten().flatten() {
+        let path = folder.join(entry.file_name());
+        let Some(shared) = path.to_str().and_then(|it| SharedPath::try_from(it.to_owned()).ok())
+        else {
+            continue;
+        };
+        let named = || settings.shared.iter().any(|it| it.path() == path);
+        let own = site.release(live).join(&path);
+        match fs::symlink_metadata(&own) {
+            Ok(there) if there.is_symlink() => {
+                let is_ours =
+                    fs::read_link(&own).is_ok_and(|to| to == Site::shared_link_target(&shared));
+                found.extend((is_ours && !named()).then(|| shared.to_string()));
+            }
+            Ok(there) if there.is_dir() && entry.file_type().is_ok_and(|it| it.is_dir()) => {
+                half_shared(site, settings, live, &path, found);
+            }
+            _ => {}
+        }
+    }
+}
+
 impl Unshared {
     /// What can be shared without a change of the project: not the files of the commit.
     pub fn paths(&self) -> Vec<SharedPath> {
         let new = self.places.iter().filter(|place| !place.is_committed);
-        new.filter_map(|place| SharedPath::try_from(place.path.clone()).ok()).collect()
+        new.filter_map(|place| place.shared.clone()).collect()
     }
 
-    /// The one command that keeps them.
+    /// The one command that keeps them. Very many are not named: they belong into a folder.
     pub fn command(&self) -> Option<String> {
         let paths = self.paths();
+        if paths.len() > COMMANDED {
+            return None;
+        }
         let names: Vec<_> = paths.iter().map(ToString::to_string).collect();
         let names = shlex::try_join(names.iter().map(String::as_str)).ok()?;
         (!paths.is_empty()).then(|| format!("nyala share {names}"))
@@ -73,16 +136,20 @@ impl Unshared {
     /// Warns of them in the log.
     pub fn log(&self) {
         console::warning(format_args!("{}: {}", self.fact(), self.names()));
-        if let Some(command) = self.command() {
-            console::hint(format_args!("to keep them in every release: {command}"));
-        }
+        console::hint(match self.command() {
+            Some(command) => format!("to keep them in every release: {command}"),
+            None => format!("to keep them in every release: {ONE_FOLDER}"),
+        });
     }
 
     /// The error of a deployment that must not go live without them.
     pub fn error(&self) -> UserError {
         let error = UserError::new(self.fact()).found(self.names());
-        let keep = self.command().map(|command| format!("Run {command}, and push again"));
-        error.fixes(keep).fix("Or go live without them: unshared = \"warn\" in nyala.toml")
+        let keep = match self.command() {
+            Some(command) => format!("Run {command}, and push again"),
+            None => format!("To keep them in every release: {ONE_FOLDER}"),
+        };
+        error.fix(keep).fix("Or go live without them: unshared = \"warn\" in nyala.toml")
     }
 
     fn fact(&self) -> String {
@@ -105,6 +172,7 @@ impl Place {
     fn name(&self) -> String {
         let shown = self.path.escape_debug();
         match self.files {
+            _ if self.shared.is_none() => format!("{shown} (a name that cannot be shared)"),
             _ if self.is_committed => format!("{shown} (a file of the commit)"),
             1 => shown.to_string(),
             files => format!("{shown} ({files} files)"),

@@ -21,6 +21,7 @@ use crate::plan::{Decision, Missing, Plan, PlanRequest, describe, observe};
 use crate::python::version::Wanted;
 use crate::retention::{
     Notices, Pruned, Unshared, look_in_time, prune, prune_written, share_held, unshared,
+    warn_of_half_shared,
 };
 use crate::settings::{DeploymentFile, EffectiveSettings};
 use crate::shared;
@@ -153,6 +154,7 @@ impl Deployment<'_> {
     /// found once it goes.
     fn check_unshared(&self, settings: &Settings) -> Result<()> {
         let Some(live) = self.site.live()? else { return Ok(()) };
+        warn_of_half_shared(self.site, settings, live);
         let look = look_in_time(self.site, live)?;
         let found = match unshared(self.site, settings, live, look) {
             Ok(Some(found)) => found,

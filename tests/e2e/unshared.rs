@@ -1,7 +1,10 @@
 //! What the application writes outside of what is shared: it is named before the next release goes
 //! live, and `nyala share` keeps it.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
@@ -168,4 +171,50 @@ fn a_folder_that_was_moved_into_a_release_is_the_applications() {
     push.assert_success().assert_says("nyala share media").assert_says("saved in kept/1");
     let kept = site.path.join("kept/1/media/2019/upload.jpg");
     assert_eq!(fs::read_to_string(kept).unwrap(), "upload");
+}
+
+#[test]
+fn what_is_offered_can_be_shared() {
+    let site = Site::new();
+    site.configure("shared = [\"media/public/\"]\nunshared = \"share\"");
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    let live = site.path.join("wwwroot");
+    // `media` itself cannot be shared, since what is shared is in it; a name that is not UTF-8
+    // cannot be written into nyala.toml; and what is behind a link is not the release's.
+    fs::create_dir(live.join("media/private")).unwrap();
+    fs::write(live.join("media/private/a b"), "upload").unwrap();
+    fs::write(live.join(OsStr::from_bytes(b"caf\xe9.jpg")), "coffee").unwrap();
+    let outside = site.sandbox.path("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("x"), "outside").unwrap();
+    symlink(&outside, live.join("out")).unwrap();
+    site.nyala(&["share", "out/x"]).assert_failed(1, "releases/1/out is a link");
+    let push = project.write("page", "2").push();
+    push.assert_success()
+        .assert_says("media/private of release 1 -> shared/media/private")
+        .assert_says("(a name that cannot be shared)");
+    assert_eq!(site.live_file("media/private/a b"), "upload");
+    assert_eq!(fs::read_to_string(outside.join("x")).unwrap(), "outside");
+}
+
+/// As `nyala share` leaves it that is killed before it writes the setting.
+#[test]
+fn a_path_that_is_shared_by_half_is_named() {
+    let site = Site::new();
+    let project = with_data(&site);
+    let (live, shared) = (site.path.join("wwwroot"), site.path.join("shared"));
+    fs::rename(live.join("media"), shared.join("media")).unwrap();
+    symlink("../../shared/media", live.join("media")).unwrap();
+    fs::hard_link(live.join("db.sqlite3-wal"), shared.join("db.sqlite3-wal")).unwrap();
+    site.nyala(&["share", "db.sqlite3"]).assert_success();
+    let push = project.write("page", "2").push();
+    push.assert_success().assert_says("to have them in every release: nyala share media");
+    let push = project.write("page", "3").push();
+    push.assert_success().assert_does_not_say("nyala share");
+    site.nyala(&["rollback", "1"]).assert_success();
+    site.nyala(&["share", "media"]).assert_success();
+    project.write("page", "4").push().assert_success();
+    assert_eq!(site.live_file("media/upload.jpg"), "upload");
+    assert_eq!(site.live_file("db.sqlite3"), "rows");
 }

@@ -107,7 +107,12 @@ impl<'a> Salvage<'a> {
         let mut places = BTreeMap::new();
         for file in files {
             let place = to_be_shared(file, |folder| {
-                *known.entry(folder.to_owned()).or_insert_with(|| is_a_place(tree.as_ref(), folder))
+                *known.entry(folder.to_owned()).or_insert_with(|| {
+                    // A link cannot be in what a link leads to.
+                    let holds_shared =
+                        self.settings.shared.iter().any(|it| it.path().starts_with(folder));
+                    !holds_shared && is_a_place(tree.as_ref(), folder)
+                })
             });
             *places.entry(place).or_default() += 1;
         }
