@@ -72,6 +72,29 @@ pub fn environment(
     put_nyala_on_path(environment, temporary)
 }
 
+/// What Heroku tells the hooks of a project: the folder that is built, one that stays from build to
+/// build, and one with a file for each app setting. An app setting of such a name goes before it.
+///
+/// <https://devcenter.heroku.com/articles/buildpack-api#bin-compile>
+pub fn for_herokus_hooks<'s>(
+    environment: Environment,
+    app_settings: impl IntoIterator<Item = (&'s str, &'s str)>,
+    release: &Path,
+    cache: &Path,
+    temporary: &Path,
+) -> Result<Environment> {
+    let settings = temporary.join("app-settings");
+    disk::create_private_dir_all(&settings)?;
+    disk::create_dir_all(cache)?;
+    for (name, value) in app_settings {
+        disk::write(&settings.join(name), value.as_bytes(), 0o600)?;
+    }
+    let folders = [("BUILD_DIR", release), ("CACHE_DIR", cache), ("ENV_DIR", &settings)];
+    Ok(folders.into_iter().fold(environment, |environment, (name, folder)| {
+        if environment.get(name).is_none() { environment.set(name, folder) } else { environment }
+    }))
+}
+
 /// Runs the command in the release's folder; its output streams into the log.
 pub fn run(
     command: &Sourced<String>,

@@ -10,6 +10,7 @@ use crate::git::{Repository, git, run, short};
 use crate::plan::source::{Declaring, source_of};
 use crate::python::dependencies::{self, Change, Recorded, detect};
 use crate::python::version::asked_for;
+use crate::settings::{DeploymentFile, EffectiveSettings};
 use crate::site::{DeploymentId, Record, Site};
 use crate::user_error::UserError;
 
@@ -88,11 +89,14 @@ fn differences(site: &Site, from: &Record, to: &Record) -> Result<Differences> {
     };
     let mut command = git(repository.path());
     command.args(["diff", "--shortstat", "--no-color", &from_commit.id, &to_commit.id, "--"]);
+    let app_settings = site.app_settings()?;
+    let file = DeploymentFile::default();
+    let settings = EffectiveSettings::resolve(&site_settings, &app_settings, &file);
     let declaring = Declaring {
         site,
         installer: site_settings.installer,
-        settings: &site_settings.dependencies,
-        app_settings: &site.app_settings()?,
+        settings: &settings.dependencies.value,
+        app_settings: &app_settings,
     };
     Ok(Differences {
         new_commits: log(format!("{}..{}", from_commit.id, to_commit.id))?,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::python::interpreters::{self, Interpreter, Search};
-use crate::python::version::{Origin, Wanted};
+use crate::python::version::{Origin, Version, Wanted};
 use crate::site::Settings;
 use crate::site::settings::PythonDownloads;
 
@@ -57,9 +57,17 @@ impl Machine<'_> {
 
     /// The interpreter to make an env with, which is installed if it is missing and the site wants
     /// that.
-    pub(super) fn interpreter(&self, wanted: &Wanted, origin: Origin) -> Result<Interpreter> {
+    ///
+    /// `before` is the Python that the site has had.
+    pub(super) fn interpreter(
+        &self,
+        wanted: &Wanted,
+        origin: Origin,
+        before: Option<Version>,
+    ) -> Result<Interpreter> {
         let mut there = self.interpreters();
-        let is_there = |there: &[Interpreter]| interpreters::choose(wanted, there).cloned();
+        let is_there =
+            |there: &[Interpreter]| interpreters::choose_like(wanted, before, there).cloned();
         if let (None, Missing::Install(install)) = (is_there(&there), self.missing) {
             install(wanted)?;
             there = self.interpreters();

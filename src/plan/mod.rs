@@ -11,6 +11,7 @@ pub mod observe;
 mod release_tree;
 mod scm_version;
 pub mod source;
+mod tree_warnings;
 mod unused;
 mod wanted;
 

@@ -10,8 +10,9 @@ use super::machine::{Machine, Missing};
 use super::release_tree::ReleaseTree;
 use super::scm_version;
 use super::source::{Declaring, likely_python, source_of};
+use super::tree_warnings;
 use super::unused::{self, Unused, Uses};
-use super::wanted::{Asked, unmet, wanted};
+use super::wanted::{Asked, python_before, unmet, unpinned, wanted};
 use super::{Decision, Plan, PythonPlan};
 use crate::build::{self, project as build_project};
 use crate::checkout;
@@ -20,7 +21,7 @@ use crate::git::{Commit, CommitTree, Kind, Repository, short};
 use crate::hex::hex;
 use crate::process::Environment;
 use crate::python::cache::Caches;
-use crate::python::dependencies::{Detected, Source, detect};
+use crate::python::dependencies::{Detected, Source, declarations, detect};
 use crate::python::env::{self, Marker};
 use crate::python::installers::Installer;
 use crate::python::interpreters::{self, Interpreter, Search};
@@ -67,10 +68,12 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let build = build::plan(&tree, effective)?;
     let skipped = build::python_is_skipped(&tree, &build.settings)?;
     let detected = if skipped.is_some() { Detected::default() } else { detect(&tree)? };
-    let is_python = detected.is_python() || settings.dependencies.file.is_some();
+    let dependencies = &build.settings.dependencies.value;
+    let is_python =
+        detected.is_python() || dependencies.file.is_some() || would_lose_its_env(site, &tree)?;
     let source = match &skipped {
         Some(_) => None,
-        None => supported(source_of(&detected, &settings.dependencies)?, installer)?,
+        None => supported(source_of(&detected, dependencies)?, installer)?,
     };
     let need = match skipped {
         Some(why) => EnvNeed::Skipped(why),
@@ -94,9 +97,10 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         }
     };
     let release_tree = ReleaseTree::new(&tree, &request, &build.settings);
-    let declaring = Declaring { site, installer, settings: &settings.dependencies, app_settings };
+    let declaring = Declaring { site, installer, settings: dependencies, app_settings };
     let read = |python: Option<Version>| declaring.read(&release_tree, source.as_ref(), python);
-    let likely = likely_python(source.as_ref(), &live, &wanted, origin, &machine)?;
+    let before = python_before(site, &live)?;
+    let likely = likely_python(source.as_ref(), &live, (&wanted, origin, before), &machine)?;
     let mut declaration = read(likely)?;
     let settings_digest = settings_digest(installer, app_settings, &declaration.variables, &tree)?;
     let mut observed = Observed {
@@ -111,7 +115,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         commands: commands.clone(),
     };
     let env = decide(&observed);
-    let python = python_for(&env.decision, &observed, &machine);
+    let python = python_for(&env.decision, &observed, before, &machine);
     // A plan that fails shows nothing else, and a change of runtime.txt is the first thing to look
     // at.
     let python = python.map_err(|error| UserError::of(&error).labelled("note", &runtime))?;
@@ -125,20 +129,15 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let Observed { need, requirements, .. } = observed;
     let build_variables = scm_version::variables(&release_tree, &requirements, &request)?;
     let uses = Uses { need: &need, source: source.as_ref(), recorded: &requirements };
-    let Unused { mut notes, mut warnings } =
-        unused::check(&tree, &uses, &settings.dependencies, &build)?;
-    if let (Some(source), false) = (&source, declaration.left_out.is_empty()) {
-        notes.push(format!(
-            "Not installed from {source}: {} (groups and extras under [dependencies] in \
-             nyala.toml)",
-            declaration.left_out.join(", ")
-        ));
-    }
+    let Unused { mut notes, mut warnings } = unused::check(&tree, &uses, dependencies, &build)?;
+    notes.extend(left_out(source.as_ref(), &declaration.left_out));
     notes.extend(ignored);
+    notes.extend(python.as_ref().and_then(|python| unpinned(python, before, &discover)));
     let unmet = unmet(&tree, python.as_ref())?;
     warnings.extend(
         [fallback, unfiltered_files(repository, application)?, unmet].into_iter().flatten(),
     );
+    warnings.extend(tree_warnings::warnings(&tree)?);
     Ok(Plan {
         commit: request.commit,
         tree: application,
@@ -160,6 +159,15 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     })
 }
 
+/// A note on the groups and extras of a lock that are not installed.
+fn left_out(source: Option<&Source>, left_out: &[String]) -> Option<String> {
+    let source = source.filter(|_| !left_out.is_empty())?;
+    Some(format!(
+        "Not installed from {source}: {} (groups and extras under [dependencies] in nyala.toml)",
+        left_out.join(", ")
+    ))
+}
+
 impl Plan {
     /// Plans a new env in place of the one that was to be used, for a reason that was only
     /// found when it was used.
@@ -174,8 +182,8 @@ impl Plan {
             interpreters::discover(&self.search, &Caches::of(site.cache()).interpreters_file());
         // The same, if it is there: what a lock pins was read for it.
         let same = there.iter().find(|there| there.version == python.version);
-        let Some(interpreter) = same.or_else(|| interpreters::choose(&python.wanted, &there))
-        else {
+        let like = || interpreters::choose_like(&python.wanted, Some(python.version), &there);
+        let Some(interpreter) = same.or_else(like) else {
             return Err(interpreters::not_found(&python.wanted, python.origin, &there).into());
         };
         python.version = interpreter.version;
@@ -227,12 +235,13 @@ fn supported(source: Option<Source>, installer: Installer) -> Result<Option<Sour
 fn python_for(
     decision: &Decision,
     observed: &Observed,
+    before: Option<Version>,
     machine: &Machine<'_>,
 ) -> Result<Option<PythonPlan>> {
     let (wanted, origin) = (observed.wanted.clone(), observed.origin);
     match decision {
         Decision::Create { .. } => {
-            let interpreter = machine.interpreter(&wanted, origin)?;
+            let interpreter = machine.interpreter(&wanted, origin, before)?;
             let version = interpreter.version;
             Ok(Some(PythonPlan { wanted, origin, version, interpreter: Some(interpreter) }))
         }
@@ -306,6 +315,13 @@ fn runtime_before(
     let settings = settings_for(&DeploymentFile::of(&whole)?)?;
     let application = build_project::application(&whole, settings.project.as_ref())?;
     repository.tree_at(application)?.file("runtime.txt", FILE_LIMIT)
+}
+
+/// Whether the live release has an env, and the tree declares its dependencies where nothing else
+/// of it is Python.
+fn would_lose_its_env(site: &Site, tree: &CommitTree<'_>) -> Result<bool> {
+    let has_one = site.live()?.is_some_and(|live| site.env_of_release(live).is_some());
+    Ok(has_one && !declarations(tree)?.is_empty())
 }
 
 /// The env that the live release runs in, and its state.

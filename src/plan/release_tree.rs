@@ -46,7 +46,7 @@ impl<'a> ReleaseTree<'a> {
             whole: commit.tree,
             project: settings.project_folder(),
             stores: (!settings.disable_submodules.value).then(|| site.submodules()),
-            environment: Environment::clean().extend(app_settings.iter()),
+            environment: Environment::clean().with_app_settings(app_settings.iter()),
             limits: Limits { step: Some(settings.step_timeout.value), ..Limits::default() },
             opened: RefCell::default(),
         }

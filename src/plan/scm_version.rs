@@ -28,7 +28,7 @@ pub(super) fn variables(
     request: &PlanRequest<'_>,
 ) -> Result<Vec<(&'static str, String)>> {
     let PlanRequest { repository, commit, app_settings, .. } = request;
-    let environment = Environment::clean().extend(app_settings.iter());
+    let environment = Environment::clean().with_app_settings(app_settings.iter());
     let is_set = |name: &str| {
         environment.iter().any(|(variable, _)| variable.to_string_lossy().starts_with(name))
     };

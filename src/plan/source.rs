@@ -34,7 +34,7 @@ impl Declaring<'_> {
     ) -> Result<Declared> {
         let Declaring { site, installer, settings, app_settings } = *self;
         let Some(source) = source else { return Ok(Declared::default()) };
-        let environment = Environment::clean().extend(app_settings.iter());
+        let environment = Environment::clean().with_app_settings(app_settings.iter());
         let variable = |name: &str| environment.get(name)?.to_str().map(str::to_owned);
         let inputs = Inputs::of(installer, &environment, tree, &site.releases())?;
         let mut declared = source.read(
@@ -98,8 +98,7 @@ pub fn source_of(detected: &Detected, settings: &Dependencies) -> Result<Option<
 pub(super) fn likely_python(
     source: Option<&Source>,
     live: &LiveEnv,
-    wanted: &Wanted,
-    origin: Origin,
+    (wanted, origin, before): (&Wanted, Origin, Option<Version>),
     machine: &Machine<'_>,
 ) -> Result<Option<Version>> {
     match source {
@@ -111,5 +110,5 @@ pub(super) fn likely_python(
     {
         return Ok(Some(version));
     }
-    Ok(Some(machine.interpreter(wanted, origin)?.version))
+    Ok(Some(machine.interpreter(wanted, origin, before)?.version))
 }

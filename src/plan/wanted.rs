@@ -6,9 +6,10 @@ use super::PythonPlan;
 use super::decide::LiveEnv;
 use crate::git::{CommitTree, Kind};
 use crate::python::interpreters::{self, Interpreter};
-use crate::python::version::{Origin, Wanted};
+use crate::python::version::{Origin, Version, Wanted};
 use crate::python::version_files::{self, VersionFileError};
 use crate::settings::{self, EffectiveSettings, SettingSource, Sourced};
+use crate::site::Site;
 use crate::site::settings::Patch;
 
 /// No file that nyala reads from a tree is larger than this, in bytes.
@@ -136,6 +137,52 @@ fn file(tree: &CommitTree<'_>, name: &str) -> Result<Option<Vec<u8>>> {
     }
 }
 
+/// The Python that the site has had until now: that of its env, or that of the live release where
+/// the env is gone.
+pub(super) fn python_before(site: &Site, live: &LiveEnv) -> Result<Option<Version>> {
+    if let LiveEnv::There { inspection, .. } | LiveEnv::Kept { inspection, .. } = live {
+        let marked = inspection.marker.as_ref().map(|marker| marker.python);
+        if let Some(version) = inspection.version.or(marked) {
+            return Ok(Some(version));
+        }
+    }
+    let record = site.live()?.map(|live| site.record(live)).transpose()?.flatten();
+    let python = record.and_then(|record| record.python);
+    Ok(python.and_then(|python| python.version.parse().ok()))
+}
+
+/// Of a new env for which no minor version is asked: which one it gets, why, and how to pin it.
+pub(super) fn unpinned(
+    python: &PythonPlan,
+    before: Option<Version>,
+    discover: &dyn Fn() -> Vec<Interpreter>,
+) -> Option<String> {
+    let PythonPlan { wanted: Wanted::Any | Wanted::Specifiers(_), .. } = python else {
+        return None;
+    };
+    python.interpreter.as_ref()?;
+    let there = discover();
+    let newest = interpreters::choose(&python.wanted, &there)?.version.minor_version();
+    Some(no_pin(&python.version.minor_version(), before.map(|it| it.minor_version()), &newest))
+}
+
+fn no_pin(chosen: &str, before: Option<String>, newest: &str) -> String {
+    let pin = |version: &str| format!("echo python-{version} > runtime.txt");
+    let pin_chosen = pin(chosen);
+    match before {
+        Some(before) if before == chosen && chosen != newest => format!(
+            "No minor version of Python is asked for, so the site stays with {chosen}. \
+             To pin it: {pin_chosen}; to change to {newest}: {}",
+            pin(newest)
+        ),
+        Some(before) if before != chosen => format!(
+            "No minor version of Python is asked for, and the {before} that the site has had will \
+             not do or is not on this machine: it gets {chosen}. To pin that: {pin_chosen}"
+        ),
+        _ => format!("No minor version of Python is asked for. To pin {chosen}: {pin_chosen}"),
+    }
+}
+
 /// A warning when the Python of a deployment does not meet what pyproject.toml requires, although
 /// another place asked for it.
 pub(super) fn unmet(tree: &CommitTree<'_>, python: Option<&PythonPlan>) -> Result<Option<String>> {
@@ -152,4 +199,32 @@ pub(super) fn unmet(tree: &CommitTree<'_>, python: Option<&PythonPlan>) -> Resul
              pyproject.toml ({required})"
         )
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::no_pin;
+
+    #[test]
+    fn a_python_that_nobody_asked_for_is_explained_with_how_to_pin_it() {
+        let before = |version: &str| Some(version.to_owned());
+        assert_eq!(
+            no_pin("3.12", before("3.12"), "3.13"),
+            "No minor version of Python is asked for, so the site stays with 3.12. To pin it: \
+             echo python-3.12 > runtime.txt; to change to 3.13: echo python-3.13 > runtime.txt"
+        );
+        assert_eq!(
+            no_pin("3.13", before("3.11"), "3.13"),
+            "No minor version of Python is asked for, and the 3.11 that the site has had will not \
+             do or is not on this machine: it gets 3.13. \
+             To pin that: echo python-3.13 > runtime.txt"
+        );
+        for before in [None, before("3.13")] {
+            assert_eq!(
+                no_pin("3.13", before, "3.13"),
+                "No minor version of Python is asked for. \
+                 To pin 3.13: echo python-3.13 > runtime.txt"
+            );
+        }
+    }
 }

@@ -108,9 +108,21 @@ pub fn of_user() -> Vec<Interpreter> {
 /// The interpreter to use: one that can make environments rather than one that cannot, a release
 /// rather than what came before it, then the newest, then the first in `all`.
 pub fn choose<'a>(wanted: &Wanted, all: &'a [Interpreter]) -> Option<&'a Interpreter> {
+    choose_like(wanted, None, all)
+}
+
+/// The same for a site that has had a Python: of its minor version, if one of that will do. An
+/// application should not meet another Python because a requirement was removed.
+pub fn choose_like<'a>(
+    wanted: &Wanted,
+    before: Option<Version>,
+    all: &'a [Interpreter],
+) -> Option<&'a Interpreter> {
+    let minor = |version: Version| (version.major, version.minor);
     all.iter().filter(|interpreter| wanted.matches(&interpreter.version)).min_by_key(
         |interpreter| {
             (
+                before.is_some_and(|before| minor(before) != minor(interpreter.version)),
                 !interpreter.can_make_envs(),
                 !interpreter.version.is_final(),
                 Reverse(interpreter.version),

@@ -21,6 +21,9 @@ pub(super) const PYTHON: &str = "PYTHON_VERSION";
 /// The name in Azure's guides.
 pub const AZURE_PYTHON: &str = "WEBSITE_PYTHON_VERSION";
 
+/// Oryx's name for the requirements file.
+pub(super) const REQUIREMENTS: &str = "CUSTOM_REQUIREMENTSTXT_PATH";
+
 /// The keys of `.deployment` that Kudu's users write by hand.
 pub(super) const FILE_KEYS: [&str; 4] =
     ["command", "project", "PRE_BUILD_COMMAND", "POST_BUILD_COMMAND"];

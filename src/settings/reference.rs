@@ -4,7 +4,9 @@
 use std::fs;
 use std::path::Path;
 
-use super::names::{AZURE_PYTHON, BRANCH, DISABLE_SUBMODULES, FILE_KEYS, NAMES, PYTHON};
+use super::names::{
+    AZURE_PYTHON, BRANCH, DISABLE_SUBMODULES, FILE_KEYS, NAMES, PYTHON, REQUIREMENTS,
+};
 use super::{DeploymentFile, EffectiveSettings};
 use crate::site::settings::{Dependencies, Webhook, keys};
 use crate::site::{AppSettings, Settings};
@@ -113,6 +115,7 @@ fn reference() -> String {
         (BRANCH, "`branch`", false),
         (PYTHON, "the Python of a project that names none in its files", false),
         (AZURE_PYTHON, "the same, where `PYTHON_VERSION` is not set", false),
+        (REQUIREMENTS, "`file` under `[dependencies]`", false),
     ] {
         page +=
             &format!("| `{name}` | {about} | {} |\n", if file { yes(name) } else { String::new() });

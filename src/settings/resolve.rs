@@ -4,11 +4,13 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::names::{AZURE_PYTHON, BRANCH, DISABLE_SUBMODULES, FILE_KEYS, NAMES, PYTHON};
+use super::names::{
+    AZURE_PYTHON, BRANCH, DISABLE_SUBMODULES, FILE_KEYS, NAMES, PYTHON, REQUIREMENTS,
+};
 use super::warnings::warnings;
 use super::{DeploymentFile, EffectiveSettings, SettingSource, Sourced};
 use crate::console::text::excerpt;
-use crate::site::settings::IDLE_TIMEOUT;
+use crate::site::settings::{Dependencies, IDLE_TIMEOUT};
 use crate::site::{ACTIONS, AppSettings, DeployOptions, REPOSITORY, Settings};
 use crate::user_error::UserError;
 
@@ -51,7 +53,7 @@ impl EffectiveSettings {
             python_paths: layers.site_only("python_paths", settings.python_paths.clone()),
             patch: layers.site_only("patch", settings.patch),
             python_downloads: layers.site_only("python_downloads", settings.python_downloads),
-            dependencies: layers.site_only("dependencies", settings.dependencies.clone()),
+            dependencies: layers.dependencies(),
             strict: layers.site_only("strict", settings.strict),
             installer: layers.site_only("installer", settings.installer),
             keep: layers.site_only("keep", settings.keep),
@@ -136,6 +138,19 @@ impl Layers<'_> {
             value,
             if is_set { SettingSource::SiteSettings(key) } else { SettingSource::Default },
         )
+    }
+
+    /// The table of nyala.toml. The file may be named by Oryx's app setting as well.
+    fn dependencies(&self) -> Sourced<Dependencies> {
+        let mut found = self.site_only("dependencies", self.settings.dependencies.clone());
+        let file = self.app.get(REQUIREMENTS).map(str::trim).filter(|file| !file.is_empty());
+        if let (None, Some(file)) = (&found.value.file, file) {
+            found.value.file = Some(file.trim_start_matches("./").to_owned());
+            if found.source == SettingSource::Default {
+                found.source = SettingSource::AppSetting(REQUIREMENTS.to_owned());
+            }
+        }
+        found
     }
 
     /// The first who sets it: `key` of nyala.toml, then the app setting of its name, then
@@ -228,6 +243,17 @@ mod tests {
         assert_eq!(command("", "", file), "three (command in .deployment)");
         assert_eq!(command("", "COMMAND=", file), "three (command in .deployment)");
         assert_eq!(resolved("", "", "command =").command, None);
+    }
+
+    #[test]
+    fn oryxs_name_for_the_requirements_file_is_understood() {
+        let app = "CUSTOM_REQUIREMENTSTXT_PATH=./requirements/production.txt";
+        let found = resolved("", app, "").dependencies;
+        assert_eq!(found.value.file.as_deref(), Some("requirements/production.txt"));
+        assert_eq!(found.source.to_string(), "the app setting CUSTOM_REQUIREMENTSTXT_PATH");
+        let found = resolved("[dependencies]\nfile = 'pylock.toml'", app, "").dependencies;
+        assert_eq!(found.value.file.as_deref(), Some("pylock.toml"));
+        assert_eq!(found.source.to_string(), "dependencies in nyala.toml");
     }
 
     #[test]

@@ -146,6 +146,11 @@ impl Site {
         self.temporary(id).join("env.json")
     }
 
+    /// What the project's own hooks keep from deployment to deployment.
+    pub fn hooks_cache(&self) -> PathBuf {
+        self.cache().join("hooks")
+    }
+
     /// The repositories of submodules, fetched once for all deployments.
     pub fn submodules(&self) -> PathBuf {
         self.cache().join("submodules")

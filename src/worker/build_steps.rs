@@ -52,9 +52,21 @@ fn run_all(
     context: &StepContext<'_>,
     environment: &Environment,
 ) -> Result<()> {
-    let release = context.site.release(context.deployment);
+    let StepContext { site, deployment, app_settings, limits, .. } = context;
+    let release = site.release(*deployment);
     commands.iter().try_for_each(|own| {
-        custom::run_own(own, &release, environment.clone(), context.limits.clone())
+        let environment = if own.file.is_some() {
+            custom::for_herokus_hooks(
+                environment.clone(),
+                app_settings.iter(),
+                &release,
+                &site.hooks_cache(),
+                &site.temporary(*deployment),
+            )?
+        } else {
+            environment.clone()
+        };
+        custom::run_own(own, &release, environment, limits.clone())
     })
 }
 

@@ -59,6 +59,13 @@ pub fn retire(context: &StepContext<'_>, plan: &Plan) -> Result<()> {
     {
         warn_of_data(context, from)?;
     }
+    // A release without an env of nyala's leaves the old one behind as well.
+    if let (Decision::None | Decision::Committed, Some(live)) =
+        (plan.env.decision, context.site.live()?)
+        && let Some(from) = context.site.env_of_release(live)
+    {
+        warn_of_data(context, from)?;
+    }
     retire_replaced(context, plan)
 }
 

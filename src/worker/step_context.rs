@@ -12,6 +12,7 @@ pub struct StepContext<'a> {
     pub site: &'a Site,
     pub deployment: DeploymentId,
     pub installer: Installer,
+    pub app_settings: &'a AppSettings,
     pub environment: Environment,
     pub limits: Limits,
 }
@@ -20,11 +21,11 @@ impl<'a> StepContext<'a> {
     pub fn new(
         site: &'a Site,
         deployment: DeploymentId,
-        app_settings: &AppSettings,
+        app_settings: &'a AppSettings,
         plan: &Plan,
     ) -> StepContext<'a> {
         let environment = Environment::clean()
-            .extend(app_settings.iter())
+            .with_app_settings(app_settings.iter())
             .set(left_behind::VARIABLE, left_behind::mark(site.root(), deployment));
         let EffectiveSettings { step_timeout, idle_timeout, .. } = &plan.build.settings;
         let limits = Limits {
@@ -32,6 +33,7 @@ impl<'a> StepContext<'a> {
             idle: Some(idle_timeout.value),
             ..Limits::default()
         };
-        StepContext { site, deployment, installer: plan.installer, environment, limits }
+        let installer = plan.installer;
+        StepContext { site, deployment, installer, app_settings, environment, limits }
     }
 }

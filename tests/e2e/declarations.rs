@@ -1,5 +1,7 @@
 //! Dependencies that are declared where nothing installs them: never a success without them.
 
+use std::fs;
+
 use crate::support::Site;
 
 const CONDA: &str = "name: a\ndependencies:\n  - antelope\n";
@@ -13,7 +15,7 @@ fn a_declaration_that_nothing_is_installed_from_fails_with_what_to_do() {
     project.remove("requirements.txt").write("environment.yml", CONDA);
     let push = project.push();
     push.assert_failed_with("environment.yml declares dependencies");
-    push.assert_says("1. write the packages that pip can install into requirements.txt");
+    push.assert_says("1. In the conda or pixi environment: pip list --format=freeze");
     assert_eq!(site.live_id(), Some(1), "the live release is unchanged");
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
 
@@ -65,7 +67,19 @@ fn a_requirements_file_of_another_name_is_used_when_the_site_names_it() {
     push.assert_failed_with("requirements/production.txt declares dependencies");
     push.assert_says("echo '-r requirements/production.txt' > requirements.txt");
 
-    site.configure("dependencies = { file = \"requirements/production.txt\" }");
+    site.set("CUSTOM_REQUIREMENTSTXT_PATH", "./requirements/production.txt");
     project.write("app.py", "# again\n").push().assert_success();
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+
+    // nyala.toml goes before the app setting. The site has an env now, so a tree without a Python
+    // file that declares dependencies must not lose it.
+    site.configure("dependencies = { file = \"requirements/other.txt\" }");
+    project.write("requirements/other.txt", "antelope==1.1\n").push().assert_success();
+    assert_eq!(site.package("antelope").as_deref(), Some("1.1"));
+    let settings = fs::read_to_string(site.path.join("nyala.toml")).unwrap();
+    fs::write(site.path.join("nyala.toml"), settings.replace("dependencies = {", "# {")).unwrap();
+    site.nyala(&["config", "unset", "CUSTOM_REQUIREMENTSTXT_PATH"]).assert_success();
+    project.remove("requirements").remove("app.py").write("pixi.toml", "[dependencies]\na = 1\n");
+    project.push().assert_failed_with("pixi.toml declares dependencies");
+    assert_eq!(site.package("antelope").as_deref(), Some("1.1"));
 }

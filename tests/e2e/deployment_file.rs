@@ -1,5 +1,8 @@
 //! `.deployment`, Kudu's names among the app settings, and which setting takes precedence.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
 use crate::support::{Site, newest_python};
 
 #[test]
@@ -165,4 +168,36 @@ fn kudus_name_for_the_idle_timeout_is_understood() {
         .push()
         .assert_failed_with("SCM_COMMAND_IDLE_TIMEOUT in .deployment is wrong")
         .assert_says("`soon`");
+}
+
+/// Heroku's hooks find its folders, and programs in the folders of an app setting PATH; nyala's own
+/// programs are still the machine's. What the tree most likely has by mistake is named.
+#[test]
+fn a_project_from_elsewhere_finds_what_it_is_used_to() {
+    let site = Site::new();
+    let tools = site.sandbox.path("node/bin");
+    fs::create_dir_all(&tools).unwrap();
+    for name in ["mine", "git", "sh", "uv"] {
+        let file = tools.join(name);
+        fs::write(&file, "#!/bin/sh\necho from the app setting\n").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    site.set("PATH", tools.to_str().unwrap());
+    site.set("TOKEN", "correct horse");
+    let project = site.project();
+    project
+        .write("requirements.txt", "grass\n")
+        .write("bin/pre_compile", "mine\ncat \"$ENV_DIR/TOKEN\" | wc -c; touch \"$CACHE_DIR/a\"\n")
+        .write("bin/post_compile", "command -v python; ls \"$CACHE_DIR\"; echo in $BUILD_DIR\n")
+        .write(".venv/pyvenv.cfg", "home = /usr/bin\n")
+        .write(".python-version ", "3.8\n");
+    project
+        .push()
+        .assert_success()
+        .assert_says("       from the app setting\n       13\n")
+        .assert_says(&format!("{}/bin/python\n       a\n", site.path.join("envs/1").display()))
+        .assert_says(&format!("in {}\n", site.path.join("releases/1").display()))
+        .assert_says("git rm -r --cached .venv")
+        .assert_says("git mv '.python-version ' .python-version");
+    assert!(!site.path.join("cache/tmp/1").exists(), "the app settings are in there");
 }

@@ -115,6 +115,30 @@ fn a_shim_that_exits_with_127_is_not_an_interpreter() {
 }
 
 #[test]
+fn without_a_pin_the_site_keeps_the_minor_version_that_it_has() {
+    let Some((older, newer)) = two_pythons() else {
+        return;
+    };
+    let site = Site::new();
+    let project = site.python_project();
+    project.write("runtime.txt", older.runtime()).push().assert_success();
+    project.remove("runtime.txt");
+    let requires = "[project]\nname = 'x'\nversion = '1'\nrequires-python = '>=3.6'\n";
+    for (file, text) in [("page", ""), ("pyproject.toml", requires)] {
+        let push = project.write(file, text).push_with(&["-o", "rebuild-env"]);
+        push.assert_success()
+            .assert_says(&format!("so the site stays with {}.", older.minor()))
+            .assert_says(&format!("to change to {}: echo {}", newer.minor(), newer.runtime()));
+        assert_eq!(site.live()["python"]["version"], older.to_string());
+    }
+    // What the site has had is gone from the machine, or will not do.
+    let requires = requires.replace(">=3.6", &format!(">{}.99", older.minor()));
+    let plan = project.write("pyproject.toml", requires).plan();
+    let says = format!("the {} that the site has had will not do", older.minor());
+    assert!(plan.contains(&says) && plan.contains(&newer.to_string()), "{plan}");
+}
+
+#[test]
 fn python_paths_adds_interpreters() {
     let newest = newest_python();
     let Some(folder) =

@@ -67,7 +67,10 @@ pub fn declarations(tree: &impl Tree) -> Result<Vec<Declaration>> {
     }
     for name in CONDA {
         if top.has(name, is_conda)? {
-            add(name, "write the packages that pip can install into requirements.txt");
+            add(
+                name,
+                "In the conda or pixi environment: pip list --format=freeze > requirements.txt",
+            );
         }
     }
     if top.has("requirements.in", has_lines)? {
