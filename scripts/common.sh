@@ -36,7 +36,8 @@ need_rust() {
     wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
     found=$(cargo --version 2>/dev/null | cut -d' ' -f2) || true
     [ "$(printf '%s\n' "$wanted" "${found:-0}" | sort -V | head -n 1)" = "$wanted" ] ||
-        fail "Rust $wanted or newer is required (found: ${found:-none}); install it as https://rustup.rs says, and run this again"
+        fail "Rust $wanted or newer is required (found: ${found:-none});" \
+            "install it as https://rustup.rs says, and run this again"
     need cc build-essential
 }
 
