@@ -226,6 +226,7 @@ impl Record {
 
     /// The record without the secrets that this process knows: an error repeats what a child has
     /// said, a reason what stands in a requirements file.
+    #[must_use]
     pub fn masked(&self) -> Record {
         let known = mask::known();
         let hide = |text: &mut String| *text = known.apply(text).into_owned();

@@ -79,7 +79,7 @@ fn worker_of(command: &[u8], site: &Path) -> Option<DeploymentId> {
     (next()? == b"--site" && next()? == site.as_os_str().as_bytes()).then_some(id)
 }
 
-/// Field 4 of proc_pid_stat(5). The name, the second field, may have blanks and brackets in it.
+/// Field 4 of `proc_pid_stat(5)`. The name, the second field, may have blanks and brackets in it.
 fn parent_in(stat: &str) -> Option<i32> {
     let (_, rest) = stat.rsplit_once(") ")?;
     rest.split(' ').nth(1)?.parse().ok()
