@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::observe::PlanRequest;
+use crate::python::cache::Caches;
 use crate::python::interpreters::{self, Interpreter, Search};
 use crate::python::version::{Origin, Version, Wanted};
+use crate::settings::EffectiveSettings;
 use crate::site::Settings;
 use crate::site::settings::PythonDownloads;
 
@@ -50,7 +53,15 @@ pub(super) struct Machine<'a> {
     pub(super) missing: Missing<'a>,
 }
 
-impl Machine<'_> {
+impl<'a> Machine<'a> {
+    pub(super) fn new(request: &PlanRequest<'a>, settings: &EffectiveSettings) -> Machine<'a> {
+        Machine {
+            search: Search::from_environment(settings.python_paths.value.clone()),
+            cache: Caches::of(request.site.cache()).interpreters_file(),
+            missing: request.missing_python,
+        }
+    }
+
     pub(super) fn interpreters(&self) -> Vec<Interpreter> {
         interpreters::discover(&self.search, &self.cache)
     }

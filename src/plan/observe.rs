@@ -24,7 +24,7 @@ use crate::python::cache::Caches;
 use crate::python::dependencies::{Detected, Source, declarations, detect};
 use crate::python::env::{self, Marker};
 use crate::python::installers::Installer;
-use crate::python::interpreters::{self, Interpreter, Search};
+use crate::python::interpreters::{self, Interpreter};
 use crate::python::version::Version;
 use crate::settings::{DeploymentFile, EffectiveSettings};
 use crate::site::{AppSettings, DeployOptions, ENV_LINK, EnvId, Settings, Site};
@@ -79,11 +79,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         Some(why) => EnvNeed::Skipped(why),
         None => env_need(&tree, is_python, build.settings.command.is_some())?,
     };
-    let machine = Machine {
-        search: Search::from_environment(build.settings.python_paths.value.clone()),
-        cache: Caches::of(site.cache()).interpreters_file(),
-        missing: request.missing_python,
-    };
+    let machine = Machine::new(&request, &build.settings);
     let discover = || machine.interpreters();
     let commands = build::commands_in_env(&tree, &build)?;
     let live = if need == EnvNeed::Python { live_env(site)? } else { LiveEnv::None };

@@ -122,7 +122,7 @@ fn a_site_that_root_makes_for_somebody_belongs_to_them() {
     let (repository, site) = (ada.home.join("other.git"), ada.home.join("other"));
     let [repository_name, name] = [&repository, &site].map(|path| path.to_str().unwrap());
     nyala(&["install", repository_name, "--site", name, "--installer", "pip"]);
-    let owned = Owned { repository, site };
+    let owned = Owned { site, repository };
     owned.assert_belongs_to(&ada);
     owned.push(&ada, "2").assert_success();
     assert_eq!(owned.live("page"), "2");
