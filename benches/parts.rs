@@ -20,7 +20,7 @@ use git2::Oid;
 use nyala::checkout::{export, update};
 use nyala::console::follow;
 use nyala::git::Repository;
-use nyala::plan::{PlanRequest, observe};
+use nyala::plan::{Missing, PlanRequest, observe};
 use nyala::python::installers::Installer;
 use nyala::setup::{New, make_site};
 use nyala::site::Site;
@@ -149,6 +149,7 @@ fn plan(criterion: &mut Criterion) {
                 commit: fixture.repository.commit(&fixture.commits[1]).unwrap(),
                 options: &nyala::site::DeployOptions::default(),
                 rebuild: Vec::new(),
+                missing_python: Missing::Fail,
             };
             black_box(observe(question).unwrap())
         });
