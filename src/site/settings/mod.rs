@@ -1,6 +1,7 @@
 //! `nyala.toml`: the site's own settings. An unknown key is an error that suggests the nearest
 //! known one.
 
+mod choices;
 mod duration;
 mod file;
 mod keys;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Deserialize;
 
+pub use choices::{Outcome, Patch, PythonDownloads, Unshared};
 pub use file::{with_key, with_shared};
 pub use keys::keys;
 pub use webhook::Webhook;
@@ -83,47 +85,6 @@ pub struct Settings {
     pub set: BTreeSet<String>,
 }
 
-/// What `3.11.7` means on a machine that has another patch of 3.11.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Patch {
-    /// An error.
-    #[default]
-    Exact,
-    /// The newest patch there is, with a warning.
-    Newest,
-}
-
-impl Patch {
-    pub fn name(self) -> &'static str {
-        match self {
-            Patch::Exact => "exact",
-            Patch::Newest => "newest",
-        }
-    }
-}
-
-/// Whether a deployment installs a Python that is not on the machine. The names are uv's:
-/// <https://docs.astral.sh/uv/reference/settings/#python-downloads>.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum PythonDownloads {
-    /// It fails, and names the command that installs it.
-    #[default]
-    Never,
-    /// It installs it with uv.
-    Automatic,
-}
-
-impl PythonDownloads {
-    pub fn name(self) -> &'static str {
-        match self {
-            PythonDownloads::Never => "never",
-            PythonDownloads::Automatic => "automatic",
-        }
-    }
-}
-
 /// The table `[dependencies]`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
@@ -139,45 +100,6 @@ pub struct Dependencies {
     pub extras: Vec<String>,
     /// Whether a lock file is installed even if its manifest has changed since.
     pub frozen: bool,
-}
-
-/// What a deployment does about files that the application wrote into the live release.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Unshared {
-    /// Goes live, and names them.
-    Warn,
-    /// Fails.
-    Fail,
-    /// Moves them to `SITE/shared` first.
-    Share,
-}
-
-impl Unshared {
-    pub fn name(self) -> &'static str {
-        match self {
-            Unshared::Warn => "warn",
-            Unshared::Fail => "fail",
-            Unshared::Share => "share",
-        }
-    }
-}
-
-/// How a deployment that ran to its end came out.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    Success,
-    Failure,
-}
-
-impl Outcome {
-    pub fn name(self) -> &'static str {
-        match self {
-            Outcome::Success => "success",
-            Outcome::Failure => "failure",
-        }
-    }
 }
 
 /// How long a step may be silent by default.
