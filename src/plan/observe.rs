@@ -126,13 +126,12 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let build_variables = scm_version::variables(&release_tree, &requirements, &request)?;
     let uses = Uses { need: &need, source: source.as_ref(), recorded: &requirements };
     let Unused { mut notes, mut warnings } = unused::check(&tree, &uses, dependencies, &build)?;
-    notes.extend(left_out(source.as_ref(), &declaration.left_out));
-    notes.extend(ignored);
-    notes.extend(python.as_ref().and_then(|python| unpinned(python, before, &discover)));
+    let unpinned = python.as_ref().and_then(|python| unpinned(python, before, &discover));
+    let left_out = left_out(source.as_ref(), &declaration.left_out);
+    notes.extend(left_out.into_iter().chain(ignored).chain(unpinned));
     let unmet = unmet(&tree, python.as_ref())?;
-    warnings.extend(
-        [fallback, unfiltered_files(repository, application)?, unmet].into_iter().flatten(),
-    );
+    let unfiltered = unfiltered_files(repository, application)?;
+    warnings.extend([fallback, unfiltered, unmet].into_iter().flatten());
     warnings.extend(tree_warnings::warnings(&tree)?);
     Ok(Plan {
         commit: request.commit,
