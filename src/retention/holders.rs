@@ -168,26 +168,10 @@ pub fn holders(folders: &[PathBuf]) -> HashMap<PathBuf, Holder> {
     if folders.is_empty() {
         return HashMap::new();
     }
-    let mut found = HashMap::new();
-    for folder in &folders {
-        let mounts = mounts::below(&folder.canonical).unwrap_or_default();
-        if !mounts.is_empty() {
-            let path = folder.path.to_owned();
-            found.insert(path.clone(), Holder::Mount(Mounted { path, mounts }));
-        }
-    }
-    let own_namespace = fs::read_link("/proc/self/ns/mnt").ok();
     let own_mounts = Mounts::own();
-    let places: Vec<_> =
-        folders.iter().filter_map(|it| Some((it, own_mounts.place(&it.canonical)?))).collect();
-    for touch in own_mounts.touches() {
-        for (folder, place) in &places {
-            if touch.from.is_in(place) && !touch.point.starts_with(&folder.canonical) {
-                let shown = Holder::Shown(touch.point.to_owned());
-                found.entry(folder.path.to_owned()).or_insert(shown);
-            }
-        }
-    }
+    let places = places(&folders, &own_mounts);
+    let mut found = mounted_or_shown(&folders, &own_mounts, &places);
+    let own_namespace = fs::read_link("/proc/self/ns/mnt").ok();
     let mut namespaces: HashSet<_> = Mounts::first_id(std::process::id()).into_iter().collect();
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
@@ -199,6 +183,44 @@ pub fn holders(folders: &[PathBuf]) -> HashMap<PathBuf, Holder> {
             let command = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
             let process = Process { pid, command: command.trim_end().to_owned(), used_as };
             found.entry(path).or_insert(Holder::Process(process));
+        }
+    }
+    found
+}
+
+/// What [`holders`] finds without a look at any other process.
+pub(super) fn holders_but_processes(folders: &[PathBuf]) -> HashMap<PathBuf, Holder> {
+    let folders: Vec<_> = folders.iter().filter_map(Folder::new).collect();
+    if folders.is_empty() {
+        return HashMap::new();
+    }
+    let own_mounts = Mounts::own();
+    mounted_or_shown(&folders, &own_mounts, &places(&folders, &own_mounts))
+}
+
+fn places<'f>(folders: &'f [Folder<'f>], mounts: &Mounts) -> Vec<(&'f Folder<'f>, Place)> {
+    folders.iter().filter_map(|it| Some((it, mounts.place(&it.canonical)?))).collect()
+}
+
+fn mounted_or_shown(
+    folders: &[Folder<'_>],
+    own_mounts: &Mounts,
+    places: &[(&Folder<'_>, Place)],
+) -> HashMap<PathBuf, Holder> {
+    let mut found = HashMap::new();
+    for folder in folders {
+        let mounts = mounts::below(&folder.canonical).unwrap_or_default();
+        if !mounts.is_empty() {
+            let path = folder.path.to_owned();
+            found.insert(path.clone(), Holder::Mount(Mounted { path, mounts }));
+        }
+    }
+    for touch in own_mounts.touches() {
+        for (folder, place) in places {
+            if touch.from.is_in(place) && !touch.point.starts_with(&folder.canonical) {
+                let shown = Holder::Shown(touch.point.to_owned());
+                found.entry(folder.path.to_owned()).or_insert(shown);
+            }
         }
     }
     found

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::error::cannot_be_salvaged;
-use super::holders::{Holder, Stays, holders};
+use super::holders::{Holder, Stays, holders, holders_but_processes};
 use super::salvage::{Look, Salvage, Salvaged, salvage};
-use crate::disk::{Mounted, mounts};
 use crate::site::{DeploymentId, EnvId, Record, Settings, Site, entry_name};
 use crate::user_error::Explain;
 
@@ -45,19 +44,13 @@ impl Pruned {
 /// thousands of processes.
 pub fn prune_written(site: &Site, settings: &Settings, pruned: &mut Pruned) -> Result<()> {
     let Unneeded { releases, envs } = unneeded(site, settings.keep)?;
-    let mut outcome = Ok(());
-    let mut is_mounted = |path: PathBuf, what: String| {
-        let mounts = mounts::below(&path).unwrap_or_default();
-        let is_mounted = !mounts.is_empty();
-        if is_mounted {
-            let holder = Holder::Mount(Mounted { path, mounts });
-            pruned.stays.push(Stays { what, holder });
-        }
-        is_mounted
-    };
-    let mut written = Vec::new();
+    let paths = releases.iter().map(|id| site.release(*id));
+    let paths: Vec<_> = paths.chain(envs.iter().map(|id| site.env(*id))).collect();
+    let mut mounted = holders_but_processes(&paths);
+    let (mut outcome, mut written) = (Ok(()), Vec::new());
     for id in releases {
-        if is_mounted(site.release(id), format!("release {id}")) {
+        if let Some(holder) = mounted.remove(&site.release(id)) {
+            pruned.stays.push(Stays { what: format!("release {id}"), holder });
             continue;
         }
         match has_something_to_save(site, settings, id) {
@@ -67,7 +60,8 @@ pub fn prune_written(site: &Site, settings: &Settings, pruned: &mut Pruned) -> R
         }
     }
     for id in envs {
-        is_mounted(site.env(id), format!("env {id}"));
+        let holder = mounted.remove(&site.env(id));
+        pruned.stays.extend(holder.map(|holder| Stays { what: format!("env {id}"), holder }));
     }
     let mut held = holders(&written.iter().map(|id| site.release(*id)).collect::<Vec<_>>());
     for id in written {
