@@ -1,8 +1,8 @@
 //! `-e git+https://…` under uv, which knows no editable installs but those of a folder.
 //!
 //! What pip clones into the env for it and links there, uv installs like any other package: the
-//! same code, and nobody edits a clone in an env. So such a line is given to uv without its `-e`, in
-//! a copy of its file that is beside it while uv runs: paths in it are relative to its folder.
+//! same code, and nobody edits a clone in an env. So such a line is given to uv without its `-e`,
+//! in a copy of its file that is beside it while uv runs: paths in it are relative to its folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
