@@ -3,6 +3,8 @@ own tool says of it. What is there already is kept.
 
 usage: repositories.py TOOLS FOLDER LIST
 
+Of each uv.lock and pdm.lock there is a pylock.toml as well, as the tool exports it.
+
 Each line of LIST is `OWNER/NAME COMMIT PATH`. Git gets the commit alone, from GitHub unless Git's
 settings say otherwise (`url.BASE.insteadOf`).
 """
@@ -40,6 +42,20 @@ def take(repository, commit, path, folder):
             place.write_bytes(blob.stdout)
 
 
+def derive(tools, tool, folder):
+    """Exports a lock as a pylock.toml, in a folder beside it."""
+    place = folder.with_name(f"{folder.name}+pylock.toml")
+    lock = place / LOCKS["pylock"]
+    if not lock.exists():
+        place.mkdir(exist_ok=True)
+        if tool == "uv":
+            run([tools / "uv/bin/uv", "export", "-q", "--frozen", "--format", "pylock.toml",
+                 "--no-emit-local", "--all-groups", "--all-extras", "-o", lock], folder)
+        else:
+            run([tools / "pdm/bin/pdm", "export", "-q", "-f", "pylock", "-o", lock], folder)
+    export(tools, "pylock", place)
+
+
 def main():
     tools, collection, listed = (Path(argument).absolute() for argument in sys.argv[1:])
     tool_of = {lock: tool for tool, lock in LOCKS.items()}
@@ -54,6 +70,8 @@ def main():
             if not (folder / LOCKS[tool]).exists():
                 take(repository, commit, path, folder)
             export(tools, tool, folder)
+            if tool in ("uv", "pdm"):
+                derive(tools, tool, folder)
         except (Refused, OSError, ValueError, subprocess.SubprocessError) as error:
             why = " ".join(str(error).split())[-200:]
             print(f"left out: {repository} {path}: {why}", flush=True)
