@@ -10,18 +10,24 @@
     reason = "a benchmark that panics has failed, which is all that is asked"
 )]
 
+use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use anyhow::Result;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use git2::Oid;
 use nyala::checkout::{export, update};
 use nyala::console::follow;
 use nyala::git::Repository;
 use nyala::plan::{Missing, PlanRequest, observe};
+use nyala::python::dependencies::locks::{Chosen, Lock};
+use nyala::python::dependencies::{Entry, Reading, Recorded, Source, Tree, compare};
 use nyala::python::installers::Installer;
+use nyala::python::version::Version;
 use nyala::setup::{New, make_site};
 use nyala::site::Site;
 use tempfile::TempDir;
@@ -156,6 +162,95 @@ fn plan(criterion: &mut Criterion) {
     });
 }
 
+/// A tree with a uv.lock of this many packages, each with an archive and two wheels, and with the
+/// project that it was made from. One package has another version than with `version` 0.
+struct LockedTree(BTreeMap<String, Vec<u8>>);
+
+impl LockedTree {
+    fn new(packages: usize, version: usize) -> LockedTree {
+        let mut lock = "version = 1\nrevision = 3\nrequires-python = \">=3.9\"\n".to_owned();
+        for number in 0..packages {
+            let (release, source) = match number {
+                0 => (0, "virtual = \".\""),
+                1 => (version, "registry = \"https://pypi.org/simple\""),
+                _ => (0, "registry = \"https://pypi.org/simple\""),
+            };
+            write!(
+                lock,
+                "\n[[package]]\nname = \"package-{number}\"\nversion = \"1.{release}\"\n\
+                 source = {{ {source} }}\ndependencies = [\n"
+            )
+            .unwrap();
+            for next in [2 * number + 1, 2 * number + 2].into_iter().filter(|it| *it < packages) {
+                writeln!(lock, "    {{ name = \"package-{next}\" }},").unwrap();
+            }
+            lock.push_str("]\nwheels = [\n");
+            for file in ["cp312-manylinux_2_17_x86_64.whl", "cp313-manylinux_2_17_x86_64.whl", "gz"]
+            {
+                writeln!(
+                    lock,
+                    "    {{ url = \"https://files.pythonhosted.org/packages/{number:064x}/\
+                     package_{number}-1.{release}-{file}\", hash = \"sha256:{number:064x}\", \
+                     size = 123456, upload-time = \"2025-01-01T00:00:00.000Z\" }},"
+                )
+                .unwrap();
+            }
+            lock.push_str("]\n");
+        }
+        let project = "[project]\nname = \"package-0\"\n";
+        LockedTree(BTreeMap::from([
+            ("pyproject.toml".to_owned(), project.into()),
+            ("uv.lock".to_owned(), lock.into()),
+        ]))
+    }
+
+    fn read(&self) -> Recorded {
+        let reading = Reading {
+            variable: &|_| None,
+            also: &[],
+            python: Some(Version::new(3, 12, 1)),
+            chosen: Chosen::default(),
+            frozen: true,
+        };
+        Source::Lock(Lock::Uv).read(self, &reading).unwrap().recorded
+    }
+}
+
+impl Tree for LockedTree {
+    fn entry(&self, path: &str) -> Result<Entry> {
+        Ok(match self.0.get(path) {
+            _ if path.is_empty() => Entry::Folder { id: String::new() },
+            Some(_) => Entry::File { id: path.to_owned() },
+            None => Entry::Missing,
+        })
+    }
+
+    fn list(&self, _: &str) -> Result<Vec<(String, Entry)>> {
+        self.0.keys().map(|name| Ok((name.clone(), self.entry(name)?))).collect()
+    }
+
+    fn size(&self, id: &str) -> Result<u64> {
+        Ok(self.0[id].len() as u64)
+    }
+
+    fn read(&self, id: &str) -> Result<Vec<u8>> {
+        Ok(self.0[id].clone())
+    }
+}
+
+/// A lock is read, and what it pins is compared with what an env was made from.
+fn lock(criterion: &mut Criterion) {
+    const PACKAGES: usize = 2000;
+    let then = LockedTree::new(PACKAGES, 0).read();
+    let now = LockedTree::new(PACKAGES, 1);
+    criterion.bench_function(&format!("lock, {PACKAGES} packages"), |bencher| {
+        bencher.iter(|| {
+            let changes = compare(&then, &now.read());
+            assert_eq!(changes.len(), 1);
+        });
+    });
+}
+
 /// A log that is whole already, of a deployment that has ended: what the follower itself takes.
 fn follower(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
@@ -219,5 +314,5 @@ fn git(folder: &Path, words: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-criterion_group!(benches, trees, tree_diff, plan, follower);
+criterion_group!(benches, trees, tree_diff, plan, lock, follower);
 criterion_main!(benches);

@@ -5,6 +5,7 @@
 //! of the main crate).
 
 pub mod deployment_file;
+pub mod locks;
 pub mod log;
 pub mod nyala_toml;
 pub mod proc_receive;
@@ -16,6 +17,9 @@ pub mod requirements;
 pub mod runtime_txt;
 pub mod settings_env;
 pub mod text;
+mod tree;
+
+pub use locks::{pdm_lock, pipfile_lock, poetry_lock, pylock, uv_lock};
 
 /// One kind of input. Its corpus is `corpus/NAME`, its dictionary `dictionaries/NAME.dict`.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +39,11 @@ targets! {
     deployment_file,
     log,
     nyala_toml,
+    pdm_lock,
+    pipfile_lock,
+    poetry_lock,
     proc_receive,
+    pylock,
     pyproject,
     python_version,
     records,
@@ -43,4 +51,5 @@ targets! {
     requirements,
     runtime_txt,
     settings_env,
+    uv_lock,
 }

@@ -127,7 +127,11 @@ tests! {
     deployment_file,
     log,
     nyala_toml,
+    pdm_lock,
+    pipfile_lock,
+    poetry_lock,
     proc_receive,
+    pylock,
     pyproject,
     python_version,
     records,
@@ -135,6 +139,7 @@ tests! {
     requirements,
     runtime_txt,
     settings_env,
+    uv_lock,
 }
 
 #[test]
