@@ -28,14 +28,9 @@ pub(crate) fn read(
     let name = lock.file_name();
     let text =
         text_at_top(tree, name)?.ok_or_else(|| UserError::new(format!("{name} is no file")))?;
-    let pyproject = match text_at_top(tree, "pyproject.toml")? {
-        Some(text) => text.parse().map_err(|error| {
-            UserError::new("pyproject.toml cannot be read").found(format!("{error}"))
-        })?,
-        None => toml::Table::new(),
-    };
+    let pyproject = manifest(tree, "pyproject.toml")?.unwrap_or_default();
     let pipfile = match lock {
-        Lock::Pipfile => text_at_top(tree, "Pipfile")?.and_then(|text| text.parse().ok()),
+        Lock::Pipfile => manifest(tree, "Pipfile")?,
         Lock::Pylock | Lock::Uv | Lock::Poetry | Lock::Pdm => None,
     };
     let manifests = Manifests { pyproject, pipfile, frozen };
@@ -153,6 +148,17 @@ fn project_itself(
         origin: Origin::Folder(String::new()),
         hashes: BTreeSet::new(),
     }))
+}
+
+/// A file at the top that a lock is made from; `None` when there is no such file.
+fn manifest(tree: &impl Tree, path: &str) -> Result<Option<toml::Table>> {
+    let Some(text) = text_at_top(tree, path)? else { return Ok(None) };
+    match super::toml(&text) {
+        Ok(table) => Ok(Some(table)),
+        Err(error) => Err(UserError::new(format!("{path}: {}", shown(&error.to_string())))
+            .fix("Correct it, and push again")
+            .into()),
+    }
 }
 
 /// The text of a file at the top; `None` when there is no such file.
