@@ -1,13 +1,20 @@
 //! `manage.py collectstatic`, as Kudu ran it: when the env has Django and the application uses its
 //! static files.
 
-use std::path::Path;
+mod settings_module;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use crate::console;
 use crate::process::{self, ChildError, Environment, Invocation, Limits};
 use crate::user_error::{Explain, UserError};
+
+/// What Django prints where neither manage.py nor the environment names its settings, before it
+/// says that a command is unknown.
+const NO_SETTINGS: &str = "No Django settings specified";
 
 pub const MANAGE: &str = "manage.py";
 /// Kudu's way out of everything that has to do with Django.
@@ -44,20 +51,40 @@ pub fn collectstatic(
     environment: &Environment,
     limits: &Limits,
 ) -> Result<()> {
-    let python = |args: &[&str]| {
+    let mut environment = environment.clone();
+    let python = |args: &[&str], environment: &Environment| {
         Invocation::new(python).args(args).environment(environment.clone()).limits(limits.clone())
     };
     // In a folder of its own, so that a `django/` in the tree is not taken for it.
-    let django = process::capture(&python(&["-c", PROBE]).cwd("/"));
+    let django = process::capture(&python(&["-c", PROBE], &environment).cwd("/"));
     let django = django.map_err(|error| cannot_import(&error))?.text();
     let Some(version) = django.strip_prefix(MARK) else {
         console::info("Django static files are not collected: the environment has no Django.");
         return Ok(());
     };
-    let help = process::capture(&python(&[MANAGE, "help", "collectstatic"]).cwd(release));
-    if let Err(ChildError::Exited { complaint, .. }) = &help
-        && complaint.contains("Unknown command")
-    {
+    let help = |environment: &Environment| {
+        let help = python(&[MANAGE, "help", "collectstatic"], environment).cwd(release);
+        match process::capture(&help) {
+            Err(ChildError::Exited { complaint, .. }) => complaint,
+            _ => String::new(),
+        }
+    };
+    let mut complaint = help(&environment);
+    if complaint.contains(NO_SETTINGS) {
+        // Without settings, Django knows the commands of none of the applications.
+        let named = settings_module::named_below(release);
+        let [(module, file)] = Vec::from_iter(&named)[..] else {
+            console::warning(no_settings(&named));
+            return Ok(());
+        };
+        console::info(format_args!(
+            "{MANAGE} names no settings; {} names {module}.",
+            file.display()
+        ));
+        environment = environment.set(settings_module::VARIABLE, module);
+        complaint = help(&environment);
+    }
+    if complaint.contains("Unknown command") {
         console::info(
             "Django static files are not collected: django.contrib.staticfiles is not in the \
              application's INSTALLED_APPS.",
@@ -71,7 +98,7 @@ pub fn collectstatic(
     console::info(format_args!("Django {version}"));
     let mut last = String::new();
     let mut no_root = false;
-    let collect = python(&[MANAGE, "collectstatic", "--noinput"])
+    let collect = python(&[MANAGE, "collectstatic", "--noinput"], &environment)
         .cwd(release)
         .named("manage.py collectstatic");
     let ended = process::stream(&collect, &mut |line| {
@@ -84,6 +111,22 @@ pub fn collectstatic(
     ended.explain(|| cannot_collect(&last, no_root))?;
     step.done();
     Ok(())
+}
+
+/// The warning for an application whose settings are not known, so that nobody can say whether it
+/// has static files.
+fn no_settings(named: &BTreeMap<String, PathBuf>) -> String {
+    let found = if named.is_empty() {
+        "no wsgi.py or asgi.py names them".to_owned()
+    } else {
+        let named = named.iter().map(|(module, file)| format!("{module} ({})", file.display()));
+        format!("several are named: {}", named.collect::<Vec<_>>().join(", "))
+    };
+    format!(
+        "Django static files are not collected: {MANAGE} names no settings, and {found}. \
+         Name them: nyala config set {}=mysite.settings",
+        settings_module::VARIABLE
+    )
 }
 
 /// The error of a Django that is there, and does not work.

@@ -77,6 +77,20 @@ fn static_files_are_collected_if_django_is_used() {
     site.set("SECRET_KEY", "only-in-the-app-settings");
     assert_eq!(site.live_state(), before);
 
+    // A manage.py that names no settings: those that the server uses count.
+    let manage = "import sys\nfrom django.core.management import execute_from_command_line\n\
+                  execute_from_command_line(sys.argv)\n";
+    project.write("manage.py", manage);
+    let push = project.push();
+    push.assert_success()
+        .assert_says("manage.py names no settings, and no wsgi.py or asgi.py names them")
+        .assert_says("nyala config set DJANGO_SETTINGS_MODULE=mysite.settings");
+    let wsgi = "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'mysite.settings')\n";
+    let push = project.write("mysite/wsgi.py", wsgi).push();
+    push.assert_success()
+        .assert_says("mysite/wsgi.py names mysite.settings")
+        .assert_says("1 static file copied");
+
     site.set("DISABLE_COLLECTSTATIC", "1");
     let push = project.write("page", "1").push();
     push.assert_success().assert_says("turned off by the app setting DISABLE_COLLECTSTATIC");

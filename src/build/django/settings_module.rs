@@ -1,0 +1,102 @@
+//! Which module has the settings of a Django application whose manage.py does not say it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::disk;
+
+pub(super) const VARIABLE: &str = "DJANGO_SETTINGS_MODULE";
+
+/// What a server imports names the module, as `django-admin startproject` writes it.
+const ENTRY_POINTS: [&str; 2] = ["wsgi.py", "asgi.py"];
+
+/// How deep below manage.py they are looked for: `config/wsgi.py`, `src/site/wsgi.py`.
+const DEPTH: usize = 2;
+
+/// The modules that the entry points below this folder name, each with the file that does, relative
+/// to the folder.
+pub(super) fn named_below(release: &Path) -> BTreeMap<String, PathBuf> {
+    let mut found = BTreeMap::new();
+    look(release, Path::new(""), DEPTH, &mut found);
+    found
+}
+
+/// Links are not followed: they may lead anywhere.
+fn look(release: &Path, folder: &Path, depth: usize, found: &mut BTreeMap<String, PathBuf>) {
+    for entry in fs::read_dir(release.join(folder)).into_iter().flatten().flatten() {
+        let (Ok(kind), Ok(name)) = (entry.file_type(), entry.file_name().into_string()) else {
+            continue;
+        };
+        let path = folder.join(&name);
+        if kind.is_dir() && depth > 0 && !name.starts_with('.') {
+            look(release, &path, depth - 1, found);
+        } else if kind.is_file()
+            && ENTRY_POINTS.contains(&name.as_str())
+            && let Ok(text) = disk::read_to_string(release.join(&path))
+            && let Some(module) = named_in(&text)
+        {
+            found.entry(module.to_owned()).or_insert(path);
+        }
+    }
+}
+
+/// The module in `os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")`, or in
+/// `os.environ["DJANGO_SETTINGS_MODULE"] = "mysite.settings"`.
+fn named_in(python: &str) -> Option<&str> {
+    python.lines().filter(|line| !line.trim_start().starts_with('#')).find_map(|line| {
+        let (_, rest) = line.split_once(VARIABLE)?;
+        let value = rest.trim_start_matches(['"', '\'']).trim_start_matches([']', ',', '=', ' ']);
+        // Whatever is not a plain literal, such as a call, is not known.
+        let module = value.strip_prefix(['"', '\''])?.split(['"', '\'']).next()?;
+        let is_name = |part: &str| {
+            !part.is_empty() && part.chars().all(|it| it.is_ascii_alphanumeric() || it == '_')
+        };
+        module.split('.').all(is_name).then_some(module)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_module_is_read_as_people_write_it() {
+        for text in [
+            "import os\nos.environ.setdefault(\"DJANGO_SETTINGS_MODULE\", \"mysite.settings\")\n",
+            "os.environ['DJANGO_SETTINGS_MODULE'] = 'mysite.settings'",
+            "# os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'old')\n\
+             os.environ.setdefault('DJANGO_SETTINGS_MODULE','mysite.settings')",
+        ] {
+            assert_eq!(named_in(text), Some("mysite.settings"), "{text}");
+        }
+        for text in [
+            "os.environ.setdefault('DJANGO_SETTINGS_MODULE', name())",
+            "os.environ.setdefault('DJANGO_SETTINGS_MODULE', f'{site}.settings')",
+            "os.environ.setdefault('DJANGO_SETTINGS_MODULE', '')",
+            "# DJANGO_SETTINGS_MODULE = 'mysite.settings'",
+            "",
+        ] {
+            assert_eq!(named_in(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn entry_points_are_found_two_folders_down_and_not_behind_links() {
+        let release = tempfile::tempdir().unwrap();
+        let write = |path: &str, module: &str| {
+            let path = release.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let text = format!("os.environ.setdefault('DJANGO_SETTINGS_MODULE', '{module}')\n");
+            fs::write(path, text).unwrap();
+        };
+        write("a/b/wsgi.py", "deep.settings");
+        write("site/asgi.py", "site.settings");
+        write("site/wsgi.py", "site.settings");
+        write("a/b/c/wsgi.py", "too.deep");
+        write(".hidden/wsgi.py", "hidden");
+        std::os::unix::fs::symlink("a/b/c", release.path().join("link")).unwrap();
+        let found: Vec<_> = named_below(release.path()).into_keys().collect();
+        assert_eq!(found, ["deep.settings", "site.settings"]);
+    }
+}
