@@ -6,6 +6,7 @@
 //! (see [`self::build`]), and otherwise that of the whole tree.
 
 mod build;
+mod root;
 mod setup_py;
 
 use std::collections::BTreeSet;
@@ -42,10 +43,10 @@ pub(super) fn reach(tree: &impl Tree, path: &str, id: &str) -> Result<Reach> {
     };
     let mut walk =
         Walk { tree, entries: 0, seen: BTreeSet::new(), led_to: Vec::new(), leaves: None };
-    let unseen = walk.folder(path, path)?;
     if path.is_empty() {
-        return Ok(Reach { id: id.to_owned(), whole_tree: None, leaves: walk.leaves });
+        return of_root(walk, id);
     }
+    let unseen = walk.folder(path, path)?;
     if let Some(why) = unseen {
         return whole_tree(why, walk.leaves);
     }
@@ -56,12 +57,44 @@ pub(super) fn reach(tree: &impl Tree, path: &str, id: &str) -> Result<Reach> {
     if walk.led_to.is_empty() && known.is_empty() {
         return Ok(Reach { id: id.to_owned(), whole_tree: None, leaves: walk.leaves });
     }
+    let parts = std::iter::once(id).chain(walk.led_to.iter().chain(&known).map(String::as_str));
+    Ok(Reach { id: digest(parts), whole_tree: None, leaves: walk.leaves })
+}
+
+/// The project at the top of the tree: of the tree's entries, those that its build can read.
+fn of_root<T: Tree>(mut walk: Walk<'_, T>, id: &str) -> Result<Reach> {
+    let known = match build::known_inputs(walk.tree, "")? {
+        Ok(_) => root::entries(walk.tree)?,
+        Err(_) => None,
+    };
+    let Some(known) = known else {
+        walk.folder("", "")?;
+        return Ok(Reach { id: id.to_owned(), whole_tree: None, leaves: walk.leaves });
+    };
+    let mut parts = Vec::new();
+    for (name, entry) in known {
+        let unseen = match &entry {
+            Entry::Folder { .. } | Entry::Submodule { .. } => walk.folder(&name, &name)?,
+            Entry::Link { .. } => walk.link(&name, &name)?,
+            Entry::File { .. } | Entry::Missing => None,
+        };
+        if unseen.is_some() {
+            return Ok(Reach { id: id.to_owned(), whole_tree: None, leaves: walk.leaves });
+        }
+        parts.push(format!("{name} {entry:?}"));
+    }
+    parts.append(&mut walk.led_to);
+    let id = digest(parts.iter().map(String::as_str));
+    Ok(Reach { id, whole_tree: None, leaves: walk.leaves })
+}
+
+fn digest<'a>(parts: impl Iterator<Item = &'a str>) -> String {
     let mut hash = Sha256::new();
-    for part in std::iter::once(id).chain(walk.led_to.iter().chain(&known).map(String::as_str)) {
+    for part in parts {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }
-    Ok(Reach { id: hex(&hash.finalize()), whole_tree: None, leaves: walk.leaves })
+    hex(&hash.finalize())
 }
 
 struct Walk<'a, T> {

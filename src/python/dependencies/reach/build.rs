@@ -39,7 +39,8 @@ const PARTS: [&str; 8] = [
 /// The inner error says why that cannot be known.
 pub(super) fn known_inputs(tree: &impl Tree, folder: &str) -> Result<Result<Vec<String>, String>> {
     let read = |name: &str| -> Result<Option<String>> {
-        match resolve(tree, &format!("{folder}/{name}"))? {
+        let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+        match resolve(tree, &path)? {
             Resolved::File { id, .. } if tree.size(&id)? <= LONGEST => {
                 Ok(Some(String::from_utf8_lossy(&tree.read(&id)?).into_owned()))
             }

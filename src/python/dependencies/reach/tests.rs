@@ -126,3 +126,61 @@ fn a_setup_py_is_a_declaration_only_when_it_runs_nothing() {
         assert!(!does_nothing_but_setup(text), "{text}");
     }
 }
+
+/// Whether another text in the file at `path` is another identity of the project at the top.
+fn counts_at_top(path: &str, files: &[(&str, &str)]) -> bool {
+    let with = |text| {
+        let tree = MemoryTree::of(&[files, &[(path, text)]].concat());
+        let Entry::Folder { id } = tree.entry("").unwrap() else { panic!("no folder") };
+        reach(&tree, "", &id).unwrap().id
+    };
+    with("one") != with("two")
+}
+
+#[test]
+fn a_project_at_the_top_is_what_its_build_reads() {
+    let backend = |requires: &str, backend: &str, more: &str| {
+        format!(
+            "[build-system]\nrequires = ['{requires}']\nbuild-backend = '{backend}'\n\
+             [project]\nname = 'My.Site'\nversion = '1'\n{more}"
+        )
+    };
+    let setuptools = backend("setuptools", "setuptools.build_meta", "");
+    let hatchling = backend("hatchling", "hatchling.build", "");
+    for (pyproject, module) in [
+        (&setuptools, "src/my_site"),
+        (&hatchling, "src/my_site"),
+        (&hatchling, "my_site"),
+        (&backend("flit_core", "flit_core.buildapi", ""), "my_site"),
+        (&backend("poetry-core", "poetry.core.masonry.api", ""), "my_site"),
+        (&backend("uv_build", "uv_build", ""), "src/my_site"),
+    ] {
+        let init = format!("{module}/__init__.py");
+        let files = [("pyproject.toml", pyproject.as_str()), (init.as_str(), "")];
+        for path in ["README.md", "templates/x.html", "tests/test_x.py", ".github/ci.yml"] {
+            assert!(!counts_at_top(path, &files), "{path} {pyproject}");
+        }
+        for path in ["LICENSE", "setup.py", &format!("{module}/x/data.json"), "other.py"] {
+            assert!(counts_at_top(path, &files), "{path} {pyproject}");
+        }
+    }
+    // Named by the metadata, by a pattern, by a manifest.
+    let readme = backend("hatchling", "hatchling.build", "readme = 'README.md'\n");
+    let package = [("pyproject.toml", readme.as_str()), ("my_site/__init__.py", "")];
+    assert!(counts_at_top("README.md", &package));
+    let manifest = [("pyproject.toml", setuptools.as_str()), ("MANIFEST.in", "include *.md\n")];
+    assert!(counts_at_top("README.md", &manifest));
+    assert!(!counts_at_top("notes.txt", &manifest));
+    // A flat layout, and a setup.py that names its packages itself.
+    let flat = [("pyproject.toml", setuptools.as_str()), ("my_site/__init__.py", "")];
+    assert!(counts_at_top("templates/x.html", &flat) && !counts_at_top("README.md", &flat));
+    let plain = "from setuptools import setup, find_packages\nsetup(packages=find_packages())\n";
+    assert!(!counts_at_top("README.md", &[("setup.py", plain)]));
+    // Code may read anything.
+    for text in ["import os\nsetup(name=os.environ['X'])\n", "setup(long_description=open(x))\n"] {
+        assert!(counts_at_top("README.md", &[("setup.py", text)]), "{text}");
+    }
+    let own =
+        backend("hatchling", "backend", "").replace("name = ", "backend-path = ['.']\nname = ");
+    assert!(counts_at_top("README.md", &[("pyproject.toml", own.as_str())]));
+}
