@@ -142,7 +142,7 @@ fn requirements_of(
     declaring: &Declaring<'_>,
 ) -> Result<Recorded> {
     let files = repository.tree_at(tree)?;
-    let source = source_of(&detect(&files)?, declaring.settings)?;
+    let source = source_of(&files, &detect(&files)?, declaring.settings)?;
     let python = record.python.as_ref().and_then(|python| python.version.parse().ok());
     Ok(declaring.read(&files, source.as_ref(), python)?.recorded)
 }

@@ -17,8 +17,7 @@ mod wanted;
 
 use crate::build::BuildPlan;
 use crate::git::Commit;
-use crate::python::dependencies::locks::Requirements;
-use crate::python::dependencies::{Recorded, Source};
+use crate::python::dependencies::{Given, Recorded, Source};
 use crate::python::env::marker::RanCommand;
 use crate::python::installers::Installer;
 use crate::python::interpreters::{Interpreter, Search};
@@ -53,8 +52,8 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// Where the dependencies are declared; `None` when there is nothing to install.
     pub source: Option<Source>,
-    /// Of a lock: what the installer is given.
-    pub pinned: Option<Requirements>,
+    /// What the installer is given in the place of the source's own file.
+    pub given: Option<Given>,
     /// What it declares, for the env's marker.
     pub requirements: Recorded,
     /// A digest of the app settings that the installer reads, for the env's marker.

@@ -73,7 +73,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         detected.is_python() || dependencies.file.is_some() || would_lose_its_env(site, &tree)?;
     let source = match &skipped {
         Some(_) => None,
-        None => supported(source_of(&detected, dependencies)?, installer)?,
+        None => supported(source_of(&tree, &detected, dependencies)?, installer)?,
     };
     let need = match skipped {
         Some(why) => EnvNeed::Skipped(why),
@@ -124,12 +124,16 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     }
     let Observed { need, requirements, .. } = observed;
     let build_variables = scm_version::variables(&release_tree, &requirements, &request)?;
-    let uses = Uses { need: &need, source: source.as_ref(), recorded: &requirements };
+    let locked = |lock| declaring.locked(&release_tree, lock, python.as_ref().map(|it| it.version));
+    let uses =
+        Uses { need: &need, source: source.as_ref(), recorded: &requirements, locked: &locked };
     let Unused { mut notes, mut warnings } = unused::check(&tree, &uses, dependencies, &build)?;
     let unpinned = python.as_ref().and_then(|python| unpinned(python, before, &discover));
     let left_out = left_out(source.as_ref(), &declaration.left_out);
     notes.extend(left_out.into_iter().chain(ignored).chain(unpinned));
-    let unmet = unmet(&tree, python.as_ref())?;
+    let is_installed = matches!(source, Some(Source::Lock(_)))
+        || requirements.local.iter().any(|local| local.path == ".");
+    let unmet = unmet(&tree, python.as_ref(), is_installed)?;
     let unfiltered = unfiltered_files(repository, application)?;
     warnings.extend([fallback, unfiltered, unmet].into_iter().flatten());
     warnings.extend(tree_warnings::warnings(&tree)?);
@@ -146,7 +150,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         notes,
         warnings,
         source,
-        pinned: declaration.pinned,
+        given: declaration.given,
         requirements,
         settings_digest,
         commands,
@@ -187,6 +191,7 @@ impl Plan {
         self.env.reasons.insert(0, reason);
         self.env.uninstall.clear();
         self.env.drifted = false;
+        self.env.may_uninstall = false;
         Ok(())
     }
 }

@@ -6,7 +6,9 @@ use super::decide::LiveEnv;
 use super::machine::Machine;
 use crate::process::Environment;
 use crate::python::dependencies::locks::{Chosen, Lock};
-use crate::python::dependencies::{Declared, Detected, Reading, Source, Tree};
+use crate::python::dependencies::{
+    Declared, Detected, Line, Project, Reading, Source, Tree, missing_lock,
+};
 use crate::python::inputs::Inputs;
 use crate::python::installers::Installer;
 use crate::python::version::{Origin, Version, Wanted};
@@ -55,6 +57,22 @@ impl Declaring<'_> {
     }
 }
 
+impl Declaring<'_> {
+    /// The packages of a lock that is not installed from; none when it cannot be read.
+    pub(super) fn locked(
+        &self,
+        tree: &impl Tree,
+        lock: Lock,
+        python: Option<Version>,
+    ) -> Vec<Line> {
+        // What is chosen and checked is what is installed, and this is not.
+        let settings = Dependencies { frozen: true, ..Dependencies::default() };
+        let declaring = Declaring { settings: &settings, ..*self };
+        let read = declaring.read(tree, Some(&Source::Lock(lock)), python);
+        read.map_or(Vec::new(), |declared| declared.recorded.lines)
+    }
+}
+
 fn not_for_uv(files: &[String]) -> UserError {
     UserError::new("uv reads requirements files in UTF-8 only")
         .found(format!("{} (another encoding, by a coding line)", files.join(", ")))
@@ -62,22 +80,29 @@ fn not_for_uv(files: &[String]) -> UserError {
         .fix("Or let pip install: installer = \"pip\" in nyala.toml, or git push -o installer=pip")
 }
 
-/// The source that the site names, or the one that was found: a requirements.txt, else the lock.
-/// Fails when there are several locks.
-pub fn source_of(detected: &Detected, settings: &Dependencies) -> Result<Option<Source>> {
+/// The source that the site names, or the one that was found: a requirements.txt, else the lock,
+/// else the project itself. Fails when there are several locks.
+pub fn source_of(
+    tree: &impl Tree,
+    detected: &Detected,
+    settings: &Dependencies,
+) -> Result<Option<Source>> {
     if let Some(path) = &settings.file {
-        return Ok(Some(match Lock::named(path) {
-            Some(lock) => Source::Lock(lock),
-            None => Source::RequirementsTxt { path: path.clone() },
-        }));
+        return Ok(Some(named(tree, path)?));
     }
     if let Some(source) = &detected.source {
         return Ok(Some(source.clone()));
     }
-    let is_ignored = |lock: &Lock| settings.ignore.iter().any(|name| name == lock.file_name());
-    let locks: Vec<Lock> = detected.locks.iter().copied().filter(|it| !is_ignored(it)).collect();
+    let is_ignored = |file: &str| settings.ignore.iter().any(|name| name == file);
+    let locks = detected.locks.iter().copied();
+    let locks: Vec<Lock> = locks.filter(|lock| !is_ignored(lock.file_name())).collect();
     match locks.as_slice() {
-        [] => Ok(None),
+        [] => {
+            // Without its lock, what it declares is found to be unused, and an error.
+            let unlocked = missing_lock(tree)?.is_some_and(|it| !is_ignored(it.manifests()[0]));
+            let project = if unlocked { None } else { Project::find(tree)? };
+            Ok(project.filter(|project| !is_ignored(project.file)).map(Source::Project))
+        }
         [lock] => Ok(Some(Source::Lock(*lock))),
         several => {
             let names: Vec<_> = several.iter().map(|lock| lock.file_name()).collect();
@@ -93,6 +118,17 @@ pub fn source_of(detected: &Detected, settings: &Dependencies) -> Result<Option<
     }
 }
 
+/// The source that the site names by its file.
+fn named(tree: &impl Tree, path: &str) -> Result<Source> {
+    if let Some(lock) = Lock::named(path) {
+        return Ok(Source::Lock(lock));
+    }
+    match Project::FILES.into_iter().find(|file| *file == path) {
+        Some(file) => Project::named(tree, file).map(Source::Project),
+        None => Ok(Source::RequirementsTxt { path: path.to_owned() }),
+    }
+}
+
 /// The Python that the env will most likely have: that of the live env, if that can stay. `None`
 /// where the source does not depend on it.
 pub(super) fn likely_python(
@@ -103,7 +139,7 @@ pub(super) fn likely_python(
 ) -> Result<Option<Version>> {
     match source {
         Some(Source::Lock(_)) => {}
-        Some(Source::RequirementsTxt { .. }) | None => return Ok(None),
+        Some(Source::RequirementsTxt { .. } | Source::Project(_)) | None => return Ok(None),
     }
     if let LiveEnv::There { inspection, .. } = live
         && let Some(version) = inspection.version.filter(|version| wanted.matches(version))

@@ -6,16 +6,18 @@ use anyhow::Result;
 use super::decide::EnvNeed;
 use crate::build::BuildPlan;
 use crate::git::CommitTree;
-use crate::python::dependencies::{Declaration, Recorded, Role, Source, declarations};
+use crate::python::dependencies::locks::Lock;
+use crate::python::dependencies::{Declaration, Line, Recorded, Role, Source, declarations};
 use crate::site::settings::Dependencies;
 use crate::user_error::UserError;
 
 /// What the plan has an env for, and what it installs.
-#[derive(Debug)]
 pub(super) struct Uses<'a> {
     pub need: &'a EnvNeed,
     pub source: Option<&'a Source>,
     pub recorded: &'a Recorded,
+    /// The packages of a lock that is at the top and is not used; none when it cannot be read.
+    pub locked: &'a dyn Fn(Lock) -> Vec<Line>,
 }
 
 /// What to say of the declarations that nothing is installed from.
@@ -47,53 +49,116 @@ pub(super) fn check(
     unused.notes.extend(
         ignored.iter().map(|it| format!("{it} is ignored ([dependencies] ignore in nyala.toml).")),
     );
-    let Some(first) = declared.first() else { return Ok(unused) };
-    match uses.source {
-        Some(source) => {
-            let is_empty = !uses.recorded.lines.iter().any(|line| line.role == Role::Requirement);
-            if is_empty {
-                unused.warnings.push(format!(
-                    "{source} is empty, so nothing is installed, although {first} declares \
-                     dependencies"
-                ));
-            }
-            // A requirements file that installs the project itself installs what it declares.
-            let installs_itself = uses.recorded.local.iter().any(|local| local.path == ".");
-            let of_project = ["pyproject.toml", "setup.cfg", "setup.py"];
-            // A lock is made from its manifest.
-            let made_from: &[&str] = match source {
-                Source::Lock(lock) => lock.manifests(),
-                Source::RequirementsTxt { .. } => &[],
-            };
-            // Other requirements files are most likely variants of the one that is used.
-            let is_worth_a_note = |it: &&Declaration| {
-                let is_variant = it.path.to_lowercase().starts_with("requirement");
-                let is_installed = installs_itself && of_project.contains(&it.path.as_str());
-                !(is_variant || is_installed || made_from.contains(&it.path.as_str()))
-            };
-            unused.notes.extend(
-                declared
-                    .iter()
-                    .filter(is_worth_a_note)
-                    .map(|it| format!("{it} is not used, because {source} is there.")),
-            );
-        }
-        None if build.pre_build.is_empty()
-            && build.post_build.is_empty()
-            && *uses.need == EnvNeed::Python =>
-        {
-            return Err(nothing_installs(first, &declared).into());
-        }
-        None => unused.warnings.push(format!(
-            "{first} declares dependencies, and nyala installs nothing from it: {}",
-            first.export
-        )),
+    if let Some(source) = uses.source {
+        unused.of_source(source, uses, &declared);
+        return Ok(unused);
     }
+    let Some(first) = declared.first() else { return Ok(unused) };
+    if build.pre_build.is_empty() && build.post_build.is_empty() && *uses.need == EnvNeed::Python {
+        return Err(nothing_installs(first, &declared).into());
+    }
+    unused.warnings.push(format!(
+        "{first} declares dependencies, and nyala installs nothing from it: {}",
+        first.export
+    ));
     Ok(unused)
+}
+
+impl Unused {
+    /// What is said of other declarations where `source` is installed.
+    fn of_source(&mut self, source: &Source, uses: &Uses<'_>, declared: &[Declaration]) {
+        let of_project = ["pyproject.toml", "setup.cfg", "setup.py"];
+        // A lock is made from its manifest.
+        let made_from: &[&str] = match source {
+            Source::Lock(lock) => lock.manifests(),
+            Source::Project(_) => &of_project,
+            Source::RequirementsTxt { .. } => &[],
+        };
+        let others: Vec<_> =
+            declared.iter().filter(|it| !made_from.contains(&it.path.as_str())).collect();
+        if !uses.recorded.lines.iter().any(|line| line.role == Role::Requirement) {
+            let although = others
+                .first()
+                .map_or(String::new(), |first| format!(", although {first} declares dependencies"));
+            self.warnings.push(match source {
+                Source::RequirementsTxt { .. } => {
+                    format!("{source} is empty, so nothing is installed{although}")
+                }
+                Source::Lock(_) | Source::Project(_) => {
+                    format!("{source} names no dependencies, so nothing is installed{although}")
+                }
+            });
+        }
+        // A requirements file that installs the project itself installs what it declares.
+        let installs_itself = uses.recorded.local.iter().any(|local| local.path == ".");
+        for it in others {
+            // Other requirements files are most likely variants of the one that is used.
+            let is_variant = it.path.to_lowercase().starts_with("requirement");
+            if is_variant || installs_itself && of_project.contains(&it.path.as_str()) {
+                continue;
+            }
+            let differing = match Lock::named(&it.path) {
+                Some(lock) => differing(&(uses.locked)(lock), uses.recorded),
+                None => String::new(),
+            };
+            self.notes.push(format!("{it} is not used, because {source} is there{differing}."));
+        }
+    }
+}
+
+/// The packages that a requirements file pins to other versions than a lock: what a person who
+/// changes the one and not the other has to know.
+fn differing(locked: &[Line], used: &Recorded) -> String {
+    const SHOWN: usize = 5;
+    let pinned = |line: &Line| match line.version.strip_prefix("==") {
+        Some(version) if !version.contains([',', '*']) => Some(version.to_owned()),
+        _ => None,
+    };
+    let found: Vec<String> = used
+        .lines
+        .iter()
+        .filter(|line| line.role == Role::Requirement)
+        .filter_map(|line| {
+            let version = pinned(line)?;
+            let name = line.key.split([';', ' ']).next().unwrap_or_default();
+            let other = locked.iter().find(|other| other.key == name)?;
+            (other.version != version && !other.version.is_empty())
+                .then(|| format!("{name} {version} (locked: {})", other.version))
+        })
+        .collect();
+    let more = match found.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    match found.len() {
+        0 => String::new(),
+        1 => format!("; one version differs: {}", found[0]),
+        many => {
+            format!("; {many} versions differ: {}{more}", found[..many.min(SHOWN)].join(", "))
+        }
+    }
 }
 
 fn nothing_installs(first: &Declaration, declared: &[Declaration]) -> UserError {
     let names: Vec<_> = declared.iter().map(ToString::to_string).collect();
+    let ignored: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    let ignore = format!("ignore = [{}] under [dependencies] in nyala.toml", ignored.join(", "));
+    if let Some(lock) = Lock::named(first.gives) {
+        let error = UserError::new(format!(
+            "{first} declares dependencies, and its lock, {lock}, is not in the commit",
+            lock = lock.file_name()
+        ))
+        .found(names.join(", "))
+        .fix(format!("{}, git add {}, commit, and push again", first.export, first.gives));
+        let error = match lock {
+            Lock::Uv => error.fix(
+                "Or install what it names without a lock: file = \"pyproject.toml\" under \
+                 [dependencies] in nyala.toml",
+            ),
+            _ => error,
+        };
+        return error.fix(format!("Or, if nothing is to be installed: {ignore}"));
+    }
     UserError::new(format!(
         "{first} declares dependencies, and nyala cannot install from it: it needs a \
          requirements.txt or a lock file, and there is none"
@@ -102,8 +167,6 @@ fn nothing_installs(first: &Declaration, declared: &[Declaration]) -> UserError 
     .fix(&first.export)
     .fix("git add requirements.txt, commit, and push again")
     .fix(format!(
-        "Or, if nothing is to be installed: ignore = [{}] under [dependencies] in nyala.toml, or \
-         commit an empty requirements.txt",
-        names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+        "Or, if nothing is to be installed: {ignore}, or commit an empty requirements.txt"
     ))
 }

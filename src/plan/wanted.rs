@@ -11,6 +11,7 @@ use crate::python::version_files::{self, VersionFileError};
 use crate::settings::{self, EffectiveSettings, SettingSource, Sourced};
 use crate::site::Site;
 use crate::site::settings::Patch;
+use crate::user_error::UserError;
 
 /// No file that nyala reads from a tree is larger than this, in bytes.
 const FILE_LIMIT: usize = 10 << 20;
@@ -184,8 +185,13 @@ fn no_pin(chosen: &str, before: Option<String>, newest: &str) -> String {
 }
 
 /// A warning when the Python of a deployment does not meet what pyproject.toml requires, although
-/// another place asked for it.
-pub(super) fn unmet(tree: &CommitTree<'_>, python: Option<&PythonPlan>) -> Result<Option<String>> {
+/// another place asked for it. What is installed by a lock, or is a package, would not be installed
+/// at all, so that is an error.
+pub(super) fn unmet(
+    tree: &CommitTree<'_>,
+    python: Option<&PythonPlan>,
+    is_installed: bool,
+) -> Result<Option<String>> {
     let Some(&PythonPlan { version, origin, .. }) = python else { return Ok(None) };
     if matches!(origin, Origin::RequiresPython | Origin::Newest) {
         return Ok(None);
@@ -193,12 +199,21 @@ pub(super) fn unmet(tree: &CommitTree<'_>, python: Option<&PythonPlan>) -> Resul
     let Some(bytes) = tree.file("pyproject.toml", FILE_LIMIT)? else { return Ok(None) };
     // What is wrong in it is nobody's problem here: another place counts.
     let required = version_files::requires_python(&bytes).ok().flatten();
-    Ok(required.filter(|required| !required.matches(&version)).map(|required| {
-        format!(
-            "Python {version}, which {origin} asks for, does not meet requires-python in \
-             pyproject.toml ({required})"
-        )
-    }))
+    let Some(required) = required.filter(|required| !required.matches(&version)) else {
+        return Ok(None);
+    };
+    let fact = format!(
+        "Python {version}, which {origin} asks for, does not meet requires-python in \
+         pyproject.toml"
+    );
+    if is_installed {
+        return Err(UserError::new(fact)
+            .found(format!("requires-python = \"{required}\""))
+            .fix(format!("Ask for a Python that meets it in {origin}"))
+            .fix("Or change requires-python, commit, and push again")
+            .into());
+    }
+    Ok(Some(format!("{fact} ({required})")))
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Installs what the plan names into the env of a deployment.
+//! The install step: installs what the plan names into an env, and uninstalls what that no longer
+//! leads to.
 
 use std::path::{Path, PathBuf};
 
@@ -11,12 +12,12 @@ use crate::console;
 use crate::disk;
 use crate::plan::{Decision, Plan};
 use crate::process::Environment;
-use crate::python::dependencies::RELEASE_VARIABLES;
 use crate::python::dependencies::locks::Requirements;
+use crate::python::dependencies::{Given, LocalKind, RELEASE_VARIABLES, Source};
 use crate::python::env;
 use crate::python::env::marker::Marker;
-use crate::python::installers::{Choice, Installation};
-use crate::site::EnvId;
+use crate::python::installers::{Choice, Installation, Installer};
+use crate::site::{ENV_LINK, EnvId};
 
 /// Installs the requirements into the env `id`, unless an earlier deployment finished it, and marks
 /// it as finished. When a copy of another env turns out not to be good, makes a new one.
@@ -27,11 +28,9 @@ pub fn install(context: &StepContext<'_>, plan: &mut Plan, id: Option<EnvId>) ->
         console::info("Requirements have not changed: nothing to install.");
         return Ok(());
     }
-    if install_into(context, plan, &env)? == Choice::Another {
-        plan.env.drifted = true;
-    }
+    let not_good = install_and_uninstall(context, plan, &env)?;
     let ties = env_ties::ties(context, &env)?;
-    let not_good = match (uninstall(context, plan, &env)?, plan.env.decision) {
+    let not_good = match (not_good, plan.env.decision) {
         (Some(why), _) => Some(why),
         (None, Decision::Update { from }) if !ties.foreign.is_empty() => {
             Some(env_ties::leads_elsewhere(from, &ties))
@@ -50,51 +49,141 @@ pub fn install(context: &StepContext<'_>, plan: &mut Plan, id: Option<EnvId>) ->
     }
 }
 
-/// Installs what the plan names.
-fn install_into(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<Choice> {
-    let python = plan.python.as_ref().context("the plan names no Python")?;
-    if let Some(source) = &plan.source {
-        let files = match &plan.pinned {
-            Some(pinned) => write_pinned(context, pinned)?,
-            None => vec![PathBuf::from(source.path())],
-        };
-        let step = console::step(context.installer.step());
-        let release = context.site.release(context.deployment);
-        let environment = install_environment(context, plan, &release);
-        let choice = context.installer.install(&Installation {
-            env,
-            python: &python.version,
-            release: &release,
-            source,
-            recorded: &plan.requirements,
-            files: &files,
-            complete: plan.pinned.is_some(),
-            environment: &environment,
-            limits: context.limits.clone(),
-        })?;
-        step.done();
-        Ok(choice)
-    } else {
-        console::info("There is no requirements.txt: nothing to install.");
-        Ok(Choice::First)
+/// Installs what the plan names into the env. `Some` says why a copy of another env is not good for
+/// that.
+fn install_and_uninstall(
+    context: &StepContext<'_>,
+    plan: &mut Plan,
+    env: &Path,
+) -> Result<Option<String>> {
+    let before = required_by_local(context, plan, env);
+    if install_into(context, plan, env)? == Choice::Another {
+        plan.env.drifted = true;
+    }
+    let after = required_by_local(context, plan, env);
+    uninstall(context, plan, env, &env::no_longer_required(&before, &after))
+}
+
+/// What the projects that were installed from folders need, where that decides what is uninstalled:
+/// pip leaves in place what a project no longer asks for.
+fn required_by_local(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Vec<String> {
+    match (plan.env.decision, context.installer, &plan.given) {
+        (_, _, Some(Given::Pinned(_))) | (_, Installer::Uv, _) => Vec::new(),
+        (Decision::Update { .. }, Installer::Pip, _) => env::required_by_local(env),
+        _ => Vec::new(),
     }
 }
 
-/// Writes what a lock pins as requirements files, which are gone when the deployment has ended.
-fn write_pinned(context: &StepContext<'_>, pinned: &Requirements) -> Result<Vec<PathBuf>> {
+/// Uninstalls what the plan no longer names, and what its projects no longer need. `Some` says why
+/// a copy is not good for that.
+fn uninstall(
+    context: &StepContext<'_>,
+    plan: &Plan,
+    env: &Path,
+    gone: &[String],
+) -> Result<Option<String>> {
+    let gone = [plan.env.uninstall.as_slice(), gone].concat();
+    let (Decision::Update { from }, Some(first)) = (plan.env.decision, gone.first()) else {
+        return Ok(None);
+    };
+    if !plan.env.may_uninstall {
+        return Ok(Some(format!("{first} is no longer required, and stays in a copy")));
+    }
+    let StepContext { installer, environment, limits, .. } = context;
+    let python = plan.python.as_ref().context("the plan names no Python")?;
+    let release = context.site.release(context.deployment);
+    let (environment, _) = installer.confined(environment, env, &release);
+    if let Some(setting) = installer.hides_requirements(&environment, env, &release) {
+        return Ok(Some(format!("with {setting}, what env {from} needs is not known")));
+    }
+    if plan.env.drifted {
+        let why = "pip had to try several versions of a package, and may choose others now";
+        return Ok(Some(why.to_owned()));
+    }
+    let pruned = env::prune(env, &python.version, &plan.requirements, &gone, &environment, limits)?;
+    Ok(pruned
+        .err()
+        .map(|why| format!("nothing can be uninstalled from a copy of env {from}: {why}")))
+}
+
+/// Installs what the plan names.
+fn install_into(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<Choice> {
+    let python = plan.python.as_ref().context("the plan names no Python")?;
+    let Some(source) = &plan.source else {
+        console::info("No dependencies are declared: nothing to install.");
+        return Ok(Choice::First);
+    };
+    let files = match &plan.given {
+        Some(given) => write_given(context, given)?,
+        None => vec![PathBuf::from(source.path())],
+    };
+    if files.is_empty() {
+        console::info(format_args!("{source} names nothing to install."));
+        return Ok(Choice::First);
+    }
+    let step = console::step(context.installer.step());
+    let folder = folder_to_build_in(context, plan, source)?;
+    let environment = install_environment(context, plan, &folder);
+    let choice = context.installer.install(&Installation {
+        env,
+        python: &python.version,
+        release: &folder,
+        source,
+        recorded: &plan.requirements,
+        files: &files,
+        complete: matches!(plan.given, Some(Given::Pinned(_))),
+        environment: &environment,
+        limits: context.limits.clone(),
+    })?;
+    step.done();
+    Ok(choice)
+}
+
+/// Writes what the installer is given as requirements files, which are gone when the deployment has
+/// ended.
+fn write_given(context: &StepContext<'_>, given: &Given) -> Result<Vec<PathBuf>> {
     let folder = context.site.temporary(context.deployment);
     disk::create_dir_all(&folder)?;
-    let Requirements { hashed, unhashed } = pinned;
-    let mut files = Vec::new();
-    for (name, text) in [("pinned.txt", hashed), ("pinned-without-hashes.txt", unhashed)] {
-        if !text.is_empty() {
-            let path = folder.join(name);
-            // An index's address may have credentials in it.
-            disk::write_atomic(&path, text.as_bytes(), 0o600)?;
-            files.push(path);
+    let joined;
+    let parts: &[(&str, &str)] = match given {
+        Given::Pinned(Requirements { hashed, unhashed }) => {
+            &[("pinned.txt", hashed), ("pinned-without-hashes.txt", unhashed)]
         }
+        Given::Lines(lines) => {
+            joined = lines.join("\n");
+            &[("requirements.txt", &joined)]
+        }
+    };
+    let mut files = Vec::new();
+    for (name, text) in parts.iter().filter(|(_, text)| !text.is_empty()) {
+        let path = folder.join(name);
+        // An index's address may have credentials in it.
+        disk::write_atomic(&path, text.as_bytes(), 0o600)?;
+        files.push(path);
     }
     Ok(files)
+}
+
+/// The folder that paths in requirements are relative to. Where a project of the tree is built, it
+/// is a copy of the release: builds leave `build/` and `*.egg-info` behind, and the env would name
+/// the release as the place that the project came from.
+fn folder_to_build_in(context: &StepContext<'_>, plan: &Plan, source: &Source) -> Result<PathBuf> {
+    let release = context.site.release(context.deployment);
+    let is_any = |kind| plan.requirements.local.iter().any(|local| local.kind == kind);
+    // What is installed with -e has to be in the release.
+    if !is_any(LocalKind::Folder) || is_any(LocalKind::Editable) {
+        return Ok(release);
+    }
+    let folder = context.site.temporary(context.deployment).join("build");
+    disk::remove_tree(&folder)?;
+    disk::create_dir_all(&context.site.temporary(context.deployment))?;
+    disk::copy_tree(&release, &folder)?;
+    disk::remove_file(&folder.join(ENV_LINK))?;
+    if matches!(source, Source::Project(project) if project.lacks_setup_py()) {
+        let text = b"from setuptools import setup\n\nsetup()\n";
+        disk::write(&folder.join("setup.py"), text, 0o644)?;
+    }
+    Ok(folder)
 }
 
 /// The environment of an installer: with the variables that name the release in requirements, and
@@ -110,28 +199,4 @@ fn install_environment(context: &StepContext<'_>, plan: &Plan, release: &Path) -
         }
     }
     environment
-}
-
-/// Uninstalls what the plan no longer names. `Some` says why a copy is not good for that.
-fn uninstall(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<Option<String>> {
-    let (Decision::Update { from }, false) = (plan.env.decision, plan.env.uninstall.is_empty())
-    else {
-        return Ok(None);
-    };
-    let StepContext { installer, environment, limits, .. } = context;
-    let python = plan.python.as_ref().context("the plan names no Python")?;
-    let release = context.site.release(context.deployment);
-    let (environment, _) = installer.confined(environment, env, &release);
-    if let Some(setting) = installer.hides_requirements(&environment, env, &release) {
-        return Ok(Some(format!("with {setting}, what env {from} needs is not known")));
-    }
-    if plan.env.drifted {
-        let why = "pip had to try several versions of a package, and may choose others now";
-        return Ok(Some(why.to_owned()));
-    }
-    let gone = &plan.env.uninstall;
-    let pruned = env::prune(env, &python.version, &plan.requirements, gone, &environment, limits)?;
-    Ok(pruned
-        .err()
-        .map(|why| format!("nothing can be uninstalled from a copy of env {from}: {why}")))
 }

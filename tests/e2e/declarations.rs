@@ -27,16 +27,14 @@ fn a_declaration_that_nothing_is_installed_from_fails_with_what_to_do() {
 }
 
 #[test]
-fn dependencies_in_pyproject_alone_fail_unless_somebody_ignores_them() {
+fn dependencies_in_pyproject_are_not_installed_when_somebody_ignores_them() {
     let site = Site::new();
     let project = site.project();
-    project.write("app.py", "").write("pyproject.toml", PYPROJECT);
-    project.push().assert_failed_with("pyproject.toml declares dependencies");
-    assert_eq!(site.live_id(), None);
-
+    project.write("pyproject.toml", PYPROJECT);
     site.configure("dependencies = { ignore = [\"pyproject.toml\"] }");
-    let push = project.write("app.py", "# again\n").push();
+    let push = project.write("app.py", "").push();
     push.assert_success().assert_says("pyproject.toml is ignored");
+    assert_eq!(site.package("antelope"), None);
 }
 
 #[test]
@@ -52,10 +50,10 @@ fn an_empty_requirements_file_is_a_choice_that_is_warned_of() {
 fn commands_of_the_project_may_install_what_it_declares() {
     let site = Site::new();
     let project = site.project();
-    project.write("pyproject.toml", PYPROJECT);
+    project.write("environment.yml", CONDA).write("app.py", "");
     project.write(".deployment", "[config]\nPOST_BUILD_COMMAND = true\n");
     let push = project.push();
-    push.assert_success().assert_says("warning: pyproject.toml declares dependencies");
+    push.assert_success().assert_says("warning: environment.yml declares dependencies");
 }
 
 #[test]

@@ -229,9 +229,12 @@ fn a_requirements_txt_counts_before_a_lock() {
     let site = Site::new();
     let project = site.project();
     write(&project, "uv.lock", &FIRST);
-    let push = project.write("requirements.txt", "oryx==2.0\n").push();
-    assert_has(&site, &[("oryx", "2.0")], &push);
-    push.assert_says("uv.lock is not used, because requirements.txt is there.");
+    let push = project.write("requirements.txt", "oryx==2.0\ngrass\nantelope==1.1\n").push();
+    assert_has(&site, &[("antelope", "1.1"), ("grass", "1.0"), ("oryx", "2.0")], &push);
+    push.assert_says(
+        "uv.lock is not used, because requirements.txt is there; one version differs: \
+         antelope 1.1 (locked: 1.0).",
+    );
 }
 
 #[test]

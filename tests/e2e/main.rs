@@ -47,6 +47,7 @@ mod notes;
 mod nothing_twice;
 mod notify;
 mod own_scripts;
+mod packages;
 mod prune;
 mod push_options;
 mod pythons;

@@ -86,6 +86,8 @@ pub struct EnvPlan {
     /// Whether the env is a copy in which versions may stay that a requirement of before has
     /// chosen: see [`Provenance::drifted`].
     pub drifted: bool,
+    /// Whether a copy can be brought to what a new env would have by uninstalling from it.
+    pub may_uninstall: bool,
 }
 
 impl Decision {
@@ -181,6 +183,7 @@ pub fn decide(observed: &Observed) -> EnvPlan {
                 reasons.drifted = marker.provenance.drifted || changes.iter().any(Change::drifts);
                 let is_known = added.is_empty() && !reasons.drifted;
                 let by_pip_alone = is_known && was_written_by_pip_alone(marker);
+                reasons.may_uninstall = by_pip_alone;
                 for change in changes {
                     match change.asks() {
                         Asks::Create if by_pip_alone && change.can_be_uninstalled() => {
@@ -246,6 +249,7 @@ struct Reasons {
     update: Vec<String>,
     uninstall: Vec<String>,
     drifted: bool,
+    may_uninstall: bool,
 }
 
 impl Reasons {
@@ -279,14 +283,25 @@ impl Reasons {
         self.create.append(&mut self.update);
         let is_copy = matches!(decision, Decision::Update { .. } | Decision::Copy { .. });
         let drifted = self.drifted && is_copy;
-        EnvPlan { decision, reasons: self.create, uninstall: self.uninstall, drifted }
+        EnvPlan {
+            decision,
+            reasons: self.create,
+            uninstall: self.uninstall,
+            drifted,
+            may_uninstall: self.may_uninstall,
+        }
     }
 }
 
 impl EnvPlan {
     fn new(decision: Decision, reason: &str) -> EnvPlan {
-        let reasons = vec![reason.to_owned()];
-        EnvPlan { decision, reasons, uninstall: Vec::new(), drifted: false }
+        EnvPlan {
+            decision,
+            reasons: vec![reason.to_owned()],
+            uninstall: Vec::new(),
+            drifted: false,
+            may_uninstall: false,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::fmt;
 use anyhow::Result;
 use toml::{Table, Value};
 
+use super::locks::Lock;
 use super::text::shown;
 use super::tree::{Entry, Resolved, Tree, resolve};
 
@@ -19,8 +20,16 @@ const LONGEST: u64 = 10 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Declaration {
     pub path: String,
-    /// How to get a requirements.txt from it: a command, or what to write.
+    /// How to get what can be installed from: a command, or what to write.
     pub export: String,
+    /// The file that this gives.
+    pub gives: &'static str,
+}
+
+/// The lock that the manifest at the top of `tree` is made for, where there is none: Pipenv, Poetry
+/// and uv install from nothing else. `None` when nothing has to be locked.
+pub fn missing_lock(tree: &impl Tree) -> Result<Option<Lock>> {
+    Top::read(tree)?.missing_lock()
 }
 
 /// What declares dependencies at the top of `tree` beside a requirements.txt. The first one counts
@@ -28,8 +37,14 @@ pub struct Declaration {
 pub fn declarations(tree: &impl Tree) -> Result<Vec<Declaration>> {
     let top = Top::read(tree)?;
     let mut found = Vec::new();
+    let missing_lock = top.missing_lock()?;
     let mut add = |path: &str, export: &str| {
-        found.push(Declaration { path: path.to_owned(), export: export.to_owned() });
+        let lock = missing_lock.filter(|lock| lock.manifests()[0] == path);
+        found.push(Declaration {
+            path: path.to_owned(),
+            export: lock.map_or_else(|| export.to_owned(), |lock| lock.command().to_owned()),
+            gives: lock.map_or("requirements.txt", Lock::file_name),
+        });
     };
     let pyproject = top.text("pyproject.toml")?.map(|text| text.parse::<Table>().ok());
     let manifest = pyproject.as_ref().map(|table| table.as_ref().map_or(Manifest::Unclear, main));
@@ -134,6 +149,17 @@ impl<T: Tree> Top<'_, T> {
         Ok(Top { tree, names })
     }
 
+    fn missing_lock(&self) -> Result<Option<Lock>> {
+        let is_there = |lock: Lock| self.names.iter().any(|name| name == lock.file_name());
+        if !is_there(Lock::Pipfile) && self.has("Pipfile", pipfile_has_packages)? {
+            return Ok(Some(Lock::Pipfile));
+        }
+        let pyproject = self.text("pyproject.toml")?.and_then(|text| text.parse::<Table>().ok());
+        let Some(pyproject) = pyproject else { return Ok(None) };
+        let wanted = locked_by(&pyproject).filter(|_| main(&pyproject) != Manifest::Nothing);
+        Ok(wanted.filter(|_| !Lock::ALL.into_iter().any(is_there)))
+    }
+
     /// Whether the file is there and declares something. One that is too long to read does.
     fn has(&self, path: &str, declares: impl Fn(&str) -> bool) -> Result<bool> {
         let Resolved::File { id, .. } = resolve(self.tree, path)? else { return Ok(false) };
@@ -153,6 +179,17 @@ impl<T: Tree> Top<'_, T> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         Ok(Some(String::from_utf8_lossy(bytes).into_owned()))
     }
+}
+
+/// The lock of the tool that a pyproject.toml is for.
+fn locked_by(pyproject: &Table) -> Option<Lock> {
+    // `uv pip` and uv's build backend need no lock.
+    const OF_NO_PROJECT: [&str; 3] = ["pip", "build-backend", "package"];
+    let tool = |name: &str| pyproject.get("tool")?.get(name)?.as_table();
+    if tool("poetry").is_some() {
+        return Some(Lock::Poetry);
+    }
+    tool("uv")?.keys().any(|key| !OF_NO_PROJECT.contains(&key.as_str())).then_some(Lock::Uv)
 }
 
 /// What a pyproject.toml says of the dependencies that are needed to run.

@@ -5,6 +5,7 @@ use std::fmt;
 use anyhow::Result;
 
 use super::locks::{Chosen, Environment, Lock, Requirements, declared};
+use super::project::Project;
 use super::record::Recorded;
 use super::requirements_txt::{Also, closure_with};
 use super::tree::{RELEASE, Tree};
@@ -18,6 +19,8 @@ pub enum Source {
     RequirementsTxt { path: String },
     /// A lock file at the top of the tree.
     Lock(Lock),
+    /// The project at the top of the tree, which has no lock.
+    Project(Project),
 }
 
 /// What decides, beside the tree, what a source declares.
@@ -34,6 +37,15 @@ pub struct Reading<'a> {
     pub frozen: bool,
 }
 
+/// What an installer is given where it cannot read the source itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Given {
+    /// Of a lock: everything that is to be installed.
+    Pinned(Requirements),
+    /// Requirement lines, whose own dependencies the installer finds.
+    Lines(Vec<String>),
+}
+
 /// What a source declares.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Declared {
@@ -45,8 +57,8 @@ pub struct Declared {
     pub find_links: Vec<String>,
     /// The files that only a `coding:` line makes readable. uv does not heed those.
     pub not_utf_8: Vec<String>,
-    /// Of a lock: what is given to the installer in place of the file itself.
-    pub pinned: Option<Requirements>,
+    /// What the installer is given in the place of the source's own file.
+    pub given: Option<Given>,
     /// The groups and extras that are not installed, such as `group dev`.
     pub left_out: Vec<String>,
 }
@@ -57,6 +69,7 @@ impl Source {
         match self {
             Source::RequirementsTxt { path } => path,
             Source::Lock(lock) => lock.file_name(),
+            Source::Project(project) => project.file,
         }
     }
 
@@ -73,7 +86,7 @@ impl Source {
                     variables: closure.variables,
                     find_links: closure.find_links,
                     not_utf_8: closure.not_utf_8,
-                    pinned: None,
+                    given: None,
                     left_out: Vec::new(),
                 })
             }
@@ -87,16 +100,17 @@ impl Source {
                     variables: Vec::new(),
                     find_links: Vec::new(),
                     not_utf_8: Vec::new(),
-                    pinned: Some(set.requirements()),
+                    given: Some(Given::Pinned(set.requirements())),
                     left_out: set.left_out,
                 })
             }
+            Source::Project(project) => project.read(tree, reading),
         }
     }
 }
 
 /// The value of a variable that names the folder of the release: the shell's, and PDM's.
-fn of_release(name: &str) -> Option<String> {
+pub(super) fn of_release(name: &str) -> Option<String> {
     RELEASE_VARIABLES.contains(&name).then(|| RELEASE.to_owned())
 }
 

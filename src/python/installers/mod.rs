@@ -159,9 +159,10 @@ impl Installer {
     /// Whether the installer can install from a source of this kind.
     pub fn supports(self, source: &Source) -> bool {
         match (self, source) {
-            (Installer::Pip | Installer::Uv, Source::RequirementsTxt { .. } | Source::Lock(_)) => {
-                true
-            }
+            (
+                Installer::Pip | Installer::Uv,
+                Source::RequirementsTxt { .. } | Source::Lock(_) | Source::Project(_),
+            ) => true,
         }
     }
 

@@ -89,14 +89,15 @@ pub struct Settings {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Dependencies {
-    /// The requirements file, relative to the application, or the name of a lock file at its top.
-    /// When it is not set: `requirements.txt`, else the only lock file there is.
+    /// The requirements file, relative to the application, or the name of a lock file or of a file
+    /// of the project at its top. When it is not set: `requirements.txt`, else the only lock file
+    /// there is, else the project itself.
     pub file: Option<String>,
     /// Files that declare dependencies of which nothing is to be installed.
     pub ignore: Vec<String>,
-    /// The groups of a lock file that are installed beside the main dependencies.
+    /// The groups that are installed beside the main dependencies.
     pub groups: Vec<String>,
-    /// The extras of a lock file that are installed.
+    /// The extras that are installed.
     pub extras: Vec<String>,
     /// Whether a lock file is installed even if its manifest has changed since.
     pub frozen: bool,

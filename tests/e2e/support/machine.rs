@@ -117,6 +117,28 @@ pub(crate) fn python_2() -> Option<Python> {
     found
 }
 
+/// A folder with wheels of setuptools and wheel, which `CPython` brings along for its own tests;
+/// `None` if there is none, and the test is reported as skipped.
+pub(crate) fn setuptools() -> Option<PathBuf> {
+    let folders = pythons().iter().rev().flat_map(|python| {
+        let library = format!("lib/python{}", python.minor());
+        let root = python.path.canonicalize().unwrap();
+        let test = root.ancestors().nth(2).unwrap().join(library).join("test");
+        [test.join("wheeldata"), test]
+    });
+    let has = |folder: &PathBuf, prefix: &str| {
+        let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.any(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
+    };
+    let found = folders
+        .filter(|folder| has(folder, "setuptools-") && has(folder, "wheel-"))
+        .find(|folder| folder.is_dir());
+    if found.is_none() {
+        skip("needs the wheels of setuptools in CPython's own tests (Python 3.12 or later)");
+    }
+    found
+}
+
 /// uv, which `scripts/test` installs; `None` if it is missing, and the test is reported as skipped.
 pub(crate) fn uv() -> Option<PathBuf> {
     let on_path = env::var_os("PATH").unwrap_or_default();

@@ -29,8 +29,8 @@ pub(crate) use gate::Gate;
 pub(crate) use http::WebServer;
 pub(crate) use index::use_real_index;
 pub(crate) use machine::{
-    git_can, has_git_lfs, is_root, newest_python, python_2, pythons, skip, tools_folder,
-    two_pythons, uv,
+    git_can, has_git_lfs, is_root, newest_python, python_2, pythons, setuptools, skip,
+    tools_folder, two_pythons, uv,
 };
 pub(crate) use mounts::Mounts;
 pub(crate) use precious::Precious;

@@ -29,6 +29,7 @@ use crate::console::did_you_mean;
 
 pub use error::LockError;
 pub use marker::{Environment, MarkerError};
+pub(super) use requirement::Requirement;
 pub use resolved::{Origin, Package, Requirements, ResolvedSet};
 
 /// A kind of lock file.
@@ -71,7 +72,7 @@ impl Lock {
     }
 
     /// The command that makes the lock again.
-    fn command(self) -> &'static str {
+    pub fn command(self) -> &'static str {
         match self {
             Lock::Pylock => "uv export --format pylock.toml -o pylock.toml",
             Lock::Uv => "uv lock",
@@ -151,7 +152,7 @@ impl Chosen {
     }
 
     /// What of these is there and was not chosen, for the log.
-    fn left_out<'a>(
+    pub(super) fn left_out<'a>(
         &self,
         groups: impl Iterator<Item = &'a String>,
         extras: impl Iterator<Item = &'a String>,

@@ -7,7 +7,7 @@ use super::marker::normalized;
 
 /// `name[extra] >=1,<2 ; marker`, or `name @ URL ; marker`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Requirement {
+pub(in crate::python::dependencies) struct Requirement {
     pub name: String,
     /// Normalized.
     pub extras: BTreeSet<String>,
@@ -19,7 +19,7 @@ pub(super) struct Requirement {
 }
 
 impl Requirement {
-    pub(super) fn parse(text: &str) -> Result<Self, LockError> {
+    pub(in crate::python::dependencies) fn parse(text: &str) -> Result<Self, LockError> {
         let unknown = || LockError::Unknown { what: format!("the dependency {text:?}") };
         let text_ = text.trim();
         let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);

@@ -6,7 +6,7 @@
 use anyhow::Result;
 use toml::Table;
 
-use super::super::locks::normalized;
+use super::super::text::normalized_name as normalized;
 use super::super::tree::{Entry, Resolved, Tree, resolve};
 
 /// The files that say how the project is built.

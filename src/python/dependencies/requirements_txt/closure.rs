@@ -83,22 +83,30 @@ pub fn closure_with(
     also: &[Also],
     setting: &impl Fn(&str) -> Option<String>,
 ) -> Result<Closure, ClosureError> {
-    let mut reader = Reader {
-        tree,
-        setting,
-        files: Vec::new(),
-        variables: BTreeSet::new(),
-        recorded: Recorded::default(),
-        bytes: 0,
-        hash: Sha256::new(),
-        seen: BTreeSet::new(),
-        offered: BTreeSet::new(),
-        find_links: BTreeSet::new(),
-        not_utf_8: BTreeSet::new(),
-        open: Vec::new(),
-    };
+    let mut reader = Reader::new(tree, setting);
     let root = Named { path: root.to_owned(), shown: normalized_path(root) };
     reader.file(&root, Role::Requirement, None)?;
+    also.iter().try_for_each(|also| reader.also(also))?;
+    Ok(reader.finish())
+}
+
+/// The same of requirements that are no requirements file: `file` at the top of the tree names
+/// them in its own way.
+pub(in crate::python::dependencies) fn closure_of(
+    tree: &impl Tree,
+    file: &str,
+    requirements: &[String],
+    also: &[Also],
+    setting: &impl Fn(&str) -> Option<String>,
+) -> Result<Closure, ClosureError> {
+    let mut reader = Reader::new(tree, setting);
+    let named = Named { path: file.to_owned(), shown: file.to_owned() };
+    for requirement in requirements {
+        add(&mut reader.hash, &[b"requirement", requirement.as_bytes()]);
+        for line in logical(requirement, setting, &mut reader.variables) {
+            reader.line(&named, Role::Requirement, &Logical { number: 0, ..line })?;
+        }
+    }
     also.iter().try_for_each(|also| reader.also(also))?;
     Ok(reader.finish())
 }
@@ -154,7 +162,24 @@ struct Reader<'a, T, S> {
     open: Vec<String>,
 }
 
-impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
+impl<'a, T: Tree, S: Fn(&str) -> Option<String>> Reader<'a, T, S> {
+    fn new(tree: &'a T, setting: &'a S) -> Self {
+        Reader {
+            tree,
+            setting,
+            files: Vec::new(),
+            variables: BTreeSet::new(),
+            recorded: Recorded::default(),
+            bytes: 0,
+            hash: Sha256::new(),
+            seen: BTreeSet::new(),
+            offered: BTreeSet::new(),
+            find_links: BTreeSet::new(),
+            not_utf_8: BTreeSet::new(),
+            open: Vec::new(),
+        }
+    }
+
     fn finish(mut self) -> Closure {
         self.recorded.local.sort();
         self.recorded.local.dedup();
