@@ -9,6 +9,7 @@ mod ran;
 use anyhow::Result;
 
 use crate::git::{CommitTree, Kind};
+use crate::python::dependencies::{detect, folders_with};
 use crate::settings::{EffectiveSettings, Sourced};
 
 pub use ran::commands_in_env;
@@ -22,6 +23,8 @@ pub struct BuildPlan {
     /// After everything else is built, in this order.
     pub post_build: Vec<OwnCommand>,
     pub collectstatic: Collectstatic,
+    /// The folder of Django's manage.py; empty for the top.
+    pub manage_folder: String,
 }
 
 /// A command of the project's own, beside the built-in steps.
@@ -52,7 +55,7 @@ const POST_COMPILE: &str = "bin/post_compile";
 impl BuildPlan {
     /// Whether anything of the project itself is run, which may write whatever it likes.
     pub fn runs_anything(&self) -> bool {
-        let Self { settings, pre_build, post_build, collectstatic } = self;
+        let Self { settings, pre_build, post_build, collectstatic, manage_folder: _ } = self;
         settings.command.is_some()
             || !pre_build.is_empty()
             || !post_build.is_empty()
@@ -72,6 +75,7 @@ pub fn plan(tree: &CommitTree<'_>, settings: EffectiveSettings) -> Result<BuildP
             pre_build,
             post_build,
             collectstatic: Collectstatic::NotDjango,
+            manage_folder: String::new(),
         });
     }
     let own = |file: &'static str, said: Option<&Sourced<String>>| -> Result<Vec<OwnCommand>> {
@@ -84,7 +88,14 @@ pub fn plan(tree: &CommitTree<'_>, settings: EffectiveSettings) -> Result<BuildP
         });
         Ok(is_file(file)?.then_some(hook).into_iter().chain(said).collect())
     };
-    let collectstatic = if !is_file(django::MANAGE)? {
+    let manage_folder = if is_file(django::MANAGE)? {
+        Some(String::new())
+    } else if detect(tree)?.is_python() {
+        folders_with(tree, &[django::MANAGE])?.into_iter().next()
+    } else {
+        None
+    };
+    let collectstatic = if manage_folder.is_none() {
         Collectstatic::NotDjango
     } else if is_file(django::OPT_OUT)? {
         Collectstatic::Off(format!("{} is in the tree", django::OPT_OUT))
@@ -104,6 +115,7 @@ pub fn plan(tree: &CommitTree<'_>, settings: EffectiveSettings) -> Result<BuildP
         pre_build: own(PRE_COMPILE, settings.pre_build_command.as_ref())?,
         post_build: own(POST_COMPILE, settings.post_build_command.as_ref())?,
         collectstatic,
+        manage_folder: manage_folder.unwrap_or_default(),
         settings,
     })
 }

@@ -21,7 +21,8 @@ pub fn lines(plan: &Plan) -> Vec<String> {
             asked_for(&python.wanted.to_string(), python.origin.as_str())
         ));
     }
-    let BuildPlan { settings, pre_build, post_build, collectstatic: _ } = &plan.build;
+    let BuildPlan { settings, pre_build, post_build, collectstatic: _, manage_folder: _ } =
+        &plan.build;
     if let Some(project) = &settings.project {
         lines.push(format!(
             "The application is the folder {} ({})",

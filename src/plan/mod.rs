@@ -5,6 +5,7 @@
 
 pub mod decide;
 pub mod describe;
+mod elsewhere;
 mod error;
 mod machine;
 pub mod observe;

@@ -4,11 +4,11 @@
 use anyhow::Result;
 
 use super::decide::EnvNeed;
+use super::elsewhere;
 use crate::build::BuildPlan;
 use crate::git::CommitTree;
 use crate::python::dependencies::locks::Lock;
 use crate::python::dependencies::{Declaration, Line, Recorded, Role, Source, declarations};
-use crate::site::settings::Dependencies;
 use crate::user_error::UserError;
 
 /// What the plan has an env for, and what it installs.
@@ -29,12 +29,8 @@ pub(super) struct Unused {
 
 /// Fails when the tree declares dependencies, nothing installs them, and nobody said that this is
 /// meant. Commands of the project may install them, so then it is only a warning.
-pub(super) fn check(
-    tree: &CommitTree<'_>,
-    uses: &Uses<'_>,
-    settings: &Dependencies,
-    build: &BuildPlan,
-) -> Result<Unused> {
+pub(super) fn check(tree: &CommitTree<'_>, uses: &Uses<'_>, build: &BuildPlan) -> Result<Unused> {
+    let settings = &build.settings.dependencies.value;
     let mut unused = Unused::default();
     // Somebody else is responsible for what is installed.
     if matches!(uses.need, EnvNeed::Skipped(_) | EnvNeed::CommittedEnv)
@@ -50,10 +46,20 @@ pub(super) fn check(
         ignored.iter().map(|it| format!("{it} is ignored ([dependencies] ignore in nyala.toml).")),
     );
     if let Some(source) = uses.source {
+        let is_chosen = !(settings.groups.is_empty() && settings.extras.is_empty());
+        if is_chosen && matches!(source, Source::RequirementsTxt { .. }) {
+            unused.warnings.push(format!(
+                "groups and extras under [dependencies] have no effect: {source} is installed"
+            ));
+        }
         unused.of_source(source, uses, &declared);
         return Ok(unused);
     }
-    let Some(first) = declared.first() else { return Ok(unused) };
+    let project = build.settings.project_folder();
+    let Some(first) = declared.first() else {
+        unused.warnings.extend(elsewhere::hint(tree, &project)?);
+        return Ok(unused);
+    };
     if build.pre_build.is_empty() && build.post_build.is_empty() && *uses.need == EnvNeed::Python {
         return Err(nothing_installs(first, &declared).into());
     }

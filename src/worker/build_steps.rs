@@ -6,6 +6,7 @@ use anyhow::Result;
 use super::StepContext;
 use crate::build::{Collectstatic, OwnCommand, custom, django};
 use crate::console;
+use crate::console::text::escaped;
 use crate::disk;
 use crate::plan::Plan;
 use crate::process::Environment;
@@ -44,7 +45,11 @@ pub fn collectstatic(context: &StepContext<'_>, record: &Record, plan: &Plan) ->
         return Ok(());
     }
     let environment = custom::in_env(environment(context, record, plan)?, &release);
-    django::collectstatic(&python, &release, &environment, &context.limits)
+    let folder = &plan.build.manage_folder;
+    if !folder.is_empty() {
+        console::info(format_args!("Django's manage.py is in {}.", escaped(folder)));
+    }
+    django::collectstatic(&python, &release.join(folder), &environment, &context.limits)
 }
 
 fn run_all(

@@ -81,3 +81,22 @@ fn a_requirements_file_of_another_name_is_used_when_the_site_names_it() {
     project.push().assert_failed_with("pixi.toml declares dependencies");
     assert_eq!(site.package("antelope").as_deref(), Some("1.1"));
 }
+
+#[test]
+fn an_application_below_the_top_is_named_with_what_to_write() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("backend/requirements.txt", "antelope==1.0\n").write("web/manage.py", "");
+    let push = project.push();
+    push.assert_success().assert_says(
+        "no dependencies are declared at the top of the tree, but in backend, web: if one of them \
+         is the application, write project = \"backend\" in nyala.toml",
+    );
+    assert_eq!(site.live()["env"]["decision"], "none");
+
+    site.set("CUSTOM_REQUIREMENTSTXT_PATH", "backend/requirements.txt");
+    let push = project.write("app.py", "").push();
+    push.assert_success().assert_says("Detected backend/requirements.txt.");
+    push.assert_says("Django's manage.py is in web.");
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+}

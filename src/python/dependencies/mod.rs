@@ -8,6 +8,7 @@
 //!
 //! Nothing here touches the file system: a link in the tree is followed inside the tree only.
 
+mod below;
 mod change;
 mod compare;
 mod declarations;
@@ -21,6 +22,7 @@ mod source;
 mod text;
 mod tree;
 
+pub use below::folders_with;
 pub use change::{Asks, Change, How, Why};
 pub use compare::compare;
 pub use declarations::{Declaration, declarations, missing_lock};

@@ -1,0 +1,72 @@
+//! Where the application may be, when there is nothing of it at the top of the tree.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::python::dependencies::{Tree, folders_with};
+
+/// Files that an application has at its own top.
+const NAMES: [&str; 10] = [
+    "requirements.txt",
+    "pylock.toml",
+    "uv.lock",
+    "poetry.lock",
+    "pdm.lock",
+    "Pipfile.lock",
+    "Pipfile",
+    "pyproject.toml",
+    "setup.py",
+    "manage.py",
+];
+/// How many folders are named.
+const SHOWN: usize = 5;
+
+/// Names the folders that could be the application, and what to write; `None` when there is none.
+/// `project` is the folder that was looked at.
+pub(super) fn hint(tree: &impl Tree, project: &Path) -> Result<Option<String>> {
+    Ok(text(&folders_with(tree, &NAMES)?, project))
+}
+
+fn text(found: &[String], project: &Path) -> Option<String> {
+    let folders: Vec<String> = found
+        .iter()
+        .take(SHOWN)
+        .map(|folder| project.join(folder).to_string_lossy().escape_debug().to_string())
+        .collect();
+    let first = folders.first()?;
+    let more = match found.len() {
+        len if len > SHOWN => format!(" and {} more", len - SHOWN),
+        _ => String::new(),
+    };
+    let place = if project.as_os_str().is_empty() { "at the top of the tree" } else { "there" };
+    Some(format!(
+        "no dependencies are declared {place}, but in {}{more}: if {} the application, write \
+         project = \"{first}\" in nyala.toml",
+        folders.join(", "),
+        if folders.len() == 1 { "that is" } else { "one of them is" },
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(found: &[&str], project: &str) -> Option<String> {
+        let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+        text(&found, Path::new(project))
+    }
+
+    #[test]
+    fn what_could_be_the_application_is_named_with_what_to_write() {
+        insta::assert_snapshot!(of(&["backend"], "").unwrap(), @r#"
+        no dependencies are declared at the top of the tree, but in backend: if that is the application, write project = "backend" in nyala.toml
+        "#);
+        insta::assert_snapshot!(of(&["api", "web", "x/y"], "srv").unwrap(), @r#"
+        no dependencies are declared there, but in srv/api, srv/web, srv/x/y: if one of them is the application, write project = "srv/api" in nyala.toml
+        "#);
+        let many: Vec<String> = (1..8).map(|number| number.to_string()).collect();
+        assert!(text(&many, Path::new("")).unwrap().contains("in 1, 2, 3, 4, 5 and 2 more:"));
+        assert_eq!(of(&[], ""), None);
+    }
+}
