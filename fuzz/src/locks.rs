@@ -5,7 +5,7 @@
 //! [`super::tree`].
 
 use nyala::python::dependencies::locks::{Chosen, Lock, Requirements};
-use nyala::python::dependencies::{Declared, Reading, Recorded, Source, compare};
+use nyala::python::dependencies::{Declared, Given, Reading, Recorded, Source, compare};
 use nyala::python::version::Version;
 
 use super::requirements::assert_without_secrets;
@@ -53,12 +53,14 @@ fn read_and_look(lock: Lock, data: &[u8], tree: &MemoryTree) -> Option<Declared>
 }
 
 fn assert_is_right(data: &[u8], declared: &Declared) {
-    let Declared { recorded, pinned, .. } = declared;
+    let Declared { recorded, given, .. } = declared;
     assert!(compare(recorded, recorded).is_empty());
     let json = serde_json::to_string(recorded).expect("it can be written");
     assert_eq!(&serde_json::from_str::<Recorded>(&json).expect("it can be read"), recorded);
     assert_without_secrets(data, &json);
-    let Requirements { hashed, unhashed } = pinned.as_ref().expect("a lock pins");
+    let Some(Given::Pinned(Requirements { hashed, unhashed })) = given else {
+        panic!("a lock pins");
+    };
     let mut packages = 0;
     for line in hashed.lines().chain(unhashed.lines()) {
         assert!(!line.contains(|c: char| c.is_control()), "{line:?}");
