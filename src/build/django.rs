@@ -159,6 +159,14 @@ fn cannot_collect(last: &str, no_root: bool) -> UserError {
             .fix(format!("Set it for this site: nyala config set {name}=…"))
             .fix("Deploy again: nyala redeploy");
     }
+    let error = if last.ends_with("No module named 'pkg_resources'") {
+        error.fix(
+            "Add setuptools<81 to the requirements, which has it: an environment of uv's, or of \
+             Python 3.12 or later, comes without it",
+        )
+    } else {
+        error
+    };
     let error = error.fix("See the whole traceback above");
     let error = if no_root {
         error.fix(
@@ -257,6 +265,14 @@ mod tests {
         found: ValueError: no
         1. See the whole traceback above
         2. To deploy without them: commit a file named .skipDjango, or nyala config set DISABLE_COLLECTSTATIC=1
+        ");
+        let no_pkg_resources = "ModuleNotFoundError: No module named 'pkg_resources'";
+        insta::assert_snapshot!(cannot_collect(no_pkg_resources, false), @r"
+        Django's static files could not be collected
+        found: ModuleNotFoundError: No module named 'pkg_resources'
+        1. Add setuptools<81 to the requirements, which has it: an environment of uv's, or of Python 3.12 or later, comes without it
+        2. See the whole traceback above
+        3. To deploy without them: commit a file named .skipDjango, or nyala config set DISABLE_COLLECTSTATIC=1
         ");
         let no_root = "ImproperlyConfigured: without having set the STATIC_ROOT setting";
         insta::assert_snapshot!(cannot_collect(no_root, true), @r#"

@@ -56,14 +56,13 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let commit = &request.commit;
     let whole = repository.tree(commit)?;
     let file = DeploymentFile::of(&whole)?;
-    let settings_for =
-        |file: &_| EffectiveSettings::resolve(settings, app_settings, file).checked();
-    let effective = settings_for(&file)?.with_options(options);
+    let resolve = |file: &_| EffectiveSettings::resolve(settings, app_settings, file).checked();
+    let effective = resolve(&file)?.with_options(options);
     let installer = effective.installer.value;
     let application = build_project::application(&whole, effective.project.as_ref())?;
     let tree = repository.tree_at(application)?;
     let runtime_txt = tree.file("runtime.txt", FILE_LIMIT)?;
-    let before = |commit: &Commit| runtime_before(repository, commit, &settings_for);
+    let before = |commit: &Commit| runtime_before(repository, commit, &resolve);
     let runtime = describe_runtime(site, repository, runtime_txt.as_deref(), &before)?;
     let build = build::plan(&tree, effective)?;
     let skipped = build::python_is_skipped(&tree, &build.settings)?;
@@ -98,7 +97,8 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let before = python_before(site, &live)?;
     let likely = likely_python(source.as_ref(), &live, (&wanted, origin, before), &machine)?;
     let mut declaration = read(likely)?;
-    let settings_digest = settings_digest(installer, app_settings, &declaration.variables, &tree)?;
+    let variables = &declaration.variables;
+    let settings_digest = settings_digest(&build.settings, app_settings, variables, &tree)?;
     let mut observed = Observed {
         need,
         wanted: wanted.clone(),
@@ -351,11 +351,12 @@ pub fn kept_env(site: &Site) -> Result<Option<EnvId>> {
 /// requirements name as `${NAME}`. A digest, because the values may be credentials and the marker
 /// is not kept as a secret.
 fn settings_digest(
-    installer: Installer,
+    settings: &EffectiveSettings,
     app_settings: &AppSettings,
     variables: &[String],
     tree: &CommitTree<'_>,
 ) -> Result<String> {
+    let installer = settings.installer.value;
     let named = |name: &str| variables.iter().any(|variable| variable == name);
     let mut hash = Sha256::new();
     for (name, value) in app_settings.iter() {
@@ -363,10 +364,14 @@ fn settings_digest(
             hash.update(format!("{}:{name}={}:{value}", name.len(), value.len()));
         }
     }
-    if installer == Installer::Uv {
-        hash.update(tool_uv(
+    match installer {
+        Installer::Uv => hash.update(tool_uv(
             tree.file("pyproject.toml", FILE_LIMIT)?.as_deref().unwrap_or_default(),
-        ));
+        )),
+        Installer::Pip => {
+            let pip = settings.pip.as_ref().map(|pip| format!("pip{}", pip.value));
+            hash.update(pip.unwrap_or_default());
+        }
     }
     Ok(hex(&hash.finalize()))
 }

@@ -35,6 +35,7 @@ impl EffectiveSettings {
             dependencies,
             strict,
             installer,
+            pip,
             keep,
             staging,
             shared,
@@ -66,6 +67,7 @@ impl EffectiveSettings {
             }),
             listed("strict", strict, |strict| json!(strict)),
             listed("installer", installer, |installer| json!(installer.name())),
+            optional("pip", pip.as_ref()),
             listed("keep", keep, |keep| json!(keep)),
             match staging {
                 Some(staging) => listed("staging", staging, |staging| json!(staging)),

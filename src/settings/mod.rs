@@ -58,6 +58,8 @@ pub struct EffectiveSettings {
     /// Whether `git push` fails with the deployment.
     pub strict: Sourced<bool>,
     pub installer: Sourced<Installer>,
+    /// Which pip a new env gets.
+    pub pip: Option<Sourced<String>>,
     /// How many successful releases are kept.
     pub keep: Sourced<usize>,
     /// Whether the worker prepares the tree of the next release; `None` for when that pays.

@@ -56,6 +56,10 @@ impl EffectiveSettings {
             dependencies: layers.dependencies(),
             strict: layers.site_only("strict", settings.strict),
             installer: layers.site_only("installer", settings.installer),
+            pip: settings
+                .pip
+                .clone()
+                .map(|value| Sourced::new(value, SettingSource::SiteSettings("pip"))),
             keep: layers.site_only("keep", settings.keep),
             staging: settings
                 .staging

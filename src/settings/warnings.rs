@@ -4,6 +4,7 @@ use super::DeploymentFile;
 use super::names::{BRANCH, DISABLE_SUBMODULES, FILE_KEYS, NAMES};
 use crate::console::did_you_mean;
 use crate::console::text::excerpt;
+use crate::python::installers::Installer;
 use crate::site::{AppSettings, Settings};
 
 /// Kudu's names that mean nothing here, and what serves in their place.
@@ -52,6 +53,12 @@ pub(super) fn warnings(
             "the app setting {BRANCH} has no effect: branch = \"{branch}\" in nyala.toml overrides \
              it"
         ));
+    }
+    if settings.pip.is_some() && settings.installer == Installer::Uv {
+        warnings.push(
+            "pip in nyala.toml has no effect: uv installs, and its environments have no pip"
+                .to_owned(),
+        );
     }
     warnings
 }

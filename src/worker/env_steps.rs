@@ -151,6 +151,7 @@ pub fn make_env(context: &StepContext<'_>, plan: &mut Plan) -> Result<Option<Env
             let new = NewEnv {
                 env: &new,
                 interpreter,
+                pip: plan.build.settings.pip.as_ref().map(|pip| pip.value.as_str()),
                 caches: &Caches::of(site.cache()),
                 environment: &context.environment,
                 limits: &context.limits,

@@ -153,3 +153,51 @@ fn sandbox_finds(sandbox: &Sandbox, minor: &str) -> bool {
     let found = Running::start(sandbox.command("sh").args(["-c", &format!("command -v {python}")]));
     found.wait().status.success()
 }
+
+/// The wheel of the pip that a Python brings with it, and its version.
+fn bundled_pip(python: &Path) -> Option<(PathBuf, String)> {
+    let code = "import ensurepip, glob, os\n\
+                print(*glob.glob(os.path.dirname(ensurepip.__file__) + '/_bundled/pip-*.whl'))";
+    let said = Command::new(python).args(["-I", "-c", code]).output().unwrap().stdout;
+    let path = PathBuf::from(String::from_utf8(said).unwrap().trim());
+    let version = path.file_name()?.to_str()?.split('-').nth(1)?.to_owned();
+    Some((path, version))
+}
+
+#[test]
+fn the_site_names_the_pip_of_its_environments() {
+    let Some((older, newer)) = two_pythons() else { return };
+    let pips = (bundled_pip(&older.path), bundled_pip(&newer.path));
+    let (Some((wheel, wanted)), Some((own_wheel, own))) = pips else {
+        return crate::support::skip("needs Pythons that bundle pip");
+    };
+    if wanted == own {
+        return crate::support::skip("needs two Pythons that bundle different versions of pip");
+    }
+    let site = Site::new();
+    let wheels = crate::support::wheels::folder().display().to_string();
+    let places = [wheel.parent(), own_wheel.parent()].map(|it| it.unwrap().display().to_string());
+    site.sandbox.set_variable("PIP_FIND_LINKS", format!("{wheels} {}", places.join(" ")));
+    let project = site.python_project();
+    project.write("runtime.txt", newer.runtime()).push().assert_success();
+    let pip = || site.env_python("import pip; print(pip.__version__)");
+    assert_ne!(pip(), wanted);
+
+    site.configure(&format!("pip = \"=={wanted}\""));
+    let push = again(&project);
+    push.assert_success().assert_says("settings that the installer reads have changed");
+    push.assert_says(&format!("pip=={wanted}, as nyala.toml asks for"));
+    assert_eq!((pip(), site.package("antelope").is_some()), (wanted, true));
+    again(&project).assert_success().assert_says("reuse env 2");
+
+    let live = site.live_state();
+    fs::write(
+        site.path.join("nyala.toml"),
+        fs::read_to_string(site.path.join("nyala.toml"))
+            .unwrap()
+            .replace("pip = \"==", "pip = \"==9"),
+    )
+    .unwrap();
+    again(&project).assert_failed_with("could not be installed into the environment");
+    assert_eq!(site.live_state(), live);
+}

@@ -16,6 +16,12 @@ pub(super) fn no_uv(places: &[PathBuf]) -> UserError {
         .fix(LET_PIP)
 }
 
+/// `requirement` is such as `pip<24.1`.
+pub(super) fn cannot_replace_pip(requirement: &str) -> UserError {
+    UserError::new(format!("{requirement} could not be installed into the environment"))
+        .fix("Correct pip in nyala.toml, or remove it there")
+}
+
 /// `output` is the end of what uv printed.
 pub(super) fn cannot_install_python(wanted: &Wanted, output: &[String]) -> UserError {
     let error = UserError::new(format!("Python {wanted} could not be installed with uv"));
@@ -55,6 +61,10 @@ mod tests {
         1. Install it for the site's user: https://docs.astral.sh/uv/#installation
         2. Or let pip install: installer = "pip" in nyala.toml
         "#);
+        insta::assert_snapshot!(cannot_replace_pip("pip<1"), @r"
+        pip<1 could not be installed into the environment
+        Correct pip in nyala.toml, or remove it there
+        ");
         let wanted = Wanted::Minor { major: 3, minor: 12 };
         let output = ["error: Failed to download".to_owned()];
         insta::assert_snapshot!(cannot_install_python(&wanted, &output), @r"

@@ -77,11 +77,13 @@ impl Excerpt {
                 lines.push(line);
             }
         }
-        let fix = (!self.packages.is_empty()).then(|| {
+        let install = (!self.packages.is_empty()).then(|| {
             let packages = self.packages.join(" ");
             format!("On Debian and Ubuntu: apt install {packages}; then push again")
         });
-        (lines, fix.into_iter().collect())
+        let older = lines.iter().find_map(|line| wanted_pip(line));
+        let older = older.map(|version| format!("Set pip = \"{version}\" in nyala.toml"));
+        (lines, install.into_iter().chain(older).collect())
     }
 
     fn explain(&mut self, line: &str) {
@@ -140,6 +142,12 @@ impl Excerpt {
             self.of_build = self.last.take();
         }
     }
+}
+
+/// The version in pip's `Please use pip<24.1 if you need to use this version.`
+fn wanted_pip(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once("Please use pip")?;
+    rest.split_whitespace().next().filter(|version| version.starts_with('<'))
 }
 
 /// Whether a line says by itself what is wrong.

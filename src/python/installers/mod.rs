@@ -39,6 +39,8 @@ pub struct NewEnv<'a> {
     /// Its final path, which must not exist yet.
     pub env: &'a Path,
     pub interpreter: &'a Interpreter,
+    /// Which pip the env is to have, such as `<24.1`; by default the newest.
+    pub pip: Option<&'a str>,
     /// For what is the same in every env of an interpreter.
     pub caches: &'a Caches,
     pub environment: &'a Environment,
@@ -104,6 +106,9 @@ impl Installer {
         match self {
             Installer::Pip => {
                 env::create(new.env, new.interpreter, new.caches, new.environment, new.limits)?;
+                if let Some(version) = new.pip {
+                    pip::replace_pip(new, version)?;
+                }
             }
             Installer::Uv => uv::create_env(new)?,
         }

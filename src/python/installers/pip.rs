@@ -4,12 +4,14 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::error::cannot_replace_pip;
 use super::excerpt::Excerpt;
-use super::{Choice, Installation, Installer, failed, find_uv, pip_config};
+use super::{Choice, Installation, Installer, NewEnv, failed, find_uv, pip_config};
 use crate::console;
 use crate::disk;
 use crate::process::{self, ChildError, Environment, Invocation};
 use crate::python::env;
+use crate::user_error::Explain;
 
 /// `ENV/bin/python -m pip install -r requirements.txt`, in the release's folder.
 pub(super) fn install(installation: &Installation<'_>) -> Result<Choice> {
@@ -36,6 +38,21 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<Choice> {
         disk::point("pip: compiled");
     }
     Ok(choice)
+}
+
+/// Replaces the pip of a new env by one of these versions.
+pub(super) fn replace_pip(new: &NewEnv<'_>, version: &str) -> Result<()> {
+    let requirement = format!("pip{version}");
+    let (environment, _) = Installer::Pip.confined(new.environment, new.env, Path::new("/"));
+    let invocation = Invocation::new(env::python(new.env))
+        .args(["-m", "pip", "install", "--quiet", &requirement])
+        .cwd("/")
+        .environment(environment)
+        .limits(new.limits.clone())
+        .named(format!("pip install {requirement}"));
+    process::capture(&invocation).explain(|| cannot_replace_pip(&requirement))?;
+    console::info(format_args!("{requirement}, as nyala.toml asks for"));
+    Ok(())
 }
 
 fn install_file(installation: &Installation<'_>, file: &Path, compiles: bool) -> Result<Choice> {

@@ -9,9 +9,11 @@ mod webhook;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Result;
+use pep440_rs::VersionSpecifiers;
 use serde::Deserialize;
 
 pub use choices::{Outcome, Patch, PythonDownloads, Unshared};
@@ -40,6 +42,8 @@ pub struct Settings {
     pub strict: bool,
     /// What installs the requirements.
     pub installer: Installer,
+    /// Which pip a new env gets, such as `<24.1`; by default the newest.
+    pub pip: Option<String>,
     /// How many successful releases are kept, the live one among them. At least 1.
     pub keep: usize,
     /// Whether the worker prepares the tree of the next release; where nobody says, when that pays.
@@ -114,6 +118,7 @@ impl Default for Settings {
             python: None,
             strict: false,
             installer: Installer::Pip,
+            pip: None,
             keep: 3,
             staging: None,
             python_paths: Vec::new(),
@@ -177,6 +182,14 @@ impl Settings {
             return Err(UserError::new("branch is not the name of a branch")
                 .found(format!("branch = \"{}\"", excerpt(branch)))
                 .fix("Write the name without refs/heads/, such as branch = \"main\"")
+                .into());
+        }
+        if let Some(pip) = &self.pip
+            && VersionSpecifiers::from_str(pip).is_err()
+        {
+            return Err(UserError::new("pip is not a version specifier")
+                .found(format!("pip = \"{}\"", excerpt(pip)))
+                .fix("Write one such as pip = \"<24.1\" or pip = \"==23.2.1\"")
                 .into());
         }
         check_apart(&self.shared)?;
@@ -272,6 +285,11 @@ mod tests {
         found: keep = 0
         Write 1 or more
         ");
+        insta::assert_snapshot!(error("pip = '24'"), @r#"
+        pip is not a version specifier
+        found: pip = "24"
+        Write one such as pip = "<24.1" or pip = "==23.2.1"
+        "#);
         insta::assert_snapshot!(error("branch = 'refs/heads/main'"), @r#"
         branch is not the name of a branch
         found: branch = "refs/heads/main"

@@ -71,13 +71,14 @@ Please use pip<24.1 if you need to use this version.
 ERROR: Could not find a version that satisfies the requirement celery==5.0.5
 ERROR: No matching distribution found for celery==5.0.5
 ";
-    insta::assert_snapshot!(told(Installer::Pip, output), @r"
+    insta::assert_snapshot!(told(Installer::Pip, output), @r#"
     WARNING: Ignoring version 5.0.5 of celery since it has invalid metadata:
     Requested celery==5.0.5 from https://index/celery.whl has invalid metadata: Expected matching
     Please use pip<24.1 if you need to use this version.
     ERROR: Could not find a version that satisfies the requirement celery==5.0.5
     ERROR: No matching distribution found for celery==5.0.5
-    ");
+    Set pip = "<24.1" in nyala.toml
+    "#);
 }
 
 #[test]
