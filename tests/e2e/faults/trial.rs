@@ -81,6 +81,8 @@ impl<'a> Trial<'a> {
         trial.points = worth_dying_at(points(&trace, &site.path));
         trial.learn();
         trial.push_again().assert_success();
+        // Its worker goes on after the answer, in the folder that the first case puts back.
+        wait_until_quiet(site);
         trial.learn();
         trial
     }
