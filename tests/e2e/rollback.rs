@@ -79,6 +79,7 @@ fn a_release_that_is_no_longer_kept_is_redeployed() {
     project.write("page", "1").push().assert_success();
     let first = project.head();
     project.write("page", "2").push().assert_success();
+    wait_until("release 1 is gone", || site.numbers("releases") == [2]);
     let ran = site.nyala(&["rollback", "1"]);
     let said = &ran.assert_success().stdout;
     assert!(said.contains("release 1 is no longer kept, so its commit"), "{said}");
