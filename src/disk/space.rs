@@ -48,6 +48,8 @@ pub struct FileSystem {
     pub kind: String,
     pub free: DiskUsage,
     pub read_only: bool,
+    /// Whether anything can be stored there at all: `/proc` has no blocks, of which none is free.
+    pub has_blocks: bool,
 }
 
 impl FileSystem {
@@ -65,6 +67,7 @@ impl FileSystem {
             kind,
             free: DiskUsage { bytes: free_bytes(&status), inodes },
             read_only: status.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
+            has_blocks: status.f_blocks > 0,
         })
     }
 }
@@ -73,7 +76,7 @@ impl FileSystem {
     /// Whether hardly a record fits any more, so that whatever has failed has probably failed for
     /// want of room.
     pub fn is_full(&self) -> bool {
-        self.free.bytes < 64 << 10 || self.free.inodes < 8
+        self.has_blocks && (self.free.bytes < 64 << 10 || self.free.inodes < 8)
     }
 }
 

@@ -70,6 +70,15 @@ pub(super) fn is_mounted(mount: &Path, shared: &Path) -> UserError {
         .fix(format!("Unmount it, and mount it at {}", shared.display()))
 }
 
+/// `own` is where the path is in a release, and `shared` where it is to be.
+pub(super) fn is_on_another_disk(own: &Path, shared: &Path, path: &SharedPath) -> UserError {
+    UserError::new("the release and shared/ are on different file systems")
+        .fix("Stop the application")
+        .fix(format!("Copy it: cp -a {} {}", own.display(), shared.display()))
+        .fix(format!("Add {path} to shared in nyala.toml, and deploy again: nyala redeploy"))
+        .fix("Start the application")
+}
+
 pub(super) fn is_behind_a_link(release: DeploymentId, path: &SharedPath, link: &Path) -> UserError {
     UserError::new(format!("{path} is not in release {release} itself"))
         .found(format!("{} is a link", link.display()))
@@ -154,6 +163,15 @@ mod tests {
         insta::assert_snapshot!(is_mounted(Path::new("/srv/shop/releases/3/media"), shared), @"
         something is mounted at /srv/shop/releases/3/media
         Unmount it, and mount it at /srv/shop/shared/media
+        ");
+        let own = Path::new("/srv/shop/releases/3/media");
+        let path = path();
+        insta::assert_snapshot!(is_on_another_disk(own, shared, &path), @r"
+        the release and shared/ are on different file systems
+        1. Stop the application
+        2. Copy it: cp -a /srv/shop/releases/3/media /srv/shop/shared/media
+        3. Add media to shared in nyala.toml, and deploy again: nyala redeploy
+        4. Start the application
         ");
         insta::assert_snapshot!(exists_already(shared), @"
         /srv/shop/shared/media exists already

@@ -167,14 +167,25 @@ impl Undo {
         }
         check_folders_above(site, release, path)?;
         make_folders_above(&site.shared(), path)?;
+        self.move_files(&own, &shared, path).map_err(|error| {
+            // Only a rename loses nothing of what a running application writes meanwhile.
+            if disk::is_across_file_systems(&error) {
+                return error::is_on_another_disk(&own, &shared, path).into();
+            }
+            error
+        })
+    }
+
+    /// Moves what is at a path, and the files that SQLite keeps beside a database.
+    fn move_files(&mut self, own: &Path, shared: &Path, path: &SharedPath) -> Result<()> {
         let named = |path: &Path, suffix: &str| {
             let mut name = path.as_os_str().to_owned();
             name.push(suffix);
             PathBuf::from(name)
         };
-        wait_for_transaction(&named(&own, BESIDE[2]))?;
+        wait_for_transaction(&named(own, BESIDE[2]))?;
         for suffix in BESIDE {
-            let (old, new) = (named(&own, suffix), named(&shared, suffix));
+            let (old, new) = (named(own, suffix), named(shared, suffix));
             if fs::symlink_metadata(&old).is_ok_and(|it| it.is_file()) && own.is_file() {
                 match fs::symlink_metadata(&new) {
                     Err(_) => disk::hard_link(&old, &new)?,
@@ -185,7 +196,7 @@ impl Undo {
                 self.0.push(Step::Linked { old, new });
             }
         }
-        self.replace(&own, &shared, path)
+        self.replace(own, shared, path)
     }
 
     /// Puts a link in place of what a release has at a path, if anything, and that to `aside`.

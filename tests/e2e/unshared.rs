@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Project, Running, Site, newest_python, wait_until};
+use crate::support::{Mounts, Project, Running, Site, newest_python, wait_until};
 
 /// A site whose application has written uploads and a database.
 fn with_data(site: &Site) -> Project<'_> {
@@ -217,4 +217,24 @@ fn a_path_that_is_shared_by_half_is_named() {
     project.write("page", "4").push().assert_success();
     assert_eq!(site.live_file("media/upload.jpg"), "upload");
     assert_eq!(site.live_file("db.sqlite3"), "rows");
+}
+
+#[test]
+fn what_is_on_another_disk_is_not_moved() {
+    if !Mounts::own() {
+        return;
+    }
+    let site = Site::new();
+    with_data(&site);
+    let shared = site.path.join("shared");
+    Mounts::bind(&shared, &shared);
+    for path in ["media", "db.sqlite3"] {
+        let ran = site.nyala(&["share", path]);
+        ran.assert_failed(1, "the release and shared/ are on different file systems");
+        assert!(ran.stderr.contains("cp -a "), "{}", ran.stderr);
+    }
+    assert_eq!(fs::read_dir(&shared).unwrap().count(), 0);
+    assert_eq!(site.live_file("media/upload.jpg"), "upload");
+    Mounts::unmount(&shared);
+    site.nyala(&["share", "media", "db.sqlite3"]).assert_success();
 }
