@@ -4,12 +4,27 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use serde_json::json;
 
 use super::say_error;
 use crate::console::text;
 use crate::doctor::{self, Finding};
 use crate::site::Site;
 use crate::user_error::UserError;
+
+/// A finding for programs: the parts of the error, and the fixes once more on one line.
+fn as_json(finding: &Finding) -> serde_json::Value {
+    let Finding { id, error, repair, fixed } = finding;
+    json!({
+        "id": id,
+        "fact": error.fact,
+        "found": error.found,
+        "fixes": error.fixes,
+        "fix": error.fixes.join("; "),
+        "fixable": repair.is_some(),
+        "fixed": fixed,
+    })
+}
 
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
@@ -39,6 +54,7 @@ impl Doctor {
         }
         let left = findings.iter().filter(|finding| !finding.fixed).count();
         if self.json {
+            let findings: Vec<_> = findings.iter().map(as_json).collect();
             say!("{}", serde_json::to_string_pretty(&findings)?);
         } else {
             self.print(site, &findings, left);
@@ -48,12 +64,15 @@ impl Doctor {
 
     fn print(&self, site: &Site, findings: &[Finding], left: usize) {
         for finding in findings {
-            let mut lines = finding.fact.lines().map(text::clean);
-            let word = if finding.fixed { "fixed" } else { "error" };
-            say!("{word}: {} [{}]", lines.next().unwrap_or_default(), finding.id.name());
-            lines.for_each(|line| say!("       {line}"));
-            if !finding.fixed {
-                say!("       fix: {}", text::clean(&finding.fix));
+            let Finding { id, error, repair: _, fixed } = finding;
+            let word = if *fixed { "fixed" } else { "error" };
+            say!("{word}: {} [{}]", text::clean(&error.fact), id.name());
+            let found = UserError { fixes: Vec::new(), ..error.clone() }.to_string();
+            for line in found.lines().skip(1) {
+                say!("       {}", text::clean(line));
+            }
+            for fix in error.fixes.iter().filter(|_| !fixed) {
+                say!("       fix: {}", text::clean(fix));
             }
         }
         let fixable = findings.iter().filter(|finding| finding.repair.is_some()).count();

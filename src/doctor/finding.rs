@@ -8,15 +8,12 @@ use serde::Serialize;
 use crate::user_error::UserError;
 
 /// One thing that is wrong.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Finding {
     pub id: FindingId,
-    /// What is wrong, as a fact, with what was found.
-    pub fact: String,
-    /// What to type, or to do.
-    pub fix: String,
+    /// What is wrong, what was found, and what to do.
+    pub error: UserError,
     /// What `nyala doctor --fix` does; `None` when a person has to act.
-    #[serde(rename = "fixable", serialize_with = "is_some")]
     pub repair: Option<Repair>,
     pub fixed: bool,
 }
@@ -75,7 +72,11 @@ pub enum Repair {
 
 impl Finding {
     pub(super) fn new(id: FindingId, fact: impl Into<String>, fix: impl Into<String>) -> Finding {
-        Finding { id, fact: fact.into(), fix: fix.into(), repair: None, fixed: false }
+        Finding::of(id, UserError::new(fact.into()).fix(fix))
+    }
+
+    pub(super) fn of(id: FindingId, error: UserError) -> Finding {
+        Finding { id, error, repair: None, fixed: false }
     }
 
     /// A finding that is an error of ours. `fix` is used only when the error does not name one.
@@ -86,15 +87,16 @@ impl Finding {
     ) -> Finding {
         let denied = |cause: &io::Error| cause.kind() == io::ErrorKind::PermissionDenied;
         let is_denied = error.chain().filter_map(|cause| cause.downcast_ref()).any(denied);
-        let mut error = UserError::of(error);
-        let fixes = std::mem::take(&mut error.fixes);
-        let fix = match &fixes[..] {
-            // What is closed to this user may be as it should be.
-            [] if is_denied => "run this as the owner of the site".to_owned(),
-            [] => fix.into(),
-            fixes => fixes.join("; "),
-        };
-        Finding::new(id, error.to_string(), fix)
+        let error = UserError::of(error);
+        Finding::of(
+            id,
+            match &error.fixes[..] {
+                // What is closed to this user may be as it should be.
+                [] if is_denied => error.fix("run this as the owner of the site"),
+                [] => error.fix(fix),
+                _ => error,
+            },
+        )
     }
 
     pub(super) fn with_repair(self, repair: Repair) -> Finding {
@@ -107,14 +109,6 @@ impl FindingId {
         let value = clap::ValueEnum::to_possible_value(&self);
         value.map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
-}
-
-#[expect(clippy::ref_option, reason = "serde hands it over like this")]
-fn is_some<S: serde::Serializer>(
-    repair: &Option<Repair>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.serialize_bool(repair.is_some())
 }
 
 #[cfg(test)]

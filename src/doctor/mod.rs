@@ -40,7 +40,7 @@ pub fn examine(site: &Site) -> Vec<Finding> {
 /// Fixes one finding. Fails when a person has to do that, or when it does not work.
 pub fn repair(site: &Site, finding: &mut Finding) -> Result<()> {
     match &finding.repair {
-        None => bail!("this is left to you: {}", finding.fix),
+        None => bail!("this is left to you: {}", finding.error.fixes.join("; ")),
         Some(Repair::InstallHook { repository }) => drop(install_hook(repository, site)?),
         Some(Repair::AllowPushOptions { repository }) => {
             let setting = ["receive.advertisePushOptions", "true"];

@@ -55,8 +55,5 @@ pub(super) fn check_venv(site: &Site, settings: &Settings) -> Option<Finding> {
     if interpreter.can_make_envs() {
         return None;
     }
-    let error = interpreters::cannot_make_envs(interpreter);
-    let fix = error.fixes.join("; ");
-    let fact = error.found.iter().fold(error.fact, |fact, found| format!("{fact}: {found}"));
-    Some(Finding::new(FindingId::VenvMissing, fact, fix))
+    Some(Finding::of(FindingId::VenvMissing, interpreters::cannot_make_envs(interpreter)))
 }

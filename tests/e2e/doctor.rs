@@ -26,7 +26,11 @@ fn assert_finds(site: &Site, id: &str) -> Value {
     let ids: Vec<&str> = findings.iter().map(|it| it["id"].as_str().unwrap()).collect();
     assert_eq!(ids, [id], "{findings:#?}");
     let shown = site.nyala(&["doctor"]).stdout;
-    assert!(shown.contains(findings[0]["fix"].as_str().unwrap()), "{shown}");
+    let fixes = findings[0]["fixes"].as_array().unwrap();
+    assert!(!fixes.is_empty(), "{findings:#?}");
+    for fix in fixes {
+        assert!(shown.contains(&format!("fix: {}", fix.as_str().unwrap())), "{shown}");
+    }
     findings[0].clone()
 }
 
