@@ -23,6 +23,9 @@ pub const AZURE_PYTHON: &str = "WEBSITE_PYTHON_VERSION";
 
 /// Oryx's name for the requirements file.
 pub(super) const REQUIREMENTS: &str = "CUSTOM_REQUIREMENTSTXT_PATH";
+/// `groups` and `extras` of `[dependencies]`.
+pub(super) const GROUPS: &str = "DEPENDENCIES_GROUPS";
+pub(super) const EXTRAS: &str = "DEPENDENCIES_EXTRAS";
 
 /// The keys of `.deployment` that Kudu's users write by hand.
 pub(super) const FILE_KEYS: [&str; 4] =

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use super::names::{
-    AZURE_PYTHON, BRANCH, DISABLE_SUBMODULES, FILE_KEYS, NAMES, PYTHON, REQUIREMENTS,
+    AZURE_PYTHON, BRANCH, DISABLE_SUBMODULES, EXTRAS, FILE_KEYS, GROUPS, NAMES, PYTHON,
+    REQUIREMENTS,
 };
 use super::{DeploymentFile, EffectiveSettings};
 use crate::site::settings::{Dependencies, Webhook, keys};
@@ -116,6 +117,8 @@ fn reference() -> String {
         (PYTHON, "the Python of a project that names none in its files", false),
         (AZURE_PYTHON, "the same, where `PYTHON_VERSION` is not set", false),
         (REQUIREMENTS, "`file` under `[dependencies]`", false),
+        (GROUPS, "`groups` under `[dependencies]`, with commas between them", false),
+        (EXTRAS, "`extras` under `[dependencies]`, with commas between them", false),
     ] {
         page +=
             &format!("| `{name}` | {about} | {} |\n", if file { yes(name) } else { String::new() });

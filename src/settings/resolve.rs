@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::names::{
-    AZURE_PYTHON, BRANCH, DISABLE_SUBMODULES, FILE_KEYS, NAMES, PYTHON, REQUIREMENTS,
+    AZURE_PYTHON, BRANCH, DISABLE_SUBMODULES, EXTRAS, FILE_KEYS, GROUPS, NAMES, PYTHON,
+    REQUIREMENTS,
 };
 use super::warnings::warnings;
 use super::{DeploymentFile, EffectiveSettings, SettingSource, Sourced};
@@ -144,15 +145,33 @@ impl Layers<'_> {
         )
     }
 
-    /// The table of nyala.toml. The file may be named by Oryx's app setting as well.
+    /// The table of nyala.toml, and of what it does not set the app settings: the file by Oryx's
+    /// name for it.
     fn dependencies(&self) -> Sourced<Dependencies> {
         let mut found = self.site_only("dependencies", self.settings.dependencies.clone());
-        let file = self.app.get(REQUIREMENTS).map(str::trim).filter(|file| !file.is_empty());
-        if let (None, Some(file)) = (&found.value.file, file) {
-            found.value.file = Some(file.trim_start_matches("./").to_owned());
-            if found.source == SettingSource::Default {
-                found.source = SettingSource::AppSetting(REQUIREMENTS.to_owned());
-            }
+        let Dependencies { file, groups, extras, .. } = &mut found.value;
+        let mut source = None;
+        let mut app_setting = |name: &str, is_missing: bool| {
+            let value = self.app.get(name)?.trim();
+            let value = Some(value).filter(|value| is_missing && !value.is_empty())?;
+            source.get_or_insert_with(|| SettingSource::AppSetting(name.to_owned()));
+            Some(value)
+        };
+        let words = |value: &str| -> Vec<String> {
+            let words = value.split([',', ' ', '\t']).filter(|word| !word.is_empty());
+            words.map(str::to_owned).collect()
+        };
+        if let Some(value) = app_setting(REQUIREMENTS, file.is_none()) {
+            *file = Some(value.trim_start_matches("./").to_owned());
+        }
+        if let Some(value) = app_setting(GROUPS, groups.is_empty()) {
+            *groups = words(value);
+        }
+        if let Some(value) = app_setting(EXTRAS, extras.is_empty()) {
+            *extras = words(value);
+        }
+        if let (SettingSource::Default, Some(source)) = (&found.source, source) {
+            found.source = source;
         }
         found
     }
@@ -258,6 +277,20 @@ mod tests {
         let found = resolved("[dependencies]\nfile = 'pylock.toml'", app, "").dependencies;
         assert_eq!(found.value.file.as_deref(), Some("pylock.toml"));
         assert_eq!(found.source.to_string(), "dependencies in nyala.toml");
+    }
+
+    #[test]
+    fn groups_and_extras_can_be_chosen_by_app_settings() {
+        let app = "DEPENDENCIES_GROUPS='prod, web'\nDEPENDENCIES_EXTRAS=x\n";
+        let found = resolved("", app, "").dependencies;
+        assert_eq!(found.source.to_string(), "the app setting DEPENDENCIES_GROUPS");
+        assert_eq!(
+            (found.value.groups, found.value.extras),
+            (vec!["prod".into(), "web".into()], vec!["x".into()])
+        );
+        let found = resolved("[dependencies]\ngroups = ['a']\n", app, "").dependencies;
+        assert_eq!(found.source, SettingSource::SiteSettings("dependencies"));
+        assert_eq!((found.value.groups, found.value.extras), (vec!["a".into()], vec!["x".into()]));
     }
 
     #[test]

@@ -106,10 +106,12 @@ fn is_open(name: &str, value: &str) -> bool {
     is_known && !value.contains(['@', '?']) && !value.contains("://")
 }
 
-const OPEN: [&str; 27] = [
+const OPEN: [&str; 29] = [
     "APP_ENV",
     "CUSTOM_REQUIREMENTSTXT_PATH",
     "DEBUG",
+    "DEPENDENCIES_EXTRAS",
+    "DEPENDENCIES_GROUPS",
     "DEPLOYMENT_BRANCH",
     "DISABLE_COLLECTSTATIC",
     "DJANGO_ENV",
