@@ -70,7 +70,9 @@ fn check(repository: &Path) -> Result<(), UserError> {
     if let Err(why) = fs::metadata(repository) {
         let error = UserError::new(format!("there is no repository at {shown}"));
         return Err(match why.kind() {
-            ErrorKind::NotFound => error.fix("Name a bare repository"),
+            ErrorKind::NotFound => error
+                .fix("Name a bare repository that is there")
+                .fix(format!("Or create one: git init --bare {shown}")),
             _ => UserError::new(format!("cannot look for a repository at {shown}: {why}"))
                 .found(format!("nyala runs as user {user}"))
                 .fix("Act as a user who can read it, such as its owner"),
