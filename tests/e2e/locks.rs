@@ -224,6 +224,39 @@ fn a_pylock_is_installed() {
     lives(&fast_site(), "pylock.toml");
 }
 
+/// The project is a package: of what is installed, it alone has no hash.
+#[test]
+fn the_project_of_a_lock_is_installed_with_what_it_pins() {
+    for site in [Site::new(), fast_site()] {
+        let project = site.project();
+        write(&project, "uv.lock", &FIRST)
+            .write("backend/builder.py", include_str!("fixtures/builder.py"))
+            .write("waterhole.py", "VERSION = '1.0'\n")
+            .write(
+                "pyproject.toml",
+                "[build-system]\nrequires = []\nbuild-backend = \"builder\"\n\
+                 backend-path = [\"backend\"]\n[project]\nname = \"waterhole\"\n\
+                 version = \"1.0\"\ndependencies = [\"antelope\", \"grass\"]\n",
+            );
+        let with_root = |pins: &[Pin]| {
+            lock("uv.lock", pins)
+                .replace(
+                    "name = \"site\"\nversion = \"0\"",
+                    "name = \"waterhole\"\nversion = \"1.0\"",
+                )
+                .replace("{ virtual = \".\" }", "{ editable = \".\" }")
+        };
+        let push = project.write("uv.lock", with_root(&FIRST)).push();
+        assert_has(&site, &[("antelope", "1.0"), ("grass", "1.0")], &push);
+        assert_eq!(site.package("waterhole").as_deref(), Some("1.0"));
+        project.write("page", "1").push().assert_success();
+        assert_eq!(site.package("waterhole").as_deref(), Some("1.0"));
+        let newer = [("antelope", "1.1", None), ("grass", "1.0", None)];
+        let push = project.write("uv.lock", with_root(&newer)).push();
+        assert_has(&site, &[("antelope", "1.1"), ("grass", "1.0")], &push);
+    }
+}
+
 #[test]
 fn a_requirements_txt_counts_before_a_lock() {
     let site = Site::new();

@@ -62,6 +62,12 @@ impl Settings {
             }
         }
         settings.file(installation.environment, recorded);
+        // One hash makes pip require all of them. Of what a lock pins, a project in the tree has
+        // none; uv compares those that there are.
+        let has_hashes = recorded.lines.iter().any(|line| !line.hashes.is_empty());
+        if has_hashes && !installation.complete {
+            settings.flag(&HASHES);
+        }
         if !settings.refused.is_empty() {
             return Err(uv_cannot(&settings.refused).into());
         }
@@ -152,10 +158,6 @@ impl Settings {
                 said.or_else(|| Some(environment.get(name)?.to_string_lossy().into_owned())),
             );
             self.variables.push((name.to_owned(), hosts.join(" ")));
-        }
-        // One hash makes pip require all of them.
-        if recorded.lines.iter().any(|line| !line.hashes.is_empty()) {
-            self.flag(&HASHES);
         }
     }
 
