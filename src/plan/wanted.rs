@@ -158,13 +158,28 @@ pub(super) fn unpinned(
     before: Option<Version>,
     discover: &dyn Fn() -> Vec<Interpreter>,
 ) -> Option<String> {
-    let PythonPlan { wanted: Wanted::Any | Wanted::Specifiers(_), .. } = python else {
+    if names_one_minor(&python.wanted) {
         return None;
-    };
+    }
     python.interpreter.as_ref()?;
     let there = discover();
     let newest = interpreters::choose(&python.wanted, &there)?.version.minor_version();
     Some(no_pin(&python.version.minor_version(), before.map(|it| it.minor_version()), &newest))
+}
+
+/// Whether only one minor version will do, as for `==3.11.*`.
+fn names_one_minor(wanted: &Wanted) -> bool {
+    const MINORS: std::ops::Range<u16> = 0..50;
+    const PATCHES: std::ops::Range<u16> = 0..30;
+    match wanted {
+        Wanted::Any => false,
+        Wanted::Minor { .. } | Wanted::Exact(_) => true,
+        Wanted::Specifiers(_) => {
+            let will_do =
+                |minor| PATCHES.any(|patch| wanted.matches(&Version::new(3, minor, patch)));
+            MINORS.filter(|minor| will_do(*minor)).take(2).count() == 1
+        }
+    }
 }
 
 fn no_pin(chosen: &str, before: Option<String>, newest: &str) -> String {
@@ -218,7 +233,23 @@ pub(super) fn unmet(
 
 #[cfg(test)]
 mod tests {
-    use super::no_pin;
+    use std::str::FromStr;
+
+    use pep440_rs::VersionSpecifiers;
+
+    use super::{Wanted, names_one_minor, no_pin};
+
+    #[test]
+    fn specifiers_may_name_one_minor_version() {
+        let wanted = |text| Wanted::Specifiers(VersionSpecifiers::from_str(text).unwrap());
+        for one in ["==3.11.*", ">=3.11,<3.12", "~=3.11.0", "==3.11.7"] {
+            assert!(names_one_minor(&wanted(one)), "{one}");
+        }
+        for several in [">=3.11", ">=3.11,<3.13", "~=3.11", "!=3.11.*", ">=4"] {
+            assert!(!names_one_minor(&wanted(several)), "{several}");
+        }
+        assert!(!names_one_minor(&Wanted::Any));
+    }
 
     #[test]
     fn a_python_that_nobody_asked_for_is_explained_with_how_to_pin_it() {
