@@ -169,15 +169,16 @@ pub(super) fn unpinned(
 
 /// Whether only one minor version will do, as for `==3.11.*`.
 fn names_one_minor(wanted: &Wanted) -> bool {
-    const MINORS: std::ops::Range<u16> = 0..50;
-    const PATCHES: std::ops::Range<u16> = 0..30;
+    const MINORS: u16 = 50;
+    const PATCHES: u16 = 30;
     match wanted {
         Wanted::Any => false,
         Wanted::Minor { .. } | Wanted::Exact(_) => true,
         Wanted::Specifiers(_) => {
-            let will_do =
-                |minor| PATCHES.any(|patch| wanted.matches(&Version::new(3, minor, patch)));
-            MINORS.filter(|minor| will_do(*minor)).take(2).count() == 1
+            let will_do = |minor: &u16| {
+                (0..PATCHES).any(|patch| wanted.matches(&Version::new(3, *minor, patch)))
+            };
+            (0..MINORS).filter(will_do).take(2).count() == 1
         }
     }
 }
