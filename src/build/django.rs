@@ -58,7 +58,7 @@ pub fn collectstatic(
     // In a folder of its own, so that a `django/` in the tree is not taken for it.
     let django = process::capture(&python(&["-c", PROBE], &environment).cwd("/"));
     let django = django.map_err(|error| cannot_import(&error))?.text();
-    let Some(version) = django.strip_prefix(MARK) else {
+    let Some(version) = django.lines().rev().find_map(|line| line.strip_prefix(MARK)) else {
         console::info("Django static files are not collected: the environment has no Django.");
         return Ok(());
     };
