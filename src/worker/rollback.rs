@@ -17,6 +17,7 @@ use crate::plan::Decision;
 use crate::process::Environment;
 use crate::python::env::inspect;
 use crate::python::env::inspect::run_version;
+use crate::retention::unneeded;
 use crate::settings::{DeploymentFile, EffectiveSettings};
 use crate::site::record::EnvRecord;
 use crate::site::settings::Outcome;
@@ -49,8 +50,16 @@ pub fn obstacle(site: &Site, record: &Record) -> Option<String> {
 
 /// The newest kept release that came before what is live, or of all where nothing is; `None` when
 /// there is none.
+///
+/// A release beyond `keep` does not count although it is still there: a worker prunes only after
+/// its push has ended, so it may be gone in a moment.
 pub fn release_before(site: &Site, live: Option<DeploymentId>) -> Result<Option<DeploymentId>> {
     let mut kept = kept_releases(site)?;
+    // Settings that cannot be read must not be in the way of a rollback.
+    if let Ok(settings) = site.settings() {
+        let going = unneeded(site, settings.keep)?.releases;
+        kept.retain(|id| !going.contains(id));
+    }
     kept.retain(|id| live.is_none_or(|live| *id < live));
     Ok(kept.pop())
 }

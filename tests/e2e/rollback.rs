@@ -71,6 +71,24 @@ fn what_was_rolled_back_to_is_kept_before_what_was_rolled_back_from() {
     wait_until("release 2 is gone", || site.numbers("releases") == [1, 6, 7]);
 }
 
+/// Pruning comes after the answer to the push, so `nyala rollback` may come between the two.
+#[test]
+fn without_a_number_it_never_goes_to_a_release_that_is_about_to_be_pruned() {
+    let site = Site::new();
+    let project = site.project();
+    for page in 1..=3 {
+        project.write("page", page.to_string()).push().assert_success();
+    }
+    site.nyala(&["rollback", "1"]).assert_success();
+    site.nyala(&["rollback", "3"]).assert_success();
+    // Of 1, 2 and 3, the last two that were live are 1 and 3.
+    site.configure("keep = 2");
+    let ran = site.nyala(&["rollback", "--dry-run"]);
+    assert!(ran.assert_success().stdout.contains("Release 1 would be live again"), "{ran:#?}");
+    site.configure("keep = 1");
+    site.nyala(&["rollback"]).assert_failed(1, "no release before 3, the live one, is kept");
+}
+
 #[test]
 fn a_release_that_is_no_longer_kept_is_redeployed() {
     let site = Site::new();
