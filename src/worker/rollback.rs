@@ -22,6 +22,7 @@ use crate::settings::{DeploymentFile, EffectiveSettings};
 use crate::site::record::EnvRecord;
 use crate::site::settings::Outcome;
 use crate::site::{DeploymentId, Record, Site, Status, no_deployment};
+use crate::user_error::UserError;
 
 /// Why a release cannot be made live again as it is, in words; `None` when it can.
 ///
@@ -142,12 +143,14 @@ impl Deployment<'_> {
     /// The actions, of which one may restart the application. Settings that are broken must not
     /// keep a site from going back to what worked.
     fn prepare_notifications(&mut self) {
-        let (Ok(settings), Ok(app_settings)) = (self.site.settings(), self.site.app_settings())
-        else {
-            console::warning(
-                "the settings cannot be read, so no actions run and no webhooks are sent",
-            );
-            return;
+        let read = self.site.settings().and_then(|ours| Ok((ours, self.site.app_settings()?)));
+        let (settings, app_settings) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                let fact = "no actions run and no webhooks are sent";
+                console::warning(UserError::new(fact).because(&error));
+                return;
+            }
         };
         let known =
             EffectiveSettings::resolve(&settings, &app_settings, &DeploymentFile::default());

@@ -85,7 +85,7 @@ fn without_a_number_it_never_goes_to_a_release_that_is_about_to_be_pruned() {
     site.configure("keep = 2");
     let ran = site.nyala(&["rollback", "--dry-run"]);
     assert!(ran.assert_success().stdout.contains("Release 1 would be live again"), "{ran:#?}");
-    site.configure("keep = 1");
+    fs::write(site.path.join("nyala.toml"), "keep = 1\n").unwrap();
     site.nyala(&["rollback"]).assert_failed(1, "no release before 3, the live one, is kept");
 }
 
