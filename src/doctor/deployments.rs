@@ -1,5 +1,7 @@
 //! Did a worker die, and what did it leave?
 
+use std::path::PathBuf;
+
 use super::{Finding, FindingId, Repair, and_more};
 use crate::retention;
 use crate::site::record::{NotifyFailure, NotifyKind};
@@ -33,7 +35,7 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
         let fact = format!("{} can never be removed: {}", stays.what, stays.holder);
         findings.push(Finding::new(FindingId::Mounted, fact, stays.fix()));
     }
-    let mut leftovers = worker::leftovers(site).unwrap_or_default();
+    let mut leftovers = leftovers(site);
     leftovers.retain(|path| !mounted.iter().any(|stays| stays.path() == Some(path)));
     if let [first, rest @ ..] = &leftovers[..] {
         let fact = format!(
@@ -45,6 +47,21 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
         findings.push(finding.with_repair(Repair::Recover));
     }
     findings
+}
+
+/// What no worker is going to remove. One that is running prunes after its deployment is live, and
+/// removes what others have left before it begins.
+fn leftovers(site: &Site) -> Vec<PathBuf> {
+    let found = worker::leftovers(site).unwrap_or_default();
+    if found.is_empty() {
+        return found;
+    }
+    match site.try_look_lock() {
+        Ok(None) => Vec::new(),
+        Ok(Some(_lock)) => worker::leftovers(site).unwrap_or_default(),
+        // Who may not lock the site may still see what is wrong with it.
+        Err(_) => found,
+    }
 }
 
 /// What failed after the newest deployment that has ended. Those before it are history.

@@ -32,6 +32,17 @@ impl Site {
         }
     }
 
+    /// Keeps a deployment from beginning while somebody only looks; `None` while one is running.
+    /// Several may look at once.
+    pub fn try_look_lock(&self) -> Result<Option<DeployLock>> {
+        let file = self.open_lock()?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Some(DeployLock { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error).context("cannot lock the site"),
+        }
+    }
+
     /// Waits for the lock that lets one deployment run at a time.
     pub fn deploy_lock(&self) -> Result<DeployLock> {
         let file = self.open_lock()?;

@@ -72,7 +72,7 @@ fn of_twenty_pushes_at_once_the_last_is_live() {
         site.live()["commit"],
         site.sandbox.git(&site.repository, &["rev-parse", "main"]).as_str()
     );
-    assert!(site.nyala(&["doctor"]).status.success());
+    site.nyala(&["doctor"]).assert_success();
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn rollbacks_and_gc_between_twenty_pushes_wait_for_their_turn() {
         site.live()["commit"],
         site.sandbox.git(&site.repository, &["rev-parse", "main"]).as_str()
     );
-    assert!(site.nyala(&["doctor"]).status.success());
+    site.nyala(&["doctor"]).assert_success();
 }
 
 #[test]

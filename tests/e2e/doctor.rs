@@ -340,6 +340,11 @@ fn a_dead_worker_and_its_leftovers_are_found_and_fixed() {
     assert_eq!(site.numbers("releases"), [1]);
 
     fs::create_dir_all(site.path.join("envs/77/bin")).unwrap();
+    // Whoever has this lock removes it: a worker prunes after its deployment is live.
+    let lock = fs::File::open(site.path.join("lock")).unwrap();
+    lock.lock().unwrap();
+    assert_well(&site);
+    drop(lock);
     assert_finds(&site, "leftovers");
     assert_fixed(&site);
 
