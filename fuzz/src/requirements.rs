@@ -40,16 +40,15 @@ fn read_and_look(data: &[u8], tree: &MemoryTree) -> Option<Closure> {
         Ok(closure) => {
             assert_is_right(data, &closure);
             let changes = compare(closure.record(), closure.record());
-            assert!(
-                changes
-                    .iter()
-                    .all(|change| matches!(change, Change::Editable { .. } | Change::Moving(_)))
-            );
+            assert!(changes.iter().all(|change| matches!(
+                change,
+                Change::Editable { .. } | Change::MutableReference(_)
+            )));
             assert_fit(data, &changes);
             if let Some(crlf) = crlf {
                 let crlf = crlf.expect("CRLF is as good as LF");
                 assert_eq!(crlf.record().lines, closure.record().lines);
-                assert_eq!(crlf.record().moving, closure.record().moving);
+                assert_eq!(crlf.record().mutable_references, closure.record().mutable_references);
             }
             Some(closure)
         }

@@ -152,7 +152,7 @@ fn requirements_of(
 fn changes(then: &Recorded, now: &Recorded) -> Vec<String> {
     let changes = dependencies::compare(then, now).into_iter();
     let changes = changes.filter(|change| match change {
-        Change::Moving(_) => false,
+        Change::MutableReference(_) => false,
         Change::Editable { path } => {
             let of = |record: &Recorded| {
                 record.local.iter().find(|local| local.path == *path).map(|it| it.id.clone())

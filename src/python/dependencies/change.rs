@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::record::{Found, Input, Line, Moving, Role};
+use super::record::{Found, Input, Line, MutableReference, Role};
 use super::text::shown;
 
 /// What a change requires. The greater one includes the lesser.
@@ -48,7 +48,7 @@ pub enum Change {
     FoundAdded(Found),
     FoundChanged(Found),
     FoundGone(Found),
-    Moving(Moving),
+    MutableReference(MutableReference),
     /// A file that the installer reads beside the requirements.
     Input {
         input: Input,
@@ -125,7 +125,7 @@ impl Change {
             | Change::LocalFile { .. }
             | Change::FoundChanged(_)
             | Change::FoundGone(_)
-            | Change::Moving(_)
+            | Change::MutableReference(_)
             // What it said of what is installed cannot be known.
             | Change::Input { .. } => Asks::Create,
         }
@@ -206,7 +206,7 @@ impl fmt::Display for Change {
                 };
                 write!(f, "{} {how} ({})", shown(path), shown(by))
             }
-            Change::Moving(Moving { file, number, text, why, fix }) => {
+            Change::MutableReference(MutableReference { file, number, text, why, fix }) => {
                 let line = if *number == 0 { String::new() } else { format!(" line {number}") };
                 write!(
                     f,

@@ -15,7 +15,7 @@ use super::record::{Found, Input, Line, Local, LocalKind, Recorded, Role};
 /// Everything that changed. Changes that require a new env come first; otherwise the order is
 /// requirements, constraints, options, names.
 ///
-/// Equal records still give [`Change::Editable`] and [`Change::Moving`]. Comments and the order of
+/// Equal records still give [`Change::Editable`] and [`Change::MutableReference`]. Comments and the order of
 /// lines are no change.
 pub fn compare(then: &Recorded, now: &Recorded) -> Vec<Change> {
     let Recorded {
@@ -23,7 +23,7 @@ pub fn compare(then: &Recorded, now: &Recorded) -> Vec<Change> {
         lines: then_lines,
         local: then_local,
         found: then_found,
-        moving: _,
+        mutable_references: _,
         inputs: then_inputs,
     } = then;
     let Recorded {
@@ -31,11 +31,12 @@ pub fn compare(then: &Recorded, now: &Recorded) -> Vec<Change> {
         lines: now_lines,
         local: now_local,
         found: now_found,
-        moving,
+        mutable_references,
         inputs: now_inputs,
     } = now;
 
-    let mut changes: Vec<Change> = moving.iter().cloned().map(Change::Moving).collect();
+    let mut changes: Vec<Change> =
+        mutable_references.iter().cloned().map(Change::MutableReference).collect();
     changes.extend(compare_lines(then_lines, now_lines));
     changes.extend(compare_local(then_local, now_local));
     changes.extend(compare_found(then_found, now_found));

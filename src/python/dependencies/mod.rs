@@ -28,6 +28,6 @@ pub use compare::compare;
 pub use declarations::{Declaration, declarations, missing_lock};
 pub use detect::{Detected, detect};
 pub use project::Project;
-pub use record::{Found, Input, Line, Local, LocalKind, Moving, Recorded, Role};
+pub use record::{Found, Input, Line, Local, LocalKind, MutableReference, Recorded, Role};
 pub use source::{Declared, Given, RELEASE_VARIABLES, Reading, Source};
 pub use tree::{Entry, Resolved, Tree, resolve};

@@ -17,7 +17,7 @@ pub struct Recorded {
     pub lines: Vec<Line>,
     pub local: Vec<Local>,
     pub found: Vec<Found>,
-    pub moving: Vec<Moving>,
+    pub mutable_references: Vec<MutableReference>,
     /// What the installer reads beside all this, such as its configuration.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<Input>,
@@ -107,9 +107,9 @@ pub struct Input {
     pub digest: String,
 }
 
-/// A line that can mean something else tomorrow without having changed.
+/// A line that names something whose content can change while the line stays the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Moving {
+pub struct MutableReference {
     pub file: String,
     /// From 1; 0 for a setting, which has no lines.
     pub number: usize,

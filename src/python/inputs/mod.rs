@@ -17,7 +17,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::dependencies::requirements_txt::{self, Also, AlsoRole};
-use super::dependencies::{Declared, Found, Input, Moving, Resolved, Tree, resolve};
+use super::dependencies::{Declared, Found, Input, MutableReference, Resolved, Tree, resolve};
 use super::installers::Installer;
 use crate::process::Environment;
 use disk::digest;
@@ -30,7 +30,7 @@ pub struct Inputs {
     pub also: Vec<Also>,
     files: Vec<Input>,
     found: Vec<Found>,
-    moving: Vec<Moving>,
+    mutable_references: Vec<MutableReference>,
 }
 
 impl Inputs {
@@ -64,7 +64,7 @@ impl Inputs {
     pub fn add_to(self, declared: &mut Declared) {
         let recorded = &mut declared.recorded;
         recorded.inputs = self.files;
-        recorded.moving.extend(self.moving);
+        recorded.mutable_references.extend(self.mutable_references);
         recorded.found.extend(self.found);
         for folder in &declared.find_links {
             recorded.found.extend(disk::offered(Path::new(folder)));
@@ -81,12 +81,17 @@ impl Inputs {
     ) -> Result<()> {
         let Named { kind, path, by } = named;
         if kind == Kind::Editable {
-            self.moving(&path, by, "is used where it is", "name it in requirements.txt instead");
+            self.add_mutable_reference(
+                &path,
+                by,
+                "is used where it is",
+                "name it in requirements.txt instead",
+            );
             return Ok(());
         }
         let Some(local) = requirements_txt::local_path(&path) else {
             if kind != Kind::FindLinks {
-                self.moving(
+                self.add_mutable_reference(
                     &path,
                     by,
                     "names a file on the network that can change",
@@ -105,12 +110,13 @@ impl Inputs {
                     self.files.push(Input { path: local, by, digest: digest(&bytes) });
                 }
             }
-            (_, Resolved::Missing | Resolved::Outside { .. } | Resolved::Loop) => self.moving(
-                &local,
-                by,
-                "is not in the commit, where changes can be seen",
-                "commit it, or name it by its absolute path",
-            ),
+            (_, Resolved::Missing | Resolved::Outside { .. } | Resolved::Loop) => self
+                .add_mutable_reference(
+                    &local,
+                    by,
+                    "is not in the commit, where changes can be seen",
+                    "commit it, or name it by its absolute path",
+                ),
             (kind, _) => {
                 let role = match kind {
                     Kind::Requirements => AlsoRole::Requirements,
@@ -136,8 +142,8 @@ impl Inputs {
         }
     }
 
-    fn moving(&mut self, path: &str, by: String, why: &str, fix: &str) {
-        self.moving.push(Moving {
+    fn add_mutable_reference(&mut self, path: &str, by: String, why: &str, fix: &str) {
+        self.mutable_references.push(MutableReference {
             file: by,
             number: 0,
             text: requirements_txt::without_secrets(path),

@@ -84,10 +84,13 @@ fn every_variable_of_pip_that_names_files_is_known() {
     }
     let url = [("PIP_CONSTRAINT", "https://u:hunter2@h/c.txt")];
     let inputs = machine.inputs(Installer::Pip, &url);
-    assert_eq!(inputs.moving[0].text, "https://****@h/c.txt");
+    assert_eq!(inputs.mutable_references[0].text, "https://****@h/c.txt");
     let missing = machine.inputs(Installer::Pip, &[("PIP_CONSTRAINT", "made-by-a-command.txt")]);
-    assert_eq!(missing.moving.len(), 1);
-    assert_eq!(machine.inputs(Installer::Pip, &[("PIP_FIND_LINKS", "https://h/")]).moving, []);
+    assert_eq!(missing.mutable_references.len(), 1);
+    assert_eq!(
+        machine.inputs(Installer::Pip, &[("PIP_FIND_LINKS", "https://h/")]).mutable_references,
+        []
+    );
 }
 
 #[test]

@@ -66,7 +66,7 @@ pub(in crate::python) fn local_path(reference: &str) -> Option<String> {
 
 /// Why what a URL gives can change while the URL stays the same, and what to do; `None` when it
 /// cannot.
-pub(super) fn moving(url: &str, hashes: &[String]) -> Option<(&'static str, &'static str)> {
+pub(super) fn why_mutable(url: &str, hashes: &[String]) -> Option<(&'static str, &'static str)> {
     if let Some(system) = version_control(url) {
         let full =
             |hex: &str| matches!(hex.len(), 40 | 64) && hex.bytes().all(|b| b.is_ascii_hexdigit());
@@ -176,7 +176,7 @@ mod tests {
             "svn+https://h/r@123".to_owned(),
             "https://h/a.zip#egg=a&sha256=00".to_owned(),
         ] {
-            assert_eq!(moving(&url, &[]), None, "{url}");
+            assert_eq!(why_mutable(&url, &[]), None, "{url}");
         }
         for url in [
             "git+https://h/r.git".to_owned(),
@@ -187,8 +187,8 @@ mod tests {
             "https://h/a.zip".to_owned(),
             "https://h/a.zip#egg=a".to_owned(),
         ] {
-            assert!(moving(&url, &[]).is_some(), "{url}");
+            assert!(why_mutable(&url, &[]).is_some(), "{url}");
         }
-        assert_eq!(moving("https://h/a.zip", &["sha256:00".into()]), None);
+        assert_eq!(why_mutable("https://h/a.zip", &["sha256:00".into()]), None);
     }
 }

@@ -1,12 +1,12 @@
 //! What each kind of line adds to the closure.
 
-use super::super::super::record::{Found, Line, Local, LocalKind, Moving, Role};
+use super::super::super::record::{Found, Line, Local, LocalKind, MutableReference, Role};
 use super::super::super::tree::{
     Entry, Resolved, Tree, beside, in_release, normalized_path, resolve,
 };
 use super::super::error::ClosureError;
 use super::super::options::{Setting, Statement};
-use super::super::requirement_source::{RequirementSource, included_path, local_path, moving};
+use super::super::requirement_source::{RequirementSource, included_path, local_path, why_mutable};
 use super::super::spec::Spec;
 use super::{Named, Reader, Reading};
 use crate::python::dependencies::reach::{Reach, reach};
@@ -50,7 +50,7 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
     /// it is.
     fn out_of_sight(&mut self, reading: &Reading<'_>, role: Role) -> Result<(), ClosureError> {
         let why = "names a file on the network that can change";
-        self.moving(reading, why, "commit a copy of the file and name that instead");
+        self.add_mutable_reference(reading, why, "commit a copy of the file and name that instead");
         self.push(Line { role, ..reading.line(reading.text.clone(), reading.text.clone()) })
     }
 
@@ -76,8 +76,8 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
         match &meant.source {
             RequirementSource::Index => {}
             RequirementSource::Url(url) => {
-                if let Some((why, fix)) = moving(url, hashes) {
-                    self.moving(reading, why, fix);
+                if let Some((why, fix)) = why_mutable(url, hashes) {
+                    self.add_mutable_reference(reading, why, fix);
                 }
             }
             RequirementSource::Path(path) => {
@@ -115,7 +115,7 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
                 });
             }
             Resolved::Outside { .. } => {
-                self.moving(
+                self.add_mutable_reference(
                     reading,
                     "is outside the commit, where changes cannot be seen",
                     "move it into the repository or install it from an index",
@@ -126,7 +126,7 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
         let Reach { id, whole_tree, leaves } = reach;
         if let Some(link) = leaves {
             let why = format!("contains {link}, a link that leads out of the commit");
-            self.moving(reading, &why, "commit what it leads to, and link to that");
+            self.add_mutable_reference(reading, &why, "commit what it leads to, and link to that");
         }
         self.recorded.local.push(Local { path: shown, kind, id, whole_tree });
         Ok(())
@@ -206,8 +206,8 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
         Ok(())
     }
 
-    fn moving(&mut self, reading: &Reading<'_>, why: &str, fix: &str) {
-        self.recorded.moving.push(Moving {
+    fn add_mutable_reference(&mut self, reading: &Reading<'_>, why: &str, fix: &str) {
+        self.recorded.mutable_references.push(MutableReference {
             file: reading.location.file.clone(),
             number: reading.location.line,
             text: reading.text.clone(),

@@ -97,8 +97,8 @@ fn what_can_change_unseen_is_moving() {
          ../lib\n-e /srv/lib\nflask\n\
          -f /srv/wheels\nb @ https://h/b.zip --hash=sha256:00",
     )]));
-    let moving: Vec<_> = closure.record().moving.iter().map(|moving| moving.number).collect();
-    assert_eq!(moving, [1, 2, 3, 4, 5, 6]);
+    let numbers: Vec<_> = closure.record().mutable_references.iter().map(|it| it.number).collect();
+    assert_eq!(numbers, [1, 2, 3, 4, 5, 6]);
 }
 
 #[test]
