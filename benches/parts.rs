@@ -207,7 +207,7 @@ impl LockedTree {
     fn read(&self) -> Recorded {
         let reading = Reading {
             variable: &|_| None,
-            also: &[],
+            setting_files: &[],
             python: Some(Version::new(3, 12, 1)),
             chosen: Chosen::default(),
             frozen: true,

@@ -32,7 +32,7 @@ fn read_and_look(lock: Lock, data: &[u8], tree: &MemoryTree) -> Option<Declared>
         let names = |names: &[&str]| names.iter().map(|&it| it.to_owned()).collect::<Vec<_>>();
         let reading = Reading {
             variable: &|_| None,
-            also: &[],
+            setting_files: &[],
             python: Some(Version::new(3, 12, 1)),
             chosen: Chosen::new(&names(groups), &names(extras)),
             frozen,

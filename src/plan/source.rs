@@ -43,7 +43,7 @@ impl Declaring<'_> {
             tree,
             &Reading {
                 variable: &variable,
-                also: &inputs.also,
+                setting_files: &inputs.setting_files,
                 python,
                 chosen: Chosen::new(&settings.groups, &settings.extras),
                 frozen: settings.frozen,

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::locks::{Chosen, Environment, Lock, Requirements, declared};
 use super::project::Project;
 use super::record::Recorded;
-use super::requirements_txt::{Also, closure_with};
+use super::requirements_txt::{SettingFile, closure_with};
 use super::tree::{RELEASE, Tree};
 use crate::python::version::Version;
 
@@ -28,7 +28,7 @@ pub struct Reading<'a> {
     /// Gives the environment variables that the installer will see.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     /// What the installer's settings make it read beside the source.
-    pub also: &'a [Also],
+    pub setting_files: &'a [SettingFile],
     /// The interpreter that is installed for, which decides about a lock's markers. Without one,
     /// a lock cannot be read.
     pub python: Option<Version>,
@@ -80,7 +80,7 @@ impl Source {
         match self {
             Source::RequirementsTxt { path } => {
                 let variable = |name: &str| (reading.variable)(name).or_else(|| of_release(name));
-                let closure = closure_with(tree, path, reading.also, &variable)?;
+                let closure = closure_with(tree, path, reading.setting_files, &variable)?;
                 Ok(Declared {
                     recorded: closure.record().clone(),
                     variables: closure.variables,

@@ -16,7 +16,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::dependencies::requirements_txt::{self, Also, AlsoRole};
+use super::dependencies::requirements_txt::{self, SettingFile, SettingFileRole};
 use super::dependencies::{Declared, Found, Input, MutableReference, Resolved, Tree, resolve};
 use super::installers::Installer;
 use crate::process::Environment;
@@ -27,7 +27,7 @@ use names::{Kind, Named};
 #[derive(Debug, Default)]
 pub struct Inputs {
     /// Those in the commit that are read like requirements.txt.
-    pub also: Vec<Also>,
+    pub setting_files: Vec<SettingFile>,
     files: Vec<Input>,
     found: Vec<Found>,
     mutable_references: Vec<MutableReference>,
@@ -119,11 +119,11 @@ impl Inputs {
                 ),
             (kind, _) => {
                 let role = match kind {
-                    Kind::Requirements => AlsoRole::Requirements,
-                    Kind::FindLinks => AlsoRole::FindLinks,
-                    _ => AlsoRole::Constraints,
+                    Kind::Requirements => SettingFileRole::Requirements,
+                    Kind::FindLinks => SettingFileRole::FindLinks,
+                    _ => SettingFileRole::Constraints,
                 };
-                self.also.push(Also { path: local, role, by });
+                self.setting_files.push(SettingFile { path: local, role, by });
             }
         }
         Ok(())

@@ -49,8 +49,8 @@ impl Machine {
     }
 }
 
-fn also(inputs: &Inputs) -> Vec<(&str, AlsoRole, &str)> {
-    inputs.also.iter().map(|also| (also.path.as_str(), also.role, also.by.as_str())).collect()
+fn setting_files(inputs: &Inputs) -> Vec<(&str, SettingFileRole, &str)> {
+    inputs.setting_files.iter().map(|it| (it.path.as_str(), it.role, it.by.as_str())).collect()
 }
 
 #[test]
@@ -76,10 +76,10 @@ fn every_variable_of_pip_that_names_files_is_known() {
         let both = format!("pins.txt  {pins}");
         let inputs = machine.inputs(Installer::Pip, &[(name, &both)]);
         let role = match name {
-            "PIP_REQUIREMENT" => AlsoRole::Requirements,
-            _ => AlsoRole::Constraints,
+            "PIP_REQUIREMENT" => SettingFileRole::Requirements,
+            _ => SettingFileRole::Constraints,
         };
-        assert_eq!(also(&inputs), [("pins.txt", role, name)]);
+        assert_eq!(setting_files(&inputs), [("pins.txt", role, name)]);
         assert_eq!(inputs.files.len(), 1, "{name}");
     }
     let url = [("PIP_CONSTRAINT", "https://u:hunter2@h/c.txt")];
@@ -98,10 +98,10 @@ fn a_configuration_file_in_the_tree_counts() {
     let machine = Machine::new();
     let inputs = machine.inputs(Installer::Pip, &[("PIP_CONFIG_FILE", "deploy/pip.conf")]);
     assert_eq!(
-        also(&inputs),
+        setting_files(&inputs),
         [
-            ("pins.txt", AlsoRole::Constraints, "deploy/pip.conf"),
-            ("wheels", AlsoRole::FindLinks, "deploy/pip.conf")
+            ("pins.txt", SettingFileRole::Constraints, "deploy/pip.conf"),
+            ("wheels", SettingFileRole::FindLinks, "deploy/pip.conf")
         ]
     );
     assert_eq!(inputs.files[0].path, "deploy/pip.conf");
@@ -123,7 +123,7 @@ fn uv_reads_its_own_files_and_pips() {
         assert_eq!(machine.files(Installer::Pip, &[(name, &pins)]), [], "pip does not read {name}");
     }
     let inputs = machine.inputs(Installer::Uv, &[]);
-    assert_eq!(also(&inputs), [("wheels", AlsoRole::FindLinks, "uv.toml")]);
+    assert_eq!(setting_files(&inputs), [("wheels", SettingFileRole::FindLinks, "uv.toml")]);
 }
 
 #[test]

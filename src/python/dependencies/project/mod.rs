@@ -72,7 +72,7 @@ impl Project {
             (given.clone(), given)
         };
         let variable = |name: &str| (reading.variable)(name).or_else(|| of_release(name));
-        let closure = closure_of(tree, self.file, &recorded, reading.also, &variable)?;
+        let closure = closure_of(tree, self.file, &recorded, reading.setting_files, &variable)?;
         let left_out = chosen.left_out(groups.keys(), extras.iter().flat_map(|all| all.keys()));
         Ok(Declared {
             recorded: closure.record().clone(),

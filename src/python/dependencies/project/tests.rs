@@ -12,7 +12,7 @@ fn read(files: &[(&str, &str)], groups: &[&str], extras: &[&str]) -> Result<Decl
     let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
     let reading = Reading {
         variable: &|_| None,
-        also: &[],
+        setting_files: &[],
         python: None,
         chosen: Chosen::new(&names(groups), &names(extras)),
         frozen: false,

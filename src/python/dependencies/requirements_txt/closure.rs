@@ -80,13 +80,13 @@ pub fn closure(
 pub fn closure_with(
     tree: &impl Tree,
     root: &str,
-    also: &[Also],
+    setting_files: &[SettingFile],
     setting: &impl Fn(&str) -> Option<String>,
 ) -> Result<Closure, ClosureError> {
     let mut reader = Reader::new(tree, setting);
     let root = Named { path: root.to_owned(), shown: normalized_path(root) };
     reader.file(&root, Role::Requirement, None)?;
-    also.iter().try_for_each(|also| reader.also(also))?;
+    setting_files.iter().try_for_each(|file| reader.setting_file(file))?;
     Ok(reader.finish())
 }
 
@@ -96,7 +96,7 @@ pub(in crate::python::dependencies) fn closure_of(
     tree: &impl Tree,
     file: &str,
     requirements: &[String],
-    also: &[Also],
+    setting_files: &[SettingFile],
     setting: &impl Fn(&str) -> Option<String>,
 ) -> Result<Closure, ClosureError> {
     let mut reader = Reader::new(tree, setting);
@@ -107,21 +107,21 @@ pub(in crate::python::dependencies) fn closure_of(
             reader.line(&named, Role::Requirement, &Logical { number: 0, ..line })?;
         }
     }
-    also.iter().try_for_each(|also| reader.also(also))?;
+    setting_files.iter().try_for_each(|file| reader.setting_file(file))?;
     Ok(reader.finish())
 }
 
 /// Something in the tree that a setting of the installer names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Also {
+pub struct SettingFile {
     pub path: String,
-    pub role: AlsoRole,
+    pub role: SettingFileRole,
     /// The setting.
     pub by: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AlsoRole {
+pub enum SettingFileRole {
     Requirements,
     Constraints,
     FindLinks,
@@ -207,12 +207,12 @@ impl<'a, T: Tree, S: Fn(&str) -> Option<String>> Reader<'a, T, S> {
         }
     }
 
-    fn also(&mut self, also: &Also) -> Result<(), ClosureError> {
-        let Also { path, role, by } = also;
+    fn setting_file(&mut self, file: &SettingFile) -> Result<(), ClosureError> {
+        let SettingFile { path, role, by } = file;
         let role = match role {
-            AlsoRole::Requirements => Role::Requirement,
-            AlsoRole::Constraints => Role::Constraint,
-            AlsoRole::FindLinks => return self.links(std::slice::from_ref(path)),
+            SettingFileRole::Requirements => Role::Requirement,
+            SettingFileRole::Constraints => Role::Constraint,
+            SettingFileRole::FindLinks => return self.links(std::slice::from_ref(path)),
         };
         let named = Named { path: path.clone(), shown: normalized_path(path) };
         let location = Location { file: by.clone(), line: 0 };
