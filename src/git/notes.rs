@@ -31,7 +31,7 @@ pub struct Note<'a> {
     pub commit: &'a str,
     pub text: &'a str,
     /// A ref and the full id that it is to name, whatever it named before.
-    pub also: Option<(&'a str, &'a str)>,
+    pub ref_to_set: Option<(&'a str, &'a str)>,
 }
 
 /// Appends the text to the note, after an empty line when there is one already. A git child is
@@ -119,7 +119,7 @@ fn set_files(objects: &git2::Repository, note: &Note<'_>, new: Oid, old: Oid) ->
         .reference_matching(note.notes, new, true, old, "nyala")
         .map_err(waited)
         .explain(|| error::cannot_move(note.notes))?;
-    let Some((name, id)) = note.also else { return Ok(()) };
+    let Some((name, id)) = note.ref_to_set else { return Ok(()) };
     let id = Oid::from_str_ext(id, objects.object_format())?;
     let mut moved = objects.reference(name, id, true, "nyala");
     for _ in 0..TRIES {
@@ -135,7 +135,7 @@ fn set_files(objects: &git2::Repository, note: &Note<'_>, new: Oid, old: Oid) ->
 fn set(repository: &Path, note: &Note<'_>, new: &str, old: Option<&str>) -> Result<()> {
     let zeros = "0".repeat(new.len());
     let mut text = format!("update {}\0{new}\0{}\0", note.notes, old.unwrap_or(&zeros));
-    if let Some((name, id)) = note.also {
+    if let Some((name, id)) = note.ref_to_set {
         text.push_str(&format!("update {name}\0{id}\0\0"));
     }
     let mut child = git(repository)
@@ -249,9 +249,9 @@ mod tests {
             .unwrap()
         }
 
-        fn append(&self, commit: usize, text: &str, also: Option<(&str, &str)>) {
+        fn append(&self, commit: usize, text: &str, ref_to_set: Option<(&str, &str)>) {
             let repository = Repository::open(self.folder.path()).unwrap();
-            let note = Note { notes: NOTES, commit: &self.commits[commit], text, also };
+            let note = Note { notes: NOTES, commit: &self.commits[commit], text, ref_to_set };
             append(&repository, &note, &|| Ok(())).unwrap();
         }
 

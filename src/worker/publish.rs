@@ -110,7 +110,7 @@ fn note(
             notes: NOTES,
             commit: &record.commit,
             text: &mask::known().apply(&text(record, is_live, &lines)),
-            also: live.as_deref().map(|commit| (LIVE, commit)),
+            ref_to_set: live.as_deref().map(|commit| (LIVE, commit)),
         },
         &|| flush.of(repository.path()),
     )
