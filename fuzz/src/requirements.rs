@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use nyala::python::dependencies::requirements_txt::{Closure, closure};
-use nyala::python::dependencies::{Asks, Change, Line, Recorded, compare};
+use nyala::python::dependencies::{Change, EnvAction, Line, Recorded, compare};
 
 use super::text::assert_fit_to_be_shown;
 use super::tree::{MemoryTree, trees};
@@ -105,7 +105,7 @@ fn stands_openly(word: &str, text: &str) -> bool {
 /// An env that is used again has to be what it would be if it were made now; one that is copied,
 /// too, but for what pip adds. This says so once more, from the lines alone.
 fn assert_nothing_is_overlooked(then: &Recorded, now: &Recorded, changes: &[Change]) {
-    if changes.iter().any(|change| change.asks() == Asks::Create) {
+    if changes.iter().any(|change| change.env_action() == EnvAction::Create) {
         return;
     }
     let meanings = |record: &Recorded| -> BTreeSet<String> {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::git::short;
 use crate::ids::{DeploymentId, EnvId};
-use crate::python::dependencies::{self, Asks, Change, Recorded};
+use crate::python::dependencies::{self, Change, EnvAction, Recorded};
 use crate::python::env::Inspection;
 use crate::python::env::marker::{Marker, Provenance, RanCommand};
 use crate::python::installers::Installer;
@@ -185,13 +185,13 @@ pub fn decide(observed: &Observed) -> EnvPlan {
                 let by_pip_alone = is_known && was_written_by_pip_alone(marker);
                 reasons.may_uninstall = by_pip_alone;
                 for change in changes {
-                    match change.asks() {
-                        Asks::Create if by_pip_alone && change.can_be_uninstalled() => {
+                    match change.env_action() {
+                        EnvAction::Create if by_pip_alone && change.can_be_uninstalled() => {
                             reasons.uninstall.extend(change.gone().map(str::to_owned));
                             reasons.update.push(change.to_string());
                         }
-                        Asks::Create => reasons.create(change.to_string()),
-                        Asks::Update => reasons.update.push(change.to_string()),
+                        EnvAction::Create => reasons.create(change.to_string()),
+                        EnvAction::Update => reasons.update.push(change.to_string()),
                     }
                 }
             }

@@ -7,7 +7,7 @@ use super::text::shown;
 
 /// What a change requires. The greater one includes the lesser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Asks {
+pub enum EnvAction {
     /// Copy the env and let pip bring the copy up to date.
     Update,
     /// Make a new env.
@@ -112,14 +112,14 @@ impl Change {
     }
 
     /// What this change asks for by itself.
-    pub fn asks(&self) -> Asks {
+    pub fn env_action(&self) -> EnvAction {
         match self {
-            Change::Added(line) if line.role == Role::Option && !only_offers(line) => Asks::Create,
+            Change::Added(line) if line.role == Role::Option && !only_offers(line) => EnvAction::Create,
             Change::Added(_)
             | Change::Changed { .. }
             | Change::LocalFolder { .. }
             | Change::Editable { .. }
-            | Change::FoundAdded(_) => Asks::Update,
+            | Change::FoundAdded(_) => EnvAction::Update,
             Change::Gone(_)
             | Change::Replaced { .. }
             | Change::LocalFile { .. }
@@ -127,7 +127,7 @@ impl Change {
             | Change::FoundGone(_)
             | Change::MutableReference(_)
             // What it said of what is installed cannot be known.
-            | Change::Input { .. } => Asks::Create,
+            | Change::Input { .. } => EnvAction::Create,
         }
     }
 }

@@ -41,7 +41,7 @@ pub fn compare(then: &Recorded, now: &Recorded) -> Vec<Change> {
     changes.extend(compare_local(then_local, now_local));
     changes.extend(compare_found(then_found, now_found));
     changes.extend(compare_inputs(then_inputs, now_inputs));
-    changes.sort_by_key(|change| std::cmp::Reverse(change.asks()));
+    changes.sort_by_key(|change| std::cmp::Reverse(change.env_action()));
     changes
 }
 

@@ -115,7 +115,7 @@ proptest! {
             read(&MemoryTree::default().with("requirements.txt", lines.join("\n"))).unwrap()
         };
         let changes = compare(read(&lines).record(), read(&kept).record());
-        prop_assert!(changes.iter().any(|change| change.asks() == Asks::Create));
+        prop_assert!(changes.iter().any(|change| change.env_action() == EnvAction::Create));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::*;
-use Asks::{Create, Update};
+use EnvAction::{Create, Update};
 
 #[test]
 fn comments_order_and_spelling_are_no_change() {
@@ -28,43 +28,43 @@ fn what_is_gone_wants_a_new_env() {
         between("flask==2.0\ndjango", "flask==2.0"),
         ["Create: django was removed from requirements.txt"]
     );
-    assert_eq!(asked("a; os_name == 'nt'", "a"), Some(Create));
+    assert_eq!(env_action("a; os_name == 'nt'", "a"), Some(Create));
 }
 
 #[test]
 fn an_extra_is_added_in_place_but_not_taken_away() {
-    assert_eq!(asked("a[x]", "a[x,y]"), Some(Update));
-    assert_eq!(asked("a[x,y]", "a[x]"), Some(Create));
+    assert_eq!(env_action("a[x]", "a[x,y]"), Some(Update));
+    assert_eq!(env_action("a[x,y]", "a[x]"), Some(Create));
 }
 
 #[test]
 fn another_source_wants_a_new_env() {
     let id = "0123456789abcdef0123456789abcdef01234567";
     let at = |id: &str| format!("a @ git+https://h/r.git@{id}");
-    assert_eq!(asked(&at(id), &at(id)), None);
-    assert_eq!(asked(&at(id), &at(&id.replace('0', "1"))), Some(Create));
-    assert_eq!(asked("a==1", "a @ https://h/a.zip#sha256=00"), Some(Create));
-    assert_eq!(asked("./lib", "-e ./lib"), Some(Create));
+    assert_eq!(env_action(&at(id), &at(id)), None);
+    assert_eq!(env_action(&at(id), &at(&id.replace('0', "1"))), Some(Create));
+    assert_eq!(env_action("a==1", "a @ https://h/a.zip#sha256=00"), Some(Create));
+    assert_eq!(env_action("./lib", "-e ./lib"), Some(Create));
 }
 
 #[test]
 fn hashes_that_are_gone_want_a_new_env() {
     let line = |hashes: &str| format!("a==1 {hashes}");
     assert_eq!(
-        asked(&line("--hash=sha256:1"), &line("--hash=sha256:1 --hash=sha256:2")),
+        env_action(&line("--hash=sha256:1"), &line("--hash=sha256:1 --hash=sha256:2")),
         Some(Update)
     );
-    assert_eq!(asked(&line("--hash=sha256:1"), &line("--hash=sha256:2")), Some(Create));
-    assert_eq!(asked(&line(""), &line("--hash=sha256:2")), Some(Create));
-    assert_eq!(asked(&line("--hash=sha256:1"), &line("")), Some(Update));
-    assert_eq!(asked("a==1 --hash=sha256:1", "a==2 --hash=sha256:2"), Some(Update));
+    assert_eq!(env_action(&line("--hash=sha256:1"), &line("--hash=sha256:2")), Some(Create));
+    assert_eq!(env_action(&line(""), &line("--hash=sha256:2")), Some(Create));
+    assert_eq!(env_action(&line("--hash=sha256:1"), &line("")), Some(Update));
+    assert_eq!(env_action("a==1 --hash=sha256:1", "a==2 --hash=sha256:2"), Some(Update));
 }
 
 #[test]
 fn options_that_offer_more_are_an_update_and_the_others_want_a_new_env() {
     for option in ["--extra-index-url https://h/", "--pre", "-f wheels", "--trusted-host h"] {
-        assert_eq!(asked("a", &format!("{option}\na")), Some(Update), "{option}");
-        assert_eq!(asked(&format!("{option}\na"), "a"), Some(Create), "{option}");
+        assert_eq!(env_action("a", &format!("{option}\na")), Some(Update), "{option}");
+        assert_eq!(env_action(&format!("{option}\na"), "a"), Some(Create), "{option}");
     }
     for option in [
         "-i https://h/",
@@ -74,14 +74,14 @@ fn options_that_offer_more_are_an_update_and_the_others_want_a_new_env() {
         "--require-hashes",
         "--new",
     ] {
-        assert_eq!(asked("a", &format!("{option}\na")), Some(Create), "{option}");
+        assert_eq!(env_action("a", &format!("{option}\na")), Some(Create), "{option}");
     }
     assert_eq!(
         between("-i https://a/", "-i https://b/"),
         ["Create: the option --index-url https://a/ -> --index-url https://b/ \
           (requirements.txt line 1); pip does not reselect installed packages"]
     );
-    assert_eq!(asked("a --config-settings=x=1", "a --config-settings=x=2"), Some(Create));
+    assert_eq!(env_action("a --config-settings=x=1", "a --config-settings=x=2"), Some(Create));
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_constraint_is_compared_like_a_requirement() {
 
 #[test]
 fn a_file_that_is_out_of_sight_is_gone_when_its_line_is() {
-    assert_eq!(asked("a\n-r https://h/r.txt", "a"), Some(Create));
+    assert_eq!(env_action("a\n-r https://h/r.txt", "a"), Some(Create));
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn texts(closure: &Closure) -> Vec<&str> {
 fn reasons(then: &Closure, now: &Closure) -> Vec<String> {
     compare(then.record(), now.record())
         .iter()
-        .map(|change| format!("{:?}: {change}", change.asks()))
+        .map(|change| format!("{:?}: {change}", change.env_action()))
         .collect()
 }
 
@@ -109,8 +109,8 @@ fn between(then: &str, now: &str) -> Vec<String> {
 }
 
 /// What they ask for, or `None` when nothing changed.
-fn asked(then: &str, now: &str) -> Option<Asks> {
+fn env_action(then: &str, now: &str) -> Option<EnvAction> {
     let read =
         |text: &str| read(&MemoryTree::of(&[("requirements.txt", text), ("lib/setup.py", "")]));
-    compare(read(then).record(), read(now).record()).iter().map(Change::asks).max()
+    compare(read(then).record(), read(now).record()).iter().map(Change::env_action).max()
 }
