@@ -28,7 +28,7 @@ pub enum Change {
     Replaced {
         from: Line,
         to: Line,
-        why: Vec<Why>,
+        why: Vec<StaleReason>,
     },
     /// A local folder changed; pip always reinstalls folders.
     LocalFolder {
@@ -52,13 +52,13 @@ pub enum Change {
     /// A file that the installer reads beside the requirements.
     Input {
         input: Input,
-        how: How,
+        how: FileChange,
     },
 }
 
 /// How a file differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
+pub enum FileChange {
     Added,
     Changed,
     Removed,
@@ -66,7 +66,7 @@ pub enum How {
 
 /// Why pip would keep an installed package although it is no longer the right one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
+pub enum StaleReason {
     /// It comes from elsewhere; pip only compares versions.
     Source,
     /// Extras were removed; pip uninstalls nothing.
@@ -90,7 +90,9 @@ impl Change {
             Change::Gone(line) => {
                 line.role == Role::Requirement && line.source.is_none() && !is_locked(line)
             }
-            Change::Replaced { from, why, .. } => why == &[Why::Extras] && from.source.is_none(),
+            Change::Replaced { from, why, .. } => {
+                why == &[StaleReason::Extras] && from.source.is_none()
+            }
             _ => false,
         }
     }
@@ -200,9 +202,9 @@ impl fmt::Display for Change {
             }
             Change::Input { input: Input { path, by, digest: _ }, how } => {
                 let how = match how {
-                    How::Added => "is new",
-                    How::Changed => "changed",
-                    How::Removed => "was removed",
+                    FileChange::Added => "is new",
+                    FileChange::Changed => "changed",
+                    FileChange::Removed => "was removed",
                 };
                 write!(f, "{} {how} ({})", shown(path), shown(by))
             }
@@ -219,15 +221,15 @@ impl fmt::Display for Change {
     }
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for StaleReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Why::Source => "pip keeps an installed version even if it came from elsewhere",
-            Why::Extras => "pip does not uninstall what an extra brought in",
-            Why::Hashes => "pip does not check the hashes of installed packages",
-            Why::Options => "pip does not rebuild installed packages",
-            Why::Hidden => "a setting that it reads, or a masked part of it, changed",
-            Why::Option => "pip does not reselect installed packages",
+            StaleReason::Source => "pip keeps an installed version even if it came from elsewhere",
+            StaleReason::Extras => "pip does not uninstall what an extra brought in",
+            StaleReason::Hashes => "pip does not check the hashes of installed packages",
+            StaleReason::Options => "pip does not rebuild installed packages",
+            StaleReason::Hidden => "a setting that it reads, or a masked part of it, changed",
+            StaleReason::Option => "pip does not reselect installed packages",
         })
     }
 }

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::change::{Change, How, Why};
+use super::change::{Change, FileChange, StaleReason};
 use super::record::{Found, Input, Line, Local, LocalKind, Recorded, Role};
 
 /// Everything that changed. Changes that require a new env come first; otherwise the order is
@@ -107,16 +107,16 @@ fn changed(from: &Line, to: &Line) -> Change {
     let lost_hashes = !to.hashes.is_empty()
         && (from.hashes.is_empty() || !from.hashes.is_subset(&to.hashes))
         && from.version == to.version;
-    let why: Vec<Why> = [
-        (to.role == Role::Option, Why::Option),
+    let why: Vec<StaleReason> = [
+        (to.role == Role::Option, StaleReason::Option),
         (
             to.role != Role::Option && (from.source != to.source || from.editable != to.editable),
-            Why::Source,
+            StaleReason::Source,
         ),
-        (!from.extras.is_subset(&to.extras), Why::Extras),
-        (lost_hashes, Why::Hashes),
-        (from.options != to.options, Why::Options),
-        (from.digest != to.digest, Why::Hidden),
+        (!from.extras.is_subset(&to.extras), StaleReason::Extras),
+        (lost_hashes, StaleReason::Hashes),
+        (from.options != to.options, StaleReason::Options),
+        (from.digest != to.digest, StaleReason::Hidden),
     ]
     .into_iter()
     .filter_map(|(holds, why)| holds.then_some(why))
@@ -166,10 +166,10 @@ fn compare_inputs(then: &[Input], now: &[Input]) -> Vec<Change> {
         inputs.iter().find(|input| input.path == path).map(|input| input.digest.clone())
     };
     let removed = then.iter().filter(|input| digest(now, &input.path).is_none());
-    let removed = removed.map(|input| (input, How::Removed));
+    let removed = removed.map(|input| (input, FileChange::Removed));
     let others = now.iter().filter_map(|input| match digest(then, &input.path) {
-        None => Some((input, How::Added)),
-        Some(digest) if digest != input.digest => Some((input, How::Changed)),
+        None => Some((input, FileChange::Added)),
+        Some(digest) if digest != input.digest => Some((input, FileChange::Changed)),
         Some(_) => None,
     });
     removed.chain(others).map(|(input, how)| Change::Input { input: input.clone(), how }).collect()

@@ -23,7 +23,7 @@ mod text;
 mod tree;
 
 pub use below::folders_with;
-pub use change::{Change, EnvAction, How, Why};
+pub use change::{Change, EnvAction, FileChange, StaleReason};
 pub use compare::compare;
 pub use declarations::{Declaration, declarations, missing_lock};
 pub use detect::{Detected, detect};
