@@ -5,7 +5,7 @@
 //! [`super::tree`].
 
 use nyala::python::dependencies::locks::{Chosen, Lock, Requirements};
-use nyala::python::dependencies::{Declared, Given, Reading, Recorded, Source, compare};
+use nyala::python::dependencies::{Declared, InstallInput, Reading, Recorded, Source, compare};
 use nyala::python::version::Version;
 
 use super::requirements::assert_without_secrets;
@@ -53,12 +53,12 @@ fn read_and_look(lock: Lock, data: &[u8], tree: &MemoryTree) -> Option<Declared>
 }
 
 fn assert_is_right(data: &[u8], declared: &Declared) {
-    let Declared { recorded, given, .. } = declared;
+    let Declared { recorded, install_input, .. } = declared;
     assert!(compare(recorded, recorded).is_empty());
     let json = serde_json::to_string(recorded).expect("it can be written");
     assert_eq!(&serde_json::from_str::<Recorded>(&json).expect("it can be read"), recorded);
     assert_without_secrets(data, &json);
-    let Some(Given::Pinned(Requirements { hashed, unhashed })) = given else {
+    let Some(InstallInput::Pinned(Requirements { hashed, unhashed })) = install_input else {
         panic!("a lock pins");
     };
     let mut packages = 0;

@@ -18,7 +18,7 @@ mod wanted;
 
 use crate::build::BuildPlan;
 use crate::git::Commit;
-use crate::python::dependencies::{Given, Recorded, Source};
+use crate::python::dependencies::{InstallInput, Recorded, Source};
 use crate::python::env::marker::RanCommand;
 use crate::python::installers::Installer;
 use crate::python::interpreters::{Interpreter, Search};
@@ -54,7 +54,7 @@ pub struct Plan {
     /// Where the dependencies are declared; `None` when there is nothing to install.
     pub source: Option<Source>,
     /// What the installer is given in the place of the source's own file.
-    pub given: Option<Given>,
+    pub install_input: Option<InstallInput>,
     /// What it declares, for the env's marker.
     pub requirements: Recorded,
     /// A digest of the app settings that the installer reads, for the env's marker.

@@ -150,7 +150,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         notes,
         warnings,
         source,
-        given: declaration.given,
+        install_input: declaration.install_input,
         requirements,
         settings_digest,
         commands,

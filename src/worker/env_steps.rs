@@ -11,7 +11,7 @@ use crate::console;
 use crate::disk;
 use crate::plan::{Decision, Plan};
 use crate::python::cache::Caches;
-use crate::python::dependencies::Given;
+use crate::python::dependencies::InstallInput;
 use crate::python::env::marker::{Made, Marker, Provenance};
 use crate::python::env::{self, NotCopyable, inspect};
 use crate::python::installers::NewEnv;
@@ -102,7 +102,8 @@ pub fn make_env(context: &StepContext<'_>, plan: &mut Plan) -> Result<Option<Env
             id
         }
         Decision::Update { .. }
-            if matches!(plan.given, Some(Given::Pinned(_))) && !plan.env.uninstall.is_empty() =>
+            if matches!(plan.install_input, Some(InstallInput::Pinned(_)))
+                && !plan.env.uninstall.is_empty() =>
         {
             create_instead(context, plan, "a lock file says what an environment has".to_owned())?;
             return make_env(context, plan);

@@ -13,7 +13,7 @@ use crate::disk;
 use crate::plan::{Decision, Plan};
 use crate::process::Environment;
 use crate::python::dependencies::locks::Requirements;
-use crate::python::dependencies::{Given, LocalKind, RELEASE_VARIABLES, Source};
+use crate::python::dependencies::{InstallInput, LocalKind, RELEASE_VARIABLES, Source};
 use crate::python::env;
 use crate::python::env::marker::Marker;
 use crate::python::installers::{Choice, Installation, Installer};
@@ -67,8 +67,8 @@ fn install_and_uninstall(
 /// What the projects that were installed from folders need, where that decides what is uninstalled:
 /// pip leaves in place what a project no longer asks for.
 fn required_by_local(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Vec<String> {
-    match (plan.env.decision, context.installer, &plan.given) {
-        (_, _, Some(Given::Pinned(_))) | (_, Installer::Uv, _) => Vec::new(),
+    match (plan.env.decision, context.installer, &plan.install_input) {
+        (_, _, Some(InstallInput::Pinned(_))) | (_, Installer::Uv, _) => Vec::new(),
         (Decision::Update { .. }, Installer::Pip, _) => env::required_by_local(env),
         _ => Vec::new(),
     }
@@ -113,8 +113,8 @@ fn install_into(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<Ch
         console::info("No dependencies are declared: nothing to install.");
         return Ok(Choice::First);
     };
-    let files = match &plan.given {
-        Some(given) => write_given(context, given)?,
+    let files = match &plan.install_input {
+        Some(input) => write_install_input(context, input)?,
         None => vec![PathBuf::from(source.path())],
     };
     if files.is_empty() {
@@ -131,7 +131,7 @@ fn install_into(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<Ch
         source,
         recorded: &plan.requirements,
         files: &files,
-        complete: matches!(plan.given, Some(Given::Pinned(_))),
+        complete: matches!(plan.install_input, Some(InstallInput::Pinned(_))),
         environment: &environment,
         limits: context.limits.clone(),
     })?;
@@ -141,15 +141,15 @@ fn install_into(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<Ch
 
 /// Writes what the installer is given as requirements files, which are gone when the deployment has
 /// ended.
-fn write_given(context: &StepContext<'_>, given: &Given) -> Result<Vec<PathBuf>> {
+fn write_install_input(context: &StepContext<'_>, input: &InstallInput) -> Result<Vec<PathBuf>> {
     let folder = context.site.temporary(context.deployment);
     disk::create_dir_all(&folder)?;
     let joined;
-    let parts: &[(&str, &str)] = match given {
-        Given::Pinned(Requirements { hashed, unhashed }) => {
+    let parts: &[(&str, &str)] = match input {
+        InstallInput::Pinned(Requirements { hashed, unhashed }) => {
             &[("pinned.txt", hashed), ("pinned-without-hashes.txt", unhashed)]
         }
-        Given::Lines(lines) => {
+        InstallInput::Lines(lines) => {
             joined = lines.join("\n");
             &[("requirements.txt", &joined)]
         }

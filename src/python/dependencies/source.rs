@@ -39,7 +39,7 @@ pub struct Reading<'a> {
 
 /// What an installer is given where it cannot read the source itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Given {
+pub enum InstallInput {
     /// Of a lock: everything that is to be installed.
     Pinned(Requirements),
     /// Requirement lines, whose own dependencies the installer finds.
@@ -58,7 +58,7 @@ pub struct Declared {
     /// The files that only a `coding:` line makes readable. uv does not heed those.
     pub not_utf_8: Vec<String>,
     /// What the installer is given in the place of the source's own file.
-    pub given: Option<Given>,
+    pub install_input: Option<InstallInput>,
     /// The groups and extras that are not installed, such as `group dev`.
     pub left_out: Vec<String>,
 }
@@ -86,7 +86,7 @@ impl Source {
                     variables: closure.variables,
                     find_links: closure.find_links,
                     not_utf_8: closure.not_utf_8,
-                    given: None,
+                    install_input: None,
                     left_out: Vec::new(),
                 })
             }
@@ -100,7 +100,7 @@ impl Source {
                     variables: Vec::new(),
                     find_links: Vec::new(),
                     not_utf_8: Vec::new(),
-                    given: Some(Given::Pinned(set.requirements())),
+                    install_input: Some(InstallInput::Pinned(set.requirements())),
                     left_out: set.left_out,
                 })
             }

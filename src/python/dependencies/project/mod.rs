@@ -9,7 +9,7 @@ mod manifest;
 use anyhow::Result;
 
 use super::requirements_txt::closure_of;
-use super::source::{Declared, Given, Reading, of_release};
+use super::source::{Declared, InstallInput, Reading, of_release};
 use super::text::normalized_name as normalized;
 use super::tree::Tree;
 use crate::user_error::UserError;
@@ -79,7 +79,7 @@ impl Project {
             variables: closure.variables,
             find_links: closure.find_links,
             not_utf_8: Vec::new(),
-            given: Some(Given::Lines(given)),
+            install_input: Some(InstallInput::Lines(given)),
             left_out: left_out.into_iter().collect(),
         })
     }

@@ -23,7 +23,7 @@ fn read(files: &[(&str, &str)], groups: &[&str], extras: &[&str]) -> Result<Decl
 /// What the installer is given, and what is recorded.
 fn lines(pyproject: &str, groups: &[&str], extras: &[&str]) -> (String, Vec<String>) {
     let declared = read(&[("pyproject.toml", pyproject)], groups, extras).unwrap();
-    let Some(Given::Lines(given)) = declared.given else { panic!("no lines") };
+    let Some(InstallInput::Lines(given)) = declared.install_input else { panic!("no lines") };
     (given.join("|"), declared.recorded.lines.into_iter().map(|it| it.text).collect())
 }
 
