@@ -9,13 +9,13 @@
 //! Nothing here touches the file system: a link in the tree is followed inside the tree only.
 
 mod below;
+mod build_inputs;
 mod change;
 mod compare;
 mod declarations;
 mod detect;
 pub mod locks;
 mod project;
-mod reach;
 mod record;
 pub mod requirements_txt;
 mod source;

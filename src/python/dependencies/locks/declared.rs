@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Chosen, Environment, Lock, LockError, Manifests, Origin, Package, ResolvedSet};
 use crate::hex::hex;
-use crate::python::dependencies::reach::{Reach, reach};
+use crate::python::dependencies::build_inputs::{BuildInputs, build_inputs};
 use crate::python::dependencies::record::{Line, Local, LocalKind, Recorded, Role};
 use crate::python::dependencies::text::{shown, without_secrets};
 use crate::python::dependencies::tree::{Resolved, Tree, resolve};
@@ -58,11 +58,11 @@ fn recorded(tree: &impl Tree, file: &str, set: &ResolvedSet) -> Result<Recorded>
             let (kind, id, whole_tree) = match resolve(tree, path)? {
                 Resolved::File { id, .. } => (LocalKind::File, id, None),
                 Resolved::Folder { id, path } => {
-                    let Reach { id, whole_tree, leaves: _ } = reach(tree, &path, &id)?;
+                    let BuildInputs { id, whole_tree, leaves: _ } = build_inputs(tree, &path, &id)?;
                     (LocalKind::Folder, id, whole_tree)
                 }
                 Resolved::Submodule { id } => {
-                    let Reach { id, whole_tree, leaves: _ } = reach(tree, path, &id)?;
+                    let BuildInputs { id, whole_tree, leaves: _ } = build_inputs(tree, path, &id)?;
                     (LocalKind::Folder, id, whole_tree)
                 }
                 _ => {

@@ -9,7 +9,7 @@ use super::super::options::{Setting, Statement};
 use super::super::requirement_source::{RequirementSource, included_path, local_path, why_mutable};
 use super::super::spec::Spec;
 use super::{Named, Reader, Reading};
-use crate::python::dependencies::reach::{Reach, reach};
+use crate::python::dependencies::build_inputs::{BuildInputs, build_inputs};
 
 impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
     pub(super) fn include(
@@ -96,12 +96,12 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
     ) -> Result<(), ClosureError> {
         let shown = visible.map_or_else(|| reading.text.clone(), normalized_path);
         let folder = if editable { LocalKind::Editable } else { LocalKind::Folder };
-        let (kind, reach) = match resolve(self.tree, path)? {
+        let (kind, inputs) = match resolve(self.tree, path)? {
             Resolved::File { id, .. } => {
-                (LocalKind::File, Reach { id, whole_tree: None, leaves: None })
+                (LocalKind::File, BuildInputs { id, whole_tree: None, leaves: None })
             }
-            Resolved::Folder { id, path } => (folder, reach(self.tree, &path, &id)?),
-            Resolved::Submodule { id } => (folder, reach(self.tree, path, &id)?),
+            Resolved::Folder { id, path } => (folder, build_inputs(self.tree, &path, &id)?),
+            Resolved::Submodule { id } => (folder, build_inputs(self.tree, path, &id)?),
             Resolved::Missing => {
                 return Err(ClosureError::Missing {
                     path: shown,
@@ -123,7 +123,7 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
                 return Ok(());
             }
         };
-        let Reach { id, whole_tree, leaves } = reach;
+        let BuildInputs { id, whole_tree, leaves } = inputs;
         if let Some(link) = leaves {
             let why = format!("contains {link}, a link that leads out of the commit");
             self.add_mutable_reference(reading, &why, "commit what it leads to, and link to that");

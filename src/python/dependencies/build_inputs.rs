@@ -22,7 +22,7 @@ const MOST_ENTRIES: usize = 20_000;
 
 /// What stands for everything that a build can read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reach {
+pub(super) struct BuildInputs {
     /// Another one when any of it changes.
     pub(super) id: String,
     /// Why the whole tree counts; `None` when only the folder does.
@@ -32,14 +32,14 @@ pub(super) struct Reach {
 }
 
 /// What the project in the folder `path`, whose object is `id`, can read while it is built.
-pub(super) fn reach(tree: &impl Tree, path: &str, id: &str) -> Result<Reach> {
+pub(super) fn build_inputs(tree: &impl Tree, path: &str, id: &str) -> Result<BuildInputs> {
     let whole_tree = |why: String, leaves| {
         let root = match tree.entry("")? {
             Entry::Folder { id } => id,
             _ => String::new(),
         };
         // A submodule is in the tree by its commit, and that is in the tree's id.
-        Ok(Reach { id: format!("{id} in {root}"), whole_tree: Some(why), leaves })
+        Ok(BuildInputs { id: format!("{id} in {root}"), whole_tree: Some(why), leaves })
     };
     let mut walk =
         Walk { tree, entries: 0, seen: BTreeSet::new(), led_to: Vec::new(), leaves: None };
@@ -55,21 +55,21 @@ pub(super) fn reach(tree: &impl Tree, path: &str, id: &str) -> Result<Reach> {
         Err(why) => return whole_tree(why, walk.leaves),
     };
     if walk.led_to.is_empty() && known.is_empty() {
-        return Ok(Reach { id: id.to_owned(), whole_tree: None, leaves: walk.leaves });
+        return Ok(BuildInputs { id: id.to_owned(), whole_tree: None, leaves: walk.leaves });
     }
     let parts = std::iter::once(id).chain(walk.led_to.iter().chain(&known).map(String::as_str));
-    Ok(Reach { id: digest(parts), whole_tree: None, leaves: walk.leaves })
+    Ok(BuildInputs { id: digest(parts), whole_tree: None, leaves: walk.leaves })
 }
 
 /// The project at the top of the tree: of the tree's entries, those that its build can read.
-fn of_root<T: Tree>(mut walk: Walk<'_, T>, id: &str) -> Result<Reach> {
+fn of_root<T: Tree>(mut walk: Walk<'_, T>, id: &str) -> Result<BuildInputs> {
     let known = match build::known_inputs(walk.tree, "")? {
         Ok(_) => root::entries(walk.tree)?,
         Err(_) => None,
     };
     let Some(known) = known else {
         walk.folder("", "")?;
-        return Ok(Reach { id: id.to_owned(), whole_tree: None, leaves: walk.leaves });
+        return Ok(BuildInputs { id: id.to_owned(), whole_tree: None, leaves: walk.leaves });
     };
     let mut parts = Vec::new();
     for (name, entry) in known {
@@ -79,13 +79,13 @@ fn of_root<T: Tree>(mut walk: Walk<'_, T>, id: &str) -> Result<Reach> {
             Entry::File { .. } | Entry::Missing => None,
         };
         if unseen.is_some() {
-            return Ok(Reach { id: id.to_owned(), whole_tree: None, leaves: walk.leaves });
+            return Ok(BuildInputs { id: id.to_owned(), whole_tree: None, leaves: walk.leaves });
         }
         parts.push(format!("{name} {entry:?}"));
     }
     parts.append(&mut walk.led_to);
     let id = digest(parts.iter().map(String::as_str));
-    Ok(Reach { id, whole_tree: None, leaves: walk.leaves })
+    Ok(BuildInputs { id, whole_tree: None, leaves: walk.leaves })
 }
 
 fn digest<'a>(parts: impl Iterator<Item = &'a str>) -> String {
