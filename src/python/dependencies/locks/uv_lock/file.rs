@@ -37,12 +37,12 @@ pub(super) struct Manifest {
     #[serde(default)]
     pub(super) members: BTreeSet<String>,
     #[serde(default)]
-    pub(super) dependency_groups: BTreeMap<String, Vec<Asked>>,
+    pub(super) dependency_groups: BTreeMap<String, Vec<ManifestRequirement>>,
 }
 
 /// A requirement of a workspace that is no project itself.
 #[derive(Debug, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct ManifestRequirement {
     pub(super) name: String,
     #[serde(default)]
     pub(super) extras: Vec<String>,
