@@ -69,11 +69,11 @@ fn compare_lines(then: &[Line], now: &[Line]) -> Vec<Change> {
 
 /// Those of `lines` that mean something none of `others` does, each meaning once.
 fn without<'a>(lines: &[&'a Line], others: &[&'a Line]) -> Vec<&'a Line> {
-    let mut known: BTreeSet<_> = others.iter().map(|line| meaning(line)).collect();
-    lines.iter().filter(|line| known.insert(meaning(line))).copied().collect()
+    let mut known: BTreeSet<_> = others.iter().map(|line| line_key(line)).collect();
+    lines.iter().filter(|line| known.insert(line_key(line))).copied().collect()
 }
 
-type Meaning<'a> = (
+type LineKey<'a> = (
     &'a BTreeSet<String>,
     &'a str,
     Option<&'a str>,
@@ -84,7 +84,7 @@ type Meaning<'a> = (
 );
 
 /// Everything of a line but where it stands and how it is written.
-fn meaning(line: &Line) -> Meaning<'_> {
+fn line_key(line: &Line) -> LineKey<'_> {
     let Line {
         role: _,
         key: _,

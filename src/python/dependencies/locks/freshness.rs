@@ -262,7 +262,7 @@ pub(super) struct UvRequirement {
 
 /// What is compared of a requirement: its name, its extras, and its versions where the lock keeps
 /// them (not where `[tool.uv.sources]` says where it comes from).
-type Meant = (String, BTreeSet<String>, BTreeSet<String>);
+type ComparedRequirement = (String, BTreeSet<String>, BTreeSet<String>);
 
 /// Fails unless these are the requirements of `[project]`.
 pub(super) fn uv(locked: &[UvRequirement], pyproject: &Table) -> Result<(), LockError> {
@@ -278,14 +278,14 @@ pub(super) fn uv(locked: &[UvRequirement], pyproject: &Table) -> Result<(), Lock
     let is_sourced = |name: &str| {
         sources.is_some_and(|sources| sources.keys().any(|source| normalized(source) == name))
     };
-    let meant = |name: String, extras, specifiers: &str| -> Meant {
+    let meant = |name: String, extras, specifiers: &str| -> ComparedRequirement {
         let versions = if is_sourced(&name) { "" } else { specifiers };
         let versions = versions.split(',').filter(|part| !part.is_empty()).map(plain).collect();
         (name, extras, versions)
     };
     // `app[web]` in an extra of app stands for what that extra needs, and so uv has kept it.
     let own = project.get("name").and_then(Value::as_str).map(normalized);
-    let then: BTreeSet<Meant> = locked
+    let then: BTreeSet<ComparedRequirement> = locked
         .iter()
         .filter(|requirement| Some(&requirement.name) != own.as_ref())
         .map(|UvRequirement { name, extras, specifier }| {
@@ -297,7 +297,7 @@ pub(super) fn uv(locked: &[UvRequirement], pyproject: &Table) -> Result<(), Lock
         .get("dependencies")
         .into_iter()
         .chain(optional.into_iter().flat_map(|optional| optional.values()));
-    let mut now: BTreeSet<Meant> = BTreeSet::new();
+    let mut now: BTreeSet<ComparedRequirement> = BTreeSet::new();
     for line in lists.filter_map(Value::as_array).flatten().filter_map(Value::as_str) {
         let Requirement { name, extras, specifiers, url, marker: _ } = Requirement::parse(line)?;
         if Some(&name) == own.as_ref() {
@@ -306,13 +306,13 @@ pub(super) fn uv(locked: &[UvRequirement], pyproject: &Table) -> Result<(), Lock
         let specifiers = if url.is_some() { String::new() } else { specifiers };
         now.insert(meant(name, extras, &specifiers));
     }
-    let why = |difference: &[&Meant], verb: &str| {
+    let why = |difference: &[&ComparedRequirement], verb: &str| {
         let (name, _, versions) = difference.first()?;
         let versions: Vec<_> = versions.iter().map(String::as_str).collect();
         Some(format!("{name}{} {verb}", versions.join(",")))
     };
-    let new: Vec<&Meant> = now.difference(&then).collect();
-    let gone: Vec<&Meant> = then.difference(&now).collect();
+    let new: Vec<&ComparedRequirement> = now.difference(&then).collect();
+    let gone: Vec<&ComparedRequirement> = then.difference(&now).collect();
     match why(&new, "is new there").or_else(|| why(&gone, "is no longer there")) {
         None => Ok(()),
         Some(why) => Err(LockError::Stale { file: "pyproject.toml", why }),
