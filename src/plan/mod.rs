@@ -5,10 +5,10 @@
 
 pub mod decide;
 pub mod describe;
-mod elsewhere;
 mod error;
 mod machine;
 pub mod observe;
+mod project_hint;
 mod release_tree;
 mod scm_version;
 pub mod source;

@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use super::decide::EnvNeed;
-use super::elsewhere;
+use super::project_hint;
 use crate::build::BuildPlan;
 use crate::git::CommitTree;
 use crate::python::dependencies::locks::Lock;
@@ -57,7 +57,7 @@ pub(super) fn check(tree: &CommitTree<'_>, uses: &Uses<'_>, build: &BuildPlan) -
     }
     let project = build.settings.project_folder();
     let Some(first) = declared.first() else {
-        unused.warnings.extend(elsewhere::hint(tree, &project)?);
+        unused.warnings.extend(project_hint::hint(tree, &project)?);
         return Ok(unused);
     };
     if build.pre_build.is_empty() && build.post_build.is_empty() && *uses.need == EnvNeed::Python {

@@ -8,7 +8,6 @@
 //!
 //! Nothing here touches the file system: a link in the tree is followed inside the tree only.
 
-mod below;
 mod build_inputs;
 mod change;
 mod compare;
@@ -19,10 +18,10 @@ mod project;
 mod record;
 pub mod requirements_txt;
 mod source;
+mod subfolders;
 mod text;
 mod tree;
 
-pub use below::folders_with;
 pub use change::{Change, EnvAction, FileChange, StaleReason};
 pub use compare::compare;
 pub use declarations::{Declaration, declarations, missing_lock};
@@ -30,4 +29,5 @@ pub use detect::{Detected, detect};
 pub use project::Project;
 pub use record::{Found, Input, Line, Local, LocalKind, MutableReference, Recorded, Role};
 pub use source::{Declared, InstallInput, RELEASE_VARIABLES, Reading, Source};
+pub use subfolders::folders_with;
 pub use tree::{Entry, Resolved, Tree, resolve};
