@@ -25,7 +25,7 @@ use nyala::console::follow;
 use nyala::git::Repository;
 use nyala::plan::{Missing, PlanRequest, observe};
 use nyala::python::dependencies::locks::{Chosen, Lock};
-use nyala::python::dependencies::{Entry, Reading, Recorded, Source, Tree, compare};
+use nyala::python::dependencies::{Entry, ReadContext, Recorded, Source, Tree, compare};
 use nyala::python::installers::Installer;
 use nyala::python::version::Version;
 use nyala::setup::{New, make_site};
@@ -205,7 +205,7 @@ impl LockedTree {
     }
 
     fn read(&self) -> Recorded {
-        let reading = Reading {
+        let reading = ReadContext {
             variable: &|_| None,
             setting_files: &[],
             python: Some(Version::new(3, 12, 1)),

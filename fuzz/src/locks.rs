@@ -5,7 +5,7 @@
 //! [`super::tree`].
 
 use nyala::python::dependencies::locks::{Chosen, Lock, Requirements};
-use nyala::python::dependencies::{Declared, InstallInput, Reading, Recorded, Source, compare};
+use nyala::python::dependencies::{Declared, InstallInput, ReadContext, Recorded, Source, compare};
 use nyala::python::version::Version;
 
 use super::requirements::assert_without_secrets;
@@ -30,7 +30,7 @@ fn read_and_look(lock: Lock, data: &[u8], tree: &MemoryTree) -> Option<Declared>
     let mut last = None;
     for (groups, extras, frozen) in [(&[][..], &[][..], false), (&["dev"], &["web"], true)] {
         let names = |names: &[&str]| names.iter().map(|&it| it.to_owned()).collect::<Vec<_>>();
-        let reading = Reading {
+        let reading = ReadContext {
             variable: &|_| None,
             setting_files: &[],
             python: Some(Version::new(3, 12, 1)),

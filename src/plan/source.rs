@@ -7,7 +7,7 @@ use super::machine::Machine;
 use crate::process::Environment;
 use crate::python::dependencies::locks::{Chosen, Lock};
 use crate::python::dependencies::{
-    Declared, Detected, Line, Project, Reading, Source, Tree, missing_lock,
+    Declared, Detected, Line, Project, ReadContext, Source, Tree, missing_lock,
 };
 use crate::python::inputs::Inputs;
 use crate::python::installers::Installer;
@@ -41,7 +41,7 @@ impl Declaring<'_> {
         let inputs = Inputs::of(installer, &environment, tree, &site.releases())?;
         let mut declared = source.read(
             tree,
-            &Reading {
+            &ReadContext {
                 variable: &variable,
                 setting_files: &inputs.setting_files,
                 python,

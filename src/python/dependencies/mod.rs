@@ -28,6 +28,6 @@ pub use declarations::{Declaration, declarations, missing_lock};
 pub use detect::{Detected, detect};
 pub use project::Project;
 pub use record::{Found, Input, Line, Local, LocalKind, MutableReference, Recorded, Role};
-pub use source::{Declared, InstallInput, RELEASE_VARIABLES, Reading, Source};
+pub use source::{Declared, InstallInput, RELEASE_VARIABLES, ReadContext, Source};
 pub use subfolders::folders_with;
 pub use tree::{Entry, Resolved, Tree, resolve};

@@ -24,7 +24,7 @@ pub enum Source {
 }
 
 /// What decides, beside the tree, what a source declares.
-pub struct Reading<'a> {
+pub struct ReadContext<'a> {
     /// Gives the environment variables that the installer will see.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     /// What the installer's settings make it read beside the source.
@@ -76,7 +76,7 @@ impl Source {
     /// Reads what this source declares in `tree`.
     ///
     /// Fails when the installer is bound to fail on what is there.
-    pub fn read(&self, tree: &impl Tree, reading: &Reading<'_>) -> Result<Declared> {
+    pub fn read(&self, tree: &impl Tree, reading: &ReadContext<'_>) -> Result<Declared> {
         match self {
             Source::RequirementsTxt { path } => {
                 let variable = |name: &str| (reading.variable)(name).or_else(|| of_release(name));

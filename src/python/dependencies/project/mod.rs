@@ -9,7 +9,7 @@ mod manifest;
 use anyhow::Result;
 
 use super::requirements_txt::closure_of;
-use super::source::{Declared, InstallInput, Reading, of_release};
+use super::source::{Declared, InstallInput, ReadContext, of_release};
 use super::text::normalized_name as normalized;
 use super::tree::Tree;
 use crate::user_error::UserError;
@@ -51,7 +51,7 @@ impl Project {
     }
 
     /// What the project needs, and what the installer is given for that.
-    pub(super) fn read(&self, tree: &impl Tree, reading: &Reading<'_>) -> Result<Declared> {
+    pub(super) fn read(&self, tree: &impl Tree, reading: &ReadContext<'_>) -> Result<Declared> {
         let manifest = Manifest::read(tree)?;
         let chosen = &reading.chosen;
         let extras = manifest.extras()?;

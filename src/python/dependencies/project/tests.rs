@@ -10,7 +10,7 @@ fn found(files: &[(&str, &str)]) -> Option<(&'static str, bool)> {
 fn read(files: &[(&str, &str)], groups: &[&str], extras: &[&str]) -> Result<Declared> {
     let tree = MemoryTree::of(files);
     let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let reading = Reading {
+    let reading = ReadContext {
         variable: &|_| None,
         setting_files: &[],
         python: None,
