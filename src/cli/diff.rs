@@ -7,7 +7,7 @@ use serde_json::json;
 use super::show::record;
 use crate::console::text::clean;
 use crate::git::{Repository, git, run, short};
-use crate::plan::source::{Declaring, source_of};
+use crate::plan::source::{SourceReader, source_of};
 use crate::python::dependencies::{self, Change, Recorded, detect};
 use crate::python::version::asked_for;
 use crate::settings::{DeploymentFile, EffectiveSettings};
@@ -92,7 +92,7 @@ fn differences(site: &Site, from: &Record, to: &Record) -> Result<Differences> {
     let app_settings = site.app_settings()?;
     let file = DeploymentFile::default();
     let settings = EffectiveSettings::resolve(&site_settings, &app_settings, &file);
-    let declaring = Declaring {
+    let reader = SourceReader {
         site,
         installer: site_settings.installer,
         settings: &settings.dependencies.value,
@@ -103,8 +103,8 @@ fn differences(site: &Site, from: &Record, to: &Record) -> Result<Differences> {
         gone_commits: log(format!("{}..{}", to_commit.id, from_commit.id))?,
         files: run(&mut command)?.trim().to_owned(),
         requirements: match (
-            requirements_of(&repository, from_commit.tree, from, &declaring),
-            requirements_of(&repository, to_commit.tree, to, &declaring),
+            requirements_of(&repository, from_commit.tree, from, &reader),
+            requirements_of(&repository, to_commit.tree, to, &reader),
         ) {
             (Ok(then), Ok(now)) => changes(&then, &now),
             (Err(error), _) => {
@@ -139,12 +139,12 @@ fn requirements_of(
     repository: &Repository,
     tree: git2::Oid,
     record: &Record,
-    declaring: &Declaring<'_>,
+    reader: &SourceReader<'_>,
 ) -> Result<Recorded> {
     let files = repository.tree_at(tree)?;
-    let source = source_of(&files, &detect(&files)?, declaring.settings)?;
+    let source = source_of(&files, &detect(&files)?, reader.settings)?;
     let python = record.python.as_ref().and_then(|python| python.version.parse().ok());
-    Ok(declaring.read(&files, source.as_ref(), python)?.recorded)
+    Ok(reader.read(&files, source.as_ref(), python)?.recorded)
 }
 
 /// The differences between two commits. That a line may resolve to something else tomorrow is not

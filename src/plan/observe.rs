@@ -9,7 +9,7 @@ use super::error;
 use super::machine::{Machine, Missing};
 use super::release_tree::ReleaseTree;
 use super::scm_version;
-use super::source::{Declaring, likely_python, source_of};
+use super::source::{SourceReader, likely_python, source_of};
 use super::tree_warnings;
 use super::unused::{self, Unused, Uses};
 use super::wanted::{Asked, python_before, unmet, unpinned, wanted};
@@ -92,8 +92,8 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         }
     };
     let release_tree = ReleaseTree::new(&tree, &request, &build.settings);
-    let declaring = Declaring { site, installer, settings: dependencies, app_settings };
-    let read = |python: Option<Version>| declaring.read(&release_tree, source.as_ref(), python);
+    let reader = SourceReader { site, installer, settings: dependencies, app_settings };
+    let read = |python: Option<Version>| reader.read(&release_tree, source.as_ref(), python);
     let before = python_before(site, &live)?;
     let likely = likely_python(source.as_ref(), &live, (&wanted, origin, before), &machine)?;
     let mut declaration = read(likely)?;
@@ -124,7 +124,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     }
     let Observed { need, requirements, .. } = observed;
     let build_variables = scm_version::variables(&release_tree, &requirements, &request)?;
-    let locked = |lock| declaring.locked(&release_tree, lock, python.as_ref().map(|it| it.version));
+    let locked = |lock| reader.locked(&release_tree, lock, python.as_ref().map(|it| it.version));
     let uses =
         Uses { need: &need, source: source.as_ref(), recorded: &requirements, locked: &locked };
     let Unused { mut notes, mut warnings } = unused::check(&tree, &uses, &build)?;

@@ -18,14 +18,14 @@ use crate::user_error::UserError;
 
 /// What decides, beside the tree, what a source declares.
 #[derive(Clone, Copy, Debug)]
-pub struct Declaring<'a> {
+pub struct SourceReader<'a> {
     pub site: &'a Site,
     pub installer: Installer,
     pub settings: &'a Dependencies,
     pub app_settings: &'a AppSettings,
 }
 
-impl Declaring<'_> {
+impl SourceReader<'_> {
     /// What a source declares, and what the installer reads beside it, with the variables that it
     /// will have; nothing without a source. `python` is the interpreter that a lock is read for.
     pub fn read(
@@ -34,7 +34,7 @@ impl Declaring<'_> {
         source: Option<&Source>,
         python: Option<Version>,
     ) -> Result<Declared> {
-        let Declaring { site, installer, settings, app_settings } = *self;
+        let SourceReader { site, installer, settings, app_settings } = *self;
         let Some(source) = source else { return Ok(Declared::default()) };
         let environment = Environment::clean().with_app_settings(app_settings.iter());
         let variable = |name: &str| environment.get(name)?.to_str().map(str::to_owned);
@@ -57,7 +57,7 @@ impl Declaring<'_> {
     }
 }
 
-impl Declaring<'_> {
+impl SourceReader<'_> {
     /// The packages of a lock that is not installed from; none when it cannot be read.
     pub(super) fn locked(
         &self,
@@ -67,8 +67,8 @@ impl Declaring<'_> {
     ) -> Vec<Line> {
         // What is chosen and checked is what is installed, and this is not.
         let settings = Dependencies { frozen: true, ..Dependencies::default() };
-        let declaring = Declaring { settings: &settings, ..*self };
-        let read = declaring.read(tree, Some(&Source::Lock(lock)), python);
+        let reader = SourceReader { settings: &settings, ..*self };
+        let read = reader.read(tree, Some(&Source::Lock(lock)), python);
         read.map_or(Vec::new(), |declared| declared.recorded.lines)
     }
 }
