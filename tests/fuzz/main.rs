@@ -161,3 +161,18 @@ fn every_target_is_tested_here_and_known_to_the_fuzzer() {
         assert!(corpus(target).len() >= 5, "{} has a small corpus", target.name);
     }
 }
+
+/// Otherwise only the errors of the parser are tried.
+#[test]
+fn the_records_and_markers_of_the_corpus_can_be_read() {
+    let read = |name: &str| fs::read(folder().join("corpus/records").join(name)).unwrap();
+    for name in ["marker", "marker_27", "marker_rc"] {
+        serde_json::from_slice::<nyala::python::env::Marker>(&read(name)).unwrap();
+    }
+    for name in ["failed", "interrupted", "pending", "rollback", "succeeded", "superseded"] {
+        serde_json::from_slice::<nyala::site::Record>(&read(name)).unwrap();
+    }
+    for name in ["retired", "retired_by_hand"] {
+        serde_json::from_slice::<nyala::python::env::marker::Retired>(&read(name)).unwrap();
+    }
+}

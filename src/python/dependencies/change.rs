@@ -116,7 +116,9 @@ impl Change {
     /// What this change asks for by itself.
     pub fn env_action(&self) -> EnvAction {
         match self {
-            Change::Added(line) if line.role == Role::Option && !only_offers(line) => EnvAction::Create,
+            Change::Added(line) if line.role == Role::Option && !only_offers(line) => {
+                EnvAction::Create
+            }
             Change::Added(_)
             | Change::Changed { .. }
             | Change::LocalFolder { .. }

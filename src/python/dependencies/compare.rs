@@ -15,8 +15,8 @@ use super::record::{Found, Input, Line, Local, LocalKind, Recorded, Role};
 /// Everything that changed. Changes that require a new env come first; otherwise the order is
 /// requirements, constraints, options, names.
 ///
-/// Equal records still give [`Change::Editable`] and [`Change::MutableReference`]. Comments and the order of
-/// lines are no change.
+/// Equal records still give [`Change::Editable`] and [`Change::MutableReference`]. Comments and the
+/// order of lines are no change.
 pub fn compare(then: &Recorded, now: &Recorded) -> Vec<Change> {
     let Recorded {
         fingerprint: _,

@@ -95,7 +95,8 @@ proptest! {
         if let (Some(then), Some(now)) = (read(&tree), read(&tree)) {
             prop_assert_eq!(then.fingerprint(), now.fingerprint());
             for change in compare(then.record(), now.record()) {
-                let is_expected = matches!(change, Change::Editable { .. } | Change::MutableReference(_));
+                let is_expected =
+                    matches!(change, Change::Editable { .. } | Change::MutableReference(_));
                 prop_assert!(is_expected, "{change}");
             }
         }
