@@ -32,7 +32,7 @@ make_tree() {
 }
 
 # in_tree COMMAND...: runs it as root in /root/nyala of the tree, with this machine's Rust and the
-# downloads of its cargo.
+# downloads of its cargo. What is built there is kept in NAME.target for the next run.
 in_tree() {
     # A mount namespace of its own: when the last process has ended, all of it is gone.
     tree=$tree unshare --mount --pid --fork --kill-child -- sh -euc '
@@ -45,8 +45,11 @@ in_tree() {
         mount --rbind /dev "$tree/dev"
         mount --bind "${CARGO_HOME:-$HOME/.cargo}" "$tree/root/.cargo"
         mount --bind "${RUSTUP_HOME:-$HOME/.rustup}" "$tree/root/.rustup"
+        mkdir -p "$tree.target" "$tree/root/nyala/target"
+        mount --bind "$tree.target" "$tree/root/nyala/target"
         chmod 700 "$tree/root"
         exec chroot "$tree" env -i HOME=/root USER=root LANG=C.UTF-8 TERM=dumb \
+            RUSTFLAGS="${RUSTFLAGS:-}" \
             PATH=/root/.cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
             bash -c "cd /root/nyala && exec \"\$@\"" in-tree "$@"
     ' in-tree "$@"
