@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
 use jiff::Timestamp;
 
 use super::cancel;
@@ -46,6 +46,11 @@ pub(super) fn deploy(site: &Site, record: Record) -> Result<()> {
         }
         Err(error) => deployment.fail(&error),
     }
+}
+
+/// Records that a deployment failed before it began.
+pub(super) fn refuse(site: &Site, record: Record, error: &Error) -> Result<()> {
+    Deployment { site, record, started: Instant::now(), notifications: None }.fail(error)
 }
 
 pub(super) struct Deployment<'a> {

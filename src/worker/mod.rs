@@ -77,7 +77,14 @@ pub fn run(site: &Site, id: DeploymentId) -> Result<()> {
         site.deploy_lock()?
     };
     cancel::begun();
-    Stays::log(&recover::recover(site, Some(id))?);
+    match recover::recover(site, Some(id)) {
+        Ok(stays) => Stays::log(&stays),
+        // A site in which nothing can go live, as when `wwwroot` is no link.
+        Err(error) => {
+            let Some(record) = site.record(id)? else { return Err(error) };
+            return deploy::refuse(site, record, &error);
+        }
+    }
     let unsettled = site.unsettled()?;
     let Some(record) = unsettled.iter().find(|record| record.id == id && !record.status.is_final())
     else {
