@@ -6,15 +6,20 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
+use super::layout::{DEPLOYMENTS, RELEASES};
 use super::{REPOSITORY, Site};
 use crate::user_error::UserError;
 
 #[derive(Debug, PartialEq, Eq)]
 enum Place {
     Missing,
+    /// A link that leads nowhere: the path, or one above it.
+    Dangling(PathBuf),
     Empty,
     /// A folder in which an earlier `nyala init` was interrupted.
     Begun,
+    /// A site whose `nyala.toml` somebody has removed.
+    Unsettled,
     /// The path, or one above it.
     File(PathBuf),
     InSite(PathBuf),
@@ -33,7 +38,19 @@ pub(super) fn no_site(path: &Path) -> UserError {
     let name_it = "Name the folder of a site: --site SITE";
     match look(path) {
         Place::Missing => UserError::new(format!("there is no site at {shown}"))
-            .fix(format!("Create one: nyala init {shown}")),
+            .fix(format!("Correct the path, or create a site: nyala init {shown}")),
+        Place::Dangling(link) => UserError::new(format!("there is no site at {shown}"))
+            .found(leads_nowhere(&link))
+            .fix(name_it),
+        Place::Unsettled => {
+            let make = match path.join(REPOSITORY).is_dir() {
+                true => format!("nyala init {shown}"),
+                false => format!("nyala install REPOSITORY --site {shown}"),
+            };
+            UserError::new(format!("the site {shown} has lost its nyala.toml"))
+                .fix("Restore it from a backup")
+                .fix(format!("Or write one with the default settings: {make}"))
+        }
         Place::Empty | Place::Begun => error
             .found("it has no nyala.toml")
             .fix(format!("Name another folder, or create a site: nyala init {shown}")),
@@ -68,7 +85,10 @@ pub fn check_new(path: &Path, command: &str) -> Result<(), UserError> {
     let error = UserError::new(format!("no site can be created at {shown}"));
     Err(match look(path) {
         Place::Missing => return Ok(()),
-        Place::Empty | Place::Begun => {
+        Place::Dangling(link) => error
+            .found(leads_nowhere(&link))
+            .fix(format!("Remove the link, or name a new folder: {command} NEW_FOLDER")),
+        Place::Empty | Place::Begun | Place::Unsettled => {
             if access(path, Access::WRITE_OK | Access::EXEC_OK).is_ok() {
                 return Ok(());
             }
@@ -101,6 +121,12 @@ fn closed(error: UserError, folder: &Path) -> UserError {
     error.found(format!("nyala runs as user {user}, and {} belongs to {owner}", folder.display()))
 }
 
+/// What is found of a link.
+fn leads_nowhere(link: &Path) -> String {
+    let target = fs::read_link(link).unwrap_or_default();
+    format!("{} is a link to {}, which does not exist", link.display(), target.display())
+}
+
 fn owner(path: &Path) -> Option<u32> {
     Some(fs::metadata(path).ok()?.uid())
 }
@@ -112,6 +138,9 @@ fn look(path: &Path) -> Place {
     let mut there = PathBuf::new();
     for part in path.components() {
         there.push(part);
+        if access(&there, Access::EXISTS).is_err() && fs::symlink_metadata(&there).is_ok() {
+            return Place::Dangling(there);
+        }
         if !there.exists() {
             let at = there.parent().unwrap_or(&there).to_owned();
             return in_site(&at).map_or(Place::Missing, Place::InSite);
@@ -133,6 +162,9 @@ fn look(path: &Path) -> Place {
     }
     if path.join(".git").exists() {
         return Place::WorkTree;
+    }
+    if [RELEASES, DEPLOYMENTS].iter().all(|name| path.join(name).is_dir()) {
+        return Place::Unsettled;
     }
     let Ok(entries) = fs::read_dir(&path) else { return Place::Closed(path) };
     let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
@@ -182,6 +214,8 @@ mod tests {
             "other/x",
         ]);
         make(&["repo.git/HEAD", "repo.git/objects/x", "project/.git/HEAD"]);
+        make(&["lost/releases/1/page", "lost/deployments/1/log.txt"]);
+        std::os::unix::fs::symlink("/nowhere", root.join("dangling")).unwrap();
         fs::create_dir_all(root.join("begun/repository.git")).unwrap();
         fs::create_dir_all(root.join("empty")).unwrap();
         let mut told = String::new();
@@ -206,10 +240,12 @@ mod tests {
             "repo.git",
             "project",
             "other",
+            "lost",
+            "dangling/below",
         ];
         insta::assert_snapshot!(told_of(&places), @r"
         --site missing: there is no site at …/missing
-        Create one: nyala init …/missing
+        Correct the path, or create a site: nyala init …/missing
         init missing: (a site can be here)
 
         --site empty: …/empty is not a site
@@ -264,6 +300,18 @@ mod tests {
         init other: …/other is not empty
         found: it has x
         Name a new folder: nyala init …/other/site
+
+        --site lost: the site …/lost has lost its nyala.toml
+        1. Restore it from a backup
+        2. Or write one with the default settings: nyala install REPOSITORY --site …/lost
+        init lost: (a site can be here)
+
+        --site dangling/below: there is no site at …/dangling/below
+        found: …/dangling is a link to /nowhere, which does not exist
+        Name the folder of a site: --site SITE
+        init dangling/below: no site can be created at …/dangling/below
+        found: …/dangling is a link to /nowhere, which does not exist
+        Remove the link, or name a new folder: nyala init NEW_FOLDER
         ");
     }
 
