@@ -75,7 +75,9 @@ impl Config {
                         // What has no `=` may be a value by mistake, so it is not shown.
                         let Some((name, value)) = assignment.split_once('=') else {
                             let error = UserError::usage("an app setting has no value");
-                            return Err(error.fix("nyala config set NAME=value").into());
+                            return Err(error
+                                .fix("Give it one: nyala config set NAME=value")
+                                .into());
                         };
                         settings.set(name, value)?;
                     }

@@ -12,10 +12,11 @@ pub(super) fn nothing_live() -> UserError {
     UserError::new("nothing is live yet").fix("Deploy: git push REMOTE HEAD:main")
 }
 
-pub(super) fn nothing_pushed() -> UserError {
+/// There is no tip of a deploy branch. `command` takes a revision in its place.
+pub(super) fn nothing_pushed(command: &str) -> UserError {
     UserError::new("nothing was pushed yet")
         .fix("Push first: git push REMOTE HEAD:main")
-        .fix("Or name a revision: nyala redeploy REV")
+        .fix(format!("Or if the repository has commits already: {command} REV"))
 }
 
 pub(super) fn no_deployments() -> UserError {
@@ -49,7 +50,7 @@ pub(super) fn frozen(reason: &str) -> UserError {
 }
 
 pub(super) fn no_reason() -> UserError {
-    UserError::new("a reason is required")
+    UserError::usage("a reason is required")
         .fix("Give one: nyala freeze \"the database is being moved\"")
 }
 
@@ -143,10 +144,10 @@ mod tests {
         nothing is live yet
         Deploy: git push REMOTE HEAD:main
         ");
-        insta::assert_snapshot!(nothing_pushed(), @"
+        insta::assert_snapshot!(nothing_pushed("nyala plan"), @"
         nothing was pushed yet
         1. Push first: git push REMOTE HEAD:main
-        2. Or name a revision: nyala redeploy REV
+        2. Or if the repository has commits already: nyala plan REV
         ");
         insta::assert_snapshot!(no_deployments(), @"
         no deployments yet

@@ -63,8 +63,9 @@ use crate::user_error::{Explain, UserError};
 #[derive(Debug, Parser)]
 #[command(name = "nyala", version, max_term_width = 100)]
 pub struct Cli {
-    /// The folder of the site [default: the site that contains the working directory]
-    #[arg(long, global = true, env = "NYALA_SITE", value_name = "SITE")]
+    /// The folder of the site [default: NYALA_SITE, or else the site that contains the working
+    /// directory]
+    #[arg(long, global = true, value_name = "SITE")]
     site: Option<PathBuf>,
     /// What to do [default: `status`, inside a site]
     #[command(subcommand)]
@@ -201,7 +202,10 @@ impl Command {
 /// It does not depend on whether the output was read to the end: a script that runs
 /// `nyala redeploy | head -1` with `pipefail` needs to know whether the deployment succeeded.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
+    // Not left to clap, for which a variable that is set to nothing names something.
+    let named = || std::env::var_os("NYALA_SITE").filter(|site| !site.is_empty());
+    cli.site = cli.site.or_else(|| named().map(PathBuf::from));
     let code = run(&cli).unwrap_or_else(|error| {
         let error = user_error(&cli, &error);
         say_error(&error);

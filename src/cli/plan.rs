@@ -4,18 +4,21 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
+use super::error;
+use super::redeploy::named;
 use crate::console::mask;
 use crate::console::text::clean;
 use crate::git::{RefName, Refs, Repository, short};
 use crate::plan::{Missing, PlanRequest, describe, observe};
 use crate::settings::deploy_branch;
-use crate::site::{DeployOptions, Site};
+use crate::site::{DeployOptions, Settings, Site};
 use crate::worker::env_record;
 
 #[derive(Debug, Args)]
 pub(super) struct Plan {
-    /// A revision in the repository [default: the tip of the deploy branch]
-    revision: Option<String>,
+    /// The number of a deployment, or a revision in the repository [default: the tip of the deploy
+    /// branch]
+    what: Option<String>,
     /// Plan as if a new env had been requested
     #[arg(long)]
     rebuild_env: bool,
@@ -29,17 +32,14 @@ impl Plan {
         let settings = site.settings()?;
         let app_settings = site.app_settings()?;
         let repository = Repository::open(&site.repository(&settings))?;
-        let branch = deploy_branch(site, &settings)?
-            .as_deref()
-            .map(|branch| RefName::of_branch(branch).to_string());
-        let revision = self.revision.clone().or(branch).unwrap_or_else(|| RefName::HEAD.to_owned());
+        let commit = self.commit(site, &settings, &repository)?;
         let options = DeployOptions { rebuild_env: self.rebuild_env, installer: None };
         let plan = observe(PlanRequest {
             site,
             settings: &settings,
             app_settings: &app_settings,
             repository: &repository,
-            commit: repository.commit(&repository.resolve(&revision)?)?,
+            commit: repository.commit(&commit)?,
             options: &options,
             rebuild: options.reasons_for_new_env(),
             missing_python: Missing::of(&settings),
@@ -71,5 +71,19 @@ impl Plan {
             say!("  warning: {}", clean(warning));
         }
         Ok(())
+    }
+
+    /// The commit to plan for.
+    fn commit(&self, site: &Site, settings: &Settings, repository: &Repository) -> Result<String> {
+        if let Some(what) = &self.what {
+            return Ok(named(site, repository, what)?.0);
+        }
+        let branch = deploy_branch(site, settings)?;
+        // Before the first push, an existing repository has its own branch.
+        let tip = branch.map_or_else(
+            || RefName::HEAD.to_owned(),
+            |branch| RefName::of_branch(&branch).to_string(),
+        );
+        repository.resolve(&tip).map_err(|_| error::nothing_pushed("nyala plan").into())
     }
 }

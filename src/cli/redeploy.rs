@@ -12,7 +12,7 @@ use crate::receive;
 use crate::settings::deploy_branch;
 use crate::site::queue::NewDeployment;
 use crate::site::record::Trigger;
-use crate::site::{DeployOptions, DeploymentId, Site};
+use crate::site::{DeployOptions, DeploymentId, Site, no_deployment};
 
 #[derive(Debug, Args)]
 pub(super) struct Redeploy {
@@ -35,8 +35,7 @@ impl Redeploy {
         redeploy(site, &commit, refname, options)
     }
 
-    /// The commit to deploy, and the ref it was pushed to, if that is known. A number that is both
-    /// a deployment and a revision means the deployment.
+    /// The commit to deploy, and the ref it was pushed to, if that is known.
     fn commit(&self, site: &Site, repository: &Repository) -> Result<(String, Option<RefName>)> {
         let Some(what) = &self.what else {
             let tip = deploy_branch(site, &site.settings()?)?
@@ -45,15 +44,28 @@ impl Redeploy {
                 return Ok((tip, None));
             }
             let live = site.live()?.map(|id| site.record(id)).transpose()?.flatten();
-            let record = live.ok_or_else(error::nothing_pushed)?;
+            let record = live.ok_or_else(|| error::nothing_pushed("nyala redeploy"))?;
             return Ok((record.commit, Some(record.update.refname)));
         };
-        if let Ok(id) = what.parse::<DeploymentId>()
-            && let Some(record) = site.record(id)?
-        {
-            return Ok((record.commit, Some(record.update.refname)));
-        }
-        Ok((repository.resolve(what)?, None))
+        named(site, repository, what)
+    }
+}
+
+/// The commit that a person named, and the ref it was pushed to, if that is known. A number that is
+/// both a deployment and a revision means the deployment.
+pub(super) fn named(
+    site: &Site,
+    repository: &Repository,
+    what: &str,
+) -> Result<(String, Option<RefName>)> {
+    let number = what.parse::<DeploymentId>().ok();
+    if let Some(record) = number.map(|id| site.record(id)).transpose()?.flatten() {
+        return Ok((record.commit, Some(record.update.refname)));
+    }
+    match (repository.resolve(what), number) {
+        (Ok(commit), _) => Ok((commit, None)),
+        (Err(_), Some(id)) => bail!(no_deployment(id)),
+        (Err(error), None) => Err(error),
     }
 }
 

@@ -6,6 +6,7 @@ use clap::Args;
 use super::gc::lock;
 use crate::retention::{Moved, share};
 use crate::site::{DeploymentId, SharedPath, Site};
+use crate::user_error::UserError;
 
 #[derive(Debug, Args)]
 pub(super) struct Share {
@@ -19,8 +20,10 @@ pub(super) struct Share {
 
 impl Share {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
-        let paths = self.paths.iter().map(|path| SharedPath::try_from(path.clone()));
-        let paths = paths.collect::<Result<Vec<_>>>()?;
+        let paths = self.paths.iter().map(|path| {
+            SharedPath::try_from(path.clone()).map_err(|error| UserError::usage(error.to_string()))
+        });
+        let paths = paths.collect::<Result<Vec<_>, _>>()?;
         let moved = share(site, &paths, self.from, &lock(site)?)?;
         for Moved { path, from } in &moved {
             match from {

@@ -22,10 +22,10 @@ impl Status {
         let live_id = site.live()?;
         let live = live_id.map(|id| site.record(id)).transpose()?.flatten();
         let latest = site.records()?.pop();
-        let settings = site.settings()?;
-        let branch = deploy_branch(site, &settings)?;
         let frozen = site.frozen()?;
         if self.json {
+            let settings = site.settings()?;
+            let branch = deploy_branch(site, &settings)?;
             let status = json!({
                 "site": site.root(),
                 "repository": site.repository(&settings),
@@ -39,17 +39,26 @@ impl Status {
             return Ok(());
         }
         say!("Site:   {}", site.root().display());
-        let branch = branch.as_deref().map(escaped);
-        say!("Branch: {}", branch.as_deref().unwrap_or("the first one that is pushed"));
+        // What is live can be told whatever the settings are.
+        let branch = site.settings().and_then(|settings| deploy_branch(site, &settings));
+        match &branch {
+            Ok(Some(branch)) => say!("Branch: {}", escaped(branch)),
+            Ok(None) => say!("Branch: the first one that is pushed"),
+            Err(_) => say!("Branch: unknown, since the settings are wrong (nyala doctor)"),
+        }
         if let Some(frozen) = frozen {
             say!("Frozen: {} (nyala unfreeze)", frozen.in_words());
         }
-        match &live {
-            Some(record) => say!("Live:   {}", row(record, live_id)),
-            None => match kept_in_words(site) {
+        match (&live, live_id) {
+            (Some(record), _) => say!("Live:   {}", row(record, live_id)),
+            (None, Some(id)) => say!("Live:   release {id}, whose record is gone"),
+            (None, None) => match kept_in_words(site) {
                 Some(kept) => say!("Live:   nothing; {kept}"),
                 None => say!("Live:   nothing yet"),
             },
+        }
+        if let Some(id) = live_id.filter(|id| !site.release(*id).is_dir()) {
+            say!("        but release {id} is gone, and nothing is served (nyala doctor)");
         }
         for failure in latest.iter().flat_map(|latest| &latest.notify_failures) {
             say!("After:  {failure}");

@@ -8,7 +8,8 @@ use clap::Args;
 use super::{error, say_error};
 use crate::git::{Refs, Repository};
 use crate::receive;
-use crate::site::{DeploymentId, Record, Site, Status};
+use crate::site::{DeploymentId, Record, Site, Status, no_deployment};
+use crate::user_error::UserError;
 use crate::worker::session;
 
 #[derive(Debug, Args)]
@@ -25,7 +26,7 @@ impl Wait {
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
         let Some(id) = self.id(site)? else {
             let what = self.what.as_deref();
-            say_error(&what.map_or_else(error::no_deployments, error::never_deployed));
+            say_error(&what.map_or_else(error::no_deployments, none_of));
             return Ok(ExitCode::from(NONE));
         };
         if site.record(id)?.is_some_and(|record| !record.has_ended()) {
@@ -55,6 +56,11 @@ impl Wait {
     }
 }
 
+/// What was named is neither a deployment nor a commit of one.
+fn none_of(what: &str) -> UserError {
+    what.parse().map_or_else(|_| error::never_deployed(what), no_deployment)
+}
+
 /// The result, in the words of the record.
 fn outcome(record: &Record, is_live: bool) -> String {
     let why = record.fact();
@@ -73,7 +79,6 @@ fn outcome(record: &Record, is_live: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::user_error::UserError;
 
     /// A deployment with this status whose worker died before it recorded the end.
     fn cut_short(status: &str, error: Option<&UserError>) -> Record {

@@ -6,7 +6,6 @@ use super::{Finding, FindingId, Repair, and_more};
 use crate::retention;
 use crate::site::record::{NotifyFailure, NotifyKind};
 use crate::site::{Record, Site, Status};
-use crate::user_error::UserError;
 use crate::worker;
 
 const FIX: &str = "nyala doctor --fix, or push again";
@@ -17,8 +16,7 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
         match site.record(id) {
             Err(error) => {
                 let fix = format!("rm -r {}", site.deployment(id).display());
-                let fact = UserError::of(&error).fact;
-                findings.push(Finding::new(FindingId::Record, fact, fix));
+                findings.push(Finding::from_error(FindingId::Record, &error, fix));
             }
             Ok(Some(record)) if has_lost_its_worker(site, &record) => {
                 let fact =

@@ -79,7 +79,10 @@ impl Refs for Repository {
         run(git(self.path())
             .args(["rev-parse", "--verify", "--quiet", "--end-of-options"])
             .arg(commit))
-        .map_err(|_| error::no_revision(self.path(), revision).into())
+        .map_err(|_| {
+            let has_refs = run(git(self.path()).args(["for-each-ref", "--count=1"]));
+            error::no_revision(self.path(), revision, has_refs.is_ok_and(|it| it.is_empty())).into()
+        })
     }
 
     fn head_branch(&self) -> Option<String> {

@@ -41,7 +41,10 @@ pub(super) fn cannot_open(path: &Path, why: &str) -> UserError {
     if !path.exists() {
         return UserError::new(format!("there is no repository at {shown}"))
             .fix("If it was moved, write its path into the site's nyala.toml: repository = \"…\"")
-            .fix(format!("Or create one: git init --bare {shown}"));
+            .fix(format!(
+                "Or create one, with the hook: git init --bare {shown} && \
+                 nyala install {shown} --site SITE"
+            ));
     }
     if path.join(".git").exists() {
         return UserError::new(format!("{shown} is not a bare repository: it has a work tree"))
@@ -69,10 +72,14 @@ pub(super) fn no_commit(repository: &Path, id: &str) -> UserError {
         .fix(format!("See its commits: git --git-dir {shown} log --all --oneline"))
 }
 
-pub(super) fn no_revision(repository: &Path, revision: &str) -> UserError {
+/// `is_empty` says that nothing was ever pushed there.
+pub(super) fn no_revision(repository: &Path, revision: &str, is_empty: bool) -> UserError {
     let shown = repository.display();
-    UserError::new(format!("{shown} has no revision `{}`", revision.escape_debug()))
-        .fix(format!("See its commits: git --git-dir {shown} log --all --oneline"))
+    let error = UserError::new(format!("{shown} has no revision `{}`", revision.escape_debug()));
+    if is_empty {
+        return error.found("it has no commits yet").fix("Push first: git push REMOTE HEAD:main");
+    }
+    error.fix(format!("See its commits: git --git-dir {shown} log --all --oneline"))
 }
 
 /// An object of a commit that is missing or damaged. `what` names it.
@@ -142,7 +149,7 @@ mod tests {
         insta::assert_snapshot!(said("gone", &[]), @r#"
         there is no repository at /srv/gone
         1. If it was moved, write its path into the site's nyala.toml: repository = "…"
-        2. Or create one: git init --bare /srv/gone
+        2. Or create one, with the hook: git init --bare /srv/gone && nyala install /srv/gone --site SITE
         "#);
         insta::assert_snapshot!(said("clone", &[".git"]), @"
         /srv/clone is not a bare repository: it has a work tree
@@ -168,9 +175,14 @@ mod tests {
         /srv/r.git has no commit 1a2b3c4
         See its commits: git --git-dir /srv/r.git log --all --oneline
         ");
-        insta::assert_snapshot!(no_revision(repository, "mian\n"), @r"
+        insta::assert_snapshot!(no_revision(repository, "mian\n", false), @r"
         /srv/r.git has no revision `mian\n`
         See its commits: git --git-dir /srv/r.git log --all --oneline
+        ");
+        insta::assert_snapshot!(no_revision(repository, "main", true), @"
+        /srv/r.git has no revision `main`
+        found: it has no commits yet
+        Push first: git push REMOTE HEAD:main
         ");
         let folder = tempfile::tempdir().unwrap();
         let objects = git2::Repository::init_bare(folder.path()).unwrap();

@@ -8,7 +8,7 @@ use crate::user_error::UserError;
 
 pub(super) fn is_live(id: DeploymentId) -> UserError {
     UserError::new(format!("release {id} is live, and the live release is never deleted"))
-        .fix("Make another release live first: nyala rollback")
+        .fix("Make another release live first: nyala rollback, or push")
 }
 
 /// `status` is that of a deployment whose worker is alive.
@@ -111,7 +111,7 @@ mod tests {
     fn what_cannot_be_deleted_says_why() {
         insta::assert_snapshot!(is_live(ID(3)), @"
         release 3 is live, and the live release is never deleted
-        Make another release live first: nyala rollback
+        Make another release live first: nyala rollback, or push
         ");
         insta::assert_snapshot!(has_not_ended(ID(3), "building"), @"
         deployment 3 is building, and can be deleted when it has ended

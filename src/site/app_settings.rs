@@ -67,15 +67,17 @@ impl AppSettings {
         self.values.get(name).map(String::as_str)
     }
 
-    /// Sets a value. Fails when no environment variable can have that name or value.
+    /// Sets a value. Fails when no environment variable can have that name or value, which is a
+    /// usage error: what a file has was looked at before.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         if !is_name(name) {
             let fact = format!("`{}` is not a valid name for a setting", excerpt(name));
-            return Err(UserError::new(fact).labelled("allowed", NAME_RULE).into());
+            let error = UserError::usage(fact).labelled("allowed", NAME_RULE);
+            return Err(error.fix("Choose another name: nyala config set NAME=value").into());
         }
         if value.contains('\0') {
             let fact = format!("the value of {name} has a NUL byte");
-            return Err(UserError::new(fact).labelled("note", NUL_RULE).into());
+            return Err(UserError::usage(fact).labelled("note", NUL_RULE).into());
         }
         self.values.insert(name.to_owned(), value.to_owned());
         Ok(())

@@ -68,8 +68,8 @@ impl Site {
         folder.join(SETTINGS_FILE).is_file() && !is_release().unwrap_or_default()
     }
 
-    /// The site that is meant: `--site`, else `NYALA_SITE` (clap reads both into `named`), else the
-    /// one the working directory is in.
+    /// The site that is meant: `--site`, else `NYALA_SITE` (both are `named`), else the one the
+    /// working directory is in.
     pub fn find(named: Option<&Path>) -> Result<Site> {
         if let Some(root) = named {
             return Site::open(root);

@@ -26,6 +26,11 @@ pub(super) fn cannot_replace_pip(requirement: &str) -> UserError {
 pub(super) fn cannot_install_python(wanted: &Wanted, output: &[String]) -> UserError {
     let error = UserError::new(format!("Python {wanted} could not be installed with uv"));
     let error = if output.is_empty() { error } else { error.labelled("output", output.join("\n")) };
+    if output.iter().any(|line| line.contains("No download found")) {
+        return error
+            .fix("Ask for a version that uv knows: uv python list --all-versions")
+            .fix("Or update uv, which may not know the newest: nyala uv install");
+    }
     error
         .fix(
             "If this machine cannot reach github.com, set UV_PYTHON_INSTALL_MIRROR to a mirror: \
@@ -72,6 +77,13 @@ mod tests {
         output: error: Failed to download
         1. If this machine cannot reach github.com, set UV_PYTHON_INSTALL_MIRROR to a mirror: https://docs.astral.sh/uv/reference/environment/#uv_python_install_mirror
         2. Or install it another way, for example with pyenv, or from the distribution
+        ");
+        let output = ["error: No download found for request: cpython-9.9".to_owned()];
+        insta::assert_snapshot!(cannot_install_python(&wanted, &output), @r"
+        Python 3.12 could not be installed with uv
+        output: error: No download found for request: cpython-9.9
+        1. Ask for a version that uv knows: uv python list --all-versions
+        2. Or update uv, which may not know the newest: nyala uv install
         ");
         insta::assert_snapshot!(too_old_for_uv(&Version::new(2, 7, 18)), @r#"
         uv cannot create an environment for Python 2.7.18
