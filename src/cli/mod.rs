@@ -63,8 +63,8 @@ use crate::user_error::{Explain, UserError};
 #[derive(Debug, Parser)]
 #[command(name = "nyala", version, max_term_width = 100)]
 pub struct Cli {
-    /// The folder of the site [default: NYALA_SITE, or else the site that contains the working
-    /// directory]
+    /// The folder of the site [default: `NYALA_SITE`, or else the site that contains the
+    /// working directory]
     #[arg(long, global = true, value_name = "SITE")]
     site: Option<PathBuf>,
     /// What to do [default: `status`, inside a site]

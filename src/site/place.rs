@@ -43,9 +43,10 @@ pub(super) fn no_site(path: &Path) -> UserError {
             .found(leads_nowhere(&link))
             .fix(name_it),
         Place::Unsettled => {
-            let make = match path.join(REPOSITORY).is_dir() {
-                true => format!("nyala init {shown}"),
-                false => format!("nyala install REPOSITORY --site {shown}"),
+            let make = if path.join(REPOSITORY).is_dir() {
+                format!("nyala init {shown}")
+            } else {
+                format!("nyala install REPOSITORY --site {shown}")
             };
             UserError::new(format!("the site {shown} has lost its nyala.toml"))
                 .fix("Restore it from a backup")
