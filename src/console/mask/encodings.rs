@@ -49,16 +49,44 @@ pub(super) fn of(value: &str) -> BTreeSet<Vec<u8>> {
         .chain(in_html(value))
         .chain(in_shells(value))
         .chain(in_scripts(value))
+        .chain(in_mails(value))
         .chain(in_hexadecimal(value));
     let mut found: BTreeSet<_> = texts.map(String::into_bytes).collect();
     found.extend(in_base64(value.as_bytes()));
+    found.extend(in_base32(value.as_bytes()));
     found
 }
 
+/// Each also as it stands in a URL that is itself in a URL, as in `?next=`: there, the digits of
+/// what was encoded first can have any case.
 fn in_urls(value: &str) -> impl Iterator<Item = String> + '_ {
-    SAFE_IN_URLS
+    let once = SAFE_IN_URLS
         .into_iter()
-        .flat_map(move |safe| ["%20", "+"].map(|space| percent_encoded(value, safe, space)))
+        .flat_map(move |safe| ["%20", "+"].map(|space| percent_encoded(value, safe, space)));
+    once.flat_map(|once| {
+        let lower = with_digits_in_lower_case(&once);
+        let twice = [once.as_str(), &lower].map(|text| percent_encoded(text, "-._~/", "%20"));
+        twice.into_iter().chain([once])
+    })
+}
+
+fn with_digits_in_lower_case(encoded: &str) -> String {
+    let mut parts = encoded.split('%');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let (digits, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+        text + "%" + &digits.to_lowercase() + rest
+    })
+}
+
+/// In quoted-printable, but for the line ends that it may put in: there, a secret is found as one
+/// that was broken into lines.
+fn in_mails(value: &str) -> [String; 1] {
+    let encoded = value.bytes().map(|byte| match byte {
+        b' '..=b'~' if byte != b'=' => char::from(byte).to_string(),
+        _ => format!("={byte:02X}"),
+    });
+    [encoded.collect()]
 }
 
 fn percent_encoded(value: &str, safe: &str, space: &str) -> String {
@@ -182,29 +210,36 @@ fn in_shells(value: &str) -> [String; 5] {
 /// A user and a password in an `Authorization` header are one text in base64, so what stands before
 /// the secret is not known: each of the three ways in which it can begin within a group.
 pub(super) fn in_base64(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
-    let alphabets = [(b'+', b'/'), (b'-', b'_')];
+    let digit = |last: [u8; 2]| {
+        move |six| match six {
+            0..26 => b'A' + six,
+            26..52 => b'a' + six - 26,
+            52..62 => b'0' + six - 52,
+            62 => last[0],
+            _ => last[1],
+        }
+    };
     let found: Vec<Vec<u8>> = (0..3)
-        .flat_map(|before| alphabets.map(|alphabet| aligned(value, before, alphabet)))
+        .flat_map(|before| [*b"+/", *b"-_"].map(|last| aligned(value, before, 6, digit(last))))
         .filter(|text| text.len() >= SHORTEST_BASE64)
         .collect();
     found.into_iter()
 }
 
-/// The characters of base64 in which there is nothing but the value, after so many other bytes.
-fn aligned(value: &[u8], before: usize, (plus, slash): (u8, u8)) -> Vec<u8> {
+/// The same in base32, in which keys for one-time passwords are written.
+fn in_base32(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let digit = |five| if five < 26 { b'A' + five } else { b'2' + five - 26 };
+    let all = (0..5).map(move |before| aligned(value, before, 5, digit));
+    all.filter(|text| text.len() >= SHORTEST_BASE64)
+}
+
+/// The digits, of so many bits each, in which there is nothing but the value, after so many other
+/// bytes.
+fn aligned(value: &[u8], before: usize, bits: usize, digit: impl Fn(u8) -> u8) -> Vec<u8> {
     let bytes: Vec<u8> = iter::repeat_n(0, before).chain(value.iter().copied()).collect();
     let bit = |at: usize| bytes[at / 8] >> (7 - at % 8) & 1;
-    let digit = |at: usize| {
-        let six = (0..6).fold(0, |digit, more| digit << 1 | bit(6 * at + more));
-        match six {
-            0..26 => b'A' + six,
-            26..52 => b'a' + six - 26,
-            52..62 => b'0' + six - 52,
-            62 => plus,
-            _ => slash,
-        }
-    };
-    ((8 * before).div_ceil(6)..8 * bytes.len() / 6).map(digit).collect()
+    let number = |at: usize| (0..bits).fold(0, |number, more| number << 1 | bit(bits * at + more));
+    ((8 * before).div_ceil(bits)..8 * bytes.len() / bits).map(|at| digit(number(at))).collect()
 }
 
 #[cfg(test)]
@@ -242,9 +277,23 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_value_is_searched_once_and_in_base64() {
+    fn a_plain_value_is_searched_once_and_in_base64_and_base32() {
         let base64 = in_base64(b"hunter22").collect::<BTreeSet<_>>().len();
         let hexadecimal = 2;
-        assert_eq!(of("hunter22").len(), 1 + hexadecimal + base64);
+        assert_eq!(of("hunter22").len(), 1 + hexadecimal + base64 + in_base32(b"hunter22").count());
+    }
+
+    #[test]
+    fn base32_is_found_whatever_precedes_the_secret() {
+        let found: Vec<_> = in_base32(b"open sesame").collect();
+        // `base32` of it, of `x:` and it, and of `me:` and it.
+        for encoded in ["N5YGK3RAONSXGYLNMU======", "PA5G64DFNYQHGZLTMFWWK===", "NVSTU33QMVXCA43F"]
+        {
+            let is_in = |needle: &Vec<u8>| {
+                let start = &needle[..needle.len().min(11)];
+                encoded.contains(std::str::from_utf8(start).unwrap())
+            };
+            assert!(found.iter().any(is_in), "{encoded}");
+        }
     }
 }
