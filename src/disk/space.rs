@@ -93,17 +93,30 @@ impl fmt::Display for FileSystem {
 #[derive(Debug)]
 pub struct Floor {
     path: PathBuf,
+    device: u64,
     bytes: u64,
 }
 
 impl Floor {
-    /// A hundredth of the file system that the path is on: at least 2 MiB, at most 64 MiB, and not
-    /// more than half of what is free now. `None` where the system does not say.
-    pub fn at(path: &Path) -> Option<Floor> {
+    /// One for each file system that these paths are on.
+    pub fn under<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Vec<Floor> {
+        let mut floors: Vec<Floor> = Vec::new();
+        for floor in paths.into_iter().filter_map(Floor::at) {
+            if floors.iter().all(|there| there.device != floor.device) {
+                floors.push(floor);
+            }
+        }
+        floors
+    }
+
+    /// A hundredth of the file system that the path is on, or will be: at least 2 MiB, at most
+    /// 64 MiB, and not more than half of what is free now. `None` where the system does not say.
+    fn at(path: &Path) -> Option<Floor> {
+        let path = path.ancestors().find(|path| path.exists())?;
         let status = rustix::fs::statvfs(path).ok()?;
         let size = status.f_blocks.saturating_mul(status.f_frsize);
         let bytes = (size / 100).clamp(2 << 20, 64 << 20).min(free_bytes(&status) / 2);
-        Some(Floor { path: path.to_owned(), bytes })
+        Some(Floor { path: path.to_owned(), device: fs::metadata(path).ok()?.dev(), bytes })
     }
 
     /// The file system, when less is free on it.
@@ -289,6 +302,16 @@ mod tests {
         assert_eq!(shortage(room(1, 11), free), Some("inodes"));
         assert_eq!(shortage(room(101, 11), free), Some("room and inodes"));
         assert_eq!(room(u64::MAX, 1).and(room(1, 1)), room(u64::MAX, 2));
+    }
+
+    #[test]
+    fn each_file_system_has_one_floor() {
+        let folder = tempfile::tempdir().unwrap();
+        let new = folder.path().join("not/there/yet");
+        let floors = Floor::under([folder.path(), new.as_path(), Path::new("/proc")]);
+        assert_eq!(floors.len(), 2, "{floors:?}");
+        assert_eq!(floors[0].path, folder.path());
+        assert_eq!(floors[0].reached(), None);
     }
 
     #[test]

@@ -156,13 +156,13 @@ impl Invocation {
     }
 }
 
-/// Ends the children of this process before they use up the space at this path (see
-/// [`Floor`](crate::disk::space::Floor)).
-pub fn keep_space_free(at: &Path) {
-    let _ = SPACE.set(at.to_owned());
+/// Ends the children of this process before they use up the space at these paths, or where they
+/// have their temporary files and caches (see [`Floor`](crate::disk::space::Floor)).
+pub fn keep_space_free(at: Vec<PathBuf>) {
+    let _ = SPACE.set(at);
 }
 
-static SPACE: OnceLock<PathBuf> = OnceLock::new();
+static SPACE: OnceLock<Vec<PathBuf>> = OnceLock::new();
 
 /// Asks the kernel to kill this process when its parent ends. `nyala step`, which a deployment's
 /// script runs, so ends with the script, and its children with it. Linux only; elsewhere it does

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::io::{self, ErrorKind, PipeReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use rustix::process::{Pid, Signal};
 use super::clock::{Clock, Due};
 use super::error::ChildError;
 use super::spawn::{Output, PIPE, ended_fd, spawn};
-use super::{Invocation, group, stop};
+use super::{Environment, Invocation, group, stop};
 use crate::console;
 use crate::disk::space::{FileSystem, Floor};
 
@@ -61,7 +62,7 @@ struct Running<'a> {
     pipes: Vec<Option<PipeReader>>,
     buffer: Vec<u8>,
     too_much: bool,
-    floor: Option<Floor>,
+    floors: Vec<Floor>,
     /// When the free space was last checked.
     measured: Instant,
     /// Whether [`stop_all`](super::stop_all) still has to end it.
@@ -84,7 +85,7 @@ impl<'a> Running<'a> {
             pipes,
             buffer: vec![0; 64 << 10],
             too_much: false,
-            floor: super::SPACE.get().and_then(|path| Floor::at(path)),
+            floors: floors(&invocation.environment),
             measured: Instant::now(),
             heeds_stop: true,
         })
@@ -142,15 +143,16 @@ impl<'a> Running<'a> {
     /// How long to wait for output before something else is due.
     fn pause(&self, clock: &Clock) -> Duration {
         let pause = clock.pause(Instant::now());
-        if self.floor.is_some() { pause.min(MEASURE) } else { pause }
+        if self.floors.is_empty() { pause } else { pause.min(MEASURE) }
     }
 
     /// The file system that has too little free space left, if there is one.
     fn full_disk(&mut self) -> Option<FileSystem> {
-        let floor = self.floor.as_ref().filter(|_| self.measured.elapsed() >= MEASURE)?;
-        let reached = floor.reached();
+        if self.floors.is_empty() || self.measured.elapsed() < MEASURE {
+            return None;
+        }
         self.measured = Instant::now();
-        reached
+        self.floors.iter().find_map(Floor::reached)
     }
 
     /// Waits for the child to end, ends the rest of its group, and returns the child's status.
@@ -289,6 +291,15 @@ impl<'a> Running<'a> {
     fn io_error(&self, source: io::Error) -> ChildError {
         ChildError::Io { command: self.invocation.called(), source }
     }
+}
+
+/// What a child with this environment has to leave free, where this process keeps space free.
+fn floors(environment: &Environment) -> Vec<Floor> {
+    let Some(paths) = super::SPACE.get() else { return Vec::new() };
+    let temporary = environment.get("TMPDIR").map_or(Path::new("/tmp"), Path::new);
+    let home = environment.get("HOME").map(|home| Path::new(home).join(".cache"));
+    let cache = environment.get("XDG_CACHE_HOME").map(PathBuf::from).or(home);
+    Floor::under(paths.iter().map(PathBuf::as_path).chain([temporary]).chain(cache.as_deref()))
 }
 
 /// No child is left running, even after a panic.

@@ -98,7 +98,8 @@ pub fn run(site: &Site, id: DeploymentId) -> Result<()> {
         supersede(site, older.id, id)?;
     }
     site.keep_reserve();
-    process::keep_space_free(site.root());
+    let folders = [site.releases(), site.envs(), site.cache(), site.deployments(), site.shared()];
+    process::keep_space_free(folders.into_iter().chain([site.root().to_owned()]).collect());
     deploy::deploy(site, record.clone())?;
     disk::point("worker: deployed");
     drop(lock);

@@ -6,7 +6,7 @@ use std::io::Write;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::disk_full::site_on;
+use crate::disk_full::{SmallDisk, site_on};
 use crate::support::{Site, wait_until};
 
 /// 80 MB in lines of 10 kB.
@@ -84,6 +84,18 @@ fn a_build_that_fills_the_disk_is_ended_before_the_disk_is_full() {
         .assert_says("deployment 1 is still live");
     assert_eq!(site.live_id(), Some(1));
     project.custom_script("echo short").push().assert_success();
+}
+
+#[test]
+fn a_build_that_fills_the_disk_of_temporary_files_is_ended_as_well() {
+    let site = Site::new();
+    let Some(disk) = SmallDisk::mount(&site.sandbox.path("temporary"), "16m") else { return };
+    site.set("TMPDIR", disk.0.to_str().unwrap());
+    let filler =
+        format!("cd $TMPDIR\ndd if=/dev/zero of=big bs=100k count=143 2>/dev/null\n{}", slowly());
+    let push = site.project().custom_script(&filler).push();
+    push.assert_failed_with("it was using up the space on the disk")
+        .assert_says(&format!("the file system at {} (tmpfs) has ", disk.0.display()));
 }
 
 /// Writes a megabyte every 50 ms, until there is no space.
