@@ -1,8 +1,8 @@
 //! Replaces files and links as a whole, by one rename: readers see the old one or the new one.
 
 use std::ffi::OsStr;
-use std::fs::{File, Permissions};
-use std::io::Write;
+use std::fs::{self, File, Permissions};
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -52,13 +52,37 @@ impl Aside {
     }
 
     /// Replaces the file by one rename.
+    ///
+    /// A file that is itself a mount point, as containers are often given their settings, cannot be
+    /// renamed over (EBUSY in rename(2)): it is written in place, and may be torn when the power
+    /// fails meanwhile.
     pub fn put(self) -> Result<()> {
         let Aside { file, path } = self;
         point_at("write_atomic: written", &path);
-        file.persist(&path).with_context(|| format!("cannot replace {}", path.display()))?;
+        match file.persist(&path) {
+            Ok(_) => {}
+            Err(error) if error.error.kind() == ErrorKind::ResourceBusy => {
+                write_in_place(&path, error.file.path())
+                    .with_context(|| format!("cannot write {}, a mount point", path.display()))?;
+            }
+            Err(error) => {
+                return Err(error.error)
+                    .with_context(|| format!("cannot replace {}", path.display()));
+            }
+        }
         point_at("write_atomic: renamed", &path);
         Ok(())
     }
+}
+
+/// Gives a file the bytes of another one. It is not emptied first: a reader sees at worst the old
+/// end for a moment.
+fn write_in_place(path: &Path, new: &Path) -> std::io::Result<()> {
+    let bytes = fs::read(new)?;
+    let mut file = File::options().write(true).open(path)?;
+    file.write_all(&bytes)?;
+    file.set_len(bytes.len() as u64)?;
+    file.sync_all()
 }
 
 /// Writes what a file is to hold beside it, without a flush.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::Site;
+use crate::support::{Mounts, Site};
 
 #[test]
 fn only_the_owner_can_read_settings() {
@@ -214,4 +214,33 @@ fn config_show_shows_what_a_wrong_value_leaves_in_force() {
     let shown = site.nyala(&["config", "show", "--json"]).assert_success().json();
     let fix = &shown["problems"][0]["fixes"][0];
     assert_eq!(fix, "Set it: nyala config set SCM_COMMAND_IDLE_TIMEOUT=…");
+}
+
+#[test]
+fn settings_that_are_mounted_from_elsewhere_are_written_in_place() {
+    if !Mounts::own() {
+        return;
+    }
+    let site = Site::new();
+    site.set("LONG", &"x".repeat(2000));
+    let outside = site.sandbox.path("outside");
+    fs::create_dir(&outside).unwrap();
+    for name in ["nyala.toml", "settings.env"] {
+        fs::copy(site.path.join(name), outside.join(name)).unwrap();
+        Mounts::bind(&outside.join(name), &site.path.join(name));
+    }
+    // Writes down the branch.
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    site.nyala(&["config", "unset", "LONG"]).assert_success();
+    site.set("SHORT", "1");
+    project.write("page", "2").push().assert_success();
+    let read = |name: &str| fs::read_to_string(outside.join(name)).unwrap();
+    assert!(read("nyala.toml").contains("branch = \"main\""), "{}", read("nyala.toml"));
+    assert_eq!(read("settings.env"), "SHORT=1\n");
+    let left = fs::read_dir(&site.path).unwrap().flatten().map(|it| it.file_name());
+    assert_eq!(left.filter(|name| name.to_string_lossy().starts_with(".nyala-")).count(), 0);
+    for name in ["nyala.toml", "settings.env"] {
+        Mounts::unmount(&site.path.join(name));
+    }
 }
