@@ -55,12 +55,10 @@ pub fn inspect(env: &Path, environment: &Environment) -> Inspection {
             }
             let missing = marker.missing_packages(env);
             if let Some(first) = missing.first() {
-                let more = if missing.len() > 1 {
-                    format!(" and {} more", missing.len() - 1)
-                } else {
-                    String::new()
-                };
-                damage.push(format!("{first}{more} was deleted from its site-packages"));
+                damage.push(match missing.len() - 1 {
+                    0 => format!("{first} was deleted from its site-packages"),
+                    more => format!("{first} and {more} more were deleted from its site-packages"),
+                });
             }
         }
     }
