@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::support::{Group, Ran, Running, Sandbox, Site, SshServer, User, snapshot};
+use crate::support::{Group, Ran, Running, Sandbox, Site, SshServer, User, skip, snapshot};
 
 /// A site of a user, and a work tree of theirs whose build says who it runs as.
 struct Owned {
@@ -242,22 +242,59 @@ fn over_ssh_everybody_is_who_they_log_in_as() {
     let Some([ada, bob]) = User::make(&sandbox, None) else { return };
     let owned = Owned::by(&ada);
     let plain = "sh -c \\\"$SSH_ORIGINAL_COMMAND\\\"".to_owned();
-    let Some(server) = SshServer::start(&sandbox, &[("key", plain)]) else { return };
+    // Root's git has to trust the repository of another user.
+    let trusting = format!("HOME={} {plain}", sandbox.path("home").display());
+    let keys = [("key", plain), ("root", trusting)];
+    let Some(server) = SshServer::start(&sandbox, &keys) else { return };
     ada.sh(&format!("chmod -R a+rwX {}", owned.site.display())).assert_success();
     trust_every_repository(&sandbox);
-    let push = |user: &str, page: &str| {
+    let push_with = |key: &str, user: &str, page: &str| {
         let remote = format!("ssh://{user}@127.0.0.1{}", owned.repository.display());
         let mut command = sandbox.command("sh");
         command
             .args(["-c", &owned.push_line(page, &remote)])
-            .env("GIT_SSH_COMMAND", server.client_as("key", user));
+            .env("GIT_SSH_COMMAND", server.client_as(key, user));
         Running::start(&mut command).wait()
     };
+    let push = |user: &str, page: &str| push_with("key", user, page);
     push(&ada.name, "1").assert_success();
     assert_eq!((owned.live("page"), owned.live("who")), ("1".to_owned(), ada.name.clone()));
     let refused = push(&bob.name, "2");
     assert!(refused.stderr.contains(&format!("sudo -u {} nyala", ada.name)), "{}", refused.stderr);
     assert_eq!(owned.live("page"), "1");
+    // What bob's push left in the repository, since that was open to him, is not ada's.
+    let root = push_with("root", "root", "3");
+    root.assert_success();
+    assert_eq!((owned.live("page"), owned.live("who")), ("3".to_owned(), ada.name.clone()));
+    push(&ada.name, "4").assert_success();
+    assert_eq!(owned.live("page"), "4");
+}
+
+#[test]
+fn sudo_acts_as_the_owner_and_names_who_called() {
+    let sandbox = Sandbox::new();
+    if !Path::new("/usr/bin/sudo").exists() {
+        skip("needs sudo");
+        return;
+    }
+    let Some([ada]) = User::make(&sandbox, None) else { return };
+    let owned = Owned::by(&ada);
+    owned.push(&ada, "1").assert_success();
+    let nyala = sandbox.nyala_command().get_program().to_owned();
+    let sudo = |arguments: &[&str]| {
+        let mut command = sandbox.command("sudo");
+        command.arg("-n").arg(&nyala).arg("--site").arg(&owned.site).args(arguments);
+        Running::start(&mut command).wait()
+    };
+    sudo(&["redeploy"]).assert_success();
+    assert_eq!(owned.live("who"), ada.name);
+    sudo(&["config", "set", "A=b"]).assert_success();
+    sudo(&["freeze", "a while"]).assert_success();
+    let status = sudo(&["status"]);
+    assert!(status.assert_success().stdout.contains("by root"), "{status:?}");
+    sudo(&["unfreeze"]).assert_success();
+    owned.assert_belongs_to(&ada);
+    owned.push(&ada, "2").assert_success();
 }
 
 #[test]
