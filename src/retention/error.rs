@@ -38,6 +38,12 @@ pub(super) fn nothing_to_share() -> UserError {
         .fix("Write the paths into nyala.toml: shared = [\"media\"]")
 }
 
+/// `outer` is shared.
+pub(super) fn part_of_shared(path: &SharedPath, outer: &SharedPath) -> UserError {
+    UserError::new(format!("{path} is shared already, as a part of {outer}"))
+        .fix(format!("See what is there: ls -la shared/{path}"))
+}
+
 pub(super) fn not_in_release(release: DeploymentId, path: &SharedPath) -> UserError {
     UserError::new(format!("release {release} has no {path} of its own"))
         .fix(format!("Let nyala find the release that has it: nyala share {path}"))
@@ -142,6 +148,11 @@ mod tests {
         nothing is live yet, so there is nothing to share
         Write the paths into nyala.toml: shared = ["media"]
         "#);
+        let inner = SharedPath::try_from("media/thumbs".to_owned()).unwrap();
+        insta::assert_snapshot!(part_of_shared(&inner, &path()), @"
+        media/thumbs is shared already, as a part of media
+        See what is there: ls -la shared/media/thumbs
+        ");
         insta::assert_snapshot!(not_in_release(ID(3), &path()), @"
         release 3 has no media of its own
         Let nyala find the release that has it: nyala share media

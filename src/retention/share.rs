@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::error;
 use super::salvage::{Look, Salvage};
@@ -54,6 +54,12 @@ pub fn share_held(
 ) -> Result<Vec<Moved>> {
     let settings = site.settings()?;
     let live = site.live()?.ok_or_else(error::nothing_to_share)?;
+    for path in paths.iter().filter(|path| !settings.shared.contains(path)) {
+        let mut there = settings.shared.iter();
+        if let Some(outer) = there.find(|it| path.path().starts_with(it.path())) {
+            bail!(error::part_of_shared(path, outer));
+        }
+    }
     let mut all = settings.shared.clone();
     all.extend(paths.iter().filter(|path| !settings.shared.contains(path)).cloned());
     site.check_shared(&all)?;

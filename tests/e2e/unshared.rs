@@ -13,9 +13,12 @@ use crate::support::{Mounts, Project, Running, Site, newest_python, wait_until};
 /// A site whose application has written uploads and a database.
 fn with_data(site: &Site) -> Project<'_> {
     let project = site.project();
-    project.write("media/.gitkeep", "").write("page", "1").push().assert_success();
+    project.write("media/.gitkeep", "").write("media/thumbs/.gitignore", "*\n");
+    project.git(&["add", "--force", "media"]);
+    project.write("page", "1").push().assert_success();
     let live = site.path.join("wwwroot");
     fs::write(live.join("media/upload.jpg"), "upload").unwrap();
+    fs::write(live.join("media/thumbs/upload.jpg"), "thumb").unwrap();
     fs::write(live.join("db.sqlite3"), "rows").unwrap();
     fs::write(live.join("db.sqlite3-wal"), "newer rows").unwrap();
     fs::create_dir(live.join("__pycache__")).unwrap();
@@ -39,6 +42,8 @@ fn a_push_names_what_the_next_release_does_not_have_and_the_command_that_keeps_i
         .assert_does_not_say("pyc");
     let ran = site.nyala(&["share", "db.sqlite3", "media"]);
     assert!(ran.assert_success().stdout.contains("Moved media of release 1"), "{ran:?}");
+    let inner = site.nyala(&["share", "media/thumbs"]);
+    inner.assert_failed(1, "media/thumbs is shared already, as a part of media");
     for (file, text) in [
         ("media/upload.jpg", "upload"),
         ("db.sqlite3", "rows"),

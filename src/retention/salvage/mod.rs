@@ -212,8 +212,13 @@ fn to_be_shared(file: &Path, mut is_a_place: impl FnMut(&Path) -> bool) -> Strin
 }
 
 /// Whether a folder is the application's own, or is in the tree only for such files, with nothing
-/// in it but names like `.gitkeep`.
+/// in it but names like `.gitkeep`, and folders of the same kind.
 fn is_a_place(tree: Option<&CommitTree<'_>>, folder: &Path) -> bool {
-    let names = tree.zip(folder.to_str()).and_then(|(tree, path)| tree.list(path).ok());
-    names.is_none_or(|names| names.iter().all(|(name, _)| name.starts_with('.')))
+    let entries = tree.zip(folder.to_str()).and_then(|(tree, path)| tree.list(path).ok());
+    entries.is_none_or(|entries| {
+        entries.iter().all(|(name, entry)| {
+            name.starts_with('.')
+                || entry.kind == Kind::Folder && is_a_place(tree, &folder.join(name))
+        })
+    })
 }
