@@ -6,6 +6,7 @@ use super::{Finding, FindingId, Repair, and_more};
 use crate::retention;
 use crate::site::record::{NotifyFailure, NotifyKind};
 use crate::site::{Record, Site, Status};
+use crate::user_error::UserError;
 use crate::worker;
 
 const FIX: &str = "nyala doctor --fix, or push again";
@@ -16,7 +17,11 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
         match site.record(id) {
             Err(error) => {
                 let fix = format!("rm -r {}", site.deployment(id).display());
-                findings.push(Finding::from_error(FindingId::Record, &error, fix));
+                findings.push(if Finding::is_denied(&error) {
+                    Finding::from_error(FindingId::Record, &error, fix)
+                } else {
+                    Finding::new(FindingId::Record, UserError::of(&error).fact, fix)
+                });
             }
             Ok(Some(record)) if has_lost_its_worker(site, &record) => {
                 let fact =

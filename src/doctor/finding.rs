@@ -85,18 +85,22 @@ impl Finding {
         error: &anyhow::Error,
         fix: impl Into<String>,
     ) -> Finding {
-        let denied = |cause: &io::Error| cause.kind() == io::ErrorKind::PermissionDenied;
-        let is_denied = error.chain().filter_map(|cause| cause.downcast_ref()).any(denied);
+        let is_denied = Finding::is_denied(error);
         let error = UserError::of(error);
         Finding::of(
             id,
             match &error.fixes[..] {
-                // What is closed to this user may be as it should be.
                 [] if is_denied => error.fix("run this as the owner of the site"),
                 [] => error.fix(fix),
                 _ => error,
             },
         )
+    }
+
+    /// Whether something is only closed to this user, which may be as it should be.
+    pub(super) fn is_denied(error: &anyhow::Error) -> bool {
+        let denied = |cause: &io::Error| cause.kind() == io::ErrorKind::PermissionDenied;
+        error.chain().filter_map(|cause| cause.downcast_ref()).any(denied)
     }
 
     pub(super) fn with_repair(self, repair: Repair) -> Finding {

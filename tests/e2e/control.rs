@@ -197,7 +197,7 @@ fn running_deployments_continue_during_a_freeze() {
     assert!(!held.stderr.contains('\u{1b}'), "{}", held.stderr.escape_debug());
     site.nyala(&["unfreeze", "--no-deploy"]).assert_success();
     assert_eq!(site.live_id(), Some(1));
-    site.nyala(&["freeze", " "]).assert_failed(1, "a reason is required");
+    site.nyala(&["freeze", " "]).assert_failed(2, "a reason is required");
     Running::start(site.nyala_command().args(["redeploy"])).wait().assert_success();
     assert_eq!(site.live_id(), Some(2));
 }
