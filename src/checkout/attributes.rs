@@ -22,6 +22,9 @@ use super::objects;
 const LONGEST_FILE: usize = 100 * 1024 * 1024;
 const LONGEST_LINE: usize = 2048;
 
+/// The one filter that is run, elsewhere.
+const LFS: &str = "lfs";
+
 /// In the order in which [`Files::states`] gives them.
 const NAMES: [&str; 6] = ["text", "crlf", "eol", "ident", "working-tree-encoding", "filter"];
 
@@ -159,15 +162,17 @@ impl Files {
     }
 
     fn conversion(&mut self, path: &[u8]) -> Result<Conversion> {
-        let Some([text, crlf, eol, ident, encoding, _]) = self.states(path) else {
+        let Some([text, crlf, eol, ident, encoding, filter]) = self.states(path) else {
             return Ok(Conversion::default());
         };
-        Ok(Conversion::new(
+        let mut conversion = Conversion::new(
             Text::of(text).or_else(|| Text::of(crlf)),
             LineEndings::of(eol),
             matches!(ident, StateRef::Set),
             Encoding::of(encoding)?,
-        ))
+        );
+        conversion.is_unfiltered = matches!(filter, StateRef::Value(name) if name.as_bstr() != LFS);
+        Ok(conversion)
     }
 
     /// What the attributes of [`NAMES`] are for a file; `None` when no pattern is about it.
@@ -189,7 +194,7 @@ impl Files {
 
 /// git reads the file as lines of C strings: up to the first NUL, a byte order mark being part of
 /// the first pattern, and without the lines that are too long. The crate does none of this.
-pub(super) fn as_git_reads(bytes: &[u8]) -> Vec<u8> {
+fn as_git_reads(bytes: &[u8]) -> Vec<u8> {
     if bytes.len() >= LONGEST_FILE {
         return Vec::new();
     }

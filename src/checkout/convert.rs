@@ -34,6 +34,8 @@ pub(super) struct Conversion {
     endings: Endings,
     ident: Ident,
     encoding: Option<Encoding>,
+    /// Whether a filter is asked for that nobody runs.
+    pub(super) is_unfiltered: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +78,7 @@ impl Conversion {
                 (true, false) => Ident::Whole,
             },
             encoding,
+            is_unfiltered: false,
         }
     }
 

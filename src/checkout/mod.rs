@@ -17,7 +17,6 @@ mod encoding;
 mod entry;
 mod error;
 mod fill;
-mod filters;
 mod folder;
 mod ident;
 mod name;
@@ -42,7 +41,6 @@ use git2::Oid;
 use crate::disk;
 use crate::git::Repository;
 use attributes::Inherited;
-pub use filters::{Unfiltered, unfiltered};
 use folder::Folder;
 pub use preview::{filters, preview};
 pub use task::Exported;
@@ -149,11 +147,13 @@ impl Exported {
         let stays = |path: &PathBuf| !path.ancestors().any(|above| paths.contains(above));
         self.submodules.retain(stays);
         self.pointers.retain(stays);
+        self.unfiltered.retain(stays);
         Ok(())
     }
 
     fn sort(&mut self) {
         self.submodules.sort();
         self.pointers.sort();
+        self.unfiltered.sort();
     }
 }

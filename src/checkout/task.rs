@@ -105,6 +105,9 @@ pub struct Exported {
     /// Files whose content is what a pointer of Git LFS has; whether they are any, the tree's
     /// attributes say. Relative to the tree, sorted.
     pub pointers: Vec<PathBuf>,
+    /// Files that a filter of git is meant to change on their way out, which nobody runs:
+    /// git-crypt's, for one, stay encrypted. Relative to the tree, sorted.
+    pub unfiltered: Vec<PathBuf>,
 }
 
 impl Exported {
@@ -123,12 +126,13 @@ impl Exported {
 
 impl AddAssign for Exported {
     fn add_assign(&mut self, other: Exported) {
-        let Exported { files, links, folders, bytes, submodules, pointers } = other;
+        let Exported { files, links, folders, bytes, submodules, pointers, unfiltered } = other;
         self.files += files;
         self.links += links;
         self.folders += folders;
         self.bytes += bytes;
         self.submodules.extend(submodules);
         self.pointers.extend(pointers);
+        self.unfiltered.extend(unfiltered);
     }
 }

@@ -126,6 +126,9 @@ impl<'a> Writer<'a> {
             return Err(Cancelled.into());
         }
         let about = || format!("cannot write {}", shown(&folder.path_of(name)));
+        if conversion.is_unfiltered {
+            self.done.exported.unfiltered.push(path_buf(&folder.path_of(name)));
+        }
         let odb = self.odb;
         if let Kind::File { executable } = kind
             && objects::is_larger(odb, id, LARGE)

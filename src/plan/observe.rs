@@ -15,8 +15,6 @@ use super::unused::{self, Unused, Uses};
 use super::wanted::{Asked, python_before, unmet, unpinned, wanted};
 use super::{Decision, Plan, PythonPlan};
 use crate::build::{self, project as build_project};
-use crate::checkout;
-use crate::console::text::excerpt;
 use crate::git::{Commit, CommitTree, Kind, Repository, short};
 use crate::hex::hex;
 use crate::process::Environment;
@@ -134,8 +132,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let is_installed = matches!(source, Some(Source::Lock(_)))
         || requirements.local.iter().any(|local| local.path == ".");
     let unmet = unmet(&tree, python.as_ref(), is_installed)?;
-    let unfiltered = unfiltered_files(repository, application)?;
-    warnings.extend([fallback, unfiltered, unmet].into_iter().flatten());
+    warnings.extend([fallback, unmet].into_iter().flatten());
     warnings.extend(tree_warnings::warnings(&tree)?);
     Ok(Plan {
         commit: request.commit,
@@ -200,25 +197,6 @@ impl Plan {
 fn with_available(error: &Error, runtime: &str, discover: &dyn Fn() -> Vec<Interpreter>) -> Error {
     let there = interpreters::available(&discover());
     UserError::of(error).labelled("on this machine", there).labelled("note", runtime).into()
-}
-
-/// A warning that names the files which stay as git keeps them, because their filter is not run.
-fn unfiltered_files(repository: &Repository, tree: git2::Oid) -> Result<Option<String>> {
-    const SHOWN: usize = 5;
-    let files = checkout::unfiltered(repository.objects(), tree)?;
-    let Some(first) = files.first() else { return Ok(None) };
-    let filter = excerpt(&first.filter);
-    let names: Vec<_> =
-        files.iter().take(SHOWN).map(|file| excerpt(&file.path.to_string_lossy())).collect();
-    let more = match files.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    Ok(Some(format!(
-        "git's filter {filter} is not run, so these files go live as they are in the repository, \
-         for example encrypted: {}{more}",
-        names.join(", ")
-    )))
 }
 
 /// The source, if the installer can install from it.

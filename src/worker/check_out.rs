@@ -10,6 +10,7 @@ use super::StepContext;
 use super::deploy::Deployment;
 use crate::checkout::{self, Exported, Updated};
 use crate::console;
+use crate::console::text::excerpt;
 use crate::disk;
 use crate::disk::space::DiskUsage;
 use crate::git::{Repository, short};
@@ -45,6 +46,9 @@ impl Deployment<'_> {
             counted(exported.folders, "folder"),
             console::text::bytes(exported.bytes)
         ));
+        if let Some(warning) = unfiltered(repository, plan.tree, &exported.unfiltered) {
+            console::warning(warning);
+        }
         self.fill(repository, context, plan, &exported)?;
         self.record_step("check out", step.done());
         Ok(())
@@ -106,4 +110,26 @@ impl Deployment<'_> {
         }
         Ok(())
     }
+}
+
+/// A warning that names the files which stay as git keeps them, because their filter is not run.
+fn unfiltered(repository: &Repository, tree: Oid, files: &[PathBuf]) -> Option<String> {
+    const SHOWN: usize = 5;
+    let names: Vec<_> = files.iter().take(SHOWN).map(|file| file.to_string_lossy()).collect();
+    let first = names.first()?;
+    let filters = checkout::filters(repository.objects(), tree, std::iter::once(first.as_ref()));
+    let filter = match filters.unwrap_or_default().into_iter().flatten().next() {
+        Some(name) => format!("git's filter {}", excerpt(&String::from_utf8_lossy(&name))),
+        // A path that is not UTF-8 is not found.
+        None => "a filter of git".to_owned(),
+    };
+    let more = match files.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!(
+        "{filter} is not run, so these files go live as they are in the repository, for example \
+         encrypted: {}{more}",
+        names.iter().map(|name| excerpt(name)).collect::<Vec<_>>().join(", ")
+    ))
 }

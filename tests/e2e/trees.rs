@@ -143,4 +143,6 @@ fn files_whose_filter_is_not_run_are_named() {
     push.assert_success().assert_says("warning: git's filter git-crypt is not run");
     push.assert_says("deep/secret.key");
     push.assert_does_not_say("page,");
+    // Said again where the file was not written again.
+    project.write("page", "2").push().assert_says("for example encrypted: deep/secret.key");
 }

@@ -252,6 +252,29 @@ fn pointers_and_submodules_are_known_of_what_was_not_written() {
 }
 
 #[test]
+fn files_with_a_filter_are_known_of_what_was_not_written() {
+    let repo = Repo::new();
+    let attributes = b"*.key filter=git-crypt\n*.bin filter=lfs\n*.plain -filter\n";
+    let make = |page: &[u8], below: &[u8]| {
+        repo.tree_of(&[
+            (FILE, ".gitattributes", attributes),
+            (FILE, "a.bin", b"1"),
+            (FILE, "a.key", b"1"),
+            (FILE, "a.plain", b"1"),
+            (FILE, "deep/down/.gitattributes", below),
+            (FILE, "deep/down/b.txt", b"1"),
+            (FILE, "page", page),
+        ])
+    };
+    let mut standing = repo.standing(make(b"1", b"*.txt filter=other\n"));
+    let updated = standing.update(make(b"2", b"*.txt filter=other\n"));
+    assert_eq!(updated.written, 1);
+    assert_eq!(updated.exported.unfiltered, ["a.key", "deep/down/b.txt"].map(PathBuf::from));
+    let updated = standing.update(make(b"2", b""));
+    assert_eq!(updated.exported.unfiltered, ["a.key"].map(PathBuf::from));
+}
+
+#[test]
 fn what_is_not_as_it_was_written_is_an_error() {
     type Change = fn(&Path, &Path);
     let changes: [(&str, Change); 5] = [
