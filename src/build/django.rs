@@ -4,12 +4,14 @@
 mod settings_module;
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use crate::console;
 use crate::process::{self, ChildError, Environment, Invocation, Limits};
+use crate::python::env::site_packages;
 use crate::user_error::{Explain, UserError};
 
 /// What Django prints where neither manage.py nor the environment names its settings, before it
@@ -38,6 +40,21 @@ else:
 ";
 /// What comes before the version: a file that Python runs when it starts may print as well.
 const MARK: &str = "Django ";
+
+/// Whether an env has Django, as far as the names of its files tell. Nothing is run.
+pub fn is_in(env: &Path) -> bool {
+    let is_djangos = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        let rest = name.strip_prefix("django");
+        rest.is_some_and(|rest| {
+            let version = rest.strip_prefix('-').unwrap_or_default();
+            rest.is_empty() || rest == ".egg-link" || version.starts_with(|c: char| c.is_numeric())
+        })
+    };
+    let folder = site_packages(env).and_then(|folder| fs::read_dir(folder).ok());
+    let mut entries = folder.into_iter().flatten().flatten();
+    entries.any(|entry| entry.file_name().to_str().is_some_and(is_djangos))
+}
 
 /// Collects the static files with the env's own interpreter, in the release's folder; or says why
 /// it does not.
@@ -250,6 +267,24 @@ mod tests {
         1. Correct the requirements or the app settings, and push again
         2. Or, if the application does not use Django: commit a file named .skipDjango
         ");
+    }
+
+    #[test]
+    fn an_env_has_django_by_the_names_of_its_files() {
+        let is_in = |name: &str| {
+            let env = tempfile::tempdir().unwrap();
+            let folder = env.path().join("lib/python3.12/site-packages").join(name);
+            crate::disk::create_dir_all(&folder).unwrap();
+            is_in(env.path())
+        };
+        for name in ["django", "Django-4.2.dist-info", "django-5.1.1.dist-info", "Django.egg-link"]
+        {
+            assert!(is_in(name), "{name}");
+        }
+        for name in ["django_filter", "django-filter.egg-link", "djangorestframework", "flask"] {
+            assert!(!is_in(name), "{name}");
+        }
+        assert!(!super::is_in(Path::new("/nowhere")));
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod ran;
 use anyhow::Result;
 
 use crate::git::{CommitTree, Kind};
-use crate::python::dependencies::{detect, folders_with};
+use crate::python::dependencies::detect;
 use crate::settings::{EffectiveSettings, Sourced};
 
 pub use ran::commands_in_env;
@@ -23,8 +23,8 @@ pub struct BuildPlan {
     /// After everything else is built, in this order.
     pub post_build: Vec<OwnCommand>,
     pub collectstatic: Collectstatic,
-    /// The folder of Django's manage.py; empty for the top.
-    pub manage_folder: String,
+    /// Whether Django's manage.py is at the top of the tree.
+    pub has_manage: bool,
 }
 
 /// A command of the project's own, beside the built-in steps.
@@ -41,7 +41,7 @@ pub struct OwnCommand {
 /// What is done about Django's static files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Collectstatic {
-    /// There is no `manage.py`: not a word is said of it.
+    /// Nothing is built, or nothing is Python: not a word is said of it.
     NotDjango,
     /// Not collected, for this reason.
     Off(String),
@@ -51,17 +51,6 @@ pub enum Collectstatic {
 
 const PRE_COMPILE: &str = "bin/pre_compile";
 const POST_COMPILE: &str = "bin/post_compile";
-
-impl BuildPlan {
-    /// Whether anything of the project itself is run, which may write whatever it likes.
-    pub fn runs_anything(&self) -> bool {
-        let Self { settings, pre_build, post_build, collectstatic, manage_folder: _ } = self;
-        settings.command.is_some()
-            || !pre_build.is_empty()
-            || !post_build.is_empty()
-            || *collectstatic == Collectstatic::IfInstalled
-    }
-}
 
 /// What an application's tree and what is said of the build come to.
 pub fn plan(tree: &CommitTree<'_>, settings: EffectiveSettings) -> Result<BuildPlan> {
@@ -75,7 +64,7 @@ pub fn plan(tree: &CommitTree<'_>, settings: EffectiveSettings) -> Result<BuildP
             pre_build,
             post_build,
             collectstatic: Collectstatic::NotDjango,
-            manage_folder: String::new(),
+            has_manage: false,
         });
     }
     let own = |file: &'static str, said: Option<&Sourced<String>>| -> Result<Vec<OwnCommand>> {
@@ -88,14 +77,8 @@ pub fn plan(tree: &CommitTree<'_>, settings: EffectiveSettings) -> Result<BuildP
         });
         Ok(is_file(file)?.then_some(hook).into_iter().chain(said).collect())
     };
-    let manage_folder = if is_file(django::MANAGE)? {
-        Some(String::new())
-    } else if detect(tree)?.is_python() {
-        folders_with(tree, &[django::MANAGE])?.into_iter().next()
-    } else {
-        None
-    };
-    let collectstatic = if manage_folder.is_none() {
+    let has_manage = is_file(django::MANAGE)?;
+    let collectstatic = if !has_manage && !detect(tree)?.is_python() {
         Collectstatic::NotDjango
     } else if is_file(django::OPT_OUT)? {
         Collectstatic::Off(format!("{} is in the tree", django::OPT_OUT))
@@ -115,7 +98,7 @@ pub fn plan(tree: &CommitTree<'_>, settings: EffectiveSettings) -> Result<BuildP
         pre_build: own(PRE_COMPILE, settings.pre_build_command.as_ref())?,
         post_build: own(POST_COMPILE, settings.post_build_command.as_ref())?,
         collectstatic,
-        manage_folder: manage_folder.unwrap_or_default(),
+        has_manage,
         settings,
     })
 }

@@ -70,7 +70,11 @@ impl Step {
             }
             Step::PreBuild => build_steps::pre_build(&context, &record, &plan)?,
             Step::PostBuild => build_steps::post_build(&context, &record, &plan)?,
-            Step::Collectstatic => build_steps::collectstatic(&context, &record, &plan)?,
+            Step::Collectstatic => {
+                if let Some(folder) = build_steps::manage_folder(&context, &repository, &plan)? {
+                    build_steps::collectstatic(&context, &record, &plan, &folder)?;
+                }
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -21,7 +21,7 @@ pub fn lines(plan: &Plan) -> Vec<String> {
             asked_for(&python.wanted.to_string(), python.origin.as_str())
         ));
     }
-    let BuildPlan { settings, pre_build, post_build, collectstatic: _, manage_folder: _ } =
+    let BuildPlan { settings, pre_build, post_build, collectstatic: _, has_manage: _ } =
         &plan.build;
     if let Some(project) = &settings.project {
         lines.push(format!(

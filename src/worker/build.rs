@@ -7,10 +7,11 @@ use anyhow::Result;
 use super::build_steps;
 use super::deploy::{Deployment, env_record};
 use super::{StepContext, env_steps, env_ties, install_steps};
-use crate::build::{Collectstatic, custom};
+use crate::build::custom;
 use crate::console;
 use crate::console::text::escaped;
 use crate::disk;
+use crate::git::Repository;
 use crate::plan::{Decision, Plan};
 use crate::settings::Sourced;
 use crate::site::Record;
@@ -18,14 +19,24 @@ use crate::site::record::EnvRecord;
 
 impl Deployment<'_> {
     /// Builds the release: by nyala's own steps, or by the project's command.
-    pub(super) fn build(&mut self, context: &StepContext<'_>, plan: &mut Plan) -> Result<()> {
+    pub(super) fn build(
+        &mut self,
+        context: &StepContext<'_>,
+        repository: &Repository,
+        plan: &mut Plan,
+    ) -> Result<()> {
         match plan.build.settings.command.clone() {
-            None => self.built_in_steps(context, plan),
+            None => self.built_in_steps(context, repository, plan),
             Some(command) => self.custom_command(context, plan, &command),
         }
     }
 
-    fn built_in_steps(&mut self, context: &StepContext<'_>, plan: &mut Plan) -> Result<()> {
+    fn built_in_steps(
+        &mut self,
+        context: &StepContext<'_>,
+        repository: &Repository,
+        plan: &mut Plan,
+    ) -> Result<()> {
         if !plan.build.pre_build.is_empty() {
             self.timed("pre-build", |record| build_steps::pre_build(context, record, plan))?;
         }
@@ -37,9 +48,9 @@ impl Deployment<'_> {
         self.record_step("install", started.elapsed().as_secs_f64());
         // A new env may have been made in place of a copy.
         self.record.env = Some(env_record(plan, Some(self.record.id)));
-        if plan.build.collectstatic != Collectstatic::NotDjango {
+        if let Some(folder) = build_steps::manage_folder(context, repository, plan)? {
             self.timed("collectstatic", |record| {
-                build_steps::collectstatic(context, record, plan)
+                build_steps::collectstatic(context, record, plan, &folder)
             })?;
         }
         if !plan.build.post_build.is_empty() {

@@ -8,8 +8,10 @@ use crate::build::{Collectstatic, OwnCommand, custom, django};
 use crate::console;
 use crate::console::text::escaped;
 use crate::disk;
+use crate::git::Repository;
 use crate::plan::Plan;
 use crate::process::Environment;
+use crate::python::dependencies::folders_with;
 use crate::python::env;
 use crate::site::Record;
 
@@ -28,8 +30,35 @@ pub fn post_build(context: &StepContext<'_>, record: &Record, plan: &Plan) -> Re
     )
 }
 
-/// Collects Django's static files into the release, or says why not.
-pub fn collectstatic(context: &StepContext<'_>, record: &Record, plan: &Plan) -> Result<()> {
+/// The folder of Django's manage.py, relative to the release; `None` when there is none.
+///
+/// Below the top it is only looked for when the env has Django: all folders of a large tree are
+/// read for it.
+pub fn manage_folder(
+    context: &StepContext<'_>,
+    repository: &Repository,
+    plan: &Plan,
+) -> Result<Option<String>> {
+    if plan.build.collectstatic == Collectstatic::NotDjango {
+        return Ok(None);
+    }
+    if plan.build.has_manage {
+        return Ok(Some(String::new()));
+    }
+    if !django::is_in(&context.site.env_link(context.deployment)) {
+        return Ok(None);
+    }
+    let tree = repository.tree_at(plan.tree)?;
+    Ok(folders_with(&tree, &[django::MANAGE])?.into_iter().next())
+}
+
+/// Collects Django's static files into the release, or says why not. `folder` is that of manage.py.
+pub fn collectstatic(
+    context: &StepContext<'_>,
+    record: &Record,
+    plan: &Plan,
+    folder: &str,
+) -> Result<()> {
     match &plan.build.collectstatic {
         Collectstatic::NotDjango => return Ok(()),
         Collectstatic::Off(why) => {
@@ -45,7 +74,6 @@ pub fn collectstatic(context: &StepContext<'_>, record: &Record, plan: &Plan) ->
         return Ok(());
     }
     let environment = custom::in_env(environment(context, record, plan)?, &release);
-    let folder = &plan.build.manage_folder;
     if !folder.is_empty() {
         console::info(format_args!("Django's manage.py is in {}.", escaped(folder)));
     }

@@ -88,7 +88,7 @@ impl Deployment<'_> {
         self.check_out(&repository, &context, &plan)?;
         shared::link(self.site, self.record.id, &settings.shared)?;
         cancel::check()?;
-        self.build(&context, &mut plan)?;
+        self.build(&context, &repository, &mut plan)?;
         self.check_unshared(&settings)?;
         self.activate(&repository)?;
         self.end(Status::Succeeded, None);

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::Site;
+use crate::support::{Site, write_wheel};
 
 const CONDA: &str = "name: a\ndependencies:\n  - antelope\n";
 const PYPROJECT: &str = "[project]\nname = 'a'\nversion = '1'\ndependencies = ['antelope']\n";
@@ -97,6 +97,14 @@ fn an_application_below_the_top_is_named_with_what_to_write() {
     site.set("CUSTOM_REQUIREMENTSTXT_PATH", "backend/requirements.txt");
     let push = project.write("app.py", "").push();
     push.assert_success().assert_says("Detected backend/requirements.txt.");
-    push.assert_says("Django's manage.py is in web.");
+    push.assert_does_not_say("manage.py");
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+
+    // It is looked for where the env has Django.
+    let wheels = site.sandbox.path("wheels");
+    fs::create_dir_all(&wheels).unwrap();
+    write_wheel(&wheels, "django", "5.0", "");
+    site.sandbox.set_variable("PIP_FIND_LINKS", &wheels);
+    project.write("backend/requirements.txt", "django\n");
+    project.push().assert_success().assert_says("Django's manage.py is in web.");
 }

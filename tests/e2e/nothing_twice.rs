@@ -62,6 +62,7 @@ fn a_push_with_unchanged_requirements_starts_no_python_and_asks_nothing_twice() 
     // From the second push on a release is removed, and the next one starts from the staging tree.
     site.configure("keep = 1\nstaging = true");
     let project = site.python_project();
+    project.write("static/css/site.css", "").write("templates/index.html", "");
     project.push().assert_success();
     project.write("app.py", "1").push().assert_success();
     project.write("app.py", "2").push().assert_success();
@@ -122,6 +123,14 @@ fn a_push_with_unchanged_requirements_starts_no_python_and_asks_nothing_twice() 
         let looks_back =
             process.opened.iter().find(|opened| Path::new(opened).starts_with(&long_over));
         assert_eq!(looks_back, None, "the {what} looks at a deployment that was long over");
+        // However many folders there are, only those with a change are read. A push of so few
+        // objects leaves each in a file of its own.
+        for folder in ["static", "static/css", "templates"] {
+            let id = project.git(&["rev-parse", &format!("HEAD:{folder}")]);
+            let object = site.repository.join("objects").join(&id[..2]).join(&id[2..]);
+            assert!(object.is_file());
+            assert_eq!(process.opens(&object), 0, "the {what} reads {folder}, as it was");
+        }
     }
     assert_eq!(processes.values().filter(|process| process.program() == "nyala").count(), 2);
 }
