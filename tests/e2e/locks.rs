@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use sha2::{Digest, Sha256};
 
@@ -202,6 +203,39 @@ fn lives(site: &Site, kind: &str) {
 fn a_uv_lock_is_installed() {
     lives(&Site::new(), "uv.lock");
     lives(&fast_site(), "uv.lock");
+}
+
+#[test]
+fn what_uv_has_in_its_cache_is_installed_without_an_index() {
+    let Some(uv) = uv() else { return };
+    let sandbox = Sandbox::new();
+    let calls = sandbox.path("calls");
+    let script = format!(
+        "#!/bin/sh\necho \"$@\" >> '{}'\nexec '{}' \"$@\"\n",
+        calls.display(),
+        uv.display()
+    );
+    let logging = sandbox.path("logging-uv");
+    fs::write(&logging, script).unwrap();
+    fs::set_permissions(&logging, fs::Permissions::from_mode(0o755)).unwrap();
+    sandbox.put_uv_on_path(&logging);
+    let site = Site::in_sandbox(sandbox, "site", &["--installer", "uv"]);
+    let installs = || -> Vec<bool> {
+        let calls = fs::read_to_string(&calls).unwrap();
+        let installs = calls.lines().filter(|call| call.starts_with("pip install"));
+        installs.map(|call| call.contains("--offline")).collect()
+    };
+    let project = site.project();
+    let push = write(&project, "uv.lock", &FIRST).push();
+    assert_has(&site, &[("antelope", "1.0"), ("grass", "1.0")], &push);
+    assert_eq!(installs(), [true]);
+
+    // What is not to be had without an index is asked for there, and only that failure is told.
+    let text = lock("uv.lock", &FIRST).replace("version = \"1.0\"", "version = \"1.7\"");
+    let push = project.write("uv.lock", text).push();
+    push.assert_failed_with("the requirements could not be installed");
+    push.assert_does_not_say("network");
+    assert_eq!(installs(), [true, true, false]);
 }
 
 #[test]
