@@ -208,7 +208,8 @@ class Nyala(Contestant):
         last = max(int(name) for name in os.listdir(folder) if name.isdigit())
         path = os.path.join(folder, str(last), "deployment.json")
         with open(path) as file:
-            return json.load(file), os.stat(path).st_mtime
+            # Its last change is the rename that put it there.
+            return json.load(file), os.stat(path).st_ctime
 
     def step(self, name):
         """Milliseconds that a step of the last deployment took."""

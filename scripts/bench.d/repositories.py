@@ -2,12 +2,20 @@
 it."""
 import os
 import random
+import shutil
 
 from measuring import run
 
 REQUIREMENTS = ["Django", "gunicorn", "requests", "psycopg2-binary", "numpy", "pandas"]
 FEW_REQUIREMENTS = ["gunicorn", "requests"]
 ADDED = "humanize"
+# Of these a lock has about 60 packages.
+LOCKED = [
+    "boto3", "celery", "Django", "django-allauth", "django-filter", "django-redis",
+    "djangorestframework", "drf-spectacular", "gunicorn", "httpx", "openpyxl", "pillow",
+    "psycopg2-binary", "pydantic-settings", "rich", "sentry-sdk", "stripe", "structlog",
+    "whitenoise",
+]
 
 
 class Project:
@@ -70,3 +78,43 @@ class Project:
     def _commit(self, message):
         self.git("add", "-A")
         self.git("commit", "-qm", message)
+
+
+class LockedProject(Project):
+    """A small project with a pyproject.toml and its lock in place of requirements."""
+
+    FILES = 50
+
+    def __init__(self, folder, source, lock, python):
+        self.source, self.lock = source, lock
+        super().__init__(folder, self.FILES, [], python)
+
+    @property
+    def packages(self):
+        with open(os.path.join(self.source, self.lock)) as file:
+            of_itself = 1 if self.lock == "uv.lock" else 0
+            return file.read().count("[[package]]") - of_itself
+
+    def _write_requirements(self):
+        for name in ("pyproject.toml", self.lock):
+            shutil.copy(os.path.join(self.source, name), self.folder)
+
+
+def make_lock(folder, lock, tool, python):
+    """A pyproject.toml and its lock, unless they are there."""
+    if os.path.exists(os.path.join(folder, lock)):
+        return
+    os.makedirs(folder, exist_ok=True)
+    version, path = python
+    needs = "".join(f'    "{name}",\n' for name in LOCKED)
+    with open(os.path.join(folder, "pyproject.toml"), "w") as file:
+        file.write(f'[project]\nname = "bench"\nversion = "1.0"\n'
+                   f'requires-python = ">={version},<4"\ndependencies = [\n{needs}]\n')
+        if lock == "poetry.lock":
+            # By its page for pip, which every mirror has.
+            file.write('\n[tool.poetry]\npackage-mode = false\n\n[[tool.poetry.source]]\n'
+                       'name = "simple"\nurl = "https://pypi.org/simple/"\npriority = "primary"\n')
+    if lock == "uv.lock":
+        run(tool, "lock", "-q", "--python", path, cwd=folder)
+    else:
+        run(tool, "lock", "-q", cwd=folder)

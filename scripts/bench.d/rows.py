@@ -1,4 +1,5 @@
 """The rows of the table: what is done to every contestant, in turns."""
+import math
 import os
 import platform
 import random
@@ -21,14 +22,19 @@ NAMES = {
     "back": "runtime toggled back",
     "changed": "one file changed",
     "rollback": "rollback",
+    "uv.lock": "first push of a uv.lock",
+    "poetry.lock": "first push of a poetry.lock",
     "trees": "the tree alone",
 }
 WITH_PIP = {"first", "added", "removed", "toggled", "back"}
+LOCKS = ("uv.lock", "poetry.lock")
 
 # How often a round adds a requirement and removes it, and how often a whole tree is written.
 A_FEW = 3
 # Those that take seconds where others take milliseconds are pushed to in one of so many turns.
 SELDOM = 5
+# Trees of more files are timed a third as often.
+LARGE = 50_000
 WARM_UP = 0
 FLUSH = "one flush (4 KiB)"
 
@@ -54,6 +60,7 @@ class Bench:
             print(f"{what} is left out: {why}", file=sys.stderr)
 
     def run(self):
+        """Yields the results as far as they are there, after each part."""
         started = time.time()
         wanted = set(self.given.rows)
         for self.disk in self.disks:
@@ -62,10 +69,21 @@ class Bench:
                     warm = " (not timed)" if number == WARM_UP else ""
                     self.say(f"round {number} of {self.given.rounds}{warm}")
                     self.round(self.given.sizes[0], number, wanted)
+                    yield self.results(started, wanted)
+            for lock in (name for name in LOCKS if name in wanted):
+                if self.disk is self.disks[0]:
+                    self.say(f"first push of a {lock}")
+                    self.locked(lock)
+                    yield self.results(started, wanted)
             if wanted & {"changed", "rollback", "trees"}:
                 for size in self.given.sizes:
                     self.say(f"one file of {size} changed")
+                    measuring.REAL_TIME = self.given.real_time
                     self.changed(size, wanted)
+                    measuring.REAL_TIME = False
+                    yield self.results(started, wanted)
+
+    def results(self, started, wanted):
         return {
             "rows": [row for row in self.rows if row["name"] in wanted or row["part"]],
             "absent": self.absent,
@@ -105,6 +123,53 @@ class Bench:
                 self.by_hand(project, size, players, watched)
         self.remove(project, players)
 
+    def locked(self, lock):
+        """A project with a lock of many packages, from its first push, and by hand."""
+        by_hand = self.tools.uv if lock == "uv.lock" else self.tools.poetry
+        if not by_hand or not self.tools.uv:
+            self.absent[NAMES[lock]] = f"{lock.split('.')[0]} cannot be had from PyPI"
+            return
+        source = os.path.join(self.tools.locks, "uv" if lock == "uv.lock" else "poetry")
+        repositories.make_lock(source, lock, by_hand, self.tools.pythons[0])
+        project = repositories.LockedProject(
+            self.new_folder(self.disks[-1]), source, lock, self.tools.pythons[0][0])
+        for number in range(self.given.rounds + 1):
+            row = self.row(lock, project.packages)
+            ours = {name: contestants.ALL[name](self.new_folder(), self.tools)
+                    for name in ("pip", "uv") if name in self.taking_part}
+            for name in self.shuffled([*ours, lock]):
+                self.settle(ours)
+                if name == lock:
+                    label, took = self.install_by_hand(lock, source)
+                elif number == WARM_UP:
+                    label, took = ours[name].label, None
+                    row.watched(label, ours[name].watch(lambda: ours[name].push(project)))
+                else:
+                    label, took = ours[name].label, ours[name].push(project)
+                if number != WARM_UP:
+                    row.add(label, took)
+            self.settle(ours)
+            for player in ours.values():
+                player.remove()
+        shutil.rmtree(project.folder)
+
+    def install_by_hand(self, lock, source):
+        """A new checkout, and the one command that a person would type. Nothing in nyala's envs is
+        linked to uv's cache, so uv copies here, too."""
+        folder, (_, python) = self.new_folder(), self.tools.pythons[0]
+        shutil.copytree(source, folder)
+        if lock == "uv.lock":
+            took, _ = timed((self.tools.uv, "sync", "-q", "--frozen", "--no-default-groups",
+                             "--python", python), cwd=folder, UV_LINK_MODE="copy")
+        else:
+            # Else Poetry takes the Python that it runs in itself.
+            env = os.path.join(folder, ".venv")
+            took, _ = timed((python, "-m", "venv", env),
+                            (self.tools.poetry, "install", "-q", "--no-root", "--only", "main"),
+                            cwd=folder, VIRTUAL_ENV=env)
+        shutil.rmtree(folder)
+        return ("uv sync by hand" if lock == "uv.lock" else "poetry install by hand"), took
+
     def changed(self, size, wanted):
         """One file of so many, again and again from the second push on; rollbacks; and, beside it,
         the tree alone."""
@@ -113,7 +178,9 @@ class Bench:
         push = self.push(project)
         for player in players.values():
             player.push(project)
-        for number in range(self.given.times):
+        # Each push of nyala's writes a whole tree when nobody waits, and that is waited for.
+        times = self.given.times if size < LARGE else math.ceil(self.given.times / 3)
+        for number in range(times):
             project.change_a_file()
             playing = self.playing(players, number)
             self.turn("changed", size, playing,
@@ -151,6 +218,7 @@ class Bench:
             self.turn("rollback", size, playing, back, watched=False)
             binary = timed((self.tools.nyala, "--version"))[0]
             self.row("rollback", size).add("nyala --version", binary)
+            self.row("rollback", size).add(FLUSH, self.disk.flush())
         project.change_a_file()
         for player in players.values():
             player.push(project)

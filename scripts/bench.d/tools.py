@@ -20,7 +20,10 @@ class Tools:
     uv: str
     virtualenv: str
     kudusync: str
+    poetry: str
     strace: str
+    # The folder of the locks, each made once.
+    locks: str
     # Of pip and of uv, so that both are as warm as this run has made them.
     caches: str
 
@@ -28,6 +31,7 @@ class Tools:
         """What every child is given. uv alone goes before what is on PATH: Pythons and pip stay the
         machine's."""
         variables = {"PIP_CACHE_DIR": os.path.join(self.caches, "pip"),
+                     "POETRY_CACHE_DIR": os.path.join(self.caches, "poetry"),
                      "UV_CACHE_DIR": os.path.join(self.caches, "uv")}
         if self.uv:
             folder = os.path.join(self.caches, "bin")
@@ -54,7 +58,9 @@ def find(folder, root, versions):
         virtualenv=fetch(os.path.join(bin_, "virtualenv"),
                          lambda: from_pypi(bin_, pythons[0][1], "virtualenv")),
         kudusync=find_kudusync(os.path.join(folder, "kudusync")),
+        poetry=find_poetry(os.path.join(folder, "poetry", "bin"), pythons[0][1]),
         strace=shutil.which("strace"),
+        locks=os.path.join(folder, "locks"),
         caches=os.path.join(folder, "caches"),
     )
 
@@ -99,6 +105,10 @@ def from_pypi(bin_, python, name):
         quietly(python, "-m", "venv", os.path.dirname(bin_))
     pip = (os.path.join(bin_, "python"), "-m", "pip")
     quietly(*pip, "install", "--disable-pip-version-check", name)
+
+
+def find_poetry(bin_, python):
+    return fetch(os.path.join(bin_, "poetry"), lambda: from_pypi(bin_, python, "poetry"))
 
 
 def find_kudusync(folder):
