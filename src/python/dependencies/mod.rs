@@ -13,6 +13,7 @@ mod change;
 mod compare;
 mod declarations;
 mod detect;
+mod error;
 pub mod locks;
 mod project;
 mod record;

@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use sha2::{Digest, Sha256};
 
-use super::{Chosen, Environment, Lock, LockError, Manifests, Origin, Package, ResolvedSet};
+use super::{Chosen, Environment, Lock, Manifests, Origin, Package, ResolvedSet, error};
 use crate::hex::hex;
 use crate::python::dependencies::build_inputs::{BuildInputs, build_inputs};
+use crate::python::dependencies::error::{not_utf8, too_large};
 use crate::python::dependencies::record::{Line, Local, LocalKind, Recorded, Role};
-use crate::python::dependencies::text::{shown, without_secrets};
+use crate::python::dependencies::text::without_secrets;
 use crate::python::dependencies::tree::{Resolved, Tree, resolve};
-use crate::user_error::UserError;
 
 /// The most bytes that a lock may have.
 const MOST_BYTES: u64 = 32 << 20;
@@ -26,8 +26,7 @@ pub(crate) fn read(
     frozen: bool,
 ) -> Result<(Recorded, ResolvedSet)> {
     let name = lock.file_name();
-    let text =
-        text_at_top(tree, name)?.ok_or_else(|| UserError::new(format!("{name} is no file")))?;
+    let text = text_at_top(tree, name)?.ok_or_else(|| error::not_a_file(name))?;
     let pyproject = manifest(tree, "pyproject.toml")?.unwrap_or_default();
     let pipfile = match lock {
         Lock::Pipfile => manifest(tree, "Pipfile")?,
@@ -36,7 +35,7 @@ pub(crate) fn read(
     let manifests = Manifests { pyproject, pipfile, frozen };
     let mut set = lock
         .read(&text, &manifests, chosen, environment)
-        .map_err(|error| explained(lock, &error))?;
+        .map_err(|why| error::cannot_install(lock, &why))?;
     if let Some(package) = project_itself(tree, lock, &manifests.pyproject)? {
         set.packages.push(package);
     }
@@ -66,12 +65,7 @@ fn recorded(tree: &impl Tree, file: &str, set: &ResolvedSet) -> Result<Recorded>
                     (LocalKind::Folder, id, whole_tree)
                 }
                 _ => {
-                    return Err(UserError::new(format!(
-                        "{file} installs {name} from {}, which is not in the tree",
-                        shown(path)
-                    ))
-                    .fix("Commit it, and push again")
-                    .into());
+                    return Err(error::not_in_the_tree(file, name, path).into());
                 }
             };
             hash.update(id.as_bytes());
@@ -153,12 +147,7 @@ fn project_itself(
 /// A file at the top that a lock is made from; `None` when there is no such file.
 fn manifest(tree: &impl Tree, path: &str) -> Result<Option<toml::Table>> {
     let Some(text) = text_at_top(tree, path)? else { return Ok(None) };
-    match super::toml(&text) {
-        Ok(table) => Ok(Some(table)),
-        Err(error) => Err(UserError::new(format!("{path}: {}", shown(&error.to_string())))
-            .fix("Correct it, and push again")
-            .into()),
-    }
+    Ok(Some(super::manifest(path, &text)?))
 }
 
 /// The text of a file at the top; `None` when there is no such file.
@@ -166,44 +155,12 @@ fn text_at_top(tree: &impl Tree, path: &str) -> Result<Option<String>> {
     let Resolved::File { id, path: place } = resolve(tree, path)? else { return Ok(None) };
     let size = tree.size(&id)?;
     if size > MOST_BYTES {
-        return Err(UserError::new(format!("{path} is too large"))
-            .found(format!("{size} bytes; at most {MOST_BYTES} are read"))
-            .into());
+        return Err(too_large(path, size, MOST_BYTES).into());
     }
     let bytes = tree.written(&place)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     match str::from_utf8(bytes) {
         Ok(text) => Ok(Some(text.to_owned())),
-        Err(error) => Err(UserError::new(format!("{path} is not UTF-8"))
-            .found(format!("byte {} is not part of a character", error.valid_up_to()))
-            .into()),
-    }
-}
-
-fn explained(lock: Lock, error: &LockError) -> UserError {
-    let name = lock.file_name();
-    let told = without_secrets(&error.to_string());
-    let told = UserError::new(format!("{name} cannot be installed from: {}", shown(&told)));
-    match error {
-        LockError::NoSuch { .. } | LockError::Conflicting { .. } => {
-            told.fix("Correct groups or extras under [dependencies] in nyala.toml")
-        }
-        LockError::Python { .. } => told
-            .fix("Ask for a Python that it is for in runtime.txt, such as python-3.12")
-            .fix(format!("Or make a lock for this Python: {}", lock.command())),
-        LockError::Conflict(_) => told.fix(format!(
-            "Resolve the conflict, make the lock again ({}), commit, and push again",
-            lock.command()
-        )),
-        LockError::Stale { .. } => told
-            .fix(format!("Run {}, commit {name}, and push again", lock.command()))
-            .fix("Or install from it as it is: frozen = true under [dependencies] in nyala.toml"),
-        LockError::Outside { .. } => {
-            told.fix("Move it into the repository, or publish it in an index")
-        }
-        _ => told.fix(format!("Make it again: {}", lock.command())).fix(format!(
-            "Or install from a requirements.txt, which counts first: {}",
-            lock.export()
-        )),
+        Err(why) => Err(not_utf8(path, why.valid_up_to()).into()),
     }
 }

@@ -2,7 +2,11 @@
 
 use thiserror::Error;
 
+use super::Lock;
 use super::marker::MarkerError;
+use crate::python::dependencies::error::not_toml;
+use crate::python::dependencies::text::{shown, without_secrets};
+use crate::user_error::UserError;
 
 /// Why a lock cannot be installed. The file's name is added by whoever knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -37,11 +41,145 @@ pub enum LockError {
     Stale { file: &'static str, why: String },
 }
 
+/// The error of a deployment whose lock cannot be installed.
+pub(super) fn cannot_install(lock: Lock, error: &LockError) -> UserError {
+    let name = lock.file_name();
+    let told = without_secrets(&error.to_string());
+    let told = UserError::new(format!("{name} cannot be installed from: {}", shown(&told)));
+    match error {
+        LockError::NoSuch { .. } | LockError::Conflicting { .. } => {
+            told.fix("Correct groups or extras under [dependencies] in nyala.toml")
+        }
+        LockError::Python { .. } => told
+            .fix("Ask for a Python that it is for in runtime.txt, such as python-3.12")
+            .fix(format!("Or make a lock for this Python: {}", lock.command())),
+        LockError::Conflict(_) => told.fix(format!(
+            "Resolve the conflict, make the lock again ({}), commit, and push again",
+            lock.command()
+        )),
+        LockError::Stale { .. } => told
+            .fix(format!("Run {}, commit {name}, and push again", lock.command()))
+            .fix("Or install from it as it is: frozen = true under [dependencies] in nyala.toml"),
+        LockError::Outside { .. } => {
+            told.fix("Move it into the repository, or publish it in an index")
+        }
+        _ => told.fix(format!("Make it again: {}", lock.command())).fix(format!(
+            "Or install from a requirements.txt, which counts first: {}",
+            lock.export()
+        )),
+    }
+}
+
+/// A file that a lock is made from, such as pyproject.toml, and what reading it as TOML says.
+pub(super) fn wrong_manifest(path: &str, error: &LockError) -> UserError {
+    match error {
+        LockError::Syntax { line, why } => not_toml(path, *line, why),
+        LockError::Conflict(line) => UserError::new(format!("{path} has merge conflict markers"))
+            .found(format!("line {line}"))
+            .fix("Resolve the conflict, commit, and push again"),
+        _ => UserError::new(format!("{path}: {}", shown(&error.to_string()))),
+    }
+}
+
+/// Something that is no file has the name of a lock.
+pub(super) fn not_a_file(name: &str) -> UserError {
+    UserError::new(format!("{name} is not a file")).fix("Commit the lock itself, and push again")
+}
+
+/// `file` is the lock, and `path` where it says that the package is.
+pub(super) fn not_in_the_tree(file: &str, package: &str, path: &str) -> UserError {
+    let path = shown(path);
+    UserError::new(format!("{file} installs {package} from {path}, which is not in the tree"))
+        .fix("Commit it, and push again")
+}
+
 /// The name that was meant, or else those there are.
 fn nearest(kind: &str, suggestion: Option<&str>, there: &[String]) -> String {
     match (suggestion, there) {
         (Some(name), _) => format!(" (did you mean {name}?)"),
         (None, []) => format!(", and no other {kind}"),
         (None, names) => format!(" (there is {})", names.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(error: &LockError) -> String {
+        cannot_install(Lock::Uv, error).to_string()
+    }
+
+    #[test]
+    fn a_lock_that_cannot_be_installed_says_how_to_make_it_again() {
+        let error = LockError::Missing { package: "flask".to_owned() };
+        insta::assert_snapshot!(text(&error), @"
+        uv.lock cannot be installed from: it needs flask, and has no such package
+        1. Make it again: uv lock
+        2. Or install from a requirements.txt, which counts first: uv export --frozen --no-default-groups -o requirements.txt
+        ");
+        let error = LockError::Stale { file: "pyproject.toml", why: "it has no flask".to_owned() };
+        insta::assert_snapshot!(text(&error), @"
+        uv.lock cannot be installed from: it does not belong to pyproject.toml any more: it has no flask
+        1. Run uv lock, commit uv.lock, and push again
+        2. Or install from it as it is: frozen = true under [dependencies] in nyala.toml
+        ");
+        insta::assert_snapshot!(text(&LockError::Conflict(3)), @"
+        uv.lock cannot be installed from: it has merge conflict markers at line 3
+        Resolve the conflict, make the lock again (uv lock), commit, and push again
+        ");
+    }
+
+    #[test]
+    fn a_lock_that_does_not_fit_the_site_says_what_to_change() {
+        let error = LockError::Python { wanted: ">=3.13".to_owned(), found: "3.12.4".to_owned() };
+        insta::assert_snapshot!(text(&error), @"
+        uv.lock cannot be installed from: it is for Python >=3.13, and this environment has 3.12.4
+        1. Ask for a Python that it is for in runtime.txt, such as python-3.12
+        2. Or make a lock for this Python: uv lock
+        ");
+        let there = vec!["dev".to_owned()];
+        let (name, suggestion) = ("web".to_owned(), None);
+        insta::assert_snapshot!(text(&LockError::NoSuch { kind: "group", name, suggestion, there }), @"
+        uv.lock cannot be installed from: there is no group web (there is dev)
+        Correct groups or extras under [dependencies] in nyala.toml
+        ");
+        let names = vec!["cpu".to_owned(), "gpu".to_owned()];
+        insta::assert_snapshot!(text(&LockError::Conflicting { names }), @"
+        uv.lock cannot be installed from: it says that cpu and gpu cannot be installed together
+        Correct groups or extras under [dependencies] in nyala.toml
+        ");
+        let (package, path) = ("lib".to_owned(), "../lib".to_owned());
+        insta::assert_snapshot!(text(&LockError::Outside { package, path }), @"
+        uv.lock cannot be installed from: lib is at ../lib, which is outside the tree
+        Move it into the repository, or publish it in an index
+        ");
+    }
+
+    #[test]
+    fn a_file_that_a_lock_is_made_from_is_named() {
+        let error = LockError::Syntax { line: 3, why: "invalid key".to_owned() };
+        insta::assert_snapshot!(wrong_manifest("Pipfile", &error), @"
+        Pipfile cannot be read
+        found: invalid key (line 3)
+        Correct that line, commit, and push again
+        ");
+        insta::assert_snapshot!(wrong_manifest("Pipfile", &LockError::Conflict(3)), @"
+        Pipfile has merge conflict markers
+        found: line 3
+        Resolve the conflict, commit, and push again
+        ");
+    }
+
+    #[test]
+    fn what_a_lock_needs_and_the_commit_does_not_have_is_named() {
+        insta::assert_snapshot!(not_a_file("uv.lock"), @"
+        uv.lock is not a file
+        Commit the lock itself, and push again
+        ");
+        insta::assert_snapshot!(not_in_the_tree("uv.lock", "lib", "lib"), @"
+        uv.lock installs lib from lib, which is not in the tree
+        Commit it, and push again
+        ");
     }
 }

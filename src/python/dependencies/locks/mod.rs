@@ -26,6 +26,7 @@ use serde::de::DeserializeOwned;
 use marker::normalized;
 
 use crate::console::did_you_mean;
+use crate::user_error::UserError;
 
 pub use error::LockError;
 pub use marker::{Environment, MarkerError};
@@ -197,6 +198,12 @@ fn check_python(requires: Option<&str>, environment: &Environment) -> Result<(),
             found: environment.python.to_string(),
         })
     }
+}
+
+/// A file that dependencies are declared in, as TOML. Fails with the line that is wrong, and without
+/// its text: an address in it may have a password.
+pub(super) fn manifest(path: &str, text: &str) -> Result<toml::Table, UserError> {
+    toml(text).map_err(|error| error::wrong_manifest(path, &error))
 }
 
 fn toml<T: DeserializeOwned>(text: &str) -> Result<T, LockError> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::Value;
 
 use super::manifest::checked;
+use crate::python::dependencies::error;
 use crate::python::dependencies::text::normalized_name as normalized;
 use crate::user_error::UserError;
 
@@ -27,15 +28,12 @@ fn add(
     inside: &mut Vec<String>,
     found: &mut Vec<String>,
 ) -> Result<(), UserError> {
-    let wrong = |what: String| {
-        UserError::new(format!("the group {name} in pyproject.toml cannot be read: {what}"))
-            .fix("Correct [dependency-groups] as https://peps.python.org/pep-0735/ has it")
-    };
+    let wrong = |what: &str| error::unreadable_group(name, what);
     if inside.iter().any(|outer| outer == name) {
-        return Err(wrong(format!("it includes itself ({} -> {name})", inside.join(" -> "))));
+        return Err(wrong(&format!("it includes itself ({} -> {name})", inside.join(" -> "))));
     }
     let Some(entries) = groups.get(name).and_then(Value::as_array) else {
-        return Err(wrong("there is no such list".to_owned()));
+        return Err(wrong("there is no such list"));
     };
     inside.push(name.to_owned());
     for entry in entries {
@@ -47,7 +45,7 @@ fn add(
                 }
             }
             (None, Some(other)) => add(groups, &normalized(other), inside, found)?,
-            (None, None) => return Err(wrong(format!("{entry} is no requirement"))),
+            (None, None) => return Err(wrong(&format!("{entry} is not a requirement"))),
         }
     }
     inside.pop();

@@ -7,8 +7,9 @@ use toml::{Table, Value};
 
 use super::{PYPROJECT, Project, SETUP_CFG};
 use crate::console::did_you_mean;
-use crate::python::dependencies::locks::Requirement;
-use crate::python::dependencies::text::{normalized_name as normalized, shown};
+use crate::python::dependencies::error;
+use crate::python::dependencies::locks::{self, Requirement};
+use crate::python::dependencies::text::normalized_name as normalized;
 use crate::python::dependencies::tree::{Resolved, Tree, resolve};
 use crate::user_error::UserError;
 
@@ -27,9 +28,7 @@ pub(super) struct Manifest {
 impl Manifest {
     pub(super) fn read(tree: &impl Tree) -> Result<Manifest> {
         let text = text(tree, PYPROJECT)?;
-        let pyproject = text.parse().map_err(|error: toml::de::Error| {
-            UserError::new("pyproject.toml cannot be read").found(error.to_string())
-        })?;
+        let pyproject = locks::manifest(PYPROJECT, &text)?;
         Ok(Manifest {
             pyproject,
             has_setup_py: calls_setup(&self::text(tree, "setup.py")?),
@@ -135,11 +134,8 @@ pub(super) fn check<'a>(
         return Ok(());
     };
     let nearest = did_you_mean(name, there.clone().map(String::as_str));
-    let nearest = nearest.map_or(String::new(), |nearest| format!(" (did you mean {nearest}?)"));
     let there: Vec<_> = there.map(String::as_str).collect();
-    let error = UserError::new(format!("pyproject.toml has no {kind} {}{nearest}", shown(name)));
-    let error = if there.is_empty() { error } else { error.found(there.join(", ")) };
-    Err(error.fix("Correct groups or extras under [dependencies] in nyala.toml"))
+    Err(error::no_such(kind, name, nearest, &there))
 }
 
 /// A requirement as one line of a requirements file. Fails for what would mean something else
@@ -149,16 +145,11 @@ pub(super) fn checked(text: &str) -> Result<String, UserError> {
     if Requirement::parse(text).is_ok() && is_one_line && !text.contains(" #") {
         return Ok(text.trim().to_owned());
     }
-    Err(UserError::new("pyproject.toml has a dependency that is no requirement")
-        .found(shown(text))
-        .fix("Write it as PEP 508 has it, such as \"flask>=3\""))
+    Err(error::not_a_requirement(text))
 }
 
 fn list(value: &Value, name: &str) -> Result<Vec<String>, UserError> {
-    let entries = value.as_array().ok_or_else(|| {
-        UserError::new(format!("{} in pyproject.toml is not a list", shown(name)))
-            .fix("Write it as PEP 621 has it, such as dependencies = [\"flask>=3\"]")
-    })?;
+    let entries = value.as_array().ok_or_else(|| error::not_a_list(name))?;
     entries.iter().map(|entry| checked(entry.as_str().unwrap_or_default())).collect()
 }
 
@@ -180,10 +171,9 @@ fn names_a_project(text: &str) -> bool {
 
 fn text(tree: &impl Tree, path: &str) -> Result<String> {
     let Resolved::File { id, path: place } = resolve(tree, path)? else { return Ok(String::new()) };
-    if tree.size(&id)? > LONGEST {
-        return Err(UserError::new(format!("{path} is too large"))
-            .found(format!("at most {LONGEST} bytes are read"))
-            .into());
+    let size = tree.size(&id)?;
+    if size > LONGEST {
+        return Err(error::too_large(path, size, LONGEST).into());
     }
     let bytes = tree.written(&place)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);

@@ -8,11 +8,11 @@ mod manifest;
 
 use anyhow::Result;
 
+use super::error;
 use super::requirements_txt::closure_of;
 use super::source::{Declared, InstallInput, ReadContext, of_release};
 use super::text::normalized_name as normalized;
 use super::tree::Tree;
-use crate::user_error::UserError;
 use manifest::Manifest;
 
 /// A project that its own files declare.
@@ -39,9 +39,7 @@ impl Project {
     pub fn named(tree: &impl Tree, file: &'static str) -> Result<Project> {
         match Project::find(tree)? {
             Some(project) => Ok(Project { file, ..project }),
-            None => Err(UserError::new(format!("{file} declares no project"))
-                .fix("Write a [project] table with a name and dependencies into pyproject.toml")
-                .into()),
+            None => Err(error::declares_no_project(file).into()),
         }
     }
 

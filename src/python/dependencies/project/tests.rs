@@ -106,7 +106,7 @@ fn what_cannot_be_read_is_an_error_that_names_it() {
     Correct groups or extras under [dependencies] in nyala.toml
     ");
     insta::assert_snapshot!(error("[project]\ndependencies = ['-r x']\n", &[], &[]), @r#"
-    pyproject.toml has a dependency that is no requirement
+    pyproject.toml has a dependency that is not a requirement
     found: -r x
     Write it as PEP 508 has it, such as "flask>=3"
     "#);
@@ -122,6 +122,6 @@ fn what_cannot_be_read_is_an_error_that_names_it() {
     for line in ["'a\\n-r x'", "'a #b'", "'a \\\\'", "'--index-url x'", "3"] {
         let line = line.replace('\'', "\"");
         let text = format!("[project]\ndependencies = [{line}]\n");
-        assert!(error(&text, &[], &[]).contains("no requirement"), "{line}");
+        assert!(error(&text, &[], &[]).contains("is not a requirement"), "{line}");
     }
 }
