@@ -1,5 +1,7 @@
 //! Links what must outlive releases (uploads, a database file) from `SITE/shared` into a release.
 
+mod error;
+
 use std::fs;
 use std::path::Path;
 
@@ -8,7 +10,7 @@ use anyhow::{Result, bail};
 use crate::console;
 use crate::disk;
 use crate::site::{DeploymentId, SharedPath, Site};
-use crate::user_error::{Explain, UserError};
+use crate::user_error::Explain;
 
 /// Links every shared path into a release that has been checked out and is not live yet.
 ///
@@ -22,7 +24,7 @@ pub fn link(site: &Site, release: DeploymentId, paths: &[SharedPath]) -> Result<
     }
     let step = console::step("Link shared paths");
     for path in paths {
-        link_one(site, release, path).explain(|| cannot_be_linked(path))?;
+        link_one(site, release, path).explain(|| error::cannot_be_linked(path))?;
     }
     step.done();
     Ok(())
@@ -63,23 +65,16 @@ pub(crate) fn make_folders_above(root: &Path, path: &SharedPath) -> Result<()> {
             Ok(metadata) if metadata.is_dir() => {}
             Ok(metadata) => {
                 let found = if metadata.is_symlink() { "a link" } else { "a file" };
-                bail!(not_a_folder(&folder, folder.strip_prefix(root).unwrap_or(&folder), found));
+                bail!(error::not_a_folder(
+                    &folder,
+                    folder.strip_prefix(root).unwrap_or(&folder),
+                    found
+                ));
             }
             Err(_) => disk::create_dir(&folder)?,
         }
     }
     Ok(())
-}
-
-fn cannot_be_linked(path: &SharedPath) -> UserError {
-    UserError::new(format!("the shared path {path} cannot be linked"))
-}
-
-/// A folder above a shared path that is none. `path` is relative to the release.
-fn not_a_folder(folder: &Path, path: &Path, found: &str) -> UserError {
-    UserError::new(format!("{} is {found}, and has to be a folder", folder.display()))
-        .fix(format!("Share the whole of it: shared = [\"{}\"] in nyala.toml", path.display()))
-        .fix("Or make it a folder, commit, and push again")
 }
 
 /// Copies what the tree has. It is not moved: an incremental checkout may share the file with an
@@ -117,24 +112,4 @@ fn say_what_is_left_behind(site: &Site, path: &SharedPath) -> Result<()> {
         site.shared().join(path.path()).display()
     ));
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_that_cannot_be_shared_says_why() {
-        let path = SharedPath::try_from("data/media".to_owned()).unwrap();
-        insta::assert_snapshot!(
-            cannot_be_linked(&path),
-            @"the shared path data/media cannot be linked"
-        );
-        let folder = Path::new("/srv/shop/releases/8/data");
-        insta::assert_snapshot!(not_a_folder(folder, Path::new("data"), "a link"), @r#"
-        /srv/shop/releases/8/data is a link, and has to be a folder
-        1. Share the whole of it: shared = ["data"] in nyala.toml
-        2. Or make it a folder, commit, and push again
-        "#);
-    }
 }

@@ -176,6 +176,24 @@ fn no_line_has_more_than_100_columns() {
     assert!(wide.is_empty(), "{wide:#?}");
 }
 
+/// So that all that a room says to people can be read in one place, with a snapshot of each.
+#[test]
+fn errors_for_people_are_made_in_error_rs() {
+    // What doctor finds is said where it is looked for, and tested by breaking a site.
+    let others = ["src/user_error.rs", "src/doctor/finding.rs"];
+    let mut elsewhere = Vec::new();
+    for (name, text) in rust_files() {
+        if !name.starts_with("src/") || name.ends_with("/error.rs") || others.contains(&&*name) {
+            continue;
+        }
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let is_made = |line: &str| line.contains("UserError::new(") || line.contains("::usage(");
+        let lines = (1..).zip(code.lines()).filter(|(_, line)| is_made(line));
+        elsewhere.extend(lines.map(|(number, line)| format!("{name}:{number}: {}", line.trim())));
+    }
+    assert!(elsewhere.is_empty(), "{elsewhere:#?}");
+}
+
 /// Such an error has its parts in one text, and whoever shows it cannot tell them apart; see
 /// `src/user_error.rs`.
 #[test]

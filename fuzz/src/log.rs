@@ -3,7 +3,8 @@
 //!
 //! The input is settings, one value a line, an empty line, and what is printed.
 
-use nyala::console::{Mask, text};
+use nyala::console::Mask;
+use nyala::text;
 
 pub fn check(data: &[u8]) {
     let given = String::from_utf8_lossy(data);

@@ -6,6 +6,7 @@
 //! written. See docs/ssh.md, "Who may deploy".
 
 mod adopt;
+mod error;
 mod user;
 
 use std::fs;
@@ -148,14 +149,6 @@ fn refusal(site: &Site, intent: Intent, person: &str, owner: u32, group: u32) ->
     };
     let repository = site.settings().map(|settings| site.repository(&settings));
     let is_git_shared = repository.is_ok_and(|repository| is_repository_shared(&repository));
-    let error = UserError::new(format!("only {owner} may change the site {shown}"))
-        .found(format!("you are {person}, and the site belongs to {owner}"))
-        .fix(format!("Act as its owner: sudo -u {owner} nyala {again}"));
-    if !is_git_shared {
-        return error;
-    }
-    error.fix(format!(
-        "Or share it with a group, as its repository is: chgrp -R GROUP {quoted} && \
-         chmod -R g+rwX {quoted} && find {quoted} -type d -exec chmod g+s {{}} +"
-    ))
+    let error = error::not_the_owner(&shown, &owner, person, &again);
+    if is_git_shared { error.fix(error::share_with_a_group(&quoted)) } else { error }
 }

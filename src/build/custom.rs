@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::OwnCommand;
+use super::error;
 use crate::console;
-use crate::console::text::escaped;
 use crate::disk;
 use crate::process::{self, Environment, Invocation, Limits};
 use crate::settings::{EffectiveSettings, Sourced};
 use crate::site::{ENV_LINK, EnvId, Record, Site};
-use crate::user_error::{Explain, UserError};
+use crate::text::escaped;
+use crate::user_error::Explain;
 
 /// Where a custom command learns which deployment it belongs to; `nyala step` reads them.
 pub const SITE_VARIABLE: &str = "NYALA_SITE";
@@ -102,11 +103,7 @@ pub fn run(
     environment: Environment,
     limits: Limits,
 ) -> Result<()> {
-    let Sourced { value, source } = command;
-    shell(value, release, environment, limits).explain(|| {
-        UserError::new(format!("the project's deployment command failed: {}", escaped(value)))
-            .found(format!("it is set by {source}"))
-    })
+    shell(&command.value, release, environment, limits).explain(|| error::command_failed(command))
 }
 
 /// Runs a command that comes before or after the build, in the release's folder.
@@ -120,11 +117,8 @@ pub fn run_own(
         disk::make_executable(&release.join(file))?;
     }
     let step = console::step(format_args!("Running {} ({})", escaped(&own.command), own.by));
-    shell(&own.command, release, environment, limits).explain(|| {
-        let OwnCommand { command, by, .. } = own;
-        UserError::new(format!("{} failed ({by})", escaped(command)))
-            .fix("See its output above; fix the command or remove it, and push again")
-    })?;
+    shell(&own.command, release, environment, limits)
+        .explain(|| error::own_command_failed(&own.command, &own.by))?;
     step.done();
     Ok(())
 }

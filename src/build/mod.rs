@@ -3,6 +3,7 @@
 
 pub mod custom;
 pub mod django;
+mod error;
 pub mod project;
 mod ran;
 

@@ -4,10 +4,10 @@
 use anyhow::{Result, bail};
 use git2::Oid;
 
+use super::error;
 use crate::git::{CommitTree, Kind};
 use crate::settings::Sourced;
 use crate::settings::project::folder;
-use crate::user_error::UserError;
 
 /// The tree of the application: the whole commit when nobody names a folder of it.
 ///
@@ -17,9 +17,7 @@ pub fn application(commit: &CommitTree<'_>, project: Option<&Sourced<String>>) -
         Some(said) => match folder(&said.value) {
             Some(path) => path,
             None => {
-                return Err(wrong(said, "it leads out of the commit")
-                    .fix("Name a folder inside the commit, such as `web`")
-                    .into());
+                return Err(error::outside_the_commit(said).into());
             }
         },
         None => String::new(),
@@ -34,17 +32,7 @@ pub fn application(commit: &CommitTree<'_>, project: Option<&Sourced<String>>) -
         },
     };
     match project {
-        Some(said) => Err(wrong(said, found)
-            .fix("To see all folders: git ls-tree -d --name-only -r HEAD")
-            .into()),
+        Some(said) => Err(error::not_a_folder(said, found).into()),
         None => bail!("the commit has no tree"),
     }
-}
-
-fn wrong(said: &Sourced<String>, fact: &str) -> UserError {
-    UserError::new(format!(
-        "the project `{}` is not a folder of this commit: {fact} ({})",
-        said.value.escape_debug(),
-        said.source
-    ))
 }

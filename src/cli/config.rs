@@ -4,11 +4,11 @@ use anyhow::{Context, Result};
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
-use super::say_error;
-use crate::console::text::clean;
+use super::{error, say_error};
 use crate::git::Repository;
 use crate::settings::{DeploymentFile, EffectiveSettings, Listed};
 use crate::site::{Settings, Site};
+use crate::text::clean;
 use crate::user_error::{Explain, UserError};
 
 #[derive(Debug, Subcommand)]
@@ -63,7 +63,7 @@ impl Config {
                     say!("{value}");
                     Ok(())
                 }
-                None => Err(no_setting(name).into()),
+                None => Err(error::no_setting(name).into()),
             },
             Config::Set { assignments, stdin } => {
                 let value = stdin.as_ref().map(|_| read_value()).transpose()?;
@@ -74,10 +74,7 @@ impl Config {
                     for assignment in assignments {
                         // What has no `=` may be a value by mistake, so it is not shown.
                         let Some((name, value)) = assignment.split_once('=') else {
-                            let error = UserError::usage("an app setting has no value");
-                            return Err(error
-                                .fix("Give it one: nyala config set NAME=value")
-                                .into());
+                            return Err(error::no_value().into());
                         };
                         settings.set(name, value)?;
                     }
@@ -90,7 +87,7 @@ impl Config {
                 site.change_app_settings(|settings| {
                     for name in names {
                         if !settings.unset(name) {
-                            return Err(no_setting(name).into());
+                            return Err(error::no_setting(name).into());
                         }
                     }
                     Ok(())
@@ -100,11 +97,6 @@ impl Config {
             }
         }
     }
-}
-
-fn no_setting(name: &str) -> UserError {
-    UserError::new(format!("there is no app setting {}", name.escape_debug()))
-        .fix("To see the names of those there are: nyala config list")
 }
 
 /// What comes on standard input, without the end of its last line.
@@ -177,8 +169,6 @@ fn live_deployment_file(site: &Site, settings: &Settings) -> Result<DeploymentFi
     let live = site.live()?.map(|id| site.record(id)).transpose()?.flatten();
     let Some(live) = live else { return Ok(DeploymentFile::default()) };
     let repository = Repository::open(&site.repository(settings))?;
-    let commit = repository
-        .commit(&live.commit)
-        .explain(|| UserError::new("the .deployment of the live commit cannot be read"))?;
+    let commit = repository.commit(&live.commit).explain(error::cannot_read_deployment_file)?;
     DeploymentFile::of(&repository.tree(&commit)?)
 }

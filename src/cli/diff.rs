@@ -5,13 +5,13 @@ use clap::Args;
 use serde_json::json;
 
 use super::show::record;
-use crate::console::text::clean;
 use crate::git::{Repository, git, run, short};
 use crate::plan::source::{SourceReader, source_of};
 use crate::python::dependencies::{self, Change, Recorded, detect};
 use crate::python::version::asked_for;
 use crate::settings::{DeploymentFile, EffectiveSettings};
 use crate::site::{DeploymentId, Record, Site};
+use crate::text::clean;
 use crate::user_error::UserError;
 
 #[derive(Debug, Args)]

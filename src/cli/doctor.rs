@@ -6,10 +6,10 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::say_error;
-use crate::console::text;
+use super::{error, say_error};
 use crate::doctor::{self, Finding};
 use crate::site::Site;
+use crate::text;
 use crate::user_error::UserError;
 
 /// A finding for programs: the parts of the error, and the fixes once more on one line.
@@ -46,9 +46,8 @@ impl Doctor {
         let mut findings = doctor::examine(site);
         if self.fix {
             for finding in findings.iter_mut().filter(|finding| finding.repair.is_some()) {
-                if let Err(error) = doctor::repair(site, finding) {
-                    let fact = format!("{} could not be fixed", finding.id.name());
-                    say_error(&UserError::new(fact).because(&error));
+                if let Err(why) = doctor::repair(site, finding) {
+                    say_error(&error::not_fixed(&finding.id.name()).because(&why));
                 }
             }
         }

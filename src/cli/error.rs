@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::site::DeploymentId;
+use crate::text::excerpt;
 use crate::user_error::UserError;
 
 const REPLACE_IT: &str = "Replace it: nyala script --force";
@@ -132,6 +133,47 @@ pub(super) fn not_allowed(asked: &str) -> UserError {
         .fix("See what is live: ssh HOST nyala status --site NAME")
 }
 
+pub(super) fn no_setting(name: &str) -> UserError {
+    UserError::new(format!("there is no app setting {}", name.escape_debug()))
+        .fix("See the names of those there are: nyala config list")
+}
+
+pub(super) fn no_value() -> UserError {
+    UserError::usage("an app setting has no value").fix("Give it one: nyala config set NAME=value")
+}
+
+pub(super) fn not_a_python_version(version: &str) -> UserError {
+    UserError::usage(format!("{} is not a version of Python", excerpt(version)))
+        .fix("Write it like 3.12 or 3.12.4")
+}
+
+pub(super) fn cannot_read_deployment_file() -> UserError {
+    UserError::new("the .deployment of the live commit cannot be read")
+}
+
+/// `finding` is the name of what `doctor` found.
+pub(super) fn not_fixed(finding: &str) -> UserError {
+    UserError::new(format!("{finding} could not be fixed"))
+}
+
+pub(super) fn cannot_print(why: &str) -> UserError {
+    UserError::new(format!("cannot write to standard output: {why}"))
+}
+
+pub(super) fn nothing_deployed() -> UserError {
+    UserError::new("nothing was deployed")
+}
+
+/// The hook of `repository` names a site that is not there.
+pub(super) fn site_is_gone(site: &Path, repository: &Path) -> UserError {
+    UserError::new(format!("nothing was deployed: there is no site at {}", site.display())).fix(
+        format!(
+            "If the site was moved, run on the server: nyala install {} --site NEW_FOLDER",
+            repository.display()
+        ),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,6 +288,40 @@ mod tests {
         `rm -rf /` is not allowed here
         allowed: git push, git fetch, and nyala's read-only commands
         See what is live: ssh HOST nyala status --site NAME
+        ");
+    }
+
+    #[test]
+    fn wrong_values_on_the_command_line_say_what_is_right() {
+        insta::assert_snapshot!(no_value(), @"
+        an app setting has no value
+        Give it one: nyala config set NAME=value
+        ");
+        insta::assert_snapshot!(no_setting("DEUBG"), @"
+        there is no app setting DEUBG
+        See the names of those there are: nyala config list
+        ");
+        insta::assert_snapshot!(not_a_python_version("three"), @"
+        three is not a version of Python
+        Write it like 3.12 or 3.12.4
+        ");
+    }
+
+    #[test]
+    fn what_a_command_could_not_do_is_a_fact() {
+        insta::assert_snapshot!(
+            cannot_read_deployment_file(),
+            @"the .deployment of the live commit cannot be read"
+        );
+        insta::assert_snapshot!(not_fixed("hook-missing"), @"hook-missing could not be fixed");
+        insta::assert_snapshot!(
+            cannot_print("No space left on device"),
+            @"cannot write to standard output: No space left on device"
+        );
+        insta::assert_snapshot!(nothing_deployed(), @"nothing was deployed");
+        insta::assert_snapshot!(site_is_gone(Path::new("/srv/shop"), Path::new("/srv/r.git")), @"
+        nothing was deployed: there is no site at /srv/shop
+        If the site was moved, run on the server: nyala install /srv/r.git --site NEW_FOLDER
         ");
     }
 }

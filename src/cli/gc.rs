@@ -4,11 +4,11 @@ use std::fs;
 
 use anyhow::Result;
 
-use crate::console::text::bytes;
 use crate::retention::Freed;
 use crate::retention::gc::{self, Report};
 use crate::site::Site;
 use crate::site::lock::DeployLock;
+use crate::text::bytes;
 use crate::worker::{self, session};
 
 pub(super) fn run(site: &Site) -> Result<()> {

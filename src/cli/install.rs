@@ -1,5 +1,7 @@
 //! `nyala install`.
 
+mod error;
+
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
@@ -9,7 +11,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use rustix::fs::{Access, access};
 
-use super::error;
+use super::error::no_site_named;
 use super::init::{say_how_to_push, say_installed, say_what_installs};
 use crate::access;
 use crate::git::Repository;
@@ -40,7 +42,7 @@ impl Install {
         check(&repository)?;
         Repository::open(&repository)?;
         let Some(root) = site else {
-            bail!(error::no_site_named(&self.repository));
+            bail!(no_site_named(&self.repository));
         };
         access::enter_new(root, Some(&repository))?;
         let new = New {
@@ -64,41 +66,28 @@ impl Install {
 
 /// Fails where the hook cannot be, in words for somebody who has named a path.
 fn check(repository: &Path) -> Result<(), UserError> {
-    let shown = repository.display();
     let user = rustix::process::geteuid().as_raw();
-    let error = UserError::new(format!("{shown} is not a bare repository"));
     if let Err(why) = fs::metadata(repository) {
-        let error = UserError::new(format!("there is no repository at {shown}"));
         return Err(match why.kind() {
-            ErrorKind::NotFound => error
-                .fix("Name a bare repository that is there")
-                .fix(format!("Or create one: git init --bare {shown}")),
-            _ => UserError::new(format!("cannot look for a repository at {shown}: {why}"))
-                .found(format!("nyala runs as user {user}"))
-                .fix("Act as a user who can read it, such as its owner"),
+            ErrorKind::NotFound => error::not_there(repository),
+            _ => error::cannot_look(repository, &why, user),
         });
     }
     if Site::is_at(repository) {
         let site = Site::open(repository).ok();
         let own = site.and_then(|site| Some(site.repository(&site.settings().ok()?)));
-        let own =
-            own.map_or("the repository of that site".to_owned(), |path| path.display().to_string());
-        return Err(error.found("it is a site").fix(format!("Name its repository: {own}")));
+        return Err(error::is_a_site(repository, own.as_deref()));
     }
     if repository.is_file() {
-        return Err(error.found("it is a file").fix("Name the folder of a bare repository"));
+        return Err(error::is_a_file(repository));
     }
     let work_tree = repository.parent().filter(|_| repository.ends_with(".git"));
-    if let Some(work_tree) = work_tree.map(Path::display) {
-        return Err(error
-            .found(format!("it belongs to the work tree {work_tree}"))
-            .fix(format!("Make a bare one of it: git clone --bare {work_tree} {work_tree}.git")));
+    if let Some(work_tree) = work_tree {
+        return Err(error::has_a_work_tree(repository, work_tree));
     }
     if access(repository, Access::WRITE_OK | Access::EXEC_OK).is_err() {
         let owner = fs::metadata(repository).map_or(0, |folder| folder.uid());
-        return Err(UserError::new(format!("cannot write to the repository {shown}"))
-            .found(format!("nyala runs as user {user}, and the repository belongs to user {owner}"))
-            .fix(format!("Act as its owner: sudo -u '#{owner}' nyala install …")));
+        return Err(error::cannot_write(repository, user, owner));
     }
     Ok(())
 }

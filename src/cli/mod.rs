@@ -54,9 +54,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::access::{self, Intent};
 use crate::console;
 use crate::console::mask;
-use crate::console::text::clean;
 use crate::disk::space;
 use crate::site::Site;
+use crate::text::clean;
 use crate::user_error::{Explain, UserError};
 
 /// Deploy Python sites with `git push`
@@ -216,7 +216,7 @@ pub fn main() -> ExitCode {
     });
     match console::unsaid() {
         Some(why) => {
-            say_error(&UserError::new(format!("cannot write to standard output: {why}")));
+            say_error(&error::cannot_print(&why.to_string()));
             ExitCode::FAILURE
         }
         None => code,
@@ -268,15 +268,9 @@ fn hook_site(cli: &Cli, site: &impl Fn() -> Result<Site>) -> Result<Site> {
     if let Some(named) = cli.site.as_ref().filter(|named| !Site::is_at(named)) {
         // git runs a hook in its repository.
         let repository = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("REPOSITORY"));
-        let fact = format!("nothing was deployed: there is no site at {}", named.display());
-        return Err(UserError::new(fact)
-            .fix(format!(
-                "If the site was moved, run on the server: nyala install {} --site NEW_FOLDER",
-                repository.display()
-            ))
-            .into());
+        return Err(error::site_is_gone(named, &repository).into());
     }
-    site().explain(|| UserError::new("nothing was deployed"))
+    site().explain(error::nothing_deployed)
 }
 
 fn run(cli: &Cli) -> Result<ExitCode> {

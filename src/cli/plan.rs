@@ -7,11 +7,11 @@ use serde_json::json;
 use super::error;
 use super::redeploy::named;
 use crate::console::mask;
-use crate::console::text::clean;
 use crate::git::{RefName, Refs, Repository, short};
 use crate::plan::{Missing, PlanRequest, describe, observe};
 use crate::settings::deploy_branch;
 use crate::site::{DeployOptions, Settings, Site};
+use crate::text::clean;
 use crate::worker::env_record;
 
 #[derive(Debug, Args)]

@@ -3,12 +3,11 @@
 use anyhow::{Context, Result};
 use clap::Subcommand;
 
-use crate::console::text::excerpt;
+use super::error;
 use crate::process::{Environment, Limits};
 use crate::python::installers::install_python;
 use crate::python::interpreters;
 use crate::python::version_files;
-use crate::user_error::UserError;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Python {
@@ -23,10 +22,8 @@ pub(super) enum Python {
 impl Python {
     pub(super) fn run(&self) -> Result<()> {
         let Python::Install { version } = self;
-        let wanted = version_files::setting(version).map_err(|_| {
-            UserError::usage(format!("{} is not a version of Python", excerpt(version)))
-                .fix("Write it like 3.12 or 3.12.4")
-        })?;
+        let wanted =
+            version_files::setting(version).map_err(|_| error::not_a_python_version(version))?;
         let find = || interpreters::choose(&wanted, &interpreters::of_user()).cloned();
         if let Some(found) = find() {
             say!("Python {} is already installed: {}", found.version, found.path.display());

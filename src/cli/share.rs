@@ -21,7 +21,7 @@ pub(super) struct Share {
 impl Share {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
         let paths = self.paths.iter().map(|path| {
-            SharedPath::try_from(path.clone()).map_err(|error| UserError::usage(error.to_string()))
+            SharedPath::parse(path).map_err(|error| UserError { is_usage: true, ..error })
         });
         let paths = paths.collect::<Result<Vec<_>, _>>()?;
         let moved = share(site, &paths, self.from, &lock(site)?)?;

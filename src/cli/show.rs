@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::error;
-use crate::console::text::clean;
 use crate::python::version::asked_for;
 use crate::site::{DeploymentId, Record, Site, Status, no_deployment};
+use crate::text::clean;
 use crate::worker::rollback::obstacle;
 
 /// How many refs are named that a deployment moves.

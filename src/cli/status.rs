@@ -4,10 +4,10 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use crate::console::text::escaped;
 use crate::git::short;
 use crate::settings::deploy_branch;
 use crate::site::{DeploymentId, Record, Site, Status as DeploymentStatus};
+use crate::text::escaped;
 use crate::worker::rollback::{kept_in_words, kept_releases};
 
 #[derive(Debug, Default, Args)]

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::INDENT;
-use crate::console::text;
 use crate::disk;
+use crate::text;
 
 /// How much of a log is kept, in bytes.
 #[derive(Clone, Copy, Debug)]

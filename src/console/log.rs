@@ -16,7 +16,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::bounded::{BoundedLog, Limits};
 use super::mask::{self, Mask};
-use super::{INDENT, TARGET, text};
+use super::{INDENT, TARGET};
+use crate::text;
 
 const STEP: &str = "-----> ";
 

@@ -9,7 +9,7 @@ use std::iter;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
-use super::text;
+use crate::text;
 use crate::text::url::{STARS, credentials, passwords};
 
 /// A value of at least this many characters is a secret whatever it looks like, except for a few

@@ -13,7 +13,6 @@ mod suggest;
 use std::fmt::Display;
 use std::time::Instant;
 
-pub use crate::text;
 pub use bounded::settle;
 pub use follow::{Followed, follow, print, say, show, unsaid};
 pub use log::{Log, diagnostics, init_command, init_step, init_worker, settle_log};

@@ -1,6 +1,7 @@
 //! `nyala doctor`: what is wrong with a site, and how to fix it.
 
 mod deployments;
+mod error;
 mod finding;
 mod hook;
 mod live;
@@ -40,7 +41,7 @@ pub fn examine(site: &Site) -> Vec<Finding> {
 /// Fixes one finding. Fails when a person has to do that, or when it does not work.
 pub fn repair(site: &Site, finding: &mut Finding) -> Result<()> {
     match &finding.repair {
-        None => bail!("this is left to you: {}", finding.error.fixes.join("; ")),
+        None => bail!(error::left_to_you(&finding.error.fixes)),
         Some(Repair::InstallHook { repository }) => drop(install_hook(repository, site)?),
         Some(Repair::AllowPushOptions { repository }) => {
             let setting = ["receive.advertisePushOptions", "true"];
@@ -53,7 +54,7 @@ pub fn repair(site: &Site, finding: &mut Finding) -> Result<()> {
         }
         Some(Repair::Recover) => {
             if !worker::repair(site)? {
-                bail!("a deployment is running, and cleans up when it ends");
+                bail!(error::deployment_is_running());
             }
         }
     }

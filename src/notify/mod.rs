@@ -1,18 +1,19 @@
 //! Runs a site's post-deployment actions and sends its webhooks. Nothing here changes the outcome
 //! of a deployment.
 
+mod error;
 mod webhook;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::console;
-use crate::console::text::clean;
 use crate::process::{self, Environment, Invocation, Limits, is_executable};
 use crate::settings::EffectiveSettings;
 use crate::site::record::{NotifyFailure, NotifyKind};
 use crate::site::settings::{Outcome, Webhook};
 use crate::site::{AppSettings, Record, Site};
+use crate::text::clean;
 use crate::text::url::scheme_and_host;
 use crate::user_error::UserError;
 
@@ -68,7 +69,7 @@ impl Notifications {
                         name: host.clone(),
                         error: UserError::of(&error).fact,
                     });
-                    console::warning(webhook::failed(&host).because(&error));
+                    console::warning(error::failed(&host).because(&error));
                 }
             }
         }
@@ -97,10 +98,7 @@ impl Notifications {
             error: error.to_owned(),
         };
         if !is_executable(action) {
-            console::warning(
-                UserError::new(format!("{name} was not run: it is not executable"))
-                    .fix(format!("Make it executable: chmod +x {}", action.display())),
-            );
+            console::warning(error::not_executable(action, &name));
             return Some(failure("it is not executable"));
         }
         console::info(format_args!("{name}:"));
@@ -118,8 +116,7 @@ impl Notifications {
             .named(&name);
         let error = process::stream(&invocation, &mut |line| console::info(line)).err()?;
         let failed = failure(&error.user_error().fact);
-        let fact = "the post-deployment action failed";
-        console::warning(UserError::new(fact).because(&error.into()));
+        console::warning(error::action_failed().because(&error.into()));
         Some(failed)
     }
 }

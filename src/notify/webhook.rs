@@ -1,6 +1,6 @@
 //! Sends a deployment's record as JSON over HTTP, signed like GitHub's webhooks.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -11,12 +11,13 @@ use sha2::Sha256;
 use ureq::Agent;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
+use super::error;
 use crate::disk;
 use crate::hex::hex;
 use crate::site::settings::Webhook;
 use crate::site::{AppSettings, DeploymentId, Record, Site};
 use crate::text::url::scheme_and_host;
-use crate::user_error::{Explain, UserError};
+use crate::user_error::Explain;
 
 /// Between the first two attempts; each later pause is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -35,7 +36,7 @@ pub(super) fn send(
     let signature = match &webhook.secret {
         Some(name) => {
             let secret = app_settings.get(name).filter(|secret| !secret.is_empty());
-            let secret = secret.ok_or_else(|| no_secret(name))?;
+            let secret = secret.ok_or_else(|| error::no_secret(name))?;
             Some(signature(secret.as_bytes(), &body)?)
         }
         None => None,
@@ -64,13 +65,13 @@ pub(super) fn send(
             Ok(answer) => match answer.status().as_u16() {
                 status @ 200..300 => return Ok(status),
                 status @ (429 | 500..) => format!("HTTP {status}"),
-                status => bail!(refused(status)),
+                status => bail!(error::refused(status)),
             },
             // Its message may contain the URL, whose path may be a secret.
             Err(error) => error.to_string().replace(&webhook.url, &scheme_and_host(&webhook.url)),
         };
         if tries >= webhook.tries {
-            bail!(gave_up(&failure, tries));
+            bail!(error::gave_up(&failure, tries));
         }
         sleep(pause);
         pause *= 2;
@@ -88,7 +89,7 @@ fn roots(app_settings: &AppSettings) -> Result<RootCerts> {
     let Some(file) = file.filter(|file| !file.as_os_str().is_empty()) else {
         return Ok(RootCerts::WebPki);
     };
-    let unreadable = || unreadable_certificates(&file, name);
+    let unreadable = || error::unreadable_certificates(&file, name);
     let bytes = disk::read(&file).explain(unreadable)?;
     let items: Vec<PemItem<'_>> =
         parse_pem(&bytes).collect::<Result<_, _>>().explain(unreadable)?;
@@ -97,34 +98,6 @@ fn roots(app_settings: &AppSettings) -> Result<RootCerts> {
         _ => None,
     });
     Ok(RootCerts::new_with_certs(&certificates.collect::<Vec<_>>()))
-}
-
-pub(super) fn failed(host: &str) -> UserError {
-    UserError::new(format!("the webhook to {host} failed"))
-}
-
-/// `name` is the app setting that `secret` of a webhook names.
-fn no_secret(name: &str) -> UserError {
-    UserError::new(format!("the app setting {name}, its signing secret, is not set"))
-        .fix(format!("Set it: nyala config set {name}=…"))
-}
-
-/// The receiver does not want it, now or later.
-fn refused(status: u16) -> UserError {
-    UserError::new(format!("HTTP {status}"))
-        .fix("Check url and secret of the [[webhook]] in nyala.toml")
-}
-
-fn gave_up(failure: &str, tries: u32) -> UserError {
-    let s = if tries == 1 { "" } else { "s" };
-    UserError::new(format!("{failure} (after {tries} attempt{s})"))
-        .fix("Check that its receiver is running, and that url of the [[webhook]] is right")
-}
-
-/// `name` is the setting that names the file.
-fn unreadable_certificates(file: &Path, name: &str) -> UserError {
-    UserError::new(format!("the certificates in {} ({name}) cannot be read", file.display()))
-        .fix(format!("Correct {name}, or unset it to trust Mozilla's: nyala config unset {name}"))
 }
 
 /// The record as it will be once the deployment has ended: for the receiver it has.
@@ -146,34 +119,6 @@ fn signature(secret: &[u8], body: &[u8]) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn errors_say_what_to_check() {
-        insta::assert_snapshot!(
-            failed("https://hooks.example.org").because(&refused(404).into()),
-            @"
-        the webhook to https://hooks.example.org failed: HTTP 404
-        Check url and secret of the [[webhook]] in nyala.toml
-        ");
-        insta::assert_snapshot!(no_secret("HOOK_SECRET"), @"
-        the app setting HOOK_SECRET, its signing secret, is not set
-        Set it: nyala config set HOOK_SECRET=…
-        ");
-        insta::assert_snapshot!(gave_up("HTTP 503", 1), @"
-        HTTP 503 (after 1 attempt)
-        Check that its receiver is running, and that url of the [[webhook]] is right
-        ");
-        insta::assert_snapshot!(gave_up("timeout: global", 4), @"
-        timeout: global (after 4 attempts)
-        Check that its receiver is running, and that url of the [[webhook]] is right
-        ");
-        insta::assert_snapshot!(
-            unreadable_certificates(Path::new("/srv/ca.pem"), "SSL_CERT_FILE"),
-            @"
-        the certificates in /srv/ca.pem (SSL_CERT_FILE) cannot be read
-        Correct SSL_CERT_FILE, or unset it to trust Mozilla's: nyala config unset SSL_CERT_FILE
-        ");
-    }
 
     #[test]
     fn it_signs_as_github_does() {

@@ -2,10 +2,10 @@
 
 use super::{Decision, Plan};
 use crate::build::BuildPlan;
-use crate::console::text::escaped;
 use crate::python::installers::Installer;
 use crate::python::version::asked_for;
 use crate::settings::Sourced;
+use crate::text::escaped;
 
 /// The plan as the log and `nyala plan` show it.
 pub fn lines(plan: &Plan) -> Vec<String> {

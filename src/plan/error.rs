@@ -1,7 +1,9 @@
 //! Why a commit cannot be planned, in words for people. What is wrong with its files is said where
 //! they are read.
 
-use crate::python::dependencies::Source;
+use crate::python::dependencies::locks::Lock;
+use crate::python::dependencies::{Declaration, Source};
+use crate::python::version::{Origin, Wanted};
 use crate::user_error::UserError;
 
 /// A commit that tracks a file or folder where nyala links the env. `found` says what it is.
@@ -16,6 +18,62 @@ pub(super) fn env_is_tracked(found: &str) -> UserError {
 pub(super) fn cannot_install_from(installer: &str, source: &Source) -> UserError {
     UserError::new(format!("{installer} cannot install from {source}"))
         .fix("Choose another installer: installer in nyala.toml, or git push -o installer=NAME")
+}
+
+pub(super) fn not_for_uv(files: &[String]) -> UserError {
+    UserError::new("uv reads requirements files in UTF-8 only")
+        .found(format!("{} (another encoding, by a coding line)", files.join(", ")))
+        .fix("Save it as UTF-8, commit, and push again")
+        .fix("Or let pip install: installer = \"pip\" in nyala.toml, or git push -o installer=pip")
+}
+
+pub(super) fn nothing_installs(first: &Declaration, declared: &[Declaration]) -> UserError {
+    let names: Vec<_> = declared.iter().map(ToString::to_string).collect();
+    let ignored: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    let ignore = format!("ignore = [{}] under [dependencies] in nyala.toml", ignored.join(", "));
+    if let Some(lock) = Lock::named(first.gives) {
+        let error = UserError::new(format!(
+            "{first} declares dependencies, and its lock, {lock}, is not in the commit",
+            lock = lock.file_name()
+        ))
+        .found(names.join(", "))
+        .fix(format!("{}, git add {}, commit, and push again", first.export, first.gives));
+        let error = match lock {
+            Lock::Uv => error.fix(
+                "Or install what it names without a lock: file = \"pyproject.toml\" under \
+                 [dependencies] in nyala.toml",
+            ),
+            _ => error,
+        };
+        return error.fix(format!("Or, if nothing is to be installed: {ignore}"));
+    }
+    UserError::new(format!(
+        "{first} declares dependencies, and nyala cannot install from it: it needs a \
+         requirements.txt or a lock file, and there is none"
+    ))
+    .found(names.join(", "))
+    .fix(&first.export)
+    .fix("git add requirements.txt, commit, and push again")
+    .fix(format!(
+        "Or, if nothing is to be installed: {ignore}, or commit an empty requirements.txt"
+    ))
+}
+
+/// `names` are those of the locks.
+pub(super) fn several_locks(names: &[&str]) -> UserError {
+    let (first, others) = names.split_first().unwrap_or((&"", &[]));
+    UserError::new("there are several lock files, and no requirements.txt")
+        .found(names.join(", "))
+        .fix(format!("Say which one counts: file = \"{first}\" under [dependencies] in nyala.toml"))
+        .fix(format!("Or remove the others: git rm {}", others.join(" ")))
+}
+
+/// `fact` says which Python `origin` asks for, and what it does not meet.
+pub(super) fn not_required_python(fact: &str, origin: Origin, required: &Wanted) -> UserError {
+    UserError::new(fact)
+        .found(format!("requires-python = \"{required}\""))
+        .fix(format!("Ask for a Python that meets it in {origin}"))
+        .fix("Or change requires-python, commit, and push again")
 }
 
 #[cfg(test)]
@@ -36,5 +94,33 @@ mod tests {
         pip cannot install from requirements.txt
         Choose another installer: installer in nyala.toml, or git push -o installer=NAME
         ");
+    }
+
+    #[test]
+    fn dependencies_that_cannot_be_installed_say_how_they_can() {
+        insta::assert_snapshot!(not_for_uv(&["a.txt".to_owned(), "b.txt".to_owned()]), @r#"
+        uv reads requirements files in UTF-8 only
+        found: a.txt, b.txt (another encoding, by a coding line)
+        1. Save it as UTF-8, commit, and push again
+        2. Or let pip install: installer = "pip" in nyala.toml, or git push -o installer=pip
+        "#);
+        insta::assert_snapshot!(several_locks(&["uv.lock", "poetry.lock"]), @r#"
+        there are several lock files, and no requirements.txt
+        found: uv.lock, poetry.lock
+        1. Say which one counts: file = "uv.lock" under [dependencies] in nyala.toml
+        2. Or remove the others: git rm poetry.lock
+        "#);
+    }
+
+    #[test]
+    fn a_python_that_the_project_excludes_is_named_with_its_origin() {
+        let required = Wanted::Specifiers(">=3.12".parse().unwrap());
+        let fact = "Python 3.11, which runtime.txt asks for, does not meet requires-python";
+        insta::assert_snapshot!(not_required_python(fact, Origin::RuntimeTxt, &required), @r#"
+        Python 3.11, which runtime.txt asks for, does not meet requires-python
+        found: requires-python = ">=3.12"
+        1. Ask for a Python that meets it in runtime.txt
+        2. Or change requires-python, commit, and push again
+        "#);
     }
 }

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::decide::LiveEnv;
+use super::error;
 use super::machine::Machine;
 use crate::process::Environment;
 use crate::python::dependencies::locks::{Chosen, Lock};
@@ -14,7 +15,6 @@ use crate::python::installers::Installer;
 use crate::python::version::{Origin, Version, Wanted};
 use crate::site::settings::Dependencies;
 use crate::site::{AppSettings, Site};
-use crate::user_error::UserError;
 
 /// What decides, beside the tree, what a source declares.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +51,7 @@ impl SourceReader<'_> {
         )?;
         inputs.add_to(&mut declared);
         if installer == Installer::Uv && !declared.not_utf_8.is_empty() {
-            return Err(not_for_uv(&declared.not_utf_8).into());
+            return Err(error::not_for_uv(&declared.not_utf_8).into());
         }
         Ok(declared)
     }
@@ -71,13 +71,6 @@ impl SourceReader<'_> {
         let read = reader.read(tree, Some(&Source::Lock(lock)), python);
         read.map_or(Vec::new(), |declared| declared.recorded.lines)
     }
-}
-
-fn not_for_uv(files: &[String]) -> UserError {
-    UserError::new("uv reads requirements files in UTF-8 only")
-        .found(format!("{} (another encoding, by a coding line)", files.join(", ")))
-        .fix("Save it as UTF-8, commit, and push again")
-        .fix("Or let pip install: installer = \"pip\" in nyala.toml, or git push -o installer=pip")
 }
 
 /// The source that the site names, or the one that was found: a requirements.txt, else the lock,
@@ -106,14 +99,7 @@ pub fn source_of(
         [lock] => Ok(Some(Source::Lock(*lock))),
         several => {
             let names: Vec<_> = several.iter().map(|lock| lock.file_name()).collect();
-            Err(UserError::new("there are several lock files, and no requirements.txt")
-                .found(names.join(", "))
-                .fix(format!(
-                    "Say which one counts: file = \"{}\" under [dependencies] in nyala.toml",
-                    names[0]
-                ))
-                .fix(format!("Or remove the others: git rm {}", names[1..].join(" ")))
-                .into())
+            Err(error::several_locks(&names).into())
         }
     }
 }

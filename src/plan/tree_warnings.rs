@@ -3,8 +3,8 @@
 
 use anyhow::Result;
 
-use crate::console::text::excerpt;
 use crate::git::{CommitTree, Kind};
+use crate::text::excerpt;
 
 /// What virtual environments are called where people work. `env` is nyala's own, and is an error
 /// elsewhere.

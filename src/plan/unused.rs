@@ -4,12 +4,12 @@
 use anyhow::Result;
 
 use super::decide::EnvNeed;
+use super::error;
 use super::project_hint;
 use crate::build::BuildPlan;
 use crate::git::CommitTree;
 use crate::python::dependencies::locks::Lock;
 use crate::python::dependencies::{Declaration, Line, Recorded, Role, Source, declarations};
-use crate::user_error::UserError;
 
 /// What the plan has an env for, and what it installs.
 pub(super) struct Uses<'a> {
@@ -61,7 +61,7 @@ pub(super) fn check(tree: &CommitTree<'_>, uses: &Uses<'_>, build: &BuildPlan) -
         return Ok(unused);
     };
     if build.pre_build.is_empty() && build.post_build.is_empty() && *uses.need == EnvNeed::Python {
-        return Err(nothing_installs(first, &declared).into());
+        return Err(error::nothing_installs(first, &declared).into());
     }
     unused.warnings.push(format!(
         "{first} declares dependencies, and nyala installs nothing from it: {}",
@@ -143,36 +143,4 @@ fn differing(locked: &[Line], used: &Recorded) -> String {
             format!("; {many} versions differ: {}{more}", found[..many.min(SHOWN)].join(", "))
         }
     }
-}
-
-fn nothing_installs(first: &Declaration, declared: &[Declaration]) -> UserError {
-    let names: Vec<_> = declared.iter().map(ToString::to_string).collect();
-    let ignored: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
-    let ignore = format!("ignore = [{}] under [dependencies] in nyala.toml", ignored.join(", "));
-    if let Some(lock) = Lock::named(first.gives) {
-        let error = UserError::new(format!(
-            "{first} declares dependencies, and its lock, {lock}, is not in the commit",
-            lock = lock.file_name()
-        ))
-        .found(names.join(", "))
-        .fix(format!("{}, git add {}, commit, and push again", first.export, first.gives));
-        let error = match lock {
-            Lock::Uv => error.fix(
-                "Or install what it names without a lock: file = \"pyproject.toml\" under \
-                 [dependencies] in nyala.toml",
-            ),
-            _ => error,
-        };
-        return error.fix(format!("Or, if nothing is to be installed: {ignore}"));
-    }
-    UserError::new(format!(
-        "{first} declares dependencies, and nyala cannot install from it: it needs a \
-         requirements.txt or a lock file, and there is none"
-    ))
-    .found(names.join(", "))
-    .fix(&first.export)
-    .fix("git add requirements.txt, commit, and push again")
-    .fix(format!(
-        "Or, if nothing is to be installed: {ignore}, or commit an empty requirements.txt"
-    ))
 }

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::PythonPlan;
 use super::decide::LiveEnv;
+use super::error;
 use crate::git::{CommitTree, Kind};
 use crate::python::interpreters::{self, Interpreter};
 use crate::python::version::{Origin, Version, Wanted};
@@ -11,7 +12,6 @@ use crate::python::version_files::{self, VersionFileError};
 use crate::settings::{self, EffectiveSettings, SettingSource, Sourced};
 use crate::site::Site;
 use crate::site::settings::Patch;
-use crate::user_error::UserError;
 
 /// No file that nyala reads from a tree is larger than this, in bytes.
 const FILE_LIMIT: usize = 10 << 20;
@@ -223,11 +223,7 @@ pub(super) fn unmet(
          pyproject.toml"
     );
     if is_installed {
-        return Err(UserError::new(fact)
-            .found(format!("requires-python = \"{required}\""))
-            .fix(format!("Ask for a Python that meets it in {origin}"))
-            .fix("Or change requires-python, commit, and push again")
-            .into());
+        return Err(error::not_required_python(&fact, origin, &required).into());
     }
     Ok(Some(format!("{fact} ({required})")))
 }

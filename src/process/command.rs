@@ -3,7 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use crate::console::{mask, text};
+use crate::console::mask;
+use crate::text;
 
 /// The most characters of a command that are shown, and of one argument, such as a script for `-c`.
 const LONGEST: usize = 300;

@@ -7,8 +7,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::not_started::{INSTALL_IT, NotStarted};
-use crate::console::{mask, text};
+use crate::console::mask;
 use crate::disk::space::{FREE_SPACE, FileSystem};
+use crate::text;
 use crate::user_error::UserError;
 
 /// How many of the last lines of a child's standard error an error says.
@@ -120,10 +121,11 @@ impl ChildError {
                     ))
                     .fix(FREE_SPACE)
             }
-            Self::TooMuch { command, limit } => {
-                about(command, &format!("was stopped: it printed more than {} MiB", limit >> 20))
-                    .fix("See what it prints: run it on the server as the site's user")
-            }
+            Self::TooMuch { command, limit } => about(
+                command,
+                &format!("was stopped: it printed more than {}", text::bytes(*limit as u64)),
+            )
+            .fix("See what it prints: run it on the server as the site's user"),
         }
     }
 
@@ -296,7 +298,7 @@ mod tests {
         command: envs/5/bin/python -m pip install -r requirements.txt
         ");
         insta::assert_snapshot!(ChildError::TooMuch { command: command(), limit: 64 << 20 }, @"
-        pip install was stopped: it printed more than 64 MiB
+        pip install was stopped: it printed more than 67 MB
         command: envs/5/bin/python -m pip install -r requirements.txt
         See what it prints: run it on the server as the site's user
         ");

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::console::{Mask, text};
+use crate::console::Mask;
+use crate::text;
 
 /// A longer line is passed on in pieces of about this many bytes.
 const LONGEST: usize = 64 << 10;

@@ -219,7 +219,7 @@ impl Captured {
 /// line is complete.
 ///
 /// A line is passed on as a terminal would show it, without control characters (see
-/// [`crate::console::text`]). A line of more than 64 KiB is passed on in pieces, none of which cuts
+/// [`crate::text`]). A line of more than 64 KiB is passed on in pieces, none of which cuts
 /// a secret in two. A daemon that the child leaves behind in a session of its own keeps running;
 /// other processes of its group are ended.
 ///

@@ -124,7 +124,7 @@ impl<'a> Running<'a> {
                     console::info(format_args!(
                         "... still running: {} ({})",
                         command(),
-                        console::text::duration(since)
+                        crate::text::duration(since)
                     ));
                 }
                 Due::StepLimit(after) => {

@@ -1,7 +1,7 @@
 //! The Python interpreters of this machine: found by running them, remembered, and chosen among.
 
 mod cache;
-mod messages;
+mod error;
 mod probe;
 mod search;
 
@@ -20,7 +20,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use self::cache::{Answer, Cache, ModificationTimes, is_script, settled, stamps};
-pub use self::messages::{available, cannot_make_envs, not_found};
+pub use self::error::{available, cannot_make_envs, not_found};
 use self::probe::{Refusal, Report};
 use self::search::Candidate;
 pub use self::search::Search;

@@ -4,10 +4,10 @@ use anyhow::Result;
 
 use super::Reader;
 use crate::console::mask;
-use crate::console::text;
 use crate::git::{Commit, Repository, short};
 use crate::plan::{Missing, PlanRequest, describe, observe};
 use crate::site::{DeployOptions, Settings, Site};
+use crate::text;
 use crate::user_error::UserError;
 
 /// Prints the plan for a commit. Returns whether there is one: it may be one that cannot be

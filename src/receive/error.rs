@@ -88,6 +88,11 @@ pub(super) fn worker_was_killed(id: DeploymentId) -> UserError {
         .fix(format!("Or on the server, run: nyala redeploy {id}"))
 }
 
+/// `setting` is `strict = true` or `strict = false`, which another hook would follow.
+pub(super) fn cannot_follow(setting: &str) -> UserError {
+    UserError::new(format!("{setting} in nyala.toml cannot be applied"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,5 +182,14 @@ mod tests {
         found: / has 0 free
         Free some space there, and push again
         ");
+    }
+
+    #[test]
+    fn a_setting_that_cannot_be_applied_says_why() {
+        let why = anyhow::anyhow!("cannot write /srv/r.git/hooks/proc-receive");
+        insta::assert_snapshot!(
+            cannot_follow("strict = true").because(&why),
+            @"strict = true in nyala.toml cannot be applied: cannot write /srv/r.git/hooks/proc-receive"
+        );
     }
 }

@@ -26,7 +26,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::access::{self, Intent};
-use crate::console::text::clean;
 use crate::console::{Followed, follow, mask, paint, print, show};
 use crate::disk::space::FileSystem;
 use crate::git::{Commit, RefUpdate, Refs, Repository, short};
@@ -34,6 +33,7 @@ use crate::site::freeze::{Frozen, Received};
 use crate::site::queue::NewDeployment;
 use crate::site::record::Trigger;
 use crate::site::{DeployOptions, DeploymentId, Record, SETTINGS_FILE, Settings, Site};
+use crate::text::clean;
 use crate::user_error::UserError;
 use crate::worker::{self, session};
 

@@ -97,10 +97,7 @@ fn follow_setting(site: &Site, repository: &Repository, strict: bool) {
         Ok(_) => {
             Reader::Pusher.say(&format!("{what} in nyala.toml takes effect with the next push."));
         }
-        Err(error) => {
-            let fact = format!("{what} in nyala.toml cannot be applied");
-            Reader::Pusher.tell("warning", &UserError::new(fact).because(&error));
-        }
+        Err(why) => Reader::Pusher.tell("warning", &error::cannot_follow(what).because(&why)),
     }
 }
 

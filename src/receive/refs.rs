@@ -3,9 +3,9 @@
 use anyhow::{Result, bail};
 
 use super::error;
-use crate::console::text::{escaped, excerpt};
 use crate::git::RefUpdate;
 use crate::site::DeploymentId;
+use crate::text::{escaped, excerpt};
 
 /// Reads all the lines of a hook's standard input.
 pub fn parse(input: &[u8]) -> Result<Vec<RefUpdate>> {

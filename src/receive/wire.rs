@@ -8,8 +8,8 @@ use gix_packetline::blocking_io::StreamingPeekableIter;
 use gix_packetline::blocking_io::encode::{data_to_write, flush_to_write};
 
 use super::{error, refs};
-use crate::console::text::{clause, clean, excerpt};
 use crate::git::RefUpdate;
+use crate::text::{clause, clean, excerpt};
 
 /// A reason is shown on the pusher's line of the ref, so it has to be short. In characters.
 const LONGEST_REASON: usize = 200;

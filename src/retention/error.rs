@@ -6,6 +6,10 @@ use super::{Holder, Stays};
 use crate::site::{DeploymentId, SharedPath};
 use crate::user_error::UserError;
 
+/// How to keep files of whose folder the application has no other use.
+pub(super) const ONE_FOLDER: &str =
+    "have the application write such files into a folder of their own, and share that";
+
 pub(super) fn is_live(id: DeploymentId) -> UserError {
     UserError::new(format!("release {id} is live, and the live release is never deleted"))
         .fix("Make another release live first: nyala rollback, or push")
@@ -101,6 +105,32 @@ pub(super) fn in_transaction(journal: &Path) -> UserError {
         .fix("Run this again when the application has finished it")
 }
 
+/// The old releases stay until the next deployment.
+pub(super) fn not_removed() -> UserError {
+    UserError::new("old releases could not be removed")
+}
+
+/// `files` are those that only `release` has, and `command` shares them where one command can.
+pub(super) fn would_be_lost(
+    release: DeploymentId,
+    files: String,
+    command: Option<&str>,
+) -> UserError {
+    let keep = match command {
+        Some(command) => format!("Run {command}, and push again"),
+        None => format!("To keep them in every release: {ONE_FOLDER}"),
+    };
+    UserError::new(unshared(release))
+        .found(files)
+        .fix(keep)
+        .fix("Or go live without them: unshared = \"warn\" in nyala.toml")
+}
+
+/// The fact of [`would_be_lost`], which a warning says as well.
+pub(super) fn unshared(release: DeploymentId) -> String {
+    format!("the application wrote files into release {release} that the next one does not have")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,5 +222,26 @@ mod tests {
         /srv/shop/releases/3/db-journal belongs to a transaction
         Run this again when the application has finished it
         ");
+    }
+
+    #[test]
+    fn files_that_the_next_release_lacks_are_named_with_the_command() {
+        let release = DeploymentId::of(3);
+        let command = Some("nyala share media");
+        let error = would_be_lost(release, "media (3 files)".to_owned(), command);
+        insta::assert_snapshot!(error, @r#"
+        the application wrote files into release 3 that the next one does not have
+        found: media (3 files)
+        1. Run nyala share media, and push again
+        2. Or go live without them: unshared = "warn" in nyala.toml
+        "#);
+        let error = would_be_lost(release, "x (of the commit)".to_owned(), None);
+        insta::assert_snapshot!(error, @r#"
+        the application wrote files into release 3 that the next one does not have
+        found: x (of the commit)
+        1. To keep them in every release: have the application write such files into a folder of their own, and share that
+        2. Or go live without them: unshared = "warn" in nyala.toml
+        "#);
+        insta::assert_snapshot!(not_removed(), @"old releases could not be removed");
     }
 }

@@ -4,13 +4,13 @@
 use anyhow::{Context, Error, Result};
 use serde::{Deserialize, Serialize};
 
+use super::error;
 use super::holders::Stays;
 use super::prune::Pruned;
 use super::salvage::Salvaged;
 use crate::console;
 use crate::disk;
 use crate::site::Site;
-use crate::user_error::UserError;
 
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub struct Notices(Vec<Notice>);
@@ -50,10 +50,9 @@ impl Notices {
             notices.extend([Notice::Warning(warning), Notice::Hint(hint)]);
         }
         notices.extend(Stays::used(&pruned.stays).map(Notice::Info));
-        notices.extend(error.map(|error| {
-            let error = UserError::new("old releases could not be removed").because(error);
-            Notice::Warning(error.to_string())
-        }));
+        notices.extend(
+            error.map(|error| Notice::Warning(error::not_removed().because(error).to_string())),
+        );
         if notices.is_empty() {
             return Ok(());
         }

@@ -6,10 +6,11 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::error::{self, ONE_FOLDER};
 use super::salvage::{Look, Salvage};
 use crate::console;
-use crate::console::text::excerpt;
 use crate::site::{DeploymentId, Settings, SharedPath, Site};
+use crate::text::excerpt;
 use crate::user_error::UserError;
 
 /// How many paths a log names.
@@ -17,9 +18,6 @@ const NAMED: usize = 10;
 
 /// How many paths a command names.
 const COMMANDED: usize = 50;
-
-const ONE_FOLDER: &str =
-    "have the application write such files into a folder of their own, and share that";
 
 /// What SQLite keeps beside a database, which goes where the database goes.
 pub(super) const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -135,7 +133,7 @@ impl Unshared {
 
     /// Warns of them in the log.
     pub fn log(&self) {
-        console::warning(format_args!("{}: {}", self.fact(), self.names()));
+        console::warning(format_args!("{}: {}", error::unshared(self.release), self.names()));
         console::hint(match self.command() {
             Some(command) => format!("to keep them in every release: {command}"),
             None => format!("to keep them in every release: {ONE_FOLDER}"),
@@ -144,19 +142,7 @@ impl Unshared {
 
     /// The error of a deployment that must not go live without them.
     pub fn error(&self) -> UserError {
-        let error = UserError::new(self.fact()).found(self.names());
-        let keep = match self.command() {
-            Some(command) => format!("Run {command}, and push again"),
-            None => format!("To keep them in every release: {ONE_FOLDER}"),
-        };
-        error.fix(keep).fix("Or go live without them: unshared = \"warn\" in nyala.toml")
-    }
-
-    fn fact(&self) -> String {
-        let release = self.release;
-        format!(
-            "the application wrote files into release {release} that the next one does not have"
-        )
+        error::would_be_lost(self.release, self.names(), self.command().as_deref())
     }
 
     /// `media (3 files), db.sqlite3, page (of the commit)`

@@ -8,9 +8,9 @@
 
 use anyhow::Result;
 
-use crate::console::text::split_mark;
+use super::error;
 use crate::git::CommitTree;
-use crate::user_error::UserError;
+use crate::text::split_mark;
 
 /// No larger `.deployment` is read, in bytes.
 const FILE_LIMIT: usize = 10 << 20;
@@ -43,10 +43,7 @@ impl DeploymentFile {
 /// Reads the bytes of a `.deployment`.
 pub fn parse(bytes: &[u8]) -> Result<DeploymentFile> {
     let Ok(text) = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)) else {
-        return Err(UserError::new(".deployment is not UTF-8 text")
-            .fix("Save it as UTF-8; in PowerShell: Set-Content -Encoding utf8 .deployment '…'")
-            .fix("Commit, and push again")
-            .into());
+        return Err(error::deployment_file_not_utf8().into());
     };
     let mut file = DeploymentFile::default();
     let mut in_config = false;

@@ -6,6 +6,7 @@
 //! says overrides them all.
 
 pub mod deployment_file;
+mod error;
 mod listed;
 mod names;
 pub mod project;

@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::error;
 use super::names::{
     AZURE_PYTHON, BRANCH, DISABLE_SUBMODULES, EXTRAS, FILE_KEYS, GROUPS, NAMES, PYTHON,
     REQUIREMENTS,
 };
 use super::warnings::warnings;
 use super::{DeploymentFile, EffectiveSettings, SettingSource, Sourced};
-use crate::console::text::excerpt;
 use crate::site::settings::{Dependencies, IDLE_TIMEOUT};
 use crate::site::{ACTIONS, AppSettings, DeployOptions, REPOSITORY, Settings};
 use crate::user_error::UserError;
@@ -208,21 +208,13 @@ impl Layers<'_> {
             if let Some(value) = read(value.trim()) {
                 return Some(Sourced::new(value, SettingSource::AppSetting(known.to_owned())));
             }
-            // The value may be a secret that was set by mistake, so it is not shown.
-            self.problem(
-                UserError::new(format!("the app setting {known} is wrong: it should be {allowed}"))
-                    .fix(format!("Set it: nyala config set {known}=…")),
-            );
+            self.problem(error::wrong_app_setting(known, allowed));
         }
         let value = self.file.get(name)?;
         if let Some(value) = read(value) {
             return Some(Sourced::new(value, SettingSource::DeploymentFile(shown.to_owned())));
         }
-        self.problem(
-            UserError::new(format!("{shown} in .deployment is wrong: it should be {allowed}"))
-                .found(format!("`{}`", excerpt(value)))
-                .fix("Correct it, commit, and push again"),
-        );
+        self.problem(error::wrong_in_deployment_file(shown, value, allowed));
         None
     }
 

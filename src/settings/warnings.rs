@@ -3,9 +3,9 @@
 use super::DeploymentFile;
 use super::names::{BRANCH, DISABLE_SUBMODULES, FILE_KEYS, NAMES};
 use crate::console::did_you_mean;
-use crate::console::text::excerpt;
 use crate::python::installers::Installer;
 use crate::site::{AppSettings, Settings};
+use crate::text::excerpt;
 
 /// Kudu's names that mean nothing here, and what serves in their place.
 const INSTEAD: [(&str, &str); 6] = [

@@ -63,6 +63,19 @@ pub(super) fn repository_not_created(path: &Path) -> UserError {
     UserError::new(format!("the repository {} could not be created", path.display()))
 }
 
+pub(super) fn not_a_branch(branch: &str) -> UserError {
+    UserError::usage("--branch does not name a branch")
+        .found(branch.escape_debug().to_string())
+        .fix("Write a name without refs/heads/: --branch main")
+}
+
+pub(super) fn not_a_version(python: &str) -> UserError {
+    UserError::usage("--python does not name a Python version")
+        .found(python.escape_debug().to_string())
+        .labelled("allowed", "X.Y or X.Y.Z, as in 3.12 or 3.12.1")
+        .fix("Write one of these: --python 3.12")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,5 +136,20 @@ mod tests {
             repository_not_created(repository),
             @"the repository /srv/r.git could not be created"
         );
+    }
+
+    #[test]
+    fn wrong_options_of_a_new_site_say_what_is_right() {
+        insta::assert_snapshot!(not_a_branch("refs/heads/main"), @"
+        --branch does not name a branch
+        found: refs/heads/main
+        Write a name without refs/heads/: --branch main
+        ");
+        insta::assert_snapshot!(not_a_version("python3"), @"
+        --python does not name a Python version
+        found: python3
+        allowed: X.Y or X.Y.Z, as in 3.12 or 3.12.1
+        Write one of these: --python 3.12
+        ");
     }
 }

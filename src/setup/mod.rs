@@ -72,14 +72,10 @@ impl New<'_> {
             checked.is_ok_and(|status| status.success()) && !branch.starts_with("refs/")
         };
         if let Some(branch) = self.branch.filter(|branch| !is_branch(branch)) {
-            return Err(UserError::usage("--branch does not name a branch")
-                .found(branch.escape_debug().to_string())
-                .fix("Write a name without refs/heads/: --branch main"));
+            return Err(error::not_a_branch(branch));
         }
         if let Some(python) = self.python.filter(|python| setting(python).is_err()) {
-            return Err(UserError::usage("--python does not name a Python version")
-                .found(python.escape_debug().to_string())
-                .labelled("allowed", "X.Y or X.Y.Z, as in 3.12 or 3.12.1"));
+            return Err(error::not_a_version(python));
         }
         Ok(())
     }

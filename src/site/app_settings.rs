@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 
-use super::{Site, text_file};
-use crate::console::text::{excerpt, split_mark};
+use super::{Site, error, text_file};
 use crate::disk;
+use crate::text::split_mark;
 use crate::user_error::UserError;
 
 /// The application's settings, sorted by name.
@@ -26,26 +26,17 @@ impl AppSettings {
     /// Reads the text of a `settings.env`.
     pub fn parse(text: &str) -> Result<AppSettings> {
         let (_, text) = split_mark(text);
-        let words = shlex::split(&with_plain_line_ends(text)).ok_or_else(|| {
-            UserError::new("a quote is never closed")
-                .fix("Close it, or remove that line and run: nyala config set NAME=VALUE")
-        })?;
+        let words = shlex::split(&with_plain_line_ends(text)).ok_or_else(error::open_quote)?;
         let mut settings = AppSettings::default();
         for (word, number) in words.iter().zip(1..) {
-            // Nothing of the word is shown: what should be a name may be half of a value that lacks
-            // its quotes.
-            let (name, value) = word.split_once('=').ok_or_else(|| {
-                UserError::new(format!("setting {number} is not NAME=value"))
-                    .fix("Write a value with spaces in quotes: NAME='two words'")
-            })?;
+            let (name, value) =
+                word.split_once('=').ok_or_else(|| error::not_an_assignment(number))?;
             let name = name.strip_prefix("export ").unwrap_or(name);
             if !is_name(name) {
-                let fact = format!("what setting {number} has before its = is not a valid name");
-                return Err(UserError::new(fact).labelled("allowed", NAME_RULE).into());
+                return Err(error::wrong_name_of(number).into());
             }
             if value.contains('\0') {
-                let fact = format!("the value of setting {number} has a NUL byte");
-                return Err(UserError::new(fact).labelled("note", NUL_RULE).into());
+                return Err(error::nul_in_value(&format!("setting {number}")).into());
             }
             settings.set(name, value)?;
         }
@@ -71,13 +62,10 @@ impl AppSettings {
     /// usage error: what a file has was looked at before.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         if !is_name(name) {
-            let fact = format!("`{}` is not a valid name for a setting", excerpt(name));
-            let error = UserError::usage(fact).labelled("allowed", NAME_RULE);
-            return Err(error.fix("Choose another name: nyala config set NAME=value").into());
+            return Err(error::wrong_name_for_a_setting(name).into());
         }
         if value.contains('\0') {
-            let fact = format!("the value of {name} has a NUL byte");
-            return Err(UserError::usage(fact).labelled("note", NUL_RULE).into());
+            return Err(UserError { is_usage: true, ..error::nul_in_value(name) }.into());
         }
         self.values.insert(name.to_owned(), value.to_owned());
         Ok(())
@@ -145,9 +133,6 @@ const OPEN_PREFIXES: [&str; 4] = ["LC_", "PIP_", "PYTHON", "UV_"];
 /// What is in the names of those.
 const SECRET_PARTS: [&str; 9] =
     ["AUTH", "CREDENTIAL", "INDEX", "KEY", "PASS", "PROXY", "SECRET", "TOKEN", "USER"];
-
-const NAME_RULE: &str = "letters, digits, and _, and no digit first";
-const NUL_RULE: &str = "no environment variable can hold one";
 
 fn is_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')

@@ -12,9 +12,9 @@ use super::error::unreadable_freeze;
 use super::queue::NewDeployment;
 use super::record::Trigger;
 use super::{DeploymentId, Record, Site};
-use crate::console::text::clause;
 use crate::disk;
 use crate::git::RefName;
+use crate::text::clause;
 use crate::user_error::Explain;
 
 /// Why deployments are frozen.

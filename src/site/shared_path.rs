@@ -3,10 +3,9 @@
 use std::fmt;
 use std::path::Path;
 
-use anyhow::{Result, bail};
 use serde::Deserialize;
 
-use crate::console::text::excerpt;
+use super::error;
 use crate::user_error::UserError;
 
 /// A path in the release that lives in `SITE/shared` and outlasts releases.
@@ -36,26 +35,25 @@ impl SharedPath {
         above.into_iter().rev()
     }
 
-    fn parse(text: &str) -> Result<SharedPath> {
+    /// Reads a path. Fails when it leads out of the release, or to something that is not the
+    /// application's.
+    pub fn parse(text: &str) -> Result<SharedPath, UserError> {
         let path = text.strip_suffix('/').unwrap_or(text);
-        let shown = excerpt(text);
+        let cannot = |why: &str| Err(error::not_shareable(text, why));
         if path.starts_with('/') {
-            bail!("shared path `{shown}` is absolute; write it relative to the release: \"media\"");
+            return cannot("it is absolute");
         }
         if path.is_empty() || path.split('/').any(|part| matches!(part, "" | "." | "..")) {
-            bail!(
-                "shared path `{shown}` does not stay inside the release; \
-                 write it like \"media\" or \"data/db.sqlite3\""
-            );
+            return cannot("it does not stay inside the release");
         }
         if path.chars().any(char::is_control) {
-            bail!("shared path `{shown}` has a control character");
+            return cannot("it has a control character");
         }
         if path.split('/').any(|part| part.eq_ignore_ascii_case(".git"))
             || path == "env"
             || path.starts_with("env/")
         {
-            bail!("shared path `{shown}` cannot be shared: env and .git are not the application's");
+            return cannot("env and .git are not the application's");
         }
         let name = path.rsplit('/').next().unwrap_or(path);
         Ok(SharedPath {
@@ -67,18 +65,14 @@ impl SharedPath {
 
 /// Fails when one of the paths is inside another, or is there twice: a link cannot be in what a
 /// link leads to.
-pub(super) fn check_apart(paths: &[SharedPath]) -> Result<()> {
+pub(super) fn check_apart(paths: &[SharedPath]) -> Result<(), UserError> {
     for (at, path) in paths.iter().enumerate() {
         for other in &paths[..at] {
             if path == other {
-                let fact = format!("shared names `{}` twice", excerpt(&path.path));
-                return Err(UserError::new(fact).fix("Remove one of the two").into());
+                return Err(error::shared_twice(&path.path));
             }
             if path.path().starts_with(other.path()) || other.path().starts_with(path.path()) {
-                let (other, path) = (excerpt(&other.path), excerpt(&path.path));
-                let fact =
-                    format!("shared names `{other}` and `{path}`, one of which contains the other");
-                return Err(UserError::new(fact).fix("Remove the inner one").into());
+                return Err(error::shared_in_shared(&other.path, &path.path));
             }
         }
     }
@@ -86,9 +80,9 @@ pub(super) fn check_apart(paths: &[SharedPath]) -> Result<()> {
 }
 
 impl TryFrom<String> for SharedPath {
-    type Error = anyhow::Error;
+    type Error = UserError;
 
-    fn try_from(text: String) -> Result<SharedPath> {
+    fn try_from(text: String) -> Result<SharedPath, UserError> {
         SharedPath::parse(&text)
     }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::error;
 use crate::disk;
-use crate::user_error::UserError;
 
 /// The text of a UTF-8 file; `None` when there is no such file. Another encoding is an error that
 /// says how to have this one.
@@ -18,19 +18,16 @@ pub(super) fn read(path: &Path) -> Result<Option<String>> {
     };
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Some(text)),
-        Err(error) => {
-            let bytes = error.as_bytes();
-            let at = error.utf8_error().valid_up_to();
+        Err(why) => {
+            let bytes = why.as_bytes();
+            let at = why.utf8_error().valid_up_to();
             let found = if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
                 "UTF-16 (what `>` in Windows PowerShell writes)".to_owned()
             } else {
                 let line = memchr::memchr_iter(b'\n', &bytes[..at]).count() + 1;
                 format!("the byte 0x{:02x} in line {line}", bytes[at])
             };
-            Err(UserError::new(format!("{} is not UTF-8", path.display()))
-                .found(found)
-                .fix("Save it as UTF-8, with or without a byte order mark")
-                .into())
+            Err(error::not_utf8(path, found).into())
         }
     }
 }

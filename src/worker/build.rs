@@ -9,13 +9,13 @@ use super::deploy::{Deployment, env_record};
 use super::{StepContext, env_steps, env_ties, install_steps};
 use crate::build::custom;
 use crate::console;
-use crate::console::text::escaped;
 use crate::disk;
 use crate::git::Repository;
 use crate::plan::{Decision, Plan};
 use crate::settings::Sourced;
 use crate::site::Record;
 use crate::site::record::EnvRecord;
+use crate::text::escaped;
 
 impl Deployment<'_> {
     /// Builds the release: by nyala's own steps, or by the project's command.

@@ -6,7 +6,6 @@ use anyhow::Result;
 use super::StepContext;
 use crate::build::{Collectstatic, OwnCommand, custom, django};
 use crate::console;
-use crate::console::text::escaped;
 use crate::disk;
 use crate::git::Repository;
 use crate::plan::Plan;
@@ -14,6 +13,7 @@ use crate::process::Environment;
 use crate::python::dependencies::folders_with;
 use crate::python::env;
 use crate::site::Record;
+use crate::text::escaped;
 
 /// Runs what the project wants run before its env is made.
 pub fn pre_build(context: &StepContext<'_>, record: &Record, plan: &Plan) -> Result<()> {

@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use super::{error, recover, repair, what_is_live};
 use crate::process;
 use crate::site::{DeploymentId, Record, Site, Status, no_deployment};
-use crate::user_error::UserError;
 
 /// How often a worker checks whether it was cancelled.
 const LOOK: Duration = Duration::from_millis(100);
@@ -51,7 +50,7 @@ pub fn ask(site: &Site, id: DeploymentId, by: &str) -> Result<Asked> {
             // Before the record says that it has ended: whoever follows the log stops there.
             recover::log_of(site, id, &format!("error: {}", last_line(site, id, by)));
             record.status = Status::Interrupted;
-            record.set_error(Some(UserError::new(format!("cancelled by {by} before it started"))));
+            record.set_error(Some(error::cancelled_while_it_waited(by)));
             record.ended_at = Some(Timestamp::now());
         }
         cancelled

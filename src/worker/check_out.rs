@@ -44,7 +44,7 @@ impl Deployment<'_> {
             "{}, {}, {}{changed}",
             counted(exported.files, "file"),
             counted(exported.folders, "folder"),
-            console::text::bytes(exported.bytes)
+            crate::text::bytes(exported.bytes)
         ));
         if let Some(warning) = unfiltered(repository, plan.tree, &exported.unfiltered) {
             console::warning(warning);

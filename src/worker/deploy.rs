@@ -12,7 +12,6 @@ use super::python_downloads;
 use super::ref_transaction;
 use super::{StepContext, env_steps};
 use crate::activate::activate;
-use crate::console::text::{escaped, title};
 use crate::console::{self, mask};
 use crate::disk;
 use crate::git::{Prepared, Repository, short};
@@ -28,6 +27,7 @@ use crate::shared;
 use crate::site::record::{EnvRecord, PythonRecord, StepRecord};
 use crate::site::settings::{self, Outcome, PythonDownloads};
 use crate::site::{AppSettings, DeploymentId, EnvId, Record, Settings, Site, Status};
+use crate::text::{escaped, title};
 use crate::user_error::{Explain, UserError};
 
 /// Carries a deployment out and records what became of it. Fails only when not even that can be
@@ -219,9 +219,8 @@ impl Deployment<'_> {
         let mut pruned = Pruned::default();
         let outcome = prune_written(self.site, settings, &mut pruned);
         pruned.log();
-        if let Err(error) = outcome {
-            let fact = "the new release is live, but old ones could not be removed";
-            console::warning(UserError::new(fact).because(&error));
+        if let Err(why) = outcome {
+            console::warning(error::old_releases_not_removed().because(&why));
         }
         pruned
     }

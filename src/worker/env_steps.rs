@@ -17,7 +17,7 @@ use crate::python::env::{self, NotCopyable, inspect};
 use crate::python::installers::NewEnv;
 use crate::python::version::Wanted;
 use crate::site::{DeploymentId, EnvId, Site};
-use crate::user_error::{Explain, UserError};
+use crate::user_error::Explain;
 
 /// Keeps the env of a failed deployment for the next one, if it is whole. Says whether it did.
 pub fn keep(env: &Path) -> bool {
@@ -157,10 +157,7 @@ pub fn make_env(context: &StepContext<'_>, plan: &mut Plan) -> Result<Option<Env
                 environment: &context.environment,
                 limits: &context.limits,
             };
-            context
-                .installer
-                .create_env(&new)
-                .explain(|| UserError::new("the virtual environment could not be created"))?;
+            context.installer.create_env(&new).explain(error::env_not_created)?;
             step.done();
             own
         }

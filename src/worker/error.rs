@@ -77,6 +77,45 @@ pub(super) fn waits_for_itself(own: DeploymentId, what: &str) -> UserError {
         .fix(format!("Call it when deployment {own} has ended"))
 }
 
+pub(super) fn cancelled_by(who: &str) -> UserError {
+    UserError::new(format!("cancelled by {who}"))
+}
+
+pub(super) fn cancelled_while_it_waited(who: &str) -> UserError {
+    UserError::new(format!("cancelled by {who} before it started"))
+}
+
+pub(super) fn worker_was_killed(was_live: bool) -> UserError {
+    let was_live = if was_live { "; its release had gone live" } else { "" };
+    UserError::new(format!("its worker was killed{was_live}"))
+}
+
+pub(super) fn env_not_created() -> UserError {
+    UserError::new("the virtual environment could not be created")
+}
+
+/// What follows is a warning: the new release is live.
+pub(super) fn old_releases_not_removed() -> UserError {
+    UserError::new("the new release is live, but old ones could not be removed")
+}
+
+pub(super) fn leftovers_not_removed() -> UserError {
+    UserError::new("not all leftovers could be removed")
+}
+
+pub(super) fn note_not_written() -> UserError {
+    UserError::new("the note on this deployment could not be written")
+}
+
+pub(super) fn push_not_completed(id: DeploymentId) -> UserError {
+    UserError::new(format!("the push of deployment {id}, which is live, could not be completed"))
+}
+
+/// Of a rollback, whose settings are broken.
+pub(super) fn nobody_is_notified() -> UserError {
+    UserError::new("no actions run and no webhooks are sent")
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -150,5 +189,48 @@ mod tests {
         deployment 8 runs this command, and cannot wait for another deployment
         Call it when deployment 8 has ended
         ");
+    }
+
+    #[test]
+    fn what_is_recorded_of_a_deployment_that_was_ended_says_by_whom() {
+        insta::assert_snapshot!(cancelled_by("ann"), @"cancelled by ann");
+        insta::assert_snapshot!(
+            cancelled_while_it_waited("ann"),
+            @"cancelled by ann before it started"
+        );
+        insta::assert_snapshot!(worker_was_killed(false), @"its worker was killed");
+        insta::assert_snapshot!(
+            worker_was_killed(true),
+            @"its worker was killed; its release had gone live"
+        );
+    }
+
+    #[test]
+    fn what_failed_beside_the_deployment_is_a_fact() {
+        let why = anyhow::anyhow!("no space left");
+        insta::assert_snapshot!(
+            env_not_created().because(&why),
+            @"the virtual environment could not be created: no space left"
+        );
+        insta::assert_snapshot!(
+            old_releases_not_removed().because(&why),
+            @"the new release is live, but old ones could not be removed: no space left"
+        );
+        insta::assert_snapshot!(
+            leftovers_not_removed().because(&why),
+            @"not all leftovers could be removed: no space left"
+        );
+        insta::assert_snapshot!(
+            note_not_written().because(&why),
+            @"the note on this deployment could not be written: no space left"
+        );
+        insta::assert_snapshot!(
+            nobody_is_notified().because(&why),
+            @"no actions run and no webhooks are sent: no space left"
+        );
+        insta::assert_snapshot!(
+            push_not_completed(DeploymentId::of(3)).because(&why),
+            @"the push of deployment 3, which is live, could not be completed: no space left"
+        );
     }
 }

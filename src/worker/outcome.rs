@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::cancel;
 use super::deploy::Deployment;
 use super::env_steps;
+use super::error;
 use super::publish::{publish, publish_in};
 use super::what_is_live;
 use crate::console::{self, mask};
@@ -112,10 +113,7 @@ impl Deployment<'_> {
             empty_trash(self.site);
         }
         let line = if let Some(cancelled) = cancelled {
-            self.end(
-                Status::Interrupted,
-                Some(UserError::new(format!("cancelled by {}", cancelled.by))),
-            );
+            self.end(Status::Interrupted, Some(error::cancelled_by(&cancelled.by)));
             console::settle_log();
             cancel::last_line(self.site, id, &cancelled.by)
         } else {

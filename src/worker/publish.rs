@@ -10,13 +10,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::console::text::clean;
+use super::error;
 use crate::console::{self, mask};
 use crate::disk;
 use crate::git::{Note, Repository, append_note};
 use crate::python::version::asked_for;
 use crate::site::{DeploymentId, Record, Site};
-use crate::user_error::UserError;
+use crate::text::clean;
 
 const LIVE: &str = "refs/deployments/live";
 const NOTES: &str = "refs/notes/deployments";
@@ -59,9 +59,8 @@ fn repository_of(site: &Site) -> Result<Repository> {
 }
 
 fn or_warn(noted: Result<()>) {
-    if let Err(error) = noted {
-        let fact = "the note on this deployment could not be written";
-        console::warning(UserError::new(fact).because(&error));
+    if let Err(why) = noted {
+        console::warning(error::note_not_written().because(&why));
     }
 }
 

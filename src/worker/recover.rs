@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use jiff::Timestamp;
 
+use super::error;
 use super::publish::publish;
 use super::ref_transaction;
 use super::what_is_live;
@@ -16,7 +17,6 @@ use crate::process::left_behind;
 use crate::retention::salvage::{Look, Salvaged};
 use crate::retention::{Stays, discard_unheld, leftovers, salvage_release, temporary_files};
 use crate::site::{DeploymentId, Record, Site, Status};
-use crate::user_error::UserError;
 
 /// Marks deployments whose worker is dead as interrupted, and removes everything that belongs to
 /// no kept release. `own` is the deployment that is about to begin, if one is; without it, nothing
@@ -49,13 +49,10 @@ pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<Vec<Stay
             ));
         }
         let release = record.rolled_back_to.unwrap_or(id);
-        let was_live = if live == Some(release) { "; its release had gone live" } else { "" };
-        if let Err(error) = take_push(site, live, &record) {
-            let fact =
-                format!("the push of deployment {id}, which is live, could not be completed");
-            console::warning(UserError::new(fact).because(&error));
+        if let Err(why) = take_push(site, live, &record) {
+            console::warning(error::push_not_completed(id).because(&why));
         }
-        let error = format!("its worker was killed{was_live}");
+        let error = error::worker_was_killed(live == Some(release));
         log_of(
             site,
             id,
@@ -65,7 +62,7 @@ pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<Vec<Stay
         if live == Some(id) && record.activated_at.is_none() {
             record.activated_at = site.live_since();
         }
-        record.set_error(Some(UserError::new(error)));
+        record.set_error(Some(error));
         record.ended_at = Some(Timestamp::now());
         publish(site, &record, None);
         site.save(&record)?;
@@ -82,8 +79,8 @@ pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<Vec<Stay
     };
     // What cannot go now is found again by the next deployment.
     let (stays, outcome) = discard_unheld(site, &paths, salvage);
-    if let Err(error) = outcome {
-        console::warning(UserError::new("not all leftovers could be removed").because(&error));
+    if let Err(why) = outcome {
+        console::warning(error::leftovers_not_removed().because(&why));
     }
     Ok(stays)
 }

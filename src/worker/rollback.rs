@@ -9,7 +9,6 @@ use super::error;
 use super::publish::try_publish;
 use crate::activate;
 use crate::console;
-use crate::console::text::title;
 use crate::disk;
 use crate::git::short;
 use crate::notify::Notifications;
@@ -22,7 +21,7 @@ use crate::settings::{DeploymentFile, EffectiveSettings};
 use crate::site::record::EnvRecord;
 use crate::site::settings::Outcome;
 use crate::site::{DeploymentId, Record, Site, Status, no_deployment};
-use crate::user_error::UserError;
+use crate::text::title;
 
 /// Why a release cannot be made live again as it is, in words; `None` when it can.
 ///
@@ -146,9 +145,8 @@ impl Deployment<'_> {
         let read = self.site.settings().and_then(|ours| Ok((ours, self.site.app_settings()?)));
         let (settings, app_settings) = match read {
             Ok(read) => read,
-            Err(error) => {
-                let fact = "no actions run and no webhooks are sent";
-                console::warning(UserError::new(fact).because(&error));
+            Err(why) => {
+                console::warning(error::nobody_is_notified().because(&why));
                 return;
             }
         };

@@ -3,9 +3,9 @@
 use anstyle::{AnsiColor, Style};
 use jiff::tz::TimeZone;
 
-use crate::console::text::clean;
 use crate::git::short;
 use crate::site::{DeploymentId, Record, Status};
+use crate::text::clean;
 
 /// How a table is drawn.
 #[derive(Clone, Debug)]

@@ -2,12 +2,13 @@
 //! wrong with a requirements file or a lock is said where they are read.
 
 use super::text::shown;
+use crate::text::bytes;
 use crate::user_error::UserError;
 
-/// `most` is how many bytes of such a file are read.
+/// `most` is how many bytes of such a file are read at most.
 pub(super) fn too_large(path: &str, size: u64, most: u64) -> UserError {
     UserError::new(format!("{path} is too large"))
-        .found(format!("{size} bytes; at most {most} are read"))
+        .found(format!("{}; at most {} are read", bytes(size), bytes(most)))
         .fix("Commit a smaller one, and push again")
 }
 
@@ -64,7 +65,7 @@ mod tests {
     fn a_file_that_cannot_be_read_is_named() {
         insta::assert_snapshot!(too_large("uv.lock", 70_000_000, 67_108_864), @"
         uv.lock is too large
-        found: 70000000 bytes; at most 67108864 are read
+        found: 70 MB; at most 67 MB are read
         Commit a smaller one, and push again
         ");
         insta::assert_snapshot!(not_utf8("Pipfile", 7), @"

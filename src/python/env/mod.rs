@@ -4,6 +4,7 @@ pub mod compile;
 pub mod compiled;
 pub mod copy;
 pub mod create;
+mod error;
 pub mod inspect;
 mod local;
 pub mod look;

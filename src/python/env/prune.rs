@@ -9,13 +9,14 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use super::error;
 use super::site_packages;
 use crate::console;
 use crate::disk;
 use crate::process::{self, ChildError, Environment, Invocation, Limits};
 use crate::python::dependencies::{Recorded, Role};
 use crate::python::version::Version;
-use crate::user_error::{Explain, UserError};
+use crate::user_error::Explain;
 
 const SCRIPT: &str = include_str!("prune.py");
 
@@ -94,10 +95,7 @@ pub fn prune(
         Err(ChildError::Exited { code, .. }) if code == NOT_CERTAIN => {
             return Ok(Err(said.pop().unwrap_or_default()));
         }
-        Err(error) => {
-            let fact = "what is not required could not be uninstalled";
-            return Err(error).explain(|| UserError::new(fact));
-        }
+        Err(why) => return Err(why).explain(error::cannot_uninstall),
     }
     disk::point("pip: pruned");
     Ok(Ok(()))

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::Installer;
+use crate::python::dependencies::Source;
 use crate::python::version::{Version, Wanted};
 use crate::user_error::UserError;
 
@@ -54,6 +56,33 @@ pub(super) fn uv_cannot(refused: &[String]) -> UserError {
         .fix("Or for one deployment: git push -o installer=pip")
 }
 
+/// `output` are the lines of its output that explain it, and `fixes` what to do about them.
+pub(super) fn failed(
+    installer: Installer,
+    code: i32,
+    output: &[String],
+    fixes: Vec<String>,
+    source: &Source,
+) -> UserError {
+    let name = installer.name();
+    let error = UserError::new(format!("{name} exited with status {code}"));
+    let error = if output.is_empty() { error } else { error.labelled("output", output.join("\n")) };
+    error.fixes(fixes).fix(format!("See the output of {name} above; it installed from {source}"))
+}
+
+/// The uv that was downloaded.
+pub(super) fn uv_does_not_run() -> UserError {
+    UserError::new("the uv of the index does not run on this machine")
+        .fix("Install uv another way: https://docs.astral.sh/uv/#installation")
+        .fix(LET_PIP)
+}
+
+pub(super) fn no_python_to_download_with() -> UserError {
+    UserError::new("no Python on this machine can download it")
+        .found("none of them has ensurepip")
+        .fix("On Debian and Ubuntu: apt install python3-venv")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,5 +126,36 @@ mod tests {
         2. Or let pip install: installer = "pip" in nyala.toml
         3. Or for one deployment: git push -o installer=pip
         "#);
+    }
+
+    #[test]
+    fn an_installer_that_failed_shows_what_explains_it() {
+        let source = Source::RequirementsTxt { path: "requirements.txt".to_owned() };
+        insta::assert_snapshot!(failed(Installer::Pip, 2, &[], Vec::new(), &source), @"
+        pip exited with status 2
+        See the output of pip above; it installed from requirements.txt
+        ");
+        let output = ["error: command 'gcc' failed".to_owned()];
+        let fixes = vec!["On Debian and Ubuntu: apt install gcc".to_owned()];
+        insta::assert_snapshot!(failed(Installer::Uv, 1, &output, fixes, &source), @"
+        uv exited with status 1
+        output: error: command 'gcc' failed
+        1. On Debian and Ubuntu: apt install gcc
+        2. See the output of uv above; it installed from requirements.txt
+        ");
+    }
+
+    #[test]
+    fn a_uv_that_cannot_be_had_says_what_to_do() {
+        insta::assert_snapshot!(uv_does_not_run(), @r#"
+        the uv of the index does not run on this machine
+        1. Install uv another way: https://docs.astral.sh/uv/#installation
+        2. Or let pip install: installer = "pip" in nyala.toml
+        "#);
+        insta::assert_snapshot!(no_python_to_download_with(), @"
+        no Python on this machine can download it
+        found: none of them has ensurepip
+        On Debian and Ubuntu: apt install python3-venv
+        ");
     }
 }

@@ -19,9 +19,7 @@ use crate::python::dependencies::{Recorded, Source};
 use crate::python::env;
 use crate::python::interpreters::Interpreter;
 use crate::python::version::Version;
-use crate::user_error::UserError;
 
-use excerpt::Excerpt;
 pub use uv::{find as find_uv, install_python, upgrade as upgrade_uv};
 
 /// The tool that installs the requirements into an env.
@@ -177,19 +175,4 @@ impl Installer {
         // pip's settings are translated for uv.
         setting.starts_with("PIP_") || self == Installer::Uv && setting.starts_with("UV_")
     }
-}
-
-/// The error of an installer that exited with `code`, with the lines of its output that explain it.
-fn failed(
-    installer: Installer,
-    code: i32,
-    excerpt: Excerpt,
-    installation: &Installation<'_>,
-) -> UserError {
-    let name = installer.name();
-    let (lines, fixes) = excerpt.finish();
-    let error = UserError::new(format!("{name} exited with status {code}"));
-    let error = if lines.is_empty() { error } else { error.labelled("output", lines.join("\n")) };
-    let source = installation.source;
-    error.fixes(fixes).fix(format!("See the output of {name} above; it installed from {source}"))
 }

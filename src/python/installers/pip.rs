@@ -4,9 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::error::cannot_replace_pip;
+use super::error::{cannot_replace_pip, failed};
 use super::excerpt::Excerpt;
-use super::{Choice, Installation, Installer, NewEnv, failed, find_uv, pip_config};
+use super::{Choice, Installation, Installer, NewEnv, find_uv, pip_config};
 use crate::console;
 use crate::disk;
 use crate::process::{self, ChildError, Environment, Invocation};
@@ -70,7 +70,9 @@ fn install_file(installation: &Installation<'_>, file: &Path, compiles: bool) ->
     ended
         .map_err(|error| match &error {
             ChildError::Exited { code, .. } => {
-                anyhow::Error::new(failed(Installer::Pip, *code, excerpt, installation))
+                let (output, fixes) = excerpt.finish();
+                let source = installation.source;
+                anyhow::Error::new(failed(Installer::Pip, *code, &output, fixes, source))
             }
             _ => error.into(),
         })

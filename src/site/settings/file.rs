@@ -6,11 +6,11 @@ use anyhow::{Context, Result};
 
 use super::super::{REPOSITORY, Site, text_file};
 use super::Settings;
-use crate::console::text::split_mark;
+use super::error;
 use crate::disk;
 use crate::site::SharedPath;
 use crate::site::shared_path::check_apart;
-use crate::user_error::UserError;
+use crate::text::split_mark;
 
 impl Site {
     /// Reads `nyala.toml`.
@@ -73,9 +73,7 @@ pub fn with_shared(text: &str, paths: &[SharedPath]) -> Result<String> {
         same && shared.iter().map(ToString::to_string).eq(paths.iter().map(ToString::to_string))
     });
     if after.is_none() {
-        return Err(UserError::new("`shared` in nyala.toml cannot be changed by nyala")
-            .fix(format!("Write it there yourself: shared = {wanted}"))
-            .into());
+        return Err(error::cannot_change_shared(&wanted).into());
     }
     Ok(changed)
 }

@@ -3,6 +3,7 @@
 
 mod choices;
 mod duration;
+mod error;
 mod file;
 mod keys;
 mod webhook;
@@ -23,8 +24,6 @@ pub use webhook::Webhook;
 
 use super::SharedPath;
 use super::shared_path::check_apart;
-use crate::console::did_you_mean;
-use crate::console::text::excerpt;
 use crate::python::installers::Installer;
 use crate::user_error::UserError;
 
@@ -154,7 +153,7 @@ impl Settings {
     /// Reads settings from a text in TOML. Fails with the line, and for an unknown key with the
     /// nearest known one.
     pub fn parse(text: &str) -> Result<Settings> {
-        let table: toml::Table = text.parse().map_err(|error| not_toml(&error, text))?;
+        let table: toml::Table = text.parse().map_err(|error| error::not_toml(&error, text))?;
         check_keys(table.keys(), keys::<Settings>(), "")?;
         if let Some(dependencies) = table.get("dependencies").and_then(toml::Value::as_table) {
             check_keys(dependencies.keys(), keys::<Dependencies>(), " in [dependencies]")?;
@@ -162,35 +161,30 @@ impl Settings {
         for webhook in tables(table.get("webhook")) {
             check_keys(webhook.keys(), keys::<Webhook>(), " in a [[webhook]]")?;
         }
+        for path in strings(table.get("shared")) {
+            SharedPath::parse(path)
+                .map_err(|error| error.found("shared in nyala.toml names it"))?;
+        }
         let mut settings: Settings =
-            toml::from_str(text).map_err(|error| not_toml(&error, text))?;
+            toml::from_str(text).map_err(|error| error::not_toml(&error, text))?;
         settings.set = table.keys().cloned().collect();
         settings.check()?;
         Ok(settings)
     }
 
-    fn check(&self) -> Result<()> {
+    fn check(&self) -> Result<(), UserError> {
         if self.keep == 0 {
-            return Err(UserError::new("keep is too small: the live release is always kept")
-                .found("keep = 0")
-                .fix("Write 1 or more")
-                .into());
+            return Err(error::keeps_nothing());
         }
         if let Some(branch) = &self.branch
             && (branch.is_empty() || branch.starts_with("refs/"))
         {
-            return Err(UserError::new("branch is not the name of a branch")
-                .found(format!("branch = \"{}\"", excerpt(branch)))
-                .fix("Write the name without refs/heads/, such as branch = \"main\"")
-                .into());
+            return Err(error::not_a_branch(branch));
         }
         if let Some(pip) = &self.pip
             && VersionSpecifiers::from_str(pip).is_err()
         {
-            return Err(UserError::new("pip is not a version specifier")
-                .found(format!("pip = \"{}\"", excerpt(pip)))
-                .fix("Write one such as pip = \"<24.1\" or pip = \"==23.2.1\"")
-                .into());
+            return Err(error::not_a_specifier(pip));
         }
         check_apart(&self.shared)?;
         self.webhook.iter().try_for_each(Webhook::check)
@@ -205,32 +199,16 @@ fn check_keys<'a>(
     let Some(key) = found.into_iter().find(|key| !known.contains(&key.as_str())) else {
         return Ok(());
     };
-    let error = UserError::new(format!("unknown key `{}`{place}", excerpt(key)));
-    Err(match did_you_mean(key, known.iter().copied()) {
-        Some(known) => error.fix(format!("Did you mean `{known}`?")),
-        None => error.labelled("allowed", known.join(", ")),
-    })
+    Err(error::unknown_key(key, place, known))
 }
 
 fn tables(value: Option<&toml::Value>) -> impl Iterator<Item = &toml::Table> {
     value.and_then(toml::Value::as_array).into_iter().flatten().filter_map(toml::Value::as_table)
 }
 
-/// What is wrong with a text in TOML, in the parser's words and with the line that it means.
-fn not_toml(error: &toml::de::Error, text: &str) -> UserError {
-    // Rust's names of types mean nothing to whoever writes TOML.
-    let message = error
-        .message()
-        .replace("expected usize", "expected a whole number")
-        .replace("expected u32", "expected a whole number")
-        .replace("expected a sequence", "expected a list");
-    let told = UserError::new(excerpt(message.lines().next().unwrap_or_default()));
-    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return told };
-    let number = before.matches('\n').count() + 1;
-    let line = text.lines().nth(number - 1).unwrap_or_default();
-    // The address of a webhook may be a secret.
-    let line = if line.trim().starts_with("url") { "url = …" } else { line.trim() };
-    told.found(format!("{} (line {number})", excerpt(line))).fix("Correct that line")
+/// The strings of a list; nothing where it is something else, of which serde tells.
+fn strings(value: Option<&toml::Value>) -> impl Iterator<Item = &str> {
+    value.and_then(toml::Value::as_array).into_iter().flatten().filter_map(toml::Value::as_str)
 }
 
 #[cfg(test)]
@@ -275,76 +253,5 @@ mod tests {
     fn keep_is_at_least_the_live_release() {
         assert!(Settings::parse("keep = 0").is_err());
         assert_eq!(Settings::parse("keep = 1").unwrap().keep, 1);
-    }
-
-    #[test]
-    fn every_error_says_what_to_do() {
-        let error = |text: &str| Settings::parse(text).unwrap_err().to_string();
-        insta::assert_snapshot!(error("keep = 0"), @r"
-        keep is too small: the live release is always kept
-        found: keep = 0
-        Write 1 or more
-        ");
-        insta::assert_snapshot!(error("pip = '24'"), @r#"
-        pip is not a version specifier
-        found: pip = "24"
-        Write one such as pip = "<24.1" or pip = "==23.2.1"
-        "#);
-        insta::assert_snapshot!(error("branch = 'refs/heads/main'"), @r#"
-        branch is not the name of a branch
-        found: branch = "refs/heads/main"
-        Write the name without refs/heads/, such as branch = "main"
-        "#);
-        insta::assert_snapshot!(error("keep = 'many'"), @r#"
-        invalid type: string "many", expected a whole number
-        found: keep = 'many' (line 1)
-        Correct that line
-        "#);
-        insta::assert_snapshot!(error("keep"), @r"
-        key with no value, expected `=`
-        found: keep (line 1)
-        Correct that line
-        ");
-        insta::assert_snapshot!(error("step_timeout = 'soon'"), @r#"
-        a time is written as "90s", "30m", "1h" or a number of seconds
-        found: step_timeout = 'soon' (line 1)
-        Correct that line
-        "#);
-        insta::assert_snapshot!(error("shared = ['a', 'a']"), @r"
-        shared names `a` twice
-        Remove one of the two
-        ");
-        insta::assert_snapshot!(error("shared = ['a', 'a/b']"), @r"
-        shared names `a` and `a/b`, one of which contains the other
-        Remove the inner one
-        ");
-        insta::assert_snapshot!(error("shared = ['../a']"), @r#"
-        shared path `../a` does not stay inside the release; write it like "media" or "data/db.sqlite3"
-        found: shared = ['../a'] (line 1)
-        Correct that line
-        "#);
-        insta::assert_snapshot!(error("shared = ['env']"), @r"
-        shared path `env` cannot be shared: env and .git are not the application's
-        found: shared = ['env'] (line 1)
-        Correct that line
-        ");
-        insta::assert_snapshot!(error("[[webhook]]\nurl = http://h/secret"), @r"
-        string values must be quoted, expected literal string
-        found: url = … (line 2)
-        Correct that line
-        ");
-        insta::assert_snapshot!(error("[[webhook]]\nurl = 'ftp://h'"), @r"
-        the url of a [[webhook]] is not an HTTP address
-        Write an address that begins with http:// or https://
-        ");
-        insta::assert_snapshot!(error("[[webhook]]\nurl = 'http://h'\ntries = 0"), @r"
-        tries of a [[webhook]] is out of range
-        found: tries = 0
-        Write a number from 1 to 10
-        ");
-        insta::assert_snapshot!(error("[[webhook]]\nurl = 'http://h'\ntimeout = '2h'"), @r#"
-        timeout of a [[webhook]] is longer than an hour
-        Write a shorter time, such as "5s": the next deployment waits for it
-        "#);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Deserialize;
 
+use super::error;
 use super::{Outcome, duration};
 use crate::user_error::UserError;
 
@@ -32,23 +33,15 @@ const LONGEST_TRY: Duration = Duration::from_hours(1);
 
 impl Webhook {
     /// Fails when a value cannot be meant.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<(), UserError> {
         if !["http://", "https://"].iter().any(|scheme| self.url.starts_with(scheme)) {
-            // The address may be a secret, so it is not shown.
-            return Err(UserError::new("the url of a [[webhook]] is not an HTTP address")
-                .fix("Write an address that begins with http:// or https://")
-                .into());
+            return Err(error::not_http());
         }
         if !(1..=MOST_TRIES).contains(&self.tries) {
-            return Err(UserError::new("tries of a [[webhook]] is out of range")
-                .found(format!("tries = {}", self.tries))
-                .fix(format!("Write a number from 1 to {MOST_TRIES}"))
-                .into());
+            return Err(error::tries_out_of_range(self.tries, MOST_TRIES));
         }
         if self.timeout > LONGEST_TRY {
-            return Err(UserError::new("timeout of a [[webhook]] is longer than an hour")
-                .fix("Write a shorter time, such as \"5s\": the next deployment waits for it")
-                .into());
+            return Err(error::timeout_too_long());
         }
         Ok(())
     }

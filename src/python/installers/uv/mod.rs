@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, ensure};
 
-use super::error::{cannot_install_python, no_uv, too_old_for_uv};
+use super::error::{cannot_install_python, failed, no_uv, too_old_for_uv};
 use super::excerpt::Excerpt;
-use super::{Installation, Installer, NewEnv, failed, overrule};
+use super::{Installation, Installer, NewEnv, overrule};
 use crate::console;
 use crate::disk;
 use crate::process::{self, ChildError, Environment, Invocation, Limits, is_executable};
@@ -156,7 +156,9 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
     ended
         .map_err(|error| match &error {
             ChildError::Exited { code, .. } => {
-                Error::new(failed(Installer::Uv, *code, excerpt, installation))
+                let (output, fixes) = excerpt.finish();
+                let source = installation.source;
+                Error::new(failed(Installer::Uv, *code, &output, fixes, source))
             }
             _ => error.into(),
         })

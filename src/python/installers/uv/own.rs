@@ -13,8 +13,9 @@ use crate::disk;
 use crate::process::{self, Environment, Invocation, Limits, is_executable};
 use crate::python::cache::{self, remove_abandoned};
 use crate::python::download::{self, Patience};
+use crate::python::installers::error;
 use crate::python::interpreters::{self, Interpreter};
-use crate::user_error::{Explain, UserError};
+use crate::user_error::Explain;
 
 /// Takes uv out of its wheel.
 const UNPACK: &str = "
@@ -71,7 +72,7 @@ fn unpack(new: &Path, environment: &Environment, limits: &Limits) -> Result<()> 
     process::capture(&unpacking.named("unpacking uv"))?;
     disk::make_executable(&uv)?;
     let version = process::capture(&child(&uv).arg("--version").named("uv --version"))
-        .explain(|| UserError::new("the uv of the index does not run on this machine"))?;
+        .explain(error::uv_does_not_run)?;
     console::info(format_args!("{}, from the index", version.text()));
     disk::remove_tree(&wheels)
 }
@@ -81,10 +82,6 @@ fn interpreter() -> Result<Interpreter> {
     let able = interpreters::of_user().into_iter().filter(|interpreter| {
         interpreter.bundled_pip().is_some_and(|pip| fs::metadata(pip).is_ok())
     });
-    able.max_by_key(|interpreter| interpreter.version).ok_or_else(|| {
-        UserError::new("no Python on this machine can download it")
-            .found("none of them has ensurepip")
-            .fix("On Debian and Ubuntu: apt install python3-venv")
-            .into()
-    })
+    able.max_by_key(|interpreter| interpreter.version)
+        .ok_or_else(|| error::no_python_to_download_with().into())
 }

@@ -117,3 +117,82 @@ fn using_another(wanted: &Wanted, origin: Origin, all: &[Interpreter]) -> Option
         if origin == Origin::RuntimeTxt { format!("python-{minor}") } else { minor.to_string() };
     Some(format!("Or take {}, which is here: write {written} instead ({origin})", there.version))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{interpreter, wanted};
+    use super::*;
+
+    #[test]
+    fn a_version_that_is_not_there_is_told_with_those_that_are() {
+        let all = [
+            interpreter("3.13.0", "/opt/python3.13/bin/python3.13"),
+            interpreter("3.11.7", "/usr/bin/python3.11"),
+        ];
+        insta::assert_snapshot!(not_found(&wanted("3.12"), Origin::RuntimeTxt, &all), @r#"
+        Python 3.12 is not on this machine
+        wanted: 3.12 (runtime.txt)
+        found: 3.13.0  /opt/python3.13/bin/python3.13
+        found: 3.11.7  /usr/bin/python3.11
+        1. Install it: nyala python install 3.12
+        2. Or let the push do that: python_downloads = "automatic" in nyala.toml
+        3. Or: pyenv install 3.12
+        4. Or, on Debian and Ubuntu, where they have it: apt install python3.12 python3.12-venv
+        5. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
+        "#);
+        insta::assert_snapshot!(not_found(&wanted("3.11.4"), Origin::RuntimeTxt, &all), @r#"
+        Python 3.11.4 is not on this machine
+        wanted: 3.11.4 (runtime.txt)
+        found: 3.13.0  /opt/python3.13/bin/python3.13
+        found: 3.11.7  /usr/bin/python3.11
+        1. Install it: nyala python install 3.11.4
+        2. Or let the push do that: python_downloads = "automatic" in nyala.toml
+        3. Or: pyenv install 3.11.4
+        4. Or take 3.11.7, which is here: write python-3.11 instead (runtime.txt)
+        5. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
+        "#);
+        insta::assert_snapshot!(not_found(&wanted("2.7"), Origin::AppSetting, &all), @r#"
+        Python 2.7 is not on this machine
+        wanted: 2.7 (app setting PYTHON_VERSION)
+        found: 3.13.0  /opt/python3.13/bin/python3.13
+        found: 3.11.7  /usr/bin/python3.11
+        1. Install it: pyenv install 2.7.18, and virtualenv<20.22 into it with its pip
+        2. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
+        "#);
+        insta::assert_snapshot!(not_found(&wanted(">=3.9,<3.11"), Origin::RequiresPython, &all), @r#"
+        No Python on this machine is >=3.9, <3.11
+        wanted: >=3.9, <3.11 (requires-python in pyproject.toml)
+        found: 3.13.0  /opt/python3.13/bin/python3.13
+        found: 3.11.7  /usr/bin/python3.11
+        1. Install it: nyala python install 3.10
+        2. Or let the push do that: python_downloads = "automatic" in nyala.toml
+        3. Or: pyenv install 3.10
+        4. Or, on Debian and Ubuntu, where they have it: apt install python3.10 python3.10-venv
+        5. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
+        "#);
+        insta::assert_snapshot!(not_found(&Wanted::Any, Origin::Newest, &[]), @r#"
+        there is no Python on this machine
+        found: no interpreter at all
+        1. Install it: nyala python install 3.14
+        2. Or let the push do that: python_downloads = "automatic" in nyala.toml
+        3. Or: pyenv install 3.14
+        4. Or, on Debian and Ubuntu, where they have it: apt install python3.14 python3.14-venv
+        5. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
+        "#);
+    }
+
+    #[test]
+    fn an_interpreter_without_venv_is_told_with_the_fix() {
+        insta::assert_snapshot!(cannot_make_envs(&interpreter("3.11.2", "/usr/bin/python3.11")), @"
+        Python 3.11.2 cannot make virtual environments
+        found: /usr/bin/python3.11, without a whole venv and ensurepip, and without virtualenv
+        1. On Debian and Ubuntu: apt install python3.11-venv
+        2. Or, elsewhere: /usr/bin/python3.11 -m pip install virtualenv
+        ");
+        insta::assert_snapshot!(cannot_make_envs(&interpreter("2.7.18", "/usr/bin/python2.7")), @r#"
+        Python 2.7.18 cannot make virtual environments
+        found: /usr/bin/python2.7, without the module virtualenv (Python 2 has no venv)
+        /usr/bin/python2.7 -m pip install "virtualenv<20.22"
+        "#);
+    }
+}

@@ -1,0 +1,166 @@
+//! What is wrong with a nyala.toml, in words for people.
+
+use crate::console::did_you_mean;
+use crate::text::excerpt;
+use crate::user_error::UserError;
+
+pub(super) fn keeps_nothing() -> UserError {
+    UserError::new("keep is too small: the live release is always kept")
+        .found("keep = 0")
+        .fix("Write 1 or more")
+}
+
+pub(super) fn not_a_branch(branch: &str) -> UserError {
+    UserError::new("branch is not the name of a branch")
+        .found(format!("branch = \"{}\"", excerpt(branch)))
+        .fix("Write the name without refs/heads/, such as branch = \"main\"")
+}
+
+pub(super) fn not_a_specifier(pip: &str) -> UserError {
+    UserError::new("pip is not a version specifier")
+        .found(format!("pip = \"{}\"", excerpt(pip)))
+        .fix("Write one such as pip = \"<24.1\" or pip = \"==23.2.1\"")
+}
+
+/// `place` says which table it is in, and `known` are the keys of that table.
+pub(super) fn unknown_key(key: &str, place: &str, known: &[&'static str]) -> UserError {
+    let error = UserError::new(format!("unknown key `{}`{place}", excerpt(key)));
+    match did_you_mean(key, known.iter().copied()) {
+        Some(known) => error.fix(format!("Did you mean `{known}`?")),
+        None => error.labelled("allowed", known.join(", ")).fix("Remove it, or correct its name"),
+    }
+}
+
+/// What is wrong with a text in TOML, in the parser's words and with the line that it means.
+pub(super) fn not_toml(error: &toml::de::Error, text: &str) -> UserError {
+    // Rust's names of types mean nothing to whoever writes TOML.
+    let message = error
+        .message()
+        .replace("expected usize", "expected a whole number")
+        .replace("expected u32", "expected a whole number")
+        .replace("expected a sequence", "expected a list");
+    let told = UserError::new(excerpt(message.lines().next().unwrap_or_default()));
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return told };
+    let number = before.matches('\n').count() + 1;
+    let line = text.lines().nth(number - 1).unwrap_or_default();
+    // The address of a webhook may be a secret.
+    let line = if line.trim().starts_with("url") { "url = …" } else { line.trim() };
+    told.found(format!("{} (line {number})", excerpt(line))).fix("Correct that line")
+}
+
+/// The value stands in a form that nyala cannot edit.
+pub(super) fn cannot_change_shared(wanted: &toml::Value) -> UserError {
+    UserError::new("`shared` in nyala.toml cannot be changed by nyala")
+        .fix(format!("Write it there yourself: shared = {wanted}"))
+}
+
+/// The address may be a secret, so it is not shown.
+pub(super) fn not_http() -> UserError {
+    UserError::new("the url of a [[webhook]] is not an HTTP address")
+        .fix("Write an address that begins with http:// or https://")
+}
+
+pub(super) fn tries_out_of_range(tries: u32, most: u32) -> UserError {
+    UserError::new("tries of a [[webhook]] is out of range")
+        .found(format!("tries = {tries}"))
+        .fix(format!("Write a number from 1 to {most}"))
+}
+
+pub(super) fn timeout_too_long() -> UserError {
+    UserError::new("timeout of a [[webhook]] is longer than an hour")
+        .fix("Write a shorter time, such as \"5s\": the next deployment waits for it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::Settings;
+
+    #[test]
+    fn every_error_says_what_to_do() {
+        let error = |text: &str| Settings::parse(text).unwrap_err().to_string();
+        insta::assert_snapshot!(error("keep = 0"), @r"
+        keep is too small: the live release is always kept
+        found: keep = 0
+        Write 1 or more
+        ");
+        insta::assert_snapshot!(error("brnach = 'main'"), @"
+        unknown key `brnach`
+        Did you mean `branch`?
+        ");
+        insta::assert_snapshot!(error("[[webhook]]\nurl = 'http://h'\ncolour = 1"), @"
+        unknown key `colour` in a [[webhook]]
+        allowed: url, on, secret, timeout, tries
+        Remove it, or correct its name
+        ");
+        insta::assert_snapshot!(error("pip = '24'"), @r#"
+        pip is not a version specifier
+        found: pip = "24"
+        Write one such as pip = "<24.1" or pip = "==23.2.1"
+        "#);
+        insta::assert_snapshot!(error("branch = 'refs/heads/main'"), @r#"
+        branch is not the name of a branch
+        found: branch = "refs/heads/main"
+        Write the name without refs/heads/, such as branch = "main"
+        "#);
+        insta::assert_snapshot!(error("keep = 'many'"), @r#"
+        invalid type: string "many", expected a whole number
+        found: keep = 'many' (line 1)
+        Correct that line
+        "#);
+        insta::assert_snapshot!(error("keep"), @r"
+        key with no value, expected `=`
+        found: keep (line 1)
+        Correct that line
+        ");
+        insta::assert_snapshot!(error("step_timeout = 'soon'"), @r#"
+        a time is written as "90s", "30m", "1h" or a number of seconds
+        found: step_timeout = 'soon' (line 1)
+        Correct that line
+        "#);
+        insta::assert_snapshot!(error("shared = ['a', 'a']"), @r"
+        shared names `a` twice
+        Remove one of the two
+        ");
+        insta::assert_snapshot!(error("shared = ['a', 'a/b']"), @r"
+        shared names `a` and `a/b`, one of which contains the other
+        Remove the inner one
+        ");
+        insta::assert_snapshot!(error("shared = ['../a']"), @r#"
+        `../a` cannot be shared: it does not stay inside the release
+        found: shared in nyala.toml names it
+        Name a path inside the release, such as "media" or "data/db.sqlite3"
+        "#);
+        insta::assert_snapshot!(error("shared = ['env']"), @r#"
+        `env` cannot be shared: env and .git are not the application's
+        found: shared in nyala.toml names it
+        Name a path inside the release, such as "media" or "data/db.sqlite3"
+        "#);
+        insta::assert_snapshot!(error("[[webhook]]\nurl = http://h/secret"), @r"
+        string values must be quoted, expected literal string
+        found: url = … (line 2)
+        Correct that line
+        ");
+        insta::assert_snapshot!(error("[[webhook]]\nurl = 'ftp://h'"), @r"
+        the url of a [[webhook]] is not an HTTP address
+        Write an address that begins with http:// or https://
+        ");
+        insta::assert_snapshot!(error("[[webhook]]\nurl = 'http://h'\ntries = 0"), @r"
+        tries of a [[webhook]] is out of range
+        found: tries = 0
+        Write a number from 1 to 10
+        ");
+        insta::assert_snapshot!(error("[[webhook]]\nurl = 'http://h'\ntimeout = '2h'"), @r#"
+        timeout of a [[webhook]] is longer than an hour
+        Write a shorter time, such as "5s": the next deployment waits for it
+        "#);
+    }
+
+    #[test]
+    fn a_list_that_nyala_cannot_edit_is_for_a_person_to_change() {
+        insta::assert_snapshot!(cannot_change_shared(&vec!["media"].into()), @r#"
+        `shared` in nyala.toml cannot be changed by nyala
+        Write it there yourself: shared = ["media"]
+        "#);
+    }
+}
