@@ -18,7 +18,8 @@ install() {
     [ "$(id -u)" = 0 ] || { have sudo && sudo -n true 2>/dev/null; } || return 1
     say "Installing $*"
     as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
 # need COMMAND PACKAGE...: installs the packages if the command is missing.
@@ -41,13 +42,18 @@ need_rust() {
     need cc build-essential
 }
 
-# Prints `X.Y PATH` for each installed minor version since 3.9 that can create environments, oldest first.
+# Prints `X.Y PATH` for each installed minor version since 3.9 that can create environments, oldest
+# first.
 pythons() {
-    local root=${PYENV_ROOT:-$HOME/.pyenv} uv=${UV_PYTHON_INSTALL_DIR:-$HOME/.local/share/uv/python} path folders
+    local root=${PYENV_ROOT:-$HOME/.pyenv}
+    local uv=${UV_PYTHON_INSTALL_DIR:-$HOME/.local/share/uv/python} path folders
     IFS=: read -ra folders <<<"$PATH"
     {
         for path in "${folders[@]}"; do
-            case $path in */shims) ;; *) ls -d "$path"/python3 "$path"/python3.[0-9]* 2>/dev/null || true ;; esac
+            case $path in
+            */shims) ;;
+            *) ls -d "$path"/python3 "$path"/python3.[0-9]* 2>/dev/null || true ;;
+            esac
         done
         ls -d /usr/local/bin/python3.[0-9]* /opt/python*/bin/python3.[0-9]* \
             "$root"/versions/*/bin/python3.[0-9]* "$uv"/*/bin/python3.[0-9]* 2>/dev/null
@@ -55,9 +61,13 @@ pythons() {
         true
     } | grep -E 'python3(\.[0-9]+)?$' | while read -r path; do
         "$path" -E -s -c 'import sys, venv, ensurepip
-assert sys.version_info[:2] >= (3, 9) and sys.version_info[3] == "final" and sys.prefix == sys.base_prefix
+assert sys.version_info[:2] >= (3, 9) and sys.version_info[3] == "final"
+assert sys.prefix == sys.base_prefix
 print("%d.%d.%d" % sys.version_info[:3], sys.executable)' 2>/dev/null || true
-    done | sort -t. -k1,1n -k2,2n -k3,3nr -s | awk '{ split($1, v, "."); minor = v[1] "." v[2]; path = $2; if (!seen[minor]++) print minor, path }'
+    done | sort -t. -k1,1n -k2,2n -k3,3nr -s | awk '{
+        split($1, v, "."); minor = v[1] "." v[2]
+        if (!seen[minor]++) print minor, $2
+    }'
 }
 
 # uv, in a folder of its own. Fails without a package index.
@@ -70,7 +80,8 @@ need_uv() {
 # Two Pythons, so that runtime.txt can be toggled: installed ones, else from packages, else from uv.
 # Fails if there is only one in the end.
 need_two_pythons() {
-    [ "$(pythons | wc -l)" -ge 1 ] || install python3 python3-venv || fail "Python 3.9 or later with venv is required"
+    [ "$(pythons | wc -l)" -ge 1 ] || install python3 python3-venv ||
+        fail "Python 3.9 or later with venv is required"
     [ "$(pythons | wc -l)" -ge 2 ] && return
     say "Only one Python is installed ($(pythons | tail -n 1)); installing another with uv"
     need_uv || return 1

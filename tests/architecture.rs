@@ -156,6 +156,40 @@ fn no_file_has_more_than_400_lines() {
     assert!(long.is_empty(), "move what is a job of its own into another file: {long:#?}");
 }
 
+/// All scripts, of shells and of Python, whatever they are for.
+fn scripts() -> Vec<(String, String)> {
+    fn collect(folder: &Path, scripts: &mut Vec<(String, String)>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, scripts);
+            } else if path
+                .extension()
+                .is_none_or(|it| ["py", "sh", "toml"].iter().any(|e| it == *e))
+            {
+                let name = path.strip_prefix(repository()).unwrap().display().to_string();
+                scripts.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    let mut scripts = Vec::new();
+    for folder in ["scripts", "src", "tests", "benches", "fuzz/src", "fuzz/targets", "examples"] {
+        collect(&repository().join(folder), &mut scripts);
+    }
+    assert!(scripts.len() > 20, "{}", scripts.len());
+    scripts
+}
+
+#[test]
+fn no_line_of_a_script_has_more_than_100_columns() {
+    let mut wide = Vec::new();
+    for (name, text) in scripts() {
+        let lines = (1..).zip(text.lines()).filter(|(_, line)| line.chars().count() > 100);
+        wide.extend(lines.map(|(number, _)| format!("{name}:{number}")));
+    }
+    assert!(wide.is_empty(), "{wide:#?}");
+}
+
 /// rustfmt breaks neither comments nor strings. The lines of a snapshot are as users see them.
 #[test]
 fn no_line_has_more_than_100_columns() {

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Deploys this project: what nyala does by itself, step by step, to be changed. Written by `nyala script`.
+# Deploys this project. Written by `nyala script`: it does what nyala does by itself, step by step,
+# for you to change.
 #
-# .deployment names it, so every push runs it, in the new release's folder and before anything is live; when it
-# fails, what is live stays. On your own machine, `bash deploy.sh` does the same into ./artifacts.
+# The command in .deployment runs it on every push, in the folder of the new release, before that
+# goes live. If it fails, the live release is unchanged. On your own machine, `bash deploy.sh`
+# deploys into ./artifacts.
 #
-# nyala tells it what Kudu told: DEPLOYMENT_SOURCE and DEPLOYMENT_TARGET (both the new release, which is the working
-# directory), DEPLOYMENT_TEMP, SCM_COMMIT_ID and more, and all app settings. What it prints is the deployment's log.
+# It gets the variables that Kudu set: DEPLOYMENT_SOURCE and DEPLOYMENT_TARGET (both are the new
+# release, which is also the working directory), DEPLOYMENT_TEMP, SCM_COMMIT_ID and others, and all
+# app settings. Its output goes into the log of the deployment.
 set -euo pipefail
 
 if ! command -v nyala >/dev/null; then
@@ -13,27 +16,29 @@ if ! command -v nyala >/dev/null; then
     exit 1
 fi
 
-# On your own machine: deploys the work tree, committed or not, to the site in ./artifacts, by this very script.
+# On your own machine: deploy the work tree, committed or not, to the site in ./artifacts. That runs
+# this script again.
 if [ -z "${NYALA_DEPLOYMENT:-}" ]; then
     cd "$(dirname "${BASH_SOURCE[0]}")"
     exec nyala try
 fi
 
-# 1. What comes before: bin/pre_compile and PRE_BUILD_COMMAND, where there are any.
+# 1. Run bin/pre_compile and PRE_BUILD_COMMAND, if there are any.
 nyala step pre-build
 
-# 2. The virtual environment. `env` is a link to the one that would be used again; a new one is made when runtime.txt or
-#    the requirements ask for it. For a new one on every push, delete the link first:
+# 2. Prepare the virtual environment. `env` is a link to the one that would be reused; a new one is
+#    created when runtime.txt or the requirements ask for it. To get a new one on every push, delete
+#    the link first:
 # rm -rf env
 nyala step env
 
-# 3. pip install -r requirements.txt. An env that is used again is shared with what is live: install more into it only
-#    where you delete it above.
+# 3. Install the requirements. A reused env is shared with the live release, so install more into it
+#    only if you delete the link above.
 nyala step install
 # env/bin/python -m pip install wheels/mine-1.0-py3-none-any.whl
 
-# 4. Django: manage.py collectstatic, where it is used.
+# 4. Collect Django's static files (manage.py collectstatic), if the project has any.
 nyala step collectstatic
 
-# 5. What comes after: bin/post_compile and POST_BUILD_COMMAND, where there are any.
+# 5. Run bin/post_compile and POST_BUILD_COMMAND, if there are any.
 nyala step post-build

@@ -1,4 +1,5 @@
-# Run by every interpreter that nyala finds, from 2.7 on: prints one line of JSON that says what it is.
+# Run by every interpreter that nyala finds, from 2.7 on: prints one line of JSON that says what it
+# is.
 import sys
 
 # With -c the working directory comes first, which is not the interpreter's.
@@ -27,12 +28,14 @@ def bundled():
         import ensurepip
         prefixes = ["pip-%s-" % ensurepip.version()]
         # Until 3.11 setuptools comes along.
-        prefixes += ["%s-%s-" % p[:2] for p in getattr(ensurepip, "_PROJECTS", ()) if p[0] == "setuptools"]
+        projects = getattr(ensurepip, "_PROJECTS", ())
+        prefixes += ["%s-%s-" % p[:2] for p in projects if p[0] == "setuptools"]
         if sys.version_info < (3, 12) and len(prefixes) == 1:
             prefixes.append("setuptools-")
     except Exception:
         return [], []
-    # Debian and Fedora keep the wheels outside of the library; Debian before 3.10 had no setting for it.
+    # Debian and Fedora keep the wheels outside of the library; Debian before 3.10 had no setting
+    # for it.
     folders = [
         sysconfig.get_config_var("WHEEL_PKG_DIR"),
         os.path.join(os.path.dirname(os.path.abspath(ensurepip.__file__)), "_bundled"),
@@ -68,7 +71,7 @@ base_prefix = getattr(sys, "real_prefix", None) or getattr(sys, "base_prefix", s
 print("nyala-probe " + json.dumps({
     "version": "%d.%d.%d" % sys.version_info[:3] + stage(),
     "implementation": platform.python_implementation(),
-    "special": bool(sysconfig.get_config_var("Py_GIL_DISABLED") or sysconfig.get_config_var("Py_DEBUG")),
+    "special": any(map(sysconfig.get_config_var, ("Py_GIL_DISABLED", "Py_DEBUG"))),
     "executable": sys.executable or "",
     "base_executable": getattr(sys, "_base_executable", None) or "",
     "prefix": sys.prefix,
