@@ -2,7 +2,6 @@
 choices of groups and extras: `LOCK.expected.json` beside the lock."""
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -10,6 +9,7 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+from entry import entry
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
@@ -200,16 +200,6 @@ def packages(text, python):
         if (requirement.url or "").startswith("file:"):
             continue
         version = next((it.version for it in requirement.specifier if it.operator == "=="), None)
-        found.add(entry(requirement.name, version, requirement.url, hashes))
+        commit = re.search(r"@([0-9a-f]{40})", requirement.url or "")
+        found.add(entry(requirement.name, version, commit and commit[1], requirement.url, hashes))
     return sorted(found)
-
-
-def entry(name, version, url, hashes):
-    name = re.sub(r"[-_.]+", "-", name).lower()
-    commit = re.search(r"@([0-9a-f]{40})", url or "")
-    if commit:
-        return f"{name}@{commit[1]}"
-    if url:
-        return name
-    digest = hashlib.sha256(" ".join(sorted(set(hashes))).encode()).hexdigest()[:12]
-    return (f"{name}=={version}" if version else name) + (f" {digest}" if hashes else "")

@@ -12,14 +12,14 @@ usage: serve.py poetry|pdm|pipenv|pylock
 """
 
 import contextlib
-import hashlib
 import io
 import json
 import os
-import re
 import sys
 import tomllib
 from pathlib import Path
+
+from entry import entry
 
 
 class Poetry:
@@ -160,17 +160,6 @@ class Pylock:
             hashes = [f"{kind}:{value}" for file in files for kind, value in file.hashes.items()]
             yield entry(package.name, package.version, package.vcs and package.vcs.commit_id,
                         package.archive, hashes)
-
-
-def entry(name, version, commit, is_url, hashes):
-    """As in export.py."""
-    name = re.sub(r"[-_.]+", "-", name).lower()
-    if commit:
-        return f"{name}@{commit}"
-    if is_url:
-        return name
-    digest = hashlib.sha256(" ".join(sorted(set(hashes))).encode()).hexdigest()[:12]
-    return (f"{name}=={version}" if version else name) + (f" {digest}" if hashes else "")
 
 
 def select(tool, pythons, groups, extras):

@@ -1,11 +1,9 @@
 //! `docs/commands.md`, generated from the commands as they are declared.
 
-use std::fs;
-use std::path::Path;
-
 use clap::{Arg, Command, CommandFactory};
 
 use super::Cli;
+use crate::settings::reference::assert_documented;
 
 const INTRODUCTION: &str = "\
 # Commands
@@ -127,14 +125,5 @@ fn sentences(text: &str) -> String {
 
 #[test]
 fn the_documentation_lists_every_command() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/commands.md");
-    let reference = reference();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, &reference).unwrap();
-    }
-    assert!(
-        fs::read_to_string(&path).unwrap_or_default() == reference,
-        "docs/commands.md is out of date. To regenerate it: UPDATE_DOCS=1 cargo test --lib \
-         reference"
-    );
+    assert_documented("docs/commands.md", &reference());
 }

@@ -11,7 +11,7 @@ mod listed;
 mod names;
 pub mod project;
 #[cfg(test)]
-mod reference;
+pub(crate) mod reference;
 mod resolve;
 mod sourced;
 mod warnings;

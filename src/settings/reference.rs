@@ -133,15 +133,18 @@ fn app_name(key: &str) -> Option<&'static str> {
 
 #[test]
 fn the_documentation_lists_every_setting() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/settings.md");
-    let reference = reference();
+    assert_documented("docs/settings.md", &reference());
+}
+
+/// Compares a page that is generated with what it should be; with `UPDATE_DOCS`, writes it.
+pub(crate) fn assert_documented(page: &str, expected: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, &reference).unwrap();
+        fs::write(&path, expected).unwrap();
     }
     assert!(
-        fs::read_to_string(&path).unwrap_or_default() == reference,
-        "docs/settings.md is out of date. To regenerate it: UPDATE_DOCS=1 cargo test --lib \
-         reference"
+        fs::read_to_string(&path).unwrap_or_default() == expected,
+        "{page} is out of date. To regenerate it: UPDATE_DOCS=1 cargo test --lib reference"
     );
 }
 
