@@ -14,7 +14,7 @@ use crate::worker::{self, session};
 pub(super) fn run(site: &Site) -> Result<()> {
     reported(|report| {
         let (settings, lock) = (site.settings()?, lock(site)?);
-        report.pruned.stays = worker::recover_with(site, &lock)?;
+        report.pruned.held = worker::recover_with(site, &lock)?;
         gc::gc(site, &settings, &lock, report)
     })?;
     if fs::read_dir(site.kept()).is_ok_and(|mut entries| entries.next().is_some()) {
@@ -54,17 +54,17 @@ fn print(Report { freed, pruned }: &Report) {
         say!("Removed {what}: {}", bytes(*size));
     }
     let mut said = Vec::new();
-    for stays in &pruned.stays {
+    for held in &pruned.held {
         // Killed deployments' leftovers are looked at twice.
-        if said.contains(&stays) {
+        if said.contains(&held) {
             continue;
         }
-        said.push(stays);
-        say!("Note: {stays}\n  {}", stays.fix());
+        said.push(held);
+        say!("Note: {held}\n  {}", held.fix());
     }
     let all: u64 = freed.iter().map(|freed| freed.bytes).sum();
     match freed.len() {
-        0 if pruned.stays.is_empty() => say!("Nothing to remove."),
+        0 if pruned.held.is_empty() => say!("Nothing to remove."),
         0 => say!("Nothing else to remove."),
         _ => say!("Freed {} ({all} bytes).", bytes(all)),
     }

@@ -34,12 +34,12 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
     }
     findings.extend(notify_failures(site));
     let mounted = retention::mounted(site);
-    for stays in &mounted {
-        let fact = format!("{} can never be removed: {}", stays.what, stays.holder);
-        findings.push(Finding::new(FindingId::Mounted, fact, stays.fix()));
+    for held in &mounted {
+        let fact = format!("{} can never be removed: {}", held.what, held.holder);
+        findings.push(Finding::new(FindingId::Mounted, fact, held.fix()));
     }
     let mut leftovers = leftovers(site);
-    leftovers.retain(|path| !mounted.iter().any(|stays| stays.path() == Some(path)));
+    leftovers.retain(|path| !mounted.iter().any(|held| held.path() == Some(path)));
     if let [first, rest @ ..] = &leftovers[..] {
         let fact = format!(
             "{}{} is not needed by any kept release",

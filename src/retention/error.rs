@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Holder, Stays};
+use super::{Held, Holder};
 use crate::site::{DeploymentId, SharedPath};
 use crate::user_error::UserError;
 
@@ -21,13 +21,13 @@ pub(super) fn has_not_ended(id: DeploymentId, status: &str) -> UserError {
         .fix(format!("Watch it: nyala log --follow {id}"))
 }
 
-pub(super) fn is_held(stays: &Stays) -> UserError {
-    let error = UserError::new(stays.to_string());
-    match &stays.holder {
+pub(super) fn is_held(held: &Held) -> UserError {
+    let error = UserError::new(held.to_string());
+    match &held.holder {
         Holder::Process(process) => {
             error.fix(format!("End process {}, or wait until it has ended", process.pid))
         }
-        Holder::Mount(_) | Holder::Shown(_) => error.fix(format!("Free it first: {}", stays.fix())),
+        Holder::Mount(_) | Holder::Shown(_) => error.fix(format!("Free it first: {}", held.fix())),
     }
 }
 
@@ -159,14 +159,14 @@ mod tests {
         );
         let process = Process { pid: 4711, command: "python".into(), used_as: UsedAs::OpenFile };
         let what = "release 3".to_owned();
-        insta::assert_snapshot!(is_held(&Stays { what, holder: Holder::Process(process) }), @"
+        insta::assert_snapshot!(is_held(&Held { what, holder: Holder::Process(process) }), @"
         release 3 is not removed: process 4711 (python) still uses it (open file)
         End process 4711, or wait until it has ended
         ");
         let (what, path) = ("release 3".to_owned(), "/srv/shop/releases/3".into());
         let holder =
             Holder::Mount(Mounted { path, mounts: vec!["/srv/shop/releases/3/media".into()] });
-        insta::assert_snapshot!(is_held(&Stays { what, holder }), @r#"
+        insta::assert_snapshot!(is_held(&Held { what, holder }), @r#"
         release 3 is not removed: something is mounted at /srv/shop/releases/3/media
         Free it first: unmount it, set shared = ["media"] in nyala.toml, and mount it at shared/media
         "#);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 
 use super::error;
-use super::holders::{Stays, holders};
+use super::holders::{Held, holders};
 use super::prune::{Pruned, envs_without, prune, salvage_release, unless_mounted};
 use super::salvage::Look;
 use super::trash::{Emptied, Freed, empty_trash};
@@ -22,9 +22,9 @@ pub struct Report {
 
 impl Report {
     fn empty_trash(&mut self, site: &Site) {
-        let Emptied { mut freed, mut stays } = empty_trash(site);
+        let Emptied { mut freed, mut held } = empty_trash(site);
         self.freed.append(&mut freed);
-        self.pruned.stays.append(&mut stays);
+        self.pruned.held.append(&mut held);
     }
 }
 
@@ -69,7 +69,7 @@ pub fn delete(
     for (id, path) in ids.iter().zip(&releases) {
         if let Some(holder) = held.remove(path) {
             let what = format!("release {id}");
-            bail!(error::is_held(&Stays { what, holder }));
+            bail!(error::is_held(&Held { what, holder }));
         }
     }
     for id in ids {
@@ -86,7 +86,7 @@ pub fn delete(
                 None => unless_mounted(site.discard(path))?,
             };
             let what = format!("env {env}");
-            report.pruned.stays.extend(holder.map(|holder| Stays { what, holder }));
+            report.pruned.held.extend(holder.map(|holder| Held { what, holder }));
         }
         // Last: what a kill leaves of a deployment that has its record is deleted when it is asked
         // for again.

@@ -48,13 +48,13 @@ pub enum UsedAs {
 
 /// Something that is not needed, and is not removed for now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stays {
+pub struct Held {
     /// What it is: `release 3`, `env 2`.
     pub what: String,
     pub holder: Holder,
 }
 
-impl Stays {
+impl Held {
     /// What has been mounted into a release, and is not part of it: the paths that `shared` would
     /// have to name.
     fn shared(&self) -> Vec<String> {
@@ -102,20 +102,20 @@ impl Stays {
     }
 
     /// Logs what stays: a line for all that is only in use, a warning for each mount.
-    pub fn log(all: &[Stays]) {
-        if let Some(used) = Stays::used(all) {
+    pub fn log(all: &[Held]) {
+        if let Some(used) = Held::used(all) {
             console::info(used);
         }
-        for stays in all.iter().filter(|stays| !stays.is_used()) {
-            console::warning(stays);
-            console::hint(stays.fix());
+        for held in all.iter().filter(|held| !held.is_used()) {
+            console::warning(held);
+            console::hint(held.fix());
         }
     }
 
     /// The line for all of these that is only in use; `None` when that is nothing.
-    pub fn used(all: &[Stays]) -> Option<String> {
-        let used = all.iter().filter(|stays| stays.is_used());
-        let used: Vec<_> = used.map(|stays| stays.what.as_str()).collect();
+    pub fn used(all: &[Held]) -> Option<String> {
+        let used = all.iter().filter(|held| held.is_used());
+        let used: Vec<_> = used.map(|held| held.what.as_str()).collect();
         let s = if used.len() == 1 { "s" } else { "" };
         let used = (!used.is_empty()).then(|| used.join(", "))?;
         Some(format!(
@@ -128,7 +128,7 @@ impl Stays {
     }
 }
 
-impl fmt::Display for Stays {
+impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} is not removed: {}", self.what, self.holder)
     }
@@ -140,7 +140,7 @@ fn shell(path: &Path) -> String {
 }
 
 /// The releases, envs and leftovers of a site in which something is mounted.
-pub fn mounted(site: &Site) -> Vec<Stays> {
+pub fn mounted(site: &Site) -> Vec<Held> {
     let releases = site.release_ids().unwrap_or_default().into_iter().map(|id| site.release(id));
     let envs = site.env_ids().unwrap_or_default().into_iter().map(|id| site.env(id));
     let temporaries = site.temporary_ids().unwrap_or_default();
@@ -155,7 +155,7 @@ pub fn mounted(site: &Site) -> Vec<Stays> {
         let mounts = mounts::below(&path).unwrap_or_default();
         if !mounts.is_empty() {
             let holder = Holder::Mount(Mounted { path, mounts });
-            found.push(Stays { what: entry_name(&was), holder });
+            found.push(Held { what: entry_name(&was), holder });
         }
     }
     found

@@ -11,7 +11,7 @@ mod share;
 mod trash;
 mod unshared;
 
-pub use holders::{Holder, Stays, holders, mounted};
+pub use holders::{Held, Holder, holders, mounted};
 pub use leftovers::{leftovers, temporary_files};
 pub use notices::Notices;
 pub use prune::{

@@ -5,7 +5,7 @@ use anyhow::{Context, Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::error;
-use super::holders::Stays;
+use super::holders::Held;
 use super::prune::Pruned;
 use super::salvage::Salvaged;
 use crate::console;
@@ -49,7 +49,7 @@ impl Notices {
         for (warning, hint) in pruned.salvaged.iter().map(Salvaged::in_words) {
             notices.extend([Notice::Warning(warning), Notice::Hint(hint)]);
         }
-        notices.extend(Stays::used(&pruned.stays).map(Notice::Info));
+        notices.extend(Held::used(&pruned.held).map(Notice::Info));
         notices.extend(
             error.map(|error| Notice::Warning(error::not_removed().because(error).to_string())),
         );

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::error::cannot_be_salvaged;
-use super::holders::{Holder, Stays, holders, holders_but_processes};
+use super::holders::{Held, Holder, holders, holders_but_processes};
 use super::salvage::{Look, Salvage, Salvaged, salvage};
 use crate::site::{DeploymentId, EnvId, Record, Settings, Site, entry_name};
 use crate::user_error::Explain;
@@ -20,18 +20,18 @@ pub struct Pruned {
     /// What applications had written into releases that went.
     pub salvaged: Vec<Salvaged>,
     /// What is not needed, and stays for now.
-    pub stays: Vec<Stays>,
+    pub held: Vec<Held>,
 }
 
 impl Pruned {
     pub fn log(&self) {
         self.salvaged.iter().for_each(Salvaged::log);
-        Stays::log(&self.stays);
+        Held::log(&self.held);
     }
 
     /// Takes down what was to be removed and stays. Fails when something could not be removed.
-    fn unless_it_stays(&mut self, what: String, removed: Result<Option<Holder>>) -> Result<()> {
-        self.stays.extend(removed?.map(|holder| Stays { what, holder }));
+    fn unless_held(&mut self, what: String, removed: Result<Option<Holder>>) -> Result<()> {
+        self.held.extend(removed?.map(|holder| Held { what, holder }));
         Ok(())
     }
 }
@@ -50,7 +50,7 @@ pub fn prune_written(site: &Site, settings: &Settings, pruned: &mut Pruned) -> R
     let (mut outcome, mut written) = (Ok(()), Vec::new());
     for id in releases {
         if let Some(holder) = mounted.remove(&site.release(id)) {
-            pruned.stays.push(Stays { what: format!("release {id}"), holder });
+            pruned.held.push(Held { what: format!("release {id}"), holder });
             continue;
         }
         match has_something_to_save(site, settings, id) {
@@ -61,7 +61,7 @@ pub fn prune_written(site: &Site, settings: &Settings, pruned: &mut Pruned) -> R
     }
     for id in envs {
         let holder = mounted.remove(&site.env(id));
-        pruned.stays.extend(holder.map(|holder| Stays { what: format!("env {id}"), holder }));
+        pruned.held.extend(holder.map(|holder| Held { what: format!("env {id}"), holder }));
     }
     let mut held = holders(&written.iter().map(|id| site.release(*id)).collect::<Vec<_>>());
     for id in written {
@@ -71,7 +71,7 @@ pub fn prune_written(site: &Site, settings: &Settings, pruned: &mut Pruned) -> R
                 look_in_time(site, id).and_then(|look| remove(site, settings, id, look, pruned)),
             ),
         };
-        outcome = outcome.and(pruned.unless_it_stays(format!("release {id}"), removed));
+        outcome = outcome.and(pruned.unless_held(format!("release {id}"), removed));
     }
     outcome
 }
@@ -110,14 +110,14 @@ pub fn prune(site: &Site, settings: &Settings, pruned: &mut Pruned) -> Result<()
             envs_that_stay.extend(site.env_of_release(id));
             envs_that_stay.extend(site.record(id).ok().flatten().and_then(|it| it.env?.id));
         }
-        outcome = outcome.and(pruned.unless_it_stays(format!("release {id}"), removed));
+        outcome = outcome.and(pruned.unless_held(format!("release {id}"), removed));
     }
     for id in envs.into_iter().filter(|id| !envs_that_stay.contains(id)) {
         let removed = match held.remove(&site.env(id)) {
             Some(holder) => Ok(Some(holder)),
             None => unless_mounted(site.discard(&site.env(id))),
         };
-        outcome = outcome.and(pruned.unless_it_stays(format!("env {id}"), removed));
+        outcome = outcome.and(pruned.unless_held(format!("env {id}"), removed));
     }
     outcome
 }
@@ -136,10 +136,10 @@ pub fn discard_unheld(
     site: &Site,
     paths: &[PathBuf],
     mut salvage: impl FnMut(&Path) -> Result<()>,
-) -> (Vec<Stays>, Result<()>) {
+) -> (Vec<Held>, Result<()>) {
     let folders: Vec<_> = paths.iter().filter(|path| path.is_dir()).cloned().collect();
     let mut held = holders(&folders);
-    let (mut stays, mut outcome) = (Vec::new(), Ok(()));
+    let (mut held, mut outcome) = (Vec::new(), Ok(()));
     for path in paths {
         let discarded = match held.remove(path) {
             Some(holder) => Ok(Some(holder)),
@@ -148,12 +148,12 @@ pub fn discard_unheld(
         match discarded {
             Ok(holder) => {
                 let was = path.strip_prefix(site.root()).unwrap_or(path);
-                stays.extend(holder.map(|holder| Stays { what: entry_name(was), holder }));
+                held.extend(holder.map(|holder| Held { what: entry_name(was), holder }));
             }
             Err(error) => outcome = outcome.and(Err(error)),
         }
     }
-    (stays, outcome)
+    (held, outcome)
 }
 
 /// Saves what the application wrote into a release, and discards it if each of its files was

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::holders::{Stays, holders};
+use super::holders::{Held, holders};
 use super::prune::unless_mounted;
 use crate::site::{Site, entry_name};
 use crate::user_error::UserError;
@@ -14,7 +14,7 @@ use crate::user_error::UserError;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Emptied {
     pub freed: Vec<Freed>,
-    pub stays: Vec<Stays>,
+    pub held: Vec<Held>,
 }
 
 /// One thing that was deleted.
@@ -37,13 +37,13 @@ pub fn empty_trash(site: &Site) -> Emptied {
     for trash in trash {
         let what = entry_name(&trash.was);
         if let Some(holder) = held.remove(&trash.path) {
-            emptied.stays.push(Stays { what, holder });
+            emptied.held.push(Held { what, holder });
             continue;
         }
         let bytes = usage.of(&trash.path);
         match unless_mounted(trash.remove()) {
             Ok(None) => emptied.freed.push(Freed { what, bytes }),
-            Ok(Some(holder)) => emptied.stays.push(Stays { what, holder }),
+            Ok(Some(holder)) => emptied.held.push(Held { what, holder }),
             Err(error) => {
                 tracing::debug!("{what} is removed in part: {error:#}");
                 let what = format!("{what}, in part: {}", UserError::of(&error).fact);

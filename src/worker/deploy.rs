@@ -232,7 +232,7 @@ impl Deployment<'_> {
         disk::point("prune: before");
         let mut pruned = Pruned::default();
         let outcome = prune(self.site, settings, &mut pruned);
-        pruned.stays.retain(|stays| !said.stays.iter().any(|it| it.what == stays.what));
+        pruned.held.retain(|held| !said.held.iter().any(|it| it.what == held.what));
         if let Err(error) = Notices::save(self.site, &pruned, outcome.as_ref().err()) {
             tracing::debug!("{error:#}");
         }

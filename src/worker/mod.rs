@@ -33,7 +33,7 @@ use jiff::Timestamp;
 use crate::console;
 use crate::disk;
 use crate::process::{self, hide_git_variables, own_binary, start_session};
-use crate::retention::{self, Stays};
+use crate::retention::{self, Held};
 use crate::site::lock::DeployLock;
 use crate::site::{DeploymentId, Record, Site, Status};
 use crate::staging;
@@ -78,7 +78,7 @@ pub fn run(site: &Site, id: DeploymentId) -> Result<()> {
     };
     cancel::begun();
     match recover::recover(site, Some(id)) {
-        Ok(stays) => Stays::log(&stays),
+        Ok(held) => Held::log(&held),
         // A site in which nothing can go live, as when `wwwroot` is no link.
         Err(error) => {
             let Some(record) = site.record(id)? else { return Err(error) };
@@ -182,7 +182,7 @@ pub fn repair(site: &Site) -> Result<bool> {
 }
 
 /// [`repair`] for whoever holds the lock. Returns what has to stay for now.
-pub fn recover_with(site: &Site, _lock: &DeployLock) -> Result<Vec<Stays>> {
+pub fn recover_with(site: &Site, _lock: &DeployLock) -> Result<Vec<Held>> {
     recover::recover(site, None)
 }
 

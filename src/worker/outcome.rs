@@ -14,7 +14,7 @@ use crate::disk::space;
 use crate::git::{Repository, short};
 use crate::plan::Plan;
 use crate::process;
-use crate::retention::{Stays, discard_unheld, empty_trash};
+use crate::retention::{Held, discard_unheld, empty_trash};
 use crate::site::Status;
 use crate::site::record::EnvRecord;
 use crate::site::settings::Outcome;
@@ -100,8 +100,8 @@ impl Deployment<'_> {
             let is_kept = may_be_kept && env_steps::keep(&env);
             let paths: Vec<_> =
                 [self.site.release(id)].into_iter().chain((!is_kept).then_some(env)).collect();
-            let (stays, outcome) = discard_unheld(self.site, &paths, |_| Ok(()));
-            Stays::log(&stays);
+            let (held, outcome) = discard_unheld(self.site, &paths, |_| Ok(()));
+            Held::log(&held);
             if let Err(error) = outcome {
                 console::warning(UserError::of(&error));
             }

@@ -15,14 +15,14 @@ use crate::disk;
 use crate::git::Repository;
 use crate::process::left_behind;
 use crate::retention::salvage::{Look, Salvaged};
-use crate::retention::{Stays, discard_unheld, leftovers, salvage_release, temporary_files};
+use crate::retention::{Held, discard_unheld, leftovers, salvage_release, temporary_files};
 use crate::site::{DeploymentId, Record, Site, Status};
 
 /// Marks deployments whose worker is dead as interrupted, and removes everything that belongs to
 /// no kept release. `own` is the deployment that is about to begin, if one is; without it, nothing
 /// is trusted to be as it should, and every deployment that there ever was is looked at. Returns
 /// what has to stay for now.
-pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<Vec<Stays>> {
+pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<Vec<Held>> {
     site.make_folders()?;
     let live = site.live()?;
     forget_lost(site, live)?;
@@ -78,11 +78,11 @@ pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<Vec<Stay
         Ok(())
     };
     // What cannot go now is found again by the next deployment.
-    let (stays, outcome) = discard_unheld(site, &paths, salvage);
+    let (held, outcome) = discard_unheld(site, &paths, salvage);
     if let Err(why) = outcome {
         console::warning(error::leftovers_not_removed().because(&why));
     }
-    Ok(stays)
+    Ok(held)
 }
 
 /// Removes what a loss of power has left of deployments whose records it has taken. Their
