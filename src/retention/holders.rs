@@ -1,14 +1,14 @@
 //! What holds a folder: a process that still uses it, or a mount below it. Such a folder is neither
 //! removed nor moved, and nothing in it is.
 
-mod seen;
+mod proc_entry;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use seen::{Folder, Seen};
+use proc_entry::{Folder, ProcEntry};
 
 use crate::console;
 use crate::disk::Mounted;
@@ -176,10 +176,10 @@ pub fn holders(folders: &[PathBuf]) -> HashMap<PathBuf, Holder> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     for pid in pids.filter(|pid| *pid != std::process::id()) {
-        let seen = Seen::new(pid, own_namespace.as_deref(), &folders);
+        let entry = ProcEntry::new(pid, own_namespace.as_deref(), &folders);
         let is_new = Mounts::first_id(pid).is_some_and(|id| namespaces.insert(id));
         let mounts = if is_new { mounts_in_namespace(pid, &places) } else { Vec::new() };
-        for (path, used_as) in seen.uses().into_iter().chain(mounts) {
+        for (path, used_as) in entry.uses().into_iter().chain(mounts) {
             let command = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
             let process = Process { pid, command: command.trim_end().to_owned(), used_as };
             found.entry(path).or_insert(Holder::Process(process));

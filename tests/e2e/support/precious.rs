@@ -20,12 +20,12 @@ pub(crate) struct Precious {
     pub path: PathBuf,
     /// What is in the folder that the site is in, too.
     beside: Vec<PathBuf>,
-    before: BTreeMap<PathBuf, Seen>,
+    before: BTreeMap<PathBuf, FileState>,
 }
 
 /// Everything that changes with a write: all times to the nanosecond, including ctime.
 #[derive(Debug, PartialEq, Eq)]
-struct Seen {
+struct FileState {
     mode: u32,
     owner: u32,
     modified: (i64, i64),
@@ -99,7 +99,7 @@ impl Precious {
     }
 }
 
-fn seen_in(folder: &Path) -> BTreeMap<PathBuf, Seen> {
+fn seen_in(folder: &Path) -> BTreeMap<PathBuf, FileState> {
     let mut found = BTreeMap::new();
     let mut paths = vec![folder.to_owned()];
     while let Some(path) = paths.pop() {
@@ -114,7 +114,7 @@ fn seen_in(folder: &Path) -> BTreeMap<PathBuf, Seen> {
         } else {
             Vec::new()
         };
-        let seen = Seen {
+        let seen = FileState {
             mode: metadata.mode(),
             owner: metadata.uid(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),

@@ -38,8 +38,8 @@ fn identity(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }
 
-/// A process as /proc shows it.
-pub(super) struct Seen<'a> {
+/// A process by its folder in /proc.
+pub(super) struct ProcEntry<'a> {
     proc: PathBuf,
     folders: &'a [Folder<'a>],
     /// It names its paths in another way: it has a mount namespace of its own, as services and
@@ -47,16 +47,16 @@ pub(super) struct Seen<'a> {
     is_foreign: bool,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> ProcEntry<'a> {
     pub(super) fn new(
         pid: u32,
         own_namespace: Option<&Path>,
         folders: &'a [Folder<'a>],
-    ) -> Seen<'a> {
+    ) -> ProcEntry<'a> {
         let proc = PathBuf::from(format!("/proc/{pid}"));
         let namespace = fs::read_link(proc.join("ns/mnt")).ok();
         let is_foreign = namespace.is_some() && namespace.as_deref() != own_namespace;
-        Seen { proc, folders, is_foreign }
+        ProcEntry { proc, folders, is_foreign }
     }
 
     /// The folders that it uses, each with the first use that was found. Of a process of somebody
