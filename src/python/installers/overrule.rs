@@ -135,7 +135,7 @@ pub(super) fn uv(
 }
 
 /// The environment without settings in uv's configuration files that cannot apply to an env. This
-/// may write a file into the env; see [`clean_up`].
+/// may write a file into the env; see [`remove_uv_file`].
 pub(super) fn uv_files(
     environment: Environment,
     env: &Path,
@@ -157,7 +157,7 @@ pub(super) fn uv_files(
 }
 
 /// Removes what [`uv_files`] wrote into an env.
-pub(super) fn clean_up(env: &Path) -> Result<()> {
+pub(super) fn remove_uv_file(env: &Path) -> Result<()> {
     disk::remove_file(&env.join("uv.toml")).context("uv's settings cannot be removed from the env")
 }
 
@@ -331,7 +331,7 @@ mod tests {
             .parse()
             .unwrap();
         assert_eq!(merged, expected);
-        clean_up(&env).unwrap();
+        remove_uv_file(&env).unwrap();
         assert!(!env.join("uv.toml").exists());
     }
 

@@ -163,7 +163,7 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
             _ => error.into(),
         })
         .context("the requirements could not be installed")?;
-    overrule::clean_up(installation.env)
+    overrule::remove_uv_file(installation.env)
 }
 
 /// Installs what a lock pins if uv's cache has all of it: then the index is not asked for each
