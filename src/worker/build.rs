@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::build_steps;
 use super::deploy::{Deployment, env_record};
-use super::{StepContext, env_steps, env_ties, install_steps};
+use super::{StepContext, env_references, env_steps, install_steps};
 use crate::build::custom;
 use crate::console;
 use crate::disk;
@@ -55,7 +55,7 @@ impl Deployment<'_> {
         }
         if !plan.build.post_build.is_empty() {
             self.timed("post-build", |record| build_steps::post_build(context, record, plan))?;
-            env_ties::check_after_commands(context)?;
+            env_references::check_after_commands(context)?;
         }
         Ok(())
     }
@@ -97,7 +97,7 @@ impl Deployment<'_> {
             console::step(format_args!("Running deployment command: {}", escaped(&command.value)));
         custom::run(command, &self.site.release(id), environment, context.limits.clone())?;
         self.record_step("build", step.done());
-        env_ties::check_after_commands(context)?;
+        env_references::check_after_commands(context)?;
 
         let env = self.site.env_of_release(id);
         // `nyala step env` made its own decision when it ran, and left it here.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use super::{StepContext, env_ties, error};
+use super::{StepContext, env_references, error};
 use crate::build::SKIP_PYTHON;
 use crate::console;
 use crate::disk;
@@ -122,12 +122,16 @@ pub fn make_env(context: &StepContext<'_>, plan: &mut Plan) -> Result<Option<Env
                 if !copy_env(context, plan, from)? {
                     return make_env(context, plan);
                 }
-                let ties = env_ties::ties(context, &new)?;
-                if !ties.foreign.is_empty() {
-                    create_instead(context, plan, env_ties::leads_elsewhere(from, &ties))?;
+                let references = env_references::references(context, &new)?;
+                if !references.foreign.is_empty() {
+                    create_instead(
+                        context,
+                        plan,
+                        env_references::leads_elsewhere(from, &references),
+                    )?;
                     return make_env(context, plan);
                 }
-                mark(context, plan, ties.own)?;
+                mark(context, plan, references.own)?;
             }
             own
         }
@@ -199,7 +203,7 @@ pub(super) fn create_instead(
 }
 
 /// Says on disk that this deployment's env is whole, and what it was made of.
-pub(super) fn mark(context: &StepContext<'_>, plan: &Plan, ties: Vec<String>) -> Result<()> {
+pub(super) fn mark(context: &StepContext<'_>, plan: &Plan, references: Vec<String>) -> Result<()> {
     let python = plan.python.as_ref().context("the plan names no Python")?;
     Marker::write(
         &context.site.env(context.deployment.into()),
@@ -212,8 +216,8 @@ pub(super) fn mark(context: &StepContext<'_>, plan: &Plan, ties: Vec<String>) ->
             provenance: Provenance {
                 // They are about to run.
                 commands: plan.commands.clone(),
-                ties,
-                ties_of_commands: Vec::new(),
+                references,
+                references_of_commands: Vec::new(),
                 kept: false,
                 drifted: plan.env.drifted,
             },

@@ -53,7 +53,7 @@ pub(super) fn committed_env(fact: &str) -> UserError {
 }
 
 /// An env that would run the code of another release. `who` made it, and `found` are the files.
-pub(super) fn tied_elsewhere(who: &str, found: &[String]) -> UserError {
+pub(super) fn references_elsewhere(who: &str, found: &[String]) -> UserError {
     let fact = format!("{who} made an environment that leads to code outside of this release");
     found
         .iter()
@@ -159,8 +159,8 @@ mod tests {
         2. Keep it out of the tree: echo /env/ >> .gitignore && git add .gitignore
         3. Commit: git commit -m 'Leave env to the server', and push again
         ");
-        let ties = ["bin/x names /srv/shop/releases/3".to_owned()];
-        insta::assert_snapshot!(tied_elsewhere("the requirements", &ties), @r#"
+        let references = ["bin/x names /srv/shop/releases/3".to_owned()];
+        insta::assert_snapshot!(references_elsewhere("the requirements", &references), @r#"
         the requirements made an environment that leads to code outside of this release
         found: bin/x names /srv/shop/releases/3
         1. In a requirements file, write a path inside the tree: `.` or `-e ./package`

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::StepContext;
+use super::env_references;
 use super::env_steps::{create_instead, make_env, mark};
-use super::env_ties;
 use crate::console;
 use crate::disk;
 use crate::plan::{Decision, Plan};
@@ -29,11 +29,11 @@ pub fn install(context: &StepContext<'_>, plan: &mut Plan, id: Option<EnvId>) ->
         return Ok(());
     }
     let not_good = install_and_uninstall(context, plan, &env)?;
-    let ties = env_ties::ties(context, &env)?;
+    let references = env_references::references(context, &env)?;
     let not_good = match (not_good, plan.env.decision) {
         (Some(why), _) => Some(why),
-        (None, Decision::Update { from }) if !ties.foreign.is_empty() => {
-            Some(env_ties::leads_elsewhere(from, &ties))
+        (None, Decision::Update { from }) if !references.foreign.is_empty() => {
+            Some(env_references::leads_elsewhere(from, &references))
         }
         _ => None,
     };
@@ -42,10 +42,10 @@ pub fn install(context: &StepContext<'_>, plan: &mut Plan, id: Option<EnvId>) ->
         make_env(context, plan)?;
         return install(context, plan, Some(id));
     }
-    if ties.foreign.is_empty() {
-        mark(context, plan, ties.own)
+    if references.foreign.is_empty() {
+        mark(context, plan, references.own)
     } else {
-        Err(env_ties::tied_elsewhere("the requirements", &ties).into())
+        Err(env_references::references_elsewhere("the requirements", &references).into())
     }
 }
 

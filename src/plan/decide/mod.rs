@@ -179,7 +179,7 @@ pub fn decide(observed: &Observed) -> EnvPlan {
                 }
                 let changes = dependencies::compare(&marker.requirements, requirements);
                 reasons.create.extend(other_commands(*id, marker, commands));
-                reasons.create.extend(ties(*id, marker, &changes));
+                reasons.create.extend(references(*id, marker, &changes));
                 reasons.drifted = marker.provenance.drifted || changes.iter().any(Change::drifts);
                 let is_known = added.is_empty() && !reasons.drifted;
                 let by_pip_alone = is_known && was_written_by_pip_alone(marker);
@@ -211,12 +211,13 @@ pub fn decide(observed: &Observed) -> EnvPlan {
 /// Whether only pip has ever written into an env, so that what is installed in it is all that there
 /// is, and can be uninstalled. Python 3.8 is the first whose library reads what is installed.
 fn was_written_by_pip_alone(marker: &Marker) -> bool {
-    let Provenance { commands, ties, ties_of_commands, kept: _, drifted: _ } = &marker.provenance;
+    let Provenance { commands, references, references_of_commands, kept: _, drifted: _ } =
+        &marker.provenance;
     marker.installer == Installer::Pip.name()
         && (marker.python.major, marker.python.minor) >= (3, 8)
         && commands.is_empty()
-        && ties.is_empty()
-        && ties_of_commands.is_empty()
+        && references.is_empty()
+        && references_of_commands.is_empty()
 }
 
 /// What ran in an env and does not run any more: what it put into the env would stay.
@@ -235,12 +236,13 @@ fn other_commands(id: EnvId, marker: &Marker, now: &[RanCommand]) -> Vec<String>
 
 /// What leads from an env to its release, where another release would import it. The installer
 /// makes editable installs of the tree again; what else it or a command made stays.
-fn ties(id: EnvId, marker: &Marker, changes: &[Change]) -> Vec<String> {
-    let Provenance { commands: _, ties, ties_of_commands, .. } = &marker.provenance;
+fn references(id: EnvId, marker: &Marker, changes: &[Change]) -> Vec<String> {
+    let Provenance { commands: _, references, references_of_commands, .. } = &marker.provenance;
     let made_again = changes.iter().any(|change| matches!(change, Change::Editable { .. }));
-    let ties = if made_again { &[] } else { ties.as_slice() };
-    let leads = |tie: &String| format!("env {id} can be used by its own release only: {tie}");
-    ties.iter().chain(ties_of_commands).map(leads).collect()
+    let references = if made_again { &[] } else { references.as_slice() };
+    let leads =
+        |reference: &String| format!("env {id} can be used by its own release only: {reference}");
+    references.iter().chain(references_of_commands).map(leads).collect()
 }
 
 #[derive(Default)]

@@ -377,7 +377,7 @@ fn what_a_command_put_into_an_env_goes_with_the_command() {
 
 #[test]
 fn an_env_that_leads_to_its_release_is_not_used_by_another() {
-    let tie = || vec!["x.pth names /site/releases/5".to_owned()];
+    let reference = || vec!["x.pth names /site/releases/5".to_owned()];
     let decided = |requirements: &str, provenance: Provenance| {
         let mut observed = Observed { requirements: recorded(requirements), ..unchanged() };
         change_marker(&mut observed, |marker| {
@@ -387,8 +387,8 @@ fn an_env_that_leads_to_its_release_is_not_used_by_another() {
         decide(&observed).decision
     };
     let create = Decision::Create { retire: Some(EnvId::of(5)) };
-    let by_installer = Provenance { ties: tie(), ..Provenance::default() };
-    let by_commands = Provenance { ties_of_commands: tie(), ..Provenance::default() };
+    let by_installer = Provenance { references: reference(), ..Provenance::default() };
+    let by_commands = Provenance { references_of_commands: reference(), ..Provenance::default() };
     assert_eq!(decided("flask\n", by_installer.clone()), create);
     assert_eq!(decided("flask\n", by_commands.clone()), create);
 }

@@ -43,10 +43,10 @@ pub struct Marker {
 pub struct Provenance {
     /// The project's commands that ran in it, or in one that it is a copy of.
     pub commands: Vec<RanCommand>,
-    /// What the installer put into it that leads to its release: see [`super::look`].
-    pub ties: Vec<String>,
+    /// What the installer put into it that leads to its release: see [`super::references`].
+    pub references: Vec<String>,
     /// What those commands put into it that leads to its release.
-    pub ties_of_commands: Vec<String>,
+    pub references_of_commands: Vec<String>,
     /// Whether the deployment that made it failed later, when nothing was live yet. The next one
     /// may copy it.
     pub kept: bool,

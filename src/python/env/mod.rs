@@ -7,11 +7,11 @@ pub mod create;
 mod error;
 pub mod inspect;
 mod local;
-pub mod look;
 pub mod marker;
 mod names;
 mod prune;
 mod record;
+pub mod references;
 mod seed;
 mod shebang;
 mod written;
@@ -24,9 +24,9 @@ pub use copy::{NotCopyable, copy};
 pub use create::{check_new, create};
 pub use inspect::{Inspection, inspect};
 pub use local::{no_longer_required, required_by_local};
-pub use look::unshare;
 pub use marker::{Marker, keep, retire};
 pub use prune::prune;
+pub use references::unshare;
 pub use written::written_since;
 
 /// The interpreter of an env.

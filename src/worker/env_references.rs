@@ -7,8 +7,8 @@ use anyhow::Result;
 use super::{StepContext, error};
 use crate::console;
 use crate::python::env;
-use crate::python::env::look::{self, Folders, Ties};
 use crate::python::env::marker::Marker;
+use crate::python::env::references::{self, Folders, References};
 use crate::site::EnvId;
 use crate::user_error::UserError;
 
@@ -21,33 +21,33 @@ pub(super) fn check_after_commands(context: &StepContext<'_>) -> Result<()> {
         return Ok(());
     };
     env::unshare(&env)?;
-    let mut ties = ties(context, &env)?;
-    if !ties.foreign.is_empty() {
-        return Err(tied_elsewhere("the project's commands", &ties).into());
+    let mut references = references(context, &env)?;
+    if !references.foreign.is_empty() {
+        return Err(references_elsewhere("the project's commands", &references).into());
     }
-    ties.own.retain(|tie| !marker.provenance.ties.contains(tie));
-    if ties.own != marker.provenance.ties_of_commands {
-        for tie in &ties.own {
-            console::info(format_args!("Env {id} can be used by this release only: {tie}."));
+    references.own.retain(|reference| !marker.provenance.references.contains(reference));
+    if references.own != marker.provenance.references_of_commands {
+        for reference in &references.own {
+            console::info(format_args!("Env {id} can be used by this release only: {reference}."));
         }
-        marker.provenance.ties_of_commands = ties.own;
+        marker.provenance.references_of_commands = references.own;
         marker.save(&env)?;
     }
     Ok(())
 }
 
-pub(super) fn ties(context: &StepContext<'_>, env: &Path) -> Result<Ties> {
+pub(super) fn references(context: &StepContext<'_>, env: &Path) -> Result<References> {
     let StepContext { site, deployment, .. } = context;
     let (release, releases, wwwroot) = (site.release(*deployment), site.releases(), site.wwwroot());
     let folders = Folders { release: &release, releases: &releases, wwwroot: &wwwroot };
-    look::ties(env, &folders)
+    references::find(env, &folders)
 }
 
-pub(super) fn leads_elsewhere(from: EnvId, ties: &Ties) -> String {
-    format!("a copy of env {from} leads to another release: {}", ties.foreign.join("; "))
+pub(super) fn leads_elsewhere(from: EnvId, references: &References) -> String {
+    format!("a copy of env {from} leads to another release: {}", references.foreign.join("; "))
 }
 
 /// The error of an env that would run the code of another release, with the first of what is in it.
-pub(super) fn tied_elsewhere(who: &str, ties: &Ties) -> UserError {
-    error::tied_elsewhere(who, &ties.foreign[..ties.foreign.len().min(5)])
+pub(super) fn references_elsewhere(who: &str, references: &References) -> UserError {
+    error::references_elsewhere(who, &references.foreign[..references.foreign.len().min(5)])
 }

@@ -1,4 +1,4 @@
-//! Looks at what an installer or a command of the project has put into an env: what ties it to a
+//! Looks at what an installer or a command of the project has put into an env: what leads from it to a
 //! release, and what it shares with files elsewhere.
 //!
 //! An editable install is code in a release that an env leads to. When another release uses that
@@ -29,16 +29,16 @@ pub struct Folders<'a> {
 
 /// Files of an env that lead to a release, as `FILE names PATH`.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Ties {
+pub struct References {
     /// To the release that the env is made for.
     pub own: Vec<String>,
     /// To another release, to whichever is live, or to another env.
     pub foreign: Vec<String>,
 }
 
-/// What ties an env to a release.
-pub fn ties(env: &Path, folders: &Folders<'_>) -> Result<Ties> {
-    let mut ties = Ties::default();
+/// Finds what in an env leads to a release.
+pub fn find(env: &Path, folders: &Folders<'_>) -> Result<References> {
+    let mut references = References::default();
     for path in candidates(env)? {
         let Some(bytes) = content(&path)? else { continue };
         let mut named = numbered(&bytes, folders.releases);
@@ -53,11 +53,12 @@ pub fn ties(env: &Path, folders: &Folders<'_>) -> Result<Ties> {
         named.dedup();
         for named in named.iter().filter(|named| *named != env) {
             let file = path.strip_prefix(env).unwrap_or(&path).display();
-            let tie = format!("{file} names {}", named.display());
-            if named == folders.release { &mut ties.own } else { &mut ties.foreign }.push(tie);
+            let reference = format!("{file} names {}", named.display());
+            if named == folders.release { &mut references.own } else { &mut references.foreign }
+                .push(reference);
         }
     }
-    Ok(ties)
+    Ok(references)
 }
 
 /// Gives every file of an env an inode of its own. uv links files to its cache when a command of
@@ -224,14 +225,14 @@ mod tests {
             fs::write(path, text.replace("SITE", self.0.path().to_str().unwrap())).unwrap();
         }
 
-        /// How many ties to its own release, and to others.
-        fn ties(&self) -> (usize, usize) {
+        /// How many lead to its own release, and to others.
+        fn references(&self) -> (usize, usize) {
             let folders = Folders {
                 release: &self.path("releases/7"),
                 releases: &self.path("releases"),
                 wwwroot: &self.path("wwwroot"),
             };
-            let Ties { own, foreign } = ties(&self.env(), &folders).unwrap();
+            let References { own, foreign } = find(&self.env(), &folders).unwrap();
             (own.len(), foreign.len())
         }
     }
@@ -253,24 +254,24 @@ mod tests {
         for (name, text) in ways {
             let site = Site::new();
             site.write(name, &text.replace('@', "7"));
-            assert_eq!(site.ties(), (1, 0), "{name}");
+            assert_eq!(site.references(), (1, 0), "{name}");
             site.write(name, &text.replace('@', "6"));
-            assert_eq!(site.ties(), (0, 1), "{name}");
+            assert_eq!(site.references(), (0, 1), "{name}");
         }
         let site = Site::new();
         let link = site.env().join("lib/python3.12/site-packages/x");
         std::os::unix::fs::symlink(site.path("releases/6/x"), link).unwrap();
-        assert_eq!(site.ties(), (0, 1));
+        assert_eq!(site.references(), (0, 1));
     }
 
     #[test]
     fn other_envs_and_what_is_live_are_foreign() {
         let site = Site::new();
         site.write("bin/a", "#!SITE/envs/7/bin/python\n");
-        assert_eq!(site.ties(), (0, 0));
+        assert_eq!(site.references(), (0, 0));
         site.write("bin/b", "#!SITE/envs/71/bin/python\n");
         site.write("SP/c.pth", "SITE/wwwroot\n");
-        assert_eq!(site.ties(), (0, 2));
+        assert_eq!(site.references(), (0, 2));
     }
 
     #[test]
@@ -280,7 +281,7 @@ mod tests {
             "SP/x-1.dist-info/direct_url.json",
             "{\"dir_info\": {}, \"url\": \"file://SITE/releases/7/x\"}",
         );
-        assert_eq!(site.ties(), (0, 0));
+        assert_eq!(site.references(), (0, 0));
     }
 
     #[test]
