@@ -109,7 +109,7 @@ fn missing_variable(last: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::Called;
+    use crate::process::CommandLabel;
     use crate::settings::SettingSource;
 
     #[test]
@@ -134,7 +134,7 @@ mod tests {
         let exited = |complaint: &str| {
             let (name, command) = (None, "python -c …".to_owned());
             let complaint = complaint.to_owned();
-            ChildError::Exited { command: Called { name, command }, code: 1, complaint }
+            ChildError::Exited { command: CommandLabel { name, command }, code: 1, complaint }
         };
         let error = cannot_import(&exited(
             "Traceback (most recent call last):\nModuleNotFoundError: No module named 'distutils'",

@@ -10,7 +10,7 @@ use clap::Args;
 use super::error;
 use crate::access;
 use crate::site::{DeploymentId, Site, Status};
-use crate::worker::cancel::{self, Asked};
+use crate::worker::cancel::{self, CancelOutcome};
 use crate::worker::{self, what_is_live};
 
 #[derive(Debug, Args)]
@@ -27,15 +27,15 @@ impl Cancel {
                 .ok_or_else(|| error::nothing_to_cancel(&what_is_live(site)))?,
         };
         match cancel::ask(site, id, &access::person())? {
-            Asked::Cancelled => {
+            CancelOutcome::Cancelled => {
                 say!("Deployment {id} was cancelled before it started; {}.", what_is_live(site));
                 return Ok(ExitCode::SUCCESS);
             }
-            Asked::Dead => {
+            CancelOutcome::Dead => {
                 say!("The worker of deployment {id} was already dead; {}.", what_is_live(site));
                 return Ok(ExitCode::SUCCESS);
             }
-            Asked::Ended(record) => {
+            CancelOutcome::Ended(record) => {
                 say!(
                     "Deployment {id} had already ended: {}; {}.",
                     record.status.name(),
@@ -43,7 +43,7 @@ impl Cancel {
                 );
                 return Ok(ExitCode::FAILURE);
             }
-            Asked::Running => {}
+            CancelOutcome::Running => {}
         }
         let record = loop {
             let record = site.record(id)?.ok_or_else(|| error::record_is_gone(id))?;

@@ -12,7 +12,7 @@ use super::scm_version;
 use super::source::{SourceReader, likely_python, source_of};
 use super::tree_warnings;
 use super::unused::{self, Unused, Uses};
-use super::wanted::{Asked, python_before, unmet, unpinned, wanted};
+use super::wanted::{WantedPython, python_before, unmet, unpinned, wanted};
 use super::{Decision, Plan, PythonPlan};
 use crate::build::{self, project as build_project};
 use crate::git::{Commit, CommitTree, Kind, Repository, short};
@@ -81,9 +81,9 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let discover = || machine.interpreters();
     let commands = build::commands_in_env(&tree, &build)?;
     let live = if need == EnvNeed::Python { live_env(site)? } else { LiveEnv::None };
-    let Asked { wanted, origin, ignored, fallback } = match need {
+    let WantedPython { wanted, origin, ignored, fallback } = match need {
         // A plain copy needs no Python, so it does not have to name one.
-        EnvNeed::Plain | EnvNeed::Skipped(_) => Asked::nothing(),
+        EnvNeed::Plain | EnvNeed::Skipped(_) => WantedPython::nothing(),
         EnvNeed::Python | EnvNeed::CommittedEnv => {
             wanted(&tree, runtime_txt.as_deref(), &build.settings)
                 .map(|asked| asked.or_newest_patch(&build.settings, &live, &discover))

@@ -18,7 +18,7 @@ const FILE_LIMIT: usize = 10 << 20;
 
 /// The wanted Python, and where it is written.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct WantedPython {
     pub(super) wanted: Wanted,
     pub(super) origin: Origin,
     /// What else the file says and nobody uses, as a line for the log.
@@ -27,9 +27,9 @@ pub(super) struct Asked {
     pub(super) fallback: Option<String>,
 }
 
-impl Asked {
-    pub(super) fn nothing() -> Asked {
-        Asked { wanted: Wanted::Any, origin: Origin::Newest, ignored: None, fallback: None }
+impl WantedPython {
+    pub(super) fn nothing() -> WantedPython {
+        WantedPython { wanted: Wanted::Any, origin: Origin::Newest, ignored: None, fallback: None }
     }
 
     /// With `patch = "newest"`, the newest patch of the minor version in place of an exact one
@@ -41,7 +41,7 @@ impl Asked {
         settings: &EffectiveSettings,
         live: &LiveEnv,
         discover: &dyn Fn() -> Vec<Interpreter>,
-    ) -> Asked {
+    ) -> WantedPython {
         let (Patch::Newest, Wanted::Exact(exact)) = (settings.patch.value, &self.wanted) else {
             return self;
         };
@@ -60,7 +60,7 @@ impl Asked {
                      that is, {}, takes its place (patch = \"newest\" in nyala.toml)",
                     self.origin, newest.version
                 );
-                Asked { wanted: minor, fallback: Some(fallback), ..self }
+                WantedPython { wanted: minor, fallback: Some(fallback), ..self }
             }
             _ => self,
         }
@@ -92,8 +92,8 @@ pub(super) fn wanted(
     tree: &CommitTree<'_>,
     runtime_txt: Option<&[u8]>,
     settings: &EffectiveSettings,
-) -> Result<Asked> {
-    let asked = |wanted, origin| Ok(Asked { wanted, origin, ..Asked::nothing() });
+) -> Result<WantedPython> {
+    let asked = |wanted, origin| Ok(WantedPython { wanted, origin, ..WantedPython::nothing() });
     if let Some(bytes) = runtime_txt {
         return asked(version_files::runtime_txt(bytes)?, Origin::RuntimeTxt);
     }
@@ -102,7 +102,7 @@ pub(super) fn wanted(
         let ignored = (!pin.unused.is_empty())
             .then(|| format!("Ignored in .python-version: {}", pin.unused.join(", ")));
         let origin = Origin::PythonVersionFile;
-        return Ok(Asked { wanted: pin.wanted, origin, ignored, ..Asked::nothing() });
+        return Ok(WantedPython { wanted: pin.wanted, origin, ignored, ..WantedPython::nothing() });
     }
     if let Some(Sourced { value, source }) = &settings.python_version {
         return match source {

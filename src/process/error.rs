@@ -20,14 +20,14 @@ const OUT_OF_MEMORY: &str =
 
 /// A command as errors and heartbeats call it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Called {
+pub struct CommandLabel {
     /// What people call it, when it was given a name.
     pub name: Option<String>,
     /// The command itself: short, quoted for a shell, without secrets.
     pub command: String,
 }
 
-impl fmt::Display for Called {
+impl fmt::Display for CommandLabel {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name.as_ref().unwrap_or(&self.command))
     }
@@ -37,43 +37,43 @@ impl fmt::Display for Called {
 #[derive(Debug)]
 pub enum ChildError {
     NotStarted {
-        command: Called,
+        command: CommandLabel,
         why: NotStarted,
         source: io::Error,
     },
     /// `complaint` is the end of its standard error where that was captured, else empty.
     Exited {
-        command: Called,
+        command: CommandLabel,
         code: i32,
         complaint: String,
     },
     Killed {
-        command: Called,
+        command: CommandLabel,
         signal: i32,
         complaint: String,
     },
     StepLimit {
-        command: Called,
+        command: CommandLabel,
         after: Duration,
     },
     IdleLimit {
-        command: Called,
+        command: CommandLabel,
         after: Duration,
     },
     Stopped {
-        command: Called,
+        command: CommandLabel,
     },
     /// It has left too little free on the disk.
     NoSpace {
-        command: Called,
+        command: CommandLabel,
         system: Box<FileSystem>,
     },
     TooMuch {
-        command: Called,
+        command: CommandLabel,
         limit: usize,
     },
     Io {
-        command: Called,
+        command: CommandLabel,
         source: io::Error,
     },
 }
@@ -170,13 +170,13 @@ impl From<ChildError> for anyhow::Error {
     }
 }
 
-fn about(command: &Called, what: &str) -> UserError {
+fn about(command: &CommandLabel, what: &str) -> UserError {
     in_full(command, UserError::new(format!("{command} {what}")))
 }
 
 /// The command itself, where its name alone would not say it.
-fn in_full(called: &Called, error: UserError) -> UserError {
-    if called.name.is_some() { error.labelled("command", &called.command) } else { error }
+fn in_full(label: &CommandLabel, error: UserError) -> UserError {
+    if label.name.is_some() { error.labelled("command", &label.command) } else { error }
 }
 
 fn with_output(error: UserError, complaint: &str) -> UserError {
@@ -226,8 +226,8 @@ mod tests {
 
     use super::*;
 
-    fn command() -> Called {
-        Called {
+    fn command() -> CommandLabel {
+        CommandLabel {
             name: Some("pip install".to_owned()),
             command: "envs/5/bin/python -m pip install -r requirements.txt".to_owned(),
         }
@@ -325,7 +325,7 @@ mod tests {
     #[test]
     fn a_complaint_is_short_and_without_secrets() {
         let error = ChildError::Exited {
-            command: Called { name: None, command: "git fetch".to_owned() },
+            command: CommandLabel { name: None, command: "git fetch".to_owned() },
             code: 128,
             complaint: String::new(),
         };

@@ -27,7 +27,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 pub use environment::{Environment, hide_git_variables};
-pub use error::{Called, ChildError};
+pub use error::{ChildError, CommandLabel};
 pub use priority::lower_priority;
 pub use stop::{is_stopped, stop_all};
 
@@ -151,8 +151,8 @@ impl Invocation {
         command::shown(&self.program, &self.args)
     }
 
-    fn called(&self) -> Called {
-        Called { name: self.name.clone(), command: self.shown() }
+    fn label(&self) -> CommandLabel {
+        CommandLabel { name: self.name.clone(), command: self.shown() }
     }
 }
 

@@ -72,7 +72,7 @@ struct Running<'a> {
 impl<'a> Running<'a> {
     fn start(invocation: &'a Invocation, output: Output) -> Result<Self, ChildError> {
         if stop::is_stopped() {
-            return Err(ChildError::Stopped { command: invocation.called() });
+            return Err(ChildError::Stopped { command: invocation.label() });
         }
         let (child, pipes) = spawn(invocation, output)?;
         let group = Pid::from_child(&child);
@@ -103,10 +103,10 @@ impl<'a> Running<'a> {
             }
 
             if let Some(system) = self.full_disk() {
-                let command = self.invocation.called();
+                let command = self.invocation.label();
                 return Err(ChildError::NoSpace { command, system: Box::new(system) });
             }
-            let command = || self.invocation.called();
+            let command = || self.invocation.label();
             if stop::is_stopped() {
                 return Err(ChildError::Stopped { command: command() });
             }
@@ -277,7 +277,7 @@ impl<'a> Running<'a> {
     }
 
     fn judge(&self, status: ExitStatus) -> Result<(), ChildError> {
-        let command = self.invocation.called();
+        let command = self.invocation.label();
         let complaint = String::new();
         match (status.code(), status.signal()) {
             (Some(0), _) => Ok(()),
@@ -289,7 +289,7 @@ impl<'a> Running<'a> {
     }
 
     fn io_error(&self, source: io::Error) -> ChildError {
-        ChildError::Io { command: self.invocation.called(), source }
+        ChildError::Io { command: self.invocation.label(), source }
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn spawn(
     invocation: &Invocation,
     output: Output,
 ) -> Result<(Child, Vec<Option<PipeReader>>), ChildError> {
-    let io_error = |source| ChildError::Io { command: invocation.called(), source };
+    let io_error = |source| ChildError::Io { command: invocation.label(), source };
     let mut pipes = Vec::new();
     let mut pipe = || {
         let (reader, writer) = io::pipe()?;
@@ -70,7 +70,7 @@ pub(super) fn spawn(
 
     let child = command.spawn().map_err(|source| {
         let why = NotStarted::new(&invocation.program, invocation.cwd.as_ref(), &source);
-        ChildError::NotStarted { command: invocation.called(), why, source }
+        ChildError::NotStarted { command: invocation.label(), why, source }
     })?;
     // Dropping `command` here closes its copies of the pipes' other ends.
     Ok((child, pipes))

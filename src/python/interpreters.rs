@@ -216,10 +216,10 @@ fn answers(candidates: Vec<Candidate>, cache: &mut Cache) -> Vec<(Candidate, Ans
     known
 }
 
-type Asked = (Candidate, FileIdentity, Result<Report, Refusal>);
+type ProbeAnswer = (Candidate, FileIdentity, Result<Report, Refusal>);
 
 /// Runs the probes, a few at a time.
-fn ask_all(candidates: Vec<(Candidate, FileIdentity)>) -> Vec<Asked> {
+fn ask_all(candidates: Vec<(Candidate, FileIdentity)>) -> Vec<ProbeAnswer> {
     if candidates.is_empty() {
         return Vec::new();
     }

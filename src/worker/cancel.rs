@@ -19,7 +19,7 @@ static BEGUN: Mutex<bool> = Mutex::new(false);
 
 /// What became of a request to cancel a deployment.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Asked {
+pub enum CancelOutcome {
     /// It was still waiting, and its record says that it was cancelled.
     Cancelled,
     /// It is running, and its worker will end it.
@@ -32,16 +32,16 @@ pub enum Asked {
 
 /// Asks a deployment to end. One that runs has not ended yet when this returns. Fails when there is
 /// no such deployment.
-pub fn ask(site: &Site, id: DeploymentId, by: &str) -> Result<Asked> {
+pub fn ask(site: &Site, id: DeploymentId, by: &str) -> Result<CancelOutcome> {
     let record = site.record(id)?.ok_or_else(|| no_deployment(id))?;
     if !record.status.is_final() && !site.has_worker(id)? {
         // It may have ended between the two questions.
         let record = site.record(id)?.ok_or_else(|| no_deployment(id))?;
         if record.status.is_final() {
-            return Ok(Asked::Ended(Box::new(record)));
+            return Ok(CancelOutcome::Ended(Box::new(record)));
         }
         repair(site)?;
-        return Ok(Asked::Dead);
+        return Ok(CancelOutcome::Dead);
     }
     let mut cancelled = false;
     let record = site.change_record(id, |record| {
@@ -57,13 +57,13 @@ pub fn ask(site: &Site, id: DeploymentId, by: &str) -> Result<Asked> {
     })?;
     let record = record.ok_or_else(|| no_deployment(id))?;
     if cancelled {
-        return Ok(Asked::Cancelled);
+        return Ok(CancelOutcome::Cancelled);
     }
     if record.status.is_final() {
-        return Ok(Asked::Ended(Box::new(record)));
+        return Ok(CancelOutcome::Ended(Box::new(record)));
     }
     site.ask_to_cancel(id, by)?;
-    Ok(Asked::Running)
+    Ok(CancelOutcome::Running)
 }
 
 /// What the log of a cancelled deployment ends with, behind `error: `.

@@ -1,5 +1,5 @@
-//! Looks at what an installer or a command of the project has put into an env: what leads from it to a
-//! release, and what it shares with files elsewhere.
+//! Looks at what an installer or a command of the project has put into an env: what leads from it to
+//! a release, and what it shares with files elsewhere.
 //!
 //! An editable install is code in a release that an env leads to. When another release uses that
 //! env, it runs the old one's code, and fails when the old one is removed.
