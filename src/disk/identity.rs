@@ -4,20 +4,20 @@
 use rustix::process::Pid;
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Maker {
+pub(super) struct ProcessIdentity {
     pid: Pid,
     /// 0 where the system does not say.
     started: u64,
 }
 
-impl Maker {
+impl ProcessIdentity {
     /// Reads `PID-STARTED-…`; `None` when it is something else.
-    pub(super) fn parse(text: &str) -> Option<Maker> {
+    pub(super) fn parse(text: &str) -> Option<ProcessIdentity> {
         let mut parts = text.split('-');
         let pid = Pid::from_raw(parts.next()?.parse().ok()?)?;
         let started = parts.next()?.parse().ok()?;
         parts.next()?;
-        Some(Maker { pid, started })
+        Some(ProcessIdentity { pid, started })
     }
 
     /// One that has ended and was not collected yet (in a container, perhaps for ever) is not
@@ -57,13 +57,13 @@ mod tests {
     fn a_process_is_known_by_its_start() {
         let own = rustix::process::getpid();
         let started = started(own).unwrap();
-        assert!(Maker { pid: own, started }.is_alive());
-        assert!(!Maker { pid: own, started: started + 1 }.is_alive());
+        assert!(ProcessIdentity { pid: own, started }.is_alive());
+        assert!(!ProcessIdentity { pid: own, started: started + 1 }.is_alive());
         assert_eq!(
-            Maker::parse(&format!("{own}-{started}-aB3")),
-            Some(Maker { pid: own, started })
+            ProcessIdentity::parse(&format!("{own}-{started}-aB3")),
+            Some(ProcessIdentity { pid: own, started })
         );
-        assert_eq!(Maker::parse("7-aB3"), None);
+        assert_eq!(ProcessIdentity::parse("7-aB3"), None);
     }
 
     #[test]

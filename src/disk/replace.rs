@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 
-use super::identity::{self, Maker};
+use super::identity::{self, ProcessIdentity};
 use super::{parent, point_at, sync};
 
 /// Replaces a file as a whole: readers see the old bytes or the new ones, also after a loss of
@@ -169,5 +169,5 @@ pub fn temporary_prefix() -> String {
 /// rename it any more.
 pub fn is_abandoned(name: &OsStr) -> bool {
     let rest = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
-    rest.and_then(Maker::parse).is_some_and(|maker| !maker.is_alive())
+    rest.and_then(ProcessIdentity::parse).is_some_and(|process| !process.is_alive())
 }

@@ -37,7 +37,7 @@ pub(super) enum Due {
     /// Say that it is still running, and for how long it has been.
     Heartbeat(Duration),
     /// Look up the processor time, and pass it to [`Clock::used`].
-    Look,
+    MeasureUsage,
     StepLimit(Duration),
     IdleLimit(Duration),
 }
@@ -60,7 +60,7 @@ impl Clock {
 
     /// Notes that the child has printed something; `line` if it was a whole line, which the log
     /// shows.
-    pub(super) fn heard(&mut self, now: Instant, line: bool) {
+    pub(super) fn progress(&mut self, now: Instant, line: bool) {
         self.active = now;
         if line {
             self.gap = self.limits.heartbeat;
@@ -90,7 +90,7 @@ impl Clock {
             return Due::StepLimit(limit);
         }
         if self.limits.idle.is_some() && now >= self.look {
-            return Due::Look;
+            return Due::MeasureUsage;
         }
         if let Some(limit) = self.limits.idle
             && now >= self.active + limit
@@ -147,7 +147,7 @@ mod tests {
             loop {
                 match clock.due(now) {
                     Due::Nothing => break,
-                    Due::Look => clock.used(now, Some(busy * second)),
+                    Due::MeasureUsage => clock.used(now, Some(busy * second)),
                     limit @ (Due::StepLimit(_) | Due::IdleLimit(_)) => {
                         seen.push((second, limit));
                         return seen;
@@ -182,9 +182,9 @@ mod tests {
     fn a_line_delays_the_heartbeat_and_half_a_line_does_not() {
         let now = Instant::now();
         let mut clock = clock(None, None, now);
-        clock.heard(now + SECOND * 9, true);
+        clock.progress(now + SECOND * 9, true);
         assert_eq!(clock.due(now + SECOND * 18), Due::Nothing);
-        clock.heard(now + SECOND * 18, false);
+        clock.progress(now + SECOND * 18, false);
         assert_eq!(clock.due(now + SECOND * 19), Due::Heartbeat(SECOND * 19));
     }
 

@@ -32,7 +32,7 @@ pub use priority::lower_priority;
 pub use stop::{is_stopped, stop_all};
 
 use lines::Lines;
-use run::Heard;
+use run::Progress;
 use spawn::{Output, STDERR};
 
 /// How much of a child's output [`capture`] keeps by default, in bytes.
@@ -229,7 +229,7 @@ impl Captured {
 pub fn stream(invocation: &Invocation, on_line: &mut dyn FnMut(&str)) -> Result<(), ChildError> {
     let mut lines = Lines::new(crate::console::mask::known());
     let result = run::run(invocation, Output::Merged, &mut |_, bytes| {
-        if lines.push(bytes, on_line) { Heard::Line } else { Heard::Something }
+        if lines.push(bytes, on_line) { Progress::Line } else { Progress::Something }
     });
     lines.finish(on_line);
     result
@@ -248,13 +248,13 @@ pub fn capture(invocation: &Invocation) -> Result<Captured, ChildError> {
                 let surplus = captured.stderr.len() - COMPLAINT;
                 captured.stderr.drain(..surplus);
             }
-            return Heard::Something;
+            return Progress::Something;
         }
         if captured.stdout.len() + bytes.len() > invocation.most_captured {
-            return Heard::TooMuch;
+            return Progress::TooMuch;
         }
         captured.stdout.extend_from_slice(bytes);
-        Heard::Something
+        Progress::Something
     });
     match result {
         Ok(()) => {

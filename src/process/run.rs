@@ -32,7 +32,7 @@ const ASK: Duration = Duration::from_millis(10);
 
 /// What the output that was read contains.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum Progress {
     Something,
     /// A whole line, for the log.
     Line,
@@ -40,7 +40,7 @@ pub(super) enum Heard {
     TooMuch,
 }
 
-type Take<'t> = &'t mut dyn FnMut(usize, &[u8]) -> Heard;
+type Take<'t> = &'t mut dyn FnMut(usize, &[u8]) -> Progress;
 
 /// Runs the child to its end, and passes its output to `take`, with the number of the pipe.
 pub(super) fn run(invocation: &Invocation, output: Output, take: Take) -> Result<(), ChildError> {
@@ -96,10 +96,10 @@ impl<'a> Running<'a> {
         let mut clock = Clock::start(&self.invocation.limits, Instant::now());
         while !self.has_ended().map_err(|source| self.io_error(source))? {
             // Read before checking limits: output that came while this thread was held up counts.
-            let heard =
+            let progress =
                 self.listen(self.pause(&clock), take).map_err(|source| self.io_error(source))?;
-            if let Some(heard) = heard {
-                clock.heard(Instant::now(), heard == Heard::Line);
+            if let Some(progress) = progress {
+                clock.progress(Instant::now(), progress == Progress::Line);
             }
 
             if let Some(system) = self.full_disk() {
@@ -119,7 +119,7 @@ impl<'a> Running<'a> {
             let now = Instant::now();
             match clock.due(now) {
                 Due::Nothing => {}
-                Due::Look => clock.used(now, group::processor_time(self.group)),
+                Due::MeasureUsage => clock.used(now, group::processor_time(self.group)),
                 Due::Heartbeat(since) => {
                     console::info(format_args!(
                         "... still running: {} ({})",
@@ -181,9 +181,9 @@ impl<'a> Running<'a> {
         let deadline = Instant::now() + LAST_WORDS;
         let mut quiet_until = Instant::now() + QUIET;
         while self.is_open() {
-            let heard = self.listen(QUIET, &mut counted)?;
+            let progress = self.listen(QUIET, &mut counted)?;
             let now = Instant::now();
-            if heard.is_some() {
+            if progress.is_some() {
                 quiet_until = now + QUIET;
             } else if now >= quiet_until {
                 break;
@@ -224,7 +224,7 @@ impl<'a> Running<'a> {
 
     /// Waits up to `pause` for output or for the end, and reads at most one buffer from each pipe.
     /// Returns what came, if anything did.
-    fn listen(&mut self, pause: Duration, take: Take) -> io::Result<Option<Heard>> {
+    fn listen(&mut self, pause: Duration, take: Take) -> io::Result<Option<Progress>> {
         let told = self.ended.as_ref().filter(|_| self.status.is_none());
         let pause = match told {
             None if self.status.is_none() => pause.min(ASK),
@@ -245,16 +245,16 @@ impl<'a> Running<'a> {
             Err(error) => return Err(error.into()),
         }
 
-        let mut heard = None;
+        let mut progress = None;
         for (number, pipe) in self.pipes.iter_mut().enumerate() {
             let Some(reader) = pipe else { continue };
             match reader.read(&mut self.buffer) {
                 Ok(0) => *pipe = None,
                 Ok(count) => {
                     let this = take(number, &self.buffer[..count]);
-                    self.too_much |= this == Heard::TooMuch;
-                    if heard != Some(Heard::Line) {
-                        heard = Some(this);
+                    self.too_much |= this == Progress::TooMuch;
+                    if progress != Some(Progress::Line) {
+                        progress = Some(this);
                     }
                 }
                 Err(error)
@@ -262,7 +262,7 @@ impl<'a> Running<'a> {
                 Err(error) => return Err(error),
             }
         }
-        Ok(heard)
+        Ok(progress)
     }
 
     fn is_open(&self) -> bool {

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use super::error;
 use super::holders::{Held, holders};
 use super::prune::{Pruned, envs_without, prune, salvage_release, unless_mounted};
-use super::salvage::Look;
+use super::salvage::Scan;
 use super::trash::{Emptied, Freed, empty_trash};
 use crate::site::lock::DeployLock;
 use crate::site::{DeploymentId, Settings, Site, no_deployment};
@@ -74,7 +74,7 @@ pub fn delete(
     }
     for id in ids {
         site.remember_number(*id)?;
-        report.pruned.salvaged.extend(salvage_release(site, settings, *id, Look::AtFiles)?);
+        report.pruned.salvaged.extend(salvage_release(site, settings, *id, Scan::EveryFile)?);
         site.discard(&site.release(*id))?;
         let releases = site.release_ids()?;
         let envs = envs_without(site, &site.records()?, &releases)?;

@@ -15,7 +15,7 @@ pub use holders::{Held, Holder, holders, mounted};
 pub use leftovers::{leftovers, temporary_files};
 pub use notices::Notices;
 pub use prune::{
-    Pruned, Unneeded, discard_unheld, look_in_time, prune, prune_written, salvage_release, unneeded,
+    Pruned, Unneeded, discard_unheld, prune, prune_written, salvage_release, scan_in_time, unneeded,
 };
 pub use share::{Moved, share, share_held};
 pub use trash::{Freed, empty_trash};

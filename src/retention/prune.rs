@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::error::cannot_be_salvaged;
 use super::holders::{Held, Holder, holders, holders_but_processes};
-use super::salvage::{Look, Salvage, Salvaged, salvage};
+use super::salvage::{Salvage, Salvaged, Scan, salvage};
 use crate::site::{DeploymentId, EnvId, Record, Settings, Site, entry_name};
 use crate::user_error::Explain;
 
@@ -68,7 +68,7 @@ pub fn prune_written(site: &Site, settings: &Settings, pruned: &mut Pruned) -> R
         let removed = match held.remove(&site.release(id)) {
             Some(holder) => Ok(Some(holder)),
             None => unless_mounted(
-                look_in_time(site, id).and_then(|look| remove(site, settings, id, look, pruned)),
+                scan_in_time(site, id).and_then(|scan| remove(site, settings, id, scan, pruned)),
             ),
         };
         outcome = outcome.and(pruned.unless_held(format!("release {id}"), removed));
@@ -78,14 +78,14 @@ pub fn prune_written(site: &Site, settings: &Settings, pruned: &mut Pruned) -> R
 
 fn has_something_to_save(site: &Site, settings: &Settings, id: DeploymentId) -> Result<bool> {
     let salvage = Salvage::new(site, settings, id, site.release(id))?;
-    Ok(!salvage.written(Path::new(""), look_in_time(site, id)?)?.is_empty())
+    Ok(!salvage.written(Path::new(""), scan_in_time(site, id)?)?.is_empty())
 }
 
 /// How closely a release can be looked at while somebody waits.
-pub fn look_in_time(site: &Site, id: DeploymentId) -> Result<Look> {
+pub fn scan_in_time(site: &Site, id: DeploymentId) -> Result<Scan> {
     let usage = site.record(id)?.and_then(|record| record.usage.release);
     let is_large = usage.is_some_and(|usage| usage.inodes > LOOKED_AT_ONCE);
-    Ok(if is_large { Look::AtNames } else { Look::AtFiles })
+    Ok(if is_large { Scan::NewNames } else { Scan::EveryFile })
 }
 
 /// Keeps the last `keep` good releases with their envs, and the live one always. The rest is
@@ -104,7 +104,7 @@ pub fn prune(site: &Site, settings: &Settings, pruned: &mut Pruned) -> Result<()
     for id in releases {
         let removed = match held.remove(&site.release(id)) {
             Some(holder) => Ok(Some(holder)),
-            None => unless_mounted(remove(site, settings, id, Look::AtFiles, pruned)),
+            None => unless_mounted(remove(site, settings, id, Scan::EveryFile, pruned)),
         };
         if !matches!(removed, Ok(None)) {
             envs_that_stay.extend(site.env_of_release(id));
@@ -162,11 +162,11 @@ fn remove(
     site: &Site,
     settings: &Settings,
     id: DeploymentId,
-    look: Look,
+    scan: Scan,
     pruned: &mut Pruned,
 ) -> Result<()> {
-    pruned.salvaged.extend(salvage_release(site, settings, id, look)?);
-    if look == Look::AtNames { Ok(()) } else { site.discard(&site.release(id)) }
+    pruned.salvaged.extend(salvage_release(site, settings, id, scan)?);
+    if scan == Scan::NewNames { Ok(()) } else { site.discard(&site.release(id)) }
 }
 
 /// Saves what the application wrote into a release, so that it can be removed.
@@ -174,9 +174,9 @@ pub fn salvage_release(
     site: &Site,
     settings: &Settings,
     id: DeploymentId,
-    look: Look,
+    scan: Scan,
 ) -> Result<Option<Salvaged>> {
-    salvage(site, settings, id, look).explain(|| cannot_be_salvaged(id))
+    salvage(site, settings, id, scan).explain(|| cannot_be_salvaged(id))
 }
 
 /// The releases that are no longer kept, and the envs that no kept release needs.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::error;
-use super::salvage::{Look, Salvage};
+use super::salvage::{Salvage, Scan};
 use super::unshared::BESIDE;
 use crate::disk::{self, mounts};
 use crate::shared::make_folders_above;
@@ -113,7 +113,7 @@ fn source(
     let mut written = Vec::new();
     for release in &releases {
         let salvage = Salvage::new(site, settings, *release, site.release(*release))?;
-        if !salvage.written(path.path(), Look::AtFiles)?.is_empty() {
+        if !salvage.written(path.path(), Scan::EveryFile)?.is_empty() {
             written.push(*release);
         }
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::error::{self, ONE_FOLDER};
-use super::salvage::{Look, Salvage};
+use super::salvage::{Salvage, Scan};
 use crate::console;
 use crate::site::{DeploymentId, Settings, SharedPath, Site};
 use crate::text::excerpt;
@@ -45,10 +45,10 @@ pub fn unshared(
     site: &Site,
     settings: &Settings,
     release: DeploymentId,
-    look: Look,
+    scan: Scan,
 ) -> Result<Option<Unshared>> {
     let salvage = Salvage::new(site, settings, release, site.release(release))?;
-    let files = salvage.written(Path::new(""), look)?;
+    let files = salvage.written(Path::new(""), scan)?;
     let all = salvage.places(&files);
     let is_beside = |path: &str| {
         let base = BESIDE.iter().find_map(|suffix| path.strip_suffix(suffix));

@@ -19,7 +19,7 @@ use crate::notify::Notifications;
 use crate::plan::{Decision, Missing, Plan, PlanRequest, describe, observe};
 use crate::python::version::Wanted;
 use crate::retention::{
-    Notices, Pruned, Unshared, look_in_time, prune, prune_written, share_held, unshared,
+    Notices, Pruned, Unshared, prune, prune_written, scan_in_time, share_held, unshared,
     warn_of_half_shared,
 };
 use crate::settings::{DeploymentFile, EffectiveSettings};
@@ -160,8 +160,8 @@ impl Deployment<'_> {
     fn check_unshared(&self, settings: &Settings) -> Result<()> {
         let Some(live) = self.site.live()? else { return Ok(()) };
         warn_of_half_shared(self.site, settings, live);
-        let look = look_in_time(self.site, live)?;
-        let found = match unshared(self.site, settings, live, look) {
+        let scan = scan_in_time(self.site, live)?;
+        let found = match unshared(self.site, settings, live, scan) {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(()),
             Err(error) => {

@@ -14,7 +14,7 @@ use crate::console;
 use crate::disk;
 use crate::git::Repository;
 use crate::process::left_behind;
-use crate::retention::salvage::{Look, Salvaged};
+use crate::retention::salvage::{Salvaged, Scan};
 use crate::retention::{Held, discard_unheld, leftovers, salvage_release, temporary_files};
 use crate::site::{DeploymentId, Record, Site, Status};
 
@@ -74,7 +74,7 @@ pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<Vec<Held
         // Broken settings stop the deployment itself. Here they only make less known of what was
         // shared.
         let settings = site.settings().unwrap_or_default();
-        salvage_release(site, &settings, id, Look::AtFiles)?.iter().for_each(Salvaged::log);
+        salvage_release(site, &settings, id, Scan::EveryFile)?.iter().for_each(Salvaged::log);
         Ok(())
     };
     // What cannot go now is found again by the next deployment.

@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use git2::{ObjectType, Oid};
 
 pub use salvaged::Salvaged;
-pub use written::Look;
+pub use written::Scan;
 
 use crate::disk;
 use crate::git::{CommitTree, Kind, Repository};
@@ -29,10 +29,10 @@ pub fn salvage(
     site: &Site,
     settings: &Settings,
     release: DeploymentId,
-    look: Look,
+    scan: Scan,
 ) -> Result<Option<Salvaged>> {
     let salvage = Salvage::new(site, settings, release, site.release(release))?;
-    salvage.look(Path::new(""), look)?;
+    salvage.scan(Path::new(""), scan)?;
     Ok(salvage.salvaged())
 }
 
@@ -68,8 +68,8 @@ impl<'a> Salvage<'a> {
 
     /// Moves away what the application wrote below a path in the release, which may be a file, or
     /// be gone.
-    pub fn look(&self, at: &Path, look: Look) -> Result<()> {
-        let files = self.written(at, look)?;
+    pub fn scan(&self, at: &Path, scan: Scan) -> Result<()> {
+        let files = self.written(at, scan)?;
         // One thread at a time: two must not find the same name unused.
         let mut moved = self.files();
         let kept = self.site.kept_of(self.release);
@@ -83,11 +83,11 @@ impl<'a> Salvage<'a> {
     }
 
     /// The files that the application wrote below a path in the release, relative to it.
-    pub fn written(&self, at: &Path, look: Look) -> Result<Vec<PathBuf>> {
+    pub fn written(&self, at: &Path, scan: Scan) -> Result<Vec<PathBuf>> {
         let since = self.record.as_ref().and_then(|record| record.activated_at);
         let Some(since) = since else { return Ok(Vec::new()) };
         let is_known = |folder: &Path| self.has_folder(folder);
-        let mut files = Written { since: since.into() }.below(&self.root, at, look, &is_known)?;
+        let mut files = Written { since: since.into() }.below(&self.root, at, scan, &is_known)?;
         files.retain(|file| !self.is_as_committed(file));
         Ok(files)
     }

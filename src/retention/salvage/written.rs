@@ -10,14 +10,14 @@ use anyhow::{Context, Result};
 
 use crate::site::ENV_LINK;
 
-/// How closely a release is looked through.
+/// How thoroughly a release is scanned for what the application wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum Scan {
     /// At every file.
-    AtFiles,
+    EveryFile,
     /// At the files of those folders in which a name is new. What was written in place without
     /// making one is not seen.
-    AtNames,
+    NewNames,
 }
 
 /// When the application wrote, and nobody else did.
@@ -37,7 +37,7 @@ impl Written {
         &self,
         root: &Path,
         at: &Path,
-        look: Look,
+        scan: Scan,
         is_known: &dyn Fn(&Path) -> bool,
     ) -> Result<Vec<PathBuf>> {
         let mut found = Vec::new();
@@ -58,7 +58,7 @@ impl Written {
         while let Some((folder, metadata, was_moved)) = folders.pop() {
             let path = root.join(&folder);
             let has_new_names = self.has_new_names(&metadata);
-            let looks_at_files = was_moved || has_new_names || look == Look::AtFiles;
+            let looks_at_files = was_moved || has_new_names || scan == Scan::EveryFile;
             for entry in unless_gone(fs::read_dir(&path), &path)?.into_iter().flatten() {
                 let entry = entry.with_context(|| cannot_look(&path))?;
                 let inside = folder.join(entry.file_name());
@@ -71,7 +71,7 @@ impl Written {
                     let Some(there) = unless_gone(entry.metadata(), &path)? else { continue };
                     let is_moved = was_moved
                         || has_new_names && changed(&there) > self.since && !is_known(&inside);
-                    if is_moved || look == Look::AtFiles || self.may_have_new_names(&there) {
+                    if is_moved || scan == Scan::EveryFile || self.may_have_new_names(&there) {
                         folders.push((inside, there, is_moved));
                     }
                 } else if looks_at_files
@@ -157,18 +157,18 @@ mod tests {
         let written = Written { since: SystemTime::UNIX_EPOCH };
         fs::write(release.join(&deep).join("file"), "").unwrap();
         assert_eq!(
-            written.below(&release, Path::new(""), Look::AtFiles, &|_| true).unwrap(),
+            written.below(&release, Path::new(""), Scan::EveryFile, &|_| true).unwrap(),
             [deep.join("file")]
         );
         assert!(
             written
-                .below(&release, Path::new("gone/file"), Look::AtFiles, &|_| true)
+                .below(&release, Path::new("gone/file"), Scan::EveryFile, &|_| true)
                 .unwrap()
                 .is_empty()
         );
         assert!(
             written
-                .below(&release, &deep.join("file/below"), Look::AtFiles, &|_| true)
+                .below(&release, &deep.join("file/below"), Scan::EveryFile, &|_| true)
                 .unwrap()
                 .is_empty()
         );
@@ -176,6 +176,6 @@ mod tests {
         // No path is so long.
         fs::create_dir_all(other.join(&deep)).unwrap();
         fs::rename(other, release.join(&deep).join("other")).unwrap();
-        assert!(written.below(&release, Path::new(""), Look::AtFiles, &|_| true).is_err());
+        assert!(written.below(&release, Path::new(""), Scan::EveryFile, &|_| true).is_err());
     }
 }
