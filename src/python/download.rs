@@ -22,7 +22,7 @@ runpy.run_module('pip', run_name='__main__', alter_sys=True)
 
 /// How often an index that does not answer is asked again, and how long pip waits for it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(super) struct RetryPolicy {
     pub retries: &'static str,
     pub seconds: &'static str,
 }
@@ -43,7 +43,7 @@ pub(super) fn wheel(
     interpreter: &Interpreter,
     requirement: &str,
     folder: &Path,
-    patience: Patience,
+    retries: RetryPolicy,
     environment: &Environment,
     limits: &Limits,
 ) -> Result<PathBuf> {
@@ -54,7 +54,7 @@ pub(super) fn wheel(
         .args(["-I", "-c", RUN_WHEEL])
         .arg(pip)
         .args(["download", "--quiet", "--no-deps", "--only-binary", ":all:"])
-        .args(["--retries", patience.retries, "--timeout", patience.seconds])
+        .args(["--retries", retries.retries, "--timeout", retries.seconds])
         .arg("--dest")
         .arg(folder)
         .arg(requirement)

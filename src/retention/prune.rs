@@ -138,10 +138,10 @@ pub fn discard_unheld(
     mut salvage: impl FnMut(&Path) -> Result<()>,
 ) -> (Vec<Held>, Result<()>) {
     let folders: Vec<_> = paths.iter().filter(|path| path.is_dir()).cloned().collect();
-    let mut held = holders(&folders);
+    let mut holder_of = holders(&folders);
     let (mut held, mut outcome) = (Vec::new(), Ok(()));
     for path in paths {
-        let discarded = match held.remove(path) {
+        let discarded = match holder_of.remove(path) {
             Some(holder) => Ok(Some(holder)),
             None => unless_mounted(salvage(path).and_then(|()| site.discard(path))),
         };

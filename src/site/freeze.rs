@@ -31,7 +31,7 @@ pub struct Frozen {
 
 /// What was held back until now.
 #[derive(Debug)]
-pub struct Thawed {
+pub struct Unfrozen {
     pub pushes: u64,
     /// The newest push, with a number; its worker can be started with this log.
     pub enqueued: Option<(Record, File)>,
@@ -79,14 +79,14 @@ impl Site {
 
     /// Lets deployments go on; gives the newest push that was held back its number when it is to be
     /// deployed. `None` when they were not held back.
-    pub fn unfreeze(&self, deploy: bool) -> Result<Option<Thawed>> {
+    pub fn unfreeze(&self, deploy: bool) -> Result<Option<Unfrozen>> {
         let guard = self.guard()?;
         let Some(mut frozen) = self.frozen()? else { return Ok(None) };
         // Numbered first: whatever happens in between, the push is not lost.
         let held = frozen.held.take().filter(|_| deploy);
         let enqueued = held.map(|held| self.enqueue_guarded(&guard, held, None)).transpose()?;
         disk::remove_file(&self.frozen_file())?;
-        Ok(Some(Thawed { pushes: frozen.pushes, enqueued }))
+        Ok(Some(Unfrozen { pushes: frozen.pushes, enqueued }))
     }
 
     /// Why deployments are held back; `None` when they are not.

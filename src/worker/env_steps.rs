@@ -12,7 +12,7 @@ use crate::disk;
 use crate::plan::{Decision, Plan};
 use crate::python::cache::Caches;
 use crate::python::dependencies::InstallInput;
-use crate::python::env::marker::{Made, Marker, Provenance};
+use crate::python::env::marker::{Marker, NewMarker, Provenance};
 use crate::python::env::{self, NotCopyable, inspect};
 use crate::python::installers::NewEnv;
 use crate::python::version::Wanted;
@@ -207,7 +207,7 @@ pub(super) fn mark(context: &StepContext<'_>, plan: &Plan, references: Vec<Strin
     let python = plan.python.as_ref().context("the plan names no Python")?;
     Marker::write(
         &context.site.env(context.deployment.into()),
-        Made {
+        NewMarker {
             deployment: context.deployment,
             python: python.version,
             installer: context.installer.name(),

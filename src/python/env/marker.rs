@@ -67,7 +67,7 @@ pub struct RanCommand {
 
 /// What of an env's marker its maker knows; the rest is read off the env.
 #[derive(Clone, Debug)]
-pub struct Made {
+pub struct NewMarker {
     pub deployment: DeploymentId,
     pub python: Version,
     pub installer: &'static str,
@@ -78,7 +78,7 @@ pub struct Made {
 
 impl Marker {
     /// Marks an env as whole.
-    pub fn write(env: &Path, made: Made) -> Result<()> {
+    pub fn write(env: &Path, made: NewMarker) -> Result<()> {
         let interpreter = python(env);
         let marker = Marker {
             deployment: made.deployment,

@@ -16,9 +16,9 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn moving(from: &Path, to: &Path) -> Names {
-        let ways = ways(from.as_os_str().as_bytes()).into_iter();
+        let spellings = spellings(from.as_os_str().as_bytes()).into_iter();
         let mut pairs: Vec<(Finder<'static>, Vec<u8>)> = Vec::new();
-        for (old, new) in ways.zip(self::ways(to.as_os_str().as_bytes())) {
+        for (old, new) in spellings.zip(self::spellings(to.as_os_str().as_bytes())) {
             if pairs.iter().all(|(known, _)| known.needle() != old) {
                 pairs.push((Finder::new(&old).into_owned(), new));
             }
@@ -95,7 +95,7 @@ fn find(name: &Finder<'_>, bytes: &[u8], mut from: usize) -> Option<usize> {
 
 /// A path as it is, in a URL, in the quotes of a shell, and in a string of Python or JSON. The ways
 /// are in the same order for every path.
-pub(super) fn ways(path: &[u8]) -> Vec<Vec<u8>> {
+pub(super) fn spellings(path: &[u8]) -> Vec<Vec<u8>> {
     let escaped = |special: &[u8]| -> Vec<u8> {
         path.iter()
             .flat_map(|byte| {

@@ -1,5 +1,5 @@
-//! Looks at what an installer or a command of the project has put into an env: what leads from it to
-//! a release, and what it shares with files elsewhere.
+//! Looks at what an installer or a command of the project has put into an env: what leads from it
+//! to a release, and what it shares with files elsewhere.
 //!
 //! An editable install is code in a release that an env leads to. When another release uses that
 //! env, it runs the old one's code, and fails when the old one is removed.
@@ -12,7 +12,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result};
 use memchr::memmem;
 
-use super::names::ways;
+use super::names::spellings;
 use super::site_packages;
 use crate::disk;
 
@@ -150,7 +150,7 @@ fn content(path: &Path) -> Result<Option<Vec<u8>>> {
 /// The numbered folders in `folder` that a text names.
 fn numbered(text: &[u8], folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for mut way in ways(folder.as_os_str().as_bytes()) {
+    for mut way in spellings(folder.as_os_str().as_bytes()) {
         way.push(b'/');
         for at in memmem::find_iter(text, &way) {
             let rest = &text[at + way.len()..];
@@ -167,7 +167,7 @@ fn numbered(text: &[u8], folder: &Path) -> Vec<PathBuf> {
 
 /// Whether a text names a path.
 fn written(text: &[u8], path: &Path) -> bool {
-    ways(path.as_os_str().as_bytes()).iter().any(|way| {
+    spellings(path.as_os_str().as_bytes()).iter().any(|way| {
         memmem::find_iter(text, way)
             .any(|at| !text.get(at + way.len()).is_some_and(u8::is_ascii_alphanumeric))
     })
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn every_way_to_lead_to_a_release_is_found() {
-        let ways = [
+        let spellings = [
             ("SP/x.pth", "SITE/releases/@/src\n"),
             ("SP/_editable_impl_x.pth", "import sys; sys.path.append('SITE/releases/@')\n"),
             ("SP/relative.pth", "../../../../../releases/@/src\n"),
@@ -251,7 +251,7 @@ mod tests {
             ),
             ("bin/x", "#!/bin/sh\nexec SITE/releases/@/x\n"),
         ];
-        for (name, text) in ways {
+        for (name, text) in spellings {
             let site = Site::new();
             site.write(name, &text.replace('@', "7"));
             assert_eq!(site.references(), (1, 0), "{name}");

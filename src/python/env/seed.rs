@@ -20,7 +20,7 @@ use crate::disk;
 use crate::hex::hex;
 use crate::process::{self, Environment, Invocation, Limits};
 use crate::python::cache::{Caches, remove_abandoned};
-use crate::python::download::{self, Patience};
+use crate::python::download::{self, RetryPolicy};
 use crate::python::interpreters::Interpreter;
 
 /// Unpacks wheels, given after the target, and compiles what was in them.
@@ -200,7 +200,7 @@ fn unpack(
         bail!("{} bundles no pip", interpreter.path.display());
     };
     // An index that does not answer at once is no reason to fail: there is a pip.
-    let at_once = Patience { retries: "0", seconds: "5" };
+    let at_once = RetryPolicy { retries: "0", seconds: "5" };
     let current = download::wheel(interpreter, "pip", wheels, at_once, environment, limits).ok();
     let pip = current.as_deref().unwrap_or(bundled);
     let version = |wheel: &Path| wheel.file_name()?.to_str()?.split('-').nth(1).map(str::to_owned);

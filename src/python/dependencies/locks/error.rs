@@ -140,7 +140,8 @@ mod tests {
         ");
         let there = vec!["dev".to_owned()];
         let (name, suggestion) = ("web".to_owned(), None);
-        insta::assert_snapshot!(text(&LockError::NoSuch { kind: "group", name, suggestion, there }), @"
+        let error = LockError::NoSuch { kind: "group", name, suggestion, there };
+        insta::assert_snapshot!(text(&error), @"
         uv.lock cannot be installed from: there is no group web (there is dev)
         Correct groups or extras under [dependencies] in nyala.toml
         ");

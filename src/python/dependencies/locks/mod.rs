@@ -200,8 +200,8 @@ fn check_python(requires: Option<&str>, environment: &Environment) -> Result<(),
     }
 }
 
-/// A file that dependencies are declared in, as TOML. Fails with the line that is wrong, and without
-/// its text: an address in it may have a password.
+/// A file that dependencies are declared in, as TOML. Fails with the number of the line that is
+/// wrong, and without its text: an address in it may have a password.
 pub(super) fn manifest(path: &str, text: &str) -> Result<toml::Table, UserError> {
     toml(text).map_err(|error| error::wrong_manifest(path, &error))
 }

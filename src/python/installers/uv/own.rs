@@ -12,7 +12,7 @@ use crate::console;
 use crate::disk;
 use crate::process::{self, Environment, Invocation, Limits, is_executable};
 use crate::python::cache::{self, remove_abandoned};
-use crate::python::download::{self, Patience};
+use crate::python::download::{self, RetryPolicy};
 use crate::python::installers::error;
 use crate::python::interpreters::{self, Interpreter};
 use crate::user_error::Explain;
@@ -27,7 +27,7 @@ with wheel.open(name) as packed, open(sys.argv[2], 'wb') as unpacked:
 ";
 
 /// uv is large, and without it the deployment fails.
-const PATIENCE: Patience = Patience { retries: "2", seconds: "15" };
+const RETRIES: RetryPolicy = RetryPolicy { retries: "2", seconds: "15" };
 
 /// Where it is, or would be. `None` for a user without a home.
 pub(super) fn place() -> Option<PathBuf> {
@@ -63,7 +63,7 @@ fn unpack(new: &Path, environment: &Environment, limits: &Limits) -> Result<()> 
     let interpreter = interpreter()?;
     let wheels = new.join("wheel");
     disk::create_dir(&wheels)?;
-    let wheel = download::wheel(&interpreter, "uv", &wheels, PATIENCE, environment, limits)?;
+    let wheel = download::wheel(&interpreter, "uv", &wheels, RETRIES, environment, limits)?;
     let uv = new.join("uv");
     let child = |program: &Path| {
         Invocation::new(program).cwd("/").environment(environment.clone()).limits(limits.clone())

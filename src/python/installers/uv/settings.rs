@@ -26,7 +26,7 @@ pub(super) struct Settings {
 }
 
 /// What one of pip's settings becomes for uv.
-enum Means {
+enum UvEquivalent {
     /// These variables, with the value unchanged.
     Variables(&'static [&'static str]),
     /// A variable of uv's own, with the values separated like this. If it is set already, it stays.
@@ -80,17 +80,19 @@ impl Settings {
         let off = pip_config::is_off(value);
         match means(name, value) {
             // Set by nyala itself, for every pip.
-            Means::Unused if Environment::is_ours(by) => {}
-            Means::Unused => self.unused.push(format!("uv has no use for pip's {name} ({by}).")),
-            Means::Always => {}
-            Means::Variables(names) => {
+            UvEquivalent::Unused if Environment::is_ours(by) => {}
+            UvEquivalent::Unused => {
+                self.unused.push(format!("uv has no use for pip's {name} ({by})."))
+            }
+            UvEquivalent::Always => {}
+            UvEquivalent::Variables(names) => {
                 self.variables
                     .extend(names.iter().map(|name| ((*name).to_owned(), value.to_owned())));
             }
-            Means::Own(_, separator @ ",") if value.contains(separator) => {
+            UvEquivalent::Own(_, separator @ ",") if value.contains(separator) => {
                 self.refused.push(format!("a comma in pip's {name} ({by})"));
             }
-            Means::Own(variable, separator) => {
+            UvEquivalent::Own(variable, separator) => {
                 let values: Vec<_> = value.split_whitespace().collect();
                 if !self.own(environment, variable, &values.join(separator)) {
                     self.unused.push(format!(
@@ -98,14 +100,15 @@ impl Settings {
                     ));
                 }
             }
-            Means::Flag(_) | Means::Refused if off && name != "no-build-isolation" => {}
-            Means::Flag(arguments) => self.flag(arguments),
-            Means::Each(argument) => {
+            UvEquivalent::Flag(_) | UvEquivalent::Refused
+                if off && name != "no-build-isolation" => {}
+            UvEquivalent::Flag(arguments) => self.flag(arguments),
+            UvEquivalent::Each(argument) => {
                 for value in value.split_whitespace() {
                     self.arguments.extend([argument.to_owned(), value.to_owned()]);
                 }
             }
-            Means::Refused => self.refused.push(format!("pip's {name} ({by})")),
+            UvEquivalent::Refused => self.refused.push(format!("pip's {name} ({by})")),
         }
     }
 
@@ -191,41 +194,41 @@ const PROXIES: [&str; 6] =
 /// pip's settings that `--index-url` in a requirements file overrides.
 const OF_INDEXES: [&str; 4] = ["index-url", "pypi-url", "extra-index-url", "no-index"];
 
-fn means(name: &str, value: &str) -> Means {
+fn means(name: &str, value: &str) -> UvEquivalent {
     match name {
-        "index-url" | "pypi-url" | "i" => Means::Own("UV_DEFAULT_INDEX", " "),
-        "extra-index-url" => Means::Own("UV_INDEX", " "),
-        "find-links" | "f" => Means::Own("UV_FIND_LINKS", ","),
-        "trusted-host" => Means::Own("UV_INSECURE_HOST", " "),
-        "timeout" | "default-timeout" => Means::Own("UV_HTTP_TIMEOUT", " "),
-        "retries" => Means::Own("UV_HTTP_RETRIES", " "),
-        "cert" => Means::Variables(&["SSL_CERT_FILE"]),
-        "client-cert" => Means::Variables(&["SSL_CLIENT_CERT"]),
-        "proxy" => Means::Variables(&PROXIES),
+        "index-url" | "pypi-url" | "i" => UvEquivalent::Own("UV_DEFAULT_INDEX", " "),
+        "extra-index-url" => UvEquivalent::Own("UV_INDEX", " "),
+        "find-links" | "f" => UvEquivalent::Own("UV_FIND_LINKS", ","),
+        "trusted-host" => UvEquivalent::Own("UV_INSECURE_HOST", " "),
+        "timeout" | "default-timeout" => UvEquivalent::Own("UV_HTTP_TIMEOUT", " "),
+        "retries" => UvEquivalent::Own("UV_HTTP_RETRIES", " "),
+        "cert" => UvEquivalent::Variables(&["SSL_CERT_FILE"]),
+        "client-cert" => UvEquivalent::Variables(&["SSL_CLIENT_CERT"]),
+        "proxy" => UvEquivalent::Variables(&PROXIES),
         "keyring-provider" => match value {
-            "disabled" | "subprocess" => Means::Own("UV_KEYRING_PROVIDER", " "),
-            "auto" => Means::Unused,
-            _ => Means::Refused,
+            "disabled" | "subprocess" => UvEquivalent::Own("UV_KEYRING_PROVIDER", " "),
+            "auto" => UvEquivalent::Unused,
+            _ => UvEquivalent::Refused,
         },
-        "no-index" => Means::Flag(&["--no-index"]),
-        "pre" => Means::Flag(&PRE),
-        "require-hashes" => Means::Flag(&HASHES),
-        "no-deps" | "no-dependencies" => Means::Flag(&["--no-deps"]),
-        "no-cache-dir" => Means::Flag(&["--no-cache"]),
-        "compile" => Means::Flag(&["--compile-bytecode"]),
-        "upgrade" | "U" => Means::Flag(&["--upgrade"]),
-        "force-reinstall" => Means::Flag(&["--reinstall"]),
-        "constraint" | "c" => Means::Each("--constraint"),
-        "build-constraint" => Means::Each("--build-constraint"),
-        "no-binary" => Means::Each("--no-binary"),
-        "only-binary" => Means::Each("--only-binary"),
-        "uploaded-prior-to" => Means::Each("--exclude-newer"),
+        "no-index" => UvEquivalent::Flag(&["--no-index"]),
+        "pre" => UvEquivalent::Flag(&PRE),
+        "require-hashes" => UvEquivalent::Flag(&HASHES),
+        "no-deps" | "no-dependencies" => UvEquivalent::Flag(&["--no-deps"]),
+        "no-cache-dir" => UvEquivalent::Flag(&["--no-cache"]),
+        "compile" => UvEquivalent::Flag(&["--compile-bytecode"]),
+        "upgrade" | "U" => UvEquivalent::Flag(&["--upgrade"]),
+        "force-reinstall" => UvEquivalent::Flag(&["--reinstall"]),
+        "constraint" | "c" => UvEquivalent::Each("--constraint"),
+        "build-constraint" => UvEquivalent::Each("--build-constraint"),
+        "no-binary" => UvEquivalent::Each("--no-binary"),
+        "only-binary" => UvEquivalent::Each("--only-binary"),
+        "uploaded-prior-to" => UvEquivalent::Each("--exclude-newer"),
         "use-feature" => match value {
-            "truststore" => Means::Flag(&["--system-certs"]),
-            "fast-deps" => Means::Unused,
-            _ => Means::Refused,
+            "truststore" => UvEquivalent::Flag(&["--system-certs"]),
+            "fast-deps" => UvEquivalent::Unused,
+            _ => UvEquivalent::Refused,
         },
-        "no-compile" | "use-pep517" => Means::Always,
+        "no-compile" | "use-pep517" => UvEquivalent::Always,
         "no-input"
         | "disable-pip-version-check"
         | "progress-bar"
@@ -245,8 +248,8 @@ fn means(name: &str, value: &str) -> Means {
         | "exists-action"
         | "resume-retries"
         | "no-clean"
-        | "require-venv" => Means::Unused,
-        _ => Means::Refused,
+        | "require-venv" => UvEquivalent::Unused,
+        _ => UvEquivalent::Refused,
     }
 }
 
