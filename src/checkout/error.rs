@@ -2,23 +2,22 @@
 
 use std::path::Path;
 
-use super::folder::{DEEPEST, LONGEST_PATH};
 use super::name::{Refused, shown};
 use crate::user_error::UserError;
 
 const FIX_THE_TREE: &str = "Rename or remove it, commit, and push again";
 
 /// `path` is that of a folder in the tree.
-pub(super) fn too_deep(path: &[u8]) -> UserError {
-    UserError::new(format!("the tree is deeper than {DEEPEST} folders"))
+pub(super) fn too_deep(path: &[u8], deepest: usize) -> UserError {
+    UserError::new(format!("the tree is deeper than {deepest} folders"))
         .found(shown(path))
         .fix(FIX_THE_TREE)
 }
 
 /// `root` is the folder that the tree is written into, and `length` that of the whole path.
-pub(super) fn path_too_long(path: &[u8], length: usize, root: &Path) -> UserError {
+pub(super) fn path_too_long(path: &[u8], length: usize, longest: usize, root: &Path) -> UserError {
     UserError::new(format!("the path {} is too long", shown(path)))
-        .found(format!("{length} bytes below {}; the system allows {LONGEST_PATH}", root.display()))
+        .found(format!("{length} bytes below {}; the system allows {longest}", root.display()))
         .fix("Shorten it, commit, and push again")
 }
 
@@ -98,12 +97,12 @@ mod tests {
     #[test]
     fn a_tree_that_cannot_be_written_names_the_entry() {
         let root = Path::new("/srv/shop/releases/8");
-        insta::assert_snapshot!(too_deep(b"a/a/"), @r#"
+        insta::assert_snapshot!(too_deep(b"a/a/", 1024), @r#"
         the tree is deeper than 1024 folders
         found: "a/a/"
         Rename or remove it, commit, and push again
         "#);
-        insta::assert_snapshot!(path_too_long(b"a/b", 5000, root), @r#"
+        insta::assert_snapshot!(path_too_long(b"a/b", 5000, 4095, root), @r#"
         the path "a/b" is too long
         found: 5000 bytes below /srv/shop/releases/8; the system allows 4095
         Shorten it, commit, and push again

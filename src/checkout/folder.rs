@@ -16,11 +16,11 @@ use crate::disk::{self, at};
 
 /// What Linux and macOS let a path have, without the NUL. Nothing could open a longer one by its
 /// name.
-pub(super) const LONGEST_PATH: usize = 4095;
+const LONGEST_PATH: usize = 4095;
 
 /// A tree deeper than this is refused: nothing honest is, and what walks folders by recursion
 /// (Python, among others) would not survive it.
-pub(super) const DEEPEST: usize = 1024;
+const DEEPEST: usize = 1024;
 
 /// Folders deeper than this are not kept open while those below them wait, but opened again for
 /// each: a thousand levels must not take a thousand open files.
@@ -76,7 +76,7 @@ impl Folder {
         let depth = self.depth + 1;
         let path = [&self.path, name, b"/"].concat();
         if depth > DEEPEST {
-            bail!(error::too_deep(&path));
+            bail!(error::too_deep(&path, DEEPEST));
         }
         let fd = self
             .with_fd(|above| fs::openat(above, name, OPEN_FOLDER, Mode::empty()))?
@@ -220,7 +220,7 @@ impl Folder {
     fn check_length(&self, name: &[u8]) -> Result<()> {
         let length = self.root.as_os_str().len() + 1 + self.path.len() + name.len();
         if length > LONGEST_PATH {
-            bail!(error::path_too_long(&self.path_of(name), length, &self.root));
+            bail!(error::path_too_long(&self.path_of(name), length, LONGEST_PATH, &self.root));
         }
         Ok(())
     }

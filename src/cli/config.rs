@@ -13,25 +13,29 @@ use crate::user_error::{Explain, UserError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Config {
-    /// List the settings' names; values are secrets, and shown only with --values
+    /// List the names of the app settings, and their values with --values
     List {
-        /// Show the values as well
+        /// Show the values as well, which are secrets
         #[arg(long)]
         values: bool,
-        /// As JSON, with the values when they are asked for
+        /// Print JSON, with the values if --values is given
         #[arg(long)]
         json: bool,
     },
-    /// Show every setting of the site, its value, and where it comes from
+    /// Show every setting that applies to the site, its value, and where it comes from
     Show {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
     /// Print the value of an app setting
-    Get { name: String },
-    /// Set settings, written as NAME=value
+    Get {
+        /// The name of the app setting
+        name: String,
+    },
+    /// Set app settings, written as NAME=value
     Set {
+        /// The names and values, quoted for your shell
         #[arg(required_unless_present = "stdin", value_name = "NAME=VALUE")]
         assignments: Vec<String>,
         /// Read the value of this setting from standard input, so that neither the list of
@@ -39,9 +43,10 @@ pub(super) enum Config {
         #[arg(long, value_name = "NAME", conflicts_with = "assignments")]
         stdin: Option<String>,
     },
-    /// Remove settings
+    /// Remove app settings
     Unset {
-        #[arg(required = true)]
+        /// The names of the app settings
+        #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
     },
 }

@@ -10,7 +10,7 @@ use crate::site::{DeploymentId, Site};
 #[derive(Debug, Args)]
 pub(super) struct Delete {
     /// The numbers of the deployments to delete
-    #[arg(required = true)]
+    #[arg(required = true, value_name = "ID")]
     ids: Vec<DeploymentId>,
 }
 

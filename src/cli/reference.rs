@@ -65,7 +65,9 @@ fn visible(command: &Command) -> impl Iterator<Item = &Command> {
 
 /// Not the options that every command has.
 fn is_own(argument: &Arg) -> bool {
-    !argument.is_global_set() && !["help", "version"].contains(&argument.get_id().as_str())
+    use clap::ArgAction::{Help, HelpLong, HelpShort, Version};
+    let is_builtin = matches!(argument.get_action(), Help | HelpLong | HelpShort | Version);
+    !argument.is_global_set() && !is_builtin
 }
 
 /// What follows the name on a command line, such as ` [--json] ID`.
@@ -118,9 +120,13 @@ fn text(styled: Option<&clap::builder::StyledStr>) -> String {
     styled.map(ToString::to_string).unwrap_or_default()
 }
 
-/// Help texts have no full stop at their end; sentences in a document do.
+/// Help texts have no full stop at the end of their first paragraph; sentences in a document do.
 fn sentences(text: &str) -> String {
-    if text.is_empty() || text.ends_with(['.', ']']) { text.to_owned() } else { format!("{text}.") }
+    let closed = |text: &str| {
+        let is_closed = text.is_empty() || text.ends_with(['.', ']']);
+        if is_closed { text.to_owned() } else { format!("{text}.") }
+    };
+    text.split("\n\n").map(closed).collect::<Vec<_>>().join("\n\n")
 }
 
 #[test]

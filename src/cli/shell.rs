@@ -26,6 +26,7 @@ pub(super) struct Shell {
     #[arg(long)]
     read_only: bool,
     /// The sites the key may reach, by the names of their folders [default: all sites in the root]
+    #[arg(value_name = "SITE")]
     sites: Vec<String>,
 }
 

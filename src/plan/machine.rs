@@ -4,13 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::observe::PlanRequest;
 use crate::python::cache::Caches;
 use crate::python::interpreters::{self, Interpreter, Search};
 use crate::python::version::{Origin, Version, Wanted};
 use crate::settings::EffectiveSettings;
-use crate::site::Settings;
 use crate::site::settings::PythonDownloads;
+use crate::site::{Settings, Site};
 
 /// Installs a Python that is not on the machine.
 pub(super) type InstallPython<'a> = dyn Fn(&Wanted) -> Result<()> + 'a;
@@ -54,11 +53,15 @@ pub(super) struct Machine<'a> {
 }
 
 impl<'a> Machine<'a> {
-    pub(super) fn new(request: &PlanRequest<'a>, settings: &EffectiveSettings) -> Machine<'a> {
+    pub(super) fn new(
+        site: &Site,
+        settings: &EffectiveSettings,
+        missing: Missing<'a>,
+    ) -> Machine<'a> {
         Machine {
             search: Search::from_environment(settings.python_paths.value.clone()),
-            cache: Caches::of(request.site.cache()).interpreters_file(),
-            missing: request.missing_python,
+            cache: Caches::of(site.cache()).interpreters_file(),
+            missing,
         }
     }
 

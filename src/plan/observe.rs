@@ -77,7 +77,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         Some(why) => EnvNeed::Skipped(why),
         None => env_need(&tree, is_python, build.settings.command.is_some())?,
     };
-    let machine = Machine::new(&request, &build.settings);
+    let machine = Machine::new(site, &build.settings, request.missing_python);
     let discover = || machine.interpreters();
     let commands = build::commands_in_env(&tree, &build)?;
     let live = if need == EnvNeed::Python { live_env(site)? } else { LiveEnv::None };

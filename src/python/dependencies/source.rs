@@ -4,12 +4,11 @@ use std::fmt;
 
 use anyhow::Result;
 
-use super::locks::{Chosen, Environment, Lock, Requirements, declared};
+use super::declared::{Declared, InstallInput, ReadContext, of_release};
+use super::locks::{self, Environment, Lock};
 use super::project::Project;
-use super::record::Recorded;
-use super::requirements_txt::{SettingFile, closure_with};
-use super::tree::{RELEASE, Tree};
-use crate::python::version::Version;
+use super::requirements_txt::closure_with;
+use super::tree::Tree;
 
 /// Where the dependencies of a project are declared. Paths are relative to the tree that is
 /// deployed.
@@ -21,46 +20,6 @@ pub enum Source {
     Lock(Lock),
     /// The project at the top of the tree, which has no lock.
     Project(Project),
-}
-
-/// What decides, beside the tree, what a source declares.
-pub struct ReadContext<'a> {
-    /// Gives the environment variables that the installer will see.
-    pub variable: &'a dyn Fn(&str) -> Option<String>,
-    /// What the installer's settings make it read beside the source.
-    pub setting_files: &'a [SettingFile],
-    /// The interpreter that is installed for, which decides about a lock's markers. Without one,
-    /// a lock cannot be read.
-    pub python: Option<Version>,
-    pub chosen: Chosen,
-    /// Whether a lock is installed even if it does not belong to its manifest.
-    pub frozen: bool,
-}
-
-/// What an installer is given where it cannot read the source itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InstallInput {
-    /// Of a lock: everything that is to be installed.
-    Pinned(Requirements),
-    /// Requirement lines, whose own dependencies the installer finds.
-    Lines(Vec<String>),
-}
-
-/// What a source declares.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Declared {
-    /// What the env's marker keeps, and what [`super::compare()`] compares.
-    pub recorded: Recorded,
-    /// The environment variables that the source reads, whether or not they are set, sorted.
-    pub variables: Vec<String>,
-    /// The folders on the machine that `--find-links` names.
-    pub find_links: Vec<String>,
-    /// The files that only a `coding:` line makes readable. uv does not heed those.
-    pub not_utf_8: Vec<String>,
-    /// What the installer is given in the place of the source's own file.
-    pub install_input: Option<InstallInput>,
-    /// The groups and extras that are not installed, such as `group dev`.
-    pub left_out: Vec<String>,
 }
 
 impl Source {
@@ -93,8 +52,13 @@ impl Source {
             Source::Lock(lock) => {
                 let Some(python) = &reading.python else { return Ok(Declared::default()) };
                 let environment = Environment::here(python.to_pep440());
-                let (recorded, set) =
-                    declared::read(tree, *lock, &reading.chosen, &environment, reading.frozen)?;
+                let (recorded, set) = locks::declared::read(
+                    tree,
+                    *lock,
+                    &reading.chosen,
+                    &environment,
+                    reading.frozen,
+                )?;
                 Ok(Declared {
                     recorded,
                     variables: Vec::new(),
@@ -108,14 +72,6 @@ impl Source {
         }
     }
 }
-
-/// The value of a variable that names the folder of the release: the shell's, and PDM's.
-pub(super) fn of_release(name: &str) -> Option<String> {
-    RELEASE_VARIABLES.contains(&name).then(|| RELEASE.to_owned())
-}
-
-/// The variables that name the folder of the release, where requirements are installed.
-pub const RELEASE_VARIABLES: [&str; 2] = ["PWD", "PROJECT_ROOT"];
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,9 +8,9 @@ mod manifest;
 
 use anyhow::Result;
 
+use super::declared::{Declared, InstallInput, ReadContext, of_release};
 use super::error;
 use super::requirements_txt::closure_of;
-use super::source::{Declared, InstallInput, ReadContext, of_release};
 use super::text::normalized_name as normalized;
 use super::tree::Tree;
 use manifest::Manifest;
