@@ -26,7 +26,6 @@ use crate::python::interpreters::{self, Interpreter};
 use crate::python::version::Version;
 use crate::settings::{DeploymentFile, EffectiveSettings};
 use crate::site::{AppSettings, DeployOptions, ENV_LINK, EnvId, Settings, Site};
-use crate::text::excerpt;
 use crate::user_error::UserError;
 
 /// No file that nyala reads from a tree is larger than this, in bytes.

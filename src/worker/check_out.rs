@@ -10,7 +10,6 @@ use super::StepContext;
 use super::deploy::Deployment;
 use crate::checkout::{self, Exported, Updated};
 use crate::console;
-use crate::console::text::excerpt;
 use crate::disk;
 use crate::disk::space::DiskUsage;
 use crate::git::{Repository, short};
@@ -19,6 +18,7 @@ use crate::plan::Plan;
 use crate::settings::Sourced;
 use crate::staging;
 use crate::submodules::{Fetching, Filled};
+use crate::text::excerpt;
 
 impl Deployment<'_> {
     /// Writes the tree.

@@ -100,11 +100,11 @@ fn a_shared_path_that_is_hostile_is_refused() {
     ] {
         fs::write(site.path.join("nyala.toml"), format!("shared = [\"{path}\"]\n{settings}"))
             .unwrap();
-        site.nyala(&["status"]).assert_failed(1, why);
+        site.nyala(&["config", "show"]).assert_failed(1, why);
     }
     fs::write(site.path.join("nyala.toml"), format!("shared = [\"a\", \"a/b\"]\n{settings}"))
         .unwrap();
-    site.nyala(&["status"]).assert_failed(1, "one of which contains the other");
+    site.nyala(&["config", "show"]).assert_failed(1, "one of which contains the other");
     fs::write(site.path.join("nyala.toml"), settings).unwrap();
     project.write("page", "").push().assert_success();
 }

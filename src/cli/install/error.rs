@@ -69,7 +69,8 @@ mod tests {
         found: it is a file
         Name the folder of a bare repository
         ");
-        insta::assert_snapshot!(has_a_work_tree(Path::new("/srv/app/.git"), Path::new("/srv/app")), @"
+        let git = Path::new("/srv/app/.git");
+        insta::assert_snapshot!(has_a_work_tree(git, Path::new("/srv/app")), @"
         /srv/app/.git is not a bare repository
         found: it belongs to the work tree /srv/app
         Make a bare one of it: git clone --bare /srv/app /srv/app.git

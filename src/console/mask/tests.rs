@@ -135,8 +135,11 @@ for value in json.load(sys.stdin):
         repr(value), ascii(value), repr(value.encode()),
         html.escape(value), html.escape(value, quote=False),
         shlex.quote(value),
-        urllib.parse.quote(urllib.parse.quote(value)), urllib.parse.quote_plus(urllib.parse.quote(value, safe="")),
-        urllib.parse.quote(re.sub("%[0-9A-F]{2}", lambda it: it.group().lower(), urllib.parse.quote_plus(value)), safe=""),
+        urllib.parse.quote(urllib.parse.quote(value)),
+        urllib.parse.quote_plus(urllib.parse.quote(value, safe="")),
+        urllib.parse.quote(
+            re.sub("%[0-9A-F]{2}", lambda it: it.group().lower(), urllib.parse.quote_plus(value)),
+            safe=""),
         quopri.encodestring(value.encode()).decode().replace("=\n", ""),
     ]:
         print("exactly " + text)

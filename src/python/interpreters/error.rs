@@ -159,7 +159,8 @@ mod tests {
         1. Install it: pyenv install 2.7.18, and virtualenv<20.22 into it with its pip
         2. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
         "#);
-        insta::assert_snapshot!(not_found(&wanted(">=3.9,<3.11"), Origin::RequiresPython, &all), @r#"
+        let specifiers = wanted(">=3.9,<3.11");
+        insta::assert_snapshot!(not_found(&specifiers, Origin::RequiresPython, &all), @r#"
         No Python on this machine is >=3.9, <3.11
         wanted: >=3.9, <3.11 (requires-python in pyproject.toml)
         found: 3.13.0  /opt/python3.13/bin/python3.13

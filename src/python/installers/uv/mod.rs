@@ -144,7 +144,7 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
         .limits(installation.limits.clone())
         .named("uv pip install");
     if installation.complete && from_cache(&invocation)? {
-        return overrule::clean_up(installation.env);
+        return overrule::remove_uv_file(installation.env);
     }
     let mut excerpt = Excerpt::default();
     disk::point("uv: before");
