@@ -23,7 +23,8 @@ def text(results):
         parts.append("The targets:")
         targets = list(all_targets(results["rows"]))
         parts.append(table(["", "target", "measured", ""], targets))
-        parts.append(f"Each cell: the median as a ratio to that of {base_of(columns)} (with a lock, "
+        base = base_of(columns)
+        parts.append(f"Each cell: the median as a ratio to that of {base} (with a lock, "
                      "of its own tool), then milliseconds (the least and the most):")
         cells = [[title(row), *(cell(row, column) for column in columns)] for row in rows]
         parts.append(table(["", *columns], cells))
