@@ -10,6 +10,7 @@ mod freshness;
 mod groups;
 mod marker;
 mod pdm_lock;
+mod pieces;
 mod pipfile_lock;
 mod poetry_lock;
 mod pylock;
@@ -214,6 +215,15 @@ fn toml<T: DeserializeOwned>(text: &str) -> Result<T, LockError> {
         let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
         LockError::Syntax { line, why: first_line(error.message()) }
     })
+}
+
+/// [`toml`] for a lock that has a table for each package; `list` is where they are in it.
+fn toml_packages<T: DeserializeOwned, P: DeserializeOwned + Send>(
+    text: &str,
+    list: impl FnOnce(&mut T) -> &mut Vec<P>,
+) -> Result<T, LockError> {
+    check_conflicts(text)?;
+    pieces::parse(text, list).map_or_else(|| toml(text), Ok)
 }
 
 fn json<T: DeserializeOwned>(text: &str) -> Result<T, LockError> {

@@ -14,7 +14,7 @@ use super::error::LockError;
 use super::files::{check_machine, is_wheel};
 use super::marker::{self, Environment, normalized};
 use super::resolved::{Origin, Package, ResolvedSet};
-use super::{Chosen, Manifests, check_exist, freshness, tree_path, web_address};
+use super::{Chosen, Manifests, check_exist, freshness, toml_packages, tree_path, web_address};
 
 #[derive(Debug, Deserialize)]
 struct Lock {
@@ -88,7 +88,7 @@ pub(super) fn read(
     chosen: &Chosen,
     environment: &Environment,
 ) -> Result<ResolvedSet, LockError> {
-    let lock: Lock = super::toml(text)?;
+    let lock = toml_packages(text, |lock: &mut Lock| &mut lock.packages)?;
     let Metadata { groups, strategy, lock_version, content_hash, targets, files } = &lock.metadata;
     if lock_version.split('.').next() != Some("4") {
         return Err(LockError::Version { found: lock_version.clone(), known: "version 4" });

@@ -14,7 +14,7 @@ use super::error::LockError;
 use super::files::{check_machine, is_pypi, is_wheel};
 use super::marker::{self, Environment, normalized};
 use super::resolved::{Origin, Package, ResolvedSet};
-use super::{Chosen, Manifests, check_exist, freshness, tree_path, web_address};
+use super::{Chosen, Manifests, check_exist, freshness, toml_packages, tree_path, web_address};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -97,7 +97,7 @@ pub(super) fn read(
     chosen: &Chosen,
     environment: &Environment,
 ) -> Result<ResolvedSet, LockError> {
-    let lock: Lock = super::toml(text)?;
+    let lock = toml_packages(text, |lock: &mut Lock| &mut lock.packages)?;
     let has_groups = match lock.metadata.lock_version.as_str() {
         "1.1" | "2.0" => false,
         "2.1" => true,

@@ -13,7 +13,7 @@ use super::error::LockError;
 use super::files::check_machine;
 use super::marker::{self, Environment, normalized};
 use super::resolved::ResolvedSet;
-use super::{Chosen, Manifests, freshness, groups};
+use super::{Chosen, Manifests, freshness, groups, toml_packages};
 use file::{Conflicting, Dependency, File, Lock, Source};
 use origin::resolved;
 
@@ -24,7 +24,7 @@ pub(super) fn read(
     chosen: &Chosen,
     environment: &Environment,
 ) -> Result<ResolvedSet, LockError> {
-    let lock: Lock = super::toml(text)?;
+    let lock = toml_packages(text, |lock: &mut Lock| &mut lock.packages)?;
     if lock.version != 1 {
         return Err(LockError::Version {
             found: format!("{} (revision {})", lock.version, lock.revision),
