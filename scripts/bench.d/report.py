@@ -38,6 +38,17 @@ def text(results):
     return "\n\n".join(parts) + "\n"
 
 
+def together(runs):
+    """The results of several runs as if they were one."""
+    first, *others = runs
+    for run in others:
+        first["rows"] += run["rows"]
+        first["absent"].update(run["absent"])
+        first["minutes"] += run["minutes"]
+        first["command"] += f"` and `{run['command']}"
+    return first
+
+
 def heading(results):
     machine = results["machine"]
     uv = f", uv {machine['uv']}" if machine["uv"] else ""
