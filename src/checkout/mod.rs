@@ -113,7 +113,7 @@ pub fn update(
     let Done { exported: new, gone, gone_paths, removed } = done;
     let written = new.files + new.links;
     let mut exported = held;
-    exported.take_away(&gone, &gone_paths)?;
+    exported.subtract(&gone, &gone_paths)?;
     exported += new;
     exported.sort();
     Ok(Updated { exported, written, removed })
@@ -132,7 +132,7 @@ fn gather(done: Vec<Done>) -> Done {
 }
 
 impl Exported {
-    fn take_away(&mut self, gone: &Exported, paths: &[PathBuf]) -> Result<()> {
+    fn subtract(&mut self, gone: &Exported, paths: &[PathBuf]) -> Result<()> {
         let numbers = [
             (&mut self.files, gone.files),
             (&mut self.links, gone.links),

@@ -16,7 +16,7 @@ use super::objects;
 pub fn preview(objects: &git2::Repository, tree: Oid, path: &str) -> Result<Vec<u8>> {
     let about = || format!("cannot read the file {}", shown(path.as_bytes()));
     let odb = objects.odb().context("the object database cannot be opened")?;
-    let Looked { inherited, found } = look_up(&odb, tree, path).with_context(about)?;
+    let PreviewFolder { inherited, found } = look_up(&odb, tree, path).with_context(about)?;
     let (_, blob) =
         found.filter(|(kind, _)| matches!(kind, Kind::File { .. })).with_context(about)?;
     let conversion =
@@ -36,14 +36,14 @@ pub fn filters<'p>(
     let mut attributes = Attributes::default();
     paths
         .map(|path| {
-            let Looked { inherited, .. } = look_up(&odb, tree, path)?;
+            let PreviewFolder { inherited, .. } = look_up(&odb, tree, path)?;
             attributes.filter(&odb, &inherited, path.as_bytes())
         })
         .collect()
 }
 
 /// Goes to what is at a path, by way of the folders above it.
-fn look_up(odb: &git2::Odb<'_>, tree: Oid, path: &str) -> Result<Looked> {
+fn look_up(odb: &git2::Odb<'_>, tree: Oid, path: &str) -> Result<PreviewFolder> {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     let mut inherited = Inherited::None;
     let mut above = Vec::new();
@@ -59,7 +59,7 @@ fn look_up(odb: &git2::Odb<'_>, tree: Oid, path: &str) -> Result<Looked> {
 }
 
 /// One folder on the way.
-struct Looked {
+struct PreviewFolder {
     inherited: Inherited,
     found: Option<(Kind, Oid)>,
 }
@@ -71,7 +71,7 @@ fn look(
     above: &[u8],
     name: &[u8],
     mut inherited: Inherited,
-) -> Result<Looked> {
+) -> Result<PreviewFolder> {
     let object = objects::tree(odb, tree)?;
     let mut entries = Entries::new(object.data(), 0, tree.as_bytes().len());
     let mut found = None;
@@ -83,5 +83,5 @@ fn look(
             found = Some((entry.kind, entry.id()?));
         }
     }
-    Ok(Looked { inherited, found })
+    Ok(PreviewFolder { inherited, found })
 }

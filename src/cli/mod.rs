@@ -214,7 +214,7 @@ pub fn main() -> ExitCode {
         }
         if error.is_usage { ExitCode::from(2) } else { ExitCode::FAILURE }
     });
-    match console::unsaid() {
+    match console::write_error() {
         Some(why) => {
             say_error(&error::cannot_print(&why.to_string()));
             ExitCode::FAILURE

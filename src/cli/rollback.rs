@@ -39,7 +39,7 @@ impl Rollback {
             bail!(error::never_live(id, record.status.name()));
         }
         if self.dry_run {
-            say!("{}", would_do(&record, obstacle.as_deref()));
+            say!("{}", dry_run_line(&record, obstacle.as_deref()));
             return Ok(ExitCode::SUCCESS);
         }
         if let Some(obstacle) = obstacle {
@@ -87,7 +87,7 @@ impl Rollback {
 }
 
 /// What a rollback to the release of this deployment would do, as a sentence.
-fn would_do(record: &Record, obstacle: Option<&str>) -> String {
+fn dry_run_line(record: &Record, obstacle: Option<&str>) -> String {
     let Record { id, commit, env, .. } = record;
     let commit = short(commit);
     if let Some(obstacle) = obstacle {

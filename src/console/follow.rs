@@ -77,7 +77,7 @@ pub fn say(text: impl AsRef<[u8]>) {
 
 /// Why the output of [`show`] and [`say`] is incomplete although its reader is not gone, for
 /// example a full disk.
-pub fn unsaid() -> Option<io::Error> {
+pub fn write_error() -> Option<io::Error> {
     UNSAID.get().map(|why| io::Error::from(*why))
 }
 
@@ -127,13 +127,13 @@ impl<'out> Relay<'out> {
                         break;
                     }
                     grew = Instant::now();
-                    if self.pass_on(&buffer[..count]).is_err() {
+                    if self.forward(&buffer[..count]).is_err() {
                         return Ok(Followed::ReaderGone);
                     }
                 }
             }
             if finished {
-                return Ok(match self.pass_on_the_rest() {
+                return Ok(match self.forward_rest() {
                     Ok(()) => Followed::Whole,
                     Err(Gone) => Followed::ReaderGone,
                 });
@@ -150,7 +150,7 @@ impl<'out> Relay<'out> {
     }
 
     /// Passes on whole lines, and keeps the beginning of the line after them.
-    fn pass_on(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+    fn forward(&mut self, bytes: &[u8]) -> Result<(), Gone> {
         self.rest.extend_from_slice(bytes);
         let whole = match memchr::memrchr(b'\n', &self.rest) {
             Some(end) => end + 1,
@@ -163,7 +163,7 @@ impl<'out> Relay<'out> {
     }
 
     /// Ends a last line that has no end, so that the git client shows it.
-    fn pass_on_the_rest(&mut self) -> Result<(), Gone> {
+    fn forward_rest(&mut self) -> Result<(), Gone> {
         if self.rest.is_empty() {
             return Ok(());
         }

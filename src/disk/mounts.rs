@@ -63,7 +63,7 @@ impl Place {
 
 /// A mount by what it touches.
 #[derive(Debug)]
-pub struct Touches<'a> {
+pub struct MountEnds<'a> {
     pub point: &'a Path,
     /// What is mounted.
     pub from: Place,
@@ -105,8 +105,8 @@ impl Mounts {
         holding.max_by_key(|mount| mount.point.components().count())?.place(path)
     }
 
-    pub fn touches(&self) -> impl Iterator<Item = Touches<'_>> {
-        self.0.iter().map(|mount| Touches {
+    pub fn touches(&self) -> impl Iterator<Item = MountEnds<'_>> {
+        self.0.iter().map(|mount| MountEnds {
             point: &mount.point,
             from: Place { device: mount.device.clone(), path: mount.root.clone() },
             onto: self

@@ -159,7 +159,7 @@ impl<'a> Running<'a> {
     fn end(&mut self, at_once: bool, take: Take) -> io::Result<ExitStatus> {
         self.heeds_stop = false;
         if !at_once {
-            self.hear_last_words(take)?;
+            self.read_remaining_output(take)?;
         }
         if !self.has_ended()? || group::has_members(self.group) {
             self.ask_to_end(at_once && self.invocation.ends_session, take)?;
@@ -172,7 +172,7 @@ impl<'a> Running<'a> {
 
     /// Reads everything that the child printed before it ended. Another process, such as a daemon,
     /// may keep the pipe open: its output is not waited for.
-    fn hear_last_words(&mut self, take: Take) -> io::Result<()> {
+    fn read_remaining_output(&mut self, take: Take) -> io::Result<()> {
         let bytes = Cell::new(0);
         let mut counted = |number: usize, piece: &[u8]| {
             bytes.set(bytes.get() + piece.len());
@@ -219,7 +219,7 @@ impl<'a> Running<'a> {
             self.listen(2 * ASK, take)?;
         }
         // The rest of its output may say why it hung.
-        self.hear_last_words(take)
+        self.read_remaining_output(take)
     }
 
     /// Waits up to `pause` for output or for the end, and reads at most one buffer from each pipe.

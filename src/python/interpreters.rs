@@ -151,7 +151,7 @@ fn discover_with(search: &Search, mut cache: Cache) -> (Vec<Interpreter>, Cache)
                         }
                     }
                 }
-                Answer::Unfit(why) => say_unfit(&candidate, &why),
+                Answer::Unfit(why) => log_unusable(&candidate, &why),
             }
         }
         todo = next;
@@ -208,7 +208,7 @@ fn answers(candidates: Vec<Candidate>, cache: &mut Cache) -> Vec<(Candidate, Ans
                         candidate.file.display()
                     ));
                 } else {
-                    say_unfit(&candidate, &refusal.to_string());
+                    log_unusable(&candidate, &refusal.to_string());
                 }
             }
         }
@@ -278,7 +278,7 @@ fn judge(file: &Path, identity: &FileIdentity, report: Report) -> (Answer, Modif
 
 /// Whoever wrote a path into nyala.toml has to hear of it; what merely lies on PATH is of no
 /// interest.
-fn say_unfit(candidate: &Candidate, why: &str) {
+fn log_unusable(candidate: &Candidate, why: &str) {
     let file = candidate.file.display();
     if let Some(path) = &candidate.asked_for {
         console::warning(format_args!(

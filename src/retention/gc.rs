@@ -8,7 +8,7 @@ use super::error;
 use super::holders::{Held, holders};
 use super::prune::{Pruned, envs_without, prune, salvage_release, unless_mounted};
 use super::salvage::Scan;
-use super::trash::{Emptied, Freed, empty_trash};
+use super::trash::{Freed, TrashReport, empty_trash};
 use crate::site::lock::DeployLock;
 use crate::site::{DeploymentId, Settings, Site, no_deployment};
 use crate::staging;
@@ -22,7 +22,7 @@ pub struct Report {
 
 impl Report {
     fn empty_trash(&mut self, site: &Site) {
-        let Emptied { mut freed, mut held } = empty_trash(site);
+        let TrashReport { mut freed, mut held } = empty_trash(site);
         self.freed.append(&mut freed);
         self.pruned.held.append(&mut held);
     }

@@ -26,7 +26,7 @@ enum Notice {
 
 impl Notices {
     /// Logs what nobody has been told yet.
-    pub fn log_unsaid(site: &Site) {
+    pub fn log_pending(site: &Site) {
         let path = site.notices_file();
         let Ok(bytes) = disk::read(&path) else { return };
         let Notices(notices) = serde_json::from_slice(&bytes).unwrap_or_default();

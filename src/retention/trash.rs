@@ -12,7 +12,7 @@ use crate::user_error::UserError;
 
 /// What emptying the trash came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Emptied {
+pub struct TrashReport {
     pub freed: Vec<Freed>,
     pub held: Vec<Held>,
 }
@@ -29,11 +29,11 @@ pub struct Freed {
 
 /// Removes what has been discarded, but for what a process still uses or something is mounted in.
 /// Needs no lock: two that remove the same do no harm.
-pub fn empty_trash(site: &Site) -> Emptied {
+pub fn empty_trash(site: &Site) -> TrashReport {
     let trash = site.trash();
     let paths: Vec<PathBuf> = trash.iter().map(|trash| trash.path.clone()).collect();
     let mut held = holders(&paths);
-    let (mut emptied, mut usage) = (Emptied::default(), Usage::default());
+    let (mut emptied, mut usage) = (TrashReport::default(), Usage::default());
     for trash in trash {
         let what = entry_name(&trash.was);
         if let Some(holder) = held.remove(&trash.path) {

@@ -83,7 +83,7 @@ fn look(path: &Path) -> Place {
 fn in_site(folder: &Path) -> Option<PathBuf> {
     let folder = folder.canonicalize().ok()?;
     // A project may have a nyala.toml of its own, and no releases.
-    let is_site = |folder: &&Path| Site::is_at(folder) && folder.join("releases").is_dir();
+    let is_site = |folder: &&Path| Site::is_at(folder) && folder.join(RELEASES).is_dir();
     folder.ancestors().find(is_site).map(Path::to_owned)
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::error;
+use super::{ENV_LINK, error};
 use crate::user_error::UserError;
 
 /// A path in the release that lives in `SITE/shared` and outlasts releases.
@@ -50,8 +50,7 @@ impl SharedPath {
             return cannot("it has a control character");
         }
         if path.split('/').any(|part| part.eq_ignore_ascii_case(".git"))
-            || path == "env"
-            || path.starts_with("env/")
+            || path.split('/').next() == Some(ENV_LINK)
         {
             return cannot("env and .git are not the application's");
         }

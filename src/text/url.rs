@@ -95,11 +95,11 @@ pub fn without_credentials(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut done = 0;
     for url in credentials(text.as_bytes()) {
-        shown.push_str(&without_broken_off(&text[done..url.user.start]));
+        shown.push_str(&without_cut_passwords(&text[done..url.user.start]));
         shown.push_str(STARS);
         done = url.user.end;
     }
-    shown + &without_broken_off(&text[done..])
+    shown + &without_cut_passwords(&text[done..])
 }
 
 /// The same, and what follows a `?` in a URL as well: that is where signatures and tokens are kept.
@@ -109,7 +109,7 @@ pub fn without_secrets(text: &str) -> String {
 
 /// A text in which no URL has a password before an @, without what stands in place of a port
 /// and is none.
-fn without_broken_off(text: &str) -> String {
+fn without_cut_passwords(text: &str) -> String {
     by_words(text, |word| {
         let broken_off = word.match_indices("://").find_map(|(at, _)| {
             let authority = word[at + 3..].split(['/', '?', '#']).next()?;

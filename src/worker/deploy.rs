@@ -109,7 +109,7 @@ impl Deployment<'_> {
             "Deployment {id}: {} of {branch}, \"{title}\" by {author}",
             short(commit)
         ));
-        Notices::log_unsaid(self.site);
+        Notices::log_pending(self.site);
         self.record.status = Status::Building;
         self.record.started_at = Some(Timestamp::now());
     }

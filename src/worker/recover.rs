@@ -49,7 +49,7 @@ pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<Vec<Held
             ));
         }
         let release = record.rolled_back_to.unwrap_or(id);
-        if let Err(why) = take_push(site, live, &record) {
+        if let Err(why) = complete_push(site, live, &record) {
             console::warning(error::push_not_completed(id).because(&why));
         }
         let error = error::worker_was_killed(live == Some(release));
@@ -103,7 +103,7 @@ fn forget_lost(site: &Site, live: Option<DeploymentId>) -> Result<()> {
 }
 
 /// In a strict site the branch follows what is live, also when the worker was killed in between.
-fn take_push(site: &Site, live: Option<DeploymentId>, record: &Record) -> Result<()> {
+fn complete_push(site: &Site, live: Option<DeploymentId>, record: &Record) -> Result<()> {
     if live == Some(record.id) && !record.moves.is_empty() {
         let repository = Repository::open(&site.repository(&site.settings()?))?;
         ref_transaction::finish(&repository, live, record)?;

@@ -129,7 +129,7 @@ impl Deployment<'_> {
         self.record_step("activate", step.done());
         self.end(Status::Succeeded, None);
         self.notify(Outcome::Success)?;
-        self.say_where_we_are(&target, before);
+        self.log_live_release(&target, before);
         self.site.save(&self.record)?;
         // Nobody waits for it: this is the one deployment that has to be quick, and it has to work
         // without the repository.
@@ -155,7 +155,7 @@ impl Deployment<'_> {
         self.notifications = Some(Notifications::new(&known, &app_settings));
     }
 
-    fn say_where_we_are(&self, target: &Record, before: Option<DeploymentId>) {
+    fn log_live_release(&self, target: &Record, before: Option<DeploymentId>) {
         let Record { id, commit, python, env, .. } = target;
         if let Some(before) = before.filter(|before| before != id) {
             console::hint(format_args!("to undo this: nyala rollback {before}"));

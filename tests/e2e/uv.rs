@@ -160,7 +160,7 @@ fn settings_of_pip_apply_to_uv() {
     site.set("PIP_CONSTRAINT", pins.to_str().unwrap());
     site.set("PIP_CACHE_DIR", "/nowhere");
     let push = project.write("requirements.txt", "antelope\noryx\n").push();
-    push.assert_success().assert_says("uv has no use for pip's cache-dir (PIP_CACHE_DIR).");
+    push.assert_success().assert_says("uv ignores pip's cache-dir (PIP_CACHE_DIR).");
     assert_eq!(site.package("antelope").as_deref(), Some("1.1"));
     assert_eq!(site.package("oryx").as_deref(), Some("2.0"));
     site.set("PIP_PRE", "1");

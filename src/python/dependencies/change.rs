@@ -162,9 +162,9 @@ impl fmt::Display for Change {
             Change::Gone(line) => {
                 write!(f, "{} was removed from {}", what(line), shown(&line.file))
             }
-            Change::Changed { from, to } => became(f, from, to),
+            Change::Changed { from, to } => write_change(f, from, to),
             Change::Replaced { from, to, why } => {
-                became(f, from, to)?;
+                write_change(f, from, to)?;
                 for why in why {
                     write!(f, "; {why}")?;
                 }
@@ -236,7 +236,7 @@ impl fmt::Display for StaleReason {
     }
 }
 
-fn became(f: &mut fmt::Formatter<'_>, from: &Line, to: &Line) -> fmt::Result {
+fn write_change(f: &mut fmt::Formatter<'_>, from: &Line, to: &Line) -> fmt::Result {
     if from.text == to.text {
         write!(f, "{} changed ({})", what(to), place(to))
     } else if is_locked(from) && is_locked(to) && !to.version.is_empty() {

@@ -60,8 +60,7 @@ pub(super) fn uv_cannot(refused: &[String]) -> UserError {
 pub(super) fn failed(
     installer: Installer,
     code: i32,
-    output: &[String],
-    fixes: Vec<String>,
+    (output, fixes): (Vec<String>, Vec<String>),
     source: &Source,
 ) -> UserError {
     let name = installer.name();
@@ -131,13 +130,13 @@ mod tests {
     #[test]
     fn an_installer_that_failed_shows_what_explains_it() {
         let source = Source::RequirementsTxt { path: "requirements.txt".to_owned() };
-        insta::assert_snapshot!(failed(Installer::Pip, 2, &[], Vec::new(), &source), @"
+        insta::assert_snapshot!(failed(Installer::Pip, 2, Default::default(), &source), @"
         pip exited with status 2
         See the output of pip above; it installed from requirements.txt
         ");
-        let output = ["error: command 'gcc' failed".to_owned()];
+        let output = vec!["error: command 'gcc' failed".to_owned()];
         let fixes = vec!["On Debian and Ubuntu: apt install gcc".to_owned()];
-        insta::assert_snapshot!(failed(Installer::Uv, 1, &output, fixes, &source), @"
+        insta::assert_snapshot!(failed(Installer::Uv, 1, (output, fixes), &source), @"
         uv exited with status 1
         output: error: command 'gcc' failed
         1. On Debian and Ubuntu: apt install gcc

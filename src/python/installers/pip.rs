@@ -70,9 +70,8 @@ fn install_file(installation: &Installation<'_>, file: &Path, compiles: bool) ->
     ended
         .map_err(|error| match &error {
             ChildError::Exited { code, .. } => {
-                let (output, fixes) = excerpt.finish();
-                let source = installation.source;
-                anyhow::Error::new(failed(Installer::Pip, *code, &output, fixes, source))
+                let said = excerpt.finish();
+                anyhow::Error::new(failed(Installer::Pip, *code, said, installation.source))
             }
             _ => error.into(),
         })

@@ -156,9 +156,8 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
     ended
         .map_err(|error| match &error {
             ChildError::Exited { code, .. } => {
-                let (output, fixes) = excerpt.finish();
-                let source = installation.source;
-                Error::new(failed(Installer::Uv, *code, &output, fixes, source))
+                let said = excerpt.finish();
+                Error::new(failed(Installer::Uv, *code, said, installation.source))
             }
             _ => error.into(),
         })

@@ -82,7 +82,7 @@ impl Settings {
             // Set by nyala itself, for every pip.
             UvEquivalent::Unused if Environment::is_ours(by) => {}
             UvEquivalent::Unused => {
-                self.unused.push(format!("uv has no use for pip's {name} ({by})."))
+                self.unused.push(format!("uv ignores pip's {name} ({by})."));
             }
             UvEquivalent::Always => {}
             UvEquivalent::Variables(names) => {
