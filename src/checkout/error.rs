@@ -152,4 +152,12 @@ mod tests {
         Choose another working-tree-encoding in .gitattributes, such as UTF-8
         ");
     }
+
+    #[test]
+    fn an_entry_that_is_refused_says_why() {
+        insta::assert_snapshot!(entry_refused(b"a/.GIT", Refused::DotGit), @r#"
+        the entry "a/.GIT" of the tree cannot be written: its name is `.git`, or is equivalent to that on Windows or macOS
+        Rename or remove it, commit, and push again
+        "#);
+    }
 }

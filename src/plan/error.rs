@@ -53,7 +53,7 @@ pub(super) fn nothing_installs(first: &Declaration, declared: &[Declaration]) ->
     ))
     .found(names.join(", "))
     .fix(&first.export)
-    .fix("git add requirements.txt, commit, and push again")
+    .fix("Add it: git add requirements.txt, commit, and push again")
     .fix(format!(
         "Or, if nothing is to be installed: {ignore}, or commit an empty requirements.txt"
     ))
@@ -121,6 +121,33 @@ mod tests {
         found: requires-python = ">=3.12"
         1. Ask for a Python that meets it in runtime.txt
         2. Or change requires-python, commit, and push again
+        "#);
+    }
+
+    #[test]
+    fn what_nothing_installs_is_named_with_the_way_out() {
+        let declared = |path: &str, export: &str, gives| Declaration {
+            path: path.to_owned(),
+            export: export.to_owned(),
+            gives,
+        };
+        let first = declared("pyproject.toml", "Run uv lock", "uv.lock");
+        let error = nothing_installs(&first, std::slice::from_ref(&first));
+        insta::assert_snapshot!(error, @r#"
+        pyproject.toml declares dependencies, and its lock, uv.lock, is not in the commit
+        found: pyproject.toml
+        1. Run uv lock, git add uv.lock, commit, and push again
+        2. Or install what it names without a lock: file = "pyproject.toml" under [dependencies] in nyala.toml
+        3. Or, if nothing is to be installed: ignore = ["pyproject.toml"] under [dependencies] in nyala.toml
+        "#);
+        let first = declared("environment.yml", "Write the packages of PyPI", "requirements.txt");
+        let error = nothing_installs(&first, std::slice::from_ref(&first));
+        insta::assert_snapshot!(error, @r#"
+        environment.yml declares dependencies, and nyala cannot install from it: it needs a requirements.txt or a lock file, and there is none
+        found: environment.yml
+        1. Write the packages of PyPI
+        2. Add it: git add requirements.txt, commit, and push again
+        3. Or, if nothing is to be installed: ignore = ["environment.yml"] under [dependencies] in nyala.toml, or commit an empty requirements.txt
         "#);
     }
 }

@@ -92,7 +92,7 @@ pub(super) fn is_on_another_disk(own: &Path, shared: &Path, path: &SharedPath) -
 pub(super) fn is_behind_a_link(release: DeploymentId, path: &SharedPath, link: &Path) -> UserError {
     UserError::new(format!("{path} is not in release {release} itself"))
         .found(format!("{} is a link", link.display()))
-        .fix("Nothing needs to be shared that lies elsewhere already")
+        .fix("Leave it as it is: what the link leads to already outlives the release")
 }
 
 pub(super) fn exists_already(shared: &Path) -> UserError {
@@ -243,5 +243,15 @@ mod tests {
         2. Or go live without them: unshared = "warn" in nyala.toml
         "#);
         insta::assert_snapshot!(not_removed(), @"old releases could not be removed");
+    }
+
+    #[test]
+    fn what_a_link_leads_to_need_not_be_shared() {
+        let link = Path::new("/srv/shop/releases/3/media");
+        insta::assert_snapshot!(is_behind_a_link(DeploymentId::of(3), &path(), link), @"
+        media is not in release 3 itself
+        found: /srv/shop/releases/3/media is a link
+        Leave it as it is: what the link leads to already outlives the release
+        ");
     }
 }
