@@ -136,7 +136,7 @@ fn an_unknown_key_in_nyala_toml_names_the_nearest_known_one() {
     push.assert_says("kepe").assert_says("keep").assert_says("nyala.toml");
     assert!(push.output.lines().any(|line| line.starts_with("error: ")), "{}", push.stderr);
     assert_eq!(site.live_state(), before);
-    site.nyala(&["status"]).assert_failed(1, "kepe");
+    site.nyala(&["config", "show"]).assert_failed(1, "kepe");
 
     fs::write(site.path.join("nyala.toml"), good).unwrap();
     project.write("page", "3").push().assert_success();

@@ -102,13 +102,13 @@ fn sharing_changes_nothing_when_one_of_the_paths_cannot_be_shared() {
     let site = Site::new();
     with_data(&site);
     let settings = fs::read_to_string(site.path.join("nyala.toml")).unwrap();
-    for (paths, why) in [
-        (["media", "db.sqlite"], "no release has db.sqlite"),
-        (["media", "media/upload.jpg"], "one of which contains the other"),
-        (["media", "../x"], "does not stay inside the release"),
-        (["media", "env"], "cannot be shared"),
+    for (path, code, why) in [
+        ("db.sqlite", 1, "no release has db.sqlite"),
+        ("media/upload.jpg", 1, "one of which contains the other"),
+        ("../x", 2, "does not stay inside the release"),
+        ("env", 2, "cannot be shared"),
     ] {
-        site.nyala(&["share", paths[0], paths[1]]).assert_failed(1, why);
+        site.nyala(&["share", "media", path]).assert_failed(code, why);
     }
     fs::create_dir(site.path.join("shared/media")).unwrap();
     let both = ["share", "db.sqlite3", "media"];
