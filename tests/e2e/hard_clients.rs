@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::process::Stdio;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -33,10 +34,14 @@ fn a_client_that_reads_one_byte_a_second_blocks_nothing() {
     push.current_dir(&project.path).args(["push", "nyala", "HEAD:refs/heads/main"]);
     let mut push = push.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = push.stderr.take().unwrap();
-    // Ends with the client, whose end of the pipe is then closed.
+    // Ends with the client, or when it is told to.
+    let (tell, enough) = mpsc::channel();
     let reader = thread::spawn(move || {
         let mut byte = [0];
         while stderr.read(&mut byte).is_ok_and(|count| count > 0) {
+            if enough.try_recv().is_ok() {
+                return;
+            }
             thread::park_timeout(Duration::from_secs(1));
         }
     });
@@ -46,10 +51,9 @@ fn a_client_that_reads_one_byte_a_second_blocks_nothing() {
     assert!(log.contains(" 300000\n") && log.contains(" last\n"));
     push.kill().unwrap();
     push.wait().unwrap();
-    while !reader.is_finished() {
-        reader.thread().unpark();
-        thread::yield_now();
-    }
+    tell.send(()).unwrap();
+    reader.thread().unpark();
+    reader.join().unwrap();
 }
 
 #[test]
