@@ -123,6 +123,8 @@ impl Attacker<'_> {
     fn assert_refused(&self, tree: &str, text: &str) -> Push {
         let site = &self.target.site;
         let there = || ["releases", "envs"].map(|folder| site.numbers(folder));
+        // The push before may still be pruning.
+        wait_until_quiet(site);
         let (live, before) = (site.live_state(), there());
         let push = self.push(tree);
         push.assert_failed_with(text);

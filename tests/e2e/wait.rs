@@ -25,10 +25,11 @@ fn the_exit_code_of_wait_is_the_result() {
     site.nyala(&["wait", &one]).assert_success();
 
     project.write("page", "3").push_with(&["-o", "skip-deploy"]);
-    for never in [project.head().as_str(), "main", "99", "nonsense", "-o"] {
+    for never in [project.head().as_str(), "main", "nonsense", "-o"] {
         let ran = site.nyala(&["wait", "--", never]);
         ran.assert_failed(2, "was never deployed");
     }
+    site.nyala(&["wait", "99"]).assert_failed(2, "there is no deployment 99");
     site.nyala(&["wait", "--nonsense"]).assert_failed(2, "--nonsense");
 }
 
