@@ -74,6 +74,12 @@ pub(super) fn script_exists(script: &Path) -> UserError {
     UserError::new(format!("{} already exists", script.display())).fix(REPLACE_IT)
 }
 
+/// `command` takes a folder.
+pub(super) fn not_a_folder(path: &Path, command: &str) -> UserError {
+    UserError::usage(format!("{} is not a folder", path.display()))
+        .fix(format!("Name a folder: {command} FOLDER"))
+}
+
 pub(super) fn no_env() -> UserError {
     UserError::new("the release has no env to install into")
         .fix("Call `nyala step env` before `nyala step install`")
@@ -237,6 +243,10 @@ mod tests {
         insta::assert_snapshot!(script_exists(Path::new("deploy.sh")), @"
         deploy.sh already exists
         Replace it: nyala script --force
+        ");
+        insta::assert_snapshot!(not_a_folder(Path::new("app.py"), "nyala script"), @"
+        app.py is not a folder
+        Name a folder: nyala script FOLDER
         ");
         insta::assert_snapshot!(no_env(), @"
         the release has no env to install into

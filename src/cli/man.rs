@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Command};
 use clap_mangen::Man as Page;
 
+use super::error;
 use crate::console;
 use crate::disk;
 
@@ -22,6 +23,9 @@ impl Man {
             console::say(page(&command, "nyala")?);
             return Ok(());
         };
+        if folder.exists() && !folder.is_dir() {
+            bail!(error::not_a_folder(folder, "nyala man"));
+        }
         disk::create_dir_all(folder)?;
         let mut written = 0;
         let mut waiting = vec![("nyala".to_owned(), command)];

@@ -26,6 +26,9 @@ pub(super) struct Script {
 
 impl Script {
     pub(super) fn run(&self) -> Result<()> {
+        if !self.folder.is_dir() {
+            bail!(error::not_a_folder(&self.folder, "nyala script"));
+        }
         let file = self.folder.join(".deployment");
         let text = match disk::read(&file) {
             Ok(bytes) => bytes,

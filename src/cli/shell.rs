@@ -13,6 +13,7 @@ use clap::{Args, Parser};
 
 use super::{Cli, Command, error};
 use crate::access::{self, Intent};
+use crate::console;
 use crate::git::bare_git;
 use crate::server::Server;
 use crate::site::Site;
@@ -63,7 +64,10 @@ impl Shell {
                 Err(error).context("cannot run git")
             }
             Request::Nyala(words) => {
-                let mut cli = Cli::try_parse_from(words)?;
+                let mut cli = match Cli::try_parse_from(words) {
+                    Ok(cli) => cli,
+                    Err(told) => return Ok(answer(&told)),
+                };
                 if cli.command.as_ref().is_some_and(|command| !only_reads(command)) {
                     bail!(error::only_reading());
                 }
@@ -94,9 +98,24 @@ impl Shell {
         }
     }
 
+    /// The sites that this key may reach and that are there.
     fn names(&self, server: &Server) -> Vec<String> {
-        if self.sites.is_empty() { server.site_names() } else { self.sites.clone() }
+        if self.sites.is_empty() {
+            return server.site_names();
+        }
+        self.sites.iter().filter(|name| server.site(name).is_some()).cloned().collect()
     }
+}
+
+/// Prints what clap says of a wrong command, or the help that was asked for.
+fn answer(told: &clap::Error) -> ExitCode {
+    let text = told.render().to_string();
+    if told.use_stderr() {
+        console::print(rustix::stdio::stderr(), &text);
+    } else {
+        console::say(text);
+    }
+    ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2))
 }
 
 /// Commands that change nothing.

@@ -1,11 +1,14 @@
 //! A server: one folder, whose subfolders are sites.
 
+mod error;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::site::Site;
+use crate::user_error::Explain;
 
 /// The folder that contains the sites of a machine, such as `/srv/sites`.
 #[derive(Debug)]
@@ -17,9 +20,7 @@ pub struct Server {
 impl Server {
     /// Fails when `root` does not exist.
     pub fn open(root: &Path) -> Result<Server> {
-        let root = root
-            .canonicalize()
-            .with_context(|| format!("the folder {} does not exist", root.display()))?;
+        let root = root.canonicalize().explain(|| error::no_root(root))?;
         Ok(Server { root })
     }
 

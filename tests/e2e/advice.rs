@@ -119,6 +119,8 @@ fn wrong_usage_exits_with_2_and_a_mistake_with_1_and_neither_asks_for_debugging(
         &["share", "/etc"],
         &["share", "../media"],
         &["share", "env"],
+        &["script", "nowhere"],
+        &["man", "/dev/null"],
     ];
     let wrong: Vec<_> = wrong.iter().map(|arguments| site.nyala(arguments)).collect();
     for ran in [&outside].into_iter().chain(&of_init).chain(&wrong) {

@@ -123,6 +123,10 @@ fn only_read_only_commands_run_over_ssh() {
         );
     }
     assert_eq!(site.numbers("deployments"), [1]);
+    let wrong = server.run("ada", "nyala lsit");
+    wrong.assert_failed(2, "error: unrecognized subcommand 'lsit'");
+    assert!(!wrong.stderr.contains("NYALA_LOG"), "{wrong:?}");
+    server.run("ada", "nyala list --help").assert_success();
     let mut login = server.run("ada", "");
     login.stderr.retain(|letter| letter != '\r');
     assert!(login.stderr.contains("this key may reach: shop"), "{login:#?}");

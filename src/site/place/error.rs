@@ -16,6 +16,12 @@ pub(in crate::site) fn no_site(path: &Path) -> UserError {
     let error = UserError::new(format!("{shown} is not a site"));
     let name_it = "Name the folder of a site: --site SITE";
     match look(path) {
+        // A shell replaces it only where a word begins.
+        Place::Missing if path.starts_with("~") => {
+            UserError::new(format!("there is no site at {shown}"))
+                .found("the shell has not replaced ~")
+                .fix(format!("Put a blank before it: --site {shown}"))
+        }
         Place::Missing => UserError::new(format!("there is no site at {shown}"))
             .fix(format!("Correct the path, or create a site: nyala init {shown}")),
         Place::Dangling(link) => UserError::new(format!("there is no site at {shown}"))
@@ -235,6 +241,15 @@ mod tests {
         init dangling/below: no site can be created at …/dangling/below
         found: …/dangling is a link to /nowhere, which does not exist
         Remove the link, or name a new folder: nyala init NEW_FOLDER
+        ");
+    }
+
+    #[test]
+    fn a_home_that_the_shell_left_alone_is_named() {
+        insta::assert_snapshot!(no_site(Path::new("~/shop")), @"
+        there is no site at ~/shop
+        found: the shell has not replaced ~
+        Put a blank before it: --site ~/shop
         ");
     }
 
