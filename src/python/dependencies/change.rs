@@ -49,6 +49,12 @@ pub enum Change {
     FoundChanged(Found),
     FoundGone(Found),
     MutableReference(MutableReference),
+    /// A lock is installed, and the env was made of what is none: its installer has chosen packages
+    /// that the lock may not have, and nothing uninstalls them.
+    FirstLock {
+        from: String,
+        to: String,
+    },
     /// A file that the installer reads beside the requirements.
     Input {
         input: Input,
@@ -130,6 +136,7 @@ impl Change {
             | Change::FoundChanged(_)
             | Change::FoundGone(_)
             | Change::MutableReference(_)
+            | Change::FirstLock { .. }
             // What it said of what is installed cannot be known.
             | Change::Input { .. } => EnvAction::Create,
         }
@@ -210,6 +217,12 @@ impl fmt::Display for Change {
                 };
                 write!(f, "{} {how} ({})", shown(path), shown(by))
             }
+            Change::FirstLock { from, to } => write!(
+                f,
+                "{} is installed instead of {}, which left the choice of packages to the installer",
+                shown(to),
+                shown(from)
+            ),
             Change::MutableReference(MutableReference { file, number, text, why, fix }) => {
                 let line = if *number == 0 { String::new() } else { format!(" line {number}") };
                 write!(

@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::{Change, FileChange, StaleReason};
+use super::locks::Lock;
 use super::record::{Found, Input, Line, Local, LocalKind, Recorded, Role};
 
 /// Everything that changed. Changes that require a new env come first; otherwise the order is
@@ -37,12 +38,25 @@ pub fn compare(then: &Recorded, now: &Recorded) -> Vec<Change> {
 
     let mut changes: Vec<Change> =
         mutable_references.iter().cloned().map(Change::MutableReference).collect();
+    changes.extend(first_lock(then_lines, now_lines));
     changes.extend(compare_lines(then_lines, now_lines));
     changes.extend(compare_local(then_local, now_local));
     changes.extend(compare_found(then_found, now_found));
     changes.extend(compare_inputs(then_inputs, now_inputs));
     changes.sort_by_key(|change| std::cmp::Reverse(change.env_action()));
     changes
+}
+
+/// A lock in the place of something else that declares packages.
+fn first_lock(then: &[Line], now: &[Line]) -> Option<Change> {
+    let is_of_lock = |line: &&Line| {
+        let name = line.file.rsplit('/').next().unwrap_or_default();
+        Lock::named(name).is_some()
+    };
+    let to = now.iter().find(is_of_lock)?.file.clone();
+    let is_requirement = |line: &&Line| line.role == Role::Requirement;
+    let from = then.iter().filter(is_requirement).find(|line| !is_of_lock(line))?.file.clone();
+    Some(Change::FirstLock { from, to })
 }
 
 fn compare_lines(then: &[Line], now: &[Line]) -> Vec<Change> {
