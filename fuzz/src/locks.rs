@@ -58,13 +58,15 @@ fn assert_is_right(data: &[u8], declared: &Declared) {
     let json = serde_json::to_string(recorded).expect("it can be written");
     assert_eq!(&serde_json::from_str::<Recorded>(&json).expect("it can be read"), recorded);
     assert_without_secrets(data, &json);
-    let Some(InstallInput::Pinned(Requirements { hashed, unhashed })) = install_input else {
+    let Some(InstallInput::Pinned(Requirements { hashed, unhashed, advice: _ })) = install_input
+    else {
         panic!("a lock pins");
     };
     let mut packages = 0;
     for line in hashed.lines().chain(unhashed.lines()) {
         assert!(!line.contains(|c: char| c.is_control()), "{line:?}");
-        if let Some(index) = line.strip_prefix("--extra-index-url ") {
+        let options = ["--extra-index-url ", "--find-links "];
+        if let Some(index) = options.iter().find_map(|option| line.strip_prefix(option)) {
             assert!(index.contains("://") && !index.contains(' '), "{line:?}");
             continue;
         }

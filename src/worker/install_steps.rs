@@ -132,6 +132,10 @@ fn install_into(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<Ch
         recorded: &plan.requirements,
         files: &files,
         complete: matches!(plan.install_input, Some(InstallInput::Pinned(_))),
+        advice: match &plan.install_input {
+            Some(InstallInput::Pinned(Requirements { advice, .. })) => advice,
+            Some(InstallInput::Lines(_)) | None => &[],
+        },
         environment: &environment,
         limits: context.limits.clone(),
     })?;
@@ -146,7 +150,7 @@ fn write_install_input(context: &StepContext<'_>, input: &InstallInput) -> Resul
     disk::create_dir_all(&folder)?;
     let joined;
     let parts: &[(&str, &str)] = match input {
-        InstallInput::Pinned(Requirements { hashed, unhashed }) => {
+        InstallInput::Pinned(Requirements { hashed, unhashed, advice: _ }) => {
             &[("pinned.txt", hashed), ("pinned-without-hashes.txt", unhashed)]
         }
         InstallInput::Lines(lines) => {

@@ -1,8 +1,10 @@
 //! Projects with a lock file: what it pins is installed, and nothing else.
 
+mod lives;
+mod private;
+
 use std::fmt::Write;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use sha2::{Digest, Sha256};
 
@@ -162,102 +164,6 @@ fn assert_has(site: &Site, expected: &[(&str, &str)], push: &Push) {
     }
 }
 
-/// The life of a project with a lock of one kind.
-fn lives(site: &Site, kind: &str) {
-    let project = site.project();
-    let push = write(&project, kind, &FIRST).push();
-    assert_has(site, &[("antelope", "1.0"), ("grass", "1.0")], &push);
-    push.assert_says(&format!("Detected {kind}."));
-    push.assert_says(&format!("Not installed from {kind}: group dev"));
-
-    project.write("page", "1").push().assert_success();
-    assert_eq!(site.live()["env"]["decision"], "reuse");
-
-    let [_, rest @ ..] = FIRST;
-    let newer = [&[("antelope", "1.1", None), ("oryx", "2.0", None)], rest.as_slice()].concat();
-    let push = write(&project, kind, &newer).push();
-    push.assert_says("antelope 1.0 -> 1.1");
-    push.assert_says(&format!("oryx 2.0 was added ({kind})"));
-    assert_eq!(site.live()["env"]["decision"], "update");
-    assert_has(site, &[("antelope", "1.1"), ("grass", "1.0"), ("oryx", "2.0")], &push);
-
-    let push = write(&project, kind, &FIRST).push();
-    push.assert_says(&format!("oryx 2.0 is gone: nothing in {kind} asks for it"));
-    assert_has(site, &[("antelope", "1.0"), ("grass", "1.0")], &push);
-
-    // The hash of another file.
-    let live = site.live_id();
-    let (right, wrong) = (hash("antelope", "1.0"), hash("antelope", "1.1"));
-    let strip = |hash: &str| hash.trim_start_matches("sha256:").to_owned();
-    let text = lock(kind, &FIRST).replace(&strip(&right), &strip(&wrong));
-    let push = project.write(kind, text).push();
-    push.assert_failed_with("the requirements could not be installed");
-    assert_eq!(site.live_id(), live);
-
-    site.configure("dependencies = { groups = [\"dev\"] }");
-    let push = write(&project, kind, &FIRST).push();
-    assert_has(site, &[("antelope", "1.0"), ("grass", "1.0"), ("acacia", "1.0")], &push);
-}
-
-#[test]
-fn a_uv_lock_is_installed() {
-    lives(&Site::new(), "uv.lock");
-    lives(&fast_site(), "uv.lock");
-}
-
-#[test]
-fn what_uv_has_in_its_cache_is_installed_without_an_index() {
-    let Some(uv) = uv() else { return };
-    let sandbox = Sandbox::new();
-    let calls = sandbox.path("calls");
-    let script = format!(
-        "#!/bin/sh\necho \"$@\" >> '{}'\nexec '{}' \"$@\"\n",
-        calls.display(),
-        uv.display()
-    );
-    let logging = sandbox.path("logging-uv");
-    fs::write(&logging, script).unwrap();
-    fs::set_permissions(&logging, fs::Permissions::from_mode(0o755)).unwrap();
-    sandbox.put_uv_on_path(&logging);
-    let site = Site::in_sandbox(sandbox, "site", &["--installer", "uv"]);
-    let installs = || -> Vec<bool> {
-        let calls = fs::read_to_string(&calls).unwrap();
-        let installs = calls.lines().filter(|call| call.starts_with("pip install"));
-        installs.map(|call| call.contains("--offline")).collect()
-    };
-    let project = site.project();
-    let push = write(&project, "uv.lock", &FIRST).push();
-    assert_has(&site, &[("antelope", "1.0"), ("grass", "1.0")], &push);
-    assert_eq!(installs(), [true]);
-
-    // What is not to be had without an index is asked for there, and only that failure is told.
-    let text = lock("uv.lock", &FIRST).replace("version = \"1.0\"", "version = \"1.7\"");
-    let push = project.write("uv.lock", text).push();
-    push.assert_failed_with("the requirements could not be installed");
-    push.assert_does_not_say("network");
-    assert_eq!(installs(), [true, true, false]);
-}
-
-#[test]
-fn a_poetry_lock_is_installed() {
-    lives(&fast_site(), "poetry.lock");
-}
-
-#[test]
-fn a_pdm_lock_is_installed() {
-    lives(&fast_site(), "pdm.lock");
-}
-
-#[test]
-fn a_pipfile_lock_is_installed() {
-    lives(&fast_site(), "Pipfile.lock");
-}
-
-#[test]
-fn a_pylock_is_installed() {
-    lives(&fast_site(), "pylock.toml");
-}
-
 /// The project is a package: of what is installed, it alone has no hash.
 #[test]
 fn the_project_of_a_lock_is_installed_with_what_it_pins() {
@@ -302,6 +208,19 @@ fn a_requirements_txt_counts_before_a_lock() {
         "uv.lock is not used, because requirements.txt is there; one version differs: \
          antelope 1.1 (locked: 1.0).",
     );
+}
+
+#[test]
+fn a_lock_in_the_place_of_requirements_leaves_nothing_of_theirs() {
+    let site = Site::new();
+    let project = site.project();
+    // It brings grass, which the lock does not have.
+    let push = project.write("requirements.txt", "oryx==1.0\n").push();
+    assert_has(&site, &[("oryx", "1.0"), ("grass", "1.0")], &push);
+    project.remove("requirements.txt");
+    let push = write(&project, "uv.lock", &[("oryx", "2.0", None)]).push();
+    assert_has(&site, &[("oryx", "2.0")], &push);
+    push.assert_says("uv.lock is installed instead of requirements.txt");
 }
 
 #[test]

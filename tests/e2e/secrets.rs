@@ -12,7 +12,7 @@ const TOKEN: &str = "correct-horse-battery-staple";
 const PASSWORD: &str = "zebra-crossing-99";
 
 /// The files below a folder that contain one of these texts.
-fn files_with(folder: &Path, texts: &[&str]) -> Vec<String> {
+pub(crate) fn files_with(folder: &Path, texts: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let kind = entry.file_type().unwrap();

@@ -52,20 +52,16 @@ impl Source {
             Source::Lock(lock) => {
                 let Some(python) = &reading.python else { return Ok(Declared::default()) };
                 let environment = Environment::here(python.to_pep440());
-                let (recorded, set) = locks::declared::read(
-                    tree,
-                    *lock,
-                    &reading.chosen,
-                    &environment,
-                    reading.frozen,
-                )?;
+                let ReadContext { chosen, frozen, variable, .. } = reading;
+                let locks::declared::Pinned { recorded, requirements, left_out } =
+                    locks::declared::read(tree, *lock, chosen, &environment, *frozen, variable)?;
                 Ok(Declared {
                     recorded,
                     variables: Vec::new(),
                     find_links: Vec::new(),
                     not_utf_8: Vec::new(),
-                    install_input: Some(InstallInput::Pinned(set.requirements())),
-                    left_out: set.left_out,
+                    install_input: Some(InstallInput::Pinned(requirements)),
+                    left_out,
                 })
             }
             Source::Project(project) => project.read(tree, reading),

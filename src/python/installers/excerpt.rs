@@ -33,7 +33,17 @@ pub(super) struct Excerpt {
     of_build: Option<String>,
     /// Debian's packages that have what is missing.
     packages: Vec<&'static str>,
+    refusal: Option<Refusal>,
     part: Part,
+}
+
+/// What an index did not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Refusal {
+    /// It gave no such package. pip says no more where an index asks for credentials, too.
+    Nothing,
+    /// It asked for credentials, or for other ones.
+    Credentials,
 }
 
 /// What the lines that come belong to.
@@ -60,14 +70,16 @@ impl Excerpt {
         } else if is_explaining(plain) {
             self.explain(plain);
         }
+        self.refusal = self.refusal.max(refusal(plain));
         match installer {
             Installer::Pip => self.line_of_pip(plain),
             Installer::Uv => self.line_of_uv(line, plain),
         }
     }
 
-    /// The lines to repeat, and what to do about them.
-    pub(super) fn finish(mut self) -> (Vec<String>, Vec<String>) {
+    /// The lines to repeat, and what to do about them; `advice` is for an index that did not give a
+    /// package.
+    pub(super) fn finish(mut self, advice: &[String]) -> (Vec<String>, Vec<String>) {
         if self.explaining.is_empty() {
             self.explaining.extend(self.of_build.take());
         }
@@ -83,7 +95,8 @@ impl Excerpt {
         });
         let older = lines.iter().find_map(|line| wanted_pip(line));
         let older = older.map(|version| format!("Set pip = \"{version}\" in nyala.toml"));
-        (lines, install.into_iter().chain(older).collect())
+        let of_index = of_index(self.refusal, advice);
+        (lines, install.into_iter().chain(older).chain(of_index).collect())
     }
 
     fn explain(&mut self, line: &str) {
@@ -150,6 +163,32 @@ fn wanted_pip(line: &str) -> Option<&str> {
     rest.split_whitespace().next().filter(|version| version.starts_with('<'))
 }
 
+/// What to do where an index did not give a package.
+fn of_index(refusal: Option<Refusal>, advice: &[String]) -> Vec<String> {
+    let mut advice = advice.to_vec();
+    match refusal {
+        None => advice.clear(),
+        Some(Refusal::Nothing) if advice.is_empty() => {}
+        Some(_) => advice.push(OF_INDEXES.to_owned()),
+    }
+    advice
+}
+
+const OF_INDEXES: &str = "Or set PIP_INDEX_URL or PIP_EXTRA_INDEX_URL with nyala config set, the \
+                          address with the credentials in it; or PIP_KEYRING_PROVIDER=subprocess";
+
+fn refusal(line: &str) -> Option<Refusal> {
+    let has = |words: &[&str]| words.iter().any(|words| line.contains(words));
+    if has(&["401 Error", "401 Unauthorized", "401 Client", "403 Forbidden", "403 Client"]) {
+        Some(Refusal::Credentials)
+    } else if has(&["No matching distribution found for", "was not found in the package registry"])
+    {
+        Some(Refusal::Nothing)
+    } else {
+        None
+    }
+}
+
 /// Whether a line says by itself what is wrong.
 fn is_explaining(line: &str) -> bool {
     // `src/x.c:5:10: fatal error: sql.h: No such file or directory`
@@ -157,7 +196,13 @@ fn is_explaining(line: &str) -> bool {
         .iter()
         .filter_map(|mark| line.split_once(mark))
         .any(|(place, _)| place.ends_with(|last: char| last.is_ascii_digit() || last == ')'));
-    let of_pip = ["has invalid metadata", "Please use pip<", "requires a different Python"];
+    let of_pip = [
+        "has invalid metadata",
+        "Please use pip<",
+        "requires a different Python",
+        "after connection broken by",
+        "401 Error, Credentials not correct",
+    ];
     of_compiler
         || line.starts_with("error[E")
         || line.contains("/ld: cannot find ")

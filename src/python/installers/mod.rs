@@ -71,6 +71,8 @@ pub struct Installation<'a> {
     pub files: &'a [PathBuf],
     /// Whether the files name everything to install, dependencies included.
     pub complete: bool,
+    /// What to do if an index refuses to answer.
+    pub advice: &'a [String],
     pub environment: &'a Environment,
     pub limits: Limits,
 }

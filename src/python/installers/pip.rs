@@ -70,7 +70,7 @@ fn install_file(installation: &Installation<'_>, file: &Path, compiles: bool) ->
     ended
         .map_err(|error| match &error {
             ChildError::Exited { code, .. } => {
-                let said = excerpt.finish();
+                let said = excerpt.finish(installation.advice);
                 anyhow::Error::new(failed(Installer::Pip, *code, said, installation.source))
             }
             _ => error.into(),

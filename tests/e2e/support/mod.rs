@@ -10,6 +10,7 @@ mod index;
 mod machine;
 mod mounts;
 mod precious;
+pub(crate) mod private_index;
 mod project;
 mod push;
 mod running;
@@ -34,6 +35,7 @@ pub(crate) use machine::{
 };
 pub(crate) use mounts::Mounts;
 pub(crate) use precious::Precious;
+pub(crate) use private_index::PrivateIndex;
 pub(crate) use project::Project;
 pub(crate) use push::{Push, RunningPush};
 pub(crate) use running::{Ran, Running, runs, wait_until};

@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use sha2::{Digest, Sha256};
 
-use super::{Chosen, Environment, Lock, Manifests, Origin, Package, ResolvedSet, error};
+use super::indexes::Indexes;
+use super::{
+    Chosen, Environment, Lock, Manifests, Origin, Package, Requirements, ResolvedSet, error,
+};
 use crate::hex::hex;
 use crate::python::dependencies::build_inputs::{BuildInputs, build_inputs};
 use crate::python::dependencies::error::{not_utf8, too_large};
@@ -17,14 +20,16 @@ use crate::python::dependencies::tree::{Resolved, Tree, resolve};
 /// The most bytes that a lock may have.
 const MOST_BYTES: u64 = 32 << 20;
 
-/// Reads the lock at the top of `tree`. Fails with what is wrong with it, and how to fix it.
+/// Reads the lock at the top of `tree`; `variable` gives the app settings. Fails with what is wrong
+/// with it, and how to fix it.
 pub(crate) fn read(
     tree: &impl Tree,
     lock: Lock,
     chosen: &Chosen,
     environment: &Environment,
     frozen: bool,
-) -> Result<(Recorded, ResolvedSet)> {
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<Pinned> {
     let name = lock.file_name();
     let text = text_at_top(tree, name)?.ok_or_else(|| error::not_a_file(name))?;
     let pyproject = manifest(tree, "pyproject.toml")?.unwrap_or_default();
@@ -39,7 +44,20 @@ pub(crate) fn read(
     if let Some(package) = project_itself(tree, lock, &manifests.pyproject)? {
         set.packages.push(package);
     }
-    Ok((recorded(tree, name, &set)?, set))
+    let indexes = Indexes::new(lock, &manifests.pyproject, variable).options(&set)?;
+    Ok(Pinned {
+        recorded: recorded(tree, name, &set)?,
+        requirements: set.requirements(indexes),
+        left_out: set.left_out,
+    })
+}
+
+/// What a lock pins.
+pub(crate) struct Pinned {
+    pub(crate) recorded: Recorded,
+    pub(crate) requirements: Requirements,
+    /// The groups and extras that were not chosen.
+    pub(crate) left_out: Vec<String>,
 }
 
 /// What the marker keeps of a set. Its lines are the packages, each with its version.

@@ -102,6 +102,20 @@ fn nearest(kind: &str, suggestion: Option<&str>, there: &[String]) -> String {
     }
 }
 
+/// The address of an index in the lock `file` has a variable in it that no app setting gives.
+pub(super) fn variable_not_set(file: &str, url: &str, variable: &str) -> UserError {
+    UserError::new(format!("the address of an index of {file} needs {variable}, which is not set"))
+        .found(without_secrets(url))
+        .fix(format!("Set it: nyala config set --stdin {variable}"))
+}
+
+/// With the values of its variables, it is no address.
+pub(super) fn wrong_index(file: &str, url: &str) -> UserError {
+    UserError::new(format!("an index of {file} has no address, with its variables put in"))
+        .found(without_secrets(url))
+        .fix("Correct the app settings that it names: nyala config")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

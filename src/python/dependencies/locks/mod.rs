@@ -8,6 +8,7 @@ mod error;
 mod files;
 mod freshness;
 mod groups;
+mod indexes;
 mod marker;
 mod pdm_lock;
 mod pieces;
@@ -30,6 +31,7 @@ use crate::console::did_you_mean;
 use crate::user_error::UserError;
 
 pub use error::LockError;
+pub use indexes::IndexOptions;
 pub use marker::{Environment, MarkerError};
 pub(super) use requirement::Requirement;
 pub use resolved::{Origin, Package, Requirements, ResolvedSet};

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::error::LockError;
+use super::indexes::IndexOptions;
 
 /// The packages that a lock's own tool would install for one interpreter, and what was left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,19 +63,10 @@ impl ResolvedSet {
     /// The set as a requirements file in which everything is pinned, to be installed with
     /// `--no-deps`. Paths are relative to the tree's top. Packages with hashes come apart from
     /// those that can have none, because pip checks either all of a file or nothing.
-    pub fn requirements(&self) -> Requirements {
-        let mut text = Requirements::default();
-        let mut indexes = BTreeSet::new();
-        for package in &self.packages {
-            if let Origin::Index(Some(index)) = &package.origin {
-                indexes.insert(index);
-            }
-        }
-        for index in indexes {
-            let _ = writeln!(text.hashed, "--extra-index-url {index}");
-            let _ = writeln!(text.unhashed, "--extra-index-url {index}");
-        }
-        let options = text.hashed.len();
+    pub fn requirements(&self, indexes: IndexOptions) -> Requirements {
+        let IndexOptions { lines, advice } = indexes;
+        let options = lines.len();
+        let mut text = Requirements { hashed: lines.clone(), unhashed: lines, advice };
         for package in &self.packages {
             let part =
                 if package.hashes.is_empty() { &mut text.unhashed } else { &mut text.hashed };
@@ -98,6 +90,8 @@ impl ResolvedSet {
 pub struct Requirements {
     pub hashed: String,
     pub unhashed: String,
+    /// What to do if an index refuses to answer.
+    pub advice: Vec<String>,
 }
 
 impl Package {

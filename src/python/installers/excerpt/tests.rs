@@ -3,7 +3,7 @@ use super::*;
 fn told(installer: Installer, output: &str) -> String {
     let mut excerpt = Excerpt::default();
     output.lines().for_each(|line| excerpt.line(installer, line));
-    let (lines, fixes) = excerpt.finish();
+    let (lines, fixes) = excerpt.finish(&[]);
     [lines, fixes].concat().join("\n")
 }
 
@@ -185,4 +185,44 @@ fn what_is_repeated_stays_short() {
     let told = told(Installer::Pip, &output);
     assert_eq!(told.lines().count(), EXPLAINING + ERRORS);
     assert!(told.len() < 3000, "{}", told.len());
+}
+
+#[test]
+fn an_index_that_gives_nothing_is_told_from_one_that_asks_for_credentials() {
+    let refusal = |installer: Installer, output: &str| {
+        let mut excerpt = Excerpt::default();
+        output.lines().for_each(|line| excerpt.line(installer, line));
+        excerpt.refusal
+    };
+    let nothing = "ERROR: No matching distribution found for grass==1.0";
+    assert_eq!(refusal(Installer::Pip, nothing), Some(Refusal::Nothing));
+    let wrong = "WARNING: 401 Error, Credentials not correct for https://example.org/simple/grass/";
+    let both = format!("{wrong}\n{nothing}");
+    assert_eq!(refusal(Installer::Pip, &both), Some(Refusal::Credentials));
+    assert!(told(Installer::Pip, &both).starts_with(wrong));
+    let of_uv = "      hint: An index URL (https://example.org/simple) could not be queried due \
+                 to a lack of valid authentication credentials (401 Unauthorized).";
+    assert_eq!(refusal(Installer::Uv, of_uv), Some(Refusal::Credentials));
+    assert_eq!(refusal(Installer::Uv, "error: Failed to build `grass`"), None);
+
+    let advice = ["Set it".to_owned()];
+    assert_eq!(of_index(None, &advice), [] as [&str; 0]);
+    assert_eq!(of_index(Some(Refusal::Nothing), &[]), [] as [&str; 0]);
+    assert_eq!(of_index(Some(Refusal::Nothing), &advice), ["Set it", OF_INDEXES]);
+    assert_eq!(of_index(Some(Refusal::Credentials), &[]), [OF_INDEXES]);
+}
+
+#[test]
+fn an_index_that_cannot_be_reached_is_said_before_what_it_did_not_give() {
+    let output = "\
+WARNING: Retrying (Retry(total=4, connect=None)) after connection broken by \
+'NewConnectionError(\"Connection refused\")': /simple/grass/
+ERROR: Could not find a version that satisfies the requirement grass==1.0 (from versions: none)
+ERROR: No matching distribution found for grass==1.0
+";
+    insta::assert_snapshot!(told(Installer::Pip, output), @r#"
+    WARNING: Retrying (Retry(total=4, connect=None)) after connection broken by 'NewConnectionError("Connection refused")': /simple/grass/
+    ERROR: Could not find a version that satisfies the requirement grass==1.0 (from versions: none)
+    ERROR: No matching distribution found for grass==1.0
+    "#);
 }

@@ -156,7 +156,7 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
     ended
         .map_err(|error| match &error {
             ChildError::Exited { code, .. } => {
-                let said = excerpt.finish();
+                let said = excerpt.finish(installation.advice);
                 Error::new(failed(Installer::Uv, *code, said, installation.source))
             }
             _ => error.into(),

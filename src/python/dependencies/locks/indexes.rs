@@ -1,0 +1,219 @@
+//! The indexes that the packages of a lock come from, and the credentials for them, which each tool
+//! takes from settings of its own:
+//!
+//! - uv: `UV_INDEX_<NAME>_USERNAME` and `UV_INDEX_<NAME>_PASSWORD`,
+//!   <https://docs.astral.sh/uv/concepts/indexes/#providing-credentials-directly>
+//! - Poetry: `POETRY_HTTP_BASIC_<NAME>_USERNAME` and `POETRY_HTTP_BASIC_<NAME>_PASSWORD`,
+//!   <https://python-poetry.org/docs/repositories/#configuring-credentials>
+//! - PDM and Pipenv: variables in the address, `https://${USER}:${PASSWORD}@example.org/simple`.
+
+use std::collections::BTreeSet;
+
+use toml::{Table, Value};
+
+use super::error::{variable_not_set, wrong_index};
+use super::files::is_pypi;
+use super::{Lock, Origin, ResolvedSet, web_address};
+use crate::text::url::{credentials, percent_encoded, without_credentials};
+use crate::user_error::UserError;
+
+/// The indexes that a manifest declares, and the settings of the site.
+pub(super) struct Indexes<'a> {
+    lock: Lock,
+    declared: Vec<Index>,
+    /// Gives the value of an app setting.
+    variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// An index that a manifest gives a name.
+#[derive(Clone, Debug, Default)]
+struct Index {
+    name: String,
+    url: String,
+    /// Whether it is one page with files, as `--find-links` takes it.
+    is_page: bool,
+    /// What the manifest itself says, which only PDM allows.
+    username: Option<String>,
+    password: Option<String>,
+}
+
+/// What an installer is told of the indexes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IndexOptions {
+    /// Lines of a requirements file. Credentials may be in them.
+    pub lines: String,
+    /// Which settings give credentials for the indexes that have none, as advice.
+    pub advice: Vec<String>,
+}
+
+impl<'a> Indexes<'a> {
+    pub(super) fn new(
+        lock: Lock,
+        pyproject: &Table,
+        variable: &'a dyn Fn(&str) -> Option<String>,
+    ) -> Indexes<'a> {
+        let declared = match lock {
+            Lock::Uv | Lock::Pylock => tables(pyproject, "uv", "index"),
+            Lock::Poetry => tables(pyproject, "poetry", "source"),
+            Lock::Pdm => tables(pyproject, "pdm", "source"),
+            // Its lock has the addresses themselves.
+            Lock::Pipfile => Vec::new(),
+        };
+        Indexes { lock, declared, variable }
+    }
+
+    /// What the installer is told, to find the packages of a set. Fails when an address has a
+    /// variable in it that is not set, or is none.
+    pub(super) fn options(&self, set: &ResolvedSet) -> Result<IndexOptions, UserError> {
+        let mut urls: BTreeSet<&str> = BTreeSet::new();
+        for package in &set.packages {
+            if let Origin::Index(Some(url)) = &package.origin {
+                urls.insert(url);
+            }
+        }
+        if self.lock == Lock::Pdm {
+            // Its lock does not say which package is from where.
+            urls.extend(
+                self.declared.iter().map(|index| index.url.as_str()).filter(|url| !is_pypi(url)),
+            );
+        }
+        let mut options = IndexOptions::default();
+        for url in urls {
+            let index = self.declared.iter().find(|index| is_same(&index.url, url));
+            let with = self.with_credentials(url, index)?;
+            if credentials(with.as_bytes()).next().is_none() {
+                options.advice.push(self.advice(url, index));
+            }
+            let is_page = index.is_some_and(|index| index.is_page);
+            let option = if is_page { "--find-links" } else { "--extra-index-url" };
+            options.lines.push_str(&format!("{option} {with}\n"));
+        }
+        Ok(options)
+    }
+
+    /// The address with the credentials that there are for it.
+    fn with_credentials(&self, url: &str, index: Option<&Index>) -> Result<String, UserError> {
+        let url = self.expanded(url)?;
+        let has_some = credentials(url.as_bytes()).next().is_some();
+        let Some((scheme, rest)) = url.split_once("://").filter(|_| !has_some) else {
+            return Ok(url);
+        };
+        let [username, password] = index.map_or([None, None], |index| self.of_settings(index));
+        if username.is_none() && password.is_none() {
+            return Ok(url);
+        }
+        let username = percent_encoded(&username.unwrap_or_default());
+        let password = password.map_or(String::new(), |it| format!(":{}", percent_encoded(&it)));
+        Ok(format!("{scheme}://{username}{password}@{rest}"))
+    }
+
+    fn of_settings(&self, index: &Index) -> [Option<String>; 2] {
+        let Some(prefix) = self.prefix(&index.name) else {
+            return [index.username.clone(), index.password.clone()];
+        };
+        let read = |name: &str| (self.variable)(&format!("{prefix}_{name}"));
+        [read("USERNAME"), read("PASSWORD")].map(|value| value.filter(|value| !value.is_empty()))
+    }
+
+    /// What the settings of an index begin with; `None` where the tool has no such settings.
+    fn prefix(&self, name: &str) -> Option<String> {
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+        let name: String = name.chars().map(plain).collect();
+        match self.lock {
+            Lock::Uv | Lock::Pylock => Some(format!("UV_INDEX_{name}")),
+            Lock::Poetry => Some(format!("POETRY_HTTP_BASIC_{name}")),
+            Lock::Pdm | Lock::Pipfile => None,
+        }
+    }
+
+    fn advice(&self, url: &str, index: Option<&Index>) -> String {
+        let url = without_credentials(url);
+        let prefix = index.and_then(|index| self.prefix(&index.name));
+        match (prefix, self.lock) {
+            (Some(prefix), _) => format!(
+                "If {url} needs credentials, set {prefix}_USERNAME and {prefix}_PASSWORD with \
+                 nyala config set"
+            ),
+            (None, Lock::Pdm | Lock::Pipfile) => format!(
+                "If {url} needs credentials, name settings in its address, such as \
+                 https://${{INDEX_USER}}:${{INDEX_PASSWORD}}@…, and set them with nyala config set"
+            ),
+            (None, _) => format!(
+                "If {url} needs credentials, set PIP_EXTRA_INDEX_URL with nyala config set: the \
+                 address with them in it"
+            ),
+        }
+    }
+
+    /// The address with the values of the variables in it, `${NAME}` or, for Pipenv, `$NAME`.
+    /// Before the host they are encoded, as both tools do it.
+    fn expanded(&self, url: &str) -> Result<String, UserError> {
+        if !matches!(self.lock, Lock::Pdm | Lock::Pipfile) {
+            return Ok(url.to_owned());
+        }
+        let mut expanded = String::new();
+        let mut rest = url;
+        while let Some(at) = rest.find('$') {
+            let (before, after) = rest.split_at(at);
+            expanded.push_str(before);
+            let Some((name, after)) = variable_name(&after[1..], self.lock == Lock::Pipfile) else {
+                expanded.push('$');
+                rest = &after[1..];
+                continue;
+            };
+            let value = (self.variable)(name)
+                .ok_or_else(|| variable_not_set(self.lock.file_name(), url, name))?;
+            let is_in_authority = after.split('/').next().unwrap_or_default().contains('@');
+            expanded.push_str(&if is_in_authority { percent_encoded(&value) } else { value });
+            rest = after;
+        }
+        expanded.push_str(rest);
+        web_address("the index", &expanded).map_err(|_| wrong_index(self.lock.file_name(), url))
+    }
+}
+
+/// The name after a `$`, and what follows it.
+fn variable_name(text: &str, may_be_bare: bool) -> Option<(&str, &str)> {
+    if let Some(inside) = text.strip_prefix('{') {
+        return inside.split_once('}').filter(|(name, _)| !name.is_empty());
+    }
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let end = text.find(|c| !is_name(c)).unwrap_or(text.len());
+    (may_be_bare && end > 0).then(|| text.split_at(end))
+}
+
+/// `[[tool.uv.index]]`, `[[tool.poetry.source]]` or `[[tool.pdm.source]]`.
+fn tables(pyproject: &Table, tool: &str, key: &str) -> Vec<Index> {
+    let list = pyproject
+        .get("tool")
+        .and_then(|tools| tools.get(tool)?.get(key)?.as_array())
+        .map_or(&[][..], Vec::as_slice);
+    list.iter()
+        .filter_map(|table| {
+            let text = |key: &str| table.get(key).and_then(Value::as_str).map(str::to_owned);
+            Some(Index {
+                name: text("name").unwrap_or_default(),
+                url: text("url")?,
+                is_page: text("format").as_deref() == Some("flat")
+                    || text("type").as_deref() == Some("find_links"),
+                username: text("username"),
+                password: text("password"),
+            })
+        })
+        .collect()
+}
+
+/// Whether two addresses are the same, without credentials and the last slash.
+fn is_same(one: &str, other: &str) -> bool {
+    let plain = |url: &str| -> String {
+        let user = credentials(url.as_bytes()).next().map(|found| found.user);
+        let url = user.map_or(url.to_owned(), |user| {
+            format!("{}{}", &url[..user.start], &url[user.end + 1..])
+        });
+        url.trim_end_matches('/').to_owned()
+    };
+    plain(one) == plain(other)
+}
+
+#[cfg(test)]
+mod tests;

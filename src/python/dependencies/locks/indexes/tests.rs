@@ -1,0 +1,131 @@
+use super::super::{Lock, Origin, Package, ResolvedSet};
+use super::{IndexOptions, Indexes};
+use crate::user_error::UserError;
+
+const PRIVATE: &str = "https://example.org/simple";
+
+fn set(index: &str) -> ResolvedSet {
+    let package = |name: &str, index: Option<&str>| Package {
+        name: name.to_owned(),
+        version: Some("1.0".to_owned()),
+        origin: Origin::Index(index.map(str::to_owned)),
+        hashes: [].into(),
+    };
+    let index = Some(index).filter(|index| !index.is_empty());
+    let packages = vec![package("grass", index), package("oryx", None), package("zebra", index)];
+    ResolvedSet { packages, left_out: Vec::new() }
+}
+
+fn options(
+    lock: Lock,
+    pyproject: &str,
+    index: &str,
+    settings: &[(&str, &str)],
+) -> Result<IndexOptions, UserError> {
+    let variable = |name: &str| {
+        let found = settings.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    Indexes::new(lock, &pyproject.parse().unwrap(), &variable).options(&set(index))
+}
+
+fn lines(lock: Lock, pyproject: &str, index: &str, settings: &[(&str, &str)]) -> String {
+    options(lock, pyproject, index, settings).unwrap().lines
+}
+
+#[test]
+fn credentials_come_from_the_settings_that_each_tool_reads() {
+    let uv = "[[tool.uv.index]]\nname = 'my-own.x'\nurl = 'https://example.org/simple/'\n";
+    let of_uv = [("UV_INDEX_MY_OWN_X_USERNAME", "ada"), ("UV_INDEX_MY_OWN_X_PASSWORD", "a@b/c")];
+    let given = "--extra-index-url https://ada:a%40b%2Fc@example.org/simple\n";
+    assert_eq!(lines(Lock::Uv, uv, PRIVATE, &of_uv), given);
+    assert_eq!(lines(Lock::Pylock, uv, PRIVATE, &of_uv), given);
+    let poetry = "[[tool.poetry.source]]\nname = 'my-own'\nurl = 'https://example.org/simple'\n";
+    let of_poetry = [
+        ("POETRY_HTTP_BASIC_MY_OWN_USERNAME", "ada"),
+        ("POETRY_HTTP_BASIC_MY_OWN_PASSWORD", "a@b/c"),
+    ];
+    assert_eq!(lines(Lock::Poetry, poetry, PRIVATE, &of_poetry), given);
+    // Of another tool, or of another index.
+    let plain = "--extra-index-url https://example.org/simple\n";
+    assert_eq!(lines(Lock::Poetry, poetry, PRIVATE, &of_uv), plain);
+    assert_eq!(lines(Lock::Uv, &uv.replace("my-own", "other"), PRIVATE, &of_uv), plain);
+    assert_eq!(lines(Lock::Uv, &uv.replace("/simple/", "/other"), PRIVATE, &of_uv), plain);
+    // A token alone, and one that the address has already.
+    let token = &of_uv[..1];
+    let expected = "--extra-index-url https://ada@example.org/simple\n";
+    assert_eq!(lines(Lock::Uv, uv, PRIVATE, token), expected);
+    let own = "https://eve:x@example.org/simple";
+    assert_eq!(lines(Lock::Uv, uv, own, &of_uv), format!("--extra-index-url {own}\n"));
+}
+
+#[test]
+fn variables_in_an_address_are_expanded_as_pdm_and_pipenv_do() {
+    let settings = [("INDEX_USER", "ada"), ("password", "a@b"), ("HOST", "example.org/x")];
+    let url = "https://${INDEX_USER}:${password}@${HOST}/simple";
+    let given = "--extra-index-url https://ada:a%40b@example.org/x/simple\n";
+    assert_eq!(lines(Lock::Pipfile, "", url, &settings), given);
+    let pdm = format!("[[tool.pdm.source]]\nname = 'own'\nurl = '{url}'\n");
+    assert_eq!(lines(Lock::Pdm, &pdm, "", &settings), given);
+    assert_eq!(lines(Lock::Pipfile, "", &url.replace(['{', '}'], ""), &settings), given);
+    // In a requirements file each would be an option, or another line.
+    for value in ["x --pre", "x\n--pre"] {
+        assert!(options(Lock::Pipfile, "", "https://$HOST/x", &[("HOST", value)]).is_err());
+    }
+}
+
+#[test]
+fn what_pdm_declares_is_searched_for_every_package() {
+    let pdm = "[[tool.pdm.source]]\nname = 'pypi'\nurl = 'https://pypi.org/simple'\n\
+               [[tool.pdm.source]]\nname = 'own'\nurl = 'https://example.org/simple'\n\
+               username = 'ada'\npassword = 'x'\n\
+               [[tool.pdm.source]]\nname = 'page'\nurl = 'https://example.org/files'\n\
+               type = 'find_links'\n";
+    assert_eq!(
+        lines(Lock::Pdm, pdm, "", &[]),
+        "--find-links https://example.org/files\n\
+         --extra-index-url https://ada:x@example.org/simple\n"
+    );
+}
+
+#[test]
+fn a_flat_index_of_uv_is_a_page_of_links() {
+    let uv = "[[tool.uv.index]]\nname = 'flat'\nurl = 'https://example.org/simple'\n\
+              format = 'flat'\n";
+    assert_eq!(lines(Lock::Uv, uv, PRIVATE, &[]), format!("--find-links {PRIVATE}\n"));
+}
+
+#[test]
+fn an_index_without_credentials_has_advice_that_names_the_settings() {
+    let advice = |lock, pyproject: &str, index: &str| {
+        options(lock, pyproject, index, &[("A", "x")]).unwrap().advice.join("\n")
+    };
+    let uv = "[[tool.uv.index]]\nname = 'own'\nurl = 'https://example.org/simple'\n";
+    insta::assert_snapshot!(advice(Lock::Uv, uv, PRIVATE), @r"
+    If https://example.org/simple needs credentials, set UV_INDEX_OWN_USERNAME and UV_INDEX_OWN_PASSWORD with nyala config set
+    ");
+    insta::assert_snapshot!(advice(Lock::Uv, "", PRIVATE), @r"
+    If https://example.org/simple needs credentials, set PIP_EXTRA_INDEX_URL with nyala config set: the address with them in it
+    ");
+    let poetry = "[[tool.poetry.source]]\nname = 'own'\nurl = 'https://example.org/simple'\n";
+    insta::assert_snapshot!(advice(Lock::Poetry, poetry, PRIVATE), @r"
+    If https://example.org/simple needs credentials, set POETRY_HTTP_BASIC_OWN_USERNAME and POETRY_HTTP_BASIC_OWN_PASSWORD with nyala config set
+    ");
+    insta::assert_snapshot!(advice(Lock::Pipfile, "", PRIVATE), @r"
+    If https://example.org/simple needs credentials, name settings in its address, such as https://${INDEX_USER}:${INDEX_PASSWORD}@…, and set them with nyala config set
+    ");
+    assert_eq!(advice(Lock::Pipfile, "", "https://$A@example.org/simple"), "");
+    assert_eq!(advice(Lock::Uv, "", ""), "");
+}
+
+#[test]
+fn a_variable_that_is_not_set_is_named() {
+    let url = "https://ada:${TOKEN}@example.org/simple";
+    let error = options(Lock::Pipfile, "", url, &[]).unwrap_err();
+    insta::assert_snapshot!(error, @r"
+    the address of an index of Pipfile.lock needs TOKEN, which is not set
+    found: https://****@example.org/simple
+    Set it: nyala config set --stdin TOKEN
+    
+");
+}

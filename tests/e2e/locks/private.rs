@@ -1,0 +1,91 @@
+//! Locks whose packages are in an index that asks for credentials: those are in the app settings
+//! that the lock's own tool reads, whatever the installer.
+
+use super::{FIRST, assert_has, fast_site, lock, write};
+use crate::secrets::files_with;
+use crate::support::private_index::{PASSWORD, USER};
+use crate::support::{PrivateIndex, Project, Site};
+
+const OF_UV: [&str; 2] = ["UV_INDEX_MY_OWN_USERNAME", "UV_INDEX_MY_OWN_PASSWORD"];
+const OF_POETRY: [&str; 2] =
+    ["POETRY_HTTP_BASIC_MY_OWN_USERNAME", "POETRY_HTTP_BASIC_MY_OWN_PASSWORD"];
+const IN_ADDRESS: [&str; 2] = ["INDEX_USER", "INDEX_PASSWORD"];
+
+/// Writes the lock and its manifest, which gives the index the name `my-own`.
+fn write_private(project: &Project<'_>, kind: &str, index: &PrivateIndex) {
+    let url = index.url();
+    let with_variables =
+        format!("http://${{INDEX_USER}}:${{INDEX_PASSWORD}}@{}/simple", index.host);
+    write(project, kind, &FIRST);
+    let pyproject = |tool: &str, url: &str| {
+        format!(
+            "[project]\nname = \"site\"\nversion = \"0\"\n\
+             dependencies = [\"antelope\", \"grass\"]\n\
+             [[tool.{tool}]]\nname = \"my-own\"\nurl = \"{url}\"\n"
+        )
+    };
+    let text = lock(kind, &FIRST);
+    match kind {
+        "uv.lock" => {
+            project.write("pyproject.toml", pyproject("uv.index", &url));
+            project.write(kind, text.replace("https://pypi.org/simple", &url));
+        }
+        "poetry.lock" => {
+            project.write("pyproject.toml", pyproject("poetry.source", &url));
+            let source = format!(
+                "}}]\n[package.source]\ntype = \"legacy\"\nurl = \"{url}\"\n\
+                 reference = \"my-own\"\n"
+            );
+            project.write(kind, text.replace("}]\n", &source));
+        }
+        "pdm.lock" => {
+            project.write("pyproject.toml", pyproject("pdm.source", &with_variables));
+        }
+        _ => {
+            let source = format!(r#""sources": [{{"name": "my-own", "url": "{with_variables}"}}]"#);
+            project.write(kind, text.replace(r#""sources": []"#, &source));
+        }
+    }
+}
+
+/// Pushes without credentials, which `says` so, and with them.
+fn needs_credentials(site: &Site, kind: &str, [user, password]: [&str; 2], says: &str) {
+    let index = PrivateIndex::start();
+    site.sandbox.remove_variable("PIP_NO_INDEX");
+    site.sandbox.remove_variable("PIP_FIND_LINKS");
+    site.sandbox.set_variable("PIP_INDEX_URL", format!("http://{}/empty", index.host));
+    let project = site.project();
+    write_private(&project, kind, &index);
+    let push = project.push();
+    push.assert_failed_with(says);
+    assert!(push.stderr.contains(user), "{}", push.stderr);
+    assert_eq!(site.live_id(), None);
+
+    site.set(user, USER);
+    site.set(password, PASSWORD);
+    project.commit("Again");
+    let push = project.push();
+    assert_has(site, &[("antelope", "1.0"), ("grass", "1.0")], &push);
+    let plan = site.nyala(&["plan", "--json"]);
+    let list = site.nyala(&["list", "--json"]);
+    let said = [push.stderr, plan.stdout, plan.stderr, list.stdout].concat();
+    let encoded = PASSWORD.replace('@', "%40").replace('/', "%2F");
+    for secret in [PASSWORD, &encoded] {
+        assert!(!said.contains(secret), "{said}");
+        let files = files_with(&site.path, &[secret]);
+        let others = files.iter().filter(|file| !file.ends_with("/settings.env"));
+        assert_eq!(others.collect::<Vec<_>>(), [] as [&str; 0]);
+    }
+}
+
+#[test]
+fn credentials_of_an_index_are_in_the_settings_of_the_locks_own_tool() {
+    let not_installed = "the requirements could not be installed";
+    needs_credentials(&Site::new(), "poetry.lock", OF_POETRY, not_installed);
+    needs_credentials(&fast_site(), "poetry.lock", OF_POETRY, not_installed);
+    needs_credentials(&fast_site(), "uv.lock", OF_UV, not_installed);
+    for kind in ["pdm.lock", "Pipfile.lock"] {
+        let says = format!("the address of an index of {kind} needs INDEX_USER, which is not set");
+        needs_credentials(&fast_site(), kind, IN_ADDRESS, &says);
+    }
+}
