@@ -27,9 +27,13 @@ class Refused(RuntimeError):
 
 
 def run(command, folder, **environment):
-    ran = subprocess.run([str(word) for word in command], cwd=folder, text=True, timeout=600,
-                         env={**os.environ, **QUIET, **environment}, stdin=subprocess.DEVNULL,
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        ran = subprocess.run([str(word) for word in command], cwd=folder, text=True, timeout=300,
+                             env={**os.environ, **QUIET, **environment}, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except subprocess.TimeoutExpired as late:
+        # Some resolvers try the versions of a random project for hours.
+        raise Refused(f"{command[0]} {command[1]}: not done after 300 s") from late
     if ran.returncode:
         raise Refused(f"{command[0]} {command[1]}: {ran.stderr[-800:]} {ran.stdout[-400:]}".strip())
     return ran.stdout

@@ -70,7 +70,9 @@ def main():
             if not (folder / LOCKS[tool]).exists():
                 take(repository, commit, path, folder)
             export(tools, tool, folder)
-            if tool in ("uv", "pdm"):
+            # PDM exports no lock without markers in this format.
+            if tool == "uv" or tool == "pdm" and "inherit_metadata" in (
+                    folder / LOCKS[tool]).read_text():
                 derive(tools, tool, folder)
         except (Refused, OSError, ValueError, subprocess.SubprocessError) as error:
             why = " ".join(str(error).split())[-200:]

@@ -12,6 +12,7 @@ usage: serve.py poetry|pdm|pipenv|pylock
 """
 
 import contextlib
+import importlib.metadata
 import io
 import json
 import os
@@ -33,7 +34,9 @@ class Poetry:
         from poetry.packages.locker import Locker
 
         manifest = tomllib.loads(Path("pyproject.toml").read_text())
-        locker = Locker(Path("poetry.lock"), manifest)
+        # Poetry 1 knows its own table alone.
+        is_old = importlib.metadata.version("poetry").startswith("1.")
+        locker = Locker(Path("poetry.lock"), manifest["tool"]["poetry"] if is_old else manifest)
         allowed = parse_constraint(locker.lock_data["metadata"]["python-versions"])
         return {"fresh": self.is_fresh(locker),
                 "pythons": [it for it in pythons if allowed.allows(Version.parse(it))]}

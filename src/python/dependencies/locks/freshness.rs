@@ -1,18 +1,16 @@
 //! Whether a lock still belongs to the files that it was made from.
 //!
 //! Poetry, PDM and Pipenv keep a hash of what they read; it is computed here as they do, from the
-//! JSON that Python's `json.dumps(…, sort_keys=True)` gives. uv keeps the requirements themselves.
+//! JSON that Python's `json.dumps(…, sort_keys=True)` gives. uv keeps the requirements themselves:
+//! see `uv_lock/freshness.rs`.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 use super::error::LockError;
 use super::marker::normalized;
-use super::requirement::Requirement;
 use crate::hex::hex;
 
 /// Fails unless the `content-hash` of a poetry.lock is that of this pyproject.toml.
@@ -248,78 +246,4 @@ fn string(value: &str, text: &mut String) {
         }
     }
     text.push('"');
-}
-
-/// A requirement as uv.lock keeps it.
-#[derive(Debug, Deserialize)]
-pub(super) struct UvRequirement {
-    name: String,
-    #[serde(default)]
-    extras: BTreeSet<String>,
-    #[serde(default)]
-    specifier: Option<String>,
-}
-
-/// What is compared of a requirement: its name, its extras, and its versions where the lock keeps
-/// them (not where `[tool.uv.sources]` says where it comes from).
-type ComparedRequirement = (String, BTreeSet<String>, BTreeSet<String>);
-
-/// Fails unless these are the requirements of `[project]`.
-pub(super) fn uv(locked: &[UvRequirement], pyproject: &Table) -> Result<(), LockError> {
-    let Some(project) = table(pyproject, &["project"]) else { return Ok(()) };
-    let is_dynamic = project
-        .get("dynamic")
-        .and_then(Value::as_array)
-        .is_some_and(|fields| fields.iter().any(|field| field.as_str() == Some("dependencies")));
-    if is_dynamic {
-        return Ok(());
-    }
-    let sources = table(pyproject, &["tool", "uv", "sources"]);
-    let is_sourced = |name: &str| {
-        sources.is_some_and(|sources| sources.keys().any(|source| normalized(source) == name))
-    };
-    let meant = |name: String, extras, specifiers: &str| -> ComparedRequirement {
-        let versions = if is_sourced(&name) { "" } else { specifiers };
-        let versions = versions.split(',').filter(|part| !part.is_empty()).map(plain).collect();
-        (name, extras, versions)
-    };
-    // `app[web]` in an extra of app stands for what that extra needs, and so uv has kept it.
-    let own = project.get("name").and_then(Value::as_str).map(normalized);
-    let then: BTreeSet<ComparedRequirement> = locked
-        .iter()
-        .filter(|requirement| Some(&requirement.name) != own.as_ref())
-        .map(|UvRequirement { name, extras, specifier }| {
-            meant(name.clone(), extras.clone(), specifier.as_deref().unwrap_or_default())
-        })
-        .collect();
-    let optional = table(project, &["optional-dependencies"]);
-    let lists = project
-        .get("dependencies")
-        .into_iter()
-        .chain(optional.into_iter().flat_map(|optional| optional.values()));
-    let mut now: BTreeSet<ComparedRequirement> = BTreeSet::new();
-    for line in lists.filter_map(Value::as_array).flatten().filter_map(Value::as_str) {
-        let Requirement { name, extras, specifiers, url, marker: _ } = Requirement::parse(line)?;
-        if Some(&name) == own.as_ref() {
-            continue;
-        }
-        let specifiers = if url.is_some() { String::new() } else { specifiers };
-        now.insert(meant(name, extras, &specifiers));
-    }
-    let why = |difference: &[&ComparedRequirement], verb: &str| {
-        let (name, _, versions) = difference.first()?;
-        let versions: Vec<_> = versions.iter().map(String::as_str).collect();
-        Some(format!("{name}{} {verb}", versions.join(",")))
-    };
-    let new: Vec<&ComparedRequirement> = now.difference(&then).collect();
-    let gone: Vec<&ComparedRequirement> = then.difference(&now).collect();
-    match why(&new, "is new there").or_else(|| why(&gone, "is no longer there")) {
-        None => Ok(()),
-        Some(why) => Err(LockError::Stale { file: "pyproject.toml", why }),
-    }
-}
-
-/// `>=1.0` and `>= 1` are the same to a person; uv keeps what was written, without white space.
-fn plain(specifier: &str) -> String {
-    specifier.chars().filter(|character| !character.is_whitespace()).collect()
 }

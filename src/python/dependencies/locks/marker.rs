@@ -54,14 +54,38 @@ pub struct MarkerError {
     pub why: String,
 }
 
+/// An operating system, by the values of its variables.
+#[derive(Debug)]
+pub(super) struct Target {
+    os_name: &'static str,
+    sys_platform: &'static str,
+    platform_system: &'static str,
+}
+
+/// The first is the one that nyala runs on.
+pub(super) const TARGETS: [Target; 3] = [
+    Target { os_name: "posix", sys_platform: "linux", platform_system: "Linux" },
+    Target { os_name: "posix", sys_platform: "darwin", platform_system: "Darwin" },
+    Target { os_name: "nt", sys_platform: "win32", platform_system: "Windows" },
+];
+
 /// Whether `marker` holds in `environment`. An empty marker always does.
 pub(super) fn holds(marker: &str, environment: &Environment) -> Result<bool, MarkerError> {
+    holds_on(marker, environment, &TARGETS[0])
+}
+
+/// [`holds`], on another system.
+pub(super) fn holds_on(
+    marker: &str,
+    environment: &Environment,
+    target: &Target,
+) -> Result<bool, MarkerError> {
     if marker.trim().is_empty() {
         return Ok(true);
     }
     let error = |why: String| MarkerError { text: marker.to_owned(), why };
     let tokens = tokens(marker).map_err(error)?;
-    let mut parser = Parser { tokens: &tokens, next: 0, depth: 0, environment };
+    let mut parser = Parser { tokens: &tokens, next: 0, depth: 0, environment, target };
     let value = parser.any_of().map_err(error)?;
     match parser.tokens.get(parser.next) {
         None => Ok(value),
@@ -120,6 +144,7 @@ struct Parser<'a> {
     next: usize,
     depth: usize,
     environment: &'a Environment,
+    target: &'a Target,
 }
 
 /// One side of a comparison.
@@ -199,6 +224,7 @@ impl Parser<'_> {
     fn variable(&self, name: &str) -> Result<Operand, String> {
         let Environment { python, machine, release, system_version, extras, groups } =
             self.environment;
+        let &Target { os_name, sys_platform, platform_system } = self.target;
         let major_minor = || {
             let numbers = python.release();
             format!("{}.{}", numbers[0], numbers.get(1).copied().unwrap_or(0))
@@ -208,12 +234,13 @@ impl Parser<'_> {
             "python_full_version" | "implementation_version" => {
                 Operand::Version(python.to_string())
             }
-            "os_name" | "os.name" => Operand::Text("posix".to_owned()),
+            "os_name" | "os.name" => Operand::Text(os_name.to_owned()),
             // Python 2 named the kernel's major version, too.
             "sys_platform" | "sys.platform" => {
-                Operand::Text(if python.release()[0] < 3 { "linux2" } else { "linux" }.to_owned())
+                let is_python_2 = python.release()[0] < 3 && sys_platform == "linux";
+                Operand::Text(if is_python_2 { "linux2" } else { sys_platform }.to_owned())
             }
-            "platform_system" => Operand::Text("Linux".to_owned()),
+            "platform_system" => Operand::Text(platform_system.to_owned()),
             "platform_machine" | "platform.machine" => Operand::Text(machine.clone()),
             "platform_release" => Operand::Text(release.clone()),
             "platform_version" | "platform.version" => Operand::Text(system_version.clone()),

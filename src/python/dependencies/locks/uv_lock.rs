@@ -5,6 +5,7 @@
 //! (`lock/mod.rs`); the tests compare the result with `uv export`.
 
 mod file;
+mod freshness;
 mod origin;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -13,7 +14,7 @@ use super::error::LockError;
 use super::files::check_machine;
 use super::marker::{self, Environment, normalized};
 use super::resolved::ResolvedSet;
-use super::{Chosen, Manifests, freshness, groups, toml_packages};
+use super::{Chosen, Manifests, groups, toml_packages};
 use file::{Conflicting, Dependency, File, Lock, Source};
 use origin::resolved;
 
@@ -33,8 +34,14 @@ pub(super) fn read(
     }
     let project = manifests.project_name();
     let locked = lock.packages.iter().find(|package| Some(&package.name) == project.as_ref());
-    if let Some(locked) = locked.filter(|_| !manifests.frozen) {
-        freshness::uv(&locked.metadata.requires_dist, &manifests.pyproject)?;
+    match (locked, &project) {
+        _ if manifests.frozen => {}
+        (Some(locked), _) => freshness::check(&lock, locked, &manifests.pyproject)?,
+        (None, Some(name)) => {
+            let why = format!("the project is {name} there, which the lock does not have");
+            return Err(LockError::Stale { file: "pyproject.toml", why });
+        }
+        (None, None) => {}
     }
     super::check_python(lock.requires_python.as_deref(), environment)?;
     Walk::new(&lock, manifests, environment).run(project.as_deref(), chosen)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::super::freshness;
+use super::freshness::UvRequirement;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -18,6 +18,10 @@ pub(super) struct Lock {
     pub(super) manifest: Manifest,
     #[serde(default)]
     pub(super) conflicts: Vec<Vec<Conflicting>>,
+    #[serde(default)]
+    pub(super) supported_markers: Vec<String>,
+    #[serde(default)]
+    pub(super) options: Options,
     #[serde(default, rename = "package")]
     pub(super) packages: Vec<Locked>,
 }
@@ -31,6 +35,15 @@ pub(super) struct Conflicting {
     pub(super) group: Option<String>,
 }
 
+/// How the versions were chosen.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Options {
+    pub(super) resolution_mode: Option<String>,
+    pub(super) prerelease_mode: Option<String>,
+    pub(super) fork_strategy: Option<String>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Manifest {
@@ -38,6 +51,12 @@ pub(super) struct Manifest {
     pub(super) members: BTreeSet<String>,
     #[serde(default)]
     pub(super) dependency_groups: BTreeMap<String, Vec<ManifestRequirement>>,
+    #[serde(default)]
+    pub(super) constraints: Vec<UvRequirement>,
+    #[serde(default)]
+    pub(super) overrides: Vec<UvRequirement>,
+    #[serde(default)]
+    pub(super) build_constraints: Vec<UvRequirement>,
 }
 
 /// A requirement of a workspace that is no project itself.
@@ -69,6 +88,8 @@ pub(super) struct Locked {
     pub(super) sdist: Option<File>,
     #[serde(default)]
     pub(super) wheels: Vec<File>,
+    /// Of a project, since revision 5: what its tool would install, and nyala leaves to a choice.
+    pub(super) default_groups: Option<toml::Value>,
     #[serde(default)]
     pub(super) metadata: Metadata,
 }
@@ -78,7 +99,12 @@ pub(super) struct Locked {
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Metadata {
     #[serde(default)]
-    pub(super) requires_dist: Vec<freshness::UvRequirement>,
+    pub(super) requires_dist: Vec<UvRequirement>,
+    /// Since revision 1.
+    #[serde(default)]
+    pub(super) provides_extras: Option<BTreeSet<String>>,
+    #[serde(default)]
+    pub(super) requires_dev: BTreeMap<String, Vec<UvRequirement>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]

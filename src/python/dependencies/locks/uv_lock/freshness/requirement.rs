@@ -1,0 +1,292 @@
+//! When a requirement of pyproject.toml is the one that uv.lock keeps.
+//!
+//! uv writes versions and markers in its own way, so their meaning is compared: where a marker
+//! holds, of a sample of Pythons and systems.
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use pep440_rs::{Version, VersionSpecifier};
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::super::super::error::LockError;
+use super::super::super::marker::{self, Environment, TARGETS, normalized};
+use super::super::super::requirement::Requirement;
+use super::{table, texts};
+
+/// A requirement as uv.lock keeps it.
+#[derive(Debug, Deserialize)]
+pub(in super::super) struct UvRequirement {
+    pub(super) name: String,
+    #[serde(default)]
+    extras: BTreeSet<String>,
+    #[serde(default)]
+    specifier: Option<String>,
+    #[serde(default)]
+    marker: Option<String>,
+    git: Option<String>,
+    url: Option<String>,
+    path: Option<String>,
+    directory: Option<String>,
+    editable: Option<String>,
+    r#virtual: Option<String>,
+}
+
+/// The manifest that requirements are read from.
+pub(super) struct Manifest<'a> {
+    pub(super) project: &'a Table,
+    /// `[tool.uv]`
+    pub(super) uv: &'a Table,
+    /// The project's own, normalized.
+    pub(super) name: &'a str,
+    /// What comes from elsewhere than an index, perhaps because the pyproject.toml of the workspace
+    /// says so.
+    pub(super) of_workspace: BTreeSet<String>,
+    /// A sample of those that it is for.
+    pub(super) pythons: Vec<Version>,
+}
+
+impl UvRequirement {
+    pub(super) fn is_from_index(&self) -> bool {
+        self.place() == Place::Index
+    }
+
+    fn place(&self) -> Place {
+        let Self { git, url, path, directory, editable, r#virtual, .. } = self;
+        match (git, url) {
+            (Some(_), _) => Place::Git,
+            (_, Some(_)) => Place::Url,
+            _ if [path, directory, editable, r#virtual].iter().any(|it| it.is_some()) => {
+                Place::Tree
+            }
+            _ => Place::Index,
+        }
+    }
+}
+
+/// What a requirement means.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Meant {
+    name: String,
+    /// The project's own extra that asks for it.
+    of: Option<String>,
+    extras: BTreeSet<String>,
+    versions: BTreeSet<String>,
+    from: Place,
+    /// Where its marker holds, of the sample; empty for everywhere.
+    holds: Vec<bool>,
+}
+
+/// Where a package comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Index,
+    Git,
+    Url,
+    Tree,
+    /// Not compared: several sources, or perhaps one in the workspace's pyproject.toml.
+    Any,
+}
+
+impl Manifest<'_> {
+    /// The requirements of `[project]` and of its extras. `flattened` are those of `app[web]`, in
+    /// an extra of app itself, in the place of it, as older versions of uv kept them.
+    pub(super) fn requirements(&self, flattened: bool) -> Result<BTreeSet<Meant>, LockError> {
+        let main = self.project.get("dependencies").map(texts).unwrap_or_default();
+        let mut all = self.read(&main, None)?;
+        let optional = table(self.project, "optional-dependencies");
+        let of_extra = |extra: &str| -> Vec<String> {
+            let named = optional.into_iter().flatten();
+            named.filter(|(name, _)| normalized(name) == extra).flat_map(|it| texts(it.1)).collect()
+        };
+        for extra in optional.into_iter().flat_map(Table::keys).map(|name| normalized(name)) {
+            let mut found = BTreeSet::new();
+            let mut ahead = vec![extra.clone()];
+            let mut seen = BTreeSet::new();
+            while let Some(next) = ahead.pop() {
+                if !seen.insert(next.clone()) {
+                    continue;
+                }
+                for meant in self.read(&of_extra(&next), Some(&extra))? {
+                    if flattened && meant.name == self.name {
+                        ahead.extend(meant.extras);
+                    } else {
+                        found.insert(meant);
+                    }
+                }
+            }
+            all.extend(found);
+        }
+        Ok(all)
+    }
+
+    pub(super) fn read(
+        &self,
+        lines: &[String],
+        of: Option<&str>,
+    ) -> Result<BTreeSet<Meant>, LockError> {
+        let read = |line: &String| {
+            let Requirement { name, extras, specifiers, url, marker } = Requirement::parse(line)?;
+            let from = match (url, self.source(&name)) {
+                (Some(url), _) if url.starts_with("git+") => Place::Git,
+                (Some(_), _) => Place::Url,
+                (None, source) => source,
+            };
+            let holds = self.holds(&marker, None, &name)?;
+            let (of, versions) = (of.map(str::to_owned), canonical(&specifiers));
+            Ok(Meant { name, of, extras, versions, from, holds }.plain())
+        };
+        lines.iter().map(read).collect()
+    }
+
+    /// What `[tool.uv.sources]` says of a package.
+    fn source(&self, name: &str) -> Place {
+        let sources = table(self.uv, "sources").into_iter().flatten();
+        let Some((_, source)) = sources.into_iter().find(|(key, _)| normalized(key) == name) else {
+            return if self.of_workspace.contains(name) { Place::Any } else { Place::Index };
+        };
+        let has = |key: &str| source.get(key).is_some();
+        match source {
+            // For some systems or extras: uv keeps it in parts.
+            Value::Table(_) if has("marker") || has("extra") || has("group") => Place::Any,
+            Value::Table(_) if has("git") => Place::Git,
+            Value::Table(_) if has("url") => Place::Url,
+            Value::Table(_) if has("path") || has("workspace") => Place::Tree,
+            Value::Table(_) => Place::Index,
+            _ => Place::Any,
+        }
+    }
+
+    /// Where a marker holds, of the sample and three systems, with one extra; empty for everywhere.
+    fn holds(
+        &self,
+        marker: &str,
+        extra: Option<&str>,
+        package: &str,
+    ) -> Result<Vec<bool>, LockError> {
+        let is_that_extra = |quote: char| {
+            extra.is_some_and(|extra| marker == format!("extra == {quote}{extra}{quote}"))
+        };
+        if marker.is_empty() || is_that_extra('\'') || is_that_extra('"') {
+            return Ok(Vec::new());
+        }
+        let mut found = Vec::new();
+        for python in &self.pythons {
+            let environment = Environment {
+                python: python.clone(),
+                machine: "x86_64".to_owned(),
+                release: "6.1.0".to_owned(),
+                system_version: "#1".to_owned(),
+                extras: extra.into_iter().map(str::to_owned).collect(),
+                groups: BTreeSet::new(),
+            };
+            for target in &TARGETS {
+                let holds = marker::holds_on(marker, &environment, target);
+                found.push(
+                    holds.map_err(|error| LockError::Marker {
+                        package: package.to_owned(),
+                        error,
+                    })?,
+                );
+            }
+        }
+        if found.iter().all(|it| *it) {
+            found.clear();
+        }
+        Ok(found)
+    }
+}
+
+impl Meant {
+    /// Without what is not compared.
+    fn plain(mut self) -> Meant {
+        if self.from != Place::Index {
+            self.versions.clear();
+        }
+        if self.from == Place::Any {
+            self.holds.clear();
+        }
+        self
+    }
+}
+
+/// The requirements of a lock, where they are compared with `now`.
+pub(super) fn of_lock(
+    locked: &[UvRequirement],
+    manifest: &Manifest<'_>,
+    now: &BTreeSet<Meant>,
+) -> Result<BTreeSet<Meant>, LockError> {
+    let is_any = |name: &str| {
+        let found = now.iter().find(|meant| meant.name == name);
+        found.map_or(manifest.source(name), |meant| meant.from) == Place::Any
+    };
+    let mut all = BTreeSet::new();
+    for requirement in locked {
+        let UvRequirement { name, extras, specifier, marker, .. } = requirement;
+        let from = if is_any(name) { Place::Any } else { requirement.place() };
+        let marker = marker.as_deref().unwrap_or_default();
+        let extras_: BTreeSet<String> = extras.iter().map(|extra| normalized(extra)).collect();
+        for of in of_extras(marker) {
+            let holds = manifest.holds(marker, of.as_deref(), name)?;
+            // It asks for nothing without one of its extras.
+            if holds.iter().any(|it| *it) || holds.is_empty() {
+                let versions = canonical(specifier.as_deref().unwrap_or_default());
+                let (name, extras) = (name.clone(), extras_.clone());
+                all.insert(Meant { name, of, extras, versions, from, holds }.plain());
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// What a person is told of the first difference.
+pub(super) fn differences(now: &BTreeSet<Meant>, then: &BTreeSet<Meant>) -> Result<(), String> {
+    let told = |meant: &Meant, others: &BTreeSet<Meant>, verb: &str| {
+        let Meant { name, versions, of, .. } = meant;
+        let versions: Vec<_> = versions.iter().map(String::as_str).collect();
+        let is_other = others.iter().any(|other| other.name == *name && other.of == *of);
+        let verb = if is_other { "is not what the lock was made for" } else { verb };
+        format!("{name}{} {verb}", versions.join(","))
+    };
+    if let Some(new) = now.difference(then).next() {
+        return Err(told(new, then, "is new there"));
+    }
+    match then.difference(now).next() {
+        Some(gone) => Err(told(gone, now, "is no longer there")),
+        None => Ok(()),
+    }
+}
+
+/// The parts of specifiers; `>=2` and `>= 2.0` are the same.
+fn canonical(specifiers: &str) -> BTreeSet<String> {
+    let plain = |part: &str| {
+        let part: String = part.chars().filter(|c| !c.is_whitespace()).collect();
+        let Ok(specifier) = VersionSpecifier::from_str(&part) else { return part };
+        let text = specifier.to_string();
+        let is_plain = !text.starts_with("~=") && !text.contains(['*', '+', '!']);
+        match text.strip_suffix(".0") {
+            Some(mut shorter) if is_plain && shorter.ends_with(|c: char| c.is_ascii_digit()) => {
+                while let Some(rest) = shorter.strip_suffix(".0") {
+                    shorter = rest;
+                }
+                shorter.to_owned()
+            }
+            _ => text,
+        }
+    };
+    specifiers.split(',').filter(|part| !part.trim().is_empty()).map(plain).collect()
+}
+
+/// The extras that a marker names, each alone, or none where it names none.
+fn of_extras(marker: &str) -> BTreeSet<Option<String>> {
+    let mut extras = BTreeSet::new();
+    for after in marker.split("extra ==").skip(1) {
+        let name = after.trim_start().trim_start_matches(['\'', '"']);
+        extras.insert(Some(normalized(name.split(['\'', '"']).next().unwrap_or_default())));
+    }
+    if extras.is_empty() {
+        extras.insert(None);
+    }
+    extras
+}

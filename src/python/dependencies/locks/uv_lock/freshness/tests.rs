@@ -1,0 +1,171 @@
+//! What makes a uv.lock stale, and what does not. `scripts/locks.d/mutate.py` asks uv itself.
+
+use super::super::super::LockError;
+use super::super::file::Lock;
+use super::check;
+
+const PYPROJECT: &str = r#"
+[project]
+name = "app"
+version = "0.1.0"
+description = "An application"
+requires-python = ">=3.9"
+dependencies = ["iniconfig>=2", "click>=8 ; python_version >= '3.8'", "torch", "Mypy_Extensions"]
+[project.optional-dependencies]
+web = ["itsdangerous>=2", "app[more]"]
+more = ["markupsafe>=2,<4; os_name == 'nt'"]
+[dependency-groups]
+dev = ["six", {include-group = "test"}]
+test = ["pluggy>=1"]
+[tool.uv]
+constraint-dependencies = ["click<9"]
+[tool.uv.sources]
+torch = { git = "https://example.org/torch", rev = "x" }
+"#;
+
+const LOCK: &str = r#"
+version = 1
+revision = 3
+requires-python = ">=3.9"
+
+[manifest]
+constraints = [{ name = "click", specifier = "<9" }]
+
+[[package]]
+name = "app"
+version = "0.1.0"
+source = { virtual = "." }
+
+[package.metadata]
+requires-dist = [
+    { name = "app", extras = ["more"], marker = "extra == 'web'" },
+    { name = "click", marker = "python_full_version >= '3.8'", specifier = ">=8" },
+    { name = "iniconfig", specifier = ">=2" },
+    { name = "itsdangerous", marker = "extra == 'web'", specifier = ">=2" },
+    { name = "markupsafe", marker = "os_name == 'nt' and extra == 'more'", specifier = ">=2,<4" },
+    { name = "mypy-extensions" },
+    { name = "torch", git = "https://example.org/torch?rev=x" },
+]
+provides-extras = ["web", "more"]
+
+[package.metadata.requires-dev]
+dev = [{ name = "pluggy", specifier = ">=1" }, { name = "six" }]
+test = [{ name = "pluggy", specifier = ">=1" }]
+"#;
+
+fn checked(lock: &str, pyproject: &str) -> Result<(), String> {
+    let lock: Lock = toml::from_str(lock).unwrap();
+    check(&lock, &lock.packages[0], &pyproject.parse().unwrap()).map_err(|error| match error {
+        LockError::Stale { why, .. } => why,
+        other => panic!("{other}"),
+    })
+}
+
+fn with(from: &str, to: &str) -> Result<(), String> {
+    assert!(PYPROJECT.contains(from), "{from}");
+    checked(LOCK, &PYPROJECT.replacen(from, to, 1))
+}
+
+#[test]
+fn what_means_the_same_leaves_a_lock_as_it_is() {
+    for (from, to) in [
+        ("", ""),
+        ("An application", "Another"),
+        ("[project]\n", "[project]\nreadme = 'README.md'\nauthors = [{name = 'x'}]\n"),
+        ("[tool.uv]\n", "[tool.ruff]\nx = 1\n[tool.uv]\ndefault-groups = ['dev']\n"),
+        ("\"iniconfig>=2\"", "\"Iniconfig >= 2.0.0\""),
+        ("python_version >= '3.8'", "'3.8' <= python_version"),
+        (" ; python_version >= '3.8'", ""),
+        (">=2,<4;", "<4,>=2;"),
+        ("requires-python = \">=3.9\"", "requires-python = \">3.8.99\""),
+        ("\"six\", {include-group = \"test\"}", "{include-group = \"test\"}, \"six\""),
+    ] {
+        assert_eq!(with(from, to), Ok(()), "{from} -> {to}");
+    }
+    // What another tool's build says is not known before it is built.
+    let dynamic =
+        PYPROJECT.replace("dependencies = [\"ini", "dynamic = ['dependencies']\nx = [\"ini");
+    assert_eq!(checked(LOCK, &dynamic), Ok(()));
+    // A source for some systems: uv keeps the requirement in two parts.
+    let parts = LOCK.replace(
+        "{ name = \"iniconfig\", specifier = \">=2\" },",
+        "{ name = \"iniconfig\", marker = \"os_name == 'nt'\", specifier = \">=2\" },\n\
+         { name = \"iniconfig\", marker = \"os_name != 'nt'\", specifier = \">=2\" },",
+    );
+    let with_marker = PYPROJECT.replace(
+        "torch = {",
+        "iniconfig = { index = \"x\", marker = \"os_name == 'nt'\" }\ntorch = {",
+    );
+    assert_eq!(checked(&parts, &with_marker), Ok(()));
+    // Older versions of uv kept what `app[more]` stands for.
+    let flattened = LOCK.replace(
+        "{ name = \"app\", extras = [\"more\"], marker = \"extra == 'web'\" },",
+        "{ name = \"markupsafe\", marker = \"os_name == 'nt' and extra == 'web'\", \
+         specifier = \">=2,<4\" },",
+    );
+    assert_eq!(checked(&flattened, PYPROJECT), Ok(()));
+}
+
+#[test]
+fn what_means_something_else_makes_a_lock_stale() {
+    for (from, to, why) in [
+        ("\"0.1.0\"", "\"0.2.0\"", "the version is 0.2.0 there, and 0.1.0 in the lock"),
+        ("[tool.uv]", "[build-system]\n[tool.uv]", "app is a package there"),
+        ("\">=3.9\"", "\">=3.10\"", "requires-python is >=3.10 there, and >=3.9 in the lock"),
+        ("\"iniconfig>=2\"", "\"iniconfig>=2\", \"attrs>1\"", "attrs>1 is new there"),
+        ("\"iniconfig>=2\", ", "", "iniconfig>=2 is no longer there"),
+        ("iniconfig>=2", "iniconfig>=2.1", "iniconfig>=2.1 is not what the lock was made for"),
+        ("iniconfig>=2", "iniconfig[x]>=2", "iniconfig>=2 is not what the lock was made for"),
+        ("'3.8'", "'3.12'", "click>=8 is not what the lock was made for"),
+        ("os_name == 'nt'", "os_name == 'posix'", "markupsafe<4,>=2 is not what the lock was made"),
+        ("git = ", "path = ", "torch is not what the lock was made for"),
+        ("torch = {", "other = {", "torch is not what the lock was made for"),
+        ("web = [", "net = [", "the extra net is new there"),
+        (", \"app[more]\"", "", "app is no longer there"),
+        ("more = [", "empty = []\nmore = [", "the extra empty is new there"),
+        ("\"six\", ", "", "six is no longer there, in the group dev"),
+        (", {include-group = \"test\"}", "", "pluggy>=1 is no longer there, in the group dev"),
+        ("test = [", "empty = []\ntest = [", "the group empty is new there"),
+        ("[tool.uv]", "[tool.uv]\ndev-dependencies = ['x']", "x is new there, in the group dev"),
+        ("click<9", "click<8", "click<8 is not what the lock was made for, in constraint-depend"),
+        ("[tool.uv]", "[tool.uv]\nresolution = 'lowest'", "resolution has changed there"),
+        (
+            "[tool.uv]",
+            "[tool.uv]\nenvironments = ['os_name == \"nt\"']",
+            "environments has changed",
+        ),
+        (
+            "[tool.uv]",
+            "[tool.uv]\nconflicts = [[{extra = 'web'}, {extra = 'more'}]]",
+            "conflicts has changed there",
+        ),
+    ] {
+        let found = with(from, to).expect_err(to);
+        assert!(found.starts_with(why), "{from} -> {to}: {found}");
+    }
+}
+
+/// A member's sources may be in the pyproject.toml of the workspace, which is not read.
+#[test]
+fn what_a_workspace_may_say_of_a_members_sources_is_not_compared() {
+    let member = |text: &str| text.replace("virtual = \".\"", "virtual = \"lib\"");
+    let pyproject = PYPROJECT.replace("torch = {", "other = {");
+    let pyproject = pyproject.replace("click<9", "click<7");
+    assert_eq!(checked(&member(LOCK), &pyproject), Ok(()));
+    let changed = pyproject.replace("iniconfig>=2", "iniconfig>=3");
+    let why = checked(&member(LOCK), &changed).unwrap_err();
+    assert_eq!(why, "iniconfig>=3 is not what the lock was made for");
+    let gone = pyproject.replace("\"torch\", ", "");
+    assert_eq!(checked(&member(LOCK), &gone).unwrap_err(), "torch is no longer there");
+}
+
+#[test]
+fn a_new_lock_has_the_default_groups_of_its_project() {
+    let new = LOCK.replace("revision = 3", "revision = 5");
+    let pyproject = PYPROJECT.replace("[tool.uv]", "[tool.uv]\ndefault-groups = ['dev']");
+    assert_eq!(checked(LOCK, &pyproject), Ok(()));
+    assert_eq!(checked(&new, &pyproject).unwrap_err(), "default-groups has changed there");
+    let with = new.replace("\n[package.metadata]", "default-groups = ['dev']\n[package.metadata]");
+    assert_eq!(checked(&with, &pyproject), Ok(()));
+    assert_eq!(checked(&with, PYPROJECT).unwrap_err(), "default-groups has changed there");
+}
