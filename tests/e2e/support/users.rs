@@ -32,7 +32,9 @@ impl<'a> User<'a> {
         }
         fs::set_permissions(sandbox.path(""), fs::Permissions::from_mode(0o755)).unwrap();
         let users: [Self; COUNT] = std::array::from_fn(|_| Self::new(sandbox, group));
-        if COUNT > 0 && !runs(users[0].command(&nyala).arg("--version")) {
+        // By way of a shell: setpriv itself can still enter folders that are closed to the user.
+        let version = ["-c", "exec \"$0\" --version"];
+        if COUNT > 0 && !runs(users[0].command("sh").args(version).arg(&nyala)) {
             skip("needs a build that every user can run");
             return None;
         }
