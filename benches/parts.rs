@@ -212,7 +212,7 @@ impl LockedTree {
             chosen: Chosen::default(),
             frozen: true,
         };
-        Source::Lock(Lock::Uv).read(self, &reading).unwrap().recorded
+        Source::lock(Lock::Uv).read(self, &reading).unwrap().recorded
     }
 }
 

@@ -37,7 +37,7 @@ fn read_and_look(lock: Lock, data: &[u8], tree: &MemoryTree) -> Option<Declared>
             chosen: Chosen::new(&names(groups), &names(extras)),
             frozen,
         };
-        match Source::Lock(lock).read(tree, &reading) {
+        match Source::lock(lock).read(tree, &reading) {
             Ok(declared) => {
                 assert_is_right(data, &declared);
                 last = Some(declared);

@@ -55,6 +55,10 @@ pub struct Plan {
     pub source: Option<Source>,
     /// What the installer is given in the place of the source's own file.
     pub install_input: Option<InstallInput>,
+    /// Whether what is installed is above the application's folder, and so in no release.
+    pub leads_above: bool,
+    /// The groups and extras that are not installed, such as `group dev`.
+    pub left_out: Vec<String>,
     /// What it declares, for the env's marker.
     pub requirements: Recorded,
     /// A digest of the app settings that the installer reads, for the env's marker.

@@ -9,7 +9,7 @@ use super::error;
 use super::machine::{Machine, Missing};
 use super::release_tree::ReleaseTree;
 use super::scm_version;
-use super::source::{SourceReader, likely_python, source_of};
+use super::source::{SourceReader, likely_python, source_of, workspace};
 use super::tree_warnings;
 use super::unused::{self, Unused, Uses};
 use super::wanted::{WantedPython, python_before, unmet, unpinned, wanted};
@@ -19,7 +19,7 @@ use crate::git::{Commit, CommitTree, Kind, Repository, short};
 use crate::hex::hex;
 use crate::process::Environment;
 use crate::python::cache::Caches;
-use crate::python::dependencies::{Detected, Source, declarations, detect};
+use crate::python::dependencies::{Detected, Recorded, Source, declarations, detect};
 use crate::python::env::{self, Marker};
 use crate::python::installers::Installer;
 use crate::python::interpreters::{self, Interpreter};
@@ -63,6 +63,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let before = |commit: &Commit| runtime_before(repository, commit, &resolve);
     let runtime = describe_runtime(site, repository, runtime_txt.as_deref(), &before)?;
     let build = build::plan(&tree, effective)?;
+    let release_tree = ReleaseTree::new((&tree, &whole), &request, &build.settings);
     let skipped = build::python_is_skipped(&tree, &build.settings)?;
     let detected = if skipped.is_some() { Detected::default() } else { detect(&tree)? };
     let dependencies = &build.settings.dependencies.value;
@@ -70,8 +71,9 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         detected.is_python() || dependencies.file.is_some() || would_lose_its_env(site, &tree)?;
     let source = match &skipped {
         Some(_) => None,
-        None => supported(source_of(&tree, &detected, dependencies)?, installer)?,
+        None => supported(source_of(&release_tree, &detected, dependencies)?, installer)?,
     };
+    let workspace = workspace(repository, &whole, &release_tree, source.as_ref())?;
     let need = match skipped {
         Some(why) => EnvNeed::Skipped(why),
         None => env_need(&tree, is_python, build.settings.command.is_some())?,
@@ -84,12 +86,11 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         // A plain copy needs no Python, so it does not have to name one.
         EnvNeed::Plain | EnvNeed::Skipped(_) => WantedPython::nothing(),
         EnvNeed::Python | EnvNeed::CommittedEnv => {
-            wanted(&tree, runtime_txt.as_deref(), &build.settings)
+            wanted((&tree, workspace.as_ref()), runtime_txt.as_deref(), &build.settings)
                 .map(|asked| asked.or_newest_patch(&build.settings, &live, &discover))
                 .map_err(|error| with_available(&error, &runtime, &discover))?
         }
     };
-    let release_tree = ReleaseTree::new(&tree, &request, &build.settings);
     let reader = SourceReader { site, installer, settings: dependencies, app_settings };
     let read = |python: Option<Version>| reader.read(&release_tree, source.as_ref(), python);
     let before = python_before(site, &live)?;
@@ -129,11 +130,9 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let unpinned = python.as_ref().and_then(|python| unpinned(python, before, &discover));
     let left_out = left_out(source.as_ref(), &declaration.left_out);
     notes.extend(left_out.into_iter().chain(ignored).chain(unpinned));
-    let is_installed = matches!(source, Some(Source::Lock(_)))
-        || requirements.local.iter().any(|local| local.path == ".");
-    let unmet = unmet(&tree, python.as_ref(), is_installed)?;
+    let unmet = unmet(&tree, python.as_ref(), is_installed(source.as_ref(), &requirements))?;
     warnings.extend([fallback, unmet].into_iter().flatten());
-    warnings.extend(tree_warnings::warnings(&tree)?);
+    warnings.extend(tree_warnings::warnings(&tree)?.into_iter().chain(declaration.warnings));
     Ok(Plan {
         commit: request.commit,
         tree: application,
@@ -148,11 +147,19 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         warnings,
         source,
         install_input: declaration.install_input,
+        leads_above: declaration.leads_above,
+        left_out: declaration.left_out,
         requirements,
         settings_digest,
         commands,
         search: machine.search,
     })
+}
+
+/// Whether the project itself is installed, or a lock that was made for its Python.
+fn is_installed(source: Option<&Source>, requirements: &Recorded) -> bool {
+    matches!(source, Some(Source::Lock { .. }))
+        || requirements.local.iter().any(|local| local.path == ".")
 }
 
 /// A note on the groups and extras of a lock that are not installed.

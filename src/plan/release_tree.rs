@@ -1,5 +1,5 @@
 //! The tree as it will be in the release: with its submodules, as far as anybody asks for what is
-//! in one.
+//! in one, and with what is above it in the commit.
 //!
 //! A requirements file may be in a submodule, and a local project may be one. Their commits are
 //! fetched when a path leads into them, as the check-out would a moment later.
@@ -15,7 +15,7 @@ use super::PlanRequest;
 use crate::checkout;
 use crate::git::{CommitTree, Kind, Repository};
 use crate::process::{Environment, Limits};
-use crate::python::dependencies::{Entry, Tree};
+use crate::python::dependencies::{Entry, Tree, in_commit, leads_above};
 use crate::settings::EffectiveSettings;
 use crate::submodules::{Fetched, Fetching};
 
@@ -23,8 +23,8 @@ pub(super) struct ReleaseTree<'a> {
     tree: &'a CommitTree<'a>,
     repository: &'a Repository,
     /// The commit's own tree, and the folder of it that is the application.
-    whole: git2::Oid,
-    project: PathBuf,
+    whole: &'a CommitTree<'a>,
+    place: String,
     /// `None` when submodules stay empty folders.
     stores: Option<PathBuf>,
     environment: Environment,
@@ -35,16 +35,16 @@ pub(super) struct ReleaseTree<'a> {
 
 impl<'a> ReleaseTree<'a> {
     pub(super) fn new(
-        tree: &'a CommitTree<'a>,
+        (tree, whole): (&'a CommitTree<'a>, &'a CommitTree<'a>),
         request: &PlanRequest<'a>,
         settings: &EffectiveSettings,
     ) -> ReleaseTree<'a> {
-        let PlanRequest { site, app_settings, repository, commit, .. } = request;
+        let PlanRequest { site, app_settings, repository, .. } = request;
         ReleaseTree {
             tree,
             repository,
-            whole: commit.tree,
-            project: settings.project_folder(),
+            whole,
+            place: settings.project_folder().to_string_lossy().into_owned(),
             stores: (!settings.disable_submodules.value).then(|| site.submodules()),
             environment: Environment::clean().with_app_settings(app_settings.iter()),
             limits: Limits { step: Some(settings.step_timeout.value), ..Limits::default() },
@@ -54,15 +54,16 @@ impl<'a> ReleaseTree<'a> {
 
     /// The submodule that a path leads into, with the rest of the path; the innermost one.
     fn submodule(&self, path: &str) -> Result<Option<(Rc<Fetched>, String)>> {
+        let path = in_commit(&self.place, path);
         let mut found: Option<(Rc<Fetched>, String)> = None;
         loop {
             let (outer, rest) = match found.clone() {
                 Some((outer, rest)) => (Some(outer), rest),
-                None => (None, path.to_owned()),
+                None => (None, path.clone()),
             };
             let at = match &outer {
                 Some(outer) => gitlink(&outer.store.tree_with_id(outer.tree)?, &rest)?,
-                None => gitlink(self.tree, &rest)?,
+                None => gitlink(self.whole, &rest)?,
             };
             let Some(at) = at else { return Ok(found) };
             let (link, below) = rest.split_at(at);
@@ -84,9 +85,16 @@ impl<'a> ReleaseTree<'a> {
         if let Some(outer) = outer {
             return fetching.submodule(&outer.store, outer.tree, Some(&outer.url), link);
         }
-        let path = self.project.join(link);
-        let path = path.to_str().context("a submodule's path is not UTF-8")?;
-        fetching.submodule(self.repository, self.whole, None, path)
+        fetching.submodule(self.repository, self.whole.root(), None, link)
+    }
+
+    /// The tree that has a path which is in no submodule, and the path there.
+    fn located(&self, path: &str) -> (&CommitTree<'a>, String) {
+        if leads_above(path) {
+            (self.whole, in_commit(&self.place, path))
+        } else {
+            (self.tree, path.to_owned())
+        }
     }
 
     /// What `read` gives for the object in the first repository that has it: an id says what it is
@@ -118,21 +126,25 @@ fn gitlink(tree: &CommitTree<'_>, path: &str) -> Result<Option<usize>> {
 }
 
 impl Tree for ReleaseTree<'_> {
+    fn place(&self) -> &str {
+        &self.place
+    }
+
     fn entry(&self, path: &str) -> Result<Entry> {
-        match self.submodule(path)? {
-            Some((submodule, rest)) => {
-                Tree::entry(&submodule.store.tree_with_id(submodule.tree)?, &rest)
-            }
-            None => Tree::entry(self.tree, path),
+        if let Some((submodule, rest)) = self.submodule(path)? {
+            Tree::entry(&submodule.store.tree_with_id(submodule.tree)?, &rest)
+        } else {
+            let (tree, path) = self.located(path);
+            Tree::entry(tree, &path)
         }
     }
 
     fn list(&self, path: &str) -> Result<Vec<(String, Entry)>> {
-        match self.submodule(path)? {
-            Some((submodule, rest)) => {
-                Tree::list(&submodule.store.tree_with_id(submodule.tree)?, &rest)
-            }
-            None => Tree::list(self.tree, path),
+        if let Some((submodule, rest)) = self.submodule(path)? {
+            Tree::list(&submodule.store.tree_with_id(submodule.tree)?, &rest)
+        } else {
+            let (tree, path) = self.located(path);
+            Tree::list(tree, &path)
         }
     }
 
@@ -145,11 +157,11 @@ impl Tree for ReleaseTree<'_> {
     }
 
     fn written(&self, path: &str) -> Result<Vec<u8>> {
-        match self.submodule(path)? {
-            Some((submodule, rest)) => {
-                checkout::preview(submodule.store.objects(), submodule.tree, &rest)
-            }
-            None => Tree::written(self.tree, path),
+        if let Some((submodule, rest)) = self.submodule(path)? {
+            checkout::preview(submodule.store.objects(), submodule.tree, &rest)
+        } else {
+            let (tree, path) = self.located(path);
+            Tree::written(tree, &path)
         }
     }
 }

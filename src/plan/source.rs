@@ -5,10 +5,12 @@ use anyhow::Result;
 use super::decide::LiveEnv;
 use super::error;
 use super::machine::Machine;
+use crate::git::{CommitTree, Repository};
 use crate::process::Environment;
 use crate::python::dependencies::locks::{Chosen, Lock};
 use crate::python::dependencies::{
-    Declared, Detected, Line, Project, ReadContext, Source, Tree, missing_lock,
+    Declared, Detected, Line, Project, ReadContext, Resolved, Source, Tree, in_commit, leads_above,
+    missing_lock, resolve, workspace_lock,
 };
 use crate::python::inputs::Inputs;
 use crate::python::installers::Installer;
@@ -68,7 +70,7 @@ impl SourceReader<'_> {
         // What is chosen and checked is what is installed, and this is not.
         let settings = Dependencies { frozen: true, ..Dependencies::default() };
         let reader = SourceReader { settings: &settings, ..*self };
-        let read = reader.read(tree, Some(&Source::Lock(lock)), python);
+        let read = reader.read(tree, Some(&Source::lock(lock)), python);
         read.map_or(Vec::new(), |declared| declared.recorded.lines)
     }
 }
@@ -91,12 +93,15 @@ pub fn source_of(
     let locks: Vec<Lock> = locks.filter(|lock| !is_ignored(lock.file_name())).collect();
     match locks.as_slice() {
         [] => {
+            if let Some(lock) = workspace_lock(tree)? {
+                return Ok(Some(lock));
+            }
             // Without its lock, what it declares is found to be unused, and an error.
             let unlocked = missing_lock(tree)?.is_some_and(|it| !is_ignored(it.manifests()[0]));
             let project = if unlocked { None } else { Project::find(tree)? };
             Ok(project.filter(|project| !is_ignored(project.file)).map(Source::Project))
         }
-        [lock] => Ok(Some(Source::Lock(*lock))),
+        [lock] => Ok(Some(Source::lock(*lock))),
         several => {
             let names: Vec<_> = several.iter().map(|lock| lock.file_name()).collect();
             Err(error::several_locks(&names).into())
@@ -107,12 +112,31 @@ pub fn source_of(
 /// The source that the site names by its file.
 fn named(tree: &impl Tree, path: &str) -> Result<Source> {
     if let Some(lock) = Lock::named(path) {
-        return Ok(Source::Lock(lock));
+        let of_workspace = match (lock, resolve(tree, path)?) {
+            (Lock::Uv, Resolved::Missing) => workspace_lock(tree)?,
+            _ => None,
+        };
+        return Ok(of_workspace.unwrap_or_else(|| Source::lock(lock)));
     }
     match Project::FILES.into_iter().find(|file| *file == path) {
         Some(file) => Project::named(tree, file).map(Source::Project),
         None => Ok(Source::RequirementsTxt { path: path.to_owned() }),
     }
+}
+
+/// The top folder of the workspace whose lock is above the application; `None` without one.
+pub(super) fn workspace<'r>(
+    repository: &'r Repository,
+    whole: &CommitTree<'_>,
+    tree: &impl Tree,
+    source: Option<&Source>,
+) -> Result<Option<CommitTree<'r>>> {
+    let Some(Source::Lock { path, .. }) = source else { return Ok(None) };
+    let Some((folder, _)) = path.rsplit_once('/').filter(|_| leads_above(path)) else {
+        return Ok(None);
+    };
+    let entry = whole.entry(&in_commit(tree.place(), folder))?;
+    entry.map(|entry| repository.tree_at(entry.oid)).transpose()
 }
 
 /// The Python that the env will most likely have: that of the live env, if that can stay. `None`
@@ -124,7 +148,7 @@ pub(super) fn likely_python(
     machine: &Machine<'_>,
 ) -> Result<Option<Version>> {
     match source {
-        Some(Source::Lock(_)) => {}
+        Some(Source::Lock { .. }) => {}
         Some(Source::RequirementsTxt { .. } | Source::Project(_)) | None => return Ok(None),
     }
     if let LiveEnv::There { inspection, .. } = live

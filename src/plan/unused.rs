@@ -76,7 +76,7 @@ impl Unused {
         let of_project = ["pyproject.toml", "setup.cfg", "setup.py"];
         // A lock is made from its manifest.
         let made_from: &[&str] = match source {
-            Source::Lock(lock) => lock.manifests(),
+            Source::Lock { lock, .. } => lock.manifests(),
             Source::Project(_) => &of_project,
             Source::RequirementsTxt { .. } => &[],
         };
@@ -90,7 +90,7 @@ impl Unused {
                 Source::RequirementsTxt { .. } => {
                     format!("{source} is empty, so nothing is installed{although}")
                 }
-                Source::Lock(_) | Source::Project(_) => {
+                Source::Lock { .. } | Source::Project(_) => {
                     format!("{source} names no dependencies, so nothing is installed{although}")
                 }
             });

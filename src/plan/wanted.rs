@@ -85,11 +85,12 @@ const FILES: [(&str, Origin, Read); 11] = [
     (".mise.toml", Origin::Mise, version_files::mise),
 ];
 
-/// The Python that the tree or the settings ask for; [`Wanted::Any`] when nobody does.
+/// The Python that the tree or the settings ask for; [`Wanted::Any`] when nobody does. The top
+/// folder of a workspace counts after the member of it that the tree is.
 ///
 /// Fails where a place names something that is no version: it is never skipped for the next one.
 pub(super) fn wanted(
-    tree: &CommitTree<'_>,
+    (tree, workspace): (&CommitTree<'_>, Option<&CommitTree<'_>>),
     runtime_txt: Option<&[u8]>,
     settings: &EffectiveSettings,
 ) -> Result<WantedPython> {
@@ -97,7 +98,12 @@ pub(super) fn wanted(
     if let Some(bytes) = runtime_txt {
         return asked(version_files::runtime_txt(bytes)?, Origin::RuntimeTxt);
     }
-    if let Some(bytes) = tree.file(".python-version", FILE_LIMIT)? {
+    let of_workspace = |name| workspace.map(|tree| tree.file(name, FILE_LIMIT)).transpose();
+    let pin = match tree.file(".python-version", FILE_LIMIT)? {
+        Some(bytes) => Some(bytes),
+        None => of_workspace(".python-version")?.flatten(),
+    };
+    if let Some(bytes) = pin {
         let pin = version_files::python_version(&bytes)?;
         let ignored = (!pin.unused.is_empty())
             .then(|| format!("Ignored in .python-version: {}", pin.unused.join(", ")));
@@ -113,7 +119,11 @@ pub(super) fn wanted(
         };
     }
     for (name, origin, read) in FILES {
-        if let Some(bytes) = file(tree, name)?
+        let bytes = match file(tree, name)? {
+            None if origin == Origin::LockFile => of_workspace(name)?.flatten(),
+            bytes => bytes,
+        };
+        if let Some(bytes) = bytes
             && let Some(wanted) = read(&bytes)?
         {
             return asked(wanted, origin);

@@ -1,7 +1,7 @@
 //! The step that writes a release's tree, with what the commit only points to: submodules, and the
 //! files of Git LFS.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use git2::Oid;
@@ -49,7 +49,9 @@ impl Deployment<'_> {
         if let Some(warning) = unfiltered(repository, plan.tree, &exported.unfiltered) {
             console::warning(warning);
         }
-        self.fill(repository, context, plan, &exported)?;
+        let release = self.site.release(self.record.id);
+        let project = plan.build.settings.project_folder();
+        fill(repository, context, plan, (&release, plan.tree, project), &exported)?;
         self.record_step("check out", step.done());
         Ok(())
     }
@@ -73,43 +75,53 @@ impl Deployment<'_> {
         disk::create_dir(&folder)?;
         Ok((checkout::export(repository, tree, &folder)?, None))
     }
+}
 
-    /// Fills submodules and puts the files of Git LFS in place of their pointers.
-    fn fill(
-        &self,
-        repository: &Repository,
-        context: &StepContext<'_>,
-        plan: &Plan,
-        exported: &Exported,
-    ) -> Result<()> {
-        let release = self.site.release(self.record.id);
-        let fetching = Fetching {
-            stores: self.site.submodules(),
-            environment: &context.environment,
-            limits: &context.limits,
-        };
-        let tree = Filled {
-            repository: repository.path().to_owned(),
-            commit: plan.commit.id.clone(),
-            tree: plan.tree,
-            project: plan.build.settings.project_folder(),
-            whole: plan.commit.tree,
-            folder: PathBuf::new(),
-            pointers: exported.pointers.clone(),
-        };
-        let mut trees = Vec::new();
-        match &plan.build.settings.disable_submodules {
-            Sourced { value: true, source } if !exported.submodules.is_empty() => {
-                console::info(format_args!("Submodules are left as empty folders ({source})."));
-                trees.push(tree);
-            }
-            _ => fetching.fill(&release, tree, &exported.submodules, &mut trees)?,
+/// Writes all of the commit into an empty folder, also what is above the application.
+pub(super) fn write_commit(context: &StepContext<'_>, plan: &Plan, folder: &Path) -> Result<()> {
+    let settings = context.site.settings()?;
+    let repository = Repository::open(&context.site.repository(&settings))?;
+    let tree = plan.commit.tree;
+    let exported = checkout::export(&repository, tree, folder)
+        .context("the commit could not be written to build in")?;
+    fill(&repository, context, plan, (folder, tree, PathBuf::new()), &exported)
+}
+
+/// Fills submodules and puts the files of Git LFS in place of their pointers, in a folder that has
+/// a tree: that of the commit's folder `project`.
+fn fill(
+    repository: &Repository,
+    context: &StepContext<'_>,
+    plan: &Plan,
+    (release, tree, project): (&Path, Oid, PathBuf),
+    exported: &Exported,
+) -> Result<()> {
+    let fetching = Fetching {
+        stores: context.site.submodules(),
+        environment: &context.environment,
+        limits: &context.limits,
+    };
+    let tree = Filled {
+        repository: repository.path().to_owned(),
+        commit: plan.commit.id.clone(),
+        tree,
+        project,
+        whole: plan.commit.tree,
+        folder: PathBuf::new(),
+        pointers: exported.pointers.clone(),
+    };
+    let mut trees = Vec::new();
+    match &plan.build.settings.disable_submodules {
+        Sourced { value: true, source } if !exported.submodules.is_empty() => {
+            console::info(format_args!("Submodules are left as empty folders ({source})."));
+            trees.push(tree);
         }
-        for tree in &trees {
-            lfs::smudge(&fetching, &release, tree)?;
-        }
-        Ok(())
+        _ => fetching.fill(release, tree, &exported.submodules, &mut trees)?,
     }
+    for tree in &trees {
+        lfs::smudge(&fetching, release, tree)?;
+    }
+    Ok(())
 }
 
 /// A warning that names the files which stay as git keeps them, because their filter is not run.

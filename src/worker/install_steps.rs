@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::StepContext;
+use super::build_folder::{self, BuildFolder};
 use super::env_references;
 use super::env_steps::{create_instead, make_env, mark};
 use crate::console;
@@ -13,11 +14,11 @@ use crate::disk;
 use crate::plan::{Decision, Plan};
 use crate::process::Environment;
 use crate::python::dependencies::locks::Requirements;
-use crate::python::dependencies::{InstallInput, LocalKind, RELEASE_VARIABLES, Source};
+use crate::python::dependencies::{InstallInput, RELEASE_VARIABLES};
 use crate::python::env;
 use crate::python::env::marker::Marker;
 use crate::python::installers::{Choice, Installation, Installer};
-use crate::site::{ENV_LINK, EnvId};
+use crate::site::EnvId;
 
 /// Installs the requirements into the env `id`, unless an earlier deployment finished it, and marks
 /// it as finished. When a copy of another env turns out not to be good, makes a new one.
@@ -122,12 +123,13 @@ fn install_into(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<Ch
         return Ok(Choice::First);
     }
     let step = console::step(context.installer.step());
-    let folder = folder_to_build_in(context, plan, source)?;
+    let BuildFolder { folder, commit } = build_folder::make(context, plan, source)?;
     let environment = install_environment(context, plan, &folder);
     let choice = context.installer.install(&Installation {
         env,
         python: &python.version,
         release: &folder,
+        commit: commit.as_deref(),
         source,
         recorded: &plan.requirements,
         files: &files,
@@ -166,28 +168,6 @@ fn write_install_input(context: &StepContext<'_>, input: &InstallInput) -> Resul
         files.push(path);
     }
     Ok(files)
-}
-
-/// The folder that paths in requirements are relative to. Where a project of the tree is built, it
-/// is a copy of the release: builds leave `build/` and `*.egg-info` behind, and the env would name
-/// the release as the place that the project came from.
-fn folder_to_build_in(context: &StepContext<'_>, plan: &Plan, source: &Source) -> Result<PathBuf> {
-    let release = context.site.release(context.deployment);
-    let is_any = |kind| plan.requirements.local.iter().any(|local| local.kind == kind);
-    // What is installed with -e has to be in the release.
-    if !is_any(LocalKind::Folder) || is_any(LocalKind::Editable) {
-        return Ok(release);
-    }
-    let folder = context.site.temporary(context.deployment).join("build");
-    disk::remove_tree(&folder)?;
-    disk::create_dir_all(&context.site.temporary(context.deployment))?;
-    disk::copy_tree(&release, &folder)?;
-    disk::remove_file(&folder.join(ENV_LINK))?;
-    if matches!(source, Source::Project(project) if project.lacks_setup_py()) {
-        let text = b"from setuptools import setup\n\nsetup()\n";
-        disk::write(&folder.join("setup.py"), text, 0o644)?;
-    }
-    Ok(folder)
 }
 
 /// The environment of an installer: with the variables that name the release in requirements, and

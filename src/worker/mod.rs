@@ -1,6 +1,7 @@
 //! The detached process that carries deployments out, one at a time per site.
 
 mod build;
+mod build_folder;
 pub mod build_steps;
 pub mod cancel;
 mod check_out;

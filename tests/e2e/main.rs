@@ -43,6 +43,7 @@ mod large;
 mod lfs;
 mod limits;
 mod locks;
+mod monorepos;
 mod notes;
 mod nothing_twice;
 mod notify;

@@ -31,10 +31,24 @@ pub(super) struct BuildInputs {
     pub(super) leaves: Option<String>,
 }
 
+/// Who finds what a project depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Finds {
+    /// The installer, by what the project says.
+    Installer,
+    /// Whoever made the lock; what the project says of it is not read any more.
+    Lock,
+}
+
 /// What the project in the folder `path`, whose object is `id`, can read while it is built.
-pub(super) fn build_inputs(tree: &impl Tree, path: &str, id: &str) -> Result<BuildInputs> {
+pub(super) fn build_inputs(
+    tree: &impl Tree,
+    path: &str,
+    id: &str,
+    finds: Finds,
+) -> Result<BuildInputs> {
     let whole_tree = |why: String, leaves| {
-        let root = match tree.entry("")? {
+        let root = match tree.entry(&top(tree))? {
             Entry::Folder { id } => id,
             _ => String::new(),
         };
@@ -44,13 +58,20 @@ pub(super) fn build_inputs(tree: &impl Tree, path: &str, id: &str) -> Result<Bui
     let mut walk =
         Walk { tree, entries: 0, seen: BTreeSet::new(), led_to: Vec::new(), leaves: None };
     if path.is_empty() {
-        return of_root(walk, id);
+        return match of_root(&mut walk, finds)? {
+            Some(id) => Ok(BuildInputs { id, whole_tree: None, leaves: walk.leaves }),
+            // Of the whole commit, that is.
+            None if !tree.place().is_empty() => {
+                whole_tree("its build may read any file".to_owned(), walk.leaves)
+            }
+            None => Ok(BuildInputs { id: id.to_owned(), whole_tree: None, leaves: walk.leaves }),
+        };
     }
     let unseen = walk.folder(path, path)?;
     if let Some(why) = unseen {
         return whole_tree(why, walk.leaves);
     }
-    let known = match build::known_inputs(tree, path)? {
+    let known = match build::known_inputs(tree, path, finds)? {
         Ok(known) => known,
         Err(why) => return whole_tree(why, walk.leaves),
     };
@@ -61,15 +82,22 @@ pub(super) fn build_inputs(tree: &impl Tree, path: &str, id: &str) -> Result<Bui
     Ok(BuildInputs { id: digest(parts), whole_tree: None, leaves: walk.leaves })
 }
 
-/// The project at the top of the tree: of the tree's entries, those that its build can read.
-fn of_root<T: Tree>(mut walk: Walk<'_, T>, id: &str) -> Result<BuildInputs> {
-    let known = match build::known_inputs(walk.tree, "")? {
+/// The folder of the commit itself.
+fn top(tree: &impl Tree) -> String {
+    let levels = tree.place().split('/').filter(|name| !name.is_empty()).count();
+    vec![".."; levels].join("/")
+}
+
+/// The project at the top of the tree: of the tree's entries, those that its build can read. `None`
+/// when that can be anything.
+fn of_root<T: Tree>(walk: &mut Walk<'_, T>, finds: Finds) -> Result<Option<String>> {
+    let known = match build::known_inputs(walk.tree, "", finds)? {
         Ok(_) => root::entries(walk.tree)?,
         Err(_) => None,
     };
     let Some(known) = known else {
         walk.folder("", "")?;
-        return Ok(BuildInputs { id: id.to_owned(), whole_tree: None, leaves: walk.leaves });
+        return Ok(None);
     };
     let mut parts = Vec::new();
     for (name, entry) in known {
@@ -79,13 +107,12 @@ fn of_root<T: Tree>(mut walk: Walk<'_, T>, id: &str) -> Result<BuildInputs> {
             Entry::File { .. } | Entry::Missing => None,
         };
         if unseen.is_some() {
-            return Ok(BuildInputs { id: id.to_owned(), whole_tree: None, leaves: walk.leaves });
+            return Ok(None);
         }
         parts.push(format!("{name} {entry:?}"));
     }
     parts.append(&mut walk.led_to);
-    let id = digest(parts.iter().map(String::as_str));
-    Ok(BuildInputs { id, whole_tree: None, leaves: walk.leaves })
+    Ok(Some(digest(parts.iter().map(String::as_str))))
 }
 
 fn digest<'a>(parts: impl Iterator<Item = &'a str>) -> String {

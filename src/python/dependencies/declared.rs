@@ -44,6 +44,10 @@ pub struct Declared {
     pub install_input: Option<InstallInput>,
     /// The groups and extras that are not installed, such as `group dev`.
     pub left_out: Vec<String>,
+    /// Whether something of it is above the tree, elsewhere in the commit.
+    pub leads_above: bool,
+    /// What a person should know of it, each a sentence without its full stop.
+    pub warnings: Vec<String>,
 }
 
 /// The value of a variable that names the folder of the release: the shell's, and PDM's.

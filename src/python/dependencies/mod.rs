@@ -23,6 +23,7 @@ mod source;
 mod subfolders;
 mod text;
 mod tree;
+mod workspace;
 
 pub use change::{Change, EnvAction, FileChange, StaleReason};
 pub use compare::compare;
@@ -33,4 +34,5 @@ pub use project::Project;
 pub use record::{Found, Input, Line, Local, LocalKind, MutableReference, Recorded, Role};
 pub use source::Source;
 pub use subfolders::folders_with;
-pub use tree::{Entry, Resolved, Tree, resolve};
+pub use tree::{Entry, Resolved, Tree, in_commit, leads_above, resolve};
+pub use workspace::workspace_lock;

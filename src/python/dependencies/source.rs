@@ -5,10 +5,11 @@ use std::fmt;
 use anyhow::Result;
 
 use super::declared::{Declared, InstallInput, ReadContext, of_release};
-use super::locks::{self, Environment, Lock};
+use super::locks::declared::{self, LockFile, Pinned};
+use super::locks::{Environment, Lock};
 use super::project::Project;
 use super::requirements_txt::closure_with;
-use super::tree::Tree;
+use super::tree::{Tree, leads_above};
 
 /// Where the dependencies of a project are declared. Paths are relative to the tree that is
 /// deployed.
@@ -16,18 +17,23 @@ use super::tree::Tree;
 pub enum Source {
     /// A requirements file of pip, with everything that it includes.
     RequirementsTxt { path: String },
-    /// A lock file at the top of the tree.
-    Lock(Lock),
+    /// A lock file: at the top of the tree, or that of the workspace that the tree is a member of,
+    /// which is above it.
+    Lock { lock: Lock, path: String },
     /// The project at the top of the tree, which has no lock.
     Project(Project),
 }
 
 impl Source {
+    /// The lock of this kind at the top of the tree.
+    pub fn lock(lock: Lock) -> Source {
+        Source::Lock { lock, path: lock.file_name().to_owned() }
+    }
+
     /// The file that stands for this source in messages.
     pub fn path(&self) -> &str {
         match self {
-            Source::RequirementsTxt { path } => path,
-            Source::Lock(lock) => lock.file_name(),
+            Source::RequirementsTxt { path } | Source::Lock { path, .. } => path,
             Source::Project(project) => project.file,
         }
     }
@@ -45,23 +51,24 @@ impl Source {
                     variables: closure.variables,
                     find_links: closure.find_links,
                     not_utf_8: closure.not_utf_8,
-                    install_input: None,
-                    left_out: Vec::new(),
+                    leads_above: closure.leads_above,
+                    ..Declared::default()
                 })
             }
-            Source::Lock(lock) => {
+            Source::Lock { lock, path } => {
                 let Some(python) = &reading.python else { return Ok(Declared::default()) };
                 let environment = Environment::here(python.to_pep440());
                 let ReadContext { chosen, frozen, variable, .. } = reading;
-                let locks::declared::Pinned { recorded, requirements, left_out } =
-                    locks::declared::read(tree, *lock, chosen, &environment, *frozen, variable)?;
+                let file = LockFile { lock: *lock, path, frozen: *frozen };
+                let Pinned { recorded, requirements, left_out, warnings } =
+                    declared::read(tree, &file, chosen, &environment, variable)?;
                 Ok(Declared {
+                    leads_above: recorded.local.iter().any(|local| leads_above(&local.path)),
                     recorded,
-                    variables: Vec::new(),
-                    find_links: Vec::new(),
-                    not_utf_8: Vec::new(),
                     install_input: Some(InstallInput::Pinned(requirements)),
                     left_out,
+                    warnings,
+                    ..Declared::default()
                 })
             }
             Source::Project(project) => project.read(tree, reading),

@@ -14,8 +14,13 @@ const LONGEST_PATH: usize = 4096;
 const MOST_LINKS: usize = 40;
 
 /// What a tree answers. Paths are relative, normalized, and separated by `/`; the tree itself is
-/// `""`.
+/// `""`. Where the tree is a folder of the commit, `..` leads to what is above it.
 pub trait Tree {
+    /// The folder of the commit that the tree is; empty for all of the commit.
+    #[expect(clippy::unnecessary_literal_bound, reason = "other trees keep theirs in themselves")]
+    fn place(&self) -> &str {
+        ""
+    }
     /// What is at `path`. No link is followed, on the way or at the end.
     fn entry(&self, path: &str) -> Result<Entry>;
     /// The names in the folder at `path`, and what they are. A name that is not UTF-8 is given
@@ -86,15 +91,23 @@ pub fn resolve(tree: &impl Tree, path: &str) -> Result<Resolved> {
     let mut last_link = None;
     let mut links = 0;
     let mut here = tree.entry("")?;
+    let place: Vec<String> = names(tree.place()).into();
     while let Some(name) = ahead.pop_front() {
+        let is_above = at.last().is_none_or(|last| last == "..");
         if name == ".." {
-            if at.pop().is_none() {
+            if !is_above {
+                at.pop();
+            } else if at.len() < place.len() {
+                at.push(name);
+            } else {
                 return Ok(Resolved::Outside { link: last_link });
             }
-            here = tree.entry(&at.join("/"))?;
-            continue;
+        } else if is_above && !at.is_empty() && name == place[place.len() - at.len()] {
+            // Down again, to the tree itself.
+            at.pop();
+        } else {
+            at.push(name);
         }
-        at.push(name);
         here = tree.entry(&at.join("/"))?;
         match &here {
             Entry::Missing => return Ok(Resolved::Missing),
@@ -158,6 +171,40 @@ pub(super) fn normalized_path(path: &str) -> String {
         (false, true) => ".".to_owned(),
         (false, false) => tidied,
     }
+}
+
+/// A path that is relative to the folder `levels` above the tree, as seen from the tree; `None` if
+/// it leads out of the commit.
+pub(super) fn from_above(tree: &impl Tree, levels: usize, path: &str) -> Option<String> {
+    let place: Vec<String> = names(tree.place()).into();
+    let mut at: Vec<&str> = place.iter().map(String::as_str).collect();
+    at.truncate(place.len().checked_sub(levels)?);
+    for name in path.split('/').filter(|name| !matches!(*name, "" | ".")) {
+        match name {
+            ".." => drop(at.pop()?),
+            name => at.push(name),
+        }
+    }
+    let shared = at.iter().zip(&place).take_while(|(one, other)| *one == other).count();
+    let up = vec![".."; place.len() - shared];
+    Some([&up, &at[shared..]].concat().join("/"))
+}
+
+/// The path in the commit of one that is relative to its folder `place`.
+pub fn in_commit(place: &str, path: &str) -> String {
+    let mut at: Vec<&str> = place.split('/').filter(|name| !name.is_empty()).collect();
+    for name in path.split('/').filter(|name| !name.is_empty()) {
+        match name {
+            ".." => drop(at.pop()),
+            name => at.push(name),
+        }
+    }
+    at.join("/")
+}
+
+/// Whether a path as [`resolve()`] gives it is above the tree.
+pub fn leads_above(path: &str) -> bool {
+    path == ".." || path.starts_with("../")
 }
 
 /// `path` as seen from the folder that the file `from` is in.

@@ -1,5 +1,6 @@
 //! The tools that create envs and install requirements into them, each in a module of its own.
 
+mod editables;
 mod error;
 mod excerpt;
 mod overrule;
@@ -63,6 +64,8 @@ pub struct Installation<'a> {
     pub python: &'a Version,
     /// The folder that relative paths in the requirements start from.
     pub release: &'a Path,
+    /// The copy of the whole commit that this folder is in, where requirements lead above it.
+    pub commit: Option<&'a Path>,
     /// Where the dependencies are declared, relative to the release.
     pub source: &'a Source,
     /// What it declares.
@@ -166,7 +169,7 @@ impl Installer {
         match (self, source) {
             (
                 Installer::Pip | Installer::Uv,
-                Source::RequirementsTxt { .. } | Source::Lock(_) | Source::Project(_),
+                Source::RequirementsTxt { .. } | Source::Lock { .. } | Source::Project(_),
             ) => true,
         }
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::editables::Files;
 use super::error::{cannot_replace_pip, failed};
 use super::excerpt::Excerpt;
 use super::{Choice, Installation, Installer, NewEnv, find_uv, pip_config};
@@ -25,7 +26,8 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<Choice> {
     disk::point("pip: before");
     let mut choice = if is_quiet(installation) { Choice::Another } else { Choice::First };
     // One call per file: pip checks either all hashes of a call, or none.
-    for file in installation.files {
+    let without_editables = Files::of(installation, Installer::Pip)?;
+    for file in &without_editables.named {
         if install_file(installation, file, compiles)? == Choice::Another {
             choice = Choice::Another;
         }

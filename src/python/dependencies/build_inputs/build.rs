@@ -7,6 +7,7 @@ use anyhow::Result;
 use toml::{Table, Value};
 
 use super::super::tree::{Entry, Resolved, Tree, resolve};
+use super::Finds;
 use super::setup_py::does_nothing_but_setup;
 
 /// A longer file is not looked at.
@@ -37,7 +38,11 @@ const PARTS: [&str; 8] = [
 
 /// What the build of the project in `folder` reads elsewhere in the tree: paths with their objects.
 /// The inner error says why that cannot be known.
-pub(super) fn known_inputs(tree: &impl Tree, folder: &str) -> Result<Result<Vec<String>, String>> {
+pub(super) fn known_inputs(
+    tree: &impl Tree,
+    folder: &str,
+    finds: Finds,
+) -> Result<Result<Vec<String>, String>> {
     let read = |name: &str| -> Result<Option<String>> {
         let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
         match resolve(tree, &path)? {
@@ -64,12 +69,19 @@ pub(super) fn known_inputs(tree: &impl Tree, folder: &str) -> Result<Result<Vec<
         return Ok(Err("its pdm_build.py may read any file".to_owned()));
     }
     let Some(text) = read("pyproject.toml")? else { return Ok(Ok(Vec::new())) };
-    if text.contains("..") {
-        return Ok(Err("its pyproject.toml names files outside of it".to_owned()));
-    }
-    let Ok(pyproject) = text.parse::<Table>() else {
+    let Ok(mut pyproject) = text.parse::<Table>() else {
         return Ok(Err("its pyproject.toml cannot be read".to_owned()));
     };
+    let leads_out = match finds {
+        Finds::Installer => text.contains(".."),
+        Finds::Lock => {
+            forget_dependencies(&mut pyproject);
+            pyproject.to_string().contains("..")
+        }
+    };
+    if leads_out {
+        return Ok(Err("its pyproject.toml names files outside of it".to_owned()));
+    }
     let backend = match backend(&pyproject) {
         Ok(backend) => backend,
         Err(why) => return Ok(Err(why)),
@@ -91,6 +103,23 @@ pub(super) fn known_inputs(tree: &impl Tree, folder: &str) -> Result<Result<Vec<
         above = parent;
     }
     Ok(Ok(known))
+}
+
+/// Removes what says where dependencies come from, unless the build itself needs one of them.
+fn forget_dependencies(pyproject: &mut Table) {
+    let Some(tool) = pyproject.get_mut("tool").and_then(Value::as_table_mut) else { return };
+    let uv = tool.get_mut("uv").and_then(Value::as_table_mut);
+    if let Some(uv) = uv {
+        let of_build = uv.get("sources").and_then(Value::as_table).is_some_and(|sources| {
+            sources.keys().any(|name| PARTS.contains(&name.to_ascii_lowercase().as_str()))
+        });
+        if !of_build {
+            uv.retain(|key, _| key == "build-backend");
+        }
+    }
+    if let Some(poetry) = tool.get_mut("poetry").and_then(Value::as_table_mut) {
+        poetry.retain(|key, _| !["dependencies", "dev-dependencies", "group"].contains(&key));
+    }
 }
 
 /// The backend that a pyproject.toml names, if it and all that takes part in the build are

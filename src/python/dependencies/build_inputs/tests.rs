@@ -9,7 +9,7 @@ fn of(files: &[(&str, &str)], links: &[(&str, &str)]) -> BuildInputs {
     let tree = MemoryTree::of(files);
     let tree = links.iter().fold(tree, |tree, (path, target)| tree.link(path, target));
     let Entry::Folder { id } = tree.entry("lib").unwrap() else { panic!("no folder") };
-    build_inputs(&tree, "lib", &id).unwrap()
+    build_inputs(&tree, "lib", &id, Finds::Installer).unwrap()
 }
 
 /// Whether another `text` in the file at `path` is another identity.
@@ -132,7 +132,7 @@ fn counts_at_top(path: &str, files: &[(&str, &str)]) -> bool {
     let with = |text| {
         let tree = MemoryTree::of(&[files, &[(path, text)]].concat());
         let Entry::Folder { id } = tree.entry("").unwrap() else { panic!("no folder") };
-        build_inputs(&tree, "", &id).unwrap().id
+        build_inputs(&tree, "", &id, Finds::Installer).unwrap().id
     };
     with("one") != with("two")
 }

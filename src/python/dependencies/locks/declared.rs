@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use super::indexes::Indexes;
@@ -11,53 +11,77 @@ use super::{
     Chosen, Environment, Lock, Manifests, Origin, Package, Requirements, ResolvedSet, error,
 };
 use crate::hex::hex;
-use crate::python::dependencies::build_inputs::{BuildInputs, build_inputs};
+use crate::python::dependencies::build_inputs::{BuildInputs, Finds, build_inputs};
 use crate::python::dependencies::error::{not_utf8, too_large};
 use crate::python::dependencies::record::{Line, Local, LocalKind, Recorded, Role};
-use crate::python::dependencies::text::without_secrets;
-use crate::python::dependencies::tree::{Resolved, Tree, resolve};
+use crate::python::dependencies::text::{shown, without_secrets};
+use crate::python::dependencies::tree::{Resolved, Tree, from_above, resolve};
 
 /// The most bytes that a lock may have.
 const MOST_BYTES: u64 = 32 << 20;
 
-/// Reads the lock at the top of `tree`; `variable` gives the app settings. Fails with what is wrong
-/// with it, and how to fix it.
+/// The lock that is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LockFile<'a> {
+    pub(crate) lock: Lock,
+    /// At the top of the tree, or above it.
+    pub(crate) path: &'a str,
+    /// Whether it is installed even if it does not belong to its manifest.
+    pub(crate) frozen: bool,
+}
+
+/// Reads a lock; `variable` gives the app settings. Fails with what is wrong with it, and how to fix
+/// it.
 pub(crate) fn read(
     tree: &impl Tree,
-    lock: Lock,
+    file: &LockFile<'_>,
     chosen: &Chosen,
     environment: &Environment,
-    frozen: bool,
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Pinned> {
-    let name = lock.file_name();
-    let text = text_at_top(tree, name)?.ok_or_else(|| error::not_a_file(name))?;
+    let LockFile { lock, path, frozen } = *file;
+    let text = text_of(tree, path)?.ok_or_else(|| error::not_a_file(path))?;
     let pyproject = manifest(tree, "pyproject.toml")?.unwrap_or_default();
     let pipfile = match lock {
         Lock::Pipfile => manifest(tree, "Pipfile")?,
         Lock::Pylock | Lock::Uv | Lock::Poetry | Lock::Pdm => None,
     };
-    let manifests = Manifests { pyproject, pipfile, frozen };
+    // The lock of a workspace is that many folders up.
+    let levels = path.split('/').filter(|name| *name == "..").count();
+    let depth = tree.place().split('/').filter(|name| !name.is_empty()).count();
+    let above = depth.saturating_sub(levels);
+    let manifests = Manifests { pyproject, pipfile, frozen, above };
     let mut set = lock
         .read(&text, &manifests, chosen, environment)
-        .map_err(|why| error::cannot_install(lock, &why))?;
-    if let Some(package) = project_itself(tree, lock, &manifests.pyproject)? {
-        set.packages.push(package);
+        .map_err(|why| error::cannot_install(lock, path, &why))?;
+    for package in &mut set.packages {
+        if let Origin::File(path) | Origin::Folder(path) = &mut package.origin {
+            *path = from_above(tree, levels, path)
+                .with_context(|| format!("{path} is not in the commit"))?;
+        }
+    }
+    let mut warnings = Vec::new();
+    match project_itself(tree, lock, &manifests.pyproject)? {
+        Itself::Package(package) => set.packages.push(package),
+        Itself::NotBuildable(why) => warnings.push(why),
+        Itself::NoPackage => {}
     }
     let indexes = Indexes::new(lock, &manifests.pyproject, variable).options(&set)?;
     Ok(Pinned {
-        recorded: recorded(tree, name, &set)?,
+        recorded: recorded(tree, path, &set)?,
         requirements: set.requirements(indexes),
         left_out: set.left_out,
+        warnings,
     })
 }
 
-/// What a lock pins.
+/// What a lock pins. Paths in it are relative to the tree.
 pub(crate) struct Pinned {
     pub(crate) recorded: Recorded,
     pub(crate) requirements: Requirements,
     /// The groups and extras that were not chosen.
     pub(crate) left_out: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// What the marker keeps of a set. Its lines are the packages, each with its version.
@@ -75,11 +99,13 @@ fn recorded(tree: &impl Tree, file: &str, set: &ResolvedSet) -> Result<Recorded>
             let (kind, id, whole_tree) = match resolve(tree, path)? {
                 Resolved::File { id, .. } => (LocalKind::File, id, None),
                 Resolved::Folder { id, path } => {
-                    let BuildInputs { id, whole_tree, leaves: _ } = build_inputs(tree, &path, &id)?;
+                    let BuildInputs { id, whole_tree, leaves: _ } =
+                        build_inputs(tree, &path, &id, Finds::Lock)?;
                     (LocalKind::Folder, id, whole_tree)
                 }
                 Resolved::Submodule { id } => {
-                    let BuildInputs { id, whole_tree, leaves: _ } = build_inputs(tree, path, &id)?;
+                    let BuildInputs { id, whole_tree, leaves: _ } =
+                        build_inputs(tree, path, &id, Finds::Lock)?;
                     (LocalKind::Folder, id, whole_tree)
                 }
                 _ => {
@@ -121,11 +147,7 @@ fn recorded(tree: &impl Tree, file: &str, set: &ResolvedSet) -> Result<Recorded>
 
 /// The project itself, where its tool would install it and its lock does not say so: Poetry and PDM
 /// install a project that has a build system, unless it says that it is no package.
-fn project_itself(
-    tree: &impl Tree,
-    lock: Lock,
-    pyproject: &toml::Table,
-) -> Result<Option<Package>> {
+fn project_itself(tree: &impl Tree, lock: Lock, pyproject: &toml::Table) -> Result<Itself> {
     let tool = |name: &str, key: &str| {
         pyproject.get("tool").and_then(|tool| tool.get(name)).and_then(|table| table.get(key))
     };
@@ -146,30 +168,80 @@ fn project_itself(
         .and_then(|project| project.get("name"))
         .or_else(|| tool("poetry", "name"))
         .and_then(toml::Value::as_str);
-    let Some(name) = name.filter(|_| is_package) else { return Ok(None) };
-    let module = name.replace(['-', '.'], "_").to_lowercase();
-    let places = [module.clone(), format!("src/{module}"), format!("{module}.py")];
-    let mut is_there = tool("poetry", "packages").is_some();
-    for place in &places {
-        is_there |= !matches!(resolve(tree, place)?, Resolved::Missing);
-    }
-    // A project that is run from its folder has nothing that could be built.
-    Ok(is_there.then(|| Package {
+    let Some(name) = name.filter(|_| is_package) else { return Ok(Itself::NoPackage) };
+    let package = Package {
         name: super::normalized(name),
         version: None,
         origin: Origin::Folder(String::new()),
         hashes: BTreeSet::new(),
-    }))
+    };
+    let backend = pyproject.get("build-system").and_then(|it| it.get("build-backend"));
+    // What another backend looks for, its build says.
+    if lock != Lock::Poetry || !backend.and_then(toml::Value::as_str).is_some_and(is_of_poetry) {
+        return Ok(Itself::Package(package));
+    }
+    let module = package.name.replace('-', "_");
+    let packages = tool("poetry", "packages").and_then(toml::Value::as_array);
+    let lacks = if let Some(packages) = packages {
+        lacking(tree, packages)?
+    } else {
+        let src = format!("src/{module}");
+        let places = [module.clone(), src.clone(), format!("{module}.py"), format!("{src}.py")];
+        let mut is_there = false;
+        for place in &places {
+            is_there |= !matches!(resolve(tree, place)?, Resolved::Missing);
+        }
+        (!is_there).then(|| format!("{module} or {src}"))
+    };
+    Ok(match lacks {
+        None => Itself::Package(package),
+        Some(lacks) => Itself::NotBuildable(format!(
+            "the project itself is not installed: there is no {lacks} that its package could be \
+             made of. If it is run from its folder, say so: package-mode = false under \
+             [tool.poetry] in pyproject.toml"
+        )),
+    })
+}
+
+/// Whether the project that is deployed is installed itself.
+enum Itself {
+    NoPackage,
+    Package(Package),
+    /// Its own tool would install it, and its build is bound to fail.
+    NotBuildable(String),
+}
+
+fn is_of_poetry(backend: &str) -> bool {
+    ["poetry.core.masonry.api", "poetry.masonry.api"].contains(&backend)
+}
+
+/// The first of the `packages` of `[tool.poetry]` that is not in the tree.
+fn lacking(tree: &impl Tree, packages: &[toml::Value]) -> Result<Option<String>> {
+    for package in packages {
+        let text = |key: &str| package.get(key).and_then(toml::Value::as_str);
+        let Some(include) = text("include") else { continue };
+        // Of a pattern, its beginning has to be there.
+        let include = include.split(['*', '?', '[']).next().unwrap_or_default();
+        let path = match text("from") {
+            Some(folder) => format!("{folder}/{include}"),
+            None => include.to_owned(),
+        };
+        let path = path.trim_end_matches('/');
+        if matches!(resolve(tree, path)?, Resolved::Missing) {
+            return Ok(Some(shown(path)));
+        }
+    }
+    Ok(None)
 }
 
 /// A file at the top that a lock is made from; `None` when there is no such file.
 fn manifest(tree: &impl Tree, path: &str) -> Result<Option<toml::Table>> {
-    let Some(text) = text_at_top(tree, path)? else { return Ok(None) };
+    let Some(text) = text_of(tree, path)? else { return Ok(None) };
     Ok(Some(super::manifest(path, &text)?))
 }
 
-/// The text of a file at the top; `None` when there is no such file.
-fn text_at_top(tree: &impl Tree, path: &str) -> Result<Option<String>> {
+/// The text of a file; `None` when there is no such file.
+fn text_of(tree: &impl Tree, path: &str) -> Result<Option<String>> {
     let Resolved::File { id, path: place } = resolve(tree, path)? else { return Ok(None) };
     let size = tree.size(&id)?;
     if size > MOST_BYTES {

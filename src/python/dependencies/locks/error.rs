@@ -41,9 +41,8 @@ pub enum LockError {
     Stale { file: &'static str, why: String },
 }
 
-/// The error of a deployment whose lock cannot be installed.
-pub(super) fn cannot_install(lock: Lock, error: &LockError) -> UserError {
-    let name = lock.file_name();
+/// The error of a deployment whose lock, in the file `name`, cannot be installed.
+pub(super) fn cannot_install(lock: Lock, name: &str, error: &LockError) -> UserError {
     let told = without_secrets(&error.to_string());
     let told = UserError::new(format!("{name} cannot be installed from: {}", shown(&told)));
     match error {
@@ -121,7 +120,7 @@ mod tests {
     use super::*;
 
     fn text(error: &LockError) -> String {
-        cannot_install(Lock::Uv, error).to_string()
+        cannot_install(Lock::Uv, "uv.lock", error).to_string()
     }
 
     #[test]

@@ -106,13 +106,15 @@ impl Lock {
         chosen: &Chosen,
         environment: &Environment,
     ) -> Result<ResolvedSet, LockError> {
-        match self {
+        let set = match self {
             Lock::Pylock => pylock::read(text, chosen, environment),
             Lock::Uv => uv_lock::read(text, manifests, chosen, environment),
             Lock::Poetry => poetry_lock::read(text, manifests, chosen, environment),
             Lock::Pdm => pdm_lock::read(text, manifests, chosen, environment),
             Lock::Pipfile => pipfile_lock::read(text, manifests, chosen, environment),
-        }
+        }?;
+        set.check_inside(manifests.above)?;
+        Ok(set)
     }
 }
 
@@ -124,6 +126,8 @@ pub struct Manifests {
     pub pipfile: Option<toml::Table>,
     /// Whether a lock counts although it was made from other manifests.
     pub frozen: bool,
+    /// How many folders above that of the lock are in the tree.
+    pub above: usize,
 }
 
 impl Manifests {
@@ -258,7 +262,8 @@ fn commit(package: &str, id: &str) -> Result<String, LockError> {
     Err(LockError::Unknown { what: format!("the commit of {package}, {id:?}") })
 }
 
-/// A path of a lock, relative to the tree's top. Fails when it leads out of the tree.
+/// A path of a lock, relative to the lock's folder. How far up it may lead,
+/// [`ResolvedSet::check_inside`] says.
 fn tree_path(package: &str, path: &str) -> Result<String, LockError> {
     let outside = || LockError::Outside { package: package.to_owned(), path: path.to_owned() };
     if path.starts_with('/') || path.contains('\0') || path.contains('\n') {
@@ -268,7 +273,7 @@ fn tree_path(package: &str, path: &str) -> Result<String, LockError> {
     for part in path.split('/') {
         match part {
             "" | "." => {}
-            ".." => drop(parts.pop().ok_or_else(outside)?),
+            ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
             part => parts.push(part),
         }
     }

@@ -36,9 +36,10 @@ pub enum Origin {
     Url { url: String, subdirectory: Option<String> },
     /// A Git repository at one commit.
     Git { url: String, commit: String, subdirectory: Option<String> },
-    /// A wheel or an archive in the tree, relative to the tree's top.
+    /// A wheel or an archive in the tree, relative to the lock's folder.
     File(String),
-    /// A project in the tree, relative to the tree's top. It is built, never linked into the tree.
+    /// A project in the tree, relative to the lock's folder. It is built, never linked into the
+    /// tree.
     Folder(String),
 }
 
@@ -58,6 +59,19 @@ impl ResolvedSet {
             });
         }
         Ok(Self { packages, left_out: left_out.into_iter().collect() })
+    }
+
+    /// Fails when a package is more than so many folders above the lock's.
+    pub fn check_inside(&self, above: usize) -> Result<(), LockError> {
+        for package in &self.packages {
+            if let Origin::File(path) | Origin::Folder(path) = &package.origin
+                && path.split('/').filter(|name| *name == "..").count() > above
+            {
+                let (package, path) = (package.name.clone(), path.clone());
+                return Err(LockError::Outside { package, path });
+            }
+        }
+        Ok(())
     }
 
     /// The set as a requirements file in which everything is pinned, to be installed with

@@ -132,6 +132,7 @@ impl Expected {
             pyproject: read("pyproject.toml").unwrap_or_default().parse().unwrap(),
             pipfile: read("Pipfile").map(|text| text.parse().unwrap()),
             frozen,
+            above: 0,
         };
         let chosen = Chosen::new(&self.groups, &self.extras);
         lock.read(&text, &manifests, &chosen, &environment(&self.python))

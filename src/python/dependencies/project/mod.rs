@@ -76,9 +76,10 @@ impl Project {
             recorded: closure.record().clone(),
             variables: closure.variables,
             find_links: closure.find_links,
-            not_utf_8: Vec::new(),
             install_input: Some(InstallInput::Lines(given)),
             left_out: left_out.into_iter().collect(),
+            leads_above: closure.leads_above,
+            ..Declared::default()
         })
     }
 }

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
-use super::super::record::{Found, Line, Local, Recorded, Role};
+use super::super::record::{Found, Line, Local, LocalKind, Recorded, Role};
 use super::super::text::{without_credentials, without_secrets};
-use super::super::tree::{Resolved, Tree, normalized_path, resolve};
+use super::super::tree::{Resolved, Tree, leads_above, normalized_path, resolve};
 use super::decode::{decode, has_bom};
 use super::error::{ClosureError, Location, Mention};
 use super::line::{Logical, logical};
@@ -36,6 +36,8 @@ pub struct Closure {
     pub find_links: Vec<String>,
     /// The files that are not Unicode, and are read by what their `coding:` line says.
     pub not_utf_8: Vec<String>,
+    /// Whether something of it is above the tree, elsewhere in the commit.
+    pub leads_above: bool,
     recorded: Recorded,
 }
 
@@ -158,6 +160,7 @@ struct Reader<'a, T, S> {
     /// Those that lie outside the commit.
     find_links: BTreeSet<String>,
     not_utf_8: BTreeSet<String>,
+    leads_above: bool,
     /// The files that are being read, each named by the one before: where they are.
     open: Vec<String>,
 }
@@ -176,11 +179,20 @@ impl<'a, T: Tree, S: Fn(&str) -> Option<String>> Reader<'a, T, S> {
             offered: BTreeSet::new(),
             find_links: BTreeSet::new(),
             not_utf_8: BTreeSet::new(),
+            leads_above: false,
             open: Vec::new(),
         }
     }
 
     fn finish(mut self) -> Closure {
+        if self.leads_above {
+            // What is above the tree is in no release, so nothing can be used where it is.
+            for local in &mut self.recorded.local {
+                if local.kind == LocalKind::Editable {
+                    local.kind = LocalKind::Folder;
+                }
+            }
+        }
         self.recorded.local.sort();
         self.recorded.local.dedup();
         self.recorded.found.sort();
@@ -203,6 +215,7 @@ impl<'a, T: Tree, S: Fn(&str) -> Option<String>> Reader<'a, T, S> {
             variables: self.variables.into_iter().collect(),
             find_links: self.find_links.into_iter().collect(),
             not_utf_8: self.not_utf_8.into_iter().collect(),
+            leads_above: self.leads_above,
             recorded: self.recorded,
         }
     }
@@ -221,6 +234,7 @@ impl<'a, T: Tree, S: Fn(&str) -> Option<String>> Reader<'a, T, S> {
 
     fn file(&mut self, file: &Named, role: Role, at: Option<Mention>) -> Result<(), ClosureError> {
         let (id, path) = self.locate(file, at)?;
+        self.leads_above |= leads_above(&path);
         if let Some(first) = self.open.iter().position(|open| *open == path) {
             let mut chain = self.open.split_off(first);
             chain.push(path);

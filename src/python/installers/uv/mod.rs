@@ -1,6 +1,5 @@
 //! uv, for sites that say `installer = "uv"`, and for Pythons that are not on the machine.
 
-mod editables;
 mod own;
 mod settings;
 
@@ -8,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, ensure};
 
+use super::editables::Files;
 use super::error::{cannot_install_python, failed, no_uv, too_old_for_uv};
 use super::excerpt::Excerpt;
 use super::{Installation, Installer, NewEnv, overrule};
@@ -17,7 +17,6 @@ use crate::process::{self, ChildError, Environment, Invocation, Limits, is_execu
 use crate::python::env;
 use crate::python::version::Wanted;
 use crate::user_error::Explain;
-use editables::Files;
 use settings::Settings;
 
 /// Where uv's own installer and others put it. These folders are not always on the PATH of a
@@ -130,8 +129,8 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
     for (name, value) in settings.variables {
         environment = environment.set(name, value);
     }
-    let without_editables = Files::of(installation)?;
-    let files = without_editables.files.iter().flat_map(|file| ["-r".as_ref(), file.as_os_str()]);
+    let without_editables = Files::of(installation, Installer::Uv)?;
+    let files = without_editables.named.iter().flat_map(|file| ["-r".as_ref(), file.as_os_str()]);
     let no_deps: &[&str] = if installation.complete { &["--no-deps"] } else { &[] };
     let invocation = Invocation::new(uv)
         .args(["pip", "install", "--exact", "--no-python-downloads", "--no-progress", "--python"])

@@ -153,6 +153,7 @@ fn read(lock: Lock, text: &str, groups: &[&str], python: &str) -> Result<Resolve
         pipfile: None,
         // Whether a lock belongs to its manifest is another question.
         frozen: true,
+        above: 0,
     };
     lock.read(text, &manifests, &Chosen::new(&groups, &[]), &environment(python))
 }

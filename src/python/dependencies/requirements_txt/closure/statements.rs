@@ -2,14 +2,14 @@
 
 use super::super::super::record::{Found, Line, Local, LocalKind, MutableReference, Role};
 use super::super::super::tree::{
-    Entry, Resolved, Tree, beside, in_release, normalized_path, resolve,
+    Entry, Resolved, Tree, beside, in_release, leads_above, normalized_path, resolve,
 };
 use super::super::error::ClosureError;
 use super::super::options::{Setting, Statement};
 use super::super::requirement_source::{RequirementSource, included_path, local_path, why_mutable};
 use super::super::spec::Spec;
 use super::{Named, Reader, Reading};
-use crate::python::dependencies::build_inputs::{BuildInputs, build_inputs};
+use crate::python::dependencies::build_inputs::{BuildInputs, Finds, build_inputs};
 
 impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
     pub(super) fn include(
@@ -97,11 +97,17 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
         let shown = visible.map_or_else(|| reading.text.clone(), normalized_path);
         let folder = if editable { LocalKind::Editable } else { LocalKind::Folder };
         let (kind, inputs) = match resolve(self.tree, path)? {
-            Resolved::File { id, .. } => {
+            Resolved::File { id, path } => {
+                self.leads_above |= leads_above(&path);
                 (LocalKind::File, BuildInputs { id, whole_tree: None, leaves: None })
             }
-            Resolved::Folder { id, path } => (folder, build_inputs(self.tree, &path, &id)?),
-            Resolved::Submodule { id } => (folder, build_inputs(self.tree, path, &id)?),
+            Resolved::Folder { id, path } => {
+                self.leads_above |= leads_above(&path);
+                (folder, build_inputs(self.tree, &path, &id, Finds::Installer)?)
+            }
+            Resolved::Submodule { id } => {
+                (folder, build_inputs(self.tree, path, &id, Finds::Installer)?)
+            }
             Resolved::Missing => {
                 return Err(ClosureError::Missing {
                     path: shown,
@@ -176,10 +182,14 @@ impl<T: Tree, S: Fn(&str) -> Option<String>> Reader<'_, T, S> {
         for path in paths {
             match resolve(self.tree, path)? {
                 Resolved::File { id, path } => {
+                    self.leads_above |= leads_above(&path);
                     self.recorded.found.push(Found { path, id });
                     return Ok(());
                 }
-                Resolved::Folder { path, .. } => return self.offered(path),
+                Resolved::Folder { path, .. } => {
+                    self.leads_above |= leads_above(&path);
+                    return self.offered(path);
+                }
                 _ => {}
             }
         }

@@ -1,0 +1,150 @@
+//! The lock of a uv workspace, which is in its top folder: above the member that is deployed.
+
+use anyhow::Result;
+
+use super::locks::Lock;
+use super::source::Source;
+use super::tree::{Resolved, Tree, resolve};
+
+/// A longer lock is not looked at, in bytes.
+const LONGEST: u64 = 32 << 20;
+
+/// The nearest uv.lock above `tree` that has the project of the tree as a member; `None` when there
+/// is none.
+pub fn workspace_lock(tree: &impl Tree) -> Result<Option<Source>> {
+    let place: Vec<&str> = tree.place().split('/').filter(|name| !name.is_empty()).collect();
+    for levels in 1..=place.len() {
+        let path = format!("{}{}", "../".repeat(levels), Lock::Uv.file_name());
+        let Resolved::File { id, path } = resolve(tree, &path)? else { continue };
+        let member = place[place.len() - levels..].join("/");
+        if tree.size(&id)? <= LONGEST
+            && has_member(&String::from_utf8_lossy(&tree.read(&id)?), &member)
+        {
+            return Ok(Some(Source::Lock { lock: Lock::Uv, path }));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a lock has the project in the folder `member`, as uv writes it.
+fn has_member(lock: &str, member: &str) -> bool {
+    lock.lines().any(|line| {
+        let source = line.strip_prefix("source = { ").and_then(|rest| rest.strip_suffix(" }"));
+        source.and_then(|source| source.split_once(" = ")).is_some_and(|(kind, path)| {
+            ["editable", "virtual", "directory"].contains(&kind) && path.trim_matches('"') == member
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::build_inputs::{Finds, build_inputs};
+    use super::super::requirements_txt::tests::MemoryTree;
+    use super::super::tree::{Entry, from_above, in_commit};
+    use super::*;
+
+    /// The folder `apps/a` of a commit.
+    struct Member(MemoryTree);
+
+    impl Tree for Member {
+        fn place(&self) -> &'static str {
+            "apps/a"
+        }
+
+        fn entry(&self, path: &str) -> Result<Entry> {
+            self.0.entry(&in_commit(self.place(), path))
+        }
+
+        fn list(&self, path: &str) -> Result<Vec<(String, Entry)>> {
+            self.0.list(&in_commit(self.place(), path))
+        }
+
+        fn size(&self, id: &str) -> Result<u64> {
+            self.0.size(id)
+        }
+
+        fn read(&self, id: &str) -> Result<Vec<u8>> {
+            self.0.read(id)
+        }
+    }
+
+    fn file_at(tree: &impl Tree, path: &str) -> Option<String> {
+        match resolve(tree, path).unwrap() {
+            Resolved::File { path, .. } => Some(path),
+            Resolved::Outside { .. } => None,
+            other => panic!("{path}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_above_is_found_as_far_as_it_is_in_the_commit() {
+        let files = [("common.txt", ""), ("apps/a/f", ""), ("apps/b/f", ""), ("lib/f", "")];
+        let tree = Member(MemoryTree::of(&files).link("apps/a/lib", "../../lib"));
+        for (path, found) in [
+            ("f", Some("f")),
+            ("../b/f", Some("../b/f")),
+            ("../../common.txt", Some("../../common.txt")),
+            ("../../lib/../common.txt", Some("../../common.txt")),
+            ("lib/f", Some("../../lib/f")),
+            ("../a/f", Some("f")),
+            ("../../apps/a/f", Some("f")),
+            ("../../apps/b/f", Some("../b/f")),
+            ("../../../f", None),
+            ("../../lib/../../f", None),
+        ] {
+            assert_eq!(file_at(&tree, path).as_deref(), found, "{path}");
+        }
+        // A tree that is the whole commit has nothing above it.
+        assert_eq!(file_at(&tree.0, "../f"), None);
+    }
+
+    #[test]
+    fn paths_of_a_lock_above_are_seen_from_the_member() {
+        let tree = Member(MemoryTree::default());
+        for (levels, path, seen) in [
+            (2, "apps/a", Some("")),
+            (2, "apps/a/x", Some("x")),
+            (2, "lib", Some("../../lib")),
+            (2, "apps/b", Some("../b")),
+            (1, "b", Some("../b")),
+            (0, "../../lib", Some("../../lib")),
+            (0, "lib", Some("lib")),
+            (2, "../lib", None),
+            (3, "lib", None),
+        ] {
+            assert_eq!(from_above(&tree, levels, path).as_deref(), seen, "{levels} {path}");
+        }
+    }
+
+    #[test]
+    fn a_member_is_found_by_its_folder() {
+        let lock = "[[package]]\nname = \"a\"\nsource = { editable = \"apps/a\" }\n\
+                    [[package]]\nname = \"b\"\nsource = { virtual = \"b\" }\n\
+                    [[package]]\nname = \"c\"\nsource = { registry = \"c\" }\n";
+        assert!(has_member(lock, "apps/a") && has_member(lock, "b"));
+        assert!(!has_member(lock, "a") && !has_member(lock, "c") && !has_member(lock, ""));
+
+        let of_another = lock.replace("apps/a", "apps/x");
+        let tree = Member(MemoryTree::of(&[("uv.lock", lock), ("apps/uv.lock", &of_another)]));
+        let found = workspace_lock(&tree).unwrap().unwrap();
+        assert_eq!(found.path(), "../../uv.lock");
+        assert!(workspace_lock(&tree.0).unwrap().is_none());
+    }
+
+    #[test]
+    fn where_a_lock_says_what_is_installed_a_member_is_its_folder_alone() {
+        let sources = "[project]\nname = \"lib\"\nversion = \"1\"\n\
+                       [build-system]\nrequires = [\"hatchling\"]\n\
+                       build-backend = \"hatchling.build\"\n[tool.uv.sources]\n\
+                       other = { workspace = true }\nthird = { path = \"../third\" }\n";
+        let app = ("apps/a/f", "");
+        let tree = Member(MemoryTree::of(&[app, ("lib/pyproject.toml", sources)]));
+        let of = |finds| build_inputs(&tree, "../../lib", "id", finds).unwrap();
+        assert_eq!(of(Finds::Lock).whole_tree, None);
+        assert!(of(Finds::Installer).whole_tree.is_some());
+        // Here the build itself needs what comes from elsewhere in the commit.
+        let own = sources.replace("other =", "hatchling =");
+        let tree = Member(MemoryTree::of(&[app, ("lib/pyproject.toml", &own)]));
+        assert!(build_inputs(&tree, "../../lib", "id", Finds::Lock).unwrap().whole_tree.is_some());
+    }
+}
