@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use super::StepContext;
 use super::build_folder::{self, BuildFolder};
+use super::build_leftovers::BuildLeftovers;
 use super::env_references;
 use super::env_steps::{create_instead, make_env, mark};
 use crate::console;
@@ -125,6 +126,7 @@ fn install_into(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<Ch
     let step = console::step(context.installer.step());
     let BuildFolder { folder, commit } = build_folder::make(context, plan, source)?;
     let environment = install_environment(context, plan, &folder);
+    let leftovers = BuildLeftovers::before(&folder, &plan.requirements.local);
     let choice = context.installer.install(&Installation {
         env,
         python: &python.version,
@@ -141,6 +143,7 @@ fn install_into(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<Ch
         environment: &environment,
         limits: context.limits.clone(),
     })?;
+    leftovers.remove(env)?;
     step.done();
     Ok(choice)
 }

@@ -2,6 +2,7 @@
 
 mod build;
 mod build_folder;
+mod build_leftovers;
 pub mod build_steps;
 pub mod cancel;
 mod check_out;

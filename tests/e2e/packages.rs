@@ -138,6 +138,9 @@ fn what_a_project_no_longer_needs_is_gone_whoever_names_the_project() {
         assert_has(&site, &without, &push);
         assert_eq!(decision(&site), "create", "{line}: {}", push.stderr);
     }
+    // What the build of `-e .` leaves behind is not in the release.
+    let there = top(&site);
+    assert!(!there.iter().any(|name| name == "build" || name.ends_with(".egg-info")), "{there:?}");
 }
 
 #[test]

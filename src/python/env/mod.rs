@@ -34,6 +34,14 @@ pub fn python(env: &Path) -> PathBuf {
     env.join("bin").join("python")
 }
 
+/// Whether something was linked into the env as pips of old do it, with its metadata left in its
+/// folder.
+pub fn has_egg_links(env: &Path) -> bool {
+    let entries = site_packages(env).and_then(|folder| std::fs::read_dir(folder).ok());
+    let mut names = entries.into_iter().flatten().flatten().map(|entry| entry.file_name());
+    names.any(|name| name.as_encoded_bytes().ends_with(b".egg-link"))
+}
+
 /// The folder an env's packages are installed in; `None` when there is none that can be found.
 ///
 /// It is looked for and not computed, because what the env should be and what it is are two things.
