@@ -8,6 +8,7 @@
 mod packages;
 
 use super::Installer;
+use crate::python::version::Version;
 use crate::text::excerpt;
 
 /// How many lines of each kind are repeated.
@@ -34,6 +35,10 @@ pub(super) struct Excerpt {
     /// Debian's packages that have what is missing.
     packages: Vec<&'static str>,
     refusal: Option<Refusal>,
+    /// What was being built when a build failed, as `name==version` or as a name.
+    built: Option<String>,
+    /// Whether a build has found no `pkg_resources`.
+    lacks_pkg_resources: bool,
     part: Part,
 }
 
@@ -71,15 +76,27 @@ impl Excerpt {
             self.explain(plain);
         }
         self.refusal = self.refusal.max(refusal(plain));
+        self.lacks_pkg_resources |= plain == NO_PKG_RESOURCES;
+        if self.built.is_none() {
+            self.built = what_was_built(plain).map(excerpt);
+        }
         match installer {
             Installer::Pip => self.line_of_pip(plain),
             Installer::Uv => self.line_of_uv(line, plain),
         }
     }
 
-    /// The lines to repeat, and what to do about them; `advice` is for an index that did not give a
-    /// package.
-    pub(super) fn finish(mut self, advice: &[String]) -> (Vec<String>, Vec<String>) {
+    /// The lines to repeat, and what to do about them. `python` is the env's; `advice` is for an
+    /// index that did not give a package.
+    pub(super) fn finish(
+        mut self,
+        installer: Installer,
+        python: &Version,
+        advice: &[String],
+    ) -> (Vec<String>, Vec<String>) {
+        if self.part == Part::Build {
+            self.end_build();
+        }
         if self.explaining.is_empty() {
             self.explaining.extend(self.of_build.take());
         }
@@ -89,14 +106,43 @@ impl Excerpt {
                 lines.push(line);
             }
         }
-        let install = (!self.packages.is_empty()).then(|| {
-            let packages = self.packages.join(" ");
+        let mut packages: Vec<&str> = Vec::new();
+        for package in self.packages.iter().flat_map(|packages| packages.split(' ')) {
+            if !packages.contains(&package) {
+                packages.push(package);
+            }
+        }
+        let install = (!packages.is_empty()).then(|| {
+            let packages = packages.join(" ");
             format!("On Debian and Ubuntu: apt install {packages}; then push again")
+        });
+        let built = self.built.as_deref().unwrap_or("the package");
+        let pkg_resources = self.lacks_pkg_resources.then(|| {
+            format!(
+                "The build of {built} needs pkg_resources, which setuptools has until version 81: \
+                 commit a file build-constraints.txt with the line setuptools<82, and: \
+                 nyala config set {}_BUILD_CONSTRAINT=build-constraints.txt",
+                installer.name().to_uppercase()
+            )
+        });
+        // A package of the index is built where it has no wheel for this Python: most likely it is
+        // older. What is in the tree has ` @ ` and a path in its name.
+        let is_of_index = self.built.as_ref().is_some_and(|built| !built.contains(" @ "));
+        let is_old = is_of_index && packages.is_empty() && pkg_resources.is_none();
+        let old = is_old.then(|| {
+            format!(
+                "If {built} is older than Python {}.{}, ask for a newer version of it, or for an \
+                 older Python in runtime.txt, such as python-3.{}",
+                python.major,
+                python.minor,
+                python.minor.saturating_sub(1)
+            )
         });
         let older = lines.iter().find_map(|line| wanted_pip(line));
         let older = older.map(|version| format!("Set pip = \"{version}\" in nyala.toml"));
         let of_index = of_index(self.refusal, advice);
-        (lines, install.into_iter().chain(older).chain(of_index).collect())
+        let fixes = [install, pkg_resources, old, older].into_iter().flatten();
+        (lines, fixes.chain(of_index).collect())
     }
 
     fn explain(&mut self, line: &str) {
@@ -107,7 +153,7 @@ impl Excerpt {
     }
 
     fn line_of_pip(&mut self, plain: &str) {
-        if plain.starts_with("ERROR:") {
+        if plain.starts_with("ERROR:") && !plain.starts_with("ERROR: Ignored the following") {
             self.errors.push(excerpt(plain));
             let surplus = self.errors.len().saturating_sub(ERRORS);
             self.errors.drain(..surplus);
@@ -133,10 +179,11 @@ impl Excerpt {
             }
         }
         match self.part {
-            Part::Error if !plain.is_empty() && self.of_uv.len() < OF_UV => {
+            Part::Error if !says_little(plain) && self.of_uv.len() < OF_UV => {
                 self.of_uv.push(excerpt(plain));
             }
             Part::Hint if plain.is_empty() => self.part = Part::Output,
+            Part::Hint if says_little(plain) => {}
             Part::Hint if self.hints.len() < HINTS => self.hints.push(excerpt(plain)),
             Part::Build => self.keep_last(plain),
             _ => {}
@@ -145,7 +192,10 @@ impl Excerpt {
 
     fn keep_last(&mut self, plain: &str) {
         // A compiler's driver only repeats that there was an error.
-        if !plain.is_empty() && !plain.starts_with("error: command ") {
+        let is_drivers = ["error: command ", "error: Command ", "Error: command "]
+            .iter()
+            .any(|start| plain.starts_with(start));
+        if !plain.is_empty() && !is_drivers {
             self.last = Some(excerpt(plain));
         }
     }
@@ -155,6 +205,30 @@ impl Excerpt {
             self.of_build = self.last.take();
         }
     }
+}
+
+const NO_PKG_RESOURCES: &str = "ModuleNotFoundError: No module named 'pkg_resources'";
+
+/// What uv says of every build that fails.
+fn says_little(line: &str) -> bool {
+    let line = line.trim_start_matches(['├', '╰', '─', '▶', ' ']).trim_start_matches("cause: ");
+    line.is_empty()
+        || line.starts_with("The build backend returned an error")
+        || line.starts_with("Call to `")
+        || line.starts_with("hint: Build failures usually indicate a problem")
+        || line.starts_with("hint: This usually indicates a problem with the package")
+        || line == "environment."
+}
+
+/// The package whose build has failed, as pip or uv names it.
+fn what_was_built(line: &str) -> Option<&str> {
+    let quoted = |mark: &str, end: char| line.split_once(mark)?.1.split(end).next();
+    let of_pip = || line.strip_prefix("ERROR: Failed building wheel for ");
+    let found = quoted("Failed to build `", '`')
+        .or_else(|| quoted("Failed to download and build `", '`'))
+        .or_else(|| quoted("Failed to build '", '\''))
+        .or_else(of_pip);
+    found.filter(|name| !name.is_empty())
 }
 
 /// The version in pip's `Please use pip<24.1 if you need to use this version.`
@@ -205,6 +279,8 @@ fn is_explaining(line: &str) -> bool {
     ];
     of_compiler
         || line.starts_with("error[E")
+        || line.starts_with("error: failed to run custom build command for ")
+        || line.contains("is newer than PyO3's maximum supported version")
         || line.contains("/ld: cannot find ")
         || line.starts_with("ModuleNotFoundError: ")
         || of_pip.iter().any(|words| line.contains(words)) && !line.starts_with("ERROR:")

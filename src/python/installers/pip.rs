@@ -72,7 +72,8 @@ fn install_file(installation: &Installation<'_>, file: &Path, compiles: bool) ->
     ended
         .map_err(|error| match &error {
             ChildError::Exited { code, .. } => {
-                let said = excerpt.finish(installation.advice);
+                let Installation { python, advice, .. } = installation;
+                let said = excerpt.finish(Installer::Pip, python, advice);
                 anyhow::Error::new(failed(Installer::Pip, *code, said, installation.source))
             }
             _ => error.into(),

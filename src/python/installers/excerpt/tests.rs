@@ -3,7 +3,7 @@ use super::*;
 fn told(installer: Installer, output: &str) -> String {
     let mut excerpt = Excerpt::default();
     output.lines().for_each(|line| excerpt.line(installer, line));
-    let (lines, fixes) = excerpt.finish(&[]);
+    let (lines, fixes) = excerpt.finish(installer, &Version::new(3, 13, 0), &[]);
     [lines, fixes].concat().join("\n")
 }
 
@@ -56,6 +56,7 @@ ERROR: Failed to build 'x' when getting requirements to build wheel
     insta::assert_snapshot!(told(Installer::Pip, output), @r"
     KeyError: '__version__'
     ERROR: Failed to build 'x' when getting requirements to build wheel
+    If x is older than Python 3.13, ask for a newer version of it, or for an older Python in runtime.txt, such as python-3.12
     ");
 }
 
@@ -101,10 +102,6 @@ fn uvs_error_comes_with_what_explains_it_and_its_hint() {
     insta::assert_snapshot!(told(Installer::Uv, output), @r"
     src/pyodbc.h:56:10: fatal error: sql.h: No such file or directory
     × Failed to build `pyodbc==5.2.0`
-    ├─▶ The build backend returned an error
-    ╰─▶ Call to `setuptools.build_meta.build_wheel` failed (exit status: 1)
-    hint: This usually indicates a problem with the package or the build
-    environment.
     On Debian and Ubuntu: apt install unixodbc-dev; then push again
     ");
     let output = "\
@@ -126,6 +123,48 @@ fn uvs_error_comes_with_what_explains_it_and_its_hint() {
     insta::assert_snapshot!(told(Installer::Uv, output), @r"
     error: Failed to parse `x`
     Caused by: no
+    ");
+}
+
+#[test]
+fn a_source_that_is_older_than_its_python_is_told_from_one_that_lacks_a_header() {
+    let output = "\
+error: Failed to build `greenlet==1.1.2`
+  cause: The build backend returned an error
+  cause: Call to `setuptools.build_meta:__legacy__.build_wheel` failed (exit status: 1)
+
+         [stderr]
+         src/greenlet/greenlet.h:42:5: error: unknown type name ‘CFrame’
+         error: Command '['gcc', '-c', 'x.c']' returned non-zero exit status 1.
+
+hint: Build failures usually indicate a problem with the package or the build environment
+";
+    insta::assert_snapshot!(told(Installer::Uv, output), @r"
+    src/greenlet/greenlet.h:42:5: error: unknown type name ‘CFrame’
+    error: Failed to build `greenlet==1.1.2`
+    If greenlet==1.1.2 is older than Python 3.13, ask for a newer version of it, or for an older Python in runtime.txt, such as python-3.12
+    ");
+    // A project of the tree is as old as the person who has pushed it says.
+    let output = "\
+error: Failed to build `site @ file:///srv/site/build`
+  cause: Call to `backend.build_wheel` failed (exit status: 1)
+
+         [stderr]
+         KeyError: 'VERSION'
+";
+    insta::assert_snapshot!(told(Installer::Uv, output), @r"
+    KeyError: 'VERSION'
+    error: Failed to build `site @ file:///srv/site/build`
+    ");
+    let output = "\
+      ModuleNotFoundError: No module named 'pkg_resources'
+      [end of output]
+ERROR: Failed to build 'old' when getting requirements to build wheel
+";
+    insta::assert_snapshot!(told(Installer::Pip, output), @r"
+    ModuleNotFoundError: No module named 'pkg_resources'
+    ERROR: Failed to build 'old' when getting requirements to build wheel
+    The build of old needs pkg_resources, which setuptools has until version 81: commit a file build-constraints.txt with the line setuptools<82, and: nyala config set PIP_BUILD_CONSTRAINT=build-constraints.txt
     ");
 }
 

@@ -130,14 +130,14 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
         environment = environment.set(name, value);
     }
     let without_editables = Files::of(installation, Installer::Uv)?;
-    let files = without_editables.named.iter().flat_map(|file| ["-r".as_ref(), file.as_os_str()]);
+    let named = without_editables.named.iter().flat_map(|file| ["-r".as_ref(), file.as_os_str()]);
     let no_deps: &[&str] = if installation.complete { &["--no-deps"] } else { &[] };
     let invocation = Invocation::new(uv)
         .args(["pip", "install", "--exact", "--no-python-downloads", "--no-progress", "--python"])
         .arg(env::python(installation.env))
         .args(settings.arguments)
         .args(no_deps)
-        .args(files)
+        .args(named)
         .cwd(installation.release)
         .environment(environment)
         .limits(installation.limits.clone())
@@ -155,7 +155,8 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
     ended
         .map_err(|error| match &error {
             ChildError::Exited { code, .. } => {
-                let said = excerpt.finish(installation.advice);
+                let Installation { python, advice, .. } = installation;
+                let said = excerpt.finish(Installer::Uv, python, advice);
                 Error::new(failed(Installer::Uv, *code, said, installation.source))
             }
             _ => error.into(),
