@@ -30,10 +30,18 @@ pub fn not_found(wanted: &Wanted, origin: Origin, all: &[Interpreter]) -> UserEr
     for found in listed(all) {
         error = error.found(found);
     }
-    error
-        .fixes(installing(wanted))
-        .fixes(using_another(wanted, origin, all))
-        .fix("Or, if it is somewhere else: python_paths = [\"/the/path/of/python\"] in nyala.toml")
+    let mut fixes = installing(wanted);
+    fixes.extend(using_another(wanted, origin, all));
+    fixes.push(
+        "Or, if it is somewhere else: python_paths = [\"/the/path/of/python\"] in nyala.toml"
+            .to_owned(),
+    );
+    // The first one is no alternative.
+    if let Some(rest) = fixes[0].strip_prefix("Or") {
+        let rest = rest.trim_start_matches([',', ' ']);
+        fixes[0] = rest[..1].to_uppercase() + &rest[1..];
+    }
+    error.fixes(fixes)
 }
 
 /// The error for an interpreter that is there but cannot make environments.
@@ -108,8 +116,13 @@ fn newest_allowed(wanted: &Wanted) -> Option<String> {
 
 /// Where only the patch is missing, the machine's own one most likely will do.
 fn using_another(wanted: &Wanted, origin: Origin, all: &[Interpreter]) -> Option<String> {
-    let Wanted::Exact(exact) = wanted else {
-        return None;
+    let exact = match wanted {
+        Wanted::Exact(exact) => exact,
+        Wanted::Specifiers(_) => {
+            let newest = all.iter().map(|there| there.version).max()?;
+            return Some(format!("Or allow {newest}, which is here: change {origin}"));
+        }
+        Wanted::Minor { .. } | Wanted::Any => return None,
     };
     let minor = Wanted::Minor { major: exact.major, minor: exact.minor };
     let there = super::choose(&minor, all)?;
@@ -169,7 +182,16 @@ mod tests {
         2. Or let the push do that: python_downloads = "automatic" in nyala.toml
         3. Or: pyenv install 3.10
         4. Or, on Debian and Ubuntu, where they have it: apt install python3.10 python3.10-venv
-        5. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
+        5. Or allow 3.13.0, which is here: change requires-python in pyproject.toml
+        6. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
+        "#);
+        insta::assert_snapshot!(not_found(&wanted(">=3.99"), Origin::RequiresPython, &all), @r#"
+        No Python on this machine is >=3.99
+        wanted: >=3.99 (requires-python in pyproject.toml)
+        found: 3.13.0  /opt/python3.13/bin/python3.13
+        found: 3.11.7  /usr/bin/python3.11
+        1. Allow 3.13.0, which is here: change requires-python in pyproject.toml
+        2. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
         "#);
         insta::assert_snapshot!(not_found(&Wanted::Any, Origin::Newest, &[]), @r#"
         there is no Python on this machine
