@@ -57,6 +57,17 @@ pub fn is_in(env: &Path) -> bool {
     entries.any(|entry| entry.file_name().to_str().is_some_and(is_djangos))
 }
 
+/// A Django project in a release.
+#[derive(Debug)]
+pub struct Project<'a> {
+    /// The env's interpreter.
+    pub python: &'a Path,
+    /// The folder of its manage.py.
+    pub folder: &'a Path,
+    /// The groups and extras that are not installed, such as `group dev`.
+    pub left_out: &'a [String],
+}
+
 /// Collects the static files with the env's own interpreter, in the release's folder; or says why
 /// it does not.
 ///
@@ -64,11 +75,11 @@ pub fn is_in(env: &Path) -> bool {
 /// application: what requirements say proves neither. Fails when `collectstatic` does, its
 /// traceback being in the log.
 pub fn collectstatic(
-    python: &Path,
-    release: &Path,
+    project: &Project<'_>,
     environment: &Environment,
     limits: &Limits,
 ) -> Result<()> {
+    let &Project { python, folder: release, left_out } = project;
     let mut environment = environment.clone();
     let python = |args: &[&str], environment: &Environment| {
         Invocation::new(python).args(args).environment(environment.clone()).limits(limits.clone())
@@ -92,7 +103,7 @@ pub fn collectstatic(
         // Without settings, Django knows the commands of none of the applications.
         let named = settings_module::named_below(release);
         let [(module, file)] = Vec::from_iter(&named)[..] else {
-            console::warning(no_settings(&named));
+            console::warning(no_settings(&named, &settings_module::candidates(release)));
             return Ok(());
         };
         console::info(format_args!(
@@ -126,23 +137,29 @@ pub fn collectstatic(
         }
         console::info(line);
     });
-    ended.explain(|| error::cannot_collect(&last, no_root))?;
+    ended.explain(|| error::cannot_collect(&last, no_root, left_out))?;
     step.done();
     Ok(())
 }
 
 /// The warning for an application whose settings are not known, so that nobody can say whether it
 /// has static files.
-fn no_settings(named: &BTreeMap<String, PathBuf>) -> String {
+fn no_settings(named: &BTreeMap<String, PathBuf>, candidates: &[String]) -> String {
+    const SHOWN: usize = 4;
     let found = if named.is_empty() {
         "no wsgi.py or asgi.py names them".to_owned()
     } else {
         let named = named.iter().map(|(module, file)| format!("{module} ({})", file.display()));
         format!("several are named: {}", named.collect::<Vec<_>>().join(", "))
     };
+    let there = match candidates.len() {
+        0 => String::new(),
+        len => format!(" There is {}.", candidates[..len.min(SHOWN)].join(", ")),
+    };
+    let first = candidates.first().map_or("mysite.settings", String::as_str);
     format!(
-        "Django static files are not collected: {MANAGE} names no settings, and {found}. \
-         Name them: nyala config set {}=mysite.settings",
+        "Django static files are not collected: {MANAGE} names no settings, and {found}.{there} \
+         Name them: nyala config set {}={first}",
         settings_module::VARIABLE
     )
 }

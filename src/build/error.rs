@@ -60,7 +60,8 @@ pub(super) fn cannot_import(error: &ChildError) -> UserError {
     told.fix(format!("Or, if the application does not use Django: commit a file named {OPT_OUT}"))
 }
 
-pub(super) fn cannot_collect(last: &str, no_root: bool) -> UserError {
+/// `left_out` are the groups and extras that are not installed, such as `group dev`.
+pub(super) fn cannot_collect(last: &str, no_root: bool, left_out: &[String]) -> UserError {
     let error = UserError::new("Django's static files could not be collected").found(last);
     if let Some(name) = missing_variable(last) {
         return error
@@ -72,6 +73,20 @@ pub(super) fn cannot_collect(last: &str, no_root: bool) -> UserError {
             "Add setuptools<81 to the requirements, which has it: an environment of uv's, or of \
              Python 3.12 or later, comes without it",
         )
+    } else {
+        error
+    };
+    let error = match missing_module(last) {
+        Some(module) if !left_out.is_empty() => error.fix(format!(
+            "If {module} is in one of those that are not installed ({}), choose it: groups or \
+             extras under [dependencies] in nyala.toml",
+            left_out.join(", ")
+        )),
+        _ => error,
+    };
+    let error = if last.contains("unable to open database file") {
+        error
+            .fix("If its folder is not in the commit, share one: shared = [\"data\"] in nyala.toml")
     } else {
         error
     };
@@ -88,6 +103,12 @@ pub(super) fn cannot_collect(last: &str, no_root: bool) -> UserError {
         "To deploy without them: commit a file named {OPT_OUT}, \
          or nyala config set DISABLE_COLLECTSTATIC=1"
     ))
+}
+
+/// The module that could not be imported, by the last line of the traceback.
+fn missing_module(last: &str) -> Option<&str> {
+    let (_, rest) = last.split_once("No module named '")?;
+    rest.split(['\'', '.']).next().filter(|module| *module != "pkg_resources")
 }
 
 /// The environment variable that settings lack, by the last line of the traceback: as `os.environ`,
@@ -163,28 +184,45 @@ mod tests {
 
     #[test]
     fn every_error_says_what_to_do() {
-        insta::assert_snapshot!(cannot_collect("KeyError: 'SECRET_KEY'", false), @r"
+        insta::assert_snapshot!(cannot_collect("KeyError: 'SECRET_KEY'", false, &[]), @r"
         Django's static files could not be collected
         found: KeyError: 'SECRET_KEY'
         1. Set it for this site: nyala config set SECRET_KEY=…
         2. Deploy again: nyala redeploy
         ");
-        insta::assert_snapshot!(cannot_collect("ValueError: no", false), @r"
+        insta::assert_snapshot!(cannot_collect("ValueError: no", false, &[]), @r"
         Django's static files could not be collected
         found: ValueError: no
         1. See the whole traceback above
         2. To deploy without them: commit a file named .skipDjango, or nyala config set DISABLE_COLLECTSTATIC=1
         ");
         let no_pkg_resources = "ModuleNotFoundError: No module named 'pkg_resources'";
-        insta::assert_snapshot!(cannot_collect(no_pkg_resources, false), @r"
+        insta::assert_snapshot!(cannot_collect(no_pkg_resources, false, &[]), @r"
         Django's static files could not be collected
         found: ModuleNotFoundError: No module named 'pkg_resources'
         1. Add setuptools<81 to the requirements, which has it: an environment of uv's, or of Python 3.12 or later, comes without it
         2. See the whole traceback above
         3. To deploy without them: commit a file named .skipDjango, or nyala config set DISABLE_COLLECTSTATIC=1
         ");
+        let no_module = "ModuleNotFoundError: No module named 'pytest.mark'";
+        let left_out = ["group dev".to_owned(), "extra postgres".to_owned()];
+        insta::assert_snapshot!(cannot_collect(no_module, false, &left_out), @r"
+        Django's static files could not be collected
+        found: ModuleNotFoundError: No module named 'pytest.mark'
+        1. If pytest is in one of those that are not installed (group dev, extra postgres), choose it: groups or extras under [dependencies] in nyala.toml
+        2. See the whole traceback above
+        3. To deploy without them: commit a file named .skipDjango, or nyala config set DISABLE_COLLECTSTATIC=1
+        ");
+        let no_database = "sqlite3.OperationalError: unable to open database file";
+        insta::assert_snapshot!(cannot_collect(no_database, false, &[]), @r#"
+        Django's static files could not be collected
+        found: sqlite3.OperationalError: unable to open database file
+        1. If its folder is not in the commit, share one: shared = ["data"] in nyala.toml
+        2. See the whole traceback above
+        3. To deploy without them: commit a file named .skipDjango, or nyala config set DISABLE_COLLECTSTATIC=1
+        "#);
         let no_root = "ImproperlyConfigured: without having set the STATIC_ROOT setting";
-        insta::assert_snapshot!(cannot_collect(no_root, true), @r#"
+        insta::assert_snapshot!(cannot_collect(no_root, true, &[]), @r#"
         Django's static files could not be collected
         found: ImproperlyConfigured: without having set the STATIC_ROOT setting
         1. See the whole traceback above

@@ -49,7 +49,17 @@ pub fn manage_folder(
         return Ok(None);
     }
     let tree = repository.tree_at(plan.tree)?;
-    Ok(folders_with(&tree, &[django::MANAGE])?.into_iter().next())
+    let mut folders = folders_with(&tree, &[django::MANAGE])?.into_iter();
+    let nearest = folders.next();
+    let others: Vec<_> = folders.map(|folder| escaped(&folder).to_string()).collect();
+    if let Some(first) = others.first() {
+        console::info(format_args!(
+            "There are several manage.py files, also in {}. To deploy another folder alone: \
+             project = \"{first}\" in nyala.toml",
+            others.join(", ")
+        ));
+    }
+    Ok(nearest)
 }
 
 /// Collects Django's static files into the release, or says why not. `folder` is that of manage.py.
@@ -77,7 +87,12 @@ pub fn collectstatic(
     if !folder.is_empty() {
         console::info(format_args!("Django's manage.py is in {}.", escaped(folder)));
     }
-    django::collectstatic(&python, &release.join(folder), &environment, &context.limits)
+    let project = django::Project {
+        python: &python,
+        folder: &release.join(folder),
+        left_out: &plan.left_out,
+    };
+    django::collectstatic(&project, &environment, &context.limits)
 }
 
 fn run_all(

@@ -22,6 +22,41 @@ pub(super) fn named_below(release: &Path) -> BTreeMap<String, PathBuf> {
     found
 }
 
+/// The modules below this folder that have settings, the likeliest for a server first.
+pub(super) fn candidates(release: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    settings_below(release, "", DEPTH, &mut found);
+    found.sort_by_key(|module: &String| {
+        let last = module.rsplit('.').next().unwrap_or_default();
+        (FOR_SERVERS.iter().position(|name| last.starts_with(name)).unwrap_or(3), module.clone())
+    });
+    found
+}
+
+/// What settings for a server are called.
+const FOR_SERVERS: [&str; 3] = ["prod", "base", "settings"];
+
+/// `package` is the name of the folder as a module, with a dot at its end.
+fn settings_below(folder: &Path, package: &str, depth: usize, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (Ok(kind), Ok(name)) = (entry.file_type(), entry.file_name().into_string()) else {
+            continue;
+        };
+        if kind.is_dir() && depth > 0 && is_name(&name) {
+            settings_below(&entry.path(), &format!("{package}{name}."), depth - 1, found);
+        } else if let Some(stem) = name.strip_suffix(".py").filter(|_| kind.is_file())
+            && is_name(stem)
+            && (stem == "settings" || package.ends_with("settings.") && stem != "__init__")
+        {
+            found.push(format!("{package}{stem}"));
+        }
+    }
+}
+
+fn is_name(part: &str) -> bool {
+    !part.is_empty() && part.chars().all(|it| it.is_ascii_alphanumeric() || it == '_')
+}
+
 /// Links are not followed: they may lead anywhere.
 fn look(release: &Path, folder: &Path, depth: usize, found: &mut BTreeMap<String, PathBuf>) {
     for entry in fs::read_dir(release.join(folder)).into_iter().flatten().flatten() {
@@ -49,9 +84,6 @@ fn named_in(python: &str) -> Option<&str> {
         let value = rest.trim_start_matches(['"', '\'']).trim_start_matches([']', ',', '=', ' ']);
         // Whatever is not a plain literal, such as a call, is not known.
         let module = value.strip_prefix(['"', '\''])?.split(['"', '\'']).next()?;
-        let is_name = |part: &str| {
-            !part.is_empty() && part.chars().all(|it| it.is_ascii_alphanumeric() || it == '_')
-        };
         module.split('.').all(is_name).then_some(module)
     })
 }
@@ -79,6 +111,32 @@ mod tests {
         ] {
             assert_eq!(named_in(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn settings_are_found_the_likeliest_first() {
+        let release = tempfile::tempdir().unwrap();
+        for path in [
+            "site/settings/__init__.py",
+            "site/settings/base.py",
+            "site/settings/development.py",
+            "site/settings/production.py",
+            "site/settings/production.example.py",
+            "other/settings.py",
+            "other/views.py",
+        ] {
+            let path = release.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let found = candidates(release.path());
+        let expected = [
+            "site.settings.production",
+            "site.settings.base",
+            "other.settings",
+            "site.settings.development",
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]
