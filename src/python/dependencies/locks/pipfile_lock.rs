@@ -36,6 +36,8 @@ struct Hash {
 
 #[derive(Debug, Deserialize)]
 struct Index {
+    /// Locks of old have none.
+    #[serde(default)]
     name: String,
     url: String,
 }
@@ -189,4 +191,24 @@ fn resolved(name: &str, locked: &Locked, indexes: &[Index]) -> Result<Package, L
 
 fn is_archive(path: &str) -> bool {
     [".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2"].iter().any(|ending| path.ends_with(ending))
+}
+
+#[cfg(test)]
+mod tests {
+    use pep440_rs::Version;
+    use std::str::FromStr;
+
+    use super::super::{Chosen, Environment, Lock, Manifests, Package};
+
+    #[test]
+    fn an_index_of_old_has_no_name() {
+        let lock = r#"{"_meta": {"pipfile-spec": 6, "sources": [
+            {"url": "https://pypi.python.org/simple", "verify_ssl": true}]},
+            "default": {"six": {"hashes": ["sha256:0123"], "version": "==1.11.0"}}}"#;
+        let manifests = Manifests { frozen: true, ..Manifests::default() };
+        let environment = Environment::here(Version::from_str("3.12.1").unwrap());
+        let set = Lock::Pipfile.read(lock, &manifests, &Chosen::default(), &environment).unwrap();
+        let names: Vec<_> = set.packages.iter().map(Package::requirement).collect();
+        assert_eq!(names, ["six==1.11.0"]);
+    }
 }
