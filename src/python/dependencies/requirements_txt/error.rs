@@ -90,6 +90,9 @@ impl ClosureError {
     /// The error for a person.
     pub fn user_error(&self) -> UserError {
         const AGAIN: &str = "Commit, and push again";
+        const CORRECT_SETTING: &str = "Or correct what names it: file under [dependencies] in \
+                                       nyala.toml, or the app setting \
+                                       CUSTOM_REQUIREMENTSTXT_PATH";
         const REMOVE: &str = "Or remove the line that names it";
         let about = |path: &str, what: &str, at: &Option<Box<Mention>>| {
             let error = UserError::new(format!("{} {what}", shown(path)));
@@ -101,7 +104,7 @@ impl ClosureError {
         match self {
             Self::Missing { path, at } => about(path, "is not in the commit", at)
                 .fix(format!("If it exists but is not tracked, add it: git add -f {}", shown(path)))
-                .fix(REMOVE)
+                .fix(if at.is_some() { REMOVE } else { CORRECT_SETTING })
                 .fix(AGAIN),
             Self::NotAFile { path, what, at } => {
                 about(path, &format!("is {what}, not a requirements file"), at)

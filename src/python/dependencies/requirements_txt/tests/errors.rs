@@ -23,7 +23,7 @@ fn a_missing_file_names_the_line_that_wants_it() {
     assert_snapshot!(error(&MemoryTree::default()), @"
     requirements.txt is not in the commit
     1. If it exists but is not tracked, add it: git add -f requirements.txt
-    2. Or remove the line that names it
+    2. Or correct what names it: file under [dependencies] in nyala.toml, or the app setting CUSTOM_REQUIREMENTSTXT_PATH
     3. Commit, and push again
     ");
 }
