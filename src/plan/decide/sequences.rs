@@ -40,11 +40,26 @@ fn push() -> impl Strategy<Value = Push> {
         prop_oneof![19 => Just("pip"), 1 => Just("uv")],
         prop::bool::weighted(0.1),
         prop::bool::weighted(0.1),
+        (prop::bool::weighted(0.15), prop::bool::weighted(0.3)),
         end,
     )
-        .prop_map(|(wanted, origin, needs, settings, installer, rebuild, commands, end)| {
-            Push { wanted, origin, needs, settings, installer, rebuild, commands, end }
-        })
+        .prop_map(
+            |(wanted, origin, needs, settings, installer, rebuild, commands, lock, end)| {
+                let (locked, dev) = lock;
+                Push {
+                    wanted,
+                    origin,
+                    needs,
+                    locked,
+                    dev,
+                    settings,
+                    installer,
+                    rebuild,
+                    commands,
+                    end,
+                }
+            },
+        )
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
@@ -64,9 +79,14 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     ];
     // One push is often followed by the same again: of what is chosen by chance nothing would ever
     // be used twice.
-    (prop::collection::vec((event, prop::bool::weighted(0.4)), 1..14)).prop_map(|events| {
+    let events = prop::collection::vec((event, prop::bool::weighted(0.4)), 1..14);
+    (events, any::<bool>()).prop_map(|(events, has_lock)| {
         let mut happened: Vec<Event> = Vec::new();
-        for (event, again) in events {
+        for (mut event, again) in events {
+            // A site rarely goes from requirements to a lock, or back.
+            if let Event::Push(push) = &mut event {
+                push.locked ^= has_lock;
+            }
             let last = happened.iter().rev().find(|event| matches!(event, Event::Push(_))).cloned();
             happened.push(match (event, last) {
                 (Event::Push(new), Some(Event::Push(last))) if again => {

@@ -1,42 +1,13 @@
 //! The decision table, row by row and pair by pair.
 
-use anyhow::Result;
+mod one_file;
+
+pub(super) use one_file::{recorded, recorded_lock};
 
 use super::*;
-use crate::python::dependencies::{Entry, Tree, requirements_txt};
 use crate::python::env::Marker;
 use crate::python::env::marker::Retired;
 use crate::python::interpreters::FileIdentity;
-
-/// A tree with nothing but a requirements.txt.
-struct Requirements<'a>(&'a str);
-
-impl Tree for Requirements<'_> {
-    fn entry(&self, path: &str) -> Result<Entry> {
-        Ok(match path {
-            "" => Entry::Folder { id: "root".into() },
-            "requirements.txt" => Entry::File { id: "file".into() },
-            _ => Entry::Missing,
-        })
-    }
-
-    fn list(&self, _: &str) -> Result<Vec<(String, Entry)>> {
-        Ok(Vec::new())
-    }
-
-    fn size(&self, _: &str) -> Result<u64> {
-        Ok(self.0.len() as u64)
-    }
-
-    fn read(&self, _: &str) -> Result<Vec<u8>> {
-        Ok(self.0.as_bytes().to_vec())
-    }
-}
-
-pub(super) fn recorded(text: &str) -> Recorded {
-    let closure = requirements_txt::closure(&Requirements(text), "requirements.txt", &|_| None);
-    closure.unwrap().record().clone()
-}
 
 /// The project's commands, in this version.
 pub(super) fn commands(version: u8) -> Vec<RanCommand> {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::sample::Index;
 
 use crate::ids::{DeploymentId, EnvId};
-use crate::plan::decide::tests::recorded;
+use crate::plan::decide::tests::{recorded, recorded_lock};
 use crate::plan::decide::*;
 use crate::python::env::Marker;
 use crate::python::env::marker::{Provenance, RanCommand, Retired};
@@ -17,6 +17,9 @@ use expected::is_wanted;
 
 /// How many releases a site keeps.
 const KEPT: usize = 3;
+
+/// What the group of every lock has.
+const OF_GROUP: (&str, u8) = ("pytest", 1);
 
 /// Requirements: names, and the versions that are asked for.
 pub(super) type Needs = BTreeMap<&'static str, u8>;
@@ -40,10 +43,15 @@ pub(super) enum Event {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is true of some pushes, by itself")]
 pub(super) struct Push {
     pub(super) wanted: &'static str,
     pub(super) origin: Origin,
     pub(super) needs: Needs,
+    /// Whether a lock pins them, and not a requirements.txt.
+    pub(super) locked: bool,
+    /// Whether the lock's group is chosen.
+    pub(super) dev: bool,
     pub(super) settings: &'static str,
     pub(super) installer: &'static str,
     pub(super) rebuild: bool,
@@ -64,11 +72,22 @@ pub(super) enum End {
     Live,
 }
 
+impl Push {
+    /// What is to be installed: all of it, in a lock.
+    pub(super) fn wants(&self) -> Needs {
+        let mut needs = self.needs.clone();
+        needs.extend((self.locked && self.dev).then_some(OF_GROUP));
+        needs
+    }
+}
+
 /// What is true of an env, whatever its files say.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is true of some envs, by itself")]
 struct Env {
     made_with: Version,
     needs: Needs,
+    locked: bool,
     settings: &'static str,
     installer: &'static str,
     commands: bool,
@@ -149,7 +168,7 @@ impl Site {
             origin: push.origin,
             installer: push.installer,
             settings_digest: push.settings.to_owned(),
-            requirements: recorded(&text(&push.needs)),
+            requirements: declared(&push.wants(), push.locked),
             live: match self.live_env() {
                 None => LiveEnv::None,
                 Some((id, false)) => LiveEnv::Unlinked { id },
@@ -176,7 +195,7 @@ impl Site {
             python: env.made_with,
             interpreter: FileIdentity { dev: 1, inode: 2, size: 3, mtime_ns: 4 },
             installer: env.installer.to_owned(),
-            requirements: recorded(&text(&env.needs)),
+            requirements: declared(&env.needs, env.locked),
             settings_digest: env.settings.to_owned(),
             packages: Vec::new(),
             provenance: Provenance {
@@ -276,12 +295,12 @@ impl Site {
         }
         let env = if let Decision::Reuse { id } = plan.decision { id } else { id.into() };
         if env.maker() == id {
-            let &Push { settings, installer, commands, ref needs, .. } = push;
-            let (needs, harm) = (needs.clone(), BTreeSet::new());
+            let &Push { settings, installer, commands, locked, .. } = push;
+            let (needs, harm) = (push.wants(), BTreeSet::new());
             let drifted = match plan.decision {
                 Decision::Update { from } | Decision::Copy { from } => {
                     let from = &self.envs[&from];
-                    from.drifted || changes(&from.needs, &needs)
+                    from.drifted || changes(from, push)
                 }
                 _ => false,
             };
@@ -290,6 +309,7 @@ impl Site {
                 Env {
                     made_with: python,
                     needs,
+                    locked,
                     settings,
                     installer,
                     commands,
@@ -308,13 +328,40 @@ impl Site {
     }
 }
 
-/// Whether one of the needs is another version of what was needed before.
-fn changes(before: &Needs, now: &Needs) -> bool {
-    now.iter().any(|(name, version)| before.get(name).is_some_and(|before| before != version))
+/// Whether one of the needs is another version of what was needed before, or is written in another
+/// file.
+fn changes(before: &Env, push: &Push) -> bool {
+    let is_other = before.locked != push.locked;
+    let differs = |(name, version): (&&str, &u8)| {
+        before.needs.get(*name).is_some_and(|before| is_other || before != version)
+    };
+    push.wants().iter().any(differs)
 }
 
 fn commands(any: bool) -> Vec<RanCommand> {
     if any { tests::commands(1) } else { Vec::new() }
+}
+
+fn declared(needs: &Needs, locked: bool) -> Recorded {
+    if !locked {
+        return recorded(&text(needs));
+    }
+    let mut lock = "lock-version = \"1.0\"\ncreated-by = \"x\"\ndependency-groups = [\"dev\"]\n\
+                    packages = [\n"
+        .to_owned();
+    let mut all = needs.clone();
+    all.extend([OF_GROUP]);
+    for (name, version) in &all {
+        let marker = if *name == OF_GROUP.0 { "'dev' in dependency_groups" } else { "" };
+        lock.push_str(&format!(
+            "{{ name = \"{name}\", version = \"{version}\", marker = \"{marker}\", wheels = [{{ \
+             url = \"https://files.pythonhosted.org/{name}-{version}-py3-none-any.whl\", \
+             hashes = {{ sha256 = \"{name}{version}\" }} }}] }},\n"
+        ));
+    }
+    lock.push_str("]\n");
+    let groups = needs.contains_key(OF_GROUP.0).then(|| "dev".to_owned());
+    recorded_lock(&lock, groups.as_slice())
 }
 
 fn text(needs: &Needs) -> String {

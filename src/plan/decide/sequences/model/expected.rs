@@ -19,24 +19,30 @@ pub(in crate::plan::decide::sequences) enum Cause {
     OtherInstaller,
     OtherSettings,
     CommandGone,
+    /// A lock no longer has a package: what an env has of a lock is known, and never uninstalled.
+    GoneOfLock,
+    /// A lock, and the env was made of a requirements.txt.
+    FirstLock,
     /// From here on a copy will do, for this one in some envs.
     Gone,
     Added,
     Changed,
 }
 
-pub(in crate::plan::decide::sequences) const CAUSES: [(Cause, &str); 12] = [
+pub(in crate::plan::decide::sequences) const CAUSES: [(Cause, &str); 14] = [
     (Cause::NoneYet, "there is no environment yet"),
     (Cause::Unlinked, "env was deleted by hand"),
     (Cause::Asked, "was asked for"),
     (Cause::Retired, "may not be used again"),
     (Cause::Damaged, "is damaged: "),
-    (Cause::OtherPython, " asks for "),
+    (Cause::OtherPython, " has Python "),
     (Cause::OtherInstaller, "was installed by"),
     (Cause::OtherSettings, "settings that the installer reads"),
+    (Cause::GoneOfLock, " is gone: nothing in pylock.toml asks for it"),
+    (Cause::FirstLock, "pylock.toml is installed instead of requirements.txt"),
     (Cause::Gone, " was removed from requirements.txt"),
     (Cause::CommandGone, " and is no longer run"),
-    (Cause::Added, " was added (requirements.txt"),
+    (Cause::Added, " was added ("),
     (Cause::Changed, " -> "),
 ];
 
@@ -70,10 +76,15 @@ impl Site {
         holds(Cause::OtherPython, !is_wanted(&push.wanted.parse().unwrap(), &python));
         holds(Cause::OtherInstaller, env.installer != push.installer);
         holds(Cause::OtherSettings, env.settings != push.settings);
-        holds(Cause::Gone, env.needs.keys().any(|name| !push.needs.contains_key(name)));
+        let needs = push.wants();
+        let is_gone = env.needs.keys().any(|name| !needs.contains_key(name));
+        holds(Cause::Gone, is_gone && !env.locked);
+        holds(Cause::GoneOfLock, is_gone && env.locked);
+        let is_first = push.locked && !env.locked && !env.needs.is_empty() && !needs.is_empty();
+        holds(Cause::FirstLock, is_first);
         holds(Cause::CommandGone, env.commands && !push.commands);
-        holds(Cause::Added, push.needs.keys().any(|name| !env.needs.contains_key(name)));
-        holds(Cause::Changed, changes(&env.needs, &push.needs));
+        holds(Cause::Added, needs.keys().any(|name| !env.needs.contains_key(name)));
+        holds(Cause::Changed, changes(env, push));
         causes
     }
 
@@ -81,7 +92,7 @@ impl Site {
     /// pip has written into them and no requirement has changed.
     fn least_for_a_copy(&self, push: &Push, from: EnvId) -> Cause {
         let env = &self.envs[&from];
-        let drifted = env.drifted || changes(&env.needs, &push.needs);
+        let drifted = env.drifted || changes(env, push);
         let by_pip_alone = push.installer == "pip" && !env.commands && !drifted;
         if by_pip_alone { Cause::Gone } else { Cause::Added }
     }
