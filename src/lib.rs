@@ -25,6 +25,8 @@ pub mod cli;
 #[doc(hidden)]
 pub mod console;
 #[doc(hidden)]
+pub mod control;
+#[doc(hidden)]
 pub mod disk;
 #[doc(hidden)]
 pub mod doctor;
@@ -43,11 +45,15 @@ pub mod plan;
 #[doc(hidden)]
 pub mod process;
 #[doc(hidden)]
+pub mod processes;
+#[doc(hidden)]
 pub mod python;
 #[doc(hidden)]
 pub mod receive;
 #[doc(hidden)]
 pub mod retention;
+#[doc(hidden)]
+pub mod serve;
 #[doc(hidden)]
 pub mod server;
 #[doc(hidden)]

@@ -25,8 +25,17 @@ use serde::{Deserialize, Serialize};
 use crate::text::{clause, cut};
 
 /// The words that a line of what was found may begin with; every other line begins with `found: `.
-const LABELS: [&str; 7] =
-    ["allowed", "command", "looked in", "note", "on this machine", "output", "wanted"];
+const LABELS: [&str; 9] = [
+    "allowed",
+    "answered",
+    "asked",
+    "command",
+    "looked in",
+    "note",
+    "on this machine",
+    "output",
+    "wanted",
+];
 
 const FOUND: &str = "found";
 

@@ -13,6 +13,26 @@ pub(super) fn nothing_live() -> UserError {
     UserError::new("nothing is live yet").fix("Deploy: git push REMOTE HEAD:main")
 }
 
+/// No `nyala serve` serves the site.
+pub(super) fn not_served(site: &Path) -> UserError {
+    UserError::new("the application is not running: no nyala serve serves this site")
+        .fix(format!("Run it: nyala serve {}", site.display()))
+}
+
+/// `known` are the processes that have printed something.
+pub(super) fn no_logs(process: &str, known: &[String]) -> UserError {
+    let error = UserError::new(format!("no process {} has run", process.escape_debug()));
+    if known.is_empty() {
+        return error.fix("See what runs: nyala ps");
+    }
+    error.labelled("allowed", known.join(", "))
+}
+
+pub(super) fn cannot_run(program: &str, live: DeploymentId, cause: &std::io::Error) -> UserError {
+    UserError::new(format!("{} cannot be run in release {live}: {cause}", program.escape_debug()))
+        .fix("Write a program of the environment or the machine, or a path in the release")
+}
+
 /// There is no tip of a deploy branch. `command` takes a revision in its place.
 pub(super) fn nothing_pushed(command: &str) -> UserError {
     UserError::new("nothing was pushed yet")

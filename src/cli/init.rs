@@ -11,7 +11,7 @@ use crate::python::installers::Installer;
 use crate::python::installers::find_uv;
 use crate::settings::deploy_branch;
 use crate::setup::{Installed, New, install_hook, make_site};
-use crate::site::{SETTINGS_FILE, Settings};
+use crate::site::{SETTINGS_FILE, Settings, Site};
 
 #[derive(Debug, Args)]
 pub(super) struct Init {
@@ -41,6 +41,7 @@ impl Init {
             strict: self.strict,
             installer: self.installer,
             repository: None,
+            has_address: true,
         };
         access::enter_new(&self.site, None)?;
         let is_new = !self.site.join(SETTINGS_FILE).exists();
@@ -53,8 +54,18 @@ impl Init {
         if is_new {
             say_what_installs(&settings, self.installer);
         }
+        say_how_to_run(&site, &settings);
         say_how_to_push(&repository, deploy_branch(&site, &settings)?.as_deref());
         Ok(())
+    }
+}
+
+/// The address of the application, and what runs it there.
+fn say_how_to_run(site: &Site, settings: &Settings) {
+    if let Some(listen) = &settings.run.listen {
+        let site = site.root().display();
+        say!("The application will answer on {listen} (listen in nyala.toml), run by:");
+        say!("  nyala serve {site}");
     }
 }
 

@@ -24,16 +24,21 @@ mod init;
 mod install;
 mod list;
 mod log;
+mod logs;
 mod man;
 mod plan;
 mod post_receive;
 mod proc_receive;
+mod ps;
 mod python;
 mod redeploy;
 #[cfg(test)]
 mod reference;
+mod restart;
 mod rollback;
+mod run;
 mod script;
+mod serve;
 mod share;
 mod shell;
 mod show;
@@ -99,6 +104,20 @@ enum Command {
     Wait(wait::Wait),
     /// Make an earlier release live again, together with its env, without building
     Rollback(rollback::Rollback),
+    /// Run the applications of sites, and hand them the requests of their visitors
+    ///
+    /// Serves the site with --site, or those that are named, and every site in a folder that
+    /// contains some, those too that are made later. Runs until it gets SIGTERM, and prints what
+    /// the processes print.
+    Serve(serve::Serve),
+    /// Show the processes of the application
+    Ps(ps::Ps),
+    /// Print what the processes of the application have printed
+    Logs(logs::Logs),
+    /// Restart the processes of the application
+    Restart(restart::Restart),
+    /// Run a command in the live release, with its env and the app settings
+    Run(run::Run),
     /// Delete deployments: records, logs and releases
     ///
     /// The live release is never deleted.
@@ -171,6 +190,8 @@ impl Command {
             | Command::Diff(_)
             | Command::Plan(_)
             | Command::Wait(_)
+            | Command::Ps(_)
+            | Command::Logs(_)
             | Command::Script(_)
             | Command::Shell(_)
             | Command::Python(_)
@@ -184,6 +205,9 @@ impl Command {
             | Command::Delete(_)
             | Command::Gc
             | Command::Share(_)
+            | Command::Serve(_)
+            | Command::Restart(_)
+            | Command::Run(_)
             | Command::Cancel(_)
             | Command::Freeze(_)
             | Command::Unfreeze(_)
@@ -322,6 +346,11 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::PostReceive(hook) => hook.run(&hook_site(cli, &site)?)?,
         Command::ProcReceive(hook) => hook.run(&hook_site(cli, &site)?)?,
         Command::Worker(worker) => worker.run(&site()?)?,
+        Command::Ps(ps) => ps.run(&site()?)?,
+        Command::Logs(logs) => logs.run(&site()?)?,
+        Command::Restart(restart) => restart.run(&site()?)?,
+        Command::Serve(serve) => serve.run(cli.site.as_deref())?,
+        Command::Run(run) => return run.run(&site()?),
         Command::Redeploy(redeploy) => return redeploy.run(&roomy_site()?),
         Command::Wait(wait) => return wait.run(&site()?),
         Command::Rollback(rollback) => return rollback.run(&roomy_site()?),

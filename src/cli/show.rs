@@ -63,6 +63,7 @@ fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
         moves,
         python,
         env,
+        processes,
         steps,
         usage,
         error,
@@ -107,6 +108,12 @@ fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
         let reasons =
             env.reasons.iter().map(|reason| format!("\n- {reason}")).collect::<Vec<_>>().concat();
         facts.push(("Env", format!("{}{id}, because{reasons}", env.decision)));
+    }
+    if let Some(processes) = processes {
+        let commands = processes.commands.iter();
+        let commands: Vec<_> =
+            commands.map(|(name, command)| format!("\n- {name}: {command}")).collect();
+        facts.push(("Runs", format!("from {}{}", processes.origin, commands.concat())));
     }
     let times = [
         ("Created", Some(created_at)),

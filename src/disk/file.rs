@@ -22,6 +22,17 @@ pub fn open_lock_file(path: &Path) -> Result<File> {
         .with_context(|| format!("cannot open {}", path.display()))
 }
 
+/// Opens a file to write at its end, and makes it with these permission bits when it is not there.
+pub fn open_to_append(path: &Path, mode: u32) -> Result<File> {
+    point_at("open_to_append", path);
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(mode)
+        .open(path)
+        .with_context(|| format!("cannot open {}", path.display()))
+}
+
 /// Adds a line at the end of a text file, which must be there. When the last line has no end, it
 /// gets one first. However long the file is, only its last byte is read.
 pub fn append_line(path: &Path, line: &str) -> Result<()> {

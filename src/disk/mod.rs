@@ -25,7 +25,7 @@ use anyhow::{Context, Result};
 
 pub use file::{
     append, append_line, can_clone, copy_file, create_reserve, give_folder, move_file,
-    open_lock_file, unshare, write_new, write_new_like,
+    open_lock_file, open_to_append, unshare, write_new, write_new_like,
 };
 pub use flush::{each_at_once, each_in_threads, sync, sync_filesystem};
 pub use read::{read, read_to_string};
@@ -137,6 +137,13 @@ pub fn hard_link(file: &Path, name: &Path) -> Result<()> {
 pub fn is_across_file_systems(error: &anyhow::Error) -> bool {
     let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
     io.is_some_and(|io| io.kind() == ErrorKind::CrossesDevices)
+}
+
+/// Sets the permission bits of a socket, which cannot be opened.
+pub fn set_socket_mode(path: &Path, mode: u32) -> Result<()> {
+    point_at("set_socket_mode", path);
+    fs::set_permissions(path, Permissions::from_mode(mode))
+        .with_context(|| format!("cannot change the mode of {}", path.display()))
 }
 
 /// Lets everybody run a file that they may read.

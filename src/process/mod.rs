@@ -10,6 +10,7 @@ mod error;
 mod group;
 pub mod left_behind;
 mod lines;
+mod marked;
 mod not_started;
 mod priority;
 mod run;
@@ -28,7 +29,9 @@ use std::time::Duration;
 
 pub use environment::{Environment, hide_git_variables};
 pub use error::{ChildError, CommandLabel};
+pub use marked::kill_marked;
 pub use priority::lower_priority;
+pub use spawn::keep_close;
 pub use stop::{is_stopped, stop_all};
 
 use lines::Lines;

@@ -65,8 +65,7 @@ pub(super) fn spawn(
     if let Some(folder) = &invocation.cwd {
         command.current_dir(folder);
     }
-    #[cfg(target_os = "linux")]
-    linux::keep_close(&mut command);
+    keep_close(&mut command);
 
     let child = command.spawn().map_err(|source| {
         let why = NotStarted::new(&invocation.program, invocation.cwd.as_ref(), &source);
@@ -74,6 +73,15 @@ pub(super) fn spawn(
     })?;
     // Dropping `command` here closes its copies of the pipes' other ends.
     Ok((child, pipes))
+}
+
+/// Has the child killed when the thread that starts it ends, and closes all but the three standard
+/// files. Linux only.
+pub fn keep_close(command: &mut Command) {
+    #[cfg(target_os = "linux")]
+    linux::keep_close(command);
+    #[cfg(not(target_os = "linux"))]
+    let _ = command;
 }
 
 /// The file of a program that is given by name; the name itself where there is none.

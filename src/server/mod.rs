@@ -35,6 +35,10 @@ impl Server {
         names
     }
 
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The site with this name; `None` when there is none. A symbolic link that leads out of the
     /// server's folder is not a site of it.
     pub fn site(&self, name: &str) -> Option<Site> {

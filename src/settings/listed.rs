@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{EffectiveSettings, SettingSource, Sourced};
 use crate::console::mask;
-use crate::site::settings::{Dependencies, Outcome, Webhook};
+use crate::site::settings::{Dependencies, Outcome, Run, Webhook};
 use crate::text::url::{STARS, scheme_and_host};
 
 /// One setting: its value is `null` when nobody has set it and there is no default.
@@ -50,6 +50,7 @@ impl EffectiveSettings {
             collectstatic,
             actions,
             actions_on,
+            run,
             webhook,
             disable_submodules,
             variables: _,
@@ -95,6 +96,7 @@ impl EffectiveSettings {
                     "frozen": frozen,
                 })
             }),
+            listed("run", run, run_value),
             listed("webhook", webhook, |webhooks| webhooks.iter().map(webhook_value).collect()),
             optional("PYTHON_VERSION", python_version.as_ref()),
             listed("SCM_DISABLE_SUBMODULES", disable_submodules, |disable| json!(disable)),
@@ -131,6 +133,32 @@ fn outcomes_value(outcomes: &[Outcome]) -> Value {
 fn duration_value(duration: Duration) -> Value {
     SignedDuration::try_from(duration)
         .map_or(Value::Null, |duration| json!(format!("{duration:#}")))
+}
+
+/// As nyala.toml has it. A command may have a secret in it, which is hidden like any other.
+fn run_value(run: &Run) -> Value {
+    let Run {
+        listen,
+        health,
+        health_timeout,
+        grace,
+        hold,
+        max_body,
+        trusted_proxies,
+        domains,
+        processes,
+    } = run;
+    json!({
+        "listen": listen.as_ref().map(ToString::to_string),
+        "health": health,
+        "health_timeout": duration_value(*health_timeout),
+        "grace": duration_value(*grace),
+        "hold": duration_value(*hold),
+        "max_body": max_body,
+        "trusted_proxies": trusted_proxies,
+        "domains": domains,
+        "processes": processes,
+    })
 }
 
 /// The address may be a secret but for its host.

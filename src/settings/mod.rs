@@ -22,7 +22,9 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::python::installers::Installer;
-use crate::site::settings::{Dependencies, Outcome, Patch, PythonDownloads, Unshared, Webhook};
+use crate::site::settings::{
+    Dependencies, Outcome, Patch, PythonDownloads, Run, Unshared, Webhook,
+};
 use crate::site::{AppSettings, Settings, SharedPath, Site};
 use crate::user_error::UserError;
 
@@ -86,6 +88,8 @@ pub struct EffectiveSettings {
     pub actions: Sourced<PathBuf>,
     /// After which deployments they run.
     pub actions_on: Sourced<Vec<Outcome>>,
+    /// How the application runs.
+    pub run: Sourced<Run>,
     pub webhook: Sourced<Vec<Webhook>>,
     /// Whether submodules stay empty folders.
     pub disable_submodules: Sourced<bool>,

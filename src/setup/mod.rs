@@ -1,5 +1,6 @@
 //! Creates sites, and installs the hook into repositories. Running it again changes nothing.
 
+mod address;
 mod error;
 
 use std::fs;
@@ -61,6 +62,8 @@ pub struct New<'a> {
     pub installer: Option<Installer>,
     /// A repository elsewhere, which people push to already.
     pub repository: Option<&'a Path>,
+    /// Whether the application gets an address, at which `nyala serve` runs it.
+    pub has_address: bool,
 }
 
 impl New<'_> {
@@ -125,7 +128,9 @@ pub fn make_site(root: &Path, new: &New<'_>) -> Result<Site> {
         text.push('\n');
     }
     // The settings make the folder a site, so they come last: an incomplete one is created again.
-    disk::write_atomic(&root.join(SETTINGS_FILE), format!("{text}{SETTINGS}").as_bytes(), 0o644)?;
+    let template =
+        if new.has_address { address::with_free(SETTINGS, &root) } else { SETTINGS.to_owned() };
+    disk::write_atomic(&root.join(SETTINGS_FILE), format!("{text}{template}").as_bytes(), 0o644)?;
     let site = Site::open(&root)?;
     site.make_folders()?;
     Ok(site)

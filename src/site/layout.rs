@@ -136,6 +136,21 @@ impl Site {
         self.temporaries().join(id.to_string())
     }
 
+    /// What `nyala serve` has in a site: its socket, its lock and what the processes print.
+    pub fn run(&self) -> PathBuf {
+        self.root.join("run")
+    }
+
+    /// Held by the `nyala serve` that serves the site.
+    pub fn serve_lock(&self) -> PathBuf {
+        self.run().join("lock")
+    }
+
+    /// What the processes print, a file for each.
+    pub fn process_logs(&self) -> PathBuf {
+        self.run().join("logs")
+    }
+
     /// What only saves time.
     pub fn cache(&self) -> PathBuf {
         self.root.join(CACHE)

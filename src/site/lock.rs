@@ -15,6 +15,12 @@ pub struct DeployLock {
     _file: File,
 }
 
+/// Held by the process that serves the site. Freed when it is dropped.
+#[derive(Debug)]
+pub struct ServeLock {
+    _file: File,
+}
+
 /// Held briefly while a deployment is numbered or a setting is edited. Freed when it is dropped.
 #[derive(Debug)]
 pub struct Guard {
@@ -48,6 +54,19 @@ impl Site {
         let file = self.open_lock()?;
         file.lock().context("cannot lock the site")?;
         Ok(DeployLock { _file: file })
+    }
+
+    /// Takes the lock that lets one process serve the site; `None` when somebody else has it.
+    pub fn try_serve_lock(&self) -> Result<Option<ServeLock>> {
+        // A web server of another user connects to a socket in there; the logs are the owner's.
+        disk::create_dir_all(&self.run())?;
+        disk::create_private_dir_all(&self.process_logs())?;
+        let file = disk::open_lock_file(&self.serve_lock())?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(ServeLock { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error).context("cannot lock the site"),
+        }
     }
 
     /// Serializes short changes of settings and numbers. It locks the site's folder itself, so it

@@ -87,6 +87,7 @@ impl Site {
             moves: new.moves,
             python: None,
             env: None,
+            processes: None,
             steps: Vec::new(),
             usage: Usage::default(),
             error: None,

@@ -1,5 +1,6 @@
 //! `deployments/N/deployment.json`: the public record of a deployment.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::ErrorKind;
 
@@ -40,6 +41,9 @@ pub struct Record {
     pub moves: Vec<RefUpdate>,
     pub python: Option<PythonRecord>,
     pub env: Option<EnvRecord>,
+    /// What the application runs; `None` when nothing is to be run, or was not looked for yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processes: Option<ProcessesRecord>,
     pub steps: Vec<StepRecord>,
     /// The disk space that it used, as far as it came.
     #[serde(default, alias = "took")]
@@ -114,6 +118,15 @@ pub struct EnvRecord {
     pub id: Option<EnvId>,
     pub decision: String,
     pub reasons: Vec<String>,
+}
+
+/// The processes of a release.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct ProcessesRecord {
+    /// Who says so, in words for the log: `the Procfile`.
+    pub origin: String,
+    /// The commands, for `sh -c` in the folder of the release, by the names of the processes.
+    pub commands: BTreeMap<String, String>,
 }
 
 /// The disk space a deployment used. The next one needs about as much.

@@ -30,6 +30,18 @@ pub fn post_build(context: &StepContext<'_>, record: &Record, plan: &Plan) -> Re
     )
 }
 
+/// Runs the command that a project wants run once before its new release is started.
+pub fn release_command(
+    own: &OwnCommand,
+    context: &StepContext<'_>,
+    record: &Record,
+    plan: &Plan,
+) -> Result<()> {
+    let release = context.site.release(record.id);
+    let environment = custom::in_env(environment(context, record, plan)?, &release);
+    custom::run_own(own, &release, environment, context.limits.clone())
+}
+
 /// The folder of Django's manage.py, relative to the release; `None` when there is none.
 ///
 /// Below the top it is only looked for when the env has Django: all folders of a large tree are

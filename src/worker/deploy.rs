@@ -89,8 +89,11 @@ impl Deployment<'_> {
         shared::link(self.site, self.record.id, &settings.shared)?;
         cancel::check()?;
         self.build(&context, &repository, &mut plan)?;
+        self.find_processes(&settings.run, &repository, &context, &plan)?;
         self.check_unshared(&settings)?;
+        let started = self.start_application(self.record.id, self.record.processes.clone())?;
         self.activate(&repository)?;
+        started.switch();
         self.end(Status::Succeeded, None);
         self.notify(Outcome::Success)?;
         let said = self.prune_written(&settings);

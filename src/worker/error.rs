@@ -31,6 +31,25 @@ pub(super) fn cancelled_before_it_started() -> UserError {
     UserError::new("it was cancelled before it started")
 }
 
+/// `why` says what was looked for.
+pub(super) fn nothing_to_run(why: &str) -> UserError {
+    UserError::new("the live release runs an application, and the new one has nothing to run")
+        .found(why)
+        .fix("Say what to run in a Procfile, or under [run.processes] in nyala.toml")
+        .fix("Or remove listen from nyala.toml, so that nothing is run")
+}
+
+/// `nyala serve` gave the release up, because its deployment seemed to have ended.
+pub(super) fn not_ready() -> UserError {
+    UserError::new("nyala serve did not start the application")
+        .fix("See what it printed, and push again")
+}
+
+/// The link has moved, and visitors are still given to the release before.
+pub(super) fn not_switched() -> UserError {
+    UserError::new("the release is live, but nyala serve has not switched to it")
+}
+
 pub(super) fn cancelled() -> UserError {
     UserError::new("it was cancelled")
 }

@@ -1,5 +1,6 @@
 //! The detached process that carries deployments out, one at a time per site.
 
+mod application;
 mod build;
 mod build_folder;
 mod build_leftovers;

@@ -60,6 +60,7 @@ mod releases;
 mod repositories;
 mod requirements;
 mod rollback;
+mod running;
 mod scripts;
 mod secrets;
 mod settings;

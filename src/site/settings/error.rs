@@ -22,6 +22,36 @@ pub(super) fn not_a_specifier(pip: &str) -> UserError {
         .fix("Write one such as pip = \"<24.1\" or pip = \"==23.2.1\"")
 }
 
+/// A key that stands outside of tables; `place` says which table it is in.
+pub(super) fn key_in_table(key: &str, place: &str) -> UserError {
+    UserError::new(format!("unknown key `{}`{place}", excerpt(key)))
+        .fix("It belongs to no table: move the line above the first [table]")
+}
+
+pub(super) fn health_is_no_path(health: &str) -> UserError {
+    UserError::new("health in [run] is not a path")
+        .found(format!("health = \"{}\"", excerpt(health)))
+        .fix("Write a path that begins with a slash, such as health = \"/health\"")
+}
+
+pub(super) fn not_a_domain(domain: &str) -> UserError {
+    UserError::new("domains in [run] has a name that is no domain")
+        .found(excerpt(domain))
+        .fix("Write names without http:// and ports, such as \"shop.example.org\"")
+}
+
+pub(super) fn not_a_process_name(name: &str) -> UserError {
+    UserError::new("a process in [run.processes] has no valid name")
+        .found(excerpt(name))
+        .fix("Use letters, digits, - and _, such as web or worker")
+}
+
+pub(super) fn no_command(name: &str) -> UserError {
+    UserError::new(format!("the process {name} has no command"))
+        .found(format!("{name} = \"\""))
+        .fix("Write its command, or remove the line")
+}
+
 /// `place` says which table it is in, and `known` are the keys of that table.
 pub(super) fn unknown_key(key: &str, place: &str, known: &[&'static str]) -> UserError {
     let error = UserError::new(format!("unknown key `{}`{place}", excerpt(key)));

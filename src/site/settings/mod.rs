@@ -6,6 +6,7 @@ mod duration;
 mod error;
 mod file;
 mod keys;
+mod run;
 mod webhook;
 
 use std::collections::BTreeSet;
@@ -20,6 +21,7 @@ use serde::Deserialize;
 pub use choices::{Outcome, Patch, PythonDownloads, Unshared};
 pub use file::{with_key, with_shared};
 pub use keys::keys;
+pub use run::{Listen, Run, is_process_name};
 pub use webhook::Webhook;
 
 use super::SharedPath;
@@ -81,6 +83,8 @@ pub struct Settings {
     pub actions: Option<PathBuf>,
     /// After which deployments they run.
     pub actions_on: Vec<Outcome>,
+    /// How the application runs.
+    pub run: Run,
     /// Who is notified of a deployment over HTTP.
     pub webhook: Vec<Webhook>,
     /// The keys that the file has; every other value is a default.
@@ -136,6 +140,7 @@ impl Default for Settings {
             collectstatic: None,
             actions: None,
             actions_on: vec![Outcome::Success],
+            run: Run::default(),
             webhook: Vec::new(),
             set: BTreeSet::new(),
         }
@@ -157,6 +162,9 @@ impl Settings {
         check_keys(table.keys(), keys::<Settings>(), "")?;
         if let Some(dependencies) = table.get("dependencies").and_then(toml::Value::as_table) {
             check_keys(dependencies.keys(), keys::<Dependencies>(), " in [dependencies]")?;
+        }
+        if let Some(run) = table.get("run").and_then(toml::Value::as_table) {
+            check_keys(run.keys(), keys::<Run>(), " in [run]")?;
         }
         for webhook in tables(table.get("webhook")) {
             check_keys(webhook.keys(), keys::<Webhook>(), " in a [[webhook]]")?;
@@ -187,6 +195,7 @@ impl Settings {
             return Err(error::not_a_specifier(pip));
         }
         check_apart(&self.shared)?;
+        self.run.check()?;
         self.webhook.iter().try_for_each(Webhook::check)
     }
 }
@@ -199,6 +208,10 @@ fn check_keys<'a>(
     let Some(key) = found.into_iter().find(|key| !known.contains(&key.as_str())) else {
         return Ok(());
     };
+    // A line that was added at the end of the file is in its last table.
+    if !place.is_empty() && keys::<Settings>().contains(&key.as_str()) {
+        return Err(error::key_in_table(key, place));
+    }
     Err(error::unknown_key(key, place, known))
 }
 

@@ -7,6 +7,7 @@ mod lives;
 mod points;
 mod power;
 mod power_cut;
+mod switch;
 mod trial;
 
 pub(crate) use trial::{Trial, wait_until_quiet};

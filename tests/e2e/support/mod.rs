@@ -21,6 +21,7 @@ mod snapshot;
 mod ssh;
 mod strace;
 mod users;
+mod visitor;
 pub(crate) mod wheels;
 
 pub(crate) use count::count;

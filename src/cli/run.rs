@@ -1,0 +1,42 @@
+//! `nyala run`: a command in the live release.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use super::error;
+use crate::build::custom::in_env;
+use crate::process::Environment;
+use crate::site::Site;
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// The command and its arguments, such as: python manage.py createsuperuser
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+impl Run {
+    /// Exits as the command does; with 128 and the number of the signal that has ended it, as a
+    /// shell does.
+    pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
+        let Some(live) = site.live()? else { bail!(error::nothing_live()) };
+        let release = site.release(live);
+        let app_settings = site.app_settings()?;
+        let environment = Environment::clean().with_app_settings(app_settings.iter());
+        let environment = in_env(environment, &release);
+        let [program, arguments @ ..] = &self.command[..] else { bail!(error::nothing_live()) };
+        // It has the terminal, if there is one, and is found in the release's env first.
+        let path = environment.get("PATH").unwrap_or_default().to_owned();
+        let found = std::env::split_paths(&path).map(|folder| folder.join(program));
+        let is_path = program.contains('/');
+        let file = found.filter(|_| !is_path).find(|file| crate::process::is_executable(file));
+        let mut command = Command::new(file.unwrap_or_else(|| program.into()));
+        command.args(arguments).current_dir(&release).env_clear().envs(environment.iter());
+        let status = command.status().map_err(|cause| error::cannot_run(program, live, &cause))?;
+        let code = status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+        Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+    }
+}

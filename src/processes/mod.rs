@@ -1,0 +1,107 @@
+//! What an application runs: its processes, and which commands start them.
+
+mod error;
+mod procfile;
+mod recognized;
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
+use crate::git::CommitTree;
+use crate::site::AppSettings;
+use crate::site::record::ProcessesRecord;
+use crate::site::settings::Run;
+
+use recognized::Recognized;
+
+/// The process that answers requests.
+pub const WEB: &str = "web";
+
+/// The command that runs once in each deployment, before the new release is started.
+pub const RELEASE: &str = "release";
+
+const PROCFILE: &str = "Procfile";
+
+/// Azure's name for the command that starts the application, as an app setting.
+const STARTUP_COMMAND: &str = "STARTUP_COMMAND";
+
+/// Azure's names for it in the tree: one line that is the command, and a script.
+const STARTUP_TXT: &str = "startup.txt";
+const STARTUP_SH: &str = "startup.sh";
+
+/// The largest file that is read for this, in bytes.
+const LARGEST: usize = 1 << 20;
+
+/// What became of the search for processes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    Processes(ProcessesRecord),
+    /// Nothing is to be run, for this reason.
+    None(String),
+}
+
+/// What is known of a release, beside its tree.
+pub struct Release<'a> {
+    pub run: &'a Run,
+    pub app_settings: &'a AppSettings,
+    /// Where manage.py is, if it is a Django project; empty for the top.
+    pub manage_folder: Option<&'a str>,
+    /// Whether the env of the release has a program.
+    pub has_program: &'a dyn Fn(&str) -> bool,
+}
+
+/// The processes of a release, from the first of these that names any: `[run.processes]`, the
+/// Procfile, Azure's startup command, what the project is recognized as. Fails on a Procfile that
+/// cannot be meant.
+pub fn find(tree: &CommitTree<'_>, release: &Release<'_>) -> Result<Found> {
+    if !release.run.processes.is_empty() {
+        let commands = release.run.processes.clone();
+        return Ok(processes("[run.processes] of nyala.toml", commands));
+    }
+    if let Some(bytes) = tree.file(PROCFILE, LARGEST)? {
+        return Ok(processes("the Procfile", procfile::parse(&bytes)?));
+    }
+    if let Some(command) = startup_command(tree, release.app_settings)? {
+        let (origin, command) = command;
+        return Ok(processes(origin, BTreeMap::from([(WEB.to_owned(), command)])));
+    }
+    Ok(match recognized::recognize(tree, release)? {
+        Recognized::Runs { what, command } => {
+            processes(&what, BTreeMap::from([(WEB.to_owned(), command)]))
+        }
+        Recognized::NoServer { what, server } => Found::None(format!(
+            "found {what}, but no server in the environment; add {server} to the requirements, or \
+             write a Procfile"
+        )),
+        Recognized::Nothing => Found::None(
+            "no Procfile, and no Django, Flask or FastAPI application that is known by its files; \
+             to run one, write a Procfile such as \"web: gunicorn app:app\""
+                .to_owned(),
+        ),
+    })
+}
+
+fn processes(origin: &str, commands: BTreeMap<String, String>) -> Found {
+    Found::Processes(ProcessesRecord { origin: origin.to_owned(), commands })
+}
+
+/// As Azure App Service has it, see "Customize startup command" in
+/// <https://learn.microsoft.com/azure/app-service/configure-language-python>.
+fn startup_command(
+    tree: &CommitTree<'_>,
+    app_settings: &AppSettings,
+) -> Result<Option<(&'static str, String)>> {
+    if let Some(command) = app_settings.get(STARTUP_COMMAND).filter(|it| !it.trim().is_empty()) {
+        return Ok(Some(("the app setting STARTUP_COMMAND", command.to_owned())));
+    }
+    if let Some(bytes) = tree.file(STARTUP_TXT, LARGEST)? {
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.trim_start_matches('\u{feff}').trim();
+        if !text.is_empty() {
+            return Ok(Some((STARTUP_TXT, text.lines().collect::<Vec<_>>().join(" "))));
+        }
+    }
+    let script = tree.file(STARTUP_SH, LARGEST)?;
+    Ok(script.map(|_| (STARTUP_SH, format!("bash {STARTUP_SH}"))))
+}

@@ -1,0 +1,309 @@
+//! What a project is, by its files, which are read and never imported.
+
+use anyhow::Result;
+
+use super::{LARGEST, Release};
+use crate::git::{CommitTree, Kind};
+
+/// What a project was recognized as.
+pub(super) enum Recognized {
+    /// It is run with this command.
+    Runs {
+        what: String,
+        command: String,
+    },
+    /// The environment has nothing to run it with.
+    NoServer {
+        what: String,
+        server: &'static str,
+    },
+    Nothing,
+}
+
+/// Where people write their application, in the order in which it is looked for.
+const MODULES: [&str; 5] = ["app", "application", "main", "wsgi", "asgi"];
+
+/// What people call it.
+const NAMES: [&str; 2] = ["app", "application"];
+const FACTORY: &str = "create_app";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Interface {
+    Wsgi,
+    Asgi,
+}
+
+/// An application that a server can import.
+struct Application {
+    what: String,
+    /// The folder that it is imported from, relative to the release; empty for the top.
+    folder: String,
+    module: String,
+    name: &'static str,
+    is_factory: bool,
+    interface: Interface,
+}
+
+pub(super) fn recognize(tree: &CommitTree<'_>, release: &Release<'_>) -> Result<Recognized> {
+    let application = match release.manage_folder {
+        Some(folder) => django(tree, folder)?,
+        None => None,
+    };
+    let application = match application {
+        Some(application) => Some(application),
+        None => in_a_module(tree)?,
+    };
+    let Some(application) = application else { return Ok(Recognized::Nothing) };
+    if let Some(command) = application.command(release.has_program) {
+        return Ok(Recognized::Runs { what: application.what, command });
+    }
+    let server = match application.interface {
+        Interface::Wsgi => "gunicorn",
+        Interface::Asgi => "uvicorn",
+    };
+    Ok(Recognized::NoServer { what: application.what, server })
+}
+
+/// The package with the settings, which has `wsgi.py` or `asgi.py` beside them.
+fn django(tree: &CommitTree<'_>, manage_folder: &str) -> Result<Option<Application>> {
+    let below = |folder: &str, name: &str| {
+        if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+    };
+    let is_file = |path: &str| -> Result<bool> {
+        Ok(tree.entry(path)?.is_some_and(|entry| entry.kind == Kind::File))
+    };
+    for (name, entry) in tree.list(manage_folder)? {
+        if entry.kind != Kind::Folder || name.starts_with('.') {
+            continue;
+        }
+        let package = below(manage_folder, &name);
+        let has_settings = is_file(&format!("{package}/settings.py"))?
+            || tree.entry(&format!("{package}/settings"))?.is_some();
+        if !has_settings {
+            continue;
+        }
+        for (file, interface) in [("wsgi", Interface::Wsgi), ("asgi", Interface::Asgi)] {
+            if is_file(&format!("{package}/{file}.py"))? {
+                return Ok(Some(Application {
+                    what: format!("Django ({package}/{file}.py)"),
+                    folder: manage_folder.to_owned(),
+                    module: format!("{name}.{file}"),
+                    name: "application",
+                    is_factory: false,
+                    interface,
+                }));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn in_a_module(tree: &CommitTree<'_>) -> Result<Option<Application>> {
+    for module in MODULES {
+        let file = format!("{module}.py");
+        let entry = tree.entry(&file)?.filter(|entry| entry.kind == Kind::File);
+        let Some(entry) = entry else { continue };
+        if tree.size(entry.oid)? > LARGEST {
+            continue;
+        }
+        let text = tree.read(entry.oid)?;
+        if let Some(found) = application_in(&String::from_utf8_lossy(&text)) {
+            let Defined { framework, interface, name, is_factory } = found;
+            return Ok(Some(Application {
+                what: format!("{framework} ({file})"),
+                folder: String::new(),
+                module: module.to_owned(),
+                name,
+                is_factory,
+                interface,
+            }));
+        }
+    }
+    Ok(None)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Defined {
+    framework: &'static str,
+    interface: Interface,
+    name: &'static str,
+    is_factory: bool,
+}
+
+/// The application that a module defines at its top level: `app = Flask(__name__)`,
+/// `app: FastAPI = fastapi.FastAPI()`, `def create_app():`.
+fn application_in(python: &str) -> Option<Defined> {
+    let imports = |package: &str| {
+        python.lines().any(|line| {
+            let rest = line.strip_prefix("from ").or_else(|| line.strip_prefix("import "));
+            rest.is_some_and(|rest| {
+                rest.strip_prefix(package).is_some_and(|rest| {
+                    !rest.starts_with(|it: char| it.is_ascii_alphanumeric() || it == '_')
+                })
+            })
+        })
+    };
+    let frameworks = [
+        ("Flask", "flask", Interface::Wsgi),
+        ("FastAPI", "fastapi", Interface::Asgi),
+        ("Starlette", "starlette", Interface::Asgi),
+        ("Quart", "quart", Interface::Asgi),
+    ];
+    let calls = |value: &str| {
+        let called = value.split('(').next()?.trim();
+        let class = called.rsplit('.').next()?;
+        frameworks.iter().find(|(name, ..)| *name == class)
+    };
+    let mut factory = false;
+    for line in python.lines() {
+        if let Some((target, value)) = line.split_once('=').filter(|(_, it)| !it.starts_with('=')) {
+            let target = target.split(':').next().unwrap_or_default().trim_end();
+            let name = NAMES.iter().find(|name| **name == target);
+            let value = value.trim_start();
+            if let Some(name) = name {
+                if let Some((framework, _, interface)) = calls(value) {
+                    return Some(Defined {
+                        framework,
+                        interface: *interface,
+                        name,
+                        is_factory: false,
+                    });
+                }
+                if value.starts_with("create_app(")
+                    && let Some((framework, _, interface)) =
+                        frameworks.iter().find(|(_, package, _)| imports(package))
+                {
+                    return Some(Defined {
+                        framework,
+                        interface: *interface,
+                        name,
+                        is_factory: false,
+                    });
+                }
+            }
+        }
+        factory |= line.starts_with("def create_app(");
+    }
+    let (framework, _, interface) = frameworks.iter().find(|(_, package, _)| imports(package))?;
+    factory.then_some(Defined { framework, interface: *interface, name: FACTORY, is_factory: true })
+}
+
+impl Application {
+    /// How a server of the environment runs it. They listen on a port of this machine that only
+    /// nyala connects to.
+    fn command(&self, has: &dyn Fn(&str) -> bool) -> Option<String> {
+        let Self { module, name, is_factory, interface, folder, .. } = self;
+        let target = format!("{module}:{name}");
+        let called = if *is_factory { format!("'{target}()'") } else { target.clone() };
+        let inside = |option: &str| match folder.as_str() {
+            "" => String::new(),
+            folder => format!(" {option} {}", shlex::try_quote(folder).unwrap_or_default()),
+        };
+        let gunicorn = |class: &str| {
+            format!("gunicorn{class} --bind 127.0.0.1:$PORT{} {called}", inside("--chdir"))
+        };
+        let uvicorn = || {
+            let factory = if *is_factory { " --factory" } else { "" };
+            let folder = inside("--app-dir");
+            format!("uvicorn --host 127.0.0.1 --port $PORT{factory}{folder} {target}")
+        };
+        match interface {
+            Interface::Wsgi if has("gunicorn") => Some(gunicorn("")),
+            Interface::Wsgi if has("waitress-serve") && folder.is_empty() => {
+                let call = if *is_factory { " --call" } else { "" };
+                Some(format!("waitress-serve --listen=127.0.0.1:$PORT{call} {target}"))
+            }
+            Interface::Asgi if has("uvicorn") => Some(uvicorn()),
+            Interface::Asgi if has("hypercorn") && folder.is_empty() => {
+                Some(format!("hypercorn --bind 127.0.0.1:$PORT {called}"))
+            }
+            Interface::Asgi if has("daphne") && folder.is_empty() && !is_factory => {
+                Some(format!("daphne -b 127.0.0.1 -p $PORT {target}"))
+            }
+            Interface::Wsgi | Interface::Asgi => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(python: &str) -> Option<(&'static str, &'static str, bool)> {
+        application_in(python).map(|found| (found.framework, found.name, found.is_factory))
+    }
+
+    #[test]
+    fn an_application_is_found_as_people_write_it() {
+        assert_eq!(
+            found("from flask import Flask\napp = Flask(__name__)\n"),
+            Some(("Flask", "app", false))
+        );
+        assert_eq!(
+            found("import flask\napplication=flask.Flask(__name__)"),
+            Some(("Flask", "application", false))
+        );
+        assert_eq!(
+            found("from fastapi import FastAPI\napp: FastAPI = FastAPI(\n    title='x')"),
+            Some(("FastAPI", "app", false))
+        );
+        assert_eq!(
+            found("from flask import Flask\ndef create_app():\n    app = Flask(__name__)\n"),
+            Some(("Flask", "create_app", true))
+        );
+        assert_eq!(
+            found("from flask import Flask\ndef create_app(x):\n    pass\napp = create_app()"),
+            Some(("Flask", "app", false))
+        );
+    }
+
+    #[test]
+    fn other_modules_are_no_applications() {
+        for python in [
+            "",
+            "import flaskette\ndef create_app(): pass",
+            "if app == Flask(x): pass",
+            "    app = Flask(__name__)",
+            "server = Flask(__name__)",
+            "# app = Flask(__name__)",
+        ] {
+            assert_eq!(found(python), None, "{python}");
+        }
+    }
+
+    fn command(interface: Interface, folder: &str, factory: bool, programs: &[&str]) -> String {
+        let application = Application {
+            what: String::new(),
+            folder: folder.to_owned(),
+            module: "app".to_owned(),
+            name: if factory { FACTORY } else { "app" },
+            is_factory: factory,
+            interface,
+        };
+        let has = |program: &str| programs.contains(&program);
+        application.command(&has).unwrap_or_default()
+    }
+
+    #[test]
+    fn the_server_of_the_environment_runs_it() {
+        let wsgi = |programs: &[&str]| command(Interface::Wsgi, "", false, programs);
+        assert_eq!(
+            wsgi(&["gunicorn", "waitress-serve"]),
+            "gunicorn --bind 127.0.0.1:$PORT app:app"
+        );
+        assert_eq!(wsgi(&["waitress-serve"]), "waitress-serve --listen=127.0.0.1:$PORT app:app");
+        assert_eq!(wsgi(&["uvicorn"]), "");
+        assert_eq!(
+            command(Interface::Wsgi, "my site", true, &["gunicorn"]),
+            "gunicorn --bind 127.0.0.1:$PORT --chdir 'my site' 'app:create_app()'"
+        );
+        assert_eq!(
+            command(Interface::Asgi, "web", true, &["uvicorn"]),
+            "uvicorn --host 127.0.0.1 --port $PORT --factory --app-dir web app:create_app"
+        );
+        assert_eq!(
+            command(Interface::Asgi, "", false, &["daphne"]),
+            "daphne -b 127.0.0.1 -p $PORT app:app"
+        );
+    }
+}

@@ -1,0 +1,128 @@
+//! The control socket of a site: what commands and deployments ask of this `nyala serve`.
+
+use std::fs::{self, File};
+use std::rc::Rc;
+
+use anyhow::{Context, Result};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::spawn_local;
+
+use super::error;
+use super::served::Served;
+use crate::control::{Answer, Request, path_in, socket};
+use crate::disk;
+use crate::site::DeploymentId;
+use crate::user_error::UserError;
+
+/// Opens the socket, which only the owner of the site can connect to: that takes the right to write
+/// to it, which the umask of a process gives to nobody else.
+pub(super) fn open(site: &Rc<Served>) -> Result<()> {
+    let path = socket(&site.site);
+    if fs::symlink_metadata(&path).is_ok() {
+        disk::remove_file(&path)?;
+    }
+    let folder =
+        File::open(site.site.run()).context("the folder of the socket cannot be opened")?;
+    let listener = UnixListener::bind(path_in(&folder))
+        .with_context(|| format!("cannot listen on {}", path.display()))?;
+    disk::set_socket_mode(&path, 0o600)?;
+    let site = Rc::clone(site);
+    spawn_local(async move {
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    spawn_local(serve(stream, Rc::clone(&site)));
+                }
+                Err(error) => {
+                    tracing::debug!("the control socket: {error}");
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+    });
+    Ok(())
+}
+
+type Lines = tokio::io::Lines<BufReader<tokio::net::unix::OwnedReadHalf>>;
+
+async fn serve(stream: UnixStream, site: Rc<Served>) {
+    let (reader, writer) = stream.into_split();
+    let mut lines = BufReader::new(reader).lines();
+    let answers = write_in_turn(writer);
+    while let Ok(Some(line)) = lines.next_line().await {
+        let answer = match serde_json::from_str(&line) {
+            Ok(Request::Prepare { release }) => deploy(&site, release, &mut lines, &answers).await,
+            Ok(Request::Processes) => Answer::Processes(site.processes()),
+            Ok(Request::Restart { process }) => {
+                let say = |line: String| drop(answers.send(Answer::Say(line)));
+                match site.restart(process.as_deref(), &say).await {
+                    Ok(()) => Answer::Done,
+                    Err(error) => Answer::Failed(UserError::of(&error)),
+                }
+            }
+            Ok(Request::Switch) | Err(_) => Answer::Failed(error::unknown_request()),
+        };
+        let _ = answers.send(answer);
+    }
+}
+
+/// Writes answers in the order in which they are sent.
+fn write_in_turn(mut writer: OwnedWriteHalf) -> UnboundedSender<Answer> {
+    let (sender, mut receiver) = unbounded_channel::<Answer>();
+    spawn_local(async move {
+        while let Some(answer) = receiver.recv().await {
+            let Ok(mut line) = serde_json::to_string(&answer) else { return };
+            line.push('\n');
+            if writer.write_all(line.as_bytes()).await.is_err() {
+                return;
+            }
+        }
+    });
+    sender
+}
+
+/// Starts a release, waits until `wwwroot` points to it, and lets visitors have it.
+async fn deploy(
+    site: &Rc<Served>,
+    id: DeploymentId,
+    lines: &mut Lines,
+    answers: &UnboundedSender<Answer>,
+) -> Answer {
+    let _turn = site.turn.lock().await;
+    let say = |line: String| drop(answers.send(Answer::Say(line)));
+    let prepared = {
+        let prepare = site.prepare(id, &say);
+        tokio::select! {
+            prepared = prepare => prepared,
+            // Whoever asked is gone; nothing else is sent before there is an answer.
+            _ = lines.next_line() => {
+                site.say(format_args!("release {id} is given up: its deployment has ended"));
+                return Answer::Done;
+            }
+        }
+    };
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => return Answer::Failed(UserError::of(&error)),
+    };
+    let _ = answers.send(Answer::Ready);
+    let asked = lines.next_line().await.ok().flatten();
+    let is_asked =
+        asked.is_some_and(|line| matches!(serde_json::from_str(&line), Ok(Request::Switch)));
+    // A worker that was killed may have moved the link, which decides.
+    let is_live = site.site.live().ok().flatten() == Some(id);
+    if !is_asked && !is_live {
+        site.end(&prepared.release).await;
+        site.say(format_args!("release {id} is given up: its deployment has ended"));
+        return Answer::Done;
+    }
+    if let Err(error) = site.set_run(prepared.run()) {
+        site.say(UserError::of(&error));
+    }
+    site.say(format_args!("release {id} is live"));
+    site.give_to(prepared);
+    Answer::Done
+}

@@ -1,0 +1,203 @@
+//! What goes wrong when an application is run, in words for people.
+
+use std::io::{Error, ErrorKind};
+use std::path::Path;
+use std::time::Duration;
+
+use hyper::StatusCode;
+
+use super::health::Question;
+use crate::site::settings::Listen;
+use crate::text::duration;
+use crate::user_error::UserError;
+
+/// How many of the last lines of a process an error repeats.
+const LINES: usize = 10;
+
+pub(super) fn is_served(site: &Path) -> UserError {
+    UserError::new(format!("{} is served already, by another nyala serve", site.display()))
+        .fix("See what runs: nyala ps")
+}
+
+pub(super) fn of_another_user(site: &Path) -> UserError {
+    UserError::new(format!("{} belongs to another user, as whom it has to run", site.display()))
+        .fix("Run a nyala serve as that user, for example with User= in its systemd unit")
+}
+
+pub(super) fn unknown_request() -> UserError {
+    UserError::new("nyala serve was asked something that it does not know")
+        .fix("After an upgrade of nyala, restart nyala serve")
+}
+
+pub(super) fn nothing_runs() -> UserError {
+    UserError::new("nothing is live yet, so nothing runs").fix("Deploy: git push REMOTE HEAD:main")
+}
+
+pub(super) fn no_process(name: &str) -> UserError {
+    UserError::new(format!("no process {} runs", name.escape_debug()))
+        .fix("See what runs: nyala ps")
+}
+
+/// Sites that are made later are served, too.
+pub(super) fn no_site_yet(folder: &Path) -> UserError {
+    UserError::new(format!("there is no site in {} yet", folder.display()))
+        .fix(format!("Make one: nyala init {}/SITE", folder.display()))
+}
+
+pub(super) fn cannot_listen(listen: &Listen, cause: &Error) -> UserError {
+    let error = UserError::new(format!("cannot listen on {listen}: {cause}"));
+    match cause.kind() {
+        ErrorKind::AddrInUse => error
+            .fix("See who has it: ss -ltnp")
+            .fix("Or change listen under [run] in nyala.toml to a free port"),
+        ErrorKind::PermissionDenied => {
+            error.fix("Change listen under [run] in nyala.toml to a port above 1023")
+        }
+        ErrorKind::AddrNotAvailable => {
+            error.fix("Change listen under [run] in nyala.toml to an address of this machine")
+        }
+        _ => error.fix("Change listen under [run] in nyala.toml"),
+    }
+}
+
+pub(super) fn not_a_socket(path: &Path) -> UserError {
+    UserError::new(format!("{} is there, and is not a socket", path.display()))
+        .fix("Remove it, or change listen under [run] in nyala.toml")
+}
+
+/// The web process ended before it was healthy.
+pub(super) fn ended(command: &str, end: &str, recent: Vec<String>) -> UserError {
+    let program = command.split_whitespace().next().unwrap_or_default();
+    let end = end.strip_prefix("it ").unwrap_or(end);
+    let error = UserError::new(format!("the application did not start: {program} {end}"));
+    let error = printed(error, recent);
+    if end == "exited with 127" {
+        return error
+            .fix(format!("Add what has {program} to the requirements, or correct the command"));
+    }
+    error.fix("Fix what it printed, and push again")
+}
+
+/// The web process does not answer as it should.
+pub(super) fn unhealthy(
+    question: &Question,
+    limit: Duration,
+    answer: &Result<StatusCode, String>,
+    recent: Vec<String>,
+) -> UserError {
+    let limit = duration(limit);
+    let Question { port, path, host, is_strict } = question;
+    let error = UserError::new(format!("the application was not healthy after {limit}"));
+    let asked = format!("GET {path} on its port {port}, with Host: {host}");
+    let wanted = if *is_strict { "2xx or 3xx" } else { "anything below 500" };
+    let error = error.labelled("asked", asked).labelled("wanted", wanted);
+    let error = match answer {
+        Ok(status) => error.labelled("answered", status),
+        Err(why) => error.labelled("answered", format!("nothing: {why}")),
+    };
+    let error = printed(error, recent);
+    if answer.is_err() {
+        return error
+            .fix("Let the command listen on 127.0.0.1 and the port in $PORT")
+            .fix("Or give it more time: health_timeout under [run] in nyala.toml");
+    }
+    error
+        .fix("Fix what it printed, and push again")
+        .fix("Or choose another path: health under [run] in nyala.toml")
+}
+
+fn printed(error: UserError, recent: Vec<String>) -> UserError {
+    let skipped = recent.len().saturating_sub(LINES);
+    let lines = recent.into_iter().skip(skipped);
+    lines.fold(error, |error, line| error.labelled("output", line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_says_what_to_do() {
+        let site = Path::new("/srv/shop");
+        let tcp: Listen = "127.0.0.1:80".parse().unwrap();
+        insta::assert_snapshot!(of_another_user(site), @"
+        /srv/shop belongs to another user, as whom it has to run
+        Run a nyala serve as that user, for example with User= in its systemd unit
+        ");
+        insta::assert_snapshot!(unknown_request(), @"
+        nyala serve was asked something that it does not know
+        After an upgrade of nyala, restart nyala serve
+        ");
+        insta::assert_snapshot!(nothing_runs(), @"
+        nothing is live yet, so nothing runs
+        Deploy: git push REMOTE HEAD:main
+        ");
+        insta::assert_snapshot!(no_process("worker"), @"
+        no process worker runs
+        See what runs: nyala ps
+        ");
+        insta::assert_snapshot!(is_served(site), @"
+        /srv/shop is served already, by another nyala serve
+        See what runs: nyala ps
+        ");
+        insta::assert_snapshot!(no_site_yet(site), @"
+        there is no site in /srv/shop yet
+        Make one: nyala init /srv/shop/SITE
+        ");
+        insta::assert_snapshot!(cannot_listen(&tcp, &ErrorKind::AddrInUse.into()), @"
+        cannot listen on 127.0.0.1:80: address in use
+        1. See who has it: ss -ltnp
+        2. Or change listen under [run] in nyala.toml to a free port
+        ");
+        insta::assert_snapshot!(cannot_listen(&tcp, &ErrorKind::PermissionDenied.into()), @"
+        cannot listen on 127.0.0.1:80: permission denied
+        Change listen under [run] in nyala.toml to a port above 1023
+        ");
+        insta::assert_snapshot!(cannot_listen(&tcp, &ErrorKind::AddrNotAvailable.into()), @"
+        cannot listen on 127.0.0.1:80: address not available
+        Change listen under [run] in nyala.toml to an address of this machine
+        ");
+        insta::assert_snapshot!(not_a_socket(site), @"
+        /srv/shop is there, and is not a socket
+        Remove it, or change listen under [run] in nyala.toml
+        ");
+        let printed = || vec!["Traceback".to_owned(), "KeyError: 'X'".to_owned()];
+        insta::assert_snapshot!(ended("gunicorn app:app", "it exited with 3", printed()), @"
+        the application did not start: gunicorn exited with 3
+        output: Traceback
+        output: KeyError: 'X'
+        Fix what it printed, and push again
+        ");
+        insta::assert_snapshot!(ended("gunicorn app:app", "it exited with 127", vec![]), @"
+        the application did not start: gunicorn exited with 127
+        Add what has gunicorn to the requirements, or correct the command
+        ");
+        let question = Question {
+            port: 20001,
+            path: "/health".to_owned(),
+            host: "shop.example.org".to_owned(),
+            is_strict: true,
+        };
+        let limit = Duration::from_mins(1);
+        let sick = Ok(StatusCode::SERVICE_UNAVAILABLE);
+        insta::assert_snapshot!(unhealthy(&question, limit, &sick, printed()), @"
+        the application was not healthy after 1 min
+        asked: GET /health on its port 20001, with Host: shop.example.org
+        wanted: 2xx or 3xx
+        answered: 503 Service Unavailable
+        output: Traceback
+        output: KeyError: 'X'
+        1. Fix what it printed, and push again
+        2. Or choose another path: health under [run] in nyala.toml
+        ");
+        let silent = Err("it does not take connections".to_owned());
+        insta::assert_snapshot!(unhealthy(&question, limit, &silent, vec![]), @"
+        the application was not healthy after 1 min
+        asked: GET /health on its port 20001, with Host: shop.example.org
+        wanted: 2xx or 3xx
+        answered: nothing: it does not take connections
+        1. Let the command listen on 127.0.0.1 and the port in $PORT
+        2. Or give it more time: health_timeout under [run] in nyala.toml
+        ");
+    }
+}

@@ -1,0 +1,74 @@
+//! Asks a process whether it is well.
+
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::handshake;
+use hyper::header::{CONNECTION, HOST, USER_AGENT};
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// How long one question may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How much of an answer's body is read, in bytes.
+const READ: usize = 1 << 20;
+
+/// What is asked, and which answers are good.
+#[derive(Clone, Debug)]
+pub(super) struct Question {
+    pub(super) port: u16,
+    pub(super) path: String,
+    /// The site's first domain, so that `ALLOWED_HOSTS` of Django and the like do not refuse it.
+    pub(super) host: String,
+    /// Whether only 2xx and 3xx are good; otherwise everything below 500 is.
+    pub(super) is_strict: bool,
+}
+
+impl Question {
+    /// The status that is answered, or why there is none.
+    pub(super) async fn ask(&self) -> Result<StatusCode, String> {
+        match timeout(PATIENCE, self.get()).await {
+            Ok(answer) => answer,
+            Err(_) => Err(format!("no answer in {} s", PATIENCE.as_secs())),
+        }
+    }
+
+    pub(super) fn is_good(&self, status: StatusCode) -> bool {
+        if self.is_strict {
+            status.is_success() || status.is_redirection()
+        } else {
+            !status.is_server_error()
+        }
+    }
+
+    async fn get(&self) -> Result<StatusCode, String> {
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).await;
+        let stream = stream.map_err(|error| format!("cannot connect: {error}"))?;
+        let (mut sender, connection) = handshake::<_, Empty<Bytes>>(TokioIo::new(stream))
+            .await
+            .map_err(|error| error.to_string())?;
+        let connection = tokio::task::spawn_local(connection);
+        let request = Request::get(&self.path)
+            .header(HOST, &self.host)
+            .header(USER_AGENT, "nyala-health")
+            // Django's SECURE_SSL_REDIRECT and the like answer what a visitor gets.
+            .header("X-Forwarded-Proto", "https")
+            .header(CONNECTION, "close")
+            .body(Empty::new())
+            .map_err(|error| error.to_string())?;
+        let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
+        let status = answer.status();
+        // A process that dies while it answers is not well.
+        let body = Limited::new(answer.into_body(), READ).collect().await;
+        connection.abort();
+        match body {
+            Ok(_) => Ok(status),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => Ok(status),
+            Err(error) => Err(format!("the answer ended early: {error}")),
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! One process of an application: started, watched, started again when it ends, and ended.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::sync::Notify;
+use tokio::task::{spawn_blocking, spawn_local};
+use tokio::time::{sleep, timeout};
+
+use super::logs::ProcessLog;
+use crate::control::ProcessState;
+use crate::process::{Environment, keep_close, kill_marked, start_session};
+use crate::site::DeploymentId;
+use crate::text::clean_bytes;
+
+/// The pause before a process that has ended is started again: it doubles from one end to the
+/// other, and begins anew when a process has lived for long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONG_LIFE: Duration = Duration::from_secs(10);
+
+/// How often it is tried to connect to a process that is being started.
+const CONNECT_PAUSE: Duration = Duration::from_millis(20);
+
+/// The longest line of output, in bytes. What is longer continues on the next one.
+const LINE: u64 = 16 << 10;
+
+/// How many of the last lines are kept for the log of a deployment.
+const RECENT: usize = 20;
+
+/// The variable by which everything that belongs to a site's processes is found, whatever it has
+/// started. Its value is `NUMBER:SITE`; the number tells the starts of one `nyala serve` apart.
+const MARK: &str = "NYALA_PROCESS";
+
+thread_local! {
+    static STARTS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How a process is to be started.
+#[derive(Clone, Debug)]
+pub(super) struct Spec {
+    pub(super) name: String,
+    pub(super) release: DeploymentId,
+    /// For `sh -c`.
+    pub(super) command: String,
+    /// The folder of the release, by its number.
+    pub(super) folder: PathBuf,
+    pub(super) environment: Environment,
+    /// Where it listens, for one that answers requests.
+    pub(super) port: Option<u16>,
+    pub(super) site: PathBuf,
+}
+
+/// A process that is kept running until it is stopped.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) spec: Spec,
+    log: Rc<ProcessLog>,
+    pid: Cell<Option<u32>>,
+    since: Cell<Option<Timestamp>>,
+    restarts: Cell<u32>,
+    /// Whether it takes connections. Always false for one that has no port.
+    accepts: Cell<bool>,
+    /// How it ended the last time.
+    last_end: RefCell<Option<String>>,
+    recent: RefCell<VecDeque<String>>,
+    /// How long it may take to end, once it has to.
+    stopping: Cell<Option<Duration>>,
+    stop: Notify,
+    is_over: Cell<bool>,
+    over: Notify,
+    /// Told whenever any of this changes.
+    changed: Rc<Notify>,
+}
+
+/// Kills what an earlier `nyala serve` of this site has left.
+pub(super) fn end_left_behind(site: &Path) -> usize {
+    kill_marked(&|variable| {
+        let value = variable.strip_prefix(MARK.as_bytes()).and_then(|it| it.strip_prefix(b"="));
+        value.is_some_and(|value| {
+            let colon = value.iter().position(|byte| *byte == b':');
+            colon.is_some_and(|colon| value[colon + 1..] == *site.as_os_str().as_bytes())
+        })
+    })
+}
+
+impl Process {
+    pub(super) fn start(spec: Spec, log: Rc<ProcessLog>, changed: Rc<Notify>) -> Rc<Process> {
+        let process = Rc::new(Process {
+            spec,
+            log,
+            pid: Cell::new(None),
+            since: Cell::new(None),
+            restarts: Cell::new(0),
+            accepts: Cell::new(false),
+            last_end: RefCell::new(None),
+            recent: RefCell::new(VecDeque::new()),
+            stopping: Cell::new(None),
+            stop: Notify::new(),
+            is_over: Cell::new(false),
+            over: Notify::new(),
+            changed,
+        });
+        spawn_local(Rc::clone(&process).supervise());
+        process
+    }
+
+    pub(super) fn accepts(&self) -> bool {
+        self.accepts.get()
+    }
+
+    /// How it ended, if it has ended since it was started.
+    pub(super) fn last_end(&self) -> Option<String> {
+        self.last_end.borrow().clone()
+    }
+
+    /// The last lines that it printed.
+    pub(super) fn recent(&self) -> Vec<String> {
+        self.recent.borrow().iter().cloned().collect()
+    }
+
+    pub(super) fn state(&self) -> ProcessState {
+        let pid = self.pid.get();
+        ProcessState {
+            process: self.spec.name.clone(),
+            release: self.spec.release,
+            pid,
+            since: self.since.get(),
+            restarts: self.restarts.get(),
+            memory: pid.and_then(super::memory::of_session),
+            healthy: self.spec.port.map(|_| self.accepts.get()),
+        }
+    }
+
+    /// Ends it: SIGTERM first, and SIGKILL after `grace`. Returns when it has ended.
+    pub(super) async fn stop(&self, grace: Duration) {
+        self.stopping.set(Some(grace));
+        self.stop.notify_one();
+        while !self.is_over.get() {
+            self.over.notified().await;
+        }
+    }
+
+    async fn supervise(self: Rc<Self>) {
+        let mut pause = FIRST_PAUSE;
+        while self.stopping.get().is_none() {
+            let started = Instant::now();
+            let number = STARTS.get() + 1;
+            STARTS.set(number);
+            let end = match self.spawn(number) {
+                Ok(child) => self.live(child, number).await,
+                Err(error) => format!("it cannot be started: {error}"),
+            };
+            self.pid.set(None);
+            self.accepts.set(false);
+            if self.stopping.get().is_some() {
+                break;
+            }
+            self.since.set(None);
+            self.restarts.set(self.restarts.get() + 1);
+            if started.elapsed() >= LONG_LIFE {
+                pause = FIRST_PAUSE;
+            }
+            self.say(&format!("{end}; it is started again in {:.1} s", pause.as_secs_f64()));
+            *self.last_end.borrow_mut() = Some(end);
+            self.changed.notify_waiters();
+            let _ = timeout(pause, self.stop.notified()).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        self.is_over.set(true);
+        self.over.notify_waiters();
+        self.changed.notify_waiters();
+    }
+
+    fn spawn(&self, number: u64) -> std::io::Result<Child> {
+        let Spec { command, folder, environment, site, port, .. } = &self.spec;
+        let mut mark = OsString::from(format!("{number}:"));
+        mark.push(site);
+        let mut started = std::process::Command::new("/bin/sh");
+        started
+            .args(["-c", command])
+            .current_dir(folder)
+            .env_clear()
+            .envs(environment.iter())
+            .env(MARK, mark)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if let Some(port) = port {
+            started.env("PORT", port.to_string());
+        }
+        start_session(&mut started);
+        keep_close(&mut started);
+        Command::from(started).spawn()
+    }
+
+    /// Watches a process until it ends by itself or is stopped. Says how it ended.
+    async fn live(self: &Rc<Self>, mut child: Child, number: u64) -> String {
+        let pid = child.id();
+        self.pid.set(pid);
+        self.since.set(Some(Timestamp::now()));
+        if let Some(stdout) = child.stdout.take() {
+            spawn_local(Rc::clone(self).relay(stdout));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            spawn_local(Rc::clone(self).relay(stderr));
+        }
+        let wait = async {
+            tokio::select! {
+                ended = child.wait() => Some(ended),
+                () = self.wait_for_connections() => None,
+            }
+        };
+        let ended = tokio::select! {
+            ended = wait => ended,
+            () = self.stop.notified() => return self.end(child, number).await,
+        };
+        let ended = if let Some(ended) = ended {
+            ended
+        } else {
+            tokio::select! {
+                ended = child.wait() => ended,
+                () = self.stop.notified() => return self.end(child, number).await,
+            }
+        };
+        self.accepts.set(false);
+        // Whatever it has started is of no use without it, and would hold its port.
+        self.kill_all(number).await;
+        match ended {
+            Ok(status) => how(status),
+            Err(error) => format!("it cannot be watched: {error}"),
+        }
+    }
+
+    /// Returns when the process takes connections; never for one that has no port.
+    async fn wait_for_connections(&self) {
+        let Some(port) = self.spec.port else { return std::future::pending().await };
+        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            sleep(CONNECT_PAUSE).await;
+        }
+        self.accepts.set(true);
+        self.changed.notify_waiters();
+    }
+
+    async fn end(&self, mut child: Child, number: u64) -> String {
+        self.accepts.set(false);
+        let grace = self.stopping.get().unwrap_or(super::STOP_PATIENCE);
+        if let Some(group) = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())) {
+            let _ = kill_process_group(group, Signal::TERM);
+        }
+        let ended = timeout(grace, child.wait()).await;
+        if ended.is_err() {
+            self.say(&format!("it did not end in {} s, and is killed", grace.as_secs()));
+        }
+        self.kill_all(number).await;
+        let _ = child.wait().await;
+        "it was stopped".to_owned()
+    }
+
+    /// Ends everything that a start of it has left. All processes of the machine are looked
+    /// through for it, while visitors are answered.
+    async fn kill_all(&self, number: u64) {
+        let mut mark = format!("{MARK}={number}:").into_bytes();
+        mark.extend_from_slice(self.spec.site.as_os_str().as_bytes());
+        let _ = spawn_blocking(move || kill_marked(&|variable| variable == mark)).await;
+    }
+
+    async fn relay(self: Rc<Self>, output: impl AsyncRead + Unpin) {
+        let mut output = BufReader::new(output);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            match (&mut output).take(LINE).read_until(b'\n', &mut line).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => self.heard(line.strip_suffix(b"\n").unwrap_or(&line)),
+            }
+        }
+    }
+
+    fn heard(&self, line: &[u8]) {
+        let text = clean_bytes(line);
+        self.log.line(self.spec.release, &text);
+        let mut recent = self.recent.borrow_mut();
+        if recent.len() == RECENT {
+            recent.pop_front();
+        }
+        recent.push_back(text.into_owned());
+    }
+
+    /// What nyala itself has to say of it.
+    fn say(&self, text: &str) {
+        self.log.line(self.spec.release, &format!("nyala: {text}"));
+    }
+}
+
+fn how(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("it exited with {code}"),
+        (None, Some(signal)) => format!("it was killed by signal {signal}"),
+        (None, None) => "it ended".to_owned(),
+    }
+}

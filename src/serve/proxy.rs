@@ -1,0 +1,213 @@
+//! Hands each request of a visitor to what is live, and its answer back.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::http::request::Parts;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
+use hyper::{Method, Request, Response, StatusCode, Uri, Version};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::body::{Answer, Outgoing};
+use super::headers::{self, Visitor};
+use super::release::InFlight;
+use super::served::Served;
+use super::websocket;
+
+/// How long a visitor may take for the head of a request, or may be idle before it.
+const IDLE: Duration = Duration::from_secs(75);
+
+/// How much is read of a head, in bytes, before it is refused.
+const HEAD: usize = 64 << 10;
+
+/// How often a request is sent anew that was not sent at all.
+const TRIES: usize = 3;
+
+/// The pause before it is tried again to connect to a process that should be there.
+const CONNECT_PAUSE: Duration = Duration::from_millis(20);
+
+/// Answers the requests of one visitor's connection until it ends.
+pub(super) async fn converse<S>(stream: S, address: Option<IpAddr>, site: Rc<Served>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let served = Rc::clone(&site);
+    let service = service_fn(move |request| {
+        let site = Rc::clone(&served);
+        async move { Ok::<_, Infallible>(answer(&site, address, request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE)
+        .max_buf_size(HEAD)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let outcome = tokio::select! {
+        outcome = connection.as_mut() => outcome,
+        () = site.closing() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::debug!("a visitor's connection ended: {error}");
+    }
+}
+
+async fn answer(
+    site: &Rc<Served>,
+    address: Option<IpAddr>,
+    mut request: Request<Incoming>,
+) -> Response<Answer> {
+    if let Some((status, why)) = headers::refusal(&request) {
+        return text(status, why);
+    }
+    let run = site.run();
+    let length =
+        request.headers().get(CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length: u64| length > run.max_body) {
+        return text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large");
+    }
+    let visitors =
+        headers::is_websocket(request.headers()).then(|| hyper::upgrade::on(&mut request));
+    let (mut parts, body) = request.into_parts();
+    let visitor = Visitor {
+        address,
+        is_trusted: address
+            .is_none_or(|address| address.is_loopback() || run.trusted_proxies.contains(&address)),
+    };
+    let authority = parts.uri.authority().map(ToString::to_string);
+    headers::to_application(&mut parts.headers, authority.as_deref(), &visitor, &super::request_id);
+    // The application is asked for a path, in the version that it knows.
+    parts.uri = parts.uri.path_and_query().map_or_else(Uri::default, |it| Uri::from(it.clone()));
+    parts.version = Version::HTTP_11;
+    let (body, is_too_large) = Outgoing::of(body, run.max_body);
+    match forward(site, run.hold, parts, body, visitors).await {
+        Ok(answer) => answer,
+        Err(_) if is_too_large.get() => {
+            text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large")
+        }
+        Err(Failed::Down) => {
+            let mut answer =
+                text(StatusCode::SERVICE_UNAVAILABLE, "the application is not running");
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+            answer
+        }
+        Err(Failed::Broken) => text(StatusCode::BAD_GATEWAY, "the application did not answer"),
+    }
+}
+
+/// Why there is no answer of the application.
+enum Failed {
+    /// No process of it takes requests.
+    Down,
+    /// It broke off.
+    Broken,
+}
+
+/// Sends a request to what is live, and returns its answer.
+///
+/// What was not sent at all is sent again. What was sent and got no head of an answer is sent once
+/// more if it may be repeated (RFC 9110, section 9.2.2) and has no body; nothing else ever is.
+async fn forward(
+    site: &Rc<Served>,
+    hold: Duration,
+    parts: Parts,
+    body: Outgoing,
+    visitors: Option<OnUpgrade>,
+) -> Result<Response<Answer>, Failed> {
+    let deadline = Instant::now() + hold;
+    let may_repeat = matches!(body, Outgoing::Empty) && is_idempotent(&parts.method);
+    let head = may_repeat.then(|| parts.clone());
+    let mut request = Request::from_parts(parts, body);
+    let mut fresh = false;
+    let mut unsent = 0;
+    let is_repeated = Cell::new(false);
+    loop {
+        let in_flight = site.live_release(deadline).await.ok_or(Failed::Down)?;
+        let release = in_flight.release();
+        let mut sender = match release.connection(fresh).await {
+            Ok(sender) => sender,
+            // It has just ended, and nobody has noticed yet; or it has too many connections.
+            Err(error) if Instant::now() + CONNECT_PAUSE < deadline => {
+                tracing::debug!("cannot connect to release {}: {error}", release.id);
+                drop(in_flight);
+                sleep(CONNECT_PAUSE).await;
+                continue;
+            }
+            Err(_) => return Err(Failed::Down),
+        };
+        fresh = true;
+        match sender.try_send_request(request).await {
+            Ok(answer) => {
+                let release = Rc::clone(release);
+                let answer = pass_on(answer, in_flight, visitors);
+                release.give_back(sender);
+                return Ok(answer);
+            }
+            Err(mut error) => {
+                let again = match error.take_message() {
+                    Some(again) if unsent < TRIES => {
+                        unsent += 1;
+                        Some(again)
+                    }
+                    Some(_) => None,
+                    None => head
+                        .clone()
+                        .filter(|_| !is_repeated.replace(true))
+                        .map(|head| Request::from_parts(head, Outgoing::Empty)),
+                };
+                tracing::debug!("release {} broke off: {}", release.id, error.error());
+                request = again.ok_or(Failed::Broken)?;
+            }
+        }
+    }
+}
+
+fn pass_on(
+    mut answer: Response<Incoming>,
+    in_flight: InFlight,
+    visitors: Option<OnUpgrade>,
+) -> Response<Answer> {
+    let switches = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+    headers::to_visitor(answer.headers_mut(), switches);
+    if switches {
+        let applications = hyper::upgrade::on(&mut answer);
+        if let Some(visitors) = visitors {
+            websocket::relay(visitors, applications, in_flight);
+            return answer.map(|_| Answer::Text(None));
+        }
+        return text(StatusCode::BAD_GATEWAY, "the application changed the protocol unasked");
+    }
+    answer.map(|body| Answer::Applications { body, _in_flight: in_flight })
+}
+
+/// RFC 9110, section 9.2.2.
+fn is_idempotent(method: &Method) -> bool {
+    [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS, Method::TRACE]
+        .contains(method)
+}
+
+fn text(status: StatusCode, text: &str) -> Response<Answer> {
+    let body = Bytes::from(format!("{} {text}\n", status.as_u16()));
+    let mut answer = Response::new(Answer::Text(Some(body)));
+    *answer.status_mut() = status;
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    answer.headers_mut().insert(CONTENT_TYPE, plain);
+    answer
+}
+
+/// Waits for something until a moment.
+pub(super) async fn until<T>(deadline: Instant, what: impl Future<Output = T>) -> Option<T> {
+    timeout_at(deadline, what).await.ok()
+}

@@ -1,0 +1,167 @@
+//! One site that is served: its address, what is live, and the requests that wait for it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use anyhow::Result;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::listen;
+use super::logs::ProcessLog;
+use super::printer::print;
+use super::proxy::until;
+use super::release::{InFlight, Release};
+use crate::control::ProcessState;
+use crate::site::Site;
+use crate::site::lock::ServeLock;
+use crate::site::settings::{Listen, Run};
+
+/// What `nyala serve` has of a site. All of it is on one thread.
+#[derive(Debug)]
+pub(super) struct Served {
+    pub(super) site: Site,
+    run: RefCell<Rc<Run>>,
+    /// What visitors are given to: swapped whole, so that each request has one release.
+    live: RefCell<Option<Rc<Release>>>,
+    /// The releases before, while they end.
+    leaving: RefCell<Vec<Rc<Release>>>,
+    /// Told whenever a process or what is live has changed.
+    pub(super) changed: Rc<Notify>,
+    logs: RefCell<BTreeMap<String, Rc<ProcessLog>>>,
+    listening: RefCell<Option<(Listen, JoinHandle<()>)>>,
+    is_closing: Cell<bool>,
+    closing: Notify,
+    /// One deployment at a time is carried out.
+    pub(super) turn: tokio::sync::Mutex<()>,
+    _lock: ServeLock,
+}
+
+impl Served {
+    pub(super) fn new(site: Site, lock: ServeLock) -> Rc<Served> {
+        Rc::new(Served {
+            site,
+            run: RefCell::default(),
+            live: RefCell::new(None),
+            leaving: RefCell::default(),
+            changed: Rc::new(Notify::new()),
+            logs: RefCell::default(),
+            listening: RefCell::new(None),
+            is_closing: Cell::new(false),
+            closing: Notify::new(),
+            turn: tokio::sync::Mutex::new(()),
+            _lock: lock,
+        })
+    }
+
+    pub(super) fn run(&self) -> Rc<Run> {
+        Rc::clone(&self.run.borrow())
+    }
+
+    /// A line for whoever reads what `nyala serve` prints.
+    pub(super) fn say(&self, text: impl std::fmt::Display) {
+        let name = self.site.root().file_name().unwrap_or_default().to_string_lossy();
+        print(format!("{name}: {text}\n"));
+    }
+
+    pub(super) fn log(&self, process: &str) -> Rc<ProcessLog> {
+        let mut logs = self.logs.borrow_mut();
+        let log = logs
+            .entry(process.to_owned())
+            .or_insert_with(|| Rc::new(ProcessLog::new(&self.site.process_logs(), process)));
+        Rc::clone(log)
+    }
+
+    /// Takes over settings: the address is changed when it is another one now.
+    pub(super) fn set_run(self: &Rc<Self>, run: Run) -> Result<()> {
+        let wanted = run.listen.clone();
+        *self.run.borrow_mut() = Rc::new(run);
+        let current = self.listening.borrow().as_ref().map(|(listen, _)| listen.clone());
+        if current == wanted {
+            return Ok(());
+        }
+        let task = wanted.as_ref().map(|wanted| listen::start(self, wanted)).transpose()?;
+        let before = self.listening.replace(wanted.zip(task));
+        if let Some((_, task)) = before {
+            task.abort();
+        }
+        if let Some((listen, _)) = &*self.listening.borrow() {
+            self.say(format_args!("listening on {listen}"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn live(&self) -> Option<Rc<Release>> {
+        self.live.borrow().clone()
+    }
+
+    /// A request for the release that is live, once one takes requests; `None` when none does until
+    /// the deadline.
+    pub(super) async fn live_release(&self, deadline: Instant) -> Option<InFlight> {
+        loop {
+            let live = self.live().filter(|release| release.accepts());
+            if let Some(release) = live {
+                return Some(InFlight::of(&release));
+            }
+            // Where nothing is to come, nobody waits for it.
+            self.live().filter(|release| release.web.is_some())?;
+            until(deadline, self.changed.notified()).await?;
+        }
+    }
+
+    /// Gives visitors to a release, and lets the one before finish what it has.
+    pub(super) fn switch_to(self: &Rc<Self>, release: Rc<Release>, then: impl Future + 'static) {
+        let before = self.live.replace(Some(release));
+        self.changed.notify_waiters();
+        let site = Rc::clone(self);
+        if let Some(before) = &before {
+            self.leaving.borrow_mut().push(Rc::clone(before));
+        }
+        tokio::task::spawn_local(async move {
+            if let Some(before) = before {
+                site.end(&before).await;
+                site.leaving.borrow_mut().retain(|release| !Rc::ptr_eq(release, &before));
+            }
+            then.await;
+        });
+    }
+
+    /// Lets a release finish what it answers, and ends it.
+    pub(super) async fn end(&self, release: &Rc<Release>) {
+        let grace = self.run().grace;
+        release.drain(grace).await;
+        release.stop(super::STOP_PATIENCE.max(grace)).await;
+    }
+
+    pub(super) fn processes(&self) -> Vec<ProcessState> {
+        let live = self.live();
+        let leaving = self.leaving.borrow();
+        let releases = live.iter().chain(leaving.iter());
+        releases.flat_map(|release| release.processes()).map(|process| process.state()).collect()
+    }
+
+    /// Returns when the site is closing.
+    pub(super) async fn closing(&self) {
+        while !self.is_closing.get() {
+            self.closing.notified().await;
+        }
+    }
+
+    /// Takes no more connections, finishes what visitors wait for, and ends everything.
+    pub(super) async fn close(&self) {
+        if let Some((_, task)) = self.listening.borrow_mut().take() {
+            task.abort();
+        }
+        self.is_closing.set(true);
+        self.closing.notify_waiters();
+        let live = self.live.borrow().clone();
+        let mut all: Vec<_> = live.into_iter().collect();
+        all.extend(self.leaving.borrow().iter().cloned());
+        for release in all {
+            self.end(&release).await;
+        }
+        self.live.borrow_mut().take();
+    }
+}

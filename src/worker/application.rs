@@ -1,0 +1,144 @@
+//! The application of a release: what it runs, its release command, and the `nyala serve` that
+//! starts it and lets visitors have it.
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use super::StepContext;
+use super::build_steps;
+use super::deploy::Deployment;
+use super::error;
+use crate::build::OwnCommand;
+use crate::console;
+use crate::control::{Answer, Control, Request};
+use crate::disk;
+use crate::git::Repository;
+use crate::plan::Plan;
+use crate::processes::{self, Found, RELEASE, Release, WEB};
+use crate::site::DeploymentId;
+use crate::site::record::ProcessesRecord;
+use crate::site::settings::Run;
+use crate::text::escaped;
+
+/// A release whose application runs and is healthy, and which visitors do not have yet. Dropped, it
+/// is ended, unless `wwwroot` points to it by then.
+pub(super) struct Started(Option<Control>);
+
+impl Deployment<'_> {
+    /// Finds out what the application runs, records it, and runs its release command. A site
+    /// without an address is not run by nyala.
+    pub(super) fn find_processes(
+        &mut self,
+        run: &Run,
+        repository: &Repository,
+        context: &StepContext<'_>,
+        plan: &Plan,
+    ) -> Result<()> {
+        if run.listen.is_none() {
+            return Ok(());
+        }
+        let tree = repository.tree_with_id(plan.tree)?;
+        let programs = self.site.env_link(self.record.id).join("bin");
+        let manage_folder = build_steps::manage_folder(context, repository, plan)?;
+        let release = Release {
+            run,
+            app_settings: context.app_settings,
+            manage_folder: manage_folder.as_deref(),
+            has_program: &|program| programs.join(program).exists(),
+        };
+        let found = match processes::find(&tree, &release)? {
+            Found::Processes(found) => found,
+            Found::None(why) if self.runs_now()? => bail!(error::nothing_to_run(&why)),
+            Found::None(why) => {
+                console::info(format_args!("Nothing is run: {why}."));
+                return Ok(());
+            }
+        };
+        if let Some(command) = found.commands.get(RELEASE) {
+            let own = OwnCommand { command: command.clone(), by: found.origin.clone(), file: None };
+            let started = Instant::now();
+            build_steps::release_command(&own, context, &self.record, plan)?;
+            self.record_step("release", started.elapsed().as_secs_f64());
+        }
+        self.record.processes = Some(found);
+        Ok(())
+    }
+
+    /// Whether visitors get the application of what is live: a push must not end it unasked.
+    fn runs_now(&self) -> Result<bool> {
+        let live = self.site.live()?.map(|live| self.site.record(live)).transpose()?.flatten();
+        let runs = live.is_some_and(|record| record.processes.is_some());
+        Ok(runs && Control::connect(self.site)?.is_some())
+    }
+
+    /// Has the application of a release started and checked, beside what is live. Fails when it is
+    /// not well; then nothing that visitors get has changed. Without a `nyala serve`, nothing is
+    /// started, and the log says so.
+    pub(super) fn start_application(
+        &mut self,
+        release: DeploymentId,
+        found: Option<ProcessesRecord>,
+    ) -> Result<Started> {
+        if !self.site.settings().is_ok_and(|settings| settings.run.listen.is_some()) {
+            return Ok(Started(None));
+        }
+        let Some(mut control) = Control::connect(self.site)? else {
+            if let Some(found) = &found {
+                console::info(format_args!(
+                    "{} ({}) not started: no nyala serve serves this site.",
+                    what(found),
+                    found.origin
+                ));
+                console::hint(format_args!(
+                    "to run it: nyala serve {}",
+                    self.site.root().display()
+                ));
+            }
+            return Ok(Started(None));
+        };
+        // `nyala serve` reads there what is to be started.
+        if !self.site.save_unless_ended(&self.record)? {
+            bail!(error::cancelled_before_it_started());
+        }
+        let step = console::step("Start");
+        if let Some(found) = found {
+            console::info(format_args!("Processes from {}", escaped(&found.origin)));
+        }
+        disk::point("start: before");
+        let answer =
+            control.ask(&Request::Prepare { release }, &mut |line| console::info(escaped(line)))?;
+        if answer != Answer::Ready {
+            bail!(error::not_ready());
+        }
+        disk::point("start: healthy");
+        self.record_step("start", step.done());
+        Ok(Started(Some(control)))
+    }
+}
+
+impl Started {
+    /// `wwwroot` points to the release: lets visitors have it. A `nyala serve` that has ended
+    /// meanwhile starts what is live when it is started again.
+    pub(super) fn switch(self) {
+        let Some(mut control) = self.0 else { return };
+        disk::point("switch: before");
+        if let Err(error) = control.ask(&Request::Switch, &mut |line| console::info(escaped(line)))
+        {
+            console::warning(error::not_switched().because(&error));
+        }
+        disk::point("switch: after");
+    }
+}
+
+/// `web` or `web and 2 others`, for a sentence.
+fn what(found: &ProcessesRecord) -> String {
+    let mut names: Vec<_> = found.commands.keys().filter(|name| *name != RELEASE).collect();
+    names.sort_by_key(|name| *name != WEB);
+    let names: Vec<_> = names.into_iter().map(String::as_str).collect();
+    match names[..] {
+        [] => "Nothing".to_owned(),
+        [one] => one.to_owned(),
+        [first, ref others @ ..] => format!("{first} and {}", others.join(", ")),
+    }
+}

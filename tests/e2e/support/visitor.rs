@@ -1,0 +1,95 @@
+//! A visitor of a site that `nyala serve` runs: HTTP over the socket in the site's folder, so that
+//! no two tests want the same port.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::{Running, Site, wait_until};
+
+/// The answer to a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Site {
+    /// A site that is served, and its `nyala serve`.
+    pub(crate) fn served(settings: &str) -> (Site, Server) {
+        let site = Site::new();
+        let server = site.serve_on_a_socket(settings);
+        (site, server)
+    }
+
+    /// Gives the site a socket in place of its port, and these settings, and serves it.
+    pub(crate) fn serve_on_a_socket(&self, settings: &str) -> Server {
+        let file = self.path.join("nyala.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let start = text.find("\nlisten = ").unwrap() + 1;
+        let end = start + text[start..].find('\n').unwrap();
+        let listen = format!("listen = 'unix:run/web.sock'\n{settings}");
+        std::fs::write(&file, format!("{}{listen}{}", &text[..start], &text[end..])).unwrap();
+        self.serve()
+    }
+
+    pub(crate) fn serve(&self) -> Server {
+        let running = Running::start(self.nyala_command().arg("serve"));
+        wait_until("the site is served", || self.nyala(&["ps"]).status.success());
+        Server(Some(running))
+    }
+
+    pub(crate) fn connect(&self) -> UnixStream {
+        let stream = UnixStream::connect(self.path.join("run/web.sock")).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(2))).unwrap();
+        stream
+    }
+
+    /// What a visitor gets for a request, whose head is sent as it is.
+    pub(crate) fn ask(&self, request: &str) -> Answer {
+        let mut stream = self.connect();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut text = Vec::new();
+        stream.read_to_end(&mut text).unwrap();
+        let text = String::from_utf8_lossy(&text);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{text:?}"));
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Answer { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n"))
+    }
+}
+
+/// A running `nyala serve`, which is ended with the test.
+#[derive(Debug)]
+pub(crate) struct Server(Option<Running>);
+
+impl Server {
+    /// Kills it alone.
+    pub(crate) fn kill(mut self) {
+        let running = self.0.take().unwrap();
+        running.signal(Signal::KILL);
+        running.wait();
+    }
+
+    /// Ends it as an operator does; returns what it printed.
+    pub(crate) fn stop(mut self) -> String {
+        let running = self.0.take().unwrap();
+        running.signal(Signal::TERM);
+        running.wait().assert_success().stdout.clone()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(running) = self.0.take() {
+            running.signal(Signal::TERM);
+            running.wait();
+        }
+    }
+}
