@@ -50,5 +50,5 @@ pub(in crate::plan::decide) fn recorded_lock(text: &str, groups: &[String]) -> R
         frozen: false,
     };
     let tree = OneFile { name: "pylock.toml", text };
-    Source::Lock(Lock::Pylock).read(&tree, &context).unwrap().recorded
+    Source::lock(Lock::Pylock).read(&tree, &context).unwrap().recorded
 }
