@@ -77,10 +77,11 @@ impl Deployment<'_> {
     /// started, and the log says so.
     pub(super) fn start_application(
         &mut self,
+        run: &Run,
         release: DeploymentId,
         found: Option<ProcessesRecord>,
     ) -> Result<Started> {
-        if !self.site.settings().is_ok_and(|settings| settings.run.listen.is_some()) {
+        if run.listen.is_none() {
             return Ok(Started(None));
         }
         let Some(mut control) = Control::connect(self.site)? else {

@@ -91,7 +91,8 @@ impl Deployment<'_> {
         self.build(&context, &repository, &mut plan)?;
         self.find_processes(&settings.run, &repository, &context, &plan)?;
         self.check_unshared(&settings)?;
-        let started = self.start_application(self.record.id, self.record.processes.clone())?;
+        let found = self.record.processes.clone();
+        let started = self.start_application(&settings.run, self.record.id, found)?;
         self.activate(&repository)?;
         started.switch();
         self.end(Status::Succeeded, None);

@@ -125,7 +125,9 @@ impl Deployment<'_> {
             bail!(error::cancelled_before_it_started());
         }
         disk::sync_filesystem(&self.site.deployments())?;
-        let started = self.start_application(release, target.processes.clone())?;
+        // Settings that cannot be read are not in the way of a rollback.
+        let run = self.site.settings().map(|settings| settings.run).unwrap_or_default();
+        let started = self.start_application(&run, release, target.processes.clone())?;
         activate::point_to(self.site, release)?;
         started.switch();
         self.record_step("activate", step.done());

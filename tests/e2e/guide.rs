@@ -8,8 +8,9 @@ use crate::support::{Push, Running, Sandbox, Site, SshServer, newest_python};
 
 const README: &str = include_str!("../../README.md");
 
-/// The blocks of shell commands in the guide: for root, for the owner, and in the project.
-fn blocks() -> [&'static str; 3] {
+/// The blocks of shell commands in the guide: for root, for the owner, in the project, and to run
+/// the application.
+fn blocks() -> [&'static str; 4] {
     let (_, guide) = README.split_once("\n## Deploy your own site in five minutes\n").unwrap();
     let guide = guide.split("\n## ").next().unwrap();
     let blocks: Vec<_> = guide.split("```sh\n").skip(1).collect();
@@ -31,7 +32,7 @@ fn the_guide_of_the_readme_deploys() {
     };
     let id = Command::new("id").arg("-un").output().unwrap().stdout;
     let account = format!("{}@127.0.0.1:", String::from_utf8(id).unwrap().trim());
-    let [for_root, for_owner, in_project] = blocks().map(|block| {
+    let [for_root, for_owner, in_project, to_run] = blocks().map(|block| {
         block
             .replace("nyala init", &format!("{} init", env!("CARGO_BIN_EXE_nyala")))
             .replace("you@server:", &account)
@@ -39,6 +40,8 @@ fn the_guide_of_the_readme_deploys() {
             .replace("3.11", &newest_python().minor())
     });
     assert!(for_root.contains("install -d -o you "), "{for_root}");
+    let serve = format!("nyala serve {} ", site.path.display());
+    assert!(to_run.starts_with(&serve), "{to_run}");
     let run = |lines: &str, command: &mut Command| {
         let git_ssh = server.client("you");
         Running::start(command.args(["-ec", lines]).env("GIT_SSH_COMMAND", git_ssh)).wait()
