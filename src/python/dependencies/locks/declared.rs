@@ -30,8 +30,8 @@ pub(crate) struct LockFile<'a> {
     pub(crate) frozen: bool,
 }
 
-/// Reads a lock; `variable` gives the app settings. Fails with what is wrong with it, and how to fix
-/// it.
+/// Reads a lock; `variable` gives the app settings. Fails with what is wrong with it, and how to
+/// fix it.
 pub(crate) fn read(
     tree: &impl Tree,
     file: &LockFile<'_>,
