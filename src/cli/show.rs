@@ -64,6 +64,7 @@ fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
         python,
         env,
         processes,
+        manage_folders: _,
         steps,
         usage,
         error,

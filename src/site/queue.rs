@@ -88,6 +88,7 @@ impl Site {
             python: None,
             env: None,
             processes: None,
+            manage_folders: None,
             steps: Vec::new(),
             usage: Usage::default(),
             error: None,

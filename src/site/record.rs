@@ -44,6 +44,9 @@ pub struct Record {
     /// What the application runs; `None` when nothing is to be run, or was not looked for yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processes: Option<ProcessesRecord>,
+    /// The folders with a manage.py below the top, where they were looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manage_folders: Option<Vec<String>>,
     pub steps: Vec<StepRecord>,
     /// The disk space that it used, as far as it came.
     #[serde(default, alias = "took")]

@@ -40,7 +40,7 @@ impl Deployment<'_> {
         }
         let tree = repository.tree_with_id(plan.tree)?;
         let programs = self.site.env_link(self.record.id).join("bin");
-        let manage_folder = build_steps::manage_folder(context, repository, plan)?;
+        let manage_folder = self.manage_folder(context, repository, plan)?;
         let release = Release {
             run,
             app_settings: context.app_settings,

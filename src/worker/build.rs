@@ -8,10 +8,12 @@ use super::build_steps;
 use super::deploy::{Deployment, env_record};
 use super::{StepContext, env_references, env_steps, install_steps};
 use crate::build::custom;
+use crate::build::django::MANAGE;
 use crate::console;
 use crate::disk;
 use crate::git::Repository;
 use crate::plan::{Decision, Plan};
+use crate::python::dependencies::has_same_folders_with;
 use crate::settings::Sourced;
 use crate::site::Record;
 use crate::site::record::EnvRecord;
@@ -48,7 +50,7 @@ impl Deployment<'_> {
         self.record_step("install", started.elapsed().as_secs_f64());
         // A new env may have been made in place of a copy.
         self.record.env = Some(env_record(plan, Some(self.record.id)));
-        if let Some(folder) = build_steps::manage_folder(context, repository, plan)? {
+        if let Some(folder) = self.manage_folder(context, repository, plan)? {
             self.timed("collectstatic", |record| {
                 build_steps::collectstatic(context, record, plan, &folder)
             })?;
@@ -58,6 +60,38 @@ impl Deployment<'_> {
             env_references::check_after_commands(context)?;
         }
         Ok(())
+    }
+
+    /// The folder of Django's manage.py, looked for once in a deployment. Where no folder came or
+    /// went since the live release, it is where it was: in a large tree, that is told by the few
+    /// folders that changed.
+    pub(super) fn manage_folder(
+        &mut self,
+        context: &StepContext<'_>,
+        repository: &Repository,
+        plan: &Plan,
+    ) -> Result<Option<String>> {
+        if let Some(known) = build_steps::manage_folders_known(context, plan) {
+            return Ok(known.into_iter().next());
+        }
+        if self.record.manage_folders.is_none() {
+            let found = match self.manage_folders_of_live(repository, plan) {
+                Some(found) => found,
+                None => build_steps::manage_folders_below(repository, plan)?,
+            };
+            build_steps::say_if_several(&found);
+            self.record.manage_folders = Some(found);
+        }
+        Ok(self.record.manage_folders.iter().flatten().next().cloned())
+    }
+
+    /// Those of the live release, where the new tree has the same.
+    fn manage_folders_of_live(&self, repository: &Repository, plan: &Plan) -> Option<Vec<String>> {
+        let live = self.site.record(self.site.live().ok()??).ok()??;
+        let found = live.manage_folders?;
+        let now = repository.tree_at(plan.tree).ok()?;
+        let before = repository.tree_at(now.id(&live.tree?).ok()?).ok()?;
+        has_same_folders_with(&before, &now, &[MANAGE]).ok()?.then_some(found)
     }
 
     fn timed(&mut self, name: &str, step: impl FnOnce(&Record) -> Result<()>) -> Result<()> {

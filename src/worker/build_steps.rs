@@ -43,27 +43,39 @@ pub fn release_command(
 }
 
 /// The folder of Django's manage.py, relative to the release; `None` when there is none.
-///
-/// Below the top it is only looked for when the env has Django: all folders of a large tree are
-/// read for it.
 pub fn manage_folder(
     context: &StepContext<'_>,
     repository: &Repository,
     plan: &Plan,
 ) -> Result<Option<String>> {
+    let folders = match manage_folders_known(context, plan) {
+        Some(known) => known,
+        None => manage_folders_below(repository, plan)?,
+    };
+    say_if_several(&folders);
+    Ok(folders.into_iter().next())
+}
+
+/// The folders that have a manage.py, as far as that is known without a look below the top: there,
+/// one only counts when the env has Django.
+pub(super) fn manage_folders_known(context: &StepContext<'_>, plan: &Plan) -> Option<Vec<String>> {
     if plan.build.collectstatic == Collectstatic::NotDjango {
-        return Ok(None);
+        return Some(Vec::new());
     }
     if plan.build.has_manage {
-        return Ok(Some(String::new()));
+        return Some(vec![String::new()]);
     }
-    if !django::is_in(&context.site.env_link(context.deployment)) {
-        return Ok(None);
-    }
-    let tree = repository.tree_at(plan.tree)?;
-    let mut folders = folders_with(&tree, &[django::MANAGE])?.into_iter();
-    let nearest = folders.next();
-    let others: Vec<_> = folders.map(|folder| escaped(&folder).to_string()).collect();
+    (!django::is_in(&context.site.env_link(context.deployment))).then(Vec::new)
+}
+
+/// The folders below the top that have a manage.py, the nearest first. All folders of a large tree
+/// are read for it.
+pub(super) fn manage_folders_below(repository: &Repository, plan: &Plan) -> Result<Vec<String>> {
+    folders_with(&repository.tree_at(plan.tree)?, &[django::MANAGE])
+}
+
+pub(super) fn say_if_several(folders: &[String]) {
+    let others: Vec<_> = folders.iter().skip(1).map(|folder| escaped(folder).to_string()).collect();
     if let Some(first) = others.first() {
         console::info(format_args!(
             "There are several manage.py files, also in {}. To deploy another folder alone: \
@@ -71,7 +83,6 @@ pub fn manage_folder(
             others.join(", ")
         ));
     }
-    Ok(nearest)
 }
 
 /// Collects Django's static files into the release, or says why not. `folder` is that of manage.py.

@@ -33,6 +33,6 @@ pub use detect::{Detected, detect};
 pub use project::Project;
 pub use record::{Found, Input, Line, Local, LocalKind, MutableReference, Recorded, Role};
 pub use source::Source;
-pub use subfolders::folders_with;
+pub use subfolders::{folders_with, has_same_folders_with};
 pub use tree::{Entry, Resolved, Tree, in_commit, leads_above, resolve};
 pub use workspace::workspace_lock;

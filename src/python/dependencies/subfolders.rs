@@ -1,5 +1,7 @@
 //! Files in the folders below the top of a tree, as far as an application may be in one.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 
 use super::tree::{Entry, Tree};
@@ -60,6 +62,44 @@ pub fn folders_with(tree: &impl Tree, names: &[&str]) -> Result<Vec<String>> {
     Ok(found)
 }
 
+/// Whether [`folders_with`] finds the same in two trees, as far as that can be told from the folders
+/// that differ: no others are read. It says no when a folder came or went.
+pub fn has_same_folders_with(one: &impl Tree, other: &impl Tree, names: &[&str]) -> Result<bool> {
+    let mut differ = vec![(String::new(), 0)];
+    while let Some((path, depth)) = differ.pop() {
+        let (before, now) = (one.list(&path)?, other.list(&path)?);
+        let has = |entries: &[(String, Entry)]| {
+            entries.iter().any(|(name, entry)| {
+                matches!(entry, Entry::File { .. }) && names.contains(&name.as_str())
+            })
+        };
+        let folders = |entries: Vec<(String, Entry)>| -> BTreeMap<String, String> {
+            let folder = |(name, entry)| match entry {
+                Entry::Folder { id } => Some((name, id)),
+                _ => None,
+            };
+            entries.into_iter().filter_map(folder).collect()
+        };
+        if has(&before) != has(&now) {
+            return Ok(false);
+        }
+        let (before, now) = (folders(before), folders(now));
+        if !before.keys().eq(now.keys()) {
+            return Ok(false);
+        }
+        if depth == DEEPEST {
+            continue;
+        }
+        for (name, id) in now {
+            if before.get(&name) != Some(&id) {
+                let below = if path.is_empty() { name } else { format!("{path}/{name}") };
+                differ.push((below, depth + 1));
+            }
+        }
+    }
+    Ok(true)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::requirements_txt::tests::MemoryTree;
@@ -72,6 +112,17 @@ mod tests {
         let files: Vec<_> = paths.iter().chain(&hidden).map(|path| (*path, "")).collect();
         let found = folders_with(&MemoryTree::of(&files), &["manage.py"]).unwrap();
         assert_eq!(found, ["z", "a/b/c"]);
+        let tree = |more: &'static str| {
+            let mut all = files.clone();
+            all.push((more, ""));
+            MemoryTree::of(&all)
+        };
+        let same = |one: &'static str, other: &'static str| {
+            has_same_folders_with(&tree(one), &tree(other), &["manage.py"]).unwrap()
+        };
+        assert!(same("a/x.py", "a/y.py") && same("page", "z/page"));
+        assert!(same("a/b/c/d/x.py", "a/b/c/d/manage.py"), "that is too far down");
+        assert!(!same("a/x.py", "a/manage.py") && !same("a/x.py", "new/x.py"));
         let files = [("a/b/c/d/manage.py", "")];
         assert!(folders_with(&MemoryTree::of(&files), &["manage.py"]).unwrap().is_empty());
     }
