@@ -2,31 +2,30 @@
 
 use std::path::PathBuf;
 
-use super::{Finding, FindingId, Repair, and_more};
+use super::error;
+use super::{Finding, FindingId, Repair};
 use crate::retention;
 use crate::site::record::{NotifyFailure, NotifyKind};
 use crate::site::{Record, Site, Status};
 use crate::user_error::UserError;
 use crate::worker;
 
-const FIX: &str = "nyala doctor --fix, or push again";
-
 pub(super) fn check(site: &Site) -> Vec<Finding> {
     let mut findings = Vec::new();
     for id in site.deployment_ids().unwrap_or_default() {
         match site.record(id) {
             Err(error) => {
-                let fix = format!("rm -r {}", site.deployment(id).display());
                 findings.push(if Finding::is_denied(&error) {
-                    Finding::from_error(FindingId::Record, &error, fix)
+                    Finding::from_error(FindingId::Record, &error, "")
                 } else {
-                    Finding::new(FindingId::Record, UserError::of(&error).fact, fix)
+                    let fact = UserError::of(&error).fact;
+                    let error = error::unreadable_record(&fact, &site.deployment(id));
+                    Finding::new(FindingId::Record, error)
                 });
             }
             Ok(Some(record)) if has_lost_its_worker(site, &record) => {
-                let fact =
-                    format!("deployment {id} is {}, but its worker is dead", record.status.name());
-                let finding = Finding::new(FindingId::WorkerDead, fact, FIX);
+                let error = error::worker_is_dead(id, record.status.name());
+                let finding = Finding::new(FindingId::WorkerDead, error);
                 findings.push(finding.with_repair(Repair::Recover));
             }
             Ok(_) => {}
@@ -35,18 +34,14 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
     findings.extend(notify_failures(site));
     let mounted = retention::mounted(site);
     for held in &mounted {
-        let fact = format!("{} can never be removed: {}", held.what, held.holder);
-        findings.push(Finding::new(FindingId::Mounted, fact, held.fix()));
+        let error = error::is_mounted(&held.what, &held.holder, held.fix());
+        findings.push(Finding::new(FindingId::Mounted, error));
     }
     let mut leftovers = leftovers(site);
     leftovers.retain(|path| !mounted.iter().any(|held| held.path() == Some(path)));
     if let [first, rest @ ..] = &leftovers[..] {
-        let fact = format!(
-            "{}{} is not needed by any kept release",
-            first.display(),
-            and_more(rest.len())
-        );
-        let finding = Finding::new(FindingId::Leftovers, fact, FIX);
+        let error = error::left_over(first, rest.len());
+        let finding = Finding::new(FindingId::Leftovers, error);
         findings.push(finding.with_repair(Repair::Recover));
     }
     findings
@@ -79,9 +74,7 @@ fn notify_failures(site: &Site) -> Vec<Finding> {
             NotifyKind::Action => FindingId::ActionFailed,
             NotifyKind::Webhook => FindingId::WebhookFailed,
         };
-        let fact = format!("after deployment {}, {failure}", record.id);
-        let fix = format!("see nyala log {}, fix it, and deploy again: nyala redeploy", record.id);
-        Finding::new(id, fact, fix)
+        Finding::new(id, error::notify_failed(record.id, failure))
     };
     record.notify_failures.iter().map(to_finding).collect()
 }

@@ -71,11 +71,7 @@ pub enum Repair {
 }
 
 impl Finding {
-    pub(super) fn new(id: FindingId, fact: impl Into<String>, fix: impl Into<String>) -> Finding {
-        Finding::of(id, UserError::new(fact.into()).fix(fix))
-    }
-
-    pub(super) fn of(id: FindingId, error: UserError) -> Finding {
+    pub(super) fn new(id: FindingId, error: UserError) -> Finding {
         Finding { id, error, repair: None, fixed: false }
     }
 
@@ -87,7 +83,7 @@ impl Finding {
     ) -> Finding {
         let is_denied = Finding::is_denied(error);
         let error = UserError::of(error);
-        Finding::of(
+        Finding::new(
             id,
             match &error.fixes[..] {
                 [] if is_denied => error.fix("run this as the owner of the site"),

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::error;
 use super::{Finding, FindingId};
 use crate::process::Environment;
 use crate::python::env;
@@ -12,17 +13,14 @@ pub(super) fn check(site: &Site) -> Option<Finding> {
     match site.live() {
         Err(error) => Some(Finding::from_error(FindingId::Wwwroot, &error, "nyala redeploy")),
         Ok(Some(id)) if !site.release(id).is_dir() => {
-            let fact = format!(
-                "wwwroot points to {}, which does not exist: nothing is served",
-                site.release(id).display()
-            );
-            Some(Finding::new(FindingId::WwwrootDangling, fact, "nyala redeploy"))
+            let error = error::release_is_gone(&site.release(id));
+            Some(Finding::new(FindingId::WwwrootDangling, error))
         }
         Ok(Some(_)) => None,
         Ok(None) => {
             let newest = *kept_releases(site).ok()?.last()?;
-            let fact = format!("nothing is live: {} is gone", site.wwwroot().display());
-            Some(Finding::new(FindingId::NothingLive, fact, format!("nyala rollback {newest}")))
+            let error = error::nothing_is_live(&site.wwwroot(), newest);
+            Some(Finding::new(FindingId::NothingLive, error))
         }
     }
 }
@@ -35,17 +33,13 @@ pub(super) fn check_envs(site: &Site) -> Vec<Finding> {
     let mut releases = site.release_ids().unwrap_or_default();
     releases.sort_by_key(|id| Some(*id) != live);
     for id in releases {
-        let fix = if Some(id) == live {
-            "nyala redeploy".to_owned()
-        } else {
-            format!("nothing, unless you want to roll back to release {id}: nyala redeploy {id}")
-        };
+        let is_live = Some(id) == live;
         let Some(number) = site.env_of_release(id) else {
             let had =
                 site.record(id).ok().flatten().and_then(|record| record.env).and_then(|env| env.id);
             if let Some(had) = had.filter(|_| fs::symlink_metadata(site.env_link(id)).is_err()) {
-                let fact = format!("the link from release {id} to env {had} is missing");
-                findings.push(Finding::new(FindingId::EnvUnlinked, fact, fix));
+                let error = error::env_is_unlinked(id, had, is_live);
+                findings.push(Finding::new(FindingId::EnvUnlinked, error));
             }
             continue;
         };
@@ -56,9 +50,9 @@ pub(super) fn check_envs(site: &Site) -> Vec<Finding> {
         let folder = site.env(number);
         let gone = folder.is_dir() && !env::python(&folder).exists();
         for fact in env::inspect(&folder, &Environment::clean()).damage {
-            let id = if gone { FindingId::InterpreterGone } else { FindingId::EnvDamaged };
-            let fact = format!("env {number} is damaged: {fact}");
-            findings.push(Finding::new(id, fact, fix.clone()));
+            let finding = if gone { FindingId::InterpreterGone } else { FindingId::EnvDamaged };
+            let error = error::env_is_damaged(number, &fact, id, is_live);
+            findings.push(Finding::new(finding, error));
         }
     }
     findings

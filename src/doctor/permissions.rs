@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use rustix::fs::{Access, access as can};
 
-use super::{Finding, FindingId, Repair, and_more};
+use super::error;
+use super::{Finding, FindingId, Repair};
 use crate::access;
 use crate::site::Site;
 
@@ -15,9 +16,7 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
     let root = site.root();
     let Ok(owner) = fs::metadata(root).map(|metadata| metadata.uid()) else { return findings };
     if can(root, Access::WRITE_OK | Access::READ_OK | Access::EXEC_OK).is_err() {
-        let fact = format!("you cannot write to {}: it belongs to user {owner}", root.display());
-        let fix = format!("run this and push as user {owner}");
-        findings.push(Finding::new(FindingId::NotWritable, fact, fix));
+        findings.push(Finding::new(FindingId::NotWritable, error::not_writable(root, owner)));
     }
 
     // In a shared site each file belongs to whoever made it, and is open to the group.
@@ -33,13 +32,8 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
         })
         .collect();
     if let [first, rest @ ..] = &foreign[..] {
-        let fact = format!(
-            "{}{} does not belong to user {owner}, the owner of the site",
-            first.display(),
-            and_more(rest.len())
-        );
-        let fix = format!("chown -R -h {owner} {}", root.display());
-        findings.push(Finding::new(FindingId::Owner, fact, fix));
+        let error = error::foreign_file(first, rest.len(), owner, root);
+        findings.push(Finding::new(FindingId::Owner, error));
     }
 
     let open: Vec<_> = records
@@ -48,10 +42,7 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
         .filter(|path| fs::metadata(path).is_ok_and(|file| file.permissions().mode() & others != 0))
         .collect();
     if let [first, rest @ ..] = &open[..] {
-        let fact =
-            format!("{}{} can be read by other users", first.display(), and_more(rest.len()));
-        let fix = format!("chmod 600 {}", first.display());
-        let finding = Finding::new(FindingId::Mode, fact, fix);
+        let finding = Finding::new(FindingId::Mode, error::readable_by_others(first, rest.len()));
         findings.push(finding.with_repair(Repair::MakePrivate { files: open }));
     }
     findings

@@ -1,5 +1,6 @@
 //! Can people push to the repository?
 
+use super::error;
 use super::{Finding, FindingId, Repair, hook};
 use crate::git::{Repository, bare_git, git, run};
 use crate::site::{Settings, Site};
@@ -7,16 +8,14 @@ use crate::user_error::UserError;
 
 pub(super) fn check(site: &Site, settings: &Settings) -> Vec<Finding> {
     let repository = &site.repository(settings);
-    let shown = repository.display();
     if let Err(error) = run(bare_git().arg("--version")) {
         let fix = "install git, and make sure that it is on PATH";
         return vec![Finding::from_error(FindingId::Git, &error, fix)];
     }
     if let Err(error) = Repository::open(repository) {
         let fact = UserError::of(&error).fact;
-        let fix =
-            format!("restore it, or set repository = \"…\" in {}", site.settings_file().display());
-        return vec![Finding::new(FindingId::Repository, fact, fix)];
+        let error = error::no_repository(&fact, &site.settings_file());
+        return vec![Finding::new(FindingId::Repository, error)];
     }
 
     let mut findings = Vec::new();
@@ -26,25 +25,15 @@ pub(super) fn check(site: &Site, settings: &Settings) -> Vec<Finding> {
     if opened
         .is_ok_and(|opened| String::from_utf8_lossy(&opened.stderr).contains("dubious ownership"))
     {
-        findings.push(Finding::new(
-            FindingId::DubiousOwnership,
-            format!("git refuses {shown} (\"dubious ownership\"): it belongs to another user"),
-            format!(
-                "run this and push as its owner; \
-                 or change its owner: chown -R \"$(id -un)\" {shown}; \
-                 or trust it: git config --global --add safe.directory {shown}"
-            ),
-        ));
+        let error = error::dubious_ownership(repository);
+        findings.push(Finding::new(FindingId::DubiousOwnership, error));
     }
     findings.extend(hook::check(site, settings, repository));
     let options =
         run(git(repository).args(["config", "--type=bool", "receive.advertisePushOptions"]));
     if options.ok().as_deref() != Some("true") {
-        let finding = Finding::new(
-            FindingId::PushOptionsOff,
-            format!("{shown} does not accept push options, so `git push -o …` fails"),
-            format!("git --git-dir {shown} config receive.advertisePushOptions true"),
-        );
+        let error = error::push_options_are_off(repository);
+        let finding = Finding::new(FindingId::PushOptionsOff, error);
         let repair = Repair::AllowPushOptions { repository: repository.clone() };
         findings.push(finding.with_repair(repair));
     }

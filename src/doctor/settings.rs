@@ -1,5 +1,6 @@
 //! Can the settings be read, and can they be followed on this machine?
 
+use super::error;
 use super::{Finding, FindingId};
 use crate::process::Environment;
 use crate::python::cache::Caches;
@@ -21,8 +22,9 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
         findings.push(Finding::from_error(FindingId::Settings, &error, fix));
     }
     if let Err(error) = site.frozen() {
-        let fix = format!("rm {}", site.frozen_file().display());
-        findings.push(Finding::new(FindingId::Frozen, UserError::of(&error).fact, fix));
+        let fact = UserError::of(&error).fact;
+        let error = error::unreadable_freeze(&fact, &site.frozen_file());
+        findings.push(Finding::new(FindingId::Frozen, error));
     }
     findings
 }
@@ -31,14 +33,7 @@ pub(super) fn check_installer(settings: &Settings) -> Option<Finding> {
     // Without the app settings: if they set a PATH, that was done on purpose.
     let is_missing =
         settings.installer == Installer::Uv && find_uv(&Environment::clean()).is_none();
-    is_missing.then(|| {
-        Finding::new(
-            FindingId::UvMissing,
-            "nyala.toml has installer = \"uv\", but uv is not installed; \
-             the next deployment downloads it",
-            "nyala uv install",
-        )
-    })
+    is_missing.then(|| Finding::new(FindingId::UvMissing, error::uv_is_missing()))
 }
 
 /// Can the Python of the newest deployment make envs? Debian splits off what that needs.
@@ -55,5 +50,5 @@ pub(super) fn check_venv(site: &Site, settings: &Settings) -> Option<Finding> {
     if interpreter.can_make_envs() {
         return None;
     }
-    Some(Finding::of(FindingId::VenvMissing, interpreters::cannot_make_envs(interpreter)))
+    Some(Finding::new(FindingId::VenvMissing, interpreters::cannot_make_envs(interpreter)))
 }

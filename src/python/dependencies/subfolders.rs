@@ -62,8 +62,8 @@ pub fn folders_with(tree: &impl Tree, names: &[&str]) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Whether [`folders_with`] finds the same in two trees, as far as that can be told from the folders
-/// that differ: no others are read. It says no when a folder came or went.
+/// Whether [`folders_with`] finds the same in two trees, as far as the folders that differ tell it:
+/// no others are read. It says no when a folder came or went.
 pub fn has_same_folders_with(one: &impl Tree, other: &impl Tree, names: &[&str]) -> Result<bool> {
     let mut differ = vec![(String::new(), 0)];
     while let Some((path, depth)) = differ.pop() {
