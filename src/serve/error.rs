@@ -95,9 +95,12 @@ pub(super) fn unhealthy(
         Ok(status) => error.labelled("answered", status),
         Err(why) => error.labelled("answered", format!("nothing: {why}")),
     };
+    let has_printed = !recent.is_empty();
     let error = printed(error, recent);
     if answer.is_err() {
+        let fixes = has_printed.then_some("Fix what it printed, and push again");
         return error
+            .fixes(fixes)
             .fix("Let the command listen on 127.0.0.1 and the port in $PORT")
             .fix("Or give it more time: health_timeout under [run] in nyala.toml");
     }
@@ -191,6 +194,8 @@ mod tests {
         2. Or choose another path: health under [run] in nyala.toml
         ");
         let silent = Err("it does not take connections".to_owned());
+        let fixes = unhealthy(&question, limit, &silent, printed()).fixes;
+        assert_eq!(fixes[0], "Fix what it printed, and push again");
         insta::assert_snapshot!(unhealthy(&question, limit, &silent, vec![]), @"
         the application was not healthy after 1 min
         asked: GET /health on its port 20001, with Host: shop.example.org
