@@ -63,6 +63,9 @@ async fn serve(places: &[PathBuf]) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let mut sites = BTreeMap::new();
+    for place in places.iter().filter(|place| !Site::is_at(place)) {
+        Server::open(place)?;
+    }
     look(places, &mut sites)?;
     if sites.is_empty() {
         for place in places {
@@ -131,7 +134,8 @@ fn found(places: &[PathBuf]) -> Result<Vec<Site>> {
             found.push(Site::open(place)?);
             continue;
         }
-        let server = Server::open(place)?;
+        // A folder that is gone has no sites any more.
+        let Ok(server) = Server::open(place) else { continue };
         found.extend(server.site_names().iter().filter_map(|name| server.site(name)));
     }
     Ok(found)

@@ -202,6 +202,17 @@ fn a_killed_serve_leaves_nothing_that_the_next_one_does_not_find() {
     assert_eq!(marked(&site), 0, "everything has ended with nyala serve");
 }
 
+#[test]
+fn a_site_that_is_removed_is_served_no_more() {
+    let (site, _server) = Site::served("");
+    let project = site.project();
+    application(&project, "page", "");
+    project.push().assert_success();
+    assert!(marked(&site) > 0);
+    std::fs::remove_dir_all(&site.path).unwrap();
+    wait_until("its processes have ended", || marked(&site) == 0);
+}
+
 /// How many processes of the site's application there are.
 fn marked(site: &Site) -> usize {
     let mark = format!(":{}", site.path.display());
