@@ -30,12 +30,17 @@ pub(super) fn session_has_members() -> bool {
     !others_in_session().is_empty()
 }
 
+/// The living processes of a session; none where the system does not tell.
+pub fn in_session(session: Pid) -> Vec<Pid> {
+    system::in_session(session)
+}
+
 fn others_in_session() -> Vec<Pid> {
     let own = getpid();
     if own_session() != Some(own) {
         return Vec::new();
     }
-    system::in_session(own).into_iter().filter(|pid| *pid != own).collect()
+    in_session(own).into_iter().filter(|pid| *pid != own).collect()
 }
 
 #[cfg(target_os = "linux")]

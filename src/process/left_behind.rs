@@ -35,38 +35,22 @@ pub fn end(site: &Path, deployment: DeploymentId) -> usize {
 #[cfg(target_os = "linux")]
 mod system {
     use std::collections::BTreeSet;
-    use std::fs;
     use std::os::unix::ffi::OsStrExt;
-    use std::os::unix::fs::MetadataExt;
     use std::path::Path;
-    use std::thread::sleep;
-    use std::time::{Duration, Instant};
-
-    use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
     use super::VARIABLE;
     use crate::ids::DeploymentId;
     use crate::process::group::{Process, own_session};
-
-    /// A process in the middle of a system call takes a moment to end.
-    const PATIENCE: Duration = Duration::from_secs(5);
+    use crate::process::marked::{end_all, has_variable};
 
     pub(super) fn end(site: &Path, deployment: DeploymentId) -> usize {
-        let mut ended = BTreeSet::new();
-        let deadline = Instant::now() + PATIENCE;
-        loop {
+        end_all(|| {
             let sessions = sessions(site, deployment);
-            // They may start more while they are being killed.
-            let members: Vec<_> = members(&sessions);
-            if members.is_empty() || Instant::now() >= deadline {
-                return ended.len();
-            }
-            for process in members {
-                kill(&process, &sessions);
-                ended.insert(process.pid);
-            }
-            sleep(Duration::from_millis(5));
-        }
+            let is_in_one = move |process: &Process| sessions.contains(&process.session);
+            let living = Process::all().into_iter().filter(|process| !process.ended);
+            let members = living.filter(&is_in_one).map(|process| process.pid).collect();
+            (members, move |pid| Process::of(pid).is_some_and(|process| is_in_one(&process)))
+        })
     }
 
     /// The sessions of this deployment's dead workers that still have a process with its mark.
@@ -83,36 +67,13 @@ mod system {
             .collect()
     }
 
-    fn members(sessions: &BTreeSet<i32>) -> Vec<Process> {
-        Process::all()
-            .into_iter()
-            .filter(|process| !process.ended && sessions.contains(&process.session))
-            .collect()
-    }
-
     fn carries_mark(process: &Process, site: &Path, deployment: DeploymentId) -> bool {
-        let folder = format!("/proc/{}", process.pid);
-        let same_user = fs::metadata(&folder)
-            .is_ok_and(|found| found.uid() == rustix::process::geteuid().as_raw());
         let wanted = [
             format!("{VARIABLE}={}:{deployment}:", process.session).as_bytes(),
             site.as_os_str().as_bytes(),
         ]
         .concat();
-        same_user
-            && fs::read(format!("{folder}/environ")).is_ok_and(|environ| {
-                environ.split(|byte| *byte == 0).any(|variable| variable == wanted)
-            })
-    }
-
-    /// Process ids are reused. A handle (`pidfd_open(2)`) ensures that the process that is checked
-    /// is the one that is killed.
-    fn kill(process: &Process, sessions: &BTreeSet<i32>) {
-        let Some(pid) = Pid::from_raw(process.pid) else { return };
-        let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { return };
-        if Process::of(process.pid).is_some_and(|now| sessions.contains(&now.session)) {
-            let _ = pidfd_send_signal(&handle, Signal::KILL);
-        }
+        has_variable(process.pid, &|variable| variable == wanted)
     }
 
     #[cfg(test)]

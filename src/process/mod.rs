@@ -29,6 +29,7 @@ use std::time::Duration;
 
 pub use environment::{Environment, hide_git_variables};
 pub use error::{ChildError, CommandLabel};
+pub use group::in_session;
 pub use marked::kill_marked;
 pub use priority::lower_priority;
 pub use spawn::keep_close;

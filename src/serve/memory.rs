@@ -1,30 +1,21 @@
 //! How much memory processes use.
 
-use std::fs;
+use rustix::process::Pid;
 
 use crate::disk;
+use crate::process::in_session;
 
 /// What a process and all others of its session have in memory, in bytes; `None` where /proc does
 /// not say. Memory that they share counts for each of them by its share (`proc_pid_smaps(5)`).
 pub(super) fn of_session(leader: u32) -> Option<u64> {
-    let mut sum = None;
-    for entry in fs::read_dir("/proc").ok()?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
-            continue;
-        };
-        if session(pid) != Some(leader) {
-            continue;
-        }
-        let text = disk::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
-        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-        sum = kib.map(|kib| sum.unwrap_or(0) + kib * 1024).or(sum);
-    }
-    sum
+    let members = in_session(Pid::from_raw(leader.cast_signed())?);
+    members.into_iter().filter_map(of).reduce(|sum, more| sum + more)
 }
 
-fn session(pid: u32) -> Option<u32> {
-    let stat = disk::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // PID (NAME) STATE PPID PGRP SESSION
-    stat.rsplit_once(") ")?.1.split(' ').nth(3)?.parse().ok()
+fn of(process: Pid) -> Option<u64> {
+    let file = format!("/proc/{}/smaps_rollup", process.as_raw_nonzero());
+    let text = disk::read_to_string(file).ok()?;
+    let share = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    let kib: u64 = share.trim().trim_end_matches(" kB").parse().ok()?;
+    Some(kib * 1024)
 }
