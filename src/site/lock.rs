@@ -31,22 +31,14 @@ impl Site {
     /// Takes the lock that lets one deployment run at a time; `None` when somebody else has it.
     pub fn try_deploy_lock(&self) -> Result<Option<DeployLock>> {
         let file = self.open_lock()?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(DeployLock { _file: file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error).context("cannot lock the site"),
-        }
+        Ok(taken(file.try_lock())?.then_some(DeployLock { _file: file }))
     }
 
     /// Keeps a deployment from beginning while somebody only looks; `None` while one is running.
     /// Several may look at once.
     pub fn try_look_lock(&self) -> Result<Option<DeployLock>> {
         let file = self.open_lock()?;
-        match file.try_lock_shared() {
-            Ok(()) => Ok(Some(DeployLock { _file: file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error).context("cannot lock the site"),
-        }
+        Ok(taken(file.try_lock_shared())?.then_some(DeployLock { _file: file }))
     }
 
     /// Waits for the lock that lets one deployment run at a time.
@@ -62,11 +54,7 @@ impl Site {
         disk::create_dir_all(&self.run())?;
         disk::create_private_dir_all(&self.process_logs())?;
         let file = disk::open_lock_file(&self.serve_lock())?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(ServeLock { _file: file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error).context("cannot lock the site"),
-        }
+        Ok(taken(file.try_lock())?.then_some(ServeLock { _file: file }))
     }
 
     /// Serializes short changes of settings and numbers. It locks the site's folder itself, so it
@@ -81,6 +69,15 @@ impl Site {
     /// The lock file is never unlinked: a name that is gone lets two holders in.
     fn open_lock(&self) -> Result<File> {
         disk::open_lock_file(&self.root().join("lock"))
+    }
+}
+
+/// Whether a lock was taken; `false` when somebody else has it.
+fn taken(tried: std::result::Result<(), TryLockError>) -> Result<bool> {
+    match tried {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error).context("cannot lock the site"),
     }
 }
 
