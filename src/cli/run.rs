@@ -13,9 +13,11 @@ use crate::site::Site;
 
 #[derive(Debug, Args)]
 pub(super) struct Run {
-    /// The command and its arguments, such as: python manage.py createsuperuser
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
-    command: Vec<String>,
+    /// The program, such as python, or its path in the release
+    program: String,
+    /// Its arguments, such as manage.py createsuperuser
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
 }
 
 impl Run {
@@ -27,13 +29,10 @@ impl Run {
         let app_settings = site.app_settings()?;
         let environment = Environment::clean().with_app_settings(app_settings.iter());
         let environment = in_env(environment, &release);
-        let [program, arguments @ ..] = &self.command[..] else { bail!(error::nothing_live()) };
+        let Self { program, arguments } = self;
+        let found = environment.program(program).filter(|_| !program.contains('/'));
         // It has the terminal, if there is one, and is found in the release's env first.
-        let path = environment.get("PATH").unwrap_or_default().to_owned();
-        let found = std::env::split_paths(&path).map(|folder| folder.join(program));
-        let is_path = program.contains('/');
-        let file = found.filter(|_| !is_path).find(|file| crate::process::is_executable(file));
-        let mut command = Command::new(file.unwrap_or_else(|| program.into()));
+        let mut command = Command::new(found.unwrap_or_else(|| program.into()));
         command.args(arguments).current_dir(&release).env_clear().envs(environment.iter());
         let status = command.status().map_err(|cause| error::cannot_run(program, live, &cause))?;
         let code = status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1);

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use super::is_executable;
 
 /// Environment variables, in the order of their names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -138,6 +141,14 @@ impl Environment {
 
     pub fn get(&self, name: impl AsRef<OsStr>) -> Option<&OsStr> {
         self.variables.get(name.as_ref()).map(OsString::as_os_str)
+    }
+
+    /// The file of a program that is given by its name, as the `PATH` of this environment leads to
+    /// it.
+    pub fn program(&self, name: impl AsRef<Path>) -> Option<PathBuf> {
+        let folders = std::env::split_paths(self.get(PATH).unwrap_or_default());
+        let mut files = folders.map(|folder| folder.join(&name));
+        files.find(|file| is_executable(file))
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {

@@ -10,7 +10,7 @@ use rustix::process::Pid;
 
 use super::error::ChildError;
 use super::not_started::NotStarted;
-use super::{Environment, Invocation, is_executable};
+use super::{Environment, Invocation};
 
 /// The size of a pipe, in bytes. A large one saves context switches, and lost output where a child
 /// makes its end non-blocking. The default is 64 KiB: pipe(7).
@@ -89,10 +89,7 @@ fn own_program(program: &Path) -> PathBuf {
     if program.as_os_str().as_encoded_bytes().contains(&b'/') {
         return program.to_owned();
     }
-    let environment = Environment::clean();
-    let folders = std::env::split_paths(environment.get("PATH").unwrap_or_default());
-    let mut files = folders.map(|folder| folder.join(program));
-    files.find(|file| is_executable(file)).unwrap_or_else(|| program.to_owned())
+    Environment::clean().program(program).unwrap_or_else(|| program.to_owned())
 }
 
 /// A descriptor that becomes readable when the child has ended, if the system has one:
