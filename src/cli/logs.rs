@@ -13,7 +13,7 @@ use super::error;
 use crate::console;
 use crate::disk;
 use crate::serve::log_files;
-use crate::site::Site;
+use crate::site::{PROCESS_LOG, Site};
 
 /// How often it is looked for more.
 const LOOK: Duration = Duration::from_millis(200);
@@ -46,7 +46,7 @@ impl Logs {
                     disk::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
                 lines.extend(String::from_utf8_lossy(&text).lines().map(str::to_owned));
             }
-            let current = site.process_logs().join(format!("{name}.log"));
+            let current = site.process_log(name);
             let length = fs::metadata(&current).map_or(0, |metadata| metadata.len());
             ends.push((current, length));
         }
@@ -66,7 +66,7 @@ fn names(site: &Site) -> Vec<String> {
     let entries = fs::read_dir(site.process_logs()).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let mut names: Vec<_> =
-        names.filter_map(|name| name.strip_suffix(".log").map(str::to_owned)).collect();
+        names.filter_map(|name| name.strip_suffix(PROCESS_LOG).map(str::to_owned)).collect();
     names.sort();
     names
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::printer::print;
 use crate::console::mask;
 use crate::disk;
-use crate::site::DeploymentId;
+use crate::site::{DeploymentId, Site};
 
 /// The size at which a file is put aside, in bytes, and how many are kept beside it.
 const FULL: u64 = 10 << 20;
@@ -26,8 +26,11 @@ pub(super) struct ProcessLog {
 }
 
 impl ProcessLog {
-    pub(super) fn new(folder: &Path, name: &str) -> ProcessLog {
-        let path = folder.join(format!("{name}.log"));
+    pub(super) fn new(site: &Site, name: &str) -> ProcessLog {
+        ProcessLog::at(site.process_log(name), name)
+    }
+
+    fn at(path: PathBuf, name: &str) -> ProcessLog {
         ProcessLog { name: name.to_owned(), path, open: RefCell::new(None) }
     }
 
@@ -77,8 +80,15 @@ impl ProcessLog {
     }
 }
 
+/// The files in which the output of a process is, oldest first.
+pub fn log_files(site: &Site, process: &str) -> Vec<PathBuf> {
+    let path = site.process_log(process);
+    let files = (0..=KEPT).rev().map(|number| rotated(&path, number));
+    files.filter(|path| path.is_file()).collect()
+}
+
 /// The file that was put aside so often: `web.log.2`, and `web.log` itself for 0.
-pub fn rotated(path: &Path, number: usize) -> PathBuf {
+fn rotated(path: &Path, number: usize) -> PathBuf {
     if number == 0 {
         return path.to_owned();
     }
@@ -94,7 +104,7 @@ mod tests {
     #[test]
     fn a_full_file_is_put_aside_and_five_are_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let log = ProcessLog::new(folder.path(), "web");
+        let log = ProcessLog::at(folder.path().join("web.log"), "web");
         let line = vec![b'x'; usize::try_from(FULL / 2).unwrap()];
         for _ in 0..13 {
             log.write(&line).unwrap();

@@ -10,7 +10,7 @@ mod error;
 mod headers;
 mod health;
 mod listen;
-pub mod logs;
+mod logs;
 mod memory;
 mod port;
 mod printer;
@@ -26,7 +26,7 @@ use std::collections::btree_map::Entry;
 use std::fs;
 use std::hash::{BuildHasher, Hasher};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ use tokio::time::sleep;
 use crate::server::Server;
 use crate::site::Site;
 use crate::user_error::UserError;
+
+pub use logs::log_files;
 
 use printer::print;
 use served::Served;
@@ -164,10 +166,4 @@ fn begin(site: &Site) -> Result<Rc<Served>> {
 fn request_id() -> String {
     let random = || std::collections::hash_map::RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", random(), random())
-}
-
-/// The files in which the output of a process is, oldest first.
-pub fn log_files(site: &Site, process: &str) -> Vec<PathBuf> {
-    let path: &Path = &site.process_logs().join(format!("{process}.log"));
-    (0..10).rev().map(|number| logs::rotated(path, number)).filter(|path| path.is_file()).collect()
 }

@@ -26,6 +26,9 @@ pub(super) const CACHE: &str = "cache";
 const TEMPORARIES: &str = "tmp";
 const STAGING: &str = ".staging";
 
+/// What the name of a process's log ends with.
+pub const PROCESS_LOG: &str = ".log";
+
 /// From the folder of a release to that of the site.
 pub(super) const TO_ROOT: &str = "../..";
 
@@ -149,6 +152,11 @@ impl Site {
     /// What the processes print, a file for each.
     pub fn process_logs(&self) -> PathBuf {
         self.run().join("logs")
+    }
+
+    /// What the processes of one name print. Older files have a number behind it.
+    pub fn process_log(&self, process: &str) -> PathBuf {
+        self.process_logs().join(format!("{process}{PROCESS_LOG}"))
     }
 
     /// What only saves time.

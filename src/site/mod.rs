@@ -27,7 +27,9 @@ use jiff::Timestamp;
 pub use app_settings::AppSettings;
 pub use deploy_options::DeployOptions;
 pub use error::no_deployment;
-pub use layout::{ACTIONS, ENV_LINK, REPOSITORY, SETTINGS_FILE, entry_name, is_release_folder};
+pub use layout::{
+    ACTIONS, ENV_LINK, PROCESS_LOG, REPOSITORY, SETTINGS_FILE, entry_name, is_release_folder,
+};
 pub use place::check_new;
 pub use record::{Record, Status};
 pub use settings::Settings;
