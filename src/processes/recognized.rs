@@ -107,85 +107,75 @@ fn in_a_module(tree: &CommitTree<'_>) -> Result<Option<Application>> {
             continue;
         }
         let text = tree.read(entry.oid)?;
-        if let Some(found) = application_in(&String::from_utf8_lossy(&text)) {
-            let Defined { framework, interface, name, is_factory } = found;
+        let found = application_in(&String::from_utf8_lossy(&text));
+        if let Some((framework, name, is_factory)) = found {
             return Ok(Some(Application {
-                what: format!("{framework} ({file})"),
+                what: format!("{} ({file})", framework.class),
                 folder: String::new(),
                 module: module.to_owned(),
                 name,
                 is_factory,
-                interface,
+                interface: framework.interface,
             }));
         }
     }
     Ok(None)
 }
 
-#[derive(Debug, PartialEq, Eq)]
-struct Defined {
-    framework: &'static str,
+struct Framework {
+    /// The class of its applications.
+    class: &'static str,
+    package: &'static str,
     interface: Interface,
-    name: &'static str,
-    is_factory: bool,
 }
+
+const FRAMEWORKS: [Framework; 4] = [
+    Framework { class: "Flask", package: "flask", interface: Interface::Wsgi },
+    Framework { class: "FastAPI", package: "fastapi", interface: Interface::Asgi },
+    Framework { class: "Starlette", package: "starlette", interface: Interface::Asgi },
+    Framework { class: "Quart", package: "quart", interface: Interface::Asgi },
+];
+
+/// What a module defines: the framework, the name in the module, and whether that is a function
+/// that makes the application.
+type Defined = (&'static Framework, &'static str, bool);
 
 /// The application that a module defines at its top level: `app = Flask(__name__)`,
 /// `app: FastAPI = fastapi.FastAPI()`, `def create_app():`.
 fn application_in(python: &str) -> Option<Defined> {
-    let imports = |package: &str| {
-        python.lines().any(|line| {
-            let rest = line.strip_prefix("from ").or_else(|| line.strip_prefix("import "));
-            rest.is_some_and(|rest| {
-                rest.strip_prefix(package).is_some_and(|rest| {
-                    !rest.starts_with(|it: char| it.is_ascii_alphanumeric() || it == '_')
-                })
-            })
-        })
-    };
-    let frameworks = [
-        ("Flask", "flask", Interface::Wsgi),
-        ("FastAPI", "fastapi", Interface::Asgi),
-        ("Starlette", "starlette", Interface::Asgi),
-        ("Quart", "quart", Interface::Asgi),
-    ];
-    let calls = |value: &str| {
-        let called = value.split('(').next()?.trim();
-        let class = called.rsplit('.').next()?;
-        frameworks.iter().find(|(name, ..)| *name == class)
-    };
-    let mut factory = false;
+    let imported = || FRAMEWORKS.iter().find(|framework| imports(python, framework.package));
     for line in python.lines() {
-        if let Some((target, value)) = line.split_once('=').filter(|(_, it)| !it.starts_with('=')) {
-            let target = target.split(':').next().unwrap_or_default().trim_end();
-            let name = NAMES.iter().find(|name| **name == target);
-            let value = value.trim_start();
-            if let Some(name) = name {
-                if let Some((framework, _, interface)) = calls(value) {
-                    return Some(Defined {
-                        framework,
-                        interface: *interface,
-                        name,
-                        is_factory: false,
-                    });
-                }
-                if value.starts_with("create_app(")
-                    && let Some((framework, _, interface)) =
-                        frameworks.iter().find(|(_, package, _)| imports(package))
-                {
-                    return Some(Defined {
-                        framework,
-                        interface: *interface,
-                        name,
-                        is_factory: false,
-                    });
-                }
-            }
+        let Some((name, value)) = assigned(line) else { continue };
+        let framework =
+            if value.starts_with("create_app(") { imported() } else { called_in(value) };
+        if let Some(framework) = framework {
+            return Some((framework, name, false));
         }
-        factory |= line.starts_with("def create_app(");
     }
-    let (framework, _, interface) = frameworks.iter().find(|(_, package, _)| imports(package))?;
-    factory.then_some(Defined { framework, interface: *interface, name: FACTORY, is_factory: true })
+    let has_factory = python.lines().any(|line| line.starts_with("def create_app("));
+    Some((imported().filter(|_| has_factory)?, FACTORY, true))
+}
+
+/// One of the names that people give their application, and what a line assigns to it.
+fn assigned(line: &str) -> Option<(&'static str, &str)> {
+    let (target, value) = line.split_once('=').filter(|(_, rest)| !rest.starts_with('='))?;
+    let target = target.split(':').next()?.trim_end();
+    Some((NAMES.into_iter().find(|name| *name == target)?, value.trim_start()))
+}
+
+/// The framework whose class is called: `flask.Flask(__name__)`.
+fn called_in(value: &str) -> Option<&'static Framework> {
+    let class = value.split('(').next()?.trim().rsplit('.').next()?;
+    FRAMEWORKS.iter().find(|framework| framework.class == class)
+}
+
+fn imports(python: &str, package: &str) -> bool {
+    python.lines().any(|line| {
+        let rest = line.strip_prefix("from ").or_else(|| line.strip_prefix("import "));
+        rest.and_then(|rest| rest.strip_prefix(package)).is_some_and(|rest| {
+            !rest.starts_with(|it: char| it.is_ascii_alphanumeric() || it == '_')
+        })
+    })
 }
 
 impl Application {
@@ -199,16 +189,14 @@ impl Application {
             "" => String::new(),
             folder => format!(" {option} {}", shlex::try_quote(folder).unwrap_or_default()),
         };
-        let gunicorn = |class: &str| {
-            format!("gunicorn{class} --bind 127.0.0.1:$PORT{} {called}", inside("--chdir"))
-        };
+        let gunicorn = || format!("gunicorn --bind 127.0.0.1:$PORT{} {called}", inside("--chdir"));
         let uvicorn = || {
             let factory = if *is_factory { " --factory" } else { "" };
             let folder = inside("--app-dir");
             format!("uvicorn --host 127.0.0.1 --port $PORT{factory}{folder} {target}")
         };
         match interface {
-            Interface::Wsgi if has("gunicorn") => Some(gunicorn("")),
+            Interface::Wsgi if has("gunicorn") => Some(gunicorn()),
             Interface::Wsgi if has("waitress-serve") && folder.is_empty() => {
                 let call = if *is_factory { " --call" } else { "" };
                 Some(format!("waitress-serve --listen=127.0.0.1:$PORT{call} {target}"))
@@ -230,7 +218,8 @@ mod tests {
     use super::*;
 
     fn found(python: &str) -> Option<(&'static str, &'static str, bool)> {
-        application_in(python).map(|found| (found.framework, found.name, found.is_factory))
+        application_in(python)
+            .map(|(framework, name, is_factory)| (framework.class, name, is_factory))
     }
 
     #[test]
