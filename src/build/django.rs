@@ -152,9 +152,10 @@ fn no_settings(named: &BTreeMap<String, PathBuf>, candidates: &[String]) -> Stri
         let named = named.iter().map(|(module, file)| format!("{module} ({})", file.display()));
         format!("several are named: {}", named.collect::<Vec<_>>().join(", "))
     };
-    let there = match candidates.len() {
-        0 => String::new(),
-        len => format!(" There is {}.", candidates[..len.min(SHOWN)].join(", ")),
+    let there = match candidates {
+        [] => String::new(),
+        [one] => format!(" There is {one}."),
+        several => format!(" There are {}.", several[..several.len().min(SHOWN)].join(", ")),
     };
     let first = candidates.first().map_or("mysite.settings", String::as_str);
     format!(
