@@ -15,7 +15,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 
 use super::body::{Answer, Outgoing};
 use super::headers::{self, Visitor};
@@ -205,9 +205,4 @@ fn text(status: StatusCode, text: &str) -> Response<Answer> {
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     answer.headers_mut().insert(CONTENT_TYPE, plain);
     answer
-}
-
-/// Waits for something until a moment.
-pub(super) async fn until<T>(deadline: Instant, what: impl Future<Output = T>) -> Option<T> {
-    timeout_at(deadline, what).await.ok()
 }

@@ -7,12 +7,11 @@ use std::rc::Rc;
 use anyhow::Result;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::listen;
 use super::logs::ProcessLog;
 use super::printer::print;
-use super::proxy::until;
 use super::release::{InFlight, Release};
 use crate::control::ProcessState;
 use crate::site::Site;
@@ -70,7 +69,7 @@ impl Served {
         let mut logs = self.logs.borrow_mut();
         let log = logs
             .entry(process.to_owned())
-            .or_insert_with(|| Rc::new(ProcessLog::new(&self.site.process_logs(), process)));
+            .or_insert_with(|| Rc::new(ProcessLog::new(&self.site, process)));
         Rc::clone(log)
     }
 
@@ -107,7 +106,7 @@ impl Served {
             }
             // Where nothing is to come, nobody waits for it.
             self.live().filter(|release| release.web.is_some())?;
-            until(deadline, self.changed.notified()).await?;
+            timeout_at(deadline, self.changed.notified()).await.ok()?;
         }
     }
 

@@ -1,6 +1,5 @@
 //! Starts the application of a release, and lets visitors have it once it is well.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -18,7 +17,6 @@ use crate::build::custom::in_env;
 use crate::console::mask;
 use crate::process::Environment;
 use crate::processes::{RELEASE, WEB};
-use crate::site::record::ProcessesRecord;
 use crate::site::settings::Run;
 use crate::site::{DeploymentId, no_deployment};
 
@@ -139,31 +137,27 @@ impl Served {
             .set(CONCURRENCY, concurrency.to_string())
             .with_app_settings(app_settings.iter());
         let environment = in_env(environment, &folder);
-        let ProcessesRecord { commands, .. } =
-            record.processes.filter(|_| run.listen.is_some()).unwrap_or_else(|| ProcessesRecord {
-                origin: String::new(),
-                commands: BTreeMap::new(),
-            });
-        let mut specs = Vec::new();
-        for (name, command) in commands.into_iter().filter(|(name, _)| name != RELEASE) {
-            let port = if name == WEB {
-                Some(port::free().context("no port of this machine is free")?)
-            } else {
-                None
-            };
-            specs.push(Spec {
-                name,
-                release: id,
-                command,
-                folder: folder.clone(),
-                environment: environment.clone(),
-                port,
-                site: self.site.root().to_owned(),
-            });
-        }
-        let (web, others): (Vec<_>, Vec<_>) =
-            specs.into_iter().partition(|spec| spec.port.is_some());
-        Ok((web.into_iter().next(), others))
+        let spec = |name: String, command: String, port: Option<u16>| Spec {
+            name,
+            release: id,
+            command,
+            folder: folder.clone(),
+            environment: environment.clone(),
+            port,
+            site: self.site.root().to_owned(),
+        };
+        let found = record.processes.filter(|_| run.listen.is_some());
+        let mut commands = found.map(|found| found.commands).unwrap_or_default();
+        commands.remove(RELEASE);
+        let web = match commands.remove(WEB) {
+            Some(command) => {
+                let port = port::free().context("no port of this machine is free")?;
+                Some(spec(WEB.to_owned(), command, Some(port)))
+            }
+            None => None,
+        };
+        let others = commands.into_iter().map(|(name, command)| spec(name, command, None));
+        Ok((web, others.collect()))
     }
 
     fn start(&self, spec: Spec) -> Rc<Process> {
