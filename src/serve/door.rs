@@ -115,11 +115,11 @@ async fn deploy(
     // A worker that was killed may have moved the link, which decides.
     let is_live = site.site.live().ok().flatten() == Some(id);
     if !is_asked && !is_live {
-        site.end(&prepared.release).await;
+        prepared.give_up().await;
         site.say(format_args!("release {id} is given up: its deployment has ended"));
         return Answer::Done;
     }
-    if let Err(error) = site.set_run(prepared.run()) {
+    if let Err(error) = site.set_run(prepared.run.clone()) {
         site.say(UserError::of(&error));
     }
     site.say(format_args!("release {id} is live"));

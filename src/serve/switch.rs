@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tokio::sync::Notify;
+use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::error;
@@ -27,16 +28,31 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// What a process gets for the number of its workers, unless an app setting says it.
 const CONCURRENCY: &str = "WEB_CONCURRENCY";
 
-/// A release whose application is started, and what its other processes will be.
+/// A release whose application is started, and what its other processes will be. Dropped before
+/// visitors have it, it is ended: whoever asked for it may be gone at any moment.
 pub(super) struct Prepared {
-    pub(super) release: Rc<Release>,
+    site: Rc<Served>,
+    release: Rc<Release>,
     others: Vec<Spec>,
-    run: Run,
+    pub(super) run: Run,
+    /// Whether visitors have it, or it was ended.
+    is_settled: bool,
 }
 
 impl Prepared {
-    pub(super) fn run(&self) -> Run {
-        self.run.clone()
+    /// Ends it, and returns when it has ended.
+    pub(super) async fn give_up(mut self) {
+        self.is_settled = true;
+        self.site.end(&self.release).await;
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            let (site, release) = (Rc::clone(&self.site), Rc::clone(&self.release));
+            spawn_local(async move { site.end(&release).await });
+        }
     }
 }
 
@@ -49,9 +65,9 @@ impl Served {
             return self.set_run(run);
         };
         let prepared = self.start_web(live, run)?;
-        self.set_run(prepared.run.clone())?;
+        let listening = self.set_run(prepared.run.clone());
         self.give_to(prepared);
-        Ok(())
+        listening
     }
 
     /// Starts the application of a release beside what is live, and returns when it is healthy.
@@ -66,7 +82,7 @@ impl Served {
         if let Some(web) = &prepared.release.web {
             say(format!("web: {}", web.spec.command));
             if let Err(error) = self.check(&prepared, web, say).await {
-                web.stop(super::STOP_PATIENCE).await;
+                prepared.give_up().await;
                 return Err(error);
             }
         }
@@ -74,9 +90,10 @@ impl Served {
     }
 
     /// Lets visitors have a release, ends the one before, and then starts its other processes.
-    pub(super) fn give_to(self: &Rc<Self>, prepared: Prepared) {
-        let Prepared { release, others, run: _ } = prepared;
-        let site = Rc::clone(self);
+    pub(super) fn give_to(self: &Rc<Self>, mut prepared: Prepared) {
+        prepared.is_settled = true;
+        let others = std::mem::take(&mut prepared.others);
+        let (site, release) = (Rc::clone(self), Rc::clone(&prepared.release));
         self.switch_to(Rc::clone(&release), async move {
             // A newer one may have come meanwhile.
             let is_live = site.live().is_some_and(|live| Rc::ptr_eq(&live, &release));
@@ -103,7 +120,7 @@ impl Served {
         }
         let Some(name) = name.filter(|name| *name != WEB) else {
             let prepared = self.prepare(live.id, say).await?;
-            self.set_run(prepared.run())?;
+            self.set_run(prepared.run.clone())?;
             self.give_to(prepared);
             return Ok(());
         };
@@ -121,7 +138,8 @@ impl Served {
     fn start_web(self: &Rc<Self>, id: DeploymentId, run: Run) -> Result<Prepared> {
         let (web, others) = self.specs(id, &run)?;
         let web = web.map(|spec| self.start(spec));
-        Ok(Prepared { release: Release::new(id, web), others, run })
+        let (site, release) = (Rc::clone(self), Release::new(id, web));
+        Ok(Prepared { site, release, others, run, is_settled: false })
     }
 
     /// How the processes of a release are started: what answers requests, and the others.

@@ -97,6 +97,23 @@ fn a_sick_release_never_goes_live() {
 }
 
 #[test]
+fn a_deployment_that_is_cancelled_ends_what_it_has_started() {
+    let (site, _server) = Site::served("");
+    let project = site.project();
+    application(&project, "page", "");
+    project.push().assert_success();
+    let processes = site.application_processes();
+    application(&project, "slow", "open('started', 'w'); time.sleep(600)");
+    let push = project.push_in_background();
+    let started = site.path.join("releases/2/started");
+    wait_until("the new release starts", || started.exists());
+    site.nyala(&["cancel"]).assert_success();
+    push.wait();
+    wait_until("only what is live runs", || site.application_processes() == processes);
+    assert_eq!((site.live_id(), site.get("/").body.as_str()), (Some(1), "page 1 shop\n"));
+}
+
+#[test]
 fn no_request_fails_while_releases_are_switched() {
     let (site, _server) = Site::served("");
     let project = site.project();
@@ -199,7 +216,7 @@ fn a_killed_serve_leaves_nothing_that_the_next_one_does_not_find() {
     assert_eq!(site.get("/").body, "page 1 shop\n");
     let printed = server.stop();
     assert!(printed.contains("of an earlier nyala serve were ended"), "{printed}");
-    assert_eq!(marked(&site), 0, "everything has ended with nyala serve");
+    assert_eq!(site.application_processes(), 0, "everything has ended with nyala serve");
 }
 
 #[test]
@@ -208,24 +225,9 @@ fn a_site_that_is_removed_is_served_no_more() {
     let project = site.project();
     application(&project, "page", "");
     project.push().assert_success();
-    assert!(marked(&site) > 0);
+    assert!(site.application_processes() > 0);
     std::fs::remove_dir_all(&site.path).unwrap();
-    wait_until("its processes have ended", || marked(&site) == 0);
-}
-
-/// How many processes of the site's application there are.
-fn marked(site: &Site) -> usize {
-    let mark = format!(":{}", site.path.display());
-    let entries = std::fs::read_dir("/proc").unwrap().flatten();
-    let environments = entries.filter_map(|entry| std::fs::read(entry.path().join("environ")).ok());
-    environments
-        .filter(|environ| {
-            environ.split(|byte| *byte == 0).any(|variable| {
-                let variable = String::from_utf8_lossy(variable);
-                variable.starts_with("NYALA_PROCESS=") && variable.ends_with(&mark)
-            })
-        })
-        .count()
+    wait_until("its processes have ended", || site.application_processes() == 0);
 }
 
 #[test]

@@ -22,14 +22,16 @@ fn only_release(site: &Site) -> u64 {
     release.unwrap()
 }
 
-/// What visitors get is what the link says, and it is whole.
-fn assert_served(site: &Site) {
+/// What visitors get is what the link says, it is whole, and nothing runs beside it: one release has
+/// so many processes.
+fn assert_served(site: &Site, processes: usize) {
     let live = site.live_id().unwrap();
     wait_until("visitors get what is live", || {
         let answer = site.get("/");
         answer.status == 200 && answer.body == format!("page {live} shop\n")
     });
     assert_eq!(only_release(site), live);
+    wait_until("no other release runs", || site.application_processes() == processes);
 }
 
 #[test]
@@ -39,6 +41,7 @@ fn a_worker_that_dies_while_it_switches_leaves_visitors_with_what_is_live() {
     let project = site.project();
     page(&project, "page", "");
     project.push().assert_success();
+    let processes = site.application_processes();
     let trace = site.sandbox.path("trace");
     site.sandbox.set_variable("NYALA_FAULT_TRACE", &trace);
     project.write("change", "traced").push().assert_success();
@@ -54,10 +57,10 @@ fn a_worker_that_dies_while_it_switches_leaves_visitors_with_what_is_live() {
         assert!(push.accepted, "{}", push.stderr);
         site.sandbox.remove_variable("NYALA_FAULT_AT");
         wait_until_quiet(&site);
-        assert_served(&site);
+        assert_served(&site, processes);
         project.write("change", format!("after {number}")).push().assert_success();
         wait_until_quiet(&site);
-        assert_served(&site);
+        assert_served(&site, processes);
     }
     count("killed while it switches", of_the_switch.len());
 }
@@ -69,6 +72,7 @@ fn a_serve_that_dies_while_a_release_starts_fails_the_deployment_and_nothing_els
     let project = site.project();
     page(&project, "page", "");
     project.push().assert_success();
+    let processes = site.application_processes();
     page(&project, "page", "open('started', 'w'); time.sleep(600)");
     let push = project.push_in_background();
     let started = site.path.join("releases/2/started");
@@ -77,8 +81,8 @@ fn a_serve_that_dies_while_a_release_starts_fails_the_deployment_and_nothing_els
     push.wait().assert_failed_with("nyala serve ended before it answered");
     assert_eq!(site.live_id(), Some(1));
     let _server = site.serve();
-    assert_served(&site);
+    assert_served(&site, processes);
     page(&project, "page", "");
     project.push().assert_success();
-    assert_served(&site);
+    assert_served(&site, processes);
 }

@@ -1,6 +1,7 @@
 //! A visitor of a site that `nyala serve` runs: HTTP over the socket in the site's folder, so that
 //! no two tests want the same port.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -28,11 +29,11 @@ impl Site {
     /// Gives the site a socket in place of its port, and these settings, and serves it.
     pub(crate) fn serve_on_a_socket(&self, settings: &str) -> Server {
         let file = self.path.join("nyala.toml");
-        let text = std::fs::read_to_string(&file).unwrap();
+        let text = fs::read_to_string(&file).unwrap();
         let start = text.find("\nlisten = ").unwrap() + 1;
         let end = start + text[start..].find('\n').unwrap();
         let listen = format!("listen = 'unix:run/web.sock'\n{settings}");
-        std::fs::write(&file, format!("{}{listen}{}", &text[..start], &text[end..])).unwrap();
+        fs::write(&file, format!("{}{listen}{}", &text[..start], &text[end..])).unwrap();
         self.serve()
     }
 
@@ -40,6 +41,21 @@ impl Site {
         let running = Running::start(self.nyala_command().arg("serve"));
         wait_until("the site is served", || self.nyala(&["ps"]).status.success());
         Server(Some(running))
+    }
+
+    /// How many processes of its application there are, of whichever release.
+    pub(crate) fn application_processes(&self) -> usize {
+        let mark = format!(":{}", self.path.display());
+        let entries = fs::read_dir("/proc").unwrap().flatten();
+        let environments = entries.filter_map(|entry| fs::read(entry.path().join("environ")).ok());
+        environments
+            .filter(|environ| {
+                environ.split(|byte| *byte == 0).any(|variable| {
+                    let variable = String::from_utf8_lossy(variable);
+                    variable.starts_with("NYALA_PROCESS=") && variable.ends_with(&mark)
+                })
+            })
+            .count()
     }
 
     pub(crate) fn connect(&self) -> UnixStream {
