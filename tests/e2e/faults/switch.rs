@@ -22,8 +22,8 @@ fn only_release(site: &Site) -> u64 {
     release.unwrap()
 }
 
-/// What visitors get is what the link says, it is whole, and nothing runs beside it: one release has
-/// so many processes.
+/// What visitors get is what the link says, it is whole, and nothing runs beside it: one release
+/// has so many processes.
 fn assert_served(site: &Site, processes: usize) {
     let live = site.live_id().unwrap();
     wait_until("visitors get what is live", || {
