@@ -139,7 +139,7 @@ pub(super) fn may_not_push() -> UserError {
 
 pub(super) fn only_reading() -> UserError {
     UserError::new("only read-only commands can be used over ssh")
-        .labelled("allowed", "list, show, diff, status, log, plan, wait")
+        .labelled("allowed", "list, show, diff, status, build-log, plan, wait")
         .fix("Deploy with: git push REMOTE HEAD:main")
 }
 
@@ -301,7 +301,7 @@ mod tests {
         ");
         insta::assert_snapshot!(only_reading(), @"
         only read-only commands can be used over ssh
-        allowed: list, show, diff, status, log, plan, wait
+        allowed: list, show, diff, status, build-log, plan, wait
         Deploy with: git push REMOTE HEAD:main
         ");
         insta::assert_snapshot!(which_site(&reachable), @"

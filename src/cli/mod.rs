@@ -9,6 +9,7 @@ macro_rules! say {
     ($($line:tt)*) => { $crate::console::say(format!($($line)*) + "\n") };
 }
 
+mod build_log;
 mod cancel;
 mod completions;
 mod config;
@@ -23,7 +24,6 @@ mod gc;
 mod init;
 mod install;
 mod list;
-mod log;
 mod logs;
 mod man;
 mod plan;
@@ -90,7 +90,8 @@ enum Command {
     /// Show the details of a deployment
     Show(show::Show),
     /// Print the log of a deployment
-    Log(log::Log),
+    #[command(alias = "log")]
+    BuildLog(build_log::BuildLog),
     /// Compare two deployments: commits, files, requirements, Python and env
     Diff(diff::Diff),
     /// Show what deploying a revision would do, without doing it
@@ -186,7 +187,7 @@ impl Command {
             Command::List(_)
             | Command::Status(_)
             | Command::Show(_)
-            | Command::Log(_)
+            | Command::BuildLog(_)
             | Command::Diff(_)
             | Command::Plan(_)
             | Command::Wait(_)
@@ -333,7 +334,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Delete(delete) => delete.run(&roomy_site()?)?,
         Command::Share(share) => share.run(&site()?)?,
         Command::Gc => gc::run(&roomy_site()?)?,
-        Command::Log(log) => log.run(&site()?)?,
+        Command::BuildLog(log) => log.run(&site()?)?,
         Command::Plan(plan) => plan.run(&site()?)?,
         Command::Freeze(freeze) => freeze.run(&site()?)?,
         Command::Config(config) => config.run(&site()?)?,

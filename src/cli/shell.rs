@@ -126,7 +126,7 @@ fn only_reads(command: &Command) -> bool {
             | Command::Show(_)
             | Command::Diff(_)
             | Command::Status(_)
-            | Command::Log(_)
+            | Command::BuildLog(_)
             | Command::Plan(_)
             | Command::Wait(_)
     )

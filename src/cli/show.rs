@@ -137,7 +137,7 @@ fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
     }
     facts.extend(error.clone().map(|error| ("Error", error)));
     facts.extend(notify_failures.iter().map(|failure| ("After", failure.to_string())));
-    facts.push(("Log", format!("nyala log {id}")));
+    facts.push(("Log", format!("nyala build-log {id}")));
     facts
 }
 

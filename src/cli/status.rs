@@ -66,7 +66,7 @@ impl Status {
         if let Some(latest) = latest.filter(|latest| live.as_ref() != Some(latest)) {
             say!("Latest: {}", row(&latest, live_id));
             if latest.status == DeploymentStatus::Failed {
-                say!("Why:    nyala log {}", latest.id);
+                say!("Why:    nyala build-log {}", latest.id);
             }
         }
         Ok(())

@@ -208,7 +208,7 @@ impl<'out> Relay<'out> {
         }
     }
 
-    /// Waits. Returns whether the reader has left meanwhile (`nyala log --follow | head -1`).
+    /// Waits. Returns whether the reader has left meanwhile (`nyala build-log --follow | head -1`).
     fn reader_leaves_within(&self, pause: Duration) -> bool {
         let mut fds = [PollFd::from_borrowed_fd(self.out, PollFlags::empty())];
         match poll(&mut fds, Some(&timespec(pause))) {

@@ -38,7 +38,7 @@ pub(super) fn left_over(first: &Path, more: usize) -> UserError {
 
 pub(super) fn notify_failed(id: DeploymentId, failure: &NotifyFailure) -> UserError {
     UserError::new(format!("after deployment {id}, {failure}"))
-        .fix(format!("see nyala log {id}, fix it, and deploy again: nyala redeploy"))
+        .fix(format!("see nyala build-log {id}, fix it, and deploy again: nyala redeploy"))
 }
 
 pub(super) fn release_is_gone(release: &Path) -> UserError {
@@ -190,7 +190,7 @@ pub(super) fn left_to_you(fixes: &[String]) -> UserError {
 
 pub(super) fn deployment_is_running() -> UserError {
     UserError::new("a deployment is running, and cleans up when it ends")
-        .fix("Watch it: nyala log --follow")
+        .fix("Watch it: nyala build-log --follow")
 }
 
 #[cfg(test)]
@@ -231,7 +231,7 @@ mod tests {
         };
         insta::assert_snapshot!(notify_failed(ID(7), &failure), @"
         after deployment 7, the action 10-restart failed: it exited with 1
-        see nyala log 7, fix it, and deploy again: nyala redeploy
+        see nyala build-log 7, fix it, and deploy again: nyala redeploy
         ");
     }
 
@@ -352,7 +352,7 @@ mod tests {
         ");
         insta::assert_snapshot!(deployment_is_running(), @"
         a deployment is running, and cleans up when it ends
-        Watch it: nyala log --follow
+        Watch it: nyala build-log --follow
         ");
     }
 }

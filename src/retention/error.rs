@@ -18,7 +18,7 @@ pub(super) fn is_live(id: DeploymentId) -> UserError {
 /// `status` is that of a deployment whose worker is alive.
 pub(super) fn has_not_ended(id: DeploymentId, status: &str) -> UserError {
     UserError::new(format!("deployment {id} is {status}, and can be deleted when it has ended"))
-        .fix(format!("Watch it: nyala log --follow {id}"))
+        .fix(format!("Watch it: nyala build-log --follow {id}"))
 }
 
 pub(super) fn is_held(held: &Held) -> UserError {
@@ -151,7 +151,7 @@ mod tests {
         ");
         insta::assert_snapshot!(has_not_ended(ID(3), "building"), @"
         deployment 3 is building, and can be deleted when it has ended
-        Watch it: nyala log --follow 3
+        Watch it: nyala build-log --follow 3
         ");
         insta::assert_snapshot!(
             cannot_be_salvaged(ID(3)),

@@ -192,7 +192,7 @@ fn others_are_refused_before_anything_is_written() {
         assert!(ran.stderr.contains(&act), "{}", ran.stderr);
     }
     assert_eq!(snapshot(&owned.site), before);
-    for question in ["status", "list", "show", "log", "config list"] {
+    for question in ["status", "list", "show", "build-log", "config list"] {
         bob.nyala(&owned.site, &question.split(' ').collect::<Vec<_>>()).assert_success();
     }
     let push = owned.push(&bob, "2");

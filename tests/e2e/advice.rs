@@ -129,7 +129,7 @@ fn wrong_usage_exits_with_2_and_a_mistake_with_1_and_neither_asks_for_debugging(
     }
     for arguments in [
         &["show", "99"][..],
-        &["log", "99"],
+        &["build-log", "99"],
         &["rollback"],
         &["rollback", "99"],
         &["delete", "99"],
@@ -152,7 +152,7 @@ fn before_the_first_push_nothing_sends_people_to_look_for_commits() {
     let site = Site::new();
     site.nyala(&["plan"]).assert_failed(1, "nothing was pushed yet");
     site.nyala(&["plan", "main"]).assert_failed(1, "it has no commits yet");
-    for command in ["plan", "redeploy", "show", "log"] {
+    for command in ["plan", "redeploy", "show", "build-log"] {
         site.nyala(&[command, "7"]).assert_failed(1, "there is no deployment 7");
     }
     site.nyala(&["wait", "7"]).assert_failed(2, "there is no deployment 7");

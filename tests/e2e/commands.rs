@@ -38,25 +38,27 @@ fn status_shows_the_live_and_the_latest_deployment() {
 }
 
 #[test]
-fn log_prints_the_log_of_one_deployment() {
+fn build_log_prints_the_log_of_one_deployment() {
     let site = Site::new();
     let project = site.project();
     project.custom_script("echo one").push().assert_success();
     project.custom_script("echo two").push().assert_success();
-    assert_eq!(site.nyala(&["log"]).assert_success().stdout, site.log(2));
+    assert_eq!(site.nyala(&["build-log"]).assert_success().stdout, site.log(2));
+    assert_eq!(site.nyala(&["build-log", "1"]).assert_success().stdout, site.log(1));
+    // Its name before `nyala logs` was there.
     assert_eq!(site.nyala(&["log", "1"]).assert_success().stdout, site.log(1));
-    site.nyala(&["log", "99"]).assert_failed(1, "99");
+    site.nyala(&["build-log", "99"]).assert_failed(1, "99");
 }
 
 #[test]
-fn log_follow_ends_with_the_deployment() {
+fn build_log_follow_ends_with_the_deployment() {
     let site = Site::new();
     let gate = site.gate();
     let project = site.project();
     let push =
         project.custom_script(&format!("{}echo after the gate", gate.shell())).push_in_background();
     gate.wait_until_reached();
-    let follower = Running::start(site.nyala_command().args(["log", "--follow"]));
+    let follower = Running::start(site.nyala_command().args(["build-log", "--follow"]));
     gate.open();
     let seen = follower.wait();
     push.wait().assert_success();
@@ -180,8 +182,8 @@ fn a_closed_pipe_ends_only_the_output() {
         &["show", "--json"],
         &["diff", "1"],
         &["diff", "1", "--json"],
-        &["log"],
-        &["log", "--follow"],
+        &["build-log"],
+        &["build-log", "--follow"],
         &["plan"],
         &["plan", "--json"],
         &["wait"],
@@ -258,7 +260,7 @@ fn the_exit_code_is_the_result_even_if_nobody_reads_the_log() {
 fn output_that_cannot_be_written_is_an_error() {
     let site = Site::new();
     site.project().write("page", "").push().assert_success();
-    for arguments in [&["list", "--json"][..], &["log"], &["config", "set", "ONE=1"]] {
+    for arguments in [&["list", "--json"][..], &["build-log"], &["config", "set", "ONE=1"]] {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
         let ran = Running::start_with_output(site.nyala_command().args(arguments), full).wait();
         ran.assert_failed(1, "error: cannot write to standard output: No space left on device");

@@ -41,7 +41,7 @@ fn of_twenty_pushes_at_once_the_last_is_live() {
                 assert!(site.nyala(&["list", "--json"]).json().is_array());
                 assert!(site.nyala(&["status", "--json"]).json().is_object());
                 if site.has_record(1) {
-                    site.nyala(&["log"]).assert_success();
+                    site.nyala(&["build-log"]).assert_success();
                 }
             }
         });

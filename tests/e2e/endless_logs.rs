@@ -27,7 +27,7 @@ fn a_log_keeps_its_beginning_and_its_end() {
         assert!(log.contains(text), "{text}");
     }
     assert!(log.lines().last().unwrap().starts_with("success: deployment 1 is live"));
-    assert_eq!(site.nyala(&["log"]).assert_success().stdout, log);
+    assert_eq!(site.nyala(&["build-log"]).assert_success().stdout, log);
     let files = fs::read_dir(site.path.join("deployments/1")).unwrap().count();
     assert_eq!(files, 2, "only the record and the log are left");
 }

@@ -86,7 +86,7 @@ fn an_error_that_nobody_reads_blocks_nothing() {
     writer.write_all(&vec![b'x'; 65_536]).unwrap();
     let mut ran = site
         .nyala_command()
-        .args(["log", "99"])
+        .args(["build-log", "99"])
         .stdin(Stdio::null())
         .stderr(writer)
         .spawn()

@@ -39,7 +39,7 @@ fn show_prints_the_details_of_a_deployment() {
         "Ada Lovelace",
         "live, in",
         "push of main",
-        "nyala log 1",
+        "nyala build-log 1",
         "Took",
     ] {
         assert!(shown.assert_success().stdout.contains(fact), "no {fact:?} in {}", shown.stdout);

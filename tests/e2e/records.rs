@@ -82,7 +82,7 @@ fn a_hostile_message_is_recorded_and_shown_escaped() {
     let push = project.push();
     push.assert_success();
     assert!(!push.stderr.contains('\u{1b}'), "{}", push.stderr.escape_debug());
-    for arguments in [["list"], ["status"], ["log"]] {
+    for arguments in [["list"], ["status"], ["build-log"]] {
         let ran = site.nyala(&arguments);
         assert!(!ran.stdout.contains('\u{1b}'), "{}", ran.stdout.escape_debug());
     }

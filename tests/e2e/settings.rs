@@ -92,7 +92,7 @@ fn the_value_of_a_setting_is_never_in_a_log_or_record() {
         push.stderr.clone(),
         site.log(1),
         site.record(1).to_string(),
-        site.nyala(&["log"]).stdout,
+        site.nyala(&["build-log"]).stdout,
         site.nyala(&["status", "--json"]).stdout,
     ] {
         assert!(!text.contains("correct-horse-battery"), "{text}");

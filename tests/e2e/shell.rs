@@ -62,7 +62,7 @@ fn every_error_names_a_next_command() {
     let site = Site::new();
     fs::write(site.path.join("settings.env"), "A='").unwrap();
     for arguments in [
-        &["log"][..],
+        &["build-log"][..],
         &["show", "3"],
         &["rollback"],
         &["diff", "1", "2"],

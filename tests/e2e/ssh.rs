@@ -99,7 +99,10 @@ fn only_read_only_commands_run_over_ssh() {
     site.project().write("page", "").push().assert_success();
     let list = server.run("ada", "nyala list --json");
     assert_eq!(list.json()[0]["id"], 1);
-    assert_eq!(server.run("ada", "nyala log --site shop 1").assert_success().stdout, site.log(1));
+    assert_eq!(
+        server.run("ada", "nyala build-log --site shop 1").assert_success().stdout,
+        site.log(1)
+    );
     assert_eq!(server.run("ada", "nyala status --json").json()["live"]["id"], 1);
 
     let blog = site.sandbox.path("sites/blog");

@@ -30,7 +30,7 @@ fn assert_shown_harmless(attacker: &Attacker<'_>, tree: &str) -> String {
         &["list"][..],
         &["status"],
         &["show"],
-        &["log"],
+        &["build-log"],
         &["diff", "1", &newest],
         &["plan", &commit],
     ] {

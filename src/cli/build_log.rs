@@ -1,4 +1,4 @@
-//! `nyala log`.
+//! `nyala build-log`.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -16,7 +16,7 @@ use crate::worker::session;
 const BLOCK: u64 = 1 << 16;
 
 #[derive(Debug, Args)]
-pub(super) struct Log {
+pub(super) struct BuildLog {
     /// The number of the deployment [default: the newest]
     id: Option<DeploymentId>,
     /// Keep printing until the deployment ends
@@ -24,7 +24,7 @@ pub(super) struct Log {
     follow: bool,
 }
 
-impl Log {
+impl BuildLog {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
         let id = record(site, self.id)?.id;
         if session::own_deployment(site)? == Some(id) {
