@@ -14,8 +14,11 @@ const INSTEAD: [(&str, &str); 6] = [
     ("SCM_SCRIPT_GENERATOR_ARGS", "nyala script writes a deployment script for you to change"),
     ("SCM_BUILD_ARGS", "there is no build tool to pass them to"),
     ("SCM_TRACE_LEVEL", "NYALA_LOG=debug shows what a command does"),
-    ("SCM_LOGSTREAM_TIMEOUT", "nyala log --follow follows until the deployment ends"),
+    ("SCM_LOGSTREAM_TIMEOUT", "nyala build-log --follow follows until the deployment ends"),
 ];
+
+/// How Heroku and Azure name the port of the application.
+const PORTS: [&str; 2] = ["PORT", "WEBSITES_PORT"];
 
 /// A line for each setting that has no effect. Only `SCM_` names are looked at, and what is nearly
 /// a key of `.deployment`: everything else may be the application's own.
@@ -53,6 +56,16 @@ pub(super) fn warnings(
             "the app setting {BRANCH} has no effect: branch = \"{branch}\" in nyala.toml overrides \
              it"
         ));
+    }
+    // Without an address, nyala runs nothing, and a unit of the user's own may read it.
+    if let Some(listen) = &settings.run.listen {
+        for name in PORTS.iter().filter(|name| app.get(name).is_some()) {
+            warnings.push(format!(
+                "the app setting {name} has no effect: during a switch two releases run side by \
+                 side, so nyala gives each a port of its own; visitors connect to listen = \
+                 \"{listen}\", under [run] in nyala.toml"
+            ));
+        }
     }
     if settings.pip.is_some() && settings.installer == Installer::Uv {
         warnings.push(
@@ -94,5 +107,17 @@ mod tests {
              overrides it",
         ];
         assert_eq!(settings, expected);
+    }
+
+    #[test]
+    fn the_port_is_for_nyala_to_give_where_it_runs_the_application() {
+        let served = warned("[run]\nlisten = '8000'", "PORT=5000 WEBSITES_PORT=80", "");
+        let why = "has no effect: during a switch two releases run side by side, so nyala gives \
+                   each a port of its own; visitors connect to listen = \"127.0.0.1:8000\", under \
+                   [run] in nyala.toml";
+        let expected =
+            [format!("the app setting PORT {why}"), format!("the app setting WEBSITES_PORT {why}")];
+        assert_eq!(served, expected);
+        assert!(warned("", "PORT=5000", "").is_empty());
     }
 }
