@@ -1,5 +1,7 @@
 //! `nyala config`: the application's settings.
 
+mod change;
+
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
@@ -42,12 +44,18 @@ pub(super) enum Config {
         /// processes nor the shell's history shows it
         #[arg(long, value_name = "NAME", conflicts_with = "assignments")]
         stdin: Option<String>,
+        /// Leave the application running with the settings that it has
+        #[arg(long)]
+        no_restart: bool,
     },
     /// Remove app settings
     Unset {
         /// The names of the app settings
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
+        /// Leave the application running with the settings that it has
+        #[arg(long)]
+        no_restart: bool,
     },
 }
 
@@ -70,9 +78,9 @@ impl Config {
                 }
                 None => Err(error::no_setting(name).into()),
             },
-            Config::Set { assignments, stdin } => {
+            Config::Set { assignments, stdin, no_restart } => {
                 let value = stdin.as_ref().map(|_| read_value()).transpose()?;
-                site.change_app_settings(|settings| {
+                change::apply(site, *no_restart, |settings| {
                     if let (Some(name), Some(value)) = (stdin, value) {
                         settings.set(name, &value)?;
                     }
@@ -84,22 +92,16 @@ impl Config {
                         settings.set(name, value)?;
                     }
                     Ok(())
-                })?;
-                say!("Set. The next deployment uses it; to deploy now: nyala redeploy");
-                Ok(())
+                })
             }
-            Config::Unset { names } => {
-                site.change_app_settings(|settings| {
-                    for name in names {
-                        if !settings.unset(name) {
-                            return Err(error::no_setting(name).into());
-                        }
+            Config::Unset { names, no_restart } => change::apply(site, *no_restart, |settings| {
+                for name in names {
+                    if !settings.unset(name) {
+                        return Err(error::no_setting(name).into());
                     }
-                    Ok(())
-                })?;
-                say!("Removed. The next deployment goes without; to deploy now: nyala redeploy");
+                }
                 Ok(())
-            }
+            }),
         }
     }
 }

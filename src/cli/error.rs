@@ -164,6 +164,15 @@ pub(super) fn no_setting(name: &str) -> UserError {
         .fix("See the names of those there are: nyala config list")
 }
 
+/// `why` the application does not run with app settings that were changed.
+pub(super) fn settings_not_taken(why: &anyhow::Error) -> UserError {
+    let UserError { fact, found, .. } = UserError::of(why);
+    UserError { found, ..UserError::new(format!("nothing was changed: {fact}")) }
+        .labelled("note", "what ran before goes on, with the settings that it had")
+        .fix("Correct the value, and set it again")
+        .fix("Or change it for the next deployment alone: nyala config set --no-restart NAME=value")
+}
+
 pub(super) fn no_value() -> UserError {
     UserError::usage("an app setting has no value").fix("Give it one: nyala config set NAME=value")
 }
@@ -323,6 +332,16 @@ mod tests {
 
     #[test]
     fn wrong_values_on_the_command_line_say_what_is_right() {
+        let why = UserError::new("the application did not start: gunicorn exited with 3")
+            .labelled("output", "KeyError: 'A'")
+            .fix("Fix what it printed, and push again");
+        insta::assert_snapshot!(settings_not_taken(&why.into()), @"
+        nothing was changed: the application did not start: gunicorn exited with 3
+        output: KeyError: 'A'
+        note: what ran before goes on, with the settings that it had
+        1. Correct the value, and set it again
+        2. Or change it for the next deployment alone: nyala config set --no-restart NAME=value
+        ");
         insta::assert_snapshot!(no_value(), @"
         an app setting has no value
         Give it one: nyala config set NAME=value

@@ -42,8 +42,10 @@ mod serve;
 mod share;
 mod shell;
 mod show;
+mod start;
 mod status;
 mod step;
+mod stop;
 mod r#try;
 mod unfreeze;
 mod uv;
@@ -117,6 +119,15 @@ enum Command {
     Logs(logs::Logs),
     /// Restart the processes of the application
     Restart(restart::Restart),
+    /// Stop the application, until `nyala start`
+    ///
+    /// What is being answered is finished; then requests get 503. It stays stopped when nyala serve
+    /// is started again, and a push deploys without starting it.
+    Stop,
+    /// Start the application that was stopped
+    ///
+    /// Fails when it is not healthy; then it stays stopped.
+    Start,
     /// Run a command in the live release, with its env and the app settings
     Run(run::Run),
     /// Delete deployments: records, logs and releases
@@ -208,6 +219,8 @@ impl Command {
             | Command::Share(_)
             | Command::Serve(_)
             | Command::Restart(_)
+            | Command::Stop
+            | Command::Start
             | Command::Run(_)
             | Command::Cancel(_)
             | Command::Freeze(_)
@@ -350,6 +363,8 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Ps(ps) => ps.run(&site()?)?,
         Command::Logs(logs) => logs.run(&site()?)?,
         Command::Restart(restart) => restart.run(&site()?)?,
+        Command::Stop => stop::run(&site()?)?,
+        Command::Start => start::run(&site()?)?,
         Command::Serve(serve) => serve.run(cli.site.as_deref())?,
         Command::Run(run) => return run.run(&site()?),
         Command::Redeploy(redeploy) => return redeploy.run(&roomy_site()?),

@@ -29,7 +29,12 @@ impl Ps {
             return Ok(());
         }
         if processes.is_empty() {
-            say!("No processes run.");
+            match site.stopped()? {
+                Some(stopped) => {
+                    say!("No processes run: it was stopped {} (nyala start).", stopped.in_words());
+                }
+                None => say!("No processes run."),
+            }
             return Ok(());
         }
         say!(

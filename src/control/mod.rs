@@ -36,6 +36,10 @@ pub enum Request {
     Processes,
     /// Start all processes anew, or those of one name.
     Restart { process: Option<String> },
+    /// End the application, and do not start it until [`Request::Start`].
+    Stop { by: String },
+    /// Start what is live.
+    Start,
 }
 
 /// What `nyala serve` answers.
@@ -48,6 +52,8 @@ pub enum Answer {
     Ready,
     /// It is done.
     Done,
+    /// Nothing was started, since somebody has stopped the application.
+    Stopped,
     Processes(Vec<ProcessState>),
     Failed(UserError),
 }

@@ -58,14 +58,23 @@ async fn serve(stream: UnixStream, site: Rc<Served>) {
             Ok(Request::Processes) => Answer::Processes(site.processes()),
             Ok(Request::Restart { process }) => {
                 let say = |line: String| drop(answers.send(Answer::Say(line)));
-                match site.restart(process.as_deref(), &say).await {
-                    Ok(()) => Answer::Done,
-                    Err(error) => Answer::Failed(UserError::of(&error)),
-                }
+                done(site.restart(process.as_deref(), &say).await)
+            }
+            Ok(Request::Stop { by }) => done(site.stop(&by).await),
+            Ok(Request::Start) => {
+                let say = |line: String| drop(answers.send(Answer::Say(line)));
+                done(site.start_again(&say).await)
             }
             Ok(Request::Switch) | Err(_) => Answer::Failed(error::unknown_request()),
         };
         let _ = answers.send(answer);
+    }
+}
+
+fn done(outcome: Result<()>) -> Answer {
+    match outcome {
+        Ok(()) => Answer::Done,
+        Err(error) => Answer::Failed(UserError::of(&error)),
     }
 }
 
@@ -92,6 +101,11 @@ async fn deploy(
     answers: &UnboundedSender<Answer>,
 ) -> Answer {
     let _turn = site.turn.lock().await;
+    match site.is_stopped() {
+        Ok(false) => {}
+        Ok(true) => return Answer::Stopped,
+        Err(error) => return Answer::Failed(UserError::of(&error)),
+    }
     let say = |line: String| drop(answers.send(Answer::Say(line)));
     let prepared = {
         let prepare = site.prepare(id, &say);

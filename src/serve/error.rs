@@ -33,6 +33,10 @@ pub(super) fn nothing_runs() -> UserError {
     UserError::new("nothing is live yet, so nothing runs").fix("Deploy: git push REMOTE HEAD:main")
 }
 
+pub(super) fn is_stopped() -> UserError {
+    UserError::new("the application is stopped").fix("Start it: nyala start")
+}
+
 pub(super) fn no_process(name: &str) -> UserError {
     UserError::new(format!("no process {} runs", name.escape_debug()))
         .fix("See what runs: nyala ps")
@@ -134,6 +138,10 @@ mod tests {
         insta::assert_snapshot!(nothing_runs(), @"
         nothing is live yet, so nothing runs
         Deploy: git push REMOTE HEAD:main
+        ");
+        insta::assert_snapshot!(is_stopped(), @"
+        the application is stopped
+        Start it: nyala start
         ");
         insta::assert_snapshot!(no_process("worker"), @"
         no process worker runs

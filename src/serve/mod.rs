@@ -18,6 +18,7 @@ mod process;
 mod proxy;
 mod release;
 mod served;
+mod stopped;
 mod switch;
 mod websocket;
 

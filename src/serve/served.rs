@@ -127,6 +127,15 @@ impl Served {
         });
     }
 
+    /// Gives visitors to nothing any more, and ends what is live.
+    pub(super) async fn end_live(&self) {
+        let Some(live) = self.live.take() else { return };
+        self.changed.notify_waiters();
+        self.leaving.borrow_mut().push(Rc::clone(&live));
+        self.end(&live).await;
+        self.leaving.borrow_mut().retain(|release| !Rc::ptr_eq(release, &live));
+    }
+
     /// Lets a release finish what it answers, and ends it.
     pub(super) async fn end(&self, release: &Rc<Release>) {
         let grace = self.run().grace;

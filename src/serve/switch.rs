@@ -64,6 +64,10 @@ impl Served {
             self.say("nothing is live yet; the first push starts it");
             return self.set_run(run);
         };
+        if let Some(stopped) = self.site.stopped()? {
+            self.say(format_args!("not started: it was stopped {}", stopped.in_words()));
+            return self.set_run(run);
+        }
         let prepared = self.start_web(live, run)?;
         let listening = self.set_run(prepared.run.clone());
         self.give_to(prepared);
@@ -112,6 +116,9 @@ impl Served {
         say: &dyn Fn(String),
     ) -> Result<()> {
         let _turn = self.turn.lock().await;
+        if self.is_stopped()? {
+            bail!(error::is_stopped());
+        }
         let Some(live) = self.live() else { bail!(error::nothing_runs()) };
         if let Some(name) = name
             && live.processes().iter().all(|process| process.spec.name != name)

@@ -7,7 +7,7 @@
 //! order mark.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 
@@ -74,6 +74,21 @@ impl AppSettings {
     /// Forgets a value; says whether there was one.
     pub fn unset(&mut self, name: &str) -> bool {
         self.values.remove(name).is_some()
+    }
+
+    /// Takes back what was changed from `before` to `after`, except for what was changed again
+    /// since.
+    pub fn undo(&mut self, before: &AppSettings, after: &AppSettings) {
+        let names: BTreeSet<_> = before.values.keys().chain(after.values.keys()).collect();
+        for name in names {
+            if self.get(name) != after.get(name) {
+                continue;
+            }
+            match before.get(name) {
+                Some(value) => drop(self.values.insert(name.clone(), value.to_owned())),
+                None => drop(self.values.remove(name)),
+            }
+        }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
@@ -213,6 +228,15 @@ mod tests {
             settings.set(name, value).unwrap();
         }
         assert_eq!(AppSettings::parse(&settings.to_text().unwrap()).unwrap(), settings);
+    }
+
+    #[test]
+    fn a_change_is_taken_back_unless_it_was_changed_again() {
+        let of = |text| AppSettings::parse(text).unwrap();
+        let (before, after) = (of("A=1 B=1 C=1 E=1"), of("A=2 C=2 D=2 E=1"));
+        let mut now = of("A=2 C=3 D=2 E=4 F=5");
+        now.undo(&before, &after);
+        assert_eq!(now, of("A=1 B=1 C=3 E=4 F=5"));
     }
 
     #[test]

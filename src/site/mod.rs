@@ -13,6 +13,7 @@ pub mod record;
 mod reserve;
 pub mod settings;
 mod shared_path;
+mod stopped;
 mod text_file;
 pub mod trash;
 
@@ -34,6 +35,7 @@ pub use place::check_new;
 pub use record::{Record, Status};
 pub use settings::Settings;
 pub use shared_path::SharedPath;
+pub use stopped::Stopped;
 
 use crate::disk;
 pub use crate::ids::{DeploymentId, EnvId};

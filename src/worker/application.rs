@@ -109,6 +109,12 @@ impl Deployment<'_> {
         disk::point("start: before");
         let answer =
             control.ask(&Request::Prepare { release }, &mut |line| console::info(escaped(line)))?;
+        if answer == Answer::Stopped {
+            console::info("Not started: the application is stopped.");
+            console::hint("to start it: nyala start");
+            step.done();
+            return Ok(Started(None));
+        }
         if answer != Answer::Ready {
             bail!(error::not_ready());
         }

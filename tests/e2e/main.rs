@@ -16,6 +16,7 @@
 mod support;
 
 mod access;
+mod acting;
 mod advice;
 mod bad_input;
 mod clients;

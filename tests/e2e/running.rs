@@ -7,7 +7,7 @@ use std::thread;
 use crate::support::{Project, Site, wait_until};
 
 /// An application whose page says which one it is. `start` is Python that runs before it listens.
-fn application(project: &Project<'_>, page: &str, start: &str) {
+pub(crate) fn application(project: &Project<'_>, page: &str, start: &str) {
     let text =
         include_str!("fixtures/server.py").replace("@PAGE@", page).replace("# @START@", start);
     project.write("server.py", text);
@@ -54,7 +54,7 @@ fn a_push_ends_with_the_application_running_on_the_new_release() {
 }
 
 /// `web 2 yes` for each process: its name, its release, and whether it is healthy.
-fn processes(site: &Site) -> Vec<String> {
+pub(crate) fn processes(site: &Site) -> Vec<String> {
     let processes = site.nyala(&["ps", "--json"]).json();
     let row = |process: &serde_json::Value| {
         let healthy = match process["healthy"].as_bool() {

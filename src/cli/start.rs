@@ -1,0 +1,17 @@
+//! `nyala start`: starts the application that `nyala stop` has ended.
+
+use anyhow::{Result, bail};
+
+use super::error;
+use crate::control::{Control, Request};
+use crate::site::Site;
+
+pub(super) fn run(site: &Site) -> Result<()> {
+    let Some(mut control) = Control::connect(site)? else {
+        // The next `nyala serve` starts it.
+        site.set_started()?;
+        bail!(error::not_served(site.root()));
+    };
+    control.ask(&Request::Start, &mut |line| say!("{line}"))?;
+    Ok(())
+}
