@@ -119,46 +119,6 @@ pub(super) fn no_site_named(repository: &Path) -> UserError {
         .fix(format!("Name it: nyala install {} --site SITE", repository.display()))
 }
 
-/// `reachable` are the names of the sites that an ssh key may reach.
-fn with_reachable(error: UserError, reachable: &[String]) -> UserError {
-    let names = reachable.join(", ");
-    let names = if names.is_empty() { "nothing" } else { &names };
-    error.labelled("note", format!("this key may reach: {names}"))
-}
-
-pub(super) fn no_shell(reachable: &[String]) -> UserError {
-    with_reachable(UserError::new("this account has no shell, only git and nyala"), reachable)
-        .fix("Push: git push REMOTE HEAD:main")
-        .fix("Or see what is live: ssh HOST nyala status --site NAME")
-}
-
-pub(super) fn may_not_push() -> UserError {
-    UserError::new("this key may fetch, but not push")
-        .fix("Ask whoever runs the server for a key without --read-only")
-}
-
-pub(super) fn only_reading() -> UserError {
-    UserError::new("only read-only commands can be used over ssh")
-        .labelled("allowed", "list, show, diff, status, build-log, plan, wait")
-        .fix("Deploy with: git push REMOTE HEAD:main")
-}
-
-pub(super) fn which_site(reachable: &[String]) -> UserError {
-    with_reachable(UserError::new("which site?"), reachable).fix("Name it: --site NAME")
-}
-
-pub(super) fn out_of_reach(path: &str, reachable: &[String]) -> UserError {
-    let fact = format!("this key cannot reach a site named `{}`", path.escape_debug());
-    with_reachable(UserError::new(fact), reachable)
-        .fix("Correct the name: git remote set-url REMOTE USER@HOST:NAME")
-}
-
-pub(super) fn not_allowed(asked: &str) -> UserError {
-    UserError::new(format!("`{}` is not allowed here", asked.escape_debug()))
-        .labelled("allowed", "git push, git fetch, and nyala's read-only commands")
-        .fix("See what is live: ssh HOST nyala status --site NAME")
-}
-
 pub(super) fn no_setting(name: &str) -> UserError {
     UserError::new(format!("there is no app setting {}", name.escape_debug()))
         .fix("See the names of those there are: nyala config list")
@@ -292,41 +252,6 @@ mod tests {
         insta::assert_snapshot!(no_site_named(Path::new("/srv/shop.git")), @"
         no site was named
         Name it: nyala install /srv/shop.git --site SITE
-        ");
-    }
-
-    #[test]
-    fn the_holder_of_a_key_is_told_what_it_may_do() {
-        let reachable = ["blog".to_owned(), "shop".to_owned()];
-        insta::assert_snapshot!(no_shell(&reachable), @"
-        this account has no shell, only git and nyala
-        note: this key may reach: blog, shop
-        1. Push: git push REMOTE HEAD:main
-        2. Or see what is live: ssh HOST nyala status --site NAME
-        ");
-        insta::assert_snapshot!(may_not_push(), @"
-        this key may fetch, but not push
-        Ask whoever runs the server for a key without --read-only
-        ");
-        insta::assert_snapshot!(only_reading(), @"
-        only read-only commands can be used over ssh
-        allowed: list, show, diff, status, build-log, plan, wait
-        Deploy with: git push REMOTE HEAD:main
-        ");
-        insta::assert_snapshot!(which_site(&reachable), @"
-        which site?
-        note: this key may reach: blog, shop
-        Name it: --site NAME
-        ");
-        insta::assert_snapshot!(out_of_reach("shpo", &[]), @"
-        this key cannot reach a site named `shpo`
-        note: this key may reach: nothing
-        Correct the name: git remote set-url REMOTE USER@HOST:NAME
-        ");
-        insta::assert_snapshot!(not_allowed("rm -rf /"), @"
-        `rm -rf /` is not allowed here
-        allowed: git push, git fetch, and nyala's read-only commands
-        See what is live: ssh HOST nyala status --site NAME
         ");
     }
 

@@ -3,14 +3,13 @@
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use super::error;
-use crate::console;
+use crate::console::{self, leaves_within};
 use crate::disk;
 use crate::serve::log_files;
 use crate::site::{PROCESS_LOG, Site};
@@ -83,7 +82,10 @@ fn follow(mut files: Vec<(PathBuf, u64)>) -> Result<()> {
                 *printed += print_from(path, *printed)?;
             }
         }
-        sleep(LOOK);
+        // A reader who has gone is noticed although nothing is printed: over ssh, for example.
+        if leaves_within(rustix::stdio::stdout(), LOOK) {
+            break;
+        }
     }
     Ok(())
 }

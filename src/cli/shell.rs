@@ -4,19 +4,24 @@
 //! ssh-ed25519 …`. sshd runs this instead of what the client requested, which it passes in
 //! `SSH_ORIGINAL_COMMAND`; see `command=` in sshd(8).
 
+mod error;
+mod right;
+
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, Parser};
+use clap::{Args, CommandFactory, Parser};
 
-use super::{Cli, Command, error};
+use super::Cli;
 use crate::access::{self, Intent};
 use crate::console;
 use crate::git::bare_git;
 use crate::server::Server;
 use crate::site::Site;
+
+use right::{Right, Takes, is_command};
 
 #[derive(Debug, Args)]
 pub(super) struct Shell {
@@ -24,8 +29,12 @@ pub(super) struct Shell {
     #[arg(long)]
     root: PathBuf,
     /// Allow fetching and read-only commands, but not pushing
-    #[arg(long)]
+    #[arg(long, conflicts_with = "allow")]
     read_only: bool,
+    /// What the key may do beside fetching and read-only commands, separated by commas: push, logs,
+    /// restart, rollback, run, config [default: push]
+    #[arg(long, value_enum, value_delimiter = ',', hide_possible_values = true)]
+    allow: Option<Vec<Right>>,
     /// The sites the key may reach, by the names of their folders [default: all sites in the root]
     #[arg(value_name = "SITE")]
     sites: Vec<String>,
@@ -38,6 +47,8 @@ enum Request {
     Git { service: &'static str, path: String },
     /// The words of a nyala command, starting with `nyala`.
     Nyala(Vec<String>),
+    /// The same without `nyala`: the command, the site if it is named, and the arguments.
+    Short(Vec<String>),
 }
 
 impl Shell {
@@ -46,38 +57,78 @@ impl Shell {
         let Ok(asked) = std::env::var("SSH_ORIGINAL_COMMAND") else {
             bail!(error::no_shell(&self.names(&server)));
         };
-        match request(&asked)? {
-            Request::Git { service, path } => {
-                if service != "upload-pack" && self.read_only {
-                    bail!(error::may_not_push());
-                }
-                let site = self.site(&server, &path)?;
-                let pushes = service == "receive-pack";
-                access::enter(&site, if pushes { Intent::Push } else { Intent::Read })?;
-                let repository = site.repository(&site.settings()?);
-                let mut git = bare_git();
-                // The one variable of the client that git passes on: see GIT_PROTOCOL in git(1).
-                git.envs(
-                    std::env::var_os("GIT_PROTOCOL").map(|protocol| ("GIT_PROTOCOL", protocol)),
-                );
-                let error = git.arg(service).arg(repository).stdin(Stdio::inherit()).exec();
-                Err(error).context("cannot run git")
-            }
-            Request::Nyala(words) => {
-                let mut cli = match Cli::try_parse_from(words) {
-                    Ok(cli) => cli,
-                    Err(told) => return Ok(answer(&told)),
-                };
-                if cli.command.as_ref().is_some_and(|command| !only_reads(command)) {
-                    bail!(error::only_reading());
-                }
-                let named = cli.site.as_ref().map(|site| site.to_string_lossy().into_owned());
-                let name = named.or_else(|| self.only_site(&server));
-                let name = name.ok_or_else(|| error::which_site(&self.names(&server)))?;
-                cli.site = Some(self.site(&server, &name)?.root().to_owned());
-                super::run(&cli)
-            }
+        let rights = self.rights();
+        let request =
+            request(&asked).ok_or_else(|| error::not_allowed(&asked, &right::commands(&rights)))?;
+        let words = match request {
+            Request::Git { service, path } => return self.git(&server, service, &path, &rights),
+            Request::Nyala(words) => words,
+            Request::Short(words) => self.with_site(&server, words),
+        };
+        let mut cli = match Cli::try_parse_from(&words) {
+            Ok(cli) => cli,
+            Err(told) => return Ok(answer(&told)),
+        };
+        let takes = Takes::of(cli.command.as_ref());
+        if !takes.is_within(&rights) {
+            let needed = match takes {
+                Takes::Right(right) => Some(right.name()),
+                Takes::Nothing | Takes::Account => None,
+            };
+            let name = command_name(&words);
+            bail!(error::may_not_run(&name, needed.as_deref(), &right::commands(&rights)));
         }
+        // Wherever the site is named, it has to be one that the key may reach.
+        let named = cli.site.as_ref().map(|site| site.to_string_lossy().into_owned());
+        let name = named.or_else(|| self.only_site(&server));
+        let name = name.ok_or_else(|| error::which_site(&self.names(&server)))?;
+        cli.site = Some(self.site(&server, &name)?.root().to_owned());
+        super::run(&cli)
+    }
+
+    /// What the key may do beside fetching and reading.
+    fn rights(&self) -> Vec<Right> {
+        let default = if self.read_only { Vec::new() } else { vec![Right::Push] };
+        self.allow.clone().unwrap_or(default)
+    }
+
+    fn git(
+        &self,
+        server: &Server,
+        service: &'static str,
+        path: &str,
+        rights: &[Right],
+    ) -> Result<ExitCode> {
+        let pushes = service == "receive-pack";
+        if pushes && !rights.contains(&Right::Push) {
+            bail!(error::may_not_push());
+        }
+        let site = self.site(server, path)?;
+        access::enter(&site, if pushes { Intent::Push } else { Intent::Read })?;
+        let repository = site.repository(&site.settings()?);
+        let mut git = bare_git();
+        // The one variable of the client that git passes on: see GIT_PROTOCOL in git(1).
+        git.envs(std::env::var_os("GIT_PROTOCOL").map(|protocol| ("GIT_PROTOCOL", protocol)));
+        let error = git.arg(service).arg(repository).stdin(Stdio::inherit()).exec();
+        Err(error).context("cannot run git")
+    }
+
+    /// The words of a command with `nyala` and the site before it. The word after the command is
+    /// the site, unless it is an option, or the key reaches one site alone and this is not its
+    /// name.
+    fn with_site(&self, server: &Server, mut words: Vec<String>) -> Vec<String> {
+        let may_be_left_out = self.only_site(server).is_some();
+        let site = words.get(1).filter(|word| {
+            !word.starts_with('-') && (!may_be_left_out || self.site(server, word).is_ok())
+        });
+        let before = match site.cloned() {
+            Some(site) => {
+                words.remove(1);
+                vec!["nyala".to_owned(), format!("--site={site}")]
+            }
+            None => vec!["nyala".to_owned()],
+        };
+        before.into_iter().chain(words).collect()
     }
 
     /// The site that a path refers to. A missing site and a forbidden one get the same answer.
@@ -118,24 +169,16 @@ fn answer(told: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2))
 }
 
-/// Commands that change nothing.
-fn only_reads(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::List(_)
-            | Command::Show(_)
-            | Command::Diff(_)
-            | Command::Status(_)
-            | Command::BuildLog(_)
-            | Command::Plan(_)
-            | Command::Wait(_)
-    )
+/// The name of the command in the words of one, for an error.
+fn command_name(words: &[String]) -> String {
+    let matches = Cli::command().try_get_matches_from(words).ok();
+    matches.and_then(|it| it.subcommand_name().map(str::to_owned)).unwrap_or_default()
 }
 
-/// Parses the command that the client sent to ssh. No part of it is ever passed to a shell.
-fn request(asked: &str) -> Result<Request> {
-    let refuse = || error::not_allowed(asked);
-    let words = shlex::split(asked).ok_or_else(refuse)?;
+/// Parses the command that the client sent to ssh; `None` for what nobody may run. No part of it is
+/// ever passed to a shell.
+fn request(asked: &str) -> Option<Request> {
+    let words = shlex::split(asked)?;
     let git = |service, path: &String| Request::Git { service, path: path.clone() };
     // Clients send `git-receive-pack 'PATH'`. The form with a space is allowed too: see
     // gitprotocol-pack(5).
@@ -147,13 +190,14 @@ fn request(asked: &str) -> Result<Request> {
     };
     match &words[..] {
         [service, path] if service == "git-receive-pack" && !path.starts_with('-') => {
-            Ok(git("receive-pack", path))
+            Some(git("receive-pack", path))
         }
         [service, path] if service == "git-upload-pack" && !path.starts_with('-') => {
-            Ok(git("upload-pack", path))
+            Some(git("upload-pack", path))
         }
-        [first, ..] if first == "nyala" => Ok(Request::Nyala(words)),
-        _ => bail!(refuse()),
+        [first, ..] if first == "nyala" => Some(Request::Nyala(words)),
+        [first, ..] if is_command(first) => Some(Request::Short(words)),
+        _ => None,
     }
 }
 
@@ -195,7 +239,7 @@ mod tests {
             "/usr/bin/nyala list",
             "scp -t /",
         ] {
-            assert!(request(asked).is_err(), "{asked}");
+            assert!(request(asked).is_none(), "{asked}");
         }
     }
 }

@@ -210,11 +210,16 @@ impl<'out> Relay<'out> {
 
     /// Waits. Returns whether the reader has left meanwhile (`nyala build-log --follow | head -1`).
     fn reader_leaves_within(&self, pause: Duration) -> bool {
-        let mut fds = [PollFd::from_borrowed_fd(self.out, PollFlags::empty())];
-        match poll(&mut fds, Some(&timespec(pause))) {
-            Ok(1..) => is_gone(fds[0].revents()),
-            _ => false,
-        }
+        leaves_within(self.out, pause)
+    }
+}
+
+/// Waits. Returns whether the reader of this has left meanwhile.
+pub fn leaves_within(out: BorrowedFd<'_>, pause: Duration) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(out, PollFlags::empty())];
+    match poll(&mut fds, Some(&timespec(pause))) {
+        Ok(1..) => is_gone(fds[0].revents()),
+        _ => false,
     }
 }
 

@@ -14,7 +14,7 @@ use std::fmt::Display;
 use std::time::Instant;
 
 pub use bounded::settle;
-pub use follow::{Followed, follow, print, say, show, write_error};
+pub use follow::{Followed, follow, leaves_within, print, say, show, write_error};
 pub use log::{Log, diagnostics, init_command, init_step, init_worker, settle_log};
 pub use mask::Mask;
 pub use suggest::did_you_mean;

@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::support::{Push, Running, RunningPush, Sandbox, Site, SshServer};
+use crate::running::application;
+use crate::support::{Push, Running, RunningPush, Sandbox, Site, SshServer, wait_until};
 
 const NYALA: &str = env!("CARGO_BIN_EXE_nyala");
 
@@ -152,4 +153,93 @@ fn a_closed_connection_does_not_end_the_deployment() {
     assert_eq!(site.ended(1)["status"], "succeeded");
     let log = site.log(1);
     assert!(log.contains(" 20000\n") && log.contains(" last\n"));
+}
+
+#[test]
+fn a_key_may_do_what_its_line_allows() {
+    let site = two_sites();
+    let all = "--allow push,logs,restart,rollback,run,config";
+    let keys = [
+        ("ada", forced(&site, &format!("{all} shop"))),
+        ("bob", forced(&site, &format!("{all} shop blog"))),
+        ("eve", forced(&site, "--allow logs shop")),
+        ("old", forced(&site, "shop")),
+    ];
+    let Some(server) = SshServer::start(&site.sandbox, &keys) else {
+        return;
+    };
+    let _serve = site.serve_on_a_socket("");
+    let project = site.project();
+    for page in ["one", "two"] {
+        application(&project, page, "");
+        project.push().assert_success();
+    }
+    let run = |key: &str, asked: &str| server.run(key, asked);
+    let says = |key: &str, asked: &str, text: &str| {
+        let ran = run(key, asked);
+        assert!(ran.assert_success().stdout.contains(text), "{key}: {asked}: {ran:#?}");
+    };
+    // The site may be named, in three ways, and need not be where there is one alone.
+    says("ada", "logs", "web.2 | starting two");
+    says("ada", "logs shop web -n 1", "web.2 | starting two");
+    says("bob", "logs shop", "web.2 | starting two");
+    says("bob", "nyala logs --site shop", "web.2 | starting two");
+    says("eve", "ps shop --json", "\"healthy\": true");
+    run("bob", "logs").assert_failed(1, "which site?");
+    run("bob", "logs web").assert_failed(1, "this key cannot reach a site named `web`");
+    says("ada", "status", "Live:");
+    says("ada", "rollback shop", "release 1 is live again");
+    says("ada", "restart shop web", "GET / answers 200 OK");
+    says("ada", "stop", "Stopped.");
+    says("bob", "start shop", "Started release 1.");
+    says("ada", "config set GREETING=hello", "The application was restarted with it.");
+    says("ada", "run shop -- sh -c 'echo $GREETING; exit 0'", "hello\n");
+    assert_eq!(run("ada", "run sh -c 'exit 7'").status.code(), Some(7));
+    says("ada", "config get GREETING", "hello\n");
+
+    // A reader who leaves ends what follows, although nothing is printed any more.
+    let follow = "logs shop --follow -n 1";
+    let client = format!("exec {} 127.0.0.1 \"$0\"", server.client("eve"));
+    let mut follower = site.sandbox.command("sh");
+    let follower = Running::start(follower.args(["-c", &client, follow]));
+    let followers = || {
+        let entries = fs::read_dir("/proc").unwrap().flatten();
+        let asked = format!("SSH_ORIGINAL_COMMAND={follow}\0");
+        let environments = entries.filter_map(|entry| fs::read(entry.path().join("environ")).ok());
+        environments.filter(|it| String::from_utf8_lossy(it).contains(&asked)).count()
+    };
+    wait_until("it follows", || followers() > 0);
+    drop(follower);
+    wait_until("it has ended", || followers() == 0);
+
+    let refused = [
+        ("eve", "restart shop", "Ask whoever runs the server for a key with restart in its"),
+        ("eve", "run shop id", "this key may not run run"),
+        ("eve", "nyala config list --site shop --values", "this key may not run config"),
+        ("eve", "rollback", "this key may not run rollback"),
+        ("old", "logs", "with logs in its --allow"),
+        ("old", "ps", "this key may not run ps"),
+        ("old", "config list", "allowed: list, show, diff, status, build-log, plan, wait"),
+        ("ada", "gc shop", "is not allowed here"),
+        ("ada", "nyala gc", "this key may not run gc"),
+        ("ada", "nyala shell --root / id", "this key may not run shell"),
+        ("ada", "logs shop --site blog", "this key cannot reach a site named `blog`"),
+        ("ada", "run --site blog id", "this key cannot reach a site named `blog`"),
+        ("ada", "run --site /etc id", "this key cannot reach a site named"),
+        ("ada", "logs ../blog", "no process ../blog has run"),
+        ("bob", "logs ../blog", "this key cannot reach a site named"),
+        ("bob", "logs 'shop; id'", "this key cannot reach a site named"),
+        ("ada", "logs shop; id", "unexpected argument 'id' found"),
+        ("ada", "logs $(id)", "no process $(id) has run"),
+        ("ada", "id", "`id` is not allowed here"),
+        ("ada", "/bin/logs", "is not allowed here"),
+    ];
+    for (key, asked, why) in refused {
+        let ran = run(key, asked);
+        assert!(!ran.status.success() && ran.stderr.contains(why), "{key}: {asked}: {ran:#?}");
+        assert!(!format!("{ran:?}").contains("uid="), "{key}: {asked}: {ran:#?}");
+    }
+    let push = ["push", &SshServer::address("shop"), "HEAD:refs/heads/main"];
+    let push = Running::start(&mut server.git("eve", &project.path, &push)).wait();
+    assert!(!push.status.success() && push.stderr.contains("may fetch, but not push"), "{push:#?}");
 }
