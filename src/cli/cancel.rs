@@ -67,8 +67,8 @@ impl Cancel {
 
 /// The running deployment, else the newest that is waiting.
 pub(super) fn running_or_waiting(site: &Site) -> Result<Option<DeploymentId>> {
-    let open: Vec<_> =
-        site.records()?.into_iter().filter(|record| !record.status.is_final()).collect();
+    let mut open = site.unsettled()?;
+    open.retain(|record| !record.status.is_final());
     let running = open.iter().find(|record| record.status == Status::Building);
     Ok(running.or(open.last()).map(|record| record.id))
 }

@@ -20,7 +20,10 @@ pub(super) struct List {
 
 impl List {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
-        let mut records = site.records()?;
+        let (mut records, damaged) = site.readable_records()?;
+        for error in &damaged {
+            super::say_warning(&format!("{error:#}"));
+        }
         records.reverse();
         // Also when `wwwroot` is damaged: then nothing is shown as live.
         let live = site.live().ok().flatten();

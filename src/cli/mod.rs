@@ -263,11 +263,20 @@ pub fn main() -> ExitCode {
 
 /// Prints an error to standard error.
 fn say_error(error: &UserError) {
-    let text = error.to_string();
-    let text = text.lines().map(clean).collect::<Vec<_>>().join("\n");
+    complain(&format!("error: {error}"));
+}
+
+/// Prints to standard error what is no error, and what a program that reads standard output must
+/// not get.
+fn say_warning(warning: &str) {
+    complain(&format!("warning: {warning}"));
+}
+
+fn complain(text: &str) {
+    let text = text.lines().map(clean).collect::<Vec<_>>().join("\n") + "\n";
     // After the client of a hook is gone, nobody reads the pipe, and a plain write would block
     // forever.
-    console::print(rustix::stdio::stderr(), &mask::known().apply(&format!("error: {text}\n")));
+    console::print(rustix::stdio::stderr(), &mask::known().apply(&text));
 }
 
 /// Whoever asked for JSON reads standard output, and gets the parts of the error there.

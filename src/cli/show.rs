@@ -45,7 +45,7 @@ impl Show {
 pub(super) fn record(site: &Site, id: Option<DeploymentId>) -> Result<Record> {
     match id {
         Some(id) => Ok(site.record(id)?.ok_or_else(|| no_deployment(id))?),
-        None => Ok(site.records()?.pop().ok_or_else(error::no_deployments)?),
+        None => Ok(site.newest_record()?.ok_or_else(error::no_deployments)?),
     }
 }
 

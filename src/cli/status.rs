@@ -21,7 +21,7 @@ impl Status {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
         let live_id = site.live()?;
         let live = live_id.map(|id| site.record(id)).transpose()?.flatten();
-        let latest = site.records()?.pop();
+        let latest = site.newest_record()?;
         let frozen = site.frozen()?;
         if self.json {
             let settings = site.settings()?;

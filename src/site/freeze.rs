@@ -136,7 +136,7 @@ impl Site {
     }
 
     fn newest_push_of(&self, commit: &str, refname: &RefName) -> Result<Option<DeploymentId>> {
-        let records = self.records()?;
+        let (records, _) = self.readable_records()?;
         let of =
             |record: &&Record| record.update.new_oid == commit && record.update.refname == *refname;
         Ok(records

@@ -284,6 +284,25 @@ impl Site {
         self.records_of(self.deployment_ids()?)
     }
 
+    /// All records that can be read, oldest first, and why others cannot: one that is damaged
+    /// hides no other.
+    pub fn readable_records(&self) -> Result<(Vec<Record>, Vec<anyhow::Error>)> {
+        let (mut records, mut damaged) = (Vec::new(), Vec::new());
+        for id in self.deployment_ids()? {
+            match self.record(id) {
+                Ok(record) => records.extend(record),
+                Err(error) => damaged.push(error),
+            }
+        }
+        Ok((records, damaged))
+    }
+
+    /// The newest record that can be read.
+    pub fn newest_record(&self) -> Result<Option<Record>> {
+        let newest_first = self.deployment_ids()?.into_iter().rev();
+        Ok(newest_first.filter_map(|id| self.record(id).ok().flatten()).next())
+    }
+
     /// The records of a deployment and of all newer ones, oldest first.
     pub fn records_from(&self, first: DeploymentId) -> Result<Vec<Record>> {
         let mut ids = self.deployment_ids()?;

@@ -88,3 +88,26 @@ fn a_hostile_message_is_recorded_and_shown_escaped() {
     }
     assert!(site.record(1)["message"].as_str().unwrap().contains("screen"));
 }
+
+#[test]
+fn a_damaged_record_hides_no_other_and_stops_no_push() {
+    let site = Site::new();
+    let project = site.project();
+    for page in ["1", "2", "3"] {
+        project.write("page", page).push().assert_success();
+    }
+    std::fs::write(site.path.join("deployments/2/deployment.json"), "{\"id\": \"two\"}\n").unwrap();
+    let listed = site.nyala(&["list"]);
+    listed.assert_success();
+    let numbers: Vec<_> =
+        listed.stdout.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(numbers, ["3", "1"], "{}", listed.stdout);
+    assert!(listed.stderr.contains("warning: "), "{}", listed.stderr);
+    assert!(listed.stderr.contains("deployments/2/deployment.json is not a record"));
+    assert!(site.nyala(&["status"]).stdout.contains("Live:"));
+    assert!(site.nyala(&["show"]).stdout.contains('3'));
+    project.write("page", "4").push().assert_success();
+    assert_eq!(site.live_file("page"), "4");
+    site.nyala(&["rollback", "3"]).assert_success();
+    assert_eq!(site.live_file("page"), "3");
+}
