@@ -47,7 +47,12 @@ fn flush(site: &Site, release: DeploymentId) -> Result<()> {
 
 /// Points `wwwroot` to a release that is on the disk already, because it has been live before.
 pub fn point_to(site: &Site, release: DeploymentId) -> Result<()> {
-    disk::replace_symlink(&Site::wwwroot_target(release), &site.wwwroot())?;
+    link(site, release)?;
     console::info(format_args!("wwwroot -> {}", Site::wwwroot_target(release).display()));
     Ok(())
+}
+
+/// [`point_to`] without a line for the log of a deployment.
+pub fn link(site: &Site, release: DeploymentId) -> Result<()> {
+    disk::replace_symlink(&Site::wwwroot_target(release), &site.wwwroot())
 }

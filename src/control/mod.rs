@@ -20,6 +20,21 @@ use crate::user_error::UserError;
 /// How often it is looked whether the deployment that waits was cancelled.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// The limits by which the times of answers are counted for a histogram: Prometheus' own.
+pub const TIMES: [Duration; 11] = [
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(25),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_millis(2500),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+];
+
 const SOCKET: &str = "control.sock";
 
 /// What `nyala serve` is asked to do.
@@ -30,8 +45,11 @@ pub enum Request {
     /// [`Answer::Ready`], and waits for [`Request::Switch`]. Whoever closes the connection before
     /// that gives the release up, unless `wwwroot` points to it by then.
     Prepare { release: DeploymentId },
-    /// `wwwroot` points to the release: let visitors have it.
-    Switch,
+    /// `wwwroot` points to the release: let visitors have it. Where it is to be watched, the answer
+    /// comes after that time, and is [`Answer::Back`] when it did not stay well.
+    Switch { watch: bool },
+    /// While it is watched: go back to the release before.
+    GoBack,
     /// Tell what runs.
     Processes,
     /// Start all processes anew, or those of one name.
@@ -54,6 +72,8 @@ pub enum Answer {
     Done,
     /// Nothing was started, since somebody has stopped the application.
     Stopped,
+    /// The release did not stay well. Visitors and `wwwroot` are back at the one before.
+    Back(UserError),
     Processes(Vec<ProcessState>),
     Failed(UserError),
 }
@@ -75,10 +95,41 @@ pub struct ProcessState {
     pub healthy: Option<bool>,
 }
 
+/// What a site has answered in the last minutes. Times are in seconds, until an answer begins.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct LastMinutes {
+    /// How long they are.
+    pub seconds: f64,
+    pub answers: u64,
+    /// Those with a status of 5xx.
+    pub errors: u64,
+    pub median: Option<f64>,
+    pub percentile_99: Option<f64>,
+}
+
+impl LastMinutes {
+    pub fn share_of_errors(&self) -> f64 {
+        share_of(self.errors, self.answers)
+    }
+}
+
+/// What share a part is of all, from 0 to 1; 0 where there is nothing.
+#[expect(clippy::cast_precision_loss, reason = "nobody needs a share so precisely")]
+pub fn share_of(part: u64, all: u64) -> f64 {
+    if all == 0 { 0.0 } else { part as f64 / all as f64 }
+}
+
 /// A connection to the `nyala serve` of a site.
 #[derive(Debug)]
 pub struct Control {
     reader: BufReader<UnixStream>,
+}
+
+/// Whether an answer is waited for although this process is to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    UntilStopped,
+    Endless,
 }
 
 impl Control {
@@ -101,11 +152,32 @@ impl Control {
 
     /// Asks for something, and gives the lines for the log to `say` until there is an answer.
     pub fn ask(&mut self, request: &Request, say: &mut dyn FnMut(&str)) -> Result<Answer> {
+        self.send(request)?;
+        self.answer(Patience::UntilStopped, say)
+    }
+
+    /// Lets visitors have the release that was prepared, and waits while it is watched. When this
+    /// process is to stop meanwhile, it asks to go back, and says what became of that.
+    pub fn switch(&mut self, watch: bool, say: &mut dyn FnMut(&str)) -> Result<Answer> {
+        self.send(&Request::Switch { watch })?;
+        match self.answer(Patience::UntilStopped, say) {
+            Err(_) if watch && is_stopped() => {
+                self.send(&Request::GoBack)?;
+                self.answer(Patience::Endless, say)
+            }
+            answer => answer,
+        }
+    }
+
+    fn send(&mut self, request: &Request) -> Result<()> {
         let mut line = serde_json::to_string(request)?;
         line.push('\n');
-        self.reader.get_mut().write_all(line.as_bytes()).context(error::GONE)?;
+        self.reader.get_mut().write_all(line.as_bytes()).context(error::GONE)
+    }
+
+    fn answer(&mut self, patience: Patience, say: &mut dyn FnMut(&str)) -> Result<Answer> {
         loop {
-            let line = self.line()?;
+            let line = self.line(patience)?;
             match serde_json::from_slice(&line).context("nyala serve answered something else")? {
                 Answer::Say(text) => say(&text),
                 Answer::Failed(error) => return Err(error.into()),
@@ -114,8 +186,8 @@ impl Control {
         }
     }
 
-    /// The next line; fails when this process is to stop what it does.
-    fn line(&mut self) -> Result<Vec<u8>> {
+    /// The next line.
+    fn line(&mut self, patience: Patience) -> Result<Vec<u8>> {
         let mut line = Vec::new();
         loop {
             // What has come of a line stays in it when the time is over.
@@ -123,7 +195,7 @@ impl Control {
                 Ok(0) => bail!(error::gone()),
                 Ok(_) => return Ok(line),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if is_stopped() {
+                    if patience == Patience::UntilStopped && is_stopped() {
                         bail!(error::stopped());
                     }
                 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
-use super::release::InFlight;
+use super::backend::InFlight;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 

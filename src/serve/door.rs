@@ -15,6 +15,7 @@ use super::served::Served;
 use crate::control::{Answer, Request, path_in, socket};
 use crate::disk;
 use crate::site::DeploymentId;
+use crate::text::duration;
 use crate::user_error::UserError;
 
 /// Opens the socket, which only the owner of the site can connect to: that takes the right to write
@@ -65,7 +66,9 @@ async fn serve(stream: UnixStream, site: Rc<Served>) {
                 let say = |line: String| drop(answers.send(Answer::Say(line)));
                 done(site.start_again(&say).await)
             }
-            Ok(Request::Switch) | Err(_) => Answer::Failed(error::unknown_request()),
+            Ok(Request::Switch { .. } | Request::GoBack) | Err(_) => {
+                Answer::Failed(error::unknown_request())
+            }
         };
         let _ = answers.send(answer);
     }
@@ -124,11 +127,13 @@ async fn deploy(
     };
     let _ = answers.send(Answer::Ready);
     let asked = lines.next_line().await.ok().flatten();
-    let is_asked =
-        asked.is_some_and(|line| matches!(serde_json::from_str(&line), Ok(Request::Switch)));
+    let asked = asked.and_then(|line| match serde_json::from_str(&line) {
+        Ok(Request::Switch { watch }) => Some(watch),
+        _ => None,
+    });
     // A worker that was killed may have moved the link, which decides.
     let is_live = site.site.live().ok().flatten() == Some(id);
-    if !is_asked && !is_live {
+    if asked.is_none() && !is_live {
         prepared.give_up().await;
         site.say(format_args!("release {id} is given up: its deployment has ended"));
         return Answer::Done;
@@ -137,6 +142,29 @@ async fn deploy(
         site.say(UserError::of(&error));
     }
     site.say(format_args!("release {id} is live"));
-    site.give_to(prepared);
-    Answer::Done
+    let before = site.live().filter(|before| before.id != id && before.accepts());
+    let watch = prepared.run.watch;
+    let (Some(before), Some(true), false) = (before, asked, watch.is_zero()) else {
+        site.give_to(prepared);
+        return Answer::Done;
+    };
+    say(format!(
+        "Watching it for {}; release {} stays ready meanwhile",
+        duration(watch),
+        before.id
+    ));
+    match site.give_and_watch(prepared, before, asked_to_go_back(lines)).await {
+        Some(sick) => Answer::Back(sick),
+        None => Answer::Done,
+    }
+}
+
+/// Returns when whoever deploys wants the release before; never when he is gone.
+async fn asked_to_go_back(lines: &mut Lines) {
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let Ok(Request::GoBack) = serde_json::from_str(&line) {
+            return;
+        }
+    }
+    std::future::pending::<()>().await;
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use hyper::StatusCode;
 
 use super::health::Question;
+use super::process::Process;
+use crate::site::DeploymentId;
 use crate::site::settings::Listen;
 use crate::text::duration;
 use crate::user_error::UserError;
@@ -90,15 +92,8 @@ pub(super) fn unhealthy(
     recent: Vec<String>,
 ) -> UserError {
     let limit = duration(limit);
-    let Question { port, path, host, is_strict } = question;
     let error = UserError::new(format!("the application was not healthy after {limit}"));
-    let asked = format!("GET {path} on its port {port}, with Host: {host}");
-    let wanted = if *is_strict { "2xx or 3xx" } else { "anything below 500" };
-    let error = error.labelled("asked", asked).labelled("wanted", wanted);
-    let error = match answer {
-        Ok(status) => error.labelled("answered", status),
-        Err(why) => error.labelled("answered", format!("nothing: {why}")),
-    };
+    let error = question_and_answer(error, question, answer);
     let has_printed = !recent.is_empty();
     let error = printed(error, recent);
     if answer.is_err() {
@@ -113,6 +108,62 @@ pub(super) fn unhealthy(
         .fix("Or choose another path: health under [run] in nyala.toml")
 }
 
+/// A release was live, and a web process of it ended.
+pub(super) fn died(release: DeploymentId, process: &Process, end: &str) -> UserError {
+    not_well(release, &process.spec.label(), end, process.recent())
+}
+
+fn not_well(release: DeploymentId, process: &str, end: &str, recent: Vec<String>) -> UserError {
+    let end = end.strip_prefix("it ").unwrap_or(end);
+    let error = UserError::new(format!("release {release} did not stay well: its {process} {end}"));
+    printed(error, recent).fix("Fix what it printed, and push again")
+}
+
+/// A release was live, and did not answer health checks any more as it should.
+pub(super) fn sick(
+    release: DeploymentId,
+    question: &Question,
+    answer: &Result<StatusCode, String>,
+    recent: Vec<String>,
+) -> UserError {
+    let error = UserError::new(format!("release {release} did not stay well: it got sick"));
+    let error = question_and_answer(error, question, answer);
+    printed(error, recent).fix("Fix what it printed, and push again")
+}
+
+/// A release was live, and answered with 5xx too often; `share` is how often it was before.
+pub(super) fn too_many_errors(
+    release: DeploymentId,
+    errors: u64,
+    answers: u64,
+    share: f64,
+) -> UserError {
+    let fact = format!("{errors} of its {answers} answers were 5xx");
+    UserError::new(format!("release {release} did not stay well: {fact}"))
+        .found(format!("of the release before, {:.1} % were", share * 100.0))
+        .fix("See what it printed: nyala logs web")
+        .fix("Fix that, and push again")
+}
+
+pub(super) fn asked_to_go_back() -> UserError {
+    UserError::new("it was cancelled while the release was watched")
+}
+
+fn question_and_answer(
+    error: UserError,
+    question: &Question,
+    answer: &Result<StatusCode, String>,
+) -> UserError {
+    let Question { port, path, host, is_strict } = question;
+    let asked = format!("GET {path} on its port {port}, with Host: {host}");
+    let wanted = if *is_strict { "2xx or 3xx" } else { "anything below 500" };
+    let error = error.labelled("asked", asked).labelled("wanted", wanted);
+    match answer {
+        Ok(status) => error.labelled("answered", status),
+        Err(why) => error.labelled("answered", format!("nothing: {why}")),
+    }
+}
+
 fn printed(error: UserError, recent: Vec<String>) -> UserError {
     let skipped = recent.len().saturating_sub(LINES);
     let lines = recent.into_iter().skip(skipped);
@@ -122,6 +173,47 @@ fn printed(error: UserError, recent: Vec<String>) -> UserError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn printed() -> Vec<String> {
+        vec!["Traceback".to_owned(), "KeyError: 'X'".to_owned()]
+    }
+
+    fn question() -> Question {
+        Question {
+            port: 20001,
+            path: "/health".to_owned(),
+            host: "shop.example.org".to_owned(),
+            is_strict: true,
+        }
+    }
+
+    #[test]
+    fn it_is_said_how_a_release_did_not_stay_well() {
+        let release = "7".parse().unwrap();
+        let answer = Ok(StatusCode::SERVICE_UNAVAILABLE);
+        insta::assert_snapshot!(sick(release, &question(), &answer, printed()), @"
+        release 7 did not stay well: it got sick
+        asked: GET /health on its port 20001, with Host: shop.example.org
+        wanted: 2xx or 3xx
+        answered: 503 Service Unavailable
+        output: Traceback
+        output: KeyError: 'X'
+        Fix what it printed, and push again
+        ");
+        let end = "it exited with 3";
+        insta::assert_snapshot!(not_well(release, "web:2", end, printed()), @"
+        release 7 did not stay well: its web:2 exited with 3
+        output: Traceback
+        output: KeyError: 'X'
+        Fix what it printed, and push again
+        ");
+        insta::assert_snapshot!(too_many_errors(release, 12, 40, 0.015), @"
+        release 7 did not stay well: 12 of its 40 answers were 5xx
+        found: of the release before, 1.5 % were
+        1. See what it printed: nyala logs web
+        2. Fix that, and push again
+        ");
+    }
 
     #[test]
     fn every_error_says_what_to_do() {
@@ -172,7 +264,6 @@ mod tests {
         /srv/shop is there, and is not a socket
         Remove it, or change listen under [run] in nyala.toml
         ");
-        let printed = || vec!["Traceback".to_owned(), "KeyError: 'X'".to_owned()];
         insta::assert_snapshot!(ended("gunicorn app:app", "it exited with 3", printed()), @"
         the application did not start: gunicorn exited with 3
         output: Traceback
@@ -183,12 +274,7 @@ mod tests {
         the application did not start: gunicorn exited with 127
         Add what has gunicorn to the requirements, or correct the command
         ");
-        let question = Question {
-            port: 20001,
-            path: "/health".to_owned(),
-            host: "shop.example.org".to_owned(),
-            is_strict: true,
-        };
+        let question = question();
         let limit = Duration::from_mins(1);
         let sick = Ok(StatusCode::SERVICE_UNAVAILABLE);
         insta::assert_snapshot!(unhealthy(&question, limit, &sick, printed()), @"

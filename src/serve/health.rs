@@ -11,6 +11,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::process::Process;
+use crate::site::settings::Run;
+
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -29,6 +32,14 @@ pub(super) struct Question {
 }
 
 impl Question {
+    /// What a web process is asked to know whether it is well.
+    pub(super) fn of(run: &Run, process: &Process) -> Question {
+        let path = run.health.clone().unwrap_or_else(|| "/".to_owned());
+        let host = run.domains.first().cloned().unwrap_or_else(|| "localhost".to_owned());
+        let port = process.spec.port.unwrap_or_default();
+        Question { port, path, host, is_strict: run.health.is_some() }
+    }
+
     /// The status that is answered, or why there is none.
     pub(super) async fn ask(&self) -> Result<StatusCode, String> {
         match timeout(PATIENCE, self.get()).await {

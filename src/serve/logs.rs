@@ -9,9 +9,10 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use super::printer::print;
+use super::process::Spec;
 use crate::console::mask;
 use crate::disk;
-use crate::site::{DeploymentId, Site};
+use crate::site::Site;
 
 /// The size at which a file is put aside, in bytes, and how many are kept beside it.
 const FULL: u64 = 10 << 20;
@@ -20,27 +21,25 @@ const KEPT: usize = 4;
 /// The log of the processes of one name.
 #[derive(Debug)]
 pub(super) struct ProcessLog {
-    name: String,
     path: PathBuf,
     open: RefCell<Option<(File, u64)>>,
 }
 
 impl ProcessLog {
     pub(super) fn new(site: &Site, name: &str) -> ProcessLog {
-        ProcessLog::at(site.process_log(name), name)
+        ProcessLog::at(site.process_log(name))
     }
 
-    fn at(path: PathBuf, name: &str) -> ProcessLog {
-        ProcessLog { name: name.to_owned(), path, open: RefCell::new(None) }
+    fn at(path: PathBuf) -> ProcessLog {
+        ProcessLog { path, open: RefCell::new(None) }
     }
 
     /// Writes a line with the time, the process and its release, to the file and to standard
     /// output. A disk that is full loses the line, and nothing else.
-    pub(super) fn line(&self, release: DeploymentId, text: &str) {
+    pub(super) fn line(&self, process: &Spec, text: &str) {
         let text = mask::known().apply(text).into_owned();
-        let name = &self.name;
         let now = Timestamp::now();
-        let line = format!("{now:.3} {name}.{release} | {text}\n");
+        let line = format!("{now:.3} {}.{} | {text}\n", process.label(), process.release);
         let written = self.write(line.as_bytes());
         print(line);
         if let Err(error) = written {
@@ -104,7 +103,7 @@ mod tests {
     #[test]
     fn a_full_file_is_put_aside_and_five_are_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let log = ProcessLog::at(folder.path().join("web.log"), "web");
+        let log = ProcessLog::at(folder.path().join("web.log"));
         let line = vec![b'x'; usize::try_from(FULL / 2).unwrap()];
         for _ in 0..13 {
             log.write(&line).unwrap();

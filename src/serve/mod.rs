@@ -4,6 +4,7 @@
 //! end here; each request is given to the release that is live at that moment. So a switch is one
 //! pointer, and a connection that is kept alive goes on across it.
 
+mod backend;
 mod body;
 mod door;
 mod error;
@@ -18,8 +19,10 @@ mod process;
 mod proxy;
 mod release;
 mod served;
+mod statistics;
 mod stopped;
 mod switch;
+mod watch;
 mod websocket;
 
 use std::collections::BTreeMap;

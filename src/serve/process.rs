@@ -51,6 +51,8 @@ thread_local! {
 #[derive(Clone, Debug)]
 pub(super) struct Spec {
     pub(super) name: String,
+    /// From 1, among those of the same name.
+    pub(super) number: u32,
     pub(super) release: DeploymentId,
     /// For `sh -c`.
     pub(super) command: String,
@@ -60,6 +62,14 @@ pub(super) struct Spec {
     /// Where it listens, for one that answers requests.
     pub(super) port: Option<u16>,
     pub(super) site: PathBuf,
+}
+
+impl Spec {
+    /// `web`, and `web:2` for the second one of that name.
+    pub(super) fn label(&self) -> String {
+        let Spec { name, number, .. } = self;
+        if *number == 1 { name.clone() } else { format!("{name}:{number}") }
+    }
 }
 
 /// A process that is kept running until it is stopped.
@@ -133,7 +143,7 @@ impl Process {
     pub(super) fn state(&self) -> ProcessState {
         let pid = self.pid.get();
         ProcessState {
-            process: self.spec.name.clone(),
+            process: self.spec.label(),
             release: self.spec.release,
             pid,
             since: self.since.get(),
@@ -290,7 +300,7 @@ impl Process {
 
     fn heard(&self, line: &[u8]) {
         let text = clean_bytes(line);
-        self.log.line(self.spec.release, &text);
+        self.log.line(&self.spec, &text);
         let mut recent = self.recent.borrow_mut();
         if recent.len() == RECENT {
             recent.pop_front();
@@ -300,7 +310,7 @@ impl Process {
 
     /// What nyala itself has to say of it.
     fn say(&self, text: &str) {
-        self.log.line(self.spec.release, &format!("nyala: {text}"));
+        self.log.line(&self.spec, &format!("nyala: {text}"));
     }
 }
 

@@ -17,9 +17,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep};
 
+use super::backend::InFlight;
 use super::body::{Answer, Outgoing};
 use super::headers::{self, Visitor};
-use super::release::InFlight;
 use super::served::Served;
 use super::websocket;
 
@@ -43,7 +43,12 @@ where
     let served = Rc::clone(&site);
     let service = service_fn(move |request| {
         let site = Rc::clone(&served);
-        async move { Ok::<_, Infallible>(answer(&site, address, request).await) }
+        async move {
+            let begun = Instant::now();
+            let answer = answer(&site, address, begun, request).await;
+            site.count(answer.status(), begun);
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -67,6 +72,7 @@ where
 async fn answer(
     site: &Rc<Served>,
     address: Option<IpAddr>,
+    begun: Instant,
     mut request: Request<Incoming>,
 ) -> Response<Answer> {
     if let Some((status, why)) = headers::refusal(&request) {
@@ -92,7 +98,7 @@ async fn answer(
     parts.uri = parts.uri.path_and_query().map_or_else(Uri::default, |it| Uri::from(it.clone()));
     parts.version = Version::HTTP_11;
     let (body, is_too_large) = Outgoing::of(body, run.max_body);
-    match forward(site, run.hold, parts, body, visitors).await {
+    match forward(site, begun, parts, body, visitors).await {
         Ok(answer) => answer,
         Err(_) if is_too_large.get() => {
             text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large")
@@ -121,12 +127,12 @@ enum Failed {
 /// more if it may be repeated (RFC 9110, section 9.2.2) and has no body; nothing else ever is.
 async fn forward(
     site: &Rc<Served>,
-    hold: Duration,
+    begun: Instant,
     parts: Parts,
     body: Outgoing,
     visitors: Option<OnUpgrade>,
 ) -> Result<Response<Answer>, Failed> {
-    let deadline = Instant::now() + hold;
+    let deadline = Instant::now() + site.run().hold;
     let may_repeat = matches!(body, Outgoing::Empty) && is_idempotent(&parts.method);
     let head = may_repeat.then(|| parts.clone());
     let mut request = Request::from_parts(parts, body);
@@ -135,12 +141,12 @@ async fn forward(
     let is_repeated = Cell::new(false);
     loop {
         let in_flight = site.live_release(deadline).await.ok_or(Failed::Down)?;
-        let release = in_flight.release();
-        let mut sender = match release.connection(fresh).await {
+        let backend = Rc::clone(in_flight.backend());
+        let mut sender = match backend.connection(fresh).await {
             Ok(sender) => sender,
             // It has just ended, and nobody has noticed yet; or it has too many connections.
             Err(error) if Instant::now() + CONNECT_PAUSE < deadline => {
-                tracing::debug!("cannot connect to release {}: {error}", release.id);
+                tracing::debug!("cannot connect to {}: {error}", backend.process.spec.label());
                 drop(in_flight);
                 sleep(CONNECT_PAUSE).await;
                 continue;
@@ -150,9 +156,9 @@ async fn forward(
         fresh = true;
         match sender.try_send_request(request).await {
             Ok(answer) => {
-                let release = Rc::clone(release);
+                backend.count(answer.status(), begun.elapsed());
                 let answer = pass_on(answer, in_flight, visitors);
-                release.give_back(sender);
+                backend.give_back(sender);
                 return Ok(answer);
             }
             Err(mut error) => {
@@ -167,8 +173,13 @@ async fn forward(
                         .filter(|_| !is_repeated.replace(true))
                         .map(|head| Request::from_parts(head, Outgoing::Empty)),
                 };
-                tracing::debug!("release {} broke off: {}", release.id, error.error());
-                request = again.ok_or(Failed::Broken)?;
+                let process = backend.process.spec.label();
+                tracing::debug!("{process} broke off: {}", error.error());
+                let Some(again) = again else {
+                    backend.count(StatusCode::BAD_GATEWAY, begun.elapsed());
+                    return Err(Failed::Broken);
+                };
+                request = again;
             }
         }
     }

@@ -4,117 +4,85 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-use tokio::sync::Notify;
-use tokio::task::spawn_local;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use super::body::Outgoing;
+use super::backend::{Backend, InFlight};
 use super::process::Process;
+use super::statistics::Totals;
 use crate::site::DeploymentId;
 
-/// How many idle connections to a process are kept.
-const IDLE: usize = 64;
-
-/// How long an idle connection is used again. gunicorn closes its own after 2 s.
-const IDLE_LIFE: Duration = Duration::from_millis(1500);
-
-/// The processes of a release, and the requests that they are answering.
+/// The processes of a release.
 #[derive(Debug)]
 pub(super) struct Release {
     pub(super) id: DeploymentId,
-    /// What answers requests; `None` when nothing does.
-    pub(super) web: Option<Rc<Process>>,
+    /// What answers requests; empty when nothing does.
+    pub(super) web: RefCell<Vec<Rc<Backend>>>,
     /// The others, once the release is live.
     pub(super) others: RefCell<Vec<Rc<Process>>>,
-    idle: RefCell<Vec<(SendRequest<Outgoing>, Instant)>>,
-    in_flight: Cell<usize>,
-    answered: Notify,
-    /// Whether it is replaced, and no connection is worth keeping.
-    is_leaving: Cell<bool>,
-    /// Told when connections that would never end have to.
-    pub(super) hang_up: Notify,
+    /// How many requests it was given.
+    requests: Cell<u64>,
 }
 
-/// A request that a release is answering.
-#[derive(Debug)]
-pub(super) struct InFlight(Rc<Release>);
-
 impl Release {
-    pub(super) fn new(id: DeploymentId, web: Option<Rc<Process>>) -> Rc<Release> {
+    pub(super) fn new(id: DeploymentId, web: Vec<Rc<Backend>>) -> Rc<Release> {
         Rc::new(Release {
             id,
-            web,
+            web: RefCell::new(web),
             others: RefCell::new(Vec::new()),
-            idle: RefCell::new(Vec::new()),
-            in_flight: Cell::new(0),
-            answered: Notify::new(),
-            is_leaving: Cell::new(false),
-            hang_up: Notify::new(),
+            requests: Cell::new(0),
         })
+    }
+
+    pub(super) fn has_web(&self) -> bool {
+        !self.web.borrow().is_empty()
+    }
+
+    /// Its web processes, as they are now.
+    pub(super) fn web(&self) -> Vec<Rc<Backend>> {
+        self.web.borrow().clone()
     }
 
     /// Whether a request can be given to it now.
     pub(super) fn accepts(&self) -> bool {
-        self.web.as_ref().is_some_and(|web| web.accepts())
+        self.web.borrow().iter().any(|backend| backend.accepts())
+    }
+
+    /// A request for the least busy of its web processes; `None` when none takes requests.
+    pub(super) fn take(&self) -> Option<InFlight> {
+        let web = self.web.borrow();
+        let backend = web.iter().filter(|it| it.accepts()).min_by_key(|it| it.rank())?;
+        self.requests.set(self.requests.get() + 1);
+        Some(InFlight::of(backend, self.requests.get()))
     }
 
     pub(super) fn processes(&self) -> Vec<Rc<Process>> {
-        self.web.iter().chain(self.others.borrow().iter()).cloned().collect()
+        let web = self.web.borrow();
+        let web = web.iter().map(|backend| &backend.process);
+        web.chain(self.others.borrow().iter()).cloned().collect()
     }
 
-    /// A connection to its web process; a new one if that is asked for.
-    pub(super) async fn connection(&self, fresh: bool) -> std::io::Result<SendRequest<Outgoing>> {
-        if !fresh && let Some(sender) = self.idle() {
-            return Ok(sender);
-        }
-        let port = self.web.as_ref().and_then(|web| web.spec.port).unwrap_or_default();
-        let stream = TcpStream::connect(("127.0.0.1", port)).await?;
-        stream.set_nodelay(true)?;
-        let (sender, connection) =
-            handshake(TokioIo::new(stream)).await.map_err(std::io::Error::other)?;
-        spawn_local(connection.with_upgrades());
-        Ok(sender)
+    /// What its web processes have answered.
+    pub(super) fn totals(&self) -> Totals {
+        self.web.borrow().iter().map(|backend| backend.totals()).sum()
     }
 
-    /// A connection that is open and was used lately.
-    fn idle(&self) -> Option<SendRequest<Outgoing>> {
-        let mut idle = self.idle.borrow_mut();
-        while let Some((sender, since)) = idle.pop() {
-            if sender.is_ready() && since.elapsed() < IDLE_LIFE {
-                return Some(sender);
-            }
-        }
-        None
-    }
-
-    /// Keeps a connection for the next request, once its answer was read.
-    pub(super) fn give_back(self: &Rc<Self>, mut sender: SendRequest<Outgoing>) {
-        let release = Rc::clone(self);
-        spawn_local(async move {
-            if sender.ready().await.is_ok() && !release.is_leaving.get() {
-                let mut idle = release.idle.borrow_mut();
-                if idle.len() < IDLE {
-                    idle.push((sender, Instant::now()));
-                }
-            }
-        });
-    }
-
-    /// Waits until it has answered everything, or `grace` is over; then connections that go on for
-    /// ever, such as those of websockets, are told to end. It must not be given requests any more.
+    /// Gives it no more requests, and waits until it has answered everything, or `grace` is over.
     pub(super) async fn drain(&self, grace: Duration) {
-        self.is_leaving.set(true);
-        self.idle.borrow_mut().clear();
-        let deadline = Instant::now() + grace;
-        while self.in_flight.get() > 0 {
-            if timeout_at(deadline, self.answered.notified()).await.is_err() {
-                break;
-            }
+        let web = self.web();
+        for backend in &web {
+            backend.leave();
         }
-        self.hang_up.notify_waiters();
+        let deadline = Instant::now() + grace;
+        for backend in web {
+            backend.drain(deadline).await;
+        }
+    }
+
+    /// Gives it requests again, whatever [`Release::drain`] has come to.
+    pub(super) fn come_back(&self) {
+        for backend in self.web.borrow().iter() {
+            backend.come_back();
+        }
     }
 
     /// Ends its processes: what answers requests first, then the others.
@@ -123,22 +91,12 @@ impl Release {
             process.stop(grace).await;
         }
     }
-}
 
-impl InFlight {
-    pub(super) fn of(release: &Rc<Release>) -> InFlight {
-        release.in_flight.set(release.in_flight.get() + 1);
-        InFlight(Rc::clone(release))
-    }
-
-    pub(super) fn release(&self) -> &Rc<Release> {
-        &self.0
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.in_flight.set(self.0.in_flight.get() - 1);
-        self.0.answered.notify_waiters();
+    /// Ends the others.
+    pub(super) async fn stop_others(&self, grace: Duration) {
+        let others: Vec<_> = self.others.borrow_mut().drain(..).collect();
+        for process in others {
+            process.stop(grace).await;
+        }
     }
 }

@@ -3,17 +3,21 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use anyhow::Result;
+use hyper::StatusCode;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
+use super::backend::InFlight;
 use super::listen;
 use super::logs::ProcessLog;
 use super::printer::print;
-use super::release::{InFlight, Release};
-use crate::control::ProcessState;
+use super::release::Release;
+use super::statistics::Recent;
+use crate::control::{LastMinutes, ProcessState};
 use crate::site::Site;
 use crate::site::lock::ServeLock;
 use crate::site::settings::{Listen, Run};
@@ -30,6 +34,8 @@ pub(super) struct Served {
     /// Told whenever a process or what is live has changed.
     pub(super) changed: Rc<Notify>,
     logs: RefCell<BTreeMap<String, Rc<ProcessLog>>>,
+    started: Instant,
+    recent: RefCell<Recent>,
     listening: RefCell<Option<(Listen, JoinHandle<()>)>>,
     is_closing: Cell<bool>,
     closing: Notify,
@@ -47,6 +53,8 @@ impl Served {
             leaving: RefCell::default(),
             changed: Rc::new(Notify::new()),
             logs: RefCell::default(),
+            started: Instant::now(),
+            recent: RefCell::default(),
             listening: RefCell::new(None),
             is_closing: Cell::new(false),
             closing: Notify::new(),
@@ -100,40 +108,58 @@ impl Served {
     /// the deadline.
     pub(super) async fn live_release(&self, deadline: Instant) -> Option<InFlight> {
         loop {
-            let live = self.live().filter(|release| release.accepts());
-            if let Some(release) = live {
-                return Some(InFlight::of(&release));
+            if let Some(taken) = self.live()?.take() {
+                return Some(taken);
             }
             // Where nothing is to come, nobody waits for it.
-            self.live().filter(|release| release.web.is_some())?;
+            self.live().filter(|release| release.has_web())?;
             timeout_at(deadline, self.changed.notified()).await.ok()?;
         }
     }
 
-    /// Gives visitors to a release, and lets the one before finish what it has.
-    pub(super) fn switch_to(self: &Rc<Self>, release: Rc<Release>, then: impl Future + 'static) {
-        let before = self.live.replace(Some(release));
+    /// Whether visitors have a release, and are to keep it.
+    pub(super) fn is_live(&self, release: &Rc<Release>) -> bool {
+        !self.is_closing.get() && self.live().is_some_and(|live| Rc::ptr_eq(&live, release))
+    }
+
+    /// Gives visitors to a release; returns the one that they had.
+    pub(super) fn give_visitors_to(&self, release: &Rc<Release>) -> Option<Rc<Release>> {
+        let before = self.live.replace(Some(Rc::clone(release)));
         self.changed.notify_waiters();
-        let site = Rc::clone(self);
-        if let Some(before) = &before {
-            self.leaving.borrow_mut().push(Rc::clone(before));
-        }
-        tokio::task::spawn_local(async move {
-            if let Some(before) = before {
-                site.end(&before).await;
-                site.leaving.borrow_mut().retain(|release| !Rc::ptr_eq(release, &before));
-            }
-            then.await;
-        });
+        before
+    }
+
+    /// A release that visitors do not have any more still has processes.
+    pub(super) fn leaves(&self, release: &Rc<Release>) {
+        self.leaving.borrow_mut().push(Rc::clone(release));
+    }
+
+    pub(super) fn has_left(&self, release: &Rc<Release>) {
+        self.leaving.borrow_mut().retain(|it| !Rc::ptr_eq(it, release));
+    }
+
+    /// Lets a release that visitors do not have any more finish what it answers, and ends it.
+    pub(super) async fn end_leaving(&self, release: &Rc<Release>) {
+        self.end(release).await;
+        self.has_left(release);
+    }
+
+    /// Counts an answer to a request that came at that moment.
+    pub(super) fn count(&self, status: StatusCode, begun: Instant) {
+        let now = Instant::now();
+        self.recent.borrow_mut().count(now - self.started, status, now - begun);
+    }
+
+    pub(super) fn last_minutes(&self) -> LastMinutes {
+        self.recent.borrow().last_minutes(Duration::ZERO, self.started.elapsed())
     }
 
     /// Gives visitors to nothing any more, and ends what is live.
     pub(super) async fn end_live(&self) {
         let Some(live) = self.live.take() else { return };
         self.changed.notify_waiters();
-        self.leaving.borrow_mut().push(Rc::clone(&live));
-        self.end(&live).await;
-        self.leaving.borrow_mut().retain(|release| !Rc::ptr_eq(release, &live));
+        self.leaves(&live);
+        self.end_leaving(&live).await;
     }
 
     /// Lets a release finish what it answers, and ends it.

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::backend::Backend;
 use super::error;
 use super::health::Question;
 use super::port;
@@ -20,6 +21,7 @@ use crate::process::Environment;
 use crate::processes::{RELEASE, WEB};
 use crate::site::settings::Run;
 use crate::site::{DeploymentId, no_deployment};
+use crate::user_error::UserError;
 
 /// The pause between two health checks grows from one to the other.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -40,6 +42,12 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
+    /// Visitors get it: it is not ended when this is dropped.
+    pub(super) fn settle(mut self) -> (Rc<Release>, Vec<Spec>, Run) {
+        self.is_settled = true;
+        (Rc::clone(&self.release), std::mem::take(&mut self.others), self.run.clone())
+    }
+
     /// Ends it, and returns when it has ended.
     pub(super) async fn give_up(mut self) {
         self.is_settled = true;
@@ -83,9 +91,14 @@ impl Served {
     ) -> Result<Prepared> {
         let run = self.site.settings()?.run;
         let prepared = self.start_web(id, run)?;
-        if let Some(web) = &prepared.release.web {
-            say(format!("web: {}", web.spec.command));
-            if let Err(error) = self.check(&prepared, web, say).await {
+        let web = prepared.release.web();
+        if let Some(first) = web.first() {
+            let times =
+                if web.len() > 1 { format!(" ({} times)", web.len()) } else { String::new() };
+            say(format!("web: {}{times}", first.process.spec.command));
+        }
+        for backend in web {
+            if let Err(error) = self.check(&prepared.run, &backend.process, say).await {
                 prepared.give_up().await;
                 return Err(error);
             }
@@ -94,18 +107,35 @@ impl Served {
     }
 
     /// Lets visitors have a release, ends the one before, and then starts its other processes.
-    pub(super) fn give_to(self: &Rc<Self>, mut prepared: Prepared) {
-        prepared.is_settled = true;
-        let others = std::mem::take(&mut prepared.others);
-        let (site, release) = (Rc::clone(self), Rc::clone(&prepared.release));
-        self.switch_to(Rc::clone(&release), async move {
+    pub(super) fn give_to(self: &Rc<Self>, prepared: Prepared) {
+        let (release, others, _) = prepared.settle();
+        let before = self.give_visitors_to(&release);
+        if let Some(before) = &before {
+            self.leaves(before);
+        }
+        let site = Rc::clone(self);
+        spawn_local(async move {
+            if let Some(before) = before {
+                site.end_leaving(&before).await;
+            }
             // A newer one may have come meanwhile.
-            let is_live = site.live().is_some_and(|live| Rc::ptr_eq(&live, &release));
-            if is_live {
-                let started = others.into_iter().map(|spec| site.start(spec));
-                release.others.borrow_mut().extend(started);
+            if site.is_live(&release) {
+                site.start_others(&release, others);
             }
         });
+    }
+
+    pub(super) fn start_others(&self, release: &Release, others: Vec<Spec>) {
+        let started = others.into_iter().map(|spec| self.start(spec));
+        release.others.borrow_mut().extend(started);
+    }
+
+    /// Starts the other processes of a release again that were ended.
+    pub(super) fn start_others_of(&self, release: &Release, run: &Run) {
+        match self.specs(release.id, run) {
+            Ok((_, others)) => self.start_others(release, others),
+            Err(error) => self.say(UserError::of(&error)),
+        }
     }
 
     /// Starts the processes of what is live anew, with the settings as they are now. `web` is
@@ -144,13 +174,13 @@ impl Served {
 
     fn start_web(self: &Rc<Self>, id: DeploymentId, run: Run) -> Result<Prepared> {
         let (web, others) = self.specs(id, &run)?;
-        let web = web.map(|spec| self.start(spec));
+        let web = web.into_iter().map(|spec| Backend::new(self.start(spec))).collect();
         let (site, release) = (Rc::clone(self), Release::new(id, web));
         Ok(Prepared { site, release, others, run, is_settled: false })
     }
 
     /// How the processes of a release are started: what answers requests, and the others.
-    fn specs(&self, id: DeploymentId, run: &Run) -> Result<(Option<Spec>, Vec<Spec>)> {
+    pub(super) fn specs(&self, id: DeploymentId, run: &Run) -> Result<(Vec<Spec>, Vec<Spec>)> {
         let record = self.site.record(id)?.ok_or_else(|| no_deployment(id))?;
         let app_settings = self.site.app_settings()?;
         mask::know(app_settings.secrets());
@@ -162,10 +192,11 @@ impl Served {
             .set(CONCURRENCY, concurrency.to_string())
             .with_app_settings(app_settings.iter());
         let environment = in_env(environment, &folder);
-        let spec = |name: String, command: String, port: Option<u16>| Spec {
-            name,
+        let spec = |name: &str, number: u32, command: &str, port: Option<u16>| Spec {
+            name: name.to_owned(),
+            number,
             release: id,
-            command,
+            command: command.to_owned(),
             folder: folder.clone(),
             environment: environment.clone(),
             port,
@@ -174,34 +205,28 @@ impl Served {
         let found = record.processes.filter(|_| run.listen.is_some());
         let mut commands = found.map(|found| found.commands).unwrap_or_default();
         commands.remove(RELEASE);
-        let web = match commands.remove(WEB) {
-            Some(command) => {
-                let port = port::free().context("no port of this machine is free")?;
-                Some(spec(WEB.to_owned(), command, Some(port)))
+        let (mut web, mut others) = (Vec::new(), Vec::new());
+        for (name, command) in &commands {
+            for number in 1..=run.scale.get(name).copied().unwrap_or(1) {
+                if name == WEB {
+                    let port = port::free().context("no port of this machine is free")?;
+                    web.push(spec(name, number, command, Some(port)));
+                } else {
+                    others.push(spec(name, number, command, None));
+                }
             }
-            None => None,
-        };
-        let others = commands.into_iter().map(|(name, command)| spec(name, command, None));
-        Ok((web, others.collect()))
+        }
+        Ok((web, others))
     }
 
-    fn start(&self, spec: Spec) -> Rc<Process> {
+    pub(super) fn start(&self, spec: Spec) -> Rc<Process> {
         let log = self.log(&spec.name);
         Process::start(spec, log, Rc::clone(&self.changed))
     }
 
-    async fn check(
-        &self,
-        prepared: &Prepared,
-        web: &Rc<Process>,
-        say: &dyn Fn(String),
-    ) -> Result<()> {
-        let run = &prepared.run;
-        let path = run.health.clone().unwrap_or_else(|| "/".to_owned());
-        let host = run.domains.first().cloned().unwrap_or_else(|| "localhost".to_owned());
-        let port = web.spec.port.unwrap_or_default();
-        let is_strict = run.health.is_some();
-        let question = Question { port, path, host, is_strict };
+    /// Returns when a web process that was just started is healthy.
+    pub(super) async fn check(&self, run: &Run, web: &Process, say: &dyn Fn(String)) -> Result<()> {
+        let question = Question::of(run, web);
         let started = Instant::now();
         let deadline = started + run.health_timeout;
         let mut pause = FIRST_PAUSE;
@@ -231,7 +256,7 @@ impl Served {
 }
 
 /// Until something changes, at most for so long.
-async fn wait(changed: &Notify, pause: Duration, deadline: Instant) {
+pub(super) async fn wait(changed: &Notify, pause: Duration, deadline: Instant) {
     let left = deadline.saturating_duration_since(Instant::now());
     let _ = timeout(left.min(pause), changed.notified()).await;
     // A process that prints or ends all the time must not make this a busy loop.

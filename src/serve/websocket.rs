@@ -5,7 +5,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::task::spawn_local;
 
-use super::release::InFlight;
+use super::backend::InFlight;
 
 /// A closing frame that says that the server goes away: RFC 6455, sections 5.5.1 and 7.4.1.
 const GOING_AWAY: [u8; 4] = [0x88, 0x02, 0x03, 0xe9];
@@ -15,7 +15,7 @@ pub(super) fn relay(visitor: OnUpgrade, application: OnUpgrade, in_flight: InFli
     spawn_local(async move {
         let (Ok(visitor), Ok(application)) = (visitor.await, application.await) else { return };
         let (mut visitor, mut application) = (TokioIo::new(visitor), TokioIo::new(application));
-        let hang_up = in_flight.release().hang_up.notified();
+        let hang_up = in_flight.backend().hang_up();
         let is_leaving = tokio::select! {
             ended = copy_bidirectional(&mut visitor, &mut application) => {
                 tracing::debug!("a websocket ended: {ended:?}");

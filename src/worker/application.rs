@@ -127,14 +127,19 @@ impl Deployment<'_> {
 impl Started {
     /// `wwwroot` points to the release: lets visitors have it. A `nyala serve` that has ended
     /// meanwhile starts what is live when it is started again.
-    pub(super) fn switch(self) {
-        let Some(mut control) = self.0 else { return };
+    ///
+    /// With `watch`, waits while it is watched as long as the settings say. Fails when it did not
+    /// stay well; `wwwroot` and visitors are back then at the release before.
+    pub(super) fn switch(self, watch: bool) -> Result<()> {
+        let Some(mut control) = self.0 else { return Ok(()) };
         disk::point("switch: before");
-        if let Err(error) = control.ask(&Request::Switch, &mut |line| console::info(escaped(line)))
-        {
-            console::warning(error::not_switched().because(&error));
+        match control.switch(watch, &mut |line| console::info(escaped(line))) {
+            Ok(Answer::Back(sick)) => bail!(sick),
+            Ok(_) => {}
+            Err(error) => console::warning(error::not_switched().because(&error)),
         }
         disk::point("switch: after");
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 use anyhow::{Error, Result, bail};
 use jiff::Timestamp;
 
+use super::application::Started;
 use super::cancel;
 use super::error;
 use super::free_space;
@@ -93,8 +94,7 @@ impl Deployment<'_> {
         self.check_unshared(&settings)?;
         let found = self.record.processes.clone();
         let started = self.start_application(&settings.run, self.record.id, found)?;
-        self.activate(&repository)?;
-        started.switch();
+        self.activate(&repository, &settings, started)?;
         self.end(Status::Succeeded, None);
         self.notify(Outcome::Success)?;
         let said = self.prune_written(&settings);
@@ -194,13 +194,27 @@ impl Deployment<'_> {
         shared::link(self.site, self.record.id, &paths)
     }
 
-    /// Makes the release live. Everything that can take long or fail comes before it.
-    fn activate(&mut self, repository: &Repository) -> Result<()> {
+    /// Makes the release live. Everything that can take long or fail comes before it, except that a
+    /// release that is watched may not stay well: then the one before is live again, and in a
+    /// strict site the branch does not move.
+    fn activate(
+        &mut self,
+        repository: &Repository,
+        settings: &Settings,
+        started: Started,
+    ) -> Result<()> {
         let step = console::step("Activate");
         cancel::check()?;
         let now = Timestamp::now();
         let refs = activate(self.site, self.record.id, || self.before_the_switch(repository))?;
         self.record.activated_at = Some(now);
+        if !settings.run.watch.is_zero()
+            && let Err(error) = self.site.save(&self.record)
+        {
+            // It tells what the application has written, should the release go.
+            tracing::debug!("{error:#}");
+        }
+        started.switch(true)?;
         if let Some(refs) = refs {
             disk::point("refs: before");
             refs.commit().explain(error::live_but_not_moved)?;

@@ -1,5 +1,7 @@
 //! How a deployment ends: what is recorded, logged, sent and cleaned up.
 
+use std::path::Path;
+
 use anyhow::{Error, Result};
 use jiff::Timestamp;
 
@@ -14,7 +16,8 @@ use crate::disk::space;
 use crate::git::{Repository, short};
 use crate::plan::Plan;
 use crate::process;
-use crate::retention::{Held, discard_unheld, empty_trash};
+use crate::retention::salvage::{Salvaged, Scan};
+use crate::retention::{Held, discard_unheld, empty_trash, salvage_release};
 use crate::site::Status;
 use crate::site::record::EnvRecord;
 use crate::site::settings::Outcome;
@@ -100,7 +103,7 @@ impl Deployment<'_> {
             let is_kept = may_be_kept && env_steps::keep(&env);
             let paths: Vec<_> =
                 [self.site.release(id)].into_iter().chain((!is_kept).then_some(env)).collect();
-            let (held, outcome) = discard_unheld(self.site, &paths, |_| Ok(()));
+            let (held, outcome) = discard_unheld(self.site, &paths, |path| self.salvage(path));
             Held::log(&held);
             if let Err(error) = outcome {
                 console::warning(UserError::of(&error));
@@ -111,6 +114,8 @@ impl Deployment<'_> {
                 env.id = None;
             }
             empty_trash(self.site);
+            // Also one that was watched and did not stay well has never been a good release.
+            self.record.activated_at = None;
         }
         let line = if let Some(cancelled) = cancelled {
             self.end(Status::Interrupted, Some(error::cancelled_by(&cancelled.by)));
@@ -124,6 +129,15 @@ impl Deployment<'_> {
         publish(self.site, &self.record, Some(&format!("error: {line}")));
         console::error(line);
         self.site.save(&self.record)
+    }
+
+    /// Saves what the application wrote while its release was watched.
+    fn salvage(&self, path: &Path) -> Result<()> {
+        let Some(id) = self.site.release_at(path) else { return Ok(()) };
+        let settings = self.site.settings().unwrap_or_default();
+        let saved = salvage_release(self.site, &settings, id, Scan::EveryFile)?;
+        saved.iter().for_each(Salvaged::log);
+        Ok(())
     }
 
     /// Runs the actions and sends the webhooks. None of them changes the outcome of the deployment,

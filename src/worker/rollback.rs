@@ -129,7 +129,8 @@ impl Deployment<'_> {
         let run = self.site.settings().map(|settings| settings.run).unwrap_or_default();
         let started = self.start_application(&run, release, target.processes.clone())?;
         activate::point_to(self.site, release)?;
-        started.switch();
+        // It was live before. Whoever goes back does not want the other one again.
+        started.switch(false)?;
         self.record_step("activate", step.done());
         self.end(Status::Succeeded, None);
         self.notify(Outcome::Success)?;

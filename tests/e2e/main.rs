@@ -76,4 +76,5 @@ mod trees;
 mod unshared;
 mod uv;
 mod wait;
+mod watch;
 mod within;

@@ -46,6 +46,30 @@ pub(super) fn not_a_process_name(name: &str) -> UserError {
         .fix("Use letters, digits, - and _, such as web or worker")
 }
 
+pub(super) fn not_a_process_to_scale(name: &str) -> UserError {
+    UserError::new("scale has a name that no process can have")
+        .found(excerpt(name))
+        .fix("Use the name of a process, such as web or worker")
+}
+
+pub(super) fn release_cannot_be_scaled() -> UserError {
+    UserError::new("release cannot be scaled: it runs once in each deployment")
+        .fix("Remove it from scale")
+}
+
+pub(super) fn no_web() -> UserError {
+    UserError::new("web cannot be scaled to 0: nothing would answer visitors")
+        .found("web = 0")
+        .fix("Show them a page meanwhile: nyala maintenance on")
+        .fix("Or stop the application: nyala stop")
+}
+
+pub(super) fn too_many_processes(name: &str, count: u32, most: u32) -> UserError {
+    UserError::new("too many processes of one name")
+        .found(format!("{name} = {count}"))
+        .fix(format!("Write a number up to {most}"))
+}
+
 pub(super) fn no_command(name: &str) -> UserError {
     UserError::new(format!("the process {name} has no command"))
         .found(format!("{name} = \"\""))

@@ -27,6 +27,11 @@ pub struct Run {
     /// How long the release before may go on answering what it has begun to answer.
     #[serde(deserialize_with = "duration::required")]
     pub grace: Duration,
+    /// How long a new release is watched; when it gets sick meanwhile, the one before is back.
+    #[serde(deserialize_with = "duration::or_none")]
+    pub watch: Duration,
+    /// How many processes of a name run; one where nobody says.
+    pub scale: BTreeMap<String, u32>,
     /// How long a request waits for a process that is started again.
     #[serde(deserialize_with = "duration::required")]
     pub hold: Duration,
@@ -47,6 +52,8 @@ impl Default for Run {
             health: None,
             health_timeout: Duration::from_mins(1),
             grace: Duration::from_secs(30),
+            watch: Duration::ZERO,
+            scale: BTreeMap::new(),
             hold: Duration::from_secs(10),
             max_body: 2 << 30,
             trusted_proxies: Vec::new(),
@@ -67,6 +74,9 @@ impl Run {
         if let Some(name) = self.processes.keys().find(|name| !is_process_name(name)) {
             return Err(error::not_a_process_name(name));
         }
+        for (name, count) in &self.scale {
+            check_scale(name, *count)?;
+        }
         let mut commands = self.processes.iter();
         match commands.find(|(_, command)| command.trim().is_empty()) {
             Some((name, _)) => Err(error::no_command(name)),
@@ -74,6 +84,23 @@ impl Run {
         }
     }
 }
+
+/// Fails when so many processes of a name cannot be meant. A site without its web process answers
+/// nothing, so it has one at least.
+pub fn check_scale(name: &str, count: u32) -> Result<(), UserError> {
+    if !is_process_name(name) {
+        return Err(error::not_a_process_to_scale(name));
+    }
+    match name {
+        "release" => Err(error::release_cannot_be_scaled()),
+        "web" if count == 0 => Err(error::no_web()),
+        _ if count > MOST => Err(error::too_many_processes(name, count, MOST)),
+        _ => Ok(()),
+    }
+}
+
+/// How many processes of a name there may be: more are a slip of the finger.
+const MOST: u32 = 100;
 
 /// Whether this may be the path of a request.
 fn is_path(text: &str) -> bool {
@@ -198,13 +225,33 @@ mod tests {
         found: web = ""
         Write its command, or remove the line
         "#);
+        insta::assert_snapshot!(error("[run]\nscale = { web = 0 }"), @"
+        web cannot be scaled to 0: nothing would answer visitors
+        found: web = 0
+        1. Show them a page meanwhile: nyala maintenance on
+        2. Or stop the application: nyala stop
+        ");
+        insta::assert_snapshot!(error("[run]\nscale = { worker = 1000 }"), @"
+        too many processes of one name
+        found: worker = 1000
+        Write a number up to 100
+        ");
+        insta::assert_snapshot!(error("[run]\nscale = { release = 2 }"), @"
+        release cannot be scaled: it runs once in each deployment
+        Remove it from scale
+        ");
+        insta::assert_snapshot!(error("[run]\nscale = { 'a/b' = 2 }"), @"
+        scale has a name that no process can have
+        found: a/b
+        Use the name of a process, such as web or worker
+        ");
         insta::assert_snapshot!(error("[run]\nlisten = '8000'\nkeep = 2"), @"
         unknown key `keep` in [run]
         It belongs to no table: move the line above the first [table]
         ");
         insta::assert_snapshot!(error("[run]\nport = 1"), @"
         unknown key `port` in [run]
-        allowed: listen, health, health_timeout, grace, hold, max_body, trusted_proxies, domains, processes
+        allowed: listen, health, health_timeout, grace, watch, scale, hold, max_body, trusted_proxies, domains, processes
         Remove it, or correct its name
         ");
     }

@@ -46,4 +46,5 @@ pub(crate) use snapshot::{Snapshot, snapshot, snapshot_without};
 pub(crate) use ssh::SshServer;
 pub(crate) use strace::{Call, traced_nyala, traced_push};
 pub(crate) use users::{Group, User};
+pub(crate) use visitor::Server;
 pub(crate) use wheels::{write_uv_wheel, write_wheel};
