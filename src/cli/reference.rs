@@ -63,11 +63,11 @@ fn visible(command: &Command) -> impl Iterator<Item = &Command> {
     command.get_subcommands().filter(|it| !it.is_hide_set() && it.get_name() != "help")
 }
 
-/// Not the options that every command has.
+/// Not the options that every command has, and none that only nyala itself uses.
 fn is_own(argument: &Arg) -> bool {
     use clap::ArgAction::{Help, HelpLong, HelpShort, Version};
     let is_builtin = matches!(argument.get_action(), Help | HelpLong | HelpShort | Version);
-    !argument.is_global_set() && !is_builtin
+    !argument.is_global_set() && !argument.is_hide_set() && !is_builtin
 }
 
 /// What follows the name on a command line, such as ` [--json] ID`.

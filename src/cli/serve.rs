@@ -14,6 +14,9 @@ pub(super) struct Serve {
     /// Sites, or folders that contain sites [default: the site that contains the working directory]
     #[arg(value_name = "SITE|FOLDER")]
     places: Vec<PathBuf>,
+    /// Only the sites of this user, for the `nyala serve` of root that starts this one
+    #[arg(long, value_name = "UID", hide = true)]
+    owner: Option<u32>,
 }
 
 impl Serve {
@@ -26,8 +29,13 @@ impl Serve {
                 .map(|place| place.canonicalize().unwrap_or_else(|_| place.clone()))
                 .collect()
         };
-        // What runs belongs to the owner of the site. Several owners take several of these.
-        for place in places.iter().filter(|place| Site::is_at(place)) {
+        if let Some(owner) = self.owner {
+            return serve::run_for(owner, &places);
+        }
+        // The owner of a single site needs nobody else.
+        if let [place] = &places[..]
+            && Site::is_at(place)
+        {
             access::enter(&Site::open(place)?, Intent::Change)?;
         }
         serve::run(&places)

@@ -19,7 +19,7 @@ pub struct Environment {
 const FOREIGN_PREFIXES: [&str; 7] =
     ["GIT_", "PYTHON", "VIRTUAL_ENV", "CONDA", "NYALA_", "SSH_", "_CONDA"];
 
-const FOREIGN: [&str; 23] = [
+const FOREIGN: [&str; 32] = [
     "__PYVENV_LAUNCHER__",
     // With these, pip installs elsewhere than into the env, or not at all.
     "PIP_DRY_RUN",
@@ -48,6 +48,16 @@ const FOREIGN: [&str; 23] = [
     // Shells run the files that these name before anything else.
     "BASH_ENV",
     "ENV",
+    // What systemd says to a service of its own; see systemd.exec(5).
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "LISTEN_FDNAMES",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "NOTIFY_SOCKET",
+    "SYSTEMD_EXEC_PID",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
 ];
 
 const PATH: &str = "PATH";

@@ -129,7 +129,7 @@ impl Backend {
     pub(super) async fn drain(&self, deadline: Instant) {
         self.wait_until_idle(deadline).await;
         if self.is_leaving.get() {
-            self.hang_up.notify_waiters();
+            self.end_websockets();
         }
     }
 
@@ -139,6 +139,10 @@ impl Backend {
                 return;
             }
         }
+    }
+
+    pub(super) fn end_websockets(&self) {
+        self.hang_up.notify_waiters();
     }
 
     /// Returns when connections that would never end have to.

@@ -23,7 +23,8 @@ pub(super) fn is_served(site: &Path) -> UserError {
 
 pub(super) fn of_another_user(site: &Path) -> UserError {
     UserError::new(format!("{} belongs to another user, as whom it has to run", site.display()))
-        .fix("Run a nyala serve as that user, for example with User= in its systemd unit")
+        .fix("Serve it as root, which serves the sites of every owner: sudo nyala serve FOLDER")
+        .fix("Or run another nyala serve as that user")
 }
 
 pub(super) fn unknown_request() -> UserError {
@@ -221,7 +222,8 @@ mod tests {
         let tcp: Listen = "127.0.0.1:80".parse().unwrap();
         insta::assert_snapshot!(of_another_user(site), @"
         /srv/shop belongs to another user, as whom it has to run
-        Run a nyala serve as that user, for example with User= in its systemd unit
+        1. Serve it as root, which serves the sites of every owner: sudo nyala serve FOLDER
+        2. Or run another nyala serve as that user
         ");
         insta::assert_snapshot!(unknown_request(), @"
         nyala serve was asked something that it does not know

@@ -6,164 +6,142 @@
 
 mod backend;
 mod body;
+mod channel;
+mod deputy;
 mod door;
 mod error;
 mod headers;
 mod health;
 mod listen;
 mod logs;
+mod manager;
 mod memory;
+mod pause;
 mod port;
 mod printer;
 mod process;
 mod proxy;
 mod release;
 mod served;
+mod sites;
 mod statistics;
 mod stopped;
 mod switch;
 mod watch;
 mod websocket;
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::fs;
 use std::hash::{BuildHasher, Hasher};
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{DumpableBehavior, geteuid, set_dumpable_behavior};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use crate::server::Server;
-use crate::site::Site;
+use crate::access::{self, Intent};
+use crate::process::end_with_parent;
 use crate::user_error::UserError;
 
 pub use logs::log_files;
 
+use manager::Manager;
 use printer::print;
-use served::Served;
+use sites::{Sites, owned_sites};
 
 /// The least time that a process gets to end.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often it is looked for new sites.
+/// How often it is looked for new sites, and the manager is told that this process works.
 const LOOK: Duration = Duration::from_secs(2);
+
+/// How long those who serve other owners may take before visitors are said to be served.
+const READY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often the manager is asked for more time while everything ends.
+const EXTEND: Duration = Duration::from_secs(5);
 
 /// Serves sites, and every site in folders that contain some, those too that are made later. Runs
 /// until it gets SIGTERM or SIGINT; then it ends everything that it has started.
+///
+/// What runs belongs to the owner of each site. Root serves the sites of several owners by a
+/// process for each.
 pub fn run(places: &[PathBuf]) -> Result<()> {
+    let manager = Manager::systemd();
+    block_on(places, manager, false)
+}
+
+/// Serves the sites of one owner, for the `nyala serve` of root that has started this process: it
+/// becomes one of the owner's. Must be called while it has one thread.
+pub fn run_for(owner: u32, places: &[PathBuf]) -> Result<()> {
+    let sites = owned_sites(places)?;
+    let Some((site, _)) = sites.iter().find(|(_, found)| *found == owner) else {
+        return Ok(());
+    };
+    access::enter(site, Intent::Change)?;
+    // It may have been given to somebody else meanwhile.
+    if geteuid().as_raw() != owner {
+        bail!(error::of_another_user(site.root()));
+    }
+    // The kernel forgets the one and forbids the other when a process changes its user. Nothing of
+    // root's is in it.
+    end_with_parent();
+    let _ = set_dumpable_behavior(DumpableBehavior::Dumpable);
+    block_on(places, Manager::serve()?, true)
+}
+
+fn block_on(places: &[PathBuf], manager: Manager, is_deputy: bool) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start")?;
-    LocalSet::new().block_on(&runtime, serve(places))
+    let manager = Rc::new(manager);
+    LocalSet::new().block_on(&runtime, async {
+        let sites = Sites::new(places.to_vec(), Rc::clone(&manager), is_deputy)?;
+        serve(sites, places, &manager).await
+    })
 }
 
-async fn serve(places: &[PathBuf]) -> Result<()> {
+async fn serve(mut sites: Sites, places: &[PathBuf], manager: &Rc<Manager>) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
-    let mut sites = BTreeMap::new();
-    for place in places.iter().filter(|place| !Site::is_at(place)) {
-        Server::open(place)?;
-    }
-    look(places, &mut sites)?;
-    if sites.is_empty() {
+    let mut count = sites.look()?;
+    manager.forget_others();
+    if count == 0 {
         for place in places {
             print(format!("{}\n", error::no_site_yet(place)));
         }
     }
-    let _ = sd_notify::notify(&[NotifyState::Ready]);
+    let _ = timeout(READY_PATIENCE, sites.ready()).await;
+    manager.tell(&[NotifyState::Ready]);
     loop {
-        let status = format!("{} sites", sites.len());
-        let _ = sd_notify::notify(&[NotifyState::Status(&status)]);
+        // From the thread on which visitors are answered: whoever hears it knows that it goes on.
+        manager.tell(&[NotifyState::Status(&status(count)), NotifyState::Watchdog]);
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             () = sleep(LOOK) => {}
         }
-        if let Err(error) = look(places, &mut sites) {
-            print(format!("{}\n", UserError::of(&error)));
+        match sites.look() {
+            Ok(found) => count = found,
+            Err(error) => print(format!("{}\n", UserError::of(&error))),
         }
     }
-    let _ = sd_notify::notify(&[NotifyState::Stopping]);
-    let closing: Vec<_> = sites
-        .into_values()
-        .flatten()
-        .map(|site: Rc<Served>| tokio::task::spawn_local(async move { site.close().await }))
-        .collect();
-    for site in closing {
-        let _ = site.await;
+    manager.tell(&[NotifyState::Stopping]);
+    let mut closed = std::pin::pin!(sites.close());
+    while timeout(EXTEND, closed.as_mut()).await.is_err() {
+        // However long that takes: each site has a `grace` of its own.
+        let more = u32::try_from((3 * EXTEND).as_micros()).unwrap_or(u32::MAX);
+        manager.tell(&[NotifyState::ExtendTimeoutUsec(more)]);
     }
     Ok(())
 }
 
-/// Begins to serve what is new, and ends what is gone. A site that cannot be served is said once,
-/// and is tried again when somebody has removed it.
-fn look(places: &[PathBuf], sites: &mut BTreeMap<PathBuf, Option<Rc<Served>>>) -> Result<()> {
-    let found = found(places)?;
-    for site in &found {
-        let root = site.root();
-        let Entry::Vacant(new) = sites.entry(root.to_owned()) else { continue };
-        let served = match begin(site) {
-            Ok(served) => Some(served),
-            // Whoever named just this site has nothing else to wait for.
-            Err(error) if places == [root] => return Err(error),
-            Err(error) => {
-                let error = UserError::of(&error);
-                print(format!("{}: {error}\n", root.display()));
-                None
-            }
-        };
-        new.insert(served);
-    }
-    let gone: Vec<_> =
-        sites.keys().filter(|root| found.iter().all(|it| it.root() != *root)).cloned().collect();
-    for root in gone {
-        if let Some(Some(site)) = sites.remove(&root) {
-            print(format!("{}: the site is gone\n", root.display()));
-            tokio::task::spawn_local(async move { site.close().await });
-        }
-    }
-    Ok(())
-}
-
-fn found(places: &[PathBuf]) -> Result<Vec<Site>> {
-    let mut found = Vec::new();
-    for place in places {
-        if Site::is_at(place) {
-            found.push(Site::open(place)?);
-            continue;
-        }
-        // A folder that is gone has no sites any more.
-        let Ok(server) = Server::open(place) else { continue };
-        found.extend(server.site_names().iter().filter_map(|name| server.site(name)));
-    }
-    Ok(found)
-}
-
-fn begin(site: &Site) -> Result<Rc<Served>> {
-    // What runs belongs to the owner of the site, whoever started this.
-    let owner = fs::metadata(site.root()).context("the site cannot be looked at")?.uid();
-    if owner != rustix::process::geteuid().as_raw() {
-        bail!(error::of_another_user(site.root()));
-    }
-    let Some(lock) = site.try_serve_lock()? else { bail!(error::is_served(site.root())) };
-    let left = process::end_left_behind(site.root());
-    let served = Served::new(site.clone(), lock);
-    if left > 0 {
-        served.say(format_args!("{left} processes of an earlier nyala serve were ended"));
-    }
-    door::open(&served)?;
-    if let Err(error) = served.start_live() {
-        served.say(UserError::of(&error));
-    }
-    Ok(served)
+fn status(sites: usize) -> String {
+    if sites == 1 { "Serving 1 site".to_owned() } else { format!("Serving {sites} sites") }
 }
 
 /// An id for a request that has none. It says nothing of the machine or the site.

@@ -19,16 +19,11 @@ use tokio::task::{spawn_blocking, spawn_local};
 use tokio::time::{sleep, timeout};
 
 use super::logs::ProcessLog;
+use super::pause::Pause;
 use crate::control::ProcessState;
 use crate::process::{Environment, keep_close, kill_marked, start_session};
 use crate::site::DeploymentId;
 use crate::text::clean_bytes;
-
-/// The pause before a process that has ended is started again: it doubles from one end to the
-/// other, and begins anew when a process has lived for long.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-const LONG_LIFE: Duration = Duration::from_secs(10);
 
 /// How often it is tried to connect to a process that is being started.
 const CONNECT_PAUSE: Duration = Duration::from_millis(20);
@@ -163,7 +158,7 @@ impl Process {
     }
 
     async fn supervise(self: Rc<Self>) {
-        let mut pause = FIRST_PAUSE;
+        let mut pause = Pause::default();
         while self.stopping.get().is_none() {
             let started = Instant::now();
             let number = STARTS.get() + 1;
@@ -179,14 +174,11 @@ impl Process {
             }
             self.since.set(None);
             self.restarts.set(self.restarts.get() + 1);
-            if started.elapsed() >= LONG_LIFE {
-                pause = FIRST_PAUSE;
-            }
+            let pause = pause.after(started.elapsed());
             self.say(&format!("{end}; it is started again in {:.1} s", pause.as_secs_f64()));
             *self.last_end.borrow_mut() = Some(end);
             self.changed.notify_waiters();
             let _ = timeout(pause, self.stop.notified()).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
         self.is_over.set(true);
         self.over.notify_waiters();

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -15,12 +15,12 @@ use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::backend::InFlight;
 use super::body::{Answer, Outgoing};
 use super::headers::{self, Visitor};
-use super::served::Served;
+use super::served::{Connection, FAREWELL, Served};
 use super::websocket;
 
 /// How long a visitor may take for the head of a request, or may be idle before it.
@@ -36,17 +36,21 @@ const TRIES: usize = 3;
 const CONNECT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Answers the requests of one visitor's connection until it ends.
-pub(super) async fn converse<S>(stream: S, address: Option<IpAddr>, site: Rc<Served>)
+pub(super) async fn converse<S>(stream: S, address: Option<IpAddr>, open: Connection)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let served = Rc::clone(&site);
+    let site = open.site();
+    let served = Rc::clone(site);
     let service = service_fn(move |request| {
         let site = Rc::clone(&served);
         async move {
             let begun = Instant::now();
-            let answer = answer(&site, address, begun, request).await;
+            let mut answer = answer(&site, address, begun, request).await;
             site.count(answer.status(), begun);
+            if site.is_closing() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             Ok::<_, Infallible>(answer)
         }
     });
@@ -60,8 +64,12 @@ where
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
         () = site.closing() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            if let Ok(outcome) = timeout(FAREWELL, connection.as_mut()).await {
+                outcome
+            } else {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         }
     };
     if let Err(error) = outcome {

@@ -78,6 +78,13 @@ impl Release {
         }
     }
 
+    /// Ends the connections that would never end by themselves.
+    pub(super) fn end_websockets(&self) {
+        for backend in self.web.borrow().iter() {
+            backend.end_websockets();
+        }
+    }
+
     /// Gives it requests again, whatever [`Release::drain`] has come to.
     pub(super) fn come_back(&self) {
         for backend in self.web.borrow().iter() {

@@ -8,19 +8,23 @@ use std::time::Duration;
 use anyhow::Result;
 use hyper::StatusCode;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use super::backend::InFlight;
-use super::listen;
+use super::listen::{self, Listening};
 use super::logs::ProcessLog;
+use super::manager::Manager;
 use super::printer::print;
 use super::release::Release;
 use super::statistics::Recent;
 use crate::control::{LastMinutes, ProcessState};
 use crate::site::Site;
 use crate::site::lock::ServeLock;
-use crate::site::settings::{Listen, Run};
+use crate::site::settings::Run;
+
+/// How long a connection is kept for one more request when the site closes: closed while a visitor
+/// sends one, the request is lost.
+pub(super) const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What `nyala serve` has of a site. All of it is on one thread.
 #[derive(Debug)]
@@ -36,7 +40,10 @@ pub(super) struct Served {
     logs: RefCell<BTreeMap<String, Rc<ProcessLog>>>,
     started: Instant,
     recent: RefCell<Recent>,
-    listening: RefCell<Option<(Listen, JoinHandle<()>)>>,
+    pub(super) manager: Rc<Manager>,
+    listening: RefCell<Option<Listening>>,
+    /// How many connections of visitors are open.
+    connections: Cell<usize>,
     is_closing: Cell<bool>,
     closing: Notify,
     /// One deployment at a time is carried out.
@@ -45,7 +52,7 @@ pub(super) struct Served {
 }
 
 impl Served {
-    pub(super) fn new(site: Site, lock: ServeLock) -> Rc<Served> {
+    pub(super) fn new(site: Site, lock: ServeLock, manager: Rc<Manager>) -> Rc<Served> {
         Rc::new(Served {
             site,
             run: RefCell::default(),
@@ -55,7 +62,9 @@ impl Served {
             logs: RefCell::default(),
             started: Instant::now(),
             recent: RefCell::default(),
+            manager,
             listening: RefCell::new(None),
+            connections: Cell::new(0),
             is_closing: Cell::new(false),
             closing: Notify::new(),
             turn: tokio::sync::Mutex::new(()),
@@ -85,17 +94,15 @@ impl Served {
     pub(super) fn set_run(self: &Rc<Self>, run: Run) -> Result<()> {
         let wanted = run.listen.clone();
         *self.run.borrow_mut() = Rc::new(run);
-        let current = self.listening.borrow().as_ref().map(|(listen, _)| listen.clone());
-        if current == wanted {
+        if self.listening.borrow().as_ref().map(|it| &it.listen) == wanted.as_ref() {
             return Ok(());
         }
-        let task = wanted.as_ref().map(|wanted| listen::start(self, wanted)).transpose()?;
-        let before = self.listening.replace(wanted.zip(task));
-        if let Some((_, task)) = before {
-            task.abort();
+        let now = wanted.as_ref().map(|wanted| listen::start(self, wanted)).transpose()?;
+        if let Some(now) = &now {
+            self.say(format_args!("listening on {}", now.listen));
         }
-        if let Some((listen, _)) = &*self.listening.borrow() {
-            self.say(format_args!("listening on {listen}"));
+        if let Some(before) = self.listening.replace(now) {
+            self.manager.forget(&before.name);
         }
         Ok(())
     }
@@ -178,24 +185,67 @@ impl Served {
 
     /// Returns when the site is closing.
     pub(super) async fn closing(&self) {
-        while !self.is_closing.get() {
+        while !self.is_closing() {
             self.closing.notified().await;
         }
     }
 
-    /// Takes no more connections, finishes what visitors wait for, and ends everything.
+    pub(super) fn is_closing(&self) -> bool {
+        self.is_closing.get()
+    }
+
+    /// A connection of a visitor, which is open until the value is dropped.
+    pub(super) fn connection(self: &Rc<Self>) -> Connection {
+        self.connections.set(self.connections.get() + 1);
+        Connection(Rc::clone(self))
+    }
+
+    /// Takes no more connections, finishes what visitors wait for, and ends everything. A listening
+    /// socket that is kept stays there, for the next nyala serve.
     pub(super) async fn close(&self) {
-        if let Some((_, task)) = self.listening.borrow_mut().take() {
-            task.abort();
-        }
+        self.listening.take();
         self.is_closing.set(true);
         self.closing.notify_waiters();
+        let deadline = Instant::now() + FAREWELL;
+        while self.connections.get() > 0 {
+            if timeout_at(deadline, self.changed.notified()).await.is_err() {
+                break;
+            }
+        }
         let live = self.live.borrow().clone();
         let mut all: Vec<_> = live.into_iter().collect();
         all.extend(self.leaving.borrow().iter().cloned());
         for release in all {
+            // They never end by themselves, and the next nyala serve takes them.
+            release.end_websockets();
             self.end(&release).await;
         }
         self.live.borrow_mut().take();
+    }
+
+    /// Closes a site that is gone: nobody will listen there.
+    pub(super) async fn close_for_good(&self) {
+        if let Some(listening) = &*self.listening.borrow() {
+            self.manager.forget(&listening.name);
+        }
+        self.close().await;
+    }
+}
+
+/// See [`Served::connection`].
+pub(super) struct Connection(Rc<Served>);
+
+impl Connection {
+    pub(super) fn site(&self) -> &Rc<Served> {
+        &self.0
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.connections.set(self.0.connections.get() - 1);
+        if self.0.is_closing() {
+            self.0.changed.notify_waiters();
+        }
     }
 }

@@ -64,6 +64,7 @@ mod rollback;
 mod running;
 mod scripts;
 mod secrets;
+mod service;
 mod settings;
 mod shared;
 mod shell;

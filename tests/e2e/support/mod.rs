@@ -8,6 +8,7 @@ mod gate;
 mod http;
 mod index;
 mod machine;
+mod manager;
 mod mounts;
 mod precious;
 pub(crate) mod private_index;
@@ -34,6 +35,7 @@ pub(crate) use machine::{
     git_can, has_git_lfs, is_root, newest_python, python_2, pythons, setuptools, skip,
     tools_folder, two_pythons, uv,
 };
+pub(crate) use manager::Manager;
 pub(crate) use mounts::Mounts;
 pub(crate) use precious::Precious;
 pub(crate) use private_index::PrivateIndex;
@@ -46,5 +48,5 @@ pub(crate) use snapshot::{Snapshot, snapshot, snapshot_without};
 pub(crate) use ssh::SshServer;
 pub(crate) use strace::{Call, traced_nyala, traced_push};
 pub(crate) use users::{Group, User};
-pub(crate) use visitor::Server;
+pub(crate) use visitor::{KeptVisitor, Server};
 pub(crate) use wheels::{write_uv_wheel, write_wheel};

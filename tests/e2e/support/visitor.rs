@@ -28,13 +28,18 @@ impl Site {
 
     /// Gives the site a socket in place of its port, and these settings, and serves it.
     pub(crate) fn serve_on_a_socket(&self, settings: &str) -> Server {
+        self.listen_on(&format!("'unix:run/web.sock'\n{settings}"));
+        self.serve()
+    }
+
+    /// Gives the site another address, as it is written in the settings.
+    pub(crate) fn listen_on(&self, address: &str) {
         let file = self.path.join("nyala.toml");
         let text = fs::read_to_string(&file).unwrap();
         let start = text.find("\nlisten = ").unwrap() + 1;
         let end = start + text[start..].find('\n').unwrap();
-        let listen = format!("listen = 'unix:run/web.sock'\n{settings}");
-        fs::write(&file, format!("{}{listen}{}", &text[..start], &text[end..])).unwrap();
-        self.serve()
+        let text = format!("{}listen = {address}{}", &text[..start], &text[end..]);
+        fs::write(&file, text).unwrap();
     }
 
     pub(crate) fn serve(&self) -> Server {
@@ -81,11 +86,50 @@ impl Site {
     }
 }
 
+/// A visitor who keeps the connection as browsers do, until it is said that it ends.
+#[derive(Debug)]
+pub(crate) struct KeptVisitor<'a> {
+    site: &'a Site,
+    connection: Option<UnixStream>,
+}
+
+impl<'a> KeptVisitor<'a> {
+    pub(crate) fn of(site: &'a Site) -> Self {
+        Self { site, connection: None }
+    }
+
+    /// Asks for the page, and returns the head of the answer; empty when the connection was closed
+    /// before it came.
+    pub(crate) fn get(&mut self) -> String {
+        let mut stream = self.connection.take().unwrap_or_else(|| self.site.connect());
+        if stream.write_all(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n").is_err() {
+            return String::new();
+        }
+        let mut text = String::new();
+        // All pages and errors are one line.
+        while !text.split_once("\r\n\r\n").is_some_and(|(_, body)| body.ends_with('\n')) {
+            let mut buffer = [0; 4096];
+            match stream.read(&mut buffer) {
+                Ok(0) | Err(_) => return String::new(),
+                Ok(read) => text += &String::from_utf8_lossy(&buffer[..read]),
+            }
+        }
+        if !text.to_lowercase().contains("connection: close") {
+            self.connection = Some(stream);
+        }
+        text
+    }
+}
+
 /// A running `nyala serve`, which is ended with the test.
 #[derive(Debug)]
 pub(crate) struct Server(Option<Running>);
 
 impl Server {
+    pub(crate) fn of(running: Running) -> Self {
+        Self(Some(running))
+    }
+
     /// Kills it alone.
     pub(crate) fn kill(mut self) {
         let running = self.0.take().unwrap();
