@@ -1,6 +1,7 @@
 //! Flushes what was written to the disk, so that a loss of power does not take it back.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -53,21 +54,37 @@ pub fn each_in_threads<T: Sync>(
     })
 }
 
+/// Begins to flush everything that was written to the file system that `path` is on, and returns
+/// at once: a later [`sync_filesystem`] has less to wait for.
+pub fn begin_to_sync_filesystem(path: &Path) {
+    let path = path.to_owned();
+    let flush = move || {
+        if let Ok(folder) = File::open(path) {
+            let _ = sync_filesystem_of(&folder);
+        }
+    };
+    // Where the system allows no more threads, the later flush does it all.
+    let _ = thread::Builder::new().spawn(flush);
+}
+
 /// Flushes everything that was written to the file system that `path` is on.
 ///
 /// One call for a whole tree: the file system flushes in the order that suits it, which is many
 /// times faster than file by file.
-#[cfg(target_os = "linux")]
 pub fn sync_filesystem(path: &Path) -> Result<()> {
     point_at("sync_filesystem", path);
     File::open(path)
-        .and_then(|folder| Ok(rustix::fs::syncfs(folder)?))
+        .and_then(|folder| sync_filesystem_of(&folder))
         .with_context(|| format!("cannot flush the file system of {}", path.display()))
 }
 
+#[cfg(target_os = "linux")]
+fn sync_filesystem_of(folder: &File) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(folder)?)
+}
+
 #[cfg(not(target_os = "linux"))]
-pub fn sync_filesystem(path: &Path) -> Result<()> {
-    point_at("sync_filesystem", path);
+fn sync_filesystem_of(_folder: &File) -> io::Result<()> {
     rustix::fs::sync();
     Ok(())
 }

@@ -27,7 +27,7 @@ pub use file::{
     append, append_line, can_clone, copy_file, create_reserve, give_folder, move_file,
     open_lock_file, open_to_append, unshare, write_new, write_new_like,
 };
-pub use flush::{each_at_once, each_in_threads, sync, sync_filesystem};
+pub use flush::{begin_to_sync_filesystem, each_at_once, each_in_threads, sync, sync_filesystem};
 pub use read::{read, read_to_string};
 pub use remove::Mounted;
 pub use replace::{

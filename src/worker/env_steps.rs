@@ -187,6 +187,8 @@ fn copy_env(context: &StepContext<'_>, plan: &mut Plan, from: EnvId) -> Result<b
     if python.version.major > 2 {
         env::compile(&env, &copied.uncompiled, &context.environment, &context.limits)?;
     }
+    // What the installer adds is little beside the copy.
+    disk::begin_to_sync_filesystem(&env);
     step.done();
     Ok(true)
 }
