@@ -48,8 +48,12 @@ pub fn lines(plan: &Plan) -> Vec<String> {
         }
         _ => "",
     };
+    let action = match plan.env.decision {
+        Decision::Update { from } if plan.env.only_uninstalls => format!("copy env {from}"),
+        decision => decision.to_string(),
+    };
     let also = if plan.env.uninstall.is_empty() { "" } else { ", uninstall what is not required" };
-    lines.push(format!("Environment: {}{also}{by}, because", plan.env.decision));
+    lines.push(format!("Environment: {action}{also}{by}, because"));
     lines.extend(plan.env.reasons.iter().map(|reason| format!("- {reason}")));
     lines.extend(plan.notes.iter().cloned());
     lines

@@ -196,6 +196,7 @@ impl Plan {
         self.env.uninstall.clear();
         self.env.drifted = false;
         self.env.may_uninstall = false;
+        self.env.only_uninstalls = false;
         Ok(())
     }
 }

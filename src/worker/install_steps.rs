@@ -58,12 +58,33 @@ fn install_and_uninstall(
     plan: &mut Plan,
     env: &Path,
 ) -> Result<Option<String>> {
+    if has_all(context, plan, env) {
+        let step = console::step("Uninstalling what is not required.");
+        let not_good = uninstall(context, plan, env, &[]);
+        step.done();
+        return not_good;
+    }
     let before = required_by_local(context, plan, env);
     if install_into(context, plan, env)? == Choice::Another {
         plan.env.drifted = true;
     }
     let after = required_by_local(context, plan, env);
     uninstall(context, plan, env, &env::no_longer_required(&before, &after))
+}
+
+/// Whether a copy has all that is required, so that the installer would only say so. What comes
+/// from a path or an address may be another by now.
+fn has_all(context: &StepContext<'_>, plan: &Plan, env: &Path) -> bool {
+    let StepContext { installer, environment, .. } = context;
+    let release = context.site.release(context.deployment);
+    let is_of_an_index = || {
+        plan.requirements.local.is_empty()
+            && plan.requirements.lines.iter().all(|line| line.source.is_none())
+    };
+    plan.env.only_uninstalls
+        && plan.install_input.is_none()
+        && is_of_an_index()
+        && !installer.reinstalls(environment, env, &release)
 }
 
 /// What the projects that were installed from folders need, where that decides what is uninstalled:

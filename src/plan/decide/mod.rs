@@ -88,6 +88,9 @@ pub struct EnvPlan {
     pub drifted: bool,
     /// Whether a copy can be brought to what a new env would have by uninstalling from it.
     pub may_uninstall: bool,
+    /// Whether the copy has all that is required, since requirements were removed and nothing else
+    /// changed.
+    pub only_uninstalls: bool,
 }
 
 impl Decision {
@@ -191,7 +194,10 @@ pub fn decide(observed: &Observed) -> EnvPlan {
                             reasons.update.push(change.to_string());
                         }
                         EnvAction::Create => reasons.create(change.to_string()),
-                        EnvAction::Update => reasons.update.push(change.to_string()),
+                        EnvAction::Update => {
+                            reasons.installs = true;
+                            reasons.update.push(change.to_string());
+                        }
                     }
                 }
             }
@@ -250,6 +256,7 @@ struct Reasons {
     create: Vec<String>,
     update: Vec<String>,
     uninstall: Vec<String>,
+    installs: bool,
     drifted: bool,
     may_uninstall: bool,
 }
@@ -288,6 +295,7 @@ impl Reasons {
         EnvPlan {
             decision,
             reasons: self.create,
+            only_uninstalls: !self.uninstall.is_empty() && !self.installs,
             uninstall: self.uninstall,
             drifted,
             may_uninstall: self.may_uninstall,
@@ -303,6 +311,7 @@ impl EnvPlan {
             uninstall: Vec::new(),
             drifted: false,
             may_uninstall: false,
+            only_uninstalls: false,
         }
     }
 }

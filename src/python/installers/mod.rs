@@ -164,6 +164,19 @@ impl Installer {
         Some(format!("pip's {} ({})", found.name, found.by))
     }
 
+    /// Whether a setting has the installer install anew what is installed and satisfies the
+    /// requirements.
+    pub fn reinstalls(self, environment: &Environment, env: &Path, release: &Path) -> bool {
+        const SETTINGS: [&str; 3] = ["force-reinstall", "ignore-installed", "upgrade"];
+        let settings = pip_config::settings(environment, env, release);
+        // pip's own error about a configuration that cannot be read is better.
+        settings.map_or(true, |settings| {
+            settings.iter().any(|setting| {
+                SETTINGS.contains(&setting.name.as_str()) && !pip_config::is_off(&setting.value)
+            })
+        })
+    }
+
     /// Whether the installer can install from a source of this kind.
     pub fn supports(self, source: &Source) -> bool {
         match (self, source) {

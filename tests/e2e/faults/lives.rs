@@ -299,6 +299,7 @@ fn decision(log: &str) -> Option<&'static str> {
     let words = [
         ("create a new environment", "create"),
         ("install into the copy", "update"),
+        ("uninstall what is not required", "update"),
         ("copy env", "copy"),
         ("reuse env", "reuse"),
     ];
