@@ -34,6 +34,8 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<Choice> {
     }
     disk::point("pip: after");
     if !compiles {
+        // Compiling is work for the processors, and the disk has time meanwhile.
+        disk::begin_to_sync_filesystem(installation.env);
         let sources = env::adopt(installation.env, installation.python)?;
         env::compile(installation.env, &sources, installation.environment, &installation.limits)
             .context("what was installed could not be compiled")?;
