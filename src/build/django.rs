@@ -2,6 +2,7 @@
 //! static files.
 
 mod settings_module;
+mod static_files;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,6 +15,8 @@ use crate::console;
 use crate::process::{self, ChildError, Environment, Invocation, Limits};
 use crate::python::env::site_packages;
 use crate::user_error::Explain;
+
+pub use static_files::{StaticFiles, static_files};
 
 /// What Django prints where neither manage.py nor the environment names its settings, before it
 /// says that a command is unknown.

@@ -29,6 +29,7 @@ mod man;
 mod plan;
 mod post_receive;
 mod proc_receive;
+mod proxy;
 mod ps;
 mod python;
 mod redeploy;
@@ -130,6 +131,12 @@ enum Command {
     Start,
     /// Run a command in the live release, with its env and the app settings
     Run(run::Run),
+    /// Print the configuration of nginx or Caddy in front of the site
+    ///
+    /// It passes on the requests for a domain, with websockets, the headers that say for whom, and
+    /// a limit for bodies, and serves Django's static files from the live release. Its first lines
+    /// say where it goes, and what to do for TLS.
+    Proxy(proxy::Proxy),
     /// Delete deployments: records, logs and releases
     ///
     /// The live release is never deleted.
@@ -220,6 +227,7 @@ impl Command {
             | Command::Serve(_)
             | Command::Restart(_)
             | Command::Stop
+            | Command::Proxy(_)
             | Command::Start
             | Command::Run(_)
             | Command::Cancel(_)
@@ -372,6 +380,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Ps(ps) => ps.run(&site()?)?,
         Command::Logs(logs) => logs.run(&site()?)?,
         Command::Restart(restart) => restart.run(&site()?)?,
+        Command::Proxy(proxy) => proxy.run(&site()?)?,
         Command::Stop => stop::run(&site()?)?,
         Command::Start => start::run(&site()?)?,
         Command::Serve(serve) => serve.run(cli.site.as_deref())?,

@@ -32,6 +32,7 @@ mod downloads;
 mod endless_logs;
 mod envs;
 mod faults;
+mod fronts;
 mod guide;
 mod hard_clients;
 mod held;

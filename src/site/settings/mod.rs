@@ -22,7 +22,7 @@ pub use choices::{Outcome, Patch, PythonDownloads, Unshared};
 pub use duration::parse_duration;
 pub use file::{with_key, with_shared};
 pub use keys::keys;
-pub use run::{Listen, Run, check_scale, is_process_name};
+pub use run::{Listen, Run, check_scale, is_domain, is_process_name};
 pub use webhook::Webhook;
 
 use super::SharedPath;

@@ -107,7 +107,8 @@ fn is_path(text: &str) -> bool {
     text.starts_with('/') && text.chars().all(|it| it.is_ascii_graphic()) && !text.contains('#')
 }
 
-fn is_domain(text: &str) -> bool {
+/// Whether this is the name of a domain, without a scheme and a port.
+pub fn is_domain(text: &str) -> bool {
     let is_label = |label: &str| {
         !label.is_empty()
             && label.chars().all(|it| it.is_ascii_alphanumeric() || "-_*".contains(it))

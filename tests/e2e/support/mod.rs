@@ -23,6 +23,7 @@ mod ssh;
 mod strace;
 mod users;
 mod visitor;
+mod web_server;
 pub(crate) mod wheels;
 
 pub(crate) use count::count;
@@ -48,5 +49,6 @@ pub(crate) use snapshot::{Snapshot, snapshot, snapshot_without};
 pub(crate) use ssh::SshServer;
 pub(crate) use strace::{Call, traced_nyala, traced_push};
 pub(crate) use users::{Group, User};
-pub(crate) use visitor::{KeptVisitor, Server};
+pub(crate) use visitor::{Answer, KeptVisitor, Server};
+pub(crate) use web_server::Front;
 pub(crate) use wheels::{write_uv_wheel, write_wheel};

@@ -18,6 +18,19 @@ pub(crate) struct Answer {
     pub body: String,
 }
 
+impl Answer {
+    /// What comes over a connection for a request, until the connection ends.
+    pub(crate) fn from(mut stream: impl Read + Write, request: &str) -> Answer {
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut text = Vec::new();
+        stream.read_to_end(&mut text).unwrap();
+        let text = String::from_utf8_lossy(&text);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{text:?}"));
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Answer { status, head: head.to_owned(), body: body.to_owned() }
+    }
+}
+
 impl Site {
     /// A site that is served, and its `nyala serve`.
     pub(crate) fn served(settings: &str) -> (Site, Server) {
@@ -71,14 +84,7 @@ impl Site {
 
     /// What a visitor gets for a request, whose head is sent as it is.
     pub(crate) fn ask(&self, request: &str) -> Answer {
-        let mut stream = self.connect();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut text = Vec::new();
-        stream.read_to_end(&mut text).unwrap();
-        let text = String::from_utf8_lossy(&text);
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{text:?}"));
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer { status, head: head.to_owned(), body: body.to_owned() }
+        Answer::from(self.connect(), request)
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
