@@ -15,6 +15,7 @@ pub mod settings;
 mod shared_path;
 mod stopped;
 mod text_file;
+mod torn;
 pub mod trash;
 
 use std::env;
