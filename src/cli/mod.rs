@@ -26,7 +26,10 @@ mod init;
 mod install;
 mod list;
 mod logs;
+mod maintenance;
 mod man;
+mod metrics;
+mod pause;
 mod plan;
 mod post_receive;
 mod proc_receive;
@@ -39,6 +42,7 @@ mod reference;
 mod restart;
 mod rollback;
 mod run;
+mod scale;
 mod script;
 mod serve;
 mod share;
@@ -131,6 +135,20 @@ enum Command {
     ///
     /// Fails when it is not healthy; then it stays stopped.
     Start,
+    /// Run more processes of the application, or fewer
+    ///
+    /// Applied at once, without a failed request, and kept in nyala.toml: `nyala scale web=2
+    /// worker=3`. A web process more gets visitors once it is healthy.
+    Scale(scale::Scale),
+    /// Show visitors a page in place of the application
+    #[command(subcommand)]
+    Maintenance(maintenance::Maintenance),
+    /// Let requests wait, for example while a migration runs
+    ///
+    /// Returns once what came before is answered, after half of the time or 10 s at the latest.
+    Pause(pause::Pause),
+    /// Print what is known of requests and processes, for Prometheus
+    Metrics(metrics::Metrics),
     /// Run a command in the live release, with its env and the app settings
     Run(run::Run),
     /// Print the configuration of nginx or Caddy in front of the site
@@ -212,6 +230,7 @@ impl Command {
             | Command::Plan(_)
             | Command::Wait(_)
             | Command::Ps(_)
+            | Command::Metrics(_)
             | Command::Logs(_)
             | Command::Script(_)
             | Command::Shell(_)
@@ -228,6 +247,9 @@ impl Command {
             | Command::Share(_)
             | Command::Serve(_)
             | Command::Restart(_)
+            | Command::Scale(_)
+            | Command::Maintenance(_)
+            | Command::Pause(_)
             | Command::Stop
             | Command::Proxy(_)
             | Command::Start
@@ -297,6 +319,10 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Logs(logs) => logs.run(&site()?)?,
         Command::Restart(restart) => restart.run(&site()?)?,
         Command::Proxy(proxy) => proxy.run(&site()?)?,
+        Command::Scale(scale) => scale.run(&site()?)?,
+        Command::Maintenance(maintenance) => maintenance.run(&site()?)?,
+        Command::Pause(pause) => pause.run(&site()?)?,
+        Command::Metrics(metrics) => metrics.run(cli.site.as_deref())?,
         Command::Stop => stop::run(&site()?)?,
         Command::Start => start::run(&site()?)?,
         Command::Serve(serve) => serve.run(cli.site.as_deref())?,

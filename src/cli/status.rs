@@ -1,13 +1,16 @@
 //! `nyala status`, and `nyala` without a command.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
+use crate::control::{Answer, Control, LastMinutes, Request};
 use crate::git::short;
 use crate::settings::deploy_branch;
 use crate::site::{DeploymentId, Record, Site, Status as DeploymentStatus};
-use crate::text::escaped;
+use crate::text::{duration, escaped, latency};
 use crate::worker::rollback::{kept_in_words, kept_releases};
 
 #[derive(Debug, Default, Args)]
@@ -23,6 +26,8 @@ impl Status {
         let live = live_id.map(|id| site.record(id)).transpose()?.flatten();
         let latest = site.newest_record()?;
         let frozen = site.frozen()?;
+        let is_in_maintenance = site.maintenance()?.is_some();
+        let load = last_minutes(site);
         if self.json {
             let settings = site.settings()?;
             let branch = deploy_branch(site, &settings)?;
@@ -34,6 +39,8 @@ impl Status {
                 "kept": kept_releases(site)?,
                 "latest": latest.as_ref().map(|record| record.view(live_id)),
                 "frozen": frozen,
+                "maintenance": is_in_maintenance,
+                "requests": load,
             });
             say!("{}", serde_json::to_string_pretty(&status)?);
             return Ok(());
@@ -60,6 +67,12 @@ impl Status {
         if let Some(id) = live_id.filter(|id| !site.release(*id).is_dir()) {
             say!("        but release {id} is gone, and nothing is served (nyala doctor)");
         }
+        if let Some(load) = &load {
+            say!("Load:   {}", load_in_words(load));
+        }
+        if is_in_maintenance {
+            say!("Shown:  a page with 503 in place of the application (nyala maintenance off)");
+        }
         for failure in latest.iter().flat_map(|latest| &latest.notify_failures) {
             say!("After:  {failure}");
         }
@@ -71,6 +84,29 @@ impl Status {
         }
         Ok(())
     }
+}
+
+/// What visitors have asked for lately; `None` where nothing is served.
+fn last_minutes(site: &Site) -> Option<LastMinutes> {
+    let mut control = Control::connect(site).ok()??;
+    match control.ask(&Request::Statistics, &mut |_| {}) {
+        Ok(Answer::Statistics(statistics)) => Some(statistics.last_minutes),
+        _ => None,
+    }
+}
+
+fn load_in_words(load: &LastMinutes) -> String {
+    let time = duration(Duration::from_secs_f64(load.seconds.round()));
+    let (Some(median), Some(percentile_99)) = (load.median, load.percentile_99) else {
+        return format!("no requests in the last {time}");
+    };
+    format!(
+        "{:.1} requests/s, median {}, 99th percentile {}, {:.1} % 5xx, in the last {time}",
+        load.per_second(),
+        latency(median),
+        latency(percentile_99),
+        load.share_of_errors() * 100.0
+    )
 }
 
 /// One deployment on one line.

@@ -3,6 +3,7 @@
 
 mod error;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::fd::AsRawFd;
@@ -52,6 +53,14 @@ pub enum Request {
     GoBack,
     /// Tell what runs.
     Processes,
+    /// Tell what was asked of them.
+    Statistics,
+    /// Run so many processes of these names.
+    Scale { scale: BTreeMap<String, u32> },
+    /// Read anew whether visitors get a page in place of the application.
+    Maintenance,
+    /// Let requests wait, at most for so many seconds; without a time, let them pass again.
+    Pause { at_most: Option<u64> },
     /// Start all processes anew, or those of one name.
     Restart { process: Option<String> },
     /// End the application, and do not start it until [`Request::Start`].
@@ -75,6 +84,7 @@ pub enum Answer {
     /// The release did not stay well. Visitors and `wwwroot` are back at the one before.
     Back(UserError),
     Processes(Vec<ProcessState>),
+    Statistics(Statistics),
     Failed(UserError),
 }
 
@@ -95,6 +105,28 @@ pub struct ProcessState {
     pub healthy: Option<bool>,
 }
 
+/// What is known of the requests of a site.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Statistics {
+    pub last_minutes: LastMinutes,
+    pub processes: Vec<ProcessAnswers>,
+}
+
+/// What a web process has answered since it was started with its release.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct ProcessAnswers {
+    pub process: String,
+    pub release: DeploymentId,
+    /// The answers by the first digit of their status, from 1 to 5.
+    pub answers: [u64; 5],
+    /// How many of them began within each of [`TIMES`], and not within the one before.
+    pub within: [u64; TIMES.len()],
+    /// The sum of all times until an answer began, in seconds.
+    pub seconds: f64,
+    /// How many requests it is answering.
+    pub in_flight: usize,
+}
+
 /// What a site has answered in the last minutes. Times are in seconds, until an answer begins.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct LastMinutes {
@@ -108,6 +140,11 @@ pub struct LastMinutes {
 }
 
 impl LastMinutes {
+    #[expect(clippy::cast_precision_loss, reason = "nobody needs a rate so precisely")]
+    pub fn per_second(&self) -> f64 {
+        if self.seconds > 0.0 { self.answers as f64 / self.seconds } else { 0.0 }
+    }
+
     pub fn share_of_errors(&self) -> f64 {
         share_of(self.errors, self.answers)
     }

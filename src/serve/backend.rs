@@ -65,6 +65,10 @@ impl Backend {
         (self.in_flight.get(), self.last.get())
     }
 
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.get()
+    }
+
     pub(super) fn totals(&self) -> Totals {
         self.totals.borrow().clone()
     }
@@ -127,14 +131,15 @@ impl Backend {
     /// Waits until it has answered everything, or until a deadline; then connections that go on for
     /// ever, such as those of websockets, are told to end. One that comes back goes on with its.
     pub(super) async fn drain(&self, deadline: Instant) {
-        self.wait_until_idle(deadline).await;
+        self.until_idle(deadline, || self.is_leaving.get()).await;
         if self.is_leaving.get() {
             self.end_websockets();
         }
     }
 
-    async fn wait_until_idle(&self, deadline: Instant) {
-        while self.is_leaving.get() && self.in_flight.get() > 0 {
+    /// Waits until it has answered everything, as long as that is wanted.
+    pub(super) async fn until_idle(&self, deadline: Instant, is_wanted: impl Fn() -> bool) {
+        while is_wanted() && self.in_flight.get() > 0 {
             if timeout_at(deadline, self.answered.notified()).await.is_err() {
                 return;
             }

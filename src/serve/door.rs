@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::rc::Rc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -57,6 +58,13 @@ async fn serve(stream: UnixStream, site: Rc<Served>) {
         let answer = match serde_json::from_str(&line) {
             Ok(Request::Prepare { release }) => deploy(&site, release, &mut lines, &answers).await,
             Ok(Request::Processes) => Answer::Processes(site.processes()),
+            Ok(Request::Statistics) => Answer::Statistics(site.statistics()),
+            Ok(Request::Maintenance) => done(site.read_maintenance()),
+            Ok(Request::Pause { at_most }) => pause(&site, at_most, &answers).await,
+            Ok(Request::Scale { scale }) => {
+                let say = |line: String| drop(answers.send(Answer::Say(line)));
+                done(site.scale(&scale, &say).await)
+            }
             Ok(Request::Restart { process }) => {
                 let say = |line: String| drop(answers.send(Answer::Say(line)));
                 done(site.restart(process.as_deref(), &say).await)
@@ -72,6 +80,22 @@ async fn serve(stream: UnixStream, site: Rc<Served>) {
         };
         let _ = answers.send(answer);
     }
+}
+
+async fn pause(site: &Served, at_most: Option<u64>, answers: &UnboundedSender<Answer>) -> Answer {
+    let say = |line: String| drop(answers.send(Answer::Say(line)));
+    let Some(at_most) = at_most.map(Duration::from_secs) else {
+        site.resume();
+        say("Requests pass.".to_owned());
+        return Answer::Done;
+    };
+    let left = site.pause(at_most).await;
+    let at_most = duration(at_most);
+    say(format!("Requests wait, at most {at_most}. To let them pass: nyala pause --end"));
+    if left > 0 {
+        say(format!("{left} that came before are still being answered."));
+    }
+    Answer::Done
 }
 
 fn done(outcome: Result<()>) -> Answer {

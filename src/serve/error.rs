@@ -8,6 +8,7 @@ use hyper::StatusCode;
 
 use super::health::Question;
 use super::process::Process;
+use super::taken::Listener;
 use crate::site::DeploymentId;
 use crate::site::settings::Listen;
 use crate::text::duration;
@@ -51,12 +52,26 @@ pub(super) fn no_site_yet(folder: &Path) -> UserError {
         .fix(format!("Make one: nyala init {}/SITE", folder.display()))
 }
 
-pub(super) fn cannot_listen(listen: &Listen, cause: &Error) -> UserError {
+/// `listener` is who has that address.
+pub(super) fn cannot_listen(
+    listen: &Listen,
+    cause: &Error,
+    listener: Option<&Listener>,
+) -> UserError {
     let error = UserError::new(format!("cannot listen on {listen}: {cause}"));
     match cause.kind() {
-        ErrorKind::AddrInUse => error
-            .fix("See who has it: ss -ltnp")
-            .fix("Or change listen under [run] in nyala.toml to a free port"),
+        ErrorKind::AddrInUse => match listener {
+            Some(listener) if listener.pid == std::process::id() => error
+                .found("another site of this nyala serve has that address")
+                .fix("Change listen under [run] in the nyala.toml of one of them to a free port"),
+            Some(listener) => error
+                .found(format!("{listener} listens there"))
+                .fix(format!("End that process: kill {}", listener.pid))
+                .fix("Or change listen under [run] in nyala.toml to a free port"),
+            None => error
+                .fix("See who has it, as root: ss -ltnp")
+                .fix("Or change listen under [run] in nyala.toml to a free port"),
+        },
         ErrorKind::PermissionDenied => {
             error.fix("Change listen under [run] in nyala.toml to a port above 1023")
         }
@@ -249,16 +264,29 @@ mod tests {
         there is no site in /srv/shop yet
         Make one: nyala init /srv/shop/SITE
         ");
-        insta::assert_snapshot!(cannot_listen(&tcp, &ErrorKind::AddrInUse.into()), @"
+        let other = Listener { pid: 4711, name: "gunicorn".to_owned() };
+        insta::assert_snapshot!(cannot_listen(&tcp, &ErrorKind::AddrInUse.into(), Some(&other)), @"
         cannot listen on 127.0.0.1:80: address in use
-        1. See who has it: ss -ltnp
+        found: gunicorn (process 4711) listens there
+        1. End that process: kill 4711
         2. Or change listen under [run] in nyala.toml to a free port
         ");
-        insta::assert_snapshot!(cannot_listen(&tcp, &ErrorKind::PermissionDenied.into()), @"
+        let own = Listener { pid: std::process::id(), ..other };
+        insta::assert_snapshot!(cannot_listen(&tcp, &ErrorKind::AddrInUse.into(), Some(&own)), @"
+        cannot listen on 127.0.0.1:80: address in use
+        found: another site of this nyala serve has that address
+        Change listen under [run] in the nyala.toml of one of them to a free port
+        ");
+        insta::assert_snapshot!(cannot_listen(&tcp, &ErrorKind::AddrInUse.into(), None), @"
+        cannot listen on 127.0.0.1:80: address in use
+        1. See who has it, as root: ss -ltnp
+        2. Or change listen under [run] in nyala.toml to a free port
+        ");
+        insta::assert_snapshot!(cannot_listen(&tcp, &ErrorKind::PermissionDenied.into(), None), @"
         cannot listen on 127.0.0.1:80: permission denied
         Change listen under [run] in nyala.toml to a port above 1023
         ");
-        insta::assert_snapshot!(cannot_listen(&tcp, &ErrorKind::AddrNotAvailable.into()), @"
+        insta::assert_snapshot!(cannot_listen(&tcp, &ErrorKind::AddrNotAvailable.into(), None), @"
         cannot listen on 127.0.0.1:80: address not available
         Change listen under [run] in nyala.toml to an address of this machine
         ");

@@ -17,6 +17,7 @@ use super::error;
 use super::proxy::converse;
 use super::served::Served;
 use super::sites::own_prefix;
+use super::taken;
 use crate::disk;
 use crate::site::settings::Listen;
 
@@ -52,7 +53,7 @@ pub(super) fn start(site: &Rc<Served>, listen: &Listen) -> Result<Listening> {
                 std::net::TcpListener::from(kept)
             } else {
                 let socket = std::net::TcpListener::bind(address)
-                    .map_err(|cause| error::cannot_listen(listen, &cause))?;
+                    .map_err(|cause| taken::cannot_listen(listen, &cause))?;
                 rustix::net::listen(&socket, BACKLOG).context("cannot listen")?;
                 manager.keep(&name, socket.as_fd());
                 socket
@@ -134,7 +135,7 @@ fn bind(path: &Path, listen: &Listen) -> Result<std::os::unix::net::UnixListener
         Err(cause) => return Err(cause).context("cannot listen"),
     }
     let socket = std::os::unix::net::UnixListener::bind(path)
-        .map_err(|cause| error::cannot_listen(listen, &cause))?;
+        .map_err(|cause| taken::cannot_listen(listen, &cause))?;
     disk::set_socket_mode(path, 0o666)?;
     Ok(socket)
 }

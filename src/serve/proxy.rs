@@ -7,7 +7,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER,
+};
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -46,8 +48,13 @@ where
         let site = Rc::clone(&served);
         async move {
             let begun = Instant::now();
-            let mut answer = answer(&site, address, begun, request).await;
-            site.count(answer.status(), begun);
+            let mut answer = if let Some(page) = site.maintenance() {
+                maintenance(page)
+            } else {
+                let answer = answer(&site, address, begun, request).await;
+                site.count(answer.status(), begun);
+                answer
+            };
             if site.is_closing() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
@@ -140,6 +147,7 @@ async fn forward(
     body: Outgoing,
     visitors: Option<OnUpgrade>,
 ) -> Result<Response<Answer>, Failed> {
+    site.pause_is_over().await;
     let deadline = Instant::now() + site.run().hold;
     let may_repeat = matches!(body, Outgoing::Empty) && is_idempotent(&parts.method);
     let head = may_repeat.then(|| parts.clone());
@@ -215,6 +223,17 @@ fn pass_on(
 fn is_idempotent(method: &Method) -> bool {
     [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS, Method::TRACE]
         .contains(method)
+}
+
+/// What visitors get in place of all answers. It is not counted.
+fn maintenance(page: Bytes) -> Response<Answer> {
+    let mut answer = Response::new(Answer::Text(Some(page)));
+    *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(RETRY_AFTER, HeaderValue::from_static("120"));
+    answer
 }
 
 fn text(status: StatusCode, text: &str) -> Response<Answer> {

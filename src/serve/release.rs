@@ -55,6 +55,17 @@ impl Release {
         Some(InFlight::of(backend, self.requests.get()))
     }
 
+    pub(super) fn in_flight(&self) -> usize {
+        self.web.borrow().iter().map(|backend| backend.in_flight()).sum()
+    }
+
+    /// Waits until it is answering nothing, or until a deadline.
+    pub(super) async fn until_idle(&self, deadline: Instant) {
+        for backend in self.web() {
+            backend.until_idle(deadline, || true).await;
+        }
+    }
+
     pub(super) fn processes(&self) -> Vec<Rc<Process>> {
         let web = self.web.borrow();
         let web = web.iter().map(|backend| &backend.process);

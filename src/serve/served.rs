@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use hyper::StatusCode;
+use hyper::body::Bytes;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
@@ -16,8 +17,8 @@ use super::logs::ProcessLog;
 use super::manager::Manager;
 use super::printer::print;
 use super::release::Release;
-use super::statistics::Recent;
-use crate::control::{LastMinutes, ProcessState};
+use super::statistics::{Recent, Totals};
+use crate::control::{LastMinutes, ProcessAnswers, ProcessState, Statistics};
 use crate::site::Site;
 use crate::site::lock::ServeLock;
 use crate::site::settings::Run;
@@ -40,6 +41,9 @@ pub(super) struct Served {
     logs: RefCell<BTreeMap<String, Rc<ProcessLog>>>,
     started: Instant,
     recent: RefCell<Recent>,
+    /// Until when requests wait.
+    pub(super) paused: Cell<Option<Instant>>,
+    pub(super) maintenance: RefCell<Option<Bytes>>,
     pub(super) manager: Rc<Manager>,
     listening: RefCell<Option<Listening>>,
     /// How many connections of visitors are open.
@@ -62,6 +66,8 @@ impl Served {
             logs: RefCell::default(),
             started: Instant::now(),
             recent: RefCell::default(),
+            paused: Cell::new(None),
+            maintenance: RefCell::new(None),
             manager,
             listening: RefCell::new(None),
             connections: Cell::new(0),
@@ -181,6 +187,24 @@ impl Served {
         let leaving = self.leaving.borrow();
         let releases = live.iter().chain(leaving.iter());
         releases.flat_map(|release| release.processes()).map(|process| process.state()).collect()
+    }
+
+    pub(super) fn statistics(&self) -> Statistics {
+        let live = self.live();
+        let leaving = self.leaving.borrow();
+        let web = live.iter().chain(leaving.iter()).flat_map(|release| release.web());
+        let processes = web.map(|backend| {
+            let Totals { answers, within, time } = backend.totals();
+            ProcessAnswers {
+                process: backend.process.spec.label(),
+                release: backend.process.spec.release,
+                answers,
+                within,
+                seconds: time.as_secs_f64(),
+                in_flight: backend.in_flight(),
+            }
+        });
+        Statistics { last_minutes: self.last_minutes(), processes: processes.collect() }
     }
 
     /// Returns when the site is closing.

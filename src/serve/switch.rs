@@ -68,6 +68,7 @@ impl Served {
     /// What is live starts, and takes requests as soon as it can: nobody waits to be told.
     pub(super) fn start_live(self: &Rc<Self>) -> Result<()> {
         let run = self.site.settings()?.run;
+        self.read_maintenance()?;
         let Some(live) = self.site.live()? else {
             self.say("nothing is live yet; the first push starts it");
             return self.set_run(run);
@@ -90,6 +91,8 @@ impl Served {
         say: &dyn Fn(String),
     ) -> Result<Prepared> {
         let run = self.site.settings()?.run;
+        // An address that cannot be had stops a deployment before anything is started.
+        self.set_run(Run { listen: run.listen.clone(), ..(*self.run()).clone() })?;
         let prepared = self.start_web(id, run)?;
         let web = prepared.release.web();
         if let Some(first) = web.first() {

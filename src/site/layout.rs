@@ -159,6 +159,11 @@ impl Site {
         self.process_logs().join(format!("{process}{PROCESS_LOG}"))
     }
 
+    /// The page that visitors get in place of the application, while it is there.
+    pub fn maintenance_file(&self) -> PathBuf {
+        self.root.join("maintenance.html")
+    }
+
     /// What only saves time.
     pub fn cache(&self) -> PathBuf {
         self.root.join(CACHE)

@@ -7,6 +7,7 @@ mod error;
 pub mod freeze;
 mod layout;
 pub mod lock;
+mod maintenance;
 mod place;
 pub mod queue;
 pub mod record;

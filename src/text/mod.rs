@@ -6,7 +6,7 @@ pub mod url;
 
 use std::borrow::Cow;
 
-pub use quantity::{bytes, duration};
+pub use quantity::{bytes, duration, latency};
 pub use screen::{clean, clean_bytes};
 
 /// How much of what was found is shown, in characters.

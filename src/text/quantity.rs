@@ -42,6 +42,18 @@ pub fn duration(duration: Duration) -> String {
         .join(" ")
 }
 
+/// Gives the time that an answer took, in seconds, with two digits or three: `0.85 ms`, `5.1 ms`,
+/// `120 ms`, `1.5 s`.
+pub fn latency(seconds: f64) -> String {
+    let millis = seconds * 1000.0;
+    match millis {
+        ..1.0 => format!("{millis:.2} ms"),
+        ..10.0 => format!("{millis:.1} ms"),
+        ..1000.0 => format!("{millis:.0} ms"),
+        _ => format!("{seconds:.1} s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

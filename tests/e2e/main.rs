@@ -77,6 +77,7 @@ mod submodules;
 mod trees;
 mod unshared;
 mod uv;
+mod visits;
 mod wait;
 mod watch;
 mod within;

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::support::{Project, RunningPush, Server, Site, wait_until};
 
 /// The time that no test waits for: it ends earlier, or not at all.
@@ -30,15 +32,18 @@ fn watch_second(site: &Site) -> RunningPush {
     push
 }
 
+/// Whether the processes of a release run, and no others.
+fn runs_alone(site: &Site, release: u64) -> bool {
+    let processes = site.nyala(&["ps", "--json"]).json();
+    let processes = processes.as_array().unwrap();
+    processes.len() == 2 && processes.iter().all(|it| it["release"] == release)
+}
+
 /// The first release is back, whole, and the second one is gone.
 fn assert_back(site: &Site) {
     assert_eq!((site.live_id(), site.get("/").body.as_str()), (Some(1), "one 1 shop\n"));
     assert!(!site.path.join("releases/2").exists());
-    wait_until("the first runs alone", || {
-        let processes = site.nyala(&["ps", "--json"]).json();
-        let processes = processes.as_array().unwrap();
-        processes.len() == 2 && processes.iter().all(|it| it["release"] == 1)
-    });
+    wait_until("the first runs alone", || runs_alone(site, 1));
     site.nyala(&["rollback"]).assert_failed(1, "no release before 1");
 }
 
@@ -90,11 +95,7 @@ fn a_release_that_stays_well_is_kept() {
     let push = watch_second(&site);
     push.wait().assert_success().assert_says("Watching it for 1 s");
     assert_eq!(site.get("/").body, "two 2 shop\n");
-    wait_until("the second runs alone", || {
-        let processes = site.nyala(&["ps", "--json"]).json();
-        let processes = processes.as_array().unwrap();
-        processes.len() == 2 && processes.iter().all(|it| it["release"] == 2)
-    });
+    wait_until("the second runs alone", || runs_alone(&site, 2));
     // Whoever goes back does not want the other one again.
     let ran = site.nyala(&["rollback"]);
     assert!(!ran.assert_success().stdout.contains("Watching"), "{ran:#?}");
@@ -120,6 +121,32 @@ fn the_branch_of_a_strict_site_moves_when_its_release_stayed_well() {
     assert_back(&site);
     let tip = site.sandbox.git(&site.repository, &["rev-parse", "refs/heads/main"]);
     assert_eq!(tip.trim(), before);
+}
+
+/// Kills the worker of the second deployment.
+fn kill_worker(site: &Site) {
+    let command = format!("worker\0--deployment\x002\0--site\0{}\0", site.path.display());
+    let pids = fs::read_dir("/proc").unwrap().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let mut pids = pids.filter(|pid| {
+        let found = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        found.ends_with(&command)
+    });
+    let pid = Pid::from_raw(pids.next().unwrap()).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+}
+
+#[test]
+fn a_release_whose_worker_was_killed_is_watched_to_the_end() {
+    let (site, _server, push) = watched(LONG);
+    kill_worker(&site);
+    push.wait();
+    site.get("/exit");
+    wait_until("visitors have the first again", || site.get("/").body == "one 1 shop\n");
+    wait_until("it is live again", || site.live_id() == Some(1));
+    site.nyala(&["doctor", "--fix"]).assert_success();
+    assert_eq!(site.record(2)["status"], "interrupted");
+    wait_until("the first runs alone", || runs_alone(&site, 1));
 }
 
 #[test]

@@ -108,6 +108,12 @@ pub(super) fn cannot_change_shared(wanted: &toml::Value) -> UserError {
         .fix(format!("Write it there yourself: shared = {wanted}"))
 }
 
+/// `scale` stands in a form that nyala cannot edit.
+pub(super) fn cannot_change_scale(wanted: &str) -> UserError {
+    UserError::new("`scale` in nyala.toml cannot be changed by nyala")
+        .fix(format!("Write it there yourself, under [run]: {wanted}"))
+}
+
 /// The address may be a secret, so it is not shown.
 pub(super) fn not_http() -> UserError {
     UserError::new("the url of a [[webhook]] is not an HTTP address")
@@ -212,6 +218,10 @@ mod tests {
 
     #[test]
     fn a_list_that_nyala_cannot_edit_is_for_a_person_to_change() {
+        insta::assert_snapshot!(cannot_change_scale("scale = { web = 2 }"), @"
+        `scale` in nyala.toml cannot be changed by nyala
+        Write it there yourself, under [run]: scale = { web = 2 }
+        ");
         insta::assert_snapshot!(cannot_change_shared(&vec!["media"].into()), @r#"
         `shared` in nyala.toml cannot be changed by nyala
         Write it there yourself: shared = ["media"]

@@ -1,12 +1,13 @@
 //! Reading and changing the nyala.toml of a site.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
 use super::super::{REPOSITORY, Site, text_file};
-use super::Settings;
 use super::error;
+use super::{Run, Settings};
 use crate::disk;
 use crate::site::SharedPath;
 use crate::site::shared_path::check_apart;
@@ -46,6 +47,23 @@ impl Site {
         with_shared(&text, paths).map(drop)
     }
 
+    /// Keeps how many processes of each name run, and everything else that a person wrote. The
+    /// caller holds the guard.
+    pub fn set_scale(&self, scale: &BTreeMap<String, u32>) -> Result<()> {
+        let path = self.settings_file();
+        let text =
+            text_file::read(&path)?.with_context(|| format!("there is no {}", path.display()))?;
+        disk::write_atomic(&path, with_scale(&text, scale)?.as_bytes(), 0o644)
+    }
+
+    /// Fails when [`Site::set_scale`] would.
+    pub fn check_scale(&self, scale: &BTreeMap<String, u32>) -> Result<()> {
+        let path = self.settings_file();
+        let text =
+            text_file::read(&path)?.with_context(|| format!("there is no {}", path.display()))?;
+        with_scale(&text, scale).map(drop)
+    }
+
     /// The bare repository of this site.
     pub fn repository(&self, settings: &Settings) -> PathBuf {
         match &settings.repository {
@@ -62,7 +80,7 @@ pub fn with_shared(text: &str, paths: &[SharedPath]) -> Result<String> {
     let wanted: toml::Value = paths.iter().map(ToString::to_string).collect::<Vec<_>>().into();
     let before = Settings::parse(text)?;
     let (mark, rest) = split_mark(text);
-    let changed = match assignment(rest, "shared") {
+    let changed = match assignment(rest, "", "shared") {
         Some((from, to)) => format!("{mark}{}shared = {wanted}{}", &rest[..from], &rest[to..]),
         None => format!("{mark}shared = {wanted}\n{rest}"),
     };
@@ -78,15 +96,56 @@ pub fn with_shared(text: &str, paths: &[SharedPath]) -> Result<String> {
     Ok(changed)
 }
 
-/// From where to where a key of the top level and its array stand in a text.
-fn assignment(text: &str, key: &str) -> Option<(usize, usize)> {
+/// The text of a `nyala.toml` with another `scale` under `[run]`, and everything else as it was.
+/// Fails when a person has to change it.
+fn with_scale(text: &str, scale: &BTreeMap<String, u32>) -> Result<String> {
+    let counts: Vec<_> = scale.iter().map(|(name, count)| format!("{name} = {count}")).collect();
+    let wanted = format!("scale = {{ {} }}", counts.join(", "));
+    let changed = match (assignment(text, RUN, "scale"), table_begin(text, RUN)) {
+        (Some((from, to)), _) => format!("{}{wanted}{}", &text[..from], &text[to..]),
+        (None, Some(at)) => format!("{}{wanted}\n{}", &text[..at], &text[at..]),
+        (None, None) => format!("{}\n\n[{RUN}]\n{wanted}\n", text.trim_end()),
+    };
+    let before = Settings::parse(text)?;
+    let after = Settings::parse(&changed).ok().filter(|after| {
+        let run = Run { scale: before.run.scale.clone(), ..after.run.clone() };
+        let same = Settings { run, set: before.set.clone(), ..after.clone() } == before;
+        same && after.run.scale == *scale
+    });
+    if after.is_none() {
+        return Err(error::cannot_change_scale(&wanted).into());
+    }
+    Ok(changed)
+}
+
+const RUN: &str = "run";
+
+/// Where the first line of a table begins, behind its header.
+fn table_begin(text: &str, table: &str) -> Option<usize> {
     let mut at = 0;
     for line in text.split_inclusive('\n') {
-        let trimmed = line.trim_start();
-        if trimmed.starts_with('[') {
-            return None;
+        at += line.len();
+        if header(line) == Some(table) {
+            return line.ends_with('\n').then_some(at);
         }
-        let value = trimmed.strip_prefix(key).map(str::trim_start);
+    }
+    None
+}
+
+/// The name of the table that begins with a line.
+fn header(line: &str) -> Option<&str> {
+    let name = line.trim_start().strip_prefix('[')?.trim_start_matches('[');
+    name.split_once(']').map(|(name, _)| name.trim())
+}
+
+/// From where to where a key of a table, or of the top level, and its array or inline table stand
+/// in a text.
+fn assignment(text: &str, table: &str, key: &str) -> Option<(usize, usize)> {
+    let (mut at, mut current) = (0, "");
+    for line in text.split_inclusive('\n') {
+        let trimmed = line.trim_start();
+        current = header(line).unwrap_or(current);
+        let value = trimmed.strip_prefix(key).map(str::trim_start).filter(|_| current == table);
         if let Some(value) = value.and_then(|value| value.strip_prefix('=')) {
             let begin = at + line.len() - trimmed.len();
             let from = at + line.len() - value.len();
@@ -97,7 +156,7 @@ fn assignment(text: &str, key: &str) -> Option<(usize, usize)> {
     None
 }
 
-/// Where the array ends that a text begins with.
+/// Where the array or the inline table ends that a text begins with.
 fn array_end(text: &str) -> Option<usize> {
     let (mut quote, mut in_comment, mut escaped, mut depth) = (None, false, false, 0_usize);
     for (at, character) in text.char_indices() {
@@ -109,8 +168,8 @@ fn array_end(text: &str) -> Option<usize> {
             (Some(open), _) if open == character => quote = None,
             (None, '"' | '\'') => quote = Some(character),
             (None, '#') => in_comment = true,
-            (None, '[') => depth += 1,
-            (None, ']') => {
+            (None, '[' | '{') => depth += 1,
+            (None, ']' | '}') => {
                 depth = depth.checked_sub(1)?;
                 if depth == 0 {
                     return Some(at + 1);
@@ -152,6 +211,29 @@ mod tests {
             assert_eq!(changed.contains("# why"), text.contains("# why"));
         }
         assert!(with_shared("'shared' = ['x']\n", &paths).is_err());
+    }
+
+    #[test]
+    fn scale_is_replaced_and_the_rest_stays() {
+        let scale = BTreeMap::from([("web".to_owned(), 2), ("worker".to_owned(), 0)]);
+        for text in [
+            "",
+            "keep = 2",
+            "keep = 2\n[run]\n# ours\nlisten = '8000' # why\n[[webhook]]\nurl = 'http://h'\n",
+            "[run]\nscale = { web = 1 } # why\ngrace = '5s'\n",
+            "[run]\nscale={\n  web = 3,\n  # }\n}\r\ngrace = '5s'\n",
+            "# scale = { web = 7 }\n[dependencies]\nfile = 'a'\n[run.processes]\nweb = 'x'\n",
+        ] {
+            let before = Settings::parse(text).unwrap();
+            let changed = with_scale(text, &scale).unwrap();
+            let after = Settings::parse(&changed).unwrap();
+            assert_eq!(after.run.scale, scale, "{changed:?}");
+            assert_eq!((after.keep, after.run.grace), (before.keep, before.run.grace));
+            assert_eq!(changed.contains("# why"), text.contains("# why"));
+        }
+        for text in ["[run.scale]\nweb = 1\n", "run = { scale = { web = 1 } }\n"] {
+            assert!(with_scale(text, &scale).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -1,0 +1,237 @@
+//! `nyala metrics`: what is known of requests and processes, for Prometheus.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::access::{self, Intent};
+use crate::control::{Answer, Control, ProcessAnswers, ProcessState, Request, TIMES};
+use crate::server::Server;
+use crate::site::Site;
+
+#[derive(Debug, Args)]
+pub(super) struct Metrics {
+    /// Sites, or folders that contain sites [default: the site that contains the working directory]
+    #[arg(value_name = "SITE|FOLDER")]
+    places: Vec<PathBuf>,
+}
+
+impl Metrics {
+    pub(super) fn run(&self, named: Option<&Path>) -> Result<()> {
+        let mut sites = Vec::new();
+        if self.places.is_empty() {
+            let site = Site::find(named)?;
+            access::enter(&site, Intent::Read)?;
+            sites.push(site);
+        }
+        for place in &self.places {
+            if Site::is_at(place) {
+                sites.push(Site::open(place)?);
+            } else {
+                let server = Server::open(place)?;
+                sites.extend(server.site_names().iter().filter_map(|name| server.site(name)));
+            }
+        }
+        let measured: Vec<_> = sites.iter().map(Measured::of).collect::<Result<_>>()?;
+        crate::console::say(text(&measured));
+        Ok(())
+    }
+}
+
+/// What is known of a site.
+struct Measured {
+    site: String,
+    /// `None` when no `nyala serve` serves it.
+    served: Option<(Vec<ProcessState>, Vec<ProcessAnswers>)>,
+}
+
+impl Measured {
+    fn of(site: &Site) -> Result<Measured> {
+        let name = site.root().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let served = match Control::connect(site)? {
+            Some(mut control) => ask(&mut control)?,
+            None => None,
+        };
+        Ok(Measured { site: name, served })
+    }
+}
+
+fn ask(control: &mut Control) -> Result<Option<(Vec<ProcessState>, Vec<ProcessAnswers>)>> {
+    let processes = control.ask(&Request::Processes, &mut |_| {})?;
+    let statistics = control.ask(&Request::Statistics, &mut |_| {})?;
+    Ok(match (processes, statistics) {
+        (Answer::Processes(processes), Answer::Statistics(statistics)) => {
+            Some((processes, statistics.processes))
+        }
+        _ => None,
+    })
+}
+
+/// One family of samples of Prometheus' text format:
+/// <https://prometheus.io/docs/instrumenting/exposition_formats/>.
+struct Family {
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    samples: String,
+}
+
+impl Family {
+    fn new(name: &'static str, kind: &'static str, help: &'static str) -> Family {
+        Family { name, kind, help, samples: String::new() }
+    }
+
+    fn add(&mut self, suffix: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        let labels: Vec<_> =
+            labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+        let labels = labels.join(",");
+        self.samples += &format!("{}{suffix}{{{labels}}} {value}\n", self.name);
+    }
+
+    fn text(self) -> String {
+        let Family { name, kind, help, samples } = self;
+        if samples.is_empty() {
+            return samples;
+        }
+        format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{samples}")
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+fn text(sites: &[Measured]) -> String {
+    let mut served = Family::new("nyala_served", "gauge", "Whether a nyala serve runs the site.");
+    let mut answers = Family::new(
+        "nyala_http_requests_total",
+        "counter",
+        "Requests that a process has answered, by the first digit of the status.",
+    );
+    let mut times = Family::new(
+        "nyala_http_request_duration_seconds",
+        "histogram",
+        "Time until an answer began.",
+    );
+    let mut in_flight =
+        Family::new("nyala_http_requests_in_flight", "gauge", "Requests that are being answered.");
+    let mut up = Family::new(
+        "nyala_process_up",
+        "gauge",
+        "Whether a process runs, and takes connections if it answers requests.",
+    );
+    let mut restarts = Family::new(
+        "nyala_process_restarts_total",
+        "counter",
+        "How often a process was started again because it had ended.",
+    );
+    let mut started = Family::new(
+        "nyala_process_start_time_seconds",
+        "gauge",
+        "When a process was started, in seconds since 1970.",
+    );
+    let mut memory = Family::new(
+        "nyala_process_memory_bytes",
+        "gauge",
+        "What a process and its children have in memory.",
+    );
+    for Measured { site, served: known } in sites {
+        served.add("", &[("site", site)], u8::from(known.is_some()));
+        let Some((processes, counted)) = known else { continue };
+        for process in processes {
+            let release = process.release.to_string();
+            let labels =
+                [("site", site.as_str()), ("process", &process.process), ("release", &release)];
+            let is_up = process.pid.is_some() && process.healthy.unwrap_or(true);
+            up.add("", &labels, u8::from(is_up));
+            restarts.add("", &labels, process.restarts);
+            if let Some(since) = process.since {
+                started.add("", &labels, since.as_second());
+            }
+            if let Some(bytes) = process.memory {
+                memory.add("", &labels, bytes);
+            }
+        }
+        for process in counted {
+            let release = process.release.to_string();
+            let labels =
+                [("site", site.as_str()), ("process", &process.process), ("release", &release)];
+            in_flight.add("", &labels, process.in_flight);
+            for (class, count) in (1..).zip(process.answers) {
+                let status = format!("{class}xx");
+                let labels = [&labels[..], &[("status", &status)]].concat();
+                answers.add("", &labels, count);
+            }
+            add_times(&mut times, &labels, process);
+        }
+    }
+    [served, answers, times, in_flight, up, restarts, started, memory]
+        .into_iter()
+        .map(Family::text)
+        .collect()
+}
+
+/// A histogram's counts are cumulative, and its last bucket has all.
+fn add_times(times: &mut Family, labels: &[(&str, &str)], process: &ProcessAnswers) {
+    let all: u64 = process.answers.iter().sum();
+    let mut sum = 0;
+    for (limit, count) in TIMES.iter().zip(process.within) {
+        sum += count;
+        let limit = limit.as_secs_f64().to_string();
+        times.add("_bucket", &[labels, &[("le", limit.as_str())]].concat(), sum);
+    }
+    times.add("_bucket", &[labels, &[("le", "+Inf")]].concat(), all);
+    times.add("_sum", labels, process.seconds);
+    times.add("_count", labels, all);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_family_is_said_once_with_the_samples_of_all_sites() {
+        let process = ProcessState {
+            process: "web".to_owned(),
+            release: "7".parse().unwrap(),
+            pid: Some(1),
+            since: Some(jiff::Timestamp::from_second(1_800_000_000).unwrap()),
+            restarts: 2,
+            memory: Some(1000),
+            healthy: Some(true),
+        };
+        let mut within = [0; TIMES.len()];
+        within[..2].copy_from_slice(&[1, 2]);
+        let answers = ProcessAnswers {
+            process: "web".to_owned(),
+            release: "7".parse().unwrap(),
+            answers: [0, 3, 0, 0, 1],
+            within,
+            seconds: 12.5,
+            in_flight: 1,
+        };
+        let served = Some((vec![process], vec![answers]));
+        let sites = [
+            Measured { site: "shop".to_owned(), served },
+            Measured { site: "a\"b".to_owned(), served: None },
+        ];
+        let text = text(&sites);
+        for line in [
+            "nyala_served{site=\"shop\"} 1",
+            "nyala_served{site=\"a\\\"b\"} 0",
+            "nyala_http_requests_total{site=\"shop\",process=\"web\",release=\"7\",\
+             status=\"5xx\"} 1",
+            "nyala_http_request_duration_seconds_bucket{site=\"shop\",process=\"web\",\
+             release=\"7\",le=\"0.01\"} 3",
+            "nyala_http_request_duration_seconds_bucket{site=\"shop\",process=\"web\",\
+             release=\"7\",le=\"+Inf\"} 4",
+            "nyala_http_request_duration_seconds_sum{site=\"shop\",process=\"web\",release=\"7\"} \
+             12.5",
+            "nyala_process_restarts_total{site=\"shop\",process=\"web\",release=\"7\"} 2",
+        ] {
+            assert!(text.lines().any(|it| it == line), "no {line} in\n{text}");
+        }
+        assert_eq!(text.matches("# TYPE nyala_served gauge\n").count(), 1);
+    }
+}

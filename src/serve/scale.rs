@@ -1,0 +1,89 @@
+//! More processes of what is live, or fewer, while it answers visitors.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use anyhow::{Result, bail};
+use tokio::time::Instant;
+
+use super::backend::Backend;
+use super::error;
+use super::process::Spec;
+use super::release::Release;
+use super::served::Served;
+use crate::processes::WEB;
+use crate::site::settings::Run;
+
+impl Served {
+    /// Runs so many processes of these names. New web processes get visitors once they are healthy,
+    /// and those that go finish what they are answering. If a new one is not healthy, nothing
+    /// changes.
+    pub(super) async fn scale(
+        self: &Rc<Self>,
+        wanted: &BTreeMap<String, u32>,
+        say: &dyn Fn(String),
+    ) -> Result<()> {
+        let _turn = self.turn.lock().await;
+        let Some(live) = self.live() else { bail!(error::nothing_runs()) };
+        let mut run = self.site.settings()?.run;
+        run.scale.extend(wanted.iter().map(|(name, count)| (name.clone(), *count)));
+        let (web, others) = self.specs(live.id, &run)?;
+        if wanted.contains_key(WEB) {
+            self.scale_web(&live, web, &run, say).await?;
+        }
+        for name in wanted.keys().filter(|name| *name != WEB) {
+            let specs = others.iter().filter(|spec| spec.name == *name).cloned().collect();
+            self.scale_others(&live, name, specs).await;
+        }
+        self.set_run(run)
+    }
+
+    async fn scale_web(
+        self: &Rc<Self>,
+        live: &Rc<Release>,
+        specs: Vec<Spec>,
+        run: &Run,
+        say: &dyn Fn(String),
+    ) -> Result<()> {
+        let have = live.web();
+        let count = u32::try_from(specs.len()).unwrap_or(u32::MAX);
+        let is_new = |spec: &Spec| have.iter().all(|it| it.process.spec.number != spec.number);
+        let new = specs.into_iter().filter(is_new).map(|spec| Backend::new(self.start(spec)));
+        let new: Vec<_> = new.collect();
+        for backend in &new {
+            if let Err(error) = self.check(run, &backend.process, say).await {
+                for backend in &new {
+                    backend.process.stop(super::STOP_PATIENCE).await;
+                }
+                return Err(error);
+            }
+        }
+        live.web.borrow_mut().extend(new);
+        self.changed.notify_waiters();
+        let going: Vec<_> = have.into_iter().filter(|it| it.process.spec.number > count).collect();
+        for backend in &going {
+            backend.leave();
+        }
+        let grace = self.run().grace;
+        let deadline = Instant::now() + grace;
+        for backend in going {
+            backend.drain(deadline).await;
+            backend.process.stop(super::STOP_PATIENCE.max(grace)).await;
+            live.web.borrow_mut().retain(|it| !Rc::ptr_eq(it, &backend));
+        }
+        Ok(())
+    }
+
+    async fn scale_others(&self, live: &Release, name: &str, specs: Vec<Spec>) {
+        let mut have = live.others.borrow().clone();
+        have.retain(|it| it.spec.name == name);
+        let count = specs.len();
+        let is_new = |spec: &Spec| have.iter().all(|it| it.spec.number != spec.number);
+        self.start_others(live, specs.into_iter().filter(is_new).collect());
+        let grace = super::STOP_PATIENCE.max(self.run().grace);
+        for process in have.into_iter().filter(|it| it.spec.number as usize > count) {
+            process.stop(grace).await;
+            live.others.borrow_mut().retain(|it| !Rc::ptr_eq(it, &process));
+        }
+    }
+}

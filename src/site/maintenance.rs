@@ -1,0 +1,35 @@
+//! `maintenance.html`: the page that visitors get in place of the application, while it is there.
+
+use std::io::ErrorKind;
+
+use anyhow::{Context, Result};
+
+use super::Site;
+use crate::disk;
+
+impl Site {
+    /// The page; `None` when visitors get the application.
+    pub fn maintenance(&self) -> Result<Option<Vec<u8>>> {
+        let path = self.maintenance_file();
+        match disk::read(&path) {
+            Ok(page) => Ok(Some(page)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+
+    pub fn set_maintenance(&self, page: &[u8]) -> Result<()> {
+        let _guard = self.guard()?;
+        disk::write_atomic(&self.maintenance_file(), page, 0o644)
+    }
+
+    /// Says whether there was one to end.
+    pub fn end_maintenance(&self) -> Result<bool> {
+        let _guard = self.guard()?;
+        let was = self.maintenance()?.is_some();
+        if was {
+            disk::remove_file(&self.maintenance_file())?;
+        }
+        Ok(was)
+    }
+}
