@@ -229,14 +229,15 @@ def table(header, rows):
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
-def replace(path, new):
-    """Puts a text between the two marks of a file."""
+def replace(path, new, name="table"):
+    """Puts a text between the two marks of a file that have this name."""
+    begin, end = (mark.replace("table", name) for mark in (BEGIN, END))
     with open(path) as file:
         old = file.read()
-    before, rest = old.split(BEGIN, 1)
-    _, after = rest.split(END, 1)
+    before, rest = old.split(begin, 1)
+    _, after = rest.split(end, 1)
     with open(path + ".new", "w") as file:
-        file.write(f"{before}{BEGIN}\n\n{new}\n{END}{after}")
+        file.write(f"{before}{begin}\n\n{new}\n{end}{after}")
     os.rename(path + ".new", path)
 
 
