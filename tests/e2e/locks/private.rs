@@ -1,10 +1,13 @@
 //! Locks whose packages are in an index that asks for credentials: those are in the app settings
 //! that the lock's own tool reads, whatever the installer.
 
+use std::fs;
+use std::process::Command;
+
 use super::{FIRST, assert_has, fast_site, lock, write};
 use crate::secrets::files_with;
 use crate::support::private_index::{PASSWORD, USER};
-use crate::support::{PrivateIndex, Project, Site};
+use crate::support::{PrivateIndex, Project, Running, Site, newest_python, skip, wait_until};
 
 const OF_UV: [&str; 2] = ["UV_INDEX_MY_OWN_USERNAME", "UV_INDEX_MY_OWN_PASSWORD"];
 const OF_POETRY: [&str; 2] =
@@ -87,5 +90,42 @@ fn credentials_of_an_index_are_in_the_settings_of_the_locks_own_tool() {
     for kind in ["pdm.lock", "Pipfile.lock"] {
         let says = format!("the address of an index of {kind} needs INDEX_USER, which is not set");
         needs_credentials(&fast_site(), kind, IN_ADDRESS, &says);
+    }
+}
+
+#[test]
+fn the_certificate_of_an_index_is_not_checked_where_the_pipfile_says_so() {
+    if Command::new("openssl").arg("version").output().is_err() {
+        skip("needs openssl");
+        return;
+    }
+    for site in [Site::new(), fast_site()] {
+        let index = PrivateIndex::start();
+        let folder = site.sandbox.path("tls");
+        fs::create_dir(&folder).unwrap();
+        let tls = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/fixtures/tls.py");
+        let mut server = site.sandbox.command(&newest_python().path);
+        let _server = Running::start(server.arg(tls).arg(&index.host).arg(&folder));
+        wait_until("the server listens", || folder.join("port").exists());
+        let port = fs::read_to_string(folder.join("port")).unwrap();
+        let url = format!("https://{USER}:${{INDEX_PASSWORD}}@127.0.0.1:{port}/simple");
+
+        site.sandbox.remove_variable("PIP_NO_INDEX");
+        site.sandbox.remove_variable("PIP_FIND_LINKS");
+        site.sandbox.set_variable("PIP_INDEX_URL", format!("http://{}/empty", index.host));
+        site.sandbox.set_variable("PIP_RETRIES", "0");
+        site.set("INDEX_PASSWORD", PASSWORD);
+        let project = site.project();
+        let source = format!(r#""sources": [{{"name": "my-own", "url": "{url}"}}]"#);
+        let text = lock("Pipfile.lock", &FIRST).replace(r#""sources": []"#, &source);
+        project.write("Pipfile.lock", text);
+        let pipfile = |verifies: bool| {
+            format!("[[source]]\nname = \"my-own\"\nurl = \"{url}\"\nverify_ssl = {verifies}\n")
+        };
+        project.write("Pipfile", pipfile(true));
+        project.push().assert_failed_with("the requirements could not be installed");
+        project.write("Pipfile", pipfile(false));
+        let push = project.push();
+        assert_has(&site, &[("antelope", "1.0"), ("grass", "1.0")], &push);
     }
 }

@@ -66,9 +66,9 @@ pub(crate) fn read(
         Itself::NotBuildable(why) => warnings.push(why),
         Itself::NoPackage => {}
     }
-    let indexes = Indexes::new(lock, &manifests.pyproject, variable).options(&set)?;
+    let indexes = Indexes::new(lock, &manifests, variable).options(&set)?;
     Ok(Pinned {
-        recorded: recorded(tree, path, &set)?,
+        recorded: recorded(tree, path, &set, &indexes.trusted_hosts)?,
         requirements: set.requirements(indexes),
         left_out: set.left_out,
         warnings,
@@ -84,8 +84,14 @@ pub(crate) struct Pinned {
     pub(crate) warnings: Vec<String>,
 }
 
-/// What the marker keeps of a set. Its lines are the packages, each with its version.
-fn recorded(tree: &impl Tree, file: &str, set: &ResolvedSet) -> Result<Recorded> {
+/// What the marker keeps of a set. Its lines are the packages, each with its version, and the hosts
+/// that are trusted.
+fn recorded(
+    tree: &impl Tree,
+    file: &str,
+    set: &ResolvedSet,
+    trusted_hosts: &BTreeSet<String>,
+) -> Result<Recorded> {
     let mut recorded = Recorded::default();
     let mut hash = Sha256::new();
     for package in &set.packages {
@@ -134,6 +140,24 @@ fn recorded(tree: &impl Tree, file: &str, set: &ResolvedSet) -> Result<Recorded>
             version: version.clone().unwrap_or_default(),
             source,
             hashes: hashes.clone(),
+            options: Vec::new(),
+            editable: false,
+            digest: None,
+        });
+    }
+    for host in trusted_hosts {
+        hash.update(host.as_bytes());
+        let text = format!("--trusted-host {host}");
+        recorded.lines.push(Line {
+            role: Role::Option,
+            key: text.clone(),
+            file: file.to_owned(),
+            number: 0,
+            text,
+            extras: BTreeSet::new(),
+            version: String::new(),
+            source: Some(host.clone()),
+            hashes: BTreeSet::new(),
             options: Vec::new(),
             editable: false,
             digest: None,

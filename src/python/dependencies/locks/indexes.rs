@@ -9,11 +9,11 @@
 
 use std::collections::BTreeSet;
 
-use toml::{Table, Value};
+use toml::Value;
 
 use super::error::{variable_not_set, wrong_index};
 use super::files::is_pypi;
-use super::{Lock, Origin, ResolvedSet, web_address};
+use super::{Lock, Manifests, Origin, ResolvedSet, web_address};
 use crate::text::url::{credentials, percent_encoded, without_credentials};
 use crate::user_error::UserError;
 
@@ -35,6 +35,8 @@ struct Index {
     /// What the manifest itself says, which only PDM allows.
     username: Option<String>,
     password: Option<String>,
+    /// `verify_ssl = false` of Pipenv and PDM.
+    is_trusted: bool,
 }
 
 /// What an installer is told of the indexes.
@@ -42,6 +44,8 @@ struct Index {
 pub struct IndexOptions {
     /// Lines of a requirements file. Credentials may be in them.
     pub lines: String,
+    /// Hosts whose certificates are not checked. `HOST` or `HOST:PORT`.
+    pub trusted_hosts: BTreeSet<String>,
     /// Which settings give credentials for the indexes that have none, as advice.
     pub advice: Vec<String>,
 }
@@ -49,16 +53,20 @@ pub struct IndexOptions {
 impl<'a> Indexes<'a> {
     pub(super) fn new(
         lock: Lock,
-        pyproject: &Table,
+        manifests: &Manifests,
         variable: &'a dyn Fn(&str) -> Option<String>,
     ) -> Indexes<'a> {
-        let declared = match lock {
-            Lock::Uv | Lock::Pylock => tables(pyproject, "uv", "index"),
-            Lock::Poetry => tables(pyproject, "poetry", "source"),
-            Lock::Pdm => tables(pyproject, "pdm", "source"),
-            // Its lock has the addresses themselves.
-            Lock::Pipfile => Vec::new(),
+        let Manifests { pyproject, pipfile, .. } = manifests;
+        let of_tool = |name: &str, key: &str| {
+            pyproject.get("tool").and_then(|tools| tools.get(name)?.get(key)).map(tables)
         };
+        let declared = match lock {
+            Lock::Uv | Lock::Pylock => of_tool("uv", "index"),
+            Lock::Poetry => of_tool("poetry", "source"),
+            Lock::Pdm => of_tool("pdm", "source"),
+            Lock::Pipfile => pipfile.as_ref().and_then(|it| it.get("source")).map(tables),
+        };
+        let declared = declared.unwrap_or_default();
         Indexes { lock, declared, variable }
     }
 
@@ -87,6 +95,12 @@ impl<'a> Indexes<'a> {
             let is_page = index.is_some_and(|index| index.is_page);
             let option = if is_page { "--find-links" } else { "--extra-index-url" };
             options.lines.push_str(&format!("{option} {with}\n"));
+            if index.is_some_and(|index| index.is_trusted) {
+                options.trusted_hosts.extend(host(&with));
+            }
+        }
+        for host in &options.trusted_hosts {
+            options.lines.push_str(&format!("--trusted-host {host}\n"));
         }
         Ok(options)
     }
@@ -182,12 +196,17 @@ fn variable_name(text: &str, may_be_bare: bool) -> Option<(&str, &str)> {
     (may_be_bare && end > 0).then(|| text.split_at(end))
 }
 
-/// `[[tool.uv.index]]`, `[[tool.poetry.source]]` or `[[tool.pdm.source]]`.
-fn tables(pyproject: &Table, tool: &str, key: &str) -> Vec<Index> {
-    let list = pyproject
-        .get("tool")
-        .and_then(|tools| tools.get(tool)?.get(key)?.as_array())
-        .map_or(&[][..], Vec::as_slice);
+/// The host of an address, with its port.
+fn host(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    authority.rsplit('@').next().filter(|host| !host.is_empty()).map(str::to_owned)
+}
+
+/// `[[tool.uv.index]]`, `[[tool.poetry.source]]`, `[[tool.pdm.source]]`, or `[[source]]` of a
+/// Pipfile.
+fn tables(list: &Value) -> Vec<Index> {
+    let list = list.as_array().map_or(&[][..], Vec::as_slice);
     list.iter()
         .filter_map(|table| {
             let text = |key: &str| table.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -198,6 +217,7 @@ fn tables(pyproject: &Table, tool: &str, key: &str) -> Vec<Index> {
                     || text("type").as_deref() == Some("find_links"),
                 username: text("username"),
                 password: text("password"),
+                is_trusted: table.get("verify_ssl").and_then(Value::as_bool) == Some(false),
             })
         })
         .collect()

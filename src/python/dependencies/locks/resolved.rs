@@ -78,7 +78,7 @@ impl ResolvedSet {
     /// `--no-deps`. Paths are relative to the tree's top. Packages with hashes come apart from
     /// those that can have none, because pip checks either all of a file or nothing.
     pub fn requirements(&self, indexes: IndexOptions) -> Requirements {
-        let IndexOptions { lines, advice } = indexes;
+        let IndexOptions { lines, trusted_hosts: _, advice } = indexes;
         let options = lines.len();
         let mut text = Requirements { hashed: lines.clone(), unhashed: lines, advice };
         for package in &self.packages {

@@ -10,7 +10,7 @@ use super::super::error::uv_cannot;
 use super::super::pip_config::{self, Setting};
 use super::Installation;
 use crate::process::Environment;
-use crate::python::dependencies::{Recorded, Role};
+use crate::python::dependencies::{Line, Recorded, Role};
 
 /// The variables and arguments with which uv does what pip would do.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -130,11 +130,11 @@ impl Settings {
                 }
                 _ => {}
             }
-            if options()
-                .filter(|other| other.file == line.file && other.number == line.number)
-                .count()
-                > 1
-            {
+            // Those of a lock are on no line.
+            let is_beside = |other: &&Line| {
+                line.number > 0 && other.file == line.file && other.number == line.number
+            };
+            if options().filter(is_beside).count() > 1 {
                 let all = format!("several options on one line ({at})");
                 if !self.refused.contains(&all) {
                     self.refused.push(all);

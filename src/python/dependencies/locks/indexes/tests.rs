@@ -1,4 +1,8 @@
-use super::super::{Lock, Origin, Package, ResolvedSet};
+use std::collections::BTreeSet;
+
+use toml::Table;
+
+use super::super::{Lock, Manifests, Origin, Package, ResolvedSet};
 use super::{IndexOptions, Indexes};
 use crate::user_error::UserError;
 
@@ -18,7 +22,7 @@ fn set(index: &str) -> ResolvedSet {
 
 fn options(
     lock: Lock,
-    pyproject: &str,
+    manifest: &str,
     index: &str,
     settings: &[(&str, &str)],
 ) -> Result<IndexOptions, UserError> {
@@ -26,7 +30,13 @@ fn options(
         let found = settings.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| (*value).to_owned())
     };
-    Indexes::new(lock, &pyproject.parse().unwrap(), &variable).options(&set(index))
+    let manifest: Table = manifest.parse().unwrap();
+    let (pyproject, pipfile) = match lock {
+        Lock::Pipfile => (Table::new(), Some(manifest)),
+        _ => (manifest, None),
+    };
+    let manifests = Manifests { pyproject, pipfile, frozen: false, above: 0 };
+    Indexes::new(lock, &manifests, &variable).options(&set(index))
 }
 
 fn lines(lock: Lock, pyproject: &str, index: &str, settings: &[(&str, &str)]) -> String {
@@ -128,4 +138,22 @@ fn a_variable_that_is_not_set_is_named() {
     Set it: nyala config set --stdin TOKEN
     
 ");
+}
+
+#[test]
+fn a_host_whose_certificate_is_not_checked_is_one_that_the_manifest_names() {
+    let source = "url = \"https://$USER@h:8443/simple\"\nname = \"own\"\nverify_ssl = false";
+    let pipfile = format!("[[source]]\n{source}\n");
+    let url = "https://$USER@h:8443/simple";
+    let options = options(Lock::Pipfile, &pipfile, url, &[("USER", "ada")]).unwrap();
+    assert_eq!(
+        options.lines,
+        "--extra-index-url https://ada@h:8443/simple\n--trusted-host h:8443\n"
+    );
+    assert_eq!(options.trusted_hosts, BTreeSet::from(["h:8443".to_owned()]));
+    let pdm = "[[tool.pdm.source]]\nurl = \"https://h/simple\"\nverify_ssl = false\n";
+    let found = lines(Lock::Pdm, pdm, "https://h/simple", &[]);
+    assert_eq!(found, "--extra-index-url https://h/simple\n--trusted-host h\n");
+    let checked = pipfile.replace("false", "true");
+    assert!(!lines(Lock::Pipfile, &checked, url, &[("USER", "ada")]).contains("trusted"));
 }
