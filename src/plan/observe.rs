@@ -126,7 +126,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let locked = |lock| reader.locked(&release_tree, lock, python.as_ref().map(|it| it.version));
     let uses =
         Uses { need: &need, source: source.as_ref(), recorded: &requirements, locked: &locked };
-    let Unused { mut notes, mut warnings } = unused::check(&tree, &uses, &build)?;
+    let Unused { mut notes, mut warnings } = unused::check(&release_tree, &uses, &build)?;
     let unpinned = python.as_ref().and_then(|python| unpinned(python, before, &discover));
     let left_out = left_out(source.as_ref(), &declaration.left_out);
     notes.extend(left_out.into_iter().chain(ignored).chain(unpinned));

@@ -1,10 +1,10 @@
-//! Where the application may be, when there is nothing of it at the top of the tree.
+//! Where the application, or what it needs, may be when there is nothing of it in its folder.
 
 use std::path::Path;
 
 use anyhow::Result;
 
-use crate::python::dependencies::{Tree, folders_with};
+use crate::python::dependencies::{Resolved, Tree, folders_with, resolve};
 
 /// Files that an application has at its own top.
 const NAMES: [&str; 10] = [
@@ -22,10 +22,37 @@ const NAMES: [&str; 10] = [
 /// How many folders are named.
 const SHOWN: usize = 5;
 
-/// Names the folders that could be the application, and what to write; `None` when there is none.
-/// `project` is the folder that was looked at.
+/// Names what is above the folder and declares dependencies, or else the folders that could be the
+/// application, and says what to write; `None` when there is nothing. `project` is the folder that
+/// was looked at.
 pub(super) fn hint(tree: &impl Tree, project: &Path) -> Result<Option<String>> {
-    Ok(text(&folders_with(tree, &NAMES)?, project))
+    match above(tree, project)? {
+        None => Ok(text(&folders_with(tree, &NAMES)?, project)),
+        found => Ok(found),
+    }
+}
+
+fn above(tree: &impl Tree, project: &Path) -> Result<Option<String>> {
+    for levels in 1..=tree.place().split('/').filter(|name| !name.is_empty()).count() {
+        for name in NAMES.into_iter().filter(|name| *name != "manage.py") {
+            let path = format!("{}{name}", "../".repeat(levels));
+            if !matches!(resolve(tree, &path)?, Resolved::File { .. }) {
+                continue;
+            }
+            let project = project.to_string_lossy().escape_debug().to_string();
+            let what_to_do = if name == "requirements.txt" {
+                format!(
+                    "to install them, write file = \"{path}\" under [dependencies] in nyala.toml"
+                )
+            } else {
+                format!("to install them, remove project = \"{project}\" from nyala.toml")
+            };
+            return Ok(Some(format!(
+                "no dependencies are declared in {project}, but in {path}: {what_to_do}"
+            )));
+        }
+    }
+    Ok(None)
 }
 
 fn text(found: &[String], project: &Path) -> Option<String> {

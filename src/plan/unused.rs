@@ -7,9 +7,8 @@ use super::decide::EnvNeed;
 use super::error;
 use super::project_hint;
 use crate::build::BuildPlan;
-use crate::git::CommitTree;
 use crate::python::dependencies::locks::Lock;
-use crate::python::dependencies::{Declaration, Line, Recorded, Role, Source, declarations};
+use crate::python::dependencies::{Declaration, Line, Recorded, Role, Source, Tree, declarations};
 
 /// What the plan has an env for, and what it installs.
 pub(super) struct Uses<'a> {
@@ -29,7 +28,7 @@ pub(super) struct Unused {
 
 /// Fails when the tree declares dependencies, nothing installs them, and nobody said that this is
 /// meant. Commands of the project may install them, so then it is only a warning.
-pub(super) fn check(tree: &CommitTree<'_>, uses: &Uses<'_>, build: &BuildPlan) -> Result<Unused> {
+pub(super) fn check(tree: &impl Tree, uses: &Uses<'_>, build: &BuildPlan) -> Result<Unused> {
     let settings = &build.settings.dependencies.value;
     let mut unused = Unused::default();
     // Somebody else is responsible for what is installed.

@@ -110,3 +110,22 @@ fn a_path_that_leads_out_of_the_repository_fails_before_anything_is_built() {
     project.remove("web/requirements.txt").write("web/poetry.lock", lock);
     project.push().assert_failed_with("waterhole is at ../../lib, which is outside the tree");
 }
+
+#[test]
+fn what_is_declared_above_the_application_is_named() {
+    let site = Site::new();
+    site.configure("project = \"src\"");
+    let project = site.project();
+    project.write("requirements.txt", "antelope==1.0\n").write("src/app.py", "");
+    project.push().assert_success().assert_says(
+        "warning: no dependencies are declared in src, but in ../requirements.txt: to install \
+         them, write file = \"../requirements.txt\" under [dependencies] in nyala.toml",
+    );
+    let file = site.path.join("nyala.toml");
+    let settings = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{settings}\n[dependencies]\nfile = \"../requirements.txt\"\n"))
+        .unwrap();
+    project.commit("Again");
+    project.push().assert_success().assert_does_not_say("warning: no dependencies");
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+}
