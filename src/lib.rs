@@ -59,6 +59,8 @@ pub mod serve;
 #[doc(hidden)]
 pub mod server;
 #[doc(hidden)]
+pub mod service;
+#[doc(hidden)]
 pub mod settings;
 #[doc(hidden)]
 pub mod setup;

@@ -19,6 +19,11 @@ pub(super) fn not_served(site: &Path) -> UserError {
         .fix(format!("Run it: nyala serve {}", site.display()))
 }
 
+pub(super) fn no_folder(folder: &Path) -> UserError {
+    UserError::new(format!("the folder {} cannot be found", folder.display()))
+        .fix("Name a site, or a folder that contains sites")
+}
+
 /// `known` are the processes that have printed something.
 pub(super) fn no_logs(process: &str, known: &[String]) -> UserError {
     let error = UserError::new(format!("no process {} has run", process.escape_debug()));
@@ -174,6 +179,14 @@ mod tests {
     use super::*;
 
     const ID: fn(u64) -> DeploymentId = DeploymentId::of;
+
+    #[test]
+    fn a_folder_that_is_not_there_is_an_error() {
+        insta::assert_snapshot!(no_folder(Path::new("/srv/sites")), @"
+        the folder /srv/sites cannot be found
+        Name a site, or a folder that contains sites
+        ");
+    }
 
     #[test]
     fn commands_about_deployments_say_what_there_is() {

@@ -63,9 +63,13 @@ impl Init {
 /// The address of the application, and what runs it there.
 fn say_how_to_run(site: &Site, settings: &Settings) {
     if let Some(listen) = &settings.run.listen {
-        let site = site.root().display();
+        let root = site.root();
         say!("The application will answer on {listen} (listen in nyala.toml), run by:");
-        say!("  nyala serve {site}");
+        say!("  nyala serve {}", root.display());
+        if let Some(folder) = root.parent() {
+            say!("or by systemd, with all other sites in that folder:");
+            say!("  nyala service install {}", folder.display());
+        }
     }
 }
 

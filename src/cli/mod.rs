@@ -45,9 +45,11 @@ mod run;
 mod scale;
 mod script;
 mod serve;
+mod service;
 mod share;
 mod shell;
 mod show;
+mod sites;
 mod start;
 mod status;
 mod step;
@@ -116,10 +118,14 @@ enum Command {
     Rollback(rollback::Rollback),
     /// Run the applications of sites, and hand them the requests of their visitors
     ///
-    /// Serves the site with --site, or those that are named, and every site in a folder that
-    /// contains some, those too that are made later. Runs until it gets SIGTERM, and prints what
-    /// the processes print.
+    /// Serves the site with --site, or those that are named, and every site in a named folder, also
+    /// later ones. Runs until it gets SIGTERM, and prints what the processes print.
     Serve(serve::Serve),
+    /// Have systemd run `nyala serve`
+    #[command(subcommand)]
+    Service(service::Service),
+    /// List the sites in a folder: what is live, and whether it is healthy
+    Sites(sites::Sites),
     /// Show the processes of the application
     Ps(ps::Ps),
     /// Print what the processes of the application have printed
@@ -234,6 +240,8 @@ impl Command {
             | Command::Logs(_)
             | Command::Script(_)
             | Command::Shell(_)
+            | Command::Service(_)
+            | Command::Sites(_)
             | Command::Python(_)
             | Command::Uv(_)
             | Command::Completions(_)
@@ -307,6 +315,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Freeze(freeze) => freeze.run(&site()?)?,
         Command::Config(config) => config.run(&site()?)?,
         Command::Env(env) => env.run(&site()?)?,
+        Command::Sites(sites) => sites.run()?,
         Command::Python(python) => python.run()?,
         Command::Uv(uv) => uv.run()?,
         Command::Script(script) => script.run()?,
@@ -334,6 +343,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Cancel(cancel) => return cancel.run(&roomy_site()?),
         Command::Unfreeze(unfreeze) => return unfreeze.run(&site()?),
         Command::Step(step) => return step.run(&site()?),
+        Command::Service(service) => return service.run(),
         Command::Shell(shell) => return shell.run(),
         Command::Try(here) => return here.run(),
     }

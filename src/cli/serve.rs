@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 
+use super::error;
 use crate::access::{self, Intent};
 use crate::serve;
 use crate::site::Site;
@@ -29,6 +30,9 @@ impl Serve {
                 .map(|place| place.canonicalize().unwrap_or_else(|_| place.clone()))
                 .collect()
         };
+        if let Some(place) = places.iter().find(|place| !place.is_dir()) {
+            bail!(error::no_folder(place));
+        }
         if let Some(owner) = self.owner {
             return serve::run_for(owner, &places);
         }

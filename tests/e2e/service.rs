@@ -210,3 +210,53 @@ fn roots_serves_the_sites_of_several_owners_each_as_its_owner() {
     });
     drop(server);
 }
+
+#[test]
+fn the_unit_is_printed_for_any_machine() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("my sites");
+    fs::create_dir(&folder).unwrap();
+    let install = |arguments: &[&str]| {
+        let mut all = vec!["service", "install", folder.to_str().unwrap()];
+        all.extend(arguments);
+        sandbox.nyala(&all)
+    };
+    let unit = install(&["--print"]).assert_success().stdout.clone();
+    assert!(unit.contains(&format!(" serve \"{}\"\n", folder.display())), "{unit}");
+    if !Path::new("/run/systemd/system").exists() {
+        install(&[]).assert_failed(1, "systemd does not run this machine");
+    }
+    fs::remove_dir(&folder).unwrap();
+    install(&["--print"]).assert_failed(1, "cannot be found");
+    assert!(!sandbox.path("home/.config").exists());
+}
+
+#[test]
+fn sites_lists_what_is_live_and_healthy() {
+    let site = Site::new();
+    let server = site.serve_on_a_socket("");
+    push_application(&site.project(), "page");
+    let other = site.sandbox.path("other");
+    site.sandbox.nyala(&["init", other.to_str().unwrap()]).assert_success();
+    let folder = site.path.parent().unwrap().to_str().unwrap();
+    let listed = || site.sandbox.nyala(&["sites", folder, "--json"]).json();
+    let sites = listed();
+    let named = |name: &str| {
+        let mut rows = sites.as_array().unwrap().iter();
+        rows.find(|row| row["site"] == name).unwrap()
+    };
+    let shop = named(site.path.file_name().unwrap().to_str().unwrap());
+    assert_eq!((&shop["live"], &shop["healthy"]), (&1.into(), &true.into()), "{shop}");
+    assert_eq!(shop["address"], "unix:run/web.sock");
+    assert!(shop["size"].as_u64().unwrap() > 10_000 && shop["since"].is_string(), "{shop}");
+    let other = named("other");
+    assert!(other["live"].is_null() && other["healthy"].is_null(), "{other}");
+    let table = site.nyala(&["sites", folder]).assert_success().stdout.clone();
+    assert!(table.starts_with("SITE "), "{table}");
+    assert!(table.contains(" unix:run/web.sock ") && table.contains(" yes "), "{table}");
+    server.stop();
+    assert!(listed().as_array().unwrap().iter().all(|row| row["healthy"].is_null()));
+    let missing = site.sandbox.path("missing");
+    let ran = site.sandbox.nyala(&["sites", missing.to_str().unwrap()]);
+    ran.assert_failed(1, "missing cannot be found");
+}
