@@ -222,6 +222,10 @@ fn says_little(line: &str) -> bool {
 
 /// The package whose build has failed, as pip or uv names it.
 fn what_was_built(line: &str) -> Option<&str> {
+    // pip says the same of what it could not fetch.
+    if line.contains("' when git ") {
+        return None;
+    }
     let quoted = |mark: &str, end: char| line.split_once(mark)?.1.split(end).next();
     let of_pip = || line.strip_prefix("ERROR: Failed building wheel for ");
     let found = quoted("Failed to build `", '`')
@@ -279,6 +283,8 @@ fn is_explaining(line: &str) -> bool {
     ];
     of_compiler
         || line.starts_with("error[E")
+        // git's own error.
+        || line.starts_with("fatal: ")
         || line.starts_with("error: failed to run custom build command for ")
         || line.contains("is newer than PyO3's maximum supported version")
         || line.contains("/ld: cannot find ")

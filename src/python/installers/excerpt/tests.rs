@@ -61,6 +61,26 @@ ERROR: Failed to build 'x' when getting requirements to build wheel
 }
 
 #[test]
+fn what_git_says_of_an_address_is_repeated_and_no_build_is_blamed() {
+    let output = "\
+  Running command git clone --quiet https://example.org/x /tmp/x
+  fatal: unable to access 'https://example.org/x/': Could not resolve host: example.org
+  error: subprocess-exited-with-error
+
+  × git clone --quiet https://example.org/x /tmp/x did not run successfully.
+  │ exit code: 128
+  ╰─> No available output.
+
+  note: This error originates from a subprocess, and is likely not a problem with pip.
+ERROR: Failed to build 'x' when git clone --quiet https://example.org/x /tmp/x
+";
+    insta::assert_snapshot!(told(Installer::Pip, output), @r"
+    fatal: unable to access 'https://example.org/x/': Could not resolve host: example.org
+    ERROR: Failed to build 'x' when git clone --quiet https://example.org/x /tmp/x
+    ");
+}
+
+#[test]
 fn what_pip_says_of_versions_that_it_skips_is_repeated() {
     let output = "\
 Collecting celery==5.0.5 (from -r requirements.txt (line 1))
