@@ -74,7 +74,7 @@ impl Served {
             return self.set_run(run);
         };
         if let Some(stopped) = self.site.stopped()? {
-            self.say(format_args!("not started: it was stopped {}", stopped.in_words()));
+            self.say(format_args!("not started: it has been stopped {}", stopped.in_words()));
             return self.set_run(run);
         }
         let prepared = self.start_web(live, run)?;

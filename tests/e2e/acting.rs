@@ -22,7 +22,7 @@ fn a_stopped_application_stays_stopped_until_it_is_started() {
     let again = site.nyala(&["stop"]);
     assert!(again.assert_success().stdout.starts_with("It is stopped already, since "));
     let ps = site.nyala(&["ps"]);
-    assert!(ps.assert_success().stdout.contains("it was stopped since "), "{ps:#?}");
+    assert!(ps.assert_success().stdout.contains("has been stopped since "), "{ps:#?}");
     site.nyala(&["restart"]).assert_failed(1, "the application is stopped");
 
     // A push and a rollback deploy without starting it, and so does a new nyala serve.
