@@ -1,5 +1,7 @@
 //! `nyala status`, and `nyala` without a command.
 
+mod application;
+
 use std::time::Duration;
 
 use anyhow::Result;
@@ -12,6 +14,8 @@ use crate::settings::deploy_branch;
 use crate::site::{DeploymentId, Record, Site, Status as DeploymentStatus};
 use crate::text::{duration, escaped, latency};
 use crate::worker::rollback::{kept_in_words, kept_releases};
+
+use application::Application;
 
 #[derive(Debug, Default, Args)]
 pub(super) struct Status {
@@ -41,6 +45,7 @@ impl Status {
                 "frozen": frozen,
                 "maintenance": is_in_maintenance,
                 "requests": load,
+                "application": Application::of(site, &settings),
             });
             say!("{}", serde_json::to_string_pretty(&status)?);
             return Ok(());
@@ -66,6 +71,9 @@ impl Status {
         }
         if let Some(id) = live_id.filter(|id| !site.release(*id).is_dir()) {
             say!("        but release {id} is gone, and nothing is served (nyala doctor)");
+        }
+        if let Ok(settings) = site.settings() {
+            Application::of(site, &settings).print();
         }
         if let Some(load) = &load {
             say!("Load:   {}", load_in_words(load));

@@ -61,6 +61,9 @@ pub enum Request {
     Maintenance,
     /// Let requests wait, at most for so many seconds; without a time, let them pass again.
     Pause { at_most: Option<u64> },
+    /// Tell what is wrong with what is live. `ask` also has the application asked whether it is
+    /// healthy, which takes as long as it takes to answer.
+    Troubles { ask: bool },
     /// Start all processes anew, or those of one name.
     Restart { process: Option<String> },
     /// End the application, and do not start it until [`Request::Start`].
@@ -85,7 +88,28 @@ pub enum Answer {
     Back(UserError),
     Processes(Vec<ProcessState>),
     Statistics(Statistics),
+    Troubles(Vec<Trouble>),
     Failed(UserError),
+}
+
+/// Something that is wrong with an application that is to run.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Trouble {
+    pub kind: TroubleKind,
+    pub error: UserError,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TroubleKind {
+    /// Nobody can connect to its address.
+    NotListening,
+    /// What is live has no processes, although it should.
+    NotRunning,
+    /// A process ends again and again.
+    Restarts,
+    /// It does not answer as it should.
+    Unhealthy,
 }
 
 /// A process of an application, as `nyala ps` shows it.

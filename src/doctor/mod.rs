@@ -1,5 +1,6 @@
 //! `nyala doctor`: what is wrong with a site, and how to fix it.
 
+pub mod application;
 mod deployments;
 mod error;
 mod finding;
@@ -29,6 +30,7 @@ pub fn examine(site: &Site) -> Vec<Finding> {
         findings.extend(repository::check(site, &settings));
         findings.extend(settings::check_installer(&settings));
         findings.extend(settings::check_venv(site, &settings));
+        findings.extend(application::check(site, &settings, true));
     }
     findings.extend(permissions::check(site));
     findings.extend(live::check(site));

@@ -69,6 +69,7 @@ async fn serve(stream: UnixStream, site: Rc<Served>) {
                 let say = |line: String| drop(answers.send(Answer::Say(line)));
                 done(site.restart(process.as_deref(), &say).await)
             }
+            Ok(Request::Troubles { ask }) => Answer::Troubles(site.troubles(ask).await),
             Ok(Request::Stop { by }) => done(site.stop(&by).await),
             Ok(Request::Start) => {
                 let say = |line: String| drop(answers.send(Answer::Say(line)));

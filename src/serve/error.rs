@@ -7,12 +7,14 @@ use std::time::Duration;
 use hyper::StatusCode;
 
 use super::health::Question;
-use super::process::Process;
+use super::process::{Process, Spec};
 use super::taken::Listener;
 use crate::site::DeploymentId;
 use crate::site::settings::Listen;
 use crate::text::duration;
 use crate::user_error::UserError;
+
+pub(super) const NO_CONNECTIONS: &str = "it does not take connections";
 
 /// How many of the last lines of a process an error repeats.
 const LINES: usize = 10;
@@ -165,6 +167,43 @@ pub(super) fn asked_to_go_back() -> UserError {
     UserError::new("it was cancelled while the release was watched")
 }
 
+/// What is live is to run, and does not.
+pub(super) fn not_running(release: DeploymentId) -> UserError {
+    UserError::new(format!("release {release} is live, and nothing of it runs"))
+        .fix("Start it: nyala start")
+}
+
+/// A process of what is live ends again and again.
+pub(super) fn restarts(process: &Process) -> UserError {
+    let end = process.last_end().unwrap_or_default();
+    restarts_of(&process.spec.label(), process.state().restarts, &end, process.recent())
+}
+
+fn restarts_of(process: &str, restarts: u32, end: &str, recent: Vec<String>) -> UserError {
+    let error = UserError::new(format!(
+        "{process} ends again and again: it was restarted {restarts} times; the last time, {end}"
+    ));
+    printed(error, recent)
+        .fix(format!("See what it printed: nyala logs {}", process.split(':').next().unwrap_or("")))
+        .fix("Fix that, and push again")
+        .fix("Or go back to the release before: nyala rollback")
+}
+
+/// A web process of what is live does not answer as it should.
+pub(super) fn unwell(
+    process: &Spec,
+    question: &Question,
+    answer: &Result<StatusCode, String>,
+    recent: Vec<String>,
+) -> UserError {
+    let Spec { release, .. } = process;
+    let fact = format!("{} of release {release} is not healthy", process.label());
+    printed(question_and_answer(UserError::new(fact), question, answer), recent)
+        .fix("Fix what it printed, and push again")
+        .fix("Or start it anew: nyala restart web")
+        .fix("Or go back to the release before: nyala rollback")
+}
+
 fn question_and_answer(
     error: UserError,
     question: &Question,
@@ -228,6 +267,22 @@ mod tests {
         found: of the release before, 1.5 % were
         1. See what it printed: nyala logs web
         2. Fix that, and push again
+        ");
+    }
+
+    #[test]
+    fn it_is_said_what_is_wrong_with_what_is_live() {
+        insta::assert_snapshot!(not_running("7".parse().unwrap()), @"
+        release 7 is live, and nothing of it runs
+        Start it: nyala start
+        ");
+        insta::assert_snapshot!(restarts_of("worker:2", 4, "it exited with 3", printed()), @"
+        worker:2 ends again and again: it was restarted 4 times; the last time, it exited with 3
+        output: Traceback
+        output: KeyError: 'X'
+        1. See what it printed: nyala logs worker
+        2. Fix that, and push again
+        3. Or go back to the release before: nyala rollback
         ");
     }
 
@@ -317,7 +372,7 @@ mod tests {
         1. Fix what it printed, and push again
         2. Or choose another path: health under [run] in nyala.toml
         ");
-        let silent = Err("it does not take connections".to_owned());
+        let silent = Err(NO_CONNECTIONS.to_owned());
         let fixes = unhealthy(&question, limit, &silent, printed()).fixes;
         assert_eq!(fixes[0], "Fix what it printed, and push again");
         insta::assert_snapshot!(unhealthy(&question, limit, &silent, vec![]), @"

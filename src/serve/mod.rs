@@ -30,6 +30,7 @@ mod statistics;
 mod stopped;
 mod switch;
 mod taken;
+mod troubles;
 mod watch;
 mod websocket;
 

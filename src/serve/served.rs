@@ -22,6 +22,7 @@ use crate::control::{LastMinutes, ProcessAnswers, ProcessState, Statistics};
 use crate::site::Site;
 use crate::site::lock::ServeLock;
 use crate::site::settings::Run;
+use crate::user_error::UserError;
 
 /// How long a connection is kept for one more request when the site closes: closed while a visitor
 /// sends one, the request is lost.
@@ -46,6 +47,8 @@ pub(super) struct Served {
     pub(super) maintenance: RefCell<Option<Bytes>>,
     pub(super) manager: Rc<Manager>,
     listening: RefCell<Option<Listening>>,
+    /// Why it does not listen where it should.
+    not_listening: RefCell<Option<UserError>>,
     /// How many connections of visitors are open.
     connections: Cell<usize>,
     is_closing: Cell<bool>,
@@ -70,6 +73,7 @@ impl Served {
             maintenance: RefCell::new(None),
             manager,
             listening: RefCell::new(None),
+            not_listening: RefCell::new(None),
             connections: Cell::new(0),
             is_closing: Cell::new(false),
             closing: Notify::new(),
@@ -103,7 +107,9 @@ impl Served {
         if self.listening.borrow().as_ref().map(|it| &it.listen) == wanted.as_ref() {
             return Ok(());
         }
-        let now = wanted.as_ref().map(|wanted| listen::start(self, wanted)).transpose()?;
+        let now = wanted.as_ref().map(|wanted| listen::start(self, wanted)).transpose();
+        *self.not_listening.borrow_mut() = now.as_ref().err().map(UserError::of);
+        let now = now?;
         if let Some(now) = &now {
             self.say(format_args!("listening on {}", now.listen));
         }
@@ -111,6 +117,19 @@ impl Served {
             self.manager.forget(&before.name);
         }
         Ok(())
+    }
+
+    /// Why it does not listen where it should; `None` when it does.
+    pub(super) fn not_listening(&self) -> Option<UserError> {
+        self.not_listening.borrow().clone()
+    }
+
+    /// Tries again to listen where it could not: whoever had the address may have ended.
+    pub(super) fn try_to_listen(self: &Rc<Self>) {
+        if self.not_listening.borrow().is_some() {
+            let run = Run::clone(&self.run());
+            let _ = self.set_run(run);
+        }
     }
 
     pub(super) fn live(&self) -> Option<Rc<Release>> {

@@ -76,6 +76,7 @@ impl Sites {
             let start = || Deputy::start(*owner, &self.places, &self.manager);
             self.deputies.entry(*owner).or_insert_with(start);
         }
+        self.served.values().for_each(Served::try_to_listen);
         self.end_others(&own_sites, &owners);
         Ok(if self.is_deputy { own_sites.len() } else { found.len() })
     }

@@ -233,7 +233,7 @@ impl Served {
         let started = Instant::now();
         let deadline = started + run.health_timeout;
         let mut pause = FIRST_PAUSE;
-        let mut answer = Err("it does not take connections".to_owned());
+        let mut answer = Err(error::NO_CONNECTIONS.to_owned());
         loop {
             if let Some(end) = web.last_end() {
                 bail!(error::ended(&web.spec.command, &end, web.recent()));

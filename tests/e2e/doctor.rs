@@ -1,5 +1,6 @@
 //! `nyala doctor`: each test breaks a site, reads the findings, and follows the advice.
 
+mod application;
 mod live;
 
 use std::fs::{self, Permissions};

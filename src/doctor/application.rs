@@ -1,0 +1,109 @@
+//! Does the application run, as far as nyala is to run it?
+
+mod error;
+
+use std::io::ErrorKind;
+use std::net::TcpListener;
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::{Finding, FindingId};
+use crate::build::django::MANAGE;
+use crate::control::{Answer, Control, Request, Trouble, TroubleKind};
+use crate::git::Repository;
+use crate::processes::{self, Found, Release};
+use crate::retention::{Holder, holders};
+use crate::site::settings::{Listen, Run};
+use crate::site::{ENV_LINK, Record, Settings, Site};
+
+/// What is wrong with the application of what is live. `ask` also has it asked whether it is
+/// healthy, which takes as long as it takes to answer.
+pub fn check(site: &Site, settings: &Settings, ask: bool) -> Vec<Finding> {
+    let Some(live) = site.live().ok().flatten() else { return Vec::new() };
+    let Some(record) = site.record(live).ok().flatten() else { return Vec::new() };
+    let Some(listen) = &settings.run.listen else {
+        return not_run(site, settings, &record).into_iter().collect();
+    };
+    if let Ok(Some(stopped)) = site.stopped() {
+        let error = error::is_stopped(&stopped.in_words());
+        return vec![Finding::new(FindingId::Stopped, error)];
+    }
+    match Control::connect(site) {
+        Ok(Some(control)) => of_serve(control, ask)
+            .unwrap_or_else(|why| vec![Finding::new(FindingId::NotServed, error::no_answer(&why))]),
+        Ok(None) => not_served(site, &record, listen).into_iter().collect(),
+        // The socket is the owner's alone.
+        Err(_) => Vec::new(),
+    }
+}
+
+/// What `nyala serve` itself knows.
+fn of_serve(mut control: Control, ask: bool) -> Result<Vec<Finding>> {
+    let answer = control.ask(&Request::Troubles { ask }, &mut |_| {})?;
+    let Answer::Troubles(troubles) = answer else { return Ok(Vec::new()) };
+    let finding = |Trouble { kind, error }| {
+        let id = match kind {
+            TroubleKind::NotListening => FindingId::NotListening,
+            TroubleKind::NotRunning => FindingId::NotRunning,
+            TroubleKind::Restarts => FindingId::RestartLoop,
+            TroubleKind::Unhealthy => FindingId::Unhealthy,
+        };
+        Finding::new(id, error)
+    };
+    Ok(troubles.into_iter().map(finding).collect())
+}
+
+/// An application that is to run, and no `nyala serve` that runs it.
+fn not_served(site: &Site, live: &Record, listen: &Listen) -> Option<Finding> {
+    live.processes.as_ref()?;
+    // Somebody else runs it: a unit of the user's own.
+    if is_used(site, live) {
+        return None;
+    }
+    let error = if is_taken(listen) {
+        error::listen_is_taken(listen)
+    } else {
+        error::not_served(live.id, site.root())
+    };
+    Some(Finding::new(FindingId::NotServed, error))
+}
+
+fn is_taken(listen: &Listen) -> bool {
+    let Listen::Tcp(address) = listen else { return false };
+    TcpListener::bind(address).is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
+}
+
+/// An application that nobody runs, in a site that has no address.
+fn not_run(site: &Site, settings: &Settings, live: &Record) -> Option<Finding> {
+    let Ok(Some(Found::Processes(found))) = found(site, settings, live) else { return None };
+    let error = error::has_no_address(live.id, &found.origin, &site.settings_file());
+    (!is_used(site, live)).then(|| Finding::new(FindingId::NoAddress, error))
+}
+
+/// What the live release would run.
+fn found(site: &Site, settings: &Settings, live: &Record) -> Result<Option<Found>> {
+    let Some(tree) = &live.tree else { return Ok(None) };
+    let repository = Repository::open(&site.repository(settings))?;
+    let commit = repository.commit(&live.commit)?;
+    let tree = repository.tree_with_id(repository.tree(&commit)?.id(tree)?)?;
+    let release = site.release(live.id);
+    let below = live.manage_folders.iter().flatten().next().map(String::as_str);
+    let manage_folder = if release.join(MANAGE).is_file() { Some("") } else { below };
+    let programs = release.join(ENV_LINK).join("bin");
+    let run = Run { processes: settings.run.processes.clone(), ..Run::default() };
+    let release = Release {
+        run: &run,
+        app_settings: &site.app_settings()?,
+        manage_folder,
+        has_program: &|program| programs.join(program).exists(),
+    };
+    processes::find(&tree, &release).map(Some)
+}
+
+/// Whether a process uses a release or its env.
+fn is_used(site: &Site, live: &Record) -> bool {
+    let env = site.env_of_release(live.id).map(|env| site.env(env));
+    let folders: Vec<PathBuf> = [site.release(live.id)].into_iter().chain(env).collect();
+    holders(&folders).values().any(|holder| matches!(holder, Holder::Process(_)))
+}

@@ -1,0 +1,72 @@
+//! What can be wrong with an application, in words for people.
+
+use std::path::Path;
+
+use crate::site::DeploymentId;
+use crate::site::settings::Listen;
+use crate::user_error::UserError;
+
+/// `words` say since when, and by whom.
+pub(super) fn is_stopped(words: &str) -> UserError {
+    UserError::new(format!("the application is stopped {words}")).fix("nyala start")
+}
+
+/// Nobody runs the application of the live release.
+pub(super) fn not_served(live: DeploymentId, site: &Path) -> UserError {
+    UserError::new(format!("release {live} is live, but no nyala serve runs its application"))
+        .fix(format!("nyala serve {}", site.display()))
+}
+
+pub(super) fn no_answer(why: &anyhow::Error) -> UserError {
+    UserError::new("nyala serve does not say how the application is")
+        .because(why)
+        .fix("After an upgrade of nyala, restart nyala serve")
+}
+
+pub(super) fn listen_is_taken(listen: &Listen) -> UserError {
+    UserError::new(format!("no nyala serve runs the application, and {listen} is taken"))
+        .fix("See who has it: ss -ltnp")
+        .fix("End that, or change listen under [run] in nyala.toml to a free port")
+        .fix("Run the application: nyala serve")
+}
+
+/// `origin` says what would be run.
+pub(super) fn has_no_address(live: DeploymentId, origin: &str, settings: &Path) -> UserError {
+    UserError::new(format!("release {live} has an application ({origin}), and nobody runs it"))
+        .fix(format!("Write listen = \"127.0.0.1:8000\" under [run] in {}", settings.display()))
+        .fix("Deploy it anew: nyala redeploy")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_application_that_does_not_run_says_how_to_run_it() {
+        let site = Path::new("/srv/shop");
+        let id = DeploymentId::of(7);
+        insta::assert_snapshot!(is_stopped("since 2026-01-02 03:04 UTC by ada"), @"
+        the application is stopped since 2026-01-02 03:04 UTC by ada
+        nyala start
+        ");
+        insta::assert_snapshot!(not_served(id, site), @"
+        release 7 is live, but no nyala serve runs its application
+        nyala serve /srv/shop
+        ");
+        insta::assert_snapshot!(no_answer(&anyhow::anyhow!("it ended")), @"
+        nyala serve does not say how the application is: it ended
+        After an upgrade of nyala, restart nyala serve
+        ");
+        insta::assert_snapshot!(listen_is_taken(&"8000".parse().unwrap()), @"
+        no nyala serve runs the application, and 127.0.0.1:8000 is taken
+        1. See who has it: ss -ltnp
+        2. End that, or change listen under [run] in nyala.toml to a free port
+        3. Run the application: nyala serve
+        ");
+        insta::assert_snapshot!(has_no_address(id, "the Procfile", &site.join("nyala.toml")), @r#"
+        release 7 has an application (the Procfile), and nobody runs it
+        1. Write listen = "127.0.0.1:8000" under [run] in /srv/shop/nyala.toml
+        2. Deploy it anew: nyala redeploy
+        "#);
+    }
+}
