@@ -31,7 +31,10 @@ impl Ps {
         if processes.is_empty() {
             match site.stopped()? {
                 Some(stopped) => {
-                    say!("No processes run: the application has been stopped {} (nyala start).", stopped.in_words());
+                    say!(
+                        "No processes run: the application has been stopped {} (nyala start).",
+                        stopped.in_words()
+                    );
                 }
                 None => say!("No processes run."),
             }
