@@ -9,7 +9,7 @@ use super::error;
 use super::machine::{Machine, Missing};
 use super::release_tree::ReleaseTree;
 use super::scm_version;
-use super::source::{SourceReader, likely_python, source_of, workspace};
+use super::source::{SourceReader, likely_python, python_with_wheels, source_of, workspace};
 use super::tree_warnings;
 use super::unused::{self, Unused, Uses};
 use super::wanted::{WantedPython, python_before, unmet, unpinned, wanted};
@@ -94,7 +94,11 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let reader = SourceReader { site, installer, settings: dependencies, app_settings };
     let read = |python: Option<Version>| reader.read(&release_tree, source.as_ref(), python);
     let before = python_before(site, &live)?;
-    let likely = likely_python(source.as_ref(), &live, (&wanted, origin, before), &machine)?;
+    let (like, by_wheels) = match before {
+        Some(_) => (before, None),
+        None => python_with_wheels(&read, source.as_ref(), &wanted, &machine).unzip(),
+    };
+    let likely = likely_python(source.as_ref(), &live, (&wanted, origin, like), &machine)?;
     let mut declaration = read(likely)?;
     let variables = &declaration.variables;
     let settings_digest = settings_digest(&build.settings, app_settings, variables, &tree)?;
@@ -110,7 +114,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         commands: commands.clone(),
     };
     let env = decide(&observed);
-    let python = python_for(&env.decision, &observed, before, &machine);
+    let python = python_for(&env.decision, &observed, like, &machine);
     // A plan that fails shows nothing else, and a change of runtime.txt is the first thing to look
     // at.
     let python = python.map_err(|error| UserError::of(&error).labelled("note", &runtime))?;
@@ -129,7 +133,8 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let Unused { mut notes, mut warnings } = unused::check(&release_tree, &uses, &build)?;
     let unpinned = python.as_ref().and_then(|python| unpinned(python, before, &discover));
     let left_out = left_out(source.as_ref(), &declaration.left_out);
-    notes.extend(left_out.into_iter().chain(ignored).chain(unpinned));
+    let built = built(source.as_ref(), python.as_ref(), &declaration.lacking_wheels);
+    notes.extend(left_out.into_iter().chain(ignored).chain(by_wheels).chain(built).chain(unpinned));
     let unmet = unmet(&tree, python.as_ref(), is_installed(source.as_ref(), &requirements))?;
     warnings.extend([fallback, unmet].into_iter().flatten());
     warnings.extend(tree_warnings::warnings(&tree)?.into_iter().chain(declaration.warnings));
@@ -168,6 +173,20 @@ fn left_out(source: Option<&Source>, left_out: &[String]) -> Option<String> {
     Some(format!(
         "Not installed from {source}: {} (groups and extras under [dependencies] in nyala.toml)",
         left_out.join(", ")
+    ))
+}
+
+/// Of a new env: what a lock has wheels of, and none for this Python.
+fn built(
+    source: Option<&Source>,
+    python: Option<&PythonPlan>,
+    lacking_wheels: &[String],
+) -> Option<String> {
+    let source = source.filter(|_| !lacking_wheels.is_empty())?;
+    let version = python.filter(|python| python.interpreter.is_some())?.version.minor_version();
+    Some(format!(
+        "Built, since {source} has no wheel for Python {version}: {}",
+        lacking_wheels.join(", ")
     ))
 }
 

@@ -14,6 +14,7 @@ use crate::python::dependencies::{
 };
 use crate::python::inputs::Inputs;
 use crate::python::installers::Installer;
+use crate::python::interpreters::Interpreter;
 use crate::python::version::{Origin, Version, Wanted};
 use crate::site::settings::Dependencies;
 use crate::site::{AppSettings, Site};
@@ -157,4 +158,45 @@ pub(super) fn likely_python(
         return Ok(Some(version));
     }
     Ok(Some(machine.interpreter(wanted, origin, before)?.version))
+}
+
+/// The Python that a new site gets where the project leaves the choice: the newest for which a lock
+/// has wheels of all that has any, with what the newest of all lacks, in words for the log. `None`
+/// where nothing speaks against the newest, or where no other is better.
+pub(super) fn python_with_wheels(
+    read: &dyn Fn(Option<Version>) -> Result<Declared>,
+    source: Option<&Source>,
+    wanted: &Wanted,
+    machine: &Machine<'_>,
+) -> Option<(Version, String)> {
+    let source = source.filter(|source| matches!(source, Source::Lock { .. }))?;
+    let can_be_used = |it: &Interpreter| {
+        wanted.matches(&it.version) && it.version.is_final() && it.can_make_envs()
+    };
+    let there = machine.interpreters().into_iter().filter(can_be_used);
+    let mut versions: Vec<Version> = there.map(|interpreter| interpreter.version).collect();
+    versions.sort_unstable_by_key(|version| std::cmp::Reverse(*version));
+    versions.dedup_by_key(|version| (version.major, version.minor));
+    let mut newest = None;
+    for version in versions {
+        let lacking = match read(Some(version)) {
+            Ok(declared) => declared.lacking_wheels.into_iter().next(),
+            // What is wrong with the lock is said for the Python that is chosen.
+            Err(_) if newest.is_none() => return None,
+            Err(_) => continue,
+        };
+        match (&newest, lacking) {
+            (None, None) => return None,
+            (None, Some(package)) => newest = Some((version.minor_version(), package)),
+            (Some((newest, package)), None) => {
+                let why = format!(
+                    "Python {} is used: {source} has no wheel of {package} for {newest}",
+                    version.minor_version()
+                );
+                return Some((version, why));
+            }
+            (Some(_), Some(_)) => {}
+        }
+    }
+    None
 }

@@ -8,7 +8,7 @@ use std::fs;
 
 use sha2::{Digest, Sha256};
 
-use crate::support::{Project, Push, Sandbox, Site, uv, wheels};
+use crate::support::{Project, Push, Sandbox, Site, two_pythons, uv, wheels};
 
 /// One package of a lock: its name, its version, and its group, if it is not a main dependency.
 type Pin = (&'static str, &'static str, Option<&'static str>);
@@ -274,4 +274,36 @@ fn a_lock_that_cannot_be_installed_from_fails_before_anything_is_built() {
     site.configure("dependencies = { groups = [\"dve\"] }");
     let push = write(&project, "uv.lock", &FIRST).push();
     push.assert_failed_with("there is no group dve (did you mean dev?)");
+}
+
+/// The newest Python that a project allows is often newer than its lock.
+#[test]
+fn a_new_site_gets_a_python_for_which_its_lock_has_wheels() {
+    let Some((older, newer)) = two_pythons() else { return };
+    let machine = std::env::consts::ARCH;
+    let tag = format!("cp{}", older.minor().replace('.', ""));
+    for kind in ["uv.lock", "poetry.lock", "pdm.lock"] {
+        let site = fast_site();
+        let project = site.project();
+        let text = lock(kind, &FIRST).replace(
+            &file("antelope", "1.0"),
+            &format!("antelope-1.0-{tag}-{tag}-manylinux_2_17_{machine}.whl"),
+        );
+        write(&project, kind, &FIRST).write(kind, text);
+        let push = project.push();
+        push.assert_says(&format!(
+            "Python {} is used: {kind} has no wheel of antelope for {}",
+            older.minor(),
+            newer.minor()
+        ));
+        let used: String = site.live()["python"]["version"].as_str().unwrap().to_owned();
+        assert!(used.starts_with(&older.minor()), "{used}");
+        // A person's own word counts more.
+        project.write("runtime.txt", newer.runtime());
+        let push = project.push();
+        push.assert_says(&format!(
+            "Built, since {kind} has no wheel for Python {}: antelope",
+            newer.minor()
+        ));
+    }
 }

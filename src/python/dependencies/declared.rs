@@ -44,6 +44,8 @@ pub struct Declared {
     pub install_input: Option<InstallInput>,
     /// The groups and extras that are not installed, such as `group dev`.
     pub left_out: Vec<String>,
+    /// The packages of a lock that are built because their wheels are for other Pythons.
+    pub lacking_wheels: Vec<String>,
     /// Whether something of it is above the tree, elsewhere in the commit.
     pub leads_above: bool,
     /// What a person should know of it, each a sentence without its full stop.

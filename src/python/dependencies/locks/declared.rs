@@ -67,7 +67,9 @@ pub(crate) fn read(
         Itself::NoPackage => {}
     }
     let indexes = Indexes::new(lock, &manifests, variable).options(&set)?;
+    let lacking = set.packages.iter().filter(|package| package.lacks_wheel);
     Ok(Pinned {
+        lacking_wheels: lacking.map(|package| package.name.clone()).collect(),
         recorded: recorded(tree, path, &set, &indexes.trusted_hosts)?,
         requirements: set.requirements(indexes),
         left_out: set.left_out,
@@ -81,6 +83,8 @@ pub(crate) struct Pinned {
     pub(crate) requirements: Requirements,
     /// The groups and extras that were not chosen.
     pub(crate) left_out: Vec<String>,
+    /// The packages that are built because their wheels are for other Pythons.
+    pub(crate) lacking_wheels: Vec<String>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -95,7 +99,7 @@ fn recorded(
     let mut recorded = Recorded::default();
     let mut hash = Sha256::new();
     for package in &set.packages {
-        let Package { name, version, origin, hashes } = package;
+        let Package { name, version, origin, hashes, lacks_wheel: _ } = package;
         let requirement = package.requirement();
         hash.update(requirement.as_bytes());
         for value in hashes {
@@ -198,6 +202,7 @@ fn project_itself(tree: &impl Tree, lock: Lock, pyproject: &toml::Table) -> Resu
         version: None,
         origin: Origin::Folder(String::new()),
         hashes: BTreeSet::new(),
+        lacks_wheel: false,
     };
     let backend = pyproject.get("build-system").and_then(|it| it.get("build-backend"));
     // What another backend looks for, its build says.

@@ -15,27 +15,108 @@ pub(super) fn is_wheel(name: &str) -> bool {
     std::path::Path::new(name).extension().is_some_and(|extension| extension == "whl")
 }
 
-/// Fails when a package has nothing but wheels, all of them for other systems or processors. Which
-/// Python a wheel is for is left to the installer, which knows every rule.
-pub(super) fn check_machine<'a>(
-    package: &str,
-    has_sdist: bool,
-    wheels: impl Iterator<Item = &'a str>,
-    environment: &Environment,
-) -> Result<(), LockError> {
-    let wheels: Vec<&str> = wheels.collect();
-    if has_sdist || wheels.is_empty() || wheels.iter().any(|wheel| is_for(wheel, environment)) {
-        return Ok(());
+/// The wheels that a lock has of a package.
+pub(super) struct Wheels<'a> {
+    pub of: &'a str,
+    /// The names of the files.
+    pub names: Vec<&'a str>,
+}
+
+impl Wheels<'_> {
+    /// Fails when a package has nothing but wheels, all of them for other systems or processors.
+    /// Which Python a wheel is for is left to the installer, which knows every rule.
+    pub(super) fn check_machine(
+        &self,
+        has_sdist: bool,
+        environment: &Environment,
+    ) -> Result<(), LockError> {
+        let is_for_here = |wheel: &&str| is_for_machine(wheel, environment);
+        if has_sdist || self.names.is_empty() || self.names.iter().any(is_for_here) {
+            return Ok(());
+        }
+        let (package, files) = (self.of.to_owned(), self.names.join(", "));
+        Err(LockError::OtherMachines { package, files })
     }
-    Err(LockError::OtherMachines { package: package.to_owned(), files: wheels.join(", ") })
+
+    /// Whether there are wheels for this machine, and all of them are for other Pythons: most
+    /// likely, the package is older than this one.
+    pub(super) fn are_for_other_pythons(&self, environment: &Environment) -> bool {
+        let mut here = self.names.iter().filter(|wheel| is_for_machine(wheel, environment));
+        here.clone().next().is_some() && !here.any(|wheel| is_for_python(wheel, environment))
+    }
 }
 
 /// By the last part of a wheel's name, its platform tags:
 /// <https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/>
-fn is_for(wheel: &str, environment: &Environment) -> bool {
-    let Some(stem) = wheel.strip_suffix(".whl") else { return true };
-    let tags = stem.rsplit('-').next().unwrap_or_default();
-    tags.split('.').any(|tag| {
+fn is_for_machine(wheel: &str, environment: &Environment) -> bool {
+    let Some([_, _, platforms]) = tags(wheel) else { return true };
+    platforms.split('.').any(|tag| {
         tag == "any" || tag.contains("linux") && tag.ends_with(environment.machine.as_str())
     })
+}
+
+/// By the tags of the Python and of its ABI.
+fn is_for_python(wheel: &str, environment: &Environment) -> bool {
+    let Some([pythons, abis, _]) = tags(wheel) else { return true };
+    let release = environment.python.release();
+    let (major, minor) =
+        (release.first().copied().unwrap_or(3), release.get(1).copied().unwrap_or(0));
+    let is_abi = |abi: &str| abis.split('.').any(|tag| tag == abi);
+    pythons.split('.').any(|tag| {
+        let Some((kind, version)) = tag.split_at_checked(2) else { return false };
+        let Some((of_major, of_minor)) = version.split_at_checked(1) else { return false };
+        if of_major.parse() != Ok(major) {
+            return false;
+        }
+        let of_minor: Option<u64> = of_minor.parse().ok();
+        match kind {
+            "py" => of_minor.is_none_or(|it| it <= minor),
+            "cp" if is_abi("abi3") => of_minor.is_some_and(|it| it <= minor),
+            // `cp313t` is the ABI without the global interpreter lock.
+            "cp" => of_minor == Some(minor) && abis.split('.').any(|tag| !tag.ends_with('t')),
+            _ => false,
+        }
+    })
+}
+
+/// The tags in the name of a wheel: Python, ABI, platform.
+fn tags(wheel: &str) -> Option<[&str; 3]> {
+    let mut parts = wheel.strip_suffix(".whl")?.rsplitn(4, '-');
+    let [platform, abi, python] = [parts.next()?, parts.next()?, parts.next()?];
+    Some([python, abi, platform])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::environment;
+    use super::*;
+
+    #[test]
+    fn a_wheel_is_for_a_python_by_its_tags() {
+        let lacks = |python: &str, names: &[&str]| {
+            let wheels = Wheels { of: "x", names: names.to_vec() };
+            wheels.are_for_other_pythons(&environment(python))
+        };
+        let machine = environment("3.12.1").machine;
+        let of = |tags: &str| format!("x-1.0-{tags}-manylinux_2_17_{machine}.whl");
+        let of_312 = of("cp312-cp312");
+        assert!(!lacks("3.12.1", &[&of_312]) && lacks("3.13.0", &[&of_312]));
+        assert!(lacks("3.11.4", &[&of_312]) && lacks("2.7.18", &[&of_312]));
+        for (tags, python, is_for) in [
+            ("cp37-abi3", "3.13.0", true),
+            ("cp313-abi3", "3.12.1", false),
+            ("py3-none", "3.13.0", true),
+            ("py2.py3-none", "3.13.0", true),
+            ("py2-none", "3.13.0", false),
+            ("py310-none", "3.9.1", false),
+            ("cp313-cp313t", "3.13.0", false),
+            ("pp310-pypy310_pp73", "3.10.1", false),
+            ("cp311.cp312-cp311.cp312", "3.12.1", true),
+        ] {
+            assert_eq!(lacks(python, &[&of(tags)]), !is_for, "{tags} {python}");
+        }
+        // Whatever the Python, it is built, or needs no building.
+        assert!(!lacks("3.13.0", &["x-1.0-cp312-cp312-win_amd64.whl"]));
+        assert!(!lacks("3.13.0", &[&of_312, "x-1.0-py3-none-any.whl"]) && !lacks("3.13.0", &[]));
+    }
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::error::LockError;
-use super::files::{check_machine, is_wheel};
+use super::files::{Wheels, is_wheel};
 use super::marker::{self, Environment, normalized};
 use super::resolved::{Origin, Package, ResolvedSet};
 use super::{Chosen, Manifests, check_exist, freshness, toml_packages, tree_path, web_address};
@@ -214,6 +214,7 @@ fn resolved(
     let files = if locked.files.is_empty() { older } else { &locked.files };
     let Locked { version, git, revision, subdirectory, url, path, .. } = locked;
     let mut hashes: BTreeSet<String> = files.iter().map(|file| file.hash.clone()).collect();
+    let mut lacks_wheel = false;
     let origin = if let Some(git) = git {
         hashes.clear();
         Origin::Git {
@@ -231,8 +232,10 @@ fn resolved(
             file.name.as_deref().or(file.url.as_deref()).and_then(|name| name.rsplit('/').next())
         });
         let (wheels, others): (Vec<_>, Vec<_>) = names.partition(|name| is_wheel(name));
-        check_machine(&name, !others.is_empty(), wheels.into_iter(), environment)?;
+        let wheels = Wheels { of: &name, names: wheels };
+        wheels.check_machine(!others.is_empty(), environment)?;
+        lacks_wheel = wheels.are_for_other_pythons(environment);
         Origin::Index(None)
     };
-    Ok(Package { name, version: version.clone(), origin, hashes })
+    Ok(Package { name, version: version.clone(), origin, hashes, lacks_wheel })
 }

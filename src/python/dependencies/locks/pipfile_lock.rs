@@ -186,7 +186,8 @@ fn resolved(name: &str, locked: &Locked, indexes: &[Index]) -> Result<Package, L
                 .to_owned(),
         ),
     };
-    Ok(Package { name, version, origin, hashes })
+    // It has the hashes of the files, and not their names.
+    Ok(Package { name, version, origin, hashes, lacks_wheel: false })
 }
 
 fn is_archive(path: &str) -> bool {

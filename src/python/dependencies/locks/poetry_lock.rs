@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::error::LockError;
-use super::files::{check_machine, is_pypi, is_wheel};
+use super::files::{Wheels, is_pypi, is_wheel};
 use super::marker::{self, Environment, normalized};
 use super::resolved::{Origin, Package, ResolvedSet};
 use super::{Chosen, Manifests, check_exist, freshness, toml_packages, tree_path, web_address};
@@ -179,11 +179,14 @@ fn resolved(
         _ => &package.files,
     };
     let mut hashes: BTreeSet<String> = files.iter().map(|file| file.hash.clone()).collect();
+    let mut lacks_wheel = false;
     let origin = match &package.source {
         None => {
             let names = files.iter().map(|file| file.file.as_str());
             let (wheels, others): (Vec<_>, Vec<_>) = names.partition(|name| is_wheel(name));
-            check_machine(&name, !others.is_empty(), wheels.into_iter(), environment)?;
+            let wheels = Wheels { of: &name, names: wheels };
+            wheels.check_machine(!others.is_empty(), environment)?;
+            lacks_wheel = wheels.are_for_other_pythons(environment);
             Origin::Index(None)
         }
         Some(Source { r#type, url, resolved_reference, subdirectory, .. }) => match r#type.as_str()
@@ -212,5 +215,6 @@ fn resolved(
             }
         },
     };
-    Ok(Package { name, version: Some(package.version.clone()), origin, hashes })
+    let version = Some(package.version.clone());
+    Ok(Package { name, version, origin, hashes, lacks_wheel })
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::error::LockError;
-use super::files::{check_machine, is_pypi};
+use super::files::{Wheels, is_pypi};
 use super::marker::{self, Environment, normalized};
 use super::resolved::{Origin, Package, ResolvedSet};
 use super::{Chosen, check_exist, tree_path, web_address};
@@ -170,6 +170,7 @@ fn resolved(package: &Locked, environment: &Environment) -> Result<Package, Lock
     };
     let Locked { vcs, directory, archive, index, sdist, wheels, version, .. } = package;
     let mut hashes = BTreeSet::new();
+    let mut lacks_wheel = false;
     let origin = if let Some(Vcs { r#type, url, path, commit_id, subdirectory, .. }) = vcs {
         if r#type != "git" {
             return Err(LockError::Unknown { what: format!("the source of {name}, {type}") });
@@ -200,12 +201,10 @@ fn resolved(package: &Locked, environment: &Environment) -> Result<Package, Lock
         }
     } else {
         let files: Vec<&File> = sdist.iter().chain(wheels).collect();
-        check_machine(
-            &name,
-            sdist.is_some(),
-            wheels.iter().filter_map(File::file_name),
-            environment,
-        )?;
+        let names = wheels.iter().filter_map(File::file_name).collect();
+        let wheels = Wheels { of: &name, names };
+        wheels.check_machine(sdist.is_some(), environment)?;
+        lacks_wheel = wheels.are_for_other_pythons(environment);
         hashes = files.iter().flat_map(|file| listed(&file.hashes)).collect();
         match (files.as_slice(), index) {
             ([], _) => return Err(LockError::Unknown { what: format!("the source of {name}") }),
@@ -220,7 +219,7 @@ fn resolved(package: &Locked, environment: &Environment) -> Result<Package, Lock
             _ => Origin::Index(None),
         }
     };
-    Ok(Package { name, version: version.clone(), origin, hashes })
+    Ok(Package { name, version: version.clone(), origin, hashes, lacks_wheel })
 }
 
 fn listed(hashes: &BTreeMap<String, String>) -> BTreeSet<String> {

@@ -25,6 +25,8 @@ pub struct Package {
     pub origin: Origin,
     /// What a file that is downloaded may have for a hash, as `sha256:…`.
     pub hashes: BTreeSet<String>,
+    /// Whether it is built although it has wheels for this machine: they are for other Pythons.
+    pub lacks_wheel: bool,
 }
 
 /// Where a package comes from.
@@ -112,7 +114,7 @@ impl Package {
     /// Fails when a part could be read as something else in a requirements file: as an option, a
     /// comment, or another line.
     fn check(&self) -> Result<(), LockError> {
-        let Package { name, version, origin, hashes } = self;
+        let Package { name, version, origin, hashes, lacks_wheel: _ } = self;
         let fits = |text: &str, others: &str| {
             let mut all = text.chars();
             !text.is_empty() && all.all(|c| c.is_ascii_alphanumeric() || others.contains(c))
@@ -151,7 +153,7 @@ impl Package {
 
     /// The package as a requirement line, without its hashes.
     pub fn requirement(&self) -> String {
-        let Package { name, version, origin, hashes: _ } = self;
+        let Package { name, version, origin, hashes: _, lacks_wheel: _ } = self;
         let with = |subdirectory: &Option<String>| {
             subdirectory.as_ref().map_or(String::new(), |path| format!("#subdirectory={path}"))
         };

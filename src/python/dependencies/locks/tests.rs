@@ -141,7 +141,7 @@ impl Expected {
 
 /// A package as `scripts/locks.d/export.py` writes it; `None` for what is in the tree.
 fn as_exported(package: &Package) -> Option<String> {
-    let Package { name, version, origin, hashes } = package;
+    let Package { name, version, origin, hashes, lacks_wheel: _ } = package;
     let version = match origin {
         Origin::Folder(_) | Origin::File(_) => return None,
         Origin::Git { commit, .. } => return Some(format!("{name}@{commit}")),

@@ -11,9 +11,9 @@ mod origin;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::error::LockError;
-use super::files::check_machine;
+use super::files::Wheels;
 use super::marker::{self, Environment, normalized};
-use super::resolved::ResolvedSet;
+use super::resolved::{Package, ResolvedSet};
 use super::{Chosen, Manifests, groups, toml_packages};
 use file::{Conflicting, Dependency, File, Lock, Source};
 use origin::resolved;
@@ -104,11 +104,13 @@ impl<'a> Walk<'a> {
             .map(|index| &self.lock.packages[index])
             .filter(|package| package.source.r#virtual.is_none())
             .map(|package| {
-                let wheels = package.wheels.iter().filter_map(File::name);
-                check_machine(&package.name, package.sdist.is_some(), wheels, &self.environment)?;
-                resolved(package)
+                let wheels = package.wheels.iter().filter_map(File::name).collect();
+                let wheels = Wheels { of: &package.name, names: wheels };
+                wheels.check_machine(package.sdist.is_some(), &self.environment)?;
+                let lacks_wheel = wheels.are_for_other_pythons(&self.environment);
+                Ok(Package { lacks_wheel, ..resolved(package)? })
             })
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<_, LockError>>()?;
         ResolvedSet::new(packages, chosen.left_out(there.groups.iter(), there.extras.iter()))
     }
 

@@ -14,6 +14,7 @@ fn set(index: &str) -> ResolvedSet {
         version: Some("1.0".to_owned()),
         origin: Origin::Index(index.map(str::to_owned)),
         hashes: [].into(),
+        lacks_wheel: false,
     };
     let index = Some(index).filter(|index| !index.is_empty());
     let packages = vec![package("grass", index), package("oryx", None), package("zebra", index)];

@@ -35,7 +35,7 @@ pub(super) fn resolved(package: &Locked) -> Result<Package, LockError> {
         Origin::Git { .. } | Origin::Folder(_) => BTreeSet::new(),
         _ => sdist.iter().chain(wheels).filter_map(|file| file.hash.clone()).collect(),
     };
-    Ok(Package { name: name.clone(), version: version.clone(), origin, hashes })
+    Ok(Package { name: name.clone(), version: version.clone(), origin, hashes, lacks_wheel: false })
 }
 
 /// `https://example.org/repo.git?rev=v1&subdirectory=lib#COMMIT`, as uv writes it.
