@@ -1,5 +1,6 @@
 //! `nyala metrics`: what is known of requests and processes, for Prometheus.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -139,7 +140,12 @@ fn text(sites: &[Measured]) -> String {
     for Measured { site, served: known } in sites {
         served.add("", &[("site", site)], u8::from(known.is_some()));
         let Some((processes, counted)) = known else { continue };
+        // A process that is started anew is there twice for a moment. The new one comes first.
+        let mut seen = BTreeSet::new();
         for process in processes {
+            if !seen.insert((&process.process, process.release)) {
+                continue;
+            }
             let release = process.release.to_string();
             let labels =
                 [("site", site.as_str()), ("process", &process.process), ("release", &release)];
@@ -153,7 +159,11 @@ fn text(sites: &[Measured]) -> String {
                 memory.add("", &labels, bytes);
             }
         }
+        let mut seen = BTreeSet::new();
         for process in counted {
+            if !seen.insert((&process.process, process.release)) {
+                continue;
+            }
             let release = process.release.to_string();
             let labels =
                 [("site", site.as_str()), ("process", &process.process), ("release", &release)];
@@ -211,7 +221,9 @@ mod tests {
             seconds: 12.5,
             in_flight: 1,
         };
-        let served = Some((vec![process], vec![answers]));
+        let before = ProcessState { restarts: 9, ..process.clone() };
+        let answers_before = ProcessAnswers { seconds: 99.0, ..answers.clone() };
+        let served = Some((vec![process, before], vec![answers, answers_before]));
         let sites = [
             Measured { site: "shop".to_owned(), served },
             Measured { site: "a\"b".to_owned(), served: None },
@@ -233,5 +245,6 @@ mod tests {
             assert!(text.lines().any(|it| it == line), "no {line} in\n{text}");
         }
         assert_eq!(text.matches("# TYPE nyala_served gauge\n").count(), 1);
+        assert!(!text.contains(" 9\n") && !text.contains(" 99\n"), "{text}");
     }
 }

@@ -105,6 +105,7 @@ impl Served {
         let wanted = run.listen.clone();
         *self.run.borrow_mut() = Rc::new(run);
         if self.listening.borrow().as_ref().map(|it| &it.listen) == wanted.as_ref() {
+            self.not_listening.take();
             return Ok(());
         }
         let now = wanted.as_ref().map(|wanted| listen::start(self, wanted)).transpose();
@@ -249,6 +250,8 @@ impl Served {
         self.listening.take();
         self.is_closing.set(true);
         self.closing.notify_waiters();
+        // Who waits gets an answer yet.
+        self.resume();
         let deadline = Instant::now() + FAREWELL;
         while self.connections.get() > 0 {
             if timeout_at(deadline, self.changed.notified()).await.is_err() {

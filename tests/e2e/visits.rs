@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::support::{Project, Site, newest_python, skip, wait_until};
+use crate::support::{Answer, Project, Site, newest_python, skip, wait_until};
 
 fn page(project: &Project<'_>, page: &str) {
     let text = include_str!("fixtures/server.py");
@@ -266,6 +266,12 @@ fn an_address_that_somebody_has_is_refused_with_his_name() {
     push.assert_failed_with(&format!("cannot listen on {address}"))
         .assert_says(&format!("(process {}) listens there", std::process::id()));
     assert_eq!((site.live_id(), site.get("/").status), (Some(1), 200));
+    // As soon as it is free, visitors come in.
+    drop(taken);
+    let get = "GET / HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n";
+    wait_until("it listens there", || {
+        TcpStream::connect(address).is_ok_and(|stream| Answer::from(stream, get).status == 200)
+    });
     fs::write(&file, text.replace("unix:run/web.sock", "192.0.2.1:8000")).unwrap();
     let push = project.write("change", "2").push();
     push.assert_failed_with(
