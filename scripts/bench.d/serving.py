@@ -2,8 +2,10 @@
 request through nyala serve costs."""
 import argparse
 import contextlib
+import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -116,6 +118,13 @@ class Load:
         self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                       text=True)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.child.kill()
+        self.child.wait()
+
     def end(self):
         """How many requests were answered well, and how many were not."""
         self.child.send_signal(signal.SIGINT)
@@ -165,6 +174,12 @@ class Site:
         if ran.returncode:
             raise SystemExit(f"nyala {' '.join(arguments)} failed:\n{ran.stdout}{ran.stderr}")
         return ran.stdout
+
+    def roll_back(self):
+        """To and fro between the two newest releases."""
+        status = json.loads(self.run("status", "--json"))
+        live, kept = status["live"]["id"], status["kept"]
+        self.run("rollback", str(kept[-2] if live == kept[-1] else kept[-1]))
 
     def push(self):
         """The last line of the log."""
@@ -247,7 +262,7 @@ class Bench:
                 self.expect(site.push(), "success")
                 until_answered(site.port)
                 ways = [lambda: site.run("redeploy"), lambda: site.run("restart"),
-                        lambda: site.run("rollback")]
+                        site.roll_back]
                 cells = [self.count(site.url(), way, kind)
                          for way in ways for kind in ("wrk", "hey")]
                 site.write("sick", "")
@@ -270,15 +285,15 @@ class Bench:
             raise SystemExit(f"a push ended with: {line}")
 
     def count(self, url, switch, kind, times=None):
-        load = Load(kind, url)
-        time.sleep(0.5)
-        for _ in range(times or self.given.switches):
-            switch()
-            if load.child.poll() is not None:
-                raise SystemExit(f"{kind} ended: {load.child.communicate()[0]}")
-        # What went wrong at the end is seen, too.
-        time.sleep(0.5)
-        good, bad = load.end()
+        with Load(kind, url) as load:
+            time.sleep(1)
+            for _ in range(times or self.given.switches):
+                switch()
+                if load.child.poll() is not None:
+                    raise SystemExit(f"{kind} ended: {load.child.communicate()[0]}")
+            # What went wrong at the end is seen, too.
+            time.sleep(0.5)
+            good, bad = load.end()
         return f"**{bad}** of {good + bad:,}"
 
     def cost(self):
@@ -419,6 +434,9 @@ def main(given):
     given = arguments(given)
     # So that everything that was started is ended.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("error: ended by SIGTERM"))
+    # For thousands of idle visitors.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     nyala = given.nyala
     if not nyala:
