@@ -128,7 +128,9 @@ impl Excerpt {
         // A package of the index is built where it has no wheel for this Python: most likely it is
         // older. What is in the tree has ` @ ` and a path in its name.
         let is_of_index = self.built.as_ref().is_some_and(|built| !built.contains(" @ "));
-        let is_old = is_of_index && packages.is_empty() && pkg_resources.is_none();
+        // What is written in Rust has wheels, so it is old rather than in want of a compiler.
+        let may_be_old = packages.iter().all(|package| *package == "cargo");
+        let is_old = is_of_index && may_be_old && pkg_resources.is_none();
         let old = is_old.then(|| {
             format!(
                 "If {built} is older than Python {}.{}, ask for a newer version of it, or for an \
@@ -141,7 +143,7 @@ impl Excerpt {
         let older = lines.iter().find_map(|line| wanted_pip(line));
         let older = older.map(|version| format!("Set pip = \"{version}\" in nyala.toml"));
         let of_index = of_index(self.refusal, advice);
-        let fixes = [install, pkg_resources, old, older].into_iter().flatten();
+        let fixes = [old, install, pkg_resources, older].into_iter().flatten();
         (lines, fixes.chain(of_index).collect())
     }
 
@@ -228,10 +230,13 @@ fn what_was_built(line: &str) -> Option<&str> {
     }
     let quoted = |mark: &str, end: char| line.split_once(mark)?.1.split(end).next();
     let of_pip = || line.strip_prefix("ERROR: Failed building wheel for ");
+    // Below `Encountered error while generating package metadata.`
+    let of_metadata = || line.strip_prefix("╰─> ").filter(|name| !name.contains([' ', '[']));
     let found = quoted("Failed to build `", '`')
         .or_else(|| quoted("Failed to download and build `", '`'))
         .or_else(|| quoted("Failed to build '", '\''))
-        .or_else(of_pip);
+        .or_else(of_pip)
+        .or_else(of_metadata);
     found.filter(|name| !name.is_empty())
 }
 

@@ -61,6 +61,27 @@ ERROR: Failed to build 'x' when getting requirements to build wheel
 }
 
 #[test]
+fn what_is_written_in_rust_is_old_before_it_lacks_a_compiler() {
+    let output = "\
+      Cargo, the Rust package manager, is not installed or is not on PATH.
+      [end of output]
+
+  note: This error originates from a subprocess, and is likely not a problem with pip.
+error: metadata-generation-failed
+
+× Encountered error while generating package metadata.
+╰─> pydantic-core
+
+note: This is an issue with the package mentioned above, not pip.
+";
+    insta::assert_snapshot!(told(Installer::Pip, output), @r"
+    Cargo, the Rust package manager, is not installed or is not on PATH.
+    If pydantic-core is older than Python 3.13, ask for a newer version of it, or for an older Python in runtime.txt, such as python-3.12
+    On Debian and Ubuntu: apt install cargo; then push again
+    ");
+}
+
+#[test]
 fn what_git_says_of_an_address_is_repeated_and_no_build_is_blamed() {
     let output = "\
   Running command git clone --quiet https://example.org/x /tmp/x
