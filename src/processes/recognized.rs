@@ -20,8 +20,20 @@ pub(super) enum Recognized {
     Nothing,
 }
 
-/// Where people write their application, in the order in which it is looked for.
-const MODULES: [&str; 5] = ["app", "application", "main", "wsgi", "asgi"];
+/// Where people write their application, in the order in which it is looked for: at the top, or in
+/// a package `app`, as the documentation of Flask and FastAPI has it.
+const FILES: [&str; 10] = [
+    "app.py",
+    "application.py",
+    "main.py",
+    "wsgi.py",
+    "asgi.py",
+    "api.py",
+    "app/__init__.py",
+    "app/main.py",
+    "app/app.py",
+    "app/api.py",
+];
 
 /// What people call it.
 const NAMES: [&str; 2] = ["app", "application"];
@@ -99,9 +111,8 @@ fn django(tree: &CommitTree<'_>, manage_folder: &str) -> Result<Option<Applicati
 }
 
 fn in_a_module(tree: &CommitTree<'_>) -> Result<Option<Application>> {
-    for module in MODULES {
-        let file = format!("{module}.py");
-        let entry = tree.entry(&file)?.filter(|entry| entry.kind == Kind::File);
+    for file in FILES {
+        let entry = tree.entry(file)?.filter(|entry| entry.kind == Kind::File);
         let Some(entry) = entry else { continue };
         if tree.size(entry.oid)? > LARGEST {
             continue;
@@ -112,7 +123,7 @@ fn in_a_module(tree: &CommitTree<'_>) -> Result<Option<Application>> {
             return Ok(Some(Application {
                 what: format!("{} ({file})", framework.class),
                 folder: String::new(),
-                module: module.to_owned(),
+                module: module_of(file),
                 name,
                 is_factory,
                 interface: framework.interface,
@@ -120,6 +131,12 @@ fn in_a_module(tree: &CommitTree<'_>) -> Result<Option<Application>> {
         }
     }
     Ok(None)
+}
+
+/// What a file is imported as from the top.
+fn module_of(file: &str) -> String {
+    let stem = file.strip_suffix(".py").unwrap_or(file);
+    stem.strip_suffix("/__init__").unwrap_or(stem).replace('/', ".")
 }
 
 struct Framework {
@@ -146,14 +163,25 @@ fn application_in(python: &str) -> Option<Defined> {
     let imported = || FRAMEWORKS.iter().find(|framework| imports(python, framework.package));
     for line in python.lines() {
         let Some((name, value)) = assigned(line) else { continue };
-        let framework =
-            if value.starts_with("create_app(") { imported() } else { called_in(value) };
+        let framework = called_in(value).or_else(|| {
+            // What makes an application has its class from somewhere.
+            let function = value.split_once('(')?.0;
+            let is_factory = function == FACTORY || defines(python, function);
+            imported().filter(|_| is_factory)
+        });
         if let Some(framework) = framework {
             return Some((framework, name, false));
         }
     }
-    let has_factory = python.lines().any(|line| line.starts_with("def create_app("));
-    Some((imported().filter(|_| has_factory)?, FACTORY, true))
+    Some((imported().filter(|_| defines(python, FACTORY))?, FACTORY, true))
+}
+
+/// Whether a module defines a function at its top level.
+fn defines(python: &str, function: &str) -> bool {
+    python.lines().any(|line| {
+        let rest = line.strip_prefix("def ").and_then(|rest| rest.strip_prefix(function));
+        rest.is_some_and(|rest| rest.starts_with('('))
+    })
 }
 
 /// One of the names that people give their application, and what a line assigns to it.
@@ -244,6 +272,19 @@ mod tests {
             found("from flask import Flask\ndef create_app(x):\n    pass\napp = create_app()"),
             Some(("Flask", "app", false))
         );
+        assert_eq!(
+            found(
+                "from fastapi import FastAPI\ndef get_app() -> FastAPI:\n    pass\napp = get_app()"
+            ),
+            Some(("FastAPI", "app", false))
+        );
+    }
+
+    #[test]
+    fn a_file_of_a_package_is_imported_by_its_dotted_name() {
+        assert_eq!(module_of("app/main.py"), "app.main");
+        assert_eq!(module_of("app/__init__.py"), "app");
+        assert_eq!(module_of("wsgi.py"), "wsgi");
     }
 
     #[test]
@@ -255,6 +296,7 @@ mod tests {
             "    app = Flask(__name__)",
             "server = Flask(__name__)",
             "# app = Flask(__name__)",
+            "from flask import Flask\napp = other()",
         ] {
             assert_eq!(found(python), None, "{python}");
         }

@@ -102,24 +102,28 @@ impl Deployment<'_> {
         if !self.site.save_unless_ended(&self.record)? {
             bail!(error::cancelled_before_it_started());
         }
-        let step = console::step("Start");
-        if let Some(found) = found {
+        // Where nothing is run, nyala serve gets to know that alone.
+        let step = found.as_ref().map(|found| {
+            let step = console::step("Start");
             console::info(format_args!("Processes from {}", escaped(&found.origin)));
-        }
+            step
+        });
         disk::point("start: before");
         let answer =
             control.ask(&Request::Prepare { release }, &mut |line| console::info(escaped(line)))?;
         if answer == Answer::Stopped {
             console::info("Not started: the application is stopped.");
             console::hint("to start it: nyala start");
-            step.done();
+            step.map(console::Step::done);
             return Ok(Started(None));
         }
         if answer != Answer::Ready {
             bail!(error::not_ready());
         }
         disk::point("start: healthy");
-        self.record_step("start", step.done());
+        if let Some(step) = step {
+            self.record_step("start", step.done());
+        }
         Ok(Started(Some(control)))
     }
 }
