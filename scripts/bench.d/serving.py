@@ -199,6 +199,7 @@ class Site:
         """The same command without nyala; gives what starts it anew."""
         live = os.path.realpath(os.path.join(self.path, "wwwroot"))
         variables = dict(os.environ, PORT=str(port),
+                         WEB_CONCURRENCY=str(len(os.sched_getaffinity(0))),
                          PATH=f"{live}/env/bin:{os.environ['PATH']}")
         children = []
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 use hyper::StatusCode;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout_at};
@@ -15,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use super::body::Outgoing;
 use super::process::Process;
 use super::statistics::Totals;
+use super::upstream::Upstream;
 
 /// How many idle connections to a process are kept.
 const IDLE: usize = 64;
@@ -84,8 +84,7 @@ impl Backend {
             return Ok(sender);
         }
         let port = self.process.spec.port.unwrap_or_default();
-        let stream = TcpStream::connect(("127.0.0.1", port)).await?;
-        stream.set_nodelay(true)?;
+        let stream = Upstream::connect(port).await?;
         let (sender, connection) =
             handshake(TokioIo::new(stream)).await.map_err(std::io::Error::other)?;
         spawn_local(connection.with_upgrades());

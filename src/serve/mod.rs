@@ -31,6 +31,7 @@ mod stopped;
 mod switch;
 mod taken;
 mod troubles;
+mod upstream;
 mod watch;
 mod websocket;
 
