@@ -318,6 +318,7 @@ class Bench:
                     ways = {"direct": direct, "nyala": site.port, **proxied}
                     rows += self.rates(name, {way: f"http://127.0.0.1:{port}/bare"
                                               for way, port in ways.items()})
+        print(*rows, sep="\n", file=sys.stderr)
         header = ["", "way", "requests/s, 32 connections", "of direct", "of nginx",
                   "median ms, 1 connection", "added ms"]
         return report.table(header, rows)
