@@ -9,7 +9,7 @@ use super::error;
 use super::machine::{Machine, Missing};
 use super::release_tree::ReleaseTree;
 use super::scm_version;
-use super::source::{SourceReader, likely_python, python_with_wheels, source_of, workspace};
+use super::source::{SourceReader, likely_python, preferred_python, source_of, workspace};
 use super::tree_warnings;
 use super::unused::{self, Unused, Uses};
 use super::wanted::{WantedPython, python_before, unmet, unpinned, wanted};
@@ -19,7 +19,7 @@ use crate::git::{Commit, CommitTree, Kind, Repository, short};
 use crate::hex::hex;
 use crate::process::Environment;
 use crate::python::cache::Caches;
-use crate::python::dependencies::{Detected, Recorded, Source, declarations, detect};
+use crate::python::dependencies::{Declared, Detected, Recorded, Source, declarations, detect};
 use crate::python::env::{self, Marker};
 use crate::python::installers::Installer;
 use crate::python::interpreters::{self, Interpreter};
@@ -92,16 +92,14 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         }
     };
     let reader = SourceReader { site, installer, settings: dependencies, app_settings };
-    let read = |python: Option<Version>| reader.read(&release_tree, source.as_ref(), python);
+    let from = source.as_ref();
+    let read = |python: Option<Version>| reader.read(&release_tree, from, python);
     let before = python_before(site, &live)?;
-    let (like, by_wheels) = match before {
-        Some(_) => (before, None),
-        None => python_with_wheels(&read, source.as_ref(), &wanted, &machine).unzip(),
-    };
-    let likely = likely_python(source.as_ref(), &live, (&wanted, origin, like), &machine)?;
+    let (preferred, by_wheels) = preferred_python(before, &read, from, &wanted, &machine);
+    let likely = likely_python(from, &live, (&wanted, origin, preferred), &machine)?;
     let mut declaration = read(likely)?;
-    let variables = &declaration.variables;
-    let settings_digest = settings_digest(&build.settings, app_settings, variables, &tree)?;
+    let settings_digest =
+        settings_digest(&build.settings, app_settings, &declaration.variables, &tree)?;
     let mut observed = Observed {
         need,
         wanted: wanted.clone(),
@@ -114,10 +112,9 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         commands: commands.clone(),
     };
     let env = decide(&observed);
-    let python = python_for(&env.decision, &observed, like, &machine);
-    // A plan that fails shows nothing else, and a change of runtime.txt is the first thing to look
-    // at.
-    let python = python.map_err(|error| UserError::of(&error).labelled("note", &runtime))?;
+    // A plan that fails shows nothing else, and a change of runtime.txt is the first to look at.
+    let python = python_for(&env.decision, &observed, preferred, &machine)
+        .map_err(|error| UserError::of(&error).labelled("note", &runtime))?;
     if let Some(python) = &python
         && likely.is_some_and(|likely| likely != python.version)
     {
@@ -126,19 +123,17 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         observed.requirements = declaration.recorded.clone();
     }
     let Observed { need, requirements, .. } = observed;
-    let build_variables = scm_version::variables(&release_tree, &requirements, &request)?;
     let locked = |lock| reader.locked(&release_tree, lock, python.as_ref().map(|it| it.version));
-    let uses =
-        Uses { need: &need, source: source.as_ref(), recorded: &requirements, locked: &locked };
+    let uses = Uses { need: &need, source: from, recorded: &requirements, locked: &locked };
     let Unused { mut notes, mut warnings } = unused::check(&release_tree, &uses, &build)?;
     let unpinned = python.as_ref().and_then(|python| unpinned(python, before, &discover));
-    let left_out = left_out(source.as_ref(), &declaration.left_out);
-    let built = built(source.as_ref(), python.as_ref(), &declaration.lacking_wheels);
-    notes.extend(left_out.into_iter().chain(ignored).chain(by_wheels).chain(built).chain(unpinned));
-    let unmet = unmet(&tree, python.as_ref(), is_installed(source.as_ref(), &requirements))?;
+    let of_source = notes_of_source(from, &declaration, python.as_ref());
+    notes.extend(of_source.into_iter().chain([ignored, by_wheels, unpinned]).flatten());
+    let unmet = unmet(&tree, python.as_ref(), is_installed(from, &requirements))?;
     warnings.extend([fallback, unmet].into_iter().flatten());
     warnings.extend(tree_warnings::warnings(&tree)?.into_iter().chain(declaration.warnings));
     Ok(Plan {
+        build_variables: scm_version::variables(&release_tree, &requirements, &request)?,
         commit: request.commit,
         tree: application,
         runtime,
@@ -147,7 +142,6 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         env,
         installer,
         build,
-        build_variables,
         notes,
         warnings,
         source,
@@ -167,27 +161,30 @@ fn is_installed(source: Option<&Source>, requirements: &Recorded) -> bool {
         || requirements.local.iter().any(|local| local.path == ".")
 }
 
-/// A note on the groups and extras of a lock that are not installed.
-fn left_out(source: Option<&Source>, left_out: &[String]) -> Option<String> {
-    let source = source.filter(|_| !left_out.is_empty())?;
-    Some(format!(
-        "Not installed from {source}: {} (groups and extras under [dependencies] in nyala.toml)",
-        left_out.join(", ")
-    ))
-}
-
-/// Of a new env: what a lock has wheels of, and none for this Python.
-fn built(
+/// What is left out of a source and, of a new env, what a lock has wheels of, and none for its
+/// Python.
+fn notes_of_source(
     source: Option<&Source>,
+    declared: &Declared,
     python: Option<&PythonPlan>,
-    lacking_wheels: &[String],
-) -> Option<String> {
-    let source = source.filter(|_| !lacking_wheels.is_empty())?;
-    let version = python.filter(|python| python.interpreter.is_some())?.version.minor_version();
-    Some(format!(
-        "Built, since {source} has no wheel for Python {version}: {}",
-        lacking_wheels.join(", ")
-    ))
+) -> [Option<String>; 2] {
+    let Some(source) = source else { return [None, None] };
+    let Declared { left_out, lacking_wheels, .. } = declared;
+    let left_out = (!left_out.is_empty()).then(|| {
+        format!(
+            "Not installed from {source}: {} (groups and extras under [dependencies] in nyala.toml)",
+            left_out.join(", ")
+        )
+    });
+    let new = python.filter(|python| python.interpreter.is_some() && !lacking_wheels.is_empty());
+    let builds = new.map(|python| {
+        format!(
+            "Built, since {source} has no wheel for Python {}: {}",
+            python.version.minor_version(),
+            lacking_wheels.join(", ")
+        )
+    });
+    [left_out, builds]
 }
 
 impl Plan {

@@ -160,10 +160,24 @@ pub(super) fn likely_python(
     Ok(Some(machine.interpreter(wanted, origin, before)?.version))
 }
 
-/// The Python that a new site gets where the project leaves the choice: the newest for which a lock
-/// has wheels of all that has any, with what the newest of all lacks, in words for the log. `None`
-/// where nothing speaks against the newest, or where no other is better.
-pub(super) fn python_with_wheels(
+/// The Python that is preferred to the newest where the project leaves the choice, and why, in words
+/// for the log: that of `before`, or, in a new site, see [`python_with_wheels`].
+pub(super) fn preferred_python(
+    before: Option<Version>,
+    read: &dyn Fn(Option<Version>) -> Result<Declared>,
+    source: Option<&Source>,
+    wanted: &Wanted,
+    machine: &Machine<'_>,
+) -> (Option<Version>, Option<String>) {
+    match before {
+        Some(_) => (before, None),
+        None => python_with_wheels(read, source, wanted, machine).unzip(),
+    }
+}
+
+/// The newest Python for which a lock has wheels of all that has any, with what the newest of all
+/// lacks. `None` where nothing speaks against the newest, or where no other is better.
+fn python_with_wheels(
     read: &dyn Fn(Option<Version>) -> Result<Declared>,
     source: Option<&Source>,
     wanted: &Wanted,

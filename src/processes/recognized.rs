@@ -21,7 +21,7 @@ pub(super) enum Recognized {
 }
 
 /// Where people write their application, in the order in which it is looked for: at the top, or in
-/// a package `app`, as the documentation of Flask and FastAPI has it.
+/// a package `app`, as the documentation of Flask and `FastAPI` has it.
 const FILES: [&str; 10] = [
     "app.py",
     "application.py",

@@ -79,13 +79,13 @@ impl Deployment<'_> {
         &mut self,
         run: &Run,
         release: DeploymentId,
-        found: Option<ProcessesRecord>,
+        found: Option<&ProcessesRecord>,
     ) -> Result<Started> {
         if run.listen.is_none() {
             return Ok(Started(None));
         }
         let Some(mut control) = Control::connect(self.site)? else {
-            if let Some(found) = &found {
+            if let Some(found) = found {
                 console::info(format_args!(
                     "{} ({}) not started: no nyala serve serves this site.",
                     what(found),
@@ -103,7 +103,7 @@ impl Deployment<'_> {
             bail!(error::cancelled_before_it_started());
         }
         // Where nothing is run, nyala serve gets to know that alone.
-        let step = found.as_ref().map(|found| {
+        let step = found.map(|found| {
             let step = console::step("Start");
             console::info(format_args!("Processes from {}", escaped(&found.origin)));
             step

@@ -93,7 +93,7 @@ impl Deployment<'_> {
         self.find_processes(&settings.run, &repository, &context, &plan)?;
         self.check_unshared(&settings)?;
         let found = self.record.processes.clone();
-        let started = self.start_application(&settings.run, self.record.id, found)?;
+        let started = self.start_application(&settings.run, self.record.id, found.as_ref())?;
         self.activate(&repository, &settings, started)?;
         self.end(Status::Succeeded, None);
         self.notify(Outcome::Success)?;

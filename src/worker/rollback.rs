@@ -127,7 +127,7 @@ impl Deployment<'_> {
         disk::sync_filesystem(&self.site.deployments())?;
         // Settings that cannot be read are not in the way of a rollback.
         let run = self.site.settings().map(|settings| settings.run).unwrap_or_default();
-        let started = self.start_application(&run, release, target.processes.clone())?;
+        let started = self.start_application(&run, release, target.processes.as_ref())?;
         activate::point_to(self.site, release)?;
         // It was live before. Whoever goes back does not want the other one again.
         started.switch(false)?;

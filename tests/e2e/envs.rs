@@ -154,30 +154,6 @@ fn a_removed_requirement_cannot_be_imported() {
 }
 
 #[test]
-fn a_requirement_is_added_where_another_is_removed() {
-    let site = Site::new();
-    let project = site.python_project();
-    project.write("requirements.txt", "antelope==1.0\n").push().assert_success();
-    project
-        .write("requirements.txt", "acacia\n")
-        .push()
-        .assert_success()
-        .assert_says("copy env 1, install into the copy, uninstall what is not required")
-        .assert_says("Pip install requirements.");
-    assert_eq!(site.package("antelope"), None);
-    assert_eq!(site.package("acacia").as_deref(), Some("1.0"));
-    // pip would install all of it anew.
-    site.set("PIP_UPGRADE", "1");
-    project.write("requirements.txt", "acacia\nantelope==1.0\n").push().assert_success();
-    project
-        .write("requirements.txt", "acacia\n")
-        .push()
-        .assert_success()
-        .assert_says("Pip install requirements.");
-    assert_eq!(site.package("antelope"), None);
-}
-
-#[test]
 fn another_python_deletes_the_env_and_creates_one() {
     let Some((older, newer)) = two_pythons() else {
         return;

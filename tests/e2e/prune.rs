@@ -122,3 +122,27 @@ fn what_a_removed_requirement_had_a_say_in_is_chosen_again() {
     assert_eq!(site.live()["env"]["decision"], "create");
     assert_eq!(site.package("kob").as_deref(), Some("2.0"));
 }
+
+#[test]
+fn a_requirement_is_added_where_another_is_removed() {
+    let site = Site::new();
+    let project = site.python_project();
+    project.write("requirements.txt", "antelope==1.0\n").push().assert_success();
+    project
+        .write("requirements.txt", "acacia\n")
+        .push()
+        .assert_success()
+        .assert_says("copy env 1, install into the copy, uninstall what is not required")
+        .assert_says("Pip install requirements.");
+    assert_eq!(site.package("antelope"), None);
+    assert_eq!(site.package("acacia").as_deref(), Some("1.0"));
+    // pip would install all of it anew.
+    site.set("PIP_UPGRADE", "1");
+    project.write("requirements.txt", "acacia\nantelope==1.0\n").push().assert_success();
+    project
+        .write("requirements.txt", "acacia\n")
+        .push()
+        .assert_success()
+        .assert_says("Pip install requirements.");
+    assert_eq!(site.package("antelope"), None);
+}
