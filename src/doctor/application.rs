@@ -14,12 +14,22 @@ use crate::control::{Answer, Control, Request, Trouble, TroubleKind};
 use crate::git::Repository;
 use crate::processes::{self, Found, Release};
 use crate::retention::{Holder, holders};
+use crate::service;
 use crate::site::settings::{Listen, Run};
 use crate::site::{ENV_LINK, Record, Settings, Site};
 
 /// What is wrong with the application of what is live. `ask` also has it asked whether it is
 /// healthy, which takes as long as it takes to answer.
 pub fn check(site: &Site, settings: &Settings, ask: bool) -> Vec<Finding> {
+    let mut findings = of_live(site, settings, ask);
+    if let Some((file, folder)) = service::outdated(site.root()) {
+        let error = error::service_is_outdated(&file, &folder);
+        findings.push(Finding::new(FindingId::ServiceOutdated, error));
+    }
+    findings
+}
+
+fn of_live(site: &Site, settings: &Settings, ask: bool) -> Vec<Finding> {
     let Some(live) = site.live().ok().flatten() else { return Vec::new() };
     let Some(record) = site.record(live).ok().flatten() else { return Vec::new() };
     let Some(listen) = &settings.run.listen else {
@@ -64,7 +74,7 @@ fn not_served(site: &Site, live: &Record, listen: &Listen) -> Option<Finding> {
     let error = if is_taken(listen) {
         error::listen_is_taken(listen)
     } else {
-        error::not_served(live.id, site.root())
+        error::not_served(live.id, site.root(), service::is_booted())
     };
     Some(Finding::new(FindingId::NotServed, error))
 }

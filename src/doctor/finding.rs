@@ -50,6 +50,7 @@ pub enum FindingId {
     Record,
     Repository,
     RestartLoop,
+    ServiceOutdated,
     Settings,
     Space,
     Stopped,

@@ -2,6 +2,7 @@
 
 mod error;
 mod procfile;
+mod program;
 mod recognized;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,8 @@ use crate::git::CommitTree;
 use crate::site::AppSettings;
 use crate::site::record::ProcessesRecord;
 use crate::site::settings::Run;
+
+pub use program::program;
 
 use recognized::Recognized;
 

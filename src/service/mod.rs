@@ -141,6 +141,23 @@ pub fn status(scope: Scope) -> Result<Status> {
     Ok(Status { file, folder, state, says, since, is_enabled: enabled == "enabled" })
 }
 
+/// The unit that serves a site, and its folder, if it is not as this nyala writes it; `None` also
+/// where no unit of ours serves the site.
+pub fn outdated(site: &Path) -> Option<(PathBuf, PathBuf)> {
+    [Scope::System, Scope::User].into_iter().find_map(|scope| {
+        let file = scope.file().ok()?;
+        let text = disk::read_to_string(&file).ok()?;
+        let folder = unit::folder_of(&text)?;
+        (site.starts_with(&folder) && !unit::is_current(scope, &text, &folder))
+            .then_some((file, folder))
+    })
+}
+
+/// Whether systemd runs this machine.
+pub fn is_booted() -> bool {
+    Path::new(BOOTED).is_dir()
+}
+
 /// Stops the service, and removes its unit. Returns the file.
 pub fn remove(scope: Scope) -> Result<PathBuf> {
     let (file, folder) = installed(scope)?;

@@ -55,6 +55,18 @@ pub(super) fn folder_of(text: &str) -> Option<PathBuf> {
     words.into_iter().next().map(PathBuf::from)
 }
 
+/// Whether a unit of ours for a folder is what would be written now, whatever binary it names.
+pub(super) fn is_current(scope: Scope, found: &str, folder: &Path) -> bool {
+    let Some(folder) = folder.to_str() else { return false };
+    let is_start = |line: &&str| line.starts_with("ExecStart=");
+    let others = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| !is_start(line)).map(str::to_owned).collect()
+    };
+    let serves = format!(" serve {}", word(folder));
+    found.lines().find(is_start).is_some_and(|line| line.ends_with(&serves))
+        && others(found) == others(&text(scope, "nyala", folder))
+}
+
 /// Whether a unit can name this path.
 pub(super) fn can_name(path: &Path) -> bool {
     path.to_str().is_some_and(|text| !text.contains(|it: char| it.is_control()))
@@ -87,6 +99,16 @@ fn without_specifiers(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_unit_of_another_version_is_not_current() {
+        let folder = Path::new("/srv");
+        let written = text(Scope::User, "/opt/ny ala", "/srv");
+        assert!(is_current(Scope::User, &written, folder));
+        assert!(!is_current(Scope::System, &written, folder));
+        assert!(!is_current(Scope::User, &written.replace("WatchdogSec=60", ""), folder));
+        assert!(!is_current(Scope::User, &written.replace("serve /srv", "serve /x"), folder));
+    }
 
     #[test]
     fn the_unit_of_the_system_starts_with_the_machine() {

@@ -9,6 +9,7 @@ use super::StepContext;
 use super::build_steps;
 use super::deploy::Deployment;
 use super::error;
+use super::programs;
 use crate::build::OwnCommand;
 use crate::console;
 use crate::control::{Answer, Control, Request};
@@ -55,6 +56,7 @@ impl Deployment<'_> {
                 return Ok(());
             }
         };
+        programs::check(&found, &self.site.release(self.record.id), context.app_settings)?;
         if let Some(command) = found.commands.get(RELEASE) {
             let own = OwnCommand { command: command.clone(), by: found.origin.clone(), file: None };
             let started = Instant::now();

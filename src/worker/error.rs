@@ -39,6 +39,40 @@ pub(super) fn nothing_to_run(why: &str) -> UserError {
         .fix("Or remove listen from nyala.toml, so that nothing is run")
 }
 
+/// `program` is in neither the env nor the machine; `programs` are those of the env.
+pub(super) fn no_such_program(
+    process: &str,
+    command: &str,
+    origin: &str,
+    program: &str,
+    programs: &[String],
+) -> UserError {
+    let has = if programs.is_empty() { "nothing".to_owned() } else { programs.join(", ") };
+    let package = match program {
+        "waitress-serve" => "waitress",
+        "django-admin" => "django",
+        name => name,
+    };
+    UserError::new(format!("the program of {process} is not there: {program}"))
+        .found(format!("{process}: {command} ({origin})"))
+        .labelled("note", format!("beside Python and pip, the environment has: {has}"))
+        .fix(format!("Add {package} to the requirements, or correct the command"))
+}
+
+/// A path that is not in the release.
+pub(super) fn no_such_file(process: &str, command: &str, origin: &str, path: &str) -> UserError {
+    UserError::new(format!("the program of {process} is not there: {path}"))
+        .found(format!("{process}: {command} ({origin})"))
+        .fix(format!("Commit {path}, or correct the command"))
+}
+
+pub(super) fn not_executable(process: &str, command: &str, origin: &str, path: &str) -> UserError {
+    UserError::new(format!("the program of {process} may not be run: {path}"))
+        .found(format!("{process}: {command} ({origin})"))
+        .fix(format!("Make it executable, and commit: git update-index --chmod=+x {path}"))
+        .fix(format!("Or name what runs it, such as: bash {path}"))
+}
+
 /// `nyala serve` gave the release up, because its deployment seemed to have ended.
 pub(super) fn not_ready() -> UserError {
     UserError::new("nyala serve did not start the application")
@@ -140,6 +174,29 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+
+    #[test]
+    fn a_program_that_is_not_there_says_what_is() {
+        let (command, origin) = ("gunicorn app:app", "the Procfile");
+        let programs = ["flask".to_owned(), "waitress-serve".to_owned()];
+        insta::assert_snapshot!(no_such_program("web", command, origin, "gunicorn", &programs), @"
+        the program of web is not there: gunicorn
+        found: web: gunicorn app:app (the Procfile)
+        note: beside Python and pip, the environment has: flask, waitress-serve
+        Add gunicorn to the requirements, or correct the command
+        ");
+        insta::assert_snapshot!(no_such_file("web", "./run", origin, "./run"), @"
+        the program of web is not there: ./run
+        found: web: ./run (the Procfile)
+        Commit ./run, or correct the command
+        ");
+        insta::assert_snapshot!(not_executable("web", "./run", origin, "./run"), @"
+        the program of web may not be run: ./run
+        found: web: ./run (the Procfile)
+        1. Make it executable, and commit: git update-index --chmod=+x ./run
+        2. Or name what runs it, such as: bash ./run
+        ");
+    }
 
     #[test]
     fn a_push_that_came_late_says_how_to_go_on() {

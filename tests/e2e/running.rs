@@ -88,7 +88,7 @@ fn a_sick_release_never_goes_live() {
     assert_eq!((site.live_id(), site.get("/").body.as_str()), (Some(1), "well 1 shop\n"));
 
     project.write("Procfile", "web: gunicorn app:app\n");
-    project.push().assert_failed_with("Add what has gunicorn to the requirements");
+    project.push().assert_failed_with("the program of web is not there: gunicorn");
     project.write("Procfile", "web gunicorn app\n");
     project.push().assert_failed_with("a line of the Procfile names no process");
     project.remove("Procfile");

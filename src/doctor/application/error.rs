@@ -11,10 +11,20 @@ pub(super) fn is_stopped(words: &str) -> UserError {
     UserError::new(format!("the application is stopped {words}")).fix("nyala start")
 }
 
-/// Nobody runs the application of the live release.
-pub(super) fn not_served(live: DeploymentId, site: &Path) -> UserError {
-    UserError::new(format!("release {live} is live, but no nyala serve runs its application"))
-        .fix(format!("nyala serve {}", site.display()))
+/// Nobody runs the application of the live release. `has_systemd` says whether systemd can.
+pub(super) fn not_served(live: DeploymentId, site: &Path, has_systemd: bool) -> UserError {
+    let error =
+        UserError::new(format!("release {live} is live, but no nyala serve runs its application"));
+    match site.parent().filter(|_| has_systemd) {
+        Some(folder) => error.fix(format!("nyala service install {}", folder.display())),
+        None => error.fix(format!("nyala serve {}", site.display())),
+    }
+}
+
+/// `file` is a unit that another version of nyala has written.
+pub(super) fn service_is_outdated(file: &Path, folder: &Path) -> UserError {
+    UserError::new(format!("{} is not as this nyala writes it", file.display()))
+        .fix(format!("nyala service install {}", folder.display()))
 }
 
 pub(super) fn no_answer(why: &anyhow::Error) -> UserError {
@@ -49,9 +59,18 @@ mod tests {
         the application is stopped since 2026-01-02 03:04 UTC by ada
         nyala start
         ");
-        insta::assert_snapshot!(not_served(id, site), @"
+        insta::assert_snapshot!(not_served(id, site, false), @"
         release 7 is live, but no nyala serve runs its application
         nyala serve /srv/shop
+        ");
+        insta::assert_snapshot!(not_served(id, site, true), @"
+        release 7 is live, but no nyala serve runs its application
+        nyala service install /srv
+        ");
+        let unit = Path::new("/etc/systemd/system/nyala.service");
+        insta::assert_snapshot!(service_is_outdated(unit, Path::new("/srv")), @"
+        /etc/systemd/system/nyala.service is not as this nyala writes it
+        nyala service install /srv
         ");
         insta::assert_snapshot!(no_answer(&anyhow::anyhow!("it ended")), @"
         nyala serve does not say how the application is: it ended

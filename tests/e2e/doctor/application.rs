@@ -22,6 +22,8 @@ fn fragile(site: &Site) -> String {
 #[test]
 fn an_application_that_nobody_runs_is_found() {
     let site = Site::new();
+    // Its port may be in use on this machine.
+    site.listen_on("'unix:run/web.sock'");
     let project = site.project();
     application(&project, "page", "");
     project.push().assert_success();

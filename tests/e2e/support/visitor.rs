@@ -61,6 +61,16 @@ impl Site {
         Server(Some(running))
     }
 
+    /// Serves two sites by one `nyala serve`.
+    pub(crate) fn serve_both(&self, other: &Site) -> Server {
+        let mut command = self.nyala_command();
+        let running = Running::start(command.arg("serve").args([&self.path, &other.path]));
+        for site in [self, other] {
+            wait_until("the site is served", || site.nyala(&["ps"]).status.success());
+        }
+        Server(Some(running))
+    }
+
     /// How many processes of its application there are, of whichever release.
     pub(crate) fn application_processes(&self) -> usize {
         let mark = format!(":{}", self.path.display());

@@ -1,0 +1,135 @@
+//! Applications that misbehave: each is ended or held within its bounds, and neither the site
+//! beside it nor `nyala serve` notices.
+
+use std::fs;
+
+use crate::running::{application, processes};
+use crate::support::{Server, Site, wait_until};
+
+/// A site whose worker misbehaves, and one beside it, served by the same `nyala serve`.
+struct Neighbours {
+    site: Site,
+    beside: Site,
+    server: Server,
+}
+
+impl Neighbours {
+    /// `worker` is its command; `script` is what `abuse.py` has.
+    fn new(worker: &str, script: &str) -> Neighbours {
+        let (site, beside) = (Site::new(), Site::new());
+        for it in [&site, &beside] {
+            it.listen_on("'unix:run/web.sock'\ngrace = '1s'");
+        }
+        let server = site.serve_both(&beside);
+        let project = beside.project();
+        application(&project, "beside", "");
+        project.push().assert_success();
+        let project = site.project();
+        application(&project, "page", "");
+        project.write("Procfile", format!("web: python3 server.py\nworker: {worker}\n"));
+        project.write("abuse.py", format!("import os, signal, sys, time\n{script}\n"));
+        project.push().assert_success();
+        Neighbours { site, beside, server }
+    }
+
+    fn restarts(&self) -> u64 {
+        let processes = self.site.nyala(&["ps", "--json"]).json();
+        let mut all = processes.as_array().unwrap().iter();
+        let worker = all.find(|process| process["process"] == "worker");
+        worker.and_then(|worker| worker["restarts"].as_u64()).unwrap_or_default()
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.site.path.join("run/logs/worker.log")).unwrap_or_default()
+    }
+
+    #[track_caller]
+    fn assert_nobody_notices(&self) {
+        assert_eq!(self.beside.get("/").body, "beside 1 shop\n");
+        assert_eq!(self.site.get("/").body, "page 1 shop\n");
+        assert_eq!(processes(&self.beside), ["web 1 yes"]);
+    }
+
+    /// Everything of the site has ended when it was stopped; nothing of the other one has.
+    #[track_caller]
+    fn assert_ends(self) {
+        self.assert_nobody_notices();
+        self.site.nyala(&["stop"]).assert_success();
+        assert_eq!(self.site.application_processes(), 0);
+        assert_eq!(self.beside.get("/").body, "beside 1 shop\n");
+        self.server.stop();
+        assert_eq!(self.beside.application_processes(), 0);
+    }
+}
+
+#[test]
+fn a_process_that_ignores_sigterm_is_killed() {
+    let script = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('ready', flush=True)\n\
+                  while True: time.sleep(600)";
+    let both = Neighbours::new("exec python3 abuse.py", script);
+    wait_until("it ignores SIGTERM", || both.log().contains("ready"));
+    both.assert_nobody_notices();
+    both.site.nyala(&["stop"]).assert_success();
+    assert_eq!(both.site.application_processes(), 0);
+    assert!(both.log().contains("it did not end in 10 s, and is killed"), "{}", both.log());
+    assert_eq!(both.beside.get("/").body, "beside 1 shop\n");
+}
+
+#[test]
+fn a_process_that_prints_without_end_fills_five_files_and_no_more() {
+    let both = Neighbours::new("python3 abuse.py", "while True: print('x' * 1000)");
+    let logs = both.site.path.join("run/logs");
+    wait_until("all files are full", || logs.join("worker.log.4").exists());
+    both.assert_nobody_notices();
+    let sizes = fs::read_dir(&logs).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len());
+    assert!(sizes.sum::<u64>() < 60 << 20);
+    both.assert_ends();
+}
+
+#[test]
+fn a_process_that_closes_its_output_runs_on() {
+    let script = "os.close(1); os.close(2); open('closed', 'w')\nwhile True: time.sleep(600)";
+    let both = Neighbours::new("python3 abuse.py", script);
+    let closed = both.site.path.join("releases/1/closed");
+    wait_until("it has closed its output", || closed.exists());
+    assert_eq!((processes(&both.site).len(), both.restarts()), (2, 0));
+    both.assert_ends();
+}
+
+#[test]
+fn what_forks_away_ends_with_its_process() {
+    let script = "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        \
+                  os.closerange(0, 3)\n        time.sleep(600)\n    os._exit(0)\n\
+                  time.sleep(0.1)\nsys.exit('away')";
+    let both = Neighbours::new("exec python3 abuse.py", script);
+    wait_until("it has ended often", || both.restarts() >= 4);
+    // Those of web and of the start that goes on; none of those before.
+    assert!(both.site.application_processes() <= 5, "{}", both.site.application_processes());
+    both.assert_ends();
+}
+
+#[test]
+fn a_bomb_of_processes_is_ended_as_a_whole() {
+    // Bounded, since it is a test: 64 processes, half of them in sessions of their own.
+    let script = "for _ in range(5): os.fork()\n\
+                  if os.fork() == 0: os.setsid()\n\
+                  while True: time.sleep(600)";
+    let both = Neighbours::new("python3 abuse.py", script);
+    wait_until("the bomb is there", || both.site.application_processes() > 60);
+    both.assert_ends();
+}
+
+#[test]
+fn a_process_that_is_killed_for_its_memory_is_started_again_more_and_more_slowly() {
+    // As the kernel does it when memory is used up.
+    let script = "eaten = []\nfor _ in range(20): eaten.append(b'x' * (1 << 20))\n\
+                  os.kill(os.getpid(), signal.SIGKILL)";
+    let both = Neighbours::new("exec python3 abuse.py", script);
+    wait_until("it was killed often", || both.restarts() >= 4);
+    let log = both.log();
+    for pause in ["0.1", "0.2", "0.4", "0.8"] {
+        let text = format!("it was killed by signal 9; it is started again in {pause} s");
+        assert!(log.contains(&text), "no {text:?} in {log}");
+    }
+    both.assert_ends();
+}
