@@ -172,7 +172,8 @@ fn notes_of_source(
     let Declared { left_out, lacking_wheels, .. } = declared;
     let left_out = (!left_out.is_empty()).then(|| {
         format!(
-            "Not installed from {source}: {} (groups and extras under [dependencies] in nyala.toml)",
+            "Not installed from {source}: {} (groups and extras under [dependencies] in \
+             nyala.toml)",
             left_out.join(", ")
         )
     });

@@ -160,8 +160,8 @@ pub(super) fn likely_python(
     Ok(Some(machine.interpreter(wanted, origin, before)?.version))
 }
 
-/// The Python that is preferred to the newest where the project leaves the choice, and why, in words
-/// for the log: that of `before`, or, in a new site, see [`python_with_wheels`].
+/// The Python that is preferred to the newest where the project leaves the choice, and why, in
+/// words for the log: that of `before`, or, in a new site, see [`python_with_wheels`].
 pub(super) fn preferred_python(
     before: Option<Version>,
     read: &dyn Fn(Option<Version>) -> Result<Declared>,
