@@ -203,8 +203,20 @@ fn install_environment(context: &StepContext<'_>, plan: &Plan, release: &Path) -
         .extend(plan.build_variables.iter().map(|(name, value)| (*name, value.as_str())));
     for name in RELEASE_VARIABLES {
         if environment.get(name).is_none() {
-            environment = environment.set(name, release);
+            environment = environment.set(name, value_of(name, plan, release));
         }
     }
     environment
+}
+
+/// The folder of the release, as a variable in requirements names it. PDM writes
+/// `file:///${PROJECT_ROOT}`, with a value that has no slash at its beginning: pip 23 does not read
+/// four of them.
+fn value_of<'r>(name: &str, plan: &Plan, release: &'r Path) -> &'r Path {
+    let as_pdm = format!("file:///${{{name}}}");
+    if plan.requirements.lines.iter().any(|line| line.text.contains(&as_pdm)) {
+        release.strip_prefix("/").unwrap_or(release)
+    } else {
+        release
+    }
 }
