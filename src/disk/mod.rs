@@ -28,7 +28,7 @@ pub use file::{
     open_lock_file, open_to_append, unshare, write_new, write_new_like,
 };
 pub use flush::{begin_to_sync_filesystem, each_at_once, each_in_threads, sync, sync_filesystem};
-pub use read::{read, read_to_string};
+pub use read::{read, read_if_there, read_to_string};
 pub use remove::Mounted;
 pub use replace::{
     Aside, create_temporary_dir, is_abandoned, replace_file, replace_symlink, temporary_prefix,

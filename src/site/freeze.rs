@@ -2,7 +2,6 @@
 //! next.
 
 use std::fs::File;
-use std::io::ErrorKind;
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -92,13 +91,8 @@ impl Site {
     /// Why deployments are held back; `None` when they are not.
     pub fn frozen(&self) -> Result<Option<Frozen>> {
         let path = self.frozen_file();
-        match disk::read(&path) {
-            Ok(bytes) => {
-                serde_json::from_slice(&bytes).map(Some).explain(|| unreadable_freeze(&path))
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-        }
+        let Some(bytes) = disk::read_if_there(&path)? else { return Ok(None) };
+        serde_json::from_slice(&bytes).map(Some).explain(|| unreadable_freeze(&path))
     }
 
     /// Gives a push its number, unless deployments are held back: then it is remembered in the

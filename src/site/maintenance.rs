@@ -1,8 +1,6 @@
 //! `maintenance.html`: the page that visitors get in place of the application, while it is there.
 
-use std::io::ErrorKind;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::Site;
 use crate::disk;
@@ -10,12 +8,7 @@ use crate::disk;
 impl Site {
     /// The page; `None` when visitors get the application.
     pub fn maintenance(&self) -> Result<Option<Vec<u8>>> {
-        let path = self.maintenance_file();
-        match disk::read(&path) {
-            Ok(page) => Ok(Some(page)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-        }
+        disk::read_if_there(&self.maintenance_file())
     }
 
     pub fn set_maintenance(&self, page: &[u8]) -> Result<()> {

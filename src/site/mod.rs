@@ -80,11 +80,17 @@ impl Site {
         if let Some(root) = named {
             return Site::open(root);
         }
-        let here = env::current_dir().context("the working directory no longer exists")?;
-        match here.ancestors().find(|folder| Site::is_at(folder)) {
-            Some(root) => Site::open(root),
-            None => bail!(error::none_named(&here)),
+        match Site::here()? {
+            (_, Some(root)) => Site::open(&root),
+            (here, None) => bail!(error::none_named(&here)),
         }
+    }
+
+    /// The working directory, and the folder of the site that it is in.
+    pub fn here() -> Result<(PathBuf, Option<PathBuf>)> {
+        let here = env::current_dir().context("the working directory no longer exists")?;
+        let root = here.ancestors().find(|folder| Site::is_at(folder)).map(Path::to_owned);
+        Ok((here, root))
     }
 
     pub fn root(&self) -> &Path {

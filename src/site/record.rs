@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::ErrorKind;
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -269,13 +268,7 @@ impl Site {
     /// Reads the record of a deployment; `None` when there is no such deployment.
     pub fn record(&self, id: DeploymentId) -> Result<Option<Record>> {
         let path = self.record_file(id);
-        let bytes = match disk::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot read {}", path.display()));
-            }
-        };
+        let Some(bytes) = disk::read_if_there(&path)? else { return Ok(None) };
         serde_json::from_slice(&bytes).map(Some).explain(|| unreadable_record(&path))
     }
 

@@ -1,6 +1,5 @@
 //! `stopped.json`: the application of the site is not to run, and who has said so.
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -50,15 +49,9 @@ impl Site {
     /// Who has stopped the application; `None` when it is to run. The file counts whatever is in
     /// it: a site that somebody has stopped must not start by itself.
     pub fn stopped(&self) -> Result<Option<Stopped>> {
-        let path = self.stopped_file();
-        match disk::read(&path) {
-            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).unwrap_or_else(|_| Stopped {
-                by: "somebody".to_owned(),
-                at: Timestamp::UNIX_EPOCH,
-            }))),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-        }
+        let somebody = |_| Stopped { by: "somebody".to_owned(), at: Timestamp::UNIX_EPOCH };
+        let bytes = disk::read_if_there(&self.stopped_file())?;
+        Ok(bytes.map(|bytes| serde_json::from_slice(&bytes).unwrap_or_else(somebody)))
     }
 
     fn stopped_file(&self) -> PathBuf {

@@ -1,9 +1,8 @@
 //! Reading the files of a site that people write.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::error;
 use crate::disk;
@@ -11,11 +10,7 @@ use crate::disk;
 /// The text of a UTF-8 file; `None` when there is no such file. Another encoding is an error that
 /// says how to have this one.
 pub(super) fn read(path: &Path) -> Result<Option<String>> {
-    let bytes = match disk::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
-    };
+    let Some(bytes) = disk::read_if_there(path)? else { return Ok(None) };
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Some(text)),
         Err(why) => {

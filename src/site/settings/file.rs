@@ -16,52 +16,45 @@ use crate::text::split_mark;
 impl Site {
     /// Reads `nyala.toml`.
     pub fn settings(&self) -> Result<Settings> {
+        let text = self.settings_text()?;
+        Settings::parse(&text)
+            .with_context(|| format!("{} is wrong", self.settings_file().display()))
+    }
+
+    fn settings_text(&self) -> Result<String> {
         let path = self.settings_file();
-        let text =
-            text_file::read(&path)?.with_context(|| format!("there is no {}", path.display()))?;
-        Settings::parse(&text).with_context(|| format!("{} is wrong", path.display()))
+        text_file::read(&path)?.with_context(|| format!("there is no {}", path.display()))
+    }
+
+    fn replace_settings(&self, text: &str) -> Result<()> {
+        disk::write_atomic(&self.settings_file(), text.as_bytes(), 0o644)
     }
 
     /// Sets a key that is not set yet, keeping everything else a person wrote. The caller holds the
     /// guard.
     pub fn add_setting(&self, key: &str, value: &str) -> Result<()> {
-        let path = self.settings_file();
-        let text =
-            text_file::read(&path)?.with_context(|| format!("there is no {}", path.display()))?;
-        disk::write_atomic(&path, with_key(&text, key, value).as_bytes(), 0o644)
+        self.replace_settings(&with_key(&self.settings_text()?, key, value))
     }
 
     /// Replaces `shared`, keeping everything else a person wrote. The caller holds the guard.
     pub fn set_shared(&self, paths: &[SharedPath]) -> Result<()> {
-        let path = self.settings_file();
-        let text =
-            text_file::read(&path)?.with_context(|| format!("there is no {}", path.display()))?;
-        disk::write_atomic(&path, with_shared(&text, paths)?.as_bytes(), 0o644)
+        self.replace_settings(&with_shared(&self.settings_text()?, paths)?)
     }
 
     /// Fails when [`Site::set_shared`] would.
     pub fn check_shared(&self, paths: &[SharedPath]) -> Result<()> {
-        let path = self.settings_file();
-        let text =
-            text_file::read(&path)?.with_context(|| format!("there is no {}", path.display()))?;
-        with_shared(&text, paths).map(drop)
+        with_shared(&self.settings_text()?, paths).map(drop)
     }
 
     /// Keeps how many processes of each name run, and everything else that a person wrote. The
     /// caller holds the guard.
     pub fn set_scale(&self, scale: &BTreeMap<String, u32>) -> Result<()> {
-        let path = self.settings_file();
-        let text =
-            text_file::read(&path)?.with_context(|| format!("there is no {}", path.display()))?;
-        disk::write_atomic(&path, with_scale(&text, scale)?.as_bytes(), 0o644)
+        self.replace_settings(&with_scale(&self.settings_text()?, scale)?)
     }
 
     /// Fails when [`Site::set_scale`] would.
     pub fn check_scale(&self, scale: &BTreeMap<String, u32>) -> Result<()> {
-        let path = self.settings_file();
-        let text =
-            text_file::read(&path)?.with_context(|| format!("there is no {}", path.display()))?;
-        with_scale(&text, scale).map(drop)
+        with_scale(&self.settings_text()?, scale).map(drop)
     }
 
     /// The bare repository of this site.
