@@ -4,13 +4,12 @@
 const BEFORE: [&str; 4] = ["exec", "nohup", "nice", "command"];
 
 /// What a shell knows by itself; see POSIX, Shell Command Language.
-const BUILTINS: [&str; 38] = [
-    "!", ".", ":", "[", "alias", "bg", "break", "case", "cd", "continue", "echo", "eval", "exit",
-    "export", "false", "fg", "for", "getopts", "hash", "if", "jobs", "kill", "local", "printf",
-    "pwd", "read", "readonly", "return", "set", "shift", "test", "times", "trap", "true", "type",
-    "ulimit", "umask", "unset",
+const OF_THE_SHELL: [&str; 44] = [
+    "!", "(", ".", ":", "[", "alias", "bg", "break", "case", "cd", "continue", "echo", "eval",
+    "exit", "export", "false", "fg", "for", "getopts", "hash", "if", "jobs", "kill", "local",
+    "printf", "pwd", "read", "readonly", "return", "set", "shift", "test", "times", "trap", "true",
+    "type", "ulimit", "umask", "unalias", "unset", "until", "wait", "while", "{",
 ];
-const KEYWORDS: [&str; 6] = ["wait", "until", "while", "unalias", "{", "("];
 
 /// The name or path of the program that a command begins with; `None` where only a shell can tell.
 pub fn program(command: &str) -> Option<String> {
@@ -24,7 +23,7 @@ pub fn program(command: &str) -> Option<String> {
         words.into_iter().skip_while(|word| is_assignment(word) || BEFORE.contains(&word.as_str()));
     let word = rest.next()?;
     let is_name = |it: char| it.is_ascii_alphanumeric() || "/._-+".contains(it);
-    let is_known = BUILTINS.contains(&word.as_str()) || KEYWORDS.contains(&word.as_str());
+    let is_known = OF_THE_SHELL.contains(&word.as_str());
     (word.chars().all(is_name) && !word.starts_with('-') && !is_known).then_some(word)
 }
 
