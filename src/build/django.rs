@@ -45,6 +45,12 @@ else:
 /// What comes before the version: a file that Python runs when it starts may print as well.
 const MARK: &str = "Django ";
 
+/// The folder of the manage.py of a release, relative to it: its top, or else the nearest of those
+/// below, as its record has them.
+pub fn manage_folder<'r>(release: &Path, below: Option<&'r [String]>) -> Option<&'r str> {
+    if release.join(MANAGE).is_file() { Some("") } else { Some(below?.first()?) }
+}
+
 /// Whether an env has Django, as far as the names of its files tell. Nothing is run.
 pub fn is_in(env: &Path) -> bool {
     let is_djangos = |name: &str| {

@@ -9,6 +9,7 @@ use clap::{CommandFactory, Parser};
 use super::{Cli, error, run, status};
 use crate::console;
 use crate::console::mask;
+use crate::control::Control;
 use crate::disk::space;
 use crate::site::Site;
 use crate::text::clean;
@@ -88,6 +89,11 @@ fn user_error(cli: &Cli, error: &anyhow::Error) -> UserError {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let again = shlex::try_join(arguments.iter().map(String::as_str)).unwrap_or_default();
     told.fix(format!("For details, run: NYALA_LOG=debug nyala {again}"))
+}
+
+/// The `nyala serve` of a site. Fails when none serves it.
+pub(super) fn serve_of(site: &Site) -> Result<Control> {
+    Ok(Control::connect(site)?.ok_or_else(|| error::not_served(site.root()))?)
 }
 
 /// The site that a hook names. When it is not there, somebody has moved it, or removed it.

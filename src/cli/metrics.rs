@@ -7,9 +7,9 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::access::{self, Intent};
-use crate::control::{Answer, Control, ProcessAnswers, ProcessState, Request, TIMES};
+use crate::control::{Control, ProcessAnswers, ProcessState, TIMES};
 use crate::server::Server;
-use crate::site::Site;
+use crate::site::{DeploymentId, Site};
 
 #[derive(Debug, Args)]
 pub(super) struct Metrics {
@@ -27,12 +27,7 @@ impl Metrics {
             sites.push(site);
         }
         for place in &self.places {
-            if Site::is_at(place) {
-                sites.push(Site::open(place)?);
-            } else {
-                let server = Server::open(place)?;
-                sites.extend(server.site_names().iter().filter_map(|name| server.site(name)));
-            }
+            sites.extend(Server::sites_at(place)?);
         }
         let measured: Vec<_> = sites.iter().map(Measured::of).collect::<Result<_>>()?;
         crate::console::say(text(&measured));
@@ -47,26 +42,36 @@ struct Measured {
     served: Option<(Vec<ProcessState>, Vec<ProcessAnswers>)>,
 }
 
+/// What tells the samples of a process from those of others.
+type Labels<'a> = [(&'a str, &'a str); 3];
+
 impl Measured {
     fn of(site: &Site) -> Result<Measured> {
         let name = site.root().file_name().unwrap_or_default().to_string_lossy().into_owned();
         let served = match Control::connect(site)? {
-            Some(mut control) => ask(&mut control)?,
+            Some(mut control) => Some((control.processes()?, control.statistics()?.processes)),
             None => None,
         };
         Ok(Measured { site: name, served })
     }
 }
 
-fn ask(control: &mut Control) -> Result<Option<(Vec<ProcessState>, Vec<ProcessAnswers>)>> {
-    let processes = control.ask(&Request::Processes, &mut |_| {})?;
-    let statistics = control.ask(&Request::Statistics, &mut |_| {})?;
-    Ok(match (processes, statistics) {
-        (Answer::Processes(processes), Answer::Statistics(statistics)) => {
-            Some((processes, statistics.processes))
+/// Gives those of a site, of which a process that is started anew has two for a moment: the new
+/// one, which comes first.
+fn each<'a, T>(
+    site: &str,
+    all: &'a [T],
+    which: impl Fn(&'a T) -> (&'a str, DeploymentId),
+    mut give: impl FnMut(&'a T, &Labels<'_>),
+) {
+    let mut seen = BTreeSet::new();
+    for one in all {
+        let (process, release) = which(one);
+        if seen.insert((process, release)) {
+            let release = release.to_string();
+            give(one, &[("site", site), ("process", process), ("release", &release)]);
         }
-        _ => None,
-    })
+    }
 }
 
 /// One family of samples of Prometheus' text format:
@@ -140,41 +145,35 @@ fn text(sites: &[Measured]) -> String {
     for Measured { site, served: known } in sites {
         served.add("", &[("site", site)], u8::from(known.is_some()));
         let Some((processes, counted)) = known else { continue };
-        // A process that is started anew is there twice for a moment. The new one comes first.
-        let mut seen = BTreeSet::new();
-        for process in processes {
-            if !seen.insert((&process.process, process.release)) {
-                continue;
-            }
-            let release = process.release.to_string();
-            let labels =
-                [("site", site.as_str()), ("process", &process.process), ("release", &release)];
-            let is_up = process.pid.is_some() && process.healthy.unwrap_or(true);
-            up.add("", &labels, u8::from(is_up));
-            restarts.add("", &labels, process.restarts);
-            if let Some(since) = process.since {
-                started.add("", &labels, since.as_second());
-            }
-            if let Some(bytes) = process.memory {
-                memory.add("", &labels, bytes);
-            }
-        }
-        let mut seen = BTreeSet::new();
-        for process in counted {
-            if !seen.insert((&process.process, process.release)) {
-                continue;
-            }
-            let release = process.release.to_string();
-            let labels =
-                [("site", site.as_str()), ("process", &process.process), ("release", &release)];
-            in_flight.add("", &labels, process.in_flight);
-            for (class, count) in (1..).zip(process.answers) {
-                let status = format!("{class}xx");
-                let labels = [&labels[..], &[("status", &status)]].concat();
-                answers.add("", &labels, count);
-            }
-            add_times(&mut times, &labels, process);
-        }
+        each(
+            site,
+            processes,
+            |it| (&it.process, it.release),
+            |process, labels| {
+                let is_up = process.pid.is_some() && process.healthy.unwrap_or(true);
+                up.add("", labels, u8::from(is_up));
+                restarts.add("", labels, process.restarts);
+                if let Some(since) = process.since {
+                    started.add("", labels, since.as_second());
+                }
+                if let Some(bytes) = process.memory {
+                    memory.add("", labels, bytes);
+                }
+            },
+        );
+        each(
+            site,
+            counted,
+            |it| (&it.process, it.release),
+            |process, labels| {
+                in_flight.add("", labels, process.in_flight);
+                for (class, count) in (1..).zip(process.answers) {
+                    let status = format!("{class}xx");
+                    answers.add("", &[&labels[..], &[("status", &status)]].concat(), count);
+                }
+                add_times(&mut times, labels, process);
+            },
+        );
     }
     [served, answers, times, in_flight, up, restarts, started, memory]
         .into_iter()

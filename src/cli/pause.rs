@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 
-use super::error;
-use crate::control::{Control, Request};
+use super::entry::serve_of;
+use crate::control::Request;
 use crate::site::Site;
 use crate::site::settings::parse_duration;
 
@@ -22,11 +22,8 @@ pub(super) struct Pause {
 
 impl Pause {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
-        let Some(mut control) = Control::connect(site)? else {
-            bail!(error::not_served(site.root()));
-        };
         let at_most = (!self.end).then_some(self.at_most.as_secs());
-        control.ask(&Request::Pause { at_most }, &mut |line| say!("{line}"))?;
+        serve_of(site)?.ask(&Request::Pause { at_most }, &mut |line| say!("{line}"))?;
         Ok(())
     }
 }

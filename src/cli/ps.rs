@@ -1,11 +1,11 @@
 //! `nyala ps`: the processes of the application.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::error;
-use crate::control::{Answer, Control, ProcessState, Request};
+use super::entry::serve_of;
+use crate::control::ProcessState;
 use crate::site::Site;
 use crate::text::bytes;
 
@@ -18,12 +18,7 @@ pub(super) struct Ps {
 
 impl Ps {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
-        let Some(mut control) = Control::connect(site)? else {
-            bail!(error::not_served(site.root()));
-        };
-        let Answer::Processes(processes) = control.ask(&Request::Processes, &mut |_| {})? else {
-            bail!(error::not_served(site.root()));
-        };
+        let processes = serve_of(site)?.processes()?;
         if self.json {
             say!("{:#}", json!(processes));
             return Ok(());
@@ -58,10 +53,19 @@ impl Ps {
 
 fn row(process: &ProcessState) -> String {
     let ProcessState { process, release, pid, since, restarts, memory, healthy } = process;
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let pid = or_dash(pid.map(|pid| pid.to_string()));
     let since = or_dash(since.map(|since| format!("{since:.0}")));
     let memory = or_dash(memory.map(bytes));
-    let healthy = healthy.map_or("-", |healthy| if healthy { "yes" } else { "no" });
+    let healthy = yes_or_no(*healthy);
     format!("{process:<12} {release:>7} {pid:>8} {since:<20} {restarts:>8} {memory:>10} {healthy}")
+}
+
+/// A cell of a table.
+pub(super) fn or_dash(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "-".to_owned())
+}
+
+/// A cell that says whether something holds, if that is known.
+pub(super) fn yes_or_no(holds: Option<bool>) -> &'static str {
+    holds.map_or("-", |holds| if holds { "yes" } else { "no" })
 }

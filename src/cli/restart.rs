@@ -1,10 +1,10 @@
 //! `nyala restart`: the processes of the application, anew.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 
-use super::error;
-use crate::control::{Control, Request};
+use super::entry::serve_of;
+use crate::control::Request;
 use crate::site::Site;
 
 #[derive(Debug, Args)]
@@ -15,11 +15,8 @@ pub(super) struct Restart {
 
 impl Restart {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
-        let Some(mut control) = Control::connect(site)? else {
-            bail!(error::not_served(site.root()));
-        };
-        control
-            .ask(&Request::Restart { process: self.process.clone() }, &mut |line| say!("{line}"))?;
+        let restart = Request::Restart { process: self.process.clone() };
+        serve_of(site)?.ask(&restart, &mut |line| say!("{line}"))?;
         Ok(())
     }
 }

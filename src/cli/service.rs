@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use crate::service::{self, Scope, UNIT};
@@ -101,7 +101,6 @@ fn say_lingering(scope: Scope) {
 
 /// The site that contains the working directory, or else that itself.
 fn here() -> Result<PathBuf> {
-    let here = std::env::current_dir().context("the working directory no longer exists")?;
-    let site = here.ancestors().find(|folder| Site::is_at(folder)).map(PathBuf::from);
+    let (here, site) = Site::here()?;
     Ok(site.unwrap_or(here))
 }

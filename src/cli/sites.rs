@@ -3,15 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::error;
-use crate::control::{Answer, Control, Request};
+use super::ps::{or_dash, yes_or_no};
+use crate::control::Control;
 use crate::disk::space;
-use crate::processes::WEB;
 use crate::server::Server;
 use crate::site::{DeploymentId, Site};
 use crate::text::{bytes, clean};
@@ -53,12 +53,7 @@ impl Sites {
         if !folder.is_dir() {
             bail!(error::no_folder(&folder));
         }
-        let sites = if Site::is_at(&folder) {
-            vec![Site::open(&folder)?]
-        } else {
-            let server = Server::open(&folder)?;
-            server.site_names().iter().filter_map(|name| server.site(name)).collect()
-        };
+        let sites = Server::sites_at(&folder)?;
         let rows: Vec<_> = sites.iter().map(Row::of).collect();
         if self.json {
             say!("{}", serde_json::to_string_pretty(&rows)?);
@@ -90,28 +85,21 @@ impl Row {
 }
 
 fn is_healthy(site: &Site) -> Option<bool> {
-    let mut control = Control::connect(site).ok().flatten()?;
-    let answer = control.ask(&Request::Processes, &mut |_| {}).ok()?;
-    let Answer::Processes(processes) = answer else { return None };
+    let processes = Control::connect(site).ok()??.processes().ok()?;
     let live = site.live().ok().flatten()?;
-    // The second one is called `web:2`.
-    let is_web = |name: &str| name.split(':').next() == Some(WEB);
-    let mut web =
-        processes.iter().filter(|it| is_web(&it.process) && it.release == live).peekable();
-    web.peek()?;
-    Some(web.any(|process| process.healthy == Some(true)))
+    let of_live = processes.iter().filter(|process| process.release == live);
+    // Only what answers requests is healthy or not. One of several is enough.
+    of_live.filter_map(|process| process.healthy).reduce(|one, other| one || other)
 }
 
 fn print(rows: &[Row]) {
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let cells = rows.iter().map(|row| {
-        let healthy = row.healthy.map_or("-", |healthy| if healthy { "yes" } else { "no" });
         [
             clean(&row.site).into_owned(),
             or_dash(row.live.map(|live| live.to_string())),
             or_dash(row.since.map(|since| format!("{since:.0}"))),
             or_dash(row.address.as_deref().map(|address| clean(address).into_owned())),
-            healthy.to_owned(),
+            yes_or_no(row.healthy).to_owned(),
             bytes(row.size),
         ]
     });
@@ -134,7 +122,6 @@ fn print(rows: &[Row]) {
 
 /// The folder that the site around the working directory is in, or else that itself.
 fn here() -> Result<PathBuf> {
-    let here = std::env::current_dir().context("the working directory no longer exists")?;
-    let site = here.ancestors().find(|folder| Site::is_at(folder));
-    Ok(site.and_then(Path::parent).map(PathBuf::from).unwrap_or(here))
+    let (here, site) = Site::here()?;
+    Ok(site.as_deref().and_then(Path::parent).map_or(here, PathBuf::from))
 }

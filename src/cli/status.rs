@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use crate::control::{Answer, Control, LastMinutes, Request};
+use crate::control::{Control, LastMinutes};
 use crate::git::short;
 use crate::settings::deploy_branch;
 use crate::site::{DeploymentId, Record, Site, Status as DeploymentStatus};
@@ -96,11 +96,8 @@ impl Status {
 
 /// What visitors have asked for lately; `None` where nothing is served.
 fn last_minutes(site: &Site) -> Option<LastMinutes> {
-    let mut control = Control::connect(site).ok()??;
-    match control.ask(&Request::Statistics, &mut |_| {}) {
-        Ok(Answer::Statistics(statistics)) => Some(statistics.last_minutes),
-        _ => None,
-    }
+    let statistics = Control::connect(site).ok()??.statistics().ok()?;
+    Some(statistics.last_minutes)
 }
 
 fn load_in_words(load: &LastMinutes) -> String {

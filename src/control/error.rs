@@ -4,6 +4,8 @@ use crate::user_error::UserError;
 
 pub(super) const GONE: &str = "nyala serve ended before it answered";
 
+pub(super) const SOMETHING_ELSE: &str = "nyala serve answered something else";
+
 pub(super) fn gone() -> UserError {
     UserError::new(GONE)
         .fix("See why: nyala serve prints it, for example to journalctl")

@@ -217,6 +217,22 @@ impl Control {
         self.answer(Patience::UntilStopped, say)
     }
 
+    /// What runs.
+    pub fn processes(&mut self) -> Result<Vec<ProcessState>> {
+        match self.ask(&Request::Processes, &mut |_| {})? {
+            Answer::Processes(processes) => Ok(processes),
+            _ => bail!(error::SOMETHING_ELSE),
+        }
+    }
+
+    /// What was asked of it.
+    pub fn statistics(&mut self) -> Result<Statistics> {
+        match self.ask(&Request::Statistics, &mut |_| {})? {
+            Answer::Statistics(statistics) => Ok(statistics),
+            _ => bail!(error::SOMETHING_ELSE),
+        }
+    }
+
     /// Lets visitors have the release that was prepared, and waits while it is watched. When this
     /// process is to stop meanwhile, it asks to go back, and says what became of that.
     pub fn switch(&mut self, watch: bool, say: &mut dyn FnMut(&str)) -> Result<Answer> {
@@ -239,7 +255,7 @@ impl Control {
     fn answer(&mut self, patience: Patience, say: &mut dyn FnMut(&str)) -> Result<Answer> {
         loop {
             let line = self.line(patience)?;
-            match serde_json::from_slice(&line).context("nyala serve answered something else")? {
+            match serde_json::from_slice(&line).context(error::SOMETHING_ELSE)? {
                 Answer::Say(text) => say(&text),
                 Answer::Failed(error) => return Err(error.into()),
                 answer => return Ok(answer),

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::{Finding, FindingId};
-use crate::build::django::MANAGE;
+use crate::build::django;
 use crate::control::{Answer, Control, Request, Trouble, TroubleKind};
 use crate::git::Repository;
 use crate::processes::{self, Found, Release};
@@ -98,8 +98,7 @@ fn found(site: &Site, settings: &Settings, live: &Record) -> Result<Option<Found
     let commit = repository.commit(&live.commit)?;
     let tree = repository.tree_with_id(repository.tree(&commit)?.id(tree)?)?;
     let release = site.release(live.id);
-    let below = live.manage_folders.iter().flatten().next().map(String::as_str);
-    let manage_folder = if release.join(MANAGE).is_file() { Some("") } else { below };
+    let manage_folder = django::manage_folder(&release, live.manage_folders.as_deref());
     let programs = release.join(ENV_LINK).join("bin");
     let run = Run { processes: settings.run.processes.clone(), ..Run::default() };
     let release = Release {

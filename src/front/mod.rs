@@ -151,11 +151,9 @@ fn static_files(site: &Site) -> Result<Option<StaticFiles>, String> {
     let Some(live) = site.live().map_err(told)? else { return Ok(None) };
     let Some(record) = site.record(live).map_err(told)? else { return Ok(None) };
     let release = site.release(live);
-    let below = record.manage_folders.into_iter().flatten().next();
-    let folder = [Some(release.clone()), below.map(|below| release.join(below))]
-        .into_iter()
-        .flatten()
-        .find(|folder| folder.join(django::MANAGE).is_file());
+    let folder = django::manage_folder(&release, record.manage_folders.as_deref())
+        .map(|folder| release.join(folder))
+        .filter(|folder| folder.join(django::MANAGE).is_file());
     let env = release.join(ENV_LINK);
     let Some(folder) = folder.filter(|_| django::is_in(&env)) else { return Ok(None) };
     let app_settings = site.app_settings().map_err(told)?;

@@ -24,6 +24,21 @@ impl Server {
         Ok(Server { root })
     }
 
+    /// The sites at a place: the one that it is, or those of the server that it is. Fails when
+    /// nothing is there.
+    pub fn sites_at(place: &Path) -> Result<Vec<Site>> {
+        if Site::is_at(place) {
+            Ok(vec![Site::open(place)?])
+        } else {
+            Ok(Server::open(place)?.sites())
+        }
+    }
+
+    /// All of its sites, sorted by their names.
+    pub fn sites(&self) -> Vec<Site> {
+        self.site_names().iter().filter_map(|name| self.site(name)).collect()
+    }
+
     /// The names of the folders that are sites, sorted.
     pub fn site_names(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();

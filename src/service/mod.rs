@@ -107,8 +107,8 @@ pub fn text(scope: Scope, folder: &Path) -> Result<String> {
 /// Installs the unit, has it started with the machine, and starts it. One that is there already is
 /// brought up to date, and restarted only if that changes it.
 pub fn install(scope: Scope, folder: &Path) -> Result<Installed> {
-    let text = text(scope, folder)?;
     let folder = folder.canonicalize().explain(|| error::no_folder(folder))?;
+    let text = text(scope, &folder)?;
     check_systemd(scope, &folder)?;
     let file = scope.file()?;
     let before = disk::read_to_string(&file).ok();
@@ -204,7 +204,7 @@ fn check_name(scope: Scope, file: &Path, before: Option<&str>, folder: &Path) ->
 }
 
 fn check_systemd(scope: Scope, folder: &Path) -> Result<()> {
-    if !Path::new(BOOTED).is_dir() {
+    if !is_booted() {
         let folder = folder.to_string_lossy();
         bail!(error::no_systemd(&shlex::try_quote(&folder).unwrap_or_default()));
     }

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 use super::super::error;
-use crate::control::{Answer, Control, Request};
+use crate::control::{Control, Request};
 use crate::settings::{DeploymentFile, EffectiveSettings};
 use crate::site::{AppSettings, Site};
 use crate::text::clean;
@@ -52,10 +52,8 @@ pub(super) fn apply(
 fn running(site: &Site) -> Result<Option<Control>> {
     let Some(mut control) = Control::connect(site)? else { return Ok(None) };
     let live = site.live()?;
-    let answer = control.ask(&Request::Processes, &mut |_| {})?;
-    let runs = matches!(answer, Answer::Processes(processes)
-        if processes.iter().any(|process| Some(process.release) == live));
-    Ok(runs.then_some(control))
+    let processes = control.processes()?;
+    Ok(processes.iter().any(|process| Some(process.release) == live).then_some(control))
 }
 
 /// Says which of the settings that were just made have no effect.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::control::{Answer, Control, ProcessState, Request};
+use crate::control::{Control, ProcessState};
 use crate::doctor;
 use crate::site::{Settings, Site, Stopped};
 use crate::text::clean;
@@ -23,11 +23,7 @@ impl Application {
     pub(super) fn of(site: &Site, settings: &Settings) -> Application {
         let control = Control::connect(site).ok().flatten();
         let served = control.is_some();
-        let processes =
-            control.and_then(|mut control| match control.ask(&Request::Processes, &mut |_| {}) {
-                Ok(Answer::Processes(processes)) => Some(processes),
-                _ => None,
-            });
+        let processes = control.and_then(|mut control| control.processes().ok());
         let findings = doctor::application::check(site, settings, false);
         Application {
             listen: settings.run.listen.as_ref().map(ToString::to_string),
