@@ -77,6 +77,14 @@ pub(super) fn start(site: &Rc<Served>, listen: &Listen) -> Result<Listening> {
     Ok(Listening { listen: listen.clone(), name, task })
 }
 
+/// Whether somebody may listen at an address now; of a socket's file, only an attempt tells.
+pub(super) fn is_free(listen: &Listen) -> bool {
+    match listen {
+        Listen::Tcp(address) => std::net::TcpListener::bind(address).is_ok(),
+        Listen::Unix(_) => true,
+    }
+}
+
 /// The name of a socket is that of its file, which cannot be another one's while it is open.
 fn name_of(path: &Path) -> Option<String> {
     let file = fs::symlink_metadata(path).ok()?;

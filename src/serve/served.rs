@@ -125,11 +125,21 @@ impl Served {
         self.not_listening.borrow().clone()
     }
 
-    /// Tries again to listen where it could not: whoever had the address may have ended.
+    /// Tries again to listen where it could not: whoever had the address may have ended. If it is
+    /// still taken, finds out anew by whom.
     pub(super) fn try_to_listen(self: &Rc<Self>) {
         if self.not_listening.borrow().is_some() {
             let run = Run::clone(&self.run());
             let _ = self.set_run(run);
+        }
+    }
+
+    /// Listens where it could not, once it can. Who has an address is not asked each time: all
+    /// processes of the machine are looked through for it, while visitors of other sites wait.
+    pub(super) fn listen_once_free(self: &Rc<Self>) {
+        let is_waiting = self.not_listening.borrow().is_some();
+        if is_waiting && self.run().listen.as_ref().is_some_and(listen::is_free) {
+            self.try_to_listen();
         }
     }
 

@@ -51,7 +51,7 @@ impl Sites {
     /// What cannot be served is said once, and tried again; but whoever named just one site has
     /// nothing else to wait for.
     pub(super) fn look(&mut self) -> Result<usize> {
-        let found = owned_sites(&self.places)?;
+        let found = owned_sites(&self.places);
         let own = geteuid().as_raw();
         let (own_sites, others): (Vec<_>, Vec<_>) =
             found.iter().partition(|(_, owner)| *owner == own);
@@ -76,7 +76,7 @@ impl Sites {
             let start = || Deputy::start(*owner, &self.places, &self.manager);
             self.deputies.entry(*owner).or_insert_with(start);
         }
-        self.served.values().for_each(Served::try_to_listen);
+        self.served.values().for_each(Served::listen_once_free);
         self.end_others(&own_sites, &owners);
         Ok(if self.is_deputy { own_sites.len() } else { found.len() })
     }
@@ -135,23 +135,15 @@ impl Sites {
     }
 }
 
-/// The sites at these places, and whose they are.
-pub(super) fn owned_sites(places: &[PathBuf]) -> Result<Vec<(Site, u32)>> {
-    let mut found = Vec::new();
-    for place in places {
-        if Site::is_at(place) {
-            found.push(Site::open(place)?);
-            continue;
-        }
-        // A folder that is gone has no sites any more.
-        let Ok(server) = Server::open(place) else { continue };
-        found.extend(server.site_names().iter().filter_map(|name| server.site(name)));
-    }
-    let owned = found.into_iter().filter_map(|site| {
-        let owner = fs::metadata(site.root()).ok()?.uid();
-        Some((site, owner))
-    });
-    Ok(owned.collect())
+/// The sites at these places, and whose they are. A folder that is gone has no sites any more.
+pub(super) fn owned_sites(places: &[PathBuf]) -> Vec<(Site, u32)> {
+    let found = places.iter().flat_map(|place| Server::sites_at(place).unwrap_or_default());
+    found
+        .filter_map(|site| {
+            let owner = fs::metadata(site.root()).ok()?.uid();
+            Some((site, owner))
+        })
+        .collect()
 }
 
 fn begin(site: &Site, manager: &Rc<Manager>) -> Result<Rc<Served>> {

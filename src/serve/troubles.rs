@@ -1,5 +1,7 @@
 //! What is wrong with what is live, for `nyala status` and `nyala doctor`.
 
+use std::rc::Rc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::error;
@@ -15,8 +17,9 @@ const LATELY: SignedDuration = SignedDuration::from_mins(1);
 
 impl Served {
     /// What is wrong. `ask` also has the application asked whether it is healthy.
-    pub(super) async fn troubles(&self, ask: bool) -> Vec<Trouble> {
+    pub(super) async fn troubles(self: &Rc<Self>, ask: bool) -> Vec<Trouble> {
         let trouble = |kind, error| Trouble { kind, error };
+        self.try_to_listen();
         let not_listening = self.not_listening();
         let mut troubles: Vec<_> = not_listening
             .into_iter()
