@@ -46,7 +46,7 @@ impl Maintenance {
                 };
                 site.set_maintenance(&page)?;
                 tell(site)?;
-                say!("Visitors get a page with 503 now. To end this: nyala maintenance off");
+                say!("Visitors now get a page with 503. To end this: nyala maintenance off");
             }
             Maintenance::Off => {
                 let was = site.end_maintenance()?;

@@ -26,12 +26,9 @@ impl Ps {
         if processes.is_empty() {
             match site.stopped()? {
                 Some(stopped) => {
-                    say!(
-                        "No processes run: the application has been stopped {} (nyala start).",
-                        stopped.in_words()
-                    );
+                    say!("The application has been stopped {} (nyala start).", stopped.in_words());
                 }
-                None => say!("No processes run."),
+                None => say!("No processes are running."),
             }
             return Ok(());
         }

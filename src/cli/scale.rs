@@ -62,7 +62,7 @@ impl Scale {
         if is_served {
             say!("Now running {counts}, and after every deployment.");
         } else {
-            say!("Kept for when the application runs: {counts}");
+            say!("Saved for the next start of the application: {counts}");
         }
         Ok(())
     }

@@ -79,7 +79,7 @@ impl Status {
             say!("Load:   {}", load_in_words(load));
         }
         if is_in_maintenance {
-            say!("Shown:  a page with 503 in place of the application (nyala maintenance off)");
+            say!("Page:   503 in place of the application (nyala maintenance off)");
         }
         for failure in latest.iter().flat_map(|latest| &latest.notify_failures) {
             say!("After:  {failure}");

@@ -150,7 +150,7 @@ impl Deputy {
             is_silent = self.hear(channel) => is_silent,
         };
         if is_silent && !self.is_stopping.get() {
-            self.say(&format!("has said nothing for {} s, and is killed", SILENCE.as_secs()));
+            self.say(&format!("has not responded for {} s, and is killed", SILENCE.as_secs()));
             let _ = child.start_kill();
         }
         how(child.wait().await)

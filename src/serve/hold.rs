@@ -53,8 +53,8 @@ impl Served {
         let page = self.site.maintenance()?.map(Bytes::from);
         let was = self.maintenance.replace(page);
         match (was.is_some(), self.maintenance().is_some()) {
-            (false, true) => self.say("visitors get the page of the maintenance"),
-            (true, false) => self.say("the maintenance is over"),
+            (false, true) => self.say("visitors get the maintenance page"),
+            (true, false) => self.say("maintenance is over"),
             _ => {}
         }
         Ok(())

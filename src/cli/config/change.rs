@@ -34,7 +34,7 @@ pub(super) fn apply(
         return Ok(());
     };
     if no_restart {
-        say!("Changed. What runs keeps the settings that it has; to restart it: nyala restart");
+        say!("Changed. The running application keeps its settings; to restart it: nyala restart");
         return Ok(());
     }
     if let Err(why) = control.ask(&Request::Restart { process: None }, &mut |line| say!("{line}")) {
