@@ -4,9 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{CommandFactory, Parser};
 
-use super::{Cli, error, run, status};
+use super::{Cli, error, help, run, status};
 use crate::console;
 use crate::console::mask;
 use crate::control::Control;
@@ -21,7 +20,8 @@ use crate::user_error::{Explain, UserError};
 /// It does not depend on whether the output was read to the end: a script that runs
 /// `nyala redeploy | head -1` with `pipefail` needs to know whether the deployment succeeded.
 pub fn main() -> ExitCode {
-    let mut cli = Cli::parse();
+    let mut cli =
+        help::parse(std::env::args_os().collect::<Vec<_>>()).unwrap_or_else(|error| error.exit());
     // Not left to clap, for which a variable that is set to nothing names something.
     let named = || std::env::var_os("NYALA_SITE").filter(|site| !site.is_empty());
     cli.site = cli.site.or_else(|| named().map(PathBuf::from));
@@ -74,7 +74,7 @@ pub(super) fn status_or_help(site: &impl Fn() -> Result<Site>) -> Result<ExitCod
         status::Status::default().run(&site)?;
         return Ok(ExitCode::SUCCESS);
     }
-    console::print(rustix::stdio::stderr(), &format!("{}\n", Cli::command().render_help()));
+    console::print(rustix::stdio::stderr(), &format!("{}\n", help::command().render_help()));
     Ok(ExitCode::from(2))
 }
 

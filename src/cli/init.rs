@@ -1,5 +1,6 @@
 //! `nyala init`.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -54,22 +55,19 @@ impl Init {
         if is_new {
             say_what_installs(&settings, self.installer);
         }
-        say_how_to_run(&site, &settings);
-        say_how_to_push(&repository, deploy_branch(&site, &settings)?.as_deref());
+        say_how_it_runs(&site, &settings);
+        let to_serve = settings.run.listen.as_ref().map(|_| site.root());
+        say_what_is_next(&repository, deploy_branch(&site, &settings)?.as_deref(), to_serve);
         Ok(())
     }
 }
 
-/// The address of the application, and what runs it there.
-fn say_how_to_run(site: &Site, settings: &Settings) {
-    if let Some(listen) = &settings.run.listen {
-        let root = site.root();
-        say!("The application will answer on {listen} (listen in nyala.toml), run by:");
-        say!("  nyala serve {}", root.display());
-        if let Some(folder) = root.parent() {
-            say!("or by systemd, with all other sites in that folder:");
-            say!("  nyala service install {}", folder.display());
-        }
+/// The address of the application, and how it is kept running.
+fn say_how_it_runs(site: &Site, settings: &Settings) {
+    let Some(listen) = &settings.run.listen else { return };
+    say!("The application will answer on {listen} (listen in nyala.toml).");
+    if let Some(folder) = site.root().parent() {
+        say!("To have systemd run all sites in {0}: nyala service install {0}", quoted(folder));
     }
 }
 
@@ -102,17 +100,25 @@ pub(super) fn say_what_installs(settings: &Settings, asked: Option<Installer>) {
     }
 }
 
-/// The commands to copy, for this machine and for any other.
-pub(super) fn say_how_to_push(repository: &Path, branch: Option<&str>) {
+/// The commands to type next: in a project, and then, if nyala runs the application, here.
+pub(super) fn say_what_is_next(repository: &Path, branch: Option<&str>, to_serve: Option<&Path>) {
     let user = std::env::var("USER")
         .or_else(|_| std::env::var("LOGNAME"))
         .unwrap_or_else(|_| "USER".to_owned());
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let path = repository.display();
-    say!("\nTo set up a project on this machine, once:");
-    say!("  git remote add nyala {path}");
-    say!("or on another machine:");
-    say!("  git remote add nyala {user}@{host}:{path}");
-    say!("Then, to deploy:");
+    let address = format!("{user}@{host}:{}", repository.display());
+    say!("On this machine, the address of the repository is its path, {}.", repository.display());
+    say!("\nNext, in your project, on your own machine:");
+    say!("  git remote add nyala {}", quoted(Path::new(&address)));
     say!("  git push nyala HEAD:{}", branch.unwrap_or("main"));
+    if let Some(site) = to_serve {
+        say!("and here, on the server:");
+        say!("  nyala serve {}", quoted(site));
+    }
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    shlex::try_quote(&path).map_or_else(|_| path.to_string(), Cow::into_owned)
 }

@@ -12,7 +12,7 @@ use clap::Args;
 use rustix::fs::{Access, access};
 
 use super::error::no_site_named;
-use super::init::{say_how_to_push, say_installed, say_what_installs};
+use super::init::{say_installed, say_what_installs, say_what_is_next};
 use crate::access;
 use crate::git::Repository;
 use crate::python::installers::Installer;
@@ -59,7 +59,7 @@ impl Install {
         if is_new {
             say_what_installs(&settings, self.installer);
         }
-        say_how_to_push(&repository, deploy_branch(&site, &settings)?.as_deref());
+        say_what_is_next(&repository, deploy_branch(&site, &settings)?.as_deref(), None);
         Ok(())
     }
 }

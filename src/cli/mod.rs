@@ -1,7 +1,7 @@
 //! The commands: their arguments, and what they print. Each has a file named like it.
 //!
-//! To add one: write `src/cli/NAME.rs`, add it to [`Command`] and to [`run`], and regenerate
-//! `docs/commands.md` (see the test in `reference.rs`).
+//! To add one: write `src/cli/NAME.rs`, add it to [`Command`] and to [`run`], give it a group and
+//! an example in `help.rs`, and regenerate `docs/commands.md` (see the test in `reference.rs`).
 
 /// Prints a line for the person who called a command; see [`console::say`].
 #[clippy::format_args]
@@ -22,6 +22,7 @@ mod error;
 mod follow;
 mod freeze;
 mod gc;
+mod help;
 mod init;
 mod install;
 mod list;
@@ -64,7 +65,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::access::{self, Intent};
 use crate::console;
@@ -92,7 +93,10 @@ pub struct Cli {
 enum Command {
     /// Create a site, with a bare repository to push to
     Init(init::Init),
-    /// Install the hook into an existing bare repository, for the site named with --site
+    /// Install the hook into an existing bare repository
+    ///
+    /// The site is named with --site, and is created if it is not there. A post-receive hook that
+    /// is already there is kept, and still runs.
     Install(install::Install),
     /// List deployments, newest first
     List(list::List),
@@ -103,20 +107,22 @@ enum Command {
     /// Print the log of a deployment
     #[command(alias = "log")]
     BuildLog(build_log::BuildLog),
-    /// Compare two deployments: commits, files, requirements, Python and env
+    /// Compare two deployments: commits, files, packages, Python
     Diff(diff::Diff),
     /// Show what deploying a revision would do, without doing it
     Plan(plan::Plan),
     /// Deploy again, without a push
     Redeploy(redeploy::Redeploy),
-    /// Wait until a deployment ends, and report the result as the exit code
+    /// Wait until a deployment ends; the exit code is its result
     ///
     /// Exits with 0 if the deployment succeeded, 1 if it did not, and 2 if there is no such
     /// deployment.
     Wait(wait::Wait),
-    /// Make an earlier release live again, together with its env, without building
+    /// Make an earlier release live again, without building
+    ///
+    /// Its env comes with it: code and packages are those of that deployment.
     Rollback(rollback::Rollback),
-    /// Run the applications of sites, and hand them the requests of their visitors
+    /// Run the applications of sites, and pass them their requests
     ///
     /// Serves the site with --site, or those that are named, and every site in a named folder, also
     /// later ones. Runs until it gets SIGTERM, and prints what the processes print.
@@ -124,7 +130,7 @@ enum Command {
     /// Have systemd run `nyala serve`
     #[command(subcommand)]
     Service(service::Service),
-    /// List the sites in a folder: what is live, and whether it is healthy
+    /// List the sites in a folder, and whether they are healthy
     Sites(sites::Sites),
     /// Show the processes of the application
     Ps(ps::Ps),
@@ -153,9 +159,11 @@ enum Command {
     ///
     /// Returns once what came before is answered, after half of the time or 10 s at the latest.
     Pause(pause::Pause),
-    /// Print what is known of requests and processes, for Prometheus
+    /// Print figures of requests and processes, for Prometheus
     Metrics(metrics::Metrics),
-    /// Run a command in the live release, with its env and the app settings
+    /// Run a command in the live release, with its env and settings
+    ///
+    /// The command gets the app settings, and a terminal if there is one.
     Run(run::Run),
     /// Print the configuration of nginx or Caddy in front of the site
     ///
@@ -167,12 +175,14 @@ enum Command {
     ///
     /// The live release is never deleted.
     Delete(delete::Delete),
-    /// Remove everything that no kept release needs, and report the space freed
-    Gc,
-    /// Move files that the application wrote to shared/, so that every release has them
+    /// Remove everything that no kept release needs
     ///
-    /// The files are linked in the live release and added to `shared` in nyala.toml, while the
-    /// application runs. If any of it fails, nothing changes.
+    /// Reports the space that was freed.
+    Gc,
+    /// Keep files that the application wrote, in every release
+    ///
+    /// They are moved to shared/, linked in the live release, and added to `shared` in nyala.toml,
+    /// while the application runs. If any of it fails, nothing changes.
     Share(share::Share),
     /// Find problems with a site, and show how to fix them
     ///
@@ -180,11 +190,17 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Cancel a running or waiting deployment
     Cancel(cancel::Cancel),
-    /// Pause deployments: pushes are still received, and their authors are told why
+    /// Pause deployments
+    ///
+    /// Pushes are still received, and their authors are told why nothing is deployed.
     Freeze(freeze::Freeze),
-    /// Resume deployments, starting with the newest push that was held back
+    /// Resume deployments
+    ///
+    /// The newest push that was held back is deployed.
     Unfreeze(unfreeze::Unfreeze),
-    /// Manage app settings: environment variables for builds and for the application
+    /// Manage app settings, and show all settings
+    ///
+    /// App settings are environment variables for builds and for the application.
     #[command(subcommand)]
     Config(config::Config),
     /// Manage the virtual environment of the live release
@@ -196,19 +212,24 @@ enum Command {
     /// Install uv for this user
     #[command(subcommand)]
     Uv(uv::Uv),
-    /// Run one built-in step, from a deployment command of the project's own
+    /// Run one built-in step, from your own deployment script
     #[command(subcommand)]
     Step(step::Step),
-    /// Write a deployment script to start from: deploy.sh and .deployment
+    /// Write a deployment script to start from
+    ///
+    /// It is deploy.sh, with all built-in steps, and .deployment, which names it.
     Script(script::Script),
-    /// Deploy the work tree, committed or not, into ./artifacts on this machine
+    /// Deploy your work tree to ./artifacts, on your own machine
+    ///
+    /// What is not committed is deployed, too.
     Try(r#try::Try),
-    /// Serve as the forced command of an ssh key, which allows git and read-only commands for some
-    /// sites
+    /// Limit an ssh key to some sites, as its forced command
+    ///
+    /// The key may then use git and read-only commands for these sites, and what --allow names.
     Shell(shell::Shell),
     /// Print a completion script for a shell
     Completions(completions::Completions),
-    /// Print the manual page, or write the pages of all commands to a folder
+    /// Print the manual page, or write those of all commands
     Man(man::Man),
     /// Run by the hook: reads `OLD NEW REF` lines from standard input, see githooks(5)
     #[command(hide = true)]
@@ -319,8 +340,8 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Python(python) => python.run()?,
         Command::Uv(uv) => uv.run()?,
         Command::Script(script) => script.run()?,
-        Command::Completions(completions) => completions.run(Cli::command()),
-        Command::Man(man) => man.run(Cli::command())?,
+        Command::Completions(completions) => completions.run(help::command()),
+        Command::Man(man) => man.run(help::command())?,
         Command::PostReceive(hook) => hook.run(&hook_site(cli, &site)?)?,
         Command::ProcReceive(hook) => hook.run(&hook_site(cli, &site)?)?,
         Command::Worker(worker) => worker.run(&site()?)?,

@@ -1,8 +1,8 @@
 //! `docs/commands.md`, generated from the commands as they are declared.
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command};
 
-use super::Cli;
+use super::help::{self, GROUPS};
 use crate::settings::reference::assert_documented;
 
 const INTRODUCTION: &str = "\
@@ -21,17 +21,19 @@ even if nobody reads its output to the end (`nyala redeploy | head -1`).
 The results of commands with `--json` keep their names; fields may be added.
 ";
 
-/// All commands that users call, in the order in which they are declared.
+/// All commands that users call, in the groups of `nyala --help`.
 fn reference() -> String {
-    let mut root = Cli::command();
+    let mut root = help::command();
     root.build();
     let mut page = INTRODUCTION.to_owned();
-    page.push_str("\n| command | |\n|---|---|\n");
     let mut sections = String::new();
-    for command in visible(&root) {
-        let name = command.get_name();
-        page.push_str(&format!("| [`{name}`](#nyala-{name}) | {} |\n", text(command.get_about())));
-        sections.push_str(&section(command, "nyala", 2));
+    for (title, names) in GROUPS {
+        page.push_str(&format!("\n| {title} | |\n|---|---|\n"));
+        for command in names.iter().filter_map(|name| root.find_subcommand(name)) {
+            let (name, about) = (command.get_name(), text(command.get_about()));
+            page.push_str(&format!("| [`{name}`](#nyala-{name}) | {about} |\n"));
+            sections.push_str(&section(command, "nyala", 2));
+        }
     }
     page + &sections
 }
@@ -43,7 +45,7 @@ fn section(command: &Command, parent: &str, level: usize) -> String {
     let mut section = format!("\n{} {name}\n\n{}\n", "#".repeat(level), sentences(&text(about)));
     let below: Vec<_> = visible(command).collect();
     if below.is_empty() {
-        section.push_str(&format!("\n```sh\n{name}{}\n```\n", synopsis(command)));
+        section.push_str(&format!("\n```text\n{name}{}\n```\n", synopsis(command)));
         let arguments: Vec<_> = command.get_arguments().filter(|it| is_own(it)).collect();
         if !arguments.is_empty() {
             section.push_str("\n| | |\n|---|---|\n");
@@ -55,6 +57,8 @@ fn section(command: &Command, parent: &str, level: usize) -> String {
             let default = default(argument);
             section.push_str(&format!("| `{short}{spelling}` | {help}{default} |\n"));
         }
+        let examples: Vec<_> = help::examples(&name).collect();
+        section.push_str(&format!("\n```sh\n{}\n```\n", examples.join("\n")));
     }
     section + &below.into_iter().map(|it| self::section(it, &name, level + 1)).collect::<String>()
 }

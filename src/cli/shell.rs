@@ -12,9 +12,9 @@ use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, CommandFactory, Parser};
+use clap::Args;
 
-use super::Cli;
+use super::help;
 use crate::access::{self, Intent};
 use crate::console;
 use crate::git::bare_git;
@@ -65,7 +65,7 @@ impl Shell {
             Request::Nyala(words) => words,
             Request::Short(words) => self.with_site(&server, words),
         };
-        let mut cli = match Cli::try_parse_from(&words) {
+        let mut cli = match help::parse(&words) {
             Ok(cli) => cli,
             Err(told) => return Ok(answer(&told)),
         };
@@ -171,7 +171,7 @@ fn answer(told: &clap::Error) -> ExitCode {
 
 /// The name of the command in the words of one, for an error.
 fn command_name(words: &[String]) -> String {
-    let matches = Cli::command().try_get_matches_from(words).ok();
+    let matches = help::command().try_get_matches_from(words).ok();
     matches.and_then(|it| it.subcommand_name().map(str::to_owned)).unwrap_or_default()
 }
 

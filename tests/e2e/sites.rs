@@ -6,23 +6,31 @@ use std::os::unix::fs::PermissionsExt;
 use crate::support::{Running, Sandbox, Site, snapshot};
 
 #[test]
-fn init_prints_the_line_that_adds_the_remote() {
-    let site = Site::new();
+fn init_ends_with_the_three_lines_to_type_next() {
+    let site = Site::in_folder("Ada's site", &[]);
     let printed = site.sandbox.nyala(&["init", site.path.to_str().unwrap()]).stdout;
-    let line = printed
-        .lines()
-        .find(|line| line.trim().starts_with("git remote add "))
-        .unwrap_or_else(|| panic!("no git remote add in {printed}"));
+    let (_, next) = printed.split_once("\n\n").unwrap();
+    let lines: Vec<_> = next.lines().filter_map(|line| line.strip_prefix("  ")).collect();
+    let [remote, push, serve] = lines[..] else { panic!("{next}") };
 
     let project = site.project();
     project.git(&["remote", "remove", "nyala"]);
-    let name = line.split_whitespace().nth(3).unwrap();
-    let mut shell = site.sandbox.command("sh");
-    shell.current_dir(&project.path).args(["-c", line.trim()]);
-    Running::start(&mut shell).wait().assert_success();
     project.write("index.html", "hello").commit("Say hello");
-    project.push_raw(&[name, "HEAD:main"]).assert_success();
+    let type_in = |line: &str| {
+        let mut shell = site.sandbox.command("sh");
+        shell.current_dir(&project.path).args(["-c", line]);
+        Running::start(&mut shell).wait().assert_success();
+    };
+    type_in(remote);
+    // The address names this machine and an account, for ssh; git takes the path alone.
+    let address = project.git(&["remote", "get-url", "nyala"]);
+    let (account, path) = address.split_once(':').unwrap();
+    assert!(account.contains('@'), "{address}");
+    project.git(&["remote", "set-url", "nyala", path]);
+    type_in(push);
     assert_eq!(site.live_file("index.html"), "hello");
+    let served = shlex::split(serve).unwrap();
+    assert_eq!(served, ["nyala", "serve", site.path.to_str().unwrap()]);
 }
 
 #[test]
