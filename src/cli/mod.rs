@@ -58,6 +58,7 @@ mod stop;
 mod r#try;
 mod unfreeze;
 mod uv;
+mod version;
 mod wait;
 mod worker;
 
@@ -78,12 +79,18 @@ use entry::{hook_site, say_error, say_warning, status_or_help};
 
 /// Deploy Python sites with `git push`
 #[derive(Debug, Parser)]
-#[command(name = "nyala", version, max_term_width = 100)]
+#[command(name = "nyala", version, disable_version_flag = true, max_term_width = 100)]
 pub struct Cli {
     /// The folder of the site [default: `NYALA_SITE`, or else the site that contains the
     /// working directory]
     #[arg(long, global = true, value_name = "SITE")]
     site: Option<PathBuf>,
+    /// Print the version
+    #[arg(short = 'V', long)]
+    version: bool,
+    /// With --version: also print what it is a build of
+    #[arg(short = 'v', long, requires = "version")]
+    verbose: bool,
     /// What to do [default: `status`, inside a site]
     #[command(subcommand)]
     command: Option<Command>,
@@ -296,6 +303,10 @@ impl Command {
 }
 
 fn run(cli: &Cli) -> Result<ExitCode> {
+    if cli.version {
+        version::print(cli.verbose);
+        return Ok(ExitCode::SUCCESS);
+    }
     let intent = cli.command.as_ref().map_or(Some(Intent::Read), Command::intent);
     let site = || {
         let site = Site::find(cli.site.as_deref())?;

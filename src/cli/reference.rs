@@ -18,6 +18,7 @@ even if nobody reads its output to the end (`nyala redeploy | head -1`).
 `NYALA_LOG=debug` prints what a command does to standard error.
 `nyala` alone, inside a site, is `nyala status`.
 `nyala man FOLDER` writes manual pages of all commands.
+`nyala --version --verbose` prints the version, the commit and what it was built with.
 The results of commands with `--json` keep their names; fields may be added.
 ";
 

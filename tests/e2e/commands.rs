@@ -162,6 +162,19 @@ fn a_usage_error_exits_with_2() {
 }
 
 #[test]
+fn the_version_says_what_it_is_a_build_of() {
+    let site = Site::new();
+    let short = format!("nyala {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(site.nyala(&["--version"]).stdout, short);
+    let long = site.nyala(&["--version", "--verbose"]).stdout;
+    assert_eq!(site.nyala(&["-vV"]).stdout, long);
+    let rest = long.strip_prefix(&short).expect("the short version comes first");
+    let names: Vec<_> = rest.lines().map(|line| line.split_once(": ").unwrap().0).collect();
+    assert_eq!(names, ["commit", "date", "target", "profile", "rustc"]);
+    assert_eq!(site.nyala(&["--verbose"]).status.code(), Some(2));
+}
+
+#[test]
 fn a_closed_pipe_ends_only_the_output() {
     let site = Site::new();
     let project = site.project();
