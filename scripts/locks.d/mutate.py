@@ -59,6 +59,52 @@ priority = "primary"
 POETRY += SOURCE
 OLD_POETRY = POETRY.replace("[tool.poetry.group.dev.dependencies]",
                             "[tool.poetry.dev-dependencies]")
+# Several manifests: each begins with its path.
+WORKSPACE = """\
+[project]
+name = "top"
+version = "0.1.0"
+requires-python = ">=3.9"
+dependencies = ["iniconfig>=2", "one"]
+[tool.uv]
+exclude-newer = "2026-01-01T00:00:00Z"
+[tool.uv.workspace]
+members = ["libs/*"]
+[tool.uv.sources]
+one = { workspace = true }
+### libs/one/pyproject.toml
+[project]
+name = "one"
+version = "0.2.0"
+requires-python = ">=3.8"
+dependencies = ["two", "three", "click>=8"]
+[project.optional-dependencies]
+fast = ["itsdangerous"]
+[dependency-groups]
+dev = ["six"]
+[tool.uv.sources]
+two = { workspace = true }
+three = { path = "../../other/three" }
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+### libs/two/pyproject.toml
+[project]
+name = "two"
+version = "0.3.0"
+dependencies = ["pluggy"]
+### other/three/pyproject.toml
+[project]
+name = "three"
+version = "0.4.0"
+requires-python = ">=3.7"
+dependencies = ["attrs"]
+[dependency-groups]
+dev = ["idna"]
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+"""
 PIPFILE = """\
 [[source]]
 name = "pypi"
@@ -132,6 +178,26 @@ OF_TOOL = {
         ("", '[tool.uv.pip]\nno-build = true\n'),
         ("", '[tool.uv.workspace]\nmembers = []\n'),
     ],
+    "workspace": [
+        ('"one"]', '"one", "three"]\n'),
+        ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"),
+        ("2026-01-01T00:00:00Z", "2026-01-01T01:00:00+01:00"),
+        ('"2026-01-01T00:00:00Z"', '"2026-01-01T00:00:00Z"\nconstraint-dependencies = ["six<9"]'),
+        ('version = "0.2.0"', 'version = "0.2.1"'),
+        ('requires-python = ">=3.8"', 'requires-python = ">=3.9"'),
+        ('"click>=8"', '"click>=8.1"'),
+        ('"click>=8"', '"click >= 8"'),
+        (', "click>=8"', ""),
+        ('fast = ["its', 'slow = ["its'),
+        ('["six"]', '["six>=1"]'),
+        ('"pluggy"', '"pluggy", "attrs"'),
+        ('version = "0.3.0"', 'version = "0.3.0"\ndescription = "x"'),
+        ('version = "0.3.0"', 'version = "0.3.1"'),
+        ('dependencies = ["attrs"]', 'dependencies = ["attrs", "six"]'),
+        ('["idna"]', '["idna", "six"]'),
+        ('requires-python = ">=3.7"', 'requires-python = ">=3.6"'),
+        ("", "[project.optional-dependencies]\nmore = ['six']\n"),
+    ],
     "poetry": [
         ("", '[[tool.poetry.source]]\nname = "x"\nurl = "https://example.org/simple"\n'),
         ("", '[tool.poetry.scripts]\nx = "app:main"\n'),
@@ -191,7 +257,8 @@ OF_TOOL = {
         ("", '[other]\nattrs = { git = "https://example.org/é", ref = "main" }\n'),
     ],
 }
-BASES = [("uv", "uv", PROJECT), ("pdm", "pdm", PROJECT), ("poetry", "poetry", POETRY),
+BASES = [("uv", "uv", PROJECT), ("uv", "uv", WORKSPACE), ("pdm", "pdm", PROJECT),
+         ("poetry", "poetry", POETRY),
          # Poetry refuses a project that depends on itself.
          ("poetry", "poetry", PROJECT.replace(', "app[more]"', "") + "[tool.poetry]\n"
           "package-mode = false\n"
@@ -213,13 +280,30 @@ def is_fresh(tools, tool, program, folder):
         return False
 
 
+def write(folder, manifest, text):
+    first, *others = text.split("### ")
+    for path, part in [(manifest, first), *(other.split("\n", 1) for other in others)]:
+        try:
+            tomllib.loads(part)
+        except tomllib.TOMLDecodeError as error:
+            raise SystemExit(f"{error} in {part}") from error
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(part)
+
+
+def changes_of(tool, text):
+    if text == WORKSPACE:
+        return [("", "")] + OF_TOOL["workspace"]
+    return [("", "")] + (COMMON if "[project]" in text else []) + OF_TOOL[tool]
+
+
 def main():
     tools, collection = Path(sys.argv[1]).absolute(), Path(sys.argv[2]).absolute()
     for number, (tool, program, text) in enumerate(BASES):
         manifest = "Pipfile" if tool == "pipenv" else "pyproject.toml"
         base = collection / f"changed-{number}"
         base.mkdir(parents=True, exist_ok=True)
-        (base / manifest).write_text(text)
+        write(base, manifest, text)
         if not (base / LOCKS[tool]).exists():
             try:
                 run([tools / program / "bin" / program.rstrip(".0123456789"), *LOCKING[program]],
@@ -227,8 +311,7 @@ def main():
             except Refused as error:
                 print(f"left out: {program}: {' '.join(str(error).split())[-300:]}", flush=True)
                 continue
-        changes = [("", "")] + (COMMON if "[project]" in text else []) + OF_TOOL[tool]
-        for change, (old, new) in enumerate(changes):
+        for change, (old, new) in enumerate(changes_of(tool, text)):
             if old not in text:
                 continue
             folder = collection / f"changed-{number}-{change}"
@@ -238,11 +321,7 @@ def main():
             folder.mkdir(exist_ok=True)
             shutil.copy(base / LOCKS[tool], folder)
             changed = text.replace(old, new, 1) if old else text + new
-            try:
-                tomllib.loads(changed)
-            except tomllib.TOMLDecodeError as error:
-                raise SystemExit(f"{old!r} -> {new!r}: {error}") from error
-            (folder / manifest).write_text(changed)
+            write(folder, manifest, changed)
             try:
                 fresh = is_fresh(tools, tool, program, folder)
             except Refused as error:

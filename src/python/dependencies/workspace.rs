@@ -28,11 +28,16 @@ pub fn workspace_lock(tree: &impl Tree) -> Result<Option<Source>> {
 
 /// Whether a lock has the project in the folder `member`, as uv writes it.
 fn has_member(lock: &str, member: &str) -> bool {
-    lock.lines().any(|line| {
-        let source = line.strip_prefix("source = { ").and_then(|rest| rest.strip_suffix(" }"));
-        source.and_then(|source| source.split_once(" = ")).is_some_and(|(kind, path)| {
-            ["editable", "virtual", "directory"].contains(&kind) && path.trim_matches('"') == member
-        })
+    folders(lock).any(|folder| folder == member)
+}
+
+/// The folders of the projects that a uv.lock has beside packages: the members of the workspace,
+/// and others that they depend on. They are relative to the folder of the lock.
+pub(super) fn folders(lock: &str) -> impl Iterator<Item = &str> {
+    lock.lines().filter_map(|line| {
+        let source = line.strip_prefix("source = { ")?.strip_suffix(" }")?;
+        let (kind, path) = source.split_once(" = ")?;
+        ["editable", "virtual", "directory"].contains(&kind).then(|| path.trim_matches('"'))
     })
 }
 

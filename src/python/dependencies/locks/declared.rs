@@ -1,14 +1,15 @@
 //! A lock file of a tree as a source of dependencies: what it pins, in the form that every source
 //! is recorded and compared in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use super::indexes::Indexes;
 use super::{
-    Chosen, Environment, Lock, Manifests, Origin, Package, Requirements, ResolvedSet, error,
+    Chosen, Environment, Lock, Manifests, Origin, Package, Pyproject, Requirements, ResolvedSet,
+    error,
 };
 use crate::hex::hex;
 use crate::python::dependencies::build_inputs::{BuildInputs, Finds, build_inputs};
@@ -16,6 +17,7 @@ use crate::python::dependencies::error::{not_utf8, too_large};
 use crate::python::dependencies::record::{Line, Local, LocalKind, Recorded, Role};
 use crate::python::dependencies::text::{shown, without_secrets};
 use crate::python::dependencies::tree::{Resolved, Tree, from_above, resolve};
+use crate::python::dependencies::workspace;
 
 /// The most bytes that a lock may have.
 const MOST_BYTES: u64 = 32 << 20;
@@ -50,7 +52,11 @@ pub(crate) fn read(
     let levels = path.split('/').filter(|name| *name == "..").count();
     let depth = tree.place().split('/').filter(|name| !name.is_empty()).count();
     let above = depth.saturating_sub(levels);
-    let manifests = Manifests { pyproject, pipfile, frozen, above };
+    let others = match lock {
+        Lock::Uv if !frozen => others(tree, levels, &text)?,
+        _ => BTreeMap::new(),
+    };
+    let manifests = Manifests { pyproject, pipfile, frozen, above, others };
     let mut set = lock
         .read(&text, &manifests, chosen, environment)
         .map_err(|why| error::cannot_install(lock, path, &why))?;
@@ -75,6 +81,21 @@ pub(crate) fn read(
         left_out: set.left_out,
         warnings,
     })
+}
+
+/// What a uv.lock, in the folder `levels` above the tree, was made from beside the project itself.
+fn others(tree: &impl Tree, levels: usize, lock: &str) -> Result<BTreeMap<String, Pyproject>> {
+    let mut others = BTreeMap::new();
+    for folder in workspace::folders(lock).chain(["."]) {
+        let Some(path) = from_above(tree, levels, folder).filter(|path| !path.is_empty()) else {
+            continue;
+        };
+        let path = format!("{path}/pyproject.toml");
+        if let Some(table) = manifest(tree, &path)? {
+            others.insert(folder.to_owned(), Pyproject { path, table });
+        }
+    }
+    Ok(others)
 }
 
 /// What a lock pins. Paths in it are relative to the tree.
@@ -263,7 +284,7 @@ fn lacking(tree: &impl Tree, packages: &[toml::Value]) -> Result<Option<String>>
     Ok(None)
 }
 
-/// A file at the top that a lock is made from; `None` when there is no such file.
+/// A file that a lock is made from; `None` when there is no such file.
 fn manifest(tree: &impl Tree, path: &str) -> Result<Option<toml::Table>> {
     let Some(text) = text_of(tree, path)? else { return Ok(None) };
     Ok(Some(super::manifest(path, &text)?))

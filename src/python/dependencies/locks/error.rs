@@ -38,7 +38,7 @@ pub enum LockError {
     #[error("it is for Python {wanted}, and this environment has {found}")]
     Python { wanted: String, found: String },
     #[error("it does not belong to {file} any more: {why}")]
-    Stale { file: &'static str, why: String },
+    Stale { file: String, why: String },
 }
 
 /// The error of a deployment whose lock, in the file `name`, cannot be installed.
@@ -131,7 +131,10 @@ mod tests {
         1. Make it again: uv lock
         2. Or install from a requirements.txt, which counts first: uv export --frozen --no-default-groups -o requirements.txt
         ");
-        let error = LockError::Stale { file: "pyproject.toml", why: "it has no flask".to_owned() };
+        let error = LockError::Stale {
+            file: "pyproject.toml".to_owned(),
+            why: "it has no flask".to_owned(),
+        };
         insta::assert_snapshot!(text(&error), @"
         uv.lock cannot be installed from: it does not belong to pyproject.toml any more: it has no flask
         1. Run uv lock, commit uv.lock, and push again

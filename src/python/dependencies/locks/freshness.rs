@@ -35,7 +35,7 @@ fn compare(found: &str, texts: &[String], file: &'static str) -> Result<(), Lock
     if texts.iter().any(|text| hex(&Sha256::digest(text)) == found) {
         return Ok(());
     }
-    Err(LockError::Stale { file, why: "that file has changed since".to_owned() })
+    Err(LockError::Stale { file: file.to_owned(), why: "that file has changed since".to_owned() })
 }
 
 /// `Locker._get_content_hash` of Poetry.

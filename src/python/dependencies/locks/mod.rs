@@ -19,7 +19,7 @@ mod requirement;
 mod resolved;
 mod uv_lock;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use pep440_rs::VersionSpecifiers;
@@ -128,6 +128,17 @@ pub struct Manifests {
     pub frozen: bool,
     /// How many folders above that of the lock are in the tree.
     pub above: usize,
+    /// What else a uv.lock was made from, by the folder as it is written there; `.` is the top of
+    /// the workspace. Without the project itself.
+    pub others: BTreeMap<String, Pyproject>,
+}
+
+/// A pyproject.toml of another project than the one that is deployed.
+#[derive(Debug)]
+pub struct Pyproject {
+    /// Its path, for a person.
+    pub path: String,
+    pub table: toml::Table,
 }
 
 impl Manifests {

@@ -6,7 +6,10 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::{Chosen, Environment, Lock, LockError, Manifests, Origin, Package, ResolvedSet};
+use super::super::workspace::folders;
+use super::{
+    Chosen, Environment, Lock, LockError, Manifests, Origin, Package, Pyproject, ResolvedSet,
+};
 use crate::hex::hex;
 
 mod bad_input;
@@ -133,10 +136,22 @@ impl Expected {
             pipfile: read("Pipfile").map(|text| text.parse().unwrap()),
             frozen,
             above: 0,
+            others: others(path),
         };
         let chosen = Chosen::new(&self.groups, &self.extras);
         lock.read(&text, &manifests, &chosen, &environment(&self.python))
     }
+}
+
+/// The other projects of a uv.lock, which lie beside it.
+fn others(lock: &Path) -> BTreeMap<String, Pyproject> {
+    let text = fs::read_to_string(lock).unwrap();
+    let of = |folder: &str| {
+        let path = format!("{folder}/pyproject.toml");
+        let table = fs::read_to_string(lock.with_file_name(&path)).ok()?.parse().unwrap();
+        Some((folder.to_owned(), Pyproject { path, table }))
+    };
+    folders(&text).filter(|folder| *folder != ".").filter_map(of).collect()
 }
 
 /// A package as `scripts/locks.d/export.py` writes it; `None` for what is in the tree.

@@ -33,15 +33,8 @@ pub(super) fn read(
         });
     }
     let project = manifests.project_name();
-    let locked = lock.packages.iter().find(|package| Some(&package.name) == project.as_ref());
-    match (locked, &project) {
-        _ if manifests.frozen => {}
-        (Some(locked), _) => freshness::check(&lock, locked, &manifests.pyproject)?,
-        (None, Some(name)) => {
-            let why = format!("the project is {name} there, which the lock does not have");
-            return Err(LockError::Stale { file: "pyproject.toml", why });
-        }
-        (None, None) => {}
+    if !manifests.frozen {
+        freshness::check(&lock, manifests)?;
     }
     super::check_python(lock.requires_python.as_deref(), environment)?;
     Walk::new(&lock, manifests, environment).run(project.as_deref(), chosen)

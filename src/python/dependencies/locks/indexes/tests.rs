@@ -36,7 +36,7 @@ fn options(
         Lock::Pipfile => (Table::new(), Some(manifest)),
         _ => (manifest, None),
     };
-    let manifests = Manifests { pyproject, pipfile, frozen: false, above: 0 };
+    let manifests = Manifests { pyproject, pipfile, ..Manifests::default() };
     Indexes::new(lock, &manifests, &variable).options(&set(index))
 }
 

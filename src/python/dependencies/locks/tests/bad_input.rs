@@ -150,10 +150,9 @@ fn read(lock: Lock, text: &str, groups: &[&str], python: &str) -> Result<Resolve
         pyproject: "[project]\nname = 'site'\n[tool.poetry.group.dev.dependencies]\nx = '*'\n"
             .parse()
             .unwrap(),
-        pipfile: None,
         // Whether a lock belongs to its manifest is another question.
         frozen: true,
-        above: 0,
+        ..Manifests::default()
     };
     lock.read(text, &manifests, &Chosen::new(&groups, &[]), &environment(python))
 }

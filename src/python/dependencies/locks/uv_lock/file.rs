@@ -42,6 +42,7 @@ pub(super) struct Options {
     pub(super) resolution_mode: Option<String>,
     pub(super) prerelease_mode: Option<String>,
     pub(super) fork_strategy: Option<String>,
+    pub(super) exclude_newer: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -118,6 +119,13 @@ pub(super) struct Source {
     pub(super) editable: Option<String>,
     pub(super) r#virtual: Option<String>,
     pub(super) subdirectory: Option<String>,
+}
+
+impl Source {
+    /// Where it is in the tree, relative to the folder of the lock; `None` for what is elsewhere.
+    pub(super) fn folder(&self) -> Option<&str> {
+        self.r#virtual.as_deref().or(self.editable.as_deref()).or(self.directory.as_deref())
+    }
 }
 
 #[derive(Debug, Deserialize)]

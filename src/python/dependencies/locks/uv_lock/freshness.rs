@@ -7,84 +7,77 @@ mod requirement;
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use pep440_rs::{Version, VersionSpecifiers};
 use toml::{Table, Value};
 
 use self::requirement::{Manifest, Meant, differences, of_lock};
 use super::super::error::LockError;
-use super::super::groups;
 use super::super::marker::normalized;
+use super::super::{Manifests, groups};
 use super::file::{Lock, Locked};
 
 pub(super) use self::requirement::UvRequirement;
 
-/// Fails unless the lock, whose package for the project is `locked`, was made from this
-/// pyproject.toml.
-pub(super) fn check(lock: &Lock, locked: &Locked, pyproject: &Table) -> Result<(), LockError> {
-    let empty = Table::new();
-    let project = table(pyproject, "project").unwrap_or(&empty);
-    let uv = table(pyproject, "tool").and_then(|tools| table(tools, "uv")).unwrap_or(&empty);
-    // What a workspace says for all its members is in the pyproject.toml of its root.
-    let is_root = [&locked.source.r#virtual, &locked.source.editable, &locked.source.directory]
-        .iter()
-        .any(|place| place.as_deref() == Some("."));
-    let metadata = &locked.metadata;
-    let requirements =
-        metadata.requires_dist.iter().chain(metadata.requires_dev.values().flatten());
-    let of_workspace = requirements
-        .filter(|requirement| !is_root && !requirement.is_from_index())
-        .map(|requirement| requirement.name.clone())
-        .collect();
-    let pythons = sample(project.get("requires-python").and_then(Value::as_str));
-    let manifest = Manifest { project, uv, name: &locked.name, of_workspace, pythons };
-    let checked = check_project(lock, locked, pyproject, &manifest)
-        .and_then(|()| check_requirements(lock, locked, pyproject, &manifest));
-    checked.and_then(|()| if is_root { check_settings(lock, &manifest) } else { Ok(()) })
+/// Fails unless the lock was made from the pyproject.toml of the project that is deployed, of the
+/// workspace, and of the other projects in it.
+pub(super) fn check(lock: &Lock, manifests: &Manifests) -> Result<(), LockError> {
+    let Manifests { pyproject, others, .. } = manifests;
+    let own = |locked| Manifest::new("pyproject.toml", pyproject, locked);
+    let mut root = others.get(".").map(|it| Manifest::new(&it.path, &it.table, None));
+    if let Some(name) = manifests.project_name() {
+        let Some(locked) = lock.packages.iter().find(|package| package.name == name) else {
+            let why = format!("the project is {name} there, which the lock does not have");
+            return Err(own(None).stale(why));
+        };
+        let own = own(Some(locked));
+        check_project(lock, locked, &own)?;
+        root = if own.is_root { Some(own) } else { root };
+    } else if root.is_none() {
+        // The top of a workspace that is no project.
+        root = Some(own(None));
+    }
+    for locked in &lock.packages {
+        if let Some(other) = locked.source.folder().and_then(|folder| others.get(folder)) {
+            check_project(lock, locked, &Manifest::new(&other.path, &other.table, Some(locked)))?;
+        }
+    }
+    root.map_or(Ok(()), |root| check_settings(lock, &root))
 }
 
-fn stale(why: impl Into<String>) -> LockError {
-    LockError::Stale { file: "pyproject.toml", why: why.into() }
-}
-
-/// Its version, whether it is a package, and its Python.
-fn check_project(
-    lock: &Lock,
-    locked: &Locked,
-    pyproject: &Table,
-    manifest: &Manifest<'_>,
-) -> Result<(), LockError> {
-    let Manifest { project, uv, name, .. } = manifest;
+/// Its version, whether it is a package, its Python, and what it asks for.
+fn check_project(lock: &Lock, locked: &Locked, manifest: &Manifest<'_>) -> Result<(), LockError> {
+    let Manifest { project, uv, name, is_root, .. } = *manifest;
+    let stale = |why: String| Err(manifest.stale(why));
     let version = |text: &str| Version::from_str(text).ok();
     let texts = (project.get("version").and_then(Value::as_str), locked.version.as_deref());
     if let (Some(now), Some(then)) = texts
         && version(now) != version(then)
     {
-        return Err(stale(format!("the version is {now} there, and {then} in the lock")));
+        return stale(format!("the version is {now} there, and {then} in the lock"));
     }
     let asked = uv.get("package").and_then(Value::as_bool);
-    let is_package = asked.unwrap_or(pyproject.contains_key("build-system"));
-    if is_package == locked.source.r#virtual.is_some() {
+    let is_package = asked.unwrap_or(manifest.pyproject.contains_key("build-system"));
+    // What another project depends on is a package, unless it says that it is none.
+    let by_default = !is_package && asked.is_none() && !is_root;
+    if is_package == locked.source.r#virtual.is_some() && !by_default {
         let verb = if is_package { "is a package" } else { "is no package" };
-        return Err(stale(format!("{name} {verb} there")));
+        return stale(format!("{name} {verb} there"));
     }
     if lock.revision >= 5 && uv.get("default-groups") != locked.default_groups.as_ref() {
-        return Err(stale("default-groups has changed there"));
+        return stale("default-groups has changed there".to_owned());
     }
     let now = project.get("requires-python").and_then(Value::as_str);
-    if let (Some(now), Some(then), true) =
-        (now, lock.requires_python.as_deref(), lock.manifest.members.is_empty())
+    let is_alone = is_root && lock.manifest.members.is_empty();
+    if let (Some(now), Some(then), true) = (now, lock.requires_python.as_deref(), is_alone)
         && !same_pythons(now, then)
     {
-        return Err(stale(format!("requires-python is {now} there, and {then} in the lock")));
+        return stale(format!("requires-python is {now} there, and {then} in the lock"));
     }
-    Ok(())
-}
-
-/// The Pythons that markers are compared for: those that the project is for.
-fn sample(requires: Option<&str>) -> Vec<Version> {
-    let allowed = VersionSpecifiers::from_str(requires.unwrap_or_default()).unwrap_or_default();
-    let all = (6..=15).flat_map(|minor| [0, 9].map(|patch| Version::new([3, minor, patch])));
-    all.filter(|version| allowed.contains(version)).collect()
+    check_requirements(lock, locked, manifest)?;
+    check_groups(lock, locked, manifest)
 }
 
 /// Whether two specifiers allow the same Pythons, of all that there may be.
@@ -96,33 +89,40 @@ fn same_pythons(one: &str, other: &str) -> bool {
         .all(|version| one.contains(&version) == other.contains(&version))
 }
 
-/// What the project and its extras and groups ask for.
+/// What the project and its extras ask for.
 fn check_requirements(
     lock: &Lock,
     locked: &Locked,
-    pyproject: &Table,
     manifest: &Manifest<'_>,
 ) -> Result<(), LockError> {
-    let Manifest { project, uv, .. } = manifest;
+    let project = manifest.project;
     let is_dynamic = |field: &str| {
         let dynamic = project.get("dynamic").and_then(Value::as_array);
         dynamic.is_some_and(|fields| fields.iter().any(|it| it.as_str() == Some(field)))
     };
-    let metadata = &locked.metadata;
-    if !is_dynamic("dependencies") && !is_dynamic("optional-dependencies") {
-        let extras: BTreeSet<String> = table(project, "optional-dependencies")
-            .into_iter()
-            .flat_map(Table::keys)
-            .map(|name| normalized(name))
-            .collect();
-        let then = metadata.provides_extras.as_ref().filter(|_| lock.revision >= 1);
-        if let Some(then) = then {
-            check_names("the extra", &extras, then)?;
-        }
-        let flattened = !metadata.requires_dist.iter().any(|it| it.name == locked.name);
-        let now = manifest.requirements(flattened)?;
-        differences(&now, &of_lock(&metadata.requires_dist, manifest, &now)?).map_err(stale)?;
+    if is_dynamic("dependencies") || is_dynamic("optional-dependencies") {
+        return Ok(());
     }
+    let metadata = &locked.metadata;
+    let extras: BTreeSet<String> = table(project, "optional-dependencies")
+        .into_iter()
+        .flat_map(Table::keys)
+        .map(|name| normalized(name))
+        .collect();
+    let then = metadata.provides_extras.as_ref().filter(|_| lock.revision >= 1);
+    if let Some(then) = then {
+        check_names("the extra", &extras, then).map_err(|why| manifest.stale(why))?;
+    }
+    let flattened = !metadata.requires_dist.iter().any(|it| it.name == locked.name);
+    let now = manifest.requirements(flattened)?;
+    let then = of_lock(&metadata.requires_dist, manifest, &now)?;
+    differences(&now, &then).map_err(|why| manifest.stale(why))
+}
+
+/// What its groups ask for.
+fn check_groups(lock: &Lock, locked: &Locked, manifest: &Manifest<'_>) -> Result<(), LockError> {
+    let Manifest { pyproject, uv, .. } = manifest;
+    let metadata = &locked.metadata;
     let mut of_groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for name in groups::names(pyproject) {
         let requirements = groups::requirements(pyproject, &name);
@@ -139,28 +139,33 @@ fn check_requirements(
         .map(|(name, _)| name.clone())
         .collect();
     let then = metadata.requires_dev.iter().filter(|(_, it)| counts(it.is_empty()));
-    check_names("the group", &now, &then.map(|(name, _)| name.clone()).collect())?;
+    check_names("the group", &now, &then.map(|(name, _)| name.clone()).collect())
+        .map_err(|why| manifest.stale(why))?;
     for (name, requirements) in &of_groups {
         let now = manifest.read(requirements, None)?;
         let then = metadata.requires_dev.get(name).map_or(&[][..], Vec::as_slice);
         differences(&now, &of_lock(then, manifest, &now)?)
-            .map_err(|why| stale(format!("{why}, in the group {name}")))?;
+            .map_err(|why| manifest.stale(format!("{why}, in the group {name}")))?;
     }
     Ok(())
 }
 
-fn check_names(
-    what: &str,
-    now: &BTreeSet<String>,
-    then: &BTreeSet<String>,
-) -> Result<(), LockError> {
+fn check_names(what: &str, now: &BTreeSet<String>, then: &BTreeSet<String>) -> Result<(), String> {
     if let Some(name) = now.difference(then).next() {
-        return Err(stale(format!("{what} {name} is new there")));
+        return Err(format!("{what} {name} is new there"));
     }
     match then.difference(now).next() {
-        Some(name) => Err(stale(format!("{what} {name} is no longer there"))),
+        Some(name) => Err(format!("{what} {name} is no longer there")),
         None => Ok(()),
     }
+}
+
+/// The latest time that an `exclude-newer` can mean: a date is one of some time zone. `None` for a
+/// span of time.
+fn latest(text: &str) -> Option<Timestamp> {
+    let of_date = || Some(text.parse::<Date>().ok()?.at(0, 0, 0, 0));
+    let end = |it: DateTime| it.checked_add(2.days()).ok()?.to_zoned(TimeZone::UTC).ok();
+    text.parse().ok().or_else(|| Some(end(of_date()?)?.timestamp()))
 }
 
 /// What `[tool.uv]` says of the resolution. What is not written may be in uv's settings elsewhere.
@@ -173,7 +178,7 @@ fn check_settings(lock: &Lock, manifest: &Manifest<'_>) -> Result<(), LockError>
     ] {
         let now = manifest.read(&uv.get(key).map(texts).unwrap_or_default(), None)?;
         let of_lock: BTreeSet<Meant> = of_lock(then, manifest, &now)?;
-        differences(&now, &of_lock).map_err(|why| stale(format!("{why}, in {key}")))?;
+        differences(&now, &of_lock).map_err(|why| manifest.stale(format!("{why}, in {key}")))?;
     }
     for (key, then, default) in [
         ("resolution", &lock.options.resolution_mode, "highest"),
@@ -182,15 +187,26 @@ fn check_settings(lock: &Lock, manifest: &Manifest<'_>) -> Result<(), LockError>
     ] {
         let now = uv.get(key).and_then(Value::as_str);
         if now.is_some_and(|now| now != then.as_deref().unwrap_or(default)) {
-            return Err(stale(format!("{key} has changed there")));
+            return Err(manifest.stale(format!("{key} has changed there")));
         }
     }
+    let now = uv.get("exclude-newer").map(|it| it.as_str().map_or(it.to_string(), str::to_owned));
+    match (now, &lock.options.exclude_newer) {
+        (Some(_), None) => return Err(manifest.stale("exclude-newer is new there")),
+        // What was chosen of older files may still be chosen when newer ones count, too.
+        (Some(now), Some(then))
+            if latest(&now).zip(latest(then)).is_some_and(|(now, then)| now < then) =>
+        {
+            return Err(manifest.stale("exclude-newer is earlier there"));
+        }
+        _ => {}
+    }
     if uv.contains_key("environments") == lock.supported_markers.is_empty() {
-        return Err(stale("environments has changed there"));
+        return Err(manifest.stale("environments has changed there"));
     }
     let conflicts = uv.get("conflicts").and_then(Value::as_array).map_or(0, Vec::len);
     if lock.manifest.members.is_empty() && conflicts != lock.conflicts.len() {
-        return Err(stale("conflicts has changed there"));
+        return Err(manifest.stale("conflicts has changed there"));
     }
     Ok(())
 }

@@ -5,15 +5,18 @@
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
-use pep440_rs::{Version, VersionSpecifier};
+use pep440_rs::{Version, VersionSpecifier, VersionSpecifiers};
 use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::super::super::error::LockError;
 use super::super::super::marker::{self, Environment, TARGETS, normalized};
 use super::super::super::requirement::Requirement;
+use super::super::file::Locked;
 use super::{table, texts};
+use crate::text::url::percent_decoded;
 
 /// A requirement as uv.lock keeps it.
 #[derive(Debug, Deserialize)]
@@ -35,27 +38,60 @@ pub(in super::super) struct UvRequirement {
 
 /// The manifest that requirements are read from.
 pub(super) struct Manifest<'a> {
+    /// The path of it, for a person.
+    file: &'a str,
+    pub(super) pyproject: &'a Table,
     pub(super) project: &'a Table,
     /// `[tool.uv]`
     pub(super) uv: &'a Table,
     /// The project's own, normalized.
     pub(super) name: &'a str,
+    /// Whether the lock is in the same folder.
+    pub(super) is_root: bool,
     /// What comes from elsewhere than an index, perhaps because the pyproject.toml of the workspace
     /// says so.
-    pub(super) of_workspace: BTreeSet<String>,
+    of_workspace: BTreeSet<String>,
     /// A sample of those that it is for.
-    pub(super) pythons: Vec<Version>,
+    pythons: Vec<Version>,
+}
+
+impl<'a> Manifest<'a> {
+    /// The pyproject.toml of the package `locked`; `None` for what the top of a workspace says for
+    /// all.
+    pub(super) fn new(file: &'a str, pyproject: &'a Table, locked: Option<&'a Locked>) -> Self {
+        static EMPTY: LazyLock<Table> = LazyLock::new(Table::new);
+        let project = table(pyproject, "project").unwrap_or(&EMPTY);
+        let uv = table(pyproject, "tool").and_then(|tools| table(tools, "uv")).unwrap_or(&EMPTY);
+        let is_root = locked.is_none_or(|locked| locked.source.folder() == Some("."));
+        let metadata = locked.filter(|_| !is_root).map(|locked| &locked.metadata);
+        let of_workspace = metadata
+            .into_iter()
+            .flat_map(|it| it.requires_dist.iter().chain(it.requires_dev.values().flatten()))
+            .filter(|requirement| requirement.place() != Place::Index)
+            .map(|requirement| requirement.name.clone())
+            .collect();
+        let pythons = sample(project.get("requires-python").and_then(Value::as_str));
+        let name = locked.map_or("", |locked| &locked.name);
+        Manifest { file, pyproject, project, uv, name, is_root, of_workspace, pythons }
+    }
+
+    pub(super) fn stale(&self, why: impl Into<String>) -> LockError {
+        LockError::Stale { file: self.file.to_owned(), why: why.into() }
+    }
+}
+
+/// The Pythons that markers are compared for: those that the project is for.
+fn sample(requires: Option<&str>) -> Vec<Version> {
+    let allowed = VersionSpecifiers::from_str(requires.unwrap_or_default()).unwrap_or_default();
+    let all = (6..=15).flat_map(|minor| [0, 9].map(|patch| Version::new([3, minor, patch])));
+    all.filter(|version| allowed.contains(version)).collect()
 }
 
 impl UvRequirement {
-    pub(super) fn is_from_index(&self) -> bool {
-        self.place() == Place::Index
-    }
-
     fn place(&self) -> Place {
         let Self { git, url, path, directory, editable, r#virtual, .. } = self;
         match (git, url) {
-            (Some(_), _) => Place::Git,
+            (Some(address), _) => Place::Git(reference(address)),
             (_, Some(_)) => Place::Url,
             _ if [path, directory, editable, r#virtual].iter().any(|it| it.is_some()) => {
                 Place::Tree
@@ -79,10 +115,11 @@ pub(super) struct Meant {
 }
 
 /// Where a package comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     Index,
-    Git,
+    /// With the commit, tag or branch that is asked for, such as `rev=v1`.
+    Git(Option<String>),
     Url,
     Tree,
     /// Not compared: several sources, or perhaps one in the workspace's pyproject.toml.
@@ -129,7 +166,12 @@ impl Manifest<'_> {
         let read = |line: &String| {
             let Requirement { name, extras, specifiers, url, marker } = Requirement::parse(line)?;
             let from = match (url, self.source(&name)) {
-                (Some(url), _) if url.starts_with("git+") => Place::Git,
+                (Some(url), _) if url.starts_with("git+") => {
+                    let path = url.split_once("://").map_or("", |(_, rest)| rest);
+                    let path = path.split_once('/').map_or("", |(_, path)| path);
+                    let path = path.split('#').next().unwrap_or_default();
+                    Place::Git(path.rsplit_once('@').map(|(_, it)| format!("rev={it}")))
+                }
                 (Some(_), _) => Place::Url,
                 (None, source) => source,
             };
@@ -150,7 +192,10 @@ impl Manifest<'_> {
         match source {
             // For some systems or extras: uv keeps it in parts.
             Value::Table(_) if has("marker") || has("extra") || has("group") => Place::Any,
-            Value::Table(_) if has("git") => Place::Git,
+            Value::Table(_) if has("git") => {
+                let asked = |key: &&str| Some(format!("{key}={}", source.get(*key)?.as_str()?));
+                Place::Git(REFERENCES.iter().find_map(asked))
+            }
             Value::Table(_) if has("url") => Place::Url,
             Value::Table(_) if has("path") || has("workspace") => Place::Tree,
             Value::Table(_) => Place::Index,
@@ -198,6 +243,19 @@ impl Manifest<'_> {
     }
 }
 
+/// What a source in Git may name.
+const REFERENCES: [&str; 3] = ["rev", "tag", "branch"];
+
+/// What the address of a repository asks for, as uv.lock keeps it: `?tag=v1`.
+fn reference(address: &str) -> Option<String> {
+    let query = address.split_once('?')?.1.split('#').next()?;
+    let is_reference =
+        |part: &&str| part.split_once('=').is_some_and(|(key, _)| REFERENCES.contains(&key));
+    let asked = query.split('&').find(is_reference)?;
+    // Whatever is special in a query, such as the slash of a branch's name, is written as %2F.
+    Some(percent_decoded(asked))
+}
+
 impl Meant {
     /// Without what is not compared.
     fn plain(mut self) -> Meant {
@@ -219,7 +277,7 @@ pub(super) fn of_lock(
 ) -> Result<BTreeSet<Meant>, LockError> {
     let is_any = |name: &str| {
         let found = now.iter().find(|meant| meant.name == name);
-        found.map_or(manifest.source(name), |meant| meant.from) == Place::Any
+        found.map_or_else(|| manifest.source(name), |meant| meant.from.clone()) == Place::Any
     };
     let mut all = BTreeSet::new();
     for requirement in locked {
@@ -232,7 +290,7 @@ pub(super) fn of_lock(
             // It asks for nothing without one of its extras.
             if holds.iter().any(|it| *it) || holds.is_empty() {
                 let versions = canonical(specifier.as_deref().unwrap_or_default());
-                let (name, extras) = (name.clone(), extras_.clone());
+                let (name, extras, from) = (name.clone(), extras_.clone(), from.clone());
                 all.insert(Meant { name, of, extras, versions, from, holds }.plain());
             }
         }

@@ -1,6 +1,6 @@
 //! What makes a uv.lock stale, and what does not. `scripts/locks.d/mutate.py` asks uv itself.
 
-use super::super::super::LockError;
+use super::super::super::{LockError, Manifests, Pyproject};
 use super::super::file::Lock;
 use super::check;
 
@@ -55,7 +55,8 @@ test = [{ name = "pluggy", specifier = ">=1" }]
 
 fn checked(lock: &str, pyproject: &str) -> Result<(), String> {
     let lock: Lock = toml::from_str(lock).unwrap();
-    check(&lock, &lock.packages[0], &pyproject.parse().unwrap()).map_err(|error| match error {
+    let manifests = Manifests { pyproject: pyproject.parse().unwrap(), ..Manifests::default() };
+    check(&lock, &manifests).map_err(|error| match error {
         LockError::Stale { why, .. } => why,
         other => panic!("{other}"),
     })
@@ -143,6 +144,122 @@ fn what_means_something_else_makes_a_lock_stale() {
         let found = with(from, to).expect_err(to);
         assert!(found.starts_with(why), "{from} -> {to}: {found}");
     }
+}
+
+#[test]
+fn another_commit_of_a_repository_makes_a_lock_stale() {
+    for (now, then, is_fresh) in [
+        ("rev = \"x\"", "rev=x", true),
+        ("rev = \"y\"", "rev=x", false),
+        ("tag = \"x\"", "rev=x", false),
+        ("branch = \"a/b\"", "subdirectory=lib&branch=a%2Fb", true),
+        ("branch = \"a/c\"", "subdirectory=lib&branch=a%2Fb", false),
+    ] {
+        let pyproject = PYPROJECT.replace("rev = \"x\"", now);
+        let lock = LOCK.replace("rev=x", then);
+        assert_eq!(checked(&lock, &pyproject).is_ok(), is_fresh, "{now} {then}");
+    }
+    let url = |reference: &str| {
+        let of = format!("\"torch @ git+ssh://git@example.org/torch{reference}#egg=torch\"");
+        checked(LOCK, &PYPROJECT.replace("\"torch\"", &of).replace("torch = {", "other = {"))
+    };
+    assert_eq!(url("@x"), Ok(()));
+    assert!(url("@y").is_err() && url("").is_err());
+}
+
+#[test]
+fn newer_files_that_count_now_make_no_lock_stale() {
+    let newer = |now: &str, then: &str| {
+        let options = format!("[options]\nexclude-newer = \"{then}\"\n[manifest]");
+        let lock =
+            if then.is_empty() { LOCK.to_owned() } else { LOCK.replace("[manifest]", &options) };
+        checked(&lock, &PYPROJECT.replace("[tool.uv]", &format!("[tool.uv]\n{now}")))
+    };
+    let then = "2026-01-02T00:00:00Z";
+    let now = |text: &str| format!("exclude-newer = \"{text}\"");
+    for text in [then, "2026-01-02T01:00:00+01:00", "2026-03-01T00:00:00Z", "2026-01-01", "1 week"]
+    {
+        assert_eq!(newer(&now(text), then), Ok(()), "{text}");
+    }
+    // It may come from a variable, or from the user's own uv.toml.
+    assert_eq!(newer("", then), Ok(()));
+    for text in ["2026-01-01T00:00:00Z", "2025-12-30"] {
+        assert_eq!(newer(&now(text), then).unwrap_err(), "exclude-newer is earlier there");
+    }
+    assert_eq!(newer(&now(then), "").unwrap_err(), "exclude-newer is new there");
+}
+
+/// The lock is that of uv 0.13 for these manifests.
+#[test]
+fn each_project_of_a_workspace_counts() {
+    let mut lock: Lock = toml::from_str(
+        r#"
+        version = 1
+        revision = 5
+        requires-python = ">=3.9"
+        [manifest]
+        members = ["one", "top", "two"]
+        [[package]]
+        name = "one"
+        version = "0.2.0"
+        source = { editable = "libs/one" }
+        [package.metadata]
+        requires-dist = [
+            { name = "click", specifier = ">=8" },
+            { name = "two", editable = "libs/two" },
+        ]
+        [[package]]
+        name = "top"
+        version = "0.1.0"
+        source = { virtual = "." }
+        [package.metadata]
+        requires-dist = [{ name = "one", editable = "libs/one" }]
+        [[package]]
+        name = "two"
+        version = "0.3.0"
+        source = { editable = "libs/two" }
+        [package.metadata]
+        requires-dist = [{ name = "pluggy" }]
+        "#,
+    )
+    .unwrap();
+    let project = |name: &str, version: &str, needs: &str| {
+        format!("[project]\nname = '{name}'\nversion = '{version}'\ndependencies = [{needs}]\n")
+    };
+    let sources = "[tool.uv.sources]\none = { workspace = true }\n";
+    let top = project("top", "0.1.0", "'one'") + sources;
+    let one = project("one", "0.2.0", "'click>=8', 'two'")
+        + "[build-system]\nrequires = ['hatchling']\n[tool.uv.sources]\ntwo = {workspace = true}\n";
+    let two = project("two", "0.3.0", "'pluggy'");
+    let check = |lock: &Lock, deployed: &str, others: &[(&str, &str)]| {
+        let others = others.iter().map(|(folder, text)| {
+            let path = format!("{folder}/pyproject.toml");
+            ((*folder).to_owned(), Pyproject { path, table: text.parse().unwrap() })
+        });
+        let pyproject = deployed.parse().unwrap();
+        let manifests = Manifests { pyproject, others: others.collect(), ..Manifests::default() };
+        check(lock, &manifests).map_err(|error| error.to_string())
+    };
+    let changed = two.replace("'pluggy'", "'pluggy', 'attrs'");
+    let why = |path: &str, why: &str| Err(format!("it does not belong to {path} any more: {why}"));
+    assert_eq!(check(&lock, &top, &[("libs/one", &one), ("libs/two", &two)]), Ok(()));
+    assert_eq!(
+        check(&lock, &top, &[("libs/one", &one), ("libs/two", &changed)]),
+        why("libs/two/pyproject.toml", "attrs is new there")
+    );
+    // A member is deployed.
+    assert_eq!(check(&lock, &two, &[(".", &top), ("libs/one", &one)]), Ok(()));
+    assert_eq!(
+        check(&lock, &two, &[(".", &top.replace("0.1.0", "0.1.1")), ("libs/one", &one)]),
+        why("./pyproject.toml", "the version is 0.1.1 there, and 0.1.0 in the lock")
+    );
+    // The top is no project, and says something for all.
+    lock.packages.retain(|package| package.name != "top");
+    let settings = "[tool.uv]\nconstraint-dependencies = ['click<9']\n";
+    assert_eq!(
+        check(&lock, &two, &[(".", settings)]),
+        why("./pyproject.toml", "click<9 is new there, in constraint-dependencies")
+    );
 }
 
 /// A member's sources may be in the pyproject.toml of the workspace, which is not read.
