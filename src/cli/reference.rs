@@ -59,7 +59,7 @@ fn section(command: &Command, parent: &str, level: usize) -> String {
             section.push_str(&format!("| `{short}{spelling}` | {help}{default} |\n"));
         }
         let examples: Vec<_> = help::examples(&name).collect();
-        section.push_str(&format!("\n```sh\n{}\n```\n", examples.join("\n")));
+        section.push_str(&format!("\n```sh parsed\n{}\n```\n", examples.join("\n")));
     }
     section + &below.into_iter().map(|it| self::section(it, &name, level + 1)).collect::<String>()
 }

@@ -32,13 +32,46 @@ This is Kudu's order, and so are the names of app settings.
 An app setting with an empty value does not count.
 `nyala config show` prints what applies to a site, and where it comes from.
 A change takes effect with the next deployment.
+
+Most sites need none of them, or one of these:
+
+| key | default | |
+|---|---|---|
+| `branch` | the first branch pushed | the branch to deploy |
+| `python` | the newest on the machine | the Python for projects that do not specify one |
+| `installer` | `\"pip\"`; `nyala init` writes `\"uv\"` if it is installed | what creates envs and \
+installs the requirements: [pip and uv](installers.md) |
+| `keep` | `3` | how many successful releases are kept with their envs, including the live one |
+| `shared` | `[]` | paths that are [stored in `shared/`](history.md#what-outlives-releases) |
+| `strict` | `false` | `git push` fails when the deployment fails: [exit codes](exit-code.md) |
+
+`nyala.toml` is created with a comment on every key.
+An unknown key is an error that suggests the nearest known one.
 ";
 
 const APP_SETTINGS: &str = "
 ## App settings
 
-All app settings are environment variables of the build, of the application's commands and of
-actions.
+App settings are environment variables of the build, of the application's commands and of actions,
+for what does not belong in git.
+
+<!-- sh on=server new
+nyala init /srv/shop
+cd /srv/shop
+echo secret > token
+-->
+
+```sh on=server
+nyala config set SECRET_KEY=... PIP_INDEX_URL=https://pypi.example.org/simple
+nyala config set --stdin API_TOKEN < token     # not in the shell's history or the list of processes
+nyala config list
+```
+
+Their values are never printed in a log, and their file, `settings.env`, is readable only by the
+owner. It has lines of the form `NAME=value`, quoted as in a shell, and comments with `#`.
+You can edit it by hand, even on Windows: CRLF line ends and a byte order mark are not part of a
+value, and the next `nyala config set` removes them.
+
 These are settings of nyala as well.
 `.deployment` can set those that are marked with it, in its section `[config]`.
 

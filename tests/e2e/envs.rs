@@ -1,5 +1,5 @@
-//! The environment decision: a test for each row of the README's table, and for what must never
-//! happen.
+//! The environment decision: a test for each row of the table in docs/environments.md, and for
+//! what must never happen.
 
 use std::fs;
 

@@ -34,7 +34,6 @@ mod endless_logs;
 mod envs;
 mod faults;
 mod fronts;
-mod guide;
 mod hard_clients;
 mod held;
 mod history;
