@@ -16,6 +16,8 @@ mod config;
 mod delete;
 mod diff;
 mod doctor;
+#[cfg(test)]
+mod documentation;
 mod entry;
 mod env;
 mod error;

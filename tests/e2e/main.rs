@@ -29,6 +29,7 @@ mod deployment_file;
 mod disk_full;
 mod django;
 mod doctor;
+mod documentation;
 mod downloads;
 mod endless_logs;
 mod envs;

@@ -141,13 +141,18 @@ pub(crate) fn setuptools() -> Option<PathBuf> {
 
 /// uv, which `scripts/test` installs; `None` if it is missing, and the test is reported as skipped.
 pub(crate) fn uv() -> Option<PathBuf> {
-    let on_path = env::var_os("PATH").unwrap_or_default();
-    let folders = [tools_folder().join("uv/bin")].into_iter().chain(env::split_paths(&on_path));
-    let found = folders.map(|folder| folder.join("uv")).find(|path| path.is_file());
+    let found = find_uv();
     if found.is_none() {
         skip("needs uv");
     }
     found
+}
+
+/// uv, for a test that does without it, but takes longer.
+pub(crate) fn find_uv() -> Option<PathBuf> {
+    let on_path = env::var_os("PATH").unwrap_or_default();
+    let folders = [tools_folder().join("uv/bin")].into_iter().chain(env::split_paths(&on_path));
+    folders.map(|folder| folder.join("uv")).find(|path| path.is_file())
 }
 
 /// The variables by which interpreters are found, as this machine has them.

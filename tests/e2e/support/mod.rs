@@ -16,7 +16,7 @@ mod project;
 mod push;
 mod running;
 mod sandbox;
-mod seeds;
+pub(crate) mod seeds;
 mod site;
 mod snapshot;
 mod ssh;
@@ -33,7 +33,7 @@ pub(crate) use gate::Gate;
 pub(crate) use http::WebServer;
 pub(crate) use index::use_real_index;
 pub(crate) use machine::{
-    git_can, has_git_lfs, is_root, newest_python, python_2, pythons, setuptools, skip,
+    find_uv, git_can, has_git_lfs, is_root, newest_python, python_2, pythons, setuptools, skip,
     tools_folder, two_pythons, uv,
 };
 pub(crate) use manager::Manager;

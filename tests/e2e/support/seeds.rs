@@ -12,14 +12,14 @@ use std::process::Command;
 use super::Sandbox;
 
 /// Gives the user of a new sandbox what earlier ones have made.
-pub(super) fn lend(sandbox: &Sandbox) {
+pub(crate) fn lend(sandbox: &Sandbox) {
     let cache = cache(sandbox);
     fs::create_dir_all(&cache).unwrap();
     copy_seeds(&shared(), &cache);
 }
 
 /// Takes what the user of a sandbox has made, for those that come after it.
-pub(super) fn collect(sandbox: &Sandbox) {
+pub(crate) fn collect(sandbox: &Sandbox) {
     let shared = shared();
     fs::create_dir_all(&shared).unwrap();
     copy_seeds(&cache(sandbox), &shared);

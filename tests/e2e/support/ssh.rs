@@ -15,16 +15,25 @@ pub(crate) struct SshServer<'a> {
     _server: Running,
 }
 
+const PROGRAMS: [&str; 2] = ["/usr/sbin/sshd", "/usr/bin/sshd"];
+
 impl<'a> SshServer<'a> {
+    /// Whether there is an sshd; if not, the test is reported as skipped.
+    pub(crate) fn is_possible() -> bool {
+        let found = PROGRAMS.iter().any(|path| Path::new(path).exists());
+        if !found {
+            skip("needs an sshd: scripts/test installs openssh-server for it");
+        }
+        found
+    }
+
     /// Starts sshd with a key for each name and its forced command; `None` without an sshd, and the
     /// test is reported as skipped.
     pub(crate) fn start(sandbox: &'a Sandbox, keys: &[(&str, String)]) -> Option<Self> {
-        let Some(sshd) =
-            ["/usr/sbin/sshd", "/usr/bin/sshd"].into_iter().find(|path| Path::new(path).exists())
-        else {
-            skip("needs an sshd: scripts/test installs openssh-server for it");
+        if !Self::is_possible() {
             return None;
-        };
+        }
+        let sshd = PROGRAMS.into_iter().find(|path| Path::new(path).exists())?;
         let folder = sandbox.path("ssh");
         fs::create_dir(&folder).unwrap();
         let mut authorized = String::new();

@@ -80,16 +80,24 @@ pub(crate) fn write_wheel(folder: &Path, name: &str, version: &str, metadata: &s
     fs::write(file, bytes(name, version, metadata)).unwrap();
 }
 
+/// Writes a wheel for any Python into a folder, with this text as its module.
+pub(crate) fn write_wheel_of(folder: &Path, name: &str, version: &str, module: &str) {
+    let file = folder.join(format!("{name}-{version}-py2.py3-none-any.whl"));
+    fs::write(file, bytes_of(name, version, "", module)).unwrap();
+}
+
 fn bytes(name: &str, version: &str, metadata: &str) -> Vec<u8> {
+    let module = format!(
+        "VERSION = '{version}'\n\n\ndef main():\n    import sys\n\
+         \x20   print('{name} {version} in ' + sys.prefix)\n"
+    );
+    bytes_of(name, version, metadata, &module)
+}
+
+fn bytes_of(name: &str, version: &str, metadata: &str, module: &str) -> Vec<u8> {
     let info = format!("{name}-{version}.dist-info");
     let mut files = vec![
-        (
-            format!("{name}/__init__.py"),
-            format!(
-                "VERSION = '{version}'\n\n\ndef main():\n    import sys\n\
-                 \x20   print('{name} {version} in ' + sys.prefix)\n"
-            ),
-        ),
+        (format!("{name}/__init__.py"), module.to_owned()),
         (
             format!("{info}/METADATA"),
             format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{metadata}"),
