@@ -108,6 +108,9 @@ impl Deployment<'_> {
         let step = found.map(|found| {
             let step = console::step("Start");
             console::info(format_args!("Processes from {}", escaped(&found.origin)));
+            if !found.commands.contains_key(WEB) {
+                console::warning(error::no_web(&found.origin));
+            }
             step
         });
         disk::point("start: before");

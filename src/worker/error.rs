@@ -84,6 +84,14 @@ pub(super) fn not_switched() -> UserError {
     UserError::new("the release is live, but nyala serve has not switched to it")
 }
 
+/// What the application runs does not answer requests.
+pub(super) fn no_web(origin: &str) -> UserError {
+    UserError::new("no process is called web, so visitors get 503")
+        .found(format!("the processes are from {origin}"))
+        .fix("Name the one that answers them web: gunicorn --bind 127.0.0.1:$PORT app:app")
+        .fix("Or, if there are no visitors, remove listen from nyala.toml")
+}
+
 pub(super) fn cancelled() -> UserError {
     UserError::new("it was cancelled")
 }
@@ -308,5 +316,11 @@ mod tests {
             push_not_completed(DeploymentId::of(3)).because(&why),
             @"the push of deployment 3, which is live, could not be completed: no space left"
         );
+        insta::assert_snapshot!(no_web("the Procfile"), @r"
+        no process is called web, so visitors get 503
+        found: the processes are from the Procfile
+        1. Name the one that answers them web: gunicorn --bind 127.0.0.1:$PORT app:app
+        2. Or, if there are no visitors, remove listen from nyala.toml
+        ");
     }
 }

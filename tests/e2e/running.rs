@@ -341,3 +341,17 @@ fn a_command_runs_in_the_live_release() {
     assert_eq!(ran.stdout, format!("hello\nhere{}\n", release.display()));
     site.nyala(&["run", "no-such-program"]).assert_failed(1, "cannot be run in release 1");
 }
+
+#[test]
+fn processes_that_answer_no_requests_are_a_warning() {
+    let (site, _server) = Site::served("");
+    let project = site.project();
+    // As piku has it.
+    project.write("Procfile", "wsgi: app:app\n");
+    project
+        .push()
+        .assert_success()
+        .assert_says("warning: no process is called web, so visitors get 503")
+        .assert_says("found: the processes are from the Procfile");
+    assert_eq!(site.get("/").status, 503);
+}
