@@ -71,8 +71,10 @@ impl<'a> World<'a> {
         } else if block.language == "console" {
             return self.talk(block);
         } else {
-            let ran = self.run(block, &format!("set -e\n{text}"));
-            assert!(ran.status.success(), "{}: {text}{}{}", block.place, ran.stdout, ran.stderr);
+            let ran = self.run(block, &format!("set -eo pipefail\n{text}"));
+            // git push succeeds where the deployment does not.
+            let holds = ran.status.success() && !ran.stderr.contains("remote: error: ");
+            assert!(holds, "{}: {text}{}{}", block.place, ran.stdout, ran.stderr);
         }
         block.text.clone()
     }
