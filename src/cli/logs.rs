@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(200);
 pub(super) struct Logs {
     /// The name of the process [default: all of them]
     process: Option<String>,
-    /// Print what comes, too, until it is interrupted
+    /// Keep printing new lines, until it is interrupted
     #[arg(long, short)]
     follow: bool,
     /// How many of the last lines are printed

@@ -26,7 +26,7 @@ pub(super) enum Maintenance {
         #[arg(long, value_name = "FILE")]
         page: Option<PathBuf>,
     },
-    /// Give visitors the application again
+    /// Show visitors the application again
     Off,
 }
 
@@ -51,7 +51,7 @@ impl Maintenance {
             Maintenance::Off => {
                 let was = site.end_maintenance()?;
                 tell(site)?;
-                say!("{}", if was { "Visitors get the application again." } else { "It was off." });
+                say!("{}", if was { "Visitors see the application again." } else { "It was off." });
             }
         }
         Ok(())

@@ -149,8 +149,8 @@ enum Command {
     Restart(restart::Restart),
     /// Stop the application, until `nyala start`
     ///
-    /// What is being answered is finished; then requests get 503. It stays stopped when nyala serve
-    /// is started again, and a push deploys without starting it.
+    /// Requests that are being answered are finished; new ones get 503. It stays stopped when
+    /// nyala serve is started again, and a push deploys without starting it.
     Stop,
     /// Start the application that was stopped
     ///
@@ -159,14 +159,14 @@ enum Command {
     /// Run more processes of the application, or fewer
     ///
     /// Applied at once, without a failed request, and kept in nyala.toml: `nyala scale web=2
-    /// worker=3`. A web process more gets visitors once it is healthy.
+    /// worker=3`. A new web process gets requests once it is healthy.
     Scale(scale::Scale),
     /// Show visitors a page in place of the application
     #[command(subcommand)]
     Maintenance(maintenance::Maintenance),
     /// Let requests wait, for example while a migration runs
     ///
-    /// Returns once what came before is answered, after half of the time or 10 s at the latest.
+    /// Returns once earlier requests are answered, or after half of the time, and 10 s at most.
     Pause(pause::Pause),
     /// Print figures of requests and processes, for Prometheus
     Metrics(metrics::Metrics),
@@ -176,9 +176,9 @@ enum Command {
     Run(run::Run),
     /// Print the configuration of nginx or Caddy in front of the site
     ///
-    /// It passes on the requests for a domain, with websockets, the headers that say for whom, and
-    /// a limit for bodies, and serves Django's static files from the live release. Its first lines
-    /// say where it goes, and what to do for TLS.
+    /// It passes on the requests for a domain, with websockets, the headers that name the visitor
+    /// and the host, and a limit for bodies, and serves Django's static files from the live
+    /// release. Its first lines say where to put it, and what to do for TLS.
     Proxy(proxy::Proxy),
     /// Delete deployments: records, logs and releases
     ///

@@ -11,7 +11,7 @@ use crate::site::Site;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Service {
-    /// Install a unit of systemd that serves every site in a folder, those too that are made later
+    /// Install a systemd unit that serves every site in a folder, also those made later
     ///
     /// Run by root, it starts with the machine, and runs each application as the owner of its
     /// site. Run by another user, it is a unit of that user, for sites of that user.
@@ -69,7 +69,7 @@ impl Install {
         if Site::is_at(&installed.folder) {
             say!("It serves the site {served}.");
         } else {
-            say!("It serves every site in {served}, those too that are made later.");
+            say!("It serves every site in {served}, also those made later.");
         }
         say_lingering(scope);
         Ok(())
