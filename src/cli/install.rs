@@ -17,7 +17,7 @@ use crate::access;
 use crate::git::Repository;
 use crate::python::installers::Installer;
 use crate::settings::deploy_branch;
-use crate::setup::{New, install_hook, make_site};
+use crate::setup::{New, check_not_of_another_site, install_hook, make_site};
 use crate::site::{SETTINGS_FILE, Site};
 use crate::user_error::UserError;
 
@@ -33,6 +33,9 @@ pub(super) struct Install {
     /// 2.29)
     #[arg(long)]
     strict: bool,
+    /// Deploy pushes to this site from now on, also when they were deployed to another one
+    #[arg(long)]
+    force: bool,
 }
 
 impl Install {
@@ -45,6 +48,9 @@ impl Install {
             bail!(no_site_named(&self.repository));
         };
         access::enter_new(root, Some(&repository))?;
+        if !self.force {
+            check_not_of_another_site(&repository, root)?;
+        }
         let new = New {
             repository: Some(&repository),
             strict: self.strict,

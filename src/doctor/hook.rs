@@ -7,7 +7,7 @@ use super::{Finding, FindingId, Repair};
 use crate::disk;
 use crate::git::{git, run};
 use crate::process::is_executable;
-use crate::setup::{STRICT_HOOK, is_own_hook};
+use crate::setup::{STRICT_HOOK, is_own_hook, named_in_hook};
 use crate::site::{Settings, Site};
 use crate::user_error::UserError;
 
@@ -42,14 +42,15 @@ pub(super) fn check(site: &Site, settings: &Settings, repository: &Path) -> Vec<
         let error = error::no_strict_hook(&strict_hook, install);
         findings.push(fixable(FindingId::StrictHook, error));
     }
-    let (binary, named_site) = names(&String::from_utf8_lossy(&text));
+    let (binary, named_site) = named_in_hook(&text);
     if let Some(binary) = binary.filter(|binary| !is_executable(binary)) {
         findings.push(fixable(FindingId::BinaryMoved, error::no_binary(&binary, install)));
     }
     if let Some(named) =
         named_site.filter(|named| named.canonicalize().ok().as_deref() != Some(site.root()))
     {
-        let error = error::other_site(&named, site.root(), install);
+        let install = format!("{install} --force");
+        let error = error::other_site(&named, site.root(), &install);
         findings.push(Finding::new(FindingId::HookOtherSite, error));
     }
     findings
@@ -72,29 +73,4 @@ fn other_hooks_path(repository: &Path, folder: &Path, install: &str) -> Finding 
     let unset =
         format!("git --git-dir {} config core.hooksPath hooks && {install}", repository.display());
     Finding::new(FindingId::HooksPath, error::other_hooks_path(folder, is_local, unset))
-}
-
-/// The binary that one of our hooks runs, and the site that it names.
-fn names(hook: &str) -> (Option<PathBuf>, Option<PathBuf>) {
-    let words = hook
-        .lines()
-        .find(|line| line.starts_with("exec "))
-        .and_then(shlex::split)
-        .unwrap_or_default();
-    let after = |word: &str| words.iter().skip_while(|it| *it != word).nth(1).map(PathBuf::from);
-    (after("exec"), after("--site"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_hook_says_what_it_runs() {
-        let hook = include_str!("../../hooks/post-receive")
-            .replace("@NYALA@", "'/a b/nyala'")
-            .replace("@SITE@", "/s");
-        assert_eq!(names(&hook), (Some("/a b/nyala".into()), Some("/s".into())));
-        assert_eq!(names("#!/bin/sh\n"), (None, None));
-    }
 }

@@ -35,6 +35,15 @@ pub(super) fn two_hooks(hook: &Path, kept: &Path) -> UserError {
         .fix("Run this again")
 }
 
+/// `named` is the site to which pushes to the repository are deployed now.
+pub(super) fn of_another_site(repository: &Path, named: &Path, site: &Path) -> UserError {
+    let (repository, site) = (repository.display(), site.display());
+    let named = named.display();
+    UserError::new(format!("pushes to {repository} are deployed to {named}, not to {site}"))
+        .fix(format!("If they are to go to {site} from now on, run this again with --force"))
+        .fix("Or give each site a repository of its own: nyala init SITE")
+}
+
 pub(super) fn strict_hook_is_taken(hook: &Path, settings: &Path) -> UserError {
     let hook = hook.display();
     UserError::new(format!("{hook} is not nyala's hook, but a strict site needs its own there"))
@@ -113,6 +122,12 @@ mod tests {
         1. Add what it does to /srv/r.git/hooks/post-receive.kept
         2. Remove it: rm /srv/r.git/hooks/post-receive
         3. Run this again
+        ");
+        let (blog, shop) = (Path::new("/srv/blog"), Path::new("/srv/shop"));
+        insta::assert_snapshot!(of_another_site(Path::new("/srv/r.git"), blog, shop), @"
+        pushes to /srv/r.git are deployed to /srv/blog, not to /srv/shop
+        1. If they are to go to /srv/shop from now on, run this again with --force
+        2. Or give each site a repository of its own: nyala init SITE
         ");
         let settings = Path::new("/srv/shop/nyala.toml");
         insta::assert_snapshot!(strict_hook_is_taken(&hooks.join("proc-receive"), settings), @"

@@ -2,6 +2,7 @@
 
 mod address;
 mod error;
+mod hook;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,8 @@ use crate::python::version_files::setting;
 use crate::settings::deploy_branch;
 use crate::site::{REPOSITORY, SETTINGS_FILE, Site, check_new};
 use crate::user_error::{Explain, UserError};
+
+pub use hook::{check_not_of_another_site, named_in_hook};
 
 const HOOK: &str = include_str!("../../hooks/post-receive");
 const STRICT_HOOK_TEXT: &str = include_str!("../../hooks/proc-receive");

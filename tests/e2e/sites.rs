@@ -148,6 +148,26 @@ fn install_again_changes_nothing_and_runs_the_kept_hook_once() {
 }
 
 #[test]
+fn the_hook_of_another_site_is_replaced_only_when_that_is_asked_for() {
+    let sandbox = Sandbox::new();
+    let repository = sandbox.bare_repository(&[]);
+    let site = Site::installed(sandbox, repository);
+    let (repository, other) = (site.repository.to_str().unwrap(), site.sandbox.path("other"));
+    let install = ["install", repository, "--site", other.to_str().unwrap()];
+    let refused = site.sandbox.nyala(&install);
+    refused.assert_failed(1, site.path.to_str().unwrap());
+    refused.assert_failed(1, other.to_str().unwrap());
+    assert!(!other.exists());
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    assert_eq!(site.live_file("page"), "1");
+
+    site.sandbox.nyala(&[&install[..], &["--force"]].concat()).assert_success();
+    project.write("page", "2").push().assert_success();
+    assert_eq!((site.live_file("page").as_str(), other.join("wwwroot/page").exists()), ("1", true));
+}
+
+#[test]
 fn installing_into_a_folder_that_is_not_a_repository_fails() {
     let sandbox = Sandbox::new();
     let nothing = sandbox.path("nothing");

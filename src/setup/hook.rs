@@ -1,0 +1,47 @@
+//! What a hook of ours says.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use super::{error, hooks_folder, is_own_hook};
+use crate::disk;
+use crate::site::Site;
+
+/// The binary that one of our hooks runs, and the site that it names.
+pub fn named_in_hook(hook: &[u8]) -> (Option<PathBuf>, Option<PathBuf>) {
+    let hook = String::from_utf8_lossy(hook);
+    let words = hook
+        .lines()
+        .find(|line| line.starts_with("exec "))
+        .and_then(shlex::split)
+        .unwrap_or_default();
+    let after = |word: &str| words.iter().skip_while(|it| *it != word).nth(1).map(PathBuf::from);
+    (after("exec"), after("--site"))
+}
+
+/// Fails when pushes to a repository are deployed to another site than `root`, which need not be
+/// there yet. A site that is gone, for example since it was moved, is none.
+pub fn check_not_of_another_site(repository: &Path, root: &Path) -> Result<()> {
+    let hook = disk::read(hooks_folder(repository)?.join("post-receive")).unwrap_or_default();
+    let named = named_in_hook(&hook).1.filter(|_| is_own_hook(&hook));
+    let Some(named) = named.and_then(|named| Site::open(&named).ok()) else { return Ok(()) };
+    if root.canonicalize().ok().as_deref() != Some(named.root()) {
+        bail!(error::of_another_site(repository, named.root(), root));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hook_says_what_it_runs() {
+        let hook = include_str!("../../hooks/post-receive")
+            .replace("@NYALA@", "'/a b/nyala'")
+            .replace("@SITE@", "/s");
+        assert_eq!(named_in_hook(hook.as_bytes()), (Some("/a b/nyala".into()), Some("/s".into())));
+        assert_eq!(named_in_hook(b"#!/bin/sh\n"), (None, None));
+    }
+}
