@@ -55,7 +55,10 @@ impl Scale {
             let scale = wanted.clone();
             control.ask(&Request::Scale { scale }, &mut |line| say!("{line}"))?;
         }
+        // Somebody else may have changed it meanwhile.
         let _guard = site.guard()?;
+        let mut scale = site.settings()?.run.scale;
+        scale.extend(wanted.clone());
         site.set_scale(&scale)?;
         let counts: Vec<_> = wanted.iter().map(|(name, count)| format!("{name}={count}")).collect();
         let counts = counts.join(" ");

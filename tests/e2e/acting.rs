@@ -1,10 +1,12 @@
 //! What a person does with an application that runs: stops, starts and configures it.
 
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::running::{application, processes};
-use crate::support::{Site, wait_until};
+use crate::support::{Running, Site, wait_until};
 
 /// An application whose page is the app setting GREETING, and which does not start with `broken`.
 const GREETS: &str = "PAGE = os.environ.get('GREETING', 'nothing')
@@ -112,4 +114,25 @@ fn an_app_setting_restarts_the_application_without_a_failed_request() {
     assert_eq!(site.get("/").body, "third 1 shop\n");
     let ran = site.nyala(&["config", "set", "PORT=5000"]);
     assert!(ran.assert_success().stdout.contains("PORT has no effect: during a switch"));
+}
+
+#[test]
+fn scaling_two_processes_at_once_keeps_both() {
+    let site = Site::new();
+    // Both have looked at the settings when they get to change them.
+    let folder = File::open(&site.path).unwrap();
+    folder.lock().unwrap();
+    let running = ["web=2", "worker=3"]
+        .map(|wanted| Running::start(site.nyala_command().args(["scale", wanted])));
+    let inode = format!(":{} ", folder.metadata().unwrap().ino());
+    wait_until("both wait", || {
+        let locks = fs::read_to_string("/proc/locks").unwrap();
+        locks.lines().filter(|line| line.contains("-> FLOCK") && line.contains(&inode)).count() == 2
+    });
+    folder.unlock().unwrap();
+    for running in running {
+        running.wait().assert_success();
+    }
+    let settings = fs::read_to_string(site.path.join("nyala.toml")).unwrap();
+    assert!(settings.contains("scale = { web = 2, worker = 3 }"), "{settings}");
 }
