@@ -24,6 +24,12 @@ pub(super) fn no_folder(folder: &Path) -> UserError {
         .fix("Name a site, or a folder that contains sites")
 }
 
+/// This user cannot see whether there is a site.
+pub(super) fn closed_folder(folder: &Path) -> UserError {
+    UserError::new(format!("{} cannot be read; it may be a site", folder.display()))
+        .fix("To see it, act as its owner or root")
+}
+
 /// `known` are the processes that have printed something.
 pub(super) fn no_logs(process: &str, known: &[String]) -> UserError {
     let error = UserError::new(format!("no process {} has run", process.escape_debug()));
@@ -185,6 +191,10 @@ mod tests {
         insta::assert_snapshot!(no_folder(Path::new("/srv/sites")), @"
         the folder /srv/sites cannot be found
         Name a site, or a folder that contains sites
+        ");
+        insta::assert_snapshot!(closed_folder(Path::new("/srv/shop")), @"
+        /srv/shop cannot be read; it may be a site
+        To see it, act as its owner or root
         ");
     }
 

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 
+use super::say_warning;
 use crate::access::{self, Intent};
 use crate::control::{Control, ProcessAnswers, ProcessState, TIMES};
 use crate::server::Server;
 use crate::site::{DeploymentId, Site};
+use crate::user_error::UserError;
 
 #[derive(Debug, Args)]
 pub(super) struct Metrics {
@@ -29,7 +31,7 @@ impl Metrics {
         for place in &self.places {
             sites.extend(Server::sites_at(place)?);
         }
-        let measured: Vec<_> = sites.iter().map(Measured::of).collect::<Result<_>>()?;
+        let measured: Vec<_> = sites.iter().map(Measured::of).collect();
         crate::console::say(text(&measured));
         Ok(())
     }
@@ -38,21 +40,30 @@ impl Metrics {
 /// What is known of a site.
 struct Measured {
     site: String,
-    /// `None` when no `nyala serve` serves it.
-    served: Option<(Vec<ProcessState>, Vec<ProcessAnswers>)>,
+    served: Option<Served>,
+}
+
+type Served = (Vec<ProcessState>, Vec<ProcessAnswers>);
+
+/// What runs, and what it has answered; `None` when no `nyala serve` serves the site.
+fn served(site: &Site) -> Result<Option<Served>> {
+    let Some(mut control) = Control::connect(site)? else { return Ok(None) };
+    Ok(Some((control.processes()?, control.statistics()?.processes)))
 }
 
 /// What tells the samples of a process from those of others.
 type Labels<'a> = [(&'a str, &'a str); 3];
 
 impl Measured {
-    fn of(site: &Site) -> Result<Measured> {
+    /// Of a site that does not tell, nothing is known: the others are measured all the same.
+    fn of(site: &Site) -> Measured {
         let name = site.root().file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let served = match Control::connect(site)? {
-            Some(mut control) => Some((control.processes()?, control.statistics()?.processes)),
-            None => None,
-        };
-        Ok(Measured { site: name, served })
+        let served = served(site).unwrap_or_else(|error| {
+            let error = UserError::of(&error);
+            say_warning(&format!("{}: {error}", site.root().display()));
+            None
+        });
+        Measured { site: name, served }
     }
 }
 

@@ -55,7 +55,7 @@ impl Shell {
     pub(super) fn run(&self) -> Result<ExitCode> {
         let server = Server::open(&self.root)?;
         let Ok(asked) = std::env::var("SSH_ORIGINAL_COMMAND") else {
-            bail!(error::no_shell(&self.names(&server)));
+            bail!(error::no_shell(&self.names(&server)?));
         };
         let rights = self.rights();
         let request =
@@ -81,7 +81,7 @@ impl Shell {
         // Wherever the site is named, it has to be one that the key may reach.
         let named = cli.site.as_ref().map(|site| site.to_string_lossy().into_owned());
         let name = named.or_else(|| self.only_site(&server));
-        let name = name.ok_or_else(|| error::which_site(&self.names(&server)))?;
+        let Some(name) = name else { bail!(error::which_site(&self.names(&server)?)) };
         cli.site = Some(self.site(&server, &name)?.root().to_owned());
         super::run(&cli)
     }
@@ -139,22 +139,22 @@ impl Shell {
                 self.sites.is_empty() || self.sites.iter().any(|allowed| allowed == name)
             })
             .and_then(|name| server.site(name));
-        Ok(site.ok_or_else(|| error::out_of_reach(path, &self.names(server)))?)
+        Ok(site.ok_or_else(|| error::out_of_reach(path, &self.names(server).unwrap_or_default()))?)
     }
 
     fn only_site(&self, server: &Server) -> Option<String> {
-        match &self.names(server)[..] {
+        match &self.names(server).ok()?[..] {
             [only] => Some(only.clone()),
             _ => None,
         }
     }
 
     /// The sites that this key may reach and that are there.
-    fn names(&self, server: &Server) -> Vec<String> {
+    fn names(&self, server: &Server) -> Result<Vec<String>> {
         if self.sites.is_empty() {
             return server.site_names();
         }
-        self.sites.iter().filter(|name| server.site(name).is_some()).cloned().collect()
+        Ok(self.sites.iter().filter(|name| server.site(name).is_some()).cloned().collect())
     }
 }
 

@@ -10,11 +10,13 @@ use serde::Serialize;
 
 use super::error;
 use super::ps::{or_dash, yes_or_no};
+use super::say_warning;
 use crate::control::Control;
 use crate::disk::space;
 use crate::server::Server;
 use crate::site::{DeploymentId, Site};
 use crate::text::{bytes, clean};
+use crate::user_error::UserError;
 
 #[derive(Debug, Args)]
 pub(super) struct Sites {
@@ -53,8 +55,11 @@ impl Sites {
         if !folder.is_dir() {
             bail!(error::no_folder(&folder));
         }
-        let sites = Server::sites_at(&folder)?;
-        let rows: Vec<_> = sites.iter().map(Row::of).collect();
+        let seen = Server::look(&folder)?;
+        for closed in &seen.closed {
+            say_warning(&error::closed_folder(closed).to_string());
+        }
+        let rows: Vec<_> = seen.sites.iter().map(Row::of).collect();
         if self.json {
             say!("{}", serde_json::to_string_pretty(&rows)?);
         } else if rows.is_empty() {
@@ -78,18 +83,25 @@ impl Row {
             live,
             since: live.and_then(|_| Timestamp::try_from(switched()?).ok()),
             address: site.settings().ok().and_then(|it| it.run.listen).map(|it| it.to_string()),
-            healthy: is_healthy(site),
+            healthy: is_healthy(site).unwrap_or_else(|error| {
+                let error = UserError::of(&error);
+                say_warning(&format!("{}: {error}", root.display()));
+                None
+            }),
             size: space::used_by(root).bytes,
         }
     }
 }
 
-fn is_healthy(site: &Site) -> Option<bool> {
-    let processes = Control::connect(site).ok()??.processes().ok()?;
-    let live = site.live().ok().flatten()?;
+/// Fails when whoever serves the site does not tell.
+fn is_healthy(site: &Site) -> Result<Option<bool>> {
+    // To another user, it is not open.
+    let Ok(Some(mut control)) = Control::connect(site) else { return Ok(None) };
+    let processes = control.processes()?;
+    let Some(live) = site.live().ok().flatten() else { return Ok(None) };
     let of_live = processes.iter().filter(|process| process.release == live);
     // Only what answers requests is healthy or not. One of several is enough.
-    of_live.filter_map(|process| process.healthy).reduce(|one, other| one || other)
+    Ok(of_live.filter_map(|process| process.healthy).reduce(|one, other| one || other))
 }
 
 fn print(rows: &[Row]) {

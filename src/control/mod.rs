@@ -2,219 +2,100 @@
 //! owner of the site can open, a line of JSON for each message.
 
 mod error;
+mod messages;
+mod socket;
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Write};
-use std::os::fd::AsRawFd;
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use serde::{Deserialize, Serialize};
 
 use crate::process::is_stopped;
-use crate::site::{DeploymentId, Site};
-use crate::user_error::UserError;
+use crate::site::Site;
+
+pub use messages::{
+    Answer, LastMinutes, ProcessAnswers, ProcessState, Request, Statistics, TIMES, Trouble,
+    TroubleKind, share_of,
+};
+pub use socket::{path_in, run_folder, socket};
 
 /// How often it is looked whether the deployment that waits was cancelled.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// The limits by which the times of answers are counted for a histogram: Prometheus' own.
-pub const TIMES: [Duration; 11] = [
-    Duration::from_millis(5),
-    Duration::from_millis(10),
-    Duration::from_millis(25),
-    Duration::from_millis(50),
-    Duration::from_millis(100),
-    Duration::from_millis(250),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_millis(2500),
-    Duration::from_secs(5),
-    Duration::from_secs(10),
-];
+/// How often a `nyala serve` that is working on an answer says so.
+pub const BEAT: Duration = Duration::from_secs(1);
 
-const SOCKET: &str = "control.sock";
+/// How long it may say nothing while it changes something. systemd kills it after the same time.
+const SILENCE: Duration = Duration::from_mins(1);
 
-/// What `nyala serve` is asked to do.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "do")]
-pub enum Request {
-    /// Start the application of a release and check it, beside what is live. It answers
-    /// [`Answer::Ready`], and waits for [`Request::Switch`]. Whoever closes the connection before
-    /// that gives the release up, unless `wwwroot` points to it by then.
-    Prepare { release: DeploymentId },
-    /// `wwwroot` points to the release: let visitors have it. Where it is to be watched, the answer
-    /// comes after that time, and is [`Answer::Back`] when it did not stay well.
-    Switch { watch: bool },
-    /// While it is watched: go back to the release before.
-    GoBack,
-    /// Tell what runs.
-    Processes,
-    /// Tell what was asked of them.
-    Statistics,
-    /// Run so many processes of these names.
-    Scale { scale: BTreeMap<String, u32> },
-    /// Read anew whether visitors get a page in place of the application.
-    Maintenance,
-    /// Let requests wait, at most for so many seconds; without a time, let them pass again.
-    Pause { at_most: Option<u64> },
-    /// Tell what is wrong with what is live. `ask` also has the application asked whether it is
-    /// healthy, which takes as long as it takes to answer.
-    Troubles { ask: bool },
-    /// Start all processes anew, or those of one name.
-    Restart { process: Option<String> },
-    /// End the application, and do not start it until [`Request::Start`].
-    Stop { by: String },
-    /// Start what is live.
-    Start,
-}
+/// How long it may take to tell something that it knows.
+const TO_TELL: Duration = Duration::from_secs(10);
 
-/// What `nyala serve` answers.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Answer {
-    /// A line for the log.
-    Say(String),
-    /// The release is healthy.
-    Ready,
-    /// It is done.
-    Done,
-    /// Nothing was started, since somebody has stopped the application.
-    Stopped,
-    /// The release did not stay well. Visitors and `wwwroot` are back at the one before.
-    Back(UserError),
-    Processes(Vec<ProcessState>),
-    Statistics(Statistics),
-    Troubles(Vec<Trouble>),
-    Failed(UserError),
-}
+/// How long it may take to ask an application whether it is healthy.
+const TO_ASK: Duration = Duration::from_secs(30);
 
-/// Something that is wrong with an application that is to run.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Trouble {
-    pub kind: TroubleKind,
-    pub error: UserError,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TroubleKind {
-    /// Nobody can connect to its address.
-    NotListening,
-    /// What is live has no processes, although it should.
-    NotRunning,
-    /// A process ends again and again.
-    Restarts,
-    /// It does not answer as it should.
-    Unhealthy,
-}
-
-/// A process of an application, as `nyala ps` shows it.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct ProcessState {
-    pub process: String,
-    pub release: DeploymentId,
-    /// `None` while it is not running.
-    pub pid: Option<u32>,
-    /// When it was started.
-    pub since: Option<jiff::Timestamp>,
-    /// How often it was started again because it had ended.
-    pub restarts: u32,
-    /// What it and its children have in memory, in bytes.
-    pub memory: Option<u64>,
-    /// Whether visitors can be given to it; `None` for a process that has none.
-    pub healthy: Option<bool>,
-}
-
-/// What is known of the requests of a site.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Statistics {
-    pub last_minutes: LastMinutes,
-    pub processes: Vec<ProcessAnswers>,
-}
-
-/// What a web process has answered since it was started with its release.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct ProcessAnswers {
-    pub process: String,
-    pub release: DeploymentId,
-    /// The answers by the first digit of their status, from 1 to 5.
-    pub answers: [u64; 5],
-    /// How many of them began within each of [`TIMES`], and not within the one before.
-    pub within: [u64; TIMES.len()],
-    /// The sum of all times until an answer began, in seconds.
-    pub seconds: f64,
-    /// How many requests it is answering.
-    pub in_flight: usize,
-}
-
-/// What a site has answered in the last minutes. Times are in seconds, until an answer begins.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct LastMinutes {
-    /// How long they are.
-    pub seconds: f64,
-    pub answers: u64,
-    /// Those with a status of 5xx.
-    pub errors: u64,
-    pub median: Option<f64>,
-    pub percentile_99: Option<f64>,
-}
-
-impl LastMinutes {
-    #[expect(clippy::cast_precision_loss, reason = "nobody needs a rate so precisely")]
-    pub fn per_second(&self) -> f64 {
-        if self.seconds > 0.0 { self.answers as f64 / self.seconds } else { 0.0 }
-    }
-
-    pub fn share_of_errors(&self) -> f64 {
-        share_of(self.errors, self.answers)
-    }
-}
-
-/// What share a part is of all, from 0 to 1; 0 where there is nothing.
-#[expect(clippy::cast_precision_loss, reason = "nobody needs a share so precisely")]
-pub fn share_of(part: u64, all: u64) -> f64 {
-    if all == 0 { 0.0 } else { part as f64 / all as f64 }
-}
+/// The longest message, in bytes.
+pub const LONGEST: usize = 16 << 20;
 
 /// A connection to the `nyala serve` of a site.
 #[derive(Debug)]
 pub struct Control {
     reader: BufReader<UnixStream>,
+    /// The process on the other side.
+    pid: i32,
 }
 
-/// Whether an answer is waited for although this process is to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Patience {
-    UntilStopped,
-    Endless,
+/// Until when an answer is waited for.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// How long nothing may come.
+    silence: Duration,
+    /// How long the answer may take, whatever else comes.
+    whole: Option<Duration>,
+    /// Whether it is waited for although this process is to stop.
+    is_endless: bool,
 }
+
+impl Patience {
+    fn with(request: &Request) -> Patience {
+        let whole = match request {
+            Request::Processes
+            | Request::Statistics
+            | Request::Maintenance
+            | Request::Programs { .. }
+            | Request::Troubles { ask: false } => Some(TO_TELL),
+            Request::Troubles { ask: true } => Some(TO_ASK),
+            Request::Prepare { .. }
+            | Request::Switch { .. }
+            | Request::GoBack
+            | Request::Scale { .. }
+            | Request::Pause { .. }
+            | Request::Restart { .. }
+            | Request::Stop { .. }
+            | Request::Start => None,
+        };
+        Patience { silence: whole.unwrap_or(SILENCE), whole, is_endless: false }
+    }
+}
+
+/// The processes that have not answered this one: it does not wait for them again.
+static SILENT: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
 impl Control {
     /// `None` when no `nyala serve` serves the site.
     pub fn connect(site: &Site) -> Result<Option<Control>> {
-        let Ok(folder) = File::open(site.run()) else { return Ok(None) };
-        match UnixStream::connect(path_in(&folder)) {
-            Ok(stream) => {
-                stream.set_read_timeout(Some(LOOK)).context("nyala serve cannot be asked")?;
-                Ok(Some(Control { reader: BufReader::new(stream) }))
-            }
-            Err(error)
-                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(error).context("nyala serve cannot be asked"),
-        }
+        let Some((stream, pid)) = socket::connect(site, TO_TELL)? else { return Ok(None) };
+        stream.set_read_timeout(Some(LOOK)).context(error::CANNOT_ASK)?;
+        Ok(Some(Control { reader: BufReader::new(stream), pid }))
     }
 
     /// Asks for something, and gives the lines for the log to `say` until there is an answer.
     pub fn ask(&mut self, request: &Request, say: &mut dyn FnMut(&str)) -> Result<Answer> {
         self.send(request)?;
-        self.answer(Patience::UntilStopped, say)
+        self.answer(Patience::with(request), say)
     }
 
     /// What runs.
@@ -236,11 +117,13 @@ impl Control {
     /// Lets visitors have the release that was prepared, and waits while it is watched. When this
     /// process is to stop meanwhile, it asks to go back, and says what became of that.
     pub fn switch(&mut self, watch: bool, say: &mut dyn FnMut(&str)) -> Result<Answer> {
-        self.send(&Request::Switch { watch })?;
-        match self.answer(Patience::UntilStopped, say) {
+        let request = Request::Switch { watch };
+        let patience = Patience::with(&request);
+        self.send(&request)?;
+        match self.answer(patience, say) {
             Err(_) if watch && is_stopped() => {
                 self.send(&Request::GoBack)?;
-                self.answer(Patience::Endless, say)
+                self.answer(Patience { is_endless: true, ..patience }, say)
             }
             answer => answer,
         }
@@ -253,9 +136,12 @@ impl Control {
     }
 
     fn answer(&mut self, patience: Patience, say: &mut dyn FnMut(&str)) -> Result<Answer> {
+        let begun = Instant::now();
         loop {
-            let line = self.line(patience)?;
+            let left = patience.whole.map(|whole| whole.saturating_sub(begun.elapsed()));
+            let line = self.line(Patience { whole: left, ..patience })?;
             match serde_json::from_slice(&line).context(error::SOMETHING_ELSE)? {
+                Answer::Working => {}
                 Answer::Say(text) => say(&text),
                 Answer::Failed(error) => return Err(error.into()),
                 answer => return Ok(answer),
@@ -265,30 +151,89 @@ impl Control {
 
     /// The next line.
     fn line(&mut self, patience: Patience) -> Result<Vec<u8>> {
+        let limit = patience.whole.unwrap_or(patience.silence).min(patience.silence);
+        let begun = Instant::now();
         let mut line = Vec::new();
         loop {
             // What has come of a line stays in it when the time is over.
-            match self.reader.read_until(b'\n', &mut line) {
-                Ok(0) => bail!(error::gone()),
-                Ok(_) => return Ok(line),
+            let room = (LONGEST - line.len()) as u64;
+            match (&mut self.reader).take(room).read_until(b'\n', &mut line) {
+                Ok(_) if line.ends_with(b"\n") => return Ok(line),
+                Ok(_) if line.len() == LONGEST => bail!(error::SOMETHING_ELSE),
+                Ok(_) => bail!(error::gone()),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if patience == Patience::UntilStopped && is_stopped() {
+                    if !patience.is_endless && is_stopped() {
                         bail!(error::stopped());
+                    }
+                    if begun.elapsed() >= limit || self.was_silent() {
+                        self.silent().insert(self.pid);
+                        bail!(error::silent(self.pid, patience.silence));
                     }
                 }
                 Err(error) => return Err(error).context(error::GONE),
             }
         }
     }
+
+    fn was_silent(&self) -> bool {
+        self.silent().contains(&self.pid)
+    }
+
+    #[expect(clippy::unused_self, reason = "it is of one process")]
+    fn silent(&self) -> std::sync::MutexGuard<'static, BTreeSet<i32>> {
+        SILENT.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// The path of the socket, through the open folder: a path may be longer than the 107 bytes that an
-/// address has room for (unix(7)).
-pub fn path_in(folder: &File) -> PathBuf {
-    Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(SOCKET)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The socket by its own path, to remove it.
-pub fn socket(site: &Site) -> PathBuf {
-    site.run().join(SOCKET)
+    fn pair(pid: i32) -> (Control, UnixStream) {
+        let (own, other) = UnixStream::pair().unwrap();
+        own.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        (Control { reader: BufReader::new(own), pid }, other)
+    }
+
+    const BRIEF: Patience =
+        Patience { silence: Duration::from_millis(5), whole: None, is_endless: false };
+
+    fn fact(error: &anyhow::Error) -> String {
+        crate::user_error::UserError::of(error).fact
+    }
+
+    #[test]
+    fn what_says_nothing_is_not_waited_for_and_not_asked_again() {
+        let (mut control, mut other) = pair(-1);
+        other.write_all(b"\"working\"\n{\"say\":").unwrap();
+        let error = control.answer(BRIEF, &mut |_| {}).unwrap_err();
+        assert!(fact(&error).contains("has said nothing for"), "{error:#}");
+        let (mut control, mut other) = pair(-1);
+        let patience = Patience { silence: Duration::MAX, ..BRIEF };
+        assert!(control.answer(patience, &mut |_| {}).is_err());
+        // What has been said counts all the same.
+        other.write_all(b"\"done\"\n").unwrap();
+        assert_eq!(control.answer(patience, &mut |_| {}).unwrap(), Answer::Done);
+    }
+
+    #[test]
+    fn what_goes_on_saying_that_it_works_is_waited_for_as_long_as_that_is_fit() {
+        let (mut control, mut other) = pair(-2);
+        let works = std::thread::spawn(move || while other.write_all(b"\"working\"\n").is_ok() {});
+        let patience = Patience { whole: Some(Duration::from_millis(20)), ..BRIEF };
+        assert!(control.answer(patience, &mut |_| {}).is_err());
+        drop(control);
+        works.join().unwrap();
+    }
+
+    #[test]
+    fn a_message_without_an_end_is_not_read_to_its_end() {
+        let (mut control, mut other) = pair(-3);
+        let writes = std::thread::spawn(move || while other.write_all(&[b'x'; 4096]).is_ok() {});
+        let patience = Patience { silence: Duration::MAX, ..BRIEF };
+        let error = control.answer(patience, &mut |_| {}).unwrap_err();
+        assert_eq!(error.to_string(), error::SOMETHING_ELSE);
+        drop(control);
+        writes.join().unwrap();
+    }
 }

@@ -3,7 +3,7 @@
 mod error;
 
 use std::io::ErrorKind;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -12,6 +12,7 @@ use super::{Finding, FindingId};
 use crate::build::django;
 use crate::control::{Answer, Control, Request, Trouble, TroubleKind};
 use crate::git::Repository;
+use crate::process;
 use crate::processes::{self, Found, Release};
 use crate::retention::{Holder, holders};
 use crate::service;
@@ -71,17 +72,18 @@ fn not_served(site: &Site, live: &Record, listen: &Listen) -> Option<Finding> {
     if is_used(site, live) {
         return None;
     }
-    let error = if is_taken(listen) {
-        error::listen_is_taken(listen)
-    } else {
-        error::not_served(live.id, site.root(), service::is_booted())
+    let error = match taken(listen) {
+        Some(address) => error::listen_is_taken(listen, process::listener(address).as_ref()),
+        None => error::not_served(live.id, site.root(), service::is_booted()),
     };
     Some(Finding::new(FindingId::NotServed, error))
 }
 
-fn is_taken(listen: &Listen) -> bool {
-    let Listen::Tcp(address) = listen else { return false };
-    TcpListener::bind(address).is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
+/// The address of a site, if somebody else has it.
+fn taken(listen: &Listen) -> Option<SocketAddr> {
+    let Listen::Tcp(address) = listen else { return None };
+    let tried = TcpListener::bind(address);
+    tried.is_err_and(|error| error.kind() == ErrorKind::AddrInUse).then_some(*address)
 }
 
 /// An application that nobody runs, in a site that has no address.

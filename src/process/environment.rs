@@ -19,7 +19,20 @@ pub struct Environment {
 const FOREIGN_PREFIXES: [&str; 7] =
     ["GIT_", "PYTHON", "VIRTUAL_ENV", "CONDA", "NYALA_", "SSH_", "_CONDA"];
 
-const FOREIGN: [&str; 32] = [
+/// What systemd says to a service, and to none of its children; see systemd.exec(5).
+pub const OF_SYSTEMD: [&str; 9] = [
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "LISTEN_FDNAMES",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "NOTIFY_SOCKET",
+    "SYSTEMD_EXEC_PID",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+];
+
+const FOREIGN: [&str; 23] = [
     "__PYVENV_LAUNCHER__",
     // With these, pip installs elsewhere than into the env, or not at all.
     "PIP_DRY_RUN",
@@ -48,16 +61,6 @@ const FOREIGN: [&str; 32] = [
     // Shells run the files that these name before anything else.
     "BASH_ENV",
     "ENV",
-    // What systemd says to a service of its own; see systemd.exec(5).
-    "INVOCATION_ID",
-    "JOURNAL_STREAM",
-    "LISTEN_FDNAMES",
-    "LISTEN_FDS",
-    "LISTEN_PID",
-    "NOTIFY_SOCKET",
-    "SYSTEMD_EXEC_PID",
-    "WATCHDOG_PID",
-    "WATCHDOG_USEC",
 ];
 
 const PATH: &str = "PATH";
@@ -186,7 +189,7 @@ impl Environment {
 fn is_foreign(name: &OsStr) -> bool {
     let bytes = name.as_encoded_bytes();
     FOREIGN_PREFIXES.iter().any(|prefix| bytes.starts_with(prefix.as_bytes()))
-        || FOREIGN.iter().any(|foreign| name == *foreign)
+        || FOREIGN.iter().chain(&OF_SYSTEMD).any(|foreign| name == *foreign)
 }
 
 #[cfg(test)]

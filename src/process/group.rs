@@ -44,7 +44,7 @@ fn others_in_session() -> Vec<Pid> {
 }
 
 #[cfg(target_os = "linux")]
-pub(super) use system::Process;
+pub(super) use system::{Process, pids};
 pub(super) use system::{own_session, processor_time};
 
 #[cfg(target_os = "linux")]
@@ -117,15 +117,16 @@ mod system {
         there.filter_map(|process| Pid::from_raw(process.pid)).collect()
     }
 
+    /// The number of every process; none if there is no /proc.
+    pub(in super::super) fn pids() -> impl Iterator<Item = i32> {
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+    }
+
     impl Process {
         /// Every process; none if there is no /proc.
         pub(in super::super) fn all() -> Vec<Process> {
-            let Ok(entries) = fs::read_dir("/proc") else {
-                return Vec::new();
-            };
-            let pids =
-                entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-            pids.filter_map(Process::of).collect()
+            pids().filter_map(Process::of).collect()
         }
 
         pub(in super::super) fn of(pid: i32) -> Option<Process> {

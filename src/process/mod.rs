@@ -3,6 +3,7 @@
 //! Every child has /dev/null as its standard input and inherits no other file. When it ends, its
 //! process group is ended as well, and on Linux it is killed when nyala is killed.
 
+pub mod bound;
 mod clock;
 mod command;
 mod environment;
@@ -10,6 +11,7 @@ mod error;
 mod group;
 pub mod left_behind;
 mod lines;
+mod listener;
 mod marked;
 mod not_started;
 mod priority;
@@ -27,10 +29,11 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-pub use environment::{Environment, hide_git_variables};
+pub use environment::{Environment, OF_SYSTEMD, hide_git_variables};
 pub use error::{ChildError, CommandLabel};
 pub use group::in_session;
-pub use marked::kill_marked;
+pub use listener::{Listener, listener};
+pub use marked::{Mark, kill_marked, number};
 pub use priority::lower_priority;
 pub use spawn::keep_close;
 pub use stop::{is_stopped, stop_all};

@@ -25,20 +25,10 @@ use super::channel;
 use super::manager::Manager;
 use super::pause::Pause;
 use super::printer::print;
-use crate::process::{keep_close, own_binary};
+use crate::process::{OF_SYSTEMD, keep_close, own_binary};
 
 /// How long it may say nothing, before it is taken to hang and is killed.
 const SILENCE: Duration = Duration::from_mins(1);
-
-/// What systemd says to root's, and to nobody else.
-const OF_SYSTEMD: [&str; 6] = [
-    "LISTEN_FDNAMES",
-    "LISTEN_FDS",
-    "LISTEN_PID",
-    "NOTIFY_SOCKET",
-    "WATCHDOG_PID",
-    "WATCHDOG_USEC",
-];
 
 #[derive(Debug)]
 pub(super) struct Deputy {
@@ -128,6 +118,7 @@ impl Deputy {
             .args(["serve", "--owner", &self.owner.to_string(), "--"])
             .args(&self.places)
             .stdin(theirs);
+        // systemd talks to root's, and to nobody else.
         for name in OF_SYSTEMD {
             command.env_remove(name);
         }

@@ -1,23 +1,27 @@
 //! The control socket of a site: what commands and deployments ask of this `nyala serve`.
 
-use std::fs::{self, File};
+use std::fs;
 use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::unix::OwnedWriteHalf;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::spawn_local;
+use tokio::time::{sleep, timeout};
 
 use super::error;
 use super::served::Served;
-use crate::control::{Answer, Request, path_in, socket};
+use crate::control::{Answer, BEAT, LONGEST, Request, path_in, run_folder, socket};
 use crate::disk;
 use crate::site::DeploymentId;
 use crate::text::duration;
 use crate::user_error::UserError;
+
+/// The pause after a connection could not be taken, for example for want of file descriptors.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Opens the socket, which only the owner of the site can connect to: that takes the right to write
 /// to it, which the umask of a process gives to nobody else.
@@ -26,8 +30,7 @@ pub(super) fn open(site: &Rc<Served>) -> Result<()> {
     if fs::symlink_metadata(&path).is_ok() {
         disk::remove_file(&path)?;
     }
-    let folder =
-        File::open(site.site.run()).context("the folder of the socket cannot be opened")?;
+    let folder = run_folder(&site.site).context("the folder of the socket cannot be opened")?;
     let listener = UnixListener::bind(path_in(&folder))
         .with_context(|| format!("cannot listen on {}", path.display()))?;
     disk::set_socket_mode(&path, 0o600)?;
@@ -40,7 +43,7 @@ pub(super) fn open(site: &Rc<Served>) -> Result<()> {
                 }
                 Err(error) => {
                     tracing::debug!("the control socket: {error}");
-                    tokio::task::yield_now().await;
+                    sleep(PAUSE).await;
                 }
             }
         }
@@ -48,16 +51,37 @@ pub(super) fn open(site: &Rc<Served>) -> Result<()> {
     Ok(())
 }
 
-type Lines = tokio::io::Lines<BufReader<tokio::net::unix::OwnedReadHalf>>;
+/// What somebody asks, line by line.
+struct Lines {
+    reader: BufReader<OwnedReadHalf>,
+    /// What has come of the next one.
+    begun: Vec<u8>,
+}
+
+impl Lines {
+    fn of(reader: OwnedReadHalf) -> Lines {
+        Lines { reader: BufReader::new(reader), begun: Vec::new() }
+    }
+
+    /// The next request; an error in place of what is none. `None` at the end, and when a line is
+    /// longer than any request. Nothing is lost when this is dropped before it is ready.
+    async fn next(&mut self) -> Option<serde_json::Result<Request>> {
+        let room = (LONGEST - self.begun.len()) as u64;
+        (&mut self.reader).take(room).read_until(b'\n', &mut self.begun).await.ok()?;
+        let line = std::mem::take(&mut self.begun);
+        line.ends_with(b"\n").then(|| serde_json::from_slice(&line))
+    }
+}
 
 async fn serve(stream: UnixStream, site: Rc<Served>) {
     let (reader, writer) = stream.into_split();
-    let mut lines = BufReader::new(reader).lines();
+    let mut lines = Lines::of(reader);
     let answers = write_in_turn(writer);
-    while let Ok(Some(line)) = lines.next_line().await {
-        let answer = match serde_json::from_str(&line) {
+    while let Some(request) = lines.next().await {
+        let answer = match request {
             Ok(Request::Prepare { release }) => deploy(&site, release, &mut lines, &answers).await,
             Ok(Request::Processes) => Answer::Processes(site.processes()),
+            Ok(Request::Programs { release, found }) => done(site.check_programs(release, &found)),
             Ok(Request::Statistics) => Answer::Statistics(site.statistics()),
             Ok(Request::Maintenance) => done(site.read_maintenance()),
             Ok(Request::Pause { at_most }) => pause(&site, at_most, &answers).await,
@@ -106,11 +130,16 @@ fn done(outcome: Result<()>) -> Answer {
     }
 }
 
-/// Writes answers in the order in which they are sent.
+/// Writes answers in the order in which they are sent, and meanwhile that they are worked on.
 fn write_in_turn(mut writer: OwnedWriteHalf) -> UnboundedSender<Answer> {
     let (sender, mut receiver) = unbounded_channel::<Answer>();
     spawn_local(async move {
-        while let Some(answer) = receiver.recv().await {
+        loop {
+            let answer = match timeout(BEAT, receiver.recv()).await {
+                Ok(Some(answer)) => answer,
+                Ok(None) => return,
+                Err(_) => Answer::Working,
+            };
             let Ok(mut line) = serde_json::to_string(&answer) else { return };
             line.push('\n');
             if writer.write_all(line.as_bytes()).await.is_err() {
@@ -140,22 +169,21 @@ async fn deploy(
         tokio::select! {
             prepared = prepare => prepared,
             // Whoever asked is gone; nothing else is sent before there is an answer.
-            _ = lines.next_line() => {
+            _ = lines.next() => {
                 site.say(format_args!("release {id} is given up: its deployment has ended"));
                 return Answer::Done;
             }
         }
     };
-    let prepared = match prepared {
+    let mut prepared = match prepared {
         Ok(prepared) => prepared,
         Err(error) => return Answer::Failed(UserError::of(&error)),
     };
     let _ = answers.send(Answer::Ready);
-    let asked = lines.next_line().await.ok().flatten();
-    let asked = asked.and_then(|line| match serde_json::from_str(&line) {
-        Ok(Request::Switch { watch }) => Some(watch),
+    let asked = match lines.next().await {
+        Some(Ok(Request::Switch { watch })) => Some(watch),
         _ => None,
-    });
+    };
     // A worker that was killed may have moved the link, which decides.
     let is_live = site.site.live().ok().flatten() == Some(id);
     if asked.is_none() && !is_live {
@@ -163,9 +191,7 @@ async fn deploy(
         site.say(format_args!("release {id} is given up: its deployment has ended"));
         return Answer::Done;
     }
-    if let Err(error) = site.set_run(prepared.run.clone()) {
-        site.say(UserError::of(&error));
-    }
+    prepared.take_over();
     site.say(format_args!("release {id} is live"));
     let before = site.live().filter(|before| before.id != id && before.accepts());
     let watch = prepared.run.watch;
@@ -186,8 +212,8 @@ async fn deploy(
 
 /// Returns when whoever deploys wants the release before; never when he is gone.
 async fn asked_to_go_back(lines: &mut Lines) {
-    while let Ok(Some(line)) = lines.next_line().await {
-        if let Ok(Request::GoBack) = serde_json::from_str(&line) {
+    while let Some(request) = lines.next().await {
+        if let Ok(Request::GoBack) = request {
             return;
         }
     }

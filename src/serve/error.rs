@@ -1,6 +1,5 @@
 //! What goes wrong when an application is run, in words for people.
 
-use std::io::{Error, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,9 +7,7 @@ use hyper::StatusCode;
 
 use super::health::Question;
 use super::process::{Process, Spec};
-use super::taken::Listener;
 use crate::site::DeploymentId;
-use crate::site::settings::Listen;
 use crate::text::duration;
 use crate::user_error::UserError;
 
@@ -52,41 +49,6 @@ pub(super) fn no_process(name: &str) -> UserError {
 pub(super) fn no_site_yet(folder: &Path) -> UserError {
     UserError::new(format!("there is no site in {} yet", folder.display()))
         .fix(format!("Make one: nyala init {}/SITE", folder.display()))
-}
-
-/// `listener` is who has that address.
-pub(super) fn cannot_listen(
-    listen: &Listen,
-    cause: &Error,
-    listener: Option<&Listener>,
-) -> UserError {
-    let error = UserError::new(format!("cannot listen on {listen}: {cause}"));
-    match cause.kind() {
-        ErrorKind::AddrInUse => match listener {
-            Some(listener) if listener.pid == std::process::id() => error
-                .found("another site of this nyala serve has that address")
-                .fix("Change listen under [run] in the nyala.toml of one of them to a free port"),
-            Some(listener) => error
-                .found(format!("{listener} listens there"))
-                .fix(format!("End that process: kill {}", listener.pid))
-                .fix("Or change listen under [run] in nyala.toml to a free port"),
-            None => error
-                .fix("See who has it, as root: ss -ltnp")
-                .fix("Or change listen under [run] in nyala.toml to a free port"),
-        },
-        ErrorKind::PermissionDenied => {
-            error.fix("Change listen under [run] in nyala.toml to a port above 1023")
-        }
-        ErrorKind::AddrNotAvailable => {
-            error.fix("Change listen under [run] in nyala.toml to an address of this machine")
-        }
-        _ => error.fix("Change listen under [run] in nyala.toml"),
-    }
-}
-
-pub(super) fn not_a_socket(path: &Path) -> UserError {
-    UserError::new(format!("{} is there, and is not a socket", path.display()))
-        .fix("Remove it, or change listen under [run] in nyala.toml")
 }
 
 /// The web process ended before it was healthy.
@@ -289,7 +251,6 @@ mod tests {
     #[test]
     fn every_error_says_what_to_do() {
         let site = Path::new("/srv/shop");
-        let tcp: Listen = "127.0.0.1:80".parse().unwrap();
         insta::assert_snapshot!(of_another_user(site), @"
         /srv/shop belongs to another user, as whom it has to run
         1. Serve it as root, which serves the sites of every owner: sudo nyala serve FOLDER
@@ -318,36 +279,6 @@ mod tests {
         insta::assert_snapshot!(no_site_yet(site), @"
         there is no site in /srv/shop yet
         Make one: nyala init /srv/shop/SITE
-        ");
-        let other = Listener { pid: 4711, name: "gunicorn".to_owned() };
-        insta::assert_snapshot!(cannot_listen(&tcp, &ErrorKind::AddrInUse.into(), Some(&other)), @"
-        cannot listen on 127.0.0.1:80: address in use
-        found: gunicorn (process 4711) listens there
-        1. End that process: kill 4711
-        2. Or change listen under [run] in nyala.toml to a free port
-        ");
-        let own = Listener { pid: std::process::id(), ..other };
-        insta::assert_snapshot!(cannot_listen(&tcp, &ErrorKind::AddrInUse.into(), Some(&own)), @"
-        cannot listen on 127.0.0.1:80: address in use
-        found: another site of this nyala serve has that address
-        Change listen under [run] in the nyala.toml of one of them to a free port
-        ");
-        insta::assert_snapshot!(cannot_listen(&tcp, &ErrorKind::AddrInUse.into(), None), @"
-        cannot listen on 127.0.0.1:80: address in use
-        1. See who has it, as root: ss -ltnp
-        2. Or change listen under [run] in nyala.toml to a free port
-        ");
-        insta::assert_snapshot!(cannot_listen(&tcp, &ErrorKind::PermissionDenied.into(), None), @"
-        cannot listen on 127.0.0.1:80: permission denied
-        Change listen under [run] in nyala.toml to a port above 1023
-        ");
-        insta::assert_snapshot!(cannot_listen(&tcp, &ErrorKind::AddrNotAvailable.into(), None), @"
-        cannot listen on 127.0.0.1:80: address not available
-        Change listen under [run] in nyala.toml to an address of this machine
-        ");
-        insta::assert_snapshot!(not_a_socket(site), @"
-        /srv/shop is there, and is not a socket
-        Remove it, or change listen under [run] in nyala.toml
         ");
         insta::assert_snapshot!(ended("gunicorn app:app", "it exited with 3", printed()), @"
         the application did not start: gunicorn exited with 3

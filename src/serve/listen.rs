@@ -1,31 +1,26 @@
 //! The address at which a site takes its visitors.
 
 use std::fs;
-use std::io::ErrorKind;
-use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::sleep;
 
-use super::error;
+use super::bind;
 use super::proxy::converse;
 use super::served::Served;
 use super::sites::own_prefix;
-use super::taken;
-use crate::disk;
+use crate::site::Site;
 use crate::site::settings::Listen;
 
 /// The pause after a connection could not be taken, for example for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// How many connections may wait to be taken.
-const BACKLOG: i32 = 2048;
 
 /// A site that takes its visitors at an address.
 #[derive(Debug)]
@@ -33,6 +28,7 @@ pub(super) struct Listening {
     pub(super) listen: Listen,
     /// What the socket is called where it is kept while nyala serve is started anew.
     pub(super) name: String,
+    socket: OwnedFd,
     task: JoinHandle<()>,
 }
 
@@ -43,38 +39,62 @@ impl Drop for Listening {
 }
 
 /// Listens, and answers visitors until the value is dropped. The socket of an earlier nyala serve
-/// is used on, with the visitors who wait there.
-pub(super) fn start(site: &Rc<Served>, listen: &Listen) -> Result<Listening> {
+/// is used on, with the visitors who wait there. `before` is where the site listens now, if it is
+/// to listen elsewhere: until that is dropped, it listens at both.
+pub(super) fn start(
+    site: &Rc<Served>,
+    listen: &Listen,
+    before: Option<&Listening>,
+) -> Result<Listening> {
     let manager = &site.manager;
-    let (name, task) = match listen {
+    match listen {
         Listen::Tcp(address) => {
-            let name = format!("{}tcp_{address}", own_prefix()).replace(':', "_");
-            let socket = if let Some(kept) = manager.take(&name) {
+            let at = format!("{}tcp_{address}", own_prefix()).replace(':', "_");
+            let name = format!("{at}{}", site_suffix(&site.site));
+            let socket = if let Some((kept_as, kept)) = manager.take(|it| is_at(it, &at)) {
+                if kept_as != name {
+                    // Another site had the address before.
+                    manager.forget(&kept_as);
+                    manager.keep(&name, kept.as_fd());
+                }
                 std::net::TcpListener::from(kept)
             } else {
-                let socket = std::net::TcpListener::bind(address)
-                    .map_err(|cause| taken::cannot_listen(listen, &cause))?;
-                rustix::net::listen(&socket, BACKLOG).context("cannot listen")?;
+                let socket = bind::tcp(listen, *address, before.map(|it| it.socket.as_fd()))?;
                 manager.keep(&name, socket.as_fd());
                 socket
             };
-            (name, accept_tcp(Rc::clone(site), socket)?)
+            listening_on_tcp(site, listen, name, socket)
         }
         Listen::Unix(path) => {
             let path = site.site.root().join(path);
-            let kept = name_of(&path).and_then(|name| Some((manager.take(&name)?, name)));
-            let (socket, name) = if let Some((kept, name)) = kept {
-                (std::os::unix::net::UnixListener::from(kept), name)
+            let kept = file_of(&path).and_then(|at| manager.take(|it| is_at(it, &at)));
+            let (name, socket) = if let Some((name, kept)) = kept {
+                (name, std::os::unix::net::UnixListener::from(kept))
             } else {
-                let socket = bind(&path, listen)?;
-                let name = name_of(&path).context("cannot listen")?;
+                let socket = bind::unix(&path, listen)?;
+                let at = file_of(&path).context("cannot listen")?;
+                let name = format!("{at}{}", site_suffix(&site.site));
                 manager.keep(&name, socket.as_fd());
-                (socket, name)
+                (name, socket)
             };
-            (name, accept_unix(Rc::clone(site), socket)?)
+            listening_on_unix(site, listen, name, socket)
         }
-    };
-    Ok(Listening { listen: listen.clone(), name, task })
+    }
+}
+
+/// Listens where an earlier nyala serve did for this site; `None` where that is not known.
+pub(super) fn start_as_before(site: &Rc<Served>) -> Option<Listening> {
+    let suffix = site_suffix(&site.site);
+    let (name, socket) = site.manager.take(|name| name.ends_with(&suffix))?;
+    let socket = std::net::TcpListener::from(socket);
+    if let Ok(address) = socket.local_addr() {
+        return listening_on_tcp(site, &Listen::Tcp(address), name, socket).ok();
+    }
+    let socket = std::os::unix::net::UnixListener::from(OwnedFd::from(socket));
+    let address = socket.local_addr().ok()?;
+    let path = address.as_pathname()?;
+    let path = path.strip_prefix(site.site.root()).unwrap_or(path).to_owned();
+    listening_on_unix(site, &Listen::Unix(path), name, socket).ok()
 }
 
 /// Whether somebody may listen at an address now; of a socket's file, only an attempt tells.
@@ -85,16 +105,38 @@ pub(super) fn is_free(listen: &Listen) -> bool {
     }
 }
 
-/// The name of a socket is that of its file, which cannot be another one's while it is open.
-fn name_of(path: &Path) -> Option<String> {
+/// What the names of a site's sockets end with, whatever its settings are.
+pub(super) fn site_suffix(site: &Site) -> String {
+    let numbers = fs::metadata(site.root()).map(|folder| (folder.dev(), folder.ino()));
+    let (device, inode) = numbers.unwrap_or_default();
+    format!("{OF}{device}_{inode}")
+}
+
+/// Stands in the name of a socket between its address and its site.
+const OF: &str = "_of_";
+
+fn is_at(name: &str, address: &str) -> bool {
+    name.strip_prefix(address).is_some_and(|rest| rest.starts_with(OF))
+}
+
+/// What the name of a socket begins with that is a file: this cannot be another one's while it is
+/// open.
+fn file_of(path: &Path) -> Option<String> {
     let file = fs::symlink_metadata(path).ok()?;
     Some(format!("{}unix_{}_{}", own_prefix(), file.dev(), file.ino()))
 }
 
-fn accept_tcp(site: Rc<Served>, socket: std::net::TcpListener) -> Result<JoinHandle<()>> {
+fn listening_on_tcp(
+    site: &Rc<Served>,
+    listen: &Listen,
+    name: String,
+    socket: std::net::TcpListener,
+) -> Result<Listening> {
+    let kept = OwnedFd::from(socket.try_clone().context("cannot listen")?);
     socket.set_nonblocking(true).context("cannot listen")?;
     let listener = TcpListener::from_std(socket).context("cannot listen")?;
-    Ok(spawn_local(async move {
+    let site = Rc::clone(site);
+    let task = spawn_local(async move {
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {
@@ -104,16 +146,21 @@ fn accept_tcp(site: Rc<Served>, socket: std::net::TcpListener) -> Result<JoinHan
                 Err(cause) => not_taken(&cause).await,
             }
         }
-    }))
+    });
+    Ok(Listening { listen: listen.clone(), name, socket: kept, task })
 }
 
-fn accept_unix(
-    site: Rc<Served>,
+fn listening_on_unix(
+    site: &Rc<Served>,
+    listen: &Listen,
+    name: String,
     socket: std::os::unix::net::UnixListener,
-) -> Result<JoinHandle<()>> {
+) -> Result<Listening> {
+    let kept = OwnedFd::from(socket.try_clone().context("cannot listen")?);
     socket.set_nonblocking(true).context("cannot listen")?;
     let listener = UnixListener::from_std(socket).context("cannot listen")?;
-    Ok(spawn_local(async move {
+    let site = Rc::clone(site);
+    let task = spawn_local(async move {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
@@ -122,28 +169,11 @@ fn accept_unix(
                 Err(cause) => not_taken(&cause).await,
             }
         }
-    }))
+    });
+    Ok(Listening { listen: listen.clone(), name, socket: kept, task })
 }
 
 async fn not_taken(cause: &std::io::Error) {
     tracing::debug!("a connection could not be taken: {cause}");
     sleep(PAUSE).await;
-}
-
-/// A socket that a web server of another user may connect to.
-fn bind(path: &Path, listen: &Listen) -> Result<std::os::unix::net::UnixListener> {
-    if let Some(folder) = path.parent() {
-        disk::create_dir_all(folder)?;
-    }
-    // What an earlier nyala serve left; the site's lock says that it is over.
-    match fs::symlink_metadata(path) {
-        Ok(found) if found.file_type().is_socket() => disk::remove_file(path)?,
-        Ok(_) => bail!(error::not_a_socket(path)),
-        Err(cause) if cause.kind() == ErrorKind::NotFound => {}
-        Err(cause) => return Err(cause).context("cannot listen"),
-    }
-    let socket = std::os::unix::net::UnixListener::bind(path)
-        .map_err(|cause| taken::cannot_listen(listen, &cause))?;
-    disk::set_socket_mode(path, 0o666)?;
-    Ok(socket)
 }

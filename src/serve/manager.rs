@@ -64,10 +64,12 @@ impl Manager {
         self.send(states, None);
     }
 
-    /// The listening socket that was kept under this name. It stays with the manager.
-    pub(super) fn take(&self, name: &str) -> Option<OwnedFd> {
-        let socket = self.kept.borrow_mut().remove(name)?;
-        socket_acceptconn(&socket).unwrap_or_default().then_some(socket)
+    /// A listening socket that was kept under such a name. It stays with the manager.
+    pub(super) fn take(&self, is_meant: impl Fn(&str) -> bool) -> Option<(String, OwnedFd)> {
+        let mut kept = self.kept.borrow_mut();
+        let listens = |socket: &OwnedFd| socket_acceptconn(socket).unwrap_or_default();
+        let mut found = kept.extract_if(.., |name, it| is_meant(name) && listens(it));
+        found.next()
     }
 
     /// The sockets whose names begin so.
@@ -85,10 +87,10 @@ impl Manager {
         self.tell(&[NotifyState::FdStoreRemove, NotifyState::FdName(name)]);
     }
 
-    /// Closes the sockets that no site has taken.
-    pub(super) fn forget_others(&self) {
-        for (name, socket) in self.kept.take() {
-            drop(socket);
+    /// Closes the sockets that no site has taken, and none is going to take.
+    pub(super) fn forget_others(&self, is_waited_for: impl Fn(&str) -> bool) {
+        let mut kept = self.kept.borrow_mut();
+        for (name, _socket) in kept.extract_if(.., |name, _| !is_waited_for(name)) {
             self.forget(&name);
         }
     }

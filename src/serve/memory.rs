@@ -12,6 +12,14 @@ pub(super) fn of_session(leader: u32) -> Option<u64> {
     members.into_iter().filter_map(of).reduce(|sum, more| sum + more)
 }
 
+/// How many processes of this machine the kernel has ended since memory was short; 0 where /proc
+/// does not say.
+pub(super) fn kills() -> u64 {
+    let text = disk::read_to_string("/proc/vmstat").unwrap_or_default();
+    let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+    count.and_then(|count| count.parse().ok()).unwrap_or_default()
+}
+
 fn of(process: Pid) -> Option<u64> {
     let file = format!("/proc/{}/smaps_rollup", process.as_raw_nonzero());
     let text = disk::read_to_string(file).ok()?;

@@ -4,8 +4,11 @@
 //! end here; each request is given to the release that is live at that moment. So a switch is one
 //! pointer, and a connection that is kept alive goes on across it.
 
+mod address;
 mod backend;
+mod bind;
 mod body;
+mod bounds;
 mod channel;
 mod deputy;
 mod door;
@@ -29,7 +32,6 @@ mod sites;
 mod statistics;
 mod stopped;
 mod switch;
-mod taken;
 mod troubles;
 mod upstream;
 mod watch;
@@ -49,16 +51,20 @@ use tokio::time::{sleep, timeout};
 
 use crate::access::{self, Intent};
 use crate::process::end_with_parent;
+use crate::site::Site;
 use crate::user_error::UserError;
 
 pub use logs::log_files;
 
 use manager::Manager;
 use printer::print;
-use sites::{Sites, owned_sites};
+use sites::{Sites, found};
 
 /// The least time that a process gets to end.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many threads end processes at the same time.
+const BLOCKING: usize = 8;
 
 /// How often it is looked for new sites, and the manager is told that this process works.
 const LOOK: Duration = Duration::from_secs(2);
@@ -76,16 +82,15 @@ const EXTEND: Duration = Duration::from_secs(5);
 /// process for each.
 pub fn run(places: &[PathBuf]) -> Result<()> {
     let manager = Manager::systemd();
-    block_on(places, manager, false)
+    block_on(places, manager, None)
 }
 
 /// Serves the sites of one owner, for the `nyala serve` of root that has started this process: it
 /// becomes one of the owner's. Must be called while it has one thread.
 pub fn run_for(owner: u32, places: &[PathBuf]) -> Result<()> {
-    let sites = owned_sites(places);
-    let Some((site, _)) = sites.iter().find(|(_, found)| *found == owner) else {
-        return Ok(());
-    };
+    let own = found(places).sites.into_iter().filter(|(_, found)| *found == owner);
+    let sites: Vec<_> = own.map(|(site, _)| site).collect();
+    let Some(site) = sites.first() else { return Ok(()) };
     access::enter(site, Intent::Change)?;
     // It may have been given to somebody else meanwhile.
     if geteuid().as_raw() != owner {
@@ -95,17 +100,22 @@ pub fn run_for(owner: u32, places: &[PathBuf]) -> Result<()> {
     // root's is in it.
     end_with_parent();
     let _ = set_dumpable_behavior(DumpableBehavior::Dumpable);
-    block_on(places, Manager::serve()?, true)
+    block_on(places, Manager::serve()?, Some(sites))
 }
 
-fn block_on(places: &[PathBuf], manager: Manager, is_deputy: bool) -> Result<()> {
+fn block_on(places: &[PathBuf], manager: Manager, seen: Option<Vec<Site>>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        // An application may use up what its owner may start: the thread that ends it is there
+        // already, and stays.
+        .thread_keep_alive(Duration::MAX)
+        .max_blocking_threads(BLOCKING)
         .build()
         .context("cannot start")?;
     let manager = Rc::new(manager);
+    drop(runtime.spawn_blocking(|| ()));
     LocalSet::new().block_on(&runtime, async {
-        let sites = Sites::new(places.to_vec(), Rc::clone(&manager), is_deputy)?;
+        let sites = Sites::new(places.to_vec(), Rc::clone(&manager), seen)?;
         serve(sites, places, &manager).await
     })
 }
@@ -114,7 +124,7 @@ async fn serve(mut sites: Sites, places: &[PathBuf], manager: &Rc<Manager>) -> R
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let mut count = sites.look()?;
-    manager.forget_others();
+    manager.forget_others(|socket| sites.waits_for(socket));
     if count == 0 {
         for place in places {
             print(format!("{}\n", error::no_site_yet(place)));

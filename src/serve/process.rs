@@ -17,11 +17,13 @@ use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 use tokio::task::{spawn_blocking, spawn_local};
 use tokio::time::{sleep, timeout};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::logs::ProcessLog;
 use super::pause::Pause;
+use super::{bounds, memory};
 use crate::control::ProcessState;
-use crate::process::{Environment, keep_close, kill_marked, start_session};
+use crate::process::{self, Environment, Mark, keep_close, kill_marked, start_session};
 use crate::site::DeploymentId;
 use crate::text::clean_bytes;
 
@@ -80,6 +82,8 @@ pub(super) struct Process {
     /// How it ended the last time.
     last_end: RefCell<Option<String>>,
     recent: RefCell<VecDeque<String>>,
+    /// Whether it is started again when it ends. One that is only tried is not.
+    is_kept: Cell<bool>,
     /// How long it may take to end, once it has to.
     stopping: Cell<Option<Duration>>,
     stop: Notify,
@@ -91,16 +95,48 @@ pub(super) struct Process {
 
 /// Kills what an earlier `nyala serve` of this site has left.
 pub(super) fn end_left_behind(site: &Path) -> usize {
-    kill_marked(&|variable| {
+    kill_marked(&OfSite { site: site.to_owned(), start: None })
+}
+
+/// What carries the mark of a site.
+struct OfSite {
+    site: PathBuf,
+    /// Which start; `None` for all of them, also by other processes.
+    start: Option<u64>,
+}
+
+/// How many bits of a mark are the number of a start. The others tell sites apart.
+const START_BITS: u32 = 24;
+const SITE_BITS: u32 = 62 - START_BITS;
+
+impl OfSite {
+    /// The mark of a start; of the first one, where all are meant.
+    fn number(&self) -> u64 {
+        let site = xxh3_64(self.site.as_os_str().as_bytes()) >> (64 - SITE_BITS);
+        let start = self.start.unwrap_or_default() & ((1 << START_BITS) - 1);
+        (site << START_BITS) | start
+    }
+}
+
+impl Mark for OfSite {
+    fn is_variable(&self, variable: &[u8]) -> bool {
         let value = variable.strip_prefix(MARK.as_bytes()).and_then(|it| it.strip_prefix(b"="));
-        value.is_some_and(|value| {
-            let colon = value.iter().position(|byte| *byte == b':');
-            colon.is_some_and(|colon| value[colon + 1..] == *site.as_os_str().as_bytes())
+        let parts = value.and_then(|value| Some((value, value.iter().position(|it| *it == b':')?)));
+        parts.is_some_and(|(value, colon)| {
+            let start = self.start.map(|start| start.to_string());
+            value[colon + 1..] == *self.site.as_os_str().as_bytes()
+                && start.is_none_or(|start| *start.as_bytes() == value[..colon])
         })
-    })
+    }
+
+    fn is_number(&self, number: u64) -> bool {
+        let bits = if self.start.is_some() { 0 } else { START_BITS };
+        number >> bits == self.number() >> bits
+    }
 }
 
 impl Process {
+    /// Starts it once: see [`Process::keep`].
     pub(super) fn start(spec: Spec, log: Rc<ProcessLog>, changed: Rc<Notify>) -> Rc<Process> {
         let process = Rc::new(Process {
             spec,
@@ -111,6 +147,7 @@ impl Process {
             accepts: Cell::new(false),
             last_end: RefCell::new(None),
             recent: RefCell::new(VecDeque::new()),
+            is_kept: Cell::new(false),
             stopping: Cell::new(None),
             stop: Notify::new(),
             is_over: Cell::new(false),
@@ -119,6 +156,12 @@ impl Process {
         });
         spawn_local(Rc::clone(&process).supervise());
         process
+    }
+
+    /// Starts it again whenever it ends, from now on.
+    pub(super) fn keep(&self) {
+        self.is_kept.set(true);
+        self.changed.notify_waiters();
     }
 
     pub(super) fn accepts(&self) -> bool {
@@ -143,7 +186,7 @@ impl Process {
             pid,
             since: self.since.get(),
             restarts: self.restarts.get(),
-            memory: pid.and_then(super::memory::of_session),
+            memory: pid.and_then(memory::of_session),
             healthy: self.spec.port.map(|_| self.accepts.get()),
         }
     }
@@ -161,28 +204,48 @@ impl Process {
         let mut pause = Pause::default();
         while self.stopping.get().is_none() {
             let started = Instant::now();
+            let kills = memory::kills();
             let number = STARTS.get() + 1;
             STARTS.set(number);
-            let end = match self.spawn(number) {
+            let mut end = match self.spawn(number) {
                 Ok(child) => self.live(child, number).await,
                 Err(error) => format!("it cannot be started: {error}"),
             };
+            if end == KILLED && memory::kills() > kills {
+                end += ", since memory was short";
+            }
             self.pid.set(None);
             self.accepts.set(false);
             if self.stopping.get().is_some() {
                 break;
             }
             self.since.set(None);
+            *self.last_end.borrow_mut() = Some(end.clone());
+            if !self.is_kept.get() {
+                self.say(&end);
+                self.changed.notify_waiters();
+                self.is_to_go_on().await;
+                continue;
+            }
             self.restarts.set(self.restarts.get() + 1);
             let pause = pause.after(started.elapsed());
             self.say(&format!("{end}; it is started again in {:.1} s", pause.as_secs_f64()));
-            *self.last_end.borrow_mut() = Some(end);
             self.changed.notify_waiters();
             let _ = timeout(pause, self.stop.notified()).await;
         }
         self.is_over.set(true);
         self.over.notify_waiters();
         self.changed.notify_waiters();
+    }
+
+    /// Returns once one that has ended is to be kept, or stopped.
+    async fn is_to_go_on(&self) {
+        while !self.is_kept.get() && self.stopping.get().is_none() {
+            tokio::select! {
+                () = self.changed.notified() => {}
+                () = self.stop.notified() => {}
+            }
+        }
     }
 
     fn spawn(&self, number: u64) -> std::io::Result<Child> {
@@ -202,6 +265,9 @@ impl Process {
         if let Some(port) = port {
             started.env("PORT", port.to_string());
         }
+        let own = OfSite { site: site.clone(), start: Some(number) };
+        process::number(&mut started, own.number());
+        bounds::set(&mut started);
         start_session(&mut started);
         keep_close(&mut started);
         Command::from(started).spawn()
@@ -273,9 +339,8 @@ impl Process {
     /// Ends everything that a start of it has left. All processes of the machine are looked
     /// through for it, while visitors are answered.
     async fn kill_all(&self, number: u64) {
-        let mut mark = format!("{MARK}={number}:").into_bytes();
-        mark.extend_from_slice(self.spec.site.as_os_str().as_bytes());
-        let _ = spawn_blocking(move || kill_marked(&|variable| variable == mark)).await;
+        let mark = OfSite { site: self.spec.site.clone(), start: Some(number) };
+        let _ = spawn_blocking(move || kill_marked(&mark)).await;
     }
 
     async fn relay(self: Rc<Self>, output: impl AsyncRead + Unpin) {
@@ -305,6 +370,9 @@ impl Process {
         self.log.line(&self.spec, &format!("nyala: {text}"));
     }
 }
+
+/// How one ended that nobody can ask any more: the kernel ends one so when memory is short.
+const KILLED: &str = "it was killed by signal 9";
 
 fn how(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;

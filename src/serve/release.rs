@@ -77,6 +77,11 @@ impl Release {
         self.web.borrow().iter().map(|backend| backend.totals()).sum()
     }
 
+    /// Has its web processes started again when they end.
+    pub(super) fn keep(&self) {
+        self.web.borrow().iter().for_each(|backend| backend.process.keep());
+    }
+
     /// Gives it no more requests, and waits until it has answered everything, or `grace` is over.
     pub(super) async fn drain(&self, grace: Duration) {
         let web = self.web();

@@ -25,7 +25,9 @@ impl Served {
     ) -> Result<()> {
         let _turn = self.turn.lock().await;
         let Some(live) = self.live() else { bail!(error::nothing_runs()) };
-        let mut run = self.site.settings()?.run;
+        // Only a push or a restart changes the address.
+        let listen = self.run().listen.clone();
+        let mut run = Run { listen, ..self.site.settings()?.run };
         run.scale.extend(wanted.iter().map(|(name, count)| (name.clone(), *count)));
         let (web, others) = self.specs(live.id, &run)?;
         if wanted.contains_key(WEB) {
@@ -57,6 +59,9 @@ impl Served {
                 }
                 return Err(error);
             }
+        }
+        for backend in &new {
+            backend.process.keep();
         }
         live.web.borrow_mut().extend(new);
         self.changed.notify_waiters();

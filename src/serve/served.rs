@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::Result;
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use super::backend::InFlight;
-use super::listen::{self, Listening};
+use super::listen::Listening;
 use super::logs::ProcessLog;
 use super::manager::Manager;
 use super::printer::print;
@@ -32,7 +31,7 @@ pub(super) const FAREWELL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Served {
     pub(super) site: Site,
-    run: RefCell<Rc<Run>>,
+    pub(super) run: RefCell<Rc<Run>>,
     /// What visitors are given to: swapped whole, so that each request has one release.
     live: RefCell<Option<Rc<Release>>>,
     /// The releases before, while they end.
@@ -46,9 +45,11 @@ pub(super) struct Served {
     pub(super) paused: Cell<Option<Instant>>,
     pub(super) maintenance: RefCell<Option<Bytes>>,
     pub(super) manager: Rc<Manager>,
-    listening: RefCell<Option<Listening>>,
+    pub(super) listening: RefCell<Option<Listening>>,
     /// Why it does not listen where it should.
-    not_listening: RefCell<Option<UserError>>,
+    pub(super) not_listening: RefCell<Option<UserError>>,
+    /// Why what is live was not started, as it was said; it is tried again.
+    pub(super) not_started: RefCell<Option<UserError>>,
     /// How many connections of visitors are open.
     connections: Cell<usize>,
     is_closing: Cell<bool>,
@@ -74,6 +75,7 @@ impl Served {
             manager,
             listening: RefCell::new(None),
             not_listening: RefCell::new(None),
+            not_started: RefCell::new(None),
             connections: Cell::new(0),
             is_closing: Cell::new(false),
             closing: Notify::new(),
@@ -100,49 +102,6 @@ impl Served {
         Rc::clone(log)
     }
 
-    /// Takes over settings: the address is changed when it is another one now.
-    pub(super) fn set_run(self: &Rc<Self>, run: Run) -> Result<()> {
-        let wanted = run.listen.clone();
-        *self.run.borrow_mut() = Rc::new(run);
-        if self.listening.borrow().as_ref().map(|it| &it.listen) == wanted.as_ref() {
-            self.not_listening.take();
-            return Ok(());
-        }
-        let now = wanted.as_ref().map(|wanted| listen::start(self, wanted)).transpose();
-        *self.not_listening.borrow_mut() = now.as_ref().err().map(UserError::of);
-        let now = now?;
-        if let Some(now) = &now {
-            self.say(format_args!("listening on {}", now.listen));
-        }
-        if let Some(before) = self.listening.replace(now) {
-            self.manager.forget(&before.name);
-        }
-        Ok(())
-    }
-
-    /// Why it does not listen where it should; `None` when it does.
-    pub(super) fn not_listening(&self) -> Option<UserError> {
-        self.not_listening.borrow().clone()
-    }
-
-    /// Tries again to listen where it could not: whoever had the address may have ended. If it is
-    /// still taken, finds out anew by whom.
-    pub(super) fn try_to_listen(self: &Rc<Self>) {
-        if self.not_listening.borrow().is_some() {
-            let run = Run::clone(&self.run());
-            let _ = self.set_run(run);
-        }
-    }
-
-    /// Listens where it could not, once it can. Who has an address is not asked each time: all
-    /// processes of the machine are looked through for it, while visitors of other sites wait.
-    pub(super) fn listen_once_free(self: &Rc<Self>) {
-        let is_waiting = self.not_listening.borrow().is_some();
-        if is_waiting && self.run().listen.as_ref().is_some_and(listen::is_free) {
-            self.try_to_listen();
-        }
-    }
-
     pub(super) fn live(&self) -> Option<Rc<Release>> {
         self.live.borrow().clone()
     }
@@ -167,6 +126,7 @@ impl Served {
 
     /// Gives visitors to a release; returns the one that they had.
     pub(super) fn give_visitors_to(&self, release: &Rc<Release>) -> Option<Rc<Release>> {
+        self.not_started.take();
         let before = self.live.replace(Some(Rc::clone(release)));
         self.changed.notify_waiters();
         before

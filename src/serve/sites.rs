@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -15,16 +16,38 @@ use super::deputy::{self, Deputy};
 use super::manager::Manager;
 use super::printer::print;
 use super::served::Served;
-use super::{door, error, process};
+use super::{door, error, listen, process};
 use crate::server::Server;
 use crate::site::Site;
 use crate::user_error::UserError;
+
+/// So many looks in a row have to miss a site before it is gone: an editor that writes its
+/// `nyala.toml` may have it away for a moment.
+const MISSES: u32 = 2;
+
+#[derive(Debug)]
+struct Known {
+    site: Site,
+    owner: u32,
+    /// How many looks have missed it since it was seen last.
+    missed: u32,
+}
+
+/// What is found at the places that are to be served.
+pub(super) struct Found {
+    /// The sites, and whose they are.
+    pub(super) sites: Vec<(Site, u32)>,
+    /// The places of which nobody can say now what is there, and why.
+    unseen: Vec<(PathBuf, UserError)>,
+}
 
 pub(super) struct Sites {
     places: Vec<PathBuf>,
     manager: Rc<Manager>,
     /// Whether the sites of other owners are the business of root's.
     is_deputy: bool,
+    /// The sites that there are.
+    known: BTreeMap<PathBuf, Known>,
     served: BTreeMap<PathBuf, Rc<Served>>,
     /// Why others are not served, as it was said.
     refused: BTreeMap<PathBuf, UserError>,
@@ -33,17 +56,22 @@ pub(super) struct Sites {
 }
 
 impl Sites {
-    /// Fails when a folder that is to be looked through is not there.
+    /// Fails when a folder that is to be looked through is not there, or may not be. A deputy is
+    /// told what root has `seen`.
     pub(super) fn new(
         places: Vec<PathBuf>,
         manager: Rc<Manager>,
-        is_deputy: bool,
+        seen: Option<Vec<Site>>,
     ) -> Result<Sites> {
-        for place in places.iter().filter(|place| !is_deputy && !Site::is_at(place)) {
-            Server::open(place)?;
+        for place in places.iter().filter(|_| seen.is_none()) {
+            Server::look(place)?;
         }
+        let owner = geteuid().as_raw();
+        let is_deputy = seen.is_some();
+        let known = |site: Site| (site.root().to_owned(), Known { site, owner, missed: 0 });
+        let known = seen.into_iter().flatten().map(known).collect();
         let (served, refused, deputies) = Default::default();
-        Ok(Sites { places, manager, is_deputy, served, refused, deputies })
+        Ok(Sites { places, manager, is_deputy, known, served, refused, deputies })
     }
 
     /// Begins to serve what is new, and ends what is gone. Returns how many sites there are.
@@ -51,10 +79,11 @@ impl Sites {
     /// What cannot be served is said once, and tried again; but whoever named just one site has
     /// nothing else to wait for.
     pub(super) fn look(&mut self) -> Result<usize> {
-        let found = owned_sites(&self.places);
+        self.find();
+        let known: Vec<_> = self.known.values().map(|it| (it.site.clone(), it.owner)).collect();
         let own = geteuid().as_raw();
         let (own_sites, others): (Vec<_>, Vec<_>) =
-            found.iter().partition(|(_, owner)| *owner == own);
+            known.iter().partition(|(_, owner)| *owner == own);
         for (site, _) in &own_sites {
             if !self.served.contains_key(site.root()) {
                 let begun = begin(site, &self.manager);
@@ -76,9 +105,33 @@ impl Sites {
             let start = || Deputy::start(*owner, &self.places, &self.manager);
             self.deputies.entry(*owner).or_insert_with(start);
         }
-        self.served.values().for_each(Served::listen_once_free);
+        for site in self.served.values() {
+            site.listen_once_free();
+            site.start_once_it_can();
+        }
         self.end_others(&own_sites, &owners);
-        Ok(if self.is_deputy { own_sites.len() } else { found.len() })
+        Ok(if self.is_deputy { own_sites.len() } else { known.len() })
+    }
+
+    /// Finds out which sites there are. What cannot be looked at now is as it was.
+    fn find(&mut self) {
+        let Found { sites, unseen } = found(&self.places);
+        self.known.values_mut().for_each(|known| known.missed += 1);
+        for (site, owner) in sites {
+            self.known.insert(site.root().to_owned(), Known { site, owner, missed: 0 });
+        }
+        let is_unseen = |root: &Path| unseen.iter().any(|(place, _)| root.starts_with(place));
+        self.known
+            .retain(|root, known| is_unseen(root) || (known.missed < MISSES && root.exists()));
+        for (place, error) in unseen {
+            self.refuse(&place, error);
+        }
+    }
+
+    /// Whether a socket that is kept is one of a site that could not be begun.
+    pub(super) fn waits_for(&self, socket: &str) -> bool {
+        let known = self.known.iter().filter(|(root, _)| self.refused.contains_key(*root));
+        known.into_iter().any(|(_, known)| socket.ends_with(&listen::site_suffix(&known.site)))
     }
 
     fn note(&mut self, site: &Site, begun: Result<Rc<Served>>) -> Result<()> {
@@ -89,15 +142,17 @@ impl Sites {
                 self.served.insert(root, served);
             }
             Err(error) if self.places == [root.as_path()] => return Err(error),
-            Err(error) => {
-                let error = UserError::of(&error);
-                if self.refused.get(&root) != Some(&error) {
-                    print(format!("{}: {error}\n", root.display()));
-                    self.refused.insert(root, error);
-                }
-            }
+            Err(error) => self.refuse(&root, UserError::of(&error)),
         }
         Ok(())
+    }
+
+    /// Says once why something is not served.
+    fn refuse(&mut self, path: &Path, error: UserError) {
+        if self.refused.get(path) != Some(&error) {
+            print(format!("{}: {error}\n", path.display()));
+            self.refused.insert(path.to_owned(), error);
+        }
     }
 
     fn end_others(&mut self, sites: &[&(Site, u32)], owners: &BTreeSet<u32>) {
@@ -135,15 +190,25 @@ impl Sites {
     }
 }
 
-/// The sites at these places, and whose they are. A folder that is gone has no sites any more.
-pub(super) fn owned_sites(places: &[PathBuf]) -> Vec<(Site, u32)> {
-    let found = places.iter().flat_map(|place| Server::sites_at(place).unwrap_or_default());
+/// What is at these places. A folder that is gone has no sites any more.
+pub(super) fn found(places: &[PathBuf]) -> Found {
+    let mut found = Found { sites: Vec::new(), unseen: Vec::new() };
+    for place in places {
+        match Server::sites_at(place) {
+            Ok(sites) => found.sites.extend(sites.into_iter().filter_map(|site| {
+                let owner = fs::metadata(site.root()).ok()?.uid();
+                Some((site, owner))
+            })),
+            Err(_) if is_gone(place) => {}
+            Err(error) => found.unseen.push((place.clone(), UserError::of(&error))),
+        }
+    }
     found
-        .filter_map(|site| {
-            let owner = fs::metadata(site.root()).ok()?.uid();
-            Some((site, owner))
-        })
-        .collect()
+}
+
+fn is_gone(place: &Path) -> bool {
+    let found = fs::metadata(place);
+    found.is_err_and(|why| why.kind() == ErrorKind::NotFound)
 }
 
 fn begin(site: &Site, manager: &Rc<Manager>) -> Result<Rc<Served>> {
@@ -154,9 +219,7 @@ fn begin(site: &Site, manager: &Rc<Manager>) -> Result<Rc<Served>> {
         served.say(format_args!("{left} processes of an earlier nyala serve were ended"));
     }
     door::open(&served)?;
-    if let Err(error) = served.start_live() {
-        served.say(UserError::of(&error));
-    }
+    served.start_live();
     Ok(served)
 }
 

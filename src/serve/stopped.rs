@@ -33,11 +33,10 @@ impl Served {
             say("Nothing is live yet; the first push starts it.".to_owned());
             return self.site.set_started();
         };
-        let prepared = self.prepare(live, say).await?;
+        let mut prepared = self.prepare(live, say).await?;
         self.site.set_started()?;
-        let listening = self.set_run(prepared.run.clone());
+        prepared.take_over();
         self.give_to(prepared);
-        listening?;
         self.say(format_args!("release {live} was started again"));
         say(format!("Started release {live}."));
         Ok(())

@@ -1,5 +1,6 @@
 //! Starts the application of a release, and lets visitors have it once it is well.
 
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::address::Reserved;
 use super::backend::Backend;
 use super::error;
 use super::health::Question;
@@ -19,9 +21,11 @@ use crate::build::custom::in_env;
 use crate::console::mask;
 use crate::process::Environment;
 use crate::processes::{RELEASE, WEB};
+use crate::site::record::ProcessesRecord;
 use crate::site::settings::Run;
 use crate::site::{DeploymentId, no_deployment};
 use crate::user_error::UserError;
+use crate::worker::programs;
 
 /// The pause between two health checks grows from one to the other.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -37,11 +41,20 @@ pub(super) struct Prepared {
     release: Rc<Release>,
     others: Vec<Spec>,
     pub(super) run: Run,
+    /// The address that these settings want.
+    address: Option<Reserved>,
     /// Whether visitors have it, or it was ended.
     is_settled: bool,
 }
 
 impl Prepared {
+    /// The site gets the settings with which it was started, and listens where they say.
+    pub(super) fn take_over(&mut self) {
+        if let Some(address) = self.address.take() {
+            self.site.take_over(self.run.clone(), address);
+        }
+    }
+
     /// Visitors get it: it is not ended when this is dropped.
     pub(super) fn settle(mut self) -> (Rc<Release>, Vec<Spec>, Run) {
         self.is_settled = true;
@@ -66,21 +79,52 @@ impl Drop for Prepared {
 
 impl Served {
     /// What is live starts, and takes requests as soon as it can: nobody waits to be told.
-    pub(super) fn start_live(self: &Rc<Self>) -> Result<()> {
-        let run = self.site.settings()?.run;
+    ///
+    /// Where it cannot be known what is to run, visitors get 503 at the address that the site had,
+    /// and it is tried again: see [`Served::start_once_it_can`].
+    pub(super) fn start_live(self: &Rc<Self>) {
+        let Err(error) = self.try_to_start_live() else { return };
+        let error = UserError::of(&error);
+        if self.not_started.borrow().as_ref() != Some(&error) {
+            self.say(&error);
+        }
+        *self.not_started.borrow_mut() = Some(error);
+    }
+
+    /// Starts what is live, if it could not be started before.
+    pub(super) fn start_once_it_can(self: &Rc<Self>) {
+        let Ok(_turn) = self.turn.try_lock() else { return };
+        if self.not_started.borrow().is_some() {
+            self.start_live();
+        }
+    }
+
+    fn try_to_start_live(self: &Rc<Self>) -> Result<()> {
+        let run = match self.site.settings() {
+            Ok(settings) => settings.run,
+            Err(error) => {
+                self.listen_as_before();
+                return Err(error);
+            }
+        };
+        // It is tried again by itself to listen.
+        if let Err(error) = self.set_run(run.clone()) {
+            self.say(UserError::of(&error));
+        }
         self.read_maintenance()?;
         let Some(live) = self.site.live()? else {
             self.say("nothing is live yet; the first push starts it");
-            return self.set_run(run);
+            self.not_started.take();
+            return Ok(());
         };
         if let Some(stopped) = self.site.stopped()? {
             self.say(format_args!("not started: it has been stopped {}", stopped.in_words()));
-            return self.set_run(run);
+            self.not_started.take();
+            return Ok(());
         }
         let prepared = self.start_web(live, run)?;
-        let listening = self.set_run(prepared.run.clone());
         self.give_to(prepared);
-        listening
+        Ok(())
     }
 
     /// Starts the application of a release beside what is live, and returns when it is healthy.
@@ -92,8 +136,9 @@ impl Served {
     ) -> Result<Prepared> {
         let run = self.site.settings()?.run;
         // An address that cannot be had stops a deployment before anything is started.
-        self.set_run(Run { listen: run.listen.clone(), ..(*self.run()).clone() })?;
-        let prepared = self.start_web(id, run)?;
+        let address = self.reserve(run.listen.as_ref())?;
+        let mut prepared = self.start_web(id, run)?;
+        prepared.address = Some(address);
         let web = prepared.release.web();
         if let Some(first) = web.first() {
             let times =
@@ -112,6 +157,7 @@ impl Served {
     /// Lets visitors have a release, ends the one before, and then starts its other processes.
     pub(super) fn give_to(self: &Rc<Self>, prepared: Prepared) {
         let (release, others, _) = prepared.settle();
+        release.keep();
         let before = self.give_visitors_to(&release);
         if let Some(before) = &before {
             self.leaves(before);
@@ -129,7 +175,7 @@ impl Served {
     }
 
     pub(super) fn start_others(&self, release: &Release, others: Vec<Spec>) {
-        let started = others.into_iter().map(|spec| self.start(spec));
+        let started = others.into_iter().map(|spec| self.start_to_keep(spec));
         release.others.borrow_mut().extend(started);
     }
 
@@ -159,8 +205,8 @@ impl Served {
             bail!(error::no_process(name));
         }
         let Some(name) = name.filter(|name| *name != WEB) else {
-            let prepared = self.prepare(live.id, say).await?;
-            self.set_run(prepared.run.clone())?;
+            let mut prepared = self.prepare(live.id, say).await?;
+            prepared.take_over();
             self.give_to(prepared);
             return Ok(());
         };
@@ -171,7 +217,7 @@ impl Served {
             process.stop(self.run().grace).await;
         }
         let again = others.into_iter().filter(|spec| spec.name == name);
-        live.others.borrow_mut().extend(again.map(|spec| self.start(spec)));
+        live.others.borrow_mut().extend(again.map(|spec| self.start_to_keep(spec)));
         Ok(())
     }
 
@@ -179,22 +225,15 @@ impl Served {
         let (web, others) = self.specs(id, &run)?;
         let web = web.into_iter().map(|spec| Backend::new(self.start(spec))).collect();
         let (site, release) = (Rc::clone(self), Release::new(id, web));
-        Ok(Prepared { site, release, others, run, is_settled: false })
+        Ok(Prepared { site, release, others, run, address: None, is_settled: false })
     }
 
     /// How the processes of a release are started: what answers requests, and the others.
     pub(super) fn specs(&self, id: DeploymentId, run: &Run) -> Result<(Vec<Spec>, Vec<Spec>)> {
         let record = self.site.record(id)?.ok_or_else(|| no_deployment(id))?;
-        let app_settings = self.site.app_settings()?;
-        mask::know(app_settings.secrets());
         // By number, and not by the link that moves.
         let folder = self.site.release(id);
-        let concurrency =
-            std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-        let environment = Environment::clean()
-            .set(CONCURRENCY, concurrency.to_string())
-            .with_app_settings(app_settings.iter());
-        let environment = in_env(environment, &folder);
+        let environment = self.environment(&folder)?;
         let spec = |name: &str, number: u32, command: &str, port: Option<u16>| Spec {
             name: name.to_owned(),
             number,
@@ -222,9 +261,34 @@ impl Served {
         Ok((web, others))
     }
 
+    /// What the processes of a release get.
+    fn environment(&self, release: &Path) -> Result<Environment> {
+        let app_settings = self.site.app_settings()?;
+        mask::know(app_settings.secrets());
+        let concurrency =
+            std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        let environment = Environment::clean()
+            .set(CONCURRENCY, concurrency.to_string())
+            .with_app_settings(app_settings.iter());
+        Ok(in_env(environment, release))
+    }
+
+    /// Fails when the program of a command is not there for a release that would be started.
+    pub(super) fn check_programs(&self, id: DeploymentId, found: &ProcessesRecord) -> Result<()> {
+        let folder = self.site.release(id);
+        let environment = self.environment(&folder)?;
+        programs::check(&found.commands, &found.origin, &folder, &environment, programs::Run::Now)
+    }
+
     pub(super) fn start(&self, spec: Spec) -> Rc<Process> {
         let log = self.log(&spec.name);
         Process::start(spec, log, Rc::clone(&self.changed))
+    }
+
+    fn start_to_keep(&self, spec: Spec) -> Rc<Process> {
+        let process = self.start(spec);
+        process.keep();
+        process
     }
 
     /// Returns when a web process that was just started is healthy.

@@ -26,7 +26,8 @@ impl Served {
             .map(|error| trouble(TroubleKind::NotListening, error))
             .collect();
         let Some(live) = self.live() else {
-            troubles.extend(self.not_running().map(|it| trouble(TroubleKind::NotRunning, it)));
+            let why = self.not_started.borrow().clone().or_else(|| self.not_running());
+            troubles.extend(why.map(|it| trouble(TroubleKind::NotRunning, it)));
             return troubles;
         };
         for process in live.processes() {

@@ -51,6 +51,7 @@ impl Served {
             () = self.closing() => return None,
         };
         let Some(sick) = sick else {
+            release.keep();
             let site = Rc::clone(self);
             spawn_local(async move {
                 let _ = workers.await;

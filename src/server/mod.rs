@@ -3,12 +3,21 @@
 mod error;
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::site::Site;
+use crate::site::{SETTINGS_FILE, Site};
 use crate::user_error::Explain;
+
+/// What is seen at a place.
+#[derive(Debug)]
+pub struct Seen {
+    pub sites: Vec<Site>,
+    /// Folders that this user may not look into.
+    pub closed: Vec<PathBuf>,
+}
 
 /// The folder that contains the sites of a machine, such as `/srv/sites`.
 #[derive(Debug)]
@@ -27,27 +36,42 @@ impl Server {
     /// The sites at a place: the one that it is, or those of the server that it is. Fails when
     /// nothing is there.
     pub fn sites_at(place: &Path) -> Result<Vec<Site>> {
+        Ok(Server::look(place)?.sites)
+    }
+
+    /// The same, and the folders of a server that may be sites for all that can be seen.
+    pub fn look(place: &Path) -> Result<Seen> {
         if Site::is_at(place) {
-            Ok(vec![Site::open(place)?])
-        } else {
-            Ok(Server::open(place)?.sites())
+            return Ok(Seen { sites: vec![Site::open(place)?], closed: Vec::new() });
         }
+        let server = Server::open(place)?;
+        let names = server.names()?;
+        let sites = names.iter().filter_map(|name| server.site(name)).collect();
+        let paths = names.iter().map(|name| server.root.join(name));
+        let closed = paths.filter(|path| is_closed(path)).collect();
+        Ok(Seen { sites, closed })
     }
 
     /// All of its sites, sorted by their names.
-    pub fn sites(&self) -> Vec<Site> {
-        self.site_names().iter().filter_map(|name| self.site(name)).collect()
+    pub fn sites(&self) -> Result<Vec<Site>> {
+        Ok(self.names()?.iter().filter_map(|name| self.site(name)).collect())
     }
 
     /// The names of the folders that are sites, sorted.
-    pub fn site_names(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
-        let mut names: Vec<_> = entries
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .filter(|name| self.site(name).is_some())
-            .collect();
+    pub fn site_names(&self) -> Result<Vec<String>> {
+        let mut names = self.names()?;
+        names.retain(|name| self.site(name).is_some());
+        Ok(names)
+    }
+
+    /// The names of what is in it, sorted.
+    fn names(&self) -> Result<Vec<String>> {
+        let entries = fs::read_dir(&self.root).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let entries = entries.map_err(|why| error::cannot_list(&self.root, &why))?;
+        let names = entries.into_iter().filter_map(|entry| entry.file_name().into_string().ok());
+        let mut names: Vec<_> = names.collect();
         names.sort_unstable();
-        names
+        Ok(names)
     }
 
     pub fn root(&self) -> &Path {
@@ -83,6 +107,11 @@ impl Server {
     }
 }
 
+fn is_closed(folder: &Path) -> bool {
+    let found = fs::metadata(folder.join(SETTINGS_FILE));
+    found.is_err_and(|why| why.kind() == io::ErrorKind::PermissionDenied)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,7 +131,7 @@ mod tests {
     #[test]
     fn folders_with_settings_are_sites() {
         let (_folder, server) = server();
-        assert_eq!(server.site_names(), ["blog", "shop"]);
+        assert_eq!(server.site_names().unwrap(), ["blog", "shop"]);
         assert!(server.site("shop").is_some());
         assert!(server.site("empty").is_none());
         assert!(server.site("missing").is_none());

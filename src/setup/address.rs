@@ -28,7 +28,11 @@ pub(super) fn with_free(template: &str, site: &Path) -> String {
 
 fn ports_of_sites(folder: &Path) -> Vec<u16> {
     let Ok(server) = Server::open(folder) else { return Vec::new() };
-    let listens = server.sites().into_iter().filter_map(|site| site.settings().ok()?.run.listen);
+    let listens = server
+        .sites()
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|site| site.settings().ok()?.run.listen);
     listens
         .filter_map(|listen| match listen {
             Listen::Tcp(address) => Some(address.port()),

@@ -1,6 +1,7 @@
 //! The application of a release: what it runs, its release command, and the `nyala serve` that
 //! starts it and lets visitors have it.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -11,15 +12,17 @@ use super::deploy::Deployment;
 use super::error;
 use super::programs;
 use crate::build::OwnCommand;
+use crate::build::custom::in_env;
 use crate::console;
 use crate::control::{Answer, Control, Request};
 use crate::disk;
 use crate::git::Repository;
 use crate::plan::Plan;
+use crate::process::Environment;
 use crate::processes::{self, Found, RELEASE, Release, WEB};
-use crate::site::DeploymentId;
 use crate::site::record::ProcessesRecord;
 use crate::site::settings::Run;
+use crate::site::{AppSettings, DeploymentId};
 use crate::text::escaped;
 
 /// A release whose application runs and is healthy, and which visitors do not have yet. Dropped, it
@@ -56,7 +59,7 @@ impl Deployment<'_> {
                 return Ok(());
             }
         };
-        programs::check(&found, &self.site.release(self.record.id), context.app_settings)?;
+        self.check_programs(&found, context.app_settings)?;
         if let Some(command) = found.commands.get(RELEASE) {
             let own = OwnCommand { command: command.clone(), by: found.origin.clone(), file: None };
             let started = Instant::now();
@@ -65,6 +68,26 @@ impl Deployment<'_> {
         }
         self.record.processes = Some(found);
         Ok(())
+    }
+
+    /// Fails when a program is not there that would be started. The `nyala serve` that starts it
+    /// says so: its `PATH` is another one than that of a push. The release command is run here.
+    fn check_programs(&self, found: &ProcessesRecord, app_settings: &AppSettings) -> Result<()> {
+        let release = self.site.release(self.record.id);
+        let environment = Environment::clean().with_app_settings(app_settings.iter());
+        let environment = in_env(environment, &release);
+        let check = |commands: &BTreeMap<_, _>, run| {
+            programs::check(commands, &found.origin, &release, &environment, run)
+        };
+        let (own, started): (BTreeMap<_, _>, _) =
+            found.commands.clone().into_iter().partition(|(name, _)| name == RELEASE);
+        check(&own, programs::Run::Now)?;
+        let Some(mut control) = Control::connect(self.site)? else {
+            return check(&started, programs::Run::Later);
+        };
+        let found = ProcessesRecord { origin: found.origin.clone(), commands: started };
+        let request = Request::Programs { release: self.record.id, found };
+        control.ask(&request, &mut |_| {}).map(drop)
     }
 
     /// Whether visitors get the application of what is live: a push must not end it unasked.
@@ -83,11 +106,8 @@ impl Deployment<'_> {
         release: DeploymentId,
         found: Option<&ProcessesRecord>,
     ) -> Result<Started> {
-        if run.listen.is_none() {
-            return Ok(Started(None));
-        }
         let Some(mut control) = Control::connect(self.site)? else {
-            if let Some(found) = found {
+            if let Some(found) = found.filter(|_| run.listen.is_some()) {
                 console::info(format_args!(
                     "{} ({}) not started: no nyala serve serves this site.",
                     what(found),
@@ -104,7 +124,7 @@ impl Deployment<'_> {
         if !self.site.save_unless_ended(&self.record)? {
             bail!(error::cancelled_before_it_started());
         }
-        // Where nothing is run, nyala serve gets to know that alone.
+        // Where nothing is run, nyala serve gets to know that alone: it ends what ran before.
         let step = found.map(|found| {
             let step = console::step("Start");
             console::info(format_args!("Processes from {}", escaped(&found.origin)));
@@ -117,9 +137,10 @@ impl Deployment<'_> {
         let answer =
             control.ask(&Request::Prepare { release }, &mut |line| console::info(escaped(line)))?;
         if answer == Answer::Stopped {
+            let Some(step) = step else { return Ok(Started(None)) };
             console::info("Not started: the application is stopped.");
             console::hint("to start it: nyala start");
-            step.map(console::Step::done);
+            step.done();
             return Ok(Started(None));
         }
         if answer != Answer::Ready {

@@ -39,13 +39,14 @@ pub(super) fn nothing_to_run(why: &str) -> UserError {
         .fix("Or remove listen from nyala.toml, so that nothing is run")
 }
 
-/// `program` is in neither the env nor the machine; `programs` are those of the env.
+/// `program` is in none of the `folders`; `programs` are those of the env.
 pub(super) fn no_such_program(
     process: &str,
     command: &str,
     origin: &str,
     program: &str,
     programs: &[String],
+    folders: &str,
 ) -> UserError {
     let has = if programs.is_empty() { "nothing".to_owned() } else { programs.join(", ") };
     let package = match program {
@@ -56,6 +57,7 @@ pub(super) fn no_such_program(
     UserError::new(format!("the program of {process} is not there: {program}"))
         .found(format!("{process}: {command} ({origin})"))
         .labelled("note", format!("beside Python and pip, the environment has: {has}"))
+        .labelled("note", format!("PATH of the process: {folders}"))
         .fix(format!("Add {package} to the requirements, or correct the command"))
 }
 
@@ -187,10 +189,13 @@ mod tests {
     fn a_program_that_is_not_there_says_what_is() {
         let (command, origin) = ("gunicorn app:app", "the Procfile");
         let programs = ["flask".to_owned(), "waitress-serve".to_owned()];
-        insta::assert_snapshot!(no_such_program("web", command, origin, "gunicorn", &programs), @"
+        let folders = "/srv/shop/envs/1/bin:/usr/bin:/bin";
+        let missing = no_such_program("web", command, origin, "gunicorn", &programs, folders);
+        insta::assert_snapshot!(missing, @"
         the program of web is not there: gunicorn
         found: web: gunicorn app:app (the Procfile)
         note: beside Python and pip, the environment has: flask, waitress-serve
+        note: PATH of the process: /srv/shop/envs/1/bin:/usr/bin:/bin
         Add gunicorn to the requirements, or correct the command
         ");
         insta::assert_snapshot!(no_such_file("web", "./run", origin, "./run"), @"

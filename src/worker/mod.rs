@@ -14,7 +14,7 @@ mod error;
 mod free_space;
 pub mod install_steps;
 mod outcome;
-mod programs;
+pub mod programs;
 mod publish;
 mod python_downloads;
 mod recover;

@@ -7,41 +7,50 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use super::error;
-use crate::build::custom::in_env;
-use crate::process::Environment;
+use crate::process::{Environment, is_executable};
 use crate::processes::program;
-use crate::site::record::ProcessesRecord;
-use crate::site::{AppSettings, ENV_LINK};
+use crate::site::ENV_LINK;
 
-/// Where machines have their programs, whatever the `PATH` of a push is: `nyala serve` may have
-/// another one.
+/// Where machines have their programs.
 const USUAL: [&str; 6] =
     ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/// Fails on a command whose program is not there, or may not be run. What only a shell can tell is
-/// left to it.
-pub(super) fn check(
-    found: &ProcessesRecord,
+/// When commands are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Run {
+    /// Now, with the environment that is looked in.
+    Now,
+    /// Later, maybe with another `PATH`: where machines have their programs is looked as well.
+    Later,
+}
+
+/// Fails on a command whose program is not there, or may not be run, with this environment. What
+/// only a shell can tell is left to it.
+pub fn check<'c>(
+    commands: impl IntoIterator<Item = (&'c String, &'c String)>,
+    origin: &str,
     release: &Path,
-    app_settings: &AppSettings,
+    environment: &Environment,
+    run: Run,
 ) -> Result<()> {
-    let environment = Environment::clean().with_app_settings(app_settings.iter());
-    let environment = in_env(environment, release);
-    for (name, command) in &found.commands {
+    for (name, command) in commands {
         let Some(program) = program(command) else { continue };
         if program.contains('/') {
             let file = release.join(&program);
             let Ok(metadata) = fs::metadata(&file) else {
-                bail!(error::no_such_file(name, command, &found.origin, &program));
+                bail!(error::no_such_file(name, command, origin, &program));
             };
             if metadata.permissions().mode() & 0o111 == 0 {
-                bail!(error::not_executable(name, command, &found.origin, &program));
+                bail!(error::not_executable(name, command, origin, &program));
             }
-        } else if environment.program(&program).is_none()
-            && !USUAL.iter().any(|folder| Path::new(folder).join(&program).exists())
-        {
+            continue;
+        }
+        let is_usual =
+            || USUAL.iter().any(|folder| is_executable(&Path::new(folder).join(&program)));
+        if environment.program(&program).is_none() && !(run == Run::Later && is_usual()) {
             let programs = programs_of(&release.join(ENV_LINK).join("bin"));
-            bail!(error::no_such_program(name, command, &found.origin, &program, &programs));
+            let folders = environment.get("PATH").unwrap_or_default().to_string_lossy();
+            bail!(error::no_such_program(name, command, origin, &program, &programs, &folders));
         }
     }
     Ok(())

@@ -67,6 +67,7 @@ mod running;
 mod scripts;
 mod secrets;
 mod service;
+mod serving;
 mod settings;
 mod shared;
 mod shell;

@@ -81,6 +81,10 @@ fn a_sick_release_never_goes_live() {
         .assert_says("exited with 1");
     assert_eq!((site.live_id(), site.get("/").body.as_str()), (Some(1), "well 1 shop\n"));
 
+    // It was only tried.
+    let logs = site.nyala(&["logs", "web"]).assert_success().stdout.clone();
+    assert!(logs.contains("web.2 | nyala: it exited with 1\n"), "{logs}");
+
     application(&project, "silent", "time.sleep(60)");
     let push = project.push();
     push.assert_failed_with("the application was not healthy after 2 s")

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::process::Listener;
 use crate::site::DeploymentId;
 use crate::site::settings::Listen;
 use crate::user_error::UserError;
@@ -33,10 +34,16 @@ pub(super) fn no_answer(why: &anyhow::Error) -> UserError {
         .fix("After an upgrade of nyala, restart nyala serve")
 }
 
-pub(super) fn listen_is_taken(listen: &Listen) -> UserError {
-    UserError::new(format!("no nyala serve runs the application, and {listen} is taken"))
-        .fix("See who has it: ss -ltnp")
-        .fix("End that, or change listen under [run] in nyala.toml to a free port")
+/// `listener` is who has that address, where that can be seen.
+pub(super) fn listen_is_taken(listen: &Listen, listener: Option<&Listener>) -> UserError {
+    let error =
+        UserError::new(format!("no nyala serve runs the application, and {listen} is taken"));
+    let error = match listener {
+        Some(listener) => error.found(format!("{listener} listens there")),
+        None => error.fix("See who has it, as root: ss -ltnp"),
+    };
+    error
+        .fix("End that process, or change listen under [run] in nyala.toml to a free port")
         .fix("Run the application: nyala serve")
 }
 
@@ -76,10 +83,18 @@ mod tests {
         nyala serve does not say how the application is: it ended
         After an upgrade of nyala, restart nyala serve
         ");
-        insta::assert_snapshot!(listen_is_taken(&"8000".parse().unwrap()), @"
+        let listen = "8000".parse().unwrap();
+        let listener = Listener { pid: 4711, name: "gunicorn".to_owned() };
+        insta::assert_snapshot!(listen_is_taken(&listen, Some(&listener)), @"
         no nyala serve runs the application, and 127.0.0.1:8000 is taken
-        1. See who has it: ss -ltnp
-        2. End that, or change listen under [run] in nyala.toml to a free port
+        found: gunicorn (process 4711) listens there
+        1. End that process, or change listen under [run] in nyala.toml to a free port
+        2. Run the application: nyala serve
+        ");
+        insta::assert_snapshot!(listen_is_taken(&listen, None), @"
+        no nyala serve runs the application, and 127.0.0.1:8000 is taken
+        1. See who has it, as root: ss -ltnp
+        2. End that process, or change listen under [run] in nyala.toml to a free port
         3. Run the application: nyala serve
         ");
         insta::assert_snapshot!(has_no_address(id, "the Procfile", &site.join("nyala.toml")), @r#"

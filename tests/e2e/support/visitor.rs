@@ -153,6 +153,14 @@ impl Server {
         running.wait();
     }
 
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.0.as_ref().unwrap().signal(signal);
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        self.0.as_ref().unwrap().pid().as_raw_nonzero().get()
+    }
+
     /// Ends it as an operator does; returns what it printed.
     pub(crate) fn stop(mut self) -> String {
         let running = self.0.take().unwrap();
@@ -165,6 +173,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         if let Some(running) = self.0.take() {
             running.signal(Signal::TERM);
+            running.signal(Signal::CONT);
             running.wait();
         }
     }

@@ -2,21 +2,17 @@
 
 use std::fmt;
 use std::fs;
-use std::io::{Error, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
-use super::error;
 use crate::disk;
-use crate::site::settings::Listen;
 use crate::text::clean;
-use crate::user_error::UserError;
 
 /// A process that listens on a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Listener {
-    pub(super) pid: u32,
-    pub(super) name: String,
+pub struct Listener {
+    pub pid: u32,
+    pub name: String,
 }
 
 impl fmt::Display for Listener {
@@ -25,18 +21,9 @@ impl fmt::Display for Listener {
     }
 }
 
-/// Why a site cannot have its address.
-pub(super) fn cannot_listen(listen: &Listen, cause: &Error) -> UserError {
-    let listener = match listen {
-        Listen::Tcp(address) if cause.kind() == ErrorKind::AddrInUse => listener(*address),
-        Listen::Tcp(_) | Listen::Unix(_) => None,
-    };
-    error::cannot_listen(listen, cause, listener.as_ref())
-}
-
 /// The process that has a port, or a part of it; `None` where that cannot be seen, as of a process
 /// of another user.
-pub(super) fn listener(address: SocketAddr) -> Option<Listener> {
+pub fn listener(address: SocketAddr) -> Option<Listener> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     let texts = tables.map(|table| disk::read_to_string(table).unwrap_or_default());
     let sockets: Vec<_> = texts

@@ -1,0 +1,54 @@
+//! What a child may use of the machine.
+
+use std::process::Command;
+
+/// How many processes this user may have; `None` without a limit.
+pub fn processes() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nproc).current
+}
+
+/// Bounds how many processes the user of a child may have for it to start another one, and has the
+/// kernel end it sooner than this process when memory is short. Linux only.
+pub fn set(command: &mut Command, processes: Option<u64>, sooner: i32) {
+    #[cfg(target_os = "linux")]
+    linux::set(command, processes, sooner);
+    #[cfg(not(target_os = "linux"))]
+    let _ = (command, processes, sooner);
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::os::unix::process::CommandExt;
+
+    use rustix::fs::{Mode, OFlags};
+    use rustix::process::{Resource, Rlimit, setrlimit};
+
+    use super::Command;
+    use crate::disk;
+
+    const SCORE: &str = "/proc/self/oom_score_adj";
+    const LARGEST: i32 = 1000;
+
+    #[expect(unsafe_code, reason = "the standard library cannot set limits")]
+    pub(super) fn set(command: &mut Command, processes: Option<u64>, sooner: i32) {
+        let own = disk::read_to_string(SCORE).ok().and_then(|text| text.trim().parse::<i32>().ok());
+        let score = own.map(|own| own.saturating_add(sooner).min(LARGEST).to_string());
+        // SAFETY: between fork and exec it makes a few system calls, takes no lock and allocates
+        // nothing.
+        unsafe {
+            command.pre_exec(move || {
+                // What cannot be bounded runs all the same.
+                if processes.is_some() {
+                    let limit = Rlimit { current: processes, maximum: processes };
+                    let _ = setrlimit(Resource::Nproc, limit);
+                }
+                let file =
+                    rustix::fs::open(c"/proc/self/oom_score_adj", OFlags::WRONLY, Mode::empty());
+                if let (Ok(file), Some(score)) = (file, &score) {
+                    let _ = rustix::io::write(file, score.as_bytes());
+                }
+                Ok(())
+            });
+        }
+    }
+}

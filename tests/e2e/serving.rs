@@ -1,0 +1,185 @@
+//! `nyala serve` when something goes wrong around it: it hangs, settings are broken, an address is
+//! taken.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+
+use rustix::process::Signal;
+
+use crate::running::application;
+use crate::support::{Manager, Running, Site, User, wait_until};
+
+#[test]
+fn whoever_asks_a_serve_that_hangs_says_so_and_goes_on() {
+    let (site, server) = Site::served("");
+    let project = site.project();
+    application(&project, "page", "");
+    project.push().assert_success();
+    server.signal(Signal::STOP);
+    let folder = site.path.parent().unwrap().to_str().unwrap().to_owned();
+    let asked = [
+        (1, vec!["ps"]),
+        (1, vec!["maintenance", "on"]),
+        (0, vec!["status"]),
+        (0, vec!["metrics"]),
+        (0, vec!["sites", &folder]),
+    ];
+    let running: Vec<_> = asked
+        .iter()
+        .map(|(code, command)| (*code, Running::start(site.nyala_command().args(command))))
+        .collect();
+    let said: Vec<_> = running
+        .into_iter()
+        .map(|(code, running)| {
+            let ran = running.wait();
+            assert_eq!(ran.status.code(), Some(code), "{ran:#?}");
+            let said = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(said.contains(&format!("nyala serve (process {}) has said", server.pid())));
+            said
+        })
+        .collect();
+    // What is known without it is told all the same.
+    let [.., status, _, sites] = &said[..] else { unreachable!() };
+    assert!(status.contains("Live:     1") || status.contains("Live:   *   1"), "{status}");
+    assert!(sites.contains("unix:run/web.sock"), "{sites}");
+    server.signal(Signal::CONT);
+    assert_eq!(site.get("/").status, 503, "it has taken in what it was asked meanwhile");
+}
+
+#[test]
+fn a_push_changes_the_address_and_one_that_fails_does_not() {
+    let (site, _server) = Site::served("");
+    let project = site.project();
+    application(&project, "one", "");
+    project.push().assert_success();
+
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    site.listen_on("'unix:run/other.sock'");
+    application(&project, "sick", "raise SystemExit('no database')");
+    project.push().assert_failed_with("the application did not start");
+    assert_eq!(site.get("/").body, "one 1 shop\n");
+    assert!(!site.path.join("run/other.sock").exists());
+
+    // A restart takes it; then the same port of all addresses, which the one before is in the way
+    // of.
+    let port = address.port();
+    site.listen_on(&format!("'{address}'"));
+    site.nyala(&["restart"]).assert_success();
+    assert_eq!(page_at(address), "one 1 shop\n");
+    assert!(!site.path.join("run/web.sock").exists());
+    site.listen_on(&format!("'0.0.0.0:{port}'"));
+    application(&project, "three", "");
+    project.push().assert_success();
+    assert_eq!(page_at(address), "three 3 shop\n");
+    assert_eq!(page_at(([127, 0, 0, 2], port).into()), "three 3 shop\n");
+
+    // Without an address, nothing is run.
+    site.listen_on("'unix:run/web.sock'");
+    let settings = fs::read_to_string(site.path.join("nyala.toml")).unwrap();
+    let without = settings.replace("listen = 'unix", "# listen = 'unix");
+    fs::write(site.path.join("nyala.toml"), without).unwrap();
+    application(&project, "five", "");
+    project.push().assert_success();
+    assert!(TcpStream::connect(address).is_err());
+    wait_until("nothing runs", || site.application_processes() == 0);
+}
+
+fn page_at(address: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+#[test]
+fn broken_settings_keep_the_address_and_are_read_when_they_are_mended() {
+    let site = Site::new();
+    site.listen_on("'unix:run/web.sock'");
+    let mut manager = Manager::new(&site.sandbox.path(""));
+    let mut serve = site.nyala_command();
+    serve.arg("serve").arg(site.path.parent().unwrap());
+    let mut server = manager.start(&serve);
+    let project = site.project();
+    application(&project, "page", "");
+    project.push().assert_success();
+    let settings = site.path.join("nyala.toml");
+    for broken in [settings.clone(), site.path.join("settings.env")] {
+        server.stop();
+        let text = fs::read_to_string(&broken).ok();
+        fs::write(&broken, "= broken\n").unwrap();
+        server = manager.start(&serve);
+        assert_eq!(manager.store.len(), 1, "{manager:?}");
+        let answer = site.get("/");
+        assert_eq!(answer.status, 503);
+        assert!(answer.head.to_lowercase().contains("retry-after: "), "{}", answer.head);
+        match text {
+            Some(text) => fs::write(&broken, text).unwrap(),
+            None => fs::remove_file(&broken).unwrap(),
+        }
+        wait_until("it is served again", || site.get("/").body == "page 1 shop\n");
+    }
+    assert_eq!(manager.store.len(), 1, "{manager:?}");
+    let printed = server.stop();
+    assert!(printed.contains("settings.env"), "{printed}");
+}
+
+#[test]
+fn a_program_is_looked_for_where_it_would_be_started() {
+    let site = Site::new();
+    site.listen_on("'unix:run/web.sock'");
+    let program = |folder: &str, name: &str| {
+        let folder = site.sandbox.path(folder);
+        fs::create_dir_all(&folder).unwrap();
+        let file = folder.join(name);
+        fs::write(&file, "#!/bin/sh\nexec python3 server.py\n").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        let path = std::env::var("PATH").unwrap();
+        format!("{}:{path}", folder.display())
+    };
+    let (of_serve, of_push) = (program("serves", "serves-own"), program("pushes", "pushes-own"));
+    site.sandbox.set_variable("PATH", of_serve);
+    let _server = site.serve();
+    site.sandbox.set_variable("PATH", of_push);
+    let project = site.project();
+    application(&project, "page", "");
+    project.write("Procfile", "web: pushes-own\nrelease: pushes-own --help || true\n");
+    let push = project.push();
+    push.assert_failed_with("the program of web is not there: pushes-own");
+    project.write("Procfile", "web: serves-own\n");
+    project.push().assert_success();
+    assert_eq!(site.get("/").body, "page 2 shop\n");
+    project.write("Procfile", "web: serves-own\nrelease: serves-own\n");
+    project.push().assert_failed_with("the program of release is not there: serves-own");
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_is_not_one_without_sites() {
+    let site = Site::new();
+    let Some([user]) = User::make::<1>(&site.sandbox, None) else { return };
+    let folder = site.sandbox.path("sites");
+    for name in ["closed", "open"] {
+        fs::create_dir_all(folder.join(name)).unwrap();
+        fs::write(folder.join(name).join("nyala.toml"), "").unwrap();
+    }
+    let close = |folder: &str, mode| {
+        let folder = site.sandbox.path(folder);
+        fs::set_permissions(folder, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let nyala = site.nyala_command().get_program().to_owned();
+    let run = |command: &str| {
+        let mut asked = user.command(&nyala);
+        Running::start(asked.arg(command).arg(&folder)).wait()
+    };
+    close("sites/closed", 0o700);
+    let ran = run("sites");
+    assert!(ran.assert_success().stdout.contains("\nopen "), "{ran:#?}");
+    assert!(ran.stderr.contains("sites/closed cannot be read; it may be a site"), "{ran:#?}");
+    close("sites", 0o711);
+    for command in ["sites", "metrics", "serve"] {
+        run(command).assert_failed(1, "sites cannot be read: Permission denied");
+    }
+    close("sites", 0o755);
+}
