@@ -39,7 +39,11 @@ pub(super) struct Backend {
 
 /// A request that a process is answering.
 #[derive(Debug)]
-pub(super) struct InFlight(Rc<Backend>);
+pub(super) struct InFlight {
+    backend: Rc<Backend>,
+    /// What its answer comes on, and the next request may be sent on after that.
+    connection: Option<SendRequest<Outgoing>>,
+}
 
 impl Backend {
     pub(super) fn new(process: Rc<Process>) -> Rc<Backend> {
@@ -94,25 +98,31 @@ impl Backend {
     /// A connection that is open and was used lately.
     fn idle(&self) -> Option<SendRequest<Outgoing>> {
         let mut idle = self.idle.borrow_mut();
-        while let Some((sender, since)) = idle.pop() {
-            if sender.is_ready() && since.elapsed() < IDLE_LIFE {
-                return Some(sender);
+        let mut unread = Vec::new();
+        let mut found = None;
+        while found.is_none()
+            && let Some((sender, since)) = idle.pop()
+        {
+            if sender.is_closed() || since.elapsed() >= IDLE_LIFE {
+                continue;
+            }
+            if sender.is_ready() {
+                found = Some(sender);
+            } else {
+                // The end of its last answer has not been read yet.
+                unread.push((sender, since));
             }
         }
-        None
+        idle.append(&mut unread);
+        found
     }
 
-    /// Keeps a connection for the next request, once its answer was read.
-    pub(super) fn give_back(self: &Rc<Self>, mut sender: SendRequest<Outgoing>) {
-        let backend = Rc::clone(self);
-        spawn_local(async move {
-            if sender.ready().await.is_ok() && !backend.is_leaving.get() {
-                let mut idle = backend.idle.borrow_mut();
-                if idle.len() < IDLE {
-                    idle.push((sender, Instant::now()));
-                }
-            }
-        });
+    /// Keeps a connection for the next request.
+    fn keep(&self, sender: SendRequest<Outgoing>) {
+        let mut idle = self.idle.borrow_mut();
+        if !sender.is_closed() && !self.is_leaving.get() && idle.len() < IDLE {
+            idle.push((sender, Instant::now()));
+        }
     }
 
     /// Gives it no more requests.
@@ -160,17 +170,25 @@ impl InFlight {
     pub(super) fn of(backend: &Rc<Backend>, number: u64) -> InFlight {
         backend.in_flight.set(backend.in_flight.get() + 1);
         backend.last.set(number);
-        InFlight(Rc::clone(backend))
+        InFlight { backend: Rc::clone(backend), connection: None }
     }
 
     pub(super) fn backend(&self) -> &Rc<Backend> {
-        &self.0
+        &self.backend
+    }
+
+    /// Keeps the connection that the answer comes on until the answer was passed on.
+    pub(super) fn is_answered_on(&mut self, connection: SendRequest<Outgoing>) {
+        self.connection = Some(connection);
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.in_flight.set(self.0.in_flight.get() - 1);
-        self.0.answered.notify_waiters();
+        if let Some(connection) = self.connection.take() {
+            self.backend.keep(connection);
+        }
+        self.backend.in_flight.set(self.backend.in_flight.get() - 1);
+        self.backend.answered.notify_waiters();
     }
 }

@@ -1,10 +1,8 @@
 //! Which headers pass, in both directions: RFC 9110, section 7.6, and what a visitor must not say.
 
-use std::net::IpAddr;
-
 use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
-    TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
+    UPGRADE,
 };
 use hyper::{Method, Request, StatusCode, Version};
 
@@ -17,17 +15,29 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Headers that speak of one connection.
-const HOP_BY_HOP: [&str; 6] = [
+const HOP_BY_HOP: [&str; 9] = [
+    "connection",
     "keep-alive",
     "proxy-authenticate",
     "proxy-authorization",
     "proxy-connection",
     "te",
     "trailer",
+    "transfer-encoding",
+    "upgrade",
 ];
 
-/// What else a visitor cannot say, unless trusted: the application would believe it.
-const FORWARDED: [&str; 4] = ["forwarded", "x-forwarded-port", "x-forwarded-prefix", "x-real-ip"];
+/// What a visitor cannot say, unless trusted: the application would believe it.
+const FORWARDED: [&str; 8] = [
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-proto",
+    "x-real-ip",
+    "x-request-id",
+];
 
 /// The status that a request is refused with, and why; `None` when it may pass.
 ///
@@ -80,8 +90,8 @@ pub(super) fn is_websocket(headers: &HeaderMap) -> bool {
 
 /// For whom a request is forwarded.
 pub(super) struct Visitor {
-    /// `None` behind a unix socket.
-    pub(super) address: Option<IpAddr>,
+    /// The address. `None` behind a unix socket.
+    pub(super) address: Option<HeaderValue>,
     /// Whether what it says of others is believed: another proxy of this machine or of the site's.
     pub(super) is_trusted: bool,
 }
@@ -90,42 +100,30 @@ pub(super) struct Visitor {
 pub(super) fn to_application(
     headers: &mut HeaderMap,
     authority: Option<&str>,
-    visitor: &Visitor,
-    id: &dyn Fn() -> String,
+    visitor: Visitor,
+    id: impl Fn() -> HeaderValue,
 ) {
+    let Visitor { address, is_trusted } = visitor;
     let is_websocket = is_websocket(headers);
-    remove_hop_by_hop(headers);
-    headers.remove(EXPECT);
-    // Many servers make X_A of both X-A and X_A: RFC 3875, section 4.1.18.
-    let underscored: Vec<_> =
-        headers.keys().filter(|name| name.as_str().contains('_')).cloned().collect();
-    for name in underscored {
-        headers.remove(name);
-    }
+    remove(headers, |name| {
+        // Many servers make X_A of both X-A and X_A: RFC 3875, section 4.1.18.
+        name == "expect" || name.contains('_') || (!is_trusted && FORWARDED.contains(&name))
+    });
     if is_websocket {
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        to_websocket(headers);
     }
     // A request for a whole address has its host from there: RFC 9112, section 3.2.2.
     if let Some(host) = authority.and_then(|authority| HeaderValue::from_str(authority).ok()) {
         headers.insert(HOST, host);
     }
-    if !visitor.is_trusted {
-        for name in FORWARDED {
-            headers.remove(name);
-        }
-        headers.remove(FORWARDED_FOR);
-        headers.remove(FORWARDED_PROTO);
-        headers.remove(FORWARDED_HOST);
-        headers.remove(REQUEST_ID);
-    }
-    if let Some(address) = visitor.address {
-        let before: Vec<_> = headers.get_all(FORWARDED_FOR).iter().map(text).collect();
-        let all = before.into_iter().chain([address.to_string()]).collect::<Vec<_>>().join(", ");
-        set(headers, FORWARDED_FOR, &all);
+    if let Some(address) = address {
+        let before = headers.get_all(FORWARDED_FOR).iter();
+        let all: Vec<_> = before.chain([&address]).map(HeaderValue::as_bytes).collect();
+        let all = HeaderValue::from_bytes(&all.join(&b", "[..])).unwrap_or(address);
+        headers.insert(FORWARDED_FOR, all);
     }
     if !headers.contains_key(FORWARDED_PROTO) {
-        set(headers, FORWARDED_PROTO, "http");
+        headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
     }
     if !headers.contains_key(FORWARDED_HOST)
         && let Some(host) = headers.get(HOST).cloned()
@@ -133,29 +131,37 @@ pub(super) fn to_application(
         headers.insert(FORWARDED_HOST, host);
     }
     if !headers.contains_key(REQUEST_ID) {
-        set(headers, REQUEST_ID, &id());
+        headers.insert(REQUEST_ID, id());
     }
 }
 
 /// Makes the headers of an answer those that the visitor gets.
 pub(super) fn to_visitor(headers: &mut HeaderMap, is_websocket: bool) {
-    remove_hop_by_hop(headers);
+    remove(headers, |_| false);
     if is_websocket {
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        to_websocket(headers);
     }
 }
 
-fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<String> = listed(headers).map(str::to_owned).collect();
-    for name in named.iter().map(String::as_str).chain(HOP_BY_HOP) {
+fn to_websocket(headers: &mut HeaderMap) {
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+}
+
+/// Removes the headers that speak of one connection, and more: in one pass, which mostly finds
+/// nothing.
+fn remove(headers: &mut HeaderMap, is_more: impl Fn(&str) -> bool) {
+    let named: Vec<String> = listed(headers).map(str::to_ascii_lowercase).collect();
+    let is_gone = |name: &&HeaderName| {
+        let name = name.as_str();
         // What says where a body ends, and for whom the request is, is not of one connection.
-        let is_framing = ["content-length", "host"].iter().any(|it| name.eq_ignore_ascii_case(it));
-        if !is_framing && let Ok(name) = HeaderName::try_from(name) {
-            headers.remove(name);
-        }
-    }
-    for name in [CONNECTION, UPGRADE, TRANSFER_ENCODING] {
+        let is_framing = ["content-length", "host"].contains(&name);
+        HOP_BY_HOP.contains(&name)
+            || (!is_framing && named.iter().any(|it| it == name))
+            || is_more(name)
+    };
+    let gone: Vec<HeaderName> = headers.keys().filter(is_gone).cloned().collect();
+    for name in gone {
         headers.remove(name);
     }
 }
@@ -164,16 +170,6 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 fn listed(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(str::trim).filter(|name| !name.is_empty())
-}
-
-fn text(value: &HeaderValue) -> String {
-    String::from_utf8_lossy(value.as_bytes()).into_owned()
-}
-
-fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(name, value);
-    }
 }
 
 #[cfg(test)]
@@ -190,8 +186,9 @@ mod tests {
 
     fn forwarded(headers: &[(&'static str, &'static str)], is_trusted: bool) -> HeaderMap {
         let mut headers = request(headers).headers().clone();
-        let visitor = Visitor { address: Some("192.0.2.7".parse().unwrap()), is_trusted };
-        to_application(&mut headers, None, &visitor, &|| "id".to_owned());
+        let address = Some(HeaderValue::from_static("192.0.2.7"));
+        let id = || HeaderValue::from_static("id");
+        to_application(&mut headers, None, Visitor { address, is_trusted }, id);
         headers
     }
 

@@ -37,7 +37,6 @@ mod upstream;
 mod watch;
 mod websocket;
 
-use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -157,10 +156,4 @@ async fn serve(mut sites: Sites, places: &[PathBuf], manager: &Rc<Manager>) -> R
 
 fn status(sites: usize) -> String {
     if sites == 1 { "Serving 1 site".to_owned() } else { format!("Serving {sites} sites") }
-}
-
-/// An id for a request that has none. It says nothing of the machine or the site.
-fn request_id() -> String {
-    let random = || std::collections::hash_map::RandomState::new().build_hasher().finish();
-    format!("{:016x}{:016x}", random(), random())
 }

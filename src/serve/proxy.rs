@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use super::body::{Answer, Outgoing};
 use super::headers::{self, Visitor};
 use super::served::{Connection, FAREWELL, Served};
 use super::websocket;
+use crate::hex::hex;
 
 /// How long a visitor may take for the head of a request, or may be idle before it.
 const IDLE: Duration = Duration::from_secs(75);
@@ -44,14 +46,16 @@ where
 {
     let site = open.site();
     let served = Rc::clone(site);
+    let text = address.and_then(|it| HeaderValue::from_str(&it.to_string()).ok());
     let service = service_fn(move |request| {
         let site = Rc::clone(&served);
+        let text = text.clone();
         async move {
             let begun = Instant::now();
             let mut answer = if let Some(page) = site.maintenance() {
                 maintenance(page)
             } else {
-                let answer = answer(&site, address, begun, request).await;
+                let answer = answer(&site, address.zip(text), begun, request).await;
                 site.count(answer.status(), begun);
                 answer
             };
@@ -86,7 +90,7 @@ where
 
 async fn answer(
     site: &Rc<Served>,
-    address: Option<IpAddr>,
+    address: Option<(IpAddr, HeaderValue)>,
     begun: Instant,
     mut request: Request<Incoming>,
 ) -> Response<Answer> {
@@ -102,13 +106,14 @@ async fn answer(
     let visitors =
         headers::is_websocket(request.headers()).then(|| hyper::upgrade::on(&mut request));
     let (mut parts, body) = request.into_parts();
+    let is_trusted =
+        |address: &IpAddr| address.is_loopback() || run.trusted_proxies.contains(address);
     let visitor = Visitor {
-        address,
-        is_trusted: address
-            .is_none_or(|address| address.is_loopback() || run.trusted_proxies.contains(&address)),
+        is_trusted: address.as_ref().is_none_or(|(address, _)| is_trusted(address)),
+        address: address.map(|(_, text)| text),
     };
     let authority = parts.uri.authority().map(ToString::to_string);
-    headers::to_application(&mut parts.headers, authority.as_deref(), &visitor, &super::request_id);
+    headers::to_application(&mut parts.headers, authority.as_deref(), visitor, request_id);
     // The application is asked for a path, in the version that it knows.
     parts.uri = parts.uri.path_and_query().map_or_else(Uri::default, |it| Uri::from(it.clone()));
     parts.version = Version::HTTP_11;
@@ -156,7 +161,7 @@ async fn forward(
     let mut unsent = 0;
     let is_repeated = Cell::new(false);
     loop {
-        let in_flight = site.live_release(deadline).await.ok_or(Failed::Down)?;
+        let mut in_flight = site.live_release(deadline).await.ok_or(Failed::Down)?;
         let backend = Rc::clone(in_flight.backend());
         let mut sender = match backend.connection(fresh).await {
             Ok(sender) => sender,
@@ -173,9 +178,8 @@ async fn forward(
         match sender.try_send_request(request).await {
             Ok(answer) => {
                 backend.count(answer.status(), begun.elapsed());
-                let answer = pass_on(answer, in_flight, visitors);
-                backend.give_back(sender);
-                return Ok(answer);
+                in_flight.is_answered_on(sender);
+                return Ok(pass_on(answer, in_flight, visitors));
             }
             Err(mut error) => {
                 let again = match error.take_message() {
@@ -217,6 +221,13 @@ fn pass_on(
         return text(StatusCode::BAD_GATEWAY, "the application changed the protocol unasked");
     }
     answer.map(|body| Answer::Applications { body, _in_flight: in_flight })
+}
+
+/// An id for a request that has none. It says nothing of the machine or the site.
+fn request_id() -> HeaderValue {
+    let random = || RandomState::new().build_hasher().finish().to_be_bytes();
+    HeaderValue::from_str(&hex(&[random(), random()].concat()))
+        .unwrap_or(HeaderValue::from_static("-"))
 }
 
 /// RFC 9110, section 9.2.2.
