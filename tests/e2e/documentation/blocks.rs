@@ -51,7 +51,8 @@ impl Block {
             let length = lines[at..].iter().position(|it| *it == end);
             let length = length.unwrap_or_else(|| panic!("{page}:{at}: no {end}"));
             let mut words = info.split_whitespace().map(str::to_owned);
-            let language = words.next().unwrap_or_else(|| panic!("{page}:{at}: no language"));
+            let language =
+                words.next().unwrap_or_else(|| panic!("{page}:{at}: {}", ask("no language")));
             let block = Block {
                 place: format!("{page}:{at}"),
                 lines: (at, at + length),
@@ -73,11 +74,11 @@ impl Block {
             || language == "toml"
             || self.skip().is_some()
             || SHOWN.contains(&language.as_str());
-        assert!(known, "{place}: what becomes of a block of {language}?");
+        assert!(known, "{place}: {}", ask(&format!("what becomes of a block of {language}?")));
         for word in words {
             let name = word.split('=').next().unwrap();
             let known = ["on", "new", "background", "skip", "parsed", "file"].contains(&name);
-            assert!(known, "{place}: what is {word}?");
+            assert!(known, "{place}: {}", ask(&format!("what is {word}?")));
         }
         assert!(language != "console" || self.text.starts_with("$ "), "{place}: no command");
     }
@@ -119,6 +120,10 @@ impl Block {
     fn value(&self, name: &str) -> Option<&str> {
         self.words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
     }
+}
+
+fn ask(question: &str) -> String {
+    format!("{question} See the words in tests/e2e/documentation/blocks.rs")
 }
 
 /// Whether a comment holds commands or a file, and not words.
