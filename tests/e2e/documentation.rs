@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use blocks::Block;
 use world::{PYTHONS, World};
 
-use crate::support::{Sandbox, SshServer, count, two_pythons};
+use crate::support::{Sandbox, SshServer, count, program, skip, two_pythons};
 
 /// A test for each page that takes its time, so that they run at once.
 macro_rules! pages {
@@ -84,6 +84,10 @@ fn follow(page: &str) {
     let is_generated = text.contains("\n<!-- Generated from ");
     let says = |word: &str| blocks.iter().any(|it| it.skip().is_none() && it.text.contains(word));
     if says(PYTHONS[1]) && two_pythons().is_none() || says("@server") && !SshServer::is_possible() {
+        return;
+    }
+    if says("curl ") && program("curl").is_none() {
+        skip("needs curl");
         return;
     }
     let mut updated: Vec<String> = text.lines().map(|line| format!("{line}\n")).collect();

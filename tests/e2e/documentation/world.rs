@@ -11,7 +11,7 @@ use std::process::Command;
 use super::blocks::Block;
 use super::compared::agree;
 use crate::support::{
-    Ran, Running, Sandbox, Server, SshServer, find_uv, pythons, seeds, wait_until, wheels,
+    Ran, Running, Sandbox, Server, SshServer, find_uv, program, pythons, seeds, wait_until, wheels,
 };
 
 /// The Pythons of the pages, newest first; those of the machine take their places.
@@ -46,8 +46,11 @@ impl<'a> World<'a> {
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/flask");
         sandbox.set_variable("EXAMPLE", example);
         let socket = sandbox.path("srv/shop/run/web.sock");
-        let curl = format!("exec /usr/bin/curl -sS --unix-socket '{}' \"$@\"", socket.display());
-        write_program(&sandbox.path("bin/curl"), &curl);
+        if let Some(curl) = program("curl") {
+            let (curl, socket) = (curl.display(), socket.display());
+            let script = format!("exec {curl} -sS --unix-socket '{socket}' \"$@\"");
+            write_program(&sandbox.path("bin/curl"), &script);
+        }
         let settings = "[user]\n\tname = Ada Lovelace\n\temail = ada@example.org\n\
                         [init]\n\tdefaultBranch = main\n";
         fs::write(sandbox.path("home/.gitconfig"), settings).unwrap();
@@ -206,7 +209,8 @@ impl<'a> World<'a> {
         let keys = [("you", login.display().to_string()), ("deploy", forced)];
         self.sshd = SshServer::start(self.sandbox, &keys);
         let Some(sshd) = &self.sshd else { return };
-        let client = sshd.client("$account").replacen("ssh", "/usr/bin/ssh", 1);
+        let ssh = program("ssh").unwrap().display().to_string();
+        let client = sshd.client("$account").replacen("ssh", &ssh, 1);
         let script = format!(
             "left=$#\nwhile [ $left -gt 0 ]; do\n    word=$1; shift; left=$((left - 1))\n    \
              case $word in *@server) account=${{word%@server}} word=127.0.0.1 ;; esac\n    \

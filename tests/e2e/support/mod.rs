@@ -50,5 +50,5 @@ pub(crate) use ssh::SshServer;
 pub(crate) use strace::{Call, traced_nyala, traced_push};
 pub(crate) use users::{Group, User};
 pub(crate) use visitor::{Answer, KeptVisitor, Server};
-pub(crate) use web_server::Front;
+pub(crate) use web_server::{Front, program};
 pub(crate) use wheels::{write_uv_wheel, write_wheel};

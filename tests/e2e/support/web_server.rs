@@ -108,7 +108,7 @@ impl Front {
     }
 }
 
-fn program(name: &str) -> Option<PathBuf> {
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
     ["/usr/sbin", "/usr/bin", "/usr/local/bin"]
         .into_iter()
         .map(|folder| PathBuf::from(folder).join(name))
