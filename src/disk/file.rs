@@ -23,12 +23,14 @@ pub fn open_lock_file(path: &Path) -> Result<File> {
 }
 
 /// Opens a file to write at its end, and makes it with these permission bits when it is not there.
+/// Fails on a fifo that nobody reads, which would have to be waited for.
 pub fn open_to_append(path: &Path, mode: u32) -> Result<File> {
     point_at("open_to_append", path);
     OpenOptions::new()
         .create(true)
         .append(true)
         .mode(mode)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
         .open(path)
         .with_context(|| format!("cannot open {}", path.display()))
 }

@@ -1,10 +1,12 @@
 //! Reads files that should be small, whatever somebody has made of them.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::Context;
+use rustix::fs::OFlags;
 
 use crate::text;
 
@@ -13,7 +15,10 @@ const MOST: u64 = 16 << 20;
 
 /// Reads a whole file, of which at most 16 MiB are read: a larger one is an error.
 pub fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
+    read_all(File::open(path)?)
+}
+
+fn read_all(file: File) -> io::Result<Vec<u8>> {
     let length = file.metadata()?.len().min(MOST);
     // One more, so that the end is found without growing.
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
@@ -25,9 +30,11 @@ pub fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// [`read`] for a file that may be missing: `None` then.
+/// [`read`] for a file that may be missing: `None` then. Nobody waits for what writes into a fifo
+/// in its place, which is read as far as something is there.
 pub fn read_if_there(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
-    match read(path) {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    match OpenOptions::new().read(true).custom_flags(flags).open(path).and_then(read_all) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),

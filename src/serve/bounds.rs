@@ -15,6 +15,18 @@ const PART: u64 = 2;
 /// thousandths of all memory: `proc_pid_oom_score_adj(5)`.
 const SOONER: i32 = 200;
 
+/// The connections of a site take at most half of the files of this process: each takes two.
+const FILES: u64 = 4;
+
+/// How many connections of visitors a site may have at the same time. More wait to be taken.
+pub(super) fn connections() -> usize {
+    static CONNECTIONS: OnceLock<usize> = OnceLock::new();
+    *CONNECTIONS.get_or_init(|| {
+        let files = bound::files().unwrap_or(u64::MAX);
+        usize::try_from((files / FILES).max(1)).unwrap_or(usize::MAX)
+    })
+}
+
 /// Bounds what a child and everything that it starts may use.
 pub(super) fn set(command: &mut Command) {
     static PROCESSES: OnceLock<Option<u64>> = OnceLock::new();

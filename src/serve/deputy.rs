@@ -18,7 +18,7 @@ use tokio::io::Interest;
 use tokio::net::UnixDatagram;
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
-use tokio::task::spawn_local;
+use tokio::task::{spawn_local, yield_now};
 use tokio::time::timeout;
 
 use super::channel;
@@ -156,7 +156,11 @@ impl Deputy {
             let heard = heard
                 .and_then(|()| channel.try_io(Interest::READABLE, || channel::receive(&channel)));
             match heard {
-                Ok((text, files)) => self.heard(&text, files),
+                Ok((text, files)) => {
+                    self.heard(&text, files);
+                    // It may say something all the time: others have their turn.
+                    yield_now().await;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => return false,
             }
@@ -181,6 +185,10 @@ impl Deputy {
             return;
         };
         if sockets.len() < channel::FILES {
+            if sockets.remove(name).is_some() {
+                // There is no end of those that it could leave under one name.
+                self.manager.forget(name);
+            }
             self.manager.keep(name, socket.as_fd());
             sockets.insert(name.to_owned(), socket);
         }

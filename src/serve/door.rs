@@ -20,6 +20,10 @@ use crate::site::DeploymentId;
 use crate::text::duration;
 use crate::user_error::UserError;
 
+/// How long whoever deploys may take to move `wwwroot` to a release that is ready: nothing else can
+/// be done with the site meanwhile.
+const SWITCH_PATIENCE: Duration = Duration::from_mins(5);
+
 /// The pause after a connection could not be taken, for example for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -94,7 +98,10 @@ async fn serve(stream: UnixStream, site: Rc<Served>) {
                 done(site.restart(process.as_deref(), &say).await)
             }
             Ok(Request::Troubles { ask }) => Answer::Troubles(site.troubles(ask).await),
-            Ok(Request::Stop { by }) => done(site.stop(&by).await),
+            Ok(Request::Stop { by }) => {
+                let say = |line: String| drop(answers.send(Answer::Say(line)));
+                done(site.stop(&by, &say).await)
+            }
             Ok(Request::Start) => {
                 let say = |line: String| drop(answers.send(Answer::Say(line)));
                 done(site.start_again(&say).await)
@@ -157,13 +164,13 @@ async fn deploy(
     lines: &mut Lines,
     answers: &UnboundedSender<Answer>,
 ) -> Answer {
-    let _turn = site.turn.lock().await;
+    let say = |line: String| drop(answers.send(Answer::Say(line)));
+    let _turn = site.take_turn(&say).await;
     match site.is_stopped() {
         Ok(false) => {}
         Ok(true) => return Answer::Stopped,
         Err(error) => return Answer::Failed(UserError::of(&error)),
     }
-    let say = |line: String| drop(answers.send(Answer::Say(line)));
     let prepared = {
         let prepare = site.prepare(id, &say);
         tokio::select! {
@@ -180,8 +187,8 @@ async fn deploy(
         Err(error) => return Answer::Failed(UserError::of(&error)),
     };
     let _ = answers.send(Answer::Ready);
-    let asked = match lines.next().await {
-        Some(Ok(Request::Switch { watch })) => Some(watch),
+    let asked = match timeout(SWITCH_PATIENCE, lines.next()).await {
+        Ok(Some(Ok(Request::Switch { watch }))) => Some(watch),
         _ => None,
     };
     // A worker that was killed may have moved the link, which decides.

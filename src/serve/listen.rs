@@ -138,6 +138,7 @@ fn listening_on_tcp(
     let site = Rc::clone(site);
     let task = spawn_local(async move {
         loop {
+            site.room().await;
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     let _ = stream.set_nodelay(true);
@@ -162,6 +163,7 @@ fn listening_on_unix(
     let site = Rc::clone(site);
     let task = spawn_local(async move {
         loop {
+            site.room().await;
             match listener.accept().await {
                 Ok((stream, _)) => {
                     spawn_local(converse(stream, None, site.connection()));

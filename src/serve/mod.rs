@@ -49,7 +49,7 @@ use tokio::task::LocalSet;
 use tokio::time::{sleep, timeout};
 
 use crate::access::{self, Intent};
-use crate::process::end_with_parent;
+use crate::process::{bound, end_with_parent};
 use crate::site::Site;
 use crate::user_error::UserError;
 
@@ -61,6 +61,9 @@ use sites::{Sites, found};
 
 /// The least time that a process gets to end.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many files are enough for it, as in the unit.
+const FILES: u64 = 65_536;
 
 /// How many threads end processes at the same time.
 const BLOCKING: usize = 8;
@@ -103,6 +106,7 @@ pub fn run_for(owner: u32, places: &[PathBuf]) -> Result<()> {
 }
 
 fn block_on(places: &[PathBuf], manager: Manager, seen: Option<Vec<Site>>) -> Result<()> {
+    bound::raise_files(FILES);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // An application may use up what its owner may start: the thread that ends it is there

@@ -23,7 +23,7 @@ impl Served {
         wanted: &BTreeMap<String, u32>,
         say: &dyn Fn(String),
     ) -> Result<()> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.take_turn(say).await;
         let Some(live) = self.live() else { bail!(error::nothing_runs()) };
         // Only a push or a restart changes the address.
         let listen = self.run().listen.clone();

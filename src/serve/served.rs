@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
-use tokio::sync::Notify;
+use tokio::sync::{MutexGuard, Notify};
 use tokio::time::{Instant, timeout_at};
 
 use super::backend::InFlight;
+use super::bounds;
 use super::listen::Listening;
 use super::logs::ProcessLog;
 use super::manager::Manager;
@@ -52,6 +53,8 @@ pub(super) struct Served {
     pub(super) not_started: RefCell<Option<UserError>>,
     /// How many connections of visitors are open.
     connections: Cell<usize>,
+    /// Told when one ends that kept others from being taken.
+    has_room: Notify,
     is_closing: Cell<bool>,
     closing: Notify,
     /// One deployment at a time is carried out.
@@ -77,6 +80,7 @@ impl Served {
             not_listening: RefCell::new(None),
             not_started: RefCell::new(None),
             connections: Cell::new(0),
+            has_room: Notify::new(),
             is_closing: Cell::new(false),
             closing: Notify::new(),
             turn: tokio::sync::Mutex::new(()),
@@ -100,6 +104,15 @@ impl Served {
             .entry(process.to_owned())
             .or_insert_with(|| Rc::new(ProcessLog::new(&self.site, process)));
         Rc::clone(log)
+    }
+
+    /// Waits until nobody else changes what runs, and says so if that is to be waited for.
+    pub(super) async fn take_turn(&self, say: &dyn Fn(String)) -> MutexGuard<'_, ()> {
+        if let Ok(turn) = self.turn.try_lock() {
+            return turn;
+        }
+        say("Waiting for another deployment or command to end".to_owned());
+        self.turn.lock().await
     }
 
     pub(super) fn live(&self) -> Option<Rc<Release>> {
@@ -208,6 +221,13 @@ impl Served {
         self.is_closing.get()
     }
 
+    /// Returns when one more connection may be taken: the files of this process are for all sites.
+    pub(super) async fn room(&self) {
+        while self.connections.get() >= bounds::connections() {
+            self.has_room.notified().await;
+        }
+    }
+
     /// A connection of a visitor, which is open until the value is dropped.
     pub(super) fn connection(self: &Rc<Self>) -> Connection {
         self.connections.set(self.connections.get() + 1);
@@ -259,7 +279,11 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.0.connections.set(self.0.connections.get() - 1);
+        let left = self.0.connections.get() - 1;
+        self.0.connections.set(left);
+        if left + 1 == bounds::connections() {
+            self.0.has_room.notify_waiters();
+        }
         if self.0.is_closing() {
             self.0.changed.notify_waiters();
         }

@@ -13,8 +13,8 @@ impl Served {
     }
 
     /// Lets the application finish what it answers, ends it, and returns when it has ended.
-    pub(super) async fn stop(&self, by: &str) -> Result<()> {
-        let _turn = self.turn.lock().await;
+    pub(super) async fn stop(&self, by: &str, say: &dyn Fn(String)) -> Result<()> {
+        let _turn = self.take_turn(say).await;
         self.site.set_stopped(by)?;
         self.say(format_args!("stopped by {by}"));
         self.end_live().await;
@@ -24,7 +24,7 @@ impl Served {
     /// Starts what is live. A release that is not healthy is not started, and the site stays
     /// stopped.
     pub(super) async fn start_again(self: &Rc<Self>, say: &dyn Fn(String)) -> Result<()> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.take_turn(say).await;
         if self.live().is_some() {
             say("It runs already.".to_owned());
             return self.site.set_started();

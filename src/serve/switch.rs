@@ -194,7 +194,7 @@ impl Served {
         name: Option<&str>,
         say: &dyn Fn(String),
     ) -> Result<()> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.take_turn(say).await;
         if self.is_stopped()? {
             bail!(error::is_stopped());
         }
