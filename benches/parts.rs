@@ -21,7 +21,7 @@ use anyhow::Result;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use git2::Oid;
 use nyala::checkout::{export, update};
-use nyala::console::follow;
+use nyala::console::{Follower, follow};
 use nyala::git::Repository;
 use nyala::plan::{Missing, PlanRequest, observe};
 use nyala::python::dependencies::locks::{Chosen, Lock};
@@ -263,7 +263,11 @@ fn follower(criterion: &mut Criterion) {
         )
         .unwrap();
         criterion.bench_function(&format!("follower, {lines} lines"), |bencher| {
-            bencher.iter(|| follow(&log, &nowhere, &mut || Ok(true)).unwrap());
+            bencher.iter(|| {
+                let whole = String::new();
+                let client = Follower::Client;
+                follow(&log, &nowhere, client, whole, &|_, _| None, &mut || Ok(true)).unwrap()
+            });
         });
     }
 }

@@ -48,7 +48,7 @@ fn flush(site: &Site, release: DeploymentId) -> Result<()> {
 /// Points `wwwroot` to a release that is on the disk already, because it has been live before.
 pub fn point_to(site: &Site, release: DeploymentId) -> Result<()> {
     link(site, release)?;
-    console::info(format_args!("wwwroot -> {}", Site::wwwroot_target(release).display()));
+    console::detail(format_args!("wwwroot -> {}", Site::wwwroot_target(release).display()));
     Ok(())
 }
 

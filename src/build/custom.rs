@@ -7,13 +7,14 @@ use anyhow::{Context, Result};
 
 use super::OwnCommand;
 use super::error;
+use super::said::Said;
 use crate::console;
 use crate::disk;
 use crate::process::{self, Environment, Invocation, Limits};
 use crate::settings::{EffectiveSettings, Sourced};
 use crate::site::{ENV_LINK, EnvId, Record, Site};
 use crate::text::escaped;
-use crate::user_error::Explain;
+use crate::user_error::{Explain, UserError};
 
 /// Where a custom command learns which deployment it belongs to; `nyala step` reads them.
 pub const SITE_VARIABLE: &str = "NYALA_SITE";
@@ -103,7 +104,9 @@ pub fn run(
     environment: Environment,
     limits: Limits,
 ) -> Result<()> {
-    shell(&command.value, release, environment, limits).explain(|| error::command_failed(command))
+    shell(&command.value, release, environment, limits, &|said| {
+        error::command_failed(command, said)
+    })
 }
 
 /// Runs a command that comes before or after the build, in the release's folder.
@@ -117,8 +120,9 @@ pub fn run_own(
         disk::make_executable(&release.join(file))?;
     }
     let step = console::step(format_args!("Running {} ({})", escaped(&own.command), own.by));
-    shell(&own.command, release, environment, limits)
-        .explain(|| error::own_command_failed(&own.command, &own.by))?;
+    shell(&own.command, release, environment, limits, &|said| {
+        error::own_command_failed(&own.command, &own.by, said)
+    })?;
     step.done();
     Ok(())
 }
@@ -137,13 +141,25 @@ pub fn in_env(environment: Environment, release: &Path) -> Environment {
         .set("PIP_REQUIRE_VIRTUALENV", "1")
 }
 
-fn shell(command: &str, release: &Path, environment: Environment, limits: Limits) -> Result<()> {
+/// `failed` is the error, given the lines of the output that explain it.
+fn shell(
+    command: &str,
+    release: &Path,
+    environment: Environment,
+    limits: Limits,
+    failed: &dyn Fn(&[String]) -> UserError,
+) -> Result<()> {
     let invocation = Invocation::new("sh")
         .args(["-c", command])
         .cwd(release)
         .environment(environment)
         .limits(limits);
-    Ok(process::stream(&invocation, &mut |line| console::info(line))?)
+    let mut said = Said::default();
+    let ended = process::stream(&invocation, &mut |line| {
+        said.line(line);
+        console::info(line);
+    });
+    ended.explain(|| failed(&said.finish()))
 }
 
 /// A script calls `nyala step …` by name, and must find this very nyala, and nothing else that is

@@ -133,7 +133,7 @@ pub fn collectstatic(
     let step = console::step(format_args!(
         "Collecting Django static files. You can skip Django specific steps with a {OPT_OUT} file."
     ));
-    console::info(format_args!("Django {version}"));
+    console::detail(format_args!("Django {version}"));
     let mut last = String::new();
     let mut no_root = false;
     let collect = python(&[MANAGE, "collectstatic", "--noinput"], &environment)
@@ -147,7 +147,7 @@ pub fn collectstatic(
         console::info(line);
     });
     ended.explain(|| error::cannot_collect(&last, no_root, left_out))?;
-    step.done();
+    step.quietly_done();
     Ok(())
 }
 

@@ -25,15 +25,23 @@ fn wrong_project(said: &Sourced<String>, fact: &str) -> UserError {
 }
 
 /// The command that takes the place of the env, install and build steps.
-pub(super) fn command_failed(command: &Sourced<String>) -> UserError {
+///
+/// `said` are the lines of its output that explain it.
+pub(super) fn command_failed(command: &Sourced<String>, said: &[String]) -> UserError {
     let Sourced { value, source } = command;
-    UserError::new(format!("the project's deployment command failed: {}", escaped(value)))
-        .found(format!("it is set by {source}"))
+    let error =
+        UserError::new(format!("the project's deployment command failed: {}", escaped(value)))
+            .found(format!("it is set by {source}"));
+    with_output(error, said)
+}
+
+fn with_output(error: UserError, said: &[String]) -> UserError {
+    if said.is_empty() { error } else { error.labelled("output", said.join("\n")) }
 }
 
 /// A command that comes before or after the build; `by` is what names it.
-pub(super) fn own_command_failed(command: &str, by: &str) -> UserError {
-    UserError::new(format!("{} failed ({by})", escaped(command)))
+pub(super) fn own_command_failed(command: &str, by: &str, said: &[String]) -> UserError {
+    with_output(UserError::new(format!("{} failed ({by})", escaped(command))), said)
         .fix("See its output above; fix the command or remove it, and push again")
 }
 
@@ -247,11 +255,12 @@ mod tests {
     #[test]
     fn a_command_of_the_project_that_failed_is_named_with_its_source() {
         let source = SettingSource::DeploymentFile("command".to_owned());
-        insta::assert_snapshot!(command_failed(&Sourced::new("./deploy.sh".to_owned(), source)), @"
+        let command = Sourced::new("./deploy.sh".to_owned(), source);
+        insta::assert_snapshot!(command_failed(&command, &[]), @"
         the project's deployment command failed: ./deploy.sh
         found: it is set by command in .deployment
         ");
-        insta::assert_snapshot!(own_command_failed("make css", "PRE_BUILD_COMMAND"), @"
+        insta::assert_snapshot!(own_command_failed("make css", "PRE_BUILD_COMMAND", &[]), @"
         make css failed (PRE_BUILD_COMMAND)
         See its output above; fix the command or remove it, and push again
         ");

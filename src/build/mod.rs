@@ -6,6 +6,7 @@ pub mod django;
 mod error;
 pub mod project;
 mod ran;
+mod said;
 
 use anyhow::Result;
 

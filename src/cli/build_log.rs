@@ -19,7 +19,8 @@ const BLOCK: u64 = 1 << 16;
 pub(super) struct BuildLog {
     /// The number of the deployment [default: the newest]
     id: Option<DeploymentId>,
-    /// Keep printing until the deployment ends
+    /// Keep printing until the deployment ends, in the short form that a push shows, and say where
+    /// it is
     #[arg(long, short)]
     follow: bool,
 }
@@ -39,7 +40,7 @@ impl BuildLog {
         } else if self.follow {
             receive::watch(site, id, Reader::Person)?;
         } else {
-            show(&site.log_file(id), io::stdout(), paint::wanted(io::stdout()), &mut || Ok(true))?;
+            show(&site.log_file(id), io::stdout(), paint::wanted(io::stdout()))?;
         }
         Ok(())
     }

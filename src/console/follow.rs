@@ -14,7 +14,10 @@ use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use super::brief::Brief;
 use super::paint;
+use super::terminal;
+use super::watch::Watch;
 
 /// The most bytes of one write. A pipe that `poll` calls writable has at least one free page, so
 /// that such a write does not block.
@@ -43,28 +46,47 @@ pub enum Followed {
     ReaderGone,
 }
 
-/// Copies the log to `out` until `ended` says so and all of it has been copied; never blocks on
-/// `out`.
+/// Who follows a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follower {
+    /// Somebody at the other end of a pipe, who is considered gone after a second in which nothing
+    /// is read.
+    Client,
+    /// Somebody who called for the log, and may read as slowly as a pager does. If `coloured` (see
+    /// [`paint::wanted`]), the words that the git client colours are coloured.
+    Person { coloured: bool },
+}
+
+/// Says where a deployment is, such as `pip: 42 s; last time 55 s`, by the title of its step and
+/// the seconds that the steps before it took; `None` when that is not known.
+pub type Place<'a> = &'a dyn Fn(&str, f64) -> Option<String>;
+
+/// Shows the log to `out`, as [`super::brief`] has it, until `ended` says so and all of it has been
+/// shown. `whole` is the command that prints all of it.
 ///
-/// Waits for a log that does not exist yet. Only whole lines are copied. Copying stops when `out`
-/// fails, or takes nothing for a second. Fails when the log cannot be read, or `ended` fails.
+/// Waits for a log that does not exist yet. Only whole lines are shown. Showing stops when `out`
+/// fails. Fails when the log cannot be read, or `ended` fails.
 pub fn follow(
     log: &Path,
     out: impl AsFd,
+    follower: Follower,
+    whole: String,
+    place: Place<'_>,
     ended: &mut dyn FnMut() -> Result<bool>,
 ) -> Result<Followed> {
-    Relay::new(out.as_fd(), Some(PATIENCE), false).follow(log, ended)
+    let (patience, coloured) = match follower {
+        Follower::Client => (Some(PATIENCE), false),
+        Follower::Person { coloured } => (None, coloured),
+    };
+    let out = out.as_fd();
+    let watch = Watch::new(place, follower, terminal::columns(out));
+    let relay = Relay::new(out, patience, coloured);
+    Relay { brief: Some(Brief::new(whole)), watch: Some(watch), ..relay }.follow(log, ended)
 }
 
-/// [`follow`] for a command: waits for a slow reader, such as a pager, as long as it takes. If
-/// `coloured` (see [`paint::wanted`]), it colours the words that the git client colours.
-pub fn show(
-    log: &Path,
-    out: impl AsFd,
-    coloured: bool,
-    ended: &mut dyn FnMut() -> Result<bool>,
-) -> Result<Followed> {
-    Relay::new(out.as_fd(), None, coloured).follow(log, ended)
+/// Prints all of a log. Waits for a slow reader, such as a pager, as long as it takes.
+pub fn show(log: &Path, out: impl AsFd, coloured: bool) -> Result<Followed> {
+    Relay::new(out.as_fd(), None, coloured).follow(log, &mut || Ok(true))
 }
 
 /// Prints text of a command to standard output. Waits for a slow reader, as [`show`] does.
@@ -101,11 +123,14 @@ struct Relay<'out> {
     coloured: bool,
     /// The beginning of a line, which has been read but not passed on.
     rest: Vec<u8>,
+    /// `None` when all lines are passed on.
+    brief: Option<Brief>,
+    watch: Option<Watch<'out>>,
 }
 
 impl<'out> Relay<'out> {
     fn new(out: BorrowedFd<'out>, patience: Option<Duration>, coloured: bool) -> Self {
-        Self { out, patience, coloured, rest: Vec::new() }
+        Self { out, patience, coloured, rest: Vec::new(), brief: None, watch: None }
     }
 
     fn follow(&mut self, log: &Path, ended: &mut dyn FnMut() -> Result<bool>) -> Result<Followed> {
@@ -133,10 +158,16 @@ impl<'out> Relay<'out> {
                 }
             }
             if finished {
+                if let Some(clear) = self.watch.as_mut().and_then(Watch::lines_come) {
+                    let _ = self.write(clear.as_bytes());
+                }
                 return Ok(match self.forward_rest() {
                     Ok(()) => Followed::Whole,
                     Err(Gone) => Followed::ReaderGone,
                 });
+            }
+            if self.say_where_it_is().is_err() {
+                return Ok(Followed::ReaderGone);
             }
             let pause = match (began.elapsed() < SHORT, grew.elapsed() < QUIET) {
                 (true, _) => AT_FIRST,
@@ -172,8 +203,25 @@ impl<'out> Relay<'out> {
         self.write_lines(&rest)
     }
 
-    fn write_lines(&self, lines: &[u8]) -> Result<(), Gone> {
+    fn write_lines(&mut self, lines: &[u8]) -> Result<(), Gone> {
+        let brief = self.brief.as_mut().map(|brief| brief.lines(lines));
+        let lines = brief.as_deref().unwrap_or(lines);
+        if lines.is_empty() {
+            return Ok(());
+        }
+        if let Some(clear) = self.watch.as_mut().and_then(Watch::lines_come) {
+            self.write(clear.as_bytes())?;
+        }
         if self.coloured { self.write(&paint::lines(lines)) } else { self.write(lines) }
+    }
+
+    /// While nothing is shown, says where the deployment is.
+    fn say_where_it_is(&mut self) -> Result<(), Gone> {
+        let (Some(watch), Some(brief)) = (&mut self.watch, &self.brief) else { return Ok(()) };
+        match watch.text(brief.step(), Instant::now()) {
+            Some(text) => self.write(text.as_bytes()),
+            None => Ok(()),
+        }
     }
 
     fn write(&self, mut bytes: &[u8]) -> Result<(), Gone> {
@@ -249,122 +297,4 @@ fn read(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs::OpenOptions;
-    use std::io::Write;
-    use std::sync::atomic::{AtomicBool, Ordering};
-    use std::thread;
-
-    fn written(text: &str) -> tempfile::NamedTempFile {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), text).unwrap();
-        file
-    }
-
-    fn relayed(relay: impl FnOnce(BorrowedFd<'_>) -> Followed) -> (Followed, String) {
-        let (mut reader, writer) = io::pipe().unwrap();
-        let copy = thread::spawn(move || {
-            let mut text = String::new();
-            reader.read_to_string(&mut text).unwrap();
-            text
-        });
-        let followed = relay(writer.as_fd());
-        drop(writer);
-        (followed, copy.join().unwrap())
-    }
-
-    #[test]
-    fn a_log_that_has_ended_is_copied_whole() {
-        let text = "a line of the log\n".repeat(50_000);
-        let log = written(&text);
-        let (followed, copy) = relayed(|out| follow(log.path(), out, &mut || Ok(true)).unwrap());
-        assert_eq!(followed, Followed::Whole);
-        assert!(copy == text);
-    }
-
-    #[test]
-    fn a_last_line_without_an_end_is_given_one() {
-        let log = written("one\ntwo");
-        let (_, copy) = relayed(|out| follow(log.path(), out, &mut || Ok(true)).unwrap());
-        assert_eq!(copy, "one\ntwo\n");
-    }
-
-    #[test]
-    fn a_log_that_appears_later_is_followed_to_its_end() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("log.txt");
-        let done = AtomicBool::new(false);
-        let (followed, copy) = thread::scope(|scope| {
-            scope.spawn(|| {
-                let mut file = OpenOptions::new().create(true).append(true).open(&log).unwrap();
-                for number in 0..200 {
-                    write!(file, "line ").unwrap();
-                    thread::sleep(Duration::from_micros(200));
-                    writeln!(file, "{number}").unwrap();
-                }
-                done.store(true, Ordering::SeqCst);
-            });
-            relayed(|out| follow(&log, out, &mut || Ok(done.load(Ordering::SeqCst))).unwrap())
-        });
-        assert_eq!(followed, Followed::Whole);
-        let expected: Vec<_> = (0..200).map(|number| format!("line {number}")).collect();
-        assert_eq!(copy.lines().collect::<Vec<_>>(), expected);
-    }
-
-    #[test]
-    fn an_unfinished_line_is_not_passed_on() {
-        let log = written("one\ntw");
-        let mut asked = 0;
-        let (reader, writer) = io::pipe().unwrap();
-        let mut ended = || {
-            asked += 1;
-            if asked == 5 {
-                let mut seen = [0; 16];
-                let count = (&reader).read(&mut seen).unwrap();
-                assert_eq!(&seen[..count], b"one\n");
-            }
-            Ok(asked > 5)
-        };
-        follow(log.path(), &writer, &mut ended).unwrap();
-    }
-
-    #[test]
-    fn a_reader_that_stops_reading_blocks_nothing() {
-        let log = written(&format!("{}\n", "x".repeat(99)).repeat(10_000));
-        let (reader, writer) = io::pipe().unwrap();
-        let followed = follow(log.path(), &writer, &mut || Ok(false)).unwrap();
-        assert_eq!(followed, Followed::ReaderGone);
-        drop(reader);
-    }
-
-    #[test]
-    fn following_a_quiet_log_ends_when_the_reader_leaves() {
-        let log = written("");
-        let (reader, writer) = io::pipe().unwrap();
-        drop(reader);
-        assert_eq!(
-            show(log.path(), &writer, false, &mut || Ok(false)).unwrap(),
-            Followed::ReaderGone
-        );
-        assert_eq!(print(&writer, "text\n"), Followed::ReaderGone);
-    }
-
-    #[test]
-    fn a_nonblocking_pipe_loses_nothing() {
-        let text = "0123456789\n".repeat(40_000);
-        let log = written(&text);
-        let (_, copy) = relayed(|out| {
-            rustix::io::ioctl_fionbio(out, true).unwrap();
-            show(log.path(), out, false, &mut || Ok(true)).unwrap()
-        });
-        assert!(copy == text);
-    }
-
-    #[test]
-    fn a_terminal_gets_the_colours_that_git_would_give() {
-        let log = written("-----> Step\nerror: no\n");
-        let (_, copy) = relayed(|out| show(log.path(), out, true, &mut || Ok(true)).unwrap());
-        assert_eq!(copy, "-----> Step\n\u{1b}[1m\u{1b}[31merror\u{1b}[0m: no\n");
-    }
-}
+mod tests;

@@ -19,7 +19,10 @@ use super::mask::{self, Mask};
 use super::{INDENT, TARGET};
 use crate::text;
 
-const STEP: &str = "-----> ";
+pub(super) const STEP: &str = "-----> ";
+
+/// Marks a line that those who follow a deployment do not get, at its end. See [`super::brief`].
+pub(super) const DETAIL: &str = " ";
 
 /// A handle for the log that this process writes. A worker points it at one deployment after the
 /// other.
@@ -182,8 +185,10 @@ impl LogEvent {
         for (number, line) in self.text.trim_end_matches('\n').split('\n').enumerate() {
             let line = text::clean(line);
             let line = mask.apply_on(begun, &line);
+            // No child can make the mark of a detail.
+            let line = line.trim_end_matches(DETAIL);
             match (number, self.kind.as_str()) {
-                (0, "step") => lines.push_str(STEP),
+                (0, "step" | "quiet step") => lines.push_str(STEP),
                 (0, "error" | "warning" | "hint" | "success") => {
                     lines.push_str(&self.kind);
                     lines.push_str(": ");
@@ -191,7 +196,10 @@ impl LogEvent {
                 _ if line.is_empty() => {}
                 _ => lines.push_str(INDENT),
             }
-            lines.push_str(&line);
+            lines.push_str(line);
+            if matches!(self.kind.as_str(), "detail" | "quiet step") && !line.is_empty() {
+                lines.push_str(DETAIL);
+            }
             lines.push('\n');
         }
         lines

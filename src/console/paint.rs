@@ -5,6 +5,8 @@ use std::os::fd::AsFd;
 
 use anstyle::{AnsiColor, Style};
 
+use super::terminal;
+
 /// git's own words and styles (`color.remote`, in its sideband.c).
 const KEYWORDS: [(&str, Style); 4] = [
     ("hint", AnsiColor::Yellow.on_default()),
@@ -13,11 +15,16 @@ const KEYWORDS: [(&str, Style); 4] = [
     ("error", AnsiColor::Red.on_default().bold()),
 ];
 
-/// Whether `out` is a terminal, and its user has not disabled colours (<https://no-color.org>).
+/// Whether `out` gets colours: a terminal does, unless its user has disabled them
+/// (<https://no-color.org>); anything else, only when that is asked for by `CLICOLOR_FORCE`
+/// (<https://bixense.com/clicolors/>).
 pub fn wanted(out: impl AsFd) -> bool {
-    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
-    out.as_fd().is_terminal() && !set("NO_COLOR") && !dumb
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    if set("NO_COLOR").is_some() {
+        return false;
+    }
+    let forced = set("CLICOLOR_FORCE").is_some_and(|value| value != "0");
+    forced || (out.as_fd().is_terminal() && !terminal::is_dumb())
 }
 
 /// Colours git's words where they begin a line and are followed by a colon.

@@ -1,5 +1,6 @@
 //! A plan in words.
 
+use super::decide::{NO_RUNTIME, UNCHANGED_RUNTIME};
 use super::{Decision, Plan};
 use crate::build::BuildPlan;
 use crate::python::installers::Installer;
@@ -7,9 +8,22 @@ use crate::python::version::asked_for;
 use crate::settings::Sourced;
 use crate::text::escaped;
 
-/// The plan as the log and `nyala plan` show it.
+/// The plan as `nyala plan` shows it.
 pub fn lines(plan: &Plan) -> Vec<String> {
     let mut lines = vec![plan.runtime.clone()];
+    lines.extend(lines_after_runtime(plan));
+    lines
+}
+
+/// Whether what became of `runtime.txt` explains nothing: it is as it was, and so is the env.
+pub fn is_old_news(plan: &Plan) -> bool {
+    matches!(plan.env.decision, Decision::Reuse { .. })
+        && [NO_RUNTIME, UNCHANGED_RUNTIME].iter().any(|start| plan.runtime.starts_with(start))
+}
+
+/// The plan without what became of `runtime.txt`.
+pub fn lines_after_runtime(plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
     if let Some(python) = &plan.python {
         let at = python
             .interpreter

@@ -14,6 +14,7 @@ mod proc_receive;
 mod push_plan;
 pub mod refs;
 mod rules;
+mod usual;
 pub mod wire;
 
 use std::fs;
@@ -26,7 +27,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::access::{self, Intent};
-use crate::console::{Followed, follow, mask, paint, print, show};
+use crate::console::{Followed, Follower, follow, mask, paint, print};
 use crate::disk::space::FileSystem;
 use crate::git::{Commit, RefUpdate, Refs, Repository, short};
 use crate::site::freeze::{Frozen, Received};
@@ -36,6 +37,7 @@ use crate::site::{DeployOptions, DeploymentId, Record, SETTINGS_FILE, Settings, 
 use crate::text::clean;
 use crate::user_error::UserError;
 use crate::worker::{self, session};
+use usual::Usual;
 
 pub use post_receive::post_receive;
 pub use proc_receive::proc_receive;
@@ -161,14 +163,15 @@ pub fn watch(site: &Site, id: DeploymentId, reader: Reader) -> Result<Record> {
         }
         Ok(state != State::Running)
     };
-    let followed = match reader {
-        Reader::Pusher | Reader::StrictPusher => {
-            follow(&site.log_file(id), reader.output(), &mut ended)?
-        }
-        Reader::Person => {
-            show(&site.log_file(id), reader.output(), paint::wanted(io::stdout()), &mut ended)?
-        }
+    let who = match reader {
+        Reader::Pusher | Reader::StrictPusher => Follower::Client,
+        Reader::Person => Follower::Person { coloured: paint::wanted(io::stdout()) },
     };
+    let whole = format!("nyala build-log {id}");
+    let usual = Usual::new(site, id);
+    let place = |title: &str, before: f64| usual.place(title, before);
+    let log = site.log_file(id);
+    let followed = follow(&log, reader.output(), who, whole, &place, &mut ended)?;
     if state == State::Dead && followed == Followed::Whole {
         let live = worker::what_is_live(site);
         let error = match FileSystem::of(site.root()) {

@@ -3,11 +3,13 @@
 mod quantity;
 mod screen;
 pub mod url;
+mod width;
 
 use std::borrow::Cow;
 
-pub use quantity::{bytes, duration, latency};
+pub use quantity::{ago, bytes, duration, latency};
 pub use screen::{clean, clean_bytes};
+pub use width::{fit, pad, pad_left, width, wrap};
 
 /// How much of what was found is shown, in characters.
 const LONGEST_EXCERPT: usize = 200;

@@ -54,6 +54,23 @@ pub fn latency(seconds: f64) -> String {
     }
 }
 
+/// How long ago something was, as people say it: `3 minutes ago`. In whole units, of which one is
+/// enough. What is to come, by a clock that was set back, is now.
+pub fn ago(seconds: i64) -> String {
+    const UNITS: [(i64, &str); 6] = [
+        (365 * 86_400, "year"),
+        (30 * 86_400, "month"),
+        (86_400, "day"),
+        (3_600, "hour"),
+        (60, "minute"),
+        (1, "second"),
+    ];
+    let unit = UNITS.iter().find(|(length, _)| seconds >= *length);
+    let Some((length, name)) = unit else { return "just now".to_owned() };
+    let count = seconds / length;
+    format!("{count} {name}{} ago", if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,5 +94,15 @@ mod tests {
         assert_eq!(said(20_400), "20 s");
         assert_eq!(said(600_000), "10 min");
         assert_eq!(said(3_900_000), "1 h 5 min");
+    }
+
+    #[test]
+    fn times_read_as_people_say_them() {
+        assert_eq!([ago(-5), ago(0)], ["just now", "just now"]);
+        assert_eq!([ago(1), ago(59)], ["1 second ago", "59 seconds ago"]);
+        assert_eq!([ago(60), ago(200)], ["1 minute ago", "3 minutes ago"]);
+        assert_eq!([ago(3600), ago(86_399)], ["1 hour ago", "23 hours ago"]);
+        assert_eq!([ago(86_400), ago(40 * 86_400)], ["1 day ago", "1 month ago"]);
+        assert_eq!(ago(800 * 86_400), "2 years ago");
     }
 }

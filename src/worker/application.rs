@@ -22,7 +22,7 @@ use crate::process::Environment;
 use crate::processes::{self, Found, RELEASE, Release, WEB};
 use crate::site::record::ProcessesRecord;
 use crate::site::settings::Run;
-use crate::site::{AppSettings, DeploymentId};
+use crate::site::{AppSettings, DeploymentId, Record};
 use crate::text::escaped;
 
 /// A release whose application runs and is healthy, and which visitors do not have yet. Dropped, it
@@ -55,7 +55,13 @@ impl Deployment<'_> {
             Found::Processes(found) => found,
             Found::None(why) if self.runs_now()? => bail!(error::nothing_to_run(&why)),
             Found::None(why) => {
-                console::info(format_args!("Nothing is run: {why}."));
+                let said = format!("Nothing is run: {why}.");
+                // Whoever runs it in another way has read that once.
+                if self.live_record()?.is_some_and(|live| live.processes.is_none()) {
+                    console::detail(said);
+                } else {
+                    console::info(said);
+                }
                 return Ok(());
             }
         };
@@ -92,9 +98,13 @@ impl Deployment<'_> {
 
     /// Whether visitors get the application of what is live: a push must not end it unasked.
     fn runs_now(&self) -> Result<bool> {
-        let live = self.site.live()?.map(|live| self.site.record(live)).transpose()?.flatten();
-        let runs = live.is_some_and(|record| record.processes.is_some());
+        let runs = self.live_record()?.is_some_and(|record| record.processes.is_some());
         Ok(runs && Control::connect(self.site)?.is_some())
+    }
+
+    /// The record of what is live.
+    fn live_record(&self) -> Result<Option<Record>> {
+        Ok(self.site.live()?.map(|live| self.site.record(live)).transpose()?.flatten())
     }
 
     /// Has the application of a release started and checked, beside what is live. Fails when it is
@@ -124,18 +134,34 @@ impl Deployment<'_> {
         if !self.site.save_unless_ended(&self.record)? {
             bail!(error::cancelled_before_it_started());
         }
+        // What is run as before needs no words.
+        let is_known = found.is_some()
+            && self.live_record()?.is_some_and(|live| live.processes.as_ref() == found);
         // Where nothing is run, nyala serve gets to know that alone: it ends what ran before.
         let step = found.map(|found| {
             let step = console::step("Start");
-            console::info(format_args!("Processes from {}", escaped(&found.origin)));
+            let from = format!("Processes from {}", escaped(&found.origin));
+            if is_known {
+                console::detail(from);
+            } else {
+                console::info(from);
+            }
             if !found.commands.contains_key(WEB) {
                 console::warning(error::no_web(&found.origin));
             }
             step
         });
+        let command = format!("{WEB}: ");
+        let mut say = |line: &str| {
+            let line = escaped(line);
+            if is_known && line.starts_with(&command) {
+                console::detail(line);
+            } else {
+                console::info(line);
+            }
+        };
         disk::point("start: before");
-        let answer =
-            control.ask(&Request::Prepare { release }, &mut |line| console::info(escaped(line)))?;
+        let answer = control.ask(&Request::Prepare { release }, &mut say)?;
         if answer == Answer::Stopped {
             let Some(step) = step else { return Ok(Started(None)) };
             console::info("Not started: the application is stopped.");
@@ -148,7 +174,7 @@ impl Deployment<'_> {
         }
         disk::point("start: healthy");
         if let Some(step) = step {
-            self.record_step("start", step.done());
+            self.record_step("start", step.quietly_done());
         }
         Ok(Started(Some(control)))
     }

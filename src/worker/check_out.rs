@@ -28,7 +28,7 @@ impl Deployment<'_> {
         context: &StepContext<'_>,
         plan: &Plan,
     ) -> Result<()> {
-        let step = console::step(format_args!("Check out {}", short(&plan.commit.id)));
+        let step = console::quiet_step(format_args!("Check out {}", short(&plan.commit.id)));
         let (exported, changed) =
             self.write_tree(repository, plan.tree).context("the tree could not be checked out")?;
         disk::point("checked out");
@@ -40,7 +40,7 @@ impl Deployment<'_> {
         };
         let changed = changed
             .map_or(String::new(), |changed| format!(", {changed} of them written or removed"));
-        console::info(format_args!(
+        console::detail(format_args!(
             "{}, {}, {}{changed}",
             counted(exported.files, "file"),
             counted(exported.folders, "folder"),
@@ -52,7 +52,7 @@ impl Deployment<'_> {
         let release = self.site.release(self.record.id);
         let project = plan.build.settings.project_folder();
         fill(repository, context, plan, (&release, plan.tree, project), &exported)?;
-        self.record_step("check out", step.done());
+        self.record_step("check out", step.quietly_done());
         Ok(())
     }
 

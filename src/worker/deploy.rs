@@ -124,7 +124,7 @@ impl Deployment<'_> {
         app_settings: &AppSettings,
         repository: &Repository,
     ) -> Result<Plan> {
-        let step = console::step("Plan");
+        let step = console::quiet_step("Plan");
         let install = |wanted: &Wanted| python_downloads::install(wanted, settings, app_settings);
         let plan = observe(PlanRequest {
             site: self.site,
@@ -142,7 +142,12 @@ impl Deployment<'_> {
         for warning in plan.build.settings.warnings.iter().chain(&plan.warnings) {
             console::warning(warning);
         }
-        for line in describe::lines(&plan) {
+        if describe::is_old_news(&plan) {
+            console::detail(&plan.runtime);
+        } else {
+            console::info(&plan.runtime);
+        }
+        for line in describe::lines_after_runtime(&plan) {
             console::info(line);
         }
         self.record.python = plan.python.as_ref().map(|python| PythonRecord {
@@ -151,7 +156,7 @@ impl Deployment<'_> {
             origin: python.origin.to_string(),
         });
         self.record.env = Some(env_record(&plan, Some(self.record.id)));
-        self.record_step("plan", step.done());
+        self.record_step("plan", step.quietly_done());
         if !self.site.save_unless_ended(&self.record)? {
             bail!(error::cancelled_before_it_started());
         }
@@ -203,7 +208,7 @@ impl Deployment<'_> {
         settings: &Settings,
         started: Started,
     ) -> Result<()> {
-        let step = console::step("Activate");
+        let step = console::quiet_step("Activate");
         cancel::check()?;
         let now = Timestamp::now();
         let refs = activate(self.site, self.record.id, || self.before_the_switch(repository))?;
@@ -220,7 +225,7 @@ impl Deployment<'_> {
             refs.commit().explain(error::live_but_not_moved)?;
             disk::point("refs: after");
         }
-        self.record_step("activate", step.done());
+        self.record_step("activate", step.quietly_done());
         Ok(())
     }
 

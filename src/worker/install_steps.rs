@@ -27,7 +27,7 @@ pub fn install(context: &StepContext<'_>, plan: &mut Plan, id: Option<EnvId>) ->
     let Some(id) = id else { return Ok(()) };
     let env = context.site.env(id);
     if id.maker() != context.deployment || Marker::read(&env).is_some() {
-        console::info("Requirements have not changed: nothing to install.");
+        console::detail("Requirements have not changed: nothing to install.");
         return Ok(());
     }
     let not_good = install_and_uninstall(context, plan, &env)?;

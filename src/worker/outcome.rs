@@ -92,9 +92,7 @@ impl Deployment<'_> {
         }
         let summary = error.fact.clone();
         let cancelled = self.site.cancelled(id).filter(|_| process::is_stopped());
-        if cancelled.is_none() {
-            console::error(&error);
-        }
+        let explanation = error.to_string();
         let may_be_kept =
             !is_full && cancelled.is_none() && self.site.live().is_ok_and(|live| live.is_none());
         if !self.site.is_live(id) {
@@ -124,6 +122,8 @@ impl Deployment<'_> {
         } else {
             self.end(Status::Failed, Some(error));
             self.notify(Outcome::Failure)?;
+            // What explains it comes last, after whatever actions print.
+            console::error(explanation);
             format!("deployment {id} failed: {summary}; {}", what_is_live(self.site))
         };
         publish(self.site, &self.record, Some(&format!("error: {line}")));

@@ -63,7 +63,7 @@ fn a_stopped_client_does_not_block_the_deployment() {
 }
 
 #[test]
-fn a_patient_client_sees_the_whole_log() {
+fn a_patient_client_sees_the_beginning_and_the_end() {
     let site = Site::new();
     let gate = site.gate();
     let push = start(&site, &gate);
@@ -72,20 +72,31 @@ fn a_patient_client_sees_the_whole_log() {
     push.assert_success();
     assert_ended_whole(&site);
     let seen = push.output.lines().filter(|line| line.ends_with("--"));
-    assert_eq!(seen.count(), LINES);
+    assert!((10..100).contains(&seen.count()), "{}", push.output);
+    push.assert_says(&format!(" {LINES} --")).assert_says(" more lines: nyala build-log 1");
 }
 
 #[test]
-fn the_push_shows_the_log_as_it_is_stored() {
+fn the_push_shows_the_log_without_its_details() {
     let site = Site::new();
-    let push = site.python_project().push();
+    let project = site.python_project();
+    let push = project.push();
     push.assert_success();
-    let stored: Vec<String> = site.log(1).lines().map(|it| it.trim_end().to_owned()).collect();
+    let log = site.log(1);
+    let stored: Vec<&str> = log.lines().filter(|line| !line.ends_with(' ')).collect();
     let shown: Vec<&str> = push.output.lines().collect();
     assert!(
         shown.windows(stored.len()).any(|window| window == stored),
         "shown: {shown:#?}\nstored: {stored:#?}"
     );
+    assert!(log.contains("\n-----> Activate \n       wwwroot -> releases/1 \n"), "{log}");
+
+    let unchanged = project.write("page", "").push();
+    unchanged.assert_success().assert_says("Found compatible virtual environment.");
+    assert!(unchanged.output.lines().count() <= 10, "{}", unchanged.output);
+    let added = project.write("requirements.txt", "antelope==1.0\nacacia\n").push();
+    added.assert_says("Environment: copy env 1").assert_says(" already satisfied.");
+    assert!(site.log(3).contains("Requirement already satisfied: antelope==1.0"));
 }
 
 #[test]

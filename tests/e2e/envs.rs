@@ -54,11 +54,7 @@ fn an_added_requirement_is_installed_into_a_copy() {
     let before = snapshot(&first);
 
     project.write("requirements.txt", "antelope==1.0\nacacia\n");
-    project
-        .push()
-        .assert_success()
-        .assert_says("Requirement already satisfied: antelope")
-        .assert_says("acacia");
+    project.push().assert_success().assert_says(" already satisfied.").assert_says("acacia");
     assert_eq!(site.live()["env"]["decision"], "update");
     assert_eq!(site.env_id(), 2);
     assert_eq!(site.package("acacia").as_deref(), Some("1.0"));
@@ -372,9 +368,8 @@ fn a_staged_tree_with_a_committed_env_is_updated() {
     project.write("app.py", "2").push().assert_success();
     wait_until_quiet(&site);
     let push = project.write("app.py", "3").push();
-    push.assert_success()
-        .assert_says(", 1 of them written or removed")
-        .assert_does_not_say("saved in");
+    push.assert_success().assert_does_not_say("saved in");
+    assert!(site.live_log().contains(", 1 of them written or removed"));
     assert!(!site.env().join("installed-by-hand").exists());
     assert_eq!(site.env_python("print('runs')"), "runs");
     // Then nyala makes the env, and its link comes in place of the folder.
@@ -384,10 +379,7 @@ fn a_staged_tree_with_a_committed_env_is_updated() {
     project.remove("env").write("app.py", "4").push().assert_success();
     project.write("app.py", "5").push().assert_success();
     wait_until_quiet(&site);
-    project
-        .write("app.py", "6")
-        .push()
-        .assert_success()
-        .assert_says(", 1 of them written or removed");
+    project.write("app.py", "6").push().assert_success();
+    assert!(site.live_log().contains(", 1 of them written or removed"));
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
 }

@@ -82,6 +82,23 @@ fn actions_can_run_after_a_failure() {
 }
 
 #[test]
+fn what_explains_a_failure_comes_last() {
+    let site = Site::new();
+    action(&site, "loud", "seq 1 9", 0o755);
+    site.configure("actions_on = ['success', 'failure']");
+    let project = site.project();
+    let build = "seq 1 3000\necho 'a.c:9:1: error: expected ;'\nseq 1 3000\nexit 2";
+    let push = project.custom_script(build).push();
+    push.assert_failed_with("a.c:9:1: error: expected ;");
+    assert!(push.output.lines().count() < 80, "{}", push.output);
+    let (before, last) = push.output.split_once("\nerror: the project's deployment").unwrap();
+    assert!(before.contains("Running post deployment command(s)"), "{before}");
+    assert!(last.contains("output: a.c:9:1: error: expected ;\n"), "{last}");
+    let after: Vec<_> = last.lines().filter(|line| !line.starts_with("       ")).collect();
+    assert!(after.len() == 2 && after[1].starts_with("error: deployment 1 failed: "), "{last}");
+}
+
+#[test]
 fn kudus_name_for_the_folder_of_actions_is_understood() {
     let site = Site::new();
     action(&site, "say", "echo an action", 0o755);

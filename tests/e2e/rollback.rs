@@ -34,7 +34,9 @@ fn rollback_brings_back_code_and_env_together_without_building() {
     assert_eq!(record["commit"], site.record(1)["commit"]);
     assert_eq!(record["old_oid"], site.record(2)["commit"]);
     assert_eq!((&site.shown(1)["live"], &site.shown(2)["live"]), (&true.into(), &false.into()));
-    assert_eq!(site.log(3), *log);
+    let kept = site.log(3);
+    let shown: Vec<_> = kept.lines().filter(|line| !line.ends_with(' ')).collect();
+    assert_eq!(shown, log.lines().collect::<Vec<_>>());
 
     // Forward again: the number of a rollback means the release that it made live.
     site.nyala(&["rollback", "2"]).assert_success();

@@ -99,8 +99,9 @@ fn no_command_waits_for_the_deployment_that_runs_it() {
 fn an_action_may_print_the_log_that_it_is_written_to() {
     let site = Site::new();
     action(&site, "nyala build-log --follow");
-    let output = push(&site.project(), "1");
-    assert_eq!(output.matches("wwwroot -> releases/1").count(), 2, "{output}");
+    push(&site.project(), "1");
+    let log = site.log(1);
+    assert_eq!(log.matches("wwwroot -> releases/1").count(), 2, "{log}");
 }
 
 #[test]

@@ -336,6 +336,10 @@ fn since(deployment: Option<DeploymentId>) -> String {
     deployment.map_or(String::new(), |deployment| format!(" since deployment {deployment}"))
 }
 
+/// How [`runtime_change`] begins when there is nothing new.
+pub(super) const NO_RUNTIME: &str = "There is no runtime.txt.";
+pub(super) const UNCHANGED_RUNTIME: &str = "runtime.txt has not changed since";
+
 /// How runtime.txt changed between the live commit and the new one, as a sentence. The texts are
 /// the contents of the files; invisible characters are shown escaped.
 pub fn runtime_change(live: Option<(&str, Option<&str>)>, new: Option<&str>) -> String {
@@ -345,14 +349,14 @@ pub fn runtime_change(live: Option<(&str, Option<&str>)>, new: Option<&str>) -> 
     let Some((commit, then)) = live else {
         return match now {
             Some(now) => format!("runtime.txt: {now}"),
-            None => "There is no runtime.txt.".to_owned(),
+            None => NO_RUNTIME.to_owned(),
         };
     };
     let commit = short(commit);
     match (then.map(shown), now) {
-        (None, None) => "There is no runtime.txt.".to_owned(),
+        (None, None) => NO_RUNTIME.to_owned(),
         (Some(then), Some(now)) if then == now => {
-            format!("runtime.txt has not changed since {commit}: {now}")
+            format!("{UNCHANGED_RUNTIME} {commit}: {now}")
         }
         (Some(then), Some(now)) => format!("runtime.txt changed since {commit}: {then} -> {now}"),
         (None, Some(now)) => format!("runtime.txt is new since {commit}: {now}"),

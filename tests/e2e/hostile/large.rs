@@ -33,10 +33,8 @@ fn a_thousand_nested_folders_are_deployed_and_removed() {
     site.configure("keep = 1");
     let attacker = target.attacker();
     attacker.assert_refused(&nested(&attacker, 30, &"n".repeat(200)), "the system allows 4095");
-    attacker
-        .push(&nested(&attacker, 1000, "d"))
-        .assert_success()
-        .assert_says("1001 files, 1000 folders");
+    attacker.push(&nested(&attacker, 1000, "d")).assert_success();
+    assert!(site.live_log().contains("1001 files, 1000 folders"));
     assert!(site.path.join("wwwroot").join("d/".repeat(1000)).join("file").is_file());
     // They are taken out, and what is left of them is brought forward.
     for page in ["two", "three"] {
@@ -55,10 +53,8 @@ fn two_hundred_thousand_entries_are_deployed() {
     let names: Vec<String> = (0..200_000).map(|number| format!("{number:06}")).collect();
     let entries: Vec<_> =
         names.iter().map(|name| (FILE, name.as_bytes(), empty.as_str())).collect();
-    attacker
-        .push(&attacker.tree(&entries))
-        .assert_success()
-        .assert_says("200000 files, 0 folders, 0 bytes");
+    attacker.push(&attacker.tree(&entries)).assert_success();
+    assert!(target.site.live_log().contains("200000 files, 0 folders, 0 bytes"));
     assert_eq!(fs::read_dir(target.site.path.join("wwwroot/.")).unwrap().count(), 200_000);
     attacker.push(&attacker.tree(&[(FILE, b"page", &empty)])).assert_success();
     attacker.done("width");

@@ -175,6 +175,11 @@ impl Site {
         wait_until(&format!("the log of {id} says {text:?}"), || self.log(id).contains(text));
     }
 
+    /// The log of the deployment whose release is live.
+    pub(crate) fn live_log(&self) -> String {
+        self.log(self.live_id().unwrap())
+    }
+
     /// The number of the live deployment; `None` when nothing is live.
     pub(crate) fn live_id(&self) -> Option<u64> {
         let target = fs::read_link(self.path.join("wwwroot")).ok()?;
