@@ -1,14 +1,12 @@
 //! `nyala list`.
 
-mod table;
-
-use std::io::{self, IsTerminal};
+mod rows;
 
 use anyhow::Result;
 use clap::Args;
-use jiff::tz::TimeZone;
 
-use crate::console::{self, paint};
+use super::format::Format;
+use crate::console;
 use crate::site::Site;
 
 #[derive(Debug, Args)]
@@ -37,20 +35,8 @@ impl List {
             return Ok(());
         }
         let releases = site.release_ids()?;
-        let out = io::stdout();
-        let is_terminal = out.is_terminal();
-        let width = || {
-            rustix::termios::tcgetwinsize(&out)
-                .ok()
-                .map(|size| usize::from(size.ws_col))
-                .filter(|it| *it > 0)
-        };
-        let format = table::Format {
-            coloured: paint::wanted(&out),
-            width: if is_terminal { width() } else { None },
-            zone: TimeZone::system(),
-        };
-        console::say(table::draw(&records, live, |id| releases.contains(&id), &format));
+        let format = Format::of_stdout();
+        console::say(rows::draw(&records, live, |id| releases.contains(&id), &format));
         Ok(())
     }
 }

@@ -1,10 +1,14 @@
 //! `nyala ps`: the processes of the application.
 
+use anstyle::{AnsiColor, Style};
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
 use super::entry::serve_of;
+use super::format::Format;
+use super::table::{self, Align, Cell, Column};
+use crate::console;
 use crate::control::ProcessState;
 use crate::site::Site;
 use crate::text::bytes;
@@ -32,37 +36,43 @@ impl Ps {
             }
             return Ok(());
         }
-        say!(
-            "{:<12} {:>7} {:>8} {:<20} {:>8} {:>10} HEALTHY",
-            "PROCESS",
-            "RELEASE",
-            "PID",
-            "SINCE",
-            "RESTARTS",
-            "MEMORY"
-        );
-        for process in &processes {
-            say!("{}", row(process));
-        }
+        console::say(drawn(&processes, &Format::of_stdout()));
         Ok(())
     }
 }
 
-fn row(process: &ProcessState) -> String {
-    let ProcessState { process, release, pid, since, restarts, memory, healthy } = process;
-    let pid = or_dash(pid.map(|pid| pid.to_string()));
-    let since = or_dash(since.map(|since| format!("{since:.0}")));
-    let memory = or_dash(memory.map(bytes));
-    let healthy = yes_or_no(*healthy);
-    format!("{process:<12} {release:>7} {pid:>8} {since:<20} {restarts:>8} {memory:>10} {healthy}")
+const COLUMNS: [Column; 7] = [
+    Column { head: "PROCESS", align: Align::Left },
+    Column { head: "RELEASE", align: Align::Right },
+    Column { head: "PID", align: Align::Right },
+    Column { head: "SINCE", align: Align::Left },
+    Column { head: "RESTARTS", align: Align::Right },
+    Column { head: "MEMORY", align: Align::Right },
+    Column { head: "HEALTHY", align: Align::Left },
+];
+
+fn drawn(processes: &[ProcessState], format: &Format) -> String {
+    let cells = |state: &ProcessState| {
+        let ProcessState { process, release, pid, since, restarts, memory, healthy: is_healthy } =
+            state;
+        vec![
+            Cell::styled(process, format.style(Style::new().bold())),
+            Cell::new(release.to_string()),
+            Cell::or_dash(pid.map(|pid| pid.to_string())),
+            Cell::or_dash(since.map(|since| format.when(since))),
+            Cell::new(restarts.to_string()),
+            Cell::or_dash(memory.map(bytes)),
+            healthy(*is_healthy, format),
+        ]
+    };
+    table::draw(&COLUMNS, &processes.iter().map(cells).collect::<Vec<_>>(), format)
 }
 
-/// A cell of a table.
-pub(super) fn or_dash(text: Option<String>) -> String {
-    text.unwrap_or_else(|| "-".to_owned())
-}
-
-/// A cell that says whether something holds, if that is known.
-pub(super) fn yes_or_no(holds: Option<bool>) -> &'static str {
-    holds.map_or("-", |holds| if holds { "yes" } else { "no" })
+/// A cell that says whether something is healthy, if that is known.
+pub(super) fn healthy(is_healthy: Option<bool>, format: &Format) -> Cell {
+    match is_healthy {
+        Some(true) => Cell::styled("yes", format.style(AnsiColor::Green.on_default())),
+        Some(false) => Cell::styled("no", format.style(AnsiColor::Red.on_default().bold())),
+        None => Cell::new("-"),
+    }
 }

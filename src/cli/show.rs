@@ -1,14 +1,15 @@
 //! `nyala show`: the details of one deployment.
 
+use anstyle::Style;
 use anyhow::Result;
 use clap::Args;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::error;
+use super::format::Format;
+use crate::console;
 use crate::python::version::asked_for;
 use crate::site::{DeploymentId, Record, Site, Status, no_deployment};
-use crate::text::clean;
+use crate::text::{clean, pad, wrap};
 use crate::worker::rollback::obstacle;
 
 /// How many refs are named that a deployment moves.
@@ -30,12 +31,9 @@ impl Show {
             say!("{}", serde_json::to_string_pretty(&record.view(site.live().ok().flatten()))?);
             return Ok(());
         }
-        for (name, value) in facts(site, &record) {
-            let mut lines = value.lines();
-            say!("{name:<9} {}", clean(lines.next().unwrap_or_default()));
-            for line in lines {
-                say!("          {}", clean(line));
-            }
+        let format = Format::of_stdout();
+        for (name, value) in facts(site, &record, &format) {
+            console::say(shown(name, &value, &record, &format));
         }
         Ok(())
     }
@@ -49,7 +47,31 @@ pub(super) fn record(site: &Site, id: Option<DeploymentId>) -> Result<Record> {
     }
 }
 
-fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
+/// The columns in which the names of facts are, and a blank.
+const NAMES: usize = 10;
+
+/// A fact, of as many lines as it takes; further ones stand below the first.
+fn shown(name: &str, value: &str, record: &Record, format: &Format) -> String {
+    let label = format.style(Style::new().dimmed());
+    let style = if name == "Status" { format.status(record.status) } else { Style::new() };
+    let mut text = format!("{label}{}{label:#}", pad(name, NAMES));
+    for (number, line) in value.lines().enumerate() {
+        let line = clean(line);
+        let parts = match format.columns {
+            Some(columns) => wrap(&line, columns.saturating_sub(NAMES)),
+            None => vec![line.into_owned()],
+        };
+        for (part, line) in parts.iter().enumerate() {
+            if number + part > 0 {
+                text += &" ".repeat(NAMES);
+            }
+            text += &format!("{style}{line}{style:#}\n");
+        }
+    }
+    if text.ends_with('\n') { text } else { text + "\n" }
+}
+
+fn facts(site: &Site, record: &Record, format: &Format) -> Vec<(&'static str, String)> {
     let Record {
         id,
         status,
@@ -122,7 +144,7 @@ fn facts(site: &Site, record: &Record) -> Vec<(&'static str, String)> {
         ("Live from", activated_at.as_ref()),
     ];
     for (name, time) in times.into_iter().chain([("Ended", ended_at.as_ref())]) {
-        facts.extend(time.map(|time| (name, local(*time))));
+        facts.extend(time.map(|time| (name, format.local(*time))));
     }
     if let (Some(start), Some(end)) = (started_at, ended_at) {
         let all = steps
@@ -166,6 +188,30 @@ fn release(site: &Site, record: &Record, rolled_back_to: Option<DeploymentId>) -
     }
 }
 
-fn local(time: Timestamp) -> String {
-    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_fact_continues_below_where_it_begins() {
+        let record = serde_json::json!({
+            "id": 1, "status": "succeeded", "commit": "", "message": "", "author": "",
+            "trigger": "push", "refname": "", "old_oid": "", "new_oid": "", "steps": [],
+            "created_at": "2026-03-01T11:34:56Z",
+        });
+        let record: Record = serde_json::from_value(record).unwrap();
+        let env = "create, env 11, because\n- env 10 is damaged: its interpreter is gone\n";
+        let narrow = shown("Env", env, &record, &Format::terminal(36));
+        insta::assert_snapshot!(narrow, @r"
+        Env       create, env 11, because
+                  - env 10 is damaged: its
+                  interpreter is gone
+        ");
+        let plain = shown("Env", env, &record, &Format::plain());
+        insta::assert_snapshot!(plain, @r"
+        Env       create, env 11, because
+                  - env 10 is damaged: its interpreter is gone
+        ");
+        assert_eq!(shown("Message", "", &record, &Format::plain()), "Message   \n");
+    }
 }

@@ -3,14 +3,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use anstyle::Style;
 use anyhow::{Result, bail};
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::error;
-use super::ps::{or_dash, yes_or_no};
+use super::format::Format;
+use super::ps::healthy;
 use super::say_warning;
+use super::table::{self, Align, Cell, Column};
+use crate::console;
 use crate::control::Control;
 use crate::disk::space;
 use crate::server::Server;
@@ -65,7 +69,7 @@ impl Sites {
         } else if rows.is_empty() {
             say!("There is no site in {}.", folder.display());
         } else {
-            print(&rows);
+            console::say(drawn(&rows, &Format::of_stdout()));
         }
         Ok(())
     }
@@ -104,36 +108,60 @@ fn is_healthy(site: &Site) -> Result<Option<bool>> {
     Ok(of_live.filter_map(|process| process.healthy).reduce(|one, other| one || other))
 }
 
-fn print(rows: &[Row]) {
-    let cells = rows.iter().map(|row| {
-        [
-            clean(&row.site).into_owned(),
-            or_dash(row.live.map(|live| live.to_string())),
-            or_dash(row.since.map(|since| format!("{since:.0}"))),
-            or_dash(row.address.as_deref().map(|address| clean(address).into_owned())),
-            yes_or_no(row.healthy).to_owned(),
-            bytes(row.size),
+const COLUMNS: [Column; 6] = [
+    Column { head: "SITE", align: Align::Cut },
+    Column { head: "LIVE", align: Align::Right },
+    Column { head: "SINCE", align: Align::Left },
+    Column { head: "ADDRESS", align: Align::Cut },
+    Column { head: "HEALTHY", align: Align::Left },
+    Column { head: "SIZE", align: Align::Right },
+];
+
+fn drawn(rows: &[Row], format: &Format) -> String {
+    let cells = |row: &Row| {
+        vec![
+            Cell::styled(clean(&row.site), format.style(Style::new().bold())),
+            Cell::or_dash(row.live.map(|live| live.to_string())),
+            Cell::or_dash(row.since.map(|since| format.when(since))),
+            Cell::or_dash(row.address.as_deref().map(clean)),
+            healthy(row.healthy, format),
+            Cell::new(bytes(row.size)),
         ]
-    });
-    let head = ["SITE", "LIVE", "SINCE", "ADDRESS", "HEALTHY", "SIZE"].map(str::to_owned);
-    let table: Vec<_> = std::iter::once(head).chain(cells).collect();
-    let width = |column: usize| {
-        table.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
     };
-    for [site, live, since, address, healthy, size] in &table {
-        say!(
-            "{site:<0$}  {live:>1$}  {since:<2$}  {address:<3$}  {healthy:<7}  {size:>4$}",
-            width(0),
-            width(1),
-            width(2),
-            width(3),
-            width(5)
-        );
-    }
+    table::draw(&COLUMNS, &rows.iter().map(cells).collect::<Vec<_>>(), format)
 }
 
 /// The folder that the site around the working directory is in, or else that itself.
 fn here() -> Result<PathBuf> {
     let (here, site) = Site::here()?;
     Ok(site.as_deref().and_then(Path::parent).map_or(here, PathBuf::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sites_are_aligned_and_fit_a_narrow_terminal() {
+        let row = |site: &str, live: Option<u64>, healthy| Row {
+            site: site.to_owned(),
+            path: PathBuf::new(),
+            live: live.map(DeploymentId::of),
+            since: live.map(|_| "2026-03-01T09:00:00Z".parse().unwrap()),
+            address: live.map(|_| "127.0.0.1:8000".to_owned()),
+            healthy,
+            size: 95_000_000,
+        };
+        let rows = [row("shop", Some(11), Some(true)), row("a-site-that-is-new", None, None)];
+        insta::assert_snapshot!(drawn(&rows, &Format::terminal(66)), @r"
+        SITE                LIVE  SINCE        ADDRESS      HEALTHY   SIZE
+        shop                  11  3 hours ago  127.0.0.1:…  yes      95 MB
+        a-site-that-is-new     -  -            -            -        95 MB
+        ");
+        insta::assert_snapshot!(drawn(&rows, &Format::plain()), @r"
+        SITE                LIVE  SINCE                 ADDRESS         HEALTHY   SIZE
+        shop                  11  2026-03-01T09:00:00Z  127.0.0.1:8000  yes      95 MB
+        a-site-that-is-new     -  -                     -               -        95 MB
+        ");
+    }
 }

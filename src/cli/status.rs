@@ -11,10 +11,11 @@ use serde_json::json;
 use crate::control::{Control, LastMinutes};
 use crate::git::short;
 use crate::settings::deploy_branch;
-use crate::site::{DeploymentId, Record, Site, Status as DeploymentStatus};
-use crate::text::{duration, escaped, latency};
+use crate::site::{Record, Site, Status as DeploymentStatus};
+use crate::text::{duration, escaped, latency, width};
 use crate::worker::rollback::{kept_in_words, kept_releases};
 
+use super::format::Format;
 use application::Application;
 
 #[derive(Debug, Default, Args)]
@@ -50,6 +51,7 @@ impl Status {
             say!("{}", serde_json::to_string_pretty(&status)?);
             return Ok(());
         }
+        let format = Format::of_stdout();
         say!("Site:   {}", site.root().display());
         // What is live can be told whatever the settings are.
         let branch = site.settings().and_then(|settings| deploy_branch(site, &settings));
@@ -62,7 +64,7 @@ impl Status {
             say!("Frozen: {} (nyala unfreeze)", frozen.in_words());
         }
         match (&live, live_id) {
-            (Some(record), _) => say!("Live:   {}", row(record, live_id)),
+            (Some(record), _) => say!("{}", row("Live:   ", record, &format)),
             (None, Some(id)) => say!("Live:   release {id}, whose record is gone"),
             (None, None) => match kept_in_words(site) {
                 Some(kept) => say!("Live:   nothing; {kept}"),
@@ -85,7 +87,7 @@ impl Status {
             say!("After:  {failure}");
         }
         if let Some(latest) = latest.filter(|latest| live.as_ref() != Some(latest)) {
-            say!("Latest: {}", row(&latest, live_id));
+            say!("{}", row("Latest: ", &latest, &format));
             if latest.status == DeploymentStatus::Failed {
                 say!("Why:    nyala build-log {}", latest.id);
             }
@@ -114,19 +116,65 @@ fn load_in_words(load: &LastMinutes) -> String {
     )
 }
 
-/// One deployment on one line.
-fn row(record: &Record, live: Option<DeploymentId>) -> String {
-    let live = if live == Some(record.id) { "*" } else { " " };
-    let title: String =
-        record.message.lines().next().unwrap_or_default().chars().take(50).collect();
-    let python = record.python.as_ref().map_or("-", |python| python.version.as_str());
-    let decision = record.env.as_ref().map_or("-", |env| env.decision.as_str());
-    format!(
-        "{live}{:>4}  {:<11}  {}  {python:<7}  {decision:<9}  {}  {}",
-        record.id,
-        record.status.name(),
-        short(&record.commit),
-        record.created_at.strftime("%Y-%m-%d %H:%M:%SZ"),
-        title.escape_debug()
-    )
+/// One deployment on one line, which begins with a label.
+fn row(label: &str, record: &Record, format: &Format) -> String {
+    let mut facts = vec![
+        record.id.to_string(),
+        record.status.name().to_owned(),
+        short(&record.commit).to_owned(),
+        format.when(record.activated_at.unwrap_or(record.created_at)),
+    ];
+    facts.extend(record.python.as_ref().map(|python| format!("Python {}", python.version)));
+    facts.extend(record.env.as_ref().map(|env| match env.id {
+        Some(id) => format!("env {id} ({})", env.decision),
+        None => env.decision.clone(),
+    }));
+    let before = format!("{label}{}", facts.join("  "));
+    let title = escaped(record.message.lines().next().unwrap_or_default()).into_owned();
+    let status = record.status.name();
+    let style = format.status(record.status);
+    let paint = |line: String| line.replacen(status, &format!("{style}{status}{style:#}"), 1);
+    // A title that has no room beside the rest is on a line of its own.
+    match format.columns {
+        Some(columns) if width(&before) + 2 + width(&title).min(ROOM) > columns => {
+            let below = format!("{:LABEL$}{title}", "");
+            format!("{}\n{}", paint(format.line(&before)), format.line(&below))
+        }
+        _ => paint(format.line(&format!("{before}  {title}"))),
+    }
+}
+
+/// The columns of the labels.
+const LABEL: usize = 8;
+
+/// What a title should have on its line, in columns.
+const ROOM: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deployment_fits_the_terminal() {
+        let record = serde_json::json!({
+            "id": 11, "status": "succeeded", "commit": "3ae9c8e1".repeat(5), "author": "",
+            "message": "A title that is rather long, and goes on to say what else",
+            "trigger": "push", "refname": "", "old_oid": "", "new_oid": "", "steps": [],
+            "python": { "version": "3.11.7", "wanted": "3.11", "origin": "runtime.txt" },
+            "env": { "id": 4, "decision": "reuse", "reasons": [] },
+            "created_at": "2026-03-01T11:34:56Z",
+        });
+        let record: Record = serde_json::from_value(record).unwrap();
+        let drawn = |format: &Format| row("Live:   ", &record, format);
+        insta::assert_snapshot!(drawn(&Format::terminal(80)), @r"
+        Live:   11  succeeded  3ae9c8e  25 minutes ago  Python 3.11.7  env 4 (reuse)
+                A title that is rather long, and goes on to say what else
+        ");
+        let title = "env 4 (reuse)  A title that is rather long, and goes on to say what else";
+        assert!(drawn(&Format::terminal(200)).ends_with(title));
+        let plain = drawn(&Format::plain());
+        assert!(plain.contains("  2026-03-01T11:34:56Z  ") && plain.ends_with(title), "{plain}");
+        let coloured = Format { coloured: true, ..Format::terminal(200) };
+        assert!(drawn(&coloured).contains("  \u{1b}[32msucceeded\u{1b}[0m  "));
+    }
 }
