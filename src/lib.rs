@@ -53,6 +53,7 @@ pub mod python;
 #[doc(hidden)]
 pub mod receive;
 #[doc(hidden)]
+pub mod report;
 pub mod retention;
 #[doc(hidden)]
 pub mod serve;

@@ -43,6 +43,7 @@ mod python;
 mod redeploy;
 #[cfg(test)]
 mod reference;
+mod report;
 mod restart;
 mod rollback;
 mod run;
@@ -118,6 +119,11 @@ enum Command {
     /// Print the log of a deployment
     #[command(alias = "log")]
     BuildLog(build_log::BuildLog),
+    /// Write a page that tells of the deployments, for a browser
+    ///
+    /// It needs no server and no script to be read. With `report = true` in nyala.toml, each
+    /// deployment keeps report/ of the site fresh.
+    Report(report::Report),
     /// Compare two deployments: commits, files, packages, Python
     Diff(diff::Diff),
     /// Show what deploying a revision would do, without doing it
@@ -260,6 +266,7 @@ impl Command {
             Command::PostReceive(_) | Command::ProcReceive(_) => return None,
             Command::Config(config) => config.changes(),
             Command::Doctor(doctor) => doctor.changes(),
+            Command::Report(report) => report.changes(),
             Command::List(_)
             | Command::Status(_)
             | Command::Show(_)
@@ -363,6 +370,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Ps(ps) => ps.run(&site()?)?,
         Command::Logs(logs) => logs.run(&site()?)?,
         Command::Restart(restart) => restart.run(&site()?)?,
+        Command::Report(report) => report.run(&site)?,
         Command::Proxy(proxy) => proxy.run(&site()?)?,
         Command::Scale(scale) => scale.run(&site()?)?,
         Command::Maintenance(maintenance) => maintenance.run(&site()?)?,

@@ -50,6 +50,7 @@ impl EffectiveSettings {
             collectstatic,
             actions,
             actions_on,
+            report,
             run,
             webhook,
             disable_submodules,
@@ -84,6 +85,7 @@ impl EffectiveSettings {
             listed("collectstatic", collectstatic, |collectstatic| json!(collectstatic)),
             listed("actions", actions, |path| path_value(path)),
             listed("actions_on", actions_on, |outcomes| outcomes_value(outcomes)),
+            listed("report", report, |report| json!(report)),
             listed("step_timeout", step_timeout, |timeout| duration_value(*timeout)),
             listed("idle_timeout", idle_timeout, |timeout| duration_value(*timeout)),
             listed("dependencies", dependencies, |dependencies| {

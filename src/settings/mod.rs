@@ -88,6 +88,8 @@ pub struct EffectiveSettings {
     pub actions: Sourced<PathBuf>,
     /// After which deployments they run.
     pub actions_on: Sourced<Vec<Outcome>>,
+    /// Whether a report is written into the site after each deployment.
+    pub report: Sourced<bool>,
     /// How the application runs.
     pub run: Sourced<Run>,
     pub webhook: Sourced<Vec<Webhook>>,

@@ -89,6 +89,7 @@ impl EffectiveSettings {
                 )
                 .unwrap_or_else(|| Sourced::default(PathBuf::from(ACTIONS))),
             actions_on: layers.site_only("actions_on", settings.actions_on.clone()),
+            report: layers.site_only("report", settings.report),
             run: layers.site_only("run", settings.run.clone()),
             webhook: layers.site_only("webhook", settings.webhook.clone()),
             disable_submodules: switch_or(

@@ -98,6 +98,11 @@ impl Site {
         self.root.join("kept")
     }
 
+    /// The folder of the report, where the settings ask for one.
+    pub fn report(&self) -> PathBuf {
+        self.root.join("report")
+    }
+
     /// What the application had written into one release that was removed.
     pub fn kept_of(&self, release: DeploymentId) -> PathBuf {
         self.kept().join(release.to_string())

@@ -192,6 +192,10 @@ impl Status {
         }
     }
 
+    pub fn is_success(self) -> bool {
+        self == Status::Succeeded
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Status::Pending => "pending",

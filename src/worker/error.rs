@@ -166,6 +166,11 @@ pub(super) fn leftovers_not_removed() -> UserError {
     UserError::new("not all leftovers could be removed")
 }
 
+/// The report of the site could not be written. The deployment is what it is.
+pub(super) fn report_not_written() -> UserError {
+    UserError::new("the report is not fresh")
+}
+
 pub(super) fn note_not_written() -> UserError {
     UserError::new("the note on this deployment could not be written")
 }

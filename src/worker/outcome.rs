@@ -16,6 +16,7 @@ use crate::disk::space;
 use crate::git::{Repository, short};
 use crate::plan::Plan;
 use crate::process;
+use crate::report;
 use crate::retention::salvage::{Salvaged, Scan};
 use crate::retention::{Held, discard_unheld, empty_trash, salvage_release};
 use crate::site::Status;
@@ -43,6 +44,7 @@ impl Deployment<'_> {
             "deployment {id} is live: {}{python}{env}, in {seconds:.2} s",
             short(&self.record.commit)
         );
+        self.refresh_report(&format!("success: {line}"));
         // One flush takes the record and the note along.
         let record = self.site.prepare_record(&self.record)?;
         let is_flushed =
@@ -52,6 +54,19 @@ impl Deployment<'_> {
         }
         console::success(line);
         record.put()
+    }
+
+    /// Writes the report, where the site keeps one, with this deployment as one that has ended;
+    /// `last_line` is the line that its log is about to end with. A report that cannot be written
+    /// changes nothing about the deployment.
+    pub(super) fn refresh_report(&self, last_line: &str) {
+        if !report::is_wanted(self.site) {
+            return;
+        }
+        let ending = report::Ending { record: &self.record, last_line };
+        if let Err(why) = report::refresh(self.site, &ending) {
+            console::warning(error::report_not_written().because(&why));
+        }
     }
 
     /// Records the disk space that a new env uses, for the next deployment that makes one. Nobody
@@ -126,6 +141,7 @@ impl Deployment<'_> {
             console::error(explanation);
             format!("deployment {id} failed: {summary}; {}", what_is_live(self.site))
         };
+        self.refresh_report(&format!("error: {line}"));
         publish(self.site, &self.record, Some(&format!("error: {line}")));
         console::error(line);
         self.site.save(&self.record)

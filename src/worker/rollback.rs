@@ -134,7 +134,12 @@ impl Deployment<'_> {
         self.record_step("activate", step.done());
         self.end(Status::Succeeded, None);
         self.notify(Outcome::Success)?;
-        self.log_live_release(&target, before);
+        let line = self.live_again(&target);
+        self.refresh_report(&format!("success: {line}"));
+        if let Some(before) = before.filter(|before| *before != release) {
+            console::hint(format_args!("to undo this: nyala rollback {before}"));
+        }
+        console::success(line);
         self.site.save(&self.record)?;
         // Nobody waits for it: this is the one deployment that has to be quick, and it has to work
         // without the repository.
@@ -160,20 +165,18 @@ impl Deployment<'_> {
         self.notifications = Some(Notifications::new(&known, &app_settings));
     }
 
-    fn log_live_release(&self, target: &Record, before: Option<DeploymentId>) {
+    /// The last line of the log.
+    fn live_again(&self, target: &Record) -> String {
         let Record { id, commit, python, env, .. } = target;
-        if let Some(before) = before.filter(|before| before != id) {
-            console::hint(format_args!("to undo this: nyala rollback {before}"));
-        }
         let python =
             python.as_ref().map_or(String::new(), |python| format!(", Python {}", python.version));
         let env =
             env.as_ref().and_then(|env| env.id).map_or(String::new(), |env| format!(", env {env}"));
-        console::success(format_args!(
+        format!(
             "release {id} is live again: {}{python}{env}, in {:.3} s (deployment {})",
             short(commit),
             self.seconds(),
             self.record.id
-        ));
+        )
     }
 }

@@ -60,6 +60,7 @@ mod rebuild;
 mod records;
 mod refs;
 mod releases;
+mod report;
 mod repositories;
 mod requirements;
 mod rollback;

@@ -84,6 +84,8 @@ pub struct Settings {
     pub actions: Option<PathBuf>,
     /// After which deployments they run.
     pub actions_on: Vec<Outcome>,
+    /// Whether a report is written into the site after each deployment.
+    pub report: bool,
     /// How the application runs.
     pub run: Run,
     /// Who is notified of a deployment over HTTP.
@@ -141,6 +143,7 @@ impl Default for Settings {
             collectstatic: None,
             actions: None,
             actions_on: vec![Outcome::Success],
+            report: false,
             run: Run::default(),
             webhook: Vec::new(),
             set: BTreeSet::new(),
