@@ -22,6 +22,9 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(&self, named: Option<&Path>) -> Result<()> {
+        if serve::is_first_process() {
+            return serve::run_as_first_process();
+        }
         let places = if self.places.is_empty() {
             vec![Site::find(named)?.root().to_owned()]
         } else {

@@ -27,6 +27,16 @@ pub(super) fn of_another_user(site: &Path) -> UserError {
         .fix("Or run another nyala serve as that user")
 }
 
+/// The child of the first process of a container has not ended as it should.
+pub(super) fn child_ended(status: Option<i32>, signal: Option<i32>) -> UserError {
+    let how = match (status, signal) {
+        (Some(status), _) => format!("exited with {status}"),
+        (None, Some(signal)) => format!("was killed by signal {signal}"),
+        (None, None) => "ended".to_owned(),
+    };
+    UserError::new(format!("the nyala serve of this container {how}"))
+}
+
 pub(super) fn unknown_request() -> UserError {
     UserError::new("nyala serve was asked something that it does not know")
         .fix("After an upgrade of nyala, restart nyala serve")
@@ -256,6 +266,10 @@ mod tests {
         1. Serve it as root, which serves the sites of every owner: sudo nyala serve FOLDER
         2. Or run another nyala serve as that user
         ");
+        let ended = |status, signal| child_ended(status, signal).fact;
+        let container = "the nyala serve of this container";
+        assert_eq!(ended(None, Some(9)), format!("{container} was killed by signal 9"));
+        assert_eq!(ended(Some(1), None), format!("{container} exited with 1"));
         insta::assert_snapshot!(unknown_request(), @"
         nyala serve was asked something that it does not know
         After an upgrade of nyala, restart nyala serve

@@ -13,6 +13,7 @@ mod channel;
 mod deputy;
 mod door;
 mod error;
+mod first_process;
 mod headers;
 mod health;
 mod hold;
@@ -53,6 +54,7 @@ use crate::process::{bound, end_with_parent};
 use crate::site::Site;
 use crate::user_error::UserError;
 
+pub use first_process::{is_first_process, run_as_first_process};
 pub use logs::log_files;
 
 use manager::Manager;

@@ -6,10 +6,10 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::running::application;
-use crate::support::{Manager, Running, Site, User, wait_until};
+use crate::support::{Manager, Running, Site, User, is_root, skip, wait_until};
 
 #[test]
 fn whoever_asks_a_serve_that_hangs_says_so_and_goes_on() {
@@ -182,4 +182,33 @@ fn a_folder_that_cannot_be_read_is_not_one_without_sites() {
         run(command).assert_failed(1, "sites cannot be read: Permission denied");
     }
     close("sites", 0o755);
+}
+
+#[test]
+fn the_first_process_of_a_container_waits_for_all_that_ends_there() {
+    if !is_root() {
+        return skip("making a container needs root");
+    }
+    let site = Site::new();
+    site.listen_on("'unix:run/web.sock'\ngrace = '1s'");
+    let mut unshare = site.sandbox.command("unshare");
+    unshare.args(["--pid", "--fork", "--kill-child", "--mount-proc", env!("CARGO_BIN_EXE_nyala")]);
+    let container = Running::start(unshare.arg("serve").arg(&site.path));
+    wait_until("it serves", || site.path.join("run/control.sock").exists());
+    let project = site.project();
+    application(&project, "page", "");
+    // What is in parentheses has lost its parent when it ends.
+    let worker = "worker: (sleep 0.1; touch ../../orphan) & exec sleep 600";
+    project.write("Procfile", format!("web: python3 server.py\n{worker}\n"));
+    project.push().assert_success();
+    assert_eq!(site.get("/").body, "page 1 shop\n");
+    wait_until("the orphan has ended", || site.path.join("orphan").exists());
+    let children = |pid: i32| -> Vec<i32> {
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        children.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+    };
+    let first = children(container.pid().as_raw_nonzero().get())[0];
+    wait_until("only the process that serves is left", || children(first).len() == 1);
+    kill_process(Pid::from_raw(first).unwrap(), Signal::TERM).unwrap();
+    container.wait().assert_success();
 }
