@@ -31,6 +31,8 @@ pub mod disk;
 #[doc(hidden)]
 pub mod doctor;
 #[doc(hidden)]
+pub mod format;
+#[doc(hidden)]
 pub mod front;
 #[doc(hidden)]
 pub mod git;

@@ -58,6 +58,7 @@ pub fn enter(site: &Site, intent: Intent) -> Result<()> {
     if intent == Intent::Read {
         return Ok(());
     }
+    site.check_format()?;
     let group = group_of(&folder);
     if group.is_some() && is_shared(site) {
         disk::share_with_group();

@@ -73,6 +73,7 @@ fn shown(name: &str, value: &str, record: &Record, format: &Format) -> String {
 
 fn facts(site: &Site, record: &Record, format: &Format) -> Vec<(&'static str, String)> {
     let Record {
+        format: _,
         id,
         status,
         commit,

@@ -39,6 +39,7 @@ pub enum FindingId {
     Leftovers,
     Mode,
     Mounted,
+    NewerNyala,
     NoAddress,
     NothingLive,
     NotListening,

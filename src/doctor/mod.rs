@@ -24,6 +24,10 @@ pub use finding::{Finding, FindingId, Repair};
 /// Examines the whole site, and changes nothing. Returns no findings when nothing is known to be
 /// wrong.
 pub fn examine(site: &Site) -> Vec<Finding> {
+    // What else is there, this nyala may misunderstand.
+    if let Err(newer) = site.check_format() {
+        return vec![Finding::new(FindingId::NewerNyala, newer)];
+    }
     let mut findings = settings::check(site);
     // Only readable settings say where the repository is.
     if let Ok(settings) = site.settings() {

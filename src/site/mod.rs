@@ -8,6 +8,7 @@ pub mod freeze;
 mod layout;
 pub mod lock;
 mod maintenance;
+mod newer;
 mod place;
 pub mod queue;
 pub mod record;

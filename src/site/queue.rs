@@ -10,6 +10,7 @@ use super::lock::Guard;
 use super::record::{Trigger, Usage};
 use super::{DeployOptions, DeploymentId, Record, Site, Status};
 use crate::disk;
+use crate::format::Format;
 use crate::git::{Commit, RefUpdate};
 
 /// How much of a commit's message and of its author a record holds, in bytes. Records are read
@@ -94,6 +95,7 @@ impl Site {
             error: None,
             error_parts: None,
             notify_failures: Vec::new(),
+            format: Format,
             superseded_by: overtaken_by,
             started_by: new.started_by,
             rolled_back_to: new.rolled_back_to,

@@ -12,12 +12,15 @@ use super::{DeployOptions, DeploymentId, EnvId, Site, lock};
 use crate::console::mask;
 use crate::disk;
 use crate::disk::space::DiskUsage;
+use crate::format::{self, Format};
 use crate::git::RefUpdate;
 use crate::user_error::{Explain, UserError};
 
 /// The record of one deployment. Times are RFC 3339 in UTC, seconds are decimal.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Record {
+    #[serde(default)]
+    pub format: Format,
     pub id: DeploymentId,
     pub status: Status,
     /// The full id of the commit.
@@ -273,6 +276,7 @@ impl Site {
     pub fn record(&self, id: DeploymentId) -> Result<Option<Record>> {
         let path = self.record_file(id);
         let Some(bytes) = disk::read_if_there(&path)? else { return Ok(None) };
+        format::check_bytes(&path, &bytes)?;
         serde_json::from_slice(&bytes).map(Some).explain(|| unreadable_record(&path))
     }
 

@@ -79,6 +79,7 @@ mod strict;
 mod submodules;
 mod trees;
 mod unshared;
+mod upgrade;
 mod uv;
 mod visits;
 mod wait;

@@ -5,6 +5,7 @@ mod one_file;
 pub(super) use one_file::{recorded, recorded_lock};
 
 use super::*;
+use crate::format::Format;
 use crate::python::env::Marker;
 use crate::python::env::marker::Retired;
 use crate::python::interpreters::FileIdentity;
@@ -18,6 +19,7 @@ pub(super) fn commands(version: u8) -> Vec<RanCommand> {
 fn unchanged() -> Observed {
     let version = "3.11.7".parse().unwrap();
     let marker = Marker {
+        format: Format,
         deployment: DeploymentId::of(5),
         path: "/site/envs/5".into(),
         python: version,

@@ -9,10 +9,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{python, site_packages};
 use crate::disk;
+use crate::format::{self, Format};
 use crate::ids::DeploymentId;
 use crate::python::dependencies::Recorded;
 use crate::python::interpreters::FileIdentity;
 use crate::python::version::Version;
+use crate::user_error::UserError;
 
 const MARKER: &str = "nyala.json";
 const RETIRED: &str = "retired.json";
@@ -20,6 +22,8 @@ const RETIRED: &str = "retired.json";
 /// What an env was made of: everything that a later deployment compares before it uses it again.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Marker {
+    #[serde(default)]
+    pub format: Format,
     /// The deployment that made it.
     pub deployment: DeploymentId,
     /// Where it was made. An env works only there: its scripts name this path.
@@ -81,6 +85,7 @@ impl Marker {
     pub fn write(env: &Path, made: NewMarker) -> Result<()> {
         let interpreter = python(env);
         let marker = Marker {
+            format: Format,
             deployment: made.deployment,
             path: env.to_owned(),
             python: made.python,
@@ -103,6 +108,11 @@ impl Marker {
     /// The marker of an env; `None` when it is missing or is none.
     pub fn read(env: &Path) -> Option<Marker> {
         serde_json::from_slice(&disk::read(env.join(MARKER)).ok()?).ok()
+    }
+
+    /// Fails when a newer nyala has marked an env.
+    pub fn check_format(env: &Path) -> Result<(), UserError> {
+        format::check(&env.join(MARKER))
     }
 
     /// The names of packages that were there when the env was made and are no longer.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::sample::Index;
 
+use crate::format::Format;
 use crate::ids::{DeploymentId, EnvId};
 use crate::plan::decide::tests::{recorded, recorded_lock};
 use crate::plan::decide::*;
@@ -190,6 +191,7 @@ impl Site {
         let has = |harm| env.harm.contains(&harm);
         let mut damage = Vec::new();
         let marker = (!env.is_bare() && !has(Harm::MarkerBroken)).then(|| Marker {
+            format: Format,
             deployment: id.maker(),
             path: format!("/site/envs/{id}").into(),
             python: env.made_with,
