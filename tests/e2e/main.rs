@@ -41,6 +41,7 @@ mod history;
 mod hostile;
 mod index;
 mod inputs;
+mod install_script;
 mod isolation;
 mod large;
 mod lfs;
