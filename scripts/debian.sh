@@ -1,11 +1,14 @@
-# Shared by scripts/test-debian and scripts/test-guide: a bare Debian tree, and running in it.
+# Shared by scripts/package and the scripts that test in a bare Debian: such a tree, and running in
+# it.
 # Sourced by bash after scripts/common.sh. Needs root, mmdebstrap and a network. Nothing stays
 # mounted, and nothing outside target/debian is written.
 
-# make_tree NAME SUITE PACKAGES: unpacks a new tree and sets $tree to its path. The packages of a
-# suite are fetched once. Packages are comma-separated, as mmdebstrap has them.
+# make_tree NAME SUITE PACKAGES [ARCHITECTURES]: unpacks a new tree and sets $tree to its path. The
+# packages of a suite are fetched once. Packages and architectures are comma-separated, as
+# mmdebstrap has them.
 make_tree() {
     local name=$1 suite=$2 packages=$3 folder=$PWD/target/debian
+    local architectures=${4:-$(dpkg --print-architecture)}
     [ "$(id -u)" = 0 ] || fail "this makes a Debian tree, which only root can: run it with sudo"
     need mmdebstrap mmdebstrap
     tree=$folder/$name
@@ -13,7 +16,7 @@ make_tree() {
     if [ ! -s "$tree.tar" ]; then
         say "Making a bare Debian: $suite"
         mmdebstrap --quiet --format=tar --variant=minbase --include="$packages" \
-            "$suite" "$tree.tar.part"
+            --architectures="$architectures" "$suite" "$tree.tar.part"
         mv "$tree.tar.part" "$tree.tar"
     fi
     rm -rf "$tree"
@@ -21,7 +24,9 @@ make_tree() {
     tar -x -C "$tree" -f "$tree.tar"
     cp -L /etc/resolv.conf /etc/hosts "$tree/etc/"
     # The packages of the registries in use, and the certificates they are checked with.
-    cp -a /etc/apt/. "$tree/etc/apt/"
+    if grep -qs "VERSION_CODENAME=$suite" /etc/os-release; then
+        cp -a /etc/apt/. "$tree/etc/apt/"
+    fi
     cp --remove-destination -L /etc/ssl/certs/ca-certificates.crt "$tree/etc/ssl/certs/"
     if [ -f /etc/pip.conf ]; then
         cp -a /etc/pip.conf "$tree/etc/"
@@ -32,21 +37,29 @@ make_tree() {
 }
 
 # in_tree COMMAND...: runs it as root in /root/nyala of the tree, with this machine's Rust and the
-# downloads of its cargo. What is built there is kept in NAME.target for the next run.
+# downloads of its cargo, where there are some. What is built there is kept in NAME.target for the
+# next run. With bare=yes in the environment, nothing of this machine is there.
 in_tree() {
     # A mount namespace of its own: when the last process has ended, all of it is gone.
-    tree=$tree unshare --mount --pid --fork --kill-child -- sh -euc '
+    tree=$tree bare=${bare:-no} unshare --mount --pid --fork --kill-child -- sh -euc '
         mount --make-rprivate /
         # unshare in the tests wants a root that is a mount point.
         mount --rbind "$tree" "$tree"
         cd "$tree"
-        mkdir -p "$tree/proc" "$tree/dev" "$tree/root/.cargo" "$tree/root/.rustup"
+        mkdir -p "$tree/proc" "$tree/dev"
         mount -t proc proc "$tree/proc"
         mount --rbind /dev "$tree/dev"
-        mount --bind "${CARGO_HOME:-$HOME/.cargo}" "$tree/root/.cargo"
-        mount --bind "${RUSTUP_HOME:-$HOME/.rustup}" "$tree/root/.rustup"
-        mkdir -p "$tree.target" "$tree/root/nyala/target"
-        mount --bind "$tree.target" "$tree/root/nyala/target"
+        if [ "${bare:-no}" = no ]; then
+            home=$tree/root
+            for folder in "${CARGO_HOME:-$HOME/.cargo}:.cargo" \
+                "${RUSTUP_HOME:-$HOME/.rustup}:.rustup"; do
+                [ -d "${folder%:*}" ] || continue
+                mkdir -p "$home/${folder##*:}"
+                mount --bind "${folder%:*}" "$home/${folder##*:}"
+            done
+            mkdir -p "$tree.target" "$home/nyala/target"
+            mount --bind "$tree.target" "$home/nyala/target"
+        fi
         chmod 700 "$tree/root"
         exec chroot "$tree" env -i HOME=/root USER=root LANG=C.UTF-8 TERM=dumb \
             RUSTFLAGS="${RUSTFLAGS:-}" \

@@ -145,6 +145,14 @@ mod tests {
     }
 
     #[test]
+    fn the_unit_of_the_package_is_the_same_but_for_its_first_line() {
+        let packed = include_str!("../../packaging/nyala.service");
+        let rest = |text: &str| text.split_once('\n').map(|(_, rest)| rest.to_owned());
+        assert_eq!(rest(packed), rest(&text(Scope::System, "/usr/bin/nyala", "/srv")));
+        assert_eq!(folder_of(packed), None);
+    }
+
+    #[test]
     fn a_folder_may_have_any_name() {
         let folder = "/srv/Ada's 100% $HOME \"sites\"";
         let unit = text(Scope::User, "/home/ada/bin/nyala", folder);
