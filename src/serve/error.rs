@@ -266,10 +266,10 @@ mod tests {
         1. Serve it as root, which serves the sites of every owner: sudo nyala serve FOLDER
         2. Or run another nyala serve as that user
         ");
-        let ended = |status, signal| child_ended(status, signal).fact;
+        let first = |status, signal| child_ended(status, signal).fact;
         let container = "the nyala serve of this container";
-        assert_eq!(ended(None, Some(9)), format!("{container} was killed by signal 9"));
-        assert_eq!(ended(Some(1), None), format!("{container} exited with 1"));
+        assert_eq!(first(None, Some(9)), format!("{container} was killed by signal 9"));
+        assert_eq!(first(Some(1), None), format!("{container} exited with 1"));
         insta::assert_snapshot!(unknown_request(), @"
         nyala serve was asked something that it does not know
         After an upgrade of nyala, restart nyala serve

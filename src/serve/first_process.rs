@@ -1,8 +1,8 @@
 //! `nyala serve` as the first process of a container.
 //!
-//! Whatever loses its parent there becomes a child of that process, and stays as a zombie until it is
-//! waited for (`pid_namespaces(7)`). So the first process only starts the one that serves, passes on
-//! the signals that end it, and waits for everything.
+//! Whatever loses its parent there becomes a child of that process, and stays as a zombie until it
+//! is waited for (`pid_namespaces(7)`). So the first process only starts the one that serves,
+//! passes on the signals that end it, and waits for everything.
 
 use std::env;
 use std::process::{self, Command};
