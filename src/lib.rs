@@ -19,6 +19,8 @@ pub mod activate;
 #[doc(hidden)]
 pub mod build;
 #[doc(hidden)]
+pub mod certificates;
+#[doc(hidden)]
 pub mod checkout;
 #[doc(hidden)]
 pub mod cli;

@@ -26,12 +26,6 @@ pub(super) fn gave_up(failure: &str, tries: u32) -> UserError {
         .fix("Check that its receiver is running, and that url of the [[webhook]] is right")
 }
 
-/// `name` is the setting that names the file.
-pub(super) fn unreadable_certificates(file: &Path, name: &str) -> UserError {
-    UserError::new(format!("the certificates in {} ({name}) cannot be read", file.display()))
-        .fix(format!("Correct {name}, or unset it to trust Mozilla's: nyala config unset {name}"))
-}
-
 pub(super) fn not_executable(action: &Path, name: &str) -> UserError {
     UserError::new(format!("{name} was not run: it is not executable"))
         .fix(format!("Make it executable: chmod +x {}", action.display()))
@@ -64,12 +58,6 @@ mod tests {
         insta::assert_snapshot!(gave_up("timeout: global", 4), @"
         timeout: global (after 4 attempts)
         Check that its receiver is running, and that url of the [[webhook]] is right
-        ");
-        insta::assert_snapshot!(
-            unreadable_certificates(Path::new("/srv/ca.pem"), "SSL_CERT_FILE"),
-            @"
-        the certificates in /srv/ca.pem (SSL_CERT_FILE) cannot be read
-        Correct SSL_CERT_FILE, or unset it to trust Mozilla's: nyala config unset SSL_CERT_FILE
         ");
     }
 

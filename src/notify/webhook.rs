@@ -1,6 +1,5 @@
 //! Sends a deployment's record as JSON over HTTP, signed like GitHub's webhooks.
 
-use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -9,15 +8,14 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
 use ureq::Agent;
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::TlsConfig;
 
 use super::error;
-use crate::disk;
+use crate::certificates;
 use crate::hex::hex;
 use crate::site::settings::Webhook;
 use crate::site::{AppSettings, DeploymentId, Record, Site};
 use crate::text::url::scheme_and_host;
-use crate::user_error::Explain;
 
 /// Between the first two attempts; each later pause is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -42,7 +40,11 @@ pub(super) fn send(
         None => None,
     };
     let agent: Agent = Agent::config_builder()
-        .tls_config(TlsConfig::builder().root_certs(roots(app_settings)?).build())
+        .tls_config(
+            TlsConfig::builder()
+                .root_certs(certificates::roots(app_settings.get(certificates::VARIABLE))?)
+                .build(),
+        )
         .timeout_global(Some(webhook.timeout))
         .max_redirects(0)
         .http_status_as_error(false)
@@ -76,28 +78,6 @@ pub(super) fn send(
         sleep(pause);
         pause *= 2;
     }
-}
-
-/// The certificate authorities that https trusts: those in `SSL_CERT_FILE` (an app setting or an
-/// environment variable, as for OpenSSL), else Mozilla's, which are compiled in.
-fn roots(app_settings: &AppSettings) -> Result<RootCerts> {
-    let name = "SSL_CERT_FILE";
-    let file = app_settings
-        .get(name)
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os(name).map(PathBuf::from));
-    let Some(file) = file.filter(|file| !file.as_os_str().is_empty()) else {
-        return Ok(RootCerts::WebPki);
-    };
-    let unreadable = || error::unreadable_certificates(&file, name);
-    let bytes = disk::read(&file).explain(unreadable)?;
-    let items: Vec<PemItem<'_>> =
-        parse_pem(&bytes).collect::<Result<_, _>>().explain(unreadable)?;
-    let certificates = items.into_iter().filter_map(|item| match item {
-        PemItem::Certificate(certificate) => Some(certificate),
-        _ => None,
-    });
-    Ok(RootCerts::new_with_certs(&certificates.collect::<Vec<_>>()))
 }
 
 /// The record as it will be once the deployment has ended: for the receiver it has.
