@@ -33,6 +33,8 @@ pub mod disk;
 #[doc(hidden)]
 pub mod doctor;
 #[doc(hidden)]
+pub mod elf;
+#[doc(hidden)]
 pub mod format;
 #[doc(hidden)]
 pub mod front;
