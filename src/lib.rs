@@ -59,7 +59,10 @@ pub mod python;
 #[doc(hidden)]
 pub mod receive;
 #[doc(hidden)]
+pub mod registry;
+#[doc(hidden)]
 pub mod report;
+#[doc(hidden)]
 pub mod retention;
 #[doc(hidden)]
 pub mod serve;

@@ -1,0 +1,148 @@
+//! Shows a registry who asks: with a user and a password, or with a token that an address of its
+//! gives for them.
+
+use std::cell::RefCell;
+
+use anyhow::{Result, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use ureq::Agent;
+
+use super::challenge::{self, Challenge};
+use super::credentials::{self, Credentials};
+use super::error;
+use super::http::{Answer, said, text_of};
+
+/// What is known of the right to ask a registry.
+pub(super) struct Access {
+    registry: String,
+    /// Whether a password may travel without encryption.
+    is_plain: bool,
+    /// What is to be done, as tokens have it: `repository:shop/web:pull,push`.
+    scopes: Vec<String>,
+    /// The value of the header `Authorization`.
+    authorization: RefCell<Option<String>>,
+}
+
+/// What an address for tokens answers; one of the two is there.
+#[derive(Deserialize)]
+struct Token {
+    token: Option<String>,
+    access_token: Option<String>,
+}
+
+impl Access {
+    pub(super) fn new(registry: &str, is_plain: bool, scopes: Vec<String>) -> Access {
+        let authorization = RefCell::default();
+        Access { registry: registry.to_owned(), is_plain, scopes, authorization }
+    }
+
+    pub(super) fn authorization(&self) -> Option<String> {
+        self.authorization.borrow().clone()
+    }
+
+    /// Does what a registry asks for with 401, or fails. `was_asked` says whether this registry has
+    /// been shown something already, which may only be too old.
+    pub(super) fn answer(&self, agent: &Agent, refused: &Answer) -> Result<()> {
+        let headers = refused.headers().get_all("www-authenticate").iter();
+        let headers: Vec<_> = headers.filter_map(|header| header.to_str().ok()).collect();
+        let Some(challenge) = headers.iter().find_map(|header| challenge::parse(header)) else {
+            bail!(error::unknown_challenge(&self.registry, &headers.join(", ")));
+        };
+        let known = credentials::find(&self.registry)?;
+        let authorization = match (challenge, known) {
+            (Challenge::Basic, Some(Credentials::Password { user, password })) => {
+                basic(&user, &password)
+            }
+            (Challenge::Basic, _) => {
+                let config = credentials::config_file();
+                bail!(error::needs_login(&self.registry, config.as_deref()));
+            }
+            (Challenge::Bearer { realm, service, scope }, known) => {
+                let token =
+                    self.token(agent, &realm, service.as_deref(), scope.as_deref(), known)?;
+                format!("Bearer {token}")
+            }
+        };
+        *self.authorization.borrow_mut() = Some(authorization);
+        Ok(())
+    }
+
+    /// Asks for a token, in the way of
+    /// <https://distribution.github.io/distribution/spec/auth/token/>, or with a refresh token in
+    /// that of <https://distribution.github.io/distribution/spec/auth/oauth/>.
+    fn token(
+        &self,
+        agent: &Agent,
+        realm: &str,
+        service: Option<&str>,
+        scope: Option<&str>,
+        known: Option<Credentials>,
+    ) -> Result<String> {
+        if known.is_some() && !realm.starts_with("https://") && !self.is_plain {
+            bail!(error::unsafe_realm(&self.registry, realm));
+        }
+        let mut scopes: Vec<&str> = self.scopes.iter().map(String::as_str).collect();
+        if scopes.is_empty() {
+            scopes.extend(scope);
+        }
+        let has_password = known.is_some();
+        let answer = match known {
+            Some(Credentials::RefreshToken(token)) => {
+                let scope = scopes.join(" ");
+                let form = [
+                    ("grant_type", "refresh_token"),
+                    ("client_id", "nyala"),
+                    ("service", service.unwrap_or_default()),
+                    ("scope", &scope),
+                    ("refresh_token", &token),
+                ];
+                agent.post(realm).send_form(form)
+            }
+            other => {
+                let mut request = agent.get(realm);
+                request = match service {
+                    Some(service) => request.query("service", service),
+                    None => request,
+                };
+                for scope in scopes {
+                    request = request.query("scope", scope);
+                }
+                if let Some(Credentials::Password { user, password }) = &other {
+                    request = request.header("authorization", basic(user, password));
+                }
+                request.call()
+            }
+        };
+        let mut answer = answer.map_err(|cause| {
+            // The cause may have the address in it, and that the user.
+            error::unreachable(&self.registry, &format!("its address for tokens: {cause}"))
+        })?;
+        let text = text_of(&mut answer);
+        match answer.status().as_u16() {
+            200..300 => {}
+            400 | 401 | 403 if has_password => bail!(error::wrong_password(&self.registry)),
+            401 | 403 => {
+                let config = credentials::config_file();
+                bail!(error::needs_login(&self.registry, config.as_deref()));
+            }
+            status => {
+                bail!(error::refused(
+                    &self.registry,
+                    "the request for a token",
+                    status,
+                    &said(&text)
+                ));
+            }
+        }
+        let token = serde_json::from_str::<Token>(&text).ok();
+        let token = token.and_then(|token| token.token.or(token.access_token));
+        // What it is may not be shown: it may be the token in another form.
+        Ok(token.ok_or_else(|| error::garbage(&self.registry, "a token", "no token in JSON"))?)
+    }
+}
+
+fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+}

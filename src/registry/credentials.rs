@@ -1,0 +1,203 @@
+//! The users and passwords that `docker login` keeps: `config.json`, and the programs that it
+//! names. See <https://docs.docker.com/reference/cli/docker/login/#credential-stores>.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Result;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+
+use super::error;
+use crate::disk;
+use crate::user_error::Explain;
+
+/// Who asks a registry for something.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Credentials {
+    Password {
+        user: String,
+        password: String,
+    },
+    /// What is exchanged for a short-lived token ("identity token").
+    RefreshToken(String),
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Config {
+    auths: BTreeMap<String, Entry>,
+    creds_store: Option<String>,
+    cred_helpers: BTreeMap<String, String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Entry {
+    /// `USER:PASSWORD` in base64.
+    #[serde(rename = "auth")]
+    both: Option<String>,
+    username: Option<String>,
+    password: Option<String>,
+    identitytoken: Option<String>,
+}
+
+/// An entry that cannot be meant.
+#[derive(Debug, PartialEq, Eq)]
+struct Wrong;
+
+/// What a credential helper prints.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Helped {
+    username: String,
+    secret: String,
+}
+
+/// The name under which Docker keeps what belongs to Docker Hub.
+const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
+
+/// How long a helper may take: it may ask a service of the cloud.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is known for a registry; `None` when nothing is.
+pub(super) fn find(registry: &str) -> Result<Option<Credentials>> {
+    let Some(path) = config_file() else { return Ok(None) };
+    let Some(bytes) = disk::read_if_there(&path)? else { return Ok(None) };
+    let config: Config = serde_json::from_slice(&bytes)
+        .explain(|| error::wrong_config(&path))
+        .map_err(without_cause)?;
+    let key = if registry == "docker.io" { DOCKER_HUB_KEY } else { registry };
+    let helper = config.cred_helpers.get(registry).or(config.creds_store.as_ref());
+    if let Some(helper) = helper
+        && let Some(found) = ask(helper, key)?
+    {
+        return Ok(Some(found));
+    }
+    let entry = config.auths.get(key).or_else(|| {
+        config.auths.iter().find(|(its, _)| host_of(its) == registry).map(|(_, auth)| auth)
+    });
+    entry.map_or(Ok(None), |entry| {
+        entry.credentials().map_err(|Wrong| error::wrong_auth(&path, registry).into())
+    })
+}
+
+/// What the parser says would show a part of the file.
+fn without_cause(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<crate::user_error::Explained>() {
+        Ok(explained) => explained.explanation.into(),
+        Err(error) => error,
+    }
+}
+
+/// `$DOCKER_CONFIG/config.json`, or `~/.docker/config.json`.
+pub(super) fn config_file() -> Option<PathBuf> {
+    let named = |name| env::var_os(name).filter(|it| !it.is_empty()).map(PathBuf::from);
+    let folder = named("DOCKER_CONFIG").or_else(|| Some(named("HOME")?.join(".docker")))?;
+    Some(folder.join("config.json"))
+}
+
+/// The registry that an entry is about: old entries have addresses.
+fn host_of(key: &str) -> &str {
+    let rest = key.split_once("://").map_or(key, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest)
+}
+
+impl Entry {
+    /// `None` for an entry without anything: the password is in a store.
+    fn credentials(&self) -> Result<Option<Credentials>, Wrong> {
+        if let Some(token) = self.identitytoken.as_ref().filter(|token| !token.is_empty()) {
+            return Ok(Some(Credentials::RefreshToken(token.clone())));
+        }
+        if let (Some(user), Some(password)) = (&self.username, &self.password) {
+            let (user, password) = (user.clone(), password.clone());
+            return Ok(Some(Credentials::Password { user, password }));
+        }
+        let Some(auth) = self.both.as_ref().filter(|auth| !auth.is_empty()) else {
+            return Ok(None);
+        };
+        let bytes = STANDARD.decode(auth.trim()).map_err(|_| Wrong)?;
+        let text = String::from_utf8(bytes).map_err(|_| Wrong)?;
+        let (user, password) = text.split_once(':').ok_or(Wrong)?;
+        let (user, password) = (user.to_owned(), password.trim_end_matches('\0').to_owned());
+        Ok(Some(Credentials::Password { user, password }))
+    }
+}
+
+/// Asks the program `docker-credential-HELPER`, which is given the registry on its standard input.
+fn ask(helper: &str, registry: &str) -> Result<Option<Credentials>> {
+    let program = format!("docker-credential-{helper}");
+    let started = Command::new(&program)
+        .arg("get")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = started.map_err(|cause| error::no_helper(&program, &cause))?;
+    if let Some(mut input) = child.stdin.take() {
+        // One that reads nothing is told by what it answers.
+        let _ = input.write_all(registry.as_bytes());
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(child.wait_with_output()));
+    let Ok(output) = receiver.recv_timeout(PATIENCE) else {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        return Err(error::slow_helper(&program, PATIENCE).into());
+    };
+    let output = output.map_err(|cause| error::no_helper(&program, &cause))?;
+    if !output.status.success() {
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        // What every helper says, see `errors.go` of docker-credential-helpers.
+        if said.contains("credentials not found") {
+            return Ok(None);
+        }
+        return Err(error::failed_helper(&program, &said).into());
+    }
+    let Ok(Helped { username, secret }) = serde_json::from_slice(&output.stdout) else {
+        return Err(error::failed_helper(&program, "its answer is not understood").into());
+    };
+    Ok(Some(match username.as_str() {
+        "<token>" => Credentials::RefreshToken(secret),
+        _ => Credentials::Password { user: username, password: secret },
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn auth(json: &str) -> Result<Option<Credentials>, Wrong> {
+        serde_json::from_str::<Entry>(json).unwrap().credentials()
+    }
+
+    #[test]
+    fn an_entry_has_a_password_or_a_token_or_nothing() {
+        let password = |user: &str, password: &str| {
+            let (user, password) = (user.to_owned(), password.to_owned());
+            Ok(Some(Credentials::Password { user, password }))
+        };
+        assert!(auth(r#"{"auth": "YTpiOmM="}"#) == password("a", "b:c"));
+        assert!(auth(r#"{"username": "a", "password": "b"}"#) == password("a", "b"));
+        assert!(
+            auth(r#"{"auth": "YTo=", "identitytoken": "t"}"#)
+                == Ok(Some(Credentials::RefreshToken("t".to_owned())))
+        );
+        assert!(auth("{}") == Ok(None));
+        assert!(auth(r#"{"auth": "nonsense!"}"#).is_err());
+    }
+
+    #[test]
+    fn old_entries_are_addresses() {
+        assert_eq!(host_of("https://registry.example.org/v1/"), "registry.example.org");
+        assert_eq!(host_of("localhost:5000"), "localhost:5000");
+    }
+}

@@ -1,0 +1,221 @@
+//! Blobs that are sent: in parts, of which none is sent again after a connection broke. See
+//! "Pushing blobs" in <https://github.com/opencontainers/distribution-spec>.
+
+use std::io::Read;
+
+use anyhow::{Context, Result};
+use ureq::http::Method;
+
+use super::error;
+use super::http::{Answer, Call, Registry, Tries, may_pass};
+
+/// A blob to be sent.
+pub struct Upload<'u, 'b> {
+    pub digest: &'u str,
+    pub size: u64,
+    /// Reads it from a place on.
+    pub open: &'u dyn Fn(u64) -> Result<Box<dyn Read + 'b>>,
+    /// Is told how many of its bytes have arrived.
+    pub arrived: &'u dyn Fn(u64),
+}
+
+/// What is sent at a time, in bytes: what a broken connection costs at most.
+const PART: u64 = 16 << 20;
+
+/// A blob that has begun to arrive.
+struct Session {
+    location: String,
+    /// How much of it is there.
+    at: u64,
+    part: u64,
+}
+
+/// What a part led to.
+enum Sent {
+    All,
+    Part,
+}
+
+/// Why a part did not arrive.
+enum Failed {
+    Connection(ureq::Error),
+    Status(Box<Answer>),
+    Reading(anyhow::Error),
+}
+
+impl Registry {
+    /// Has a repository of the same registry share a blob; `Ok(false)` when it does not.
+    pub fn mount(&self, digest: &str, from: &str) -> Result<bool> {
+        let url = self.url(&format!("blobs/uploads/?mount={digest}&from={from}"));
+        let answer = self.start(url, digest)?;
+        Ok(answer.status() == 201)
+    }
+
+    /// Sends a blob. One that is there already must not be sent.
+    pub fn upload(&self, upload: &Upload<'_, '_>) -> Result<()> {
+        let what = format!("the upload of {}", upload.digest);
+        let mut tries = Tries::new(self, &what);
+        let mut has_logged_in = false;
+        let mut session: Option<Session> = None;
+        let mut in_one = false;
+        loop {
+            let current = match &mut session {
+                Some(session) => session,
+                None => session.insert(self.session(upload)?),
+            };
+            let before = current.at;
+            let failed = match self.send_part(upload, current, in_one) {
+                Ok(Sent::All) => {
+                    (upload.arrived)(upload.size);
+                    return Ok(());
+                }
+                Ok(Sent::Part) => {
+                    if current.at > before {
+                        tries.went_on();
+                        has_logged_in = false;
+                    }
+                    (upload.arrived)(current.at);
+                    continue;
+                }
+                Err(failed) => failed,
+            };
+            match failed {
+                Failed::Reading(error) => return Err(error),
+                Failed::Connection(cause) => self.lost(&cause, &mut tries)?,
+                Failed::Status(answer) => match answer.status().as_u16() {
+                    401 => self.log_in(&answer, &mut has_logged_in)?,
+                    // Some registries take a blob only as a whole.
+                    400 | 404 | 405 | 411 | 416 | 501 if !in_one && before == 0 => {
+                        in_one = true;
+                        session = None;
+                        continue;
+                    }
+                    404 | 410 | 416 => tries.failed("has lost the upload", Some(&answer))?,
+                    status if may_pass(status) => {
+                        tries.failed(&format!("answered {status}"), Some(&answer))?;
+                    }
+                    _ => {
+                        let repository = &self.reference().repository;
+                        return Err(self.refusal(*answer, &format!("push to {repository}")));
+                    }
+                },
+            }
+            // The last answer may have been lost, and nothing else.
+            if self.has_blob(upload.digest)? {
+                (upload.arrived)(upload.size);
+                return Ok(());
+            }
+            session = match session {
+                Some(session) if !in_one => self.continued(session, upload)?,
+                _ => None,
+            };
+        }
+    }
+
+    /// Starts to send a blob.
+    fn session(&self, upload: &Upload<'_, '_>) -> Result<Session> {
+        let answer = self.start(self.url("blobs/uploads/"), upload.digest)?;
+        let location = location(self, &answer).with_context(|| {
+            format!("the registry {} did not say where to send a blob to", self.name())
+        })?;
+        let least = answer.headers().get("oci-chunk-min-length");
+        let least = least.and_then(|header| header.to_str().ok()?.parse().ok()).unwrap_or(0);
+        Ok(Session { location, at: 0, part: PART.max(least) })
+    }
+
+    fn start(&self, url: String, digest: &str) -> Result<Answer> {
+        let answer = self.call(&Call {
+            method: Method::POST,
+            url,
+            headers: Vec::new(),
+            body: &[],
+            what: &format!("the upload of {digest}"),
+        })?;
+        match answer.status().as_u16() {
+            201 | 202 => Ok(answer),
+            _ => {
+                let repository = &self.reference().repository;
+                Err(self.refusal(answer, &format!("push to {repository}")))
+            }
+        }
+    }
+
+    /// Sends what comes next.
+    fn send_part(
+        &self,
+        upload: &Upload<'_, '_>,
+        session: &mut Session,
+        in_one: bool,
+    ) -> Result<Sent, Failed> {
+        let left = upload.size - session.at;
+        let is_last = in_one || left <= session.part;
+        let length = if is_last { left } else { session.part };
+        let mut from = (upload.open)(session.at).map_err(Failed::Reading)?;
+        let (method, url) = if is_last {
+            let separator = if session.location.contains('?') { '&' } else { '?' };
+            (Method::PUT, format!("{}{separator}digest={}", session.location, upload.digest))
+        } else {
+            (Method::PATCH, session.location.clone())
+        };
+        let mut headers = Vec::new();
+        if !is_last || session.at > 0 {
+            headers.push(("content-range", format!("{}-{}", session.at, session.at + length - 1)));
+        }
+        let answer = self.send_from(&method, &url, headers, &mut from, length);
+        let answer = answer.map_err(Failed::Connection)?;
+        match answer.status().as_u16() {
+            201 | 204 if is_last => {
+                let found = answer.headers().get("docker-content-digest");
+                match found.and_then(|found| found.to_str().ok()) {
+                    Some(found) if found != upload.digest => {
+                        let name = self.name();
+                        let error = error::wrong_digest(name, "blob", upload.digest, found);
+                        Err(Failed::Reading(error.into()))
+                    }
+                    _ => Ok(Sent::All),
+                }
+            }
+            202 if !is_last => {
+                session.at = arrived(&answer).unwrap_or(session.at + length).min(upload.size);
+                if let Some(location) = location(self, &answer) {
+                    session.location = location;
+                }
+                Ok(Sent::Part)
+            }
+            _ => Err(Failed::Status(Box::new(answer))),
+        }
+    }
+
+    /// Asks how much has arrived; `None` when the registry does not say, so that all of it has to
+    /// be sent again.
+    fn continued(&self, mut session: Session, upload: &Upload<'_, '_>) -> Result<Option<Session>> {
+        let answer = self.call(&Call {
+            method: Method::GET,
+            url: session.location.clone(),
+            headers: Vec::new(),
+            body: &[],
+            what: &format!("the upload of {}", upload.digest),
+        })?;
+        let at = arrived(&answer).filter(|at| *at < upload.size);
+        let (204 | 202 | 200, Some(at)) = (answer.status().as_u16(), at) else { return Ok(None) };
+        session.at = at;
+        if let Some(location) = location(self, &answer) {
+            session.location = location;
+        }
+        Ok(Some(session))
+    }
+}
+
+fn location(registry: &Registry, answer: &Answer) -> Option<String> {
+    let location = answer.headers().get("location")?.to_str().ok()?;
+    Some(registry.located(location))
+}
+
+/// How many bytes an upload has, by its header `Range`: `0-99` after 100. Docker's registry says
+/// `0-0` when there is none yet.
+fn arrived(answer: &Answer) -> Option<u64> {
+    let range = answer.headers().get("range")?.to_str().ok()?;
+    let (_, last) = range.strip_prefix("bytes=").unwrap_or(range).split_once('-')?;
+    let last: u64 = last.trim().parse().ok()?;
+    Some(if last == 0 { 0 } else { last.saturating_add(1) })
+}
