@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{EffectiveSettings, SettingSource, Sourced};
 use crate::console::mask;
-use crate::site::settings::{Dependencies, Outcome, Run, Webhook};
+use crate::site::settings::{Dependencies, Image, Outcome, Run, Webhook};
 use crate::text::url::{STARS, scheme_and_host};
 
 /// One setting: its value is `null` when nobody has set it and there is no default.
@@ -52,6 +52,7 @@ impl EffectiveSettings {
             actions_on,
             report,
             run,
+            image,
             webhook,
             disable_submodules,
             variables: _,
@@ -99,6 +100,7 @@ impl EffectiveSettings {
                 })
             }),
             listed("run", run, run_value),
+            listed("image", image, image_value),
             listed("webhook", webhook, |webhooks| webhooks.iter().map(webhook_value).collect()),
             optional("PYTHON_VERSION", python_version.as_ref()),
             listed("SCM_DISABLE_SUBMODULES", disable_submodules, |disable| json!(disable)),
@@ -164,6 +166,19 @@ fn run_value(run: &Run) -> Value {
         "trusted_proxies": trusted_proxies,
         "domains": domains,
         "processes": processes,
+    })
+}
+
+/// As nyala.toml has it.
+fn image_value(image: &Image) -> Value {
+    let Image { repository, base, tag, platform, user, labels } = image;
+    json!({
+        "repository": repository,
+        "base": base,
+        "tag": tag,
+        "platform": platform,
+        "user": user,
+        "labels": labels,
     })
 }
 

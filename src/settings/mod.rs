@@ -23,7 +23,7 @@ use anyhow::Result;
 
 use crate::python::installers::Installer;
 use crate::site::settings::{
-    Dependencies, Outcome, Patch, PythonDownloads, Run, Unshared, Webhook,
+    Dependencies, Image, Outcome, Patch, PythonDownloads, Run, Unshared, Webhook,
 };
 use crate::site::{AppSettings, Settings, SharedPath, Site};
 use crate::user_error::UserError;
@@ -92,6 +92,8 @@ pub struct EffectiveSettings {
     pub report: Sourced<bool>,
     /// How the application runs.
     pub run: Sourced<Run>,
+    /// What images of releases are made on, and where they go.
+    pub image: Sourced<Image>,
     pub webhook: Sourced<Vec<Webhook>>,
     /// Whether submodules stay empty folders.
     pub disable_submodules: Sourced<bool>,

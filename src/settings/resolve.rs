@@ -91,6 +91,7 @@ impl EffectiveSettings {
             actions_on: layers.site_only("actions_on", settings.actions_on.clone()),
             report: layers.site_only("report", settings.report),
             run: layers.site_only("run", settings.run.clone()),
+            image: layers.site_only("image", settings.image.clone()),
             webhook: layers.site_only("webhook", settings.webhook.clone()),
             disable_submodules: switch_or(
                 false,

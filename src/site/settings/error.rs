@@ -76,6 +76,34 @@ pub(super) fn no_command(name: &str) -> UserError {
         .fix("Write its command, or remove the line")
 }
 
+pub(super) fn repository_with_tag(repository: &str) -> UserError {
+    UserError::new("repository in [image] has a tag")
+        .found(format!("repository = \"{}\"", excerpt(repository)))
+        .fix("Write the tag on a line of its own: tag = \"…\"")
+}
+
+pub(super) fn not_a_tag(tag: &str) -> UserError {
+    UserError::new("tag in [image] is no tag")
+        .found(format!("tag = \"{}\"", excerpt(tag)))
+        .fix("Use up to 128 letters, digits, - _ and ., such as tag = \"latest\"")
+}
+
+pub(super) fn not_a_platform(platform: &str) -> UserError {
+    UserError::new("platform in [image] is no platform")
+        .found(format!("platform = \"{}\"", excerpt(platform)))
+        .fix("Write one such as platform = \"linux/amd64\"")
+}
+
+pub(super) fn not_a_user(user: &str) -> UserError {
+    UserError::new("user in [image] is not the number of a user")
+        .found(format!("user = \"{}\"", excerpt(user)))
+        .fix("Write the numbers of a user and a group, such as user = \"1000:1000\"")
+}
+
+pub(super) fn label_without_name() -> UserError {
+    UserError::new("labels in [image] has a label without a name").fix("Give it one, or remove it")
+}
+
 /// `place` says which table it is in, and `known` are the keys of that table.
 pub(super) fn unknown_key(key: &str, place: &str, known: &[&'static str]) -> UserError {
     let error = UserError::new(format!("unknown key `{}`{place}", excerpt(key)));

@@ -5,6 +5,7 @@ mod choices;
 mod duration;
 mod error;
 mod file;
+mod image;
 mod keys;
 mod run;
 mod webhook;
@@ -21,6 +22,7 @@ use serde::Deserialize;
 pub use choices::{Outcome, Patch, PythonDownloads, Unshared};
 pub use duration::parse_duration;
 pub use file::{with_key, with_shared};
+pub use image::{Image, SCRATCH};
 pub use keys::keys;
 pub use run::{Listen, Run, check_scale, is_domain, is_process_name};
 pub use webhook::Webhook;
@@ -88,6 +90,8 @@ pub struct Settings {
     pub report: bool,
     /// How the application runs.
     pub run: Run,
+    /// What images of releases are made on, and where they go.
+    pub image: Image,
     /// Who is notified of a deployment over HTTP.
     pub webhook: Vec<Webhook>,
     /// The keys that the file has; every other value is a default.
@@ -145,6 +149,7 @@ impl Default for Settings {
             actions_on: vec![Outcome::Success],
             report: false,
             run: Run::default(),
+            image: Image::default(),
             webhook: Vec::new(),
             set: BTreeSet::new(),
         }
@@ -169,6 +174,9 @@ impl Settings {
         }
         if let Some(run) = table.get("run").and_then(toml::Value::as_table) {
             check_keys(run.keys(), keys::<Run>(), " in [run]")?;
+        }
+        if let Some(image) = table.get("image").and_then(toml::Value::as_table) {
+            check_keys(image.keys(), keys::<Image>(), " in [image]")?;
         }
         for webhook in tables(table.get("webhook")) {
             check_keys(webhook.keys(), keys::<Webhook>(), " in a [[webhook]]")?;
@@ -200,6 +208,7 @@ impl Settings {
         }
         check_apart(&self.shared)?;
         self.run.check()?;
+        self.image.check()?;
         self.webhook.iter().try_for_each(Webhook::check)
     }
 }
