@@ -45,6 +45,8 @@ pub mod hex;
 #[doc(hidden)]
 pub mod ids;
 #[doc(hidden)]
+pub mod image;
+#[doc(hidden)]
 pub mod lfs;
 #[doc(hidden)]
 pub mod notify;

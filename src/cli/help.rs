@@ -14,7 +14,7 @@ pub(super) const GROUPS: &[(&str, &[&str])] = &[
         "Deploy",
         &[
             "plan", "redeploy", "rollback", "wait", "cancel", "freeze", "unfreeze", "config",
-            "script",
+            "script", "image",
         ],
     ),
     (
@@ -75,6 +75,9 @@ pub(super) const EXAMPLES: &[&str] = &[
     "nyala config set --stdin API_TOKEN < token",
     "nyala config unset DEBUG",
     "nyala script",
+    "nyala image --push",
+    "nyala image 7 --push registry.example.org/shop:7",
+    "nyala image --output image --base scratch",
     "nyala serve /srv/shop",
     "nyala serve /srv",
     "nyala service install /srv",

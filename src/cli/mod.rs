@@ -26,6 +26,7 @@ mod format;
 mod freeze;
 mod gc;
 mod help;
+mod image;
 mod init;
 mod install;
 mod list;
@@ -201,6 +202,11 @@ enum Command {
     /// They are moved to shared/, linked in the live release, and added to `shared` in nyala.toml,
     /// while the application runs. If any of it fails, nothing changes.
     Share(share::Share),
+    /// Make an OCI image of a release, and send it to a registry
+    ///
+    /// Needs no container engine. The image has a base, the interpreter where the base has none,
+    /// the env and the release, and runs as the release does here.
+    Image(image::Image),
     /// Find problems with a site, and show how to fix them
     ///
     /// Exits with 0 if there are none, or if all of them were fixed, and with 1 otherwise.
@@ -292,6 +298,7 @@ impl Command {
             | Command::Delete(_)
             | Command::Gc
             | Command::Share(_)
+            | Command::Image(_)
             | Command::Serve(_)
             | Command::Restart(_)
             | Command::Scale(_)
@@ -339,8 +346,12 @@ fn run(cli: &Cli) -> Result<ExitCode> {
     let Some(command) = &cli.command else {
         return status_or_help(&site);
     };
-    // These three set up their own output.
-    if !matches!(command, Command::Worker(_) | Command::Step(_) | Command::Shell(_)) {
+    // These set up their own output.
+    let has_own_output = matches!(
+        command,
+        Command::Worker(_) | Command::Step(_) | Command::Shell(_) | Command::Image(_)
+    );
+    if !has_own_output {
         console::init_command();
     }
     match command {
@@ -352,6 +363,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Diff(diff) => diff.run(&site()?)?,
         Command::Delete(delete) => delete.run(&roomy_site()?)?,
         Command::Share(share) => share.run(&site()?)?,
+        Command::Image(image) => image.run(&roomy_site()?)?,
         Command::Gc => gc::run(&roomy_site()?)?,
         Command::BuildLog(log) => log.run(&site()?)?,
         Command::Plan(plan) => plan.run(&site()?)?,

@@ -180,7 +180,7 @@ fn zero_is_nobody<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Deployme
 
 /// Whether a file of this name in an env is one of nyala's own, which a copy of the env does not
 /// take along.
-pub(super) fn is_marker(name: &std::ffi::OsStr) -> bool {
+pub fn is_marker(name: &std::ffi::OsStr) -> bool {
     name == MARKER || name == RETIRED
 }
 

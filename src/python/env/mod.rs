@@ -24,7 +24,7 @@ pub use copy::{NotCopyable, copy};
 pub use create::{check_new, create};
 pub use inspect::{Inspection, inspect};
 pub use local::{no_longer_required, required_by_local};
-pub use marker::{Marker, keep, retire};
+pub use marker::{Marker, is_marker, keep, retire};
 pub use prune::prune;
 pub use references::unshare;
 pub use written::written_since;

@@ -1,0 +1,119 @@
+//! Reads the layers of a base, as a stream, for what is in them.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use flate2::bufread::MultiGzDecoder;
+use ruzstd::decoding::StreamingDecoder;
+use tar::{Archive, EntryType};
+
+use super::contents::{Contents, split};
+use crate::disk;
+use crate::elf::{self, Object};
+
+/// Libraries up to this size are looked at in memory, in bytes; larger ones in a file.
+const IN_MEMORY: u64 = 4 << 20;
+
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+
+/// What is in a layer, compressed or not. It is read to its end. `temporary` is a folder for files
+/// that are looked at.
+pub(super) fn contents(layer: &mut dyn Read, temporary: &Path) -> Result<Contents> {
+    let mut layer = BufReader::with_capacity(1 << 16, layer);
+    // What it is called is not always what it is.
+    let start = layer.fill_buf().context("cannot read the layer")?;
+    let contents = if start.starts_with(GZIP) {
+        read(&mut MultiGzDecoder::new(&mut layer), temporary)?
+    } else if start.starts_with(ZSTD) {
+        let mut decoder = StreamingDecoder::new(&mut layer)
+            .map_err(|error| io::Error::other(error.to_string()))
+            .context("cannot decompress the layer")?;
+        read(&mut decoder, temporary)?
+    } else {
+        read(&mut layer, temporary)?
+    };
+    io::copy(&mut layer, &mut io::sink()).context("cannot read the layer")?;
+    Ok(contents)
+}
+
+fn read(tar: &mut dyn Read, temporary: &Path) -> Result<Contents> {
+    let mut contents = Contents::default();
+    let reading = "cannot read the layer";
+    let mut archive = Archive::new(&mut *tar);
+    for entry in archive.entries().context(reading)? {
+        let mut entry = entry.context(reading)?;
+        let path = path_from_root(&entry.path_bytes());
+        match entry.header().entry_type() {
+            EntryType::Symlink => {
+                if let Some(target) = entry.link_name().context(reading)? {
+                    contents.add_link(&path, &target.to_string_lossy());
+                }
+            }
+            EntryType::Link => {
+                let target = entry.link_name().context(reading)?;
+                let target = target.map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
+                let object = contents.resolve(&target).and_then(|(_, object)| object.cloned());
+                contents.add_file(&path, object);
+            }
+            EntryType::Directory => contents.add_folder(&path),
+            _ if split(&path).1.contains(".so") => {
+                let size = entry.size();
+                let object = object(&mut entry, size, temporary)?;
+                contents.add_file(&path, object);
+            }
+            _ if is_configuration(&path) => {
+                let mut text = String::new();
+                let _ = entry.take(1 << 16).read_to_string(&mut text);
+                let folders = text.lines().map(str::trim).filter(|line| line.starts_with('/'));
+                contents.library_folders.extend(folders.map(str::to_owned));
+            }
+            _ => contents.add_file(&path, None),
+        }
+    }
+    Ok(contents)
+}
+
+/// `bin/sh` for `./bin/sh` and `/bin/sh`.
+fn path_from_root(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let mut rest: &str = &text;
+    while let Some(shorter) = rest.strip_prefix("./").or_else(|| rest.strip_prefix('/')) {
+        rest = shorter;
+    }
+    rest.trim_end_matches('/').to_owned()
+}
+
+fn is_configuration(path: &str) -> bool {
+    let in_folder = path.strip_prefix("etc/ld.so.conf.d/");
+    path == "etc/ld.so.conf" || in_folder.is_some_and(|name| name.strip_suffix(".conf").is_some())
+}
+
+fn object(entry: &mut impl Read, size: u64, temporary: &Path) -> Result<Option<Object>> {
+    let mut magic = [0; 4];
+    let mut length = 0;
+    while length < magic.len() {
+        match entry.read(&mut magic[length..]).context("cannot read the layer")? {
+            0 => return Ok(None),
+            read => length += read,
+        }
+    }
+    if magic != *elf::MAGIC {
+        return Ok(None);
+    }
+    let mut rest = magic.as_slice().chain(entry);
+    if size <= IN_MEMORY {
+        let mut bytes = Vec::new();
+        rest.read_to_end(&mut bytes).context("cannot read the layer")?;
+        return elf::read(bytes.as_slice()).context("cannot read the layer");
+    }
+    let path = temporary.join("library");
+    let mut file = disk::create_file(&path, 0o600)?;
+    io::copy(&mut rest, &mut file).context("cannot read the layer")?;
+    file.flush().context("cannot read the layer")?;
+    let file = File::open(&path).context("cannot read the layer")?;
+    disk::remove_file(&path)?;
+    elf::read(&file).context("cannot read the layer")
+}

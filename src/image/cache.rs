@@ -1,0 +1,59 @@
+//! What is known of layers that were written or read before, so that they need not be again. It
+//! only saves time.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use anyhow::Result;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::disk;
+use crate::site::Site;
+
+/// How many are kept.
+const MOST: usize = 64;
+
+/// Another version may write layers in another way.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+pub(super) struct Cache {
+    folder: PathBuf,
+}
+
+impl Cache {
+    pub(super) fn of(site: &Site) -> Cache {
+        Cache { folder: site.cache().join("images") }
+    }
+
+    pub(super) fn get<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        let bytes = disk::read(self.file(name)).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    pub(super) fn put(&self, name: &str, value: &impl Serialize) -> Result<()> {
+        disk::create_private_dir_all(&self.folder)?;
+        disk::write_atomic_unflushed(&self.file(name), &serde_json::to_vec(value)?, 0o600)?;
+        self.prune()
+    }
+
+    pub(super) fn forget(&self, name: &str) -> Result<()> {
+        disk::remove_file(&self.file(name))
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{VERSION}-{}.json", name.replace(':', "-")))
+    }
+
+    /// Removes the oldest.
+    fn prune(&self) -> Result<()> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let mut files: Vec<(SystemTime, PathBuf)> = entries
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+            .collect();
+        files.sort();
+        let more = files.len().saturating_sub(MOST);
+        files[..more].iter().try_for_each(|(_, path)| disk::remove_file(path))
+    }
+}

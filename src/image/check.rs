@@ -1,0 +1,189 @@
+//! Whether what is in an image runs there: every library that a program or an extension module
+//! needs is in it, with the versions of symbols that it was compiled against.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use super::contents::{Contents, split};
+use super::rules::{APP, PYTHON};
+use crate::elf::Object;
+use crate::site::ENV_LINK;
+
+/// Something that would not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Problem {
+    /// The path of the file in the image.
+    pub(super) file: String,
+    pub(super) lacks: Lacks,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Lacks {
+    /// A library, by its name.
+    Library(String),
+    /// The loader that a program names.
+    Loader(String),
+    /// A version of a library's symbols, and the newest that there is.
+    Version { library: String, version: String, newest: Option<String> },
+}
+
+/// Modules of the standard library that few programs use, and distributions leave out.
+const OPTIONAL: [&str; 10] = [
+    "_tkinter",
+    "_dbm",
+    "_gdbm",
+    "_curses",
+    "_curses_panel",
+    "readline",
+    "nis",
+    "_crypt",
+    "ossaudiodev",
+    "xxlimited",
+];
+
+/// Looks at all of `layers`, which are over a base; `all` is what they and the base have together.
+/// `folders` is what `LD_LIBRARY_PATH` names.
+pub(super) fn problems(
+    layers: &[&Contents],
+    all: &Contents,
+    machine: u16,
+    folders: &[String],
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for layer in layers {
+        // What is for another processor is not for this image. Of the release, only modules count:
+        // a program that it brings along may be one that is not run here.
+        let counts = |file: &str, object: &Object| {
+            let is_program = file.starts_with(APP) && !split(file).1.contains(".so");
+            object.machine == machine && (!is_program || in_env(file))
+        };
+        for (file, object) in layer.objects().filter(|(file, object)| counts(file, object)) {
+            let found = of_object(file, object, all, folders);
+            problems.extend(found.map(|lacks| Problem { file: file.to_owned(), lacks }));
+        }
+    }
+    problems
+}
+
+/// Whether a file of the release is in an env that the project brings along.
+fn in_env(file: &str) -> bool {
+    file.strip_prefix(APP).is_some_and(|rest| rest.starts_with(&format!("/{ENV_LINK}/")))
+}
+
+fn of_object(
+    file: &str,
+    object: &Object,
+    all: &Contents,
+    folders: &[String],
+) -> impl Iterator<Item = Lacks> {
+    let loader = object.interpreter.iter().filter(|loader| all.resolve(loader).is_none());
+    let mut lacks: Vec<_> = loader.map(|loader| Lacks::Loader(loader.clone())).collect();
+    for library in &object.needed {
+        match all.library(library, file, object, folders) {
+            Some((_, Some(found))) => lacks.extend(versions(library, object, found)),
+            Some((_, None)) => {}
+            // One that was loaded before is not looked for: a package may have it anywhere.
+            None if all.has_file_named(library) => {}
+            None => lacks.push(Lacks::Library(library.clone())),
+        }
+    }
+    lacks.into_iter()
+}
+
+/// The newest version that is missing: older ones come with it.
+fn versions(library: &str, object: &Object, found: &Object) -> Option<Lacks> {
+    // A library without any versions has all symbols in one.
+    let wanted = object.versions.get(library).filter(|_| !found.defines.is_empty())?;
+    let missing = wanted.iter().filter(|version| !found.defines.contains(version));
+    let version = missing.max_by_key(|version| numbers(version))?.clone();
+    let family = version.split('_').next().unwrap_or_default();
+    let same = found.defines.iter().filter(|it| it.split('_').next() == Some(family));
+    let newest = same.max_by_key(|version| numbers(version)).cloned();
+    Some(Lacks::Version { library: library.to_owned(), version, newest })
+}
+
+/// `[2, 34]` for `GLIBC_2.34`.
+fn numbers(version: &str) -> Vec<u32> {
+    let digits = version.rsplit('_').next().unwrap_or_default();
+    digits.split('.').map(|part| part.parse().unwrap_or(0)).collect()
+}
+
+/// Whether a file is a module of the carried interpreter that can be done without.
+pub(super) fn is_optional(file: &str) -> bool {
+    let (folder, name) = split(file);
+    let module = name.split('.').next().unwrap_or_default();
+    folder.starts_with(PYTHON) && folder.ends_with("lib-dynload") && OPTIONAL.contains(&module)
+}
+
+/// The packages of an env that files belong to, as `NAME VERSION`, by the files' paths in the env.
+pub(super) fn packages(env: &Path, files: &[&str]) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let Some(packages) = crate::python::env::site_packages(env) else { return found };
+    let inside = packages.strip_prefix(env).unwrap_or(&packages).to_string_lossy().into_owned();
+    let entries = fs::read_dir(&packages).into_iter().flatten().flatten();
+    for folder in entries.map(|entry| entry.path()) {
+        let Some(name) = folder.file_name().and_then(|it| it.to_str()?.strip_suffix(".dist-info"))
+        else {
+            continue;
+        };
+        let list = crate::disk::read_to_string(folder.join("RECORD")).unwrap_or_default();
+        let listed: Vec<_> =
+            list.lines().map(|line| line.split(',').next().unwrap_or_default()).collect();
+        for file in files {
+            let below = file.strip_prefix(&inside).map(|rest| rest.trim_start_matches('/'));
+            let in_bin = format!("../../../{file}");
+            if listed.iter().any(|it| Some(*it) == below || *it == in_bin) {
+                found.insert((*file).to_owned(), name.replacen('-', " ", 1));
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(needed: &[&str], versions: &[(&str, &str)]) -> Object {
+        let mut by_library: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (library, version) in versions {
+            by_library.entry((*library).to_owned()).or_default().push((*version).to_owned());
+        }
+        let needed = needed.iter().map(|name| (*name).to_owned()).collect();
+        Object { machine: 62, needed, versions: by_library, ..Object::default() }
+    }
+
+    #[test]
+    fn what_is_missing_is_found() {
+        let mut base = Contents::default();
+        let defines = ["GLIBC_2.9", "GLIBC_2.31"].map(str::to_owned).to_vec();
+        let libc = Object { machine: 62, defines, ..Object::default() };
+        base.add_file("lib/x86_64-linux-gnu/libc.so.6", Some(libc));
+        let mut env = Contents::default();
+        let new =
+            object(&["libc.so.6"], &[("libc.so.6", "GLIBC_2.34"), ("libc.so.6", "GLIBC_2.9")]);
+        env.add_file("srv/env/lib/new.so", Some(new));
+        env.add_file("srv/env/lib/far.so", Some(object(&["libfar.so.1", "libown.so"], &[])));
+        env.add_file("srv/env/p.libs/libown.so", Some(object(&[], &[])));
+        let foreign = Object { machine: 183, ..object(&["libarm.so"], &[]) };
+        env.add_file("srv/env/lib/arm.so", Some(foreign));
+        let mut all = base.clone();
+        all.put_over(&env);
+        let problems = problems(&[&env], &all, 62, &[]);
+        let lacks: Vec<_> = problems.into_iter().map(|problem| problem.lacks).collect();
+        let newest = Some("GLIBC_2.31".to_owned());
+        let (library, version) = ("libc.so.6".to_owned(), "GLIBC_2.34".to_owned());
+        assert_eq!(
+            lacks,
+            [Lacks::Library("libfar.so.1".to_owned()), Lacks::Version { library, version, newest }]
+        );
+    }
+
+    #[test]
+    fn a_few_modules_of_the_interpreter_can_be_done_without() {
+        assert!(is_optional("srv/python/lib/python3.12/lib-dynload/_tkinter.cpython-312.so"));
+        assert!(!is_optional("srv/python/lib/python3.12/lib-dynload/_ssl.cpython-312.so"));
+        assert!(!is_optional("srv/env/lib/python3.12/site-packages/_tkinter.so"));
+    }
+}

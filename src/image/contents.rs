@@ -1,0 +1,268 @@
+//! What is in the layers of an image, as far as it matters for whether a program runs there: links,
+//! programs, shared libraries, and what tells a Python.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::rules::{APP, ENV, PYTHON};
+use crate::elf::Object;
+
+/// Paths are from the root of the image, without a slash before them.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub(super) struct Contents {
+    entries: BTreeMap<String, Entry>,
+    /// What a layer removes of those below it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    removed: Vec<String>,
+    /// The folders of which a layer keeps nothing that is below it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    emptied: Vec<String>,
+    /// The folders that a new image puts its own into, and that are there already.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    taken: BTreeSet<String>,
+    /// The folders that `/etc/ld.so.conf` and what it includes add to those of the loader.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) library_folders: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Entry {
+    Link(String),
+    File(Option<Object>),
+}
+
+const WHITEOUT: &str = ".wh.";
+pub(super) const OPAQUE: &str = ".wh..wh..opq";
+
+/// What the loader searches by itself: glibc's and musl's folders, with those of Debian's for each
+/// architecture.
+const LOADER_FOLDERS: [&str; 5] = ["lib", "usr/lib", "lib64", "usr/lib64", "usr/local/lib"];
+
+/// How many links one path may lead through, as on Linux.
+const MOST_LINKS: usize = 40;
+
+impl Contents {
+    /// Takes note of a link. All of them matter: a library may be found through any.
+    pub(super) fn add_link(&mut self, path: &str, target: &str) {
+        self.entries.insert(path.to_owned(), Entry::Link(target.to_owned()));
+    }
+
+    /// Takes note of a file, if it matters.
+    pub(super) fn add_file(&mut self, path: &str, object: Option<Object>) {
+        let (folder, name) = split(path);
+        if let Some(removed) = name.strip_prefix(WHITEOUT) {
+            if name == OPAQUE {
+                self.emptied.push(folder.to_owned());
+            } else {
+                self.removed.push(join(folder, removed));
+            }
+        } else if object.is_some() || matters(path) {
+            self.entries.insert(path.to_owned(), Entry::File(object));
+        }
+    }
+
+    /// Takes note of a folder, which only matters if it is one of an image of nyala's.
+    pub(super) fn add_folder(&mut self, path: &str) {
+        if [APP, ENV, PYTHON].contains(&path) {
+            self.taken.insert(path.to_owned());
+        }
+    }
+
+    /// Whether there is something in a folder that an image puts its own into.
+    pub(super) fn is_taken(&self, path: &str) -> bool {
+        self.taken.contains(path)
+    }
+
+    /// Puts a layer over these.
+    pub(super) fn put_over(&mut self, layer: &Contents) {
+        let Contents { entries, removed, emptied, taken, library_folders } = layer;
+        let is_below = |path: &str, folder: &str| {
+            path.strip_prefix(folder).is_some_and(|rest| folder.is_empty() || rest.starts_with('/'))
+        };
+        self.entries.retain(|path, _| {
+            !emptied.iter().any(|folder| is_below(path, folder))
+                && !removed.iter().any(|gone| path == gone || is_below(path, gone))
+        });
+        self.entries.extend(entries.iter().map(|(path, entry)| (path.clone(), entry.clone())));
+        self.taken.extend(taken.iter().cloned());
+        self.library_folders.extend(library_folders.iter().cloned());
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.entries.iter().map(|(path, entry)| (path.as_str(), entry))
+    }
+
+    /// The programs and libraries.
+    pub(super) fn objects(&self) -> impl Iterator<Item = (&str, &Object)> {
+        self.iter().filter_map(|(path, entry)| match entry {
+            Entry::File(Some(object)) => Some((path, object)),
+            _ => None,
+        })
+    }
+
+    /// Follows the links of a path, and gives the path of the file that it leads to; `None` when
+    /// there is none that matters.
+    pub(super) fn resolve(&self, path: &str) -> Option<(String, Option<&Object>)> {
+        let mut todo: Vec<String> = parts(path).rev().map(str::to_owned).collect();
+        let mut at = String::new();
+        let mut links = 0;
+        while let Some(part) = todo.pop() {
+            if part == ".." {
+                at.truncate(split(&at).0.len());
+                continue;
+            }
+            let next = join(&at, &part);
+            match self.entries.get(&next) {
+                Some(Entry::Link(target)) => {
+                    links += 1;
+                    if links > MOST_LINKS {
+                        return None;
+                    }
+                    if target.starts_with('/') {
+                        at.clear();
+                    }
+                    todo.extend(parts(target).rev().map(str::to_owned));
+                }
+                Some(Entry::File(object)) if todo.is_empty() => {
+                    return Some((next, object.as_ref()));
+                }
+                Some(Entry::File(_)) => return None,
+                // A folder, or nothing that matters.
+                None => at = next,
+            }
+        }
+        None
+    }
+
+    /// Finds a library as the loader would, for the object at a path.
+    pub(super) fn library(
+        &self,
+        name: &str,
+        of: &str,
+        object: &Object,
+        more: &[String],
+    ) -> Option<(String, Option<&Object>)> {
+        let is_right = |found: &(String, Option<&Object>)| {
+            found.1.is_none_or(|library| library.machine == object.machine)
+        };
+        if name.contains('/') {
+            return self.resolve(name);
+        }
+        let origin = split(of).0;
+        let own = object.run_paths.iter().map(|folder| {
+            let folder = folder.replace("${ORIGIN}", "$ORIGIN");
+            folder.replace("$ORIGIN", &format!("/{origin}"))
+        });
+        let known = LOADER_FOLDERS.iter().flat_map(|folder| {
+            let triplets = triplets(folder);
+            triplets.into_iter().chain([(*folder).to_owned()])
+        });
+        let listed = self.library_folders.iter().chain(more).cloned();
+        own.chain(listed)
+            .chain(known)
+            .find_map(|folder| self.resolve(&join(&folder, name)).filter(is_right))
+    }
+
+    /// Whether any layer has a library of this name, wherever it is: one that is loaded already is
+    /// not looked for.
+    pub(super) fn has_file_named(&self, name: &str) -> bool {
+        self.entries.keys().any(|path| split(path).1 == name)
+    }
+}
+
+/// The folders of an architecture in one of the loader's, such as `x86_64-linux-gnu`.
+fn triplets(folder: &str) -> Vec<String> {
+    const KNOWN: [&str; 8] = [
+        "x86_64-linux-gnu",
+        "aarch64-linux-gnu",
+        "arm-linux-gnueabihf",
+        "i386-linux-gnu",
+        "powerpc64le-linux-gnu",
+        "riscv64-linux-gnu",
+        "s390x-linux-gnu",
+        "loongarch64-linux-gnu",
+    ];
+    KNOWN.iter().map(|triplet| format!("{folder}/{triplet}")).collect()
+}
+
+/// Whether a file that is no program and no library matters.
+fn matters(path: &str) -> bool {
+    let (folder, name) = split(path);
+    let in_programs = matches!(split(folder).1, "bin" | "sbin");
+    in_programs || name.contains(".so") || name == "os.py" || name.starts_with("_sysconfigdata")
+}
+
+/// The folder and the name of a path.
+pub(super) fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
+fn join(folder: &str, name: &str) -> String {
+    let folder = folder.trim_matches('/');
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
+fn parts(path: &str) -> impl DoubleEndedIterator<Item = &str> {
+    path.split('/').filter(|part| !part.is_empty() && *part != ".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn library() -> Object {
+        Object::default()
+    }
+
+    #[test]
+    fn a_library_is_found_through_links() {
+        let mut contents = Contents::default();
+        contents.add_link("lib", "usr/lib");
+        contents.add_file("usr/lib/x86_64-linux-gnu/libz.so.1.3", Some(library()));
+        contents.add_link("usr/lib/x86_64-linux-gnu/libz.so.1", "libz.so.1.3");
+        contents.add_link("lib64", "/usr/../lib");
+        let object = Object::default();
+        let found = contents.library("libz.so.1", "srv/env/a.so", &object, &[]).unwrap();
+        assert_eq!(found.0, "usr/lib/x86_64-linux-gnu/libz.so.1.3");
+        assert!(contents.resolve("lib64/x86_64-linux-gnu/libz.so.1").is_some());
+        assert!(contents.library("libz.so.2", "srv/env/a.so", &object, &[]).is_none());
+    }
+
+    #[test]
+    fn the_folders_of_an_object_come_first() {
+        let mut contents = Contents::default();
+        contents.add_file("srv/env/p.libs/libq.so", Some(library()));
+        let run_paths = vec!["$ORIGIN/../p.libs".to_owned()];
+        let object = Object { run_paths, ..Object::default() };
+        assert!(contents.library("libq.so", "srv/env/p/a.so", &object, &[]).is_some());
+        assert!(contents.library("libq.so", "srv/b.so", &object, &[]).is_none());
+    }
+
+    #[test]
+    fn links_in_a_circle_lead_nowhere() {
+        let mut contents = Contents::default();
+        contents.add_link("a", "b");
+        contents.add_link("b", "a");
+        assert!(contents.resolve("a/c").is_none());
+        contents.add_link("up", "../../../..");
+        contents.add_file("bin/sh", None);
+        assert!(contents.resolve("up/bin/sh").is_some());
+    }
+
+    #[test]
+    fn a_layer_removes_what_is_below_it() {
+        let mut contents = Contents::default();
+        for path in ["bin/a", "bin/b", "usr/bin/c", "usr/bin/d"] {
+            contents.add_file(path, None);
+        }
+        let mut layer = Contents::default();
+        layer.add_file("bin/.wh.a", None);
+        layer.add_file("usr/bin/.wh..wh..opq", None);
+        layer.add_file("usr/bin/e", None);
+        contents.put_over(&layer);
+        let left: Vec<_> = contents.iter().map(|(path, _)| path).collect();
+        assert_eq!(left, ["bin/b", "usr/bin/e"]);
+    }
+}

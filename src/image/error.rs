@@ -1,0 +1,322 @@
+//! Why no image can be made of a release, in words for people.
+
+use std::path::Path;
+
+use crate::site::DeploymentId;
+use crate::text::excerpt;
+use crate::user_error::UserError;
+
+const SEE_RELEASES: &str = "See which releases are kept: nyala list";
+
+pub(super) fn nothing_live() -> UserError {
+    UserError::new("nothing is live yet").fix("Deploy: git push REMOTE HEAD:main")
+}
+
+pub(super) fn nowhere_to_go() -> UserError {
+    UserError::usage("it was not said where the image goes")
+        .fix("Write it to a folder: nyala image --output DIR")
+        .fix("Or send it to a registry: nyala image --push REGISTRY/NAME")
+}
+
+pub(super) fn no_repository() -> UserError {
+    UserError::usage("no repository was named, and none is set")
+        .fix("Name one: nyala image --push REGISTRY/NAME")
+        .fix("Or set repository in [image] of nyala.toml")
+}
+
+/// Only the name of an image, as if it were one of Docker's own.
+pub(super) fn no_registry(target: &str) -> UserError {
+    UserError::usage("the image is to be pushed, and no registry is named")
+        .found(excerpt(target))
+        .fix("Write the registry and the name: nyala image --push REGISTRY/NAME")
+}
+
+pub(super) fn digest_in_target(target: &str) -> UserError {
+    UserError::usage("an image cannot be pushed to a digest: it has its own")
+        .found(excerpt(target))
+        .fix("Write a tag, or nothing, after the name")
+}
+
+pub(super) fn not_a_tag(tag: &str) -> UserError {
+    UserError::usage("this is no tag")
+        .found(excerpt(tag))
+        .fix("Use up to 128 letters, digits, - _ and .")
+}
+
+pub(super) fn no_release(id: DeploymentId) -> UserError {
+    UserError::new(format!("release {id} is no longer there")).fix(SEE_RELEASES)
+}
+
+pub(super) fn never_live(id: DeploymentId, status: &str) -> UserError {
+    UserError::new(format!("deployment {id} has no finished release"))
+        .found(format!("it is {status}"))
+        .fix(SEE_RELEASES)
+}
+
+/// Removed while the image was made.
+pub(super) fn gone(id: DeploymentId) -> String {
+    format!("release {id} was removed meanwhile")
+}
+
+pub(super) fn no_env(id: DeploymentId) -> UserError {
+    UserError::new(format!("the env of release {id} is no longer there"))
+        .fix(format!("Build it again: nyala redeploy {id}"))
+}
+
+pub(super) fn interpreter_fails(env: &Path) -> UserError {
+    UserError::new(format!("the interpreter of {} does not say what it is", env.display()))
+        .fix("Build the env again: nyala env delete, and nyala redeploy")
+}
+
+pub(super) fn wrong_epoch(value: &str) -> UserError {
+    UserError::new("SOURCE_DATE_EPOCH is not a number of seconds")
+        .found(excerpt(value))
+        .fix("Unset it, or set it to the time of a commit: git log -1 --format=%ct")
+}
+
+/// `kind` is the tree that the link is in.
+pub(super) fn link_leads_out(kind: &str, path: &Path, target: &Path) -> UserError {
+    let (path, target) = (path.to_string_lossy(), target.to_string_lossy());
+    UserError::new(format!("a link leads out of the {kind}, to what the image does not have"))
+        .found(format!("{} -> {}", excerpt(&path), excerpt(&target)))
+        .fix("Put what it leads to into the project, or remove the link")
+        .fix("Or if it is data of the application: nyala share")
+}
+
+/// `file` is a path in the image.
+pub(super) fn secret_inside(file: &Path, name: &str) -> UserError {
+    UserError::new(format!("the value of the app setting {name} is in a file of the release"))
+        .found(format!("/{}", excerpt(&file.to_string_lossy())))
+        .fix("Have the application read it from its environment, and not from this file")
+        .fix(format!(
+            "Or if it is no secret, give it a value of its own: nyala config set {name}=…"
+        ))
+}
+
+pub(super) fn secret_in_command(name: &str) -> UserError {
+    UserError::new(format!("the value of the app setting {name} is in the command of web"))
+        .fix(format!("Write ${name} in the command in its place"))
+}
+
+pub(super) fn no_shell(command: &str) -> UserError {
+    UserError::new("the base has no /bin/sh, which the command of web needs")
+        .found(excerpt(command))
+        .fix("Write a command without shell syntax, or choose a base with a shell")
+}
+
+pub(super) fn other_platform(wanted: &str, here: &str) -> UserError {
+    UserError::new("the environment of this machine does not run on the wanted platform")
+        .found(format!("platform = \"{}\"", excerpt(wanted)))
+        .labelled("allowed", here)
+        .fix("Make the image on a machine of that platform")
+}
+
+/// `found` are the platforms that there are.
+pub(super) fn wrong_platform(base: &str, found: &str, wanted: &str) -> UserError {
+    UserError::new(format!("the base {} is not for {wanted}", excerpt(base)))
+        .found(if found.is_empty() { "no platform" } else { found })
+        .fix("Choose another base")
+}
+
+pub(super) fn wrong_base(error: UserError) -> UserError {
+    error
+        .found("the base of the image")
+        .fix("Or name a folder with an OCI layout, or \"scratch\" for no base")
+}
+
+pub(super) fn not_an_image(base: &str, found: &str) -> UserError {
+    UserError::new(format!("the base {} is not an image that can be built on", excerpt(base)))
+        .found(excerpt(found))
+        .fix("Choose another base")
+}
+
+pub(super) fn no_layout(folder: &Path) -> UserError {
+    UserError::new(format!("{} is not a folder with an image", folder.display()))
+        .found("no oci-layout and index.json in it")
+        .fix("Write one there: skopeo copy docker://IMAGE oci:DIR")
+}
+
+pub(super) fn broken_layout(index: &Path) -> UserError {
+    UserError::new(format!("{} is not an index of images", index.display()))
+        .fix("Remove the folder, and write the image again")
+}
+
+pub(super) fn not_empty(folder: &Path) -> UserError {
+    UserError::new(format!("{} has something else than an image in it", folder.display()))
+        .fix("Name a folder that is empty, or not there yet")
+}
+
+pub(super) fn no_such_tag(folder: &Path, tag: &str, known: &[String]) -> UserError {
+    let error = UserError::new(format!("{} has no image with the tag {tag}", folder.display()));
+    if known.is_empty() { error } else { error.labelled("allowed", known.join(", ")) }
+}
+
+pub(super) fn several_tags(folder: &Path, known: &[String]) -> UserError {
+    UserError::new(format!("{} has several images", folder.display()))
+        .found(known.join(", "))
+        .fix(format!("Name one: {}:TAG", folder.display()))
+}
+
+pub(super) fn wrong_blob(path: &Path, found: &str) -> UserError {
+    UserError::new(format!("{} is damaged", path.display()))
+        .found(format!("its digest is {found}"))
+        .fix("Write the image again")
+}
+
+/// A layer that was written before became another one.
+pub(super) fn changed_meanwhile(what: &str) -> UserError {
+    UserError::new(format!("the {what} changed while the image was made"))
+        .fix("Try again when nothing writes into it")
+}
+
+/// `lines` say what needs what.
+pub(super) fn does_not_run(base: Option<&str>, lines: Vec<String>) -> UserError {
+    let base = base.map_or("this machine".to_owned(), |base| format!("the base {base}"));
+    let fact = format!("the image would not run: {base} lacks what the release needs");
+    let error = lines.into_iter().fold(UserError::new(fact), UserError::found);
+    error
+        .fix("Choose a base that has it, of the distribution of this machine or newer")
+        .fix("Or take all of it from this machine: base = \"scratch\" in [image] of nyala.toml")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_says_what_to_do() {
+        let (id, here) = (DeploymentId::of(3), Path::new("/srv/image"));
+        let tags = ["1".to_owned(), "2".to_owned()];
+        insta::assert_snapshot!(nothing_live(), @"
+        nothing is live yet
+        Deploy: git push REMOTE HEAD:main
+        ");
+        insta::assert_snapshot!(nowhere_to_go(), @"
+        it was not said where the image goes
+        1. Write it to a folder: nyala image --output DIR
+        2. Or send it to a registry: nyala image --push REGISTRY/NAME
+        ");
+        insta::assert_snapshot!(no_repository(), @"
+        no repository was named, and none is set
+        1. Name one: nyala image --push REGISTRY/NAME
+        2. Or set repository in [image] of nyala.toml
+        ");
+        insta::assert_snapshot!(no_registry("shop"), @"
+        the image is to be pushed, and no registry is named
+        found: shop
+        Write the registry and the name: nyala image --push REGISTRY/NAME
+        ");
+        insta::assert_snapshot!(digest_in_target("h/shop@sha256:1"), @"
+        an image cannot be pushed to a digest: it has its own
+        found: h/shop@sha256:1
+        Write a tag, or nothing, after the name
+        ");
+        insta::assert_snapshot!(not_a_tag("a b"), @"
+        this is no tag
+        found: a b
+        Use up to 128 letters, digits, - _ and .
+        ");
+        insta::assert_snapshot!(no_release(id), @"
+        release 3 is no longer there
+        See which releases are kept: nyala list
+        ");
+        insta::assert_snapshot!(never_live(id, "failed"), @"
+        deployment 3 has no finished release
+        found: it is failed
+        See which releases are kept: nyala list
+        ");
+        insta::assert_snapshot!(gone(id), @"release 3 was removed meanwhile");
+        insta::assert_snapshot!(no_env(id), @"
+        the env of release 3 is no longer there
+        Build it again: nyala redeploy 3
+        ");
+        insta::assert_snapshot!(interpreter_fails(Path::new("/srv/shop/envs/3")), @"
+        the interpreter of /srv/shop/envs/3 does not say what it is
+        Build the env again: nyala env delete, and nyala redeploy
+        ");
+        insta::assert_snapshot!(wrong_epoch("today"), @"
+        SOURCE_DATE_EPOCH is not a number of seconds
+        found: today
+        Unset it, or set it to the time of a commit: git log -1 --format=%ct
+        ");
+        insta::assert_snapshot!(link_leads_out("env", Path::new("a"), Path::new("/etc/b")), @"
+        a link leads out of the env, to what the image does not have
+        found: a -> /etc/b
+        1. Put what it leads to into the project, or remove the link
+        2. Or if it is data of the application: nyala share
+        ");
+        insta::assert_snapshot!(secret_inside(Path::new("srv/app/a.py"), "SECRET_KEY"), @"
+        the value of the app setting SECRET_KEY is in a file of the release
+        found: /srv/app/a.py
+        1. Have the application read it from its environment, and not from this file
+        2. Or if it is no secret, give it a value of its own: nyala config set SECRET_KEY=…
+        ");
+        insta::assert_snapshot!(secret_in_command("SECRET_KEY"), @"
+        the value of the app setting SECRET_KEY is in the command of web
+        Write $SECRET_KEY in the command in its place
+        ");
+        insta::assert_snapshot!(no_shell("a && b"), @"
+        the base has no /bin/sh, which the command of web needs
+        found: a && b
+        Write a command without shell syntax, or choose a base with a shell
+        ");
+        insta::assert_snapshot!(other_platform("linux/arm64", "linux/amd64"), @r#"
+        the environment of this machine does not run on the wanted platform
+        found: platform = "linux/arm64"
+        allowed: linux/amd64
+        Make the image on a machine of that platform
+        "#);
+        insta::assert_snapshot!(wrong_platform("python:3", "linux/arm64", "linux/amd64"), @"
+        the base python:3 is not for linux/amd64
+        found: linux/arm64
+        Choose another base
+        ");
+        insta::assert_snapshot!(wrong_base(UserError::new("this is not the name")), @r#"
+        this is not the name
+        found: the base of the image
+        Or name a folder with an OCI layout, or "scratch" for no base
+        "#);
+        insta::assert_snapshot!(not_an_image("python:3", "no manifest"), @"
+        the base python:3 is not an image that can be built on
+        found: no manifest
+        Choose another base
+        ");
+        insta::assert_snapshot!(no_layout(here), @"
+        /srv/image is not a folder with an image
+        found: no oci-layout and index.json in it
+        Write one there: skopeo copy docker://IMAGE oci:DIR
+        ");
+        insta::assert_snapshot!(broken_layout(&here.join("index.json")), @"
+        /srv/image/index.json is not an index of images
+        Remove the folder, and write the image again
+        ");
+        insta::assert_snapshot!(not_empty(here), @"
+        /srv/image has something else than an image in it
+        Name a folder that is empty, or not there yet
+        ");
+        insta::assert_snapshot!(no_such_tag(here, "3", &tags), @"
+        /srv/image has no image with the tag 3
+        allowed: 1, 2
+        ");
+        insta::assert_snapshot!(several_tags(here, &tags), @"
+        /srv/image has several images
+        found: 1, 2
+        Name one: /srv/image:TAG
+        ");
+        insta::assert_snapshot!(wrong_blob(&here.join("blobs/sha256/1"), "sha256:2"), @"
+        /srv/image/blobs/sha256/1 is damaged
+        found: its digest is sha256:2
+        Write the image again
+        ");
+        insta::assert_snapshot!(changed_meanwhile("env"), @"
+        the env changed while the image was made
+        Try again when nothing writes into it
+        ");
+        insta::assert_snapshot!(does_not_run(Some("debian:11"), vec!["a needs b".into()]), @r#"
+        the image would not run: the base debian:11 lacks what the release needs
+        found: a needs b
+        1. Choose a base that has it, of the distribution of this machine or newer
+        2. Or take all of it from this machine: base = "scratch" in [image] of nyala.toml
+        "#);
+    }
+}

@@ -1,0 +1,174 @@
+//! What an image without a base needs of this machine: the libraries of all that is in it, with the
+//! loader, a shell, and the few files that programs expect everywhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::contents::Contents;
+use super::layer::{Owner, Part};
+use crate::elf::{self, Object};
+
+/// Programs that scripts and commands are run by.
+const PROGRAMS: [(&str, &str); 2] = [("/bin/sh", "bin/sh"), ("/usr/bin/env", "usr/bin/env")];
+
+/// What glibc opens by itself when a thread ends.
+const OPENED_LATER: &str = "libgcc_s.so.1";
+
+/// Where machines keep the certificates of authorities.
+const CERTIFICATES: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+
+/// Where they are in the image.
+pub(super) const CERTIFICATES_TO: &str = "etc/ssl/certs/ca-certificates.crt";
+
+/// The libraries of this machine that were found.
+struct Closure {
+    /// Where the loader of this machine looks.
+    folders: Vec<PathBuf>,
+    /// By their names.
+    found: BTreeMap<String, PathBuf>,
+    loaders: BTreeSet<String>,
+}
+
+/// The parts of the layer below all others; `above` is what is in those.
+pub(super) fn parts(above: &Contents, owner: Owner) -> Result<Vec<Part<'static>>> {
+    let mut closure =
+        Closure { folders: loader_folders(), found: BTreeMap::new(), loaders: BTreeSet::new() };
+    let mut machine = None;
+    for (path, object) in above.objects() {
+        machine = machine.or(Some(object.machine));
+        for name in &object.needed {
+            if above.library(name, path, object, &[]).is_none() && !above.has_file_named(name) {
+                closure.add(name, object.machine)?;
+            }
+        }
+        closure.loaders.extend(object.interpreter.clone());
+    }
+    let mut parts = Vec::new();
+    for (from, to) in PROGRAMS {
+        let Ok(from) = Path::new(from).canonicalize() else { continue };
+        if let Some(object) = read(&from)? {
+            machine = machine.or(Some(object.machine));
+            for name in &object.needed {
+                closure.add(name, object.machine)?;
+            }
+            closure.loaders.extend(object.interpreter);
+        }
+        parts.push(Part::Copy { from, to: to.to_owned() });
+    }
+    if let Some(machine) = machine {
+        closure.add(OPENED_LATER, machine)?;
+    }
+    parts.extend(closure.parts());
+    if let Some(from) = certificates() {
+        parts.push(Part::Copy { from, to: CERTIFICATES_TO.to_owned() });
+    }
+    parts.extend(common(owner));
+    parts.sort_by(|one, other| to_of(one).cmp(to_of(other)));
+    Ok(parts)
+}
+
+/// Whether this machine has the certificates of authorities.
+pub(super) fn certificates() -> Option<PathBuf> {
+    CERTIFICATES.iter().map(PathBuf::from).find(|path| path.is_file())
+}
+
+fn common(owner: Owner) -> Vec<Part<'static>> {
+    let Owner { user, group, .. } = owner;
+    let text = |to: &str, text: String| {
+        let (to, bytes) = (to.to_owned(), text.into_bytes());
+        Part::Bytes { to, bytes, mode: 0o644 }
+    };
+    let (mut users, mut groups) =
+        ("root:x:0:0:root:/root:/bin/sh\n".to_owned(), "root:x:0:\n".to_owned());
+    if user != 0 {
+        // The only folder that everybody may write into.
+        users += &format!("app:x:{user}:{group}::/tmp:/bin/sh\n");
+    }
+    if group != 0 {
+        groups += &format!("app:x:{group}:\n");
+    }
+    let tmp = Owner { is_open: true, ..Owner::default() };
+    vec![
+        text("etc/passwd", users),
+        text("etc/group", groups),
+        text("etc/nsswitch.conf", "hosts: files dns\n".to_owned()),
+        Part::Folder { to: "tmp".to_owned(), owner: tmp },
+    ]
+}
+
+fn to_of<'p>(part: &'p Part<'_>) -> &'p str {
+    match part {
+        Part::Folder { to, .. }
+        | Part::Bytes { to, .. }
+        | Part::Copy { to, .. }
+        | Part::Link { to, .. }
+        | Part::Tree { to, .. } => to,
+    }
+}
+
+impl Closure {
+    /// Adds a library with all that it needs. One that this machine does not have is not missed
+    /// here, either.
+    fn add(&mut self, name: &str, machine: u16) -> Result<()> {
+        if self.found.contains_key(name) || name.contains('/') {
+            return Ok(());
+        }
+        for folder in self.folders.clone() {
+            let path = folder.join(name);
+            if !path.is_file() {
+                continue;
+            }
+            let path = path.canonicalize().with_context(|| format!("cannot read {name}"))?;
+            let Some(object) = read(&path)?.filter(|object| object.machine == machine) else {
+                continue;
+            };
+            self.found.insert(name.to_owned(), path);
+            for needed in &object.needed {
+                self.add(needed, machine)?;
+            }
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    /// All in one folder in which the loader looks by itself: that of its own libc.
+    fn parts(self) -> Vec<Part<'static>> {
+        let libc = self.found.iter().find(|(name, _)| name.starts_with("libc."));
+        let folder = libc.and_then(|(_, path)| path.parent()).unwrap_or(Path::new("/usr/lib"));
+        let folder = folder.to_string_lossy().trim_start_matches('/').to_owned();
+        let mut parts = Vec::new();
+        for loader in &self.loaders {
+            if let Ok(from) = Path::new(loader).canonicalize() {
+                parts.push(Part::Copy { from, to: loader.trim_start_matches('/').to_owned() });
+            }
+        }
+        for (name, from) in self.found {
+            parts.push(Part::Copy { from, to: format!("{folder}/{name}") });
+        }
+        parts
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Object>> {
+    let reading = || format!("cannot read {}", path.display());
+    elf::read(&File::open(path).with_context(reading)?).with_context(reading)
+}
+
+/// Where the loader of this machine looks; see ld.so(8) and ldconfig(8).
+fn loader_folders() -> Vec<PathBuf> {
+    let mut folders = Vec::new();
+    let listed = fs::read_dir("/etc/ld.so.conf.d").into_iter().flatten().flatten();
+    let mut files: Vec<_> = listed.map(|entry| entry.path()).collect();
+    files.sort();
+    for file in files {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let lines = text.lines().map(str::trim).filter(|line| line.starts_with('/'));
+        folders.extend(lines.map(PathBuf::from));
+    }
+    folders.extend(["/lib64", "/usr/lib64", "/lib", "/usr/lib"].map(PathBuf::from));
+    folders
+}

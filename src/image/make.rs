@@ -1,0 +1,319 @@
+//! The making of an image, from top to bottom.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+
+use super::base::Base;
+use super::cache::Cache;
+use super::config::{self, Facts};
+use super::contents::{Contents, OPAQUE};
+use super::layer::{Owner, Part};
+use super::own::OwnLayer;
+use super::platform::Platform;
+use super::python::Python;
+use super::rules::{APP, ENV, Env, EnvRules, PYTHON, PYTHON_LIB, Places, ReleaseRules};
+use super::secrets::Secrets;
+use super::source::Source;
+use super::target::{Output, Target};
+use super::temporary::Temporary;
+use super::{check, command, deliver, error, libraries, verdict};
+use crate::certificates;
+use crate::console;
+use crate::elf;
+use crate::registry::digest;
+use crate::site::settings::{Image, SCRATCH};
+use crate::site::{DeploymentId, ENV_LINK, Site};
+use crate::text::bytes;
+
+/// What is asked for.
+#[derive(Debug)]
+pub struct Request {
+    /// The release; `None` for what is live.
+    pub release: Option<DeploymentId>,
+    pub output: Option<Output>,
+    pub push: Option<Target>,
+    /// The base, in place of that of nyala.toml.
+    pub base: Option<String>,
+}
+
+/// An image that was made.
+#[derive(Debug)]
+pub struct Made {
+    /// The digest of its manifest.
+    pub digest: String,
+    /// Where it is in a registry: `REGISTRY/NAME:TAG`.
+    pub pushed: Option<String>,
+    /// The folder that it is in.
+    pub written: Option<PathBuf>,
+}
+
+/// The time of what does not change with a commit: the first that zip files can have.
+const FIRST_TIME: u64 = 315_532_800;
+
+/// Makes an image of a release.
+pub fn make(site: &Site, request: &Request) -> Result<Made> {
+    if request.output.is_none() && request.push.is_none() {
+        bail!(error::nowhere_to_go());
+    }
+    let settings = site.settings()?;
+    let image = &settings.image;
+    let target = request.push.as_ref().map(|target| target.reference(image)).transpose()?;
+    let app_settings = site.app_settings()?;
+    let roots = || certificates::roots(app_settings.get(certificates::VARIABLE));
+    let platform = image.platform.as_deref().map_or(Ok(Platform::here()), Platform::parse)?;
+    let source = Source::find(site, &settings, request.release)?;
+    let times = Times::of(&source)?;
+    let temporary = Temporary::new(site)?;
+    let cache = Cache::of(site);
+
+    let step = console::step(format!("Image of release {}", source.id));
+    let (named, from) = named_base(request, image, site)?;
+    let base = Base::open(&named, &from, &platform, &roots()?)?;
+    let below = base.contents(&cache, &temporary.folder)?;
+    let interpreter = interpreter(&source, &base, &below);
+    let owner = owner(image);
+    let places = places(site, &source, interpreter.as_ref());
+    let secrets = Secrets::of(&app_settings);
+    let prefix_rules = source.env.as_ref().map(|(_, python)| python.rules());
+    let release_rules = ReleaseRules { places: &places, owner, written: source.written.clone() };
+    let env_rules = places.env.as_ref().map(|env| EnvRules { places: &places, env });
+    let decides = format!("{places:?} {owner:?}");
+    let new = |what, parts, time| {
+        let more = [decides.as_bytes()];
+        OwnLayer::new(what, parts, time, &secrets, &more, &cache, &temporary.folder)
+    };
+
+    let mut layers = Vec::new();
+    if let (Some((_, python)), Some(rules)) = (&source.env, &prefix_rules)
+        && interpreter.as_ref().is_some_and(|it| it.is_carried)
+    {
+        let parts = python.parts(rules);
+        layers.push(new("interpreter", hiding(PYTHON, &below, parts), times.fixed)?);
+    }
+    if let (Some(env), Some(rules)) = (&places.env, &env_rules)
+        && env.to == format!("/{ENV}")
+    {
+        let tree = Part::Tree { from: env.folder.clone(), to: ENV.to_owned(), rules };
+        layers.push(new("env", hiding(ENV, &below, vec![tree]), times.fixed)?);
+    }
+    let tree =
+        Part::Tree { from: source.folder.clone(), to: APP.to_owned(), rules: &release_rules };
+    layers.push(new("release", hiding(APP, &below, vec![tree]), times.release)?);
+    if base.is_scratch() {
+        let mut above = Contents::default();
+        for layer in &layers {
+            above.put_over(&layer.written.contents);
+        }
+        let parts = libraries::parts(&above, owner)?;
+        layers.insert(0, new("libraries", parts, times.fixed)?);
+    }
+    say_layers(&base, &layers, &source, site);
+
+    let all = check(&source, &base, &below, &places, &layers)?;
+    let command = web_command(&source, &secrets, &all)?;
+    let tag = image.tag.clone();
+    let tag = tag.unwrap_or_else(|| source.commit.get(..12).unwrap_or(&source.commit).to_owned());
+    let own = layers.iter().map(|layer| {
+        Ok((layer.what.to_owned(), layer.descriptor()?, layer.written.diff_id.clone()))
+    });
+    let described = config::describe(&Facts {
+        source: &source,
+        base: &base,
+        created: times.created,
+        command,
+        env: places.env.as_ref().map(|env| env.to.clone()),
+        variables: variables(&base, interpreter.as_ref()),
+        user: &image.user,
+        tag: &tag,
+        labels: &image.labels,
+        layers: &own.collect::<Result<Vec<_>>>()?,
+    })?;
+    let mut made = Made { digest: digest(&described.manifest), pushed: None, written: None };
+    step.done();
+
+    if let Some(output) = &request.output {
+        deliver::write(output, &tag, &base, &mut layers, &described)?;
+        made.written = Some(output.folder.clone());
+    }
+    if let Some(target) = target {
+        made.pushed =
+            Some(deliver::send(&target, &tag, &base, &mut layers, &described, &roots()?)?);
+    }
+    Ok(made)
+}
+
+/// The parts of a layer, over nothing: what a base has in the same folder, such as another image of
+/// nyala's, is not seen any more.
+fn hiding<'p>(folder: &str, below: &Contents, mut parts: Vec<Part<'p>>) -> Vec<Part<'p>> {
+    if below.is_taken(folder) {
+        let to = format!("{folder}/{OPAQUE}");
+        parts.insert(0, Part::Bytes { to, bytes: Vec::new(), mode: 0o644 });
+    }
+    parts
+}
+
+/// The base, and the folder that it is relative to if it is one.
+fn named_base(request: &Request, image: &Image, site: &Site) -> Result<(String, PathBuf)> {
+    match (&request.base, &image.base) {
+        (Some(named), _) => {
+            let here = std::env::current_dir().context("the working directory no longer exists")?;
+            Ok((named.clone(), here))
+        }
+        (None, Some(named)) => Ok((named.clone(), site.root().to_owned())),
+        (None, None) => Ok((SCRATCH.to_owned(), site.root().to_owned())),
+    }
+}
+
+/// The Python that runs the env in the image.
+struct Interpreter {
+    /// With a slash before it.
+    path: String,
+    is_carried: bool,
+    /// The folder of its own library, where it does not name that itself.
+    library_folder: Option<String>,
+}
+
+fn interpreter(source: &Source, base: &Base, below: &Contents) -> Option<Interpreter> {
+    let (_, python) = source.env.as_ref()?;
+    if let Some(path) = python.find_in(below) {
+        console::info(format_args!("The base has Python {}: {path}.", python.name));
+        return Some(Interpreter { path, is_carried: false, library_folder: None });
+    }
+    if !base.is_scratch() {
+        let there = Python::all_in(below);
+        let there = if there.is_empty() { "no Python".to_owned() } else { there.join(", ") };
+        console::info(format_args!(
+            "The base has {there}; Python {} is carried along.",
+            python.name
+        ));
+    }
+    let path = python.carried_to();
+    let library_folder = python.library_folder();
+    Some(Interpreter { path, is_carried: true, library_folder })
+}
+
+fn places(site: &Site, source: &Source, interpreter: Option<&Interpreter>) -> Places {
+    let env = source.env.as_ref().zip(interpreter).map(|((folder, _), interpreter)| {
+        let is_own = *folder == source.folder.join(ENV_LINK);
+        let to = if is_own { format!("/{APP}/{ENV_LINK}") } else { format!("/{ENV}") };
+        Env { folder: folder.clone(), to, interpreter: interpreter.path.clone() }
+    });
+    Places { release: source.folder.clone(), env, shared: site.shared() }
+}
+
+fn owner(image: &Image) -> Owner {
+    let (user, group) = image.owner().unwrap_or_default();
+    Owner { user, group, is_open: false }
+}
+
+/// The times that files get, which are the same on every machine and day.
+struct Times {
+    fixed: u64,
+    release: u64,
+    created: Timestamp,
+}
+
+impl Times {
+    /// See <https://reproducible-builds.org/specs/source-date-epoch/>.
+    fn of(source: &Source) -> Result<Times> {
+        let Some(value) = std::env::var_os("SOURCE_DATE_EPOCH").filter(|it| !it.is_empty()) else {
+            return Ok(Times { fixed: FIRST_TIME, release: FIRST_TIME, created: source.time });
+        };
+        let value = value.to_string_lossy().into_owned();
+        let wrong = || error::wrong_epoch(&value);
+        let seconds: u64 = value.trim().parse().map_err(|_| wrong())?;
+        let created = i64::try_from(seconds).ok().and_then(|it| Timestamp::from_second(it).ok());
+        let created = created.ok_or_else(wrong)?;
+        // What is older than that time keeps its own: else every commit would be a new env.
+        Ok(Times { fixed: seconds.min(FIRST_TIME), release: seconds, created })
+    }
+}
+
+fn say_layers(base: &Base, layers: &[OwnLayer<'_>], source: &Source, site: &Site) {
+    let base_size: u64 = base.layers.iter().map(|layer| layer.size).sum();
+    if let Some(name) = &base.name {
+        console::info(format_args!("Base {name}, {}.", bytes(base_size)));
+    }
+    for layer in layers {
+        console::info(format_args!("Layer {}, {}.", layer.what, bytes(layer.written.size)));
+        layer.written.warnings.iter().for_each(console::warning);
+    }
+    if !source.written.is_empty() {
+        let count = source.written.len();
+        let s = if count == 1 { " that" } else { "s that" };
+        console::info(format_args!("Left out {count} file{s} the application has written."));
+    }
+    let shared = site.settings().map(|settings| settings.shared).unwrap_or_default();
+    for path in shared {
+        let on_site = site.shared().join(path.path());
+        if on_site.is_file() {
+            console::warning(format_args!(
+                "{path} is a file in shared/, and not in the image: mount one at /{APP}/{path}"
+            ));
+        } else {
+            console::info(format_args!(
+                "{path} is shared: an empty folder in the image. To keep what is written there, \
+                 mount a volume at /{APP}/{path}."
+            ));
+        }
+    }
+}
+
+/// Fails when something would not run; gives what is in the image.
+fn check(
+    source: &Source,
+    base: &Base,
+    below: &Contents,
+    places: &Places,
+    layers: &[OwnLayer<'_>],
+) -> Result<Contents> {
+    let mut all = below.clone();
+    for layer in layers {
+        all.put_over(&layer.written.contents);
+    }
+    let Some((folder, python)) = &source.env else { return Ok(all) };
+    let program = &python.executable;
+    let reading = || format!("cannot read {}", program.display());
+    let program = File::open(program).with_context(reading)?;
+    let machine = elf::read(&program).with_context(reading)?.map_or(0, |it| it.machine);
+    let own: Vec<_> = layers.iter().map(|layer| &layer.written.contents).collect();
+    let problems = check::problems(&own, &all, machine, &[format!("/{PYTHON_LIB}")]);
+    let env = places.env.as_ref().map(|env| (folder.as_path(), env.to.as_str()));
+    verdict::verdict(problems, base.name.as_deref(), env)?;
+    Ok(all)
+}
+
+fn web_command(source: &Source, secrets: &Secrets, all: &Contents) -> Result<Option<Vec<String>>> {
+    let command = match &source.command {
+        Ok(command) => command,
+        Err(why) => {
+            console::warning(format_args!("the image has no command: {why}"));
+            return Ok(None);
+        }
+    };
+    if let Some(found) = secrets.find(command.as_bytes()) {
+        bail!(error::secret_in_command(&found.name));
+    }
+    let changed = command::reachable(command);
+    if let Some(changed) = &changed {
+        console::info(format_args!("In the image, web listens for other machines: {changed}"));
+    }
+    let has_shell = all.resolve("bin/sh").is_some();
+    command::words(changed.as_ref().unwrap_or(command), has_shell).map(Some)
+}
+
+/// What else programs get to know.
+fn variables(base: &Base, interpreter: Option<&Interpreter>) -> Vec<(String, String)> {
+    let mut variables = Vec::new();
+    if base.is_scratch() && libraries::certificates().is_some() {
+        let file = format!("/{}", libraries::CERTIFICATES_TO);
+        variables.push((certificates::VARIABLE.to_owned(), file));
+    }
+    if let Some(folder) = interpreter.and_then(|it| it.library_folder.clone()) {
+        variables.push(("LD_LIBRARY_PATH".to_owned(), folder));
+    }
+    variables
+}

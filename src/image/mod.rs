@@ -1,0 +1,33 @@
+//! Makes an OCI image of a release, without a container engine: the layers of a base, the
+//! interpreter where the base has none, the env, and the release, in this order, so that what
+//! changes most comes last. See <https://github.com/opencontainers/image-spec>.
+
+mod archive;
+mod base;
+mod cache;
+mod check;
+mod command;
+mod config;
+mod contents;
+mod deliver;
+mod error;
+mod fingerprint;
+mod hashed;
+mod layer;
+mod layout;
+mod libraries;
+mod make;
+mod own;
+mod platform;
+mod push;
+mod python;
+mod record;
+mod rules;
+mod secrets;
+mod source;
+mod target;
+mod temporary;
+mod verdict;
+
+pub use make::{Made, Request, make};
+pub use target::{Output, Target};
