@@ -39,6 +39,7 @@ mod hard_clients;
 mod held;
 mod history;
 mod hostile;
+mod images;
 mod index;
 mod inputs;
 mod install_script;

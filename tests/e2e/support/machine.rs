@@ -29,6 +29,12 @@ pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
+/// Whether the machine has a program.
+pub(crate) fn runs_program(name: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| folder.join(name).is_file())
+}
+
 /// Whether this git's `init` knows an option, such as `--ref-format=reftable`.
 pub(crate) fn git_can(option: &str) -> bool {
     let folder = tempfile::tempdir().unwrap();

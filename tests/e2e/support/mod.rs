@@ -14,6 +14,7 @@ mod precious;
 pub(crate) mod private_index;
 mod project;
 mod push;
+mod registry;
 mod running;
 mod sandbox;
 pub(crate) mod seeds;
@@ -33,8 +34,8 @@ pub(crate) use gate::Gate;
 pub(crate) use http::WebServer;
 pub(crate) use index::use_real_index;
 pub(crate) use machine::{
-    find_uv, git_can, has_git_lfs, is_root, newest_python, python_2, pythons, setuptools, skip,
-    tools_folder, two_pythons, uv,
+    find_uv, git_can, has_git_lfs, is_root, newest_python, python_2, pythons, runs_program,
+    setuptools, skip, tools_folder, two_pythons, uv,
 };
 pub(crate) use manager::Manager;
 pub(crate) use mounts::Mounts;
@@ -42,6 +43,7 @@ pub(crate) use precious::Precious;
 pub(crate) use private_index::PrivateIndex;
 pub(crate) use project::Project;
 pub(crate) use push::{Push, RunningPush};
+pub(crate) use registry::{DockerRegistry, Fault, HostileRegistry};
 pub(crate) use running::{Ran, Running, runs, wait_until};
 pub(crate) use sandbox::Sandbox;
 pub(crate) use site::Site;

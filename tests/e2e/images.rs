@@ -1,0 +1,381 @@
+//! `nyala image`: what is in an image does not depend on the machine, it runs, strangers read it,
+//! and registries that misbehave are survived.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+use crate::running::application;
+use crate::support::{
+    Answer, DockerRegistry, Fault, HostileRegistry, Project, Ran, Running, Sandbox, Site, is_root,
+    runs_program, skip, wait_until,
+};
+
+/// A project with a requirement, a page, and what is shared.
+fn project(site: &Site) -> Project<'_> {
+    share(site);
+    let project = site.python_project();
+    application(&project, "page", "import antelope");
+    project.write("data/long name with spaces.txt", "x").link("data/link", "../server.py");
+    project
+}
+
+fn share(site: &Site) {
+    site.configure("shared = ['media', 'db.sqlite3']");
+    fs::write(site.path.join("shared/db.sqlite3"), "data of visitors").unwrap();
+}
+
+fn image(site: &Site, arguments: &[&str]) -> Ran {
+    site.nyala(&[&["image"], arguments].concat())
+}
+
+/// Writes an image to a folder, and gives its manifest.
+fn written(site: &Site, folder: &Path, more: &[&str]) -> Value {
+    image(site, &[&["--output", folder.to_str().unwrap()], more].concat()).assert_success();
+    let index = json(&folder.join("index.json"));
+    json(&blob(folder, index["manifests"][0]["digest"].as_str().unwrap()))
+}
+
+fn blob(folder: &Path, digest: &str) -> PathBuf {
+    folder.join("blobs").join(digest.replace(':', "/"))
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+fn layers(manifest: &Value) -> Vec<String> {
+    let layers = manifest["layers"].as_array().unwrap().iter();
+    layers.map(|layer| layer["digest"].as_str().unwrap().to_owned()).collect()
+}
+
+/// An image without a base, as the base of others: it has this machine's Python in it, with all
+/// libraries and a shell. It is made once for all tests of a binary.
+fn base() -> String {
+    let shared = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let lock = fs::File::create(shared.join("image-base.lock")).unwrap();
+    lock.lock().unwrap();
+    let (folder, stamp) = (shared.join("image-base"), shared.join("image-base.stamp"));
+    let made = fs::metadata(env!("CARGO_BIN_EXE_nyala")).unwrap().modified().unwrap();
+    let made = format!("{made:?}");
+    if fs::read_to_string(&stamp).ok().as_ref() != Some(&made) {
+        let _ = fs::remove_dir_all(&folder);
+        let site = Site::new();
+        let project = site.python_project();
+        project.write("base.txt", "not what others have").push().assert_success();
+        let manifest = written(&site, &folder, &["--base", "scratch"]);
+        assert_eq!(layers(&manifest).len(), 4, "libraries, interpreter, env and release");
+        fs::write(&stamp, made).unwrap();
+    }
+    folder.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_same_commit_is_the_same_image_on_every_machine() {
+    let first = Site::new();
+    let project = project(&first);
+    // Twice the same words, and another machine: another folder, umask, day, and order on disk.
+    project.push().assert_success();
+    let second = Site::in_folder("another place", &[]);
+    share(&second);
+    let wheels = "umask 077; exec git push -q \"$0\" HEAD:main";
+    let repository = second.repository.to_str().unwrap();
+    let mut push = second.sandbox.command("sh");
+    push.args(["-c", wheels, repository]).current_dir(&project.path);
+    Running::start(&mut push).wait().assert_success();
+    let release = second.path.join("wwwroot").canonicalize().unwrap();
+    let text = fs::read(release.join("server.py")).unwrap();
+    fs::rename(release.join("server.py"), release.join("old")).unwrap();
+    fs::write(release.join("server.py"), text).unwrap();
+    fs::remove_file(release.join("old")).unwrap();
+    fs::set_permissions(release.join("server.py"), fs::Permissions::from_mode(0o600)).unwrap();
+    let day = SystemTime::UNIX_EPOCH + Duration::from_hours(9000);
+    fs::File::open(release.join("server.py")).unwrap().set_modified(day).unwrap();
+    first.env_python("import antelope");
+
+    let base = base();
+    let over = ["--base", &base];
+    let (one, other) = (first.sandbox.path("one"), second.sandbox.path("other"));
+    let manifest = written(&first, &one, &over);
+    assert_eq!(manifest, written(&second, &other, &over));
+    // What is known of the layers by then gives the same image.
+    assert_eq!(manifest, written(&first, &first.sandbox.path("again"), &over));
+    assert_eq!(layers(&manifest).len(), 4 + 2, "those of the base, env and release");
+
+    let config = json(&blob(&one, manifest["config"]["digest"].as_str().unwrap()));
+    let settings = &config["config"];
+    assert_eq!(settings["WorkingDir"], "/srv/app");
+    assert_eq!(settings["User"], "1000:1000");
+    assert_eq!(settings["Cmd"], serde_json::json!(["/bin/sh", "-c", "exec python3 server.py"]));
+    assert_eq!(settings["ExposedPorts"], serde_json::json!({"8000/tcp": {}}));
+    let variables = settings["Env"].as_array().unwrap();
+    for variable in ["VIRTUAL_ENV=/srv/env", "PORT=8000", "PYTHONUNBUFFERED=1"] {
+        assert!(variables.contains(&variable.into()), "{variables:?}");
+    }
+    let annotations = &manifest["annotations"];
+    assert_eq!(annotations["org.opencontainers.image.revision"], project.head());
+
+    let release = layers(&manifest).pop().unwrap();
+    let listed = Command::new("tar").args(["-tvzf"]).arg(blob(&one, &release)).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(listed.contains("drwxr-xr-x 1000/1000"), "{listed}");
+    assert!(listed.contains("-rw-r--r-- 0/0"), "{listed}");
+    assert!(!listed.contains("__pycache__") && !listed.contains("db.sqlite3"), "{listed}");
+
+    // A change of one line is one new layer.
+    application(&project, "another page", "import antelope");
+    project.push().assert_success();
+    let changed = layers(&written(&first, &first.sandbox.path("changed"), &over));
+    assert_eq!(changed[..5], layers(&manifest)[..5]);
+    assert_ne!(changed[5], layers(&manifest)[5]);
+}
+
+#[test]
+fn an_image_answers_a_page() {
+    let site = Site::new();
+    if !is_root() {
+        return skip("needs root: an image is unpacked and run");
+    }
+    project(&site).push().assert_success();
+    let (folder, root) = (site.sandbox.path("image"), site.sandbox.path("root"));
+    let manifest = written(&site, &folder, &["--base", &base()]);
+    fs::create_dir(&root).unwrap();
+    for layer in layers(&manifest) {
+        let mut tar = Command::new("tar");
+        tar.arg("-xzf").arg(blob(&folder, &layer)).arg("-C").arg(&root);
+        Running::start(&mut tar).wait().assert_success();
+    }
+    let config = json(&blob(&folder, manifest["config"]["digest"].as_str().unwrap()));
+    let config = &config["config"];
+    let words = |value: &Value| -> Vec<String> {
+        let words = value.as_array().unwrap().iter();
+        words.map(|word| word.as_str().unwrap().to_owned()).collect()
+    };
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut run = Command::new("chroot");
+    run.args(["--userspec", config["User"].as_str().unwrap()]).arg(&root);
+    run.args(["/usr/bin/env", "-i", "-C", "/srv/app"]).args(words(&config["Env"]));
+    run.arg(format!("PORT={port}")).args(words(&config["Cmd"]));
+    let mut running = Some(Running::start(&mut run));
+    wait_until("the application listens", || {
+        let has_ended = !running.as_mut().unwrap().is_running();
+        assert!(!has_ended, "{:#?}", running.take().unwrap().wait());
+        TcpStream::connect(("127.0.0.1", port)).is_ok()
+    });
+    let visitor = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let answer = Answer::from(visitor, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    assert_eq!((answer.status, answer.body.as_str()), (200, "page app h\n"));
+}
+
+#[test]
+fn strangers_read_what_is_pushed_and_a_change_sends_one_layer() {
+    let site = Site::new();
+    let Some(registry) = DockerRegistry::start(&site) else { return };
+    let project = project(&site);
+    project.push().assert_success();
+    let base = base();
+    let name = format!("{}/shop/web", registry.address);
+    let push = |more: &[&str]| {
+        let ran = image(&site, &[&["--push", &name, "--base"], more].concat());
+        ran.assert_success().stdout.clone()
+    };
+    push(&[&base]);
+    let again = push(&[&base]);
+    assert!(again.contains("Sent 0 bytes"), "{again}");
+    application(&project, "another page", "");
+    project.push().assert_success();
+    let changed = push(&[&base]);
+    assert!(changed.contains("Sent ") && changed.contains(" kB; "), "{changed}");
+
+    // The image in the registry is a base as well, of which nothing is sent again.
+    let tag = &project.head()[..12];
+    let pushed = format!("{name}:{tag}");
+    let other = format!("{}/other", registry.address);
+    let ran = image(&site, &["--push", &other, "--base", &pushed]);
+    let said = ran.assert_success().stdout.clone();
+    assert!(said.contains("Sent ") && said.contains(" kB; "), "{said}");
+    image(&site, &["--push", &other, "--base", &format!("{name}:none")])
+        .assert_failed(1, &format!("there is no image {name}:none"));
+
+    if !runs_program("skopeo") {
+        return skip("needs skopeo: apt-get install skopeo");
+    }
+    let skopeo = |arguments: &[&str]| {
+        let ran = Running::start(Command::new("skopeo").args(arguments)).wait();
+        ran.assert_success().stdout.clone()
+    };
+    let docker = format!("docker://{other}:{tag}");
+    let seen = skopeo(&["inspect", "--tls-verify=false", &docker]);
+    let seen: Value = serde_json::from_str(&seen).unwrap();
+    assert_eq!(seen["Labels"]["org.opencontainers.image.revision"], project.head());
+    assert_eq!(seen["Labels"]["org.opencontainers.image.base.name"], pushed);
+    let copy = format!("oci:{}:1", site.sandbox.path("copy").display());
+    skopeo(&["copy", "--insecure-policy", "--src-tls-verify=false", &docker, &copy]);
+}
+
+#[test]
+fn a_registry_that_misbehaves_is_survived_or_named() {
+    let site = Site::new();
+    project(&site).push().assert_success();
+    let base = base();
+    let registry = HostileRegistry::start();
+    let name = format!("{}/shop", registry.address);
+    let push =
+        |tag: &str, base: &str| image(&site, &["--push", &format!("{name}:{tag}"), "--base", base]);
+    let folder = base.as_str();
+    // What passes is tried again, from where it broke off.
+    registry
+        .fail("HEAD /v2/shop/blobs", Fault::Answer(429, "Retry-After: 0\r\n"))
+        .fail("POST /v2/shop/blobs", Fault::Answer(503, ""))
+        .fail("PUT /v2/shop/blobs", Fault::BreakAfter(1000))
+        .fail("PUT /v2/shop/manifests", Fault::Answer(500, ""));
+    push("1", folder).assert_success();
+    assert_eq!(registry.unmet(), 0);
+    let manifest = registry.manifest("1").unwrap();
+    assert!(layers(&manifest).iter().all(|layer| registry.has_blob(layer)));
+    let requests = registry.requests();
+    let count = |start: &str| requests.iter().filter(|it| it.starts_with(start)).count();
+    // Each layer and the configuration, and once more after 503.
+    assert_eq!(count("POST /v2/shop/blobs"), layers(&manifest).len() + 2, "{requests:#?}");
+    assert_eq!(count("PUT /v2/shop/blobs"), layers(&manifest).len() + 2, "{requests:#?}");
+
+    // One whose answer got lost is sent again, and nothing else is.
+    registry.fail("PUT /v2/shop/manifests", Fault::Silence);
+    push("2", folder).assert_success();
+    // Bases come from it as well, over what breaks.
+    let from = format!("{name}:1");
+    let fresh = |fault: Fault, request: &'static str| {
+        let _ = fs::remove_dir_all(site.path.join("cache/images"));
+        registry.fail(request, fault);
+        let output = site.sandbox.path("fresh");
+        let _ = fs::remove_dir_all(&output);
+        image(&site, &["--output", output.to_str().unwrap(), "--base", &from])
+    };
+    fresh(Fault::HalfBody, "GET /v2/shop/blobs").assert_success();
+    fresh(Fault::Silence, "GET /v2/shop/manifests").assert_success();
+    fresh(Fault::OtherBytes, "GET /v2/shop/blobs").assert_failed(1, "has another blob");
+    fresh(Fault::Garbage, "GET /v2/shop/manifests").assert_failed(1, "sent something else than");
+    fresh(Fault::Answer(429, "Retry-After: 900\r\n"), "GET /v2/shop/manifests")
+        .assert_failed(1, "asks to wait for 15 min");
+    fresh(Fault::Answer(403, ""), "GET /v2/shop/manifests").assert_failed(1, "does not let you");
+    assert_eq!(registry.unmet(), 0);
+
+    // Who asks is known from what docker login keeps.
+    registry.want_password("YW5uOnNlY3JldA==");
+    registry.forget_manifest("1");
+    push("1", folder).assert_failed(1, "no password is known");
+    let docker = site.sandbox.path("home/.docker");
+    fs::create_dir_all(&docker).unwrap();
+    let log_in = |auth: &str| {
+        let config = format!("{{\"auths\": {{\"{}\": {{{auth}}}}}}}", registry.address);
+        fs::write(docker.join("config.json"), config).unwrap();
+    };
+    log_in("\"auth\": \"YW5uOndyb25n\"");
+    push("1", folder).assert_failed(1, "does not accept the user and the password");
+    assert!(registry.manifest("1").is_none());
+    log_in("\"auth\": \"YW5uOnNlY3JldA==\"");
+    push("1", folder).assert_success();
+    let helper = "#!/bin/sh\nread host || :\n\
+                  echo '{\"Username\": \"ann\", \"Secret\": \"secret\"}'\n";
+    let bin = site.sandbox.path("helpers");
+    fs::create_dir_all(&bin).unwrap();
+    let program = bin.join("docker-credential-own");
+    fs::write(&program, helper).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(docker.join("config.json"), "{\"credsStore\": \"own\"}").unwrap();
+    let path = std::env::var("PATH").unwrap();
+    site.sandbox.set_variable("PATH", format!("{}:{path}", bin.display()));
+    push("3", folder).assert_success();
+    fs::write(docker.join("config.json"), "{").unwrap();
+    push("4", folder).assert_failed(1, "is not what docker login writes");
+}
+
+#[test]
+fn what_cannot_be_an_image_is_refused_and_nothing_is_written() {
+    let site = Site::new();
+    let output = site.sandbox.path("image");
+    let to = output.to_str().unwrap();
+    let refused = |arguments: &[&str], code: i32, says: &str| {
+        let ran = image(&site, arguments);
+        ran.assert_failed(code, says);
+        assert!(!output.exists(), "{arguments:?}");
+    };
+    refused(&["--output", to], 1, "nothing is live yet");
+    let project = project(&site);
+    project.push().assert_success();
+    refused(&[], 2, "where the image goes");
+    refused(&["--push"], 2, "no repository was named");
+    refused(&["--push", "Shop"], 1, "not the name of an image");
+    refused(&["--push", "shop"], 2, "no registry is named");
+    refused(&["--push", "127.0.0.1:1/shop"], 1, "cannot be reached");
+    refused(&["9", "--output", to], 1, "deployment 9");
+    refused(&["--output", to, "--base", "./nowhere"], 1, "not a folder with an image");
+    refused(&["--output", to, "--base", "127.0.0.1:1/python"], 1, "cannot be reached");
+    let used = site.path.to_str().unwrap();
+    image(&site, &["--output", used]).assert_failed(1, "something else than an image");
+
+    // A base of another platform, and one that is damaged.
+    let folder = site.sandbox.path("base");
+    Running::start(Command::new("cp").arg("-r").arg(base()).arg(&folder)).wait().assert_success();
+    let index = json(&folder.join("index.json"));
+    let manifest_path = blob(&folder, index["manifests"][0]["digest"].as_str().unwrap());
+    let manifest = json(&manifest_path);
+    let config = blob(&folder, manifest["config"]["digest"].as_str().unwrap());
+    let text = fs::read(&config).unwrap();
+    fs::write(&config, "{}").unwrap();
+    refused(&["--output", to, "--base", folder.to_str().unwrap()], 1, "is damaged");
+    fs::write(&config, text).unwrap();
+
+    // Links that lead out, and secrets in files.
+    project.link("data/out", "/etc/shadow");
+    project.push().assert_success();
+    refused(&["--output", to, "--base", &base()], 1, "a link leads out of the release");
+    project.remove("data/out").write("local.py", "KEY = 'a-very-secret-value'\n");
+    project.push().assert_success();
+    site.set("SECRET_KEY", "a-very-secret-value");
+    refused(
+        &["--output", to, "--base", &base()],
+        1,
+        "the value of the app setting SECRET_KEY is in a file",
+    );
+    let ran = image(&site, &["--output", to, "--base", &base()]);
+    assert!(!format!("{ran:?}").contains("a-very-secret-value"));
+    let left = fs::read_dir(site.path.join("cache")).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with(".nyala")), "{left:?}");
+}
+
+#[test]
+fn an_extension_module_whose_library_is_missing_is_named_with_its_package() {
+    let site = Site::new();
+    let sandbox: &Sandbox = &site.sandbox;
+    if !runs_program("cc") {
+        return skip("needs cc");
+    }
+    project(&site).push().assert_success();
+    let packages =
+        site.env_python("import antelope, os; print(os.path.dirname(antelope.__file__))");
+    let packages = &Path::new(&packages).canonicalize().unwrap();
+    let build = format!(
+        "cd {} && echo 'int far_away(void) {{ return 1; }}' > far.c && \
+         cc -shared -fPIC -o libfaraway.so.1 -Wl,-soname,libfaraway.so.1 far.c && \
+         cc -shared -fPIC -Wl,--no-as-needed -o {}/native.so far.c -L. -l:libfaraway.so.1",
+        sandbox.path("").display(),
+        packages.display()
+    );
+    Running::start(sandbox.command("sh").args(["-c", &build])).wait().assert_success();
+    let info = fs::read_dir(site.env().join("lib")).unwrap().next().unwrap().unwrap().path();
+    let info = info.join("site-packages/antelope-1.0.dist-info/RECORD");
+    let list = fs::read_to_string(&info).unwrap();
+    let inside = packages.join("native.so");
+    let inside = inside.strip_prefix(info.ancestors().nth(2).unwrap()).unwrap();
+    fs::write(&info, format!("{list}{},,\n", inside.display())).unwrap();
+    let to = sandbox.path("image");
+    let ran = image(&site, &["--output", to.to_str().unwrap(), "--base", &base()]);
+    ran.assert_failed(1, "antelope 1.0 needs libfaraway.so.1");
+}
