@@ -33,7 +33,7 @@ CMD gunicorn --bind 0.0.0.0:8000 app:app
 """
 
 REGISTRY = """version: 0.1
-log: {{level: error}}
+log: {{level: fatal, accesslog: {{disabled: true}}}}
 storage: {{filesystem: {{rootdirectory: {folder}/registry}}}}
 http: {{addr: "{address}"}}
 """

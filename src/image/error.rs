@@ -185,8 +185,7 @@ mod tests {
 
     #[test]
     fn every_error_says_what_to_do() {
-        let (id, here) = (DeploymentId::of(3), Path::new("/srv/image"));
-        let tags = ["1".to_owned(), "2".to_owned()];
+        let id = DeploymentId::of(3);
         insta::assert_snapshot!(nothing_live(), @"
         nothing is live yet
         Deploy: git push REMOTE HEAD:main
@@ -255,6 +254,12 @@ mod tests {
         the value of the app setting SECRET_KEY is in the command of web
         Write $SECRET_KEY in the command in its place
         ");
+    }
+
+    #[test]
+    fn every_error_about_a_base_says_what_to_do() {
+        let here = Path::new("/srv/image");
+        let tags = ["1".to_owned(), "2".to_owned()];
         insta::assert_snapshot!(no_shell("a && b"), @"
         the base has no /bin/sh, which the command of web needs
         found: a && b

@@ -79,9 +79,10 @@ pub fn make(site: &Site, request: &Request) -> Result<Made> {
     let secrets = Secrets::of(&app_settings);
     let prefix_rules = source.env.as_ref().map(|(_, python)| python.rules());
     let release_rules = ReleaseRules { places: &places, owner, written: source.written.clone() };
-    let env_rules = places.env.as_ref().map(|env| EnvRules { places: &places, env });
-    let decides = format!("{places:?} {owner:?}");
-    let new = |what, parts, time| {
+    let env_places = places_of_env(site, &places);
+    let env_rules = places.env.as_ref().map(|env| EnvRules { places: &env_places, env });
+    // Beside the files, this decides what is in a layer.
+    let new = |what, parts, time, decides: String| {
         let more = [decides.as_bytes()];
         OwnLayer::new(what, parts, time, &secrets, &more, &cache, &temporary.folder)
     };
@@ -91,24 +92,26 @@ pub fn make(site: &Site, request: &Request) -> Result<Made> {
         && interpreter.as_ref().is_some_and(|it| it.is_carried)
     {
         let parts = python.parts(rules);
-        layers.push(new("interpreter", hiding(PYTHON, &below, parts), times.fixed)?);
+        layers.push(new("interpreter", hiding(PYTHON, &below, parts), times.fixed, String::new())?);
     }
     if let (Some(env), Some(rules)) = (&places.env, &env_rules)
         && env.to == format!("/{ENV}")
     {
         let tree = Part::Tree { from: env.folder.clone(), to: ENV.to_owned(), rules };
-        layers.push(new("env", hiding(ENV, &below, vec![tree]), times.fixed)?);
+        let (tree, decides) = (hiding(ENV, &below, vec![tree]), format!("{env_places:?}"));
+        layers.push(new("env", tree, times.fixed, decides)?);
     }
     let tree =
         Part::Tree { from: source.folder.clone(), to: APP.to_owned(), rules: &release_rules };
-    layers.push(new("release", hiding(APP, &below, vec![tree]), times.release)?);
+    let (tree, decides) = (hiding(APP, &below, vec![tree]), format!("{places:?} {owner:?}"));
+    layers.push(new("release", tree, times.release, decides)?);
     if base.is_scratch() {
         let mut above = Contents::default();
         for layer in &layers {
             above.put_over(&layer.written.contents);
         }
         let parts = libraries::parts(&above, owner)?;
-        layers.insert(0, new("libraries", parts, times.fixed)?);
+        layers.insert(0, new("libraries", parts, times.fixed, String::new())?);
     }
     say_layers(&base, &layers, &source, site);
 
@@ -202,6 +205,15 @@ fn places(site: &Site, source: &Source, interpreter: Option<&Interpreter>) -> Pl
         Env { folder: folder.clone(), to, interpreter: interpreter.path.clone() }
     });
     Places { release: source.folder.clone(), env, shared: site.shared() }
+}
+
+/// The same for what is in the env. Only the release that it was made with can be named in there:
+/// an env that leads to a release is not used by another one. So its layer is the same for each.
+fn places_of_env(site: &Site, places: &Places) -> Places {
+    let folder = places.env.as_ref().filter(|env| env.folder.starts_with(site.envs()));
+    let made_with = folder.and_then(|env| env.folder.file_name());
+    let release = made_with.map_or(places.release.clone(), |name| site.releases().join(name));
+    Places { release, ..places.clone() }
 }
 
 fn owner(image: &Image) -> Owner {
