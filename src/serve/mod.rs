@@ -17,6 +17,7 @@ mod first_process;
 mod headers;
 mod health;
 mod hold;
+mod linger;
 mod listen;
 mod logs;
 mod manager;

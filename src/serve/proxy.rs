@@ -5,6 +5,8 @@ use std::convert::Infallible;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::body::{Bytes, Incoming};
@@ -23,6 +25,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::backend::InFlight;
 use super::body::{Answer, Outgoing};
 use super::headers::{self, Visitor};
+use super::linger::Lingering;
 use super::served::{Connection, FAREWELL, Served};
 use super::websocket;
 use crate::hex::hex;
@@ -46,10 +49,13 @@ where
 {
     let site = open.site();
     let served = Rc::clone(site);
+    let is_upgraded = Arc::new(AtomicBool::new(false));
+    let stream = Lingering::new(stream, Arc::clone(&is_upgraded));
     let text = address.and_then(|it| HeaderValue::from_str(&it.to_string()).ok());
     let service = service_fn(move |request| {
         let site = Rc::clone(&served);
         let text = text.clone();
+        let is_upgraded = Arc::clone(&is_upgraded);
         async move {
             let begun = Instant::now();
             let mut answer = if let Some(page) = site.maintenance() {
@@ -59,7 +65,9 @@ where
                 site.count(answer.status(), begun);
                 answer
             };
-            if site.is_closing() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                is_upgraded.store(true, Ordering::Relaxed);
+            } else if site.is_closing() {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(answer)

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -276,4 +277,22 @@ fn an_address_that_somebody_has_is_refused_with_his_name() {
     push.assert_failed_with(
         "Change listen under [run] in nyala.toml to an address of this machine",
     );
+}
+
+#[test]
+fn an_answer_that_comes_before_the_request_is_whole_arrives() {
+    let site = Site::new();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    site.listen_on(&format!("'{free}'\nmax_body = 1000"));
+    let _server = site.serve();
+    let mut visitor = TcpStream::connect(free).unwrap();
+    write!(visitor, "POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 100000\r\n\r\n").unwrap();
+    // The answer is there, and is not read yet.
+    visitor.peek(&mut [0]).unwrap();
+    for _ in 0..10 {
+        visitor.write_all(&[b'x'; 10_000]).unwrap();
+    }
+    let mut answer = String::new();
+    visitor.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
 }

@@ -1,0 +1,97 @@
+//! The connection of a visitor, closed so that the last answer arrives.
+//!
+//! An answer may come before the whole request has: 413 for a body that is too large, 503 while
+//! nothing runs. To close a connection on which more comes is to reset it, and the visitor may lose
+//! the answer (RFC 9112, section 9.6). So what comes is read and dropped for a while.
+
+use std::io::{IoSlice, Result};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+/// How long it is read after the last answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How much is dropped, in bytes.
+const MOST: usize = 16 << 20;
+
+#[derive(Debug)]
+pub(super) struct Lingering<S> {
+    stream: S,
+    /// Whether it is a websocket by now, both ends of which close it as they like.
+    is_upgraded: Arc<AtomicBool>,
+    /// Set once no more is written.
+    end: Option<Pin<Box<Sleep>>>,
+    dropped: usize,
+}
+
+impl<S> Lingering<S> {
+    pub(super) fn new(stream: S, is_upgraded: Arc<AtomicBool>) -> Lingering<S> {
+        Lingering { stream, is_upgraded, end: None, dropped: 0 }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Lingering<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let Lingering { stream, is_upgraded, end, dropped } = self.get_mut();
+        if end.is_none() {
+            ready!(Pin::new(&mut *stream).poll_shutdown(context))?;
+            if is_upgraded.load(Ordering::Relaxed) {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let end = end.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+        let mut bytes = [0; 4096];
+        while *dropped < MOST {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut *stream).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    *dropped += buffer.filled().len();
+                }
+                // The visitor has closed it, too.
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => return end.as_mut().poll(context).map(Ok),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
