@@ -34,7 +34,7 @@ use crate::user_error::{Explain, UserError};
 /// Carries a deployment out and records what became of it. Fails only when not even that can be
 /// recorded.
 pub(super) fn deploy(site: &Site, record: Record) -> Result<()> {
-    let mut deployment = Deployment { site, record, started: Instant::now(), notifications: None };
+    let mut deployment = Deployment::new(site, record);
     let id = deployment.record.id;
     let outcome = deployment.run();
     if let Err(error) = site.discard(&site.temporary(id)) {
@@ -51,7 +51,7 @@ pub(super) fn deploy(site: &Site, record: Record) -> Result<()> {
 
 /// Records that a deployment failed before it began.
 pub(super) fn refuse(site: &Site, record: Record, error: &Error) -> Result<()> {
-    Deployment { site, record, started: Instant::now(), notifications: None }.fail(error)
+    Deployment::new(site, record).fail(error)
 }
 
 pub(super) struct Deployment<'a> {
@@ -61,6 +61,15 @@ pub(super) struct Deployment<'a> {
     started: Instant,
     /// Known once the settings are.
     pub(super) notifications: Option<Notifications>,
+    /// Whether the site keeps its report fresh. Known once the settings are.
+    pub(super) keeps_report: Option<bool>,
+}
+
+impl<'a> Deployment<'a> {
+    fn new(site: &'a Site, record: Record) -> Deployment<'a> {
+        let started = Instant::now();
+        Deployment { site, record, started, notifications: None, keeps_report: None }
+    }
 }
 
 impl Deployment<'_> {
@@ -70,6 +79,7 @@ impl Deployment<'_> {
         }
         self.begin();
         let settings = self.site.settings()?;
+        self.keeps_report = Some(settings.report);
         let app_settings = self.site.app_settings()?;
         // They may have changed while this deployment waited for its turn.
         mask::know(app_settings.secrets());

@@ -60,7 +60,7 @@ impl Deployment<'_> {
     /// `last_line` is the line that its log is about to end with. A report that cannot be written
     /// changes nothing about the deployment.
     pub(super) fn refresh_report(&self, last_line: &str) {
-        if !report::is_wanted(self.site) {
+        if !self.keeps_report.unwrap_or_else(|| report::is_wanted(self.site)) {
             return;
         }
         let ending = report::Ending { record: &self.record, last_line };

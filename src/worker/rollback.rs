@@ -160,6 +160,7 @@ impl Deployment<'_> {
                 return;
             }
         };
+        self.keeps_report = Some(settings.report);
         let known =
             EffectiveSettings::resolve(&settings, &app_settings, &DeploymentFile::default());
         self.notifications = Some(Notifications::new(&known, &app_settings));

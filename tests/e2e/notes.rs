@@ -66,7 +66,8 @@ fn concurrent_writers_never_lose_a_note() {
     let name = site.repository.to_str().unwrap();
     let sites: Vec<_> = (0..3).map(|number| site.sandbox.path(&format!("site{number}"))).collect();
     for folder in &sites {
-        site.sandbox.nyala(&["install", name, "--site", folder.to_str().unwrap()]).assert_success();
+        let folder = folder.to_str().unwrap();
+        site.sandbox.nyala(&["install", name, "--site", folder, "--force"]).assert_success();
     }
     let running: Vec<_> = sites
         .iter()

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::support::{Call, Site, traced_push};
+use crate::support::{Call, Site, traced_push, wait_until};
 
 const CALLS: &str = "execve,clone,clone3,fork,vfork,open,openat,openat2";
 
@@ -66,6 +66,8 @@ fn a_push_with_unchanged_requirements_starts_no_python_and_asks_nothing_twice() 
     project.push().assert_success();
     project.write("app.py", "1").push().assert_success();
     project.write("app.py", "2").push().assert_success();
+    let staged = site.path.join("releases/.staging/tree.json");
+    wait_until("the next tree is staged", || staged.exists());
     project.write("app.py", "3");
     let Some(calls) = traced_push(&site, &project, CALLS) else { return };
     assert_eq!(site.live()["env"]["decision"], "reuse");
