@@ -25,8 +25,10 @@ pub(super) fn stopped() -> UserError {
 /// It took the question, and says nothing.
 pub(super) fn silent(pid: i32, limit: Duration) -> UserError {
     let limit = duration(limit);
-    UserError::new(format!("nyala serve (process {pid}) has said nothing for {limit}"))
-        .found("it hangs, or the machine is overloaded; what it was asked, it may still do later")
+    UserError::new(format!("nyala serve (process {pid}) has not answered for {limit}"))
+        .found(
+            "it hangs, or the machine is overloaded; it may still do later what it was asked to do",
+        )
         .fix(format!("See whether it runs, and what it has printed last: ps {pid}; journalctl"))
         .fix(format!("If it hangs, end it: kill -9 {pid}"))
         .fix("Start it again, if nothing does that: nyala serve")
@@ -60,8 +62,8 @@ mod tests {
         2. Start it again and deploy again: nyala redeploy
         ");
         insta::assert_snapshot!(silent(4711, Duration::from_secs(10)), @"
-        nyala serve (process 4711) has said nothing for 10 s
-        found: it hangs, or the machine is overloaded; what it was asked, it may still do later
+        nyala serve (process 4711) has not answered for 10 s
+        found: it hangs, or the machine is overloaded; it may still do later what it was asked to do
         1. See whether it runs, and what it has printed last: ps 4711; journalctl
         2. If it hangs, end it: kill -9 4711
         3. Start it again, if nothing does that: nyala serve

@@ -8,13 +8,14 @@ mod socket;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use crate::process::is_stopped;
 use crate::site::Site;
+use crate::user_error::UserError;
 
 pub use messages::{
     Answer, LastMinutes, ProcessAnswers, ProcessState, Request, Statistics, TIMES, Trouble,
@@ -82,7 +83,10 @@ impl Patience {
 }
 
 /// The processes that have not answered this one: it does not wait for them again.
-static SILENT: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+fn silent() -> MutexGuard<'static, BTreeSet<i32>> {
+    static SILENT: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+    SILENT.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl Control {
     /// `None` when no `nyala serve` serves the site.
@@ -139,6 +143,10 @@ impl Control {
         let begun = Instant::now();
         loop {
             let left = patience.whole.map(|whole| whole.saturating_sub(begun.elapsed()));
+            // Who always has a line ready is never waited for, so the time is looked at here too.
+            if left == Some(Duration::ZERO) {
+                bail!(self.unanswered(patience));
+            }
             let line = self.line(Patience { whole: left, ..patience })?;
             match serde_json::from_slice(&line).context(error::SOMETHING_ELSE)? {
                 Answer::Working => {}
@@ -165,9 +173,8 @@ impl Control {
                     if !patience.is_endless && is_stopped() {
                         bail!(error::stopped());
                     }
-                    if begun.elapsed() >= limit || self.was_silent() {
-                        self.silent().insert(self.pid);
-                        bail!(error::silent(self.pid, patience.silence));
+                    if begun.elapsed() >= limit || silent().contains(&self.pid) {
+                        bail!(self.unanswered(patience));
                     }
                 }
                 Err(error) => return Err(error).context(error::GONE),
@@ -175,13 +182,9 @@ impl Control {
         }
     }
 
-    fn was_silent(&self) -> bool {
-        self.silent().contains(&self.pid)
-    }
-
-    #[expect(clippy::unused_self, reason = "it is of one process")]
-    fn silent(&self) -> std::sync::MutexGuard<'static, BTreeSet<i32>> {
-        SILENT.lock().unwrap_or_else(PoisonError::into_inner)
+    fn unanswered(&self, patience: Patience) -> UserError {
+        silent().insert(self.pid);
+        error::silent(self.pid, patience.silence)
     }
 }
 
@@ -199,7 +202,7 @@ mod tests {
         Patience { silence: Duration::from_millis(5), whole: None, is_endless: false };
 
     fn fact(error: &anyhow::Error) -> String {
-        crate::user_error::UserError::of(error).fact
+        UserError::of(error).fact
     }
 
     #[test]
@@ -207,7 +210,7 @@ mod tests {
         let (mut control, mut other) = pair(-1);
         other.write_all(b"\"working\"\n{\"say\":").unwrap();
         let error = control.answer(BRIEF, &mut |_| {}).unwrap_err();
-        assert!(fact(&error).contains("has said nothing for"), "{error:#}");
+        assert!(fact(&error).contains("has not answered for"), "{error:#}");
         let (mut control, mut other) = pair(-1);
         let patience = Patience { silence: Duration::MAX, ..BRIEF };
         assert!(control.answer(patience, &mut |_| {}).is_err());

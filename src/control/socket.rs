@@ -18,8 +18,8 @@ use crate::site::Site;
 
 const SOCKET: &str = "control.sock";
 
-/// Connects to who serves a site, and says which process that is; `None` when nobody does. Where
-/// others have not been let in for a time, it fails.
+/// Connects to whoever serves a site, and says which process that is; `None` when nobody does.
+/// Fails when it is not let in within `patience`.
 ///
 /// Root looks at sites of owners whom it does not trust: whoever is on the other side has to be
 /// the owner.
