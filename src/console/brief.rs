@@ -96,10 +96,7 @@ impl Brief {
         } else {
             let is_error = text.starts_with(b"error: ");
             if is_error || text.starts_with(b"success: ") {
-                let whole = self.whole.clone();
-                if let Some(step) = self.step.take() {
-                    step.end(is_error, &whole, out);
-                }
+                self.end_step(is_error, out);
             } else if let Some(step) = &mut self.step {
                 step.prints = false;
             }
@@ -153,7 +150,7 @@ impl Step {
 }
 
 /// The seconds of a line that ends a step.
-fn seconds(said: &[u8]) -> Option<f64> {
+pub fn seconds(said: &[u8]) -> Option<f64> {
     let said = std::str::from_utf8(said.strip_prefix(DONE_IN.as_bytes())?).ok()?;
     said.trim_end().strip_suffix(" s.")?.parse().ok()
 }

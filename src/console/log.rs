@@ -19,7 +19,7 @@ use super::mask::{self, Mask};
 use super::{INDENT, TARGET};
 use crate::text;
 
-pub(super) const STEP: &str = "-----> ";
+pub const STEP: &str = "-----> ";
 
 /// Marks a line that those who follow a deployment do not get, at its end. See [`super::brief`].
 pub(super) const DETAIL: &str = " ";

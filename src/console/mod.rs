@@ -17,8 +17,9 @@ use std::fmt::Display;
 use std::time::Instant;
 
 pub use bounded::settle;
+pub use brief::seconds as seconds_of_step;
 pub use follow::{Followed, Follower, Place, follow, leaves_within, print, say, show, write_error};
-pub use log::{Log, diagnostics, init_command, init_step, init_worker, settle_log};
+pub use log::{Log, STEP, diagnostics, init_command, init_step, init_worker, settle_log};
 pub use mask::Mask;
 pub use suggest::did_you_mean;
 
@@ -26,7 +27,7 @@ pub use suggest::did_you_mean;
 pub const TARGET: &str = "deployment";
 
 /// What a child prints, and every detail, stands below its step by as much.
-const INDENT: &str = "       ";
+pub const INDENT: &str = "       ";
 
 /// How the last line of a step begins; the seconds follow.
 const DONE_IN: &str = "Done in ";

@@ -62,7 +62,7 @@ impl SiteData {
                 log.push_str(ending.last_line);
                 log.push('\n');
             }
-            deployments.push(Deployment { record: super::masked(&record), log });
+            deployments.push(Deployment { record: record.masked(), log });
         }
         // Also when `wwwroot` is damaged: then nothing is shown as live.
         let live = site.live().ok().flatten();
@@ -122,6 +122,12 @@ fn live_since(live: DeploymentId, deployments: &[Deployment]) -> Option<Timestam
 pub(super) fn took(record: &Record) -> Option<f64> {
     let took = record.ended_at?.duration_since(record.started_at?).as_secs_f64();
     Some(took.max(0.0))
+}
+
+/// The median of some seconds; of an even number, the longer of the two in the middle.
+pub(super) fn median(mut seconds: Vec<f64>) -> Option<f64> {
+    seconds.sort_by(f64::total_cmp);
+    seconds.get(seconds.len() / 2).copied()
 }
 
 /// A log, or the beginning and the end of a long one.

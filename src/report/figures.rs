@@ -1,17 +1,19 @@
 //! What the deployments of a site come to: how long they take, which release ran in which
 //! environment, and why environments were made anew.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::data::{SiteData, WentLive, took, went_live};
+use super::data::{SiteData, WentLive, median, took, went_live};
 use super::reasons::{self, in_words};
 use super::steps::{legend, number, stacked};
 use super::text::{Plain, seconds, time};
 use crate::site::{EnvId, Record};
 
 /// How many pushes and releases the figures are about.
-const LAST: usize = 100;
+pub(super) const LAST: usize = 100;
 
 /// How many environments are shown, the newest ones.
 const ENVS: usize = 24;
@@ -40,7 +42,7 @@ pub(super) fn durations(data: &SiteData) -> Markup {
             } @else {
                 dl.numbers {
                     @for (name, value) in [
-                        ("median", at(50)), ("90 of 100 are within", at(90)), ("longest", at(100)),
+                        ("median", at(50)), ("90 % take at most", at(90)), ("longest", at(100)),
                     ] {
                         @if let Some(value) = value {
                             div { dt { (name) } dd { (seconds(*value)) } }
@@ -97,32 +99,17 @@ fn column(record: &Record, took: f64, x: f64, step: f64, scale: f64) -> Markup {
 
 /// The median for each decision about the environment, and how many there are.
 fn by_decision<'r>(last: &[(&'r Record, f64)]) -> Vec<(&'r str, f64, usize)> {
-    let mut decisions: Vec<&str> = Vec::new();
-    let succeeded = || last.iter().filter(|(record, _)| record.status.is_success());
-    let decision = |record: &'r Record| record.env.as_ref().map(|env| env.decision.as_str());
-    for (record, _) in succeeded() {
-        if let Some(decision) = decision(record)
-            && !decisions.contains(&decision)
-        {
-            decisions.push(decision);
+    let mut times: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for (record, took) in last.iter().filter(|(record, _)| record.status.is_success()) {
+        if let Some(env) = &record.env {
+            times.entry(&env.decision).or_default().push(*took);
         }
     }
-    let median = |wanted: &str| {
-        let mut of: Vec<f64> = succeeded()
-            .filter(|(record, _)| decision(record) == Some(wanted))
-            .map(|(_, took)| *took)
-            .collect();
-        of.sort_by(f64::total_cmp);
-        (of[of.len() / 2], of.len())
-    };
-    decisions.sort_unstable();
-    decisions
-        .into_iter()
-        .map(|wanted| {
-            let (median, count) = median(wanted);
-            (wanted, median, count)
-        })
-        .collect()
+    let figures = times.into_iter().filter_map(|(decision, of)| {
+        let count = of.len();
+        Some((decision, median(of)?, count))
+    });
+    figures.collect()
 }
 
 /// A number of things, to be drawn.
@@ -225,7 +212,7 @@ pub(super) fn rebuilds(data: &SiteData) -> Markup {
         section aria-labelledby="rebuilds" {
             h2 id="rebuilds" { "Why environments were made anew" }
             @if counts.is_empty() {
-                p { "None was." }
+                p { "No environment was made anew." }
             } @else {
                 table.counts {
                     thead {

@@ -1,18 +1,19 @@
 //! The page that leads to the reports of several sites.
 
 use std::ffi::OsStr;
-use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 
 use jiff::Timestamp;
 use maud::html;
 
 use super::PAGE;
-use super::data::{SiteData, took};
+use super::data::{SiteData, median, took};
+use super::figures::LAST;
 use super::page::frame;
 use super::text::{Plain, seconds, time};
 use crate::git::short;
 use crate::site::{DeploymentId, Status};
+use crate::text::url::percent_encoded;
 
 pub(super) struct Row {
     name: String,
@@ -28,8 +29,6 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn of(data: &SiteData) -> Row {
-        let mut times: Vec<f64> = data.records().filter_map(took).take(100).collect();
-        times.sort_by(f64::total_cmp);
         let live = data.live_record();
         Row {
             name: data.name.clone(),
@@ -39,7 +38,7 @@ impl Row {
             commit: live.map(|record| (short(&record.commit).to_owned(), record.message.clone())),
             newest: data.records().next().map(|record| record.status),
             deployments: data.deployments.len() + data.older,
-            median: times.get(times.len() / 2).copied(),
+            median: median(data.records().filter_map(took).take(LAST).collect()),
         }
     }
 }
@@ -98,16 +97,7 @@ fn cells(row: &Row) -> maud::Markup {
 
 /// The address of the page in a folder, from beside that folder.
 fn link(folder: &OsStr) -> String {
-    let mut link = "./".to_owned();
-    for byte in folder.as_bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.".contains(byte) {
-            link.push(char::from(*byte));
-        } else {
-            // Writing into a string cannot fail.
-            let _ = write!(link, "%{byte:02X}");
-        }
-    }
-    link + "/" + PAGE
+    format!("./{}/{PAGE}", percent_encoded(folder.as_bytes()))
 }
 
 #[cfg(test)]

@@ -3,9 +3,8 @@
 use maud::{Markup, html};
 
 use super::text::{LINE, Plain, seconds};
+use crate::console::{self, INDENT, STEP};
 
-const STEP: &str = "-----> ";
-const INDENT: &str = "       ";
 /// The words that begin a line which stands out, and their classes in the style.
 const WORDS: [(&str, &str); 4] =
     [("error: ", "e"), ("warning: ", "w"), ("hint: ", "h"), ("success: ", "s")];
@@ -91,7 +90,7 @@ fn parts(log: &str) -> Vec<Part<'_>> {
 }
 
 fn seconds_of(line: &str) -> Option<f64> {
-    line.strip_prefix(INDENT)?.strip_prefix("Done in ")?.strip_suffix(" s.")?.parse().ok()
+    console::seconds_of_step(line.strip_prefix(INDENT)?.as_bytes())
 }
 
 /// The beginning and the end of a log that is too long: how it ended is worth more.

@@ -1,4 +1,4 @@
-//! The report of a site: a page that tells of its deployments, and needs neither a server nor a
+//! The report of a site: a page about its deployments, and needs neither a server nor a
 //! script to be read.
 //!
 //! What people and programs wrote, such as commit messages and logs, reaches the page only through
@@ -21,7 +21,7 @@ use anyhow::{Result, bail};
 
 use crate::console::mask;
 use crate::disk;
-use crate::site::{Record, Site};
+use crate::site::Site;
 
 pub use data::Ending;
 use data::SiteData;
@@ -92,9 +92,4 @@ fn make_folder(folder: &Path) -> Result<()> {
 /// Whether a site keeps its report fresh. Broken settings say nothing of it.
 pub fn is_wanted(site: &Site) -> bool {
     site.settings().is_ok_and(|settings| settings.report)
-}
-
-/// A record as the report shows it.
-fn masked(record: &Record) -> Record {
-    record.masked()
 }

@@ -64,7 +64,7 @@ fn with_logs(data: &SiteData, longest: usize) -> String {
             header {
                 h1 { bdi { (Plain::new(&data.name)) } }
                 (live(data))
-                p.note { "As of " (time(data.made_at)) " UTC. All times are in UTC." }
+                p.note { "As of " (time(data.made_at)) ". All times are in UTC." }
             }
             main {
                 (figures::durations(data))
@@ -172,7 +172,7 @@ fn row(deployment: &Deployment, data: &SiteData, whole: f64, longest_log: usize)
                 span.title {
                     (commit(record)) " "
                     bdi { (Plain::of_length(&record.message, 100)) }
-                    span.by { bdi { (Plain::of_length(name(&record.author), 40)) } }
+                    span.by { bdi { (Plain::of_length(record.author_name(), 40)) } }
                 }
                 span.when { (time(record.created_at)) }
                 span.env { (env(record)) }
@@ -186,11 +186,6 @@ fn row(deployment: &Deployment, data: &SiteData, whole: f64, longest_log: usize)
             (log::shown(log, longest_log, &format!("nyala build-log {}", record.id)))
         }
     }
-}
-
-/// The name of an author, without the address.
-fn name(author: &str) -> &str {
-    author.split('<').next().unwrap_or_default().trim()
 }
 
 fn env(record: &Record) -> Markup {

@@ -43,7 +43,7 @@ pub(super) fn counted<'r>(records: impl Iterator<Item = &'r Record>) -> Vec<(&'s
 }
 
 /// Whether a decision leads to another environment than the one before.
-pub(super) fn made_env(decision: &str) -> bool {
+fn made_env(decision: &str) -> bool {
     !matches!(decision, "reuse" | "none" | "committed")
 }
 

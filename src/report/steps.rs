@@ -8,7 +8,7 @@ use crate::site::Record;
 
 /// What a step counts as, in the order of a deployment: its name, its class in the style, and the
 /// names in records.
-pub(super) const KINDS: [(&str, &str, &[&str]); 5] = [
+const KINDS: [(&str, &str, &[&str]); 5] = [
     ("plan and check out", "k0", &["plan", "check out"]),
     ("environment", "k1", &["env"]),
     ("install", "k2", &["install"]),
@@ -17,7 +17,7 @@ pub(super) const KINDS: [(&str, &str, &[&str]); 5] = [
 ];
 
 /// The part of a deployment that no step accounts for.
-pub(super) const REST: (&str, &str) = ("the rest", "k5");
+const REST: (&str, &str) = ("the rest", "k5");
 
 /// The seconds of each kind, and of the rest.
 fn parts(record: &Record) -> [f64; KINDS.len() + 1] {
@@ -66,7 +66,7 @@ pub(super) fn bar(record: &Record, whole: f64) -> Markup {
 }
 
 /// `plan 0.01 s, install 2.2 s`.
-pub(super) fn in_words(record: &Record) -> String {
+fn in_words(record: &Record) -> String {
     let steps = record.steps.iter().filter(|step| step.seconds >= 0.005);
     let steps: Vec<_> =
         steps.map(|step| format!("{} {}", step.name, seconds(step.seconds))).collect();

@@ -21,13 +21,11 @@ impl Plain {
     }
 
     pub(super) fn of_length(text: &str, longest: usize) -> Self {
-        let text = cut(text.lines().next().unwrap_or_default(), longest);
-        let masked = mask::known().apply(&text).into_owned();
-        Self(escaped(&masked).into_owned())
+        // Before it is cut: of a secret that is only begun, nothing would be masked.
+        let masked = mask::known().apply(text.lines().next().unwrap_or_default()).into_owned();
+        Self(escaped(&cut(&masked, longest)).into_owned())
     }
-}
 
-impl Plain {
     /// The text, before markup is escaped.
     pub(super) fn text(&self) -> &str {
         &self.0
@@ -72,6 +70,15 @@ mod tests {
         );
         assert!(html! { (Plain::new(&"x".repeat(1 << 20))) }.into_string().len() < 1000);
         assert_eq!(html! { (Plain::new("one\ntwo")) }.into_string(), "one");
+    }
+
+    #[test]
+    fn nothing_of_a_secret_is_shown_where_a_text_is_cut() {
+        mask::know(["correct horse battery staple"]);
+        let text = "password: correct horse battery staple";
+        assert_eq!(Plain::of_length(text, 20).text(), "password: ****");
+        let words = format!("{}correct horse battery staple", "x".repeat(15));
+        assert!(!Plain::of_length(&words, 25).text().contains("corr"));
     }
 
     #[test]
