@@ -64,7 +64,7 @@ pub const MAGIC: &[u8] = b"\x7fELF";
 const LARGEST_TABLE: u64 = 1 << 20;
 const LONGEST_NAME: usize = 4096;
 
-/// Reads a file; `None` when it is none that is linked dynamically, or is damaged.
+/// Reads a file; `None` if it is not dynamically linked, or is damaged.
 pub fn read(source: &(impl Source + ?Sized)) -> io::Result<Option<Object>> {
     let Some(file) = Elf::open(source)? else { return Ok(None) };
     file.object()

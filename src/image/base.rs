@@ -155,7 +155,7 @@ impl Base {
                 file.finish()?;
                 Ok(read)
             }
-            Source::Scratch => bail!("nothing has no layers"),
+            Source::Scratch => bail!("a scratch base has no layers"),
         }
     }
 
@@ -173,7 +173,7 @@ impl Base {
                 file.seek(SeekFrom::Start(at)).with_context(reading)?;
                 Ok(Box::new(file))
             }
-            Source::Scratch => bail!("nothing has no layers"),
+            Source::Scratch => bail!("a scratch base has no layers"),
         }
     }
 }
@@ -231,6 +231,9 @@ fn from_folder(
         None => all.clone(),
     };
     let tags: Vec<_> = all.iter().filter_map(|entry| tag_of(entry).map(str::to_owned)).collect();
+    if all.is_empty() {
+        bail!(error::no_layout(path));
+    }
     let (Some(first), true) = (named.first(), named.len() == 1 || tag.is_none()) else {
         bail!(error::no_such_tag(path, tag.unwrap_or_default(), &tags));
     };

@@ -15,7 +15,8 @@ const LOOPBACK: [&str; 2] = ["127.0.0.1", "localhost"];
 /// The command with the address of every network in place of the container's own; `None` when it
 /// names none.
 pub(super) fn reachable(command: &str) -> Option<String> {
-    let mut changed = command.to_owned();
+    // The address may be the last word.
+    let mut changed = format!("{command} ");
     for loopback in LOOPBACK {
         for (before, after) in [
             ("", ":$PORT"),
@@ -31,6 +32,7 @@ pub(super) fn reachable(command: &str) -> Option<String> {
             changed = changed.replace(&old, &new);
         }
     }
+    changed.pop();
     (changed != command).then_some(changed)
 }
 
@@ -71,6 +73,7 @@ mod tests {
                 "uvicorn --host 127.0.0.1 --port $PORT a:b",
                 Some("uvicorn --host 0.0.0.0 --port $PORT a:b"),
             ),
+            ("uvicorn a:b --host 127.0.0.1", Some("uvicorn a:b --host 0.0.0.0")),
             ("daphne -b localhost -p $PORT a:b", Some("daphne -b 0.0.0.0 -p $PORT a:b")),
             ("gunicorn --forwarded-allow-ips 127.0.0.1 a:b", None),
             ("gunicorn a:b", None),

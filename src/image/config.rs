@@ -62,7 +62,7 @@ pub(super) fn describe(facts: &Facts<'_>) -> Result<Described> {
 
 /// What the manifest says of bytes.
 pub(super) fn descriptor(kind: MediaType, bytes: &[u8]) -> Result<Descriptor> {
-    let digest: oci_spec::image::Digest = digest(bytes).parse().context("a digest is none")?;
+    let digest: oci_spec::image::Digest = digest(bytes).parse().context("this is not a digest")?;
     Ok(Descriptor::new(kind, bytes.len() as u64, digest))
 }
 

@@ -13,7 +13,7 @@ pub(super) fn nothing_live() -> UserError {
 }
 
 pub(super) fn nowhere_to_go() -> UserError {
-    UserError::usage("it was not said where the image goes")
+    UserError::usage("you did not say where the image goes")
         .fix("Write it to a folder: nyala image --output DIR")
         .fix("Or send it to a registry: nyala image --push REGISTRY/NAME")
 }
@@ -38,7 +38,7 @@ pub(super) fn digest_in_target(target: &str) -> UserError {
 }
 
 pub(super) fn not_a_tag(tag: &str) -> UserError {
-    UserError::usage("this is no tag")
+    UserError::usage("this is not a tag")
         .found(excerpt(tag))
         .fix("Use up to 128 letters, digits, - _ and .")
 }
@@ -55,7 +55,7 @@ pub(super) fn never_live(id: DeploymentId, status: &str) -> UserError {
 
 /// Removed while the image was made.
 pub(super) fn gone(id: DeploymentId) -> String {
-    format!("release {id} was removed meanwhile")
+    format!("release {id} was removed in the meantime")
 }
 
 pub(super) fn no_env(id: DeploymentId) -> UserError {
@@ -80,7 +80,7 @@ pub(super) fn link_leads_out(kind: &str, path: &Path, target: &Path) -> UserErro
     UserError::new(format!("a link leads out of the {kind}, to what the image does not have"))
         .found(format!("{} -> {}", excerpt(&path), excerpt(&target)))
         .fix("Put what it leads to into the project, or remove the link")
-        .fix("Or if it is data of the application: nyala share")
+        .fix("Or, if it is the application's data, share it: nyala share")
 }
 
 /// `file` is a path in the image.
@@ -171,9 +171,12 @@ pub(super) fn changed_meanwhile(what: &str) -> UserError {
 
 /// `lines` say what needs what.
 pub(super) fn does_not_run(base: Option<&str>, lines: Vec<String>) -> UserError {
-    let base = base.map_or("this machine".to_owned(), |base| format!("the base {base}"));
-    let fact = format!("the image would not run: {base} lacks what the release needs");
+    let place = base.map_or("this machine".to_owned(), |base| format!("the base {base}"));
+    let fact = format!("the image would not run: {place} lacks what the release needs");
     let error = lines.into_iter().fold(UserError::new(fact), UserError::found);
+    if base.is_none() {
+        return error.fix("Install what is missing on this machine");
+    }
     error
         .fix("Choose a base that has it, of the distribution of this machine or newer")
         .fix("Or take all of it from this machine: base = \"scratch\" in [image] of nyala.toml")
@@ -191,7 +194,7 @@ mod tests {
         Deploy: git push REMOTE HEAD:main
         ");
         insta::assert_snapshot!(nowhere_to_go(), @"
-        it was not said where the image goes
+        you did not say where the image goes
         1. Write it to a folder: nyala image --output DIR
         2. Or send it to a registry: nyala image --push REGISTRY/NAME
         ");
@@ -211,7 +214,7 @@ mod tests {
         Write a tag, or nothing, after the name
         ");
         insta::assert_snapshot!(not_a_tag("a b"), @"
-        this is no tag
+        this is not a tag
         found: a b
         Use up to 128 letters, digits, - _ and .
         ");
@@ -224,7 +227,7 @@ mod tests {
         found: it is failed
         See which releases are kept: nyala list
         ");
-        insta::assert_snapshot!(gone(id), @"release 3 was removed meanwhile");
+        insta::assert_snapshot!(gone(id), @"release 3 was removed in the meantime");
         insta::assert_snapshot!(no_env(id), @"
         the env of release 3 is no longer there
         Build it again: nyala redeploy 3
@@ -242,7 +245,7 @@ mod tests {
         a link leads out of the env, to what the image does not have
         found: a -> /etc/b
         1. Put what it leads to into the project, or remove the link
-        2. Or if it is data of the application: nyala share
+        2. Or, if it is the application's data, share it: nyala share
         ");
         insta::assert_snapshot!(secret_inside(Path::new("srv/app/a.py"), "SECRET_KEY"), @"
         the value of the app setting SECRET_KEY is in a file of the release

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-use super::layer::{Part, Rules, cannot_read, names};
+use super::layer::{Entry, Link, Part, Rules, cannot_read, entries};
 use crate::hex::hex;
 
 /// The digest of the names, sizes, times and places on disk of all that goes into a layer, and of
@@ -45,18 +45,25 @@ pub(super) fn fingerprint(parts: &[Part<'_>], more: &[&[u8]]) -> Result<String> 
 }
 
 fn look_into(from: &Path, at: &Path, rules: &dyn Rules, add: &mut impl FnMut(&[u8])) -> Result<()> {
-    let folder = from.join(at);
-    for name in names(&folder)? {
-        let (inside, path) = (at.join(&name), folder.join(&name));
-        let metadata = fs::symlink_metadata(&path).with_context(|| cannot_read(&path))?;
-        if rules.skips(&inside, &metadata) {
-            continue;
-        }
+    for Entry { inside, path, metadata } in entries(from, at, rules)? {
         if metadata.is_dir() {
             add(inside.as_os_str().as_bytes());
             look_into(from, &inside, rules, add)?;
         } else {
             look(&inside, &metadata, add);
+        }
+        if metadata.is_symlink() {
+            // What becomes of it depends on what is elsewhere, too.
+            let target = fs::read_link(&path).with_context(|| cannot_read(&path))?;
+            match rules.link(&inside, &target)? {
+                Link::To(target) => add(target.as_os_str().as_bytes()),
+                Link::Folder(owner) => add(format!("{owner:?}").as_bytes()),
+                Link::File(file) => {
+                    let metadata = fs::metadata(&file).with_context(|| cannot_read(&file))?;
+                    look(&file, &metadata, add);
+                }
+                Link::Nothing => add(b""),
+            }
         }
     }
     Ok(())
@@ -76,5 +83,51 @@ fn look(path: &Path, metadata: &Metadata, add: &mut impl FnMut(&[u8])) {
     ];
     for number in numbers {
         add(&number.to_le_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::path::PathBuf;
+
+    use super::super::layer::Owner;
+    use super::*;
+
+    /// Every link becomes this file, or an empty folder when it is not there.
+    struct Follows(PathBuf);
+
+    impl Rules for Follows {
+        fn skips(&self, _: &Path, _: &Metadata) -> bool {
+            false
+        }
+
+        fn link(&self, _: &Path, _: &Path) -> Result<Link> {
+            let is_there = self.0.exists();
+            Ok(if is_there { Link::File(self.0.clone()) } else { Link::Folder(Owner::default()) })
+        }
+
+        fn content(&self, _: &Path, _: &[u8]) -> Result<Option<Vec<u8>>> {
+            Ok(None)
+        }
+    }
+
+    #[test]
+    fn what_a_link_becomes_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tree, elsewhere) = (folder.path().join("tree"), folder.path().join("elsewhere"));
+        fs::create_dir(&tree).unwrap();
+        symlink(&elsewhere, tree.join("link")).unwrap();
+        let rules = Follows(elsewhere.clone());
+        let part = Part::Tree { from: tree, to: "srv/app".to_owned(), rules: &rules };
+        let parts = [part];
+        let now = || fingerprint(&parts, &[]).unwrap();
+        let without = now();
+        assert_eq!(now(), without);
+        fs::write(&elsewhere, "one").unwrap();
+        let with = now();
+        assert_ne!(with, without);
+        fs::write(&elsewhere, "more").unwrap();
+        assert_ne!(now(), with);
     }
 }

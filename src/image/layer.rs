@@ -4,7 +4,6 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -136,6 +135,7 @@ impl<W: Write> Layer<'_, W> {
             }
             Part::Bytes { to, bytes, mode } => {
                 self.folders_above(to)?;
+                self.contents.add_file(to, None);
                 self.bytes(Path::new(to), bytes, *mode)
             }
             Part::Copy { from, to } => {
@@ -173,13 +173,7 @@ impl<W: Write> Layer<'_, W> {
     /// What is in a folder of a tree, which itself was written before.
     fn tree(&mut self, tree: (&Path, &Path, &dyn Rules), at: &Path) -> Result<()> {
         let (from, to, rules) = tree;
-        let folder = from.join(at);
-        for name in names(&folder)? {
-            let (inside, path) = (at.join(&name), folder.join(&name));
-            let metadata = fs::symlink_metadata(&path).with_context(|| cannot_read(&path))?;
-            if rules.skips(&inside, &metadata) {
-                continue;
-            }
+        for Entry { inside, path, metadata } in entries(from, at, rules)? {
             let to = to.join(&inside);
             let kind = metadata.file_type();
             if kind.is_dir() {
@@ -289,15 +283,29 @@ fn append(
     archive.append_data(&mut header, to, from)
 }
 
-/// The names in a folder, sorted by their bytes.
-pub(super) fn names(folder: &Path) -> Result<Vec<std::ffi::OsString>> {
-    let entries = fs::read_dir(folder).with_context(|| cannot_read(folder))?;
-    let mut names = Vec::new();
-    for entry in entries {
-        names.push(entry.with_context(|| cannot_read(folder))?.file_name());
+/// A file or a folder of a tree.
+pub(super) struct Entry {
+    /// Its path in the tree.
+    pub(super) inside: PathBuf,
+    pub(super) path: PathBuf,
+    /// Of a link: its own.
+    pub(super) metadata: Metadata,
+}
+
+/// What goes into a layer of the folder `at` of a tree, always in the same order.
+pub(super) fn entries(from: &Path, at: &Path, rules: &dyn Rules) -> Result<Vec<Entry>> {
+    let folder = from.join(at);
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(&folder).with_context(|| cannot_read(&folder))? {
+        let name = entry.with_context(|| cannot_read(&folder))?.file_name();
+        let (inside, path) = (at.join(&name), folder.join(&name));
+        let metadata = fs::symlink_metadata(&path).with_context(|| cannot_read(&path))?;
+        if !rules.skips(&inside, &metadata) {
+            entries.push(Entry { inside, path, metadata });
+        }
     }
-    names.sort_unstable_by(|one, other| one.as_bytes().cmp(other.as_bytes()));
-    Ok(names)
+    entries.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+    Ok(entries)
 }
 
 /// Whether somebody may run it is all that matters: the rest is the umask's.

@@ -71,7 +71,7 @@ pub(super) fn parts(above: &Contents, owner: Owner) -> Result<Vec<Part<'static>>
     Ok(parts)
 }
 
-/// Whether this machine has the certificates of authorities.
+/// The file of this machine with the certificates of authorities, if it has one.
 pub(super) fn certificates() -> Option<PathBuf> {
     CERTIFICATES.iter().map(PathBuf::from).find(|path| path.is_file())
 }

@@ -25,7 +25,7 @@ use crate::console;
 use crate::elf;
 use crate::registry::digest;
 use crate::site::settings::{Image, SCRATCH};
-use crate::site::{DeploymentId, ENV_LINK, Site};
+use crate::site::{DeploymentId, ENV_LINK, SharedPath, Site};
 use crate::text::bytes;
 
 /// What is asked for.
@@ -62,16 +62,16 @@ pub fn make(site: &Site, request: &Request) -> Result<Made> {
     let image = &settings.image;
     let target = request.push.as_ref().map(|target| target.reference(image)).transpose()?;
     let app_settings = site.app_settings()?;
-    let roots = || certificates::roots(app_settings.get(certificates::VARIABLE));
+    let roots = certificates::roots(app_settings.get(certificates::VARIABLE))?;
     let platform = image.platform.as_deref().map_or(Ok(Platform::here()), Platform::parse)?;
-    let source = Source::find(site, &settings, request.release)?;
+    let source = Source::find(site, &settings, &app_settings, request.release)?;
     let times = Times::of(&source)?;
     let temporary = Temporary::new(site)?;
     let cache = Cache::of(site);
 
     let step = console::step(format!("Image of release {}", source.id));
     let (named, from) = named_base(request, image, site)?;
-    let base = Base::open(&named, &from, &platform, &roots()?)?;
+    let base = Base::open(&named, &from, &platform, &roots)?;
     let below = base.contents(&cache, &temporary.folder)?;
     let interpreter = interpreter(&source, &base, &below);
     let owner = owner(image);
@@ -113,7 +113,7 @@ pub fn make(site: &Site, request: &Request) -> Result<Made> {
         let parts = libraries::parts(&above, owner)?;
         layers.insert(0, new("libraries", parts, times.fixed, String::new())?);
     }
-    say_layers(&base, &layers, &source, site);
+    say_layers(&base, &layers, &source, site, &settings.shared);
 
     let all = check(&source, &base, &below, &places, &layers)?;
     let command = web_command(&source, &secrets, &all)?;
@@ -142,8 +142,7 @@ pub fn make(site: &Site, request: &Request) -> Result<Made> {
         made.written = Some(output.folder.clone());
     }
     if let Some(target) = target {
-        made.pushed =
-            Some(deliver::send(&target, &tag, &base, &mut layers, &described, &roots()?)?);
+        made.pushed = Some(deliver::send(&target, &tag, &base, &mut layers, &described, &roots)?);
     }
     Ok(made)
 }
@@ -244,7 +243,13 @@ impl Times {
     }
 }
 
-fn say_layers(base: &Base, layers: &[OwnLayer<'_>], source: &Source, site: &Site) {
+fn say_layers(
+    base: &Base,
+    layers: &[OwnLayer<'_>],
+    source: &Source,
+    site: &Site,
+    shared: &[SharedPath],
+) {
     let base_size: u64 = base.layers.iter().map(|layer| layer.size).sum();
     if let Some(name) = &base.name {
         console::info(format_args!("Base {name}, {}.", bytes(base_size)));
@@ -255,10 +260,9 @@ fn say_layers(base: &Base, layers: &[OwnLayer<'_>], source: &Source, site: &Site
     }
     if !source.written.is_empty() {
         let count = source.written.len();
-        let s = if count == 1 { " that" } else { "s that" };
-        console::info(format_args!("Left out {count} file{s} the application has written."));
+        let s = if count == 1 { "" } else { "s" };
+        console::info(format_args!("Left out {count} file{s} that the application has written."));
     }
-    let shared = site.settings().map(|settings| settings.shared).unwrap_or_default();
     for path in shared {
         let on_site = site.shared().join(path.path());
         if on_site.is_file() {

@@ -72,7 +72,7 @@ impl<'l> OwnLayer<'l> {
 
     pub(super) fn descriptor(&self) -> Result<Descriptor> {
         let digest: oci_spec::image::Digest =
-            self.written.digest.parse().context("a digest is none")?;
+            self.written.digest.parse().context("this is not a digest")?;
         Ok(Descriptor::new(MediaType::ImageLayerGzip, self.written.size, digest))
     }
 }

@@ -1,6 +1,7 @@
 //! What becomes of the entries of the three trees that an image has: the release, the env and the
 //! interpreter. Paths of the site become those of the image.
 
+use std::collections::BTreeSet;
 use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -11,6 +12,7 @@ use memchr::memmem;
 use super::error;
 use super::layer::{Link, Owner, Rules};
 use super::record;
+use crate::python::env::spellings;
 use crate::site::ENV_LINK;
 
 /// Where everything is in an image, without a slash before it.
@@ -50,8 +52,12 @@ impl Places {
         let release = (self.release.as_path(), format!("/{APP}"));
         let mut changed: Option<Vec<u8>> = None;
         for (from, to) in env.into_iter().chain([release]) {
-            let now = changed.as_deref().unwrap_or(bytes);
-            changed = replaced(now, from.as_os_str().as_bytes(), to.as_bytes()).or(changed);
+            let from = spellings(from.as_os_str().as_bytes()).into_iter();
+            let pairs: BTreeSet<_> = from.zip(spellings(to.as_bytes())).collect();
+            for (from, to) in pairs {
+                let now = changed.as_deref().unwrap_or(bytes);
+                changed = replaced(now, &from, &to).or(changed);
+            }
         }
         changed
     }
@@ -122,7 +128,7 @@ pub(super) struct ReleaseRules<'r> {
     pub(super) places: &'r Places,
     /// Who runs the application, and so owns what it may write into.
     pub(super) owner: Owner,
-    /// What the application has written since it is live, relative to the release and sorted.
+    /// What the application has written since it went live, relative to the release and sorted.
     pub(super) written: Vec<PathBuf>,
 }
 
@@ -338,6 +344,14 @@ mod tests {
         let other = "/home/shop/envs/51 /home/shop/envs/5.old x/home/shop/envs/5";
         assert_eq!(env_text("a.pth", other), other);
         assert_eq!(env_text("a.so", "\0/home/shop/envs/5"), "\0/home/shop/envs/5");
+    }
+
+    #[test]
+    fn a_path_is_moved_however_it_is_written() {
+        let places = Places { release: "/home/a b/7".into(), ..places() };
+        let moved = |text: &str| String::from_utf8(places.moved(text.as_bytes()).unwrap()).unwrap();
+        assert_eq!(moved("file:///home/a%20b/7/src"), "file:///srv/app/src");
+        assert_eq!(moved("cd '/home/a b/7'"), "cd '/srv/app'");
     }
 
     #[test]

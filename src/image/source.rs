@@ -13,7 +13,7 @@ use crate::git::Repository;
 use crate::processes::{self, Found, WEB};
 use crate::retention::salvage::{Salvage, Scan};
 use crate::site::settings::Run;
-use crate::site::{self, DeploymentId, ENV_LINK, Record, Settings, Site};
+use crate::site::{self, AppSettings, DeploymentId, ENV_LINK, Record, Settings, Site};
 use crate::text::excerpt;
 
 /// A release that an image is made of.
@@ -42,6 +42,7 @@ impl Source {
     pub(super) fn find(
         site: &Site,
         settings: &Settings,
+        app_settings: &AppSettings,
         wanted: Option<DeploymentId>,
     ) -> Result<Source> {
         let live = site.live()?;
@@ -70,7 +71,7 @@ impl Source {
             }
             None => None,
         };
-        let facts = Facts::of(site, settings, &record)?;
+        let facts = Facts::of(site, settings, app_settings, &record)?;
         let salvage = Salvage::new(site, settings, id, folder.clone())?;
         let mut written = salvage.written(std::path::Path::new(""), Scan::EveryFile)?;
         // What the commit has is part of the application, also where it was written to.
@@ -90,7 +91,12 @@ struct Facts {
 }
 
 impl Facts {
-    fn of(site: &Site, settings: &Settings, record: &Record) -> Result<Facts> {
+    fn of(
+        site: &Site,
+        settings: &Settings,
+        app_settings: &AppSettings,
+        record: &Record,
+    ) -> Result<Facts> {
         /// The largest pyproject.toml that is read, in bytes.
         const LARGEST: usize = 1 << 20;
         let repository = Repository::open(&site.repository(settings))?;
@@ -104,7 +110,7 @@ impl Facts {
         let run = Run { processes: settings.run.processes.clone(), ..Run::default() };
         let release = processes::Release {
             run: &run,
-            app_settings: &site.app_settings()?,
+            app_settings,
             manage_folder: django::manage_folder(&folder, record.manage_folders.as_deref()),
             has_program: &|program| programs.join(program).exists(),
         };

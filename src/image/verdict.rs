@@ -42,7 +42,7 @@ fn line(problem: &Problem, package: Option<&str>) -> String {
     let Problem { file, lacks } = problem;
     let lacks = match lacks {
         Lacks::Library(library) => format!("needs {library}"),
-        Lacks::Loader(loader) => format!("is run by {loader}"),
+        Lacks::Loader(loader) => format!("needs the loader {loader}"),
         Lacks::Version { library, version, newest: Some(newest) } => {
             format!("needs {version} of {library}, which has versions up to {newest}")
         }

@@ -42,8 +42,7 @@ impl Access {
         self.authorization.borrow().clone()
     }
 
-    /// Does what a registry asks for with 401, or fails. `was_asked` says whether this registry has
-    /// been shown something already, which may only be too old.
+    /// Does what a registry asks for with 401, or fails.
     pub(super) fn answer(&self, agent: &Agent, refused: &Answer) -> Result<()> {
         let headers = refused.headers().get_all("www-authenticate").iter();
         let headers: Vec<_> = headers.filter_map(|header| header.to_str().ok()).collect();

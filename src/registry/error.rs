@@ -34,9 +34,11 @@ pub(super) fn not_trusted(registry: &str, cause: &str) -> UserError {
 
 /// There is no user, and the registry wants one.
 pub(super) fn needs_login(registry: &str, config: Option<&Path>) -> UserError {
-    let looked = config.map_or("no folder for it".to_owned(), |path| path.display().to_string());
+    let found = config.map_or("neither DOCKER_CONFIG nor HOME is set".to_owned(), |path| {
+        format!("nothing for {registry} in {}", path.display())
+    });
     UserError::new(format!("the registry {registry} asks who you are, and no password is known"))
-        .found(format!("nothing for {registry} in {looked}"))
+        .found(found)
         .fix(log_in(registry))
 }
 

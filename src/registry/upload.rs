@@ -73,6 +73,8 @@ impl Registry {
                     if current.at > before {
                         tries.went_on();
                         has_logged_in = false;
+                    } else {
+                        tries.failed("took nothing of a part", None)?;
                     }
                     (upload.arrived)(current.at);
                     continue;

@@ -25,6 +25,7 @@ pub use create::{check_new, create};
 pub use inspect::{Inspection, inspect};
 pub use local::{no_longer_required, required_by_local};
 pub use marker::{Marker, is_marker, keep, retire};
+pub use names::spellings;
 pub use prune::prune;
 pub use references::unshare;
 pub use written::written_since;

@@ -95,7 +95,7 @@ fn find(name: &Finder<'_>, bytes: &[u8], mut from: usize) -> Option<usize> {
 
 /// A path as it is, in a URL, in the quotes of a shell, and in a string of Python or JSON. The ways
 /// are in the same order for every path.
-pub(super) fn spellings(path: &[u8]) -> Vec<Vec<u8>> {
+pub fn spellings(path: &[u8]) -> Vec<Vec<u8>> {
     let escaped = |special: &[u8]| -> Vec<u8> {
         path.iter()
             .flat_map(|byte| {
