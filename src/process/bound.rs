@@ -42,18 +42,21 @@ pub fn set(command: &mut Command, processes: Option<u64>, sooner: i32) {
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use std::ffi::{CStr, OsStr};
+    use std::os::unix::ffi::OsStrExt;
     use std::os::unix::process::CommandExt;
 
     use super::{Command, FILES, Resource, Rlimit, getrlimit, setrlimit};
     use crate::disk;
     use rustix::fs::{Mode, OFlags};
 
-    const SCORE: &str = "/proc/self/oom_score_adj";
+    const SCORE: &CStr = c"/proc/self/oom_score_adj";
     const LARGEST: i32 = 1000;
 
     #[expect(unsafe_code, reason = "the standard library cannot set limits")]
     pub(super) fn set(command: &mut Command, processes: Option<u64>, sooner: i32) {
-        let own = disk::read_to_string(SCORE).ok().and_then(|text| text.trim().parse::<i32>().ok());
+        let path = OsStr::from_bytes(SCORE.to_bytes());
+        let own = disk::read_to_string(path).ok().and_then(|text| text.trim().parse::<i32>().ok());
         let score = own.map(|own| own.saturating_add(sooner).min(LARGEST).to_string());
         let files = FILES.get().copied().flatten();
         // SAFETY: between fork and exec it makes a few system calls, takes no lock and allocates
@@ -69,9 +72,9 @@ mod linux {
                     let limit = Rlimit { current: processes, maximum: processes };
                     let _ = setrlimit(Resource::Nproc, limit);
                 }
-                let file =
-                    rustix::fs::open(c"/proc/self/oom_score_adj", OFlags::WRONLY, Mode::empty());
-                if let (Ok(file), Some(score)) = (file, &score) {
+                if let Some(score) = &score
+                    && let Ok(file) = rustix::fs::open(SCORE, OFlags::WRONLY, Mode::empty())
+                {
                     let _ = rustix::io::write(file, score.as_bytes());
                 }
                 Ok(())

@@ -88,7 +88,7 @@ mod system {
     /// Whether a process lives and is marked.
     fn has_mark(pid: i32, mark: &dyn Mark) -> bool {
         let is_marked = || {
-            has_variable(pid, &|variable| mark.is_variable(variable))
+            environ_has(pid, &|variable| mark.is_variable(variable))
                 || number_of(pid).is_some_and(|number| mark.is_number(number))
         };
         is_own(pid) && is_marked() && Process::of(pid).is_some_and(|process| !process.ended)
@@ -96,9 +96,12 @@ mod system {
 
     /// Whether a process of this user has such a variable, as in `NAME=VALUE`.
     pub(in super::super) fn has_variable(pid: i32, is_meant: &dyn Fn(&[u8]) -> bool) -> bool {
-        is_own(pid)
-            && fs::read(format!("/proc/{pid}/environ"))
-                .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(is_meant))
+        is_own(pid) && environ_has(pid, is_meant)
+    }
+
+    fn environ_has(pid: i32, is_meant: &dyn Fn(&[u8]) -> bool) -> bool {
+        fs::read(format!("/proc/{pid}/environ"))
+            .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(is_meant))
     }
 
     fn is_own(pid: i32) -> bool {

@@ -15,7 +15,8 @@ const PART: u64 = 2;
 /// thousandths of all memory: `proc_pid_oom_score_adj(5)`.
 const SOONER: i32 = 200;
 
-/// The connections of a site take at most half of the files of this process: each takes two.
+/// A site may have a quarter as many connections as this process may have files: each takes two,
+/// so that half of the files are left for others.
 const FILES: u64 = 4;
 
 /// How many connections of visitors a site may have at the same time. More wait to be taken.

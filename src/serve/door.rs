@@ -13,6 +13,7 @@ use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout};
 
 use super::error;
+use super::listen::PAUSE;
 use super::served::Served;
 use crate::control::{Answer, BEAT, LONGEST, Request, path_in, run_folder, socket};
 use crate::disk;
@@ -23,9 +24,6 @@ use crate::user_error::UserError;
 /// How long whoever deploys may take to move `wwwroot` to a release that is ready: nothing else can
 /// be done with the site meanwhile.
 const SWITCH_PATIENCE: Duration = Duration::from_mins(5);
-
-/// The pause after a connection could not be taken, for example for want of file descriptors.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// Opens the socket, which only the owner of the site can connect to: that takes the right to write
 /// to it, which the umask of a process gives to nobody else.

@@ -1,12 +1,13 @@
 //! What goes wrong when an application is run, in words for people.
 
 use std::path::Path;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use hyper::StatusCode;
 
 use super::health::Question;
-use super::process::{Process, Spec};
+use super::process::{Process, Spec, how};
 use crate::site::DeploymentId;
 use crate::text::duration;
 use crate::user_error::UserError;
@@ -28,12 +29,9 @@ pub(super) fn of_another_user(site: &Path) -> UserError {
 }
 
 /// The child of the first process of a container has not ended as it should.
-pub(super) fn child_ended(status: Option<i32>, signal: Option<i32>) -> UserError {
-    let how = match (status, signal) {
-        (Some(status), _) => format!("exited with {status}"),
-        (None, Some(signal)) => format!("was killed by signal {signal}"),
-        (None, None) => "ended".to_owned(),
-    };
+pub(super) fn child_ended(status: ExitStatus) -> UserError {
+    let how = how(status);
+    let how = how.strip_prefix("it ").unwrap_or(&how);
     UserError::new(format!("the nyala serve of this container {how}"))
 }
 
@@ -199,6 +197,8 @@ fn printed(error: UserError, recent: Vec<String>) -> UserError {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
     use super::*;
 
     fn printed() -> Vec<String> {
@@ -266,10 +266,10 @@ mod tests {
         1. Serve it as root, which serves the sites of every owner: sudo nyala serve FOLDER
         2. Or run another nyala serve as that user
         ");
-        let first = |status, signal| child_ended(status, signal).fact;
+        let first = |status| child_ended(ExitStatus::from_raw(status)).fact;
         let container = "the nyala serve of this container";
-        assert_eq!(first(None, Some(9)), format!("{container} was killed by signal 9"));
-        assert_eq!(first(Some(1), None), format!("{container} exited with 1"));
+        assert_eq!(first(9), format!("{container} was killed by signal 9"));
+        assert_eq!(first(1 << 8), format!("{container} exited with 1"));
         insta::assert_snapshot!(unknown_request(), @"
         nyala serve was asked something that it does not know
         After an upgrade of nyala, restart nyala serve

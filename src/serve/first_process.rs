@@ -5,11 +5,12 @@
 //! passes on the signals that end it, and waits for everything.
 
 use std::env;
-use std::process::{self, Command};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{self, Command, ExitStatus};
 
 use anyhow::{Context, Result, bail};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, wait};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::error;
@@ -26,13 +27,13 @@ pub fn run_as_first_process() -> Result<()> {
         .build()
         .context("cannot start")?;
     let status = runtime.block_on(until_ended())?;
-    if status.exit_status() == Some(0) {
+    if status.success() {
         return Ok(());
     }
-    bail!(error::child_ended(status.exit_status(), status.terminating_signal()))
+    bail!(error::child_ended(status))
 }
 
-async fn until_ended() -> Result<WaitStatus> {
+async fn until_ended() -> Result<ExitStatus> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let mut ended = signal(SignalKind::child()).context("cannot wait for signals")?;
@@ -56,10 +57,12 @@ async fn until_ended() -> Result<WaitStatus> {
 }
 
 /// Waits for everything that has ended; `Some` when that is `child`.
-fn wait_for_all(child: Pid) -> Result<Option<WaitStatus>> {
+fn wait_for_all(child: Pid) -> Result<Option<ExitStatus>> {
     loop {
         match wait(WaitOptions::NOHANG) {
-            Ok(Some((ended, status))) if ended == child => return Ok(Some(status)),
+            Ok(Some((ended, status))) if ended == child => {
+                return Ok(Some(ExitStatus::from_raw(status.as_raw())));
+            }
             Ok(Some(_)) | Err(Errno::INTR) => {}
             Ok(None) => return Ok(None),
             Err(error) => return Err(error).context("cannot wait for what has ended"),

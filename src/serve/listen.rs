@@ -20,7 +20,7 @@ use crate::site::Site;
 use crate::site::settings::Listen;
 
 /// The pause after a connection could not be taken, for example for want of file descriptors.
-const PAUSE: Duration = Duration::from_millis(50);
+pub(super) const PAUSE: Duration = Duration::from_millis(50);
 
 /// A site that takes its visitors at an address.
 #[derive(Debug)]
@@ -119,8 +119,8 @@ fn is_at(name: &str, address: &str) -> bool {
     name.strip_prefix(address).is_some_and(|rest| rest.starts_with(OF))
 }
 
-/// What the name of a socket begins with that is a file: this cannot be another one's while it is
-/// open.
+/// What the name of a unix socket begins with: the number of its file, which no other file gets
+/// while it is open.
 fn file_of(path: &Path) -> Option<String> {
     let file = fs::symlink_metadata(path).ok()?;
     Some(format!("{}unix_{}_{}", own_prefix(), file.dev(), file.ino()))

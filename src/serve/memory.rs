@@ -12,7 +12,7 @@ pub(super) fn of_session(leader: u32) -> Option<u64> {
     members.into_iter().filter_map(of).reduce(|sum, more| sum + more)
 }
 
-/// How many processes of this machine the kernel has ended since memory was short; 0 where /proc
+/// How many processes of this machine the kernel has ended because memory was short; 0 where /proc
 /// does not say.
 pub(super) fn kills() -> u64 {
     let text = disk::read_to_string("/proc/vmstat").unwrap_or_default();

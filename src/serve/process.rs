@@ -121,12 +121,11 @@ impl OfSite {
 impl Mark for OfSite {
     fn is_variable(&self, variable: &[u8]) -> bool {
         let value = variable.strip_prefix(MARK.as_bytes()).and_then(|it| it.strip_prefix(b"="));
-        let parts = value.and_then(|value| Some((value, value.iter().position(|it| *it == b':')?)));
-        parts.is_some_and(|(value, colon)| {
-            let start = self.start.map(|start| start.to_string());
-            value[colon + 1..] == *self.site.as_os_str().as_bytes()
-                && start.is_none_or(|start| *start.as_bytes() == value[..colon])
-        })
+        let Some(value) = value else { return false };
+        let mut parts = value.splitn(2, |byte| *byte == b':');
+        let (start, site) = (parts.next(), parts.next());
+        site == Some(self.site.as_os_str().as_bytes())
+            && self.start.is_none_or(|own| start == Some(own.to_string().as_bytes()))
     }
 
     fn is_number(&self, number: u64) -> bool {
@@ -374,7 +373,8 @@ impl Process {
 /// How one ended that nobody can ask any more: the kernel ends one so when memory is short.
 const KILLED: &str = "it was killed by signal 9";
 
-fn how(status: ExitStatus) -> String {
+/// How a process has ended.
+pub(super) fn how(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("it exited with {code}"),

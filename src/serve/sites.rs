@@ -64,7 +64,7 @@ impl Sites {
         seen: Option<Vec<Site>>,
     ) -> Result<Sites> {
         for place in places.iter().filter(|_| seen.is_none()) {
-            Server::look(place)?;
+            Server::sites_at(place)?;
         }
         let owner = geteuid().as_raw();
         let is_deputy = seen.is_some();
@@ -123,6 +123,8 @@ impl Sites {
         let is_unseen = |root: &Path| unseen.iter().any(|(place, _)| root.starts_with(place));
         self.known
             .retain(|root, known| is_unseen(root) || (known.missed < MISSES && root.exists()));
+        let is_refused = |path: &Path| unseen.iter().any(|(place, _)| place == path);
+        self.refused.retain(|path, _| self.known.contains_key(path) || is_refused(path));
         for (place, error) in unseen {
             self.refuse(&place, error);
         }
@@ -130,8 +132,9 @@ impl Sites {
 
     /// Whether a socket that is kept is one of a site that could not be begun.
     pub(super) fn waits_for(&self, socket: &str) -> bool {
-        let known = self.known.iter().filter(|(root, _)| self.refused.contains_key(*root));
-        known.into_iter().any(|(_, known)| socket.ends_with(&listen::site_suffix(&known.site)))
+        self.known.iter().any(|(root, known)| {
+            self.refused.contains_key(root) && socket.ends_with(&listen::site_suffix(&known.site))
+        })
     }
 
     fn note(&mut self, site: &Site, begun: Result<Rc<Served>>) -> Result<()> {
@@ -157,7 +160,6 @@ impl Sites {
 
     fn end_others(&mut self, sites: &[&(Site, u32)], owners: &BTreeSet<u32>) {
         let is_gone = |root: &Path| sites.iter().all(|(site, _)| site.root() != root);
-        self.refused.retain(|root, _| root.exists());
         for (root, site) in self.served.extract_if(.., |root, _| is_gone(root)) {
             print(format!("{}: the site is gone\n", root.display()));
             spawn_local(async move { site.close_for_good().await });

@@ -83,7 +83,10 @@ impl Served {
     /// Where it cannot be known what is to run, visitors get 503 at the address that the site had,
     /// and it is tried again: see [`Served::start_once_it_can`].
     pub(super) fn start_live(self: &Rc<Self>) {
-        let Err(error) = self.try_to_start_live() else { return };
+        let Err(error) = self.try_to_start_live() else {
+            self.not_started.take();
+            return;
+        };
         let error = UserError::of(&error);
         if self.not_started.borrow().as_ref() != Some(&error) {
             self.say(&error);
@@ -107,19 +110,18 @@ impl Served {
                 return Err(error);
             }
         };
-        // It is tried again by itself to listen.
-        if let Err(error) = self.set_run(run.clone()) {
+        // Where it could not listen, that is tried again once it can: `Served::listen_once_free`.
+        let is_tried = self.not_listening().is_some() && *self.run() == run;
+        if !is_tried && let Err(error) = self.set_run(run.clone()) {
             self.say(UserError::of(&error));
         }
         self.read_maintenance()?;
         let Some(live) = self.site.live()? else {
             self.say("nothing is live yet; the first push starts it");
-            self.not_started.take();
             return Ok(());
         };
         if let Some(stopped) = self.site.stopped()? {
             self.say(format_args!("not started: it has been stopped {}", stopped.in_words()));
-            self.not_started.take();
             return Ok(());
         }
         let prepared = self.start_web(live, run)?;

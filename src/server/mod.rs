@@ -45,10 +45,15 @@ impl Server {
             return Ok(Seen { sites: vec![Site::open(place)?], closed: Vec::new() });
         }
         let server = Server::open(place)?;
-        let names = server.names()?;
-        let sites = names.iter().filter_map(|name| server.site(name)).collect();
-        let paths = names.iter().map(|name| server.root.join(name));
-        let closed = paths.filter(|path| is_closed(path)).collect();
+        let (mut sites, mut closed) = (Vec::new(), Vec::new());
+        for name in server.names()? {
+            let path = server.root.join(&name);
+            match server.site(&name) {
+                Some(site) => sites.push(site),
+                None if is_closed(&path) => closed.push(path),
+                None => {}
+            }
+        }
         Ok(Seen { sites, closed })
     }
 
