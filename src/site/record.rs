@@ -212,6 +212,11 @@ impl Status {
 }
 
 impl Record {
+    /// The name of the author, without the address.
+    pub fn author_name(&self) -> &str {
+        self.author.split('<').next().unwrap_or_default().trim()
+    }
+
     /// Whether the deployment is over, including its actions and webhooks.
     pub fn has_ended(&self) -> bool {
         self.status.is_final() && self.ended_at.is_some()
@@ -220,8 +225,7 @@ impl Record {
     /// Whether its release has ever been live: one that was killed right afterwards is
     /// `interrupted`, and counts.
     pub fn went_live(&self) -> bool {
-        self.rolled_back_to.is_none()
-            && (self.status == Status::Succeeded || self.activated_at.is_some())
+        self.rolled_back_to.is_none() && (self.status.is_success() || self.activated_at.is_some())
     }
 
     /// This record for the outside; `live` is what [`Site::live`] says.
@@ -276,8 +280,12 @@ impl Site {
     pub fn record(&self, id: DeploymentId) -> Result<Option<Record>> {
         let path = self.record_file(id);
         let Some(bytes) = disk::read_if_there(&path)? else { return Ok(None) };
-        format::check_bytes(&path, &bytes)?;
-        serde_json::from_slice(&bytes).map(Some).explain(|| unreadable_record(&path))
+        let record = serde_json::from_slice(&bytes);
+        if record.is_err() {
+            // That a newer nyala has written it says more than what is wrong with it.
+            format::check_bytes(&path, &bytes)?;
+        }
+        record.map(Some).explain(|| unreadable_record(&path))
     }
 
     /// All records, oldest first.
