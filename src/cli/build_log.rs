@@ -19,8 +19,8 @@ const BLOCK: u64 = 1 << 16;
 pub(super) struct BuildLog {
     /// The number of the deployment [default: the newest]
     id: Option<DeploymentId>,
-    /// Keep printing until the deployment ends, in the short form that a push shows, and say where
-    /// it is
+    /// Keep printing until the deployment ends, in the short form that a push shows, and say which
+    /// step is running
     #[arg(long, short)]
     follow: bool,
 }

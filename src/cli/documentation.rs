@@ -83,7 +83,6 @@ fn every_command_of_the_documentation_is_understood() {
                 error.kind(),
                 ErrorKind::MissingRequiredArgument
                     | ErrorKind::DisplayHelp
-                    | ErrorKind::DisplayVersion
                     | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
             );
             if !is_part {

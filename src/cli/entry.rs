@@ -53,6 +53,14 @@ pub(super) fn say_warning(warning: &str) {
     complain(&format!("warning: {warning}"));
 }
 
+/// Of a site that does not tell, nothing is known: the others are shown all the same.
+pub(super) fn or_warn<T>(site: &Site, told: Result<Option<T>>) -> Option<T> {
+    told.unwrap_or_else(|error| {
+        say_warning(&format!("{}: {}", site.root().display(), UserError::of(&error)));
+        None
+    })
+}
+
 fn complain(text: &str) {
     let text = text.lines().map(clean).collect::<Vec<_>>().join("\n") + "\n";
     // After the client of a hook is gone, nobody reads the pipe, and a plain write would block

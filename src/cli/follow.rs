@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::receive::{self, Reader};
-use crate::site::{DeploymentId, Record, Site, Status};
+use crate::site::{DeploymentId, Record, Site};
 use crate::worker::session;
 
 /// Shows the log of a deployment that this command started. Returns its record once it has ended,
@@ -28,5 +28,5 @@ pub(super) fn finish(site: &Site, id: DeploymentId) -> Result<ExitCode> {
 
 /// The exit code of a command that deploys.
 fn exit_code(record: &Record) -> ExitCode {
-    if record.status == Status::Succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if record.status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,6 +1,5 @@
 //! `nyala init`.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -13,6 +12,7 @@ use crate::python::installers::find_uv;
 use crate::settings::deploy_branch;
 use crate::setup::{Installed, New, install_hook, make_site};
 use crate::site::{SETTINGS_FILE, Settings, Site};
+use crate::text::shell_word;
 
 #[derive(Debug, Args)]
 pub(super) struct Init {
@@ -67,7 +67,7 @@ fn say_how_it_runs(site: &Site, settings: &Settings) {
     let Some(listen) = &settings.run.listen else { return };
     say!("The application will answer on {listen} (listen in nyala.toml).");
     if let Some(folder) = site.root().parent() {
-        say!("To have systemd run all sites in {0}: nyala service install {0}", quoted(folder));
+        say!("To have systemd run all sites in {0}: nyala service install {0}", shell_word(folder));
     }
 }
 
@@ -109,16 +109,10 @@ pub(super) fn say_what_is_next(repository: &Path, branch: Option<&str>, to_serve
     let address = format!("{user}@{host}:{}", repository.display());
     say!("On this machine, the address of the repository is its path, {}.", repository.display());
     say!("\nNext, in your project, on your own machine:");
-    say!("  git remote add nyala {}", quoted(Path::new(&address)));
+    say!("  git remote add nyala {}", shell_word(Path::new(&address)));
     say!("  git push nyala HEAD:{}", branch.unwrap_or("main"));
     if let Some(site) = to_serve {
         say!("and here, on the server:");
-        say!("  nyala serve {}", quoted(site));
+        say!("  nyala serve {}", shell_word(site));
     }
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let path = path.to_string_lossy();
-    shlex::try_quote(&path).map_or_else(|_| path.to_string(), Cow::into_owned)
 }

@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 
-use super::say_warning;
+use super::or_warn;
 use crate::access::{self, Intent};
 use crate::control::{Control, ProcessAnswers, ProcessState, TIMES};
 use crate::server::Server;
 use crate::site::{DeploymentId, Site};
-use crate::user_error::UserError;
 
 #[derive(Debug, Args)]
 pub(super) struct Metrics {
@@ -58,12 +57,7 @@ impl Measured {
     /// Of a site that does not tell, nothing is known: the others are measured all the same.
     fn of(site: &Site) -> Measured {
         let name = site.root().file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let served = served(site).unwrap_or_else(|error| {
-            let error = UserError::of(&error);
-            say_warning(&format!("{}: {error}", site.root().display()));
-            None
-        });
-        Measured { site: name, served }
+        Measured { site: name, served: or_warn(site, served(site)) }
     }
 }
 

@@ -82,7 +82,7 @@ use crate::site::Site;
 
 pub use entry::main;
 
-use entry::{hook_site, say_error, say_warning, status_or_help};
+use entry::{hook_site, or_warn, say_error, say_warning, status_or_help};
 
 /// Deploy Python sites with `git push`
 #[derive(Debug, Parser)]
@@ -95,7 +95,7 @@ pub struct Cli {
     /// Print the version
     #[arg(short = 'V', long)]
     version: bool,
-    /// With --version: also print what it is a build of
+    /// With --version: also print the commit and how it was built
     #[arg(short = 'v', long, requires = "version")]
     verbose: bool,
     /// What to do [default: `status`, inside a site]
@@ -121,7 +121,7 @@ enum Command {
     /// Print the log of a deployment
     #[command(alias = "log")]
     BuildLog(build_log::BuildLog),
-    /// Write a page that tells of the deployments, for a browser
+    /// Write a page about the deployments, to read in a browser
     ///
     /// It needs no server and no script to be read. With `report = true` in nyala.toml, each
     /// deployment keeps report/ of the site fresh.

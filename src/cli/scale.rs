@@ -46,9 +46,12 @@ impl Scale {
             check_scale(name, *count)?;
         }
         check_names(site, &wanted)?;
-        let mut scale = site.settings()?.run.scale;
-        scale.extend(wanted.clone());
-        site.check_scale(&scale)?;
+        let merged = || -> Result<_> {
+            let mut scale = site.settings()?.run.scale;
+            scale.extend(wanted.clone());
+            Ok(scale)
+        };
+        site.check_scale(&merged()?)?;
         let control = Control::connect(site)?;
         let is_served = control.is_some();
         if let Some(mut control) = control {
@@ -57,9 +60,7 @@ impl Scale {
         }
         // Somebody else may have changed it meanwhile.
         let _guard = site.guard()?;
-        let mut scale = site.settings()?.run.scale;
-        scale.extend(wanted.clone());
-        site.set_scale(&scale)?;
+        site.set_scale(&merged()?)?;
         let counts: Vec<_> = wanted.iter().map(|(name, count)| format!("{name}={count}")).collect();
         let counts = counts.join(" ");
         if is_served {

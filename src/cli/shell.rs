@@ -69,6 +69,10 @@ impl Shell {
             Ok(cli) => cli,
             Err(told) => return Ok(answer(&told)),
         };
+        // That needs no site.
+        if cli.version {
+            return super::run(&cli);
+        }
         let takes = Takes::of(cli.command.as_ref());
         if !takes.is_within(&rights) {
             let needed = match takes {

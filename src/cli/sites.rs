@@ -12,15 +12,14 @@ use serde::Serialize;
 use super::error;
 use super::format::Format;
 use super::ps::healthy;
-use super::say_warning;
 use super::table::{self, Align, Cell, Column};
+use super::{or_warn, say_warning};
 use crate::console;
 use crate::control::Control;
 use crate::disk::space;
 use crate::server::Server;
 use crate::site::{DeploymentId, Site};
 use crate::text::{bytes, clean};
-use crate::user_error::UserError;
 
 #[derive(Debug, Args)]
 pub(super) struct Sites {
@@ -87,11 +86,7 @@ impl Row {
             live,
             since: live.and_then(|_| Timestamp::try_from(switched()?).ok()),
             address: site.settings().ok().and_then(|it| it.run.listen).map(|it| it.to_string()),
-            healthy: is_healthy(site).unwrap_or_else(|error| {
-                let error = UserError::of(&error);
-                say_warning(&format!("{}: {error}", root.display()));
-                None
-            }),
+            healthy: or_warn(site, is_healthy(site)),
             size: space::used_by(root).bytes,
         }
     }

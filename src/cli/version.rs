@@ -1,4 +1,5 @@
-//! `nyala --version`, and with `--verbose`, what it is a build of, as `build.rs` records it.
+//! `nyala --version`, and with `--verbose`, the commit and how it was built, as `build.rs` records
+//! it.
 
 use jiff::Timestamp;
 

@@ -34,7 +34,7 @@ impl Wait {
         }
         let record = receive::wait(site, id)?;
         say!("deployment {id} {}", outcome(&record, site.is_live(id)));
-        Ok(if record.status == Status::Succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if record.status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
     /// The deployment with this number, else the newest deployment of this commit.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Running, Site};
+use crate::support::{Running, Sandbox, Site};
 
 #[test]
 fn nyala_without_a_command_prints_the_status_inside_a_site() {
@@ -18,6 +18,20 @@ fn nyala_without_a_command_prints_the_status_inside_a_site() {
         outside.stderr.contains("rollback") && !outside.stderr.contains("post-receive"),
         "{outside:?}"
     );
+}
+
+#[test]
+fn a_key_for_several_sites_may_ask_for_the_version() {
+    let sandbox = Sandbox::new();
+    let root = sandbox.path("sites");
+    fs::create_dir(&root).unwrap();
+    for name in ["one", "two"] {
+        sandbox.nyala(&["init", root.join(name).to_str().unwrap()]).assert_success();
+    }
+    let mut shell = sandbox.nyala_command();
+    shell.arg("shell").arg("--root").arg(&root).env("SSH_ORIGINAL_COMMAND", "nyala --version");
+    let said = Running::start(&mut shell).wait().assert_success().stdout.clone();
+    assert_eq!(said, sandbox.nyala(&["--version"]).stdout);
 }
 
 #[test]

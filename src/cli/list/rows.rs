@@ -30,17 +30,8 @@ enum Shown {
 }
 
 impl Shown {
-    const NARROW: [Self; 8] = [
-        Self::Id,
-        Self::Status,
-        Self::Release,
-        Self::Commit,
-        Self::Created,
-        Self::Python,
-        Self::Env,
-        Self::Title,
-    ];
-    const WIDE: [Self; 10] = [
+    /// In their order.
+    const ALL: [Self; 10] = [
         Self::Id,
         Self::Status,
         Self::Release,
@@ -52,6 +43,11 @@ impl Shown {
         Self::Author,
         Self::Title,
     ];
+
+    /// Whether only a wide terminal has room for it.
+    fn needs_room(self) -> bool {
+        matches!(self, Self::Seconds | Self::Author)
+    }
 
     fn column(self) -> Column {
         let (head, align) = match self {
@@ -79,7 +75,8 @@ pub(super) fn draw(
     format: &Format,
 ) -> String {
     let is_wide = format.columns.is_some_and(|columns| columns >= WIDE);
-    let shown: &[Shown] = if is_wide { &Shown::WIDE } else { &Shown::NARROW };
+    let shown: Vec<_> =
+        Shown::ALL.into_iter().filter(|shown| is_wide || !shown.needs_room()).collect();
     let columns: Vec<_> = shown.iter().map(|shown| shown.column()).collect();
     let rows: Vec<Vec<_>> = records
         .iter()
@@ -146,8 +143,7 @@ impl Row<'_> {
                 let took = record.ended_at?.duration_since(record.started_at?);
                 format!("{:.1} s", took.as_secs_f64())
             }
-            // The name, without the address.
-            Shown::Author => first_line(record.author.split('<').next()?),
+            Shown::Author => first_line(record.author_name()),
             Shown::Title => first_line(&record.message),
         })
     }
