@@ -104,6 +104,12 @@ impl UserError {
         self.found(format!("{label}: {text}"))
     }
 
+    /// Adds the lines of a program's output that explain it, if there are any.
+    #[must_use]
+    pub fn with_output(self, lines: &[String]) -> UserError {
+        if lines.is_empty() { self } else { self.labelled("output", lines.join("\n")) }
+    }
+
     /// Adds a step that fixes it.
     #[must_use]
     pub fn fix(mut self, fix: impl Into<String>) -> UserError {

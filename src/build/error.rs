@@ -29,19 +29,15 @@ fn wrong_project(said: &Sourced<String>, fact: &str) -> UserError {
 /// `said` are the lines of its output that explain it.
 pub(super) fn command_failed(command: &Sourced<String>, said: &[String]) -> UserError {
     let Sourced { value, source } = command;
-    let error =
-        UserError::new(format!("the project's deployment command failed: {}", escaped(value)))
-            .found(format!("it is set by {source}"));
-    with_output(error, said)
-}
-
-fn with_output(error: UserError, said: &[String]) -> UserError {
-    if said.is_empty() { error } else { error.labelled("output", said.join("\n")) }
+    UserError::new(format!("the project's deployment command failed: {}", escaped(value)))
+        .found(format!("it is set by {source}"))
+        .with_output(said)
 }
 
 /// A command that comes before or after the build; `by` is what names it.
 pub(super) fn own_command_failed(command: &str, by: &str, said: &[String]) -> UserError {
-    with_output(UserError::new(format!("{} failed ({by})", escaped(command))), said)
+    UserError::new(format!("{} failed ({by})", escaped(command)))
+        .with_output(said)
         .fix("See its output above; fix the command or remove it, and push again")
 }
 

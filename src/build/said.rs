@@ -30,7 +30,7 @@ impl Said {
         self.last.push_back(excerpt(line));
     }
 
-    /// The lines to repeat, in their order.
+    /// The lines to repeat: those that name an error, then the last ones.
     pub(super) fn finish(self) -> Vec<String> {
         let mut lines = self.errors;
         for line in self.last {

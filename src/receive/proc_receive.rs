@@ -149,7 +149,7 @@ impl Strict<'_> {
 
     fn outcome(&self, record: &Record) -> Result<Answer> {
         let id = record.id;
-        if record.status == Status::Succeeded {
+        if record.status.is_success() {
             return Ok(Answer::Moved);
         }
         if !record.status.is_final()

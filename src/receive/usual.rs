@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::site::{DeploymentId, Record, Site, Status};
+use crate::site::{DeploymentId, Record, Site};
 use crate::text::{duration, fit};
 
 /// A step that has run for less is not worth a line.
@@ -69,7 +69,7 @@ impl<'a> Usual<'a> {
 /// The time that a step took when it last did something. A deployment that failed may have been
 /// cut short in it. `records` begin with the newest.
 fn seconds_of(name: &str, records: impl Iterator<Item = Record>) -> Option<f64> {
-    records.filter(|record| record.status == Status::Succeeded).find_map(|record| {
+    records.filter(|record| record.status.is_success()).find_map(|record| {
         let step = record.steps.iter().find(|step| step.name == name && step.seconds > NOTHING);
         step.map(|step| step.seconds)
     })

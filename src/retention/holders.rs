@@ -14,6 +14,7 @@ use crate::console;
 use crate::disk::Mounted;
 use crate::disk::mounts::{self, Mounts, Place};
 use crate::site::{Site, entry_name, is_release_folder};
+use crate::text::shell_word;
 
 /// Why a folder stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,9 +87,9 @@ impl Held {
     pub fn fix(&self) -> String {
         match &self.holder {
             Holder::Process(_) => "it goes with the first push after the process has ended".into(),
-            Holder::Shown(at) => format!("umount {}", shell(at)),
+            Holder::Shown(at) => format!("umount {}", shell_word(at)),
             Holder::Mount(mounted) => match &self.shared()[..] {
-                [] => format!("umount {}", shell(&mounted.mounts[0])),
+                [] => format!("umount {}", shell_word(&mounted.mounts[0])),
                 shared => {
                     let quoted = shared.iter().map(|it| toml::Value::from(it.as_str()).to_string());
                     format!(
@@ -132,11 +133,6 @@ impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} is not removed: {}", self.what, self.holder)
     }
-}
-
-fn shell(path: &Path) -> String {
-    shlex::try_quote(&path.to_string_lossy())
-        .map_or_else(|_| path.display().to_string(), Into::into)
 }
 
 /// The releases, envs and leftovers of a site in which something is mounted.

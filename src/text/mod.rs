@@ -6,6 +6,7 @@ pub mod url;
 mod width;
 
 use std::borrow::Cow;
+use std::path::Path;
 
 pub use quantity::{ago, bytes, duration, latency};
 pub use screen::{clean, clean_bytes};
@@ -13,6 +14,12 @@ pub use width::{fit, pad, pad_left, width, wrap};
 
 /// How much of what was found is shown, in characters.
 const LONGEST_EXCERPT: usize = 200;
+
+/// A path as one word of a shell.
+pub fn shell_word(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    shlex::try_quote(&path).map_or_else(|_| path.to_string(), Cow::into_owned)
+}
 
 /// Gives text from outside as it stands within a sentence of ours: what [`clean`] would act on or
 /// drop is shown escaped, so that it changes none of the words around it.

@@ -165,9 +165,10 @@ pub fn percent_decoded(text: &str) -> String {
 }
 
 /// The text as it may stand anywhere in a URL: all but letters, digits and `-._~` is escaped.
-pub fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
+pub fn percent_encoded(text: impl AsRef<[u8]>) -> String {
+    let bytes = text.as_ref();
+    let mut encoded = String::with_capacity(bytes.len());
+    for &byte in bytes {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {

@@ -82,9 +82,8 @@ impl Deployment<'_> {
         let release = self.site.release(self.record.id);
         let environment = Environment::clean().with_app_settings(app_settings.iter());
         let environment = in_env(environment, &release);
-        let check = |commands: &BTreeMap<_, _>, run| {
-            programs::check(commands, &found.origin, &release, &environment, run)
-        };
+        let check =
+            |commands, run| programs::check(commands, &found.origin, &release, &environment, run);
         let (own, started): (BTreeMap<_, _>, _) =
             found.commands.clone().into_iter().partition(|(name, _)| name == RELEASE);
         check(&own, programs::Run::Now)?;

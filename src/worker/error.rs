@@ -90,7 +90,10 @@ pub(super) fn not_switched() -> UserError {
 pub(super) fn no_web(origin: &str) -> UserError {
     UserError::new("no process is called web, so visitors get 503")
         .found(format!("the processes are from {origin}"))
-        .fix("Name the one that answers them web: gunicorn --bind 127.0.0.1:$PORT app:app")
+        .fix(
+            "Call the one that answers requests web, for example: \
+             web: gunicorn --bind 127.0.0.1:$PORT app:app",
+        )
         .fix("Or, if there are no visitors, remove listen from nyala.toml")
 }
 
@@ -168,7 +171,7 @@ pub(super) fn leftovers_not_removed() -> UserError {
 
 /// The report of the site could not be written. The deployment is what it is.
 pub(super) fn report_not_written() -> UserError {
-    UserError::new("the report is not fresh")
+    UserError::new("the report could not be updated")
 }
 
 pub(super) fn note_not_written() -> UserError {
@@ -329,7 +332,7 @@ mod tests {
         insta::assert_snapshot!(no_web("the Procfile"), @r"
         no process is called web, so visitors get 503
         found: the processes are from the Procfile
-        1. Name the one that answers them web: gunicorn --bind 127.0.0.1:$PORT app:app
+        1. Call the one that answers requests web, for example: web: gunicorn --bind 127.0.0.1:$PORT app:app
         2. Or, if there are no visitors, remove listen from nyala.toml
         ");
     }

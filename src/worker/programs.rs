@@ -1,5 +1,6 @@
 //! Whether the commands of an application can be run at all, before any of them is.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -26,8 +27,8 @@ pub enum Run {
 
 /// Fails on a command whose program is not there, or may not be run, with this environment. What
 /// only a shell can tell is left to it.
-pub fn check<'c>(
-    commands: impl IntoIterator<Item = (&'c String, &'c String)>,
+pub fn check(
+    commands: &BTreeMap<String, String>,
     origin: &str,
     release: &Path,
     environment: &Environment,

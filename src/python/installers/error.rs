@@ -26,8 +26,8 @@ pub(super) fn cannot_replace_pip(requirement: &str) -> UserError {
 
 /// `output` is the end of what uv printed.
 pub(super) fn cannot_install_python(wanted: &Wanted, output: &[String]) -> UserError {
-    let error = UserError::new(format!("Python {wanted} could not be installed with uv"));
-    let error = if output.is_empty() { error } else { error.labelled("output", output.join("\n")) };
+    let error = UserError::new(format!("Python {wanted} could not be installed with uv"))
+        .with_output(output);
     if output.iter().any(|line| line.contains("No download found")) {
         return error
             .fix("Ask for a version that uv knows: uv python list --all-versions")
@@ -64,9 +64,10 @@ pub(super) fn failed(
     source: &Source,
 ) -> UserError {
     let name = installer.name();
-    let error = UserError::new(format!("{name} exited with status {code}"));
-    let error = if output.is_empty() { error } else { error.labelled("output", output.join("\n")) };
-    error.fixes(fixes).fix(format!("See the output of {name} above; it installed from {source}"))
+    UserError::new(format!("{name} exited with status {code}"))
+        .with_output(&output)
+        .fixes(fixes)
+        .fix(format!("See the output of {name} above; it installed from {source}"))
 }
 
 /// The uv that was downloaded.

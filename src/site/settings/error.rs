@@ -83,13 +83,13 @@ pub(super) fn repository_with_tag(repository: &str) -> UserError {
 }
 
 pub(super) fn not_a_tag(tag: &str) -> UserError {
-    UserError::new("tag in [image] is no tag")
+    UserError::new("tag in [image] is not a tag")
         .found(format!("tag = \"{}\"", excerpt(tag)))
         .fix("Use up to 128 letters, digits, - _ and ., such as tag = \"latest\"")
 }
 
 pub(super) fn not_a_platform(platform: &str) -> UserError {
-    UserError::new("platform in [image] is no platform")
+    UserError::new("platform in [image] is not a platform")
         .found(format!("platform = \"{}\"", excerpt(platform)))
         .fix("Write one such as platform = \"linux/amd64\"")
 }

@@ -121,12 +121,12 @@ mod tests {
         Write the tag on a line of its own: tag = "…"
         "#);
         insta::assert_snapshot!(error("tag = 'a b'"), @r#"
-        tag in [image] is no tag
+        tag in [image] is not a tag
         found: tag = "a b"
         Use up to 128 letters, digits, - _ and ., such as tag = "latest"
         "#);
         insta::assert_snapshot!(error("platform = 'amd64'"), @r#"
-        platform in [image] is no platform
+        platform in [image] is not a platform
         found: platform = "amd64"
         Write one such as platform = "linux/amd64"
         "#);

@@ -86,7 +86,8 @@ pub(crate) fn read(
 /// What a uv.lock, in the folder `levels` above the tree, was made from beside the project itself.
 fn others(tree: &impl Tree, levels: usize, lock: &str) -> Result<BTreeMap<String, Pyproject>> {
     let mut others = BTreeMap::new();
-    for folder in workspace::folders(lock).chain(["."]) {
+    // The top is one of them where it is a project.
+    for folder in workspace::folders(lock).chain(["."]).collect::<BTreeSet<_>>() {
         let Some(path) = from_above(tree, levels, folder).filter(|path| !path.is_empty()) else {
             continue;
         };

@@ -116,7 +116,7 @@ impl<'a> Indexes<'a> {
         if username.is_none() && password.is_none() {
             return Ok(url);
         }
-        let username = percent_encoded(&username.unwrap_or_default());
+        let username = percent_encoded(username.unwrap_or_default());
         let password = password.map_or(String::new(), |it| format!(":{}", percent_encoded(&it)));
         Ok(format!("{scheme}://{username}{password}@{rest}"))
     }
