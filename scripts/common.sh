@@ -1,4 +1,4 @@
-# Shared by scripts/test and scripts/demo: finds and installs what is missing on this machine.
+# Shared by the scripts here: finds and installs what is missing on this machine.
 # Sourced by bash from the root of the repository.
 
 # For tools that only these scripts need.
@@ -10,6 +10,16 @@ have() { command -v "$1" >/dev/null 2>&1; }
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+# wait_for WHAT COMMAND...: until the command succeeds.
+wait_for() {
+    local what=$1 left=1200
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ $((left -= 1)) -gt 0 ] || fail "waited in vain for $what"
+        sleep 0.1
+    done
 }
 
 # install PACKAGE...: with apt. Fails without apt, or without root and sudo.

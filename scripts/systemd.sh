@@ -45,16 +45,6 @@ inside() {
 # in_its_network COMMAND...: runs a program of this machine there, such as one that makes load.
 in_its_network() { nsenter -t "$leader" -n -- "$@"; }
 
-# wait_for WHAT COMMAND...: until the command succeeds.
-wait_for() {
-    local what=$1 left=1200
-    shift
-    until "$@" >/dev/null 2>&1; do
-        [ $((left -= 1)) -gt 0 ] || fail "waited in vain for $what"
-        sleep 0.1
-    done
-}
-
 is_up() { inside systemctl is-active --quiet basic.target dbus.socket; }
 
 # Where control groups are: those of systemd's first version beside the second one, or that alone.

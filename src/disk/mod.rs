@@ -31,8 +31,8 @@ pub use flush::{begin_to_sync_filesystem, each_at_once, each_in_threads, sync, s
 pub use read::{read, read_if_there, read_to_string};
 pub use remove::Mounted;
 pub use replace::{
-    Aside, create_temporary_dir, is_abandoned, replace_file, replace_symlink, temporary_prefix,
-    write_aside, write_atomic, write_atomic_unflushed,
+    Aside, create_temporary_dir, is_abandoned, remove_abandoned, replace_file, replace_symlink,
+    temporary_prefix, write_aside, write_atomic, write_atomic_unflushed,
 };
 pub use sharing::{mode, share_with_group, umask};
 

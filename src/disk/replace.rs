@@ -171,3 +171,14 @@ pub fn is_abandoned(name: &OsStr) -> bool {
     let rest = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
     rest.and_then(ProcessIdentity::parse).is_some_and(|process| !process.is_alive())
 }
+
+/// Removes from a folder what is abandoned. What cannot be removed stays: it is in nobody's way.
+pub fn remove_abandoned(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if is_abandoned(&entry.file_name())
+            && let Err(error) = super::remove_tree(&entry.path())
+        {
+            tracing::debug!("{error:#}");
+        }
+    }
+}

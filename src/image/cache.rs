@@ -34,6 +34,7 @@ impl Cache {
 
     pub(super) fn put(&self, name: &str, value: &impl Serialize) -> Result<()> {
         disk::create_private_dir_all(&self.folder)?;
+        disk::remove_abandoned(&self.folder);
         disk::write_atomic_unflushed(&self.file(name), &serde_json::to_vec(value)?, 0o600)?;
         self.prune()
     }

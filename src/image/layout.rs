@@ -53,11 +53,7 @@ impl Layout {
     /// Removes what a process that was killed has begun to write.
     fn clean(&self) -> Result<()> {
         for folder in [self.folder.clone(), self.folder.join("blobs/sha256")] {
-            for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-                if disk::is_abandoned(&entry.file_name()) {
-                    disk::remove_file(&entry.path())?;
-                }
-            }
+            disk::remove_abandoned(&folder);
         }
         disk::create_dir_all(&self.folder.join("blobs/sha256"))
     }

@@ -8,7 +8,7 @@ use crate::disk;
 use crate::site::Site;
 
 /// A folder for the files of this process, which is removed at its end. After a kill, the next
-/// deployment removes it.
+/// image or deployment removes it.
 pub(super) struct Temporary {
     pub(super) folder: PathBuf,
 }
@@ -16,6 +16,7 @@ pub(super) struct Temporary {
 impl Temporary {
     pub(super) fn new(site: &Site) -> Result<Temporary> {
         disk::create_dir_all(&site.cache())?;
+        disk::remove_abandoned(&site.cache());
         let folder = disk::create_temporary_dir(&site.cache())?;
         Ok(Temporary { folder })
     }

@@ -58,17 +58,6 @@ pub(super) fn of_user() -> Option<PathBuf> {
     Some(folder.join("nyala"))
 }
 
-/// Removes what killed processes left in a cache.
-pub(super) fn remove_abandoned(cache: &Path) {
-    for entry in fs::read_dir(cache).into_iter().flatten().flatten() {
-        if disk::is_abandoned(&entry.file_name())
-            && let Err(error) = disk::remove_tree(&entry.path())
-        {
-            tracing::debug!("{error:#}");
-        }
-    }
-}
-
 /// Where programs of this user keep their caches. Relative paths are to be ignored.
 fn user_cache(xdg: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
     let absolute = |path: OsString| Some(PathBuf::from(path)).filter(|path| path.is_absolute());

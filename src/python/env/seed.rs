@@ -19,7 +19,7 @@ use crate::console;
 use crate::disk;
 use crate::hex::hex;
 use crate::process::{self, Environment, Invocation, Limits};
-use crate::python::cache::{Caches, remove_abandoned};
+use crate::python::cache::Caches;
 use crate::python::download::{self, RetryPolicy};
 use crate::python::interpreters::Interpreter;
 
@@ -161,7 +161,7 @@ fn age(folder: &Path) -> Option<Duration> {
 
 /// Removes pips that nobody would use any more, and what killed processes left in a cache.
 fn remove_outdated(cache: &Path) {
-    remove_abandoned(cache);
+    disk::remove_abandoned(cache);
     for entry in fs::read_dir(cache).into_iter().flatten().flatten() {
         let (name, path) = (entry.file_name(), entry.path());
         if name.as_encoded_bytes().starts_with(b"pip-")

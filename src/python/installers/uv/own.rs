@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use crate::console;
 use crate::disk;
 use crate::process::{self, Environment, Invocation, Limits, is_executable};
-use crate::python::cache::{self, remove_abandoned};
+use crate::python::cache;
 use crate::python::download::{self, RetryPolicy};
 use crate::python::installers::error;
 use crate::python::interpreters::{self, Interpreter};
@@ -48,7 +48,7 @@ pub(super) fn get(upgrade: bool, environment: &Environment, limits: &Limits) -> 
     if is_executable(&uv) && !upgrade {
         return Ok(uv);
     }
-    remove_abandoned(&cache);
+    disk::remove_abandoned(&cache);
     let new = disk::create_temporary_dir(&cache)?;
     let made = unpack(&new, environment, limits).and_then(|()| {
         disk::sync_filesystem(&new)?;
