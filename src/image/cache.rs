@@ -24,7 +24,9 @@ pub(super) struct Cache {
 
 impl Cache {
     pub(super) fn of(site: &Site) -> Cache {
-        Cache { folder: site.cache().join("images") }
+        let folder = site.cache().join("images");
+        disk::remove_abandoned(&folder);
+        Cache { folder }
     }
 
     pub(super) fn get<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
@@ -34,7 +36,6 @@ impl Cache {
 
     pub(super) fn put(&self, name: &str, value: &impl Serialize) -> Result<()> {
         disk::create_private_dir_all(&self.folder)?;
-        disk::remove_abandoned(&self.folder);
         disk::write_atomic_unflushed(&self.file(name), &serde_json::to_vec(value)?, 0o600)?;
         self.prune()
     }

@@ -103,8 +103,15 @@ fn the_same_commit_is_the_same_image_on_every_machine() {
     let (one, other) = (first.sandbox.path("one"), second.sandbox.path("other"));
     let manifest = written(&first, &one, &over);
     assert_eq!(manifest, written(&second, &other, &over));
-    // What is known of the layers by then gives the same image.
+    // What is known of the layers by then gives the same image, and what one that was killed has
+    // left is removed.
+    let cache = first.path.join("cache");
+    let left = [cache.join(".nyala-1-1-image"), cache.join("images/.nyala-1-1-known")];
+    fs::create_dir(&left[0]).unwrap();
+    fs::write(left[0].join("layer"), "half of one").unwrap();
+    fs::write(&left[1], "{").unwrap();
     assert_eq!(manifest, written(&first, &first.sandbox.path("again"), &over));
+    assert!(left.iter().all(|path| !path.exists()), "{left:?}");
     assert_eq!(layers(&manifest).len(), 4 + 2, "those of the base, env and release");
 
     let config = json(&blob(&one, manifest["config"]["digest"].as_str().unwrap()));
