@@ -36,9 +36,10 @@ impl Pruned {
     }
 }
 
-/// Prunes the releases in which the application wrote something, and finds what is mounted in
+/// Prunes the releases in which the application wrote something new, and finds what is mounted in
 /// others: there is something to say of those, while somebody reads the log. [`prune`] does the
-/// rest. A large release is only looked at by the names in it, and stays until then.
+/// rest. Before there is something new in it, a release is only looked at by the names of its
+/// folders, and a large one stays until then.
 ///
 /// Which processes use a release is asked only of one with something to save: there may be
 /// thousands of processes.
@@ -78,7 +79,7 @@ pub fn prune_written(site: &Site, settings: &Settings, pruned: &mut Pruned) -> R
 
 fn has_something_to_save(site: &Site, settings: &Settings, id: DeploymentId) -> Result<bool> {
     let salvage = Salvage::new(site, settings, id, site.release(id))?;
-    Ok(!salvage.written(Path::new(""), scan_in_time(site, id)?)?.is_empty())
+    Ok(!salvage.written(Path::new(""), Scan::NewNames)?.is_empty())
 }
 
 /// How closely a release can be looked at while somebody waits.
