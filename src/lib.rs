@@ -47,6 +47,8 @@ pub mod ids;
 #[doc(hidden)]
 pub mod image;
 #[doc(hidden)]
+pub mod kubernetes;
+#[doc(hidden)]
 pub mod lfs;
 #[doc(hidden)]
 pub mod notify;

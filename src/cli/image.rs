@@ -35,9 +35,9 @@ impl Image {
         let (release, output) = (*release, output.clone());
         let (push, base) = (push.clone(), base.clone());
         let _log = console::init_step();
-        let made = make(site, &Request { release, output, push, base });
+        let made = make(site, &Request { release, output, push, base, is_new: false });
         console::settle_log();
-        let Made { digest, pushed, written } = made?;
+        let Made { digest, pushed, written, .. } = made?;
         if let Some(folder) = written {
             say!("Wrote the image to {}: {digest}", folder.display());
         }

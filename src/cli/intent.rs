@@ -21,6 +21,7 @@ impl Command {
             | Command::Ps(_)
             | Command::Metrics(_)
             | Command::Logs(_)
+            | Command::Kubernetes(_)
             | Command::Script(_)
             | Command::Shell(_)
             | Command::Service(_)

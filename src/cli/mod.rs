@@ -30,6 +30,7 @@ mod image;
 mod init;
 mod install;
 mod intent;
+mod kubernetes;
 mod list;
 mod logs;
 mod maintenance;
@@ -208,6 +209,11 @@ enum Command {
     /// Needs no container engine. The image has a base, the interpreter where the base has none,
     /// the env and the release, and runs as the release does here.
     Image(image::Image),
+    /// Show what a Kubernetes cluster is told
+    ///
+    /// With [kubernetes] in nyala.toml, a push rolls the release out there.
+    #[command(subcommand)]
+    Kubernetes(kubernetes::Kubernetes),
     /// Find problems with a site, and show how to fix them
     ///
     /// Exits with 0 if there are none, or if all of them were fixed, and with 1 otherwise.
@@ -338,6 +344,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Start => start::run(&site()?)?,
         Command::Serve(serve) => serve.run(cli.site.as_deref())?,
         Command::Run(run) => return run.run(&site()?),
+        Command::Kubernetes(kubernetes) => return kubernetes.run(&site()?),
         Command::Redeploy(redeploy) => return redeploy.run(&roomy_site()?),
         Command::Wait(wait) => return wait.run(&site()?),
         Command::Rollback(rollback) => return rollback.run(&roomy_site()?),

@@ -6,11 +6,18 @@ use super::error;
 use crate::processes;
 
 /// The port that the application listens on in an image.
-pub(super) const PORT: u16 = 8000;
+pub const PORT: u16 = 8000;
 
 /// Where an application listens that only its own machine may reach. In a container, nobody else is
 /// on that machine.
 const LOOPBACK: [&str; 2] = ["127.0.0.1", "localhost"];
+
+/// What a container runs for a command of the application. What answers requests listens where
+/// others reach it.
+pub fn in_container(command: &str, is_web: bool, has_shell: bool) -> Result<Vec<String>> {
+    let changed = reachable(command).filter(|_| is_web);
+    words(changed.as_deref().unwrap_or(command), has_shell)
+}
 
 /// The command with the address of every network in place of the container's own; `None` when it
 /// names none.

@@ -37,6 +37,8 @@ pub struct Request {
     pub push: Option<Target>,
     /// The base, in place of that of nyala.toml.
     pub base: Option<String>,
+    /// Whether it is a release that is just being deployed, and has not gone live yet.
+    pub is_new: bool,
 }
 
 /// An image that was made.
@@ -48,7 +50,13 @@ pub struct Made {
     pub pushed: Option<String>,
     /// The folder that it is in.
     pub written: Option<PathBuf>,
+    /// Whether it has a shell.
+    pub has_shell: bool,
+    /// The Python of the env, by its path in the image.
+    pub python: Option<String>,
 }
+
+const SHELL: &str = "bin/sh";
 
 /// The time of what does not change with a commit: the first that zip files can have.
 const FIRST_TIME: u64 = 315_532_800;
@@ -64,7 +72,7 @@ pub fn make(site: &Site, request: &Request) -> Result<Made> {
     let app_settings = site.app_settings()?;
     let roots = certificates::roots(app_settings.get(certificates::VARIABLE))?;
     let platform = image.platform.as_deref().map_or(Ok(Platform::here()), Platform::parse)?;
-    let source = Source::find(site, &settings, &app_settings, request.release)?;
+    let source = Source::find(site, &settings, &app_settings, request)?;
     let times = Times::of(&source)?;
     let temporary = Temporary::new(site)?;
     let cache = Cache::of(site);
@@ -134,7 +142,13 @@ pub fn make(site: &Site, request: &Request) -> Result<Made> {
         labels: &image.labels,
         layers: &own.collect::<Result<Vec<_>>>()?,
     })?;
-    let mut made = Made { digest: digest(&described.manifest), pushed: None, written: None };
+    let mut made = Made {
+        digest: digest(&described.manifest),
+        pushed: None,
+        written: None,
+        has_shell: all.resolve(SHELL).is_some(),
+        python: places.env.as_ref().map(|env| format!("{}/bin/python", env.to)),
+    };
     step.done();
 
     if let Some(output) = &request.output {
@@ -317,7 +331,7 @@ fn web_command(source: &Source, secrets: &Secrets, all: &Contents) -> Result<Opt
     if let Some(changed) = &changed {
         console::info(format_args!("In the image, web listens for other machines: {changed}"));
     }
-    let has_shell = all.resolve("bin/sh").is_some();
+    let has_shell = all.resolve(SHELL).is_some();
     command::words(changed.as_ref().unwrap_or(command), has_shell).map(Some)
 }
 

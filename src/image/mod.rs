@@ -29,5 +29,6 @@ mod target;
 mod temporary;
 mod verdict;
 
+pub use command::{PORT, in_container};
 pub use make::{Made, Request, make};
 pub use target::{Output, Target};

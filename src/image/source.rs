@@ -1,12 +1,13 @@
 //! What an image is made of: a release, its env, and what is known of both.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 
 use super::error;
+use super::make::Request;
 use super::python::Python;
 use crate::build::django;
 use crate::git::Repository;
@@ -43,10 +44,10 @@ impl Source {
         site: &Site,
         settings: &Settings,
         app_settings: &AppSettings,
-        wanted: Option<DeploymentId>,
+        request: &Request,
     ) -> Result<Source> {
         let live = site.live()?;
-        let Some(id) = wanted.or(live) else { bail!(error::nothing_live()) };
+        let Some(id) = request.release.or(live) else { bail!(error::nothing_live()) };
         let Some(record) = site.record(id)? else { bail!(site::no_deployment(id)) };
         let id = record.rolled_back_to.unwrap_or(id);
         let Some(record) = site.record(id)? else { bail!(site::no_deployment(id)) };
@@ -54,7 +55,7 @@ impl Source {
         if !folder.is_dir() {
             bail!(error::no_release(id));
         }
-        if !record.went_live() && live != Some(id) {
+        if !request.is_new && !record.went_live() && live != Some(id) {
             bail!(error::never_live(id, record.status.name()));
         }
         let mut held = vec![File::open(&folder).with_context(|| error::gone(id))?];
@@ -73,7 +74,7 @@ impl Source {
         };
         let facts = Facts::of(site, settings, app_settings, &record)?;
         let salvage = Salvage::new(site, settings, id, folder.clone())?;
-        let mut written = salvage.written(std::path::Path::new(""), Scan::EveryFile)?;
+        let mut written = salvage.written(Path::new(""), Scan::EveryFile)?;
         // What the commit has is part of the application, also where it was written to.
         written.retain(|file| !salvage.is_committed(file));
         let Facts { command, time, version, url } = facts;

@@ -1,6 +1,6 @@
 //! Runs children: clean environment, own process group, output line by line, time limits.
 //!
-//! Every child has /dev/null as its standard input and inherits no other file. When it ends, its
+//! Every child has /dev/null as its standard input, unless it is given some, and inherits no other file. When it ends, its
 //! process group is ended as well, and on Linux it is killed when nyala is killed.
 
 pub mod bound;
@@ -84,6 +84,10 @@ pub struct Invocation {
     ends_session: bool,
     /// How much of its output [`capture`] keeps, in bytes.
     most_captured: usize,
+    /// What it reads from its standard input.
+    input: Option<Vec<u8>>,
+    /// Whether [`stop_all`] ends it.
+    heeds_stop: bool,
 }
 
 impl Invocation {
@@ -100,6 +104,8 @@ impl Invocation {
             patience: Duration::from_secs(5),
             ends_session: true,
             most_captured: CAPTURED,
+            input: None,
+            heeds_stop: true,
         }
     }
 
@@ -139,6 +145,20 @@ impl Invocation {
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
+        self
+    }
+
+    /// What it reads from its standard input.
+    #[must_use]
+    pub fn input(mut self, bytes: Vec<u8>) -> Self {
+        self.input = Some(bytes);
+        self
+    }
+
+    /// It runs also after [`stop_all`]: for what takes back what a cancelled deployment has done.
+    #[must_use]
+    pub fn despite_stop(mut self) -> Self {
+        self.heeds_stop = false;
         self
     }
 

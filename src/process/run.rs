@@ -71,7 +71,7 @@ struct Running<'a> {
 
 impl<'a> Running<'a> {
     fn start(invocation: &'a Invocation, output: Output) -> Result<Self, ChildError> {
-        if stop::is_stopped() {
+        if invocation.heeds_stop && stop::is_stopped() {
             return Err(ChildError::Stopped { command: invocation.label() });
         }
         let (child, pipes) = spawn(invocation, output)?;
@@ -87,7 +87,7 @@ impl<'a> Running<'a> {
             too_much: false,
             floors: floors(&invocation.environment),
             measured: Instant::now(),
-            heeds_stop: true,
+            heeds_stop: invocation.heeds_stop,
         })
     }
 
@@ -107,7 +107,7 @@ impl<'a> Running<'a> {
                 return Err(ChildError::NoSpace { command, system: Box::new(system) });
             }
             let command = || self.invocation.label();
-            if stop::is_stopped() {
+            if self.heeds_stop && stop::is_stopped() {
                 return Err(ChildError::Stopped { command: command() });
             }
             if self.too_much {

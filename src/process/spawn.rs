@@ -1,10 +1,11 @@
 //! Starts a child that inherits nothing but the pipes for its output.
 
-use std::io::{self, PipeReader};
+use std::io::{self, PipeReader, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 
 use rustix::process::Pid;
 
@@ -58,7 +59,7 @@ pub(super) fn spawn(
         .args(&invocation.args)
         .env_clear()
         .envs(invocation.environment.iter())
-        .stdin(Stdio::null())
+        .stdin(input(invocation).map_err(io_error)?)
         .stdout(stdout)
         .stderr(stderr)
         .process_group(0);
@@ -73,6 +74,15 @@ pub(super) fn spawn(
     })?;
     // Dropping `command` here closes its copies of the pipes' other ends.
     Ok((child, pipes))
+}
+
+/// What the child reads. It is written by a thread, since it may be more than a pipe takes; a child
+/// that ends without reading it ends the thread.
+fn input(invocation: &Invocation) -> io::Result<Stdio> {
+    let Some(bytes) = invocation.input.clone() else { return Ok(Stdio::null()) };
+    let (reader, mut writer) = io::pipe()?;
+    thread::Builder::new().name("input".to_owned()).spawn(move || writer.write_all(&bytes))?;
+    Ok(reader.into())
 }
 
 /// Has the child killed when the thread that starts it ends, and closes all but the three standard

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{EffectiveSettings, SettingSource, Sourced};
 use crate::console::mask;
-use crate::site::settings::{Dependencies, Image, Outcome, Run, Webhook};
+use crate::site::settings::{Dependencies, Image, Kubernetes, Outcome, Run, Webhook};
 use crate::text::url::{STARS, scheme_and_host};
 
 /// One setting: its value is `null` when nobody has set it and there is no default.
@@ -53,6 +53,7 @@ impl EffectiveSettings {
             report,
             run,
             image,
+            kubernetes,
             webhook,
             disable_submodules,
             variables: _,
@@ -101,6 +102,10 @@ impl EffectiveSettings {
             }),
             listed("run", run, run_value),
             listed("image", image, image_value),
+            match kubernetes {
+                Some(kubernetes) => listed("kubernetes", kubernetes, kubernetes_value),
+                None => unset("kubernetes"),
+            },
             listed("webhook", webhook, |webhooks| webhooks.iter().map(webhook_value).collect()),
             optional("PYTHON_VERSION", python_version.as_ref()),
             listed("SCM_DISABLE_SUBMODULES", disable_submodules, |disable| json!(disable)),
@@ -170,6 +175,35 @@ fn run_value(run: &Run) -> Value {
 }
 
 /// As nyala.toml has it.
+fn kubernetes_value(kubernetes: &Kubernetes) -> Value {
+    let Kubernetes {
+        context,
+        namespace,
+        name,
+        replicas,
+        resources,
+        ingress_host,
+        strategy,
+        kubeconfig,
+        deadline,
+        patches,
+        apply,
+    } = kubernetes;
+    json!({
+        "context": context,
+        "namespace": namespace,
+        "name": name,
+        "replicas": replicas,
+        "resources": resources,
+        "ingress_host": ingress_host,
+        "strategy": strategy.name(),
+        "kubeconfig": kubeconfig.as_deref().map(path_value),
+        "deadline": duration_value(*deadline),
+        "patches": patches,
+        "apply": apply,
+    })
+}
+
 fn image_value(image: &Image) -> Value {
     let Image { repository, base, tag, platform, user, labels } = image;
     json!({

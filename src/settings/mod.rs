@@ -23,7 +23,7 @@ use anyhow::Result;
 
 use crate::python::installers::Installer;
 use crate::site::settings::{
-    Dependencies, Image, Outcome, Patch, PythonDownloads, Run, Unshared, Webhook,
+    Dependencies, Image, Kubernetes, Outcome, Patch, PythonDownloads, Run, Unshared, Webhook,
 };
 use crate::site::{AppSettings, Settings, SharedPath, Site};
 use crate::user_error::UserError;
@@ -94,6 +94,8 @@ pub struct EffectiveSettings {
     pub run: Sourced<Run>,
     /// What images of releases are made on, and where they go.
     pub image: Sourced<Image>,
+    /// The cluster that the application runs in; where nobody says, it runs here.
+    pub kubernetes: Option<Sourced<Kubernetes>>,
     pub webhook: Sourced<Vec<Webhook>>,
     /// Whether submodules stay empty folders.
     pub disable_submodules: Sourced<bool>,

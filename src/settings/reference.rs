@@ -9,7 +9,7 @@ use super::names::{
     REQUIREMENTS,
 };
 use super::{DeploymentFile, EffectiveSettings};
-use crate::site::settings::{Dependencies, Image, Run, Webhook, keys};
+use crate::site::settings::{Dependencies, Image, Kubernetes, Run, Webhook, keys};
 use crate::site::{AppSettings, Settings};
 
 const TEMPLATE: &str = include_str!("../nyala.toml");
@@ -199,6 +199,7 @@ fn the_file_of_a_new_site_explains_every_key() {
     assert_eq!(explained("dependencies"), known(keys::<Dependencies>()));
     assert_eq!(explained("run"), known(keys::<Run>()));
     assert_eq!(explained("image"), known(keys::<Image>()));
+    assert_eq!(explained("kubernetes"), known(keys::<Kubernetes>()));
     assert_eq!(explained("webhook"), known(keys::<Webhook>()));
     let unexplained: Vec<_> = documented.iter().filter(|it| it.about.is_empty()).collect();
     assert!(unexplained.is_empty(), "{unexplained:?}");

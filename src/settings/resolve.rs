@@ -92,6 +92,10 @@ impl EffectiveSettings {
             report: layers.site_only("report", settings.report),
             run: layers.site_only("run", settings.run.clone()),
             image: layers.site_only("image", settings.image.clone()),
+            kubernetes: settings
+                .kubernetes
+                .clone()
+                .map(|value| Sourced::new(value, SettingSource::SiteSettings("kubernetes"))),
             webhook: layers.site_only("webhook", settings.webhook.clone()),
             disable_submodules: switch_or(
                 false,

@@ -24,6 +24,7 @@ pub(super) const DEPLOYMENTS: &str = "deployments";
 pub(super) const SHARED: &str = "shared";
 pub(super) const CACHE: &str = "cache";
 const TEMPORARIES: &str = "tmp";
+const ROLLOUT: &str = "kubernetes.json";
 const STAGING: &str = ".staging";
 
 /// What the name of a process's log ends with.
@@ -132,6 +133,16 @@ impl Site {
 
     pub fn log_file(&self, id: DeploymentId) -> PathBuf {
         self.deployment(id).join("log.txt")
+    }
+
+    /// What a deployment has applied to a cluster.
+    pub fn rollout_file(&self, id: DeploymentId) -> PathBuf {
+        self.deployment(id).join(ROLLOUT)
+    }
+
+    /// Says that a cluster may have something else than what is live.
+    pub fn begun_rollout(&self) -> PathBuf {
+        self.deployments().join(ROLLOUT)
     }
 
     /// What running deployments may use and leave behind, by their numbers.

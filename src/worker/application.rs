@@ -22,7 +22,7 @@ use crate::process::Environment;
 use crate::processes::{self, Found, RELEASE, Release, WEB};
 use crate::site::record::ProcessesRecord;
 use crate::site::settings::Run;
-use crate::site::{AppSettings, DeploymentId, Record};
+use crate::site::{AppSettings, DeploymentId, Record, Settings};
 use crate::text::escaped;
 
 /// A release whose application runs and is healthy, and which visitors do not have yet. Dropped, it
@@ -31,15 +31,17 @@ pub(super) struct Started(Option<Control>);
 
 impl Deployment<'_> {
     /// Finds out what the application runs, records it, and runs its release command. A site
-    /// without an address is not run by nyala.
+    /// without an address is not run by nyala, unless it is in a cluster.
     pub(super) fn find_processes(
         &mut self,
-        run: &Run,
+        settings: &Settings,
         repository: &Repository,
         context: &StepContext<'_>,
         plan: &Plan,
     ) -> Result<()> {
-        if run.listen.is_none() {
+        let run = &settings.run;
+        let is_in_cluster = settings.runs_in_cluster();
+        if run.listen.is_none() && settings.kubernetes.is_none() {
             return Ok(());
         }
         let tree = repository.tree_with_id(plan.tree)?;
@@ -53,7 +55,9 @@ impl Deployment<'_> {
         };
         let found = match processes::find(&tree, &release)? {
             Found::Processes(found) => found,
-            Found::None(why) if self.runs_now()? => bail!(error::nothing_to_run(&why)),
+            Found::None(why) if is_in_cluster || self.runs_now()? => {
+                bail!(error::nothing_to_run(&why))
+            }
             Found::None(why) => {
                 let said = format!("Nothing is run: {why}.");
                 // Whoever runs it in another way has read that once.
@@ -65,8 +69,13 @@ impl Deployment<'_> {
                 return Ok(());
             }
         };
+        if is_in_cluster {
+            // Its programs are those of the image, and a Job runs its release command.
+            self.record.processes = Some(found);
+            return Ok(());
+        }
         self.check_programs(&found, context.app_settings)?;
-        if let Some(command) = found.commands.get(RELEASE) {
+        if let Some(command) = found.commands.get(RELEASE).filter(|_| run.listen.is_some()) {
             let own = OwnCommand { command: command.clone(), by: found.origin.clone(), file: None };
             let started = Instant::now();
             build_steps::release_command(&own, context, &self.record, plan)?;

@@ -16,6 +16,7 @@ use crate::activate::activate;
 use crate::console::{self, mask};
 use crate::disk;
 use crate::git::{Prepared, Repository, short};
+use crate::kubernetes;
 use crate::notify::Notifications;
 use crate::plan::{Decision, Missing, Plan, PlanRequest, describe, observe};
 use crate::python::version::Wanted;
@@ -45,7 +46,10 @@ pub(super) fn deploy(site: &Site, record: Record) -> Result<()> {
             deployment.measure_env();
             Ok(())
         }
-        Err(error) => deployment.fail(&error),
+        Err(error) => {
+            deployment.bring_cluster_back();
+            deployment.fail(&error)
+        }
     }
 }
 
@@ -92,6 +96,7 @@ impl Deployment<'_> {
 
         let mut plan = self.plan(&settings, &app_settings, &repository)?;
         free_space::check(self.site, &plan)?;
+        let place = self.check_cluster(&settings, &app_settings)?;
         let context = StepContext::new(self.site, self.record.id, &app_settings, &plan);
         self.notifications = Some(Notifications::new(&plan.build.settings, &app_settings));
         cancel::check()?;
@@ -100,11 +105,17 @@ impl Deployment<'_> {
         shared::link(self.site, self.record.id, &settings.shared)?;
         cancel::check()?;
         self.build(&context, &repository, &mut plan)?;
-        self.find_processes(&settings.run, &repository, &context, &plan)?;
+        self.find_processes(&settings, &repository, &context, &plan)?;
         self.check_unshared(&settings)?;
-        let found = self.record.processes.clone();
+        let rollout = match &place {
+            Some(place) => self.roll_out(&settings, &app_settings, place)?,
+            None => None,
+        };
+        // What runs in a cluster does not run here.
+        let found = self.record.processes.clone().filter(|_| rollout.is_none());
         let started = self.start_application(&settings.run, self.record.id, found.as_ref())?;
         self.activate(&repository, &settings, started)?;
+        self.settle_rollout(rollout.as_ref());
         self.end(Status::Succeeded, None);
         self.notify(Outcome::Success)?;
         let said = self.prune_written(&settings);
@@ -268,6 +279,11 @@ impl Deployment<'_> {
         pruned.held.retain(|held| !said.held.iter().any(|it| it.what == held.what));
         if let Err(error) = Notices::save(self.site, &pruned, outcome.as_ref().err()) {
             tracing::debug!("{error:#}");
+        }
+        if settings.runs_in_cluster()
+            && let Err(error) = kubernetes::forget(self.site)
+        {
+            tracing::debug!("old Secrets stay in the cluster: {error:#}");
         }
     }
 

@@ -32,6 +32,22 @@ pub(super) fn cancelled_before_it_started() -> UserError {
 }
 
 /// `why` says what was looked for.
+pub(super) fn nothing_in_image() -> UserError {
+    UserError::new("nothing is known that the release runs")
+        .fix("Write a Procfile with a line such as: web: gunicorn app:app --bind 127.0.0.1:$PORT")
+}
+
+/// A release is live in the cluster, and what it replaced is not all gone.
+pub(super) fn rollout_not_settled() -> UserError {
+    UserError::new("what only the release before had is still in the cluster")
+        .fix("Nothing: the next deployment removes it")
+}
+
+pub(super) fn cluster_not_brought_back() -> UserError {
+    UserError::new("the cluster may have some of a deployment that is not live")
+        .fix("Have it brought back once the cluster answers: nyala doctor --fix, or deploy again")
+}
+
 pub(super) fn nothing_to_run(why: &str) -> UserError {
     UserError::new("the live release runs an application, and the new one has nothing to run")
         .found(why)

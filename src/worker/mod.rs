@@ -7,6 +7,7 @@ mod build_leftovers;
 pub mod build_steps;
 pub mod cancel;
 mod check_out;
+mod cluster;
 mod deploy;
 mod env_references;
 pub mod env_steps;

@@ -13,6 +13,7 @@ use super::what_is_live;
 use crate::console;
 use crate::disk;
 use crate::git::Repository;
+use crate::kubernetes;
 use crate::process::left_behind;
 use crate::retention::salvage::{Salvaged, Scan};
 use crate::retention::{Held, discard_unheld, leftovers, salvage_release, temporary_files};
@@ -77,6 +78,9 @@ pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<Vec<Held
         salvage_release(site, &settings, id, Scan::EveryFile)?.iter().for_each(Salvaged::log);
         Ok(())
     };
+    if let Err(why) = kubernetes::bring_back(site, None) {
+        console::warning(error::cluster_not_brought_back().because(&why));
+    }
     // What cannot go now is found again by the next deployment.
     let (held, outcome) = discard_unheld(site, &paths, salvage);
     if let Err(why) = outcome {

@@ -11,6 +11,7 @@ use crate::activate;
 use crate::console;
 use crate::disk;
 use crate::git::short;
+use crate::kubernetes;
 use crate::notify::Notifications;
 use crate::plan::Decision;
 use crate::process::Environment;
@@ -28,6 +29,9 @@ use crate::text::title;
 /// Its env is checked as a push checks the env that it would use again.
 pub fn obstacle(site: &Site, record: &Record) -> Option<String> {
     let id = record.id;
+    if let Some(obstacle) = kubernetes::obstacle(site, id) {
+        return Some(obstacle);
+    }
     if !site.release_ids().is_ok_and(|kept| kept.contains(&id)) {
         return Some(format!("release {id} is no longer kept"));
     }
@@ -126,9 +130,12 @@ impl Deployment<'_> {
         }
         disk::sync_filesystem(&self.site.deployments())?;
         // Settings that cannot be read are not in the way of a rollback.
-        let run = self.site.settings().map(|settings| settings.run).unwrap_or_default();
-        let started = self.start_application(&run, release, target.processes.as_ref())?;
+        let settings = self.site.settings().unwrap_or_default();
+        let rollout = self.roll_out_again(&settings, release)?;
+        let found = target.processes.as_ref().filter(|_| rollout.is_none());
+        let started = self.start_application(&settings.run, release, found)?;
         activate::point_to(self.site, release)?;
+        self.settle_rollout(rollout.as_ref());
         // It was live before. Whoever goes back does not want the other one again.
         started.switch(false)?;
         self.record_step("activate", step.done());

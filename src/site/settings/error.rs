@@ -104,6 +104,46 @@ pub(super) fn label_without_name() -> UserError {
     UserError::new("labels in [image] has a label without a name").fix("Give it one, or remove it")
 }
 
+pub(super) fn cluster_without_repository() -> UserError {
+    UserError::new("[kubernetes] needs a registry, from which the cluster gets its images")
+        .fix("Name it: set repository under [image] of nyala.toml")
+}
+
+pub(super) fn cluster_as_root(user: &str) -> UserError {
+    UserError::new("in a cluster, nyala runs no application as root")
+        .found(format!("user = \"{}\" in [image]", excerpt(user)))
+        .fix("Write the numbers of another user and group, such as user = \"1000:1000\"")
+}
+
+pub(super) fn empty_in_cluster(key: &str) -> UserError {
+    UserError::new(format!("{key} in [kubernetes] is empty")).fix("Name one, or remove the line")
+}
+
+pub(super) fn not_a_label(key: &str, value: &str) -> UserError {
+    UserError::new(format!("{key} in [kubernetes] is no name that Kubernetes takes"))
+        .found(format!("{key} = \"{}\"", excerpt(value)))
+        .labelled("allowed", "a letter, then letters, digits and -, 63 in all, in lower case")
+        .fix("Write a name such as \"shop\"")
+}
+
+pub(super) fn not_an_ingress_host(host: &str) -> UserError {
+    UserError::new("ingress_host in [kubernetes] is no domain")
+        .found(format!("ingress_host = \"{}\"", excerpt(host)))
+        .fix("Write a domain without http:// and a port, such as \"shop.example.org\"")
+}
+
+pub(super) fn not_a_quantity(name: &str, value: &str) -> UserError {
+    UserError::new(format!("{} in resources of [kubernetes] is no quantity", excerpt(name)))
+        .found(format!("{} = \"{}\"", excerpt(name), excerpt(value)))
+        .fix("Write one such as cpu = \"250m\" or memory = \"128Mi\"")
+}
+
+pub(super) fn patches_outside(path: &str) -> UserError {
+    UserError::new("patches in [kubernetes] is no folder of the commit")
+        .found(format!("patches = \"{}\"", excerpt(path)))
+        .fix("Write a path inside the repository, such as patches = \"k8s\"")
+}
+
 /// `place` says which table it is in, and `known` are the keys of that table.
 pub(super) fn unknown_key(key: &str, place: &str, known: &[&'static str]) -> UserError {
     let error = UserError::new(format!("unknown key `{}`{place}", excerpt(key)));

@@ -7,6 +7,7 @@ mod error;
 mod file;
 mod image;
 mod keys;
+mod kubernetes;
 mod run;
 mod webhook;
 
@@ -24,6 +25,7 @@ pub use duration::parse_duration;
 pub use file::{with_key, with_shared};
 pub use image::{Image, SCRATCH};
 pub use keys::keys;
+pub use kubernetes::{Kubernetes, PATCHES, Quantity, Resources, Strategy, is_name};
 pub use run::{Listen, Run, check_scale, is_domain, is_process_name};
 pub use webhook::Webhook;
 
@@ -92,6 +94,8 @@ pub struct Settings {
     pub run: Run,
     /// What images of releases are made on, and where they go.
     pub image: Image,
+    /// The cluster that the application runs in; where nobody says, it runs here.
+    pub kubernetes: Option<Kubernetes>,
     /// Who is notified of a deployment over HTTP.
     pub webhook: Vec<Webhook>,
     /// The keys that the file has; every other value is a default.
@@ -150,6 +154,7 @@ impl Default for Settings {
             report: false,
             run: Run::default(),
             image: Image::default(),
+            kubernetes: None,
             webhook: Vec::new(),
             set: BTreeSet::new(),
         }
@@ -162,6 +167,11 @@ impl Settings {
     pub fn unshared(&self) -> Unshared {
         let default = if self.strict { Unshared::Fail } else { Unshared::Warn };
         self.unshared.unwrap_or(default)
+    }
+
+    /// Whether the application runs in a cluster, and nothing of it on this machine.
+    pub fn runs_in_cluster(&self) -> bool {
+        self.kubernetes.as_ref().is_some_and(|it| it.apply)
     }
 
     /// Reads settings from a text in TOML. Fails with the line, and for an unknown key with the
@@ -178,6 +188,9 @@ impl Settings {
         if let Some(image) = table.get("image").and_then(toml::Value::as_table) {
             check_keys(image.keys(), keys::<Image>(), " in [image]")?;
         }
+        if let Some(kubernetes) = table.get("kubernetes").and_then(toml::Value::as_table) {
+            check_keys(kubernetes.keys(), keys::<Kubernetes>(), " in [kubernetes]")?;
+        }
         for webhook in tables(table.get("webhook")) {
             check_keys(webhook.keys(), keys::<Webhook>(), " in a [[webhook]]")?;
         }
@@ -189,6 +202,10 @@ impl Settings {
             toml::from_str(text).map_err(|error| error::not_toml(&error, text))?;
         settings.set = table.keys().cloned().collect();
         settings.check()?;
+        if settings.runs_in_cluster() {
+            // Whoever serves a site asks for nothing else to know that it is to be run.
+            settings.run.listen = None;
+        }
         Ok(settings)
     }
 
@@ -209,6 +226,9 @@ impl Settings {
         check_apart(&self.shared)?;
         self.run.check()?;
         self.image.check()?;
+        if let Some(kubernetes) = &self.kubernetes {
+            kubernetes.check(&self.image)?;
+        }
         self.webhook.iter().try_for_each(Webhook::check)
     }
 }

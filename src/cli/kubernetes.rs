@@ -1,0 +1,63 @@
+//! `nyala kubernetes`: what a cluster is told.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use crate::console;
+use crate::kubernetes::{Rollout, again, to_yaml};
+use crate::site::{DeploymentId, Site};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Kubernetes {
+    /// Print the objects of a release as YAML
+    ///
+    /// They are what a redeploy of it would apply: its image, with the settings of today. Something
+    /// else, such as Argo CD or Flux, may apply them.
+    Manifests(Manifests),
+    /// Show what in the cluster would change
+    ///
+    /// Runs kubectl diff. Exits with 0 if nothing would change, and with 1 if something would.
+    Diff(Diff),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Manifests {
+    /// The release [default: what is live]
+    #[arg(value_name = "ID")]
+    release: Option<DeploymentId>,
+    /// Print also the Secret, with the values of the app settings
+    #[arg(long)]
+    show_secrets: bool,
+    /// Print what the project's patches are put on
+    #[arg(long)]
+    without_patches: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Diff {
+    /// The release [default: what is live]
+    #[arg(value_name = "ID")]
+    release: Option<DeploymentId>,
+}
+
+impl Kubernetes {
+    pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
+        match self {
+            Kubernetes::Manifests(manifests) => manifests.run(site),
+            Kubernetes::Diff(diff) => Ok(again(site, diff.release, true)?.diff()?),
+        }
+    }
+}
+
+impl Manifests {
+    fn run(&self, site: &Site) -> Result<ExitCode> {
+        let rollout: Rollout = again(site, self.release, !self.without_patches)?;
+        if let Some(secret) = rollout.secret().filter(|_| !self.show_secrets) {
+            say!("# The Secret {secret} is left out; to print it, too: --show-secrets");
+        }
+        console::say(to_yaml(&rollout.printed(self.show_secrets))?);
+        Ok(ExitCode::SUCCESS)
+    }
+}

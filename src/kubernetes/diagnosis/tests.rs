@@ -1,0 +1,78 @@
+use serde_json::json;
+
+use super::*;
+
+fn reasons(pod: &Value, events: &[Value]) -> String {
+    trouble(pod, events).reasons.join("\n")
+}
+
+fn pod(status: &Value) -> Value {
+    json!({ "metadata": { "name": "shop-web-1" }, "status": {
+        "phase": "Running", "containerStatuses": [status] } })
+}
+
+#[test]
+fn a_crash_says_how_it_ended_and_how_often() {
+    let crashed = pod(&json!({ "name": "web", "ready": false, "restartCount": 3,
+        "state": { "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 40s" } },
+        "lastState": { "terminated": { "exitCode": 1, "reason": "Error" } } }));
+    let trouble = trouble(&crashed, &[]);
+    assert_eq!(trouble.reasons, ["CrashLoopBackOff, exited with status 1, restarted 3 times"]);
+    assert_eq!(trouble.output, Some(("web".to_owned(), true)));
+    assert!(trouble.fixes.contains(FIX_PROGRAM));
+    let killed = pod(&json!({ "name": "web", "ready": false, "restartCount": 1, "state": {
+        "terminated": { "exitCode": 137, "reason": "OOMKilled" } } }));
+    assert_eq!(reasons(&killed, &[]), "killed: it used more memory than it may, restarted 1 time");
+}
+
+#[test]
+fn an_image_that_cannot_be_pulled_is_named() {
+    let waits = pod(&json!({ "name": "web", "ready": false, "restartCount": 0, "state": {
+        "waiting": { "reason": "ImagePullBackOff", "message": "Back-off pulling image \"x\"" } } }));
+    let failed = json!({ "reason": "Failed", "message": "Failed to pull image \"x\": not found",
+        "lastTimestamp": "2026-01-01T00:00:01Z" });
+    assert_eq!(
+        reasons(&waits, &[failed]),
+        "ImagePullBackOff: Back-off pulling image \"x\"\nFailed to pull image \"x\": not found"
+    );
+}
+
+#[test]
+fn a_probe_says_what_it_was_answered_last() {
+    let runs = pod(&json!({ "name": "web", "ready": false, "restartCount": 0,
+        "state": { "running": { "startedAt": "x" } } }));
+    let event = |time: &str, status: u16| {
+        let message =
+            format!("Readiness probe failed: HTTP probe failed with statuscode: {status}");
+        json!({ "reason": "Unhealthy", "message": message, "lastTimestamp": time })
+    };
+    let events = [event("2026-01-01T00:00:02Z", 503), event("2026-01-01T00:00:01Z", 500)];
+    let trouble = trouble(&runs, &events);
+    assert_eq!(
+        trouble.reasons,
+        [
+            "runs, and is not ready",
+            "Readiness probe failed: HTTP probe failed with statuscode: 503"
+        ]
+    );
+    assert!(trouble.fixes.contains(FIX_PROBE));
+}
+
+#[test]
+fn a_pod_without_a_node_says_what_is_short() {
+    let pending = json!({ "metadata": { "name": "x" }, "status": { "phase": "Pending",
+        "conditions": [{ "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+            "message": "0/3 nodes are available: 3 Insufficient memory." }] } });
+    assert_eq!(
+        reasons(&pending, &[]),
+        "Unschedulable: 0/3 nodes are available: 3 Insufficient memory."
+    );
+    assert_eq!(reasons(&json!({ "status": { "phase": "Pending" } }), &[]), "Pending");
+}
+
+#[test]
+fn a_quota_is_told_of_the_deployment() {
+    let deployment = json!({ "status": { "conditions": [{ "type": "ReplicaFailure",
+        "status": "True", "message": "exceeded quota: small" }] } });
+    assert_eq!(replica_failure(&deployment).as_deref(), Some("exceeded quota: small"));
+}

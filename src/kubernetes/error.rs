@@ -1,0 +1,320 @@
+//! Why something cannot be rolled out, in words for people.
+
+use std::path::Path;
+
+use super::place::Place;
+use crate::console::did_you_mean;
+use crate::site::DeploymentId;
+use crate::text::{bytes, excerpt};
+use crate::user_error::UserError;
+
+/// How every error about an API server that does not answer begins.
+pub(super) const NO_ANSWER: &str = "the API server of the cluster does not answer";
+
+pub(super) fn no_kubectl() -> UserError {
+    UserError::new("there is no kubectl on this machine")
+        .labelled("looked in", "the PATH of the site's user")
+        .fix(
+            "Install it: https://kubernetes.io/docs/tasks/tools/, or apt install kubernetes-client",
+        )
+        .fix("Or have something else apply: set apply = false under [kubernetes] of nyala.toml")
+}
+
+pub(super) fn no_name(folder: &str) -> UserError {
+    UserError::new("the name of the site's folder is no name for objects of Kubernetes")
+        .found(excerpt(folder))
+        .fix("Give them one: set name = \"…\" under [kubernetes] of nyala.toml")
+}
+
+pub(super) fn no_kubeconfig(path: &Path) -> UserError {
+    UserError::new("the kubeconfig that nyala.toml names is not there")
+        .found(path.display().to_string())
+        .fix("Put it there, readable by the owner of the site, or correct kubeconfig")
+}
+
+pub(super) fn no_context(wanted: &str, known: &[&str]) -> UserError {
+    let error = UserError::new(format!("the kubeconfig has no context {}", excerpt(wanted)));
+    let error = match known {
+        [] => error.found("no contexts"),
+        _ => error.labelled("allowed", known.join(", ")),
+    };
+    let error = match did_you_mean(wanted, known.iter().copied()) {
+        Some(known) => error.fix(format!("Did you mean `{known}`?")),
+        None => error.fix("Correct context under [kubernetes] of nyala.toml"),
+    };
+    error.fix(OF_OWNER)
+}
+
+pub(super) fn no_current_context(known: &[&str]) -> UserError {
+    let error =
+        UserError::new("it is not known which cluster is meant: no context is the current one");
+    match known {
+        [] => error.found("the kubeconfig has no contexts, or is not there").fix(OF_OWNER),
+        _ => error
+            .labelled("allowed", known.join(", "))
+            .fix("Name one: set context under [kubernetes] of nyala.toml"),
+    }
+}
+
+/// The user that pushes may have another kubeconfig than the one that they look at.
+const OF_OWNER: &str = "See what the owner of the site has: kubectl config get-contexts; \
+     a kubeconfig elsewhere is named by kubeconfig in nyala.toml";
+
+fn context(place: &Place) -> String {
+    let Place { context, namespace, kubeconfig: _, name: _ } = place;
+    let context = context.as_deref().unwrap_or("of this pod");
+    format!("context {context}, namespace {}", namespace.as_deref().unwrap_or("default"))
+}
+
+pub(super) fn no_answer(place: &Place, lines: &[String]) -> UserError {
+    UserError::new(NO_ANSWER)
+        .found(context(place))
+        .with_output(lines)
+        .fix("See whether it can be reached from here: kubectl get namespaces")
+        .fix("Then deploy again: nyala redeploy")
+}
+
+pub(super) fn no_namespace(place: &Place) -> UserError {
+    let namespace = place.namespace();
+    UserError::new(format!("the cluster has no namespace {namespace}"))
+        .found(context(place))
+        .fix(format!("Create it: kubectl create namespace {namespace}"))
+        .fix("Or correct namespace under [kubernetes] of nyala.toml")
+}
+
+pub(super) fn forbidden(place: &Place, lines: &[String]) -> UserError {
+    UserError::new("the cluster refuses it: the user of the kubeconfig has no right to do this")
+        .found(context(place))
+        .with_output(lines)
+        .fix(RIGHTS)
+}
+
+const RIGHTS: &str = "Have it allowed; docs/kubernetes.md has a Role with what is needed";
+
+/// `missing` are things such as `create deployments.apps`.
+pub(super) fn no_right(place: &Place, missing: &[String]) -> UserError {
+    UserError::new("the user of the kubeconfig has not all the rights that a rollout needs")
+        .found(context(place))
+        .found(format!("not allowed: {}", missing.join(", ")))
+        .fix(RIGHTS)
+}
+
+pub(super) fn unauthorized(place: &Place, lines: &[String]) -> UserError {
+    UserError::new("the cluster does not know the user of the kubeconfig, or not any more")
+        .found(context(place))
+        .with_output(lines)
+        .fix("Log in again as the owner of the site, and see: kubectl get namespaces")
+}
+
+pub(super) fn no_credentials(place: &Place, lines: &[String]) -> UserError {
+    UserError::new("kubectl gets no credentials for the cluster")
+        .found(context(place))
+        .with_output(lines)
+        .fix("Install or repair the program that the kubeconfig names")
+        .fix("Try it as the owner of the site: kubectl get namespaces")
+}
+
+pub(super) fn wrong_certificate(place: &Place, lines: &[String]) -> UserError {
+    UserError::new("the certificate of the API server is not the one of the kubeconfig")
+        .found(context(place))
+        .with_output(lines)
+        .fix("See whether the kubeconfig is that of this cluster, and get it anew")
+}
+
+pub(super) fn no_room(lines: &[String]) -> UserError {
+    UserError::new("the namespace has no room left: its quota is used up")
+        .with_output(lines)
+        .fix("Ask for less: resources and replicas under [kubernetes] of nyala.toml")
+        .fix("Or have the quota raised: kubectl describe resourcequota")
+}
+
+pub(super) fn invalid(lines: &[String]) -> UserError {
+    UserError::new("the cluster does not take these objects")
+        .with_output(lines)
+        .fix("See them: nyala kubernetes manifests")
+        .fix("Correct the patches, or [kubernetes] in nyala.toml")
+}
+
+/// `conflicts` are managers with their fields.
+pub(super) fn conflict(conflicts: &[(String, Vec<String>)], lines: &[String]) -> UserError {
+    let mut error = UserError::new("somebody else manages fields of the objects");
+    for (manager, fields) in conflicts {
+        error = error.found(format!("{manager} has set {}", fields.join(", ")));
+    }
+    if conflicts.is_empty() {
+        error = error.with_output(lines);
+    }
+    error
+        .fix("If they are to be left alone, take them out with a patch, such as replicas: null")
+        .fix(
+            "Or give them to nyala: nyala kubernetes manifests | kubectl apply --server-side \
+             --field-manager=nyala --force-conflicts -f -",
+        )
+}
+
+/// `kind` and `name` are of an object that has another owner, or none.
+pub(super) fn not_ours(kind: &str, name: &str, place: &Place, owner: Option<&str>) -> UserError {
+    let error = UserError::new(format!(
+        "the namespace {} has a {kind} called {name} already, which is not this site's",
+        place.namespace()
+    ));
+    let error = match owner {
+        Some(owner) => error.found(format!("it belongs to the site {owner}")),
+        None => error.found("nyala has not made it"),
+    };
+    error
+        .fix("Choose another name: set name under [kubernetes] of nyala.toml")
+        .fix("Or another namespace")
+}
+
+pub(super) fn settings_too_large(size: usize) -> UserError {
+    UserError::new("the app settings do not fit into a Secret, which takes 1 MiB")
+        .found(bytes(size as u64))
+        .fix("Put what is large into a file or a volume, and name that in a setting")
+}
+
+pub(super) fn secret_is_gone(secret: &str, release: DeploymentId) -> UserError {
+    UserError::new(format!("the app settings of release {release} are no longer in the cluster"))
+        .found(format!("there is no Secret {secret}"))
+        .fix(format!("Roll it out with the settings of today: nyala redeploy {release}"))
+}
+
+pub(super) fn elsewhere(release: DeploymentId, there: &Place, now: &Place) -> UserError {
+    UserError::new(format!("release {release} was rolled out in another place"))
+        .found(there.in_words())
+        .labelled("wanted", now.in_words())
+        .fix(format!("Roll it out here: nyala redeploy {release}"))
+}
+
+pub(super) fn nothing_in_cluster() -> UserError {
+    UserError::new("nothing of this site is in a cluster yet")
+        .fix("Roll out: git push REMOTE HEAD:main, or nyala redeploy")
+}
+
+/// Of a site that has `apply = false`, or no `[kubernetes]`.
+pub(super) fn not_in_cluster() -> UserError {
+    UserError::new("this site has no [kubernetes] in its nyala.toml")
+        .fix("See what that does: docs/kubernetes.md")
+}
+
+/// Its deployment was before the site had `[kubernetes]`, or failed before its image was sent.
+pub(super) fn no_image_of(id: DeploymentId) -> UserError {
+    UserError::new(format!("deployment {id} has no image in the registry"))
+        .fix(format!("Deploy it again: nyala redeploy {id}"))
+}
+
+pub(super) fn no_process(process: &str, known: &[&str]) -> UserError {
+    UserError::new(format!("what is live has no process {}", excerpt(process)))
+        .labelled("allowed", known.join(", "))
+}
+
+pub(super) fn same_component(one: &str, other: &str) -> UserError {
+    UserError::new("two processes would have one name in the cluster")
+        .found(format!("{one} and {other}"))
+        .fix("Give one of them another name: Kubernetes has only small letters, digits and -")
+}
+
+pub(super) fn no_patches(path: &str) -> UserError {
+    UserError::new("the commit has no folder for patches in [kubernetes]")
+        .found(format!("patches = \"{}\"", excerpt(path)))
+        .fix("Commit the folder, or remove patches from nyala.toml")
+}
+
+pub(super) fn patches_lead_out(path: &str) -> UserError {
+    UserError::new("the folder with the patches leads out of the release")
+        .found(format!("patches = \"{}\"", excerpt(path)))
+        .fix("Put the files into the repository")
+}
+
+pub(super) fn not_yaml(file: &str, why: &str) -> UserError {
+    UserError::new(format!("{} is not YAML", excerpt(file)))
+        .labelled("output", why.lines().next().unwrap_or_default())
+        .fix("Correct it, commit, and push again")
+}
+
+pub(super) fn no_object(file: &str) -> UserError {
+    UserError::new(format!("{} has something that is no object of Kubernetes", excerpt(file)))
+        .found("each needs apiVersion, kind, and a name in metadata")
+        .fix("Correct it, commit, and push again")
+}
+
+/// What kubectl or the result says against the project's patches.
+pub(super) fn wrong_patches(path: &str, lines: &[String]) -> UserError {
+    UserError::new(format!("the patches in {} cannot be put on", excerpt(path)))
+        .with_output(lines)
+        .fix("Try it with what they are put on: nyala kubernetes manifests --without-patches")
+}
+
+pub(super) fn base_not_named(path: &str) -> UserError {
+    UserError::new(format!("the kustomization in {} leaves out nyala's objects", excerpt(path)))
+        .fix("Name them in it: resources: [nyala.yaml]")
+}
+
+pub(super) fn lost(path: &str, kind: &str, name: &str) -> UserError {
+    UserError::new(format!("the patches in {} leave out the {kind} {name}", excerpt(path)))
+        .fix("Keep it, with its labels")
+}
+
+pub(super) fn other_namespace(path: &str, namespace: &str, place: &Place) -> UserError {
+    UserError::new(format!("an object in {} has another namespace than the site", excerpt(path)))
+        .found(format!("{}, and not {}", excerpt(namespace), place.namespace()))
+        .fix("Leave the namespace out: nyala.toml has it")
+}
+
+pub(super) fn job_failed(release: DeploymentId, what: &str) -> UserError {
+    UserError::new(format!("the release command of deployment {release} failed: {what}"))
+        .fix("See its output above")
+}
+
+pub(super) const NEEDS_LONGER: &str =
+    "If it only needs longer, raise deadline under [kubernetes] of nyala.toml";
+
+/// `late` are lines such as `web: 1 of 3 ready`.
+pub(super) fn not_ready(late: &[String], after: &str) -> UserError {
+    let late = late.join("; ");
+    UserError::new(format!("the release is not ready in the cluster after {after}: {late}"))
+}
+
+pub(super) fn not_well_again(live: DeploymentId) -> UserError {
+    UserError::new(format!("the cluster has deployment {live} again, but not all of it is ready"))
+        .fix("See what runs: nyala ps")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(name: &str) -> Place {
+        let namespace = Some("web".to_owned());
+        Place { kubeconfig: None, context: None, namespace, name: name.to_owned() }
+    }
+
+    #[test]
+    fn every_error_says_what_to_do() {
+        let id = "7".parse::<DeploymentId>().unwrap();
+        for error in [
+            no_kubectl(),
+            no_kubeconfig(Path::new("/srv/shop/k.yaml")),
+            no_right(&place("shop"), &["create deployments.apps".to_owned()]),
+            not_ours("Service", "shop", &place("shop"), Some("host:/srv/blog")),
+            not_ours("Service", "shop", &place("shop"), None),
+            secret_is_gone("shop-1a2b", id),
+            elsewhere(id, &place("shop"), &place("blog")),
+            nothing_in_cluster(),
+            no_image_of(id),
+            not_in_cluster(),
+            same_component("my_worker", "my-worker"),
+            no_patches("k8s"),
+            patches_lead_out("k8s"),
+            not_yaml("k8s/a.yaml", "line 1"),
+            no_object("k8s/a.yaml"),
+            wrong_patches("k8s", &["no matches".to_owned()]),
+            base_not_named("k8s"),
+            lost("k8s", "Deployment", "shop-web"),
+            other_namespace("k8s", "x", &place("shop")),
+            job_failed(id, "exited with status 1"),
+        ] {
+            assert!(!error.fixes.is_empty(), "{error}");
+        }
+    }
+}

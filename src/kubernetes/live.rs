@@ -1,0 +1,188 @@
+//! What is live in the cluster: looked at, and changed in how many of it run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::kubectl::Kubectl;
+use super::manifests::{COMPONENT, DEPLOYMENT};
+use super::names::component;
+use super::record::{Rollout, counts};
+use super::watch::{self, Seen, is_ready};
+use super::{apply, error};
+use crate::site::{Settings, Site};
+
+/// How often is looked for pods whose output is not followed yet.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// What is live in a cluster.
+pub struct Live {
+    pub(super) rollout: Rollout,
+    pub(super) kubectl: Kubectl,
+    deadline: Duration,
+}
+
+/// A pod of the application.
+#[derive(Debug, Serialize)]
+pub struct Pod {
+    pub process: String,
+    pub name: String,
+    /// The number of the release; empty for a pod that is not nyala's.
+    pub release: String,
+    pub is_ready: bool,
+    /// Its phase, or why it is not ready.
+    pub status: String,
+    pub restarts: u64,
+    pub since: Option<Timestamp>,
+    pub node: Option<String>,
+}
+
+impl Live {
+    /// `None` when the site runs on this machine. Fails where nothing of it is in a cluster yet.
+    pub fn of(site: &Site, settings: &Settings) -> Result<Option<Live>> {
+        let Some(kubernetes) = settings.kubernetes.as_ref().filter(|it| it.apply) else {
+            return Ok(None);
+        };
+        let Some(rollout) = Rollout::live(site)? else { bail!(error::nothing_in_cluster()) };
+        let kubectl = Kubectl::new(&rollout.place);
+        Ok(Some(Live { rollout, kubectl, deadline: kubernetes.deadline }))
+    }
+
+    /// Where it is, in words.
+    pub fn place(&self) -> String {
+        self.rollout.place.in_words()
+    }
+
+    /// The pods, by their processes and names.
+    pub fn pods(&self) -> Result<Vec<Pod>> {
+        let seen = Seen::look(&self.kubectl, &self.rollout)?;
+        let mut pods: Vec<Pod> = seen.pods().map(|pod| self.pod(pod)).collect();
+        pods.sort_by(|one, other| (&one.process, &one.name).cmp(&(&other.process, &other.name)));
+        Ok(pods)
+    }
+
+    fn pod(&self, pod: &Value) -> Pod {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let labels = &pod["metadata"]["labels"];
+        let label = text(&labels[COMPONENT]);
+        let mut processes = self.rollout.release.commands.keys();
+        let process = processes.find(|process| component(process) == label);
+        let containers = pod["status"]["containerStatuses"].as_array();
+        let containers = || containers.into_iter().flatten();
+        let waiting = containers().find_map(|it| it["state"]["waiting"]["reason"].as_str());
+        let status = if pod["metadata"]["deletionTimestamp"].is_string() {
+            "Terminating".to_owned()
+        } else {
+            waiting.map_or_else(|| text(&pod["status"]["phase"]), str::to_owned)
+        };
+        Pod {
+            process: process.cloned().unwrap_or(label),
+            name: text(&pod["metadata"]["name"]),
+            release: text(&labels[DEPLOYMENT]),
+            is_ready: is_ready(pod),
+            status,
+            restarts: containers().filter_map(|it| it["restartCount"].as_u64()).sum(),
+            since: pod["status"]["startTime"].as_str().and_then(|it| it.parse().ok()),
+            node: pod["spec"]["nodeName"].as_str().map(str::to_owned),
+        }
+    }
+
+    /// The names of the Deployments: of one process, or of all.
+    fn deployments(&self, process: Option<&str>) -> Result<Vec<String>> {
+        let all = self.rollout.deployments();
+        let names = all.iter().filter(|(it, _)| process.is_none_or(|process| it == process));
+        let names: Vec<_> = names.map(|(_, name)| name.clone()).collect();
+        match process.filter(|_| names.is_empty()) {
+            Some(process) => {
+                let known: Vec<_> = all.iter().map(|(process, _)| process.as_str()).collect();
+                bail!(error::no_process(process, &known))
+            }
+            None => Ok(names),
+        }
+    }
+
+    /// Starts new pods in place of the old ones, and waits for them.
+    pub fn restart(&self, process: Option<&str>) -> Result<()> {
+        let names = self.deployments(process)?;
+        let names: Vec<String> = names.iter().map(|name| format!("deployment/{name}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        self.kubectl.run(&[&["rollout", "restart"], &names[..]].concat())?;
+        self.wait()
+    }
+
+    /// Has as many pods run as the site wants now, or as `wanted` says, and waits for them.
+    pub fn set_counts(
+        &self,
+        site: &Site,
+        settings: &Settings,
+        wanted: &BTreeMap<String, u32>,
+    ) -> Result<()> {
+        for process in wanted.keys() {
+            self.deployments(Some(process))?;
+        }
+        let mut counts = counts(site, settings, &self.rollout.release)?;
+        if site.stopped()?.is_none() {
+            counts.extend(wanted.clone());
+        }
+        let objects = self.rollout.objects_with(&counts);
+        let objects: Vec<_> = objects.into_iter().filter(|it| it["kind"] == "Deployment").collect();
+        apply::apply(&self.kubectl, &objects)?;
+        self.wait()
+    }
+
+    fn wait(&self) -> Result<()> {
+        watch::until_ready(&self.kubectl, &self.rollout, Instant::now() + self.deadline)
+    }
+
+    /// Passes on what the pods print: the last lines of each, and with `follow` also what comes, of
+    /// new pods, too, until `is_over`.
+    pub fn logs(
+        &self,
+        process: Option<&str>,
+        lines: usize,
+        follow: bool,
+        say: &(dyn Fn(&str) + Sync),
+        is_over: &dyn Fn() -> bool,
+    ) -> Result<()> {
+        self.deployments(process)?;
+        let pods = |seen: &Mutex<BTreeSet<String>>| -> Result<Vec<Pod>> {
+            let mut pods = self.pods()?;
+            pods.retain(|pod| process.is_none_or(|process| pod.process == process));
+            pods.retain(|pod| pod.status != "Pending" && pod.status != "ContainerCreating");
+            let mut seen = seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            pods.retain(|pod| seen.insert(pod.name.clone()));
+            Ok(pods)
+        };
+        let read = |pod: &Pod, more: &[&str]| {
+            let tail = format!("--tail={lines}");
+            let arguments = [&["logs", &pod.name, "--all-containers", &tail], more].concat();
+            let name = &pod.name;
+            self.kubectl.stream(&arguments, &mut |line| say(&format!("{name}: {line}")))
+        };
+        let seen = Mutex::new(BTreeSet::new());
+        if !follow {
+            return pods(&seen)?.iter().try_for_each(|pod| read(pod, &[]));
+        }
+        thread::scope(|scope| {
+            while !is_over() {
+                // A cluster that is away for a moment ends nothing.
+                for pod in pods(&seen).unwrap_or_default() {
+                    scope.spawn(move || {
+                        if let Err(why) = read(&pod, &["-f"]) {
+                            tracing::debug!("{}: {why:#}", pod.name);
+                        }
+                    });
+                }
+                thread::sleep(LOOK);
+            }
+            crate::process::stop_all();
+        });
+        Ok(())
+    }
+}

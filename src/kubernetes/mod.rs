@@ -1,0 +1,37 @@
+//! Rolls a release out in a Kubernetes cluster, and takes it back. What the cluster is told is made
+//! here; kubectl, the user's own, tells it. See <https://kubernetes.io/docs/concepts/>.
+//!
+//! What is applied is recorded beside the deployment's record, so that it can be applied again as
+//! it was: `kubectl rollout undo` knows nothing of Services, and forgets what is older than its
+//! history.
+
+mod apply;
+mod check;
+mod complaint;
+mod diagnosis;
+mod error;
+mod job;
+mod kubectl;
+mod live;
+mod manifests;
+mod names;
+mod oneoff;
+mod owner;
+mod patches;
+mod place;
+mod pod;
+mod record;
+mod rollout;
+mod secret;
+mod undo;
+mod watch;
+mod yaml;
+
+pub use check::check;
+pub use live::{Live, Pod};
+pub use place::Place;
+pub use record::{Release, Rollout, obstacle};
+pub use rollout::{Wanted, again, prepare, recorded};
+pub use secret::forget;
+pub use undo::{bring_back, is_unsettled};
+pub use yaml::to_yaml;

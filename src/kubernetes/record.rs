@@ -1,0 +1,190 @@
+//! What was applied, beside the record of a deployment, and the marker of a rollout that has begun.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::manifests::{COMPONENT, deployment_name};
+use super::names::component;
+use super::place::Place;
+use crate::disk;
+use crate::processes::RELEASE;
+use crate::site::{DeploymentId, Settings, Site};
+
+/// What is known of a release that runs in containers.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Release {
+    pub id: DeploymentId,
+    /// The full id of the commit.
+    pub commit: String,
+    /// The image by its digest.
+    pub image: String,
+    /// The words of each process's command.
+    pub commands: BTreeMap<String, Vec<String>>,
+    /// The Python of the env in the image.
+    pub python: Option<String>,
+}
+
+/// A release as it is in a cluster, or is to be. The values of the app settings are not recorded.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Rollout {
+    pub place: Place,
+    /// Which site it is, as the annotation of its objects says.
+    pub(super) site: String,
+    pub release: Release,
+    /// The name of the Secret with the app settings.
+    pub(super) secret: Option<String>,
+    /// How many pods each process was to have.
+    pub(super) counts: BTreeMap<String, u32>,
+    /// Whether nyala has applied it, and not something else.
+    pub(super) is_applied: bool,
+    /// All but the Secret.
+    pub(super) objects: Vec<Value>,
+    #[serde(skip)]
+    pub(super) secret_object: Option<Value>,
+}
+
+impl Rollout {
+    /// What was recorded of a deployment; `None` when it is in no cluster.
+    pub(super) fn read(site: &Site, id: DeploymentId) -> Result<Option<Rollout>> {
+        let path = site.rollout_file(id);
+        let Some(bytes) = disk::read_if_there(&path)? else { return Ok(None) };
+        let reading = || format!("cannot read {}", path.display());
+        serde_json::from_slice(&bytes).map(Some).with_context(reading)
+    }
+
+    /// The same of what is live and in a cluster.
+    pub(super) fn live(site: &Site) -> Result<Option<Rollout>> {
+        let live = site.live()?.map(|live| Rollout::read(site, live)).transpose()?.flatten();
+        Ok(live.filter(|live| live.is_applied))
+    }
+
+    pub(super) fn write(&self, site: &Site) -> Result<()> {
+        let bytes = serde_json::to_vec_pretty(self).context("cannot write what is applied")?;
+        disk::write_atomic(&site.rollout_file(self.release.id), &bytes, 0o600)
+    }
+
+    /// The objects with as many pods as the site wants now. A number that a patch has set stays.
+    pub(super) fn objects_with(&self, wanted: &BTreeMap<String, u32>) -> Vec<Value> {
+        let mut objects = self.objects.clone();
+        for (process, before) in &self.counts {
+            let of_process = |object: &&mut Value| {
+                object["kind"] == "Deployment"
+                    && object["metadata"]["labels"][COMPONENT] == component(process).as_str()
+            };
+            if let Some(object) = objects.iter_mut().find(of_process)
+                && object["spec"]["replicas"] == *before
+            {
+                object["spec"]["replicas"] = json!(wanted.get(process).unwrap_or(before));
+            }
+        }
+        objects
+    }
+
+    /// What is kept running: no Job, which is for one deployment.
+    pub(super) fn is_kept(object: &Value) -> bool {
+        object["kind"] != "Job" || object["metadata"]["labels"][COMPONENT] != RELEASE
+    }
+
+    /// The processes with the names of their Deployments.
+    pub fn deployments(&self) -> Vec<(String, String)> {
+        let processes = self.release.commands.keys().filter(|process| *process != RELEASE);
+        let name = |process: &String| {
+            let labelled = self.objects.iter().find(|object| {
+                object["kind"] == "Deployment"
+                    && object["metadata"]["labels"][COMPONENT] == component(process).as_str()
+            });
+            let found = labelled.and_then(|object| object["metadata"]["name"].as_str());
+            found.map_or_else(|| deployment_name(&self.place.name, process), str::to_owned)
+        };
+        processes.map(|process| (process.clone(), name(process))).collect()
+    }
+}
+
+/// How many pods each process of a release is to have now.
+pub(super) fn counts(
+    site: &Site,
+    settings: &Settings,
+    release: &Release,
+) -> Result<BTreeMap<String, u32>> {
+    let is_stopped = site.stopped()?.is_some();
+    let replicas = settings.kubernetes.as_ref().map(|it| &it.replicas);
+    let processes = release.commands.keys().filter(|process| *process != RELEASE);
+    let count = |process: &String| {
+        if is_stopped {
+            return 0;
+        }
+        replicas.and_then(|replicas| replicas.get(process)).copied().unwrap_or(1)
+    };
+    Ok(processes.map(|process| (process.clone(), count(process))).collect())
+}
+
+/// Whether a deployment was rolled out in a cluster.
+fn was_rolled_out(site: &Site, id: DeploymentId) -> bool {
+    matches!(Rollout::read(site, id), Ok(Some(rollout)) if rollout.is_applied)
+}
+
+/// Why a release cannot be rolled out again as it was, in words.
+pub fn obstacle(site: &Site, id: DeploymentId) -> Option<String> {
+    // Settings that cannot be read must not be in the way of a rollback on this machine.
+    let is_in_cluster = site.settings().is_ok_and(|settings| settings.runs_in_cluster());
+    (is_in_cluster && !was_rolled_out(site, id))
+        .then(|| format!("release {id} was never rolled out in a cluster"))
+}
+
+/// The marker of a rollout that has begun: until it is gone, the cluster may have something else
+/// than what is live.
+#[derive(Deserialize, Serialize)]
+pub(super) struct Begun {
+    /// The deployment whose objects are applied.
+    pub(super) release: DeploymentId,
+}
+
+impl Begun {
+    pub(super) fn read(site: &Site) -> Result<Option<Begun>> {
+        let path = site.begun_rollout();
+        let Some(bytes) = disk::read_if_there(&path)? else { return Ok(None) };
+        let reading = || format!("cannot read {}", path.display());
+        serde_json::from_slice(&bytes).map(Some).with_context(reading)
+    }
+
+    pub(super) fn write(&self, site: &Site) -> Result<()> {
+        let bytes = serde_json::to_vec(self).context("cannot write the marker")?;
+        disk::write_atomic(&site.begun_rollout(), &bytes, 0o600)
+    }
+
+    pub(super) fn remove(site: &Site) -> Result<()> {
+        let path = site.begun_rollout();
+        if path.exists() { disk::remove_file(&path) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_of_pods_is_todays_unless_a_patch_has_set_it() {
+        let rollout: Rollout = serde_json::from_value(json!({
+            "place": { "name": "shop" }, "site": "here", "secret": null, "is_applied": true,
+            "release": { "id": 7, "commit": "c", "image": "i", "python": null,
+                "commands": { "web": ["a"], "my_worker": ["b"], "release": ["c"] } },
+            "counts": { "web": 1, "my_worker": 1 },
+            "objects": [
+                { "kind": "Deployment", "metadata": { "name": "shop-web", "labels": { COMPONENT: "web" } },
+                  "spec": { "replicas": 1 } },
+                { "kind": "Deployment", "metadata": { "name": "x-w", "labels": { COMPONENT: "my-worker" } },
+                  "spec": { "replicas": 5 } },
+            ],
+        }))
+        .unwrap();
+        let wanted = BTreeMap::from([("web".to_owned(), 3), ("my_worker".to_owned(), 3)]);
+        let objects = rollout.objects_with(&wanted);
+        assert_eq!(objects[0]["spec"]["replicas"], 3);
+        assert_eq!(objects[1]["spec"]["replicas"], 5);
+        let names = [("my_worker", "x-w"), ("web", "shop-web")];
+        assert_eq!(rollout.deployments(), names.map(|(a, b)| (a.to_owned(), b.to_owned())));
+    }
+}

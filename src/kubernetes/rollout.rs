@@ -1,0 +1,226 @@
+//! A rollout from its objects to a release that is ready.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+
+use super::kubectl::Kubectl;
+use super::manifests::{self, COMPONENT, Facts};
+use super::names::{component, joined};
+use super::place::Place;
+use super::record::{Begun, Release, Rollout, counts};
+use super::{apply, error, job, owner, patches, secret, watch};
+use crate::console;
+use crate::disk;
+use crate::processes::RELEASE;
+use crate::site::settings::Kubernetes;
+use crate::site::{AppSettings, DeploymentId, Settings, Site, no_deployment};
+
+/// What is to be rolled out.
+#[derive(Clone, Copy)]
+pub struct Wanted<'w> {
+    pub site: &'w Site,
+    pub settings: &'w Settings,
+    pub app_settings: &'w AppSettings,
+    pub place: &'w Place,
+    pub release: &'w Release,
+    /// Whether the project's patches are put on.
+    pub patched: bool,
+}
+
+/// Makes the objects of a release, with the project's patches on them. Nothing is applied yet.
+pub fn prepare(wanted: Wanted<'_>) -> Result<Rollout> {
+    let Wanted { site, settings, app_settings, place, release, patched } = wanted;
+    let kubernetes = settings.kubernetes.clone().unwrap_or_default();
+    check_components(release)?;
+    let identity = owner::identity(site);
+    let namespace = place.namespace.as_deref();
+    let secret = secret::secret(&place.name, namespace, &identity, app_settings)?;
+    let (secret, secret_object) = secret.unzip();
+    let counts = counts(site, settings, release)?;
+    let facts = Facts {
+        release,
+        name: &place.name,
+        // An object of a patch names no namespace either, and has to be found to be the same.
+        namespace: None,
+        site: &identity,
+        settings,
+        kubernetes: &kubernetes,
+        secret: secret.as_deref(),
+        counts: &counts,
+    };
+    let mut objects = manifests::objects(&facts);
+    if patched {
+        let (folder, scratch) = (site.release(release.id), scratch(site, release.id));
+        objects =
+            patches::put_on(objects, &folder, kubernetes.patches.as_deref(), place, &scratch)?;
+    }
+    for object in &mut objects {
+        manifests::mark(object, &place.name, &identity, &release.id.to_string());
+        if let (Some(namespace), Some(_)) =
+            (namespace, object["metadata"]["labels"][COMPONENT].as_str())
+        {
+            object["metadata"]["namespace"] = json!(namespace);
+        }
+        name_job(object, &place.name, release.id);
+    }
+    Ok(Rollout {
+        place: place.clone(),
+        site: identity,
+        release: release.clone(),
+        secret,
+        counts,
+        is_applied: kubernetes.apply,
+        objects,
+        secret_object,
+    })
+}
+
+/// Where kustomize runs. A command may ask for the objects while a deployment makes them.
+fn scratch(site: &Site, id: DeploymentId) -> PathBuf {
+    site.temporary(id).join(format!("kubernetes-{}", std::process::id()))
+}
+
+fn check_components(release: &Release) -> Result<()> {
+    let processes: Vec<_> = release.commands.keys().collect();
+    for (number, process) in processes.iter().enumerate() {
+        let same = processes[..number].iter().find(|it| component(it) == component(process));
+        if let Some(same) = same {
+            bail!(error::same_component(same, process));
+        }
+    }
+    Ok(())
+}
+
+/// A Job is never changed, so each deployment has its own.
+fn name_job(object: &mut Value, name: &str, id: DeploymentId) {
+    if object["kind"] == "Job" && object["metadata"]["labels"][COMPONENT] == RELEASE {
+        object["metadata"]["name"] = json!(joined(name, &format!("{RELEASE}-{id}")));
+    }
+}
+
+impl Rollout {
+    /// The name of its image.
+    pub fn image(&self) -> &str {
+        &self.release.image
+    }
+
+    /// Keeps what was made, for a site that applies nothing itself.
+    pub fn keep(&self, site: &Site) -> Result<()> {
+        self.write(site)
+    }
+
+    /// All objects, for people. The Secret has the values of the app settings.
+    pub fn printed(&self, with_secrets: bool) -> Vec<Value> {
+        let secret = self.secret_object.iter().filter(|_| with_secrets);
+        secret.chain(&self.objects).cloned().collect()
+    }
+
+    /// Shows what would change in the cluster, on the standard output of this process. The exit code
+    /// is kubectl's: 1 if something would.
+    pub fn diff(&self) -> Result<ExitCode> {
+        let kubectl = Kubectl::new(&self.place);
+        let kept: Vec<Value> = self.all_objects().into_iter().filter(Rollout::is_kept).collect();
+        kubectl.diff(&kept)
+    }
+
+    /// The name of the Secret, which [`Rollout::printed`] leaves out.
+    pub fn secret(&self) -> Option<&str> {
+        self.secret.as_deref()
+    }
+
+    /// Rolls it out, and waits until all of it is ready. When this fails, the cluster may have some
+    /// of it, as [`super::bring_back`] finds.
+    pub fn carry_out(&self, site: &Site, kubernetes: &Kubernetes) -> Result<()> {
+        let kubectl = Kubectl::new(&self.place);
+        let live = Rollout::live(site)?;
+        owner::check(&kubectl, self, live.as_ref())?;
+        // Fails on what the cluster does not take, and on fields of others, before anything changes.
+        kubectl.apply(&self.all_objects(), &["--dry-run=server"])?;
+        self.write(site)?;
+        disk::point("rollout: before");
+        Begun { release: self.release.id }.write(site)?;
+        disk::point("rollout: begun");
+        let secret: Vec<Value> = self.secret_object.iter().cloned().collect();
+        apply::apply(&kubectl, &secret)?;
+        let (kept, jobs): (Vec<Value>, Vec<Value>) =
+            self.objects.iter().cloned().partition(Rollout::is_kept);
+        if let [job] = &jobs[..] {
+            job::run(&kubectl, job, self.release.id, kubernetes.deadline)?;
+            disk::point("rollout: release command ran");
+        }
+        self.apply_and_wait(&kubectl, &kept, kubernetes.deadline)
+    }
+
+    /// Rolls out again what was rolled out once, with the app settings that it had.
+    pub fn carry_out_again(&self, site: &Site, settings: &Settings) -> Result<()> {
+        let kubernetes = settings.kubernetes.clone().unwrap_or_default();
+        let place = Place::find(site, &kubernetes)?;
+        if !self.place.is_same(&place) {
+            bail!(error::elsewhere(self.release.id, &self.place, &place));
+        }
+        let kubectl = Kubectl::new(&place);
+        if let Some(secret) = &self.secret
+            && !secret::is_there(&kubectl, secret)?
+        {
+            bail!(error::secret_is_gone(secret, self.release.id));
+        }
+        let live = Rollout::live(site)?;
+        owner::check(&kubectl, self, live.as_ref())?;
+        let objects = self.objects_with(&counts(site, settings, &self.release)?);
+        let objects: Vec<Value> = objects.into_iter().filter(Rollout::is_kept).collect();
+        kubectl.apply(&objects, &["--dry-run=server"])?;
+        Begun { release: self.release.id }.write(site)?;
+        disk::point("rollout: begun");
+        self.apply_and_wait(&kubectl, &objects, kubernetes.deadline)
+    }
+
+    /// What was rolled out is live: removes what only the release before had, and the marker.
+    pub fn settle(&self, site: &Site) -> Result<()> {
+        disk::point("rollout: live");
+        let kubectl = Kubectl::new(&self.place);
+        let id = self.release.id;
+        let before = apply::kinds_of_all(site)?;
+        apply::remove_others(&kubectl, &self.place, Some(id), &before)?;
+        Begun::remove(site)
+    }
+
+    fn apply_and_wait(&self, kubectl: &Kubectl, objects: &[Value], limit: Duration) -> Result<()> {
+        let deadline = Instant::now() + limit;
+        apply::apply(kubectl, objects)?;
+        disk::point("rollout: applied");
+        console::detail(format_args!("Applied {} objects.", objects.len()));
+        watch::until_ready(kubectl, self, deadline)?;
+        disk::point("rollout: ready");
+        Ok(())
+    }
+
+    fn all_objects(&self) -> Vec<Value> {
+        self.secret_object.iter().chain(&self.objects).cloned().collect()
+    }
+}
+
+/// The objects of a release with the settings of today: what a redeploy of it would apply.
+pub fn again(site: &Site, id: Option<DeploymentId>, patched: bool) -> Result<Rollout> {
+    let settings = site.settings()?;
+    let Some(kubernetes) = &settings.kubernetes else { bail!(error::not_in_cluster()) };
+    let Some(id) = id.or(site.live()?) else { bail!(error::nothing_in_cluster()) };
+    let Some(record) = site.record(id)? else { bail!(no_deployment(id)) };
+    let id = record.rolled_back_to.unwrap_or(id);
+    let Some(before) = Rollout::read(site, id)? else { bail!(error::no_image_of(id)) };
+    let mut place = Place::of_settings(site, kubernetes)?;
+    place.context = place.context.or(before.place.context);
+    place.namespace = place.namespace.or(before.place.namespace);
+    let app_settings = site.app_settings()?;
+    let (settings, app_settings) = (&settings, &app_settings);
+    let (place, release) = (&place, &before.release);
+    prepare(Wanted { site, settings, app_settings, place, release, patched })
+}
+
+/// The release that a deployment rolled out, to do it again; `None` when it is in no cluster.
+pub fn recorded(site: &Site, id: DeploymentId) -> Result<Option<Rollout>> {
+    Rollout::read(site, id)
+}

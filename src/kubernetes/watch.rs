@@ -1,0 +1,192 @@
+//! Waits until a rollout is ready, and says how far it is.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use serde_json::Value;
+
+use super::complaint::may_pass;
+use super::diagnosis;
+use super::kubectl::Kubectl;
+use super::manifests::{COMPONENT, DEPLOYMENT, selector};
+use super::names::component;
+use super::record::Rollout;
+use crate::console;
+use crate::text::duration;
+
+/// How often it is looked, and how often is said that nothing has changed.
+const LOOK: Duration = Duration::from_secs(1);
+const SAY_AGAIN: Duration = Duration::from_secs(30);
+
+/// The Deployments and pods of a site, as the cluster has them.
+pub(super) struct Seen {
+    objects: Vec<Value>,
+}
+
+impl Seen {
+    pub(super) fn look(kubectl: &Kubectl, rollout: &Rollout) -> Result<Seen> {
+        let selector = selector(&rollout.place.name);
+        let get = ["get", "deployments,pods", "-l", &selector, "-o", "json"];
+        Ok(Seen { objects: kubectl.items(&get)? })
+    }
+
+    pub(super) fn pods(&self) -> impl Iterator<Item = &Value> {
+        self.objects.iter().filter(|it| it["kind"] == "Pod")
+    }
+
+    fn deployment(&self, name: &str) -> Option<&Value> {
+        let named = |it: &&Value| it["kind"] == "Deployment" && it["metadata"]["name"] == name;
+        self.objects.iter().find(named)
+    }
+
+    /// The pods of a process that a deployment has made and that are not on their way out.
+    fn pods_of<'s>(&'s self, rollout: &Rollout, process: &str) -> impl Iterator<Item = &'s Value> {
+        let id = rollout.release.id.to_string();
+        let component = component(process);
+        self.pods().filter(move |pod| {
+            let labels = &pod["metadata"]["labels"];
+            labels[DEPLOYMENT] == id.as_str()
+                && labels[COMPONENT] == component.as_str()
+                && pod["metadata"]["deletionTimestamp"].is_null()
+        })
+    }
+}
+
+/// How far a process is.
+#[derive(Debug, PartialEq, Eq)]
+struct Progress {
+    ready: u64,
+    wanted: u64,
+    is_done: bool,
+}
+
+/// Waits until every process of a rollout is ready. Fails at the deadline, with the reasons that a
+/// person would find; an API server that is away meanwhile is waited for until then.
+pub(super) fn until_ready(kubectl: &Kubectl, rollout: &Rollout, deadline: Instant) -> Result<()> {
+    let started = Instant::now();
+    let mut said: BTreeMap<String, String> = BTreeMap::new();
+    let mut last_said = started;
+    let mut away_since: Option<Instant> = None;
+    loop {
+        if kubectl.is_stopped() {
+            bail!("the rollout was cancelled");
+        }
+        match Seen::look(kubectl, rollout) {
+            Ok(seen) => {
+                if let Some(since) = away_since.take() {
+                    let away = duration(since.elapsed());
+                    console::info(format_args!("The API server answers again, after {away}."));
+                }
+                let progress = progress(&seen, rollout);
+                let is_late = last_said.elapsed() >= SAY_AGAIN;
+                for (process, progress) in &progress {
+                    let line = line(process, progress);
+                    if said.get(process) != Some(&line) || is_late && !progress.is_done {
+                        console::info(&line);
+                        said.insert(process.clone(), line);
+                        last_said = Instant::now();
+                    }
+                }
+                if progress.values().all(|progress| progress.is_done) {
+                    return Ok(());
+                }
+                if Instant::now() >= deadline {
+                    let late = progress.iter().filter(|(_, progress)| !progress.is_done);
+                    let late: Vec<_> = late.map(|(process, it)| line(process, it)).collect();
+                    let pods: Vec<Value> = progress
+                        .iter()
+                        .filter(|(_, progress)| !progress.is_done)
+                        .flat_map(|(process, _)| seen.pods_of(rollout, process))
+                        .cloned()
+                        .collect();
+                    let after = duration(started.elapsed());
+                    let deployments: Vec<&Value> =
+                        seen.objects.iter().filter(|it| it["kind"] == "Deployment").collect();
+                    return Err(
+                        diagnosis::not_ready(kubectl, &late, &after, &pods, &deployments).into()
+                    );
+                }
+            }
+            Err(why) if may_pass(&why) && Instant::now() < deadline => {
+                if away_since.is_none() {
+                    away_since = Some(Instant::now());
+                    console::info("The API server does not answer; waiting for it.");
+                }
+            }
+            Err(why) => return Err(why),
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+fn progress(seen: &Seen, rollout: &Rollout) -> BTreeMap<String, Progress> {
+    let of = |(process, name): (String, String)| {
+        let is_ready = |pod: &&Value| is_ready(pod);
+        let ready = seen.pods_of(rollout, &process).filter(is_ready).count() as u64;
+        let deployment = seen.deployment(&name).unwrap_or(&Value::Null);
+        let wanted = deployment["spec"]["replicas"].as_u64().unwrap_or(0);
+        (process, Progress { ready: ready.min(wanted), wanted, is_done: is_rolled_out(deployment) })
+    };
+    rollout.deployments().into_iter().map(of).collect()
+}
+
+fn line(process: &str, progress: &Progress) -> String {
+    let Progress { ready, wanted, is_done } = progress;
+    match (wanted, is_done) {
+        (0, _) => format!("{process}: none wanted"),
+        (_, true) => format!("{process}: {wanted} of {wanted} ready"),
+        // The last one has to stay ready for a while, or an old one still goes.
+        _ => format!("{process}: {ready} of {wanted} ready, not settled yet")
+            .replace(if ready < wanted { ", not settled yet" } else { "" }, ""),
+    }
+}
+
+pub(super) fn is_ready(pod: &Value) -> bool {
+    let conditions = pod["status"]["conditions"].as_array();
+    conditions.into_iter().flatten().any(|it| it["type"] == "Ready" && it["status"] == "True")
+}
+
+/// As `kubectl rollout status` decides it: all pods are new and available, and no old one is left.
+fn is_rolled_out(deployment: &Value) -> bool {
+    let number = |value: &Value| value.as_u64().unwrap_or(0);
+    let (status, wanted) = (&deployment["status"], number(&deployment["spec"]["replicas"]));
+    let updated = number(&status["updatedReplicas"]);
+    deployment.is_object()
+        && number(&status["observedGeneration"]) >= number(&deployment["metadata"]["generation"])
+        && updated >= wanted
+        && number(&status["replicas"]) <= updated
+        && number(&status["availableReplicas"]) >= updated
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_deployment_is_rolled_out_once_all_is_new_and_seen() {
+        let deployment = |generation: u64, replicas: u64, updated: u64, available: u64| {
+            json!({ "metadata": { "generation": 2 }, "spec": { "replicas": 3 }, "status": {
+                "observedGeneration": generation, "replicas": replicas,
+                "updatedReplicas": updated, "availableReplicas": available } })
+        };
+        assert!(is_rolled_out(&deployment(2, 3, 3, 3)));
+        assert!(!is_rolled_out(&deployment(1, 3, 3, 3)), "of the generation before");
+        assert!(!is_rolled_out(&deployment(2, 4, 3, 4)), "an old one is left");
+        assert!(!is_rolled_out(&deployment(2, 3, 2, 3)));
+        assert!(!is_rolled_out(&deployment(2, 3, 3, 2)));
+        assert!(!is_rolled_out(&Value::Null));
+    }
+
+    #[test]
+    fn progress_is_a_whole_line() {
+        let line = |ready, wanted, is_done| line("web", &Progress { ready, wanted, is_done });
+        assert_eq!(line(1, 3, false), "web: 1 of 3 ready");
+        assert_eq!(line(3, 3, false), "web: 3 of 3 ready, not settled yet");
+        assert_eq!(line(0, 3, true), "web: 3 of 3 ready");
+        assert_eq!(line(0, 0, true), "web: none wanted");
+    }
+}
