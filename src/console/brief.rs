@@ -8,6 +8,7 @@
 //!   mark, and no child can make it: the blanks at the end of its lines are removed.
 //! - Of what a step prints, the beginning and the end are shown, and how many lines are between.
 //! - pip's `Requirement already satisfied` lines are counted.
+//! - That a silent command still runs is left out: another line says how long its step has taken.
 
 use std::collections::VecDeque;
 
@@ -115,7 +116,9 @@ impl Step {
     fn print(&mut self, said: &[u8], line: &[u8], out: &mut Vec<u8>) {
         if said.trim_ascii_start().starts_with(SATISFIED.as_bytes()) {
             self.satisfied += 1;
-        } else if self.shown < FIRST || said.starts_with(STILL_RUNNING.as_bytes()) {
+        } else if said.starts_with(STILL_RUNNING.as_bytes()) {
+            // Whoever waits is told by [`super::watch`].
+        } else if self.shown < FIRST {
             self.shown += 1;
             out.extend_from_slice(line);
         } else {
@@ -191,7 +194,8 @@ mod tests {
                    \x20      Python 3.12\n       Done in 0.00 s. \n\
                    -----> Pip install requirements.\n       \
                    Requirement already satisfied: flask\n       Collecting gunicorn\n       \
-                   Requirement already satisfied: click\n       Done in 1.00 s.\n\
+                   Requirement already satisfied: click\n       \
+                   ... still running: pip install (20 s)\n       Done in 1.00 s.\n\
                    success: deployment 7 is live\n";
         insta::assert_snapshot!(brief(log), @r"
                Deployment 7: 1a2b3c4

@@ -152,7 +152,7 @@ fn a_silent_script_gets_a_heartbeat() {
     gate.wait_until_reached();
     site.wait_for_log(1, "still running");
     gate.open();
-    push.wait().assert_success().assert_says("still running");
+    push.wait().assert_success();
 }
 
 #[test]
