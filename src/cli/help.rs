@@ -2,10 +2,13 @@
 
 use std::ffi::OsString;
 use std::fmt::Write;
+use std::path::Path;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, FromArgMatches, Parser};
 
 use super::Cli;
+use crate::site::Site;
 
 /// The groups of `nyala --help`. A command that users call is in one of them.
 pub(super) const GROUPS: &[(&str, &[&str])] = &[
@@ -155,9 +158,21 @@ pub(super) fn parse(
 ) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(words.clone()).or_else(|_| {
         let mut command = command();
-        let matches = command.try_get_matches_from_mut(words)?;
+        let matches = command.try_get_matches_from_mut(words).map_err(with_site_option)?;
         Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     })
+}
+
+/// Some commands take the folder of a site as an argument, and most as an option: says so to
+/// whoever gave it as an argument to one of those.
+fn with_site_option(mut error: clap::Error) -> clap::Error {
+    let given = error.get(ContextKind::InvalidArg).map(ToString::to_string);
+    let is_site = given.as_deref().is_some_and(|path| Site::is_at(Path::new(path)));
+    if error.kind() == ErrorKind::UnknownArgument && is_site {
+        let tip = format!("to name the site, use '--site {}'", given.unwrap_or_default());
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }
 
 /// The examples of a command: those that begin with its names.

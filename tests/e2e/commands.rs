@@ -162,6 +162,11 @@ fn a_usage_error_exits_with_2() {
     let site = Site::new();
     assert_eq!(site.nyala(&["lsit"]).status.code(), Some(2));
     assert_eq!(site.nyala(&["list", "--nonsense"]).status.code(), Some(2));
+    let folder = site.path.to_str().unwrap();
+    let ran = site.nyala(&["list", folder]);
+    assert_eq!(ran.status.code(), Some(2));
+    assert!(ran.stderr.contains(&format!("use '--site {folder}'")), "{ran:#?}");
+    assert!(!site.nyala(&["list", "7"]).stderr.contains("--site"));
     assert_eq!(site.nyala(&["--version"]).status.code(), Some(0));
     assert_eq!(site.nyala(&["--help"]).status.code(), Some(0));
 }
