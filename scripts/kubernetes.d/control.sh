@@ -63,13 +63,16 @@ YAML
     wait_for "the registry" at site curl --silent --fail "http://$master:5000/v2/"
 }
 
-# The image of the process that holds the namespaces of a pod.
-send_pause() {
-    local folder=$state/run/pause
+# The image of the process that holds the namespaces of a pod, and a base for those of sites.
+send_images() {
+    local folder=$state/run/images
     mkdir -p "$folder/content"
     cp "$state/bin/pause" "$folder/content/"
-    python3 scripts/kubernetes.d/layout.py "$folder/content" "$folder/image" /pause
-    send "$folder/image" pause:1
+    python3 scripts/kubernetes.d/layout.py "$folder/content" "$folder/pause" /pause
+    send "$folder/pause" pause:1
+    python3 scripts/kubernetes.d/layout.py "$state/debian.tar" "$folder/debian" python3
+    send "$folder/debian" debian:12
+    rm -rf "$folder"
 }
 
 # send LAYOUT NAME: copies an image into the registry.

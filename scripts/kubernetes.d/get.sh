@@ -21,12 +21,25 @@ get() {
     for program in $built pause etcd containerd kubectl-1.32; do
         [ -x "$state/bin/$program" ] || missing="$missing $program"
     done
+    content
     [ -n "$missing" ] || return 0
     say "Getting Kubernetes $version: $missing"
     packages
     build
     # Go's cache and the source are gigabytes.
     rm -rf "$state/get"
+}
+
+# What the site and its images need, where there is no network: wheels, and a Debian with Python.
+content() {
+    [ -d "$state/wheels" ] ||
+        python3 -m pip download --quiet --dest "$state/wheels" gunicorn packaging
+    if [ ! -s "$state/debian.tar" ]; then
+        need mmdebstrap mmdebstrap
+        mmdebstrap --quiet --format=tar --variant=minbase --include=python3 bookworm \
+            "$state/debian.tar.part"
+        mv "$state/debian.tar.part" "$state/debian.tar"
+    fi
 }
 
 # Unpacked, not installed: they would start services, and replace what this machine has.
