@@ -66,7 +66,7 @@ def control(world):
 @case("a release that is not healthy, under load")
 def sick(world):
     site = world.site
-    before, live = site.template(), site.release
+    before, live = site.template(), site.shown
     site.commit(health="503 Service Unavailable")
     with Under(world, site) as load:
         said = site.must_fail("0 of 3 ready", "503")
@@ -78,7 +78,7 @@ def sick(world):
 @case("a release that fails at its import")
 def crash(world):
     site = world.site
-    before, live = site.template(), site.release
+    before, live = site.template(), site.shown
     site.commit(at_import="raise RuntimeError('no such thing')")
     said = site.must_fail("RuntimeError: no such thing", "exited with")
     if site.template() != before:
@@ -90,7 +90,7 @@ def crash(world):
 @case("an image that cannot be pulled")
 def no_image(world):
     site = world.site
-    before, live = site.template(), site.release
+    before, live = site.template(), site.shown
     site.write("k8s/image.yaml", f"""apiVersion: apps/v1
 kind: Deployment
 metadata: {{name: {site.name}-web}}
@@ -112,7 +112,7 @@ spec:
 @case("a cluster out of room")
 def no_room(world):
     site = world.site
-    before, live = site.template(), site.release
+    before, live = site.template(), site.shown
     site.configure(resources={"requests": {"cpu": "100"}})
     site.commit()
     said = site.must_fail("Insufficient cpu")
@@ -159,7 +159,7 @@ def no_server(world):
 @case("an API server that is away before the push")
 def no_server_at_all(world):
     site = world.site
-    live = site.release
+    live = site.shown
     site.commit()
     world.cluster.script("kill", "apiserver")
     try:
@@ -232,7 +232,7 @@ def killed(world):
 @case("a worker killed, and no next push but `nyala redeploy`")
 def killed_sick(world):
     site = world.site
-    live = site.release
+    live = site.shown
     site.commit(health="503 Service Unavailable")
     pushing(world, "0 of 3 ready", lambda: kill_worker(site))
     site.must_show(live)
@@ -245,7 +245,7 @@ def killed_sick(world):
 @case("what is not there: kubectl, a context, a namespace, a right; another site's name")
 def not_there(world):
     site = world.site
-    live, before = site.release, site.template()
+    live, before = site.shown, site.template()
     site.commit()
     without = {**world.cluster.environment, "PATH": world.without_kubectl}
     site.must_fail("there is no kubectl on this machine", env=without)
@@ -272,7 +272,7 @@ def not_there(world):
 @case("a field that somebody else manages")
 def conflict(world):
     site = world.site
-    live = site.release
+    live = site.shown
     claim = {"apiVersion": "apps/v1", "kind": "Deployment",
              "metadata": {"name": f"{site.name}-web", "namespace": site.namespace},
              "spec": {"replicas": 2}}

@@ -103,7 +103,8 @@ class Site:
         self.work = os.path.join(folder, name + "-work")
         self.kubernetes = {"context": "admin", "namespace": namespace, "replicas": 3,
                            "deadline": "60s"}
-        self.release = 0
+        # The last one that was committed, and the one that visitors get.
+        self.release = self.shown = 0
         self.expect(0, self.nyala("init", self.path, "--branch", "main", site=False))
         with open(os.path.join(self.path, "nyala.toml")) as file:
             self.settings = file.read()
@@ -158,6 +159,7 @@ class Site:
         said = said or self.push()
         if "success: deployment" not in said:
             raise Wrong(f"the push did not succeed:\n{said}")
+        self.shown = self.release
         return said
 
     def must_fail(self, *texts, said=None, **options):
