@@ -93,7 +93,9 @@ class Bench:
         settings = os.path.join(folder, "registry.yml")
         with open(settings, "w") as file:
             file.write(REGISTRY.format(folder=folder, address=self.address))
-        self.registry = subprocess.Popen(["docker-registry", "serve", settings])
+        # It complains about each blob that is asked for and not there yet.
+        self.registry = subprocess.Popen(
+            ["docker-registry", "serve", settings], stderr=subprocess.DEVNULL)
         while socket.socket().connect_ex(tuple_of(self.address)):
             time.sleep(0.05)
 

@@ -12,6 +12,9 @@ from machine import REGISTRY, Site, Wrong, wait_for
 
 CASES = []
 
+# How long a rollout may take: one that cannot become ready, and one that does.
+SHORT, LONG = "1m", "5m"
+
 
 def case(name):
     def add(function):
@@ -30,6 +33,19 @@ def first(world):
     if not re.fullmatch(rf"{REGISTRY}/\S+@sha256:[0-9a-f]{{64}}", pods):
         raise Wrong(f"the image is {pods}")
     return f"live after {took:.0f} s, image by digest"
+
+
+@case("a Debian as the base, with its own Python")
+def debian(world):
+    base = f"http://{REGISTRY}/debian:12"
+    site = Site(world.cluster, world.folder, world.site.nyala_path, "debian",
+                world.site.namespace, base)
+    site.write("runtime.txt", "python-3.11\n")
+    site.commit()
+    said = site.must_succeed()
+    site.must_show(1)
+    world.cluster.kubectl("-n", site.namespace, "delete", "deployment", "debian-web")
+    return f"live; the log has {quote(said, r'The base has Python.*')}"
 
 
 @case("five rollouts under load")
@@ -68,8 +84,10 @@ def sick(world):
     site = world.site
     before, live = site.template(), site.shown
     site.commit(health="503 Service Unavailable")
+    site.configure(deadline=SHORT)
     with Under(world, site) as load:
         said = site.must_fail("0 of 3 ready", "503")
+        site.configure(deadline=LONG)
         wait_for("the undo", lambda: site.template() == before)
         site.must_show(live)
     return f"{load}; undone; the log has the pod and {quote(said, r'.*statuscode: 503.*')}"
@@ -80,7 +98,9 @@ def crash(world):
     site = world.site
     before, live = site.template(), site.shown
     site.commit(at_import="raise RuntimeError('no such thing')")
+    site.configure(deadline=SHORT)
     said = site.must_fail("RuntimeError: no such thing", "exited with")
+    site.configure(deadline=LONG)
     if site.template() != before:
         raise Wrong("it is not undone")
     site.must_show(live)
@@ -101,7 +121,9 @@ spec:
       - {{name: web, image: "{REGISTRY}/nothing@sha256:{'0' * 64}"}}
 """)
     site.commit()
+    site.configure(deadline=SHORT)
     said = site.must_fail("ImagePull")
+    site.configure(deadline=LONG)
     shutil.rmtree(os.path.join(site.work, "k8s"))
     if site.template() != before:
         raise Wrong("it is not undone")
@@ -113,10 +135,10 @@ spec:
 def no_room(world):
     site = world.site
     before, live = site.template(), site.shown
-    site.configure(resources={"requests": {"cpu": "100"}})
+    site.configure(deadline=SHORT, resources={"requests": {"cpu": "100"}})
     site.commit()
     said = site.must_fail("Insufficient cpu")
-    site.configure(resources=None)
+    site.configure(deadline=LONG, resources=None)
     if site.template() != before:
         raise Wrong("it is not undone")
     site.must_show(live)
@@ -126,7 +148,6 @@ def no_room(world):
 @case("a node that dies in the middle of a rollout, under load")
 def dead_node(world):
     site = world.site
-    site.configure(deadline="240s")
     site.commit()
     with Under(world, site) as load:
         # What it was answering is lost with it, and the cluster notices after a while.
@@ -136,7 +157,6 @@ def dead_node(world):
         site.must_show(site.release)
     world.cluster.script("start", "node3")
     wait_for("all nodes", world.cluster.are_ready)
-    site.configure(deadline="60s")
     return f"live on the two others; {load} with the node"
 
 

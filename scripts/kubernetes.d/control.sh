@@ -88,8 +88,6 @@ start_etcd() {
         --listen-peer-urls http://127.0.0.1:2380
 }
 
-# A node that does not answer is found to be gone, and its pods are replaced, in about half a
-# minute; by default, that takes six.
 start_apiserver() {
     local certificates=$state/run/certificates
     background apiserver nsenter --net="$state/run/net/control" -- \
@@ -105,9 +103,7 @@ start_apiserver() {
         --kubelet-client-certificate="$certificates/kubelet-client.crt" \
         --kubelet-client-key="$certificates/kubelet-client.key" \
         --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction \
-        --kubelet-preferred-address-types=InternalIP \
-        --default-not-ready-toleration-seconds=10 \
-        --default-unreachable-toleration-seconds=10 --cert-dir="$state/run"
+        --kubelet-preferred-address-types=InternalIP --cert-dir="$state/run"
     wait_for "the API server" in_cluster "$state/bin/kubectl" get --raw /readyz
 }
 
@@ -117,7 +113,7 @@ start_controllers() {
         --service-account-private-key-file="$state/run/certificates/accounts.key" \
         --root-ca-file="$state/run/certificates/ca.crt" --use-service-account-credentials \
         --cluster-cidr=10.244.0.0/16 --bind-address=127.0.0.1 --leader-elect=false \
-        --cert-dir="$state/run" --node-monitor-grace-period=20s
+        --cert-dir="$state/run"
 }
 
 start_scheduler() {

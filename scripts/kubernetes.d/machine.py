@@ -96,13 +96,13 @@ class Cluster:
 class Site:
     """A site, and a clone that is pushed to it."""
 
-    def __init__(self, cluster, folder, nyala, name, namespace):
+    def __init__(self, cluster, folder, nyala, name, namespace, base="scratch"):
         self.cluster, self.nyala_path, self.name = cluster, nyala, name
-        self.namespace = namespace
+        self.namespace, self.base = namespace, base
         self.path = os.path.join(folder, name)
         self.work = os.path.join(folder, name + "-work")
         self.kubernetes = {"context": "admin", "namespace": namespace, "replicas": 3,
-                           "deadline": "60s"}
+                           "deadline": "5m"}
         # The last one that was committed, and the one that visitors get.
         self.release = self.shown = 0
         self.expect(0, self.nyala("init", self.path, "--branch", "main", site=False))
@@ -128,6 +128,7 @@ class Site:
         wanted = {key: it for key, it in self.kubernetes.items() if it is not None}
         lines = [f"{key} = {toml(it)}" for key, it in wanted.items()]
         more = [f'[image]\nrepository = "http://{REGISTRY}/{self.namespace}/{self.name}"',
+                f'base = "{self.base}"',
                 '[run]\nhealth = "/health"', "[kubernetes]", *lines]
         # Only what is no table of its own can stay as it was.
         with open(os.path.join(self.path, "nyala.toml"), "w") as file:
