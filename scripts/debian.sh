@@ -24,7 +24,9 @@ make_tree() {
     tar -x -C "$tree" -f "$tree.tar"
     cp -L /etc/resolv.conf /etc/hosts "$tree/etc/"
     # The packages of the registries in use, and the certificates they are checked with.
+    cp -a /etc/apt/apt.conf.d/. "$tree/etc/apt/apt.conf.d/"
     if grep -qs "VERSION_CODENAME=$suite" /etc/os-release; then
+        rm -f "$tree/etc/apt/sources.list"
         cp -a /etc/apt/. "$tree/etc/apt/"
     fi
     cp --remove-destination -L /etc/ssl/certs/ca-certificates.crt "$tree/etc/ssl/certs/"
@@ -36,34 +38,34 @@ make_tree() {
     git clone --quiet --no-hardlinks . "$tree/root/nyala"
 }
 
-# in_tree COMMAND...: runs it as root in /root/nyala of the tree, with this machine's Rust and the
-# downloads of its cargo, where there are some. What is built there is kept in NAME.target for the
-# next run. With bare=yes in the environment, nothing of this machine is there.
-in_tree() {
+# in_tree COMMAND...: runs it as root in the clone in the tree, with nothing of this machine but its
+# devices and $RUSTFLAGS. What is built in target is kept in NAME.target for the next run.
+in_tree() { enter_tree "" "$@"; }
+
+# in_tree_with_rust COMMAND...: the same, with this machine's Rust and the downloads of its cargo.
+in_tree_with_rust() {
+    enter_tree "${CARGO_HOME:-$HOME/.cargo}:.cargo ${RUSTUP_HOME:-$HOME/.rustup}:.rustup" "$@"
+}
+
+# enter_tree "FOLDER:NAME..." COMMAND...: with these folders in /root.
+enter_tree() {
     # A mount namespace of its own: when the last process has ended, all of it is gone.
-    tree=$tree bare=${bare:-no} unshare --mount --pid --fork --kill-child -- sh -euc '
+    tree=$tree folders=$1 unshare --mount --pid --fork --kill-child -- sh -euc '
         mount --make-rprivate /
         # unshare in the tests wants a root that is a mount point.
         mount --rbind "$tree" "$tree"
         cd "$tree"
-        mkdir -p "$tree/proc" "$tree/dev"
         mount -t proc proc "$tree/proc"
         mount --rbind /dev "$tree/dev"
-        if [ "${bare:-no}" = no ]; then
-            home=$tree/root
-            for folder in "${CARGO_HOME:-$HOME/.cargo}:.cargo" \
-                "${RUSTUP_HOME:-$HOME/.rustup}:.rustup"; do
-                [ -d "${folder%:*}" ] || continue
-                mkdir -p "$home/${folder##*:}"
-                mount --bind "${folder%:*}" "$home/${folder##*:}"
-            done
-            mkdir -p "$tree.target" "$home/nyala/target"
-            mount --bind "$tree.target" "$home/nyala/target"
-        fi
+        home=$tree/root
+        for folder in $folders "$tree.target:nyala/target"; do
+            mkdir -p "${folder%:*}" "$home/${folder##*:}"
+            mount --bind "${folder%:*}" "$home/${folder##*:}"
+        done
         chmod 700 "$tree/root"
         exec chroot "$tree" env -i HOME=/root USER=root LANG=C.UTF-8 TERM=dumb \
             RUSTFLAGS="${RUSTFLAGS:-}" \
             PATH=/root/.cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
             bash -c "cd /root/nyala && exec \"\$@\"" in-tree "$@"
-    ' in-tree "$@"
+    ' in-tree "${@:2}"
 }
