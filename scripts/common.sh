@@ -22,14 +22,25 @@ wait_for() {
     done
 }
 
-# install PACKAGE...: with apt. Fails without apt, or without root and sudo.
-install() {
-    have apt-get || return 1
-    [ "$(id -u)" = 0 ] || { have sudo && sudo -n true 2>/dev/null; } || return 1
-    say "Installing $*"
+# Whether packages can be installed: with apt, as root or with sudo.
+can_install() {
+    have apt-get && { [ "$(id -u)" = 0 ] || { have sudo && sudo -n true 2>/dev/null; }; }
+}
+
+# Once in a script: what apt could install now.
+update_lists() {
+    [ -z "${lists_updated:-}" ] || return 0
     as_root apt-get update -qq
+    lists_updated=yes
+}
+
+# install PACKAGE...: with apt. Removes nothing. Fails where nothing can be installed.
+install() {
+    can_install || return 1
+    say "Installing $*"
+    update_lists
     as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+        apt-get install -y -qq --no-install-recommends --no-remove "$@" >/dev/null
 }
 
 # need COMMAND PACKAGE...: installs the packages if the command is missing.
@@ -39,17 +50,45 @@ need() {
     have "$command" || install "$@" || fail "$command is required; install: ${*}"
 }
 
-# A cargo that is new enough for this crate, and a C compiler.
+# A C compiler, and a Rust that is new enough for this crate, with rustfmt and Clippy: an installed
+# one, else the distribution's, else rustup's where the distribution has rustup.
 need_rust() {
     local wanted found
     [ ! -x "$HOME/.cargo/bin/cargo" ] || PATH=$HOME/.cargo/bin:$PATH
     export PATH
+    need cc build-essential
     wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
     found=$(cargo --version 2>/dev/null | cut -d' ' -f2) || true
-    [ "$(printf '%s\n' "$wanted" "${found:-0}" | sort -V | head -n 1)" = "$wanted" ] ||
+    is_at_least "$wanted" "$found" || install_rust "$wanted" ||
         fail "Rust $wanted or newer is required (found: ${found:-none});" \
             "install it as https://rustup.rs says, and run this again"
-    need cc build-essential
+}
+
+# is_at_least WANTED VERSION: an empty version is never enough.
+is_at_least() { [ "$(printf '%s\n' "$1" "${2:-0}" | sort -V | head -n 1)" = "$1" ]; }
+
+# install_rust VERSION: that or a newer one. Fails if there is none.
+install_rust() {
+    local cargo others
+    can_install || return 1
+    update_lists
+    # Debian keeps a second, newer one in its stable releases, to build browsers with.
+    for cargo in cargo cargo-web; do
+        others="rustc rustfmt rust-clippy"
+        [ "$cargo" = cargo ] || others="rustc-web rustfmt-web rust-web-clippy"
+        if is_at_least "$1" "$(candidate "$cargo")"; then
+            # Each of the other packages is a word.
+            # shellcheck disable=SC2086
+            install "$cargo" $others && return
+        fi
+    done
+    ! have cargo && [ -n "$(candidate rustup)" ] && install rustup ca-certificates &&
+        rustup toolchain install --profile default stable
+}
+
+# candidate PACKAGE: the version that apt would install; empty when there is none.
+candidate() {
+    apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: \([0-9].*\)/\1/p'
 }
 
 # Prints `X.Y PATH` for each installed minor version since 3.9 that can create environments, oldest
@@ -87,19 +126,29 @@ need_uv() {
         "$tools/uv/bin/python" -m pip install --quiet --disable-pip-version-check uv
 }
 
-# Two Pythons, so that runtime.txt can be toggled: installed ones, else from packages, else from uv.
-# Fails if there is only one in the end.
+# Two Pythons, so that runtime.txt can be toggled: installed ones, else the distribution's, else
+# uv's. Fails if there is only one in the end.
 need_two_pythons() {
     [ "$(pythons | wc -l)" -ge 1 ] || install python3 python3-venv ||
-        fail "Python 3.9 or later with venv is required"
-    [ "$(pythons | wc -l)" -ge 2 ] && return
-    say "Only one Python is installed ($(pythons | tail -n 1)); installing another with uv"
+        fail "Python 3.9 or newer with venv is required; install: python3 python3-venv"
+    local version
+    for version in $(python_packages); do
+        [ "$(pythons | wc -l)" -lt 2 ] || return 0
+        pythons | grep -q "^${version#python} " || install "$version" "$version-venv" || true
+    done
+    [ "$(pythons | wc -l)" -lt 2 ] || return 0
+    say "Only one Python is installed ($(pythons)); installing another with uv"
     need_uv || return 1
     export UV_PYTHON_INSTALL_DIR=$tools/python
-    local version
     for version in 3.12 3.13; do
         pythons | grep -q "^$version " && continue
         "$tools/uv/bin/uv" python install --quiet --no-bin "$version" && break
     done
     [ "$(pythons | wc -l)" -ge 2 ]
+}
+
+# The Pythons that the distribution has: python3.13, for example, one a line.
+python_packages() {
+    can_install && update_lists || return 0
+    apt-cache --names-only search '^python3\.[0-9]+-venv$' | sed -n 's/-venv .*//p'
 }
