@@ -195,10 +195,11 @@ class Site:
         return said.strip()
 
     def must_show(self, release, colour="None"):
-        """All pods that visitors reach answer with this release."""
-        pages = {self.page() for _ in range(8)}
-        if pages != {f"{release} {colour}"}:
-            raise Wrong(f"the pages are {pages}, expected {release} {colour}")
+        """All pods that visitors reach answer with this release. The nodes learn a little later
+        than nyala which pods these are."""
+        wanted = f"{release} {colour}"
+        wait_for(f"the page {wanted}; it is {self.page()}",
+                 lambda: {self.page() for _ in range(8)} == {wanted}, 30)
 
     def deployment(self):
         return json.loads(self.cluster.kubectl(
