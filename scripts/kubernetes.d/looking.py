@@ -39,8 +39,12 @@ def says(ran, text):
 
 
 def quote(said, pattern):
+    """The first line that fits, without the name of a pod."""
     found = re.search(pattern, said)
-    return f"“{found.group(0).strip()[:160]}”" if found else "no such line"
+    if not found:
+        return "no such line"
+    line = re.sub(r"^(found: )?(pod \S+: )?", "", found.group(0).strip()).replace("|", "\\|")
+    return f"“{line[:97]}…”" if len(line) > 100 else f"“{line}”"
 
 
 def pushing(world, text, act):
