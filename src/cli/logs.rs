@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use super::error;
+use super::{cluster, error};
 use crate::console::{self, leaves_within};
 use crate::disk;
 use crate::serve::log_files;
@@ -31,6 +31,10 @@ pub(super) struct Logs {
 
 impl Logs {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
+        if let Some(live) = cluster::live(site)? {
+            let process = self.process.as_deref();
+            return cluster::print_logs(&live, process, self.lines, self.follow);
+        }
         let names = names(site);
         let names = match &self.process {
             Some(process) if names.contains(process) => vec![process.clone()],

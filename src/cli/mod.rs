@@ -11,6 +11,7 @@ macro_rules! say {
 
 mod build_log;
 mod cancel;
+mod cluster;
 mod completions;
 mod config;
 mod delete;
@@ -301,7 +302,14 @@ fn run(cli: &Cli) -> Result<ExitCode> {
     // These set up their own output.
     let has_own_output = matches!(
         command,
-        Command::Worker(_) | Command::Step(_) | Command::Shell(_) | Command::Image(_)
+        Command::Worker(_)
+            | Command::Step(_)
+            | Command::Shell(_)
+            | Command::Image(_)
+            | Command::Restart(_)
+            | Command::Scale(_)
+            | Command::Start
+            | Command::Stop
     );
     if !has_own_output {
         console::init_command();

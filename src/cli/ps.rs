@@ -5,6 +5,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
+use super::cluster;
 use super::entry::serve_of;
 use super::format::Format;
 use super::table::{self, Align, Cell, Column};
@@ -22,6 +23,9 @@ pub(super) struct Ps {
 
 impl Ps {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
+        if let Some(live) = cluster::live(site)? {
+            return cluster::print_pods(&live, self.json);
+        }
         let processes = serve_of(site)?.processes()?;
         if self.json {
             say!("{:#}", json!(processes));

@@ -3,7 +3,9 @@
 use anyhow::Result;
 use clap::Args;
 
+use super::cluster;
 use super::entry::serve_of;
+use crate::console;
 use crate::control::Request;
 use crate::site::Site;
 
@@ -15,6 +17,10 @@ pub(super) struct Restart {
 
 impl Restart {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
+        let _log = console::init_step();
+        if let Some(live) = cluster::live(site)? {
+            return live.restart(self.process.as_deref());
+        }
         let restart = Request::Restart { process: self.process.clone() };
         serve_of(site)?.ask(&restart, &mut |line| say!("{line}"))?;
         Ok(())

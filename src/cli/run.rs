@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Result, bail};
 use clap::Args;
 
-use super::error;
+use super::{cluster, error};
 use crate::build::custom::in_env;
 use crate::process::Environment;
 use crate::site::Site;
@@ -24,6 +24,10 @@ impl Run {
     /// Exits as the command does; with 128 and the number of the signal that has ended it, as a
     /// shell does.
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
+        if let Some(live) = cluster::live(site)? {
+            let words = [&[self.program.clone()], &self.arguments[..]].concat();
+            return live.run(&words, cluster::has_terminal()).map(exit_code);
+        }
         let Some(live) = site.live()? else { bail!(error::nothing_live()) };
         let release = site.release(live);
         let app_settings = site.app_settings()?;
@@ -36,6 +40,10 @@ impl Run {
         command.args(arguments).current_dir(&release).env_clear().envs(environment.iter());
         let status = command.status().map_err(|cause| error::cannot_run(program, live, &cause))?;
         let code = status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1);
-        Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+        Ok(exit_code(code))
     }
+}
+
+fn exit_code(code: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
 }

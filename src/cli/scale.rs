@@ -8,7 +8,10 @@ use std::str::FromStr;
 use anyhow::{Result, bail};
 use clap::Args;
 
+use super::cluster;
+use crate::console;
 use crate::control::{Control, Request};
+use crate::kubernetes::Live;
 use crate::processes::RELEASE;
 use crate::site::Site;
 use crate::site::settings::check_scale;
@@ -46,6 +49,10 @@ impl Scale {
             check_scale(name, *count)?;
         }
         check_names(site, &wanted)?;
+        let _log = console::init_step();
+        if let Some(live) = cluster::live(site)? {
+            return scale_in_cluster(site, &live, &wanted);
+        }
         let merged = || -> Result<_> {
             let mut scale = site.settings()?.run.scale;
             scale.extend(wanted.clone());
@@ -70,6 +77,22 @@ impl Scale {
         }
         Ok(())
     }
+}
+
+/// The same for pods. How many each process has is kept under [kubernetes].
+fn scale_in_cluster(site: &Site, live: &Live, wanted: &BTreeMap<String, u32>) -> Result<()> {
+    let merged = || -> Result<_> {
+        let mut replicas = site.settings()?.kubernetes.unwrap_or_default().replicas;
+        replicas.extend(wanted.clone());
+        Ok(replicas)
+    };
+    site.check_replicas(&merged()?)?;
+    live.set_counts(site, &site.settings()?, wanted)?;
+    let _guard = site.guard()?;
+    site.set_replicas(&merged()?)?;
+    let counts: Vec<_> = wanted.iter().map(|(name, count)| format!("{name}={count}")).collect();
+    say!("Now running {}, and after every deployment.", counts.join(" "));
+    Ok(())
 }
 
 /// Fails for a process that what is live does not have.

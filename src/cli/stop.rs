@@ -1,8 +1,12 @@
 //! `nyala stop`: ends the application until `nyala start`.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 
+use super::cluster;
 use crate::access;
+use crate::console;
 use crate::control::{Control, Request};
 use crate::site::Site;
 
@@ -12,6 +16,13 @@ pub(super) fn run(site: &Site) -> Result<()> {
         return Ok(());
     }
     let by = access::person();
+    let _log = console::init_step();
+    if let Some(live) = cluster::live(site)? {
+        site.set_stopped(&by)?;
+        live.set_counts(site, &site.settings()?, &BTreeMap::new())?;
+        say!("Stopped. A push deploys without starting anything. To start it: nyala start");
+        return Ok(());
+    }
     match Control::connect(site)? {
         Some(mut control) => drop(control.ask(&Request::Stop { by }, &mut |line| say!("{line}"))?),
         None => site.set_stopped(&by)?,

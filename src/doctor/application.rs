@@ -33,12 +33,19 @@ pub fn check(site: &Site, settings: &Settings, ask: bool) -> Vec<Finding> {
 fn of_live(site: &Site, settings: &Settings, ask: bool) -> Vec<Finding> {
     let Some(live) = site.live().ok().flatten() else { return Vec::new() };
     let Some(record) = site.record(live).ok().flatten() else { return Vec::new() };
+    let stopped = || {
+        let stopped = site.stopped().ok().flatten()?;
+        let error = error::is_stopped(&stopped.in_words());
+        Some(Finding::new(FindingId::Stopped, error))
+    };
+    if settings.runs_in_cluster() {
+        return stopped().into_iter().collect();
+    }
     let Some(listen) = &settings.run.listen else {
         return not_run(site, settings, &record).into_iter().collect();
     };
-    if let Ok(Some(stopped)) = site.stopped() {
-        let error = error::is_stopped(&stopped.in_words());
-        return vec![Finding::new(FindingId::Stopped, error)];
+    if let Some(stopped) = stopped() {
+        return vec![stopped];
     }
     match Control::connect(site) {
         Ok(Some(control)) => of_serve(control, ask)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::error;
 use super::{Finding, FindingId, Repair};
+use crate::kubernetes;
 use crate::retention;
 use crate::site::record::{NotifyFailure, NotifyKind};
 use crate::site::{Record, Site, Status};
@@ -30,6 +31,10 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
             }
             Ok(_) => {}
         }
+    }
+    if kubernetes::is_unsettled(site) && !matches!(site.try_look_lock(), Ok(None)) {
+        let finding = Finding::new(FindingId::RolloutCutShort, error::rollout_cut_short());
+        findings.push(finding.with_repair(Repair::Recover));
     }
     findings.extend(notify_failures(site));
     let mounted = retention::mounted(site);

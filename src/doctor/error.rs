@@ -17,6 +17,12 @@ pub(super) fn unreadable_record(fact: &str, folder: &Path) -> UserError {
     UserError::new(fact).fix(format!("rm -r {}", folder.display()))
 }
 
+/// Its worker was killed, or the cluster did not answer when it was to be undone.
+pub(super) fn rollout_cut_short() -> UserError {
+    UserError::new("a rollout was cut short: the cluster may have some of what is not live")
+        .fix("Have it brought back: nyala doctor --fix")
+}
+
 pub(super) fn worker_is_dead(id: DeploymentId, status: &str) -> UserError {
     UserError::new(format!("deployment {id} is {status}, but its worker is dead")).fix(RECOVER)
 }

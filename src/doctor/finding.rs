@@ -51,6 +51,7 @@ pub enum FindingId {
     Record,
     Repository,
     RestartLoop,
+    RolloutCutShort,
     ServiceOutdated,
     Settings,
     Space,

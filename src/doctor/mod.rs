@@ -15,6 +15,7 @@ use anyhow::{Result, bail};
 
 use crate::disk;
 use crate::git::{git, run};
+use crate::kubernetes;
 use crate::setup::install_hook;
 use crate::site::Site;
 use crate::worker;
@@ -61,6 +62,10 @@ pub fn repair(site: &Site, finding: &mut Finding) -> Result<()> {
         Some(Repair::Recover) => {
             if !worker::repair(site)? {
                 bail!(error::deployment_is_running());
+            }
+            if finding.id == FindingId::RolloutCutShort {
+                // What is to be done again says why.
+                kubernetes::bring_back(site, None)?;
             }
         }
     }

@@ -34,8 +34,8 @@ const NEVER: [&str; 5] = [
     "secret",
 ];
 
-/// Applies objects. An API server that is away for a moment is waited for: applied twice is the same
-/// as once.
+/// Applies objects. An API server that is away for a moment is waited for: applied twice is the
+/// same as once.
 pub(super) fn apply(kubectl: &Kubectl, objects: &[Value]) -> Result<()> {
     if objects.is_empty() {
         return Ok(());
@@ -85,10 +85,11 @@ pub(super) fn remove_others(
     kinds: &[String],
 ) -> Result<()> {
     let mut selector = selector(&place.name);
-    if let Some(keep) = keep {
-        selector.push_str(&format!(",{DEPLOYMENT}!={keep}"));
+    let mut kinds = kinds.join(",");
+    match keep {
+        Some(keep) => selector.push_str(&format!(",{DEPLOYMENT}!={keep}")),
+        None => kinds.push_str(",secret"),
     }
-    let kinds = kinds.join(",");
     let delete =
         ["delete", &kinds, "-l", &selector, "--ignore-not-found", "--wait=false", "-o", "name"];
     patiently(kubectl, || {

@@ -13,9 +13,9 @@ use crate::site::{AppSettings, Site};
 /// What is done in a rollout: the API group, the resource, and the verbs.
 const NEEDED: [(&str, &str, &[&str]); 8] = [
     ("apps", "deployments", &["get", "list", "create", "patch", "delete"]),
-    ("", "services", &["get", "create", "patch", "delete"]),
-    ("networking.k8s.io", "ingresses", &["get", "create", "patch", "delete"]),
-    ("batch", "jobs", &["get", "create", "patch", "delete"]),
+    ("", "services", &["get", "list", "create", "patch", "delete"]),
+    ("networking.k8s.io", "ingresses", &["get", "list", "create", "patch", "delete"]),
+    ("batch", "jobs", &["get", "list", "create", "patch", "delete"]),
     ("", "secrets", &["get", "list", "create", "patch", "delete"]),
     ("", "pods", &["get", "list"]),
     ("", "pods/log", &["get"]),
@@ -56,7 +56,7 @@ fn is_refused(error: &anyhow::Error) -> bool {
     error.to_string().contains("refuses it")
 }
 
-/// See <https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access>.
+/// See <https://kubernetes.io/docs/reference/access-authn-authz/authorization/>.
 fn missing_rights(kubectl: &Kubectl, namespace: &str) -> Result<Vec<String>> {
     let reviews: Vec<Value> = NEEDED
         .iter()
@@ -65,7 +65,8 @@ fn missing_rights(kubectl: &Kubectl, namespace: &str) -> Result<Vec<String>> {
         .collect();
     let arguments = ["create", "--validate=false", "-o", "json", "-f", "-"];
     let answers = kubectl.ask(&arguments, &reviews)?;
-    Ok(answers.iter().filter(|it| it["status"]["allowed"] != true).filter_map(in_words).collect())
+    let refused = answers.iter().filter(|it| it["status"]["allowed"] != true);
+    Ok(by_resource(refused.filter_map(in_words)))
 }
 
 fn review(namespace: &str, group: &str, resource: &str, verb: &str) -> Value {
@@ -83,14 +84,29 @@ fn review(namespace: &str, group: &str, resource: &str, verb: &str) -> Value {
     })
 }
 
-/// `create deployments.apps`.
-fn in_words(review: &Value) -> Option<String> {
+/// `get, create deployments.apps` for each resource.
+fn by_resource(rights: impl Iterator<Item = (String, String)>) -> Vec<String> {
+    let mut found: Vec<(String, Vec<String>)> = Vec::new();
+    for (verb, resource) in rights {
+        match found.iter_mut().find(|(known, _)| *known == resource) {
+            Some((_, verbs)) => verbs.push(verb),
+            None => found.push((resource, vec![verb])),
+        }
+    }
+    let words =
+        |(resource, verbs): &(String, Vec<String>)| format!("{resource}: {}", verbs.join(", "));
+    found.iter().map(words).collect()
+}
+
+/// The verb, and a resource such as `deployments.apps`.
+fn in_words(review: &Value) -> Option<(String, String)> {
     let of = |name: &str| review["spec"]["resourceAttributes"][name].as_str();
     let after = |mark: &str, name: &str| {
         of(name).filter(|it| !it.is_empty()).map_or(String::new(), |it| format!("{mark}{it}"))
     };
     let (verb, resource) = of("verb").zip(of("resource"))?;
-    Some(format!("{verb} {resource}{}{}", after("/", "subresource"), after(".", "group")))
+    let resource = format!("{resource}{}{}", after("/", "subresource"), after(".", "group"));
+    Some((verb.to_owned(), resource))
 }
 
 #[cfg(test)]
@@ -99,10 +115,12 @@ mod tests {
 
     #[test]
     fn a_right_is_named_as_kubectl_does() {
-        assert_eq!(
-            in_words(&review("web", "apps", "deployments", "patch")).unwrap(),
-            "patch deployments.apps"
-        );
-        assert_eq!(in_words(&review("web", "", "pods/log", "get")).unwrap(), "get pods/log");
+        let reviews = [
+            review("web", "apps", "deployments", "get"),
+            review("web", "apps", "deployments", "patch"),
+            review("web", "", "pods/log", "get"),
+        ];
+        let words = by_resource(reviews.iter().filter_map(in_words));
+        assert_eq!(words, ["deployments.apps: get, patch", "pods/log: get"]);
     }
 }

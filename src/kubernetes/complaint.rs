@@ -22,7 +22,7 @@ const NO_ANSWER: [&str; 11] = [
 /// The error for a person; `None` where nothing is known of it.
 pub(super) fn explain(complaint: &str, place: &Place) -> Option<UserError> {
     let lines = lines(complaint);
-    let has = |text: &str| lines.iter().any(|line| line.contains(text));
+    let has = |text: &str| complaint.contains(text);
     if has("conflict with ") || has("conflicts with ") {
         return Some(error::conflict(&conflicts(complaint), &lines));
     }
@@ -193,7 +193,8 @@ mod tests {
     fn a_conflict_names_who_and_what() {
         insta::assert_snapshot!(said(
             "error: Apply failed with 1 conflict: conflict with \"kubectl-edit\" using apps/v1: \
-             .spec.replicas\nPlease review the fields above--they currently have other managers."
+             .spec.replicas\nPlease review the fields above--they currently have other managers. Here\n\
+             are the ways you can resolve this warning:\n* 1\n* 2\n* 3\n* 4\nSee https://k8s.io"
         ), @"
         somebody else manages fields of the objects
         found: kubectl-edit has set .spec.replicas

@@ -1,5 +1,5 @@
-//! Why something is not ready, as a person would find out: which pod, its reason, what its probe was
-//! answered, and the last lines that the application has printed.
+//! Why something is not ready, as a person would find out: which pod, its reason, what its probe
+//! was answered, and the last lines that the application has printed.
 
 use std::collections::BTreeSet;
 
@@ -160,8 +160,8 @@ const FIX_ROOM: &str =
     "Ask for less: resources and replicas under [kubernetes] of nyala.toml; or add a node";
 const FIX_MEMORY: &str = "Give it more memory: resources under [kubernetes] of nyala.toml";
 const FIX_PROGRAM: &str = "Repair what made the application end, and push again";
-const FIX_IMAGE: &str = "See whether the nodes reach the registry and may pull from it; a patch can \
-     name a Secret for it: imagePullSecrets";
+const FIX_IMAGE: &str = "See whether the nodes reach the registry and may pull from it; a patch \
+     can name a Secret for it: imagePullSecrets";
 const FIX_PROBE: &str =
     "See what the application answers, and set health and health_timeout under [run] of nyala.toml";
 

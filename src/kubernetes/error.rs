@@ -91,11 +91,11 @@ pub(super) fn forbidden(place: &Place, lines: &[String]) -> UserError {
 
 const RIGHTS: &str = "Have it allowed; docs/kubernetes.md has a Role with what is needed";
 
-/// `missing` are things such as `create deployments.apps`.
+/// `missing` are lines such as `deployments.apps: get, create`.
 pub(super) fn no_right(place: &Place, missing: &[String]) -> UserError {
     UserError::new("the user of the kubeconfig has not all the rights that a rollout needs")
         .found(context(place))
-        .found(format!("not allowed: {}", missing.join(", ")))
+        .found(format!("not allowed:\n{}", missing.join("\n")))
         .fix(RIGHTS)
 }
 
@@ -295,7 +295,7 @@ mod tests {
         for error in [
             no_kubectl(),
             no_kubeconfig(Path::new("/srv/shop/k.yaml")),
-            no_right(&place("shop"), &["create deployments.apps".to_owned()]),
+            no_right(&place("shop"), &["deployments.apps: create".to_owned()]),
             not_ours("Service", "shop", &place("shop"), Some("host:/srv/blog")),
             not_ours("Service", "shop", &place("shop"), None),
             secret_is_gone("shop-1a2b", id),

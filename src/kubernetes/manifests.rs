@@ -1,5 +1,5 @@
-//! What a release is in a cluster: objects, made of facts alone. Kubernetes 1.20 and every later one
-//! takes them.
+//! What a release is in a cluster: objects, made of facts alone. Kubernetes 1.20 and every later
+//! one takes them.
 
 use std::collections::BTreeMap;
 

@@ -30,8 +30,8 @@ pub(super) fn component(process: &str) -> String {
     label(&process.to_lowercase())
 }
 
-/// `NAME-SUFFIX`. Where that is too long for a label, the name is cut, and what tells it from others
-/// is put in.
+/// `NAME-SUFFIX`. Where that is too long for a label, the name is cut, and what tells it from
+/// others is put in.
 pub(super) fn joined(name: &str, suffix: &str) -> String {
     let whole = format!("{name}-{suffix}");
     if whole.len() <= LONGEST {

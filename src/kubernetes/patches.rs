@@ -25,8 +25,8 @@ const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "K
 /// The most that one file of patches may have, in bytes.
 const LARGEST: u64 = 4 << 20;
 
-/// The objects with the patches of a release on them. `wanted` is what nyala.toml says of where they
-/// are; `scratch` is a folder that this may make.
+/// The objects with the patches of a release on them. `wanted` is what nyala.toml says of where
+/// they are; `scratch` is a folder that this may make.
 pub(super) fn put_on(
     objects: Vec<Value>,
     release: &Path,
@@ -57,7 +57,8 @@ pub(super) fn put_on(
     let patched = from_yaml(&text).with_context(|| format!("the patches in {path}"))?;
     check(&objects, &patched, path, place, has_own)?;
     let more = patched.len().saturating_sub(objects.len());
-    let more = if more == 0 { String::new() } else { format!(", with {more} objects of its own") };
+    let s = if more == 1 { "" } else { "s" };
+    let more = if more == 0 { String::new() } else { format!(", and {more} object{s} more") };
     console::info(format_args!("Patches from {}{more}.", excerpt(path)));
     Ok(patched)
 }

@@ -121,7 +121,11 @@ fn container(facts: &Facts<'_>, process: &str, command: &[String]) -> Value {
         "name": super::names::component(process),
         "image": facts.release.image,
         "command": escaped(command),
-        "env": [{ "name": "PORT", "value": PORT.to_string() }],
+        // A user without an entry in passwd has / as its home, where nobody may write.
+        "env": [
+            { "name": "PORT", "value": PORT.to_string() },
+            { "name": "HOME", "value": "/tmp" },
+        ],
         "securityContext": {
             "allowPrivilegeEscalation": false,
             "capabilities": { "drop": ["ALL"] },

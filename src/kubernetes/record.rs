@@ -173,10 +173,10 @@ mod tests {
                 "commands": { "web": ["a"], "my_worker": ["b"], "release": ["c"] } },
             "counts": { "web": 1, "my_worker": 1 },
             "objects": [
-                { "kind": "Deployment", "metadata": { "name": "shop-web", "labels": { COMPONENT: "web" } },
-                  "spec": { "replicas": 1 } },
-                { "kind": "Deployment", "metadata": { "name": "x-w", "labels": { COMPONENT: "my-worker" } },
-                  "spec": { "replicas": 5 } },
+                { "kind": "Deployment", "spec": { "replicas": 1 },
+                  "metadata": { "name": "shop-web", "labels": { COMPONENT: "web" } } },
+                { "kind": "Deployment", "spec": { "replicas": 5 },
+                  "metadata": { "name": "x-w", "labels": { COMPONENT: "my-worker" } } },
             ],
         }))
         .unwrap();

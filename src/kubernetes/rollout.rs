@@ -119,8 +119,8 @@ impl Rollout {
         secret.chain(&self.objects).cloned().collect()
     }
 
-    /// Shows what would change in the cluster, on the standard output of this process. The exit code
-    /// is kubectl's: 1 if something would.
+    /// Shows what would change in the cluster, on the standard output of this process. The exit
+    /// code is kubectl's: 1 if something would.
     pub fn diff(&self) -> Result<ExitCode> {
         let kubectl = Kubectl::new(&self.place);
         let kept: Vec<Value> = self.all_objects().into_iter().filter(Rollout::is_kept).collect();
@@ -138,7 +138,7 @@ impl Rollout {
         let kubectl = Kubectl::new(&self.place);
         let live = Rollout::live(site)?;
         owner::check(&kubectl, self, live.as_ref())?;
-        // Fails on what the cluster does not take, and on fields of others, before anything changes.
+        // Fails on what the cluster does not take, and on fields of others. Nothing changes yet.
         kubectl.apply(&self.all_objects(), &["--dry-run=server"])?;
         self.write(site)?;
         disk::point("rollout: before");

@@ -19,7 +19,7 @@ use crate::site::{AppSettings, Site};
 const LARGEST: usize = 1 << 20;
 
 /// What the image knows better.
-const OF_THE_IMAGE: [&str; 2] = ["PATH", "PORT"];
+const OF_THE_IMAGE: [&str; 3] = ["HOME", "PATH", "PORT"];
 
 /// The name and the Secret; `None` where there are no app settings.
 pub(super) fn secret(

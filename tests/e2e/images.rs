@@ -56,7 +56,7 @@ fn layers(manifest: &Value) -> Vec<String> {
 
 /// An image without a base, as the base of others: it has this machine's Python in it, with all
 /// libraries and a shell. It is made once for all tests of a binary.
-fn base() -> String {
+pub(crate) fn base() -> String {
     let shared = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let lock = fs::File::create(shared.join("image-base.lock")).unwrap();
     lock.lock().unwrap();

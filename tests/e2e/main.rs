@@ -44,6 +44,7 @@ mod index;
 mod inputs;
 mod install_script;
 mod isolation;
+mod kubernetes;
 mod large;
 mod lfs;
 mod limits;

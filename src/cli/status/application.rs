@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::control::{Control, ProcessState};
 use crate::doctor;
+use crate::kubernetes::{self, Live, Pod};
 use crate::site::{Settings, Site, Stopped};
 use crate::text::clean;
 use crate::user_error::UserError;
@@ -17,6 +18,17 @@ pub(super) struct Application {
     stopped: Option<Stopped>,
     processes: Vec<ProcessState>,
     problems: Vec<UserError>,
+    /// Where it runs in a cluster, and its pods, where the cluster says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<Cluster>,
+}
+
+#[derive(Debug, Serialize)]
+struct Cluster {
+    place: String,
+    pods: Vec<Pod>,
+    /// A rollout was cut short, and the cluster may have some of it.
+    unsettled: bool,
 }
 
 impl Application {
@@ -31,13 +43,39 @@ impl Application {
             stopped: site.stopped().ok().flatten(),
             processes: processes.unwrap_or_default(),
             problems: findings.into_iter().map(|finding| finding.error).collect(),
+            cluster: None,
         }
+        .in_cluster(site, settings)
+    }
+
+    /// A cluster that does not answer is a problem, and hides nothing else.
+    fn in_cluster(mut self, site: &Site, settings: &Settings) -> Application {
+        if !settings.runs_in_cluster() || !matches!(site.live(), Ok(Some(_))) {
+            return self;
+        }
+        let found = Live::of(site, settings).and_then(|live| {
+            let Some(live) = live else { return Ok(None) };
+            let (place, unsettled) = (live.place(), kubernetes::is_unsettled(site));
+            Ok(Some(Cluster { place, pods: live.pods()?, unsettled }))
+        });
+        match found {
+            Ok(found) => self.cluster = found,
+            Err(why) => self.problems.push(UserError::of(&why)),
+        }
+        self
     }
 
     pub(super) fn print(&self) {
         if let Some(stopped) = &self.stopped {
             say!("Runs:   no, it was stopped {} (nyala start)", stopped.in_words());
             return;
+        }
+        if let Some(Cluster { place, pods, unsettled }) = &self.cluster {
+            let ready = pods.iter().filter(|pod| pod.is_ready).count();
+            say!("Runs:   {place}, {ready} of {} pods ready (nyala ps)", pods.len());
+            if *unsettled {
+                say!("Wrong:  a rollout was cut short (nyala doctor --fix, or deploy again)");
+            }
         }
         if let (false, Some(listen)) = (self.processes.is_empty(), &self.listen) {
             let names: Vec<_> = self.processes.iter().map(|it| it.process.as_str()).collect();

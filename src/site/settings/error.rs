@@ -182,6 +182,12 @@ pub(super) fn cannot_change_scale(wanted: &str) -> UserError {
         .fix(format!("Write it there yourself, under [run]: {wanted}"))
 }
 
+/// `replicas` stands in a form that nyala cannot edit.
+pub(super) fn cannot_change_replicas(wanted: &str) -> UserError {
+    UserError::new("`replicas` in nyala.toml cannot be changed by nyala")
+        .fix(format!("Write it there yourself, under [kubernetes]: {wanted}"))
+}
+
 /// The address may be a secret, so it is not shown.
 pub(super) fn not_http() -> UserError {
     UserError::new("the url of a [[webhook]] is not an HTTP address")

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::super::{REPOSITORY, Site, text_file};
 use super::error;
-use super::{Run, Settings};
+use super::{Kubernetes, Run, Settings};
 use crate::disk;
 use crate::site::SharedPath;
 use crate::site::shared_path::check_apart;
@@ -57,6 +57,16 @@ impl Site {
         with_scale(&self.settings_text()?, scale).map(drop)
     }
 
+    /// Keeps how many pods each process has in a cluster. The caller holds the guard.
+    pub fn set_replicas(&self, replicas: &BTreeMap<String, u32>) -> Result<()> {
+        self.replace_settings(&with_replicas(&self.settings_text()?, replicas)?)
+    }
+
+    /// Fails when [`Site::set_replicas`] would.
+    pub fn check_replicas(&self, replicas: &BTreeMap<String, u32>) -> Result<()> {
+        with_replicas(&self.settings_text()?, replicas).map(drop)
+    }
+
     /// The bare repository of this site.
     pub fn repository(&self, settings: &Settings) -> PathBuf {
         match &settings.repository {
@@ -92,13 +102,7 @@ pub fn with_shared(text: &str, paths: &[SharedPath]) -> Result<String> {
 /// The text of a `nyala.toml` with another `scale` under `[run]`, and everything else as it was.
 /// Fails when a person has to change it.
 fn with_scale(text: &str, scale: &BTreeMap<String, u32>) -> Result<String> {
-    let counts: Vec<_> = scale.iter().map(|(name, count)| format!("{name} = {count}")).collect();
-    let wanted = format!("scale = {{ {} }}", counts.join(", "));
-    let changed = match (assignment(text, RUN, "scale"), table_begin(text, RUN)) {
-        (Some((from, to)), _) => format!("{}{wanted}{}", &text[..from], &text[to..]),
-        (None, Some(at)) => format!("{}{wanted}\n{}", &text[..at], &text[at..]),
-        (None, None) => format!("{}\n\n[{RUN}]\n{wanted}\n", text.trim_end()),
-    };
+    let (wanted, changed) = with_counts(text, RUN, "scale", scale);
     let before = Settings::parse(text)?;
     let after = Settings::parse(&changed).ok().filter(|after| {
         let run = Run { scale: before.run.scale.clone(), ..after.run.clone() };
@@ -111,7 +115,43 @@ fn with_scale(text: &str, scale: &BTreeMap<String, u32>) -> Result<String> {
     Ok(changed)
 }
 
+/// The same of `replicas` under `[kubernetes]`.
+fn with_replicas(text: &str, replicas: &BTreeMap<String, u32>) -> Result<String> {
+    let (wanted, changed) = with_counts(text, KUBERNETES, "replicas", replicas);
+    let before = Settings::parse(text)?;
+    let after = Settings::parse(&changed).ok().filter(|after| {
+        let Some(kubernetes) = after.kubernetes.clone() else { return false };
+        let is_wanted = kubernetes.replicas == *replicas;
+        let old = before.kubernetes.clone().unwrap_or_default().replicas;
+        let kubernetes = Some(Kubernetes { replicas: old, ..kubernetes });
+        let same = Settings { kubernetes, set: before.set.clone(), ..after.clone() } == before;
+        same && is_wanted
+    });
+    if after.is_none() {
+        return Err(error::cannot_change_replicas(&wanted).into());
+    }
+    Ok(changed)
+}
+
+/// A line with counts, and the text with it in place of the one that it has.
+fn with_counts(
+    text: &str,
+    table: &str,
+    key: &str,
+    counts: &BTreeMap<String, u32>,
+) -> (String, String) {
+    let counts: Vec<_> = counts.iter().map(|(name, count)| format!("{name} = {count}")).collect();
+    let wanted = format!("{key} = {{ {} }}", counts.join(", "));
+    let changed = match (assignment(text, table, key), table_begin(text, table)) {
+        (Some((from, to)), _) => format!("{}{wanted}{}", &text[..from], &text[to..]),
+        (None, Some(at)) => format!("{}{wanted}\n{}", &text[..at], &text[at..]),
+        (None, None) => format!("{}\n\n[{table}]\n{wanted}\n", text.trim_end()),
+    };
+    (wanted, changed)
+}
+
 const RUN: &str = "run";
+const KUBERNETES: &str = "kubernetes";
 
 /// Where the first line of a table begins, behind its header.
 fn table_begin(text: &str, table: &str) -> Option<usize> {
@@ -131,8 +171,8 @@ fn header(line: &str) -> Option<&str> {
     name.split_once(']').map(|(name, _)| name.trim())
 }
 
-/// From where to where a key of a table, or of the top level, and its array or inline table stand
-/// in a text.
+/// From where to where a key of a table, or of the top level, and its number, array or inline table
+/// stand in a text.
 fn assignment(text: &str, table: &str, key: &str) -> Option<(usize, usize)> {
     let (mut at, mut current) = (0, "");
     for line in text.split_inclusive('\n') {
@@ -142,7 +182,10 @@ fn assignment(text: &str, table: &str, key: &str) -> Option<(usize, usize)> {
         if let Some(value) = value.and_then(|value| value.strip_prefix('=')) {
             let begin = at + line.len() - trimmed.len();
             let from = at + line.len() - value.len();
-            return Some((begin, from + array_end(&text[from..])?));
+            let digits = value.trim_start().bytes().take_while(u8::is_ascii_digit).count();
+            let blanks = value.len() - value.trim_start().len();
+            let length = if digits > 0 { blanks + digits } else { array_end(&text[from..])? };
+            return Some((begin, from + length));
         }
         at += line.len();
     }
@@ -227,6 +270,26 @@ mod tests {
         for text in ["[run.scale]\nweb = 1\n", "run = { scale = { web = 1 } }\n"] {
             assert!(with_scale(text, &scale).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn replicas_are_replaced_and_the_rest_stays() {
+        let replicas = BTreeMap::from([("web".to_owned(), 2), ("worker".to_owned(), 0)]);
+        let image = "image.repository = 'r.example.org/shop'\n";
+        for text in [
+            "[kubernetes]\n# ours\nname = 'shop' # why\n",
+            "[kubernetes]\nreplicas = 12 # why\nname = 'shop'\n[run]\nscale = { web = 5 }\n",
+            "[kubernetes]\nreplicas = { web = 4 } # why\nname = 'shop'",
+        ] {
+            let text = format!("{image}{text}");
+            let changed = with_replicas(&text, &replicas).unwrap();
+            let after = Settings::parse(&changed).unwrap();
+            assert_eq!(after.kubernetes.unwrap().replicas, replicas, "{changed:?}");
+            assert!(changed.contains("# why") && changed.contains("name = 'shop'"), "{changed:?}");
+        }
+        assert!(
+            with_replicas(&format!("{image}[kubernetes.replicas]\nweb = 1\n"), &replicas).is_err()
+        );
     }
 
     #[test]

@@ -1,0 +1,79 @@
+//! What commands do with a site that runs in a cluster.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::format::Format;
+use super::ps::healthy;
+use super::table::{self, Align, Cell, Column};
+use crate::console::{self, leaves_within};
+use crate::kubernetes::{Live, Pod};
+use crate::site::Site;
+
+/// What is live in a cluster; `None` for a site that runs on this machine.
+pub(super) fn live(site: &Site) -> Result<Option<Live>> {
+    Live::of(site, &site.settings()?)
+}
+
+/// Whether a person sits before this process.
+pub(super) fn has_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
+const COLUMNS: [Column; 8] = [
+    Column { head: "PROCESS", align: Align::Left },
+    Column { head: "POD", align: Align::Left },
+    Column { head: "RELEASE", align: Align::Right },
+    Column { head: "SINCE", align: Align::Left },
+    Column { head: "RESTARTS", align: Align::Right },
+    Column { head: "HEALTHY", align: Align::Left },
+    Column { head: "STATUS", align: Align::Left },
+    Column { head: "NODE", align: Align::Left },
+];
+
+pub(super) fn print_pods(live: &Live, json: bool) -> Result<()> {
+    let pods = live.pods()?;
+    if json {
+        say!("{:#}", json!(pods));
+        return Ok(());
+    }
+    if pods.is_empty() {
+        say!("No pods are running: {}.", live.place());
+        return Ok(());
+    }
+    let format = Format::of_stdout();
+    let cells = |pod: &Pod| {
+        let Pod { process, name, release, is_ready, status, restarts, since, node } = pod;
+        vec![
+            Cell::new(process.clone()),
+            Cell::new(name.clone()),
+            Cell::or_dash(Some(release.clone()).filter(|it| !it.is_empty())),
+            Cell::or_dash(since.map(|since| format.when(since))),
+            Cell::new(restarts.to_string()),
+            healthy(Some(*is_ready), &format),
+            Cell::new(status.clone()),
+            Cell::or_dash(node.clone()),
+        ]
+    };
+    console::say(table::draw(&COLUMNS, &pods.iter().map(cells).collect::<Vec<_>>(), &format));
+    Ok(())
+}
+
+/// Prints what the pods have printed, each line behind the name of its pod.
+pub(super) fn print_logs(
+    live: &Live,
+    process: Option<&str>,
+    lines: usize,
+    follow: bool,
+) -> Result<()> {
+    let print = |line: &str| say!("{line}");
+    // A reader who has gone is noticed although nothing is printed.
+    let is_over = || {
+        console::write_error().is_some()
+            || leaves_within(rustix::stdio::stdout(), Duration::from_millis(1))
+    };
+    live.logs(process, lines, follow, &print, &is_over)
+}
