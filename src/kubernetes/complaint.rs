@@ -119,22 +119,25 @@ mod tests {
         1. Correct context under [kubernetes] of nyala.toml
         2. See what the owner of the site has: kubectl config get-contexts; a kubeconfig elsewhere is named by kubeconfig in nyala.toml
         ");
-        insta::assert_snapshot!(said("Error from server (NotFound): namespaces \"web\" not found"), @"
+        let no_namespace = "Error from server (NotFound): namespaces \"web\" not found";
+        insta::assert_snapshot!(said(no_namespace), @"
         the cluster has no namespace web
         found: context production, namespace web
         1. Create it: kubectl create namespace web
         2. Or correct namespace under [kubernetes] of nyala.toml
         ");
         insta::assert_snapshot!(said(
-            "Error from server (Forbidden): deployments.apps \"shop-web\" is forbidden: User \"ci\" \
-             cannot patch resource \"deployments\" in API group \"apps\" in the namespace \"web\""
+            "Error from server (Forbidden): deployments.apps \"shop-web\" is forbidden: \
+             User \"ci\" cannot patch resource \"deployments\" in API group \"apps\" in \
+             the namespace \"web\""
         ), @r#"
         the cluster refuses it: the user of the kubeconfig has no right to do this
         found: context production, namespace web
         output: Error from server (Forbidden): deployments.apps "shop-web" is forbidden: User "ci" cannot patch resource "deployments" in API group "apps" in the namespace "web"
         Have it allowed; docs/kubernetes.md has a Role with what is needed
         "#);
-        insta::assert_snapshot!(said("error: You must be logged in to the server (Unauthorized)"), @"
+        let unknown = "error: You must be logged in to the server (Unauthorized)";
+        insta::assert_snapshot!(said(unknown), @"
         the cluster does not know the user of the kubeconfig, or not any more
         found: context production, namespace web
         output: error: You must be logged in to the server (Unauthorized)
@@ -193,8 +196,9 @@ mod tests {
     fn a_conflict_names_who_and_what() {
         insta::assert_snapshot!(said(
             "error: Apply failed with 1 conflict: conflict with \"kubectl-edit\" using apps/v1: \
-             .spec.replicas\nPlease review the fields above--they currently have other managers. Here\n\
-             are the ways you can resolve this warning:\n* 1\n* 2\n* 3\n* 4\nSee https://k8s.io"
+             .spec.replicas\nPlease review the fields above--they currently have other managers. \
+             Here\nare the ways you can resolve this warning:\n* 1\n* 2\n* 3\n* 4\n\
+             See https://k8s.io"
         ), @"
         somebody else manages fields of the objects
         found: kubectl-edit has set .spec.replicas

@@ -93,10 +93,10 @@ const RIGHTS: &str = "Have it allowed; docs/kubernetes.md has a Role with what i
 
 /// `missing` are lines such as `deployments.apps: get, create`.
 pub(super) fn no_right(place: &Place, missing: &[String]) -> UserError {
-    UserError::new("the user of the kubeconfig has not all the rights that a rollout needs")
-        .found(context(place))
-        .found(format!("not allowed:\n{}", missing.join("\n")))
-        .fix(RIGHTS)
+    let error =
+        UserError::new("the user of the kubeconfig has not all the rights that a rollout needs");
+    let missing = missing.iter().map(|right| format!("not allowed: {right}"));
+    missing.fold(error.found(context(place)), UserError::found).fix(RIGHTS)
 }
 
 pub(super) fn unauthorized(place: &Place, lines: &[String]) -> UserError {

@@ -1,7 +1,8 @@
 //! Runs children: clean environment, own process group, output line by line, time limits.
 //!
-//! Every child has /dev/null as its standard input, unless it is given some, and inherits no other file. When it ends, its
-//! process group is ended as well, and on Linux it is killed when nyala is killed.
+//! Every child has /dev/null as its standard input, unless it is given some, and inherits no other
+//! file. When it ends, its process group is ended as well, and on Linux it is killed when nyala is
+//! killed.
 
 pub mod bound;
 mod clock;

@@ -1,5 +1,5 @@
-//! `[kubernetes]` without a cluster: what would be applied, and pushes that cannot roll out. Rollouts
-//! themselves are tried by `scripts/test-kubernetes`, in a cluster.
+//! `[kubernetes]` without a cluster: what would be applied, and pushes that cannot roll out.
+//! Rollouts themselves are tried by `scripts/test-kubernetes`, in a cluster.
 
 use std::fs;
 use std::net::TcpListener;
@@ -114,8 +114,8 @@ fn a_cluster_that_cannot_be_used_changes_nothing() {
     // A port that nobody listens on any more.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let kubeconfig = format!(
-        "apiVersion: v1\nkind: Config\ncurrent-context: one\nclusters:\n- name: one\n  cluster:\n    \
-         server: https://127.0.0.1:{port}\nusers:\n- name: me\n  user: {{token: x}}\n\
+        "apiVersion: v1\nkind: Config\ncurrent-context: one\nclusters:\n- name: one\n  cluster:\n\
+         \x20   server: https://127.0.0.1:{port}\nusers:\n- name: me\n  user: {{token: x}}\n\
          contexts:\n- name: one\n  context: {{cluster: one, user: me}}\n"
     );
     fs::write(site.path.join("config.yaml"), kubeconfig).unwrap();
