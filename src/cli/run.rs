@@ -25,7 +25,7 @@ impl Run {
     /// shell does.
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
         if let Some(live) = cluster::live(site)? {
-            let words = [&[self.program.clone()], &self.arguments[..]].concat();
+            let words = [std::slice::from_ref(&self.program), &self.arguments].concat();
             return live.run(&words, cluster::has_terminal()).map(exit_code);
         }
         let Some(live) = site.live()? else { bail!(error::nothing_live()) };
