@@ -236,7 +236,7 @@ def rollback(world):
 def killed(world):
     site = world.site
     found = []
-    for when in ("Roll out", "Applied", "1 of 3 ready"):
+    for when in ("Roll out", "1 of 3 ready"):
         site.commit()
         pushing(world, when, lambda: kill_worker(site))
         if site.live() == str(len(site_deployments(site))):

@@ -129,7 +129,8 @@ class Site:
         lines = [f"{key} = {toml(it)}" for key, it in wanted.items()]
         more = [f'[image]\nrepository = "http://{REGISTRY}/{self.namespace}/{self.name}"',
                 f'base = "{self.base}"',
-                '[run]\nhealth = "/health"', "[kubernetes]", *lines]
+                '[run]\nhealth = "/health"\nhealth_timeout = "3m"', "[kubernetes]",
+                *lines]
         # Only what is no table of its own can stay as it was.
         with open(os.path.join(self.path, "nyala.toml"), "w") as file:
             file.write(self.settings.split("\n[")[0] + "\n" + "\n".join(more) + "\n")
