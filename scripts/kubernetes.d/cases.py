@@ -299,13 +299,16 @@ def conflict(world):
     path = os.path.join(world.folder, "claim.json")
     with open(path, "w") as file:
         json.dump(claim, file)
-    world.cluster.kubectl("apply", "--server-side", "--force-conflicts",
-                          "--field-manager=autoscaler", "-f", path)
+    # A part of an object is all that is claimed.
+    claiming = ("apply", "--server-side", "--force-conflicts", "--validate=false", "-f", path)
+    world.cluster.kubectl(*claiming, "--field-manager=autoscaler")
     site.commit()
     said = site.must_fail("autoscaler", "replicas")
     site.must_show(live)
-    world.cluster.kubectl("apply", "--server-side", "--force-conflicts",
-                          "--field-manager=nyala", "-f", path)
+    # The autoscaler gives it back.
+    with open(path, "w") as file:
+        json.dump({**claim, "spec": {}}, file)
+    world.cluster.kubectl(*claiming, "--field-manager=autoscaler")
     return f"refused, unchanged; the log has {quote(said, r'.*autoscaler.*')}"
 
 
