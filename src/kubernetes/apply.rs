@@ -93,7 +93,9 @@ pub(super) fn remove_others(
     let delete =
         ["delete", &kinds, "-l", &selector, "--ignore-not-found", "--wait=false", "-o", "name"];
     patiently(kubectl, || {
-        for name in kubectl.run(&delete)?.lines() {
+        // An older kubectl says here that it has found nothing.
+        let removed = kubectl.run(&delete)?;
+        for name in removed.lines().filter(|line| line.contains('/')) {
             console::detail(format_args!("Removed {name}."));
         }
         Ok(())

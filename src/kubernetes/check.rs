@@ -41,7 +41,7 @@ pub fn check(site: &Site, settings: &Kubernetes, app_settings: &AppSettings) -> 
     let found = kubectl.run(&["get", "namespace", namespace, "-o", "name"]);
     // Many may act in a namespace, and not look at it.
     if let Err(why) = found
-        && !is_refused(&why)
+        && !error::is(&why, error::REFUSED)
     {
         return Err(why);
     }
@@ -50,10 +50,6 @@ pub fn check(site: &Site, settings: &Kubernetes, app_settings: &AppSettings) -> 
         bail!(error::no_right(&place, &missing));
     }
     Ok(place)
-}
-
-fn is_refused(error: &anyhow::Error) -> bool {
-    error.to_string().contains("refuses it")
 }
 
 /// See <https://kubernetes.io/docs/reference/access-authn-authz/authorization/>.

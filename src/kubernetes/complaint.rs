@@ -61,7 +61,7 @@ pub(super) fn explain(complaint: &str, place: &Place) -> Option<UserError> {
 
 /// Whether an error may be gone in a moment.
 pub(super) fn may_pass(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.to_string().contains(error::NO_ANSWER))
+    error::is(error, error::NO_ANSWER)
 }
 
 /// The last lines without the log lines of kubectl's own, such as

@@ -8,8 +8,15 @@ use crate::site::DeploymentId;
 use crate::text::{bytes, excerpt};
 use crate::user_error::UserError;
 
-/// How every error about an API server that does not answer begins.
+/// The facts of errors that are told apart.
 pub(super) const NO_ANSWER: &str = "the API server of the cluster does not answer";
+pub(super) const REFUSED: &str =
+    "the cluster refuses it: the user of the kubeconfig has no right to do this";
+
+/// Whether an error has this fact.
+pub(super) fn is(error: &anyhow::Error, fact: &str) -> bool {
+    error.downcast_ref::<UserError>().is_some_and(|error| error.fact == fact)
+}
 
 pub(super) fn no_kubectl() -> UserError {
     UserError::new("there is no kubectl on this machine")
@@ -83,10 +90,7 @@ pub(super) fn no_namespace(place: &Place) -> UserError {
 }
 
 pub(super) fn forbidden(place: &Place, lines: &[String]) -> UserError {
-    UserError::new("the cluster refuses it: the user of the kubeconfig has no right to do this")
-        .found(context(place))
-        .with_output(lines)
-        .fix(RIGHTS)
+    UserError::new(REFUSED).found(context(place)).with_output(lines).fix(RIGHTS)
 }
 
 const RIGHTS: &str = "Have it allowed; docs/kubernetes.md has a Role with what is needed";
