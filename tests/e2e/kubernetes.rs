@@ -98,7 +98,11 @@ fn a_cluster_that_cannot_be_used_changes_nothing() {
     let live = site.live_state();
     let refused = |kubernetes: &str, says: &str| {
         roll_out(&site, "127.0.0.1:1", kubernetes);
-        site.nyala(&["redeploy"]).assert_failed(1, says);
+        let ran = site.nyala(&["redeploy"]);
+        assert_eq!(ran.status.code(), Some(1), "{ran:#?}");
+        // Settings that are wrong are refused before there is a log.
+        let text = [&*ran.stdout, &*ran.stderr].concat();
+        assert!(text.contains(says), "no {says:?} in {ran:#?}");
         assert_eq!(site.live_state(), live, "{kubernetes}");
     };
     // Only git is on it.
