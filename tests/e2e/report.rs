@@ -35,7 +35,7 @@ fn each_deployment_keeps_the_report_fresh_and_none_fails_for_it() {
     fs::create_dir(&elsewhere).unwrap();
     symlink(&elsewhere, site.path.join("report")).unwrap();
     let push = project.write("page", "2").push();
-    push.assert_success().assert_says("warning: the report is not fresh");
+    push.assert_success().assert_says("warning: the report could not be updated");
     push.assert_says("a link, which is not followed");
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
     site.nyala(&["report"]).assert_failed(1, "a link, which is not followed");

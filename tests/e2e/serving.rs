@@ -36,7 +36,9 @@ fn whoever_asks_a_serve_that_hangs_says_so_and_goes_on() {
             let ran = running.wait();
             assert_eq!(ran.status.code(), Some(code), "{ran:#?}");
             let said = format!("{}{}", ran.stdout, ran.stderr);
-            assert!(said.contains(&format!("nyala serve (process {}) has said", server.pid())));
+            assert!(
+                said.contains(&format!("nyala serve (process {}) has not answered", server.pid()))
+            );
             said
         })
         .collect();
