@@ -6,8 +6,8 @@ import re
 import shutil
 import time
 
-from looking import (Under, kill_worker, only_of_live, pushing, quote, running, says, seconds_of,
-                     site_deployments)
+from looking import (Under, is_ending, kill_worker, only_of_live, pods, pushing, quote, running,
+                     says, seconds_of, site_deployments)
 from machine import REGISTRY, Site, Wrong, wait_for
 
 CASES = []
@@ -29,9 +29,9 @@ def first(world):
     site.commit()
     site.must_succeed()
     site.must_show(1)
-    pods = site.deployment()["spec"]["template"]["spec"]["containers"][0]["image"]
-    if not re.fullmatch(rf"{REGISTRY}/\S+@sha256:[0-9a-f]{{64}}", pods):
-        raise Wrong(f"the image is {pods}")
+    image = site.deployment()["spec"]["template"]["spec"]["containers"][0]["image"]
+    if not re.fullmatch(rf"{REGISTRY}/\S+@sha256:[0-9a-f]{{64}}", image):
+        raise Wrong(f"the image is {image}")
     return "live, with its image by digest"
 
 
@@ -76,6 +76,8 @@ def control(world):
     site.must_succeed()
     if '"preStop"' not in site.template():
         raise Wrong("the next push does not put it back")
+    # Those without it lose requests until they have ended, which is not the next case's.
+    wait_for("the end of the old pods", lambda: not any(map(is_ending, pods(world, site))))
     return f"{load}, as it should; the next push puts it back"
 
 

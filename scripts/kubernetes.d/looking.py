@@ -78,11 +78,19 @@ def site_deployments(site):
     return [it for it in os.listdir(os.path.join(site.path, "deployments")) if it.isdigit()]
 
 
-def running(world, site):
+def pods(world, site):
     selector = f"app.kubernetes.io/name={site.name}"
     said = world.cluster.kubectl("-n", site.namespace, "get", "pods", "-l", selector, "-o", "json")
-    return [it for it in json.loads(said)["items"]
-            if "deletionTimestamp" not in it["metadata"] and it["status"]["phase"] == "Running"]
+    return json.loads(said)["items"]
+
+
+def is_ending(pod):
+    return "deletionTimestamp" in pod["metadata"]
+
+
+def running(world, site):
+    return [it for it in pods(world, site)
+            if not is_ending(it) and it["status"]["phase"] == "Running"]
 
 
 def only_of_live(world, site):
