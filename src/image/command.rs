@@ -45,7 +45,7 @@ pub(super) fn reachable(command: &str) -> Option<String> {
 
 /// What a container runs: the command in a shell, which it replaces, so that SIGTERM reaches the
 /// application; without a shell, its words.
-pub(super) fn words(command: &str, has_shell: bool) -> Result<Vec<String>> {
+fn words(command: &str, has_shell: bool) -> Result<Vec<String>> {
     if has_shell {
         let begins = processes::program(command)
             .is_some_and(|program| command.trim_start().starts_with(&program));

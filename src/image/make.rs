@@ -327,12 +327,10 @@ fn web_command(source: &Source, secrets: &Secrets, all: &Contents) -> Result<Opt
     if let Some(found) = secrets.find(command.as_bytes()) {
         bail!(error::secret_in_command(&found.name));
     }
-    let changed = command::reachable(command);
-    if let Some(changed) = &changed {
+    if let Some(changed) = command::reachable(command) {
         console::info(format_args!("In the image, web listens for other machines: {changed}"));
     }
-    let has_shell = all.resolve(SHELL).is_some();
-    command::words(changed.as_ref().unwrap_or(command), has_shell).map(Some)
+    command::in_container(command, true, all.resolve(SHELL).is_some()).map(Some)
 }
 
 /// What else programs get to know.
