@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use crate::console;
-use crate::kubernetes::{Rollout, again, to_yaml};
+use crate::kubernetes::{again, to_yaml};
 use crate::site::{DeploymentId, Site};
 
 #[derive(Debug, Subcommand)]
@@ -46,18 +46,18 @@ impl Kubernetes {
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
         match self {
             Kubernetes::Manifests(manifests) => manifests.run(site),
-            Kubernetes::Diff(diff) => Ok(again(site, diff.release, true)?.diff()?),
+            Kubernetes::Diff(diff) => again(site, diff.release, true)?.diff(),
         }
     }
 }
 
 impl Manifests {
     fn run(&self, site: &Site) -> Result<ExitCode> {
-        let rollout: Rollout = again(site, self.release, !self.without_patches)?;
+        let rollout = again(site, self.release, !self.without_patches)?;
         if let Some(secret) = rollout.secret().filter(|_| !self.show_secrets) {
             say!("# The Secret {secret} is left out; to print it, too: --show-secrets");
         }
-        console::say(to_yaml(&rollout.printed(self.show_secrets))?);
+        console::say(to_yaml(&rollout.all_objects(self.show_secrets))?);
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -9,14 +9,12 @@ use serde_json::Value;
 use super::complaint::may_pass;
 use super::kubectl::Kubectl;
 use super::manifests::{COMPONENT, DEPLOYMENT};
+use super::watch::LOOK;
 use super::{apply, diagnosis, error};
 use crate::console;
 use crate::processes::RELEASE;
 use crate::site::DeploymentId;
 use crate::text::clean;
-
-/// How often it is asked how far it is.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// Runs the Job to its end, and passes on what it prints. It may take `limit` until it starts, and
 /// then as long as it says itself.

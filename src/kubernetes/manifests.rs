@@ -79,6 +79,21 @@ pub(super) fn selector(name: &str) -> String {
     format!("{MANAGED_BY}={NYALA},{NAME}={name}")
 }
 
+/// What an object is of: its label with the component, if it has one.
+pub(super) fn component_of(object: &Value) -> &Value {
+    &object["metadata"]["labels"][COMPONENT]
+}
+
+/// Whether it is the Deployment of a process, also if a patch calls it something else.
+pub(super) fn is_deployment_of(object: &Value, process: &str) -> bool {
+    object["kind"] == "Deployment" && component_of(object) == component(process).as_str()
+}
+
+/// Whether it is the Job of the command that runs once in each deployment.
+pub(super) fn is_release_job(object: &Value) -> bool {
+    object["kind"] == "Job" && component_of(object) == RELEASE
+}
+
 /// The name of the Deployment of a process.
 pub(super) fn deployment_name(name: &str, process: &str) -> String {
     joined(name, &component(process))

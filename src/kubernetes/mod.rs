@@ -31,7 +31,7 @@ pub use check::check;
 pub use live::{Live, Pod};
 pub use place::Place;
 pub use record::{Release, Rollout, obstacle};
-pub use rollout::{Wanted, again, prepare, recorded};
+pub use rollout::{Wanted, again, prepare};
 pub use secret::forget;
 pub use undo::{bring_back, is_unsettled};
 pub use yaml::to_yaml;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::kubectl::not_started;
 use super::live::Live;
-use super::manifests::{COMPONENT, MANAGED_BY, NAME, NYALA, SITE};
+use super::manifests::{COMPONENT, MANAGED_BY, NAME, NYALA, SITE, is_deployment_of};
 use super::names::joined;
 use super::pod::{self, COMMAND};
 use super::{error, names};
@@ -40,9 +40,7 @@ impl Live {
     }
 
     fn pod_for(&self, words: &[String], terminal: bool) -> Result<Value> {
-        let is_web = |object: &&Value| {
-            object["kind"] == "Deployment" && object["metadata"]["labels"][COMPONENT] == WEB
-        };
+        let is_web = |object: &&Value| is_deployment_of(object, WEB);
         let deployments = || self.rollout.objects.iter().filter(|it| it["kind"] == "Deployment");
         let Some(web) = deployments().find(is_web).or(deployments().next()) else {
             bail!(error::nothing_in_cluster());

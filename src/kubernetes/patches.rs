@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::error;
 use super::kubectl::Kubectl;
-use super::manifests::COMPONENT;
+use super::manifests::component_of;
 use super::owner::kind_and_name;
 use super::place::Place;
 use super::yaml::{from_yaml, to_yaml};
@@ -176,10 +176,9 @@ fn check(
     }
     // The name may have got a prefix.
     let is_there = |wanted: &&Value| {
-        after.iter().any(|it| {
-            it["kind"] == wanted["kind"]
-                && it["metadata"]["labels"][COMPONENT] == wanted["metadata"]["labels"][COMPONENT]
-        })
+        after
+            .iter()
+            .any(|it| it["kind"] == wanted["kind"] && component_of(it) == component_of(wanted))
     };
     let lost: Vec<_> = before.iter().filter(|it| !is_there(it)).collect();
     match lost[..] {

@@ -6,8 +6,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::manifests::{COMPONENT, deployment_name};
-use super::names::component;
+use super::manifests::{deployment_name, is_deployment_of, is_release_job};
 use super::place::Place;
 use crate::disk;
 use crate::processes::RELEASE;
@@ -48,7 +47,7 @@ pub struct Rollout {
 
 impl Rollout {
     /// What was recorded of a deployment; `None` when it is in no cluster.
-    pub(super) fn read(site: &Site, id: DeploymentId) -> Result<Option<Rollout>> {
+    pub fn read(site: &Site, id: DeploymentId) -> Result<Option<Rollout>> {
         let path = site.rollout_file(id);
         let Some(bytes) = disk::read_if_there(&path)? else { return Ok(None) };
         let reading = || format!("cannot read {}", path.display());
@@ -61,7 +60,7 @@ impl Rollout {
         Ok(live.filter(|live| live.is_applied))
     }
 
-    pub(super) fn write(&self, site: &Site) -> Result<()> {
+    pub fn write(&self, site: &Site) -> Result<()> {
         let bytes = serde_json::to_vec_pretty(self).context("cannot write what is applied")?;
         disk::write_atomic(&site.rollout_file(self.release.id), &bytes, 0o600)
     }
@@ -70,11 +69,7 @@ impl Rollout {
     pub(super) fn objects_with(&self, wanted: &BTreeMap<String, u32>) -> Vec<Value> {
         let mut objects = self.objects.clone();
         for (process, before) in &self.counts {
-            let of_process = |object: &&mut Value| {
-                object["kind"] == "Deployment"
-                    && object["metadata"]["labels"][COMPONENT] == component(process).as_str()
-            };
-            if let Some(object) = objects.iter_mut().find(of_process)
+            if let Some(object) = objects.iter_mut().find(|it| is_deployment_of(it, process))
                 && object["spec"]["replicas"] == *before
             {
                 object["spec"]["replicas"] = json!(wanted.get(process).unwrap_or(before));
@@ -85,17 +80,14 @@ impl Rollout {
 
     /// What is kept running: no Job, which is for one deployment.
     pub(super) fn is_kept(object: &Value) -> bool {
-        object["kind"] != "Job" || object["metadata"]["labels"][COMPONENT] != RELEASE
+        !is_release_job(object)
     }
 
     /// The processes with the names of their Deployments.
     pub fn deployments(&self) -> Vec<(String, String)> {
         let processes = self.release.commands.keys().filter(|process| *process != RELEASE);
         let name = |process: &String| {
-            let labelled = self.objects.iter().find(|object| {
-                object["kind"] == "Deployment"
-                    && object["metadata"]["labels"][COMPONENT] == component(process).as_str()
-            });
+            let labelled = self.objects.iter().find(|it| is_deployment_of(it, process));
             let found = labelled.and_then(|object| object["metadata"]["name"].as_str());
             found.map_or_else(|| deployment_name(&self.place.name, process), str::to_owned)
         };
@@ -163,6 +155,7 @@ impl Begun {
 
 #[cfg(test)]
 mod tests {
+    use super::super::manifests::COMPONENT;
     use super::*;
 
     #[test]

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use super::kubectl::Kubectl;
-use super::manifests::{self, COMPONENT, Facts};
+use super::manifests::{self, Facts, component_of, is_release_job};
 use super::names::{component, joined};
 use super::place::Place;
 use super::record::{Begun, Release, Rollout, counts};
@@ -60,9 +60,7 @@ pub fn prepare(wanted: Wanted<'_>) -> Result<Rollout> {
     }
     for object in &mut objects {
         manifests::mark(object, &place.name, &identity, &release.id.to_string());
-        if let (Some(namespace), Some(_)) =
-            (namespace, object["metadata"]["labels"][COMPONENT].as_str())
-        {
+        if let (Some(namespace), Some(_)) = (namespace, component_of(object).as_str()) {
             object["metadata"]["namespace"] = json!(namespace);
         }
         name_job(object, &place.name, release.id);
@@ -97,7 +95,7 @@ fn check_components(release: &Release) -> Result<()> {
 
 /// A Job is never changed, so each deployment has its own.
 fn name_job(object: &mut Value, name: &str, id: DeploymentId) {
-    if object["kind"] == "Job" && object["metadata"]["labels"][COMPONENT] == RELEASE {
+    if is_release_job(object) {
         object["metadata"]["name"] = json!(joined(name, &format!("{RELEASE}-{id}")));
     }
 }
@@ -108,14 +106,9 @@ impl Rollout {
         &self.release.image
     }
 
-    /// Keeps what was made, for a site that applies nothing itself.
-    pub fn keep(&self, site: &Site) -> Result<()> {
-        self.write(site)
-    }
-
-    /// All objects, for people. The Secret has the values of the app settings.
-    pub fn printed(&self, with_secrets: bool) -> Vec<Value> {
-        let secret = self.secret_object.iter().filter(|_| with_secrets);
+    /// All objects. The Secret has the values of the app settings.
+    pub fn all_objects(&self, with_secret: bool) -> Vec<Value> {
+        let secret = self.secret_object.iter().filter(|_| with_secret);
         secret.chain(&self.objects).cloned().collect()
     }
 
@@ -123,11 +116,12 @@ impl Rollout {
     /// code is kubectl's: 1 if something would.
     pub fn diff(&self) -> Result<ExitCode> {
         let kubectl = Kubectl::new(&self.place);
-        let kept: Vec<Value> = self.all_objects().into_iter().filter(Rollout::is_kept).collect();
+        let all = self.all_objects(true);
+        let kept: Vec<Value> = all.into_iter().filter(Rollout::is_kept).collect();
         kubectl.diff(&kept)
     }
 
-    /// The name of the Secret, which [`Rollout::printed`] leaves out.
+    /// The name of the Secret, which [`Rollout::all_objects`] may leave out.
     pub fn secret(&self) -> Option<&str> {
         self.secret.as_deref()
     }
@@ -139,7 +133,7 @@ impl Rollout {
         let live = Rollout::live(site)?;
         owner::check(&kubectl, self, live.as_ref())?;
         // Fails on what the cluster does not take, and on fields of others. Nothing changes yet.
-        kubectl.apply(&self.all_objects(), &["--dry-run=server"])?;
+        kubectl.apply(&self.all_objects(true), &["--dry-run=server"])?;
         self.write(site)?;
         disk::point("rollout: before");
         Begun { release: self.release.id }.write(site)?;
@@ -197,10 +191,6 @@ impl Rollout {
         disk::point("rollout: ready");
         Ok(())
     }
-
-    fn all_objects(&self) -> Vec<Value> {
-        self.secret_object.iter().chain(&self.objects).cloned().collect()
-    }
 }
 
 /// The objects of a release with the settings of today: what a redeploy of it would apply.
@@ -218,9 +208,4 @@ pub fn again(site: &Site, id: Option<DeploymentId>, patched: bool) -> Result<Rol
     let (settings, app_settings) = (&settings, &app_settings);
     let (place, release) = (&place, &before.release);
     prepare(Wanted { site, settings, app_settings, place, release, patched })
-}
-
-/// The release that a deployment rolled out, to do it again; `None` when it is in no cluster.
-pub fn recorded(site: &Site, id: DeploymentId) -> Result<Option<Rollout>> {
-    Rollout::read(site, id)
 }

@@ -15,9 +15,10 @@ use super::names::component;
 use super::record::Rollout;
 use crate::console;
 use crate::text::duration;
+use crate::user_error::UserError;
 
-/// How often it is looked, and how often is said that nothing has changed.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often it is asked how far something is, and how often is said that nothing has changed.
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 const SAY_AGAIN: Duration = Duration::from_secs(30);
 
 /// The Deployments and pods of a site, as the cluster has them.
@@ -62,12 +63,32 @@ struct Progress {
     is_done: bool,
 }
 
+/// What has been said of each process, and when.
+struct Said {
+    lines: BTreeMap<String, String>,
+    last: Instant,
+}
+
+impl Said {
+    /// Says what is new, and now and then that nothing is.
+    fn say(&mut self, progress: &BTreeMap<String, Progress>) {
+        let is_late = self.last.elapsed() >= SAY_AGAIN;
+        for (process, progress) in progress {
+            let line = line(process, progress);
+            if self.lines.get(process) != Some(&line) || is_late && !progress.is_done {
+                console::info(&line);
+                self.lines.insert(process.clone(), line);
+                self.last = Instant::now();
+            }
+        }
+    }
+}
+
 /// Waits until every process of a rollout is ready. Fails at the deadline, with the reasons that a
 /// person would find; an API server that is away meanwhile is waited for until then.
 pub(super) fn until_ready(kubectl: &Kubectl, rollout: &Rollout, deadline: Instant) -> Result<()> {
     let started = Instant::now();
-    let mut said: BTreeMap<String, String> = BTreeMap::new();
-    let mut last_said = started;
+    let mut said = Said { lines: BTreeMap::new(), last: started };
     let mut away_since: Option<Instant> = None;
     loop {
         if kubectl.is_stopped() {
@@ -80,33 +101,13 @@ pub(super) fn until_ready(kubectl: &Kubectl, rollout: &Rollout, deadline: Instan
                     console::info(format_args!("The API server answers again, after {away}."));
                 }
                 let progress = progress(&seen, rollout);
-                let is_late = last_said.elapsed() >= SAY_AGAIN;
-                for (process, progress) in &progress {
-                    let line = line(process, progress);
-                    if said.get(process) != Some(&line) || is_late && !progress.is_done {
-                        console::info(&line);
-                        said.insert(process.clone(), line);
-                        last_said = Instant::now();
-                    }
-                }
+                said.say(&progress);
                 if progress.values().all(|progress| progress.is_done) {
                     return Ok(());
                 }
                 if Instant::now() >= deadline {
-                    let late = progress.iter().filter(|(_, progress)| !progress.is_done);
-                    let late: Vec<_> = late.map(|(process, it)| line(process, it)).collect();
-                    let pods: Vec<Value> = progress
-                        .iter()
-                        .filter(|(_, progress)| !progress.is_done)
-                        .flat_map(|(process, _)| seen.pods_of(rollout, process))
-                        .cloned()
-                        .collect();
                     let after = duration(started.elapsed());
-                    let deployments: Vec<&Value> =
-                        seen.objects.iter().filter(|it| it["kind"] == "Deployment").collect();
-                    return Err(
-                        diagnosis::not_ready(kubectl, &late, &after, &pods, &deployments).into()
-                    );
+                    return Err(not_ready(kubectl, rollout, &seen, &progress, &after).into());
                 }
             }
             Err(why) if may_pass(&why) && Instant::now() < deadline => {
@@ -119,6 +120,22 @@ pub(super) fn until_ready(kubectl: &Kubectl, rollout: &Rollout, deadline: Instan
         }
         thread::sleep(LOOK);
     }
+}
+
+fn not_ready(
+    kubectl: &Kubectl,
+    rollout: &Rollout,
+    seen: &Seen,
+    progress: &BTreeMap<String, Progress>,
+    after: &str,
+) -> UserError {
+    let late = || progress.iter().filter(|(_, progress)| !progress.is_done);
+    let lines: Vec<_> = late().map(|(process, it)| line(process, it)).collect();
+    let pods = late().flat_map(|(process, _)| seen.pods_of(rollout, process));
+    let pods: Vec<Value> = pods.cloned().collect();
+    let deployments = seen.objects.iter().filter(|it| it["kind"] == "Deployment");
+    let deployments: Vec<&Value> = deployments.collect();
+    diagnosis::not_ready(kubectl, &lines, after, &pods, &deployments)
 }
 
 fn progress(seen: &Seen, rollout: &Rollout) -> BTreeMap<String, Progress> {
@@ -137,9 +154,9 @@ fn line(process: &str, progress: &Progress) -> String {
     match (wanted, is_done) {
         (0, _) => format!("{process}: none wanted"),
         (_, true) => format!("{process}: {wanted} of {wanted} ready"),
+        _ if ready < wanted => format!("{process}: {ready} of {wanted} ready"),
         // The last one has to stay ready for a while, or an old one still goes.
-        _ => format!("{process}: {ready} of {wanted} ready, not settled yet")
-            .replace(if ready < wanted { ", not settled yet" } else { "" }, ""),
+        _ => format!("{process}: {ready} of {wanted} ready, not settled yet"),
     }
 }
 

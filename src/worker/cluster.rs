@@ -43,7 +43,7 @@ impl Deployment<'_> {
         let wanted = Wanted { site, settings, app_settings, place, release, patched: true };
         let rollout = kubernetes::prepare(wanted)?;
         let Some(kubernetes) = settings.kubernetes.as_ref().filter(|it| it.apply) else {
-            rollout.keep(self.site)?;
+            rollout.write(self.site)?;
             console::info("Not applied: apply = false in nyala.toml.");
             console::hint("to see what is to be applied: nyala kubernetes manifests");
             return Ok(None);
@@ -93,7 +93,7 @@ impl Deployment<'_> {
         if !settings.runs_in_cluster() {
             return Ok(None);
         }
-        let Some(rollout) = kubernetes::recorded(self.site, release)? else { return Ok(None) };
+        let Some(rollout) = Rollout::read(self.site, release)? else { return Ok(None) };
         let step = console::step(format_args!("Roll out {}", rollout.place.in_words()));
         rollout.carry_out_again(self.site, settings)?;
         self.record_step("roll out", step.done());
