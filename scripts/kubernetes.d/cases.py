@@ -95,24 +95,31 @@ def sick(world):
     return f"{load}; undone; the log has the pod and {quote(said, r'.*statuscode: 503.*')}"
 
 
-@case("a release that fails at its import")
-def crash(world):
-    site = world.site
+def must_be_undone(site, *texts):
+    """Pushes what cannot get ready, with little patience. Gives what git has printed."""
     before, live = site.template(), site.shown
-    site.commit(at_import="raise RuntimeError('no such thing')")
     site.configure(deadline=SHORT)
-    said = site.must_fail("RuntimeError: no such thing", "exited with")
-    site.configure(deadline=LONG)
+    try:
+        said = site.must_fail(*texts)
+    finally:
+        site.configure(deadline=LONG)
     if site.template() != before:
         raise Wrong("it is not undone")
     site.must_show(live)
+    return said
+
+
+@case("a release that fails at its import")
+def crash(world):
+    site = world.site
+    site.commit(at_import="raise RuntimeError('no such thing')")
+    said = must_be_undone(site, "RuntimeError: no such thing", "exited with")
     return f"undone; the log has the traceback and {quote(said, r'.*exited with.*')}"
 
 
 @case("an image that cannot be pulled")
 def no_image(world):
     site = world.site
-    before, live = site.template(), site.shown
     site.write("k8s/image.yaml", f"""apiVersion: apps/v1
 kind: Deployment
 metadata: {{name: {site.name}-web}}
@@ -123,27 +130,22 @@ spec:
       - {{name: web, image: "{REGISTRY}/nothing@sha256:{'0' * 64}"}}
 """)
     site.commit()
-    site.configure(deadline=SHORT)
-    said = site.must_fail("ImagePull")
-    site.configure(deadline=LONG)
-    shutil.rmtree(os.path.join(site.work, "k8s"))
-    if site.template() != before:
-        raise Wrong("it is not undone")
-    site.must_show(live)
+    try:
+        said = must_be_undone(site, "ImagePull")
+    finally:
+        shutil.rmtree(os.path.join(site.work, "k8s"))
     return f"undone; the log has {quote(said, r'.*(?:ErrImagePull|ImagePullBackOff).*')}"
 
 
 @case("a cluster out of room")
 def no_room(world):
     site = world.site
-    before, live = site.template(), site.shown
-    site.configure(deadline=SHORT, resources={"requests": {"cpu": "100"}})
+    site.configure(resources={"requests": {"cpu": "100"}})
     site.commit()
-    said = site.must_fail("Insufficient cpu")
-    site.configure(deadline=LONG, resources=None)
-    if site.template() != before:
-        raise Wrong("it is not undone")
-    site.must_show(live)
+    try:
+        said = must_be_undone(site, "Insufficient cpu")
+    finally:
+        site.configure(resources=None)
     return f"undone; the log has {quote(said, r'.*Insufficient cpu.*')}"
 
 
