@@ -1,4 +1,4 @@
-//! `nyala kubernetes`: what a cluster is told.
+//! `nyala kubernetes`: what is applied to a cluster.
 
 use std::process::ExitCode;
 
@@ -30,7 +30,7 @@ pub(super) struct Manifests {
     /// Print also the Secret, with the values of the app settings
     #[arg(long)]
     show_secrets: bool,
-    /// Print what the project's patches are put on
+    /// Print the objects without the project's patches
     #[arg(long)]
     without_patches: bool,
 }

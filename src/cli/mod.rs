@@ -210,7 +210,7 @@ enum Command {
     /// Needs no container engine. The image has a base, the interpreter where the base has none,
     /// the env and the release, and runs as the release does here.
     Image(image::Image),
-    /// Show what a Kubernetes cluster is told
+    /// Show what nyala applies to a Kubernetes cluster
     ///
     /// With [kubernetes] in nyala.toml, a push rolls the release out there.
     #[command(subcommand)]

@@ -138,7 +138,7 @@ mod tests {
         "#);
         let unknown = "error: You must be logged in to the server (Unauthorized)";
         insta::assert_snapshot!(said(unknown), @"
-        the cluster does not know the user of the kubeconfig, or not any more
+        the cluster does not know the user of the kubeconfig, or no longer does
         found: context production, namespace web
         output: error: You must be logged in to the server (Unauthorized)
         Log in again as the owner of the site, and see: kubectl get namespaces
@@ -167,10 +167,10 @@ mod tests {
         insta::assert_snapshot!(said(
             "Unable to connect to the server: x509: certificate signed by unknown authority"
         ), @"
-        the certificate of the API server is not the one of the kubeconfig
+        the certificate of the API server is not the one in the kubeconfig
         found: context production, namespace web
         output: Unable to connect to the server: x509: certificate signed by unknown authority
-        See whether the kubeconfig is that of this cluster, and get it anew
+        Check that the kubeconfig is for this cluster, and get a new one
         ");
         insta::assert_snapshot!(said(
             "Error from server (Forbidden): pods \"x\" is forbidden: exceeded quota: small, \

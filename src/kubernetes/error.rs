@@ -28,7 +28,7 @@ pub(super) fn no_kubectl() -> UserError {
 }
 
 pub(super) fn no_name(folder: &str) -> UserError {
-    UserError::new("the name of the site's folder is no name for objects of Kubernetes")
+    UserError::new("the name of the site's folder is not a valid name for Kubernetes objects")
         .found(excerpt(folder))
         .fix("Give them one: set name = \"…\" under [kubernetes] of nyala.toml")
 }
@@ -97,14 +97,15 @@ const RIGHTS: &str = "Have it allowed; docs/kubernetes.md has a Role with what i
 
 /// `missing` are lines such as `deployments.apps: get, create`.
 pub(super) fn no_right(place: &Place, missing: &[String]) -> UserError {
-    let error =
-        UserError::new("the user of the kubeconfig has not all the rights that a rollout needs");
+    let error = UserError::new(
+        "the user of the kubeconfig does not have all the rights that a rollout needs",
+    );
     let missing = missing.iter().map(|right| format!("not allowed: {right}"));
     missing.fold(error.found(context(place)), UserError::found).fix(RIGHTS)
 }
 
 pub(super) fn unauthorized(place: &Place, lines: &[String]) -> UserError {
-    UserError::new("the cluster does not know the user of the kubeconfig, or not any more")
+    UserError::new("the cluster does not know the user of the kubeconfig, or no longer does")
         .found(context(place))
         .with_output(lines)
         .fix("Log in again as the owner of the site, and see: kubectl get namespaces")
@@ -119,10 +120,10 @@ pub(super) fn no_credentials(place: &Place, lines: &[String]) -> UserError {
 }
 
 pub(super) fn wrong_certificate(place: &Place, lines: &[String]) -> UserError {
-    UserError::new("the certificate of the API server is not the one of the kubeconfig")
+    UserError::new("the certificate of the API server is not the one in the kubeconfig")
         .found(context(place))
         .with_output(lines)
-        .fix("See whether the kubeconfig is that of this cluster, and get it anew")
+        .fix("Check that the kubeconfig is for this cluster, and get a new one")
 }
 
 pub(super) fn no_room(lines: &[String]) -> UserError {
@@ -237,16 +238,16 @@ pub(super) fn not_yaml(file: &str, why: &str) -> UserError {
 }
 
 pub(super) fn no_object(file: &str) -> UserError {
-    UserError::new(format!("{} has something that is no object of Kubernetes", excerpt(file)))
+    UserError::new(format!("{} has something that is not a Kubernetes object", excerpt(file)))
         .found("each needs apiVersion, kind, and a name in metadata")
         .fix("Correct it, commit, and push again")
 }
 
 /// What kubectl or the result says against the project's patches.
 pub(super) fn wrong_patches(path: &str, lines: &[String]) -> UserError {
-    UserError::new(format!("the patches in {} cannot be put on", excerpt(path)))
+    UserError::new(format!("the patches in {} cannot be applied", excerpt(path)))
         .with_output(lines)
-        .fix("Try it with what they are put on: nyala kubernetes manifests --without-patches")
+        .fix("Try them on what nyala makes: nyala kubernetes manifests --without-patches")
 }
 
 pub(super) fn base_not_named(path: &str) -> UserError {

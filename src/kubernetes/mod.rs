@@ -1,5 +1,5 @@
-//! Rolls a release out in a Kubernetes cluster, and takes it back. What the cluster is told is made
-//! here; kubectl, the user's own, tells it. See <https://kubernetes.io/docs/concepts/>.
+//! Rolls a release out in a Kubernetes cluster, and takes it back. The objects are made here;
+//! kubectl, the user's own, applies them. See <https://kubernetes.io/docs/concepts/>.
 //!
 //! What is applied is recorded beside the deployment's record, so that it can be applied again as
 //! it was: `kubectl rollout undo` knows nothing of Services, and forgets what is older than its

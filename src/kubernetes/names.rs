@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(name("/srv/shop").unwrap(), "shop");
         assert_eq!(name("/srv/My Shop.example_org").unwrap(), "my-shop-example-org");
         insta::assert_snapshot!(name("/srv/7").unwrap_err(), @r#"
-        the name of the site's folder is no name for objects of Kubernetes
+        the name of the site's folder is not a valid name for Kubernetes objects
         found: 7
         Give them one: set name = "…" under [kubernetes] of nyala.toml
         "#);

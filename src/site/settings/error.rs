@@ -119,27 +119,27 @@ pub(super) fn empty_in_cluster(key: &str) -> UserError {
     UserError::new(format!("{key} in [kubernetes] is empty")).fix("Name one, or remove the line")
 }
 
-pub(super) fn not_a_label(key: &str, value: &str) -> UserError {
-    UserError::new(format!("{key} in [kubernetes] is no name that Kubernetes takes"))
+pub(super) fn not_a_label(key: &str, value: &str, allowed: &str) -> UserError {
+    UserError::new(format!("{key} in [kubernetes] is not a valid Kubernetes name"))
         .found(format!("{key} = \"{}\"", excerpt(value)))
-        .labelled("allowed", "a letter, then letters, digits and -, 63 in all, in lower case")
+        .labelled("allowed", format!("{allowed}, at most 63, in lower case"))
         .fix("Write a name such as \"shop\"")
 }
 
 pub(super) fn not_an_ingress_host(host: &str) -> UserError {
-    UserError::new("ingress_host in [kubernetes] is no domain")
+    UserError::new("ingress_host in [kubernetes] is not a domain")
         .found(format!("ingress_host = \"{}\"", excerpt(host)))
         .fix("Write a domain without http:// and a port, such as \"shop.example.org\"")
 }
 
 pub(super) fn not_a_quantity(name: &str, value: &str) -> UserError {
-    UserError::new(format!("{} in resources of [kubernetes] is no quantity", excerpt(name)))
+    UserError::new(format!("{} in resources of [kubernetes] is not a quantity", excerpt(name)))
         .found(format!("{} = \"{}\"", excerpt(name), excerpt(value)))
         .fix("Write one such as cpu = \"250m\" or memory = \"128Mi\"")
 }
 
 pub(super) fn patches_outside(path: &str) -> UserError {
-    UserError::new("patches in [kubernetes] is no folder of the commit")
+    UserError::new("patches in [kubernetes] is not a folder of the commit")
         .found(format!("patches = \"{}\"", excerpt(path)))
         .fix("Write a path inside the repository, such as patches = \"k8s\"")
 }

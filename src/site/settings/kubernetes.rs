@@ -148,10 +148,10 @@ impl Kubernetes {
             }
         }
         if let Some(namespace) = self.namespace.as_ref().filter(|it| !is_label(it)) {
-            return Err(error::not_a_label("namespace", namespace));
+            return Err(error::not_a_label("namespace", namespace, "letters, digits and -"));
         }
         if let Some(name) = self.name.as_ref().filter(|name| !is_name(name)) {
-            return Err(error::not_a_label("name", name));
+            return Err(error::not_a_label("name", name, "a letter, then letters, digits and -"));
         }
         if let Some(host) = self.ingress_host.as_ref().filter(|host| !is_host(host)) {
             return Err(error::not_an_ingress_host(host));
@@ -263,15 +263,15 @@ mod tests {
         Name it: set repository under [image] of nyala.toml
         ");
         insta::assert_snapshot!(error("name = 'My Shop'"), @r#"
-        name in [kubernetes] is no name that Kubernetes takes
+        name in [kubernetes] is not a valid Kubernetes name
         found: name = "My Shop"
-        allowed: a letter, then letters, digits and -, 63 in all, in lower case
+        allowed: a letter, then letters, digits and -, at most 63, in lower case
         Write a name such as "shop"
         "#);
         insta::assert_snapshot!(error("namespace = 'a.b'"), @r#"
-        namespace in [kubernetes] is no name that Kubernetes takes
+        namespace in [kubernetes] is not a valid Kubernetes name
         found: namespace = "a.b"
-        allowed: a letter, then letters, digits and -, 63 in all, in lower case
+        allowed: letters, digits and -, at most 63, in lower case
         Write a name such as "shop"
         "#);
         insta::assert_snapshot!(error("context = ''"), @"
@@ -279,7 +279,7 @@ mod tests {
         Name one, or remove the line
         ");
         insta::assert_snapshot!(error("ingress_host = 'http://shop'"), @r#"
-        ingress_host in [kubernetes] is no domain
+        ingress_host in [kubernetes] is not a domain
         found: ingress_host = "http://shop"
         Write a domain without http:// and a port, such as "shop.example.org"
         "#);
@@ -296,13 +296,13 @@ mod tests {
         2. Or stop the application: nyala stop
         ");
         insta::assert_snapshot!(error("resources = { limits = { memory = '64MB' } }"), @r#"
-        memory in resources of [kubernetes] is no quantity
+        memory in resources of [kubernetes] is not a quantity
         found: memory = "64MB"
         Write one such as cpu = "250m" or memory = "128Mi"
         "#);
         assert!(parsed("patches = '.'").is_err() && parsed("patches = './a/b/'").is_ok());
         insta::assert_snapshot!(error("patches = '../k8s'"), @r#"
-        patches in [kubernetes] is no folder of the commit
+        patches in [kubernetes] is not a folder of the commit
         found: patches = "../k8s"
         Write a path inside the repository, such as patches = "k8s"
         "#);
