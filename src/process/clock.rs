@@ -54,7 +54,7 @@ impl Clock {
             looked: now,
             used: None,
         };
-        clock.look = now + clock.look_interval();
+        clock.look = clock.next_look(now);
         clock
     }
 
@@ -79,23 +79,25 @@ impl Clock {
         }
         self.used = total;
         self.looked = now;
-        self.look = now + self.look_interval();
+        self.look = self.next_look(now);
     }
 
     /// Returns one thing that is due. Each heartbeat is due once.
     pub(super) fn due(&mut self, now: Instant) -> Due {
         if let Some(limit) = self.limits.step
-            && now >= self.started + limit
+            && self.started.checked_add(limit).is_some_and(|end| now >= end)
         {
             return Due::StepLimit(limit);
         }
-        if self.limits.idle.is_some() && now >= self.look {
-            return Due::MeasureUsage;
-        }
+        // The last look is what counts, not the time: on a machine that is so busy that the next
+        // look is due at once, the limit would never be.
         if let Some(limit) = self.limits.idle
-            && now >= self.active + limit
+            && self.idle_until().is_some_and(|end| self.looked >= end)
         {
             return Due::IdleLimit(limit);
+        }
+        if self.limits.idle.is_some() && now >= self.look {
+            return Due::MeasureUsage;
         }
         if now >= self.beat {
             self.gap = (self.gap * 2).min(LONGEST_GAP.max(self.limits.heartbeat));
@@ -109,8 +111,7 @@ impl Clock {
     pub(super) fn pause(&self, now: Instant) -> Duration {
         // A limit that no clock can represent is no limit.
         let step = self.limits.step.and_then(|limit| self.started.checked_add(limit));
-        let idle = self.limits.idle.and_then(|limit| self.active.checked_add(limit));
-        [step, idle, Some(self.beat), self.limits.idle.map(|_| self.look)]
+        [step, Some(self.beat), self.limits.idle.map(|_| self.look)]
             .into_iter()
             .flatten()
             .min()
@@ -118,9 +119,15 @@ impl Clock {
             .saturating_duration_since(now)
     }
 
-    fn look_interval(&self) -> Duration {
+    /// When a child that stays idle reaches its limit.
+    fn idle_until(&self) -> Option<Instant> {
+        self.limits.idle.and_then(|limit| self.active.checked_add(limit))
+    }
+
+    fn next_look(&self, now: Instant) -> Instant {
         let wanted = self.limits.idle.map_or(LOOK, |idle| idle / 10);
-        wanted.clamp(SHORTEST_LOOK, LOOK)
+        let next = now + wanted.clamp(SHORTEST_LOOK, LOOK);
+        self.idle_until().filter(|end| *end > now).map_or(next, |end| next.min(end))
     }
 }
 
@@ -175,7 +182,9 @@ mod tests {
         let now = Instant::now();
         let limits =
             Limits { step: Some(Duration::MAX), idle: Some(Duration::MAX), heartbeat: SECOND * 10 };
-        assert_eq!(Clock::start(&limits, now).pause(now), SECOND * 10);
+        let mut clock = Clock::start(&limits, now);
+        assert_eq!(clock.pause(now), SECOND * 10);
+        assert_eq!(clock.due(now), Due::Nothing);
     }
 
     #[test]
@@ -200,6 +209,25 @@ mod tests {
         assert_eq!(last(Duration::from_millis(1)), idle);
         let step = Some((1800, Due::StepLimit(SECOND * 1800)));
         assert_eq!(last(Duration::from_millis(100)), step);
+    }
+
+    #[test]
+    fn an_idle_child_reaches_its_limit_although_each_look_takes_longer_than_the_time_to_the_next() {
+        let mut now = Instant::now();
+        let mut clock = clock(None, Some(10), now);
+        let last = now + SECOND * 60;
+        let limit = loop {
+            let due = clock.due(now);
+            let before_the_look = now;
+            now += SECOND * 5;
+            match due {
+                Due::MeasureUsage => clock.used(before_the_look, Some(SECOND)),
+                limit @ Due::IdleLimit(_) => break limit,
+                _ => {}
+            }
+            assert!(now < last, "it is never reached");
+        };
+        assert_eq!(limit, Due::IdleLimit(SECOND * 10));
     }
 
     #[test]
