@@ -21,7 +21,7 @@ pub fn number(command: &mut Command, number: u64) {
 }
 
 /// Kills every process of this user that is marked, whatever sessions they have started, and waits
-/// up to five seconds until they have ended. Returns how many there were; 0 if there is no /proc.
+/// for a few seconds until they have ended. Returns how many there were; 0 if there is no /proc.
 pub fn kill_marked(mark: &dyn Mark) -> usize {
     system::kill_marked(mark)
 }
@@ -47,6 +47,9 @@ mod system {
 
     /// A process in the middle of a system call takes a moment to end.
     const PATIENCE: Duration = Duration::from_secs(5);
+
+    /// How often it is looked at least: on a busy machine a look takes long.
+    const LOOKS: usize = 1000;
 
     /// The pause before it is looked again.
     const PAUSE: Duration = Duration::from_millis(2);
@@ -118,7 +121,7 @@ mod system {
     }
 
     /// Stops processes until none is left that runs, and then kills them: one that is killed while
-    /// others run is replaced by those. Each takes up to five seconds. `find` gives those that may
+    /// others run is replaced by those. `find` gives those that may
     /// be meant, and what says of one whether it is. Returns how many there were.
     pub(in super::super) fn end_all<M: Fn(i32) -> bool>(find: impl Fn() -> (Vec<i32>, M)) -> usize {
         let mut known: BTreeSet<i32> = BTreeSet::new();
@@ -145,7 +148,10 @@ mod system {
 
     fn until_none_is_left(mut is_done: impl FnMut() -> bool) {
         let deadline = Instant::now() + PATIENCE;
-        while !is_done() && Instant::now() < deadline {}
+        let mut looks = 0;
+        while !is_done() && (looks < LOOKS || Instant::now() < deadline) {
+            looks += 1;
+        }
     }
 
     /// Sends a signal to a process that is meant. Process ids are reused: a handle
