@@ -12,8 +12,8 @@ const KINDS: [(&str, &str, &[&str]); 5] = [
     ("plan and check out", "k0", &["plan", "check out"]),
     ("environment", "k1", &["env"]),
     ("install", "k2", &["install"]),
-    ("build", "k3", &["pre-build", "build", "collectstatic", "post-build", "release"]),
-    ("start and activate", "k4", &["start", "activate"]),
+    ("build", "k3", &["pre-build", "build", "collectstatic", "post-build", "image", "release"]),
+    ("start and activate", "k4", &["start", "roll out", "activate"]),
 ];
 
 /// The part of a deployment that no step accounts for.
