@@ -203,7 +203,7 @@ mod tests {
         somebody else manages fields of the objects
         found: kubectl-edit has set .spec.replicas
         1. If they are to be left alone, take them out with a patch, such as replicas: null
-        2. Or give them to nyala: nyala kubernetes manifests | kubectl apply --server-side --field-manager=nyala --force-conflicts -f -
+        2. Or give them to nyala: nyala kubernetes manifests | kubectl apply --server-side --field-manager=nyala --force-conflicts -l app.kubernetes.io/component!=release -f -
         ");
         insta::assert_snapshot!(said(
             "error: Apply failed with 2 conflicts: conflicts with \"argocd-controller\":\n\
@@ -213,7 +213,7 @@ mod tests {
         somebody else manages fields of the objects
         found: argocd-controller has set .spec.replicas, .spec.template.spec.containers[name="web"].image
         1. If they are to be left alone, take them out with a patch, such as replicas: null
-        2. Or give them to nyala: nyala kubernetes manifests | kubectl apply --server-side --field-manager=nyala --force-conflicts -f -
+        2. Or give them to nyala: nyala kubernetes manifests | kubectl apply --server-side --field-manager=nyala --force-conflicts -l app.kubernetes.io/component!=release -f -
         "#);
     }
 }

@@ -153,7 +153,7 @@ pub(super) fn conflict(conflicts: &[(String, Vec<String>)], lines: &[String]) ->
         .fix("If they are to be left alone, take them out with a patch, such as replicas: null")
         .fix(
             "Or give them to nyala: nyala kubernetes manifests | kubectl apply --server-side \
-             --field-manager=nyala --force-conflicts -f -",
+             --field-manager=nyala --force-conflicts -l app.kubernetes.io/component!=release -f -",
         )
 }
 

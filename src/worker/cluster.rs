@@ -86,7 +86,7 @@ impl Deployment<'_> {
 
     /// Rolls out again what an earlier deployment had rolled out; `None` for a site that runs here.
     pub(super) fn roll_out_again(
-        &mut self,
+        &self,
         settings: &Settings,
         release: DeploymentId,
     ) -> Result<Option<Rollout>> {
@@ -94,9 +94,8 @@ impl Deployment<'_> {
             return Ok(None);
         }
         let Some(rollout) = Rollout::read(self.site, release)? else { return Ok(None) };
-        let step = console::step(format_args!("Roll out {}", rollout.place.in_words()));
+        console::info(format_args!("Rolling out {}.", rollout.place.in_words()));
         rollout.carry_out_again(self.site, settings)?;
-        self.record_step("roll out", step.done());
         Ok(Some(rollout))
     }
 

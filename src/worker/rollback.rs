@@ -138,7 +138,7 @@ impl Deployment<'_> {
         self.settle_rollout(rollout.as_ref());
         // It was live before. Whoever goes back does not want the other one again.
         started.switch(false)?;
-        self.record_step("activate", step.done());
+        self.record_step(rollout.map_or("activate", |_| "roll out"), step.done());
         self.end(Status::Succeeded, None);
         self.notify(Outcome::Success)?;
         let line = self.live_again(&target);
