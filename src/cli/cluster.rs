@@ -12,10 +12,27 @@ use super::table::{self, Align, Cell, Column};
 use crate::console::{self, leaves_within};
 use crate::kubernetes::{Live, Pod};
 use crate::site::Site;
+use crate::site::lock::DeployLock;
 
 /// What is live in a cluster; `None` for a site that runs on this machine.
 pub(super) fn live(site: &Site) -> Result<Option<Live>> {
     Live::of(site, &site.settings()?)
+}
+
+/// [`live`] for what changes it. No deployment runs until the lock is freed: it would be applied
+/// over.
+pub(super) fn live_to_change(site: &Site) -> Result<Option<(Live, DeployLock)>> {
+    if !site.settings()?.runs_in_cluster() {
+        return Ok(None);
+    }
+    let lock = match site.try_deploy_lock()? {
+        Some(lock) => lock,
+        None => {
+            say!("Waiting for the deployment that is running.");
+            site.deploy_lock()?
+        }
+    };
+    Ok(live(site)?.map(|live| (live, lock)))
 }
 
 /// Whether a person sits before this process.

@@ -46,7 +46,7 @@ impl Kubernetes {
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
         match self {
             Kubernetes::Manifests(manifests) => manifests.run(site),
-            Kubernetes::Diff(diff) => again(site, diff.release, true)?.diff(),
+            Kubernetes::Diff(diff) => again(site, diff.release, true)?.diff(site),
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Restart {
 impl Restart {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
         let _log = console::init_step();
-        if let Some(live) = cluster::live(site)? {
+        if let Some((live, _lock)) = cluster::live_to_change(site)? {
             return live.restart(self.process.as_deref());
         }
         let restart = Request::Restart { process: self.process.clone() };

@@ -50,7 +50,7 @@ impl Scale {
         }
         check_names(site, &wanted)?;
         let _log = console::init_step();
-        if let Some(live) = cluster::live(site)? {
+        if let Some((live, _lock)) = cluster::live_to_change(site)? {
             return scale_in_cluster(site, &live, &wanted);
         }
         let merged = || -> Result<_> {
@@ -87,7 +87,7 @@ fn scale_in_cluster(site: &Site, live: &Live, wanted: &BTreeMap<String, u32>) ->
         Ok(replicas)
     };
     site.check_replicas(&merged()?)?;
-    live.set_counts(site, &site.settings()?, wanted)?;
+    live.scale(site, wanted)?;
     let _guard = site.guard()?;
     site.set_replicas(&merged()?)?;
     let counts: Vec<_> = wanted.iter().map(|(name, count)| format!("{name}={count}")).collect();

@@ -1,7 +1,5 @@
 //! `nyala start`: starts the application that `nyala stop` has ended.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Result, bail};
 
 use super::{cluster, error};
@@ -11,9 +9,9 @@ use crate::site::Site;
 
 pub(super) fn run(site: &Site) -> Result<()> {
     let _log = console::init_step();
-    if let Some(live) = cluster::live(site)? {
+    if let Some((live, _lock)) = cluster::live_to_change(site)? {
         site.set_started()?;
-        return live.set_counts(site, &site.settings()?, &BTreeMap::new());
+        return live.set_counts(site);
     }
     let Some(mut control) = Control::connect(site)? else {
         // The next `nyala serve` starts it.

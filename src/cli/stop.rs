@@ -1,7 +1,5 @@
 //! `nyala stop`: ends the application until `nyala start`.
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
 
 use super::cluster;
@@ -11,16 +9,17 @@ use crate::control::{Control, Request};
 use crate::site::Site;
 
 pub(super) fn run(site: &Site) -> Result<()> {
-    if let Some(stopped) = site.stopped()? {
-        say!("It is stopped already, {}. To start it: nyala start", stopped.in_words());
-        return Ok(());
-    }
     let by = access::person();
     let _log = console::init_step();
-    if let Some(live) = cluster::live(site)? {
+    // Also if it is stopped already: the cluster may not have answered then.
+    if let Some((live, _lock)) = cluster::live_to_change(site)? {
         site.set_stopped(&by)?;
-        live.set_counts(site, &site.settings()?, &BTreeMap::new())?;
+        live.set_counts(site)?;
         say!("Stopped. A push deploys without starting anything. To start it: nyala start");
+        return Ok(());
+    }
+    if let Some(stopped) = site.stopped()? {
+        say!("It is stopped already, {}. To start it: nyala start", stopped.in_words());
         return Ok(());
     }
     match Control::connect(site)? {

@@ -1,6 +1,5 @@
-//! Applies objects, and removes what is no longer among them.
+//! Applies objects, while an API server may be away for a moment.
 
-use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,42 +8,71 @@ use serde_json::Value;
 
 use super::complaint::may_pass;
 use super::kubectl::Kubectl;
-use super::manifests::{DEPLOYMENT, selector};
-use super::owner::resource;
-use super::place::Place;
-use super::record::{Begun, Rollout};
+use super::owner::reference;
+use super::{error, reach};
 use crate::console;
-use crate::site::{DeploymentId, Site};
 
 /// How long an API server may be away while something is applied, and how often it is tried.
 const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// What every site may have in a cluster.
-const KINDS: [&str; 4] =
-    ["deployment.v1.apps", "service", "ingress.v1.networking.k8s.io", "job.v1.batch"];
-
-/// What has data or many other objects in it, and is never removed by nyala; and Secrets, which go
-/// with their deployments.
-const NEVER: [&str; 5] = [
-    "persistentvolumeclaim",
-    "persistentvolume",
-    "namespace",
-    "customresourcedefinition",
-    "secret",
-];
+/// How often a number of pods may change between a look and the moment it is applied.
+const CHANGES: usize = 3;
 
 /// Applies objects. An API server that is away for a moment is waited for: applied twice is the
 /// same as once.
 pub(super) fn apply(kubectl: &Kubectl, objects: &[Value]) -> Result<()> {
+    apply_with(kubectl, objects, &[])
+}
+
+/// The same with every field, also those that somebody else has set: what was live has to come
+/// back.
+pub(super) fn apply_by_force(kubectl: &Kubectl, objects: &[Value]) -> Result<()> {
+    apply_with(kubectl, objects, &["--force-conflicts"])
+}
+
+fn apply_with(kubectl: &Kubectl, objects: &[Value], more: &[&str]) -> Result<()> {
     if objects.is_empty() {
         return Ok(());
     }
-    patiently(kubectl, || kubectl.apply(objects, &[]).map(drop))
+    let has_open_number = objects.iter().any(is_open);
+    for _ in 0..CHANGES {
+        let apply = || kubectl.apply(&with_numbers(kubectl, objects)?, more).map(drop);
+        match patiently(kubectl, apply) {
+            Err(why) if has_open_number && error::is(&why, error::CONFLICT) => {}
+            outcome => return outcome,
+        }
+    }
+    patiently(kubectl, || kubectl.apply(&with_numbers(kubectl, objects)?, more).map(drop))
+}
+
+/// Whether an object leaves the number of pods to somebody else, such as an autoscaler.
+fn is_open(object: &Value) -> bool {
+    object["kind"] == "Deployment" && object["spec"]["replicas"].is_null()
+}
+
+/// The objects with the numbers of pods that the cluster has where nothing sets them. A number that
+/// nyala has set once would become 1 if it were left out.
+pub(super) fn with_numbers(kubectl: &Kubectl, objects: &[Value]) -> Result<Vec<Value>> {
+    let open: Vec<Value> = objects.iter().filter(|object| is_open(object)).cloned().collect();
+    let found = if open.is_empty() { Vec::new() } else { reach::get(kubectl, &open)? };
+    Ok(objects.iter().map(|object| with_number(object, &found)).collect())
+}
+
+/// None is no number to keep: what was stopped is to run again.
+fn with_number(object: &Value, found: &[Value]) -> Value {
+    let mut object = object.clone();
+    let same = found.iter().find(|it| reference(it) == reference(&object));
+    if let Some(same) = same.filter(|_| is_open(&object))
+        && same["spec"]["replicas"].as_u64() > Some(0)
+    {
+        object["spec"]["replicas"] = same["spec"]["replicas"].clone();
+    }
+    object
 }
 
 /// Tries again what may go well in a moment.
-fn patiently(kubectl: &Kubectl, act: impl Fn() -> Result<()>) -> Result<()> {
+pub(super) fn patiently(kubectl: &Kubectl, act: impl Fn() -> Result<()>) -> Result<()> {
     let end = Instant::now() + PATIENCE;
     let mut is_said = false;
     loop {
@@ -61,43 +89,24 @@ fn patiently(kubectl: &Kubectl, act: impl Fn() -> Result<()>) -> Result<()> {
     }
 }
 
-/// The kinds of objects that the releases of a site have in the cluster, and of a rollout that has
-/// begun.
-pub(super) fn kinds_of_all(site: &Site) -> Result<Vec<String>> {
-    let mut kinds: BTreeSet<String> = KINDS.iter().map(|it| (*it).to_owned()).collect();
-    let begun = Begun::read(site)?.map(|begun| begun.release);
-    for id in site.release_ids()?.into_iter().chain(begun) {
-        if let Some(rollout) = Rollout::read(site, id)? {
-            kinds.extend(rollout.objects.iter().filter_map(resource));
-        }
-    }
-    let is_removable =
-        |kind: &String| !NEVER.iter().any(|never| kind.split('.').next() == Some(never));
-    Ok(kinds.into_iter().filter(is_removable).collect())
-}
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
 
-/// Removes the objects of a site that the deployment to `keep` has not applied; all of them without
-/// one. The label says which: whatever is applied again gets it again.
-pub(super) fn remove_others(
-    kubectl: &Kubectl,
-    place: &Place,
-    keep: Option<DeploymentId>,
-    kinds: &[String],
-) -> Result<()> {
-    let mut selector = selector(&place.name);
-    let mut kinds = kinds.join(",");
-    match keep {
-        Some(keep) => selector.push_str(&format!(",{DEPLOYMENT}!={keep}")),
-        None => kinds.push_str(",secret"),
+    use super::*;
+
+    #[test]
+    fn a_number_that_nobody_sets_stays_as_it_is() {
+        let deployment = |replicas: Value| {
+            json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "web" },
+                "spec": { "replicas": replicas } })
+        };
+        let number = |wanted: Value, found: &[Value]| {
+            with_number(&deployment(wanted), found)["spec"]["replicas"].clone()
+        };
+        assert_eq!(number(Value::Null, &[deployment(json!(7))]), 7);
+        assert_eq!(number(json!(2), &[deployment(json!(7))]), 2);
+        assert_eq!(number(Value::Null, &[deployment(json!(0))]), Value::Null);
+        assert_eq!(number(Value::Null, &[]), Value::Null);
     }
-    let delete =
-        ["delete", &kinds, "-l", &selector, "--ignore-not-found", "--wait=false", "-o", "name"];
-    patiently(kubectl, || {
-        // An older kubectl says here that it has found nothing.
-        let removed = kubectl.run(&delete)?;
-        for name in removed.lines().filter(|line| line.contains('/')) {
-            console::detail(format_args!("Removed {name}."));
-        }
-        Ok(())
-    })
 }

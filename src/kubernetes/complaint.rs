@@ -26,6 +26,9 @@ pub(super) fn explain(complaint: &str, place: &Place) -> Option<UserError> {
     if has("conflict with ") || has("conflicts with ") {
         return Some(error::conflict(&conflicts(complaint), &lines));
     }
+    if has("the server doesn't have a resource type") {
+        return Some(error::unknown_kind(&lines));
+    }
     if has("does not exist") && has("context") {
         return Some(error::no_context(place.context.as_deref().unwrap_or_default(), &[]));
     }

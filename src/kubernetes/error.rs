@@ -1,7 +1,9 @@
 //! Why something cannot be rolled out, in words for people.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::manifests::selector;
 use super::place::Place;
 use crate::console::did_you_mean;
 use crate::site::DeploymentId;
@@ -12,6 +14,9 @@ use crate::user_error::UserError;
 pub(super) const NO_ANSWER: &str = "the API server of the cluster does not answer";
 pub(super) const REFUSED: &str =
     "the cluster refuses it: the user of the kubeconfig has no right to do this";
+
+pub(super) const UNKNOWN_KIND: &str = "the cluster has no objects of this kind";
+pub(super) const CONFLICT: &str = "somebody else manages fields of the objects";
 
 /// Whether an error has this fact.
 pub(super) fn is(error: &anyhow::Error, fact: &str) -> bool {
@@ -133,6 +138,10 @@ pub(super) fn no_room(lines: &[String]) -> UserError {
         .fix("Or have the quota raised: kubectl describe resourcequota")
 }
 
+pub(super) fn unknown_kind(lines: &[String]) -> UserError {
+    UserError::new(UNKNOWN_KIND).with_output(lines).fix("See those it has: kubectl api-resources")
+}
+
 pub(super) fn invalid(lines: &[String]) -> UserError {
     UserError::new("the cluster does not take these objects")
         .with_output(lines)
@@ -142,7 +151,7 @@ pub(super) fn invalid(lines: &[String]) -> UserError {
 
 /// `conflicts` are managers with their fields.
 pub(super) fn conflict(conflicts: &[(String, Vec<String>)], lines: &[String]) -> UserError {
-    let mut error = UserError::new("somebody else manages fields of the objects");
+    let mut error = UserError::new(CONFLICT);
     for (manager, fields) in conflicts {
         error = error.found(format!("{manager} has set {}", fields.join(", ")));
     }
@@ -285,6 +294,40 @@ pub(super) fn not_well_again(live: DeploymentId) -> UserError {
         .fix("See what runs: nyala ps")
 }
 
+pub(super) fn unknown_before(found: &BTreeSet<DeploymentId>) -> UserError {
+    let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+    UserError::new("nothing is recorded of what the cluster had before")
+        .found(format!("objects of deployments {}", found.join(", ")))
+        .fix("Have what is live rolled out: nyala redeploy")
+}
+
+pub(super) fn not_removed_elsewhere(place: &Place) -> UserError {
+    let context = place.context.as_ref().map_or(String::new(), |it| format!(" --context={it}"));
+    UserError::new(format!("{} is still there, and may be running", place.in_words())).fix(format!(
+        "Remove it: kubectl{context} --namespace={} delete deployments,services,ingresses,secrets \
+         -l {}",
+        place.namespace(),
+        selector(&place.name)
+    ))
+}
+
+pub(super) fn number_is_patched(process: &str) -> UserError {
+    UserError::new(format!("a patch says how many pods of {process} there are"))
+        .fix("Change the number there, commit, and push")
+        .fix("Or remove it from the patch, and scale again after the next push")
+}
+
+pub(super) fn not_scaled_back() -> UserError {
+    UserError::new("the cluster may still try to start as many pods as were asked for")
+        .fix("Scale again, or deploy: nyala redeploy")
+}
+
+pub(super) fn replaced(deployment: &str, other: &str) -> UserError {
+    UserError::new(format!("the Deployment {deployment} was replaced while it was rolled out"))
+        .found(format!("it is of deployment {other} now"))
+        .fix("Find out who else applies it, and deploy again")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -318,6 +361,12 @@ mod tests {
             lost("k8s", "Deployment", "shop-web"),
             other_namespace("k8s", "x", &place("shop")),
             job_failed(id, "exited with status 1"),
+            unknown_kind(&[]),
+            unknown_before(&BTreeSet::from([id])),
+            not_removed_elsewhere(&place("shop")),
+            number_is_patched("web"),
+            not_scaled_back(),
+            replaced("shop-web", "8"),
         ] {
             assert!(!error.fixes.is_empty(), "{error}");
         }

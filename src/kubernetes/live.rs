@@ -16,6 +16,8 @@ use super::names::component;
 use super::record::{Rollout, counts};
 use super::watch::{self, Seen, is_ready};
 use super::{apply, error};
+use crate::console;
+use crate::site::settings::Kubernetes;
 use crate::site::{Settings, Site};
 
 /// How often is looked for pods whose output is not followed yet.
@@ -25,7 +27,7 @@ const LOOK: Duration = Duration::from_secs(2);
 pub struct Live {
     pub(super) rollout: Rollout,
     pub(super) kubectl: Kubectl,
-    deadline: Duration,
+    kubernetes: Kubernetes,
 }
 
 /// A pod of the application.
@@ -50,8 +52,8 @@ impl Live {
             return Ok(None);
         };
         let Some(rollout) = Rollout::live(site)? else { bail!(error::nothing_in_cluster()) };
-        let kubectl = Kubectl::new(&rollout.place);
-        Ok(Some(Live { rollout, kubectl, deadline: kubernetes.deadline }))
+        let kubectl = rollout.kubectl(site);
+        Ok(Some(Live { rollout, kubectl, kubernetes: kubernetes.clone() }))
     }
 
     /// Where it is, in words.
@@ -116,28 +118,41 @@ impl Live {
         self.wait()
     }
 
-    /// Has as many pods run as the site wants now, or as `wanted` says, and waits for them.
-    pub fn set_counts(
-        &self,
-        site: &Site,
-        settings: &Settings,
-        wanted: &BTreeMap<String, u32>,
-    ) -> Result<()> {
-        for process in wanted.keys() {
-            self.deployments(Some(process))?;
-        }
-        let mut counts = counts(site, settings, &self.rollout.release)?;
-        if site.stopped()?.is_none() {
-            counts.extend(wanted.clone());
-        }
-        let objects = self.rollout.objects_with(&counts);
-        let objects: Vec<_> = objects.into_iter().filter(|it| it["kind"] == "Deployment").collect();
-        apply::apply(&self.kubectl, &objects)?;
+    /// Has as many pods run as the site wants now, and waits for them.
+    pub fn set_counts(&self, site: &Site) -> Result<()> {
+        self.apply_counts(site, &counts(&self.kubernetes, &self.rollout.release))?;
         self.wait()
     }
 
+    /// Has as many pods run as `wanted` says, and waits for them. When this fails, there are as
+    /// many as before.
+    pub fn scale(&self, site: &Site, wanted: &BTreeMap<String, u32>) -> Result<()> {
+        for process in wanted.keys() {
+            self.deployments(Some(process))?;
+            if self.rollout.has_own_number(process) {
+                bail!(error::number_is_patched(process));
+            }
+        }
+        let before = counts(&self.kubernetes, &self.rollout.release);
+        let mut counts = before.clone();
+        counts.extend(wanted.clone());
+        self.apply_counts(site, &counts)?;
+        self.wait().inspect_err(|_| {
+            if let Err(why) = self.apply_counts(site, &before) {
+                console::warning(error::not_scaled_back().because(&why));
+            }
+        })
+    }
+
+    fn apply_counts(&self, site: &Site, counts: &BTreeMap<String, u32>) -> Result<()> {
+        let objects = self.rollout.objects_with(counts, site.stopped()?.is_some());
+        let objects: Vec<_> = objects.into_iter().filter(|it| it["kind"] == "Deployment").collect();
+        apply::apply(&self.kubectl, &objects)
+    }
+
     fn wait(&self) -> Result<()> {
-        watch::until_ready(&self.kubectl, &self.rollout, Instant::now() + self.deadline)
+        let deadline = Instant::now() + self.kubernetes.deadline;
+        watch::until_ready(&self.kubectl, &self.rollout, deadline)
     }
 
     /// Passes on what the pods print: the last lines of each, and with `follow` also what comes, of

@@ -6,6 +6,7 @@
 //! history.
 
 mod apply;
+mod begun;
 mod check;
 mod complaint;
 mod diagnosis;
@@ -20,7 +21,9 @@ mod owner;
 mod patches;
 mod place;
 mod pod;
+mod reach;
 mod record;
+mod removal;
 mod rollout;
 mod secret;
 mod undo;
@@ -30,7 +33,7 @@ mod yaml;
 pub use check::check;
 pub use live::{Live, Pod};
 pub use place::Place;
-pub use record::{Release, Rollout, obstacle};
+pub use record::{Release, Rollout, is_in_cluster, obstacle};
 pub use rollout::{Wanted, again, prepare};
 pub use secret::forget;
 pub use undo::{bring_back, is_unsettled};

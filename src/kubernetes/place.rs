@@ -29,11 +29,16 @@ impl Place {
     /// What nyala.toml says of it, without asking anybody.
     pub(super) fn of_settings(site: &Site, settings: &Kubernetes) -> Result<Place> {
         Ok(Place {
-            kubeconfig: settings.kubeconfig.as_ref().map(|path| site.root().join(path)),
+            kubeconfig: Place::kubeconfig(site, settings),
             context: settings.context.clone(),
             namespace: settings.namespace.clone(),
             name: names::of_site(site.root(), settings)?,
         })
+    }
+
+    /// The kubeconfig that nyala.toml names.
+    pub(super) fn kubeconfig(site: &Site, settings: &Kubernetes) -> Option<PathBuf> {
+        settings.kubeconfig.as_ref().map(|path| site.root().join(path))
     }
 
     /// The same with what the kubeconfig says of the rest. Fails where it has no such context.

@@ -149,7 +149,10 @@ fn probes(facts: &Facts<'_>) -> (Value, Value) {
     let (start, ready) = match (health, &facts.release.python) {
         (Some(path), _) => {
             let headers = json!([{ "name": "Host", "value": host }]);
-            let get = json!({ "path": path, "port": "http", "httpHeaders": headers });
+            // With its default: what the cluster adds stays there when the probe becomes another.
+            let get = json!({
+                "path": path, "port": "http", "scheme": "HTTP", "httpHeaders": headers,
+            });
             (json!({ "httpGet": get }), json!({ "httpGet": get }))
         }
         // Any page may do, also one that is not found, which no probe of Kubernetes can say.

@@ -1,16 +1,19 @@
-//! What was applied, beside the record of a deployment, and the marker of a rollout that has begun.
+//! What was applied, beside the record of a deployment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::begun::Begun;
+use super::kubectl::Kubectl;
 use super::manifests::{deployment_name, is_deployment_of, is_release_job};
 use super::place::Place;
 use crate::disk;
 use crate::processes::RELEASE;
-use crate::site::{DeploymentId, Settings, Site};
+use crate::site::settings::Kubernetes;
+use crate::site::{DeploymentId, Site};
 
 /// What is known of a release that runs in containers.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -60,22 +63,70 @@ impl Rollout {
         Ok(live.filter(|live| live.is_applied))
     }
 
+    /// What was recorded of every release that is kept, and of a rollout that has begun. Those that
+    /// cannot be read are left out.
+    pub(super) fn all(site: &Site) -> Result<Vec<Rollout>> {
+        let mut ids: BTreeSet<DeploymentId> = site.release_ids()?.into_iter().collect();
+        ids.extend(Begun::read(site).ok().flatten().map(|begun| begun.release));
+        ids.extend(site.live()?);
+        Ok(ids.into_iter().filter_map(|id| Rollout::read(site, id).ok().flatten()).collect())
+    }
+
+    /// kubectl for where it is. The kubeconfig may have been moved since.
+    pub(super) fn kubectl(&self, site: &Site) -> Kubectl {
+        let kubernetes = site.settings().ok().and_then(|settings| settings.kubernetes);
+        let kubeconfig = match kubernetes {
+            Some(kubernetes) => Place::kubeconfig(site, &kubernetes),
+            None => self.place.kubeconfig.clone(),
+        };
+        Kubectl::new(&Place { kubeconfig, ..self.place.clone() })
+    }
+
     pub fn write(&self, site: &Site) -> Result<()> {
         let bytes = serde_json::to_vec_pretty(self).context("cannot write what is applied")?;
         disk::write_atomic(&site.rollout_file(self.release.id), &bytes, 0o600)
     }
 
-    /// The objects with as many pods as the site wants now. A number that a patch has set stays.
-    pub(super) fn objects_with(&self, wanted: &BTreeMap<String, u32>) -> Vec<Value> {
+    /// The objects with as many pods as the site wants now: what `kubernetes` says, or, where that
+    /// cannot be read, as many as there were to be; none while it is stopped.
+    pub(super) fn objects_now(
+        &self,
+        site: &Site,
+        kubernetes: Option<&Kubernetes>,
+    ) -> Result<Vec<Value>> {
+        let is_stopped = site.stopped()?.is_some();
+        let wanted = kubernetes
+            .map_or_else(|| self.counts.clone(), |kubernetes| counts(kubernetes, &self.release));
+        Ok(self.objects_with(&wanted, is_stopped))
+    }
+
+    /// The objects with so many pods. A number that a patch has set, or has left to somebody else,
+    /// stays; what is stopped has none.
+    pub(super) fn objects_with(
+        &self,
+        wanted: &BTreeMap<String, u32>,
+        is_stopped: bool,
+    ) -> Vec<Value> {
         let mut objects = self.objects.clone();
         for (process, before) in &self.counts {
-            if let Some(object) = objects.iter_mut().find(|it| is_deployment_of(it, process))
-                && object["spec"]["replicas"] == *before
-            {
-                object["spec"]["replicas"] = json!(wanted.get(process).unwrap_or(before));
+            let Some(object) = objects.iter_mut().find(|it| is_deployment_of(it, process)) else {
+                continue;
+            };
+            let number = &mut object["spec"]["replicas"];
+            if is_stopped {
+                *number = json!(0);
+            } else if *number == *before {
+                *number = json!(wanted.get(process).unwrap_or(before));
             }
         }
         objects
+    }
+
+    /// Whether a patch sets how many pods a process has, or leaves it to somebody else.
+    pub(super) fn has_own_number(&self, process: &str) -> bool {
+        let object = self.objects.iter().find(|it| is_deployment_of(it, process));
+        let before = self.counts.get(process);
+        object.zip(before).is_some_and(|(object, before)| object["spec"]["replicas"] != *before)
     }
 
     /// What is kept running: no Job, which is for one deployment.
@@ -95,22 +146,11 @@ impl Rollout {
     }
 }
 
-/// How many pods each process of a release is to have now.
-pub(super) fn counts(
-    site: &Site,
-    settings: &Settings,
-    release: &Release,
-) -> Result<BTreeMap<String, u32>> {
-    let is_stopped = site.stopped()?.is_some();
-    let replicas = settings.kubernetes.as_ref().map(|it| &it.replicas);
+/// How many pods each process of a release is to have.
+pub(super) fn counts(kubernetes: &Kubernetes, release: &Release) -> BTreeMap<String, u32> {
     let processes = release.commands.keys().filter(|process| *process != RELEASE);
-    let count = |process: &String| {
-        if is_stopped {
-            return 0;
-        }
-        replicas.and_then(|replicas| replicas.get(process)).copied().unwrap_or(1)
-    };
-    Ok(processes.map(|process| (process.clone(), count(process))).collect())
+    let count = |process: &String| kubernetes.replicas.get(process).copied().unwrap_or(1);
+    processes.map(|process| (process.clone(), count(process))).collect()
 }
 
 /// Whether a deployment was rolled out in a cluster.
@@ -120,36 +160,16 @@ fn was_rolled_out(site: &Site, id: DeploymentId) -> bool {
 
 /// Why a release cannot be rolled out again as it was, in words.
 pub fn obstacle(site: &Site, id: DeploymentId) -> Option<String> {
-    // Settings that cannot be read must not be in the way of a rollback on this machine.
-    let is_in_cluster = site.settings().is_ok_and(|settings| settings.runs_in_cluster());
-    (is_in_cluster && !was_rolled_out(site, id))
+    (is_in_cluster(site) && !was_rolled_out(site, id))
         .then(|| format!("release {id} was never rolled out in a cluster"))
 }
 
-/// The marker of a rollout that has begun: until it is gone, the cluster may have something else
-/// than what is live.
-#[derive(Deserialize, Serialize)]
-pub(super) struct Begun {
-    /// The deployment whose objects are applied.
-    pub(super) release: DeploymentId,
-}
-
-impl Begun {
-    pub(super) fn read(site: &Site) -> Result<Option<Begun>> {
-        let path = site.begun_rollout();
-        let Some(bytes) = disk::read_if_there(&path)? else { return Ok(None) };
-        let reading = || format!("cannot read {}", path.display());
-        serde_json::from_slice(&bytes).map(Some).with_context(reading)
-    }
-
-    pub(super) fn write(&self, site: &Site) -> Result<()> {
-        let bytes = serde_json::to_vec(self).context("cannot write the marker")?;
-        disk::write_atomic(&site.begun_rollout(), &bytes, 0o600)
-    }
-
-    pub(super) fn remove(site: &Site) -> Result<()> {
-        let path = site.begun_rollout();
-        if path.exists() { disk::remove_file(&path) } else { Ok(()) }
+/// Whether the site runs in a cluster. Settings that cannot be read must not be in the way of a
+/// rollback: then it is where what is live was rolled out.
+pub fn is_in_cluster(site: &Site) -> bool {
+    match site.settings() {
+        Ok(settings) => settings.runs_in_cluster(),
+        Err(_) => matches!(Rollout::live(site), Ok(Some(_))),
     }
 }
 
@@ -174,9 +194,13 @@ mod tests {
         }))
         .unwrap();
         let wanted = BTreeMap::from([("web".to_owned(), 3), ("my_worker".to_owned(), 3)]);
-        let objects = rollout.objects_with(&wanted);
-        assert_eq!(objects[0]["spec"]["replicas"], 3);
-        assert_eq!(objects[1]["spec"]["replicas"], 5);
+        let numbers = |is_stopped| {
+            let objects = rollout.objects_with(&wanted, is_stopped);
+            [objects[0]["spec"]["replicas"].clone(), objects[1]["spec"]["replicas"].clone()]
+        };
+        assert_eq!(numbers(false), [3, 5]);
+        assert_eq!(numbers(true), [0, 0], "what a patch sets, too");
+        assert_eq!(["web", "my_worker"].map(|it| rollout.has_own_number(it)), [false, true]);
         let names = [("my_worker", "x-w"), ("web", "shop-web")];
         assert_eq!(rollout.deployments(), names.map(|(a, b)| (a.to_owned(), b.to_owned())));
     }

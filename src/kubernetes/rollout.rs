@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
+use super::begun::Begun;
 use super::kubectl::Kubectl;
 use super::manifests::{self, Facts, component_of, is_release_job};
 use super::names::{component, joined};
+use super::owner::{self, Owner};
 use super::place::Place;
-use super::record::{Begun, Release, Rollout, counts};
-use super::{apply, error, job, owner, patches, secret, watch};
+use super::record::{Release, Rollout, counts};
+use super::{apply, error, job, patches, removal, secret, watch};
 use crate::console;
 use crate::disk;
 use crate::processes::RELEASE;
@@ -40,7 +42,7 @@ pub fn prepare(wanted: Wanted<'_>) -> Result<Rollout> {
     let namespace = place.namespace.as_deref();
     let secret = secret::secret(&place.name, namespace, &identity, app_settings)?;
     let (secret, secret_object) = secret.unzip();
-    let counts = counts(site, settings, release)?;
+    let counts = counts(&kubernetes, release);
     let facts = Facts {
         release,
         name: &place.name,
@@ -114,11 +116,12 @@ impl Rollout {
 
     /// Shows what would change in the cluster, on the standard output of this process. The exit
     /// code is kubectl's: 1 if something would.
-    pub fn diff(&self) -> Result<ExitCode> {
+    pub fn diff(&self, site: &Site) -> Result<ExitCode> {
         let kubectl = Kubectl::new(&self.place);
-        let all = self.all_objects(true);
-        let kept: Vec<Value> = all.into_iter().filter(Rollout::is_kept).collect();
-        kubectl.diff(&kept)
+        let objects = self.objects_with(&self.counts, site.stopped()?.is_some());
+        let kept = objects.into_iter().filter(Rollout::is_kept);
+        let all: Vec<Value> = self.secret_object.iter().cloned().chain(kept).collect();
+        kubectl.diff(&apply::with_numbers(&kubectl, &all)?)
     }
 
     /// The name of the Secret, which [`Rollout::all_objects`] may leave out.
@@ -130,18 +133,18 @@ impl Rollout {
     /// of it, as [`super::bring_back`] finds.
     pub fn carry_out(&self, site: &Site, kubernetes: &Kubernetes) -> Result<()> {
         let kubectl = Kubectl::new(&self.place);
-        let live = Rollout::live(site)?;
-        owner::check(&kubectl, self, live.as_ref())?;
+        let found = owner::check(&kubectl, self, &Owner::of(site)?)?;
+        let secret: Vec<Value> = self.secret_object.iter().cloned().collect();
+        let objects = self.objects_now(site, Some(kubernetes))?;
         // Fails on what the cluster does not take, and on fields of others. Nothing changes yet.
-        kubectl.apply(&self.all_objects(true), &["--dry-run=server"])?;
+        kubectl.apply(&[&secret[..], &objects].concat(), &["--dry-run=server"])?;
         self.write(site)?;
         disk::point("rollout: before");
-        Begun { release: self.release.id }.write(site)?;
+        Begun::begin(site, self, found)?;
         disk::point("rollout: begun");
-        let secret: Vec<Value> = self.secret_object.iter().cloned().collect();
         apply::apply(&kubectl, &secret)?;
         let (kept, jobs): (Vec<Value>, Vec<Value>) =
-            self.objects.iter().cloned().partition(Rollout::is_kept);
+            objects.into_iter().partition(Rollout::is_kept);
         if let [job] = &jobs[..] {
             job::run(&kubectl, job, self.release.id, kubernetes.deadline)?;
             disk::point("rollout: release command ran");
@@ -149,10 +152,13 @@ impl Rollout {
         self.apply_and_wait(&kubectl, &kept, kubernetes.deadline)
     }
 
-    /// Rolls out again what was rolled out once, with the app settings that it had.
-    pub fn carry_out_again(&self, site: &Site, settings: &Settings) -> Result<()> {
-        let kubernetes = settings.kubernetes.clone().unwrap_or_default();
-        let place = Place::find(site, &kubernetes)?;
+    /// Rolls out again what was rolled out once, with the app settings that it had. Without
+    /// settings, which could not be read, it is rolled out where it was.
+    pub fn carry_out_again(&self, site: &Site, kubernetes: Option<&Kubernetes>) -> Result<()> {
+        let place = match kubernetes {
+            Some(kubernetes) => Place::find(site, kubernetes)?,
+            None => self.place.clone(),
+        };
         if !self.place.is_same(&place) {
             bail!(error::elsewhere(self.release.id, &self.place, &place));
         }
@@ -162,24 +168,43 @@ impl Rollout {
         {
             bail!(error::secret_is_gone(secret, self.release.id));
         }
-        let live = Rollout::live(site)?;
-        owner::check(&kubectl, self, live.as_ref())?;
-        let objects = self.objects_with(&counts(site, settings, &self.release)?);
+        let found = owner::check(&kubectl, self, &Owner::of(site)?)?;
+        let objects = self.objects_now(site, kubernetes)?;
         let objects: Vec<Value> = objects.into_iter().filter(Rollout::is_kept).collect();
         kubectl.apply(&objects, &["--dry-run=server"])?;
-        Begun { release: self.release.id }.write(site)?;
+        Begun::begin(site, self, found)?;
         disk::point("rollout: begun");
-        self.apply_and_wait(&kubectl, &objects, kubernetes.deadline)
+        let deadline = kubernetes.map_or_else(|| Kubernetes::default().deadline, |it| it.deadline);
+        self.apply_and_wait(&kubectl, &objects, deadline)
     }
 
     /// What was rolled out is live: removes what only the release before had, and the marker.
     pub fn settle(&self, site: &Site) -> Result<()> {
         disk::point("rollout: live");
-        let kubectl = Kubectl::new(&self.place);
-        let id = self.release.id;
-        let before = apply::kinds_of_all(site)?;
-        apply::remove_others(&kubectl, &self.place, Some(id), &before)?;
+        removal::all_but(&self.kubectl(site), site, self)?;
+        self.end(site)
+    }
+
+    /// The cluster has nothing else: removes the marker, and what the site had in another place
+    /// before.
+    pub(super) fn end(&self, site: &Site) -> Result<()> {
+        let is_live = site.live()? == Some(self.release.id);
+        let before = Begun::read(site)?.and_then(|begun| begun.live).filter(|_| is_live);
+        let before = before.map(|id| Rollout::read(site, id)).transpose()?.flatten();
+        let elsewhere =
+            before.filter(|before| before.is_applied && !before.place.is_same(&self.place));
+        if let Some(before) = elsewhere {
+            self.leave(&before.place, site);
+        }
         Begun::remove(site)
+    }
+
+    /// Removes what the site had in another place. That may be out of reach for ever.
+    fn leave(&self, place: &Place, site: &Site) {
+        console::info(format_args!("Removing {}.", place.in_words()));
+        if let Err(why) = removal::of_before(&Kubectl::new(place), site, place, self) {
+            console::warning(error::not_removed_elsewhere(place).because(&why));
+        }
     }
 
     fn apply_and_wait(&self, kubectl: &Kubectl, objects: &[Value], limit: Duration) -> Result<()> {

@@ -1,18 +1,21 @@
 //! The Secret with the app settings. Its name has the digest of its content, so that a change rolls
 //! out, and an earlier release gets back the settings it had.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::error;
+use super::begun::Begun;
 use super::kubectl::Kubectl;
 use super::manifests::{self, DEPLOYMENT};
 use super::names::{digest, joined};
+use super::owner::{Owner, kind_and_name, reference};
+use super::reach::{self, SECRET};
 use super::record::Rollout;
+use super::{error, removal};
 use crate::site::{AppSettings, Site};
 
 /// The most that a Secret takes, in bytes.
@@ -65,26 +68,27 @@ pub(super) fn is_there(kubectl: &Kubectl, name: &str) -> Result<bool> {
     Ok(!found.trim().is_empty())
 }
 
-/// Removes the Secrets of a site that no kept release needs.
+/// The names of the Secrets that kept releases need, and a rollout that has begun.
+pub(super) fn kept(site: &Site) -> Result<BTreeSet<String>> {
+    let begun = Begun::read(site)?.map(|begun| begun.release);
+    let ids = site.release_ids()?.into_iter().chain(begun);
+    let rollouts = ids.map(|id| Rollout::read(site, id));
+    let names = rollouts.map(|rollout| Ok(rollout?.and_then(|it| it.secret)));
+    Ok(names.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+}
+
+/// Removes the Secrets of a site that no kept release needs. Those of patches have the label of a
+/// deployment, and are the project's own.
 pub fn forget(site: &Site) -> Result<()> {
-    let Some(live) = site.live()?.map(|live| Rollout::read(site, live)).transpose()?.flatten()
-    else {
-        return Ok(());
-    };
-    let mut kept = Vec::new();
-    for id in site.release_ids()? {
-        let rollout = Rollout::read(site, id)?;
-        kept.extend(rollout.and_then(|it| it.secret).map(|name| format!("secret/{name}")));
-    }
-    let kubectl = Kubectl::new(&live.place);
-    let selector = manifests::selector(&live.place.name);
-    let found = kubectl.run(&["get", "secrets", "-l", &selector, "-o", "name"])?;
-    let old = found.lines().filter(|name| !kept.iter().any(|kept| kept == name));
-    let old: Vec<&str> = old.collect();
-    if !old.is_empty() {
-        kubectl.run(&[&["delete", "--ignore-not-found"], &old[..]].concat())?;
-    }
-    Ok(())
+    let live = site.live()?.map(|live| Rollout::read(site, live)).transpose()?.flatten();
+    let Some(live) = live.filter(|live| live.is_applied) else { return Ok(()) };
+    let (kubectl, owner, kept) = (live.kubectl(site), Owner::of(site)?, kept(site)?);
+    let selector = format!("{},!{DEPLOYMENT}", manifests::selector(&live.place.name));
+    let found = reach::list(&kubectl, &[SECRET], &selector, None)?;
+    let is_kept = |it: &&Value| kept.contains(kind_and_name(it).1);
+    let old = found.iter().filter(|it| owner.has(it) && !is_kept(it));
+    let old: Vec<String> = old.filter_map(reference).collect();
+    if old.is_empty() { Ok(()) } else { removal::delete(&kubectl, None, &old) }
 }
 
 #[cfg(test)]

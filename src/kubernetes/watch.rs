@@ -8,11 +8,11 @@ use anyhow::{Result, bail};
 use serde_json::Value;
 
 use super::complaint::may_pass;
-use super::diagnosis;
 use super::kubectl::Kubectl;
 use super::manifests::{COMPONENT, DEPLOYMENT, selector};
 use super::names::component;
 use super::record::Rollout;
+use super::{diagnosis, error};
 use crate::console;
 use crate::text::duration;
 use crate::user_error::UserError;
@@ -100,6 +100,9 @@ pub(super) fn until_ready(kubectl: &Kubectl, rollout: &Rollout, deadline: Instan
                     let away = duration(since.elapsed());
                     console::info(format_args!("The API server answers again, after {away}."));
                 }
+                if let Some((name, other)) = replaced(&seen, rollout) {
+                    bail!(error::replaced(&name, &other));
+                }
                 let progress = progress(&seen, rollout);
                 said.say(&progress);
                 if progress.values().all(|progress| progress.is_done) {
@@ -120,6 +123,16 @@ pub(super) fn until_ready(kubectl: &Kubectl, rollout: &Rollout, deadline: Instan
         }
         thread::sleep(LOOK);
     }
+}
+
+/// A Deployment that somebody has applied for another deployment meanwhile, and for which: it may be
+/// ready, and is not what is waited for.
+fn replaced(seen: &Seen, rollout: &Rollout) -> Option<(String, String)> {
+    rollout.deployments().into_iter().find_map(|(_, name)| {
+        let other = seen.deployment(&name)?["metadata"]["labels"][DEPLOYMENT].as_str()?;
+        let is_another = other != rollout.release.id.to_string();
+        is_another.then(|| (name, other.to_owned()))
+    })
 }
 
 fn not_ready(

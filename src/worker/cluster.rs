@@ -85,17 +85,15 @@ impl Deployment<'_> {
     }
 
     /// Rolls out again what an earlier deployment had rolled out; `None` for a site that runs here.
-    pub(super) fn roll_out_again(
-        &self,
-        settings: &Settings,
-        release: DeploymentId,
-    ) -> Result<Option<Rollout>> {
-        if !settings.runs_in_cluster() {
+    /// Settings that cannot be read are not in the way.
+    pub(super) fn roll_out_again(&self, release: DeploymentId) -> Result<Option<Rollout>> {
+        if !kubernetes::is_in_cluster(self.site) {
             return Ok(None);
         }
         let Some(rollout) = Rollout::read(self.site, release)? else { return Ok(None) };
+        let settings = self.site.settings().ok().and_then(|settings| settings.kubernetes);
         console::info(format_args!("Rolling out {}.", rollout.place.in_words()));
-        rollout.carry_out_again(self.site, settings)?;
+        rollout.carry_out_again(self.site, settings.as_ref())?;
         Ok(Some(rollout))
     }
 

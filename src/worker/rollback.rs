@@ -129,9 +129,9 @@ impl Deployment<'_> {
             bail!(error::cancelled_before_it_started());
         }
         disk::sync_filesystem(&self.site.deployments())?;
+        let rollout = self.roll_out_again(release)?;
         // Settings that cannot be read are not in the way of a rollback.
         let settings = self.site.settings().unwrap_or_default();
-        let rollout = self.roll_out_again(&settings, release)?;
         let found = target.processes.as_ref().filter(|_| rollout.is_none());
         let started = self.start_application(&settings.run, release, found)?;
         activate::point_to(self.site, release)?;

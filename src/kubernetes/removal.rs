@@ -1,0 +1,130 @@
+//! Removes objects of a site, and only of that one.
+
+use anyhow::Result;
+use serde_json::Value;
+
+use super::apply::patiently;
+use super::kubectl::Kubectl;
+use super::manifests::{DEPLOYMENT, selector};
+use super::owner::{Owner, deployment, reference};
+use super::place::Place;
+use super::reach::Reach;
+use super::record::Rollout;
+use super::secret;
+use crate::console;
+use crate::site::Site;
+
+/// Removes what a site has in the place of a rollout beside the objects of that.
+pub(super) fn all_but(kubectl: &Kubectl, site: &Site, rollout: &Rollout) -> Result<()> {
+    let is_kept = |object: &Value| is_among(object, rollout);
+    let reach = Reach::of(site, &rollout.place)?;
+    remove(kubectl, site, &rollout.place, &reach, &is_kept)
+}
+
+/// Whether an object of the cluster is one of a rollout's that stay.
+fn is_among(object: &Value, rollout: &Rollout) -> bool {
+    let namespace = |object: &Value| object["metadata"]["namespace"].as_str().map(str::to_owned);
+    let of_cluster = namespace(object);
+    rollout.objects.iter().filter(|it| Rollout::is_kept(it)).any(|it| {
+        let wanted = namespace(it).unwrap_or_else(|| rollout.place.namespace().to_owned());
+        reference(it) == reference(object) && of_cluster.as_ref().is_none_or(|it| *it == wanted)
+    })
+}
+
+/// Removes all that a site has in a place, with the Secrets of its app settings.
+pub(super) fn all(kubectl: &Kubectl, site: &Site, place: &Place) -> Result<()> {
+    let reach = Reach::of(site, place)?.and_secrets();
+    remove(kubectl, site, place, &reach, &is_secret_of_patch)
+}
+
+/// Removes what a site has where it was before `rollout`, which is somewhere else. Both may be one
+/// place under two names: what the rollout has applied stays, and its Secrets.
+pub(super) fn of_before(
+    kubectl: &Kubectl,
+    site: &Site,
+    place: &Place,
+    rollout: &Rollout,
+) -> Result<()> {
+    let kept = secret::kept(site)?;
+    let is_kept = |object: &Value| {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        let is_new = deployment(object) == Some(rollout.release.id);
+        is_new || is_secret_of_patch(object) || object["kind"] == "Secret" && kept.contains(name)
+    };
+    let reach = Reach::of(site, place)?.and_secrets();
+    remove(kubectl, site, place, &reach, &is_kept)
+}
+
+/// Only the Secrets of app settings are without a deployment: several may share one.
+fn is_secret_of_patch(object: &Value) -> bool {
+    object["kind"] == "Secret" && !object["metadata"]["labels"][DEPLOYMENT].is_null()
+}
+
+fn remove(
+    kubectl: &Kubectl,
+    site: &Site,
+    place: &Place,
+    reach: &Reach,
+    is_kept: &dyn Fn(&Value) -> bool,
+) -> Result<()> {
+    let owner = Owner::of(site)?;
+    let selector = selector(&place.name);
+    patiently(kubectl, || {
+        for (namespace, found) in reach.list(kubectl, &selector)? {
+            let old = found.iter().filter(|object| owner.has(object) && !is_kept(object));
+            let old: Vec<String> = old.filter_map(reference).collect();
+            if !old.is_empty() {
+                delete(kubectl, namespace.as_deref(), &old)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Removes objects by their names.
+pub(super) fn delete(kubectl: &Kubectl, namespace: Option<&str>, names: &[String]) -> Result<()> {
+    let namespace = namespace.map(|it| format!("--namespace={it}"));
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let delete = ["delete", "--ignore-not-found", "--wait=false", "-o", "name"];
+    let delete = [&delete[..], namespace.as_deref().as_slice(), &names[..]].concat();
+    // An older kubectl says here that it has found nothing.
+    for name in kubectl.run(&delete)?.lines().filter(|line| line.contains('/')) {
+        console::detail(format_args!("Removed {name}."));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(kind: &str, name: &str, namespace: Option<&str>) -> Value {
+        json!({ "apiVersion": "v1", "kind": kind,
+            "metadata": { "name": name, "namespace": namespace } })
+    }
+
+    #[test]
+    fn an_object_stays_only_where_it_was_applied() {
+        let rollout: Rollout = serde_json::from_value(json!({
+            "place": { "name": "shop", "namespace": "web" }, "site": "here", "secret": null,
+            "is_applied": true, "counts": {},
+            "release": { "id": 7, "commit": "c", "image": "i", "python": null, "commands": {} },
+            "objects": [
+                object("Service", "shop", Some("web")),
+                object("ConfigMap", "texts", None),
+                object("ConfigMap", "shared", Some("other")),
+                object("ClusterRole", "reader", None),
+            ],
+        }))
+        .unwrap();
+        let stays = |kind, name, namespace| is_among(&object(kind, name, namespace), &rollout);
+        assert!(stays("Service", "shop", Some("web")));
+        assert!(stays("ConfigMap", "texts", Some("web")));
+        assert!(stays("ConfigMap", "shared", Some("other")));
+        assert!(stays("ClusterRole", "reader", None));
+        assert!(!stays("ConfigMap", "shared", Some("web")));
+        assert!(!stays("Service", "shop-old", Some("web")));
+    }
+}
