@@ -103,6 +103,7 @@ class Site:
         self.work = os.path.join(folder, name + "-work")
         self.kubernetes = {"context": "admin", "namespace": namespace, "replicas": 3,
                            "deadline": "5m"}
+        self.health = "/health"
         # The last one that was committed, and the one that visitors get.
         self.release = self.shown = 0
         self.expect(0, self.nyala("init", self.path, "--branch", "main", site=False))
@@ -128,9 +129,8 @@ class Site:
         wanted = {key: it for key, it in self.kubernetes.items() if it is not None}
         lines = [f"{key} = {toml(it)}" for key, it in wanted.items()]
         more = [f'[image]\nrepository = "http://{REGISTRY}/{self.namespace}/{self.name}"',
-                f'base = "{self.base}"',
-                '[run]\nhealth = "/health"\nhealth_timeout = "3m"', "[kubernetes]",
-                *lines]
+                f'base = "{self.base}"', '[run]\nhealth_timeout = "3m"',
+                *([f'health = "{self.health}"'] if self.health else []), "[kubernetes]", *lines]
         # Only what is no table of its own can stay as it was.
         with open(os.path.join(self.path, "nyala.toml"), "w") as file:
             file.write(self.settings.split("\n[")[0] + "\n" + "\n".join(more) + "\n")
