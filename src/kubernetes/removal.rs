@@ -1,5 +1,7 @@
 //! Removes objects of a site, and only of that one.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use serde_json::Value;
 
@@ -38,14 +40,17 @@ pub(super) fn all(kubectl: &Kubectl, site: &Site, place: &Place) -> Result<()> {
 }
 
 /// Removes what a site has where it was before `rollout`, which is somewhere else. Both may be one
-/// place under two names: what the rollout has applied stays, and its Secrets.
+/// place, should only the context have another name: what the rollout has applied stays, and the
+/// Secrets that are needed.
 pub(super) fn of_before(
     kubectl: &Kubectl,
     site: &Site,
     place: &Place,
     rollout: &Rollout,
 ) -> Result<()> {
-    let kept = secret::kept(site)?;
+    let may_be_same =
+        (&place.namespace, &place.name) == (&rollout.place.namespace, &rollout.place.name);
+    let kept = if may_be_same { secret::kept(site)? } else { BTreeSet::new() };
     let is_kept = |object: &Value| {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let is_new = deployment(object) == Some(rollout.release.id);
