@@ -14,6 +14,7 @@ mod error;
 mod job;
 mod kubectl;
 mod live;
+mod logs;
 mod manifests;
 mod names;
 mod oneoff;
