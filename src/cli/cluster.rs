@@ -6,11 +6,12 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::json;
 
+use super::entry::say_warning;
 use super::format::Format;
 use super::ps::healthy;
 use super::table::{self, Align, Cell, Column};
 use crate::console::{self, leaves_within};
-use crate::kubernetes::{Live, Pod};
+use crate::kubernetes::{Live, Logs, Pod};
 use crate::site::Site;
 use crate::site::lock::DeployLock;
 
@@ -92,5 +93,6 @@ pub(super) fn print_logs(
         console::write_error().is_some()
             || leaves_within(rustix::stdio::stdout(), Duration::from_millis(1))
     };
-    live.logs(process, lines, follow, &print, &is_over)
+    let (say, warn, is_over) = (&print, &say_warning, &is_over);
+    live.logs(Logs { process, lines, follow, say, warn, is_over })
 }

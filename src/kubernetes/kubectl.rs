@@ -29,6 +29,11 @@ impl Kubectl {
         Kubectl { place: place.clone(), heeds_stop: true }
     }
 
+    /// Where its cluster is.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// The same for what takes back what a cancelled deployment has done.
     #[must_use]
     pub(super) fn despite_stop(mut self) -> Kubectl {
@@ -105,6 +110,17 @@ impl Kubectl {
     pub(super) fn stream(&self, arguments: &[&str], on_line: &mut dyn FnMut(&str)) -> Result<()> {
         let invocation = self.invocation_without_limit(arguments);
         process::stream(&invocation, on_line).map_err(|error| self.explained(&error))
+    }
+
+    /// Passes on each line of a log until that ends, with the time before it. Fails with what the
+    /// complaint means, which is no line of the log.
+    pub(super) fn stream_stamped(
+        &self,
+        arguments: &[&str],
+        on_line: &mut dyn FnMut(&str),
+    ) -> Result<()> {
+        let invocation = self.invocation_without_limit(arguments);
+        process::stream_stamped(&invocation, on_line).map_err(|error| self.explained(&error))
     }
 
     /// The command itself, for whoever has a terminal for it.

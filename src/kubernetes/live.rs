@@ -64,7 +64,7 @@ impl Live {
         Ok(pods)
     }
 
-    fn pod(&self, pod: &Value) -> Pod {
+    pub(super) fn pod(&self, pod: &Value) -> Pod {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let labels = &pod["metadata"]["labels"];
         let label = text(&labels[COMPONENT]);

@@ -33,6 +33,7 @@ mod yaml;
 
 pub use check::check;
 pub use live::{Live, Pod};
+pub use logs::Logs;
 pub use place::Place;
 pub use record::{Release, Rollout, is_in_cluster, obstacle};
 pub use rollout::{Wanted, again, prepare};

@@ -14,11 +14,18 @@ pub(super) struct Lines {
     mask: Arc<Mask>,
     /// The beginning of a line whose end has not come yet.
     begun: Vec<u8>,
+    /// Whether the first word of a line stays, whatever overwrites the rest.
+    is_stamped: bool,
 }
 
 impl Lines {
     pub(super) fn new(mask: Arc<Mask>) -> Self {
-        Self { mask, begun: Vec::new() }
+        Self { mask, begun: Vec::new(), is_stamped: false }
+    }
+
+    /// Of a log that puts a time before each line.
+    pub(super) fn stamped(mask: Arc<Mask>) -> Self {
+        Self { is_stamped: true, ..Self::new(mask) }
     }
 
     /// Passes on the lines that end in these bytes. Returns whether there were any.
@@ -77,7 +84,10 @@ impl Lines {
             return text::clean_bytes(line);
         }
         let line = String::from_utf8_lossy(line);
-        Cow::Owned(text::clean(&self.mask.apply(&line)).into_owned())
+        let line = self.mask.apply(&line);
+        let own = if self.is_stamped { line.find(' ').map_or(0, |at| at + 1) } else { 0 };
+        let (stamp, own) = line.split_at(own);
+        Cow::Owned([text::clean(stamp), text::clean(own)].concat())
     }
 
     /// Drops what a progress line has overwritten. Returns whether there was anything to drop.
@@ -180,6 +190,14 @@ mod tests {
         let mask = Arc::new(Mask::new(["0123456789abcdef"]));
         assert_eq!(lines(&mask, &[b"key 0123456789abcdef\rover\n"]), ["over****"]);
         assert_eq!(lines(&mask, &[b"0123456789abcdef\x08\x08!!\n"]), ["**!!"]);
+    }
+
+    #[test]
+    fn a_line_that_is_overwritten_keeps_its_time() {
+        let mut seen = Vec::new();
+        let mut lines = Lines::stamped(Arc::default());
+        lines.push(b"12:30 10 %\r20 %\n12:31 a b\n", &mut |line| seen.push(line.to_owned()));
+        assert_eq!(seen, ["12:30 20 %", "12:31 a b"]);
     }
 
     #[test]

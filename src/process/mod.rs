@@ -263,6 +263,27 @@ pub fn stream(invocation: &Invocation, on_line: &mut dyn FnMut(&str)) -> Result<
     result
 }
 
+/// [`stream`] for a log whose every line begins with a time: what a line is overwritten with leaves
+/// that as it is. Standard error is no part of the log; its end is in the error if the child does
+/// not exit with 0.
+pub fn stream_stamped(
+    invocation: &Invocation,
+    on_line: &mut dyn FnMut(&str),
+) -> Result<(), ChildError> {
+    let mut lines = Lines::stamped(crate::console::mask::known());
+    let mut stderr = Vec::new();
+    let result = run::run(invocation, Output::Apart, &mut |from, bytes| match from {
+        STDERR => {
+            keep_end(&mut stderr, bytes);
+            Progress::Something
+        }
+        _ if lines.push(bytes, on_line) => Progress::Line,
+        _ => Progress::Something,
+    });
+    lines.finish(on_line);
+    result.map_err(|error| error.with_complaint(&stderr))
+}
+
 /// Runs a child and collects what it prints: for probes, and for git.
 ///
 /// Fails as [`stream`] does, and when the child prints more than 64 MiB. If the child does not exit
@@ -271,11 +292,7 @@ pub fn capture(invocation: &Invocation) -> Result<Captured, ChildError> {
     let mut captured = Captured::default();
     let result = run::run(invocation, Output::Apart, &mut |from, bytes| {
         if from == STDERR {
-            captured.stderr.extend_from_slice(bytes);
-            if captured.stderr.len() > 2 * COMPLAINT {
-                let surplus = captured.stderr.len() - COMPLAINT;
-                captured.stderr.drain(..surplus);
-            }
+            keep_end(&mut captured.stderr, bytes);
             return Progress::Something;
         }
         if captured.stdout.len() + bytes.len() > invocation.most_captured {
@@ -291,5 +308,13 @@ pub fn capture(invocation: &Invocation) -> Result<Captured, ChildError> {
             Ok(captured)
         }
         Err(error) => Err(error.with_complaint(&captured.stderr)),
+    }
+}
+
+/// Adds to what a child complains of, of which the end is kept.
+fn keep_end(complaint: &mut Vec<u8>, bytes: &[u8]) {
+    complaint.extend_from_slice(bytes);
+    if complaint.len() > 2 * COMPLAINT {
+        complaint.drain(..complaint.len() - COMPLAINT);
     }
 }
