@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use super::complaint::may_pass;
 use super::kubectl::Kubectl;
-use super::manifests::{COMPONENT, DEPLOYMENT};
+use super::logs::Lines;
+use super::manifests::{DEPLOYMENT, selector};
 use super::watch::LOOK;
 use super::{apply, diagnosis, error};
 use crate::console;
 use crate::processes::RELEASE;
 use crate::site::DeploymentId;
-use crate::text::clean;
 
 /// Runs the Job to its end, and passes on what it prints. It may take `limit` until it starts, and
 /// then as long as it says itself.
@@ -34,8 +34,9 @@ pub(super) fn run(kubectl: &Kubectl, job: &Value, id: DeploymentId, limit: Durat
 
 fn follow(kubectl: &Kubectl, name: &str, id: DeploymentId, limit: Duration) -> Result<()> {
     let start_by = Instant::now() + limit;
-    let selector = format!("{DEPLOYMENT}={id},{COMPONENT}={RELEASE}");
-    let mut is_read = false;
+    let selector = format!("{},{DEPLOYMENT}={id}", selector(&kubectl.place().name));
+    let mut patience = Patience { limit, away_since: None };
+    let mut log = Log { lines: Lines::after(None), is_read: false };
     loop {
         if kubectl.is_stopped() {
             bail!("the deployment was cancelled");
@@ -43,19 +44,17 @@ fn follow(kubectl: &Kubectl, name: &str, id: DeploymentId, limit: Duration) -> R
         let found = kubectl.items(&["get", "jobs,pods", "-l", &selector, "-o", "json"]);
         let found = match found {
             Ok(found) => found,
-            Err(why) if may_pass(&why) && Instant::now() < start_by => {
+            Err(why) if may_pass(&why) && patience.is_left(Instant::now()) => {
                 thread::sleep(LOOK);
                 continue;
             }
             Err(why) => return Err(why),
         };
-        let job = found.iter().find(|it| it["kind"] == "Job" && it["metadata"]["name"] == name);
-        let pods: Vec<Value> = found.iter().filter(|it| it["kind"] == "Pod").cloned().collect();
-        let has_started = pods.iter().any(has_started);
-        if has_started && !is_read {
-            is_read = true;
-            read(kubectl, &pods);
-            continue;
+        patience.away_since = None;
+        let (job, pods) = of_job(found, name);
+        let started = pods.iter().find(|pod| state(pod).is_some());
+        if let Some(pod) = started {
+            log.read(kubectl, pod);
         }
         if let Some(job) = job {
             let status = &job["status"];
@@ -64,10 +63,10 @@ fn follow(kubectl: &Kubectl, name: &str, id: DeploymentId, limit: Duration) -> R
             }
             if let Some(why) = failure(status) {
                 let error = error::job_failed(id, &why);
-                return Err(diagnosis::add(error, kubectl, &pods, !is_read).into());
+                return Err(diagnosis::add(error, kubectl, &pods, started.is_none()).into());
             }
         }
-        if !has_started && Instant::now() >= start_by {
+        if started.is_none() && Instant::now() >= start_by {
             let error = error::job_failed(id, "it did not start in time");
             return Err(diagnosis::add(error, kubectl, &pods, false).into());
         }
@@ -75,21 +74,63 @@ fn follow(kubectl: &Kubectl, name: &str, id: DeploymentId, limit: Duration) -> R
     }
 }
 
-fn has_started(pod: &Value) -> bool {
-    let containers = pod["status"]["containerStatuses"].as_array();
-    containers
-        .into_iter()
-        .flatten()
-        .any(|it| it["state"]["running"].is_object() || it["state"]["terminated"].is_object())
+/// An API server may be away several times while a long command runs, each time for a while.
+struct Patience {
+    limit: Duration,
+    away_since: Option<Instant>,
 }
 
-/// Passes on the log until the container has ended. A connection that breaks does not end the Job.
-fn read(kubectl: &Kubectl, pods: &[Value]) {
-    let Some(pod) = pods.iter().find(|pod| has_started(pod)) else { return };
-    let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-    let read = kubectl.stream(&["logs", "-f", name], &mut |line| console::info(clean(line)));
-    if let Err(why) = read {
-        tracing::debug!("the log of the Job ends early: {why:#}");
+impl Patience {
+    fn is_left(&mut self, now: Instant) -> bool {
+        now.duration_since(*self.away_since.get_or_insert(now)) < self.limit
+    }
+}
+
+/// The Job and its pods among what was found.
+fn of_job(found: Vec<Value>, name: &str) -> (Option<Value>, Vec<Value>) {
+    let (pods, jobs): (Vec<_>, Vec<_>) = found.into_iter().partition(|it| it["kind"] == "Pod");
+    let is_job = |it: &Value| it["kind"] == "Job" && it["metadata"]["name"] == name;
+    let job = jobs.into_iter().find(is_job);
+    // The label that Kubernetes itself puts on the pods of a Job.
+    let is_its = |pod: &Value| pod["metadata"]["labels"]["job-name"] == name;
+    (job, pods.into_iter().filter(is_its).collect())
+}
+
+/// What the container of the command does, if it has started: others may be beside it.
+fn state(pod: &Value) -> Option<&Value> {
+    let containers = pod["status"]["containerStatuses"].as_array()?;
+    let state = &containers.iter().find(|it| it["name"] == RELEASE)?["state"];
+    (state["running"].is_object() || state["terminated"].is_object()).then_some(state)
+}
+
+/// What the command has printed, as far as it was passed on.
+struct Log {
+    lines: Lines,
+    is_read: bool,
+}
+
+impl Log {
+    /// Passes on what is new until the command has ended. A connection that breaks does not end the
+    /// command: the next one goes on from there.
+    fn read(&mut self, kubectl: &Kubectl, pod: &Value) {
+        if self.is_read {
+            return;
+        }
+        let has_ended = state(pod).is_some_and(|state| state["terminated"].is_object());
+        let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+        self.lines = self.lines.next();
+        let since = self.lines.since();
+        let arguments = ["logs", name, "-c", RELEASE, "--follow", "--timestamps"];
+        let arguments: Vec<&str> = arguments.into_iter().chain(since.as_deref()).collect();
+        let read = kubectl.stream_stamped(&arguments, &mut |line| {
+            if let Some(text) = self.lines.take(line) {
+                console::info(text);
+            }
+        });
+        if let Err(why) = &read {
+            tracing::debug!("the log of the Job ends early: {why:#}");
+        }
+        self.is_read = has_ended && read.is_ok();
     }
 }
 
@@ -101,4 +142,49 @@ fn failure(status: &Value) -> Option<String> {
         Some("BackoffLimitExceeded") | None => "it did not exit with 0".to_owned(),
         Some(other) => other.to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_time_that_the_cluster_is_away_is_waited_for() {
+        let (second, now) = (Duration::from_secs(1), Instant::now());
+        let mut patience = Patience { limit: 5 * second, away_since: None };
+        assert!(patience.is_left(now + 100 * second));
+        assert!(patience.is_left(now + 104 * second));
+        assert!(!patience.is_left(now + 105 * second));
+        patience.away_since = None;
+        assert!(patience.is_left(now + 106 * second), "it has answered meanwhile");
+    }
+
+    #[test]
+    fn the_pods_of_another_job_are_not_its_own() {
+        let job = |name: &str| json!({ "kind": "Job", "metadata": { "name": name } });
+        let pod = |name: &str, job: &str| {
+            let labels = json!({ "job-name": job });
+            json!({ "kind": "Pod", "metadata": { "name": name, "labels": labels } })
+        };
+        let own = "shop-release-7";
+        let found = vec![job("x"), job(own), pod("a", "blog-release-7"), pod("b", own)];
+        let (found, pods) = of_job(found, own);
+        assert_eq!(found, Some(job(own)));
+        assert_eq!(pods, [pod("b", own)]);
+    }
+
+    #[test]
+    fn a_container_beside_the_command_does_not_start_it() {
+        let pod = |state: Value| {
+            json!({ "status": { "containerStatuses": [
+                { "name": "proxy", "state": { "running": {} } },
+                { "name": "release", "state": state },
+            ] } })
+        };
+        assert_eq!(state(&pod(json!({ "waiting": {} }))), None);
+        assert!(state(&pod(json!({ "running": {} }))).is_some());
+        assert!(state(&pod(json!({ "terminated": { "exitCode": 0 } }))).is_some());
+    }
 }

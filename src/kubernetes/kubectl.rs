@@ -106,12 +106,6 @@ impl Kubectl {
         Ok(ExitCode::from(u8::try_from(code).unwrap_or(2)))
     }
 
-    /// Passes on each line that it prints, until it ends.
-    pub(super) fn stream(&self, arguments: &[&str], on_line: &mut dyn FnMut(&str)) -> Result<()> {
-        let invocation = self.invocation_without_limit(arguments);
-        process::stream(&invocation, on_line).map_err(|error| self.explained(&error))
-    }
-
     /// Passes on each line of a log until that ends, with the time before it. Fails with what the
     /// complaint means, which is no line of the log.
     pub(super) fn stream_stamped(
