@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::kubectl::not_started;
 use super::live::Live;
-use super::manifests::{COMPONENT, MANAGED_BY, NAME, NYALA, SITE, is_deployment_of};
+use super::manifests::{COMPONENT, MANAGED_BY, NAME, NYALA, SITE, component_of, is_deployment_of};
 use super::names::joined;
 use super::pod::{self, COMMAND};
 use super::{error, names};
@@ -18,6 +18,9 @@ use crate::processes::WEB;
 
 /// How long a command may take at most, in seconds: should everything that removes it fail.
 const LONGEST: u64 = 86_400;
+
+/// See <https://kubernetes.io/docs/reference/labels-annotations-taints/>.
+const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 
 impl Live {
     /// Runs a command with the terminal of this process, and gives its exit code. Its pod goes with
@@ -40,13 +43,15 @@ impl Live {
     }
 
     fn pod_for(&self, words: &[String], terminal: bool) -> Result<Value> {
-        let is_web = |object: &&Value| is_deployment_of(object, WEB);
-        let deployments = || self.rollout.objects.iter().filter(|it| it["kind"] == "Deployment");
-        let Some(web) = deployments().find(is_web).or(deployments().next()) else {
+        let objects = &self.rollout.objects;
+        let of = |process: &str| objects.iter().find(|it| is_deployment_of(it, process));
+        let mut others = self.rollout.release.commands.keys();
+        let Some(web) = of(WEB).or_else(|| others.find_map(|process| of(process))) else {
             bail!(error::nothing_in_cluster());
         };
         let mut spec = web["spec"]["template"]["spec"].clone();
-        pod::for_command(&mut spec, words, terminal);
+        let component = component_of(web).as_str().unwrap_or_default();
+        pod::for_command(&mut spec, component, words, terminal);
         spec["activeDeadlineSeconds"] = json!(LONGEST);
         Ok(json!({
             "apiVersion": "v1",
@@ -57,7 +62,8 @@ impl Live {
                     COMPONENT: COMMAND,
                     MANAGED_BY: NYALA,
                 },
-                "annotations": { SITE: self.rollout.site },
+                // The cluster may put containers of its own into it: kubectl attaches to this one.
+                "annotations": { SITE: self.rollout.site, DEFAULT_CONTAINER: COMMAND },
             },
             "spec": spec,
         }))

@@ -76,17 +76,21 @@ pub(super) fn of_job(facts: &Facts<'_>, command: &[String]) -> Value {
     pod
 }
 
-/// Turns the pod of web into one for another command, which ends with it.
-pub(super) fn for_command(pod: &mut Value, command: &[String], terminal: bool) {
+/// Turns the pod of a process into one for another command, which ends with it: of the containers,
+/// only that of the process is left, since what a patch has put beside it would run for ever.
+pub(super) fn for_command(pod: &mut Value, component: &str, command: &[String], terminal: bool) {
     pod["restartPolicy"] = json!("Never");
     if let Some(pod) = pod.as_object_mut() {
         pod.remove("topologySpreadConstraints");
     }
-    let Some(container) = pod["containers"].get_mut(0).and_then(Value::as_object_mut) else {
-        return;
-    };
-    for of_web in ["startupProbe", "readinessProbe", "livenessProbe", "lifecycle", "ports"] {
-        container.remove(of_web);
+    if let Some(before) = pod.get_mut("initContainers").and_then(Value::as_array_mut) {
+        before.retain(|it| it["restartPolicy"] != "Always");
+    }
+    let Some(containers) = pod["containers"].as_array_mut() else { return };
+    containers.retain(|it| it["name"] == component);
+    let Some(container) = containers.first_mut().and_then(Value::as_object_mut) else { return };
+    for of_process in ["startupProbe", "readinessProbe", "livenessProbe", "lifecycle", "ports"] {
+        container.remove(of_process);
     }
     container.insert("name".to_owned(), json!(COMMAND));
     container.insert("command".to_owned(), json!(escaped(command)));
@@ -219,9 +223,25 @@ mod tests {
         let web = json!({ "containers": [{ "name": "web", "image": "i", "readinessProbe": {},
             "ports": [], "args": ["x"], "env": [] }], "topologySpreadConstraints": [] });
         let mut pod = web;
-        for_command(&mut pod, &["python".to_owned()], true);
+        for_command(&mut pod, "web", &["python".to_owned()], true);
         let container = json!({ "name": "run", "image": "i", "env": [], "command": ["python"],
             "stdin": true, "stdinOnce": true, "tty": true });
         assert_eq!(pod, json!({ "restartPolicy": "Never", "containers": [container] }));
+    }
+
+    #[test]
+    fn a_command_runs_without_what_a_patch_has_put_beside_web() {
+        let mut pod = json!({
+            "initContainers": [
+                { "name": "wait-for-database" },
+                { "name": "mesh", "restartPolicy": "Always" },
+            ],
+            "containers": [{ "name": "proxy", "image": "p" }, { "name": "web", "image": "i" }],
+        });
+        for_command(&mut pod, "web", &["python".to_owned()], false);
+        assert_eq!(pod["initContainers"], json!([{ "name": "wait-for-database" }]));
+        let containers = pod["containers"].as_array().unwrap();
+        assert_eq!(containers.len(), 1, "{containers:?}");
+        assert_eq!(containers[0]["image"], "i");
     }
 }
