@@ -41,7 +41,8 @@ pub enum ChildError {
         why: NotStarted,
         source: io::Error,
     },
-    /// `complaint` is the end of its standard error where that was captured, else empty.
+    /// `complaint` is its standard error where that was captured, else empty. An error shows the
+    /// end of it.
     Exited {
         command: CommandLabel,
         code: i32,
@@ -137,7 +138,7 @@ impl ChildError {
         }
     }
 
-    /// Adds the end of what the child printed on standard error.
+    /// Adds what the child printed on standard error.
     pub(super) fn with_complaint(mut self, stderr: &[u8]) -> Self {
         if let Self::Exited { complaint, .. } | Self::Killed { complaint, .. } = &mut self {
             let known = mask::known();
@@ -146,7 +147,7 @@ impl ChildError {
                 .map(|line| known.apply(&text::clean_bytes(line)).trim_end().to_owned())
                 .filter(|line| !line.is_empty())
                 .collect();
-            *complaint = lines[lines.len().saturating_sub(COMPLAINT_LINES)..].join("\n");
+            *complaint = lines.join("\n");
         }
         self
     }
@@ -180,7 +181,9 @@ fn in_full(label: &CommandLabel, error: UserError) -> UserError {
 }
 
 fn with_output(error: UserError, complaint: &str) -> UserError {
-    if complaint.is_empty() { error } else { error.labelled("output", complaint) }
+    let lines: Vec<_> = complaint.lines().collect();
+    let end = lines[lines.len().saturating_sub(COMPLAINT_LINES)..].join("\n");
+    if end.is_empty() { error } else { error.labelled("output", end) }
 }
 
 /// What shells mean by the statuses that they make up themselves.
@@ -335,5 +338,17 @@ mod tests {
         output: fatal: no
                 fatal: https://****@host/
         ");
+    }
+
+    #[test]
+    fn of_a_long_complaint_the_end_is_shown() {
+        let (command, complaint) = (command(), String::new());
+        let error = ChildError::Exited { command, code: 1, complaint };
+        let lines: Vec<_> = (1..=20).map(|number| format!("line {number}\n")).collect();
+        let error = error.with_complaint(lines.concat().as_bytes());
+        let shown = error.to_string();
+        assert!(shown.contains("line 9\n") && !shown.contains("line 8\n"), "{shown}");
+        let ChildError::Exited { complaint, .. } = error else { panic!("{error}") };
+        assert!(complaint.starts_with("line 1\n"), "whoever knows the program needs all of it");
     }
 }
