@@ -79,7 +79,7 @@ pub(super) fn patiently(kubectl: &Kubectl, act: impl Fn() -> Result<()>) -> Resu
         match act() {
             Err(why) if may_pass(&why) && Instant::now() < end && !kubectl.is_stopped() => {
                 if !is_said {
-                    console::info("The API server does not answer; trying again.");
+                    console::info("The cluster does not answer; trying again.");
                     is_said = true;
                 }
                 thread::sleep(PAUSE);

@@ -72,7 +72,7 @@ pub(super) fn no_current_context(known: &[&str]) -> UserError {
 const OF_OWNER: &str = "See what the owner of the site has: kubectl config get-contexts; \
      a kubeconfig elsewhere is named by kubeconfig in nyala.toml";
 
-fn context(place: &Place) -> String {
+pub(super) fn context(place: &Place) -> String {
     let Place { context, namespace, kubeconfig: _, name: _ } = place;
     let context = context.as_deref().unwrap_or("of this pod");
     format!("context {context}, namespace {}", namespace.as_deref().unwrap_or("default"))

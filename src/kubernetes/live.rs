@@ -1,7 +1,7 @@
 //! What is live in the cluster: looked at, and changed in how many of it run.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 use jiff::Timestamp;

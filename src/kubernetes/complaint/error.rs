@@ -1,0 +1,39 @@
+//! What kubectl complains of that is not the API server's own answer, in words for people; and
+//! the errors of the whole room.
+
+use super::super::place::Place;
+use crate::user_error::UserError;
+
+pub(super) use super::super::error::*;
+
+pub(super) const WEBHOOK_AWAY: &str = "an admission webhook of the cluster does not answer";
+
+/// What a node prints is asked of the node itself.
+pub(super) fn node_away(lines: &[String]) -> UserError {
+    UserError::new("a node of the cluster does not answer")
+        .with_output(lines)
+        .fix("See which: kubectl get nodes")
+}
+
+pub(super) fn webhook_away(lines: &[String]) -> UserError {
+    UserError::new(WEBHOOK_AWAY)
+        .with_output(lines)
+        .fix("See which: kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations")
+        .fix("Have it repaired, and deploy again: nyala redeploy")
+}
+
+/// By a webhook, a policy, or a rule of the namespace.
+pub(super) fn denied(lines: &[String]) -> UserError {
+    UserError::new("the rules of the cluster do not allow these objects")
+        .with_output(lines)
+        .fix("See them: nyala kubernetes manifests")
+        .fix("Have a patch or [kubernetes] in nyala.toml say what the rule wants")
+}
+
+pub(super) fn namespace_ends(place: &Place, lines: &[String]) -> UserError {
+    UserError::new(format!("the namespace {} is being deleted", place.namespace()))
+        .found(context(place))
+        .with_output(lines)
+        .fix("Wait until it is gone, create it again, and deploy: nyala redeploy")
+        .fix("Or name another: set namespace under [kubernetes] of nyala.toml")
+}
