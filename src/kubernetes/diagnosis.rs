@@ -36,10 +36,8 @@ pub(super) fn not_ready(
     deployments: &[&Value],
 ) -> UserError {
     let mut error = error::not_ready(late, after);
-    if pods.is_empty() {
-        for message in deployments.iter().filter_map(|it| replica_failure(it)) {
-            error = error.found(message);
-        }
+    for (reason, fix) in deployments.iter().flat_map(|it| held_back(it)) {
+        error = error.found(reason).fix(fix);
     }
     let error = add(error, kubectl, pods, true);
     if error.fixes.is_empty() { error.fix(error::NEEDS_LONGER) } else { error }
@@ -85,12 +83,22 @@ fn printed(kubectl: &Kubectl, pod: &str, container: &str, is_before: bool) -> Ve
     if before.is_empty() { logs(&[]) } else { before }
 }
 
-/// Such as an exceeded quota, for which there is not even a pod.
-fn replica_failure(deployment: &Value) -> Option<String> {
-    let conditions = deployment["status"]["conditions"].as_array()?;
+/// Why there is no pod that could tell, with what to do: a quota that has room for some pods and
+/// not for all, for example.
+fn held_back(deployment: &Value) -> Vec<(String, String)> {
+    let name = deployment["metadata"]["name"].as_str().unwrap_or_default();
+    let conditions = deployment["status"]["conditions"].as_array();
     let failed = |it: &&Value| it["type"] == "ReplicaFailure" && it["status"] == "True";
-    let message = conditions.iter().find(failed)?["message"].as_str()?;
-    Some(clean(message).into_owned())
+    let failed = conditions.into_iter().flatten().find(failed);
+    let mut found = Vec::new();
+    if let Some(message) = failed.and_then(|it| it["message"].as_str()) {
+        found.push((clean(message).into_owned(), FIX_QUOTA.to_owned()));
+    }
+    if deployment["spec"]["paused"] == true {
+        let fix = "Remove paused from the patch, or: kubectl rollout resume deployment";
+        found.push((format!("the Deployment {name} is paused"), format!("{fix}/{name}")));
+    }
+    found
 }
 
 fn trouble(pod: &Value, events: &[Value]) -> Trouble {
@@ -158,6 +166,8 @@ fn trouble(pod: &Value, events: &[Value]) -> Trouble {
 
 const FIX_ROOM: &str =
     "Ask for less: resources and replicas under [kubernetes] of nyala.toml; or add a node";
+const FIX_QUOTA: &str = "If a quota is used up, ask for less, or have it raised: kubectl describe \
+     resourcequota";
 const FIX_MEMORY: &str = "Give it more memory: resources under [kubernetes] of nyala.toml";
 const FIX_PROGRAM: &str = "Repair what made the application end, and push again";
 const FIX_IMAGE: &str = "See whether the nodes reach the registry and may pull from it; a patch \

@@ -1,5 +1,6 @@
 use serde_json::json;
 
+use super::super::place::Place;
 use super::*;
 
 fn reasons(pod: &Value, events: &[Value]) -> String {
@@ -71,8 +72,30 @@ fn a_pod_without_a_node_says_what_is_short() {
 }
 
 #[test]
-fn a_quota_is_told_of_the_deployment() {
-    let deployment = json!({ "status": { "conditions": [{ "type": "ReplicaFailure",
-        "status": "True", "message": "exceeded quota: small" }] } });
-    assert_eq!(replica_failure(&deployment).as_deref(), Some("exceeded quota: small"));
+fn what_holds_a_deployment_back_is_told() {
+    let reasons = |deployment: &Value| -> Vec<String> {
+        held_back(deployment).into_iter().map(|(reason, _)| reason).collect()
+    };
+    let full = json!({ "status": { "conditions": [
+        { "type": "Available", "status": "True", "message": "x" },
+        { "type": "ReplicaFailure", "status": "True", "message": "exceeded quota: small" }] } });
+    assert_eq!(reasons(&full), ["exceeded quota: small"]);
+    let paused = json!({ "metadata": { "name": "shop-web" }, "spec": { "paused": true } });
+    assert_eq!(reasons(&paused), ["the Deployment shop-web is paused"]);
+    assert_eq!(reasons(&json!({ "spec": { "paused": false } })), Vec::<String>::new());
+}
+
+#[test]
+fn a_pod_that_is_ready_hides_no_reason() {
+    let place = Place { kubeconfig: None, context: None, namespace: None, name: String::new() };
+    let ready = json!({ "status": { "conditions": [{ "type": "Ready", "status": "True" }] } });
+    let full = json!({ "status": { "conditions": [
+        { "type": "ReplicaFailure", "status": "True", "message": "exceeded quota: small" }] } });
+    let late = ["web: 1 of 3 ready".to_owned()];
+    let error = not_ready(&Kubectl::new(&place), &late, "5 min", &[ready], &[&full]);
+    insta::assert_snapshot!(error, @"
+    the release is not ready in the cluster after 5 min: web: 1 of 3 ready
+    found: exceeded quota: small
+    If a quota is used up, ask for less, or have it raised: kubectl describe resourcequota
+    ");
 }
