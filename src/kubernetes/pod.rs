@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::manifests::Facts;
 use crate::image::PORT;
 use crate::processes::{RELEASE, WEB};
-use crate::site::settings::Run;
+use crate::site::settings::{Run, host_of};
 
 /// How long a pod that is to end goes on, before it is told: it takes a moment until no proxy sends
 /// it requests any more, in seconds.
@@ -149,7 +149,7 @@ fn container(facts: &Facts<'_>, process: &str, command: &[String]) -> Value {
 fn probes(facts: &Facts<'_>) -> (Value, Value) {
     let Run { health, health_timeout, domains, .. } = &facts.settings.run;
     let domain = domains.first().or(facts.kubernetes.ingress_host.as_ref());
-    let host = domain.map_or("localhost", String::as_str);
+    let host = domain.map_or_else(|| "localhost".to_owned(), |domain| host_of(domain));
     let (start, ready) = match (health, &facts.release.python) {
         (Some(path), _) => {
             let headers = json!([{ "name": "Host", "value": host }]);

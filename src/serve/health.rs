@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::process::Process;
-use crate::site::settings::Run;
+use crate::site::settings::{Run, host_of};
 
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -35,7 +35,7 @@ impl Question {
     /// What a web process is asked to know whether it is well.
     pub(super) fn of(run: &Run, process: &Process) -> Question {
         let path = run.health.clone().unwrap_or_else(|| "/".to_owned());
-        let host = run.domains.first().cloned().unwrap_or_else(|| "localhost".to_owned());
+        let host = run.domains.first().map_or_else(|| "localhost".to_owned(), |it| host_of(it));
         let port = process.spec.port.unwrap_or_default();
         Question { port, path, host, is_strict: run.health.is_some() }
     }

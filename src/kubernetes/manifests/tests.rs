@@ -63,6 +63,20 @@ fn without_a_health_path_any_page_below_500_will_do() {
 }
 
 #[test]
+fn a_probe_asks_for_a_host_that_a_client_would_send() {
+    for setting in ["kubernetes.ingress_host = '*.example.org'", "run.domains = ['*.example.org']"]
+    {
+        let objects = made(&format!("{setting}\nrun.health = '/'\nkubernetes.replicas = 1"));
+        let web = object(&objects, "Deployment", "shop-web");
+        let container = &web["spec"]["template"]["spec"]["containers"][0];
+        for probe in ["startupProbe", "readinessProbe"] {
+            let header = &container[probe]["httpGet"]["httpHeaders"][0];
+            assert_eq!(*header, json!({ "name": "Host", "value": "nyala.example.org" }));
+        }
+    }
+}
+
+#[test]
 fn old_pods_end_first_where_two_must_not_run_at_once() {
     let objects = made("[kubernetes]\nstrategy = 'recreate'");
     let strategy = &object(&objects, "Deployment", "shop-my-worker")["spec"]["strategy"];

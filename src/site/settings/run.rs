@@ -116,6 +116,12 @@ pub fn is_domain(text: &str) -> bool {
     text.split('.').all(is_label)
 }
 
+/// The `Host` with which an application is asked for a page of a domain: no client sends the `*` of
+/// `*.example.org`, and frameworks refuse it.
+pub fn host_of(domain: &str) -> String {
+    domain.replace('*', "nyala")
+}
+
 /// Whether a process may have this name: `web`, `worker`, `release`, or another one.
 /// <https://devcenter.heroku.com/articles/procfile#procfile-format>.
 pub fn is_process_name(name: &str) -> bool {
