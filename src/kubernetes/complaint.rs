@@ -89,6 +89,9 @@ pub(super) fn explain(complaint: &str, place: &Place) -> Option<UserError> {
     if has("certificate") && (has("x509") || has("unknown authority")) {
         return Some(error::wrong_certificate(place, &lines));
     }
+    if has("field is immutable") {
+        return Some(error::cannot_be_changed(&fixed_fields(&said)));
+    }
     if has("is invalid") || has("error validating data") || has("no matches for kind") {
         return Some(error::invalid(&lines));
     }
@@ -138,6 +141,13 @@ fn conflicts(lines: &[&str]) -> Vec<(String, Vec<String>)> {
         }
     }
     found
+}
+
+/// What cannot be changed, without the values, which fill pages: `The Job "x" is invalid:
+/// spec.template: Invalid value: core.PodTemplateSpec{…}: field is immutable`.
+fn fixed_fields(lines: &[&str]) -> Vec<String> {
+    let fixed = lines.iter().filter(|line| line.contains("field is immutable"));
+    fixed.filter_map(|line| line.split(": Invalid value").next()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

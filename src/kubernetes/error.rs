@@ -266,7 +266,7 @@ pub(super) fn base_not_named(path: &str) -> UserError {
 
 pub(super) fn lost(path: &str, kind: &str, name: &str) -> UserError {
     UserError::new(format!("the patches in {} leave out the {kind} {name}", excerpt(path)))
-        .fix("Keep it, with its labels")
+        .fix("Keep it, with its labels and annotations")
 }
 
 pub(super) fn other_namespace(path: &str, namespace: &str, place: &Place) -> UserError {

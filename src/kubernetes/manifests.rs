@@ -89,9 +89,24 @@ pub(super) fn is_deployment_of(object: &Value, process: &str) -> bool {
     object["kind"] == "Deployment" && component_of(object) == component(process).as_str()
 }
 
-/// Whether it is the Job of the command that runs once in each deployment.
+/// Whether it is nyala's own, of those that the project's patches give: those that they add are not
+/// marked yet.
+pub(super) fn is_own(object: &Value) -> bool {
+    object["metadata"]["annotations"][SITE].is_string()
+}
+
+/// What the Job of the command that runs once in each deployment is called: a Job is never changed,
+/// so each deployment has its own.
+pub(super) fn release_job_name(name: &str, deployment: &str) -> String {
+    joined(name, &format!("{RELEASE}-{deployment}"))
+}
+
+/// Whether it is that Job. One that a patch adds is an object as any other, whatever its labels.
 pub(super) fn is_release_job(object: &Value) -> bool {
-    object["kind"] == "Job" && component_of(object) == RELEASE
+    let label = |label: &str| object["metadata"]["labels"][label].as_str();
+    let name = label(NAME).zip(label(DEPLOYMENT));
+    let name = name.map(|(name, deployment)| release_job_name(name, deployment));
+    object["kind"] == "Job" && object["metadata"]["name"].as_str() == name.as_deref()
 }
 
 /// The name of the Deployment of a process.

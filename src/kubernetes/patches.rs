@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::error;
 use super::kubectl::Kubectl;
-use super::manifests::component_of;
+use super::manifests::{component_of, is_own};
 use super::owner::kind_and_name;
 use super::place::Place;
 use super::yaml::{from_yaml, to_yaml};
@@ -178,6 +178,7 @@ fn check(
     let is_there = |wanted: &&Value| {
         after
             .iter()
+            .filter(|it| is_own(it))
             .any(|it| it["kind"] == wanted["kind"] && component_of(it) == component_of(wanted))
     };
     let lost: Vec<_> = before.iter().filter(|it| !is_there(it)).collect();

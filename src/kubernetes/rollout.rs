@@ -9,15 +9,14 @@ use serde_json::{Value, json};
 
 use super::begun::Begun;
 use super::kubectl::Kubectl;
-use super::manifests::{self, Facts, component_of, is_release_job};
-use super::names::{component, joined};
+use super::manifests::{self, Facts, release_job_name};
+use super::names::component;
 use super::owner::{self, Owner};
 use super::place::Place;
 use super::record::{Release, Rollout, counts};
 use super::{apply, error, job, patches, removal, secret, watch};
 use crate::console;
 use crate::disk;
-use crate::processes::RELEASE;
 use crate::site::settings::Kubernetes;
 use crate::site::{AppSettings, DeploymentId, Settings, Site, no_deployment};
 
@@ -61,11 +60,7 @@ pub fn prepare(wanted: Wanted<'_>) -> Result<Rollout> {
             patches::put_on(objects, &folder, kubernetes.patches.as_deref(), place, &scratch)?;
     }
     for object in &mut objects {
-        manifests::mark(object, &place.name, &identity, &release.id.to_string());
-        if let (Some(namespace), Some(_)) = (namespace, component_of(object).as_str()) {
-            object["metadata"]["namespace"] = json!(namespace);
-        }
-        name_job(object, &place.name, release.id);
+        finish(object, place, &identity, release.id);
     }
     Ok(Rollout {
         place: place.clone(),
@@ -95,11 +90,19 @@ fn check_components(release: &Release) -> Result<()> {
     Ok(())
 }
 
-/// A Job is never changed, so each deployment has its own.
-fn name_job(object: &mut Value, name: &str, id: DeploymentId) {
-    if is_release_job(object) {
-        object["metadata"]["name"] = json!(joined(name, &format!("{RELEASE}-{id}")));
+/// Gives an object what a patch leaves out. What a patch has added may be of no namespace at all,
+/// and keeps its name.
+fn finish(object: &mut Value, place: &Place, site: &str, id: DeploymentId) {
+    let id = id.to_string();
+    if manifests::is_own(object) {
+        if let Some(namespace) = &place.namespace {
+            object["metadata"]["namespace"] = json!(namespace);
+        }
+        if object["kind"] == "Job" {
+            object["metadata"]["name"] = json!(release_job_name(&place.name, &id));
+        }
     }
+    manifests::mark(object, &place.name, site, &id);
 }
 
 impl Rollout {
@@ -233,4 +236,43 @@ pub fn again(site: &Site, id: Option<DeploymentId>, patched: bool) -> Result<Rol
     let (settings, app_settings) = (&settings, &app_settings);
     let (place, release) = (&place, &before.release);
     prepare(Wanted { site, settings, app_settings, place, release, patched })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::manifests::{COMPONENT, SITE, is_release_job};
+    use super::*;
+
+    fn finished(kind: &str, name: &str, is_own: bool) -> Value {
+        let place = Place {
+            kubeconfig: None,
+            context: None,
+            namespace: Some("web".to_owned()),
+            name: "shop".to_owned(),
+        };
+        let mut object = json!({ "kind": kind,
+            "metadata": { "name": name, "labels": { COMPONENT: "release" } } });
+        if is_own {
+            object["metadata"]["annotations"][SITE] = json!("here");
+        }
+        finish(&mut object, &place, "here", "7".parse().unwrap());
+        object
+    }
+
+    #[test]
+    fn the_job_of_the_release_command_is_known_by_its_name() {
+        let own = finished("Job", "prefix-shop-release", true);
+        assert_eq!(own["metadata"]["name"], "shop-release-7");
+        assert!(is_release_job(&own));
+        let added = finished("Job", "warm-up", false);
+        assert_eq!(added["metadata"]["name"], "warm-up");
+        assert!(!is_release_job(&added), "it is applied as it is");
+    }
+
+    #[test]
+    fn only_nyalas_own_objects_get_the_namespace() {
+        assert_eq!(finished("Service", "shop", true)["metadata"]["namespace"], "web");
+        let role = finished("ClusterRole", "shop", false);
+        assert!(role["metadata"]["namespace"].is_null());
+    }
 }

@@ -30,6 +30,15 @@ pub(super) fn denied(lines: &[String]) -> UserError {
         .fix("Have a patch or [kubernetes] in nyala.toml say what the rule wants")
 }
 
+/// `fields` are such as `The Job "warm-up" is invalid: spec.template`.
+pub(super) fn cannot_be_changed(fields: &[String]) -> UserError {
+    let error = UserError::new("the cluster does not let an object be changed like this");
+    let error = fields.iter().fold(error, UserError::found);
+    error
+        .fix("Give it another name in the patch: a Job needs one whenever it changes")
+        .fix("Or remove the old one first: kubectl delete")
+}
+
 pub(super) fn namespace_ends(place: &Place, lines: &[String]) -> UserError {
     UserError::new(format!("the namespace {} is being deleted", place.namespace()))
         .found(context(place))

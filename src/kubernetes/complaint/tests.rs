@@ -194,3 +194,16 @@ fn kubectls_log_of_another_api_explains_nothing() {
                      Error from server (NotFound): pods \"x\" not found";
     assert_eq!(explain(complaint, &place()), None);
 }
+
+#[test]
+fn a_job_that_has_changed_needs_another_name() {
+    insta::assert_snapshot!(said(
+        "The Job \"warm-up\" is invalid: spec.template: Invalid value: \
+         core.PodTemplateSpec{ObjectMeta:v1.ObjectMeta{}}: field is immutable"
+    ), @r#"
+    the cluster does not let an object be changed like this
+    found: The Job "warm-up" is invalid: spec.template
+    1. Give it another name in the patch: a Job needs one whenever it changes
+    2. Or remove the old one first: kubectl delete
+    "#);
+}
