@@ -3,9 +3,9 @@
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use super::error;
 use super::kubectl::Kubectl;
 use super::place::Place;
+use super::{error, names};
 use crate::console;
 use crate::site::settings::Kubernetes;
 use crate::site::{AppSettings, Site};
@@ -50,6 +50,15 @@ pub fn check(site: &Site, settings: &Kubernetes, app_settings: &AppSettings) -> 
         bail!(error::no_right(&place, &missing));
     }
     Ok(place)
+}
+
+/// Fails when a process cannot have its own name in a cluster.
+pub fn check_processes<'p>(
+    site: &Site,
+    settings: &Kubernetes,
+    processes: impl Iterator<Item = &'p String>,
+) -> Result<()> {
+    names::check_processes(&names::of_site(site.root(), settings)?, processes)
 }
 
 /// See <https://kubernetes.io/docs/reference/access-authn-authz/authorization/>.

@@ -32,12 +32,6 @@ pub(super) fn no_kubectl() -> UserError {
         .fix("Or have something else apply: set apply = false under [kubernetes] of nyala.toml")
 }
 
-pub(super) fn no_name(folder: &str) -> UserError {
-    UserError::new("the name of the site's folder is not a valid name for Kubernetes objects")
-        .found(excerpt(folder))
-        .fix("Give them one: set name = \"…\" under [kubernetes] of nyala.toml")
-}
-
 pub(super) fn no_kubeconfig(path: &Path) -> UserError {
     UserError::new("the kubeconfig that nyala.toml names is not there")
         .found(path.display().to_string())
@@ -222,12 +216,6 @@ pub(super) fn no_process(process: &str, known: &[&str]) -> UserError {
         .labelled("allowed", known.join(", "))
 }
 
-pub(super) fn same_component(one: &str, other: &str) -> UserError {
-    UserError::new("two processes would have one name in the cluster")
-        .found(format!("{one} and {other}"))
-        .fix("Give one of them another name: Kubernetes has only small letters, digits and -")
-}
-
 pub(super) fn no_patches(path: &str) -> UserError {
     UserError::new("the commit has no folder for patches in [kubernetes]")
         .found(format!("patches = \"{}\"", excerpt(path)))
@@ -351,7 +339,6 @@ mod tests {
             nothing_in_cluster(),
             no_image_of(id),
             not_in_cluster(),
-            same_component("my_worker", "my-worker"),
             no_patches("k8s"),
             patches_lead_out("k8s"),
             not_yaml("k8s/a.yaml", "line 1"),

@@ -31,7 +31,7 @@ mod undo;
 mod watch;
 mod yaml;
 
-pub use check::check;
+pub use check::{check, check_processes};
 pub use live::{Live, Pod};
 pub use logs::Logs;
 pub use place::Place;

@@ -1,11 +1,12 @@
 //! What objects are called.
 
+mod error;
+
 use std::path::Path;
 
 use anyhow::{Result, bail};
 use sha2::{Digest, Sha256};
 
-use super::error;
 use crate::hex::hex;
 use crate::site::settings::{Kubernetes, is_name};
 
@@ -28,6 +29,24 @@ pub(super) fn of_site(root: &Path, settings: &Kubernetes) -> Result<String> {
 /// A process as a part of a name: `my_worker` is `my-worker`.
 pub(super) fn component(process: &str) -> String {
     label(&process.to_lowercase())
+}
+
+/// Fails when a process cannot have its own name in a cluster.
+pub(super) fn check_processes<'p>(
+    name: &str,
+    processes: impl Iterator<Item = &'p String>,
+) -> Result<()> {
+    let processes: Vec<&str> = processes.map(String::as_str).collect();
+    for (number, process) in processes.iter().enumerate() {
+        let part = component(process);
+        if part.is_empty() || !is_name(&joined(name, &part)) {
+            bail!(error::no_component(process));
+        }
+        if let Some(same) = processes[..number].iter().find(|it| component(it) == part) {
+            bail!(error::same_component(same, process));
+        }
+    }
+    Ok(())
 }
 
 /// `NAME-SUFFIX`. Where that is too long for a label, the name is cut, and what tells it from
@@ -72,6 +91,28 @@ mod tests {
         assert!(name("/srv/é").is_err() && name("/").is_err());
         let named = Kubernetes { name: Some("blog".to_owned()), ..Kubernetes::default() };
         assert_eq!(of_site(Path::new("/srv/7"), &named).unwrap(), "blog");
+    }
+
+    #[test]
+    fn a_process_needs_a_name_that_a_cluster_takes() {
+        let check = |processes: &[&str]| {
+            let processes: Vec<String> = processes.iter().map(|it| (*it).to_owned()).collect();
+            check_processes("shop", processes.iter())
+        };
+        check(&["web", "my_worker", "2nd", "Release"]).unwrap();
+        let long = "w".repeat(63);
+        insta::assert_snapshot!(check(&["_"]).unwrap_err(), @"
+        a process cannot have its name in the cluster
+        found: _
+        Call it something shorter, with a letter or a digit in it
+        ");
+        assert!(check(&[&long]).is_err());
+        check(&[&long[..54]]).unwrap();
+        insta::assert_snapshot!(check(&["my_worker", "my-worker"]).unwrap_err(), @"
+        two processes would have one name in the cluster
+        found: my_worker and my-worker
+        Give one of them another name: Kubernetes has only small letters, digits and -
+        ");
     }
 
     #[test]

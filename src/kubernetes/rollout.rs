@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::begun::Begun;
 use super::kubectl::Kubectl;
 use super::manifests::{self, Facts, release_job_name};
-use super::names::component;
+use super::names::check_processes;
 use super::owner::{self, Owner};
 use super::place::Place;
 use super::record::{Release, Rollout, counts};
@@ -36,7 +36,7 @@ pub struct Wanted<'w> {
 pub fn prepare(wanted: Wanted<'_>) -> Result<Rollout> {
     let Wanted { site, settings, app_settings, place, release, patched } = wanted;
     let kubernetes = settings.kubernetes.clone().unwrap_or_default();
-    check_components(release)?;
+    check_processes(&place.name, release.commands.keys())?;
     let identity = owner::identity(site);
     let namespace = place.namespace.as_deref();
     let secret = secret::secret(&place.name, namespace, &identity, app_settings)?;
@@ -77,17 +77,6 @@ pub fn prepare(wanted: Wanted<'_>) -> Result<Rollout> {
 /// Where kustomize runs. A command may ask for the objects while a deployment makes them.
 fn scratch(site: &Site, id: DeploymentId) -> PathBuf {
     site.temporary(id).join(format!("kubernetes-{}", std::process::id()))
-}
-
-fn check_components(release: &Release) -> Result<()> {
-    let processes: Vec<_> = release.commands.keys().collect();
-    for (number, process) in processes.iter().enumerate() {
-        let same = processes[..number].iter().find(|it| component(it) == component(process));
-        if let Some(same) = same {
-            bail!(error::same_component(same, process));
-        }
-    }
-    Ok(())
 }
 
 /// Gives an object what a patch leaves out. What a patch has added may be of no namespace at all,

@@ -17,6 +17,7 @@ use crate::console;
 use crate::control::{Answer, Control, Request};
 use crate::disk;
 use crate::git::Repository;
+use crate::kubernetes::check_processes;
 use crate::plan::Plan;
 use crate::process::Environment;
 use crate::processes::{self, Found, RELEASE, Release, WEB};
@@ -69,6 +70,9 @@ impl Deployment<'_> {
                 return Ok(());
             }
         };
+        if let Some(kubernetes) = &settings.kubernetes {
+            check_processes(self.site, kubernetes, found.commands.keys())?;
+        }
         if is_in_cluster {
             // Its programs are those of the image, and a Job runs its release command.
             self.record.processes = Some(found);

@@ -23,6 +23,7 @@ impl Deployment<'_> {
         app_settings: &AppSettings,
     ) -> Result<Option<Place>> {
         let Some(kubernetes) = &settings.kubernetes else { return Ok(None) };
+        kubernetes::check_processes(self.site, kubernetes, settings.run.processes.keys())?;
         kubernetes::check(self.site, kubernetes, app_settings).map(Some)
     }
 

@@ -111,6 +111,8 @@ fn a_cluster_that_cannot_be_used_changes_nothing() {
     refused("", "there is no kubectl on this machine");
     site.sandbox.reset_variable("PATH");
     refused("kubeconfig = 'none.yaml'", "the kubeconfig that nyala.toml names is not there");
+    let nameless = "[run.processes]\n_ = 'true'";
+    refused(nameless, "a process cannot have its name in the cluster");
     refused("name = 'A'", "name in [kubernetes] is not a valid Kubernetes name");
     if !runs_program("kubectl") {
         return skip("needs kubectl: apt-get install kubernetes-client");
