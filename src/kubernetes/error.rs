@@ -222,6 +222,13 @@ pub(super) fn no_patches(path: &str) -> UserError {
         .fix("Commit the folder, or remove patches from nyala.toml")
 }
 
+/// The patches are in the release's tree.
+pub(super) fn no_patches_any_more(id: DeploymentId) -> UserError {
+    UserError::new(format!("the files of release {id} are removed, and its patches with them"))
+        .fix(format!("See it without: nyala kubernetes manifests {id} --without-patches"))
+        .fix(format!("Or deploy it again: nyala redeploy {id}"))
+}
+
 pub(super) fn patches_lead_out(path: &str) -> UserError {
     UserError::new("the folder with the patches leads out of the release")
         .found(format!("patches = \"{}\"", excerpt(path)))
@@ -340,6 +347,7 @@ mod tests {
             no_image_of(id),
             not_in_cluster(),
             no_patches("k8s"),
+            no_patches_any_more(id),
             patches_lead_out("k8s"),
             not_yaml("k8s/a.yaml", "line 1"),
             no_object("k8s/a.yaml"),

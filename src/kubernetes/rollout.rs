@@ -218,6 +218,9 @@ pub fn again(site: &Site, id: Option<DeploymentId>, patched: bool) -> Result<Rol
     let Some(record) = site.record(id)? else { bail!(no_deployment(id)) };
     let id = record.rolled_back_to.unwrap_or(id);
     let Some(before) = Rollout::read(site, id)? else { bail!(error::no_image_of(id)) };
+    if patched && !site.release(id).is_dir() {
+        bail!(error::no_patches_any_more(id));
+    }
     let mut place = Place::of_settings(site, kubernetes)?;
     place.context = place.context.or(before.place.context);
     place.namespace = place.namespace.or(before.place.namespace);

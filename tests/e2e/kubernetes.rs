@@ -64,6 +64,11 @@ fn what_would_be_applied_is_printed_and_schemas_take_it() {
 
     let file = site.sandbox.path("manifests.yaml");
     fs::write(&file, whole).unwrap();
+    // The patches went with the files of the release.
+    fs::rename(site.path.join("releases/1"), site.sandbox.path("removed")).unwrap();
+    let ran = site.nyala(&["kubernetes", "manifests", "1"]);
+    ran.assert_failed(1, "the files of release 1 are removed, and its patches with them");
+    assert_eq!(manifests(&["1", "--without-patches"]), text);
     let Some(validator) = validator() else { return };
     for version in VERSIONS {
         let mut validate = Command::new(&newest_python().path);
