@@ -96,6 +96,41 @@ fn validator() -> Option<PathBuf> {
 }
 
 #[test]
+fn what_a_patch_adds_stays_what_it_is() {
+    if !runs_program("kubectl") {
+        return skip("needs kubectl: apt-get install kubernetes-client");
+    }
+    let site = Site::new();
+    let project = project(&site);
+    let labels = "labels: {app.kubernetes.io/component: release}";
+    let more = format!(
+        "apiVersion: batch/v1\nkind: Job\nmetadata: {{name: warm-up, {labels}}}\n---\n\
+         apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\n\
+         metadata: {{name: shop, {labels}}}\n---\n\
+         apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: shop}}\n\
+         data: {{commit: '1234567e1234'}}\n---\n\
+         apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: shop-web}}\nspec:\n  \
+         template:\n    spec:\n      volumes:\n      - {{name: v, secret: \
+         {{secretName: s, defaultMode: 0400}}}}\n"
+    );
+    project.write("k8s/more.yaml", &more);
+    let registry = HostileRegistry::start();
+    roll_out(&site, &registry.address, "apply = false\nnamespace = 'web'\nname = 'shop'");
+    project.push().assert_success().assert_says("Patches from k8s, and 3 objects more.");
+    let text = site.nyala(&["kubernetes", "manifests"]).assert_success().stdout.clone();
+    let object = |kind: &str, name: &str| {
+        let (kind, name) = (format!("kind: {kind}\n"), format!("\n  name: {name}\n"));
+        let found = text.split("---\n").find(|it| it.contains(&kind) && it.contains(&name));
+        found.unwrap_or_else(|| panic!("no {kind}{name} in {text}"))
+    };
+    assert!(object("Job", "shop-release-1").contains("\n  namespace: web\n"));
+    object("Job", "warm-up");
+    assert!(!object("ClusterRole", "shop").contains("namespace:"));
+    assert!(object("ConfigMap", "shop").contains("1234567e1234"));
+    assert!(object("Deployment", "shop-web").contains("defaultMode: 256\n"));
+}
+
+#[test]
 fn a_cluster_that_cannot_be_used_changes_nothing() {
     let site = Site::new();
     let project = site.project();
