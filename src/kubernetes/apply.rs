@@ -9,11 +9,11 @@ use serde_json::Value;
 use super::complaint::may_pass;
 use super::kubectl::Kubectl;
 use super::owner::reference;
+use super::patience::{AWAY, Patience};
 use super::{error, reach};
 use crate::console;
 
-/// How long an API server may be away while something is applied, and how often it is tried.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How often it is tried to apply something while an API server is away.
 const PAUSE: Duration = Duration::from_secs(3);
 
 /// How often a number of pods may change between a look and the moment it is applied.
@@ -73,14 +73,15 @@ fn with_number(object: &Value, found: &[Value]) -> Value {
 
 /// Tries again what may go well in a moment.
 pub(super) fn patiently(kubectl: &Kubectl, act: impl Fn() -> Result<()>) -> Result<()> {
-    let end = Instant::now() + PATIENCE;
-    let mut is_said = false;
+    let mut patience = Patience::new(AWAY);
     loop {
+        let is_new = !patience.is_away();
         match act() {
-            Err(why) if may_pass(&why) && Instant::now() < end && !kubectl.is_stopped() => {
-                if !is_said {
+            Err(why)
+                if may_pass(&why) && patience.is_left(Instant::now()) && !kubectl.is_stopped() =>
+            {
+                if is_new {
                     console::info("The cluster does not answer; trying again.");
-                    is_said = true;
                 }
                 thread::sleep(PAUSE);
             }

@@ -10,6 +10,7 @@ use super::complaint::may_pass;
 use super::kubectl::Kubectl;
 use super::logs::Lines;
 use super::manifests::{DEPLOYMENT, selector};
+use super::patience::Patience;
 use super::watch::LOOK;
 use super::{apply, diagnosis, error};
 use crate::console;
@@ -35,7 +36,7 @@ pub(super) fn run(kubectl: &Kubectl, job: &Value, id: DeploymentId, limit: Durat
 fn follow(kubectl: &Kubectl, name: &str, id: DeploymentId, limit: Duration) -> Result<()> {
     let start_by = Instant::now() + limit;
     let selector = format!("{},{DEPLOYMENT}={id}", selector(&kubectl.place().name));
-    let mut patience = Patience { limit, away_since: None };
+    let mut patience = Patience::new(limit);
     let mut log = Log { lines: Lines::after(None), is_read: false };
     loop {
         if kubectl.is_stopped() {
@@ -50,7 +51,7 @@ fn follow(kubectl: &Kubectl, name: &str, id: DeploymentId, limit: Duration) -> R
             }
             Err(why) => return Err(why),
         };
-        patience.away_since = None;
+        patience.answered();
         let (job, pods) = of_job(found, name);
         let started = pods.iter().find(|pod| state(pod).is_some());
         if let Some(pod) = started {
@@ -71,18 +72,6 @@ fn follow(kubectl: &Kubectl, name: &str, id: DeploymentId, limit: Duration) -> R
             return Err(diagnosis::add(error, kubectl, &pods, false).into());
         }
         thread::sleep(LOOK);
-    }
-}
-
-/// An API server may be away several times while a long command runs, each time for a while.
-struct Patience {
-    limit: Duration,
-    away_since: Option<Instant>,
-}
-
-impl Patience {
-    fn is_left(&mut self, now: Instant) -> bool {
-        now.duration_since(*self.away_since.get_or_insert(now)) < self.limit
     }
 }
 
@@ -149,17 +138,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn each_time_that_the_cluster_is_away_is_waited_for() {
-        let (second, now) = (Duration::from_secs(1), Instant::now());
-        let mut patience = Patience { limit: 5 * second, away_since: None };
-        assert!(patience.is_left(now + 100 * second));
-        assert!(patience.is_left(now + 104 * second));
-        assert!(!patience.is_left(now + 105 * second));
-        patience.away_since = None;
-        assert!(patience.is_left(now + 106 * second), "it has answered meanwhile");
-    }
 
     #[test]
     fn the_pods_of_another_job_are_not_its_own() {

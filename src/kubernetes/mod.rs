@@ -20,6 +20,7 @@ mod names;
 mod oneoff;
 mod owner;
 mod patches;
+mod patience;
 mod place;
 mod pod;
 mod reach;

@@ -11,6 +11,7 @@ use super::complaint::may_pass;
 use super::kubectl::Kubectl;
 use super::manifests::{COMPONENT, DEPLOYMENT, selector};
 use super::names::component;
+use super::patience::{AWAY, Patience};
 use super::record::Rollout;
 use super::{diagnosis, error};
 use crate::console;
@@ -85,18 +86,19 @@ impl Said {
 }
 
 /// Waits until every process of a rollout is ready. Fails at the deadline, with the reasons that a
-/// person would find; an API server that is away meanwhile is waited for until then.
+/// person would find. An API server that is away meanwhile is waited for: until the deadline, and
+/// then until it has been away for [`AWAY`].
 pub(super) fn until_ready(kubectl: &Kubectl, rollout: &Rollout, deadline: Instant) -> Result<()> {
     let started = Instant::now();
     let mut said = Said { lines: BTreeMap::new(), last: started };
-    let mut away_since: Option<Instant> = None;
+    let mut patience = Patience::new(AWAY);
     loop {
         if kubectl.is_stopped() {
             bail!("the rollout was cancelled");
         }
         match Seen::look(kubectl, rollout) {
             Ok(seen) => {
-                if let Some(since) = away_since.take() {
+                if let Some(since) = patience.answered() {
                     let away = duration(since.elapsed());
                     console::info(format_args!("The API server answers again, after {away}."));
                 }
@@ -113,10 +115,13 @@ pub(super) fn until_ready(kubectl: &Kubectl, rollout: &Rollout, deadline: Instan
                     return Err(not_ready(kubectl, rollout, &seen, &progress, &after).into());
                 }
             }
-            Err(why) if may_pass(&why) && Instant::now() < deadline => {
-                if away_since.is_none() {
-                    away_since = Some(Instant::now());
+            Err(why) if may_pass(&why) => {
+                if !patience.is_away() {
                     console::info("The API server does not answer; waiting for it.");
+                }
+                // Whether all is ready at the deadline is known once it answers again.
+                if !patience.is_left(Instant::now()) && Instant::now() >= deadline {
+                    return Err(why);
                 }
             }
             Err(why) => return Err(why),
@@ -125,8 +130,8 @@ pub(super) fn until_ready(kubectl: &Kubectl, rollout: &Rollout, deadline: Instan
     }
 }
 
-/// A Deployment that somebody has applied for another deployment meanwhile, and for which: it may be
-/// ready, and is not what is waited for.
+/// A Deployment that somebody has applied for another deployment meanwhile, and for which: it may
+/// be ready, and is not what is waited for.
 fn replaced(seen: &Seen, rollout: &Rollout) -> Option<(String, String)> {
     rollout.deployments().into_iter().find_map(|(_, name)| {
         let other = seen.deployment(&name)?["metadata"]["labels"][DEPLOYMENT].as_str()?;
