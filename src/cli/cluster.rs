@@ -26,12 +26,11 @@ pub(super) fn live_to_change(site: &Site) -> Result<Option<(Live, DeployLock)>> 
     if !site.settings()?.runs_in_cluster() {
         return Ok(None);
     }
-    let lock = match site.try_deploy_lock()? {
-        Some(lock) => lock,
-        None => {
-            say!("Waiting for the deployment that is running.");
-            site.deploy_lock()?
-        }
+    let lock = if let Some(lock) = site.try_deploy_lock()? {
+        lock
+    } else {
+        say!("Waiting for the deployment that is running.");
+        site.deploy_lock()?
     };
     Ok(live(site)?.map(|live| (live, lock)))
 }

@@ -32,15 +32,14 @@ pub fn bring_back(site: &Site, wait: Option<Duration>) -> Result<bool> {
     };
     let kubectl = failed.kubectl(site).despite_stop();
     disk::point("undo: before");
-    match before(site, &begun)? {
-        Some(before) => apply_again(site, &kubectl, &before, wait)?,
-        None => {
-            let id = begun.release;
-            let step = console::step(format_args!("Remove deployment {id} from the cluster"));
-            removal::all(&kubectl, site, &failed.place)?;
-            Begun::remove(site)?;
-            step.done();
-        }
+    if let Some(before) = before(site, &begun)? {
+        apply_again(site, &kubectl, &before, wait)?;
+    } else {
+        let id = begun.release;
+        let step = console::step(format_args!("Remove deployment {id} from the cluster"));
+        removal::all(&kubectl, site, &failed.place)?;
+        Begun::remove(site)?;
+        step.done();
     }
     Ok(true)
 }
