@@ -15,6 +15,9 @@ CASES = []
 # How long a rollout may take: one that cannot become ready, and one that does.
 SHORT, LONG = "1m", "5m"
 
+# How many seconds a pod goes on after it is taken out of the Service.
+LINGER = 5
+
 
 def case(name):
     def add(function):
@@ -164,20 +167,54 @@ def dead_node(world):
     return f"live on the two others; {load} with the node"
 
 
-@case("an API server that goes away in a rollout and comes back, under load")
-def no_server(world):
+def outage(world):
+    """Pushes while the API server is away for eight seconds in the middle of it."""
     site = world.site
-    site.commit()
 
     def away():
         world.cluster.script("kill", "apiserver")
         time.sleep(8)
         world.cluster.script("start", "apiserver")
 
+    site.commit()
+    said = site.must_succeed(pushing(world, "1 of 3 ready", away))
+    site.must_show(site.release)
+    return quote(said, r".*answers again.*")
+
+
+@case("an API server that goes away in a rollout and comes back, under load")
+def no_server(world):
+    with Under(world, world.site) as load:
+        # While it is away, the nodes do not learn which pods end.
+        load.may_fail = True
+        found = outage(world)
+    return f"live; {load}; the log has {found}"
+
+
+@case("the same with a `preStop` that is longer than it is away")
+def no_server_for_long(world):
+    site = world.site
+    container = site.deployment()["spec"]["template"]["spec"]["containers"][0]
+    command = container["lifecycle"]["preStop"]["exec"]["command"]
+    longer = json.dumps([it.replace(str(LINGER), "40") for it in command])
+    if longer == json.dumps(command):
+        raise Wrong(f"no {LINGER} in {command}")
+    site.write("k8s/longer.yaml", f"""apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: {site.name}-web}}
+spec:
+  template:
+    spec:
+      terminationGracePeriodSeconds: 120
+      containers:
+      - {{name: web, lifecycle: {{preStop: {{exec: {{command: {longer}}}}}}}}}
+""")
+    site.commit()
+    site.must_succeed()
     with Under(world, site) as load:
-        said = site.must_succeed(pushing(world, "1 of 3 ready", away))
-        site.must_show(site.release)
-    return f"live; {load}; the log has {quote(said, r'.*answers again.*')}"
+        outage(world)
+    shutil.rmtree(os.path.join(site.work, "k8s"))
+    return f"live; {load}"
 
 
 @case("an API server that is away before the push")
