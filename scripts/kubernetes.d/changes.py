@@ -18,8 +18,8 @@ def names(world, namespace, kinds, selector=OURS):
     return set(said.split())
 
 
-def another(world, name, **kubernetes):
-    site = Site(world.cluster, world.folder, world.site.nyala_path, name, world.site.namespace)
+def another(world, folder, **kubernetes):
+    site = Site(world.cluster, world.folder, world.site.nyala_path, folder, world.site.namespace)
     site.configure(replicas=1, **kubernetes)
     return site
 
