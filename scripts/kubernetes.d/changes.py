@@ -157,19 +157,54 @@ def moved(world):
     site.must_succeed()
     site.must_show(site.release, "red")
     world.cluster.kubectl("create", "namespace", new)
-    site.namespace = new
+    selector, kinds = "app.kubernetes.io/name=mover", "deployments,services,secrets"
+    before = names(world, old, kinds, selector)
     try:
-        site.configure(namespace=new)
+        site.configure(namespace=new, deadline="1m")
+        site.commit(health=SICK)
+        site.must_fail("503")
+        site.must_show(1, "red")
+        if names(world, old, kinds, selector) != before:
+            raise Wrong("a release that is not healthy has changed what was live")
+        wait_for("the removal", lambda: not names(world, new, kinds, selector))
+        site.namespace = new
+        site.configure(deadline="5m")
         site.commit()
         site.must_succeed()
         site.must_show(site.release, "red")
-        selector = "app.kubernetes.io/name=mover"
-        left = names(world, old, "deployments,services,secrets", selector)
-        if left:
-            raise Wrong(f"{left} are left")
+        wait_for("the removal", lambda: not names(world, old, kinds, selector))
+        # A pod that starts later finds its settings, too.
+        world.cluster.kubectl("-n", new, "delete", "pods", "-l", selector)
+        site.must_show(site.release, "red")
     finally:
         world.cluster.kubectl("delete", "namespace", new, "--wait=false")
-    return "live there, and nothing is left in the old one"
+    return "a sick release changes nothing; then it is live there, and nothing is left here"
+
+
+@case("a site that gets another name")
+def renamed(world):
+    site = another(world, "before")
+    selector, kinds = "app.kubernetes.io/name=before", "deployments,services,configmaps"
+    site.write("k8s/texts.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: texts}\n"
+               "data: {a: b}\n")
+    site.commit()
+    site.must_succeed()
+    before = names(world, site.namespace, kinds, selector)
+    site.configure(name="after", deadline="1m")
+    site.commit(health=SICK)
+    site.must_fail("503")
+    if names(world, site.namespace, kinds, selector) != before:
+        raise Wrong(f"{names(world, site.namespace, kinds, selector)}, and not {before}")
+    site.configure(deadline="5m")
+    site.commit()
+    site.must_succeed()
+    wait_for("the removal", lambda: not names(world, site.namespace, kinds, selector))
+    selector = "app.kubernetes.io/name=after"
+    found = names(world, site.namespace, kinds, selector)
+    if found != {"deployment.apps/after-web", "service/after", "configmap/texts"}:
+        raise Wrong(f"{found} are there")
+    world.cluster.kubectl("-n", site.namespace, "delete", "deployment", "after-web")
+    return "a sick release changes nothing; then all has the new name, also what a patch added"
 
 
 @case("a rollback while nyala.toml cannot be read")

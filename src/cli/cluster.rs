@@ -8,12 +8,14 @@ use serde_json::json;
 
 use super::entry::say_warning;
 use super::format::Format;
+use super::gc;
 use super::ps::healthy;
 use super::table::{self, Align, Cell, Column};
 use crate::console::{self, leaves_within};
 use crate::kubernetes::{Live, Logs, Pod};
 use crate::site::Site;
 use crate::site::lock::DeployLock;
+use crate::worker::session::own_deployment;
 
 /// What is live in a cluster; `None` for a site that runs on this machine.
 pub(super) fn live(site: &Site) -> Result<Option<Live>> {
@@ -21,17 +23,13 @@ pub(super) fn live(site: &Site) -> Result<Option<Live>> {
 }
 
 /// [`live`] for what changes it. No deployment runs until the lock is freed: it would be applied
-/// over.
-pub(super) fn live_to_change(site: &Site) -> Result<Option<(Live, DeployLock)>> {
+/// over. What is run by a deployment, as an action is, does not wait for that one.
+pub(super) fn live_to_change(site: &Site) -> Result<Option<(Live, Option<DeployLock>)>> {
     if !site.settings()?.runs_in_cluster() {
         return Ok(None);
     }
-    let lock = if let Some(lock) = site.try_deploy_lock()? {
-        lock
-    } else {
-        say!("Waiting for the deployment that is running.");
-        site.deploy_lock()?
-    };
+    let is_own = own_deployment(site)?.is_some();
+    let lock = if is_own { None } else { Some(gc::lock(site)?) };
     Ok(live(site)?.map(|live| (live, lock)))
 }
 

@@ -1,9 +1,11 @@
 //! `nyala delete`.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 
+use super::error;
 use super::gc::{lock, reported};
+use crate::kubernetes;
 use crate::retention::gc::delete;
 use crate::site::{DeploymentId, Site};
 
@@ -16,6 +18,10 @@ pub(super) struct Delete {
 
 impl Delete {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
-        reported(|report| delete(site, &site.settings()?, &self.ids, &lock(site)?, report))
+        let lock = lock(site)?;
+        if let Some(id) = self.ids.iter().find(|id| kubernetes::is_needed(site, **id)) {
+            bail!(error::needed_in_cluster(*id));
+        }
+        reported(|report| delete(site, &site.settings()?, &self.ids, &lock, report))
     }
 }

@@ -13,6 +13,11 @@ pub(super) fn nothing_live() -> UserError {
     UserError::new("nothing is live yet").fix("Deploy: git push REMOTE HEAD:main")
 }
 
+pub(super) fn needed_in_cluster(id: DeploymentId) -> UserError {
+    UserError::new(format!("deployment {id} is needed to undo a rollout that has failed"))
+        .fix("Have the cluster brought back first: nyala doctor --fix")
+}
+
 /// No `nyala serve` serves the site.
 pub(super) fn not_served(site: &Path) -> UserError {
     UserError::new("the application is not running: no nyala serve serves this site")

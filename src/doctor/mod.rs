@@ -65,6 +65,9 @@ pub fn repair(site: &Site, finding: &mut Finding) -> Result<()> {
             }
             if finding.id == FindingId::RolloutCutShort {
                 // What is to be done again says why.
+                let Some(_lock) = site.try_deploy_lock()? else {
+                    bail!(error::deployment_is_running());
+                };
                 kubernetes::bring_back(site, None)?;
             }
         }

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use super::error;
 use super::record::Rollout;
 use crate::disk;
 use crate::site::{DeploymentId, Site};
@@ -22,22 +23,26 @@ pub(super) struct Begun {
 
 impl Begun {
     /// Notes that a rollout begins. What an earlier one has left there, which could not be undone,
-    /// is nothing to go back to: what there was before that counts.
+    /// is nothing to go back to: what there was before that counts. Fails where it has left it in
+    /// another place, which would be forgotten.
     pub(super) fn begin(
         site: &Site,
         rollout: &Rollout,
         found: BTreeSet<DeploymentId>,
     ) -> Result<()> {
-        let found = match Begun::read(site).unwrap_or_default() {
-            Some(earlier) if earlier.is_in_same_place(site, rollout) => earlier.found,
-            _ => found,
-        };
-        Begun { release: rollout.release.id, found, live: site.live()? }.write(site)
-    }
-
-    fn is_in_same_place(&self, site: &Site, rollout: &Rollout) -> bool {
-        let earlier = Rollout::read(site, self.release).ok().flatten();
-        earlier.is_some_and(|earlier| earlier.place.is_same(&rollout.place))
+        let live = site.live()?;
+        let mut begun = Begun { release: rollout.release.id, found, live };
+        // One that went live has left nothing but what came before it.
+        let earlier = Begun::read(site)?.filter(|earlier| live != Some(earlier.release));
+        if let Some(earlier) = earlier
+            && let Some(left) = Rollout::read(site, earlier.release)?
+        {
+            if !left.place.is_same(&rollout.place) {
+                bail!(error::left_elsewhere(earlier.release, &left.place, &site.begun_rollout()));
+            }
+            begun.found = earlier.found;
+        }
+        begun.write(site)
     }
 
     pub(super) fn read(site: &Site) -> Result<Option<Begun>> {
@@ -55,5 +60,81 @@ impl Begun {
     pub(super) fn remove(site: &Site) -> Result<()> {
         let path = site.begun_rollout();
         if path.exists() { disk::remove_file(&path) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use serde_json::json;
+
+    use super::*;
+
+    struct World {
+        _folder: tempfile::TempDir,
+        site: Site,
+    }
+
+    impl World {
+        fn new() -> World {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join("nyala.toml"), "").unwrap();
+            let site = Site::open(folder.path()).unwrap();
+            site.make_folders().unwrap();
+            World { _folder: folder, site }
+        }
+
+        /// Records a rollout, and begins it where the cluster has these deployments of the site.
+        fn begin(&self, release: u64, namespace: &str, found: &[u64]) -> Result<()> {
+            let rollout: Rollout = serde_json::from_value(json!({
+                "place": { "name": "shop", "namespace": namespace }, "site": "here",
+                "secret": null, "is_applied": true, "counts": {}, "objects": [],
+                "release": { "id": release, "commit": "c", "image": "i", "python": null,
+                    "commands": {} },
+            }))
+            .unwrap();
+            fs::create_dir_all(self.site.deployment(id(release))).unwrap();
+            rollout.write(&self.site).unwrap();
+            Begun::begin(&self.site, &rollout, found.iter().copied().map(id).collect())
+        }
+
+        fn go_live(&self, release: u64) {
+            fs::create_dir_all(self.site.release(id(release))).unwrap();
+            let _ = fs::remove_file(self.site.wwwroot());
+            symlink(format!("releases/{release}"), self.site.wwwroot()).unwrap();
+        }
+
+        fn found(&self) -> Vec<String> {
+            let begun = Begun::read(&self.site).unwrap().unwrap();
+            begun.found.iter().map(ToString::to_string).collect()
+        }
+    }
+
+    fn id(number: u64) -> DeploymentId {
+        number.to_string().parse().unwrap()
+    }
+
+    #[test]
+    fn what_a_rollout_has_left_that_was_not_undone_is_nothing_to_go_back_to() {
+        let world = World::new();
+        world.begin(1, "web", &[]).unwrap();
+        world.begin(2, "web", &[1]).unwrap();
+        assert_eq!(world.found(), [""; 0], "there was nothing at first");
+        world.go_live(2);
+        world.begin(3, "web", &[2]).unwrap();
+        assert_eq!(world.found(), ["2"], "2 is live although its marker is still there");
+        world.begin(4, "web", &[2, 3]).unwrap();
+        assert_eq!(world.found(), ["2"]);
+    }
+
+    #[test]
+    fn what_was_left_in_another_place_is_not_forgotten() {
+        let world = World::new();
+        world.begin(1, "web", &[]).unwrap();
+        let error = world.begin(2, "other", &[]).unwrap_err().to_string();
+        assert!(error.contains("shop in the namespace web"), "{error}");
+        assert_eq!(Begun::read(&world.site).unwrap().unwrap().release, id(1));
     }
 }

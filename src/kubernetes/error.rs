@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::manifests::selector;
+use super::manifests::{DEPLOYMENT, selector};
 use super::place::Place;
 use crate::console::did_you_mean;
 use crate::site::DeploymentId;
@@ -296,14 +296,31 @@ pub(super) fn unknown_before(found: &BTreeSet<DeploymentId>) -> UserError {
         .fix("Have what is live rolled out: nyala redeploy")
 }
 
-pub(super) fn not_removed_elsewhere(place: &Place) -> UserError {
+/// `new` is the deployment that is to stay, should both be one cluster.
+pub(super) fn not_removed_elsewhere(place: &Place, new: DeploymentId) -> UserError {
     let context = place.context.as_ref().map_or(String::new(), |it| format!(" --context={it}"));
-    UserError::new(format!("{} is still there, and may be running", place.in_words())).fix(format!(
-        "Remove it: kubectl{context} --namespace={} delete deployments,services,ingresses,secrets \
-         -l {}",
+    UserError::new(format!("{} may still be there, and running", place.in_words())).fix(format!(
+        "Remove it: kubectl{context} --namespace={} delete deployments,services,ingresses -l \
+         {},{DEPLOYMENT}!={new}",
         place.namespace(),
         selector(&place.name)
     ))
+}
+
+pub(super) fn left_elsewhere(left: DeploymentId, place: &Place, marker: &Path) -> UserError {
+    UserError::new(format!("deployment {left} failed and is not undone yet, in another place"))
+        .found(place.in_words())
+        .fix("Undo it once that cluster answers: nyala doctor --fix")
+        .fix(format!("Or forget it, if that cluster is gone: rm {}", marker.display()))
+}
+
+pub(super) fn no_longer_applied(left: DeploymentId, place: &Place, marker: &Path) -> UserError {
+    UserError::new(format!(
+        "deployment {left} failed and is not undone, and nyala no longer applies anything"
+    ))
+    .found(place.in_words())
+    .fix("Set apply = true under [kubernetes], and undo it: nyala doctor --fix")
+    .fix(format!("Or forget it, if something else applies what is live: rm {}", marker.display()))
 }
 
 pub(super) fn number_is_patched(process: &str) -> UserError {
@@ -358,7 +375,9 @@ mod tests {
             job_failed(id, "exited with status 1"),
             unknown_kind(&[]),
             unknown_before(&BTreeSet::from([id])),
-            not_removed_elsewhere(&place("shop")),
+            not_removed_elsewhere(&place("shop"), id),
+            left_elsewhere(id, &place("shop"), Path::new("/srv/shop/x")),
+            no_longer_applied(id, &place("shop"), Path::new("/srv/shop/x")),
             number_is_patched("web"),
             not_scaled_back(),
             replaced("shop-web", "8"),

@@ -181,13 +181,15 @@ impl Readers {
         let reader = all.entry(run.key()).or_default();
         reader.is_at_work = false;
         reader.position = new.last;
-        // What was running may have printed more since: it is looked at again.
-        if run.is_over {
+        // What was running may have printed more since: it is looked at again, as is what could not
+        // be read for a moment.
+        let is_to_come = outcome.as_ref().is_err_and(may_pass);
+        if run.is_over && !is_to_come {
             reader.finished = Some(run.id.clone());
         }
         let why = outcome.err()?;
         tracing::debug!("{}: {why:#}", run.pod);
-        let is_final = run.is_over || !may_pass(&why) && !reader.is_told;
+        let is_final = !is_to_come && (run.is_over || !reader.is_told);
         reader.is_told |= is_final;
         (is_final && !process::is_stopped()).then(|| left_out(run, &why))
     }

@@ -39,5 +39,5 @@ pub use place::Place;
 pub use record::{Release, Rollout, is_in_cluster, obstacle};
 pub use rollout::{Wanted, again, prepare};
 pub use secret::forget;
-pub use undo::{bring_back, is_unsettled};
+pub use undo::{bring_back, is_needed, is_unsettled};
 pub use yaml::to_yaml;

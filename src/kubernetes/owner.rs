@@ -2,6 +2,7 @@
 //! may have one name, so labels alone say nothing.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Result, bail};
@@ -12,7 +13,7 @@ use super::kubectl::Kubectl;
 use super::manifests::{DEPLOYMENT, MANAGED_BY, NYALA, SITE, selector};
 use super::reach::{self, KINDS};
 use super::record::Rollout;
-use crate::site::{DeploymentId, Site};
+use crate::site::{DeploymentId, SETTINGS_FILE, Site};
 
 /// How the objects of a site name it: `HOST:FOLDER`, so that a person finds it.
 pub(super) fn identity(site: &Site) -> String {
@@ -25,14 +26,24 @@ fn host() -> String {
 
 /// A site as its objects name it.
 pub(super) struct Owner {
-    /// What it is called now, and what it was called before it was moved.
     names: BTreeSet<String>,
 }
 
 impl Owner {
+    /// By the name that it has, and those that it had before it was moved. A copy of a site on
+    /// another machine has those, too, and cannot be told from one that was moved there.
     pub(super) fn of(site: &Site) -> Result<Owner> {
+        Owner::with_names(site, |origin| origin != Origin::Another)
+    }
+
+    /// The same with the names that can be no other site's.
+    pub(super) fn alone(site: &Site) -> Result<Owner> {
+        Owner::with_names(site, |origin| origin == Origin::Gone)
+    }
+
+    fn with_names(site: &Site, is_own: impl Fn(Origin) -> bool) -> Result<Owner> {
         let recorded = Rollout::all(site)?.into_iter().map(|rollout| rollout.site);
-        let recorded = recorded.filter(|name| !is_another(name, site));
+        let recorded = recorded.filter(|name| is_own(Origin::of(name, site)));
         Ok(Owner { names: recorded.chain([identity(site)]).collect() })
     }
 
@@ -43,12 +54,35 @@ impl Owner {
     }
 }
 
-/// Whether a name is that of another site, which is there: a copy of a site has its records, too.
-fn is_another(name: &str, site: &Site) -> bool {
-    let Some((named_host, folder)) = name.split_once(':') else { return true };
-    let folder = Path::new(folder);
-    let is_same = || folder.canonicalize().ok() == site.root().canonicalize().ok();
-    named_host == host() && folder.join("deployments").is_dir() && !is_same()
+/// What a name in the records of a site is. A copy of a site has the records of the other one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// Of this site, or of a folder that is no longer there.
+    Gone,
+    /// Of a site on this machine that is still there, or may be.
+    Another,
+    /// Of another machine.
+    Elsewhere,
+}
+
+impl Origin {
+    fn of(name: &str, site: &Site) -> Origin {
+        let Some((named_host, folder)) = name.split_once(':') else { return Origin::Another };
+        if named_host != host() {
+            return Origin::Elsewhere;
+        }
+        let folder = Path::new(folder);
+        let is_same = || {
+            folder
+                .canonicalize()
+                .is_ok_and(|it| site.root().canonicalize().is_ok_and(|own| own == it))
+        };
+        match folder.join(SETTINGS_FILE).symlink_metadata() {
+            Err(why) if why.kind() == ErrorKind::NotFound => Origin::Gone,
+            _ if is_same() => Origin::Gone,
+            _ => Origin::Another,
+        }
+    }
 }
 
 /// Fails when an object that is to be applied, or any with the name of the site, is there and
@@ -58,7 +92,7 @@ pub(super) fn check(
     rollout: &Rollout,
     owner: &Owner,
 ) -> Result<BTreeSet<DeploymentId>> {
-    let named = reach::list(kubectl, &KINDS, &selector(&rollout.place.name), None)?;
+    let named = reach::list(kubectl, &KINDS, &selector(&rollout.place.name))?;
     let same = reach::get(kubectl, &rollout.objects)?;
     if let Some(object) = named.iter().chain(&same).find(|object| !owner.has(object)) {
         let (kind, name) = kind_and_name(object);
@@ -93,4 +127,28 @@ pub(super) fn resource(object: &Value) -> Option<String> {
 pub(super) fn kind_and_name(object: &Value) -> (&str, &str) {
     let kind = object["kind"].as_str().unwrap_or("object");
     (kind, object["metadata"]["name"].as_str().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_copy_of_a_site_does_not_own_what_the_other_one_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().canonicalize().unwrap().join(name);
+        for name in ["shop", "copy"] {
+            fs::create_dir(path(name)).unwrap();
+            fs::write(path(name).join(SETTINGS_FILE), "").unwrap();
+        }
+        let site = Site::open(&path("copy")).unwrap();
+        let origin =
+            |name: &str| Origin::of(&format!("{}:{}", host(), path(name).display()), &site);
+        assert_eq!(origin("shop"), Origin::Another);
+        assert_eq!(origin("copy"), Origin::Gone);
+        assert_eq!(origin("moved"), Origin::Gone);
+        assert_eq!(Origin::of("elsewhere.example.org:/srv/shop", &site), Origin::Elsewhere);
+    }
 }

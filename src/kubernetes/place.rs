@@ -74,8 +74,12 @@ impl Place {
 
     /// Whether both are the same, wherever the kubeconfig is.
     pub(super) fn is_same(&self, other: &Place) -> bool {
-        let Place { kubeconfig: _, context, namespace, name } = self;
-        (context, namespace, name) == (&other.context, &other.namespace, &other.name)
+        self.context == other.context && self.is_same_but_for_context(other)
+    }
+
+    /// A cluster may have several contexts.
+    pub(super) fn is_same_but_for_context(&self, other: &Place) -> bool {
+        (&self.namespace, &self.name) == (&other.namespace, &other.name)
     }
 
     pub fn namespace(&self) -> &str {

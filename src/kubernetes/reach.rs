@@ -1,6 +1,6 @@
-//! Where objects of a site may be: of which kinds, and in which namespaces.
+//! Which kinds of objects a site may have, and those that are there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use anyhow::Result;
 use serde_json::Value;
@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::error;
 use super::kubectl::Kubectl;
 use super::owner::{reference, resource};
-use super::place::Place;
 use super::record::Rollout;
 use crate::site::Site;
 
@@ -28,60 +27,17 @@ const NEVER: [&str; 5] = [
     SECRET,
 ];
 
-/// Where what may be removed of a site can be.
-pub(super) struct Reach {
-    kinds: BTreeSet<String>,
-    /// Those that patches have named, beside the namespace of the site.
-    namespaces: BTreeSet<String>,
-}
-
-impl Reach {
-    /// Of what the recorded rollouts have applied.
-    pub(super) fn of(site: &Site, place: &Place) -> Result<Reach> {
-        let mut kinds: BTreeSet<String> = KINDS.iter().map(|it| (*it).to_owned()).collect();
-        let mut namespaces = BTreeSet::new();
-        for object in Rollout::all(site)?.iter().flat_map(|rollout| &rollout.objects) {
-            kinds.extend(resource(object));
-            namespaces.extend(object["metadata"]["namespace"].as_str().map(str::to_owned));
-        }
-        kinds.retain(|kind| !NEVER.contains(&kind.as_str()));
-        namespaces.remove(place.namespace());
-        Ok(Reach { kinds, namespaces })
-    }
-
-    /// The same with Secrets.
-    #[must_use]
-    pub(super) fn and_secrets(mut self) -> Reach {
-        self.kinds.insert(SECRET.to_owned());
-        self
-    }
-
-    /// All objects there that a selector selects, by their namespaces; `None` is that of the site.
-    pub(super) fn list(
-        &self,
-        kubectl: &Kubectl,
-        selector: &str,
-    ) -> Result<Vec<(Option<String>, Vec<Value>)>> {
-        let kinds: Vec<&str> = self.kinds.iter().map(String::as_str).collect();
-        let namespaces = [None].into_iter().chain(self.namespaces.iter().cloned().map(Some));
-        namespaces
-            .map(|namespace| {
-                let found = list(kubectl, &kinds, selector, namespace.as_deref())?;
-                Ok((namespace, found))
-            })
-            .collect()
-    }
+/// The kinds of what may be removed of a site: of all that its recorded rollouts have applied.
+pub(super) fn removable(site: &Site) -> Result<BTreeSet<String>> {
+    let rollouts = Rollout::all(site)?;
+    let applied = rollouts.iter().flat_map(|rollout| &rollout.objects).filter_map(resource);
+    let kinds = KINDS.iter().map(|kind| (*kind).to_owned()).chain(applied);
+    Ok(kinds.filter(|kind| !NEVER.contains(&kind.as_str())).collect())
 }
 
 /// The objects of some kinds that a selector selects. Of a kind that the cluster does not know
 /// there are none.
-pub(super) fn list(
-    kubectl: &Kubectl,
-    kinds: &[&str],
-    selector: &str,
-    namespace: Option<&str>,
-) -> Result<Vec<Value>> {
-    let namespace = namespace.map(|it| format!("--namespace={it}"));
+pub(super) fn list(kubectl: &Kubectl, kinds: &[&str], selector: &str) -> Result<Vec<Value>> {
     let is_known = |kind: &str| KINDS.contains(&kind) || kind == SECRET;
     let (known, others): (Vec<&str>, Vec<&str>) = kinds.iter().partition(|kind| is_known(kind));
     let mut found = Vec::new();
@@ -90,7 +46,6 @@ pub(super) fn list(
             continue;
         }
         let get = ["get", kinds, "-l", selector, "--ignore-not-found", "-o", "json"];
-        let get = [&get[..], namespace.as_deref().as_slice()].concat();
         found.extend(of_known_kind(kubectl.items(&get))?);
     }
     Ok(found)
@@ -98,24 +53,20 @@ pub(super) fn list(
 
 /// Those of some objects that are there.
 pub(super) fn get(kubectl: &Kubectl, objects: &[Value]) -> Result<Vec<Value>> {
-    let mut references: BTreeMap<(bool, Option<&str>), Vec<String>> = BTreeMap::new();
-    for object in objects {
-        let (Some(kind), Some(reference)) = (resource(object), reference(object)) else { continue };
-        let namespace = object["metadata"]["namespace"].as_str();
-        let is_known = KINDS.contains(&kind.as_str()) || kind == SECRET;
-        references.entry((is_known, namespace)).or_default().push(reference);
-    }
+    let is_known = |object: &&Value| {
+        resource(object).is_some_and(|kind| KINDS.contains(&kind.as_str()) || kind == SECRET)
+    };
+    let (known, others): (Vec<&Value>, Vec<&Value>) = objects.iter().partition(is_known);
     let mut found = Vec::new();
-    for ((is_known, namespace), references) in references {
-        let namespace = namespace.map(|it| format!("--namespace={it}"));
-        let references: Vec<&str> = references.iter().map(String::as_str).collect();
-        // One unknown kind would hide all others.
-        let at_once = if is_known { references.len() } else { 1 };
-        for some in references.chunks(at_once) {
-            let get = ["get", "--ignore-not-found", "-o", "json"];
-            let get = [&get[..], namespace.as_deref().as_slice(), some].concat();
-            found.extend(of_known_kind(kubectl.items(&get))?);
+    // One unknown kind would hide all others.
+    for some in [&known[..]].into_iter().chain(others.chunks(1)) {
+        let references: Vec<String> = some.iter().copied().filter_map(reference).collect();
+        if references.is_empty() {
+            continue;
         }
+        let references: Vec<&str> = references.iter().map(String::as_str).collect();
+        let get = [&["get", "--ignore-not-found", "-o", "json"], &references[..]].concat();
+        found.extend(of_known_kind(kubectl.items(&get))?);
     }
     Ok(found)
 }

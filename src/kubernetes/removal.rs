@@ -10,7 +10,7 @@ use super::kubectl::Kubectl;
 use super::manifests::{DEPLOYMENT, selector};
 use super::owner::{Owner, deployment, reference};
 use super::place::Place;
-use super::reach::Reach;
+use super::reach::{self, SECRET};
 use super::record::Rollout;
 use super::secret;
 use crate::console;
@@ -19,8 +19,7 @@ use crate::site::Site;
 /// Removes what a site has in the place of a rollout beside the objects of that.
 pub(super) fn all_but(kubectl: &Kubectl, site: &Site, rollout: &Rollout) -> Result<()> {
     let is_kept = |object: &Value| is_among(object, rollout);
-    let reach = Reach::of(site, &rollout.place)?;
-    remove(kubectl, site, &rollout.place, &reach, &is_kept)
+    remove(kubectl, &Owner::of(site)?, &rollout.place, &reach::removable(site)?, &is_kept)
 }
 
 /// Whether an object of the cluster is one of a rollout's that stay.
@@ -33,10 +32,20 @@ fn is_among(object: &Value, rollout: &Rollout) -> bool {
     })
 }
 
-/// Removes all that a site has in a place, with the Secrets of its app settings.
-pub(super) fn all(kubectl: &Kubectl, site: &Site, place: &Place) -> Result<()> {
-    let reach = Reach::of(site, place)?.and_secrets();
-    remove(kubectl, site, place, &reach, &is_secret_of_patch)
+/// Removes all that a site has in a place, with the Secrets of its app settings, but not the
+/// objects of what is live elsewhere.
+pub(super) fn all(
+    kubectl: &Kubectl,
+    site: &Site,
+    place: &Place,
+    live: Option<&Rollout>,
+) -> Result<()> {
+    let is_kept = |object: &Value| {
+        is_secret_of_patch(object) || live.is_some_and(|live| is_among(object, live))
+    };
+    let mut kinds = reach::removable(site)?;
+    kinds.insert(SECRET.to_owned());
+    remove(kubectl, &Owner::of(site)?, place, &kinds, &is_kept)
 }
 
 /// Removes what a site has where it was before `rollout`, which is somewhere else. Both may be one
@@ -48,16 +57,18 @@ pub(super) fn of_before(
     place: &Place,
     rollout: &Rollout,
 ) -> Result<()> {
-    let may_be_same =
-        (&place.namespace, &place.name) == (&rollout.place.namespace, &rollout.place.name);
-    let kept = if may_be_same { secret::kept(site)? } else { BTreeSet::new() };
+    let needed = secret::kept(site)?;
+    let needed = place.is_same_but_for_context(&rollout.place).then_some(needed);
     let is_kept = |object: &Value| {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let is_new = deployment(object) == Some(rollout.release.id);
-        is_new || is_secret_of_patch(object) || object["kind"] == "Secret" && kept.contains(name)
+        let is_needed = || needed.as_ref().is_some_and(|needed| needed.contains(name));
+        is_new || is_secret_of_patch(object) || object["kind"] == "Secret" && is_needed()
     };
-    let reach = Reach::of(site, place)?.and_secrets();
-    remove(kubectl, site, place, &reach, &is_kept)
+    let mut kinds = reach::removable(site)?;
+    kinds.insert(SECRET.to_owned());
+    // A copy of the site must not remove what the other one has.
+    remove(kubectl, &Owner::alone(site)?, place, &kinds, &is_kept)
 }
 
 /// Only the Secrets of app settings are without a deployment: several may share one.
@@ -67,33 +78,28 @@ fn is_secret_of_patch(object: &Value) -> bool {
 
 fn remove(
     kubectl: &Kubectl,
-    site: &Site,
+    owner: &Owner,
     place: &Place,
-    reach: &Reach,
+    kinds: &BTreeSet<String>,
     is_kept: &dyn Fn(&Value) -> bool,
 ) -> Result<()> {
-    let owner = Owner::of(site)?;
+    let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
     let selector = selector(&place.name);
     patiently(kubectl, || {
-        for (namespace, found) in reach.list(kubectl, &selector)? {
-            let old = found.iter().filter(|object| owner.has(object) && !is_kept(object));
-            let old: Vec<String> = old.filter_map(reference).collect();
-            if !old.is_empty() {
-                delete(kubectl, namespace.as_deref(), &old)?;
-            }
-        }
-        Ok(())
+        let found = reach::list(kubectl, &kinds, &selector)?;
+        let old = found.iter().filter(|object| owner.has(object) && !is_kept(object));
+        let old: Vec<String> = old.filter_map(reference).collect();
+        if old.is_empty() { Ok(()) } else { delete(kubectl, &old) }
     })
 }
 
 /// Removes objects by their names.
-pub(super) fn delete(kubectl: &Kubectl, namespace: Option<&str>, names: &[String]) -> Result<()> {
-    let namespace = namespace.map(|it| format!("--namespace={it}"));
+pub(super) fn delete(kubectl: &Kubectl, names: &[String]) -> Result<()> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let delete = ["delete", "--ignore-not-found", "--wait=false", "-o", "name"];
-    let delete = [&delete[..], namespace.as_deref().as_slice(), &names[..]].concat();
     // An older kubectl says here that it has found nothing.
-    for name in kubectl.run(&delete)?.lines().filter(|line| line.contains('/')) {
+    let removed = kubectl.run(&[&delete[..], &names[..]].concat())?;
+    for name in removed.lines().filter(|line| line.contains('/')) {
         console::detail(format_args!("Removed {name}."));
     }
     Ok(())

@@ -186,16 +186,21 @@ impl Rollout {
         let elsewhere =
             before.filter(|before| before.is_applied && !before.place.is_same(&self.place));
         if let Some(before) = elsewhere {
-            self.leave(&before.place, site);
+            self.leave(&before, site);
         }
         Begun::remove(site)
     }
 
     /// Removes what the site had in another place. That may be out of reach for ever.
-    fn leave(&self, place: &Place, site: &Site) {
+    fn leave(&self, before: &Rollout, site: &Site) {
+        let place = &before.place;
         console::info(format_args!("Removing {}.", place.in_words()));
-        if let Err(why) = removal::of_before(&Kubectl::new(place), site, place, self) {
-            console::warning(error::not_removed_elsewhere(place).because(&why));
+        // Its own kubeconfig, if that is still there: today's may not know the other cluster.
+        let has_own = place.kubeconfig.as_ref().is_none_or(|path| path.is_file());
+        let kubectl = if has_own { Kubectl::new(place) } else { before.kubectl(site) };
+        if let Err(why) = removal::of_before(&kubectl, site, place, self) {
+            let error = error::not_removed_elsewhere(place, self.release.id);
+            console::warning(error.because(&why));
         }
     }
 

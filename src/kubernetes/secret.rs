@@ -84,11 +84,11 @@ pub fn forget(site: &Site) -> Result<()> {
     let Some(live) = live.filter(|live| live.is_applied) else { return Ok(()) };
     let (kubectl, owner, kept) = (live.kubectl(site), Owner::of(site)?, kept(site)?);
     let selector = format!("{},!{DEPLOYMENT}", manifests::selector(&live.place.name));
-    let found = reach::list(&kubectl, &[SECRET], &selector, None)?;
+    let found = reach::list(&kubectl, &[SECRET], &selector)?;
     let is_kept = |it: &&Value| kept.contains(kind_and_name(it).1);
     let old = found.iter().filter(|it| owner.has(it) && !is_kept(it));
     let old: Vec<String> = old.filter_map(reference).collect();
-    if old.is_empty() { Ok(()) } else { removal::delete(&kubectl, None, &old) }
+    if old.is_empty() { Ok(()) } else { removal::delete(&kubectl, &old) }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Brings the cluster back to what it had, after a rollout that failed or was killed.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -7,15 +8,21 @@ use serde_json::Value;
 
 use super::begun::Begun;
 use super::kubectl::Kubectl;
-use super::record::Rollout;
+use super::owner::{self, Owner, reference};
+use super::record::{Rollout, is_in_cluster};
 use super::{apply, error, removal, watch};
 use crate::console;
 use crate::disk;
-use crate::site::Site;
+use crate::site::{DeploymentId, Site};
 
 /// Whether a rollout has begun and neither ended well nor was undone.
 pub fn is_unsettled(site: &Site) -> bool {
     site.begun_rollout().exists()
+}
+
+/// Whether a deployment is needed to undo a rollout that has begun.
+pub fn is_needed(site: &Site, id: DeploymentId) -> bool {
+    matches!(Begun::read(site), Ok(Some(begun)) if begun.release == id || begun.found.contains(&id))
 }
 
 /// Has the cluster have again what it had of the site: the recorded objects of that deployment, and
@@ -30,33 +37,42 @@ pub fn bring_back(site: &Site, wait: Option<Duration>) -> Result<bool> {
         Begun::remove(site)?;
         return Ok(false);
     };
+    let live = site.live()?;
+    if live != begun.live && live != Some(begun.release) {
+        // Something else has applied what is live now.
+        Begun::remove(site)?;
+        return Ok(false);
+    }
+    if !is_in_cluster(site) {
+        bail!(error::no_longer_applied(begun.release, &failed.place, &site.begun_rollout()));
+    }
     let kubectl = failed.kubectl(site).despite_stop();
     disk::point("undo: before");
-    if let Some(before) = before(site, &begun)? {
-        apply_again(site, &kubectl, &before, wait)?;
-    } else {
-        let id = begun.release;
-        let step = console::step(format_args!("Remove deployment {id} from the cluster"));
-        removal::all(&kubectl, site, &failed.place)?;
-        Begun::remove(site)?;
-        step.done();
+    match before(site, &begun, &failed)? {
+        Some(before) => apply_again(site, &kubectl, &before, wait)?,
+        None => remove(site, &kubectl, &failed)?,
     }
     Ok(true)
 }
 
 /// What the cluster is to have: what is live, if the cluster had that, and else the newest of what
 /// it had that was live once. `None` where it had nothing.
-fn before(site: &Site, begun: &Begun) -> Result<Option<Rollout>> {
+fn before(site: &Site, begun: &Begun, failed: &Rollout) -> Result<Option<Rollout>> {
     let live = site.live()?;
     if live == Some(begun.release) {
         // Killed after it had become live.
         return Rollout::read(site, begun.release);
     }
+    let of_live = Rollout::live(site)?;
+    if let Some(of_live) =
+        of_live.filter(|it| begun.found.contains(&it.release.id) || it.place.is_same(&failed.place))
+    {
+        return Ok(Some(of_live));
+    }
     if begun.found.is_empty() {
         return Ok(None);
     }
-    let others = begun.found.iter().rev().copied().filter(|id| Some(*id) != live);
-    for id in live.filter(|live| begun.found.contains(live)).into_iter().chain(others) {
+    for id in begun.found.iter().rev().copied() {
         let went_live = site.record(id)?.is_some_and(|record| record.went_live());
         let rollout = Rollout::read(site, id)?.filter(|it| went_live && it.is_applied);
         if rollout.is_some() {
@@ -74,16 +90,13 @@ fn apply_again(
 ) -> Result<()> {
     let id = before.release.id;
     let step = console::step(format_args!("Bring the cluster back to deployment {id}"));
-    let kubernetes = site.settings().ok().and_then(|settings| settings.kubernetes);
-    let objects: Vec<Value> = before
-        .objects_now(site, kubernetes.as_ref())?
-        .into_iter()
-        .filter(Rollout::is_kept)
-        .collect();
-    // First, so that nothing that the failed one has brought, such as an autoscaler, goes on.
-    removal::all_but(kubectl, site, before)?;
-    apply::apply_by_force(kubectl, &objects)?;
+    owner::check(kubectl, before, &Owner::of(site)?)?;
+    // First, so that nothing that the failed one has brought, such as an autoscaler, goes on. What
+    // cannot be removed keeps nothing from coming back.
+    let removed = removal::all_but(kubectl, site, before);
+    apply::apply_by_force(kubectl, &kept_now(site, before)?)?;
     disk::point("undo: applied");
+    removed?;
     before.end(site)?;
     if let Some(wait) = wait
         && let Err(why) = watch::until_ready(kubectl, before, Instant::now() + wait)
@@ -93,4 +106,30 @@ fn apply_again(
     }
     step.done();
     Ok(())
+}
+
+/// Removes the objects of a rollout to where nothing of the site was. Some, such as those of a
+/// patch, may have been there under their names for what is live in the same cluster.
+fn remove(site: &Site, kubectl: &Kubectl, failed: &Rollout) -> Result<()> {
+    let id = failed.release.id;
+    let step = console::step(format_args!("Remove deployment {id} from the cluster"));
+    let live = Rollout::live(site)?.filter(|live| live.place.context == failed.place.context);
+    removal::all(kubectl, site, &failed.place, live.as_ref())?;
+    if let Some(live) = live {
+        let names: BTreeSet<_> = failed.objects.iter().filter_map(reference).collect();
+        let mut shared = kept_now(site, &live)?;
+        shared.retain(|object| reference(object).is_some_and(|name| names.contains(&name)));
+        apply::apply_by_force(&live.kubectl(site).despite_stop(), &shared)?;
+    }
+    Begun::remove(site)?;
+    step.done();
+    Ok(())
+}
+
+/// The objects of a rollout that are kept running, with as many pods as the site wants now.
+fn kept_now(site: &Site, rollout: &Rollout) -> Result<Vec<Value>> {
+    let kubernetes = site.settings().ok().and_then(|settings| settings.kubernetes);
+    let mut objects = rollout.objects_now(site, kubernetes.as_ref())?;
+    objects.retain(Rollout::is_kept);
+    Ok(objects)
 }
