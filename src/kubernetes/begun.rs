@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use super::error;
+use super::owner::Found;
 use super::record::Rollout;
 use crate::disk;
 use crate::site::{DeploymentId, Site};
@@ -15,8 +16,10 @@ use crate::site::{DeploymentId, Site};
 pub(super) struct Begun {
     /// The deployment whose objects are applied.
     pub(super) release: DeploymentId,
-    /// The deployments whose objects were there before; none where there was nothing of the site.
-    pub(super) found: BTreeSet<DeploymentId>,
+    /// What was there before.
+    pub(super) found: Found,
+    /// Those whose rollouts had begun earlier, and were not undone either.
+    pub(super) left: BTreeSet<DeploymentId>,
     /// What was live then.
     pub(super) live: Option<DeploymentId>,
 }
@@ -25,24 +28,27 @@ impl Begun {
     /// Notes that a rollout begins. What an earlier one has left there, which could not be undone,
     /// is nothing to go back to: what there was before that counts. Fails where it has left it in
     /// another place, which would be forgotten.
-    pub(super) fn begin(
-        site: &Site,
-        rollout: &Rollout,
-        found: BTreeSet<DeploymentId>,
-    ) -> Result<()> {
-        let live = site.live()?;
-        let mut begun = Begun { release: rollout.release.id, found, live };
-        // One that went live has left nothing but what came before it.
-        let earlier = Begun::read(site)?.filter(|earlier| live != Some(earlier.release));
-        if let Some(earlier) = earlier
-            && let Some(left) = Rollout::read(site, earlier.release)?
-        {
-            if !left.place.is_same(&rollout.place) {
-                bail!(error::left_elsewhere(earlier.release, &left.place, &site.begun_rollout()));
+    pub(super) fn begin(site: &Site, rollout: &Rollout, found: Found) -> Result<()> {
+        let (release, live) = (rollout.release.id, site.live()?);
+        let mut begun = Begun { release, found, left: BTreeSet::new(), live };
+        if let Some(earlier) = Begun::read(site)? {
+            let had_ended_well = live == Some(earlier.release);
+            if !had_ended_well && let Some(left) = Rollout::read(site, earlier.release)? {
+                if !left.place.is_same(&rollout.place) {
+                    let marker = site.begun_rollout();
+                    bail!(error::left_elsewhere(earlier.release, &left.place, &marker));
+                }
+                begun.found = earlier.found.clone();
             }
-            begun.found = earlier.found;
+            begun.left = earlier.deployments().filter(|id| *id != release).collect();
         }
         begun.write(site)
+    }
+
+    /// All whose objects the cluster may have.
+    pub(super) fn deployments(&self) -> impl Iterator<Item = DeploymentId> {
+        let found = self.found.deployments.iter().chain(&self.left).copied();
+        found.chain([self.release]).collect::<BTreeSet<_>>().into_iter()
     }
 
     pub(super) fn read(site: &Site) -> Result<Option<Begun>> {
@@ -97,7 +103,8 @@ mod tests {
             .unwrap();
             fs::create_dir_all(self.site.deployment(id(release))).unwrap();
             rollout.write(&self.site).unwrap();
-            Begun::begin(&self.site, &rollout, found.iter().copied().map(id).collect())
+            let deployments = found.iter().copied().map(id).collect();
+            Begun::begin(&self.site, &rollout, Found { deployments, ..Found::default() })
         }
 
         fn go_live(&self, release: u64) {
@@ -108,7 +115,7 @@ mod tests {
 
         fn found(&self) -> Vec<String> {
             let begun = Begun::read(&self.site).unwrap().unwrap();
-            begun.found.iter().map(ToString::to_string).collect()
+            begun.found.deployments.iter().map(ToString::to_string).collect()
         }
     }
 
@@ -127,6 +134,8 @@ mod tests {
         assert_eq!(world.found(), ["2"], "2 is live although its marker is still there");
         world.begin(4, "web", &[2, 3]).unwrap();
         assert_eq!(world.found(), ["2"]);
+        let begun = Begun::read(&world.site).unwrap().unwrap();
+        assert_eq!(begun.deployments().collect::<Vec<_>>(), [1, 2, 3, 4].map(id));
     }
 
     #[test]

@@ -67,7 +67,7 @@ const OF_OWNER: &str = "See what the owner of the site has: kubectl config get-c
      a kubeconfig elsewhere is named by kubeconfig in nyala.toml";
 
 pub(super) fn context(place: &Place) -> String {
-    let Place { context, namespace, kubeconfig: _, name: _ } = place;
+    let Place { context, namespace, kubeconfig: _, server: _, name: _ } = place;
     let context = context.as_deref().unwrap_or("of this pod");
     format!("context {context}, namespace {}", namespace.as_deref().unwrap_or("default"))
 }
@@ -307,6 +307,13 @@ pub(super) fn not_removed_elsewhere(place: &Place, new: DeploymentId) -> UserErr
     ))
 }
 
+/// Of the site as it was on another machine, or of the other one of a copied site.
+pub(super) fn names_another_machine(owner: &str) -> UserError {
+    UserError::new("its objects may be another site's: they name another machine")
+        .found(owner)
+        .fix("Remove them, if the site was moved here")
+}
+
 pub(super) fn left_elsewhere(left: DeploymentId, place: &Place, marker: &Path) -> UserError {
     UserError::new(format!("deployment {left} failed and is not undone yet, in another place"))
         .found(place.in_words())
@@ -316,7 +323,7 @@ pub(super) fn left_elsewhere(left: DeploymentId, place: &Place, marker: &Path) -
 
 pub(super) fn no_longer_applied(left: DeploymentId, place: &Place, marker: &Path) -> UserError {
     UserError::new(format!(
-        "deployment {left} failed and is not undone, and nyala no longer applies anything"
+        "the rollout of deployment {left} has not ended, and nyala no longer applies anything"
     ))
     .found(place.in_words())
     .fix("Set apply = true under [kubernetes], and undo it: nyala doctor --fix")
@@ -346,7 +353,7 @@ mod tests {
 
     fn place(name: &str) -> Place {
         let namespace = Some("web".to_owned());
-        Place { kubeconfig: None, context: None, namespace, name: name.to_owned() }
+        Place { kubeconfig: None, context: None, namespace, server: None, name: name.to_owned() }
     }
 
     #[test]
@@ -375,6 +382,7 @@ mod tests {
             job_failed(id, "exited with status 1"),
             unknown_kind(&[]),
             unknown_before(&BTreeSet::from([id])),
+            names_another_machine("host:/srv/shop"),
             not_removed_elsewhere(&place("shop"), id),
             left_elsewhere(id, &place("shop"), Path::new("/srv/shop/x")),
             no_longer_applied(id, &place("shop"), Path::new("/srv/shop/x")),

@@ -144,7 +144,7 @@ impl Kubectl {
     }
 
     fn flags(&self) -> Vec<String> {
-        let Place { kubeconfig, context, namespace, name: _ } = &self.place;
+        let Place { kubeconfig, context, namespace, server: _, name: _ } = &self.place;
         let flag = |name: &str, value: &str| format!("--{name}={value}");
         let kubeconfig = kubeconfig.as_ref().map(|it| flag("kubeconfig", &it.to_string_lossy()));
         let context = context.as_ref().map(|it| flag("context", it));

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::error;
@@ -48,9 +49,8 @@ impl Owner {
     }
 
     pub(super) fn has(&self, object: &Value) -> bool {
-        let metadata = &object["metadata"];
-        metadata["labels"][MANAGED_BY] == NYALA
-            && metadata["annotations"][SITE].as_str().is_some_and(|it| self.names.contains(it))
+        object["metadata"]["labels"][MANAGED_BY] == NYALA
+            && named_site(object).is_some_and(|name| self.names.contains(name))
     }
 }
 
@@ -85,22 +85,34 @@ impl Origin {
     }
 }
 
+/// What a place has of a site before a rollout.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub(super) struct Found {
+    /// The deployments that have applied it.
+    pub(super) deployments: BTreeSet<DeploymentId>,
+    /// The objects that the rollout applies, too, as kubectl takes them.
+    pub(super) taken: BTreeSet<String>,
+}
+
 /// Fails when an object that is to be applied, or any with the name of the site, is there and
-/// belongs to somebody else. Gives the deployments that have applied what is there.
-pub(super) fn check(
-    kubectl: &Kubectl,
-    rollout: &Rollout,
-    owner: &Owner,
-) -> Result<BTreeSet<DeploymentId>> {
+/// belongs to somebody else.
+pub(super) fn check(kubectl: &Kubectl, rollout: &Rollout, owner: &Owner) -> Result<Found> {
     let named = reach::list(kubectl, &KINDS, &selector(&rollout.place.name))?;
     let same = reach::get(kubectl, &rollout.objects)?;
     if let Some(object) = named.iter().chain(&same).find(|object| !owner.has(object)) {
         let (kind, name) = kind_and_name(object);
-        let owner = object["metadata"]["annotations"][SITE].as_str();
-        bail!(error::not_ours(kind, name, &rollout.place, owner));
+        bail!(error::not_ours(kind, name, &rollout.place, named_site(object)));
     }
     let kept = named.iter().filter(|object| object["kind"] != "Job");
-    Ok(kept.filter_map(deployment).collect())
+    Ok(Found {
+        deployments: kept.filter_map(deployment).collect(),
+        taken: same.iter().filter_map(reference).collect(),
+    })
+}
+
+/// The site that an object names.
+pub(super) fn named_site(object: &Value) -> Option<&str> {
+    object["metadata"]["annotations"][SITE].as_str()
 }
 
 /// The deployment that has applied an object last.

@@ -22,6 +22,9 @@ pub struct Place {
     pub(super) context: Option<String>,
     #[serde(default)]
     pub(super) namespace: Option<String>,
+    /// The address of the API server, where it is known: two clusters may have one context.
+    #[serde(default)]
+    pub(super) server: Option<String>,
     pub(super) name: String,
 }
 
@@ -32,6 +35,7 @@ impl Place {
             kubeconfig: Place::kubeconfig(site, settings),
             context: settings.context.clone(),
             namespace: settings.namespace.clone(),
+            server: None,
             name: names::of_site(site.root(), settings)?,
         })
     }
@@ -67,6 +71,10 @@ impl Place {
             None => bail!(error::no_current_context(&known())),
         };
         let namespace = context["context"]["namespace"].as_str().unwrap_or("default").to_owned();
+        let clusters = config["clusters"].as_array().into_iter().flatten();
+        let cluster = &context["context"]["cluster"];
+        let found = clusters.into_iter().find(|it| it["name"] == *cluster && !cluster.is_null());
+        self.server = found.and_then(|it| it["cluster"]["server"].as_str()).map(str::to_owned);
         self.context = wanted.map(str::to_owned);
         self.namespace = self.namespace.or(Some(namespace));
         Ok(self)
@@ -74,7 +82,10 @@ impl Place {
 
     /// Whether both are the same, wherever the kubeconfig is.
     pub(super) fn is_same(&self, other: &Place) -> bool {
-        self.context == other.context && self.is_same_but_for_context(other)
+        let servers = self.server.as_ref().zip(other.server.as_ref());
+        self.context == other.context
+            && servers.is_none_or(|(one, other)| one == other)
+            && self.is_same_but_for_context(other)
     }
 
     /// A cluster may have several contexts.
@@ -102,7 +113,8 @@ mod tests {
 
     fn place(context: Option<&str>, namespace: Option<&str>, config: &Value) -> Result<Place> {
         let [context, namespace] = [context, namespace].map(|it| it.map(str::to_owned));
-        let place = Place { kubeconfig: None, context, namespace, name: "shop".to_owned() };
+        let place =
+            Place { kubeconfig: None, context, namespace, server: None, name: "shop".to_owned() };
         place.with_config(config, false)
     }
 
@@ -119,6 +131,14 @@ mod tests {
             "shop in the namespace default of the context production"
         );
         assert_eq!(words(None, Some("x")), "shop in the namespace x of the context one");
+        let found = |server: &str| {
+            let config = json!({ "current-context": "one",
+                "contexts": [{ "name": "one", "context": { "cluster": "c" } }],
+                "clusters": [{ "name": "c", "cluster": { "server": server } }] });
+            place(None, None, &config).unwrap()
+        };
+        assert!(found("https://10.0.0.1:6443").is_same(&found("https://10.0.0.1:6443")));
+        assert!(!found("https://10.0.0.1:6443").is_same(&found("https://10.0.0.2:6443")));
         let error = |config: &Value| place(Some("prodution"), None, config).unwrap_err();
         insta::assert_snapshot!(error(&config), @"
         the kubeconfig has no context prodution

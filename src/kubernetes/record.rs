@@ -63,11 +63,11 @@ impl Rollout {
         Ok(live.filter(|live| live.is_applied))
     }
 
-    /// What was recorded of every release that is kept, and of a rollout that has begun. Those that
-    /// cannot be read are left out.
+    /// What was recorded of every release that is kept, and of all that rollouts which were not
+    /// undone have to do with. Those that cannot be read are left out.
     pub(super) fn all(site: &Site) -> Result<Vec<Rollout>> {
         let mut ids: BTreeSet<DeploymentId> = site.release_ids()?.into_iter().collect();
-        ids.extend(Begun::read(site).ok().flatten().map(|begun| begun.release));
+        ids.extend(Begun::read(site).ok().flatten().iter().flat_map(Begun::deployments));
         ids.extend(site.live()?);
         Ok(ids.into_iter().filter_map(|id| Rollout::read(site, id).ok().flatten()).collect())
     }

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::Value;
 
 use super::apply::patiently;
 use super::kubectl::Kubectl;
 use super::manifests::{DEPLOYMENT, selector};
-use super::owner::{Owner, deployment, reference};
+use super::owner::{Owner, deployment, named_site, reference};
 use super::place::Place;
 use super::reach::{self, SECRET};
 use super::record::Rollout;
-use super::secret;
+use super::{error, secret};
 use crate::console;
 use crate::site::Site;
 
@@ -33,16 +33,15 @@ fn is_among(object: &Value, rollout: &Rollout) -> bool {
 }
 
 /// Removes all that a site has in a place, with the Secrets of its app settings, but not the
-/// objects of what is live elsewhere.
+/// objects that were `taken` from what is live.
 pub(super) fn all(
     kubectl: &Kubectl,
     site: &Site,
     place: &Place,
-    live: Option<&Rollout>,
+    taken: &BTreeSet<String>,
 ) -> Result<()> {
-    let is_kept = |object: &Value| {
-        is_secret_of_patch(object) || live.is_some_and(|live| is_among(object, live))
-    };
+    let is_taken = |object: &Value| reference(object).is_some_and(|name| taken.contains(&name));
+    let is_kept = |object: &Value| is_secret_of_patch(object) || is_taken(object);
     let mut kinds = reach::removable(site)?;
     kinds.insert(SECRET.to_owned());
     remove(kubectl, &Owner::of(site)?, place, &kinds, &is_kept)
@@ -68,7 +67,15 @@ pub(super) fn of_before(
     let mut kinds = reach::removable(site)?;
     kinds.insert(SECRET.to_owned());
     // A copy of the site must not remove what the other one has.
-    remove(kubectl, &Owner::alone(site)?, place, &kinds, &is_kept)
+    let (alone, owner) = (Owner::alone(site)?, Owner::of(site)?);
+    remove(kubectl, &alone, place, &kinds, &is_kept)?;
+    let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
+    let left = reach::list(kubectl, &kinds, &selector(&place.name))?;
+    let is_unsure = |it: &&Value| owner.has(it) && !alone.has(it) && !is_kept(it);
+    match left.iter().find(is_unsure) {
+        Some(object) => bail!(error::names_another_machine(named_site(object).unwrap_or_default())),
+        None => Ok(()),
+    }
 }
 
 /// Only the Secrets of app settings are without a deployment: several may share one.

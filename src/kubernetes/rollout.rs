@@ -173,13 +173,13 @@ impl Rollout {
     /// What was rolled out is live: removes what only the release before had, and the marker.
     pub fn settle(&self, site: &Site) -> Result<()> {
         disk::point("rollout: live");
-        removal::all_but(&self.kubectl(site), site, self)?;
-        self.end(site)
+        let removed = removal::all_but(&self.kubectl(site), site, self);
+        self.end(site, removed)
     }
 
-    /// The cluster has nothing else: removes the marker, and what the site had in another place
-    /// before.
-    pub(super) fn end(&self, site: &Site) -> Result<()> {
+    /// Removes what the site had in another place before, and the marker, if what was to be removed
+    /// here is.
+    pub(super) fn end(&self, site: &Site, removed: Result<()>) -> Result<()> {
         let is_live = site.live()? == Some(self.release.id);
         let before = Begun::read(site)?.and_then(|begun| begun.live).filter(|_| is_live);
         let before = before.map(|id| Rollout::read(site, id)).transpose()?.flatten();
@@ -188,6 +188,7 @@ impl Rollout {
         if let Some(before) = elsewhere {
             self.leave(&before, site);
         }
+        removed?;
         Begun::remove(site)
     }
 
@@ -245,6 +246,7 @@ mod tests {
             kubeconfig: None,
             context: None,
             namespace: Some("web".to_owned()),
+            server: None,
             name: "shop".to_owned(),
         };
         let mut object = json!({ "kind": kind,

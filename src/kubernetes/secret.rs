@@ -70,8 +70,8 @@ pub(super) fn is_there(kubectl: &Kubectl, name: &str) -> Result<bool> {
 
 /// The names of the Secrets that kept releases need, and a rollout that has begun.
 pub(super) fn kept(site: &Site) -> Result<BTreeSet<String>> {
-    let begun = Begun::read(site)?.map(|begun| begun.release);
-    let ids = site.release_ids()?.into_iter().chain(begun);
+    let begun = Begun::read(site)?;
+    let ids = site.release_ids()?.into_iter().chain(begun.iter().flat_map(Begun::deployments));
     let rollouts = ids.map(|id| Rollout::read(site, id));
     let names = rollouts.map(|rollout| Ok(rollout?.and_then(|it| it.secret)));
     Ok(names.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())

@@ -22,7 +22,7 @@ pub fn is_unsettled(site: &Site) -> bool {
 
 /// Whether a deployment is needed to undo a rollout that has begun.
 pub fn is_needed(site: &Site, id: DeploymentId) -> bool {
-    matches!(Begun::read(site), Ok(Some(begun)) if begun.release == id || begun.found.contains(&id))
+    Begun::read(site).ok().flatten().is_some_and(|begun| begun.deployments().any(|it| it == id))
 }
 
 /// Has the cluster have again what it had of the site: the recorded objects of that deployment, and
@@ -39,7 +39,10 @@ pub fn bring_back(site: &Site, wait: Option<Duration>) -> Result<bool> {
     };
     let live = site.live()?;
     if live != begun.live && live != Some(begun.release) {
-        // Something else has applied what is live now.
+        // What is live now was applied by something else, or elsewhere.
+        if let Some(live) = live {
+            console::warning(error::not_removed_elsewhere(&failed.place, live));
+        }
         Begun::remove(site)?;
         return Ok(false);
     }
@@ -48,38 +51,36 @@ pub fn bring_back(site: &Site, wait: Option<Duration>) -> Result<bool> {
     }
     let kubectl = failed.kubectl(site).despite_stop();
     disk::point("undo: before");
-    match before(site, &begun, &failed)? {
+    match before(site, &begun)? {
         Some(before) => apply_again(site, &kubectl, &before, wait)?,
-        None => remove(site, &kubectl, &failed)?,
+        None => remove(site, &kubectl, &failed, &begun.found.taken)?,
     }
     Ok(true)
 }
 
 /// What the cluster is to have: what is live, if the cluster had that, and else the newest of what
 /// it had that was live once. `None` where it had nothing.
-fn before(site: &Site, begun: &Begun, failed: &Rollout) -> Result<Option<Rollout>> {
+fn before(site: &Site, begun: &Begun) -> Result<Option<Rollout>> {
     let live = site.live()?;
     if live == Some(begun.release) {
         // Killed after it had become live.
         return Rollout::read(site, begun.release);
     }
-    let of_live = Rollout::live(site)?;
-    if let Some(of_live) =
-        of_live.filter(|it| begun.found.contains(&it.release.id) || it.place.is_same(&failed.place))
-    {
-        return Ok(Some(of_live));
-    }
-    if begun.found.is_empty() {
+    let found = &begun.found.deployments;
+    if found.is_empty() {
         return Ok(None);
     }
-    for id in begun.found.iter().rev().copied() {
+    if let Some(of_live) = Rollout::live(site)?.filter(|it| found.contains(&it.release.id)) {
+        return Ok(Some(of_live));
+    }
+    for id in found.iter().rev().copied() {
         let went_live = site.record(id)?.is_some_and(|record| record.went_live());
         let rollout = Rollout::read(site, id)?.filter(|it| went_live && it.is_applied);
         if rollout.is_some() {
             return Ok(rollout);
         }
     }
-    bail!(error::unknown_before(&begun.found))
+    bail!(error::unknown_before(found))
 }
 
 fn apply_again(
@@ -90,14 +91,14 @@ fn apply_again(
 ) -> Result<()> {
     let id = before.release.id;
     let step = console::step(format_args!("Bring the cluster back to deployment {id}"));
-    owner::check(kubectl, before, &Owner::of(site)?)?;
+    let owner = Owner::of(site)?;
+    apply::patiently(kubectl, || owner::check(kubectl, before, &owner).map(drop))?;
     // First, so that nothing that the failed one has brought, such as an autoscaler, goes on. What
     // cannot be removed keeps nothing from coming back.
     let removed = removal::all_but(kubectl, site, before);
     apply::apply_by_force(kubectl, &kept_now(site, before)?)?;
     disk::point("undo: applied");
-    removed?;
-    before.end(site)?;
+    before.end(site, removed)?;
     if let Some(wait) = wait
         && let Err(why) = watch::until_ready(kubectl, before, Instant::now() + wait)
     {
@@ -108,17 +109,20 @@ fn apply_again(
     Ok(())
 }
 
-/// Removes the objects of a rollout to where nothing of the site was. Some, such as those of a
-/// patch, may have been there under their names for what is live in the same cluster.
-fn remove(site: &Site, kubectl: &Kubectl, failed: &Rollout) -> Result<()> {
+/// Removes the objects of a rollout to where nothing of the site was. Some were `taken`, such as
+/// those of a patch: they had been there under their names for what is live.
+fn remove(
+    site: &Site,
+    kubectl: &Kubectl,
+    failed: &Rollout,
+    taken: &BTreeSet<String>,
+) -> Result<()> {
     let id = failed.release.id;
     let step = console::step(format_args!("Remove deployment {id} from the cluster"));
-    let live = Rollout::live(site)?.filter(|live| live.place.context == failed.place.context);
-    removal::all(kubectl, site, &failed.place, live.as_ref())?;
-    if let Some(live) = live {
-        let names: BTreeSet<_> = failed.objects.iter().filter_map(reference).collect();
+    removal::all(kubectl, site, &failed.place, taken)?;
+    if let Some(live) = Rollout::live(site)? {
         let mut shared = kept_now(site, &live)?;
-        shared.retain(|object| reference(object).is_some_and(|name| names.contains(&name)));
+        shared.retain(|object| reference(object).is_some_and(|name| taken.contains(&name)));
         apply::apply_by_force(&live.kubectl(site).despite_stop(), &shared)?;
     }
     Begun::remove(site)?;

@@ -93,7 +93,8 @@ pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<Vec<Held
 /// numbers are never given again.
 fn forget_lost(site: &Site, live: Option<DeploymentId>) -> Result<()> {
     for id in site.lost()? {
-        if live == Some(id) || site.has_worker(id).unwrap_or_default() {
+        let is_needed = live == Some(id) || kubernetes::is_needed(site, id);
+        if is_needed || site.has_worker(id).unwrap_or_default() {
             continue;
         }
         site.remember_number(id)?;

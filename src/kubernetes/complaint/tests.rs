@@ -2,7 +2,7 @@ use super::*;
 
 fn place() -> Place {
     let [context, namespace] = ["production", "web"].map(|it| Some(it.to_owned()));
-    Place { kubeconfig: None, context, namespace, name: "shop".to_owned() }
+    Place { kubeconfig: None, context, namespace, server: None, name: "shop".to_owned() }
 }
 
 fn said(complaint: &str) -> String {

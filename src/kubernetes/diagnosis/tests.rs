@@ -87,7 +87,7 @@ fn what_holds_a_deployment_back_is_told() {
 
 #[test]
 fn a_pod_that_is_ready_hides_no_reason() {
-    let place = Place { kubeconfig: None, context: None, namespace: None, name: String::new() };
+    let place = serde_json::from_value::<Place>(json!({ "name": "shop" })).unwrap();
     let ready = json!({ "status": { "conditions": [{ "type": "Ready", "status": "True" }] } });
     let full = json!({ "status": { "conditions": [
         { "type": "ReplicaFailure", "status": "True", "message": "exceeded quota: small" }] } });
