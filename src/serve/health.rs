@@ -13,9 +13,10 @@ use tokio::time::timeout;
 
 use super::process::Process;
 use crate::site::settings::{Run, host_of};
+use crate::text::duration;
 
-/// How long one question may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long one question may take at most.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How much of an answer's body is read, in bytes.
 const READ: usize = 1 << 20;
@@ -40,11 +41,11 @@ impl Question {
         Question { port, path, host, is_strict: run.health.is_some() }
     }
 
-    /// The status that is answered, or why there is none.
-    pub(super) async fn ask(&self) -> Result<StatusCode, String> {
-        match timeout(PATIENCE, self.get()).await {
+    /// The status that is answered within `limit`, or why there is none.
+    pub(super) async fn ask(&self, limit: Duration) -> Result<StatusCode, String> {
+        match timeout(limit, self.get()).await {
             Ok(answer) => answer,
-            Err(_) => Err(format!("no answer in {} s", PATIENCE.as_secs())),
+            Err(_) => Err(format!("no answer in {}", duration(limit))),
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::address::Reserved;
 use super::backend::Backend;
 use super::error;
-use super::health::Question;
+use super::health::{PATIENCE, Question};
 use super::port;
 use super::process::{Process, Spec};
 use super::release::Release;
@@ -30,6 +30,9 @@ use crate::worker::programs;
 /// The pause between two health checks grows from one to the other.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long one question may take although the time is nearly over.
+const SHORTEST_QUESTION: Duration = Duration::from_secs(1);
 
 /// What a process gets for the number of its workers, unless an app setting says it.
 const CONCURRENCY: &str = "WEB_CONCURRENCY";
@@ -305,7 +308,8 @@ impl Served {
                 bail!(error::ended(&web.spec.command, &end, web.recent()));
             }
             if web.accepts() {
-                answer = question.ask().await;
+                let left = deadline.saturating_duration_since(Instant::now());
+                answer = question.ask(left.clamp(SHORTEST_QUESTION, PATIENCE)).await;
                 if let Ok(status) = answer
                     && question.is_good(status)
                 {

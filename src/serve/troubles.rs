@@ -5,7 +5,7 @@ use std::rc::Rc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::error;
-use super::health::Question;
+use super::health::{PATIENCE, Question};
 use super::process::Process;
 use super::served::Served;
 use crate::control::{ProcessState, Trouble, TroubleKind};
@@ -61,7 +61,7 @@ impl Served {
         let answer = if !process.accepts() {
             Err(error::NO_CONNECTIONS.to_owned())
         } else if ask {
-            question.ask().await
+            question.ask(PATIENCE).await
         } else {
             return None;
         };

@@ -8,7 +8,7 @@ use tokio::task::spawn_local;
 use tokio::time::Instant;
 
 use super::error;
-use super::health::Question;
+use super::health::{PATIENCE, Question};
 use super::process::Spec;
 use super::release::Release;
 use super::served::Served;
@@ -107,7 +107,7 @@ impl Served {
             for backend in release.web() {
                 let process = &backend.process;
                 let question = Question::of(run, process);
-                let answer = question.ask().await;
+                let answer = question.ask(PATIENCE).await;
                 if let Some(end) = process.last_end() {
                     return Some(error::died(release.id, process, &end));
                 }
