@@ -30,8 +30,8 @@ fn a_client_that_reads_one_byte_a_second_blocks_nothing() {
     let site = Site::new();
     let project = site.project();
     // The lines that the client gets are more than fit into its pipe: it cannot read everything.
-    let long = "yes \"$(head -c 9999 /dev/zero | tr '\\0' x)\" | head -n 30";
-    project.custom_script(&format!("{long}\nseq 1 300000\necho last")).commit("A script");
+    let flood = "yes \"$(head -c 9999 /dev/zero | tr '\\0' x)\" | head -n 30";
+    project.custom_script(&format!("{flood}\nseq 1 300000\necho last")).commit("A script");
     let mut push = site.sandbox.command("git");
     push.current_dir(&project.path).args(["push", "nyala", "HEAD:refs/heads/main"]);
     let mut push = push.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
