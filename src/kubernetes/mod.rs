@@ -36,7 +36,7 @@ pub use check::{check, check_processes};
 pub use live::{Live, Pod};
 pub use logs::Logs;
 pub use place::Place;
-pub use record::{Release, Rollout, is_in_cluster, obstacle};
+pub use record::{Release, Rollout, is_in_cluster, obstacle, todays};
 pub use rollout::{Wanted, again, prepare};
 pub use secret::forget;
 pub use undo::{bring_back, is_needed, is_unsettled};

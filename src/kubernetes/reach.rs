@@ -35,10 +35,16 @@ pub(super) fn removable(site: &Site) -> Result<BTreeSet<String>> {
     Ok(kinds.filter(|kind| !NEVER.contains(&kind.as_str())).collect())
 }
 
+/// The same with Secrets.
+pub(super) fn removable_and_secrets(site: &Site) -> Result<BTreeSet<String>> {
+    let mut kinds = removable(site)?;
+    kinds.insert(SECRET.to_owned());
+    Ok(kinds)
+}
+
 /// The objects of some kinds that a selector selects. Of a kind that the cluster does not know
 /// there are none.
 pub(super) fn list(kubectl: &Kubectl, kinds: &[&str], selector: &str) -> Result<Vec<Value>> {
-    let is_known = |kind: &str| KINDS.contains(&kind) || kind == SECRET;
     let (known, others): (Vec<&str>, Vec<&str>) = kinds.iter().partition(|kind| is_known(kind));
     let mut found = Vec::new();
     for kinds in [known.join(",")].iter().map(String::as_str).chain(others) {
@@ -53,10 +59,8 @@ pub(super) fn list(kubectl: &Kubectl, kinds: &[&str], selector: &str) -> Result<
 
 /// Those of some objects that are there.
 pub(super) fn get(kubectl: &Kubectl, objects: &[Value]) -> Result<Vec<Value>> {
-    let is_known = |object: &&Value| {
-        resource(object).is_some_and(|kind| KINDS.contains(&kind.as_str()) || kind == SECRET)
-    };
-    let (known, others): (Vec<&Value>, Vec<&Value>) = objects.iter().partition(is_known);
+    let (known, others): (Vec<&Value>, Vec<&Value>) =
+        objects.iter().partition(|object| resource(object).is_some_and(|kind| is_known(&kind)));
     let mut found = Vec::new();
     // One unknown kind would hide all others.
     for some in [&known[..]].into_iter().chain(others.chunks(1)) {
@@ -69,6 +73,11 @@ pub(super) fn get(kubectl: &Kubectl, objects: &[Value]) -> Result<Vec<Value>> {
         found.extend(of_known_kind(kubectl.items(&get))?);
     }
     Ok(found)
+}
+
+/// Whether every cluster has such objects.
+fn is_known(kind: &str) -> bool {
+    KINDS.contains(&kind) || kind == SECRET
 }
 
 fn of_known_kind(found: Result<Vec<Value>>) -> Result<Vec<Value>> {

@@ -74,8 +74,7 @@ impl Rollout {
 
     /// kubectl for where it is. The kubeconfig may have been moved since.
     pub(super) fn kubectl(&self, site: &Site) -> Kubectl {
-        let kubernetes = site.settings().ok().and_then(|settings| settings.kubernetes);
-        let kubeconfig = match kubernetes {
+        let kubeconfig = match todays(site) {
             Some(kubernetes) => Place::kubeconfig(site, &kubernetes),
             None => self.place.kubeconfig.clone(),
         };
@@ -98,6 +97,17 @@ impl Rollout {
         let wanted = kubernetes
             .map_or_else(|| self.counts.clone(), |kubernetes| counts(kubernetes, &self.release));
         Ok(self.objects_with(&wanted, is_stopped))
+    }
+
+    /// [`Rollout::objects_now`] without those that are for one deployment.
+    pub(super) fn kept_now(
+        &self,
+        site: &Site,
+        kubernetes: Option<&Kubernetes>,
+    ) -> Result<Vec<Value>> {
+        let mut objects = self.objects_now(site, kubernetes)?;
+        objects.retain(Rollout::is_kept);
+        Ok(objects)
     }
 
     /// The objects with so many pods. A number that a patch has set, or has left to somebody else,
@@ -144,6 +154,11 @@ impl Rollout {
         };
         processes.map(|process| (process.clone(), name(process))).collect()
     }
+}
+
+/// What the settings of today say of the cluster; `None` where they say nothing, or cannot be read.
+pub fn todays(site: &Site) -> Option<Kubernetes> {
+    site.settings().ok().and_then(|settings| settings.kubernetes)
 }
 
 /// How many pods each process of a release is to have.

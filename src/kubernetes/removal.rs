@@ -10,7 +10,7 @@ use super::kubectl::Kubectl;
 use super::manifests::{DEPLOYMENT, selector};
 use super::owner::{Owner, deployment, named_site, reference};
 use super::place::Place;
-use super::reach::{self, SECRET};
+use super::reach;
 use super::record::Rollout;
 use super::{error, secret};
 use crate::console;
@@ -42,8 +42,7 @@ pub(super) fn all(
 ) -> Result<()> {
     let is_taken = |object: &Value| reference(object).is_some_and(|name| taken.contains(&name));
     let is_kept = |object: &Value| is_secret_of_patch(object) || is_taken(object);
-    let mut kinds = reach::removable(site)?;
-    kinds.insert(SECRET.to_owned());
+    let kinds = reach::removable_and_secrets(site)?;
     remove(kubectl, &Owner::of(site)?, place, &kinds, &is_kept)
 }
 
@@ -64,8 +63,7 @@ pub(super) fn of_before(
         let is_needed = || needed.as_ref().is_some_and(|needed| needed.contains(name));
         is_new || is_secret_of_patch(object) || object["kind"] == "Secret" && is_needed()
     };
-    let mut kinds = reach::removable(site)?;
-    kinds.insert(SECRET.to_owned());
+    let kinds = reach::removable_and_secrets(site)?;
     // A copy of the site must not remove what the other one has.
     let (alone, owner) = (Owner::alone(site)?, Owner::of(site)?);
     remove(kubectl, &alone, place, &kinds, &is_kept)?;

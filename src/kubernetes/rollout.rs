@@ -161,8 +161,7 @@ impl Rollout {
             bail!(error::secret_is_gone(secret, self.release.id));
         }
         let found = owner::check(&kubectl, self, &Owner::of(site)?)?;
-        let objects = self.objects_now(site, kubernetes)?;
-        let objects: Vec<Value> = objects.into_iter().filter(Rollout::is_kept).collect();
+        let objects = self.kept_now(site, kubernetes)?;
         kubectl.apply(&objects, &["--dry-run=server"])?;
         Begun::begin(site, self, found)?;
         disk::point("rollout: begun");

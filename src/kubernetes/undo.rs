@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use serde_json::Value;
 
 use super::begun::Begun;
 use super::kubectl::Kubectl;
 use super::owner::{self, Owner, reference};
-use super::record::{Rollout, is_in_cluster};
+use super::record::{Rollout, is_in_cluster, todays};
 use super::{apply, error, removal, watch};
 use crate::console;
 use crate::disk;
@@ -96,7 +95,7 @@ fn apply_again(
     // First, so that nothing that the failed one has brought, such as an autoscaler, goes on. What
     // cannot be removed keeps nothing from coming back.
     let removed = removal::all_but(kubectl, site, before);
-    apply::apply_by_force(kubectl, &kept_now(site, before)?)?;
+    apply::apply_by_force(kubectl, &before.kept_now(site, todays(site).as_ref())?)?;
     disk::point("undo: applied");
     before.end(site, removed)?;
     if let Some(wait) = wait
@@ -121,19 +120,11 @@ fn remove(
     let step = console::step(format_args!("Remove deployment {id} from the cluster"));
     removal::all(kubectl, site, &failed.place, taken)?;
     if let Some(live) = Rollout::live(site)? {
-        let mut shared = kept_now(site, &live)?;
+        let mut shared = live.kept_now(site, todays(site).as_ref())?;
         shared.retain(|object| reference(object).is_some_and(|name| taken.contains(&name)));
         apply::apply_by_force(&live.kubectl(site).despite_stop(), &shared)?;
     }
     Begun::remove(site)?;
     step.done();
     Ok(())
-}
-
-/// The objects of a rollout that are kept running, with as many pods as the site wants now.
-fn kept_now(site: &Site, rollout: &Rollout) -> Result<Vec<Value>> {
-    let kubernetes = site.settings().ok().and_then(|settings| settings.kubernetes);
-    let mut objects = rollout.objects_now(site, kubernetes.as_ref())?;
-    objects.retain(Rollout::is_kept);
-    Ok(objects)
 }

@@ -121,8 +121,8 @@ mod system {
     }
 
     /// Stops processes until none is left that runs, and then kills them: one that is killed while
-    /// others run is replaced by those. `find` gives those that may
-    /// be meant, and what says of one whether it is. Returns how many there were.
+    /// others run is replaced by those. `find` gives those that may be meant, and what says of one
+    /// whether it is. Returns how many there were.
     pub(in super::super) fn end_all<M: Fn(i32) -> bool>(find: impl Fn() -> (Vec<i32>, M)) -> usize {
         let mut known: BTreeSet<i32> = BTreeSet::new();
         until_none_is_left(|| {

@@ -92,9 +92,8 @@ impl Deployment<'_> {
             return Ok(None);
         }
         let Some(rollout) = Rollout::read(self.site, release)? else { return Ok(None) };
-        let settings = self.site.settings().ok().and_then(|settings| settings.kubernetes);
         console::info(format_args!("Rolling out {}.", rollout.place.in_words()));
-        rollout.carry_out_again(self.site, settings.as_ref())?;
+        rollout.carry_out_again(self.site, kubernetes::todays(self.site).as_ref())?;
         Ok(Some(rollout))
     }
 
