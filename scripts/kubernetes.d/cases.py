@@ -3,11 +3,10 @@ what was found, or raises."""
 import json
 import os
 import re
-import shutil
 import time
 
-from looking import (Under, is_ending, kill_worker, only_of_live, pods, pushing, quote, running,
-                     says, seconds_of, site_deployments)
+from looking import (Under, claim, is_ending, kill_worker, only_of_live, pods, pushing, quote,
+                     running, says, seconds_of, site_deployments)
 from machine import REGISTRY, Site, Wrong, wait_for
 
 CASES = []
@@ -136,7 +135,7 @@ spec:
     try:
         said = must_be_undone(site, "ImagePull")
     finally:
-        shutil.rmtree(os.path.join(site.work, "k8s"))
+        site.remove_patches()
     return f"undone; the log has {quote(said, r'.*(?:ErrImagePull|ImagePullBackOff).*')}"
 
 
@@ -213,7 +212,7 @@ spec:
     site.must_succeed()
     with Under(world, site) as load:
         outage(world)
-    shutil.rmtree(os.path.join(site.work, "k8s"))
+    site.remove_patches()
     return f"live; {load}"
 
 
@@ -334,22 +333,12 @@ def not_there(world):
 def conflict(world):
     site = world.site
     live = site.shown
-    claim = {"apiVersion": "apps/v1", "kind": "Deployment",
-             "metadata": {"name": f"{site.name}-web", "namespace": site.namespace},
-             "spec": {"replicas": 2}}
-    path = os.path.join(world.folder, "claim.json")
-    with open(path, "w") as file:
-        json.dump(claim, file)
-    # A part of an object is all that is claimed.
-    claiming = ("apply", "--server-side", "--force-conflicts", "--validate=false", "-f", path)
-    world.cluster.kubectl(*claiming, "--field-manager=autoscaler")
+    claim(world, "autoscaler", {"replicas": 2})
     site.commit()
     said = site.must_fail("autoscaler", "replicas")
     site.must_show(live)
     # The autoscaler gives it back.
-    with open(path, "w") as file:
-        json.dump({**claim, "spec": {}}, file)
-    world.cluster.kubectl(*claiming, "--field-manager=autoscaler")
+    claim(world, "autoscaler", {})
     return f"refused, unchanged; the log has {quote(said, r'.*autoscaler.*')}"
 
 

@@ -1,10 +1,9 @@
 """What scripts/test-kubernetes looks at of sites whose settings, patches or places change."""
 import json
 import os
-import shutil
 
 from cases import case, must_be_undone
-from looking import Under, pushing, running
+from looking import Under, claim, pushing, running
 from machine import Site, Wrong, wait_for
 
 # What every object of nyala's has.
@@ -22,10 +21,6 @@ def another(world, folder, **kubernetes):
     site = Site(world.cluster, world.folder, world.site.nyala_path, folder, world.site.namespace)
     site.configure(replicas=1, **kubernetes)
     return site
-
-
-def without_patches(site):
-    shutil.rmtree(os.path.join(site.work, "k8s"))
 
 
 @case("`health` is set and removed again, and one that fails is undone")
@@ -125,7 +120,7 @@ spec: {{replicas: null}}
     wait_for("no pods", lambda: not running(world, site))
     Site.expect(0, site.nyala("start"))
     site.must_show(site.release)
-    without_patches(site)
+    site.remove_patches()
     site.commit()
     site.must_succeed()
     left = names(world, site.namespace, kinds) & wanted
@@ -230,25 +225,14 @@ def unreadable(world):
 def taken_over(world):
     site = world.site
     before, live = site.template(), site.shown
-    path = os.path.join(world.folder, "taken.json")
-    claim = {"apiVersion": "apps/v1", "kind": "Deployment",
-             "metadata": {"name": f"{site.name}-web", "namespace": site.namespace}}
-    applying = ("apply", "--server-side", "--force-conflicts", "--validate=false", "-f", path,
-                "--field-manager=person")
-
-    def apply(spec):
-        with open(path, "w") as file:
-            json.dump({**claim, "spec": spec}, file)
-        world.cluster.kubectl(*applying)
-
     site.commit(health=SICK)
     site.configure(deadline="1m")
-    said = pushing(world, "0 of 3 ready", lambda: apply({"replicas": 2}))
+    said = pushing(world, "0 of 3 ready", lambda: claim(world, "person", {"replicas": 2}))
     site.configure(deadline="5m")
     site.must_fail("of 2 ready", said=said)
     wait_for("the undo", lambda: site.template() == before)
     number = site.deployment()["spec"]["replicas"]
-    apply({})
+    claim(world, "person", {})
     if number != 3:
         raise Wrong(f"{number} pods after the undo")
     site.must_show(live)

@@ -96,3 +96,16 @@ def running(world, site):
 def only_of_live(world, site):
     found = {it["metadata"]["labels"].get("nyala/deployment") for it in running(world, site)}
     return found == {site.live()} and len(running(world, site)) == 3
+
+
+def claim(world, manager, spec):
+    """Has somebody manage these fields of the Deployment of web, and no others."""
+    site = world.site
+    # A part of an object is all that is claimed.
+    claimed = {"apiVersion": "apps/v1", "kind": "Deployment", "spec": spec,
+               "metadata": {"name": f"{site.name}-web", "namespace": site.namespace}}
+    path = os.path.join(world.folder, "claim.json")
+    with open(path, "w") as file:
+        json.dump(claimed, file)
+    world.cluster.kubectl("apply", "--server-side", "--force-conflicts", "--validate=false", "-f",
+                          path, f"--field-manager={manager}")

@@ -141,6 +141,9 @@ class Site:
         with open(path, "w") as file:
             file.write(text)
 
+    def remove_patches(self):
+        shutil.rmtree(os.path.join(self.work, "k8s"))
+
     def commit(self, at_import="", health="200 OK"):
         """A new release of the application."""
         self.release += 1
