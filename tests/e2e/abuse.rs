@@ -184,9 +184,10 @@ fn the_application_that_uses_up_the_memory_is_the_one_that_ends() {
 fn a_fifo_in_place_of_a_file_keeps_nobody_waiting() {
     let both = Neighbours::new("python3 abuse.py", "while True: print('x' * 100); time.sleep(0.1)");
     let replace = |name: &str| {
-        let file = both.site.path.join(name);
-        let _ = fs::remove_file(&file);
-        assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+        let fifo = both.site.path.join("fifo");
+        assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        // In one step: the server makes a log that is gone again at the next line.
+        fs::rename(&fifo, both.site.path.join(name)).unwrap();
     };
     for name in ["run/logs/worker.log", "run/logs/web.log", "maintenance.html", "settings.env"] {
         replace(name);
