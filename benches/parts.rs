@@ -21,7 +21,7 @@ use anyhow::Result;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use git2::Oid;
 use nyala::checkout::{export, update};
-use nyala::console::{Follower, follow};
+use nyala::console::{End, Follower, follow};
 use nyala::git::Repository;
 use nyala::plan::{Missing, PlanRequest, observe};
 use nyala::python::dependencies::locks::{Chosen, Lock};
@@ -266,7 +266,8 @@ fn follower(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let whole = String::new();
                 let client = Follower::Client;
-                follow(&log, &nowhere, client, whole, &|_, _| None, &mut || Ok(true)).unwrap()
+                let end = End { has_come: &mut || Ok(true), hangs_up: None };
+                follow(&log, &nowhere, client, whole, &|_, _| None, end).unwrap()
             });
         });
     }

@@ -83,9 +83,9 @@ pub(super) fn redeploy(
     let branch = deploy_branch(site, &settings)?.as_deref().map(RefName::of_branch);
     let refname = refname.or(branch).unwrap_or_else(|| RefName::HEAD.into());
     let update = RefUpdate::unmoved(refname, &commit.id);
-    let id = receive::start(
+    let started = receive::start(
         site,
         NewDeployment { options, ..NewDeployment::of(commit, Trigger::Redeploy, update) },
     )?;
-    finish(site, id)
+    finish(site, &started)
 }

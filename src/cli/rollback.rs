@@ -49,7 +49,7 @@ impl Rollback {
         }
         let live = live.map(|live| site.record(live)).transpose()?.flatten();
         let old_oid = live.map_or_else(|| record.commit.clone(), |live| live.commit);
-        let id = receive::start(
+        let started = receive::start(
             site,
             NewDeployment {
                 moves: Vec::new(),
@@ -67,7 +67,7 @@ impl Rollback {
                 rolled_back_to: Some(id),
             },
         )?;
-        finish(site, id)
+        finish(site, &started)
     }
 
     /// The record of the release to make live. A rollback has no release of its own; its number

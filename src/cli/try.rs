@@ -40,8 +40,8 @@ impl Try {
 
         let commit = Repository::open(&site.repository(&settings))?.commit(&commit)?;
         let update = RefUpdate::unmoved(RefName::of_branch("main"), &commit.id);
-        let id = receive::start(&site, NewDeployment::of(commit, Trigger::Push, update))?;
-        let record = watch(&site, id)?;
+        let started = receive::start(&site, NewDeployment::of(commit, Trigger::Push, update))?;
+        let record = watch(&site, &started)?;
         if record.status != Status::Succeeded {
             return Ok(ExitCode::FAILURE);
         }

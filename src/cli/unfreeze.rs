@@ -28,11 +28,9 @@ impl Unfreeze {
             1 => "1 push was held back".to_owned(),
             number => format!("{number} pushes were held back"),
         };
-        let begun = thawed
-            .enqueued
-            .map(|(record, log)| worker::start(site, record.id, log).map(|()| record.id));
+        let begun = thawed.enqueued.map(|(record, log)| worker::start(site, record.id, log));
         // The worker has been started before this line: its reader may block us for any time.
         say!("Deployments are resumed; {pushes}.");
-        begun.transpose()?.map_or(Ok(ExitCode::SUCCESS), |id| finish(site, id))
+        begun.transpose()?.map_or(Ok(ExitCode::SUCCESS), |started| finish(site, &started))
     }
 }

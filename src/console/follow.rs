@@ -26,12 +26,9 @@ const PIECE: usize = 4096;
 /// A reader who reads nothing for this long is considered gone.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How often a log is looked at in the first [`SHORT`], in which most deployments end; afterwards
-/// while it grows; and when it has been quiet for [`QUIET`].
-const AT_FIRST: Duration = Duration::from_millis(1);
+/// How often a log is looked at while it grows, and when it has been quiet for [`QUIET`].
 const SOON: Duration = Duration::from_millis(5);
 const LATER: Duration = Duration::from_millis(15);
-const SHORT: Duration = Duration::from_millis(500);
 const QUIET: Duration = Duration::from_secs(2);
 
 /// A longer line is passed on before it ends.
@@ -57,22 +54,30 @@ pub enum Follower {
     Person { coloured: bool },
 }
 
+/// The end of a deployment.
+pub struct End<'a> {
+    /// Whether it has come.
+    pub has_come: &'a mut dyn FnMut() -> Result<bool>,
+    /// What is hung up then, if there is such a thing: nobody waits for the next look.
+    pub hangs_up: Option<BorrowedFd<'a>>,
+}
+
 /// Says where a deployment is, such as `pip: 42 s; last time 55 s`, by the title of its step and
 /// the seconds that the steps before it took; `None` when that is not known.
 pub type Place<'a> = &'a dyn Fn(&str, f64) -> Option<String>;
 
-/// Shows the log to `out`, as [`super::brief`] has it, until `ended` says so and all of it has been
+/// Shows the log to `out`, as [`super::brief`] has it, until the end has come and all of it has been
 /// shown. `whole` is the command that prints all of it.
 ///
 /// Waits for a log that does not exist yet. Only whole lines are shown. Showing stops when `out`
-/// fails. Fails when the log cannot be read, or `ended` fails.
+/// fails. Fails when the log cannot be read, or `end` fails.
 pub fn follow(
     log: &Path,
     out: impl AsFd,
     follower: Follower,
     whole: String,
     place: Place<'_>,
-    ended: &mut dyn FnMut() -> Result<bool>,
+    end: End<'_>,
 ) -> Result<Followed> {
     let (patience, coloured) = match follower {
         Follower::Client => (Some(PATIENCE), false),
@@ -81,12 +86,13 @@ pub fn follow(
     let out = out.as_fd();
     let watch = Watch::new(place, follower, terminal::columns(out));
     let relay = Relay::new(out, patience, coloured);
-    Relay { brief: Some(Brief::new(whole)), watch: Some(watch), ..relay }.follow(log, ended)
+    Relay { brief: Some(Brief::new(whole)), watch: Some(watch), ..relay }.follow(log, end)
 }
 
 /// Prints all of a log. Waits for a slow reader, such as a pager, as long as it takes.
 pub fn show(log: &Path, out: impl AsFd, coloured: bool) -> Result<Followed> {
-    Relay::new(out.as_fd(), None, coloured).follow(log, &mut || Ok(true))
+    let end = End { has_come: &mut || Ok(true), hangs_up: None };
+    Relay::new(out.as_fd(), None, coloured).follow(log, end)
 }
 
 /// Prints text of a command to standard output. Waits for a slow reader, as [`show`] does.
@@ -133,14 +139,13 @@ impl<'out> Relay<'out> {
         Self { out, patience, coloured, rest: Vec::new(), brief: None, watch: None }
     }
 
-    fn follow(&mut self, log: &Path, ended: &mut dyn FnMut() -> Result<bool>) -> Result<Followed> {
+    fn follow(&mut self, log: &Path, mut end: End<'_>) -> Result<Followed> {
         let mut file = None;
         let mut buffer = vec![0; 64 * 1024];
-        let began = Instant::now();
-        let mut grew = began;
+        let mut grew = Instant::now();
         loop {
             // Asked before reading, so that everything written before the end is read.
-            let finished = ended()?;
+            let finished = (end.has_come)()?;
             if file.is_none() {
                 file = open(log)?;
             }
@@ -169,12 +174,8 @@ impl<'out> Relay<'out> {
             if self.say_where_it_is().is_err() {
                 return Ok(Followed::ReaderGone);
             }
-            let pause = match (began.elapsed() < SHORT, grew.elapsed() < QUIET) {
-                (true, _) => AT_FIRST,
-                (false, true) => SOON,
-                (false, false) => LATER,
-            };
-            if self.reader_leaves_within(pause) {
+            let pause = if grew.elapsed() < QUIET { SOON } else { LATER };
+            if self.reader_leaves_within(pause, &mut end.hangs_up) {
                 return Ok(Followed::ReaderGone);
             }
         }
@@ -256,9 +257,19 @@ impl<'out> Relay<'out> {
         }
     }
 
-    /// Waits. Returns whether the reader has left meanwhile (`nyala build-log --follow | head -1`).
-    fn reader_leaves_within(&self, pause: Duration) -> bool {
-        leaves_within(self.out, pause)
+    /// Waits, but not after `end` is hung up; afterwards there is no `end`. Returns whether the
+    /// reader has left meanwhile (`nyala build-log --follow | head -1`).
+    fn reader_leaves_within(&self, pause: Duration, end: &mut Option<BorrowedFd<'_>>) -> bool {
+        let Some(hangs_up) = *end else { return leaves_within(self.out, pause) };
+        let mut fds =
+            [self.out, hangs_up].map(|it| PollFd::from_borrowed_fd(it, PollFlags::empty()));
+        if !poll(&mut fds, Some(&timespec(pause))).is_ok_and(|events| events > 0) {
+            return false;
+        }
+        if is_gone(fds[1].revents()) {
+            *end = None;
+        }
+        is_gone(fds[0].revents())
     }
 }
 

@@ -18,7 +18,9 @@ use std::time::Instant;
 
 pub use bounded::settle;
 pub use brief::seconds as seconds_of_step;
-pub use follow::{Followed, Follower, Place, follow, leaves_within, print, say, show, write_error};
+pub use follow::{
+    End, Followed, Follower, Place, follow, leaves_within, print, say, show, write_error,
+};
 pub use log::{Log, STEP, diagnostics, init_command, init_step, init_worker, settle_log};
 pub use mask::Mask;
 pub use suggest::did_you_mean;

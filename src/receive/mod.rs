@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::access::{self, Intent};
-use crate::console::{Followed, Follower, follow, mask, paint, print};
+use crate::console::{End, Followed, Follower, follow, mask, paint, print};
 use crate::disk::space::FileSystem;
 use crate::git::{Commit, RefUpdate, Refs, Repository, short};
 use crate::site::freeze::{Frozen, Received};
@@ -36,26 +36,19 @@ use crate::site::record::Trigger;
 use crate::site::{DeployOptions, DeploymentId, Record, SETTINGS_FILE, Settings, Site};
 use crate::text::clean;
 use crate::user_error::UserError;
-use crate::worker::{self, session};
+use crate::worker::{self, Started, session};
 use usual::Usual;
 
 pub use post_receive::post_receive;
 pub use proc_receive::proc_receive;
 
 /// Gives a push its deployment, and that one its worker; `None` when deployments are frozen.
-fn receive(
-    site: &Site,
-    repository: &Repository,
-    new: NewDeployment,
-) -> Result<Option<DeploymentId>> {
+fn receive(site: &Site, repository: &Repository, new: NewDeployment) -> Result<Option<Started>> {
     site.make_folders()?;
     let new = started_by_own(site, new)?;
     let (commit, refname) = (new.commit.clone(), new.update.refname.clone());
     match site.receive(new, || repository.tip(&refname))? {
-        Received::Enqueued(record, log) => {
-            worker::start(site, record.id, log)?;
-            Ok(Some(record.id))
-        }
+        Received::Enqueued(record, log) => worker::start(site, record.id, log).map(Some),
         Received::Overtaken { record, by, mut log } => {
             let line = worker::superseded_line(site, record.id, by);
             Reader::Pusher.say(&line);
@@ -80,11 +73,10 @@ fn say_held(site: &Site, frozen: &Frozen, commit: &str) {
 }
 
 /// Gives a deployment its number and its worker.
-pub fn start(site: &Site, new: NewDeployment) -> Result<DeploymentId> {
+pub fn start(site: &Site, new: NewDeployment) -> Result<Started> {
     site.make_folders()?;
     let (record, log) = site.enqueue(started_by_own(site, new)?)?;
-    worker::start(site, record.id, log)?;
-    Ok(record.id)
+    worker::start(site, record.id, log)
 }
 
 /// A deployment that another one starts, in one of its steps or actions, says so; see
@@ -152,9 +144,24 @@ impl Reader {
 /// Copies the log of a deployment to a reader until the deployment ends, and returns its record.
 /// The deployment does not wait for the reader.
 pub fn watch(site: &Site, id: DeploymentId, reader: Reader) -> Result<Record> {
+    watch_until(site, id, reader, None)
+}
+
+/// [`watch`] for a deployment that this process has started.
+pub fn watch_started(site: &Site, started: &Started, reader: Reader) -> Result<Record> {
+    watch_until(site, started.id, reader, Some(started.end()))
+}
+
+/// [`watch`], which does not wait for its next look when `end` is hung up.
+fn watch_until(
+    site: &Site,
+    id: DeploymentId,
+    reader: Reader,
+    end: Option<BorrowedFd<'_>>,
+) -> Result<Record> {
     let mut state = State::Running;
     let mut asked: Option<(RecordFile, Instant)> = None;
-    let mut ended = || {
+    let mut has_come = || {
         // This is called every few milliseconds, while the worker needs the processors.
         let file = RecordFile::of(site, id);
         if asked.as_ref().is_none_or(|(seen, when)| *seen != file || when.elapsed() > ALIVE) {
@@ -171,7 +178,14 @@ pub fn watch(site: &Site, id: DeploymentId, reader: Reader) -> Result<Record> {
     let usual = Usual::new(site, id);
     let place = |title: &str, before: f64| usual.place(title, before);
     let log = site.log_file(id);
-    let followed = follow(&log, reader.output(), who, whole, &place, &mut ended)?;
+    let followed = follow(
+        &log,
+        reader.output(),
+        who,
+        whole,
+        &place,
+        End { has_come: &mut has_come, hangs_up: end },
+    )?;
     if state == State::Dead && followed == Followed::Whole {
         let live = worker::what_is_live(site);
         let error = match FileSystem::of(site.root()) {

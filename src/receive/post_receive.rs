@@ -9,7 +9,7 @@ use super::options::{self, PushOptions};
 use super::push_plan::{Action, PushPlan};
 use super::{
     Reader, check_repository, dry_run, enter, error, kept_hook, new_deployment, receive, refs,
-    watch,
+    watch_started,
 };
 use crate::git::{RefUpdate, Repository};
 use crate::setup;
@@ -67,14 +67,15 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
     } else if settings.strict != hooks.join(setup::STRICT_HOOK).is_file() {
         follow_setting(site, &repository, settings.strict);
     }
-    let Some(id) = started else { return Ok(None) };
+    let Some(started) = started else { return Ok(None) };
     if let Some(own) = session::own_deployment(site)? {
         Reader::Pusher.say(&format!(
-            "Deployment {id} starts when deployment {own}, which has pushed, has ended."
+            "Deployment {} starts when deployment {own}, which has pushed, has ended.",
+            started.id
         ));
         return Ok(None);
     }
-    watch(site, id, Reader::Pusher).map(Some)
+    watch_started(site, &started, Reader::Pusher).map(Some)
 }
 
 /// What the push asks for. Fails when the site or its repository cannot be read.

@@ -10,7 +10,9 @@ use super::options::PushOptions;
 use super::push_plan::{Action, PushPlan};
 use super::rules::Rules;
 use super::wire::{self, Answer, Request};
-use super::{Reader, check_repository, dry_run, enter, error, new_deployment, start, wait, watch};
+use super::{
+    Reader, check_repository, dry_run, enter, error, new_deployment, start, wait, watch_started,
+};
 use crate::console::mask;
 use crate::git::{Commit, RefUpdate, Repository};
 use crate::site::{DeployOptions, Record, Site, Status};
@@ -130,10 +132,10 @@ impl Strict<'_> {
             moves.push(update.clone());
         }
         session::check_wait(self.site, "a push that is live before it succeeds")?;
-        let id = start(self.site, new_deployment(commit, update, options, moves))?;
-        watch(self.site, id, Reader::StrictPusher)?;
+        let started = start(self.site, new_deployment(commit, update, options, moves))?;
+        watch_started(self.site, &started, Reader::StrictPusher)?;
         // Even if the pusher no longer reads, their git may still wait for the result.
-        let record = wait(self.site, id)?;
+        let record = wait(self.site, started.id)?;
         let answer = self.outcome(&record)?;
         Ok(self.answers(&ours, |_| answer.clone()))
     }

@@ -9,6 +9,7 @@ pub mod cancel;
 mod check_out;
 mod cluster;
 mod deploy;
+mod ending;
 mod env_references;
 pub mod env_steps;
 mod error;
@@ -25,12 +26,13 @@ pub mod session;
 mod step_context;
 
 pub use deploy::env_record;
+pub use ending::Started;
 pub use ref_transaction::finish as finish_ref_transaction;
 pub use step_context::StepContext;
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -44,18 +46,19 @@ use crate::site::{DeploymentId, Record, Site, Status};
 use crate::staging;
 
 /// Starts the worker of a deployment: a process of its own session, whose only output is the
-/// deployment's log.
+/// deployment's log, and whose input is for [`ending`].
 ///
 /// `log` is the locked log that [`Site::enqueue`] gave. This process must not keep a copy of it, or
 /// the worker would look alive for as long as this process is.
-pub fn start(site: &Site, id: DeploymentId, log: File) -> Result<()> {
+pub fn start(site: &Site, id: DeploymentId, log: File) -> Result<Started> {
     let errors = log.try_clone().context("cannot share the deployment's log")?;
+    let (end, workers) = ending::pipe().context("cannot make a pipe for the worker")?;
     let mut command = Command::new(own_binary().context("nyala cannot find its own binary")?);
     command
         .args(["worker", "--deployment", &id.to_string(), "--site"])
         .arg(site.root())
         .current_dir(site.root())
-        .stdin(Stdio::null())
+        .stdin(workers)
         .stdout(log)
         .stderr(errors);
     hide_git_variables(&mut command);
@@ -63,7 +66,7 @@ pub fn start(site: &Site, id: DeploymentId, log: File) -> Result<()> {
     disk::point("worker: before it is started");
     command.spawn().context("the worker cannot be started")?;
     disk::point("worker: started");
-    Ok(())
+    Ok(Started { id, end })
 }
 
 /// The worker itself: waits for its turn, deploys unless somebody newer waits too, and cleans up.
@@ -71,6 +74,7 @@ pub fn run(site: &Site, id: DeploymentId) -> Result<()> {
     // A web server of another user reads releases and envs, whatever mask the pusher's session has.
     // What is secret is made with its own mode.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(disk::umask()));
+    ending::take().context("the worker cannot take its standard input over")?;
     cancel::watch(site, id);
     let lock = if let Some(lock) = site.try_deploy_lock()? {
         lock
@@ -106,6 +110,7 @@ pub fn run(site: &Site, id: DeploymentId) -> Result<()> {
     let folders = [site.releases(), site.envs(), site.cache(), site.deployments(), site.shared()];
     process::keep_space_free(folders.into_iter().chain([site.root().to_owned()]).collect());
     deploy::deploy(site, record.clone())?;
+    ending::tell();
     disk::point("worker: deployed");
     drop(lock);
     retention::empty_trash(site);

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::cancel;
 use super::deploy::Deployment;
+use super::ending;
 use super::env_steps;
 use super::error;
 use super::publish::{publish, publish_in};
@@ -53,7 +54,9 @@ impl Deployment<'_> {
             record.flush()?;
         }
         console::success(line);
-        record.put()
+        record.put()?;
+        ending::tell();
+        Ok(())
     }
 
     /// Writes the report, where the site keeps one, with this deployment as one that has ended;

@@ -5,8 +5,8 @@ use anyhow::{Result, bail};
 use jiff::Timestamp;
 
 use super::deploy::Deployment;
-use super::error;
 use super::publish::try_publish;
+use super::{ending, error};
 use crate::activate;
 use crate::console;
 use crate::disk;
@@ -148,6 +148,7 @@ impl Deployment<'_> {
         }
         console::success(line);
         self.site.save(&self.record)?;
+        ending::tell();
         // Nobody waits for it: this is the one deployment that has to be quick, and it has to work
         // without the repository.
         if let Err(error) = try_publish(self.site, &self.record, None) {

@@ -8,7 +8,11 @@ use std::thread;
 
 /// Follows a log for a client.
 fn copy(log: &Path, out: impl AsFd, ended: &mut dyn FnMut() -> Result<bool>) -> Result<Followed> {
-    follow(log, out, Follower::Client, String::new(), &|_, _| None, ended)
+    copy_until(log, out, End { has_come: ended, hangs_up: None })
+}
+
+fn copy_until(log: &Path, out: impl AsFd, end: End<'_>) -> Result<Followed> {
+    follow(log, out, Follower::Client, String::new(), &|_, _| None, end)
 }
 
 fn written(text: &str) -> tempfile::NamedTempFile {
@@ -101,6 +105,26 @@ fn following_a_quiet_log_ends_when_the_reader_leaves() {
     let followed = copy(log.path(), &writer, &mut || Ok(false)).unwrap();
     assert_eq!(followed, Followed::ReaderGone);
     assert_eq!(print(&writer, "text\n"), Followed::ReaderGone);
+}
+
+#[test]
+fn a_log_is_followed_on_after_a_hang_up() {
+    let log = written("one\n");
+    let (end, workers) = io::pipe().unwrap();
+    let mut workers = Some(workers);
+    let mut looks = 0;
+    let mut has_come = || {
+        looks += 1;
+        workers = None;
+        if looks == 3 {
+            let mut file = OpenOptions::new().append(true).open(log.path()).unwrap();
+            writeln!(file, "two").unwrap();
+        }
+        Ok(looks == 3)
+    };
+    let end = End { has_come: &mut has_come, hangs_up: Some(end.as_fd()) };
+    let (followed, copy) = relayed(|out| copy_until(log.path(), out, end).unwrap());
+    assert_eq!((followed, &*copy), (Followed::Whole, "one\ntwo\n"));
 }
 
 #[test]
