@@ -7,6 +7,7 @@
 
 mod adopt;
 mod error;
+mod of_git;
 mod user;
 
 use std::fs;
@@ -47,7 +48,7 @@ pub fn enter(site: &Site, intent: Intent) -> Result<()> {
     if geteuid().is_root() && folder.uid() != 0 {
         let owner = User::with_id(folder.uid(), folder.gid(), root);
         let foreign = match intent {
-            Intent::Push => adopt::folders(&site.repository(&site.settings()?), folder.uid())?,
+            Intent::Push => adopt::repository(&site.repository(&site.settings()?), folder.uid())?,
             Intent::Read | Intent::Change => Vec::new(),
         };
         owner.become_it(root).with_context(|| {

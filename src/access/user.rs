@@ -1,7 +1,7 @@
 //! Another user, and becoming that user.
 
 use std::env;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::io::{Error, Result};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -11,15 +11,40 @@ use rustix::thread::{
     CapabilitySet, CapabilitySets, clear_ambient_capability_set, set_capabilities,
 };
 
-/// What belongs to the session of whoever calls, and is of no use to another user.
-const SESSION: [&str; 6] = [
-    "DBUS_SESSION_BUS_ADDRESS",
-    "MAIL",
-    "SSH_AGENT_PID",
-    "SSH_AUTH_SOCK",
-    "XAUTHORITY",
-    "XDG_RUNTIME_DIR",
+/// What another user gets of the environment of whoever calls: what is about the machine and the
+/// terminal. As with sudo(8), everything else is dropped: a session may hold secrets, and what the
+/// project of the other user runs would see and log them.
+const KEPT: [&str; 21] = [
+    "ALL_PROXY",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "COLORTERM",
+    "COLUMNS",
+    "FTP_PROXY",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "LANG",
+    "LANGUAGE",
+    "LINES",
+    "NO_COLOR",
+    "NO_PROXY",
+    "PATH",
+    "RUST_BACKTRACE",
+    "RUST_LOG",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TERM",
+    "TMPDIR",
+    "TZ",
 ];
+
+/// How the names of further ones begin. git speaks to its hooks in its own.
+const KEPT_PREFIXES: [&[u8]; 3] = [b"GIT_", b"LC_", b"NYALA_"];
+
+fn is_kept(name: &OsStr) -> bool {
+    KEPT.iter().any(|it| name.eq_ignore_ascii_case(it))
+        || KEPT_PREFIXES.iter().any(|it| name.as_bytes().starts_with(it))
+}
 
 #[derive(Debug)]
 pub(super) struct User {
@@ -87,12 +112,12 @@ impl User {
         let gone: Vec<_> = env::vars_os()
             .filter(|(name, value)| {
                 let path = Path::new(value);
-                SESSION.iter().any(|it| name == it)
-                    || old_home.as_deref().is_some_and(|home| path.starts_with(home))
+                let is_of_home = old_home.as_deref().is_some_and(|home| path.starts_with(home));
+                !is_kept(name)
+                    || is_of_home && !name.as_bytes().starts_with(b"GIT_")
                     || name == "TMPDIR" && is_closed(path)
             })
             .map(|(name, _)| name)
-            .filter(|name| !name.as_bytes().starts_with(b"GIT_"))
             .collect();
         // SAFETY: this process has one thread yet, so nobody reads the environment meanwhile.
         #[expect(unsafe_code, reason = "children find out by these who they are")]
@@ -143,7 +168,7 @@ fn known(uid: u32) -> Option<User> {
             name: name.to_string_lossy().into_owned(),
             uid,
             gid,
-            home: Path::new(std::ffi::OsStr::from_bytes(home.to_bytes())).to_owned(),
+            home: Path::new(OsStr::from_bytes(home.to_bytes())).to_owned(),
         });
     }
 }

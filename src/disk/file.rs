@@ -6,7 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use rustix::fs::{Gid, Mode, OFlags, Uid, fchown, fstat, open};
+use rustix::fs::OFlags;
 
 use super::point_at;
 use super::space::DiskUsage;
@@ -121,19 +121,6 @@ pub fn create_reserve(path: &Path, size: DiskUsage) -> Result<()> {
         Ok::<_, io::Error>(())
     };
     create().with_context(|| format!("cannot make {}", path.display()))
-}
-
-/// Gives a folder that is root's to another user. What is not root's, or is a link by now, stays as
-/// it is.
-pub fn give_folder(path: &Path, owner: Uid, group: Gid) -> Result<()> {
-    point_at("give_folder", path);
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let Ok(folder) = open(path, flags, Mode::empty()) else { return Ok(()) };
-    let give = || match fstat(&folder)?.st_uid {
-        0 => fchown(&folder, Some(owner), Some(group)),
-        _ => Ok(()),
-    };
-    give().with_context(|| format!("cannot give {} to its owner", path.display()))
 }
 
 /// Makes a file that must not be there yet, with the permission bits and the time of last change of

@@ -8,6 +8,8 @@ pub mod at;
 mod faults;
 mod file;
 mod flush;
+mod give;
+mod guard;
 mod identity;
 pub mod mounts;
 mod read;
@@ -24,10 +26,11 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 pub use file::{
-    append, append_line, can_clone, copy_file, create_reserve, give_folder, move_file,
-    open_lock_file, open_to_append, unshare, write_new, write_new_like,
+    append, append_line, can_clone, copy_file, create_reserve, move_file, open_lock_file,
+    open_to_append, unshare, write_new, write_new_like,
 };
 pub use flush::{begin_to_sync_filesystem, each_at_once, each_in_threads, sync, sync_filesystem};
+pub use give::give_below;
 pub use read::{read, read_if_there, read_to_string};
 pub use remove::Mounted;
 pub use replace::{

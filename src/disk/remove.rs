@@ -14,6 +14,8 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstat, open, openat, unli
 use rustix::io::Errno;
 use thiserror::Error;
 
+use super::guard::{FOLDER, Guard};
+
 /// How many folders are kept open. Those above them are found again as `..`.
 const OPEN: usize = 64;
 
@@ -29,17 +31,6 @@ pub struct Mounted {
     pub path: PathBuf,
     /// Where; never empty.
     pub mounts: Vec<PathBuf>,
-}
-
-/// How the remover knows that a folder is on the same mount as the one it was found in. Devices do
-/// not tell: a bind mount of the same file system has the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Guard {
-    /// The kernel opens no folder of another mount: `openat2(2)`, since Linux 5.6.
-    Kernel,
-    /// The ids of the mounts are compared. For an older kernel, and for a sandbox that refuses
-    /// system calls it does not know.
-    MountIds,
 }
 
 /// Removes a folder. Goes on with the rest when something cannot be removed, and fails with the
@@ -226,8 +217,6 @@ impl Level {
     }
 }
 
-const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-
 fn unlink(folder: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> rustix::io::Result<()> {
     match unlinkat(folder, name, flags) {
         Err(Errno::ACCESS) => {
@@ -257,76 +246,6 @@ fn read(folder: BorrowedFd<'_>) -> rustix::io::Result<Vec<Entry>> {
         }
     }
     Ok(entries)
-}
-
-impl Guard {
-    #[cfg(target_os = "linux")]
-    fn of_this_system(folder: BorrowedFd<'_>) -> Guard {
-        match Guard::Kernel.open(folder, c".", OFlags::PATH) {
-            Err(Errno::NOSYS | Errno::PERM) => Guard::MountIds,
-            _ => Guard::Kernel,
-        }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn of_this_system(_folder: BorrowedFd<'_>) -> Guard {
-        Guard::MountIds
-    }
-
-    /// Opens a folder by its name in another one. EXDEV when it is on another mount; no link is
-    /// followed.
-    fn open(
-        self,
-        parent: BorrowedFd<'_>,
-        name: &CStr,
-        flags: OFlags,
-    ) -> rustix::io::Result<OwnedFd> {
-        match self {
-            #[cfg(target_os = "linux")]
-            Guard::Kernel => {
-                use rustix::fs::{ResolveFlags, openat2};
-                let resolve = ResolveFlags::NO_XDEV
-                    | ResolveFlags::BENEATH
-                    | ResolveFlags::NO_SYMLINKS
-                    | ResolveFlags::NO_MAGICLINKS;
-                openat2(parent, name, FOLDER | flags, Mode::empty(), resolve)
-            }
-            #[cfg(not(target_os = "linux"))]
-            Guard::Kernel => Guard::MountIds.open(parent, name, flags),
-            Guard::MountIds => {
-                let folder = openat(parent, name, FOLDER | flags, Mode::empty())?;
-                if mount_of(folder.as_fd())? == mount_of(parent)? {
-                    Ok(folder)
-                } else {
-                    Err(Errno::XDEV)
-                }
-            }
-        }
-    }
-}
-
-/// The device and, where the system says it, the id of the mount that a folder was opened on.
-fn mount_of(folder: BorrowedFd<'_>) -> rustix::io::Result<(u64, Option<u64>)> {
-    Ok((fstat(folder)?.st_dev, mount_id(folder).or_else(|| mount_id_of_proc(folder))))
-}
-
-/// Since Linux 5.8.
-#[cfg(target_os = "linux")]
-fn mount_id(folder: BorrowedFd<'_>) -> Option<u64> {
-    use rustix::fs::{StatxFlags, statx};
-    let found = statx(folder, c"", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID).ok()?;
-    (found.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(found.stx_mnt_id)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn mount_id(_folder: BorrowedFd<'_>) -> Option<u64> {
-    None
-}
-
-/// `proc_pid_fdinfo(5)`, since Linux 3.15.
-fn mount_id_of_proc(folder: BorrowedFd<'_>) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", folder.as_raw_fd())).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok())
 }
 
 #[cfg(test)]

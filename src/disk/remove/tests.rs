@@ -132,10 +132,3 @@ fn nothing_below_a_mount_point_is_removed() {
         assert!(!top.exists() && volume.join("upload").exists());
     }
 }
-
-#[test]
-fn the_mounts_id_is_known_in_two_ways() {
-    let folder = open("/", FOLDER | OFlags::PATH, Mode::empty()).unwrap();
-    let Some(id) = mount_id(folder.as_fd()) else { return };
-    assert_eq!(mount_id_of_proc(folder.as_fd()), Some(id));
-}
