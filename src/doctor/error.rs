@@ -127,13 +127,14 @@ pub(super) fn not_writable(site: &Path, owner: u32) -> UserError {
         .fix(format!("run this and push as user {owner}"))
 }
 
-pub(super) fn foreign_file(first: &Path, more: usize, owner: u32, site: &Path) -> UserError {
+/// `top` is the folder to give to the owner: that of the site, or one in a repository elsewhere.
+pub(super) fn foreign_file(first: &Path, more: usize, owner: u32, top: &Path) -> UserError {
     UserError::new(format!(
         "{}{} does not belong to user {owner}, the owner of the site",
         first.display(),
         and_more(more)
     ))
-    .fix(format!("chown -R -h {owner} {}", site.display()))
+    .fix(format!("chown -R -h {owner} {}", top.display()))
 }
 
 pub(super) fn readable_by_others(first: &Path, more: usize) -> UserError {

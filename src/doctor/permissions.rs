@@ -26,13 +26,15 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
     let foreign: Vec<_> = top_entries(site)
         .into_iter()
         .chain(records.iter().cloned())
+        .chain(pushed(site, owner))
         .filter(|path| {
             let metadata = fs::symlink_metadata(path);
             !is_shared && metadata.is_ok_and(|metadata| metadata.uid() != owner)
         })
         .collect();
     if let [first, rest @ ..] = &foreign[..] {
-        let error = error::foreign_file(first, rest.len(), owner, root);
+        let outside = first.parent().filter(|folder| !folder.starts_with(root));
+        let error = error::foreign_file(first, rest.len(), owner, outside.unwrap_or(root));
         findings.push(Finding::new(FindingId::Owner, error));
     }
 
@@ -55,6 +57,24 @@ fn top_entries(site: &Site) -> Vec<PathBuf> {
         .flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten())
         .map(|entry| entry.path())
         .collect()
+}
+
+/// What is in the repository, in which whoever pushes has written. A repository of somebody else is
+/// not the site's.
+fn pushed(site: &Site, owner: u32) -> Vec<PathBuf> {
+    let Ok(settings) = site.settings() else { return Vec::new() };
+    let repository = site.repository(&settings);
+    let is_own = fs::metadata(&repository).is_ok_and(|metadata| metadata.uid() == owner);
+    let (mut folders, mut found) = (vec![repository], Vec::new());
+    while let Some(folder) = folders.pop().filter(|_| is_own) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|it| it.is_dir()) {
+                folders.push(entry.path());
+            }
+            found.push(entry.path());
+        }
+    }
+    found
 }
 
 /// The files of deployments that only the owner may read.

@@ -162,6 +162,10 @@ fn the_repository_is_missing_or_belongs_to_another_user() {
     assert_eq!(ids, expected);
     chown(&site.repository, Some(0), None).unwrap();
 
+    chown(site.repository.join("objects/info"), Some(12345), None).unwrap();
+    let finding = assert_finds(&site, "owner");
+    assert!(finding["fact"].as_str().unwrap().contains("objects/info"), "{finding}");
+    chown(site.repository.join("objects/info"), Some(0), None).unwrap();
     chown(site.path.join("releases"), Some(12345), None).unwrap();
     let finding = assert_finds(&site, "owner");
     assert_advice_helps(&site, &finding);
