@@ -119,6 +119,9 @@ fn named(tree: &impl Tree, path: &str) -> Result<Source> {
         };
         return Ok(of_workspace.unwrap_or_else(|| Source::lock(lock)));
     }
+    if let Some(lock) = Lock::named_or_chosen(path) {
+        return Ok(Source::Lock { lock, path: path.to_owned() });
+    }
     match Project::FILES.into_iter().find(|file| *file == path) {
         Some(file) => Project::named(tree, file).map(Source::Project),
         None => Ok(Source::RequirementsTxt { path: path.to_owned() }),

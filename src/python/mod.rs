@@ -7,5 +7,6 @@ pub mod env;
 pub mod inputs;
 pub mod installers;
 pub mod interpreters;
+mod poetry_constraint;
 pub mod version;
 pub mod version_files;

@@ -79,12 +79,17 @@ fn look(release: &Path, folder: &Path, depth: usize, found: &mut BTreeMap<String
 /// The module in `os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")`, or in
 /// `os.environ["DJANGO_SETTINGS_MODULE"] = "mysite.settings"`.
 fn named_in(python: &str) -> Option<&str> {
-    python.lines().filter(|line| !line.trim_start().starts_with('#')).find_map(|line| {
-        let (_, rest) = line.split_once(VARIABLE)?;
-        let value = rest.trim_start_matches(['"', '\'']).trim_start_matches([']', ',', '=', ' ']);
+    python.match_indices(VARIABLE).find_map(|(at, _)| {
+        let line = python[..at].rsplit('\n').next().unwrap_or_default();
+        let rest = &python[at + VARIABLE.len()..];
+        // A call may go on in the next lines.
+        let value = rest
+            .trim_start_matches(['"', '\''])
+            .trim_start_matches(|it: char| matches!(it, ']' | ',' | '=') || it.is_whitespace());
         // Whatever is not a plain literal, such as a call, is not known.
         let module = value.strip_prefix(['"', '\''])?.split(['"', '\'']).next()?;
-        module.split('.').all(is_name).then_some(module)
+        let is_module = !line.trim_start().starts_with('#') && module.split('.').all(is_name);
+        is_module.then_some(module)
     })
 }
 
@@ -99,6 +104,7 @@ mod tests {
             "os.environ['DJANGO_SETTINGS_MODULE'] = 'mysite.settings'",
             "# os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'old')\n\
              os.environ.setdefault('DJANGO_SETTINGS_MODULE','mysite.settings')",
+            "os.environ.setdefault(\n    'DJANGO_SETTINGS_MODULE',\n    'mysite.settings',\n)\n",
         ] {
             assert_eq!(named_in(text), Some("mysite.settings"), "{text}");
         }

@@ -164,7 +164,7 @@ impl fmt::Display for Change {
         match self {
             Change::Added(line) => write!(f, "{} was added ({})", what(line), place(line)),
             Change::Gone(line) if is_locked(line) => {
-                write!(f, "{} is gone: nothing in {} asks for it", what(line), shown(&line.file))
+                write!(f, "{} is gone: nothing asks for it", what(line))
             }
             Change::Gone(line) => {
                 write!(f, "{} was removed from {}", what(line), shown(&line.file))

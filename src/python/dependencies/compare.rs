@@ -51,7 +51,7 @@ pub fn compare(then: &Recorded, now: &Recorded) -> Vec<Change> {
 fn first_lock(then: &[Line], now: &[Line]) -> Option<Change> {
     let is_of_lock = |line: &&Line| {
         let name = line.file.rsplit('/').next().unwrap_or_default();
-        Lock::named(name).is_some()
+        Lock::named_or_chosen(name).is_some()
     };
     let to = now.iter().find(is_of_lock)?.file.clone();
     let is_requirement = |line: &&Line| line.role == Role::Requirement;

@@ -9,6 +9,7 @@ use super::error::{Problem, VersionFileError};
 use super::shown::visible;
 use super::text::{PYPROJECT_LIMIT, VERSION_FILE_LIMIT, decode, line_at};
 use super::version_word;
+use crate::python::poetry_constraint::pythons;
 use crate::python::version::{Origin, Wanted, minor_or_exact};
 
 type Read = Result<Option<Wanted>, VersionFileError>;
@@ -47,14 +48,9 @@ pub fn poetry_python(pyproject_toml: &[u8]) -> Read {
         None => None,
     };
     let Some(written) = written else { return Ok(None) };
-    // What is allowed is a choice; the last is the newest, as poetry writes them.
-    let last = written.rsplit('|').next().unwrap_or_default().trim();
-    match last {
-        "" | "*" => Ok(None),
-        last => match poetry_constraint(last) {
-            Some(wanted) => Ok(Some(wanted)),
-            None => Err(not_specifiers(Origin::PoetryPython, pyproject_toml, written)),
-        },
+    match poetry_constraint(written) {
+        Some(wanted) => Ok(wanted),
+        None => Err(not_specifiers(Origin::PoetryPython, pyproject_toml, written)),
     }
 }
 
@@ -73,31 +69,32 @@ pub fn lock_file(bytes: &[u8]) -> Read {
         let Some((key, value)) = line.split_once('=').filter(|_| !in_package) else { continue };
         if keys.contains(&key.trim()) {
             let written = value.trim().trim_matches(['"', '\'']);
-            return Ok(poetry_constraint(written.rsplit('|').next().unwrap_or_default().trim()));
+            return Ok(poetry_constraint(written).flatten());
         }
     }
     Ok(None)
 }
 
-/// Reads `python_requires` of setup.cfg's `[options]`.
+/// Reads `python_requires` of setup.cfg's `[options]`. A value goes on in the indented lines below.
 pub fn setup_cfg(bytes: &[u8]) -> Read {
     let text = String::from_utf8_lossy(bytes);
-    let mut in_options = false;
-    for line in text.lines() {
-        if line.starts_with('[') {
-            in_options = line.trim_end() == "[options]";
-        } else if let Some((key, value)) = line.split_once(['=', ':']).filter(|_| in_options)
-            && key.trim_end() == "python_requires"
-        {
-            let written = value.trim();
-            return match VersionSpecifiers::from_str(written) {
-                Ok(specifiers) if specifiers.is_empty() => Ok(None),
-                Ok(specifiers) => Ok(Some(Wanted::Specifiers(specifiers))),
-                Err(_) => Err(not_specifiers(Origin::SetupCfg, bytes, written)),
-            };
-        }
+    let mut lines = text.lines().skip_while(|line| line.trim_end() != "[options]").skip(1);
+    let found = lines.by_ref().take_while(|line| !line.starts_with('[')).find_map(|line| {
+        let (key, value) = line.split_once(['=', ':'])?;
+        (key.trim_end() == "python_requires").then_some(value)
+    });
+    let Some(first) = found else { return Ok(None) };
+    let more = lines.take_while(|line| line.starts_with([' ', '\t']) || line.trim().is_empty());
+    let parts = std::iter::once(first).chain(more).map(str::trim);
+    let is_value = |part: &&str| !part.is_empty() && !part.starts_with(['#', ';']);
+    let parts: Vec<&str> = parts.filter(is_value).collect();
+    // A list may have its commas at the ends of the lines, or none.
+    let written = parts.iter().map(|part| part.trim_matches(',')).collect::<Vec<_>>().join(",");
+    match VersionSpecifiers::from_str(&written) {
+        Ok(specifiers) if specifiers.is_empty() => Ok(None),
+        Ok(specifiers) => Ok(Some(Wanted::Specifiers(specifiers))),
+        Err(_) => Err(not_specifiers(Origin::SetupCfg, bytes, parts.first().unwrap_or(&first))),
     }
-    Ok(None)
 }
 
 /// Reads asdf's `.tool-versions`: the first version of the line `python`. What is no version, such
@@ -129,37 +126,14 @@ pub fn mise(bytes: &[u8]) -> Read {
     Ok(written.and_then(|written| minor_or_exact(written.trim_start_matches("prefix:"))))
 }
 
-/// One of poetry's constraints (<https://python-poetry.org/docs/dependency-specification/>), as PEP
-/// 440 has it.
-fn poetry_constraint(written: &str) -> Option<Wanted> {
+/// What a constraint of poetry's asks for, which may be nothing. `None` when it is none.
+fn poetry_constraint(written: &str) -> Option<Option<Wanted>> {
+    let written = written.trim();
     if let Some(wanted) = minor_or_exact(written) {
-        return Some(wanted);
+        return Some(Some(wanted));
     }
-    let parts: Option<Vec<String>> =
-        written.split(',').map(|part| as_pep440(part.trim())).collect();
-    let specifiers = VersionSpecifiers::from_str(&parts?.join(",")).ok()?;
-    (!specifiers.is_empty()).then_some(Wanted::Specifiers(specifiers))
-}
-
-fn as_pep440(part: &str) -> Option<String> {
-    let numbers = |version: &str| -> Option<Vec<u16>> {
-        version.trim().split('.').map(|number| number.parse().ok()).collect()
-    };
-    if let Some(version) = part.strip_prefix('^') {
-        let major = *numbers(version)?.first()?;
-        return Some(format!(">={},<{}", version.trim(), major.checked_add(1)?));
-    }
-    match part.strip_prefix('~').filter(|rest| !rest.starts_with('=')) {
-        Some(version) => Some(match *numbers(version)?.as_slice() {
-            [major] => format!(">={major},<{}", major.checked_add(1)?),
-            [major, minor, ..] => {
-                format!(">={},<{major}.{}", version.trim(), minor.checked_add(1)?)
-            }
-            [] => return None,
-        }),
-        None if part.starts_with(|c: char| c.is_ascii_digit()) => Some(format!("=={part}")),
-        None => Some(part.to_owned()),
-    }
+    let specifiers = pythons(written)?;
+    Some((!specifiers.is_empty()).then_some(Wanted::Specifiers(specifiers)))
 }
 
 fn plain(origin: Origin, written: &str) -> Read {
@@ -207,7 +181,9 @@ mod tests {
             ("~=3.10", Some("~=3.10")),
             ("3.11.*", Some("==3.11.*")),
             ("3.11", Some("3.11")),
-            ("^3.9 || ^3.11", Some(">=3.11, <4")),
+            ("^3.9 || ^3.11", Some(">=3.9, <4")),
+            ("~3.12 || ~3.14", Some(">=3.12, !=3.13.*, <3.15")),
+            (">=3.9 <3.13", Some(">=3.9, <3.13")),
             ("*", None),
         ] {
             for python in [format!("'{written}'"), format!("{{ version = '{written}' }}")] {
@@ -234,6 +210,8 @@ mod tests {
         let text = b"[requires]\npython_version = '3.12'\n";
         assert_eq!(wanted(pipfile(text)).as_deref(), Some("3.12"));
         assert_eq!(wanted(pipfile(b"[packages]\n")), None);
+        let text = b"[requires]\npython_version = '3'\n";
+        assert_eq!(wanted(pipfile(text)).as_deref(), Some("==3.*"));
         assert!(pipfile(b"[requires]\npython_version = 'newest'\n").is_err());
     }
 
@@ -269,6 +247,8 @@ mod tests {
         let of = |text: &str| wanted(setup_cfg(text.as_bytes()));
         assert_eq!(of("[options]\npython_requires = >=3.9\n").as_deref(), Some(">=3.9"));
         assert_eq!(of("[metadata]\npython_requires = >=3.9\n"), None);
+        let several = "[options]\npython_requires =\n    >=3.9,\n    # none newer\n    <3.12\n\nzip_safe = no\n";
+        assert_eq!(of(several).as_deref(), Some(">=3.9, <3.12"));
         assert!(setup_cfg(b"[options]\npython_requires = three\n").is_err());
     }
 }

@@ -46,6 +46,15 @@ impl Wheels<'_> {
     }
 }
 
+/// The file to install, of those that a package has: a wheel for this machine and Python, or else
+/// what no wheel is.
+pub(super) fn best<'a>(names: &[&'a str], environment: &Environment) -> Option<&'a str> {
+    let fits = |name: &&&str| is_for_machine(name, environment) && is_for_python(name, environment);
+    let wheel = names.iter().filter(|name| is_wheel(name)).find(fits);
+    let source = || names.iter().find(|name| !is_wheel(name));
+    wheel.or_else(source).or_else(|| names.first()).copied()
+}
+
 /// By the last part of a wheel's name, its platform tags:
 /// <https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/>
 fn is_for_machine(wheel: &str, environment: &Environment) -> bool {

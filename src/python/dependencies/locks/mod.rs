@@ -65,6 +65,14 @@ impl Lock {
         Lock::ALL.into_iter().find(|lock| lock.file_name() == name)
     }
 
+    /// The lock whose file has this name, or one of the names that PEP 751 lets a project choose:
+    /// `pylock.prod.toml`.
+    pub fn named_or_chosen(name: &str) -> Option<Lock> {
+        let chosen = name.strip_prefix("pylock.").and_then(|rest| rest.strip_suffix(".toml"));
+        let is_chosen = chosen.is_some_and(|it| !it.is_empty() && !it.contains(['.', '/']));
+        Lock::named(name).or(is_chosen.then_some(Lock::Pylock))
+    }
+
     /// The files that a lock is made from. They declare nothing that the lock does not.
     pub fn manifests(self) -> &'static [&'static str] {
         match self {
@@ -289,6 +297,31 @@ fn tree_path(package: &str, path: &str) -> Result<String, LockError> {
         }
     }
     Ok(parts.join("/"))
+}
+
+/// The address of a git repository, also in git's own short form: `git@example.org:acme/lib.git`.
+fn git_address(package: &str, address: &str) -> Result<String, LockError> {
+    let short = address.split_once(':').filter(|(host, path)| {
+        let part = |text: &str| {
+            text.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
+        };
+        host.split_once('@').is_some_and(|(user, host)| part(user) && part(host))
+            && !path.starts_with('/')
+    });
+    match short {
+        Some((host, path)) => web_address(package, &format!("ssh://{host}/{path}")),
+        None => web_address(package, address),
+    }
+}
+
+/// The address of a file. One on this machine may be anything, and is not part of what was pushed.
+fn file_address(package: &str, address: &str) -> Result<String, LockError> {
+    if address.to_ascii_lowercase().starts_with("file:") {
+        let (package, path) = (package.to_owned(), address.to_owned());
+        return Err(LockError::Outside { package, path });
+    }
+    web_address(package, address)
 }
 
 /// An address that may stand in a requirements file. Fails for what could be read as an option, or

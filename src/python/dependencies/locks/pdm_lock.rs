@@ -14,7 +14,9 @@ use super::error::LockError;
 use super::files::{Wheels, is_wheel};
 use super::marker::{self, Environment, normalized};
 use super::resolved::{Origin, Package, ResolvedSet};
-use super::{Chosen, Manifests, check_exist, freshness, toml_packages, tree_path, web_address};
+use super::{
+    Chosen, Manifests, check_exist, file_address, freshness, git_address, toml_packages, tree_path,
+};
 
 #[derive(Debug, Deserialize)]
 struct Lock {
@@ -218,12 +220,12 @@ fn resolved(
     let origin = if let Some(git) = git {
         hashes.clear();
         Origin::Git {
-            url: web_address(&name, git)?,
+            url: git_address(&name, git)?,
             commit: super::commit(&name, revision.as_deref().unwrap_or_default())?,
             subdirectory: subdirectory.clone(),
         }
     } else if let Some(url) = url {
-        Origin::Url { url: web_address(&name, url)?, subdirectory: subdirectory.clone() }
+        Origin::Url { url: file_address(&name, url)?, subdirectory: subdirectory.clone() }
     } else if let Some(path) = path {
         let path = tree_path(&name, path)?;
         if files.is_empty() { Origin::Folder(path) } else { Origin::File(path) }

@@ -8,7 +8,9 @@ use super::error::LockError;
 use super::files::is_pypi;
 use super::marker::{self, Environment, normalized};
 use super::resolved::{Origin, Package, ResolvedSet};
-use super::{Chosen, Manifests, check_exist, freshness, tree_path, web_address};
+use super::{
+    Chosen, Manifests, check_exist, file_address, freshness, git_address, tree_path, web_address,
+};
 
 #[derive(Debug, Deserialize)]
 struct Lock {
@@ -141,7 +143,7 @@ fn resolved(name: &str, locked: &Locked, indexes: &[Index]) -> Result<Package, L
         let commit = r#ref.clone().unwrap_or_default();
         hashes.clear();
         Origin::Git {
-            url: web_address(&name, git.strip_prefix("git+").unwrap_or(git))?,
+            url: git_address(&name, git.strip_prefix("git+").unwrap_or(git))?,
             commit: super::commit(&name, &commit)?,
             subdirectory: subdirectory.clone(),
         }
@@ -155,7 +157,7 @@ fn resolved(name: &str, locked: &Locked, indexes: &[Index]) -> Result<Package, L
         }
     } else if let Some(file) = file {
         if file.contains("://") && !file.starts_with("file:") {
-            Origin::Url { url: web_address(&name, file)?, subdirectory: subdirectory.clone() }
+            Origin::Url { url: file_address(&name, file)?, subdirectory: subdirectory.clone() }
         } else {
             let path = tree_path(&name, file.strip_prefix("file://").unwrap_or(file))?;
             Origin::File(path)

@@ -3,18 +3,22 @@
 //! Since 2.1 each package says in which groups and under which markers it is installed. Before, the
 //! graph is walked from the dependencies of pyproject.toml, as Poetry's export plugin does.
 
-mod constraint;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pep440_rs::Version;
 use serde::Deserialize;
 
 use super::error::LockError;
 use super::files::{Wheels, is_pypi, is_wheel};
 use super::marker::{self, Environment, normalized};
 use super::resolved::{Origin, Package, ResolvedSet};
-use super::{Chosen, Manifests, check_exist, freshness, toml_packages, tree_path, web_address};
+use super::{
+    Chosen, Manifests, check_exist, file_address, freshness, git_address, toml_packages, tree_path,
+    web_address,
+};
+use crate::python::poetry_constraint;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -134,8 +138,15 @@ impl Lock {
     }
 }
 
+/// Whether a version satisfies one of poetry's constraints.
+fn allows(constraint: &str, version: &Version) -> Result<bool, LockError> {
+    poetry_constraint::allows(constraint, version).ok_or_else(|| LockError::Unknown {
+        what: format!("the version constraint {constraint:?}"),
+    })
+}
+
 fn check_python(wanted: &str, environment: &Environment) -> Result<(), LockError> {
-    if constraint::allows(wanted, &environment.python)? {
+    if allows(wanted, &environment.python)? {
         return Ok(());
     }
     let found = environment.python.to_string();
@@ -195,13 +206,13 @@ fn resolved(
                 hashes.clear();
                 let commit = resolved_reference.as_deref().unwrap_or_default();
                 Origin::Git {
-                    url: web_address(&name, url)?,
+                    url: git_address(&name, url)?,
                     commit: super::commit(&name, commit)?,
                     subdirectory: subdirectory.clone(),
                 }
             }
             "url" => {
-                Origin::Url { url: web_address(&name, url)?, subdirectory: subdirectory.clone() }
+                Origin::Url { url: file_address(&name, url)?, subdirectory: subdirectory.clone() }
             }
             "file" => Origin::File(tree_path(&name, url)?),
             "directory" => {

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::error::LockError;
-use super::files::{Wheels, is_pypi};
+use super::files::{Wheels, best, is_pypi};
 use super::marker::{self, Environment, normalized};
 use super::resolved::{Origin, Package, ResolvedSet};
-use super::{Chosen, check_exist, tree_path, web_address};
+use super::{Chosen, check_exist, file_address, git_address, tree_path, web_address};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -182,7 +182,7 @@ fn resolved(package: &Locked, environment: &Environment) -> Result<Package, Lock
             });
         };
         Origin::Git {
-            url: web_address(&name, url)?,
+            url: git_address(&name, url)?,
             commit: super::commit(&name, commit_id)?,
             subdirectory: subdirectory.clone(),
         }
@@ -192,7 +192,7 @@ fn resolved(package: &Locked, environment: &Environment) -> Result<Package, Lock
         hashes = listed(own);
         match (url, path) {
             (Some(url), _) => {
-                Origin::Url { url: web_address(&name, url)?, subdirectory: subdirectory.clone() }
+                Origin::Url { url: file_address(&name, url)?, subdirectory: subdirectory.clone() }
             }
             (None, Some(path)) => Origin::File(tree_path(&name, path)?),
             (None, None) => {
@@ -208,13 +208,14 @@ fn resolved(package: &Locked, environment: &Environment) -> Result<Package, Lock
         hashes = files.iter().flat_map(|file| listed(&file.hashes)).collect();
         match (files.as_slice(), index) {
             ([], _) => return Err(LockError::Unknown { what: format!("the source of {name}") }),
-            ([File { path: Some(path), url: None, .. }, ..], _) => {
-                Origin::File(tree_path(&name, path)?)
+            ([File { path: Some(_), url: None, .. }, ..], _) => {
+                let paths: Vec<&str> = files.iter().filter_map(|it| it.path.as_deref()).collect();
+                Origin::File(tree_path(&name, best(&paths, environment).unwrap_or_default())?)
             }
             // The file that the index has must be one of those in the lock.
             (_, Some(index)) if !is_pypi(index) => Origin::Index(Some(web_address(&name, index)?)),
             ([File { url: Some(url), .. }], None) if !is_pypi(url) => {
-                Origin::Url { url: web_address(&name, url)?, subdirectory: None }
+                Origin::Url { url: file_address(&name, url)?, subdirectory: None }
             }
             _ => Origin::Index(None),
         }

@@ -13,6 +13,7 @@ use super::{
 use crate::hex::hex;
 
 mod bad_input;
+mod choice;
 
 pub(super) fn environment(python: &str) -> Environment {
     Environment {

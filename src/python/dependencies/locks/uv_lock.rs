@@ -9,6 +9,9 @@ mod freshness;
 mod origin;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::str::FromStr;
+
+use pep440_rs::VersionSpecifiers;
 
 use super::error::LockError;
 use super::files::Wheels;
@@ -79,6 +82,7 @@ impl<'a> Walk<'a> {
         super::check_exist("group", &chosen.groups, there.groups.iter())?;
         super::check_exist("extra", &chosen.extras, there.extras.iter())?;
         self.check_conflicts(&roots, chosen)?;
+        self.check_groups(&roots, chosen)?;
         // Which extras are in use decides which markers hold, and so which extras are in use: with
         // conflicts it takes another look, until no new one comes into use.
         let mut reached = self.walk(&roots, chosen)?;
@@ -101,7 +105,7 @@ impl<'a> Walk<'a> {
                 let wheels = Wheels { of: &package.name, names: wheels };
                 wheels.check_machine(package.sdist.is_some(), &self.environment)?;
                 let lacks_wheel = wheels.are_for_other_pythons(&self.environment);
-                Ok(Package { lacks_wheel, ..resolved(package)? })
+                Ok(Package { lacks_wheel, ..resolved(package, &self.environment)? })
             })
             .collect::<Result<_, LockError>>()?;
         ResolvedSet::new(packages, chosen.left_out(there.groups.iter(), there.extras.iter()))
@@ -131,6 +135,25 @@ impl<'a> Walk<'a> {
             .flat_map(|package| package.optional_dependencies.keys())
             .chain(&self.empty.extras);
         Names { groups: groups.cloned().collect(), extras: extras.cloned().collect() }
+    }
+
+    /// Fails when a group was chosen that is not for this Python.
+    fn check_groups(&self, roots: &[usize], chosen: &Chosen) -> Result<(), LockError> {
+        for (group, wanted) in
+            roots.iter().flat_map(|root| &self.lock.packages[*root].group_requires_python)
+        {
+            let unknown =
+                || LockError::Unknown { what: format!("the Python of {group}, {wanted:?}") };
+            let specifiers = VersionSpecifiers::from_str(wanted).map_err(|_| unknown())?;
+            if chosen.groups.contains(&normalized(group))
+                && !specifiers.contains(&self.environment.python)
+            {
+                let wanted = format!("{wanted} with its group {group}");
+                let found = self.environment.python.to_string();
+                return Err(LockError::Python { wanted, found });
+            }
+        }
+        Ok(())
     }
 
     /// Fails when more than one of those that conflict was chosen.

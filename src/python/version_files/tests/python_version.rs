@@ -46,6 +46,13 @@ fn the_first_of_several_versions_counts_and_the_others_are_named() {
 }
 
 #[test]
+fn a_major_version_alone_is_any_of_its_minor_versions() {
+    for text in ["3\n", "3.x\n", "3.*\n", "cpython-3\n"] {
+        assert_eq!(python_version(text.as_bytes()).unwrap().wanted.to_string(), "==3.*", "{text}");
+    }
+}
+
+#[test]
 fn names_that_are_no_version_are_refused_in_python_version() {
     let error = |text: &str| python_version(text.as_bytes()).unwrap_err().to_string();
     assert_snapshot!(error("system\n"), @"
@@ -68,9 +75,9 @@ fn names_that_are_no_version_are_refused_in_python_version() {
     allowed: X.Y, X.Y.Z or specifiers, as in 3.11, 3.11.7 or >=3.11,<3.13; the first one in the file is used
     Write, for example: 3.11
     ");
-    assert_snapshot!(error("3\n"), @"
+    assert_snapshot!(error("4\n"), @"
     .python-version does not name a Python version
-    found: 3 (line 1)
+    found: 4 (line 1)
     note: the minor version (the Y of X.Y) is missing
     allowed: X.Y, X.Y.Z or specifiers, as in 3.11, 3.11.7 or >=3.11,<3.13; the first one in the file is used
     Write, for example: 3.11

@@ -38,7 +38,7 @@ pub(in crate::plan::decide::sequences) const CAUSES: [(Cause, &str); 14] = [
     (Cause::OtherPython, " has Python "),
     (Cause::OtherInstaller, "was installed by"),
     (Cause::OtherSettings, "settings that the installer reads"),
-    (Cause::GoneOfLock, " is gone: nothing in pylock.toml asks for it"),
+    (Cause::GoneOfLock, " is gone: nothing asks for it"),
     (Cause::FirstLock, "pylock.toml is installed instead of requirements.txt"),
     (Cause::Gone, " was removed from requirements.txt"),
     (Cause::CommandGone, " and is no longer run"),

@@ -122,7 +122,7 @@ fn meant(
     };
     let specifiers = VersionSpecifiers::from_str(&requirement.specifiers).map_err(|_| unknown())?;
     let find = |extras: &BTreeSet<String>| -> Result<Option<usize>, LockError> {
-        let mut first = None;
+        let (mut first, mut newest) = (None, None);
         for &index in named {
             let package = &lock.packages[index];
             let its: BTreeSet<String> =
@@ -133,12 +133,13 @@ fn meant(
             let version = package.version.as_deref().map(Version::from_str);
             match version.transpose().map_err(|_| unknown())? {
                 Some(version) if !specifiers.contains(&version) => {}
-                _ => return Ok(Some(index)),
+                // A lock for several targets has several that fit, of which pdm takes the newest.
+                version => newest = newest.max(Some((version, index))),
             }
             first.get_or_insert(index);
         }
         // An override may have chosen a version that the requirement does not allow.
-        Ok(first)
+        Ok(newest.map(|(_, index)| index).or(first))
     };
     let plain = find(&BTreeSet::new())?;
     let extended = if requirement.extras.is_empty() { None } else { find(&requirement.extras)? };

@@ -12,7 +12,7 @@ use super::super::error::LockError;
 use super::super::groups;
 use super::super::marker::{self, Environment, normalized};
 use super::super::requirement::Requirement;
-use super::{Lock, Locked, constraint};
+use super::{Lock, Locked, allows};
 
 /// One dependency, or several for different Pythons.
 #[derive(Clone, Debug, Deserialize)]
@@ -198,7 +198,7 @@ impl<'a> Walk<'a> {
     fn applies(&self, name: &str, dependency: &Dependency) -> Result<bool, LockError> {
         let Dependency { python, platform, markers, .. } = dependency;
         let python = match python {
-            Some(python) => constraint::allows(python, &self.environment.python)?,
+            Some(python) => allows(python, &self.environment.python)?,
             None => true,
         };
         let platform = platform.as_deref().is_none_or(|platform| platform == "linux");
@@ -208,32 +208,32 @@ impl<'a> Walk<'a> {
         Ok(python && platform && holds)
     }
 
-    /// The package that a dependency means: the one of that name whose version satisfies it and
-    /// that this Python can have.
+    /// The package that a dependency means. Of several that fit it is one that is installed
+    /// already, as poetry's own export has it, or else the newest.
     fn locked(&self, name: &str, dependency: &Dependency) -> Result<usize, LockError> {
-        let mut found = Vec::new();
+        let (mut all, mut fitting) = (Vec::new(), Vec::new());
         for &index in self.by_name.get(&normalized(name)).into_iter().flatten() {
             let package = &self.lock.packages[index];
             let version = Version::from_str(&package.version).map_err(|_| LockError::Unknown {
                 what: format!("the version of {name}, {}", package.version),
             })?;
             let satisfies = match &dependency.version {
-                Some(constraint) => constraint::allows(constraint, &version)?,
+                Some(constraint) => allows(constraint, &version)?,
                 None => true,
             };
-            let is_for = constraint::allows(&package.python_versions, &self.environment.python)?;
-            found.push((satisfies && is_for, index));
-        }
-        match found.as_slice() {
-            [] => Err(LockError::Missing { package: name.to_owned() }),
-            [(_, only)] => Ok(*only),
-            several => {
-                several.iter().find(|(fits, _)| *fits).map(|(_, index)| *index).ok_or_else(|| {
-                    LockError::Missing {
-                        package: format!("{name} for Python {}", self.environment.python),
-                    }
-                })
+            all.push(index);
+            if satisfies && allows(&package.python_versions, &self.environment.python)? {
+                let is_reached = self.reached.iter().any(|(reached, _)| *reached == index);
+                fitting.push((is_reached, version, index));
             }
+        }
+        match (all.as_slice(), fitting.into_iter().max()) {
+            ([only], _) => Ok(*only),
+            (_, Some((.., index))) => Ok(index),
+            ([], _) => Err(LockError::Missing { package: name.to_owned() }),
+            _ => Err(LockError::Missing {
+                package: format!("{name} for Python {}", self.environment.python),
+            }),
         }
     }
 }

@@ -91,6 +91,9 @@ pub(super) struct Locked {
     pub(super) wheels: Vec<File>,
     /// Of a project, since revision 5: what its tool would install, and nyala leaves to a choice.
     pub(super) default_groups: Option<toml::Value>,
+    /// Of a project: the Pythons that single groups are for, where those are not all of them.
+    #[serde(default)]
+    pub(super) group_requires_python: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) metadata: Metadata,
 }

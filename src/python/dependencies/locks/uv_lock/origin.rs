@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 
 use super::super::error::LockError;
+use super::super::files::best;
+use super::super::marker::Environment;
 use super::super::resolved::{Origin, Package};
-use super::super::{tree_path, web_address};
+use super::super::{file_address, git_address, tree_path, web_address};
 use super::file::{File, Locked, Source};
 use crate::text::url::percent_decoded;
 
 const PYPI: &str = "https://pypi.org/simple";
 
 /// The package as every lock's reader gives it. Fails when it is from where nothing may come from.
-pub(super) fn resolved(package: &Locked) -> Result<Package, LockError> {
+pub(super) fn resolved(package: &Locked, environment: &Environment) -> Result<Package, LockError> {
     let Locked { name, version, source, sdist, wheels, .. } = package;
     let path = |path: &str| tree_path(name, path);
     let origin = match source {
@@ -19,11 +21,11 @@ pub(super) fn resolved(package: &Locked) -> Result<Package, LockError> {
             PYPI => Origin::Index(None),
             _ if index.contains("://") => Origin::Index(Some(web_address(name, index)?)),
             // A folder of files in the tree, one of which is meant.
-            _ => Origin::File(flat_file(package, index)?),
+            _ => Origin::File(flat_file(package, index, environment)?),
         },
         Source { git: Some(address), .. } => git(name, address)?,
         Source { url: Some(url), subdirectory, .. } => {
-            Origin::Url { url: web_address(name, url)?, subdirectory: subdirectory.clone() }
+            Origin::Url { url: file_address(name, url)?, subdirectory: subdirectory.clone() }
         }
         Source { path: Some(file), .. } => Origin::File(path(file)?),
         Source { directory: Some(folder), .. } | Source { editable: Some(folder), .. } => {
@@ -48,18 +50,21 @@ fn git(package: &str, address: &str) -> Result<Origin, LockError> {
     let (url, query) = address_.split_once('?').unwrap_or((address_, ""));
     let subdirectory = query.split('&').find_map(|pair| pair.strip_prefix("subdirectory="));
     Ok(Origin::Git {
-        url: web_address(package, url)?,
+        url: git_address(package, url)?,
         commit: commit.to_owned(),
         subdirectory: subdirectory.map(percent_decoded),
     })
 }
 
-/// The file of an index that is a folder in the tree: any of the package's files does, since they
-/// are checked by their hashes; a wheel for every machine comes first.
-fn flat_file(package: &Locked, index: &str) -> Result<String, LockError> {
-    let files = package.wheels.iter().chain(&package.sdist);
-    let mut names: Vec<&str> = files.filter_map(File::name).collect();
-    names.sort_by_key(|name| !name.ends_with("-none-any.whl"));
-    let file = names.first().ok_or_else(|| LockError::Missing { package: package.name.clone() })?;
+/// The file of an index that is a folder in the tree.
+fn flat_file(
+    package: &Locked,
+    index: &str,
+    environment: &Environment,
+) -> Result<String, LockError> {
+    let names: Vec<_> =
+        package.wheels.iter().chain(&package.sdist).filter_map(File::name).collect();
+    let missing = || LockError::Missing { package: package.name.clone() };
+    let file = best(&names, environment).ok_or_else(missing)?;
     tree_path(&package.name, &format!("{index}/{file}"))
 }

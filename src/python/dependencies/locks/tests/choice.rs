@@ -1,0 +1,205 @@
+//! What is chosen where a lock has a package more than once, or several files of it.
+
+use super::super::{Chosen, Lock, LockError, Manifests, Origin, Package, ResolvedSet};
+use super::environment;
+
+fn read(
+    lock: Lock,
+    text: &str,
+    pyproject: &str,
+    groups: &[&str],
+    python: &str,
+) -> Result<ResolvedSet, LockError> {
+    let groups: Vec<String> = groups.iter().map(|&group| group.to_owned()).collect();
+    let manifests =
+        Manifests { pyproject: pyproject.parse().unwrap(), frozen: true, ..Manifests::default() };
+    lock.read(text, &manifests, &Chosen::new(&groups, &[]), &environment(python))
+}
+
+fn versions(set: &ResolvedSet) -> Vec<String> {
+    let version = |package: &Package| package.version.clone().unwrap_or_default();
+    set.packages.iter().map(|package| format!("{} {}", package.name, version(package))).collect()
+}
+
+/// As poetry 1.8 writes it: the newer version of `file` needs a newer Python, and both are for it.
+const POETRY: &str = r#"[[package]]
+name = "file"
+version = "3.19.1"
+optional = false
+python-versions = ">=3.9"
+files = []
+
+[[package]]
+name = "file"
+version = "4.1.0"
+optional = false
+python-versions = ">=3.10"
+files = []
+
+[[package]]
+name = "finder"
+version = "1.0"
+optional = false
+python-versions = ">=3.9"
+files = []
+[package.dependencies]
+file = ">=3.15"
+
+[metadata]
+lock-version = "2.0"
+python-versions = "^3.9"
+content-hash = "0"
+"#;
+
+#[test]
+fn of_several_versions_poetry_installs_the_newest_that_fits() {
+    let pyproject = "[tool.poetry.dependencies]\npython = '^3.9'\nfinder = '*'\n";
+    for (python, expected) in [("3.13.0", "file 4.1.0"), ("3.9.18", "file 3.19.1")] {
+        let set = read(Lock::Poetry, POETRY, pyproject, &[], python).unwrap();
+        assert_eq!(versions(&set), [expected, "finder 1.0"], "{python}");
+    }
+}
+
+#[test]
+fn a_version_of_poetrys_that_is_installed_already_is_taken_again() {
+    let pyproject = "[tool.poetry.dependencies]\npython = '^3.9'\nfile = '<4'\nfinder = '*'\n";
+    let set = read(Lock::Poetry, POETRY, pyproject, &[], "3.13.0").unwrap();
+    assert_eq!(versions(&set), ["file 3.19.1", "finder 1.0"]);
+}
+
+#[test]
+fn of_several_targets_pdm_installs_the_newest_that_fits() {
+    let lock = r#"[metadata]
+groups = ["default"]
+strategy = []
+lock_version = "4.5.0"
+[[metadata.targets]]
+requires_python = "<3.12"
+[[metadata.targets]]
+requires_python = ">=3.12"
+
+[[package]]
+name = "numbers"
+version = "2.2.6"
+requires_python = ">=3.10"
+files = [{file = "numbers-2.2.6.tar.gz", hash = "sha256:00"}]
+
+[[package]]
+name = "numbers"
+version = "2.5.5"
+requires_python = ">=3.12"
+files = [{file = "numbers-2.5.5.tar.gz", hash = "sha256:01"}]
+"#;
+    let pyproject = "[project]\nname = 'site'\ndependencies = ['numbers']\n";
+    for (python, expected) in [("3.13.0", "numbers 2.5.5"), ("3.11.7", "numbers 2.2.6")] {
+        let set = read(Lock::Pdm, lock, pyproject, &[], python).unwrap();
+        assert_eq!(versions(&set), [expected], "{python}");
+    }
+}
+
+/// As uv 0.9 writes it for `[tool.uv.dependency-groups]`.
+const UV: &str = r#"version = 1
+revision = 3
+requires-python = ">=3.9"
+
+[[package]]
+name = "site"
+version = "0"
+source = { virtual = "." }
+dependencies = [{ name = "marks" }]
+
+[package.dev-dependencies]
+dev = [{ name = "marks" }]
+
+[package.group-requires-python]
+dev = ">=3.11"
+
+[[package]]
+name = "marks"
+version = "3.0.2"
+source = { registry = "wheels" }
+sdist = { path = "marks-3.0.2.tar.gz", hash = "sha256:00" }
+wheels = [
+    { path = "marks-3.0.2-cp311-cp311-manylinux_2_17_x86_64.whl", hash = "sha256:01" },
+    { path = "marks-3.0.2-cp312-cp312-manylinux_2_17_aarch64.whl", hash = "sha256:02" },
+    { path = "marks-3.0.2-cp312-cp312-manylinux_2_17_x86_64.whl", hash = "sha256:03" },
+]
+"#;
+
+#[test]
+fn a_group_of_uvs_may_be_for_fewer_pythons() {
+    let pyproject = "[project]\nname = 'site'\n";
+    assert!(read(Lock::Uv, UV, pyproject, &[], "3.9.18").is_ok());
+    assert!(read(Lock::Uv, UV, pyproject, &["dev"], "3.12.1").is_ok());
+    let error = read(Lock::Uv, UV, pyproject, &["dev"], "3.9.18").unwrap_err().to_string();
+    assert!(error.contains(">=3.11 with its group dev"), "{error}");
+}
+
+#[test]
+fn of_a_folder_of_files_the_one_for_this_python_is_installed() {
+    let pyproject = "[project]\nname = 'site'\n";
+    let pylock = r#"lock-version = "1.0"
+created-by = "x"
+
+[[packages]]
+name = "marks"
+version = "3.0.2"
+[packages.sdist]
+path = "wheels/marks-3.0.2.tar.gz"
+hashes = { sha256 = "00" }
+[[packages.wheels]]
+path = "wheels/marks-3.0.2-cp311-cp311-manylinux_2_17_x86_64.whl"
+hashes = { sha256 = "01" }
+[[packages.wheels]]
+path = "wheels/marks-3.0.2-cp312-cp312-manylinux_2_17_x86_64.whl"
+hashes = { sha256 = "02" }
+"#;
+    for (lock, text) in [(Lock::Uv, UV), (Lock::Pylock, pylock)] {
+        for (python, expected) in [
+            ("3.12.1", "wheels/marks-3.0.2-cp312-cp312-manylinux_2_17_x86_64.whl"),
+            ("3.11.7", "wheels/marks-3.0.2-cp311-cp311-manylinux_2_17_x86_64.whl"),
+            ("3.13.0", "wheels/marks-3.0.2.tar.gz"),
+        ] {
+            let set = read(lock, text, pyproject, &[], python).unwrap();
+            assert_eq!(set.packages[0].origin, Origin::File(expected.to_owned()), "{lock:?}");
+        }
+    }
+}
+
+#[test]
+fn a_pylock_may_have_a_name_of_the_projects() {
+    for name in ["pylock.toml", "pylock.prod.toml"] {
+        assert_eq!(Lock::named_or_chosen(name), Some(Lock::Pylock), "{name}");
+    }
+    for name in ["pylock..toml", "pylock.a.b.toml", "pylock.txt", "a/pylock.prod.toml"] {
+        assert_eq!(Lock::named_or_chosen(name), None, "{name}");
+    }
+}
+
+#[test]
+fn gits_own_short_form_of_an_address_is_known() {
+    let git = |address: &str| super::super::git_address("demo", address);
+    for (address, expected) in [
+        ("git@example.org:acme/demo.git", "ssh://git@example.org/acme/demo.git"),
+        ("https://example.org/demo.git", "https://example.org/demo.git"),
+    ] {
+        assert_eq!(git(address).unwrap(), expected);
+    }
+    for wrong in ["-u@example.org:x", "git@-o:x", "--upload-pack=x", "example.org:x", "a@b: c"] {
+        assert!(git(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_file_of_the_machine_is_outside_the_tree() {
+    let pylock = r#"lock-version = "1.0"
+created-by = "x"
+[[packages]]
+name = "marks"
+[packages.archive]
+url = "file:///srv/marks-1.0-py3-none-any.whl"
+hashes = { sha256 = "00" }
+"#;
+    let error = read(Lock::Pylock, pylock, "", &[], "3.12.1").unwrap_err();
+    assert!(matches!(error, LockError::Outside { .. }), "{error}");
+}
