@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rustix::process::{
-    Pid, Signal, getpid, kill_process, kill_process_group, test_kill_process_group,
+    Pid, Signal, getpgid, getpid, kill_process, kill_process_group, test_kill_process_group,
 };
 
 /// Sends a signal to every process of the group. An empty group is not an error.
@@ -33,6 +33,17 @@ pub(super) fn session_has_members() -> bool {
 /// The living processes of a session; none where the system does not tell.
 pub fn in_session(session: Pid) -> Vec<Pid> {
     system::in_session(session)
+}
+
+/// Sends SIGTERM once to everything in a session: to the group of its leader, and to those that
+/// have a group of their own.
+pub fn terminate_session(leader: Pid) {
+    let _ = kill_process_group(leader, Signal::TERM);
+    for pid in in_session(leader) {
+        if getpgid(Some(pid)).is_ok_and(|group| group != leader) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+    }
 }
 
 fn others_in_session() -> Vec<Pid> {

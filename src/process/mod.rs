@@ -32,7 +32,7 @@ use std::time::Duration;
 
 pub use environment::{Environment, OF_SYSTEMD, hide_git_variables};
 pub use error::{ChildError, CommandLabel};
-pub use group::in_session;
+pub use group::{in_session, terminate_session};
 pub use listener::{Listener, listener};
 pub use marked::{Mark, kill_marked, number};
 pub use priority::lower_priority;

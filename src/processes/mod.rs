@@ -14,7 +14,7 @@ use crate::site::AppSettings;
 use crate::site::record::ProcessesRecord;
 use crate::site::settings::Run;
 
-pub use program::program;
+pub use program::{in_place_of_shell, program};
 
 use recognized::Recognized;
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 
+use super::ending::how;
 use super::health::Question;
-use super::process::{Process, Spec, how};
+use super::process::{Process, Spec};
 use crate::site::DeploymentId;
 use crate::text::duration;
 use crate::user_error::UserError;

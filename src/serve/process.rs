@@ -2,47 +2,44 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::path::PathBuf;
+use std::process::Stdio;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 use tokio::task::{spawn_blocking, spawn_local};
 use tokio::time::{sleep, timeout};
-use xxhash_rust::xxh3::xxh3_64;
 
+use super::ending::{KILLED, how, how_of_shell};
 use super::logs::ProcessLog;
+use super::marks::{self, OfSite};
 use super::pause::Pause;
 use super::{bounds, memory};
 use crate::control::ProcessState;
-use crate::process::{self, Environment, Mark, keep_close, kill_marked, start_session};
+use crate::process::{
+    Environment, in_session, keep_close, kill_marked, start_session, terminate_session,
+};
+use crate::processes;
 use crate::site::DeploymentId;
 use crate::text::clean_bytes;
 
 /// How often it is tried to connect to a process that is being started.
 const CONNECT_PAUSE: Duration = Duration::from_millis(20);
 
+/// How often it is looked whether what a process has started has ended, too.
+const END_PAUSE: Duration = Duration::from_millis(50);
+
 /// The longest line of output, in bytes. What is longer continues on the next one.
 const LINE: u64 = 16 << 10;
 
 /// How many of the last lines are kept for the log of a deployment.
 const RECENT: usize = 20;
-
-/// The variable by which everything that belongs to a site's processes is found, whatever it has
-/// started. Its value is `NUMBER:SITE`; the number tells the starts of one `nyala serve` apart.
-const MARK: &str = "NYALA_PROCESS";
-
-thread_local! {
-    static STARTS: Cell<u64> = const { Cell::new(0) };
-}
 
 /// How a process is to be started.
 #[derive(Clone, Debug)]
@@ -91,47 +88,6 @@ pub(super) struct Process {
     over: Notify,
     /// Told whenever any of this changes.
     changed: Rc<Notify>,
-}
-
-/// Kills what an earlier `nyala serve` of this site has left.
-pub(super) fn end_left_behind(site: &Path) -> usize {
-    kill_marked(&OfSite { site: site.to_owned(), start: None })
-}
-
-/// What carries the mark of a site.
-struct OfSite {
-    site: PathBuf,
-    /// Which start; `None` for all of them, also by other processes.
-    start: Option<u64>,
-}
-
-/// How many bits of a mark are the number of a start. The others tell sites apart.
-const START_BITS: u32 = 24;
-const SITE_BITS: u32 = 62 - START_BITS;
-
-impl OfSite {
-    /// The mark of a start; of the first one, where all are meant.
-    fn number(&self) -> u64 {
-        let site = xxh3_64(self.site.as_os_str().as_bytes()) >> (64 - SITE_BITS);
-        let start = self.start.unwrap_or_default() & ((1 << START_BITS) - 1);
-        (site << START_BITS) | start
-    }
-}
-
-impl Mark for OfSite {
-    fn is_variable(&self, variable: &[u8]) -> bool {
-        let value = variable.strip_prefix(MARK.as_bytes()).and_then(|it| it.strip_prefix(b"="));
-        let Some(value) = value else { return false };
-        let mut parts = value.splitn(2, |byte| *byte == b':');
-        let (start, site) = (parts.next(), parts.next());
-        site == Some(self.site.as_os_str().as_bytes())
-            && self.start.is_none_or(|own| start == Some(own.to_string().as_bytes()))
-    }
-
-    fn is_number(&self, number: u64) -> bool {
-        let bits = if self.start.is_some() { 0 } else { START_BITS };
-        number >> bits == self.number() >> bits
-    }
 }
 
 impl Process {
@@ -204,8 +160,7 @@ impl Process {
         while self.stopping.get().is_none() {
             let started = Instant::now();
             let kills = memory::kills();
-            let number = STARTS.get() + 1;
-            STARTS.set(number);
+            let number = marks::next();
             let mut end = match self.spawn(number) {
                 Ok(child) => self.live(child, number).await,
                 Err(error) => format!("it cannot be started: {error}"),
@@ -249,23 +204,22 @@ impl Process {
 
     fn spawn(&self, number: u64) -> std::io::Result<Child> {
         let Spec { command, folder, environment, site, port, .. } = &self.spec;
-        let mut mark = OsString::from(format!("{number}:"));
-        mark.push(site);
         let mut started = std::process::Command::new("/bin/sh");
+        // Where it can, the program takes the place of the shell, as with Heroku: so it is the one
+        // that is told to end, and whose end is seen.
         started
-            .args(["-c", command])
+            .arg("-c")
+            .arg(processes::in_place_of_shell(command).as_deref().unwrap_or(command))
             .current_dir(folder)
             .env_clear()
             .envs(environment.iter())
-            .env(MARK, mark)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         if let Some(port) = port {
             started.env("PORT", port.to_string());
         }
-        let own = OfSite { site: site.clone(), start: Some(number) };
-        process::number(&mut started, own.number());
+        OfSite::start(site, number).put_on(&mut started);
         bounds::set(&mut started);
         start_session(&mut started);
         keep_close(&mut started);
@@ -305,7 +259,8 @@ impl Process {
         // Whatever it has started is of no use without it, and would hold its port.
         self.kill_all(number).await;
         match ended {
-            Ok(status) => how(status),
+            Ok(status) if processes::in_place_of_shell(&self.spec.command).is_some() => how(status),
+            Ok(status) => how_of_shell(status),
             Err(error) => format!("it cannot be watched: {error}"),
         }
     }
@@ -323,10 +278,16 @@ impl Process {
     async fn end(&self, mut child: Child, number: u64) -> String {
         self.accepts.set(false);
         let grace = self.stopping.get().unwrap_or(super::STOP_PATIENCE);
-        if let Some(group) = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())) {
-            let _ = kill_process_group(group, Signal::TERM);
+        let session = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        if let Some(session) = session {
+            let _ = spawn_blocking(move || terminate_session(session)).await;
         }
-        let ended = timeout(grace, child.wait()).await;
+        // The shell of `cd x && program` ends at once; the program has its time all the same.
+        let ended = timeout(grace, async {
+            let _ = child.wait().await;
+            until_empty(session).await;
+        });
+        let ended = ended.await;
         if ended.is_err() {
             self.say(&format!("it did not end in {} s, and is killed", grace.as_secs()));
         }
@@ -338,7 +299,7 @@ impl Process {
     /// Ends everything that a start of it has left. All processes of the machine are looked
     /// through for it, while visitors are answered.
     async fn kill_all(&self, number: u64) {
-        let mark = OfSite { site: self.spec.site.clone(), start: Some(number) };
+        let mark = OfSite::start(&self.spec.site, number);
         let _ = spawn_blocking(move || kill_marked(&mark)).await;
     }
 
@@ -370,15 +331,19 @@ impl Process {
     }
 }
 
-/// How one ended that nobody can ask any more: the kernel ends one so when memory is short.
-const KILLED: &str = "it was killed by signal 9";
+/// Returns when nothing of a session is left.
+async fn until_empty(session: Option<Pid>) {
+    let Some(session) = session else { return };
+    while spawn_blocking(move || !in_session(session).is_empty()).await.unwrap_or_default() {
+        sleep(END_PAUSE).await;
+    }
+}
 
-/// How a process has ended.
-pub(super) fn how(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("it exited with {code}"),
-        (None, Some(signal)) => format!("it was killed by signal {signal}"),
-        (None, None) => "it ended".to_owned(),
+/// Ends processes, all at once: however many there are, it takes no longer than one `grace`.
+pub(super) async fn stop_all(processes: Vec<Rc<Process>>, grace: Duration) {
+    let stopping = processes.into_iter().map(|it| spawn_local(async move { it.stop(grace).await }));
+    let stopping: Vec<_> = stopping.collect();
+    for stopping in stopping {
+        let _ = stopping.await;
     }
 }

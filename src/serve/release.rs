@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::backend::{Backend, InFlight};
-use super::process::Process;
+use super::process::{Process, stop_all};
 use super::statistics::Totals;
 use crate::site::DeploymentId;
 
@@ -108,18 +108,14 @@ impl Release {
         }
     }
 
-    /// Ends its processes: what answers requests first, then the others.
+    /// Ends its processes.
     pub(super) async fn stop(&self, grace: Duration) {
-        for process in self.processes() {
-            process.stop(grace).await;
-        }
+        stop_all(self.processes(), grace).await;
     }
 
     /// Ends the others.
     pub(super) async fn stop_others(&self, grace: Duration) {
-        let others: Vec<_> = self.others.borrow_mut().drain(..).collect();
-        for process in others {
-            process.stop(grace).await;
-        }
+        let others = self.others.take();
+        stop_all(others, grace).await;
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::backend::Backend;
 use super::error;
-use super::process::Spec;
+use super::process::{Spec, stop_all};
 use super::release::Release;
 use super::served::Served;
 use crate::processes::WEB;
@@ -24,6 +24,9 @@ impl Served {
         say: &dyn Fn(String),
     ) -> Result<()> {
         let _turn = self.take_turn(say).await;
+        if self.is_stopped()? {
+            bail!(error::is_stopped());
+        }
         let Some(live) = self.live() else { bail!(error::nothing_runs()) };
         // Only a push or a restart changes the address.
         let listen = self.run().listen.clone();
@@ -54,9 +57,8 @@ impl Served {
         let new: Vec<_> = new.collect();
         for backend in &new {
             if let Err(error) = self.check(run, &backend.process, say).await {
-                for backend in &new {
-                    backend.process.stop(super::STOP_PATIENCE).await;
-                }
+                let new = new.iter().map(|it| Rc::clone(&it.process)).collect();
+                stop_all(new, super::STOP_PATIENCE).await;
                 return Err(error);
             }
         }
@@ -71,11 +73,12 @@ impl Served {
         }
         let grace = self.run().grace;
         let deadline = Instant::now() + grace;
-        for backend in going {
+        for backend in &going {
             backend.drain(deadline).await;
-            backend.process.stop(super::STOP_PATIENCE.max(grace)).await;
-            live.web.borrow_mut().retain(|it| !Rc::ptr_eq(it, &backend));
         }
+        let processes = going.iter().map(|it| Rc::clone(&it.process)).collect();
+        stop_all(processes, super::STOP_PATIENCE.max(grace)).await;
+        live.web.borrow_mut().retain(|it| going.iter().all(|gone| !Rc::ptr_eq(it, gone)));
         Ok(())
     }
 
@@ -86,9 +89,8 @@ impl Served {
         let is_new = |spec: &Spec| have.iter().all(|it| it.spec.number != spec.number);
         self.start_others(live, specs.into_iter().filter(is_new).collect());
         let grace = super::STOP_PATIENCE.max(self.run().grace);
-        for process in have.into_iter().filter(|it| it.spec.number as usize > count) {
-            process.stop(grace).await;
-            live.others.borrow_mut().retain(|it| !Rc::ptr_eq(it, &process));
-        }
+        have.retain(|it| it.spec.number as usize > count);
+        stop_all(have.clone(), grace).await;
+        live.others.borrow_mut().retain(|it| have.iter().all(|gone| !Rc::ptr_eq(it, gone)));
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use tokio::sync::{MutexGuard, Notify};
+use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout_at};
 
 use super::backend::InFlight;
@@ -236,7 +237,7 @@ impl Served {
 
     /// Takes no more connections, finishes what visitors wait for, and ends everything. A listening
     /// socket that is kept stays there, for the next nyala serve.
-    pub(super) async fn close(&self) {
+    pub(super) async fn close(self: &Rc<Self>) {
         self.listening.take();
         self.is_closing.set(true);
         self.closing.notify_waiters();
@@ -251,16 +252,21 @@ impl Served {
         let live = self.live.borrow().clone();
         let mut all: Vec<_> = live.into_iter().collect();
         all.extend(self.leaving.borrow().iter().cloned());
-        for release in all {
+        let ending = all.into_iter().map(|release| {
             // They never end by themselves, and the next nyala serve takes them.
             release.end_websockets();
-            self.end(&release).await;
+            let site = Rc::clone(self);
+            spawn_local(async move { site.end(&release).await })
+        });
+        let ending: Vec<_> = ending.collect();
+        for ending in ending {
+            let _ = ending.await;
         }
         self.live.borrow_mut().take();
     }
 
     /// Closes a site that is gone: nobody will listen there.
-    pub(super) async fn close_for_good(&self) {
+    pub(super) async fn close_for_good(self: &Rc<Self>) {
         if let Some(listening) = &*self.listening.borrow() {
             self.manager.forget(&listening.name);
         }

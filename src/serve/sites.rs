@@ -16,7 +16,7 @@ use super::deputy::{self, Deputy};
 use super::manager::Manager;
 use super::printer::print;
 use super::served::Served;
-use super::{door, error, listen, process};
+use super::{door, error, listen, marks};
 use crate::server::Server;
 use crate::site::Site;
 use crate::user_error::UserError;
@@ -215,7 +215,7 @@ fn is_gone(place: &Path) -> bool {
 
 fn begin(site: &Site, manager: &Rc<Manager>) -> Result<Rc<Served>> {
     let Some(lock) = site.try_serve_lock()? else { bail!(error::is_served(site.root())) };
-    let left = process::end_left_behind(site.root());
+    let left = marks::end_left_behind(site.root());
     let served = Served::new(site.clone(), lock, Rc::clone(manager));
     if left > 0 {
         served.say(format_args!("{left} processes of an earlier nyala serve were ended"));

@@ -14,7 +14,7 @@ use super::backend::Backend;
 use super::error;
 use super::health::{PATIENCE, Question};
 use super::port;
-use super::process::{Process, Spec};
+use super::process::{Process, Spec, stop_all};
 use super::release::Release;
 use super::served::Served;
 use crate::build::custom::in_env;
@@ -218,9 +218,7 @@ impl Served {
         let (_, others) = self.specs(live.id, &self.site.settings()?.run)?;
         let before: Vec<_> =
             live.others.borrow_mut().extract_if(.., |it| it.spec.name == name).collect();
-        for process in before {
-            process.stop(self.run().grace).await;
-        }
+        stop_all(before, super::STOP_PATIENCE.max(self.run().grace)).await;
         let again = others.into_iter().filter(|spec| spec.name == name);
         live.others.borrow_mut().extend(again.map(|spec| self.start_to_keep(spec)));
         Ok(())

@@ -31,6 +31,7 @@ mod django;
 mod doctor;
 mod documentation;
 mod downloads;
+mod ending;
 mod endless_logs;
 mod envs;
 mod faults;
