@@ -21,6 +21,7 @@ use super::logs::ProcessLog;
 use super::marks::{self, OfSite};
 use super::pause::Pause;
 use super::{bounds, memory};
+use crate::console::mask;
 use crate::control::ProcessState;
 use crate::process::{
     Environment, in_session, keep_close, kill_marked, start_session, terminate_session,
@@ -128,9 +129,10 @@ impl Process {
         self.last_end.borrow().clone()
     }
 
-    /// The last lines that it printed.
+    /// The last lines that it printed, without secrets: anybody may be shown them.
     pub(super) fn recent(&self) -> Vec<String> {
-        self.recent.borrow().iter().cloned().collect()
+        let mask = mask::known();
+        self.recent.borrow().iter().map(|line| mask.apply(line).into_owned()).collect()
     }
 
     pub(super) fn state(&self) -> ProcessState {
