@@ -4,37 +4,110 @@ use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use hyper::StatusCode;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use tokio::time::{Sleep, sleep};
 
 use super::backend::InFlight;
+use super::headers;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// The body of a request on its way to the application.
 pub(super) enum Outgoing {
     Empty,
-    Visitors(Visitors),
+    Visitors(Visitors<Incoming>),
 }
 
 /// What a visitor sends, up to a limit.
-pub(super) struct Visitors {
-    inner: Incoming,
-    /// How many bytes may still come.
-    left: u64,
-    /// Set when more came.
-    is_too_large: Rc<Cell<bool>>,
+pub(super) struct Visitors<B> {
+    inner: B,
+    limits: Limits,
+    /// Runs out while nothing comes.
+    patience: Option<Pin<Box<Sleep>>>,
+    fault: Rc<Cell<Option<Fault>>>,
+}
+
+/// What a visitor may send.
+pub(super) struct Limits {
+    /// How many bytes may come.
+    pub(super) size: u64,
+    /// How long nothing may come.
+    pub(super) silence: Duration,
+}
+
+/// Why a body does not come to its end. It is the visitor's doing, and not the application's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    TooLarge,
+    /// It was broken off, or is not what HTTP has.
+    Broken,
+    TooSlow,
+}
+
+impl Fault {
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Fault::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Fault::Broken => StatusCode::BAD_REQUEST,
+            Fault::TooSlow => StatusCode::REQUEST_TIMEOUT,
+        }
+    }
+
+    pub(super) fn why(self) -> &'static str {
+        match self {
+            Fault::TooLarge => "the body is too large",
+            Fault::Broken => "the body is broken",
+            Fault::TooSlow => "the body did not come in time",
+        }
+    }
 }
 
 impl Outgoing {
-    /// At most `largest` bytes; the flag says when there are more.
-    pub(super) fn of(inner: Incoming, largest: u64) -> (Outgoing, Rc<Cell<bool>>) {
-        let is_too_large = Rc::new(Cell::new(false));
-        let told = Rc::clone(&is_too_large);
+    /// What a visitor sends within limits; `fault` is set when it does not come to its end.
+    pub(super) fn of(inner: Incoming, limits: Limits, fault: Rc<Cell<Option<Fault>>>) -> Outgoing {
         if inner.is_end_stream() {
-            return (Outgoing::Empty, told);
+            return Outgoing::Empty;
         }
-        (Outgoing::Visitors(Visitors { inner, left: largest, is_too_large }), told)
+        Outgoing::Visitors(Visitors { inner, limits, patience: None, fault })
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Visitors<B> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let mut frame = match Pin::new(&mut self.inner).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) => frame,
+            Poll::Ready(Some(Err(_))) => return self.failed(Fault::Broken),
+            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Pending => {
+                // Only while more is wanted: an application that reads slowly is not the visitor's
+                // fault.
+                let silence = self.limits.silence;
+                let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(silence)));
+                return match patience.as_mut().poll(context) {
+                    Poll::Ready(()) => self.failed(Fault::TooSlow),
+                    Poll::Pending => Poll::Pending,
+                };
+            }
+        };
+        self.patience = None;
+        if let Some(data) = frame.data_ref() {
+            let Some(left) = self.limits.size.checked_sub(data.len() as u64) else {
+                return self.failed(Fault::TooLarge);
+            };
+            self.limits.size = left;
+        }
+        if let Some(trailers) = frame.trailers_mut() {
+            headers::trailers_to_application(trailers);
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn failed(&self, fault: Fault) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        self.fault.set(Some(fault));
+        Poll::Ready(Some(Err(fault)))
     }
 }
 
@@ -46,21 +119,12 @@ impl Body for Outgoing {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let Outgoing::Visitors(body) = self.get_mut() else { return Poll::Ready(None) };
-        let frame = match Pin::new(&mut body.inner).poll_frame(context) {
-            Poll::Ready(Some(Ok(frame))) => frame,
-            Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error.into()))),
-            Poll::Ready(None) => return Poll::Ready(None),
-            Poll::Pending => return Poll::Pending,
-        };
-        if let Some(data) = frame.data_ref() {
-            let Some(left) = body.left.checked_sub(data.len() as u64) else {
-                body.is_too_large.set(true);
-                return Poll::Ready(Some(Err("the body is too large".into())));
-            };
-            body.left = left;
+        match self.get_mut() {
+            Outgoing::Empty => Poll::Ready(None),
+            Outgoing::Visitors(body) => {
+                body.poll(context).map_err(|fault| Error::from(fault.why()))
+            }
         }
-        Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -120,5 +184,72 @@ impl Body for Answer {
             }
             Answer::Applications { body, .. } => body.size_hint(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    #[derive(Clone, Copy)]
+    enum Part {
+        Data(&'static str),
+        Broken,
+        End,
+    }
+
+    /// Gives one part after another, and then nothing.
+    struct Parts(Vec<Part>);
+
+    impl Body for Parts {
+        type Data = Bytes;
+        type Error = ();
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, ()>>> {
+            let parts = &mut self.get_mut().0;
+            if parts.is_empty() {
+                return Poll::Pending;
+            }
+            Poll::Ready(match parts.remove(0) {
+                Part::Data(text) => Some(Ok(Frame::data(Bytes::from(text)))),
+                Part::Broken => Some(Err(())),
+                Part::End => None,
+            })
+        }
+    }
+
+    /// The first fault of a body of at most five bytes; `None` when it comes to its end.
+    async fn fault(parts: &[Part], silence: Duration) -> Option<Fault> {
+        let limits = Limits { size: 5, silence };
+        let inner = Parts(parts.to_vec());
+        let mut body = Visitors { inner, limits, patience: None, fault: Rc::default() };
+        loop {
+            match poll_fn(|context| body.poll(context)).await {
+                Some(Ok(_)) => {}
+                Some(Err(fault)) => {
+                    assert_eq!(body.fault.get(), Some(fault));
+                    return Some(fault);
+                }
+                None => return body.fault.get(),
+            }
+        }
+    }
+
+    #[test]
+    fn it_is_known_what_a_visitor_did_wrong() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let (long, none) = (Duration::from_hours(1), Duration::ZERO);
+            let (abc, de, def) = (Part::Data("abc"), Part::Data("de"), Part::Data("def"));
+            assert_eq!(fault(&[abc, de, Part::End], long).await, None);
+            assert_eq!(fault(&[abc, def], long).await, Some(Fault::TooLarge));
+            assert_eq!(fault(&[abc, Part::Broken], long).await, Some(Fault::Broken));
+            assert_eq!(fault(&[abc], none).await, Some(Fault::TooSlow));
+        });
     }
 }

@@ -15,14 +15,15 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Headers that speak of one connection.
-const HOP_BY_HOP: [&str; 9] = [
+///
+/// `Trailer` is one of them as well, but it says which headers come after a body, and those pass.
+const HOP_BY_HOP: [&str; 8] = [
     "connection",
     "keep-alive",
     "proxy-authenticate",
     "proxy-authorization",
     "proxy-connection",
     "te",
-    "trailer",
     "transfer-encoding",
     "upgrade",
 ];
@@ -47,13 +48,19 @@ pub(super) fn refusal<B>(request: &Request<B>) -> Option<(StatusCode, &'static s
     if request.method() == Method::CONNECT {
         return Some((StatusCode::METHOD_NOT_ALLOWED, "CONNECT is not allowed"));
     }
+    // A path, an address with its scheme, or `*` (RFC 9112, section 3.2); never `user:password@`.
+    if let Some(authority) = request.uri().authority()
+        && (request.uri().scheme().is_none() || !is_host(authority.as_str().as_bytes()))
+    {
+        return Some((StatusCode::BAD_REQUEST, "not a valid address"));
+    }
     let mut hosts = headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         (_, Some(_)) => return Some((StatusCode::BAD_REQUEST, "more than one Host")),
         (None, None) if request.version() >= Version::HTTP_11 && request.uri().host().is_none() => {
             return Some((StatusCode::BAD_REQUEST, "no Host"));
         }
-        (Some(host), None) if !is_host(host) => {
+        (Some(host), None) if !is_host(host.as_bytes()) => {
             return Some((StatusCode::BAD_REQUEST, "not a valid Host"));
         }
         _ => {}
@@ -76,9 +83,9 @@ pub(super) fn refusal<B>(request: &Request<B>) -> Option<(StatusCode, &'static s
     None
 }
 
-fn is_host(host: &HeaderValue) -> bool {
+fn is_host(host: &[u8]) -> bool {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_:[]%~".contains(byte);
-    !host.is_empty() && host.as_bytes().iter().all(allowed)
+    !host.is_empty() && host.iter().all(allowed)
 }
 
 /// Whether a request or an answer changes its connection to a websocket.
@@ -99,7 +106,7 @@ pub(super) struct Visitor {
 /// Makes the headers of a request those that the application gets.
 pub(super) fn to_application(
     headers: &mut HeaderMap,
-    authority: Option<&str>,
+    host: Option<&str>,
     visitor: Visitor,
     id: impl Fn() -> HeaderValue,
 ) {
@@ -113,7 +120,7 @@ pub(super) fn to_application(
         to_websocket(headers);
     }
     // A request for a whole address has its host from there: RFC 9112, section 3.2.2.
-    if let Some(host) = authority.and_then(|authority| HeaderValue::from_str(authority).ok()) {
+    if let Some(host) = host.and_then(|host| HeaderValue::from_str(host).ok()) {
         headers.insert(HOST, host);
     }
     if let Some(address) = address {
@@ -135,8 +142,18 @@ pub(super) fn to_application(
     }
 }
 
+/// What comes after a body must not say either what a visitor cannot say: some servers put it beside
+/// the headers.
+pub(super) fn trailers_to_application(trailers: &mut HeaderMap) {
+    remove(trailers, |name| name.contains('_') || FORWARDED.contains(&name));
+}
+
 /// Makes the headers of an answer those that the visitor gets.
 pub(super) fn to_visitor(headers: &mut HeaderMap, is_websocket: bool) {
+    // The length of a body in chunks is not what it says beside them: RFC 9112, section 6.3.
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
+    }
     remove(headers, |_| false);
     if is_websocket {
         to_websocket(headers);
@@ -210,6 +227,17 @@ mod tests {
         assert_eq!(status(&both), Some(400));
         let large = Box::leak("x".repeat(LARGEST_HEAD).into_boxed_str());
         assert_eq!(status(&[("host", "a"), ("cookie", large)]), Some(431));
+        let at = |address: &str| {
+            let mut request = request(&[("host", "a")]);
+            *request.uri_mut() = address.parse().unwrap();
+            refusal(&request).map(|(status, _)| status.as_u16())
+        };
+        for address in ["/x", "*", "http://b/x", "http://b:80", "https://[::1]:8000/"] {
+            assert_eq!(at(address), None, "{address}");
+        }
+        for address in ["foo", "foo:80", "http://user:password@b/x", "http://user@b/"] {
+            assert_eq!(at(address), Some(400), "{address}");
+        }
         let mut connect = request(&[("host", "a")]);
         *connect.method_mut() = Method::CONNECT;
         assert_eq!(refusal(&connect).map(|(status, _)| status.as_u16()), Some(405));

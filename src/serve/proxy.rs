@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER,
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER,
 };
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::backend::InFlight;
-use super::body::{Answer, Outgoing};
+use super::body::{Answer, Fault, Limits, Outgoing};
 use super::headers::{self, Visitor};
 use super::linger::Lingering;
 use super::served::{Connection, FAREWELL, Served};
@@ -32,6 +32,9 @@ use crate::hex::hex;
 
 /// How long a visitor may take for the head of a request, or may be idle before it.
 const IDLE: Duration = Duration::from_secs(75);
+
+/// How long nothing may come of a body that is wanted. nginx waits for as long.
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// How much is read of a head, in bytes, before it is refused.
 const HEAD: usize = 64 << 10;
@@ -109,7 +112,7 @@ async fn answer(
     let length =
         request.headers().get(CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
     if length.is_some_and(|length: u64| length > run.max_body) {
-        return text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large");
+        return text(Fault::TooLarge.status(), Fault::TooLarge.why());
     }
     let visitors =
         headers::is_websocket(request.headers()).then(|| hyper::upgrade::on(&mut request));
@@ -120,17 +123,21 @@ async fn answer(
         is_trusted: address.as_ref().is_none_or(|(address, _)| is_trusted(address)),
         address: address.map(|(_, text)| text),
     };
-    let authority = parts.uri.authority().map(ToString::to_string);
-    headers::to_application(&mut parts.headers, authority.as_deref(), visitor, request_id);
+    let mut host = parts.uri.authority().map(ToString::to_string);
+    // HTTP/1.0 knows no Host, and the version that the application gets has to have one.
+    if host.is_none() && !parts.headers.contains_key(HOST) {
+        host = Some(run.host());
+    }
+    headers::to_application(&mut parts.headers, host.as_deref(), visitor, request_id);
     // The application is asked for a path, in the version that it knows.
     parts.uri = parts.uri.path_and_query().map_or_else(Uri::default, |it| Uri::from(it.clone()));
     parts.version = Version::HTTP_11;
-    let (body, is_too_large) = Outgoing::of(body, run.max_body);
-    match forward(site, begun, parts, body, visitors).await {
+    let fault = Rc::default();
+    let limits = Limits { size: run.max_body, silence: SILENCE };
+    let body = Outgoing::of(body, limits, Rc::clone(&fault));
+    match forward(site, begun, parts, body, &fault, visitors).await {
         Ok(answer) => answer,
-        Err(_) if is_too_large.get() => {
-            text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large")
-        }
+        Err(Failed::Visitor(fault)) => text(fault.status(), fault.why()),
         Err(Failed::Down) => {
             let mut answer =
                 text(StatusCode::SERVICE_UNAVAILABLE, "the application is not running");
@@ -147,6 +154,8 @@ enum Failed {
     Down,
     /// It broke off.
     Broken,
+    /// The body of the request did not come to its end.
+    Visitor(Fault),
 }
 
 /// Sends a request to what is live, and returns its answer.
@@ -158,6 +167,7 @@ async fn forward(
     begun: Instant,
     parts: Parts,
     body: Outgoing,
+    fault: &Cell<Option<Fault>>,
     visitors: Option<OnUpgrade>,
 ) -> Result<Response<Answer>, Failed> {
     site.pause_is_over().await;
@@ -190,6 +200,10 @@ async fn forward(
                 return Ok(pass_on(answer, in_flight, visitors));
             }
             Err(mut error) => {
+                // The application did nothing wrong, and its answers are not counted.
+                if let Some(fault) = fault.get() {
+                    return Err(Failed::Visitor(fault));
+                }
                 let again = match error.take_message() {
                     Some(again) if unsent < TRIES => {
                         unsent += 1;

@@ -66,6 +66,7 @@ mod refs;
 mod releases;
 mod report;
 mod repositories;
+mod requests;
 mod requirements;
 mod rollback;
 mod running;

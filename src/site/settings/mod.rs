@@ -26,7 +26,7 @@ pub use file::{with_key, with_shared};
 pub use image::{Image, SCRATCH};
 pub use keys::keys;
 pub use kubernetes::{Kubernetes, PATCHES, Quantity, Resources, Strategy, is_name};
-pub use run::{Listen, Run, check_scale, host_of, is_domain, is_process_name};
+pub use run::{LOCALHOST, Listen, Run, check_scale, host_of, is_domain, is_process_name};
 pub use webhook::Webhook;
 
 use super::SharedPath;

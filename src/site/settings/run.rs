@@ -45,6 +45,9 @@ pub struct Run {
     pub processes: BTreeMap<String, String>,
 }
 
+/// The host of a site that has no domains.
+pub const LOCALHOST: &str = "localhost";
+
 impl Default for Run {
     fn default() -> Run {
         Run {
@@ -64,6 +67,11 @@ impl Default for Run {
 }
 
 impl Run {
+    /// The `Host` of a request that comes from nyala itself, or names none.
+    pub fn host(&self) -> String {
+        self.domains.first().map_or_else(|| LOCALHOST.to_owned(), |domain| host_of(domain))
+    }
+
     pub(super) fn check(&self) -> Result<(), UserError> {
         if let Some(health) = self.health.as_ref().filter(|health| !is_path(health)) {
             return Err(error::health_is_no_path(health));

@@ -1,0 +1,69 @@
+//! What visitors send that not every visitor does.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+
+use crate::running::application;
+use crate::support::Site;
+
+const POST: &str = "POST / HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n";
+const CHUNKED: &str = "Transfer-Encoding: chunked\r\n";
+
+#[test]
+fn what_a_visitor_does_wrong_is_not_held_against_the_application() {
+    let (site, _server) = Site::served("max_body = 1000");
+    let project = site.project();
+    application(&project, "page", "");
+    project.push().assert_success();
+    assert_eq!(site.get("/").status, 200);
+    assert_eq!(site.ask(&format!("{POST}{CHUNKED}\r\nzz\r\n")).status, 400);
+    let large = "x".repeat(1001);
+    assert_eq!(site.ask(&format!("{POST}{CHUNKED}\r\n3e9\r\n{large}\r\n")).status, 413);
+    for broken in ["Content-Length: 1000\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n5\r\nab"] {
+        let mut visitor = site.connect();
+        visitor.write_all(format!("{POST}{broken}").as_bytes()).unwrap();
+        visitor.shutdown(Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        // Who has gone may get nothing.
+        let _ = visitor.read_to_string(&mut answer);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    }
+    let metrics = site.nyala(&["metrics"]).assert_success().stdout.clone();
+    let answers: Vec<_> = metrics
+        .lines()
+        .filter(|line| line.starts_with("nyala_http_requests_total{") && !line.ends_with(" 0"))
+        .collect();
+    assert!(answers.len() == 1 && answers[0].contains("status=\"2xx\""), "{answers:?}");
+}
+
+#[test]
+fn trailers_pass_in_both_directions() {
+    let (site, _server) = Site::served("");
+    let project = site.project();
+    application(&project, "page", "");
+    project.push().assert_success();
+    let asked = "GET /trailers HTTP/1.1\r\nHost: shop\r\nTE: trailers\r\nConnection: close\r\n\r\n";
+    let answer = site.ask(asked);
+    // The length that the application has sent is not that of the body.
+    assert!(!answer.head.to_lowercase().contains("content-length"), "{}", answer.head);
+    let body = answer.body.to_lowercase();
+    assert_eq!(body, "5\r\nhello\r\n0\r\nx-sum: 42\r\n\r\n");
+    let body = "3\r\nabc\r\n0\r\nX-Sum: 42\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n";
+    let trailer = "Trailer: X-Sum, X-Forwarded-For\r\n";
+    let answer = site.ask(&format!("{POST}{CHUNKED}{trailer}\r\n{body}"));
+    assert_eq!(answer.body.to_lowercase(), "3 bytes x-sum: 42\n");
+}
+
+#[test]
+fn a_request_has_a_host_that_the_application_can_read() {
+    let (site, _server) = Site::served("");
+    let project = site.project();
+    application(&project, "page", "");
+    project.push().assert_success();
+    let plain = "GET / HTTP/1.0\r\n\r\n";
+    assert_eq!(site.ask(plain).body, "page 1 localhost\n");
+    for address in ["foo", "http://user:password@other/"] {
+        let asked = format!("GET {address} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n");
+        assert_eq!(site.ask(&asked).status, 400, "{address}");
+    }
+}
