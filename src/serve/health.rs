@@ -3,20 +3,24 @@
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::handshake;
 use hyper::header::{CONNECTION, HOST, USER_AGENT};
-use hyper::{Request, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::process::Process;
-use crate::site::settings::{Run, host_of};
+use crate::site::settings::Run;
 use crate::text::duration;
 
 /// How long one question may take at most.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the body of an answer is read.
+const BODY: Duration = Duration::from_secs(1);
 
 /// How much of an answer's body is read, in bytes.
 const READ: usize = 1 << 20;
@@ -36,16 +40,28 @@ impl Question {
     /// What a web process is asked to know whether it is well.
     pub(super) fn of(run: &Run, process: &Process) -> Question {
         let path = run.health.clone().unwrap_or_else(|| "/".to_owned());
-        let host = run.domains.first().map_or_else(|| "localhost".to_owned(), |it| host_of(it));
+        let host = run.host();
         let port = process.spec.port.unwrap_or_default();
         Question { port, path, host, is_strict: run.health.is_some() }
     }
 
     /// The status that is answered within `limit`, or why there is none.
     pub(super) async fn ask(&self, limit: Duration) -> Result<StatusCode, String> {
-        match timeout(limit, self.get()).await {
-            Ok(answer) => answer,
-            Err(_) => Err(format!("no answer in {}", duration(limit))),
+        let (answer, connection) = match timeout(limit, self.get()).await {
+            Ok(answer) => answer?,
+            Err(_) => return Err(format!("no answer in {}", duration(limit))),
+        };
+        let status = answer.status();
+        // A process that dies while it answers is not well. One that sends events never comes to
+        // an end, and is.
+        let body = Limited::new(answer.into_body(), READ).collect();
+        let body = timeout(BODY.min(limit), body).await;
+        connection.abort();
+        match body {
+            Ok(Err(error)) if !error.is::<http_body_util::LengthLimitError>() => {
+                Err(format!("the answer ended early: {error}"))
+            }
+            _ => Ok(status),
         }
     }
 
@@ -57,7 +73,8 @@ impl Question {
         }
     }
 
-    async fn get(&self) -> Result<StatusCode, String> {
+    /// The head of an answer, and the connection on which its body comes.
+    async fn get(&self) -> Result<(Response<Incoming>, JoinHandle<hyper::Result<()>>), String> {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).await;
         let stream = stream.map_err(|error| format!("cannot connect: {error}"))?;
         let (mut sender, connection) = handshake::<_, Empty<Bytes>>(TokioIo::new(stream))
@@ -73,14 +90,6 @@ impl Question {
             .body(Empty::new())
             .map_err(|error| error.to_string())?;
         let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
-        let status = answer.status();
-        // A process that dies while it answers is not well.
-        let body = Limited::new(answer.into_body(), READ).collect().await;
-        connection.abort();
-        match body {
-            Ok(_) => Ok(status),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => Ok(status),
-            Err(error) => Err(format!("the answer ended early: {error}")),
-        }
+        Ok((answer, connection))
     }
 }

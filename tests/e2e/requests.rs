@@ -67,3 +67,24 @@ fn a_request_has_a_host_that_the_application_can_read() {
         assert_eq!(site.ask(&asked).status, 400, "{address}");
     }
 }
+
+/// Answers at once, and never comes to an end.
+const EVENTS: &str = r#"
+def events(self, *_):
+    self.send_response(200)
+    self.send_header("Content-Type", "text/event-stream")
+    self.end_headers()
+    while True:
+        self.wfile.write(b"data: x\n\n")
+        time.sleep(0.1)
+
+Handler.answer = events
+"#;
+
+#[test]
+fn a_page_that_never_ends_is_healthy() {
+    let (site, _server) = Site::served("");
+    let project = site.project();
+    application(&project, "page", EVENTS);
+    project.push().assert_success().assert_says("GET / answers 200 OK");
+}
