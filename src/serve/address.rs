@@ -72,6 +72,23 @@ impl Served {
         }
     }
 
+    /// Listens again where somebody has removed its socket.
+    pub(super) fn listen_if_gone(self: &Rc<Self>) {
+        let is_gone = |it: &Listening| match &it.listen {
+            Listen::Unix(path) => !self.site.root().join(path).exists(),
+            Listen::Tcp(_) => false,
+        };
+        if !self.listening.borrow().as_ref().is_some_and(is_gone) {
+            return;
+        }
+        if let Some(before) = self.listening.take() {
+            self.manager.forget(&before.name);
+        }
+        if let Err(error) = self.set_run(Run::clone(&self.run())) {
+            self.say(UserError::of(&error));
+        }
+    }
+
     /// Listens where an earlier nyala serve did, while nobody can say what the settings are.
     pub(super) fn listen_as_before(self: &Rc<Self>) {
         if self.listening.borrow().is_none()

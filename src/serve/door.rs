@@ -1,15 +1,17 @@
 //! The control socket of a site: what commands and deployments ask of this `nyala serve`.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::task::spawn_local;
+use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{sleep, timeout};
 
 use super::error;
@@ -25,23 +27,43 @@ use crate::user_error::UserError;
 /// be done with the site meanwhile.
 const SWITCH_PATIENCE: Duration = Duration::from_mins(5);
 
+/// The socket, while it is open.
+#[derive(Debug)]
+pub(super) struct Door {
+    /// The number of its file, by which it is known that it is still there.
+    id: Option<(u64, u64)>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The device and number of a file.
+pub(super) fn id_of(path: &Path) -> Option<(u64, u64)> {
+    fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
 /// Opens the socket, which only the owner of the site can connect to: that takes the right to write
 /// to it, which the umask of a process gives to nobody else.
-pub(super) fn open(site: &Rc<Served>) -> Result<()> {
-    let path = socket(&site.site);
+pub(super) fn open(served: &Rc<Served>) -> Result<()> {
+    let path = socket(&served.site);
     if fs::symlink_metadata(&path).is_ok() {
         disk::remove_file(&path)?;
     }
-    let folder = run_folder(&site.site).context("the folder of the socket cannot be opened")?;
+    let folder = run_folder(&served.site).context("the folder of the socket cannot be opened")?;
     let listener = UnixListener::bind(path_in(&folder))
         .with_context(|| format!("cannot listen on {}", path.display()))?;
     disk::set_socket_mode(&path, 0o600)?;
-    let site = Rc::clone(site);
-    spawn_local(async move {
+    let site = Rc::downgrade(served);
+    let task = spawn_local(async move {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    spawn_local(serve(stream, Rc::clone(&site)));
+                    let Some(site) = site.upgrade() else { return };
+                    spawn_local(serve(stream, site));
                 }
                 Err(error) => {
                     tracing::debug!("the control socket: {error}");
@@ -50,6 +72,26 @@ pub(super) fn open(site: &Rc<Served>) -> Result<()> {
             }
         }
     });
+    *served.door.borrow_mut() = Some(Door { id: id_of(&path), task });
+    Ok(())
+}
+
+/// Opens the socket again when somebody has removed it, or all of `run/`: the application goes on.
+/// Fails when another nyala serve has the site now.
+pub(super) fn open_if_gone(site: &Rc<Served>) -> Result<()> {
+    let is_there = |door: &Door| door.id.is_some() && door.id == id_of(&socket(&site.site));
+    if site.door.borrow().as_ref().is_some_and(is_there) {
+        return Ok(());
+    }
+    if !site.lock.borrow().is_in_place(&site.site) {
+        let lock = site.site.try_serve_lock()?;
+        let Some(lock) = lock else { bail!(error::is_served(site.site.root())) };
+        site.lock.replace(lock);
+    }
+    open(site)?;
+    site.begin_logs_anew();
+    site.listen_if_gone();
+    site.say("run/ was removed, and is there again");
     Ok(())
 }
 

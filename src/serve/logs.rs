@@ -47,6 +47,11 @@ impl ProcessLog {
         }
     }
 
+    /// Opens the file by its name again, which may be another one now.
+    pub(super) fn begin_anew(&self) {
+        self.open.take();
+    }
+
     fn write(&self, line: &[u8]) -> Result<()> {
         let mut open = self.open.borrow_mut();
         let length = line.len() as u64;

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::backend::InFlight;
 use super::bounds;
+use super::door::{Door, id_of};
 use super::listen::Listening;
 use super::logs::ProcessLog;
 use super::manager::Manager;
@@ -60,11 +61,15 @@ pub(super) struct Served {
     closing: Notify,
     /// One deployment at a time is carried out.
     pub(super) turn: tokio::sync::Mutex<()>,
-    _lock: ServeLock,
+    pub(super) lock: RefCell<ServeLock>,
+    pub(super) door: RefCell<Option<Door>>,
+    /// The number of its folder: another one at its place is another site.
+    folder: Option<(u64, u64)>,
 }
 
 impl Served {
     pub(super) fn new(site: Site, lock: ServeLock, manager: Rc<Manager>) -> Rc<Served> {
+        let folder = id_of(site.root());
         Rc::new(Served {
             site,
             run: RefCell::default(),
@@ -85,8 +90,20 @@ impl Served {
             is_closing: Cell::new(false),
             closing: Notify::new(),
             turn: tokio::sync::Mutex::new(()),
-            _lock: lock,
+            lock: RefCell::new(lock),
+            door: RefCell::new(None),
+            folder,
         })
+    }
+
+    /// Whether another site is at its place.
+    pub(super) fn is_replaced(&self) -> bool {
+        id_of(self.site.root()).is_some_and(|now| Some(now) != self.folder)
+    }
+
+    /// Has the files of its processes begun anew, whatever became of them.
+    pub(super) fn begin_logs_anew(&self) {
+        self.logs.borrow().values().for_each(|log| log.begin_anew());
     }
 
     pub(super) fn run(&self) -> Rc<Run> {

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use anyhow::{Result, bail};
 use rustix::process::geteuid;
-use tokio::task::spawn_local;
+use tokio::task::{JoinHandle, spawn_local};
 
 use super::deputy::{self, Deputy};
 use super::manager::Manager;
@@ -49,6 +49,8 @@ pub(super) struct Sites {
     /// The sites that there are.
     known: BTreeMap<PathBuf, Known>,
     served: BTreeMap<PathBuf, Rc<Served>>,
+    /// Those that are gone, while they end.
+    ending: BTreeMap<PathBuf, JoinHandle<()>>,
     /// Why others are not served, as it was said.
     refused: BTreeMap<PathBuf, UserError>,
     /// Who serves the sites of each other owner.
@@ -70,8 +72,8 @@ impl Sites {
         let is_deputy = seen.is_some();
         let known = |site: Site| (site.root().to_owned(), Known { site, owner, missed: 0 });
         let known = seen.into_iter().flatten().map(known).collect();
-        let (served, refused, deputies) = Default::default();
-        Ok(Sites { places, manager, is_deputy, known, served, refused, deputies })
+        let (served, ending, refused, deputies) = Default::default();
+        Ok(Sites { places, manager, is_deputy, known, served, ending, refused, deputies })
     }
 
     /// Begins to serve what is new, and ends what is gone. Returns how many sites there are.
@@ -84,8 +86,10 @@ impl Sites {
         let own = geteuid().as_raw();
         let (own_sites, others): (Vec<_>, Vec<_>) =
             known.iter().partition(|(_, owner)| *owner == own);
+        self.end_replaced();
         for (site, _) in &own_sites {
-            if !self.served.contains_key(site.root()) {
+            // One that was at the same place has its address until it has ended.
+            if !self.served.contains_key(site.root()) && !self.ending.contains_key(site.root()) {
                 let begun = begin(site, &self.manager);
                 self.note(site, begun)?;
             }
@@ -158,11 +162,28 @@ impl Sites {
         }
     }
 
+    /// Ends what is served in place of another site that was made there meanwhile, or by somebody
+    /// else now.
+    fn end_replaced(&mut self) {
+        self.ending.retain(|_, ending| !ending.is_finished());
+        let is_over = |site: &Rc<Served>| {
+            site.is_replaced()
+                || door::open_if_gone(site).is_err_and(|error| {
+                    site.say(UserError::of(&error));
+                    true
+                })
+        };
+        for (root, site) in self.served.extract_if(.., |_, site| is_over(site)) {
+            print(format!("{}: what was served there is ended\n", root.display()));
+            self.ending.insert(root, spawn_local(async move { site.close_for_good().await }));
+        }
+    }
+
     fn end_others(&mut self, sites: &[&(Site, u32)], owners: &BTreeSet<u32>) {
         let is_gone = |root: &Path| sites.iter().all(|(site, _)| site.root() != root);
         for (root, site) in self.served.extract_if(.., |root, _| is_gone(root)) {
             print(format!("{}: the site is gone\n", root.display()));
-            spawn_local(async move { site.close_for_good().await });
+            self.ending.insert(root, spawn_local(async move { site.close_for_good().await }));
         }
         for (_, deputy) in self.deputies.extract_if(.., |owner, _| !owners.contains(owner)) {
             spawn_local(async move {
@@ -185,7 +206,7 @@ impl Sites {
             self.served.into_values().map(|it| spawn_local(async move { it.close().await }));
         let deputies =
             self.deputies.into_values().map(|it| spawn_local(async move { it.stop().await }));
-        let closing: Vec<_> = sites.chain(deputies).collect();
+        let closing: Vec<_> = sites.chain(deputies).chain(self.ending.into_values()).collect();
         for closing in closing {
             let _ = closing.await;
         }

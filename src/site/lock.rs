@@ -1,7 +1,8 @@
 //! The site's two locks. Both are `flock`s: the kernel frees them when their holder dies, however
 //! it dies.
 
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -18,13 +19,22 @@ pub struct DeployLock {
 /// Held by the process that serves the site. Freed when it is dropped.
 #[derive(Debug)]
 pub struct ServeLock {
-    _file: File,
+    file: File,
 }
 
 /// Held briefly while a deployment is numbered or a setting is edited. Freed when it is dropped.
 #[derive(Debug)]
 pub struct Guard {
     _folder: File,
+}
+
+impl ServeLock {
+    /// Whether others still find it where it was taken.
+    pub fn is_in_place(&self, site: &Site) -> bool {
+        let id = |found: fs::Metadata| (found.dev(), found.ino());
+        let own = self.file.metadata().map(id);
+        own.is_ok_and(|own| fs::metadata(site.serve_lock()).map(id).is_ok_and(|it| it == own))
+    }
 }
 
 impl Site {
@@ -54,7 +64,7 @@ impl Site {
         disk::create_dir_all(&self.run())?;
         disk::create_private_dir_all(&self.process_logs())?;
         let file = disk::open_lock_file(&self.serve_lock())?;
-        Ok(taken(file.try_lock())?.then_some(ServeLock { _file: file }))
+        Ok(taken(file.try_lock())?.then_some(ServeLock { file }))
     }
 
     /// Serializes short changes of settings and numbers. It locks the site's folder itself, so it

@@ -214,3 +214,43 @@ fn the_first_process_of_a_container_waits_for_all_that_ends_there() {
     kill_process(Pid::from_raw(first).unwrap(), Signal::TERM).unwrap();
     container.wait().assert_success();
 }
+
+#[test]
+fn a_run_folder_that_was_removed_comes_back_while_visitors_are_answered() {
+    let (site, _server) = Site::served("");
+    let project = site.project();
+    application(&project, "one", "");
+    project.push().assert_success();
+    let first = site.nyala(&["ps", "--json"]).json()[0]["pid"].clone();
+    fs::remove_dir_all(site.path.join("run")).unwrap();
+    wait_until("it can be asked again", || site.nyala(&["ps"]).status.success());
+    assert_eq!(site.nyala(&["ps", "--json"]).json()[0]["pid"], first, "the same process runs");
+    assert_eq!(site.get("/").body, "one 1 shop\n");
+    site.nyala(&["serve"]).assert_failed(1, "is served already");
+    application(&project, "two", "");
+    project.push().assert_success();
+    assert_eq!(site.get("/").body, "two 2 shop\n");
+    let logs = site.nyala(&["logs", "web"]).assert_success().stdout.clone();
+    assert!(logs.contains("web.2 | starting two"), "{logs}");
+}
+
+#[test]
+fn a_site_that_is_made_anew_is_served_in_place_of_the_one_before() {
+    let (site, server) = Site::served("");
+    let project = site.project();
+    application(&project, "old", "");
+    project.push().assert_success();
+    // In one step, so that nobody sees that there is none.
+    let other = site.sandbox.path("other");
+    let init = ["init", other.to_str().unwrap(), "--installer", "pip"];
+    site.sandbox.nyala(&init).assert_success();
+    fs::copy(site.path.join("nyala.toml"), other.join("nyala.toml")).unwrap();
+    fs::rename(&site.path, site.sandbox.path("before")).unwrap();
+    fs::rename(&other, &site.path).unwrap();
+    wait_until("the new one is served", || {
+        site.nyala(&["ps", "--json"]).stdout.trim() == "[]" && site.get("/").status == 503
+    });
+    assert_eq!(site.application_processes(), 0);
+    let printed = server.stop();
+    assert!(printed.contains("what was served there is ended"), "{printed}");
+}
