@@ -254,3 +254,18 @@ fn a_site_that_is_made_anew_is_served_in_place_of_the_one_before() {
     let printed = server.stop();
     assert!(printed.contains("what was served there is ended"), "{printed}");
 }
+
+#[test]
+fn logs_keep_the_order_in_which_lines_were_printed() {
+    let site = Site::new();
+    let logs = site.path.join("run/logs");
+    fs::create_dir_all(&logs).unwrap();
+    let at = |process: &str, text: &str| format!("2026-11-27T08:00:00.000Z {process} | {text}\n");
+    let first = [at("web.1", "Traceback"), at("web.1", "  File"), at("web.1", "    alpha()")];
+    let second = at("web:2.1", "KeyError");
+    fs::write(logs.join("web.log"), format!("{}{second}", first.concat())).unwrap();
+    let printed = |process: &str| site.nyala(&["logs", process]).assert_success().stdout.clone();
+    assert_eq!(printed("web"), format!("{}{second}", first.concat()));
+    assert_eq!((printed("web:1"), printed("web:2")), (first.concat(), second));
+    site.nyala(&["logs", "worker"]).assert_failed(1, "no process worker has run");
+}
