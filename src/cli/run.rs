@@ -1,6 +1,6 @@
 //! `nyala run`: a command in the live release.
 
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Result, bail};
@@ -21,8 +21,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Exits as the command does; with 128 and the number of the signal that has ended it, as a
-    /// shell does.
+    /// Ends as the command does.
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
         if let Some(live) = cluster::live(site)? {
             let words = [std::slice::from_ref(&self.program), &self.arguments].concat();
@@ -38,9 +37,10 @@ impl Run {
         // It has the terminal, if there is one, and is found in the release's env first.
         let mut command = Command::new(found.unwrap_or_else(|| program.into()));
         command.args(arguments).current_dir(&release).env_clear().envs(environment.iter());
-        let status = command.status().map_err(|cause| error::cannot_run(program, live, &cause))?;
-        let code = status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1);
-        Ok(exit_code(code))
+        // It takes the place of this process: Ctrl-C and whatever else comes from the terminal is
+        // its business alone, and so is how it ends.
+        let cause = command.exec();
+        bail!(error::cannot_run(program, live, &cause))
     }
 }
 

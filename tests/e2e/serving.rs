@@ -269,3 +269,15 @@ fn logs_keep_the_order_in_which_lines_were_printed() {
     assert_eq!((printed("web:1"), printed("web:2")), (first.concat(), second));
     site.nyala(&["logs", "worker"]).assert_failed(1, "no process worker has run");
 }
+
+#[test]
+fn what_a_terminal_sends_is_for_the_command_that_is_run() {
+    let site = Site::new();
+    site.project().write("page", "").push().assert_success();
+    let script = "trap 'exit 5' INT; touch ready; while :; do sleep 0.01; done";
+    let run = Running::start(site.nyala_command().args(["run", "sh", "-c", script]));
+    let ready = site.path.join("releases/1/ready");
+    wait_until("it runs", || ready.exists());
+    run.signal_group(Signal::INT);
+    assert_eq!(run.wait().status.code(), Some(5));
+}
