@@ -1,5 +1,6 @@
 //! What an application runs: its processes, and which commands start them.
 
+mod django;
 mod error;
 mod procfile;
 mod program;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{LARGEST, Release};
+use super::{LARGEST, Release, django};
 use crate::git::{CommitTree, Kind};
 
 /// What a project was recognized as.
@@ -40,74 +40,47 @@ const NAMES: [&str; 2] = ["app", "application"];
 const FACTORY: &str = "create_app";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Interface {
+pub(super) enum Interface {
     Wsgi,
     Asgi,
 }
 
 /// An application that a server can import.
-struct Application {
-    what: String,
+pub(super) struct Application {
+    pub(super) what: String,
     /// The folder that it is imported from, relative to the release; empty for the top.
-    folder: String,
-    module: String,
-    name: &'static str,
-    is_factory: bool,
-    interface: Interface,
+    pub(super) folder: String,
+    pub(super) module: String,
+    pub(super) name: &'static str,
+    pub(super) is_factory: bool,
+    pub(super) interface: Interface,
 }
 
 pub(super) fn recognize(tree: &CommitTree<'_>, release: &Release<'_>) -> Result<Recognized> {
-    let application = match release.manage_folder {
-        Some(folder) => django(tree, folder)?,
-        None => None,
+    let mut applications = match release.manage_folder {
+        Some(folder) => django::find(tree, folder, release.app_settings)?,
+        None => Vec::new(),
     };
-    let application = match application {
-        Some(application) => Some(application),
-        None => in_a_module(tree)?,
-    };
-    let Some(application) = application else { return Ok(Recognized::Nothing) };
-    if let Some(command) = application.command(release.has_program) {
-        return Ok(Recognized::Runs { what: application.what, command });
+    if applications.is_empty() {
+        applications.extend(in_a_module(tree)?);
     }
-    let server = match application.interface {
+    Ok(first_with_server(applications, release.has_program))
+}
+
+/// The first that the environment has a server for.
+fn first_with_server(applications: Vec<Application>, has: &dyn Fn(&str) -> bool) -> Recognized {
+    let command = |it: &Application| Some((it.what.clone(), it.command(has)?));
+    if let Some((what, command)) = applications.iter().find_map(command) {
+        return Recognized::Runs { what, command };
+    }
+    let Some(Application { what, interface, .. }) = applications.into_iter().next() else {
+        return Recognized::Nothing;
+    };
+    let server = match interface {
         Interface::Wsgi => "gunicorn",
         Interface::Asgi => "uvicorn",
     };
-    Ok(Recognized::NoServer { what: application.what, server })
-}
-
-/// The package with the settings, which has `wsgi.py` or `asgi.py` beside them.
-fn django(tree: &CommitTree<'_>, manage_folder: &str) -> Result<Option<Application>> {
-    let below = |folder: &str, name: &str| {
-        if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
-    };
-    let is_file = |path: &str| -> Result<bool> {
-        Ok(tree.entry(path)?.is_some_and(|entry| entry.kind == Kind::File))
-    };
-    for (name, entry) in tree.list(manage_folder)? {
-        if entry.kind != Kind::Folder || name.starts_with('.') {
-            continue;
-        }
-        let package = below(manage_folder, &name);
-        let has_settings = is_file(&format!("{package}/settings.py"))?
-            || tree.entry(&format!("{package}/settings"))?.is_some();
-        if !has_settings {
-            continue;
-        }
-        for (file, interface) in [("wsgi", Interface::Wsgi), ("asgi", Interface::Asgi)] {
-            if is_file(&format!("{package}/{file}.py"))? {
-                return Ok(Some(Application {
-                    what: format!("Django ({package}/{file}.py)"),
-                    folder: manage_folder.to_owned(),
-                    module: format!("{name}.{file}"),
-                    name: "application",
-                    is_factory: false,
-                    interface,
-                }));
-            }
-        }
-    }
-    Ok(None)
+    Recognized::NoServer { what, server }
 }
 
 fn in_a_module(tree: &CommitTree<'_>) -> Result<Option<Application>> {
@@ -184,11 +157,21 @@ fn defines(python: &str, function: &str) -> bool {
     })
 }
 
-/// One of the names that people give their application, and what a line assigns to it.
+/// One of the names that people give their application, and what a line assigns to it:
+/// `application = app = Flask(__name__)`.
 fn assigned(line: &str) -> Option<(&'static str, &str)> {
-    let (target, value) = line.split_once('=').filter(|(_, rest)| !rest.starts_with('='))?;
-    let target = target.split(':').next()?.trim_end();
-    Some((NAMES.into_iter().find(|name| *name == target)?, value.trim_start()))
+    let (mut name, mut value) = (None, line);
+    while let Some((target, rest)) = value.split_once('=')
+        && !rest.starts_with('=')
+    {
+        let target = target.split(':').next()?.trim_end();
+        if target.contains(|it: char| !it.is_alphanumeric() && it != '_') {
+            break;
+        }
+        name = name.or_else(|| NAMES.into_iter().find(|name| *name == target));
+        value = rest.trim_start();
+    }
+    Some((name?, value))
 }
 
 /// The framework whose class is called: `flask.Flask(__name__)`.
@@ -281,6 +264,18 @@ mod tests {
     }
 
     #[test]
+    fn an_application_may_have_several_names() {
+        let named = |line: &str| found(&format!("from flask import Flask\n{line}"));
+        assert_eq!(
+            named("application = app = Flask(__name__)"),
+            Some(("Flask", "application", false))
+        );
+        assert_eq!(named("server = app = Flask(__name__)"), Some(("Flask", "app", false)));
+        assert_eq!(named("app = Flask(static_folder='x')"), Some(("Flask", "app", false)));
+        assert_eq!(named("app = other(app=Flask(__name__))"), None);
+    }
+
+    #[test]
     fn a_file_of_a_package_is_imported_by_its_dotted_name() {
         assert_eq!(module_of("app/main.py"), "app.main");
         assert_eq!(module_of("app/__init__.py"), "app");
@@ -302,17 +297,38 @@ mod tests {
         }
     }
 
-    fn command(interface: Interface, folder: &str, factory: bool, programs: &[&str]) -> String {
-        let application = Application {
-            what: String::new(),
+    fn application(interface: Interface, folder: &str, factory: bool) -> Application {
+        Application {
+            what: format!("{interface:?}"),
             folder: folder.to_owned(),
             module: "app".to_owned(),
             name: if factory { FACTORY } else { "app" },
             is_factory: factory,
             interface,
-        };
+        }
+    }
+
+    fn command(interface: Interface, folder: &str, factory: bool, programs: &[&str]) -> String {
+        let application = application(interface, folder, factory);
         let has = |program: &str| programs.contains(&program);
         application.command(&has).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_has_a_server_is_run() {
+        let of_django = |program: &'static str| {
+            let both = [Interface::Wsgi, Interface::Asgi].map(|it| application(it, "", false));
+            match first_with_server(both.into(), &|it| it == program) {
+                Recognized::Runs { what, .. } => what,
+                Recognized::NoServer { what, server } => format!("{what}, without {server}"),
+                Recognized::Nothing => String::new(),
+            }
+        };
+        assert_eq!(of_django("gunicorn"), "Wsgi");
+        for server in ["uvicorn", "hypercorn", "daphne"] {
+            assert_eq!(of_django(server), "Asgi");
+        }
+        assert_eq!(of_django("nginx"), "Wsgi, without gunicorn");
     }
 
     #[test]
