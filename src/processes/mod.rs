@@ -30,7 +30,7 @@ const PROCFILE: &str = "Procfile";
 /// Azure's name for the command that starts the application, as an app setting.
 const STARTUP_COMMAND: &str = "STARTUP_COMMAND";
 
-/// Azure's names for it in the tree: one line that is the command, and a script.
+/// Azure's names for it in the tree: a text that is the command, and a script.
 const STARTUP_TXT: &str = "startup.txt";
 const STARTUP_SH: &str = "startup.sh";
 
@@ -99,13 +99,30 @@ fn startup_command(
     if let Some(command) = app_settings.get(STARTUP_COMMAND).filter(|it| !it.trim().is_empty()) {
         return Ok(Some(("the app setting STARTUP_COMMAND", command.to_owned())));
     }
-    if let Some(bytes) = tree.file(STARTUP_TXT, LARGEST)? {
-        let text = String::from_utf8_lossy(&bytes);
-        let text = text.trim_start_matches('\u{feff}').trim();
-        if !text.is_empty() {
-            return Ok(Some((STARTUP_TXT, text.lines().collect::<Vec<_>>().join(" "))));
-        }
+    let text = tree.file(STARTUP_TXT, LARGEST)?;
+    if let Some(command) = text.and_then(|text| startup_text(&String::from_utf8_lossy(&text))) {
+        return Ok(Some((STARTUP_TXT, command)));
     }
     let script = tree.file(STARTUP_SH, LARGEST)?;
     Ok(script.map(|_| (STARTUP_SH, format!("bash {STARTUP_SH}"))))
+}
+
+/// The command that startup.txt is: as it is, since a shell reads its lines; `None` for nothing.
+fn startup_text(text: &str) -> Option<String> {
+    let text = text.trim_start_matches('\u{feff}').trim();
+    (!text.is_empty()).then(|| text.lines().collect::<Vec<_>>().join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_of_startup_txt_stay_lines() {
+        let text = |text| startup_text(text).unwrap_or_default();
+        assert_eq!(text("\u{feff}gunicorn app:app\r\n"), "gunicorn app:app");
+        let two = "# start\r\ngunicorn \\\r\n  app:app\r\n";
+        assert_eq!(text(two), "# start\ngunicorn \\\n  app:app");
+        assert_eq!(text(" \n"), "");
+    }
 }
