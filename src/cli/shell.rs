@@ -54,12 +54,15 @@ enum Request {
 impl Shell {
     pub(super) fn run(&self) -> Result<ExitCode> {
         let server = Server::open(&self.root)?;
-        let Ok(asked) = std::env::var("SSH_ORIGINAL_COMMAND") else {
-            bail!(error::no_shell(&self.names(&server)?));
-        };
         let rights = self.rights();
-        let request =
-            request(&asked).ok_or_else(|| error::not_allowed(&asked, &right::commands(&rights)))?;
+        let may_push = rights.contains(&Right::Push);
+        let Ok(asked) = std::env::var("SSH_ORIGINAL_COMMAND") else {
+            bail!(error::no_shell(&self.names(&server)?, may_push));
+        };
+        let allowed = right::commands(&rights);
+        let Some(request) = request(&asked) else {
+            bail!(error::not_allowed(&asked, &allowed, may_push));
+        };
         let words = match request {
             Request::Git { service, path } => return self.git(&server, service, &path, &rights),
             Request::Nyala(words) => words,
@@ -80,7 +83,7 @@ impl Shell {
                 Takes::Nothing | Takes::Account => None,
             };
             let name = command_name(&words);
-            bail!(error::may_not_run(&name, needed.as_deref(), &right::commands(&rights)));
+            bail!(error::may_not_run(&name, needed.as_deref(), &allowed, may_push));
         }
         // Wherever the site is named, it has to be one that the key may reach.
         let named = cli.site.as_ref().map(|site| site.to_string_lossy().into_owned());

@@ -9,10 +9,13 @@ fn with_reachable(error: UserError, reachable: &[String]) -> UserError {
     error.labelled("note", format!("this key may reach: {names}"))
 }
 
-pub(super) fn no_shell(reachable: &[String]) -> UserError {
-    with_reachable(UserError::new("this account has no shell, only git and nyala"), reachable)
-        .fix("Push: git push REMOTE HEAD:main")
-        .fix("Or see what is live: ssh HOST status NAME")
+pub(super) fn no_shell(reachable: &[String], may_push: bool) -> UserError {
+    let error = UserError::new("this account has no shell, only git and nyala");
+    let error = with_reachable(error, reachable);
+    if !may_push {
+        return error.fix("See what is live: ssh HOST status NAME");
+    }
+    error.fix("Push: git push REMOTE HEAD:main").fix("Or see what is live: ssh HOST status NAME")
 }
 
 pub(super) fn may_not_push() -> UserError {
@@ -21,14 +24,20 @@ pub(super) fn may_not_push() -> UserError {
 }
 
 /// `right` is the word for `--allow` that a command takes; `None` for one that no key may run.
-pub(super) fn may_not_run(command: &str, right: Option<&str>, allowed: &[&str]) -> UserError {
+pub(super) fn may_not_run(
+    command: &str,
+    right: Option<&str>,
+    allowed: &[&str],
+    may_push: bool,
+) -> UserError {
     let error = UserError::new(format!("this key may not run {}", command.escape_debug()))
         .labelled("allowed", allowed.join(", "));
     match right {
         Some(right) => {
             error.fix(format!("Ask whoever runs the server for a key with {right} in its --allow"))
         }
-        None => error.fix("Deploy with: git push REMOTE HEAD:main"),
+        None if may_push => error.fix("Deploy with: git push REMOTE HEAD:main"),
+        None => error.fix("Ask whoever runs the server to do it"),
     }
 }
 
@@ -43,9 +52,10 @@ pub(super) fn out_of_reach(path: &str, reachable: &[String]) -> UserError {
         .fix("Correct the name: git remote set-url REMOTE USER@HOST:NAME")
 }
 
-pub(super) fn not_allowed(asked: &str, allowed: &[&str]) -> UserError {
+pub(super) fn not_allowed(asked: &str, allowed: &[&str], may_push: bool) -> UserError {
+    let git = if may_push { "git push, git fetch" } else { "git fetch" };
     UserError::new(format!("`{}` is not allowed here", asked.escape_debug()))
-        .labelled("allowed", format!("git push, git fetch, {}", allowed.join(", ")))
+        .labelled("allowed", format!("{git}, {}", allowed.join(", ")))
         .fix("See what is live: ssh HOST status NAME")
 }
 
@@ -56,7 +66,7 @@ mod tests {
     #[test]
     fn the_holder_of_a_key_is_told_what_it_may_do() {
         let reachable = ["blog".to_owned(), "shop".to_owned()];
-        insta::assert_snapshot!(no_shell(&reachable), @"
+        insta::assert_snapshot!(no_shell(&reachable, true), @"
         this account has no shell, only git and nyala
         note: this key may reach: blog, shop
         1. Push: git push REMOTE HEAD:main
@@ -66,12 +76,12 @@ mod tests {
         this key may fetch, but not push
         Ask whoever runs the server for a key that may push
         ");
-        insta::assert_snapshot!(may_not_run("restart", Some("restart"), &["list", "show"]), @"
+        insta::assert_snapshot!(may_not_run("restart", Some("restart"), &["list", "show"], true), @"
         this key may not run restart
         allowed: list, show
         Ask whoever runs the server for a key with restart in its --allow
         ");
-        insta::assert_snapshot!(may_not_run("gc", None, &["list", "show"]), @"
+        insta::assert_snapshot!(may_not_run("gc", None, &["list", "show"], true), @"
         this key may not run gc
         allowed: list, show
         Deploy with: git push REMOTE HEAD:main
@@ -86,10 +96,18 @@ mod tests {
         note: this key may reach: nothing
         Correct the name: git remote set-url REMOTE USER@HOST:NAME
         ");
-        insta::assert_snapshot!(not_allowed("rm -rf /", &["list", "show"]), @"
+        insta::assert_snapshot!(not_allowed("rm -rf /", &["list", "show"], true), @"
         `rm -rf /` is not allowed here
         allowed: git push, git fetch, list, show
         See what is live: ssh HOST status NAME
         ");
+        // Whoever may only read is not told to push.
+        for error in [
+            no_shell(&reachable, false),
+            may_not_run("gc", None, &["list"], false),
+            not_allowed("rm -rf /", &["list"], false),
+        ] {
+            assert!(!error.to_string().contains("git push"), "{error}");
+        }
     }
 }
