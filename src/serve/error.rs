@@ -9,7 +9,9 @@ use hyper::StatusCode;
 use super::ending::how;
 use super::health::Question;
 use super::process::{Process, Spec};
+use crate::processes::program;
 use crate::site::DeploymentId;
+use crate::site::settings::LOCALHOST;
 use crate::text::duration;
 use crate::user_error::UserError;
 
@@ -62,15 +64,19 @@ pub(super) fn no_site_yet(folder: &Path) -> UserError {
 
 /// The web process ended before it was healthy.
 pub(super) fn ended(command: &str, end: &str, recent: Vec<String>) -> UserError {
-    let program = command.split_whitespace().next().unwrap_or_default();
+    let program = program(command);
     let end = end.strip_prefix("it ").unwrap_or(end);
-    let error = UserError::new(format!("the application did not start: {program} {end}"));
+    let what = program.as_deref().unwrap_or("its command");
+    let error = UserError::new(format!("the application did not start: {what} {end}"));
+    let has_printed = !recent.is_empty();
     let error = printed(error, recent);
-    if end == "exited with 127" {
-        return error
-            .fix(format!("Add what has {program} to the requirements, or correct the command"));
+    match program {
+        Some(program) if end == "exited with 127" => {
+            error.fix(format!("Add what has {program} to the requirements, or correct the command"))
+        }
+        _ if has_printed => error.fix("Fix what it printed, and push again"),
+        _ => error.fix("Let the command go on for as long as the application runs"),
     }
-    error.fix("Fix what it printed, and push again")
 }
 
 /// The web process does not answer as it should.
@@ -92,7 +98,12 @@ pub(super) fn unhealthy(
             .fix("Let the command listen on 127.0.0.1 and the port in $PORT")
             .fix("Or give it more time: health_timeout under [run] in nyala.toml");
     }
+    // Django and others refuse a Host that they do not know.
+    let is_refused = answer.as_ref().is_ok_and(|status| *status == StatusCode::BAD_REQUEST);
+    let domains = (is_refused && question.host == LOCALHOST)
+        .then_some("Name the host that it knows: domains under [run] in nyala.toml");
     error
+        .fixes(domains)
         .fix("Fix what it printed, and push again")
         .fix("Or choose another path: health under [run] in nyala.toml")
 }
@@ -305,6 +316,13 @@ mod tests {
         the application did not start: gunicorn exited with 127
         Add what has gunicorn to the requirements, or correct the command
         ");
+        let fact = |command| ended(command, "it exited with 0", vec![]).fact;
+        let start = "the application did not start: ";
+        assert_eq!(fact("exec python app.py"), format!("{start}python exited with 0"));
+        insta::assert_snapshot!(ended("cd . && gunicornn", "it exited with 0", vec![]), @"
+        the application did not start: its command exited with 0
+        Let the command go on for as long as the application runs
+        ");
         let question = question();
         let limit = Duration::from_mins(1);
         let sick = Ok(StatusCode::SERVICE_UNAVAILABLE);
@@ -318,6 +336,11 @@ mod tests {
         1. Fix what it printed, and push again
         2. Or choose another path: health under [run] in nyala.toml
         ");
+        let refused = Ok(StatusCode::BAD_REQUEST);
+        let unknown = Question { host: LOCALHOST.to_owned(), ..question.clone() };
+        let fixes = unhealthy(&unknown, limit, &refused, vec![]).fixes;
+        assert_eq!(fixes[0], "Name the host that it knows: domains under [run] in nyala.toml");
+        assert_eq!(unhealthy(&question, limit, &refused, vec![]).fixes.len(), 2);
         let silent = Err(NO_CONNECTIONS.to_owned());
         let fixes = unhealthy(&question, limit, &silent, printed()).fixes;
         assert_eq!(fixes[0], "Fix what it printed, and push again");
