@@ -142,8 +142,8 @@ pub(super) fn to_application(
     }
 }
 
-/// What comes after a body must not say either what a visitor cannot say: some servers put it beside
-/// the headers.
+/// What comes after a body must not say either what a visitor cannot say: some servers put it
+/// beside the headers.
 pub(super) fn trailers_to_application(trailers: &mut HeaderMap) {
     remove(trailers, |name| name.contains('_') || FORWARDED.contains(&name));
 }
