@@ -33,8 +33,10 @@ use crate::text::clean_bytes;
 /// How often it is tried to connect to a process that is being started.
 const CONNECT_PAUSE: Duration = Duration::from_millis(20);
 
-/// How often it is looked whether what a process has started has ended, too.
-const END_PAUSE: Duration = Duration::from_millis(50);
+/// The pause before it is looked again whether what a process has started has ended, too, grows
+/// from one to the other: all processes of the machine are looked through.
+const FIRST_END_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_END_PAUSE: Duration = Duration::from_millis(500);
 
 /// The longest line of output, in bytes. What is longer continues on the next one.
 const LINE: u64 = 16 << 10;
@@ -336,8 +338,10 @@ impl Process {
 /// Returns when nothing of a session is left.
 async fn until_empty(session: Option<Pid>) {
     let Some(session) = session else { return };
+    let mut pause = FIRST_END_PAUSE;
     while spawn_blocking(move || !in_session(session).is_empty()).await.unwrap_or_default() {
-        sleep(END_PAUSE).await;
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_END_PAUSE);
     }
 }
 
