@@ -67,6 +67,11 @@ impl Spec {
         let Spec { name, number, .. } = self;
         if *number == 1 { name.clone() } else { format!("{name}:{number}") }
     }
+
+    /// Whether it is meant by a name: `web` means all of that name, `web:2` the second one.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        self.name == name || format!("{}:{}", self.name, self.number) == name
+    }
 }
 
 /// A process that is kept running until it is stopped.

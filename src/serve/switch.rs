@@ -148,7 +148,8 @@ impl Served {
         if let Some(first) = web.first() {
             let times =
                 if web.len() > 1 { format!(" ({} times)", web.len()) } else { String::new() };
-            say(format!("web: {}{times}", first.process.spec.command));
+            let command = first.process.spec.command.lines().collect::<Vec<_>>().join(" ");
+            say(format!("web: {command}{times}"));
         }
         for backend in web {
             if let Err(error) = self.check(&prepared.run, &backend.process, say).await {
@@ -205,11 +206,13 @@ impl Served {
         }
         let Some(live) = self.live() else { bail!(error::nothing_runs()) };
         if let Some(name) = name
-            && live.processes().iter().all(|process| process.spec.name != name)
+            && live.processes().iter().all(|process| !process.spec.is_called(name))
         {
             bail!(error::no_process(name));
         }
-        let Some(name) = name.filter(|name| *name != WEB) else {
+        // All web processes are switched at once.
+        let is_web = |name: &&str| name.split(':').next() == Some(WEB);
+        let Some(name) = name.filter(|name| !is_web(name)) else {
             let mut prepared = self.prepare(live.id, say).await?;
             prepared.take_over();
             self.give_to(prepared);
@@ -217,9 +220,9 @@ impl Served {
         };
         let (_, others) = self.specs(live.id, &self.site.settings()?.run)?;
         let before: Vec<_> =
-            live.others.borrow_mut().extract_if(.., |it| it.spec.name == name).collect();
+            live.others.borrow_mut().extract_if(.., |it| it.spec.is_called(name)).collect();
         stop_all(before, super::STOP_PATIENCE.max(self.run().grace)).await;
-        let again = others.into_iter().filter(|spec| spec.name == name);
+        let again = others.into_iter().filter(|spec| spec.is_called(name));
         live.others.borrow_mut().extend(again.map(|spec| self.start_to_keep(spec)));
         Ok(())
     }

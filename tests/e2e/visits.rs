@@ -164,7 +164,25 @@ fn processes_are_scaled_without_a_failed_request() {
         wait_until("all of them run", || processes(&site) == all);
         // They are kept for every later release.
         site.nyala(&["redeploy"]).assert_success();
-        wait_until("all of the new release run", || processes(&site) == all);
+        let are_new = || {
+            let processes = site.nyala(&["ps", "--json"]).json();
+            processes.as_array().unwrap().iter().all(|it| it["release"] == 2)
+        };
+        wait_until("all of the new release run", || are_new() && processes(&site) == all);
+        // One of them is meant by the name that it has there.
+        let pids = || -> Vec<_> {
+            let processes = site.nyala(&["ps", "--json"]).json();
+            let pid = |name: &str| {
+                let mut all = processes.as_array().unwrap().iter();
+                all.find(|it| it["process"] == name).unwrap()["pid"].clone()
+            };
+            vec![pid("worker"), pid("worker:2")]
+        };
+        let before = pids();
+        site.nyala(&["restart", "worker:2"]).assert_success();
+        let after = pids();
+        assert!(after[0] == before[0] && after[1] != before[1], "{before:?} {after:?}");
+        site.nyala(&["restart", "worker:9"]).assert_failed(1, "no process worker:9 runs");
         site.nyala(&["scale", "web=1", "worker=0"]).assert_success();
         assert_eq!(processes(&site), ["web"]);
         done.store(true, Ordering::Relaxed);
