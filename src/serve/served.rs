@@ -24,6 +24,7 @@ use crate::control::{LastMinutes, ProcessAnswers, ProcessState, Statistics};
 use crate::site::Site;
 use crate::site::lock::ServeLock;
 use crate::site::settings::Run;
+use crate::text::duration;
 use crate::user_error::UserError;
 
 /// How long a connection is kept for one more request when the site closes: closed while a visitor
@@ -200,6 +201,11 @@ impl Served {
     pub(super) async fn end(&self, release: &Rc<Release>) {
         let grace = self.run().grace;
         release.drain(grace).await;
+        let (left, grace_is) = (release.in_flight(), duration(grace));
+        if left > 0 {
+            let what = "requests and websockets cut off";
+            self.say(format_args!("release {} ends after {grace_is}; {what}: {left}", release.id));
+        }
         release.stop(super::STOP_PATIENCE.max(grace)).await;
     }
 

@@ -277,7 +277,7 @@ fn requests_pass_as_people_expect() {
 
 #[test]
 fn a_websocket_is_relayed_until_its_release_ends() {
-    let (site, _server) = Site::served("grace = '1s'");
+    let (site, server) = Site::served("grace = '1s'");
     let project = site.project();
     application(&project, "page", "");
     project.push().assert_success();
@@ -301,6 +301,9 @@ fn a_websocket_is_relayed_until_its_release_ends() {
     let mut rest = Vec::new();
     socket.read_to_end(&mut rest).unwrap();
     assert_eq!(rest, [0x88, 0x02, 0x03, 0xe9]);
+    let printed = server.stop();
+    let cut_off = "release 1 ends after 1 s; requests and websockets cut off: 1";
+    assert!(printed.contains(cut_off), "{printed}");
 }
 
 #[test]
