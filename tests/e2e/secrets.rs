@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
+use crate::running::application;
 use crate::support::{Running, Site, wait_until};
 
 const TOKEN: &str = "correct-horse-battery-staple";
@@ -150,5 +151,20 @@ fn only_the_owner_can_read_files_with_secrets() {
     assert_eq!(site.live_id(), Some(1));
     for name in ["settings.env", "deployments/1/deployment.json", "deployments/1/log.txt"] {
         assert_eq!(site.mode(name), 0o600, "{name}");
+    }
+}
+
+#[test]
+fn the_last_lines_of_an_application_are_shown_without_secrets() {
+    let (site, _server) = Site::served("");
+    site.set("TOKEN", TOKEN);
+    let project = site.project();
+    application(&project, "page", "print('my key is', os.environ['TOKEN'], flush=True)");
+    project.push().assert_success();
+    fs::write(site.path.join("releases/1/sick"), "").unwrap();
+    for arguments in [&["doctor"][..], &["doctor", "--json"]] {
+        let ran = site.nyala(arguments);
+        let shown = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(shown.contains("my key is ****") && !shown.contains(TOKEN), "{shown}");
     }
 }

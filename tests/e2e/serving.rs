@@ -1,7 +1,7 @@
 //! `nyala serve` when something goes wrong around it: it hangs, settings are broken, an address is
 //! taken.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -268,6 +268,21 @@ fn logs_keep_the_order_in_which_lines_were_printed() {
     assert_eq!(printed("web"), format!("{}{second}", first.concat()));
     assert_eq!((printed("web:1"), printed("web:2")), (first.concat(), second));
     site.nyala(&["logs", "worker"]).assert_failed(1, "no process worker has run");
+}
+
+#[test]
+fn a_process_that_comes_later_is_followed_too() {
+    let site = Site::new();
+    let logs = site.path.join("run/logs");
+    fs::create_dir_all(&logs).unwrap();
+    fs::write(logs.join("web.log"), "T web.1 | first\n").unwrap();
+    let output = site.sandbox.path("followed");
+    let file = File::create(&output).unwrap();
+    let _follow = Running::start_with_output(site.nyala_command().args(["logs", "--follow"]), file);
+    let followed = || fs::read_to_string(&output).unwrap();
+    wait_until("it follows", || followed() == "T web.1 | first\n");
+    fs::write(logs.join("worker.log"), "T worker.2 | later\n").unwrap();
+    wait_until("the other one is there", || followed().ends_with("T worker.2 | later\n"));
 }
 
 #[test]
