@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::error;
 use crate::disk;
@@ -33,9 +33,20 @@ pub(super) enum Credentials {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Config {
-    auths: BTreeMap<String, Entry>,
+    #[serde(deserialize_with = "or_default")]
+    auths: BTreeMap<String, Option<Entry>>,
     creds_store: Option<String>,
+    #[serde(deserialize_with = "or_default")]
     cred_helpers: BTreeMap<String, String>,
+}
+
+/// `null` is as good as nothing, as it is for Docker.
+fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[derive(Default, Deserialize)]
@@ -75,7 +86,8 @@ pub(super) fn find(registry: &str) -> Result<Option<Credentials>> {
         .explain(|| error::wrong_config(&path))
         .map_err(without_cause)?;
     let key = if registry == "docker.io" { DOCKER_HUB_KEY } else { registry };
-    let helper = config.cred_helpers.get(registry).or(config.creds_store.as_ref());
+    let helpers = &config.cred_helpers;
+    let helper = helpers.get(key).or(helpers.get(registry)).or(config.creds_store.as_ref());
     if let Some(helper) = helper
         && let Some(found) = ask(helper, key)?
     {
@@ -84,7 +96,7 @@ pub(super) fn find(registry: &str) -> Result<Option<Credentials>> {
     let entry = config.auths.get(key).or_else(|| {
         config.auths.iter().find(|(its, _)| host_of(its) == registry).map(|(_, auth)| auth)
     });
-    entry.map_or(Ok(None), |entry| {
+    entry.and_then(Option::as_ref).map_or(Ok(None), |entry| {
         entry.credentials().map_err(|Wrong| error::wrong_auth(&path, registry).into())
     })
 }
@@ -154,21 +166,46 @@ fn ask(helper: &str, registry: &str) -> Result<Option<Credentials>> {
     };
     let output = output.map_err(|cause| error::no_helper(&program, &cause))?;
     if !output.status.success() {
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said).into_owned();
+        let (stdout, stderr) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         // What every helper says, see `errors.go` of docker-credential-helpers.
-        if said.contains("credentials not found") {
+        if [&stdout, &stderr].iter().any(|said| said.contains("credentials not found")) {
             return Ok(None);
         }
-        return Err(error::failed_helper(&program, &said).into());
+        return Err(error::failed_helper(&program, &harmless(&stdout, &stderr)).into());
     }
-    let Ok(Helped { username, secret }) = serde_json::from_slice(&output.stdout) else {
+    let Ok(answer) = serde_json::from_slice::<Helped>(&output.stdout) else {
         return Err(error::failed_helper(&program, "its answer is not understood").into());
     };
-    Ok(Some(match username.as_str() {
-        "<token>" => Credentials::RefreshToken(secret),
-        _ => Credentials::Password { user: username, password: secret },
-    }))
+    Ok(answer.credentials())
+}
+
+impl Helped {
+    /// `None` for an answer without anything: some helpers say so that they know nothing.
+    fn credentials(self) -> Option<Credentials> {
+        let Helped { username, secret } = self;
+        match username.as_str() {
+            "" if secret.is_empty() => None,
+            "<token>" => Some(Credentials::RefreshToken(secret)),
+            _ => Some(Credentials::Password { user: username, password: secret }),
+        }
+    }
+}
+
+/// What a helper that failed has said, as far as it can be no password: helpers print those, and
+/// tell errors on either output.
+fn harmless(stdout: &str, stderr: &str) -> String {
+    let said = [stderr, stdout].map(str::trim).into_iter().find(|said| !said.is_empty());
+    let Some(said) = said else { return "it said nothing".to_owned() };
+    let lower = said.to_lowercase();
+    let may_be_secret =
+        said.contains('{') || ["secret", "password", "token"].iter().any(|it| lower.contains(it));
+    // An error on the standard output, where the password belongs, is one sentence.
+    let is_answer = stderr.trim().is_empty() && (said.contains('\n') || !said.contains(' '));
+    if may_be_secret || is_answer {
+        return "what it said is not shown: a password may be in it".to_owned();
+    }
+    said.to_owned()
 }
 
 #[cfg(test)]
@@ -193,6 +230,29 @@ mod tests {
         );
         assert!(auth("{}") == Ok(None));
         assert!(auth(r#"{"auth": "nonsense!"}"#).is_err());
+    }
+
+    #[test]
+    fn what_docker_reads_is_understood() {
+        let config = |json: &str| serde_json::from_str::<Config>(json).unwrap();
+        assert!(config(r#"{"auths": null, "credHelpers": null}"#).auths.is_empty());
+        assert!(config(r#"{"auths": {"r": null}}"#).auths["r"].is_none());
+        let helped = |json: &str| serde_json::from_str::<Helped>(json).unwrap().credentials();
+        assert!(helped(r#"{"Username": "", "Secret": ""}"#).is_none());
+        assert!(helped(r#"{"Username": "a", "Secret": ""}"#).is_some());
+    }
+
+    #[test]
+    fn no_password_that_a_helper_prints_is_shown() {
+        let said = "error getting credentials - err: exit status 1";
+        assert_eq!(harmless(&format!("{said}\n"), ""), said);
+        assert_eq!(harmless("hunter2", said), said);
+        assert_eq!(harmless("", ""), "it said nothing");
+        let json = r#"{"Username": "ann", "Secret": "hunter2"}"#;
+        for stdout in [json, "hunter2", "user ann\nwith hunter2", "the secret is hunter2"] {
+            assert!(!harmless(stdout, "").contains("hunter2"), "{stdout}");
+        }
+        assert!(!harmless("", json).contains("hunter2"));
     }
 
     #[test]
