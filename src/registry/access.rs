@@ -12,7 +12,9 @@ use ureq::Agent;
 use super::challenge::{self, Challenge};
 use super::credentials::{self, Credentials};
 use super::error;
-use super::http::{Answer, said, text_of};
+use super::http::{
+    Answer, Tries, in_words, is_about_certificates, is_final, may_pass, said, text_of,
+};
 
 /// What is known of the right to ask a registry.
 pub(super) struct Access {
@@ -59,8 +61,13 @@ impl Access {
                 bail!(error::needs_login(&self.registry, config.as_deref()));
             }
             (Challenge::Bearer { realm, service, scope }, known) => {
-                let token =
-                    self.token(agent, &realm, service.as_deref(), scope.as_deref(), known)?;
+                let token = self.token(
+                    agent,
+                    &realm,
+                    service.as_deref(),
+                    scope.as_deref(),
+                    known.as_ref(),
+                )?;
                 format!("Bearer {token}")
             }
         };
@@ -77,7 +84,7 @@ impl Access {
         realm: &str,
         service: Option<&str>,
         scope: Option<&str>,
-        known: Option<Credentials>,
+        known: Option<&Credentials>,
     ) -> Result<String> {
         if known.is_some() && !realm.starts_with("https://") && !self.is_plain {
             bail!(error::unsafe_realm(&self.registry, realm));
@@ -86,60 +93,83 @@ impl Access {
         if scopes.is_empty() {
             scopes.extend(scope);
         }
-        let has_password = known.is_some();
-        let answer = match known {
-            Some(Credentials::RefreshToken(token)) => {
-                let scope = scopes.join(" ");
-                let form = [
-                    ("grant_type", "refresh_token"),
-                    ("client_id", "nyala"),
-                    ("service", service.unwrap_or_default()),
-                    ("scope", &scope),
-                    ("refresh_token", &token),
-                ];
-                agent.post(realm).send_form(form)
-            }
-            other => {
-                let mut request = agent.get(realm);
-                request = match service {
-                    Some(service) => request.query("service", service),
-                    None => request,
-                };
-                for scope in scopes {
-                    request = request.query("scope", scope);
-                }
-                if let Some(Credentials::Password { user, password }) = &other {
-                    request = request.header("authorization", basic(user, password));
-                }
-                request.call()
-            }
-        };
-        let mut answer = answer.map_err(|cause| {
-            // The cause may have the address in it, and that the user.
-            error::unreachable(&self.registry, &format!("its address for tokens: {cause}"))
-        })?;
-        let text = text_of(&mut answer);
-        match answer.status().as_u16() {
+        let (status, text) = self.ask(|| request(agent, realm, service, &scopes, known))?;
+        match status {
             200..300 => {}
-            400 | 401 | 403 if has_password => bail!(error::wrong_password(&self.registry)),
+            400 | 401 | 403 if known.is_some() => bail!(error::wrong_password(&self.registry)),
             401 | 403 => {
                 let config = credentials::config_file();
                 bail!(error::needs_login(&self.registry, config.as_deref()));
             }
-            status => {
-                bail!(error::refused(
-                    &self.registry,
-                    "the request for a token",
-                    status,
-                    &said(&text)
-                ));
-            }
+            status => bail!(error::refused(&self.registry, REQUEST, status, &said(&text))),
         }
         let token = serde_json::from_str::<Token>(&text).ok();
         let token = token.and_then(|token| token.token.or(token.access_token));
         // What it is may not be shown: it may be the token in another form.
         Ok(token.ok_or_else(|| error::garbage(&self.registry, "a token", "no token in JSON"))?)
     }
+
+    /// Asks until there is an answer that is final; gives its status and its text.
+    fn ask(&self, request: impl Fn() -> Result<Answer, ureq::Error>) -> Result<(u16, String)> {
+        let mut tries = Tries::new(&self.registry, REQUEST);
+        loop {
+            let mut answer = match request() {
+                Ok(answer) => answer,
+                Err(cause) => {
+                    let text = in_words(&cause);
+                    if is_final(&cause) || is_about_certificates(&text) {
+                        let cause = format!("its address for tokens: {text}");
+                        bail!(error::unreachable(&self.registry, &cause));
+                    }
+                    tries.failed(&format!("gives no token ({text})"), None)?;
+                    continue;
+                }
+            };
+            let status = answer.status().as_u16();
+            if may_pass(status) {
+                tries.failed(&format!("answered {status}"), Some(&answer))?;
+                continue;
+            }
+            match text_of(&mut answer) {
+                Ok(text) => return Ok((status, text)),
+                Err(_) => tries.failed("broke off", None)?,
+            }
+        }
+    }
+}
+
+const REQUEST: &str = "the request for a token";
+
+/// Asks for a token, once.
+fn request(
+    agent: &Agent,
+    realm: &str,
+    service: Option<&str>,
+    scopes: &[&str],
+    known: Option<&Credentials>,
+) -> Result<Answer, ureq::Error> {
+    if let Some(Credentials::RefreshToken(token)) = known {
+        let scope = scopes.join(" ");
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("client_id", "nyala"),
+            ("service", service.unwrap_or_default()),
+            ("scope", &scope),
+            ("refresh_token", token),
+        ];
+        return agent.post(realm).send_form(form);
+    }
+    let mut request = agent.get(realm);
+    if let Some(service) = service {
+        request = request.query("service", service);
+    }
+    for scope in scopes {
+        request = request.query("scope", scope);
+    }
+    if let Some(Credentials::Password { user, password }) = known {
+        request = request.header("authorization", basic(user, password));
+    }
+    request.call()
 }
 
 fn basic(user: &str, password: &str) -> String {

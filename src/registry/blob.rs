@@ -87,7 +87,7 @@ impl Blob<'_> {
         let url = self.registry.url(&format!("blobs/{}", self.digest));
         let range = (self.at > 0).then(|| ("range", format!("bytes={}-", self.at)));
         let headers: Vec<_> = range.into_iter().collect();
-        let mut tries = Tries::new(self.registry, &self.what);
+        let mut tries = Tries::new(self.registry.name(), &self.what);
         let mut has_logged_in = false;
         loop {
             let answer = match self.registry.get(&url, &headers) {

@@ -1,7 +1,7 @@
 //! Requests to a registry: who asks, and what is tried again after a pause.
 
 use std::cell::Cell;
-use std::io::Read;
+use std::io::{self, Read};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -115,7 +115,7 @@ impl Registry {
 
     /// Asks until there is an answer that is final: any status but 401 and those that may pass.
     pub(super) fn call(&self, call: &Call<'_>) -> Result<Answer> {
-        let mut tries = Tries::new(self, call.what);
+        let mut tries = Tries::new(self.name(), call.what);
         let mut has_logged_in = false;
         loop {
             let body = call.body;
@@ -160,8 +160,7 @@ impl Registry {
         if !self.was_reached.get() && is_about_tls(cause, &text) {
             bail!(error::no_tls(self.name(), &text));
         }
-        let is_final = matches!(cause, ureq::Error::HostNotFound | ureq::Error::BadUri(_));
-        if is_final || !self.was_reached.get() && is_refused(cause) {
+        if is_final(cause) || !self.was_reached.get() && is_refused(cause) {
             bail!(error::unreachable(self.name(), &text));
         }
         if matches!(cause, ureq::Error::Timeout(_)) {
@@ -219,7 +218,8 @@ impl Registry {
 
     /// What a refusal means; `what` is what was to be done, such as `push to shop/web`.
     pub(super) fn refusal(&self, mut answer: Answer, what: &str) -> anyhow::Error {
-        let said = said(&text_of(&mut answer));
+        // One that broke off is a refusal all the same.
+        let said = said(&text_of(&mut answer).unwrap_or_default());
         match answer.status().as_u16() {
             401 | 403 => error::no_right(self.name(), what, &said).into(),
             status => {
@@ -231,14 +231,15 @@ impl Registry {
 
 /// The tries of one thing, and the pauses between them.
 pub(super) struct Tries<'r> {
-    registry: &'r Registry,
+    /// The name of the registry.
+    name: &'r str,
     what: &'r str,
     failed: u32,
 }
 
 impl<'r> Tries<'r> {
-    pub(super) fn new(registry: &'r Registry, what: &'r str) -> Tries<'r> {
-        Tries { registry, what, failed: 0 }
+    pub(super) fn new(name: &'r str, what: &'r str) -> Tries<'r> {
+        Tries { name, what, failed: 0 }
     }
 
     /// Starts to count again, once something went on.
@@ -249,7 +250,7 @@ impl<'r> Tries<'r> {
     /// Waits before the next try, or fails after the last. `cause` says what the registry did.
     pub(super) fn failed(&mut self, cause: &str, answer: Option<&Answer>) -> Result<()> {
         self.failed += 1;
-        let name = self.registry.name();
+        let name = self.name;
         if self.failed >= TRIES {
             bail!(error::gave_up(name, self.what, cause, self.failed));
         }
@@ -293,12 +294,17 @@ fn local_origin(agent: &Agent, reference: &Reference) -> Result<String> {
 }
 
 fn is_refused(cause: &ureq::Error) -> bool {
-    matches!(cause, ureq::Error::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused)
+    matches!(cause, ureq::Error::Io(io) if io.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+/// Whether it is the same at the next try: the address is wrong.
+pub(super) fn is_final(cause: &ureq::Error) -> bool {
+    matches!(cause, ureq::Error::HostNotFound | ureq::Error::BadUri(_))
 }
 
 /// Whether the other side has a certificate that is not believed. The types of rustls are not part
 /// of ureq's interface.
-fn is_about_certificates(text: &str) -> bool {
+pub(super) fn is_about_certificates(text: &str) -> bool {
     text.contains("certificate")
 }
 
@@ -307,16 +313,16 @@ fn is_about_tls(cause: &ureq::Error, text: &str) -> bool {
         || text.contains("corrupt message")
 }
 
-fn in_words(cause: &ureq::Error) -> String {
+pub(super) fn in_words(cause: &ureq::Error) -> String {
     let text = cause.to_string();
     excerpt(text.strip_prefix("io: ").unwrap_or(&text))
 }
 
-/// The text of an answer, as far as it can be read.
-pub(super) fn text_of(answer: &mut Answer) -> String {
+/// The text of an answer. It fails where the connection breaks off.
+pub(super) fn text_of(answer: &mut Answer) -> io::Result<String> {
     let mut bytes = Vec::new();
-    let _ = answer.body_mut().as_reader().take(LARGEST_TEXT).read_to_end(&mut bytes);
-    String::from_utf8_lossy(&bytes).into_owned()
+    answer.body_mut().as_reader().take(LARGEST_TEXT).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// What an answer says of itself: `CODE: message`, as registries have it, or its first line.

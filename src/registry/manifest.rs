@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use ureq::http::Method;
 
 use super::error;
-use super::http::{Call, Registry, said, text_of};
+use super::http::{Call, Registry, Tries, said, text_of};
 use super::{digest, is_digest};
 
 /// The kinds of manifests that nyala understands.
@@ -28,22 +28,28 @@ impl Registry {
     pub fn manifest(&self, version: &str) -> Result<Manifest> {
         let separator = if is_digest(version) { '@' } else { ':' };
         let name = format!("{}{separator}{version}", self.reference().name());
-        let answer = self.call(&Call {
-            method: Method::GET,
-            url: self.url(&format!("manifests/{version}")),
-            headers: vec![("accept", ACCEPTED.join(", "))],
-            body: &[],
-            what: &format!("the request for {name}"),
-        });
-        let mut answer = answer?;
-        let text = match answer.status().as_u16() {
-            200 => text_of(&mut answer),
-            404 => bail!(error::no_image(&name, &said(&text_of(&mut answer)))),
-            _ => {
+        let what = format!("the request for {name}");
+        let mut tries = Tries::new(self.name(), &what);
+        let (answer, text) = loop {
+            let mut answer = self.call(&Call {
+                method: Method::GET,
+                url: self.url(&format!("manifests/{version}")),
+                headers: vec![("accept", ACCEPTED.join(", "))],
+                body: &[],
+                what: &what,
+            })?;
+            if !matches!(answer.status().as_u16(), 200 | 404) {
                 let repository = &self.reference().repository;
                 return Err(self.refusal(answer, &format!("pull from {repository}")));
             }
+            match text_of(&mut answer) {
+                Ok(text) => break (answer, text),
+                Err(_) => tries.failed("broke off", None)?,
+            }
         };
+        if answer.status() == 404 {
+            bail!(error::no_image(&name, &said(&text)));
+        }
         if serde_json::from_str::<serde_json::Value>(&text).ok().is_none_or(|it| !it.is_object()) {
             bail!(error::garbage(self.name(), &format!("the manifest of {name}"), &said(&text)));
         }

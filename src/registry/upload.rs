@@ -54,7 +54,7 @@ impl Registry {
     /// Sends a blob. One that is there already must not be sent.
     pub fn upload(&self, upload: &Upload<'_, '_>) -> Result<()> {
         let what = format!("the upload of {}", upload.digest);
-        let mut tries = Tries::new(self, &what);
+        let mut tries = Tries::new(self.name(), &what);
         let mut has_logged_in = false;
         let mut session: Option<Session> = None;
         let mut in_one = false;
