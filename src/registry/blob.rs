@@ -10,6 +10,7 @@ use ureq::http::Method;
 use super::error;
 use super::http::{Registry, Tries, may_pass};
 use crate::hex::hex;
+use crate::user_error::UserError;
 
 /// A blob that is being read. [`Blob::failure`] says why it could not be read to its end.
 pub struct Blob<'r> {
@@ -23,7 +24,7 @@ pub struct Blob<'r> {
     body: Option<Box<dyn Read + 'r>>,
     /// How often nothing came in a row.
     failed: u32,
-    failure: Option<anyhow::Error>,
+    failure: Option<UserError>,
 }
 
 impl Registry {
@@ -80,7 +81,7 @@ impl Registry {
 impl Blob<'_> {
     /// Why reading failed with this error.
     pub fn failure(&mut self, error: io::Error) -> anyhow::Error {
-        self.failure.take().unwrap_or_else(|| error.into())
+        self.failure.take().map_or_else(|| error.into(), Into::into)
     }
 
     fn open(&mut self) -> Result<()> {
@@ -183,13 +184,13 @@ impl Read for Blob<'_> {
         if to.is_empty() {
             return Ok(0);
         }
-        if self.failure.is_some() {
-            return Err(io::Error::other("the blob cannot be read"));
+        if let Some(failure) = &self.failure {
+            return Err(io::Error::other(failure.clone()));
         }
         self.next(to).map_err(|failure| {
-            let text = failure.to_string();
-            self.failure = Some(failure);
-            io::Error::other(text)
+            let failure = UserError::of(&failure);
+            self.failure = Some(failure.clone());
+            io::Error::other(failure)
         })
     }
 }

@@ -1,13 +1,14 @@
 //! Blobs that are sent: in parts, of which none is sent again after a connection broke. See
 //! "Pushing blobs" in <https://github.com/opencontainers/distribution-spec>.
 
-use std::io::Read;
+use std::io::{self, Read};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use ureq::http::Method;
 
 use super::error;
 use super::http::{Answer, Call, Registry, Tries, may_pass};
+use crate::user_error::UserError;
 
 /// A blob to be sent.
 pub struct Upload<'u, 'b> {
@@ -152,7 +153,9 @@ impl Registry {
         let left = upload.size - session.at;
         let is_last = in_one || left <= session.part;
         let length = if is_last { left } else { session.part };
-        let mut from = (upload.open)(session.at).map_err(Failed::Reading)?;
+        let from = (upload.open)(session.at).map_err(Failed::Reading)?;
+        let is_end = session.at + length == upload.size;
+        let mut from = Exactly { from, left: length, is_end, failure: None };
         let (method, url) = if is_last {
             let separator = if session.location.contains('?') { '&' } else { '?' };
             (Method::PUT, format!("{}{separator}digest={}", session.location, upload.digest))
@@ -164,6 +167,10 @@ impl Registry {
             headers.push(("content-range", format!("{}-{}", session.at, session.at + length - 1)));
         }
         let answer = self.send_from(&method, &url, headers, &mut from, length);
+        // ureq has it as a failure of the connection.
+        if let Some(failure) = from.failure {
+            return Err(Failed::Reading(failure));
+        }
         let answer = answer.map_err(Failed::Connection)?;
         match answer.status().as_u16() {
             201 | 204 if is_last => {
@@ -208,6 +215,47 @@ impl Registry {
     }
 }
 
+/// As many bytes of a blob as its part has: ureq refuses one more than the request says.
+struct Exactly<R> {
+    from: R,
+    left: u64,
+    /// Whether the blob ends with them.
+    is_end: bool,
+    /// Why they cannot be read.
+    failure: Option<anyhow::Error>,
+}
+
+impl<R: Read> Exactly<R> {
+    fn next(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let wanted = usize::try_from(self.left).unwrap_or(to.len()).min(to.len());
+        let read = self.from.read(&mut to[..wanted])?;
+        if read == 0 && wanted > 0 {
+            return Err(io::Error::other("it became shorter while it was sent"));
+        }
+        self.left -= read as u64;
+        // At its end, a blob that is fetched is compared with its digest. The last bytes are not
+        // sent before.
+        if self.is_end && self.left == 0 && read > 0 && self.from.read(&mut [0])? > 0 {
+            return Err(io::Error::other("it became longer while it was sent"));
+        }
+        Ok(read)
+    }
+}
+
+impl<R: Read> Read for Exactly<R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        self.next(to).inspect_err(|error| {
+            if error.kind() != io::ErrorKind::Interrupted {
+                let told = error.get_ref().and_then(|it| it.downcast_ref::<UserError>());
+                self.failure = Some(match told {
+                    Some(told) => told.clone().into(),
+                    None => anyhow!("cannot read what is to be sent: {error}"),
+                });
+            }
+        })
+    }
+}
+
 fn location(registry: &Registry, answer: &Answer) -> Option<String> {
     let location = answer.headers().get("location")?.to_str().ok()?;
     Some(registry.located(location))
@@ -220,4 +268,28 @@ fn arrived(answer: &Answer) -> Option<u64> {
     let (_, last) = range.strip_prefix("bytes=").unwrap_or(range).split_once('-')?;
     let last: u64 = last.trim().parse().ok()?;
     Some(if last == 0 { 0 } else { last.saturating_add(1) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A part of so many bytes, from a reader that has more in it.
+    fn part(length: u64, is_end: bool) -> (io::Result<usize>, Exactly<impl Read>) {
+        // A connection gives what has arrived, and not what fits.
+        let pieces = [0; 700].as_slice().chain([1; 700].as_slice());
+        let mut part = Exactly { from: pieces, left: length, is_end, failure: None };
+        (io::copy(&mut part, &mut io::sink()).map(|read| usize::try_from(read).unwrap()), part)
+    }
+
+    #[test]
+    fn a_part_is_as_long_as_it_says() {
+        assert_eq!(part(1000, false).0.unwrap(), 1000);
+        assert_eq!(part(1400, true).0.unwrap(), 1400);
+        for (length, is_end, says) in [(1401, true, "shorter"), (1000, true, "longer")] {
+            let (read, part) = part(length, is_end);
+            assert!(read.is_err());
+            assert!(part.failure.unwrap().to_string().contains(says));
+        }
+    }
 }

@@ -74,7 +74,7 @@ struct State {
     uploads: HashMap<String, Vec<u8>>,
     manifests: HashMap<String, Vec<u8>>,
     /// Each is used once, by the first request that begins so.
-    faults: Vec<(&'static str, Fault)>,
+    faults: Vec<(String, Fault)>,
     /// `GET /v2/…` of every request, without what comes after `?`.
     requests: Vec<String>,
     /// The user and password, in base64, for the address that gives tokens.
@@ -99,8 +99,8 @@ impl HostileRegistry {
     }
 
     /// Has the next request that begins with `request`, such as `PUT /v2/shop/blobs`, go wrong.
-    pub(crate) fn fail(&self, request: &'static str, fault: Fault) -> &Self {
-        self.state.lock().unwrap().faults.push((request, fault));
+    pub(crate) fn fail(&self, request: &str, fault: Fault) -> &Self {
+        self.state.lock().unwrap().faults.push((request.to_owned(), fault));
         self
     }
 
@@ -255,7 +255,9 @@ impl State {
         if method == "POST" {
             let id = self.uploads.len().to_string();
             self.uploads.insert(id.clone(), Vec::new());
-            return (202, format!("Location: {path}{id}\r\n"), Vec::new());
+            // No power of two, as buffers are.
+            let headers = format!("Location: {path}{id}\r\nOCI-Chunk-Min-Length: 17000001\r\n");
+            return (202, headers, Vec::new());
         }
         let Some(upload) = self.uploads.get_mut(id) else { return none(404) };
         upload.extend(body);
