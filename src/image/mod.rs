@@ -19,6 +19,7 @@ mod libraries;
 mod make;
 mod own;
 mod platform;
+mod prefix;
 mod push;
 mod python;
 mod record;
