@@ -18,14 +18,13 @@ use super::rules::{APP, ENV, Env, EnvRules, PYTHON, PYTHON_LIB, Places, ReleaseR
 use super::secrets::Secrets;
 use super::source::Source;
 use super::target::{Output, Target};
-use super::temporary::Temporary;
 use super::{check, command, deliver, error, libraries, verdict};
 use crate::certificates;
 use crate::console;
 use crate::elf;
 use crate::registry::digest;
 use crate::site::settings::{Image, SCRATCH};
-use crate::site::{DeploymentId, ENV_LINK, SharedPath, Site};
+use crate::site::{DeploymentId, ENV_LINK, SharedPath, Site, Temporary};
 use crate::text::bytes;
 
 /// What is asked for.

@@ -27,7 +27,6 @@ mod rules;
 mod secrets;
 mod source;
 mod target;
-mod temporary;
 mod verdict;
 
 pub use command::{PORT, in_container};

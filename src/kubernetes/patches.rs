@@ -14,6 +14,7 @@ use super::yaml::{from_yaml, to_yaml};
 use crate::console;
 use crate::disk;
 use crate::site::settings::PATCHES;
+use crate::site::{Site, Temporary};
 use crate::text::excerpt;
 use crate::user_error::UserError;
 
@@ -26,18 +27,19 @@ const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "K
 const LARGEST: u64 = 4 << 20;
 
 /// The objects with the patches of a release on them. `wanted` is what nyala.toml says of where
-/// they are; `scratch` is a folder that this may make.
+/// they are.
 pub(super) fn put_on(
     objects: Vec<Value>,
     release: &Path,
     wanted: Option<&str>,
     place: &Place,
-    scratch: &Path,
+    site: &Site,
 ) -> Result<Vec<Value>> {
     let path = wanted.unwrap_or(PATCHES);
     let Some(folder) = find(release, path, wanted.is_some())? else { return Ok(objects) };
-    let _ = disk::remove_tree(scratch);
-    disk::create_private_dir_all(scratch)?;
+    // A command asks for the objects at any moment, also while the deployment itself ends.
+    let temporary = Temporary::new(site)?;
+    let scratch = &temporary.folder;
     let has_own = KUSTOMIZATIONS.iter().any(|name| folder.join(name).is_file());
     let at = if has_own {
         with_own(&objects, release, path, scratch)?
@@ -49,7 +51,6 @@ pub(super) fn put_on(
     };
     let nowhere = Place { kubeconfig: None, context: None, namespace: None, ..place.clone() };
     let built = Kubectl::new(&nowhere).run(&["kustomize", &at.to_string_lossy()]);
-    let _ = disk::remove_tree(scratch);
     let text = built.map_err(|why| {
         let UserError { fact, found, .. } = UserError::of(&why);
         error::wrong_patches(path, &[vec![fact], found].concat())

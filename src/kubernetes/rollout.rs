@@ -1,6 +1,5 @@
 //! A rollout from its objects to a release that is ready.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -55,9 +54,8 @@ pub fn prepare(wanted: Wanted<'_>) -> Result<Rollout> {
     };
     let mut objects = manifests::objects(&facts);
     if patched {
-        let (folder, scratch) = (site.release(release.id), scratch(site, release.id));
-        objects =
-            patches::put_on(objects, &folder, kubernetes.patches.as_deref(), place, &scratch)?;
+        let folder = site.release(release.id);
+        objects = patches::put_on(objects, &folder, kubernetes.patches.as_deref(), place, site)?;
     }
     for object in &mut objects {
         finish(object, place, &identity, release.id);
@@ -72,11 +70,6 @@ pub fn prepare(wanted: Wanted<'_>) -> Result<Rollout> {
         objects,
         secret_object,
     })
-}
-
-/// Where kustomize runs. A command may ask for the objects while a deployment makes them.
-fn scratch(site: &Site, id: DeploymentId) -> PathBuf {
-    site.temporary(id).join(format!("kubernetes-{}", std::process::id()))
 }
 
 /// Gives an object what a patch leaves out. What a patch has added may be of no namespace at all,

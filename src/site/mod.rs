@@ -16,6 +16,7 @@ mod reserve;
 pub mod settings;
 mod shared_path;
 mod stopped;
+mod temporary;
 mod text_file;
 mod torn;
 pub mod trash;
@@ -39,6 +40,7 @@ pub use record::{Record, Status};
 pub use settings::Settings;
 pub use shared_path::SharedPath;
 pub use stopped::Stopped;
+pub use temporary::Temporary;
 
 use crate::disk;
 pub use crate::ids::{DeploymentId, EnvId};

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -117,6 +118,18 @@ fn what_a_patch_adds_stays_what_it_is() {
     let registry = HostileRegistry::start();
     roll_out(&site, &registry.address, "apply = false\nnamespace = 'web'\nname = 'shop'");
     project.push().assert_success().assert_says("Patches from k8s, and 3 objects more.");
+    // The deployment may end at any moment, and what it has made goes with it.
+    let bin = site.sandbox.path("bin");
+    let script = format!(
+        "#!/bin/sh\nrm -rf '{}'/*\nPATH=\"$REAL_PATH\" exec kubectl \"$@\"\n",
+        site.path.join("cache/tmp").display()
+    );
+    fs::create_dir_all(&bin).unwrap();
+    fs::write(bin.join("kubectl"), script).unwrap();
+    fs::set_permissions(bin.join("kubectl"), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    site.sandbox.set_variable("REAL_PATH", &path);
+    site.sandbox.set_variable("PATH", format!("{}:{path}", bin.display()));
     let text = site.nyala(&["kubernetes", "manifests"]).assert_success().stdout.clone();
     let object = |kind: &str, name: &str| {
         let (kind, name) = (format!("kind: {kind}\n"), format!("\n  name: {name}\n"));

@@ -1,20 +1,21 @@
-//! A folder for the layers that are written.
+//! A folder for the files of one process: layers that are written, objects that are patched.
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::Site;
 use crate::disk;
-use crate::site::Site;
 
-/// A folder for the files of this process, which is removed at its end. After a kill, the next
-/// image or deployment removes it.
-pub(super) struct Temporary {
-    pub(super) folder: PathBuf,
+/// A folder for the files of this process, which is removed at its end. After a kill, the next one
+/// or a deployment removes it. Unlike [`Site::temporary`], no other process removes it.
+#[derive(Debug)]
+pub struct Temporary {
+    pub folder: PathBuf,
 }
 
 impl Temporary {
-    pub(super) fn new(site: &Site) -> Result<Temporary> {
+    pub fn new(site: &Site) -> Result<Temporary> {
         disk::create_dir_all(&site.cache())?;
         disk::remove_abandoned(&site.cache());
         let folder = disk::create_temporary_dir(&site.cache())?;
