@@ -163,6 +163,27 @@ pub(super) fn wrong_blob(path: &Path, found: &str) -> UserError {
         .fix("Write the image again")
 }
 
+/// The image has what the commit has in these files.
+pub(super) fn restored(files: &[&Path]) -> UserError {
+    /// How many are named.
+    const NAMED: usize = 10;
+    let fact = "what the application has written into files of the commit is not in the image";
+    let named = files.iter().take(NAMED);
+    let error = named
+        .fold(UserError::new(fact), |error, file| error.found(excerpt(&file.to_string_lossy())));
+    let more = files.len().saturating_sub(NAMED);
+    let error = if more > 0 { error.found(format!("{more} more")) } else { error };
+    error.fix("If it is the application's data, share it: nyala share")
+}
+
+/// Git LFS has the file, and the commit only what leads to it.
+pub(super) fn written_to(file: &str) -> UserError {
+    UserError::new("the application has written into a file of Git LFS")
+        .found(excerpt(file))
+        .fix("Have it as it was: nyala redeploy")
+        .fix("Or, if it is the application's data, share it: nyala share")
+}
+
 /// A layer that was written before became another one.
 pub(super) fn changed_meanwhile(what: &str) -> UserError {
     UserError::new(format!("the {what} changed while the image was made"))

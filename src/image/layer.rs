@@ -58,6 +58,10 @@ pub(super) struct Owner {
 pub(super) trait Rules {
     /// Whether something is left out, with all that is in it.
     fn skips(&self, path: &Path, metadata: &Metadata) -> bool;
+    /// The file that is there in place of the one in the tree.
+    fn instead(&self, _: &Path) -> Option<&Path> {
+        None
+    }
     /// What becomes of a link.
     fn link(&self, path: &Path, target: &Path) -> Result<Link>;
     /// What stands in a file in place of these bytes, if anything else. Only asked for files that
@@ -298,13 +302,16 @@ pub(super) fn entries(from: &Path, at: &Path, rules: &dyn Rules) -> Result<Vec<E
     let mut entries = Vec::new();
     for entry in fs::read_dir(&folder).with_context(|| cannot_read(&folder))? {
         let name = entry.with_context(|| cannot_read(&folder))?.file_name();
-        let (inside, path) = (at.join(&name), folder.join(&name));
+        let (inside, mut path) = (at.join(&name), folder.join(&name));
+        if let Some(instead) = rules.instead(&inside) {
+            instead.clone_into(&mut path);
+        }
         let metadata = fs::symlink_metadata(&path).with_context(|| cannot_read(&path))?;
         if !rules.skips(&inside, &metadata) {
             entries.push(Entry { inside, path, metadata });
         }
     }
-    entries.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+    entries.sort_unstable_by(|one, other| one.inside.cmp(&other.inside));
     Ok(entries)
 }
 

@@ -71,9 +71,9 @@ pub fn make(site: &Site, request: &Request) -> Result<Made> {
     let app_settings = site.app_settings()?;
     let roots = certificates::roots(app_settings.get(certificates::VARIABLE))?;
     let platform = image.platform.as_deref().map_or(Ok(Platform::here()), Platform::parse)?;
-    let source = Source::find(site, &settings, &app_settings, request)?;
-    let times = Times::of(&source)?;
     let temporary = Temporary::new(site)?;
+    let source = Source::find(site, &settings, &app_settings, request, &temporary.folder)?;
+    let times = Times::of(&source)?;
     let cache = Cache::of(site);
 
     let step = console::step(format!("Image of release {}", source.id));
@@ -85,7 +85,8 @@ pub fn make(site: &Site, request: &Request) -> Result<Made> {
     let places = places(site, &source, interpreter.as_ref());
     let secrets = Secrets::of(&app_settings);
     let prefix_rules = source.env.as_ref().map(|(_, python)| python.rules());
-    let release_rules = ReleaseRules { places: &places, owner, written: source.written.clone() };
+    let (written, restored) = (source.written.clone(), source.restored.clone());
+    let release_rules = ReleaseRules { places: &places, owner, written, restored };
     let env_places = places_of_env(site, &places);
     let env_rules = places.env.as_ref().map(|env| EnvRules { places: &env_places, env });
     // Beside the files, this decides what is in a layer.
@@ -275,6 +276,10 @@ fn say_layers(
         let count = source.written.len();
         let s = if count == 1 { "" } else { "s" };
         console::info(format_args!("Left out {count} file{s} that the application has written."));
+    }
+    if !source.restored.is_empty() {
+        let files: Vec<_> = source.restored.keys().map(PathBuf::as_path).collect();
+        console::warning(error::restored(&files));
     }
     for path in shared {
         let on_site = site.shared().join(path.path());

@@ -23,6 +23,7 @@ mod prefix;
 mod push;
 mod python;
 mod record;
+mod restored;
 mod rules;
 mod secrets;
 mod source;

@@ -1,7 +1,7 @@
 //! What becomes of the entries of the three trees that an image has: the release, the env and the
 //! interpreter. Paths of the site become those of the image.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -130,6 +130,8 @@ pub(super) struct ReleaseRules<'r> {
     pub(super) owner: Owner,
     /// What the application has written since it went live, relative to the release and sorted.
     pub(super) written: Vec<PathBuf>,
+    /// Where files are that it has written to, as they were before.
+    pub(super) restored: BTreeMap<PathBuf, PathBuf>,
 }
 
 impl ReleaseRules<'_> {
@@ -148,6 +150,10 @@ impl Rules for ReleaseRules<'_> {
         in_env
             || metadata.is_dir() && is_cache(path)
             || metadata.is_file() && self.written.binary_search_by(|it| (**it).cmp(path)).is_ok()
+    }
+
+    fn instead(&self, path: &Path) -> Option<&Path> {
+        self.restored.get(path).map(PathBuf::as_path)
     }
 
     fn link(&self, path: &Path, target: &Path) -> Result<Link> {
@@ -336,7 +342,8 @@ mod tests {
     fn links_stay_inside() {
         let places = places();
         let written = Vec::new();
-        let rules = ReleaseRules { places: &places, owner: Owner::default(), written };
+        let (owner, restored) = (Owner::default(), BTreeMap::new());
+        let rules = ReleaseRules { places: &places, owner, written, restored };
         let link = |path: &str, target: &str| match rules.link(Path::new(path), Path::new(target)) {
             Ok(Link::To(target)) => target.display().to_string(),
             Ok(Link::Folder(_)) => "a folder".to_owned(),

@@ -1,14 +1,15 @@
 //! What an image is made of: a release, its env, and what is known of both.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 
-use super::error;
 use super::make::Request;
 use super::python::Python;
+use super::{error, restored};
 use crate::build::django;
 use crate::git::Repository;
 use crate::processes::{self, Found, WEB};
@@ -28,11 +29,15 @@ pub(super) struct Source {
     pub(super) env: Option<(PathBuf, Python)>,
     /// The command of the web process, or why there is none.
     pub(super) command: Result<String, String>,
+    /// The commands of all processes.
+    pub(super) commands: BTreeMap<String, String>,
     /// What the project says of itself.
     pub(super) version: Option<String>,
     pub(super) url: Option<String>,
-    /// What the application has written into the release.
+    /// What the application has written into the release, and the commit does not have.
     pub(super) written: Vec<PathBuf>,
+    /// Files of the commit that the application has written to, and where they are as they were.
+    pub(super) restored: BTreeMap<PathBuf, PathBuf>,
     /// Kept open, so that nothing of it is removed meanwhile: what a process uses stays.
     #[expect(dead_code, reason = "it is only kept open")]
     held: Vec<File>,
@@ -45,6 +50,7 @@ impl Source {
         settings: &Settings,
         app_settings: &AppSettings,
         request: &Request,
+        temporary: &Path,
     ) -> Result<Source> {
         let live = site.live()?;
         let Some(id) = request.release.or(live) else { bail!(error::nothing_live()) };
@@ -74,18 +80,33 @@ impl Source {
         };
         let facts = Facts::of(site, settings, app_settings, &record)?;
         let salvage = Salvage::new(site, settings, id, folder.clone())?;
-        let mut written = salvage.written(Path::new(""), Scan::EveryFile)?;
-        // What the commit has is part of the application, also where it was written to.
-        written.retain(|file| !salvage.is_committed(file));
-        let Facts { command, time, version, url } = facts;
+        let all = salvage.written(Path::new(""), Scan::EveryFile)?;
+        // What the commit has is part of the application; what was written there is not.
+        let (committed, written) = all.into_iter().partition(|file| salvage.is_committed(file));
+        let restored = restored::restore(site, settings, &record, committed, temporary)?;
+        let Facts { command, commands, time, version, url } = facts;
         let commit = record.commit.clone();
-        Ok(Source { id, commit, time, folder, env, command, version, url, written, held })
+        Ok(Source {
+            id,
+            commit,
+            time,
+            folder,
+            env,
+            command,
+            commands,
+            version,
+            url,
+            written,
+            restored,
+            held,
+        })
     }
 }
 
 /// What the commit says.
 struct Facts {
     command: Result<String, String>,
+    commands: BTreeMap<String, String>,
     time: Timestamp,
     version: Option<String>,
     url: Option<String>,
@@ -115,12 +136,12 @@ impl Facts {
             manage_folder: django::manage_folder(&folder, record.manage_folders.as_deref()),
             has_program: &|program| programs.join(program).exists(),
         };
-        let command = match processes::find(&tree, &release)? {
-            Found::Processes(found) => match found.commands.get(WEB) {
-                Some(command) => Ok(command.clone()),
-                None => Err(format!("{} has no process called web", found.origin)),
-            },
-            Found::None(why) => Err(why),
+        let (command, commands) = match processes::find(&tree, &release)? {
+            Found::Processes(found) => {
+                let none = || format!("{} has no process called web", found.origin);
+                (found.commands.get(WEB).cloned().ok_or_else(none), found.commands)
+            }
+            Found::None(why) => (Err(why), BTreeMap::new()),
         };
         let objects = repository.objects();
         let seconds = repository.oid(&record.commit).ok();
@@ -141,6 +162,6 @@ impl Facts {
             let (_, url) = urls.iter().find(|(name, _)| is_source(name))?;
             url.as_str().map(excerpt)
         });
-        Ok(Facts { command, time, version, url })
+        Ok(Facts { command, commands, time, version, url })
     }
 }

@@ -97,12 +97,22 @@ fn the_same_commit_is_the_same_image_on_every_machine() {
     let day = SystemTime::UNIX_EPOCH + Duration::from_hours(9000);
     fs::File::open(release.join("server.py")).unwrap().set_modified(day).unwrap();
     first.env_python("import antelope");
+    // What the application writes is not in the image, wherever it does so.
+    let committed = release.join("data/long name with spaces.txt");
+    fs::write(&committed, vec![b'x'; 2 << 20]).unwrap();
+    fs::write(release.join("data/new.txt"), "data of visitors").unwrap();
 
     let base = base();
     let over = ["--base", &base];
     let (one, other) = (first.sandbox.path("one"), second.sandbox.path("other"));
     let manifest = written(&first, &one, &over);
     assert_eq!(manifest, written(&second, &other, &over));
+    let said = image(&second, &["--output", other.to_str().unwrap(), "--base", &base]);
+    let said = said.assert_success().stderr.clone() + &said.stdout;
+    assert!(said.contains("files of the commit is not in the image"), "{said}");
+    assert!(said.contains("found: data/long name with spaces.txt"), "{said}");
+    assert!(said.contains("Left out 1 file"), "{said}");
+    assert_eq!(fs::metadata(&committed).unwrap().len(), 2 << 20, "on the site it stays");
     // What is known of the layers by then gives the same image, and what one that was killed has
     // left is removed.
     let cache = first.path.join("cache");

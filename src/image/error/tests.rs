@@ -136,6 +136,17 @@ fn every_error_about_a_base_says_what_to_do() {
     found: its digest is sha256:2
     Write the image again
     ");
+    insta::assert_snapshot!(restored(&[Path::new("db.sqlite3")]), @"
+    what the application has written into files of the commit is not in the image
+    found: db.sqlite3
+    If it is the application's data, share it: nyala share
+    ");
+    insta::assert_snapshot!(written_to("data.bin"), @"
+    the application has written into a file of Git LFS
+    found: data.bin
+    1. Have it as it was: nyala redeploy
+    2. Or, if it is the application's data, share it: nyala share
+    ");
     insta::assert_snapshot!(changed_meanwhile("env"), @"
     the env changed while the image was made
     Try again when nothing writes into it
