@@ -16,6 +16,8 @@ pub(super) struct Problem {
     /// The path of the file in the image.
     pub(super) file: String,
     pub(super) lacks: Lacks,
+    /// Whether this machine has it: then the site runs with it, and the image would not.
+    pub(super) is_here: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,12 +45,13 @@ const OPTIONAL: [&str; 10] = [
 ];
 
 /// Looks at all of `layers`, which are over a base; `all` is what they and the base have together.
-/// `folders` is what `LD_LIBRARY_PATH` names.
+/// `folders` is what `LD_LIBRARY_PATH` names, and `is_here` says whether this machine has it.
 pub(super) fn problems(
     layers: &[&Contents],
     all: &Contents,
     machine: u16,
     folders: &[String],
+    is_here: &dyn Fn(&Lacks, &Object) -> bool,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
     for layer in layers {
@@ -60,7 +63,10 @@ pub(super) fn problems(
         };
         for (file, object) in layer.objects().filter(|(file, object)| counts(file, object)) {
             let found = of_object(file, object, all, folders);
-            problems.extend(found.map(|lacks| Problem { file: file.to_owned(), lacks }));
+            problems.extend(found.map(|lacks| {
+                let is_here = is_here(&lacks, object);
+                Problem { file: file.to_owned(), lacks, is_here }
+            }));
         }
     }
     problems
@@ -170,7 +176,8 @@ mod tests {
         env.add_file("srv/env/lib/arm.so", Some(foreign));
         let mut all = base.clone();
         all.put_over(&env);
-        let problems = problems(&[&env], &all, 62, &[]);
+        let problems = problems(&[&env], &all, 62, &[], &|_, object| object.needed.len() == 1);
+        assert_eq!(problems.iter().map(|it| it.is_here).collect::<Vec<_>>(), [false, true]);
         let lacks: Vec<_> = problems.into_iter().map(|problem| problem.lacks).collect();
         let newest = Some("GLIBC_2.31".to_owned());
         let (library, version) = ("libc.so.6".to_owned(), "GLIBC_2.34".to_owned());

@@ -43,7 +43,7 @@ pub(super) struct Described {
 pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// Where programs are looked for when the base does not say.
-const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 pub(super) fn describe(facts: &Facts<'_>) -> Result<Described> {
     let config = to_json(&configuration(facts)?)?;

@@ -105,6 +105,20 @@ impl Contents {
     /// Follows the links of a path, and gives the path of the file that it leads to; `None` when
     /// there is none that matters.
     pub(super) fn resolve(&self, path: &str) -> Option<(String, Option<&Object>)> {
+        match self.walk(path, true)? {
+            (path, Entry::File(object)) => Some((path, object.as_ref())),
+            (_, Entry::Link(_)) => None,
+        }
+    }
+
+    /// Whether there is a file or a link at a path. Where a link leads need not matter, and so be
+    /// known.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.walk(path, false).is_some()
+    }
+
+    /// Goes to the end of a path: by way of links, also of one at the end if `follows` says so.
+    fn walk(&self, path: &str, follows: bool) -> Option<(String, &Entry)> {
         let mut todo: Vec<String> = parts(path).rev().map(str::to_owned).collect();
         let mut at = String::new();
         let mut links = 0;
@@ -115,6 +129,9 @@ impl Contents {
             }
             let next = join(&at, &part);
             match self.entries.get(&next) {
+                Some(link @ Entry::Link(_)) if todo.is_empty() && !follows => {
+                    return Some((next, link));
+                }
                 Some(Entry::Link(target)) => {
                     links += 1;
                     if links > MOST_LINKS {
@@ -125,9 +142,7 @@ impl Contents {
                     }
                     todo.extend(parts(target).rev().map(str::to_owned));
                 }
-                Some(Entry::File(object)) if todo.is_empty() => {
-                    return Some((next, object.as_ref()));
-                }
+                Some(file @ Entry::File(_)) if todo.is_empty() => return Some((next, file)),
                 Some(Entry::File(_)) => return None,
                 // A folder, or nothing that matters.
                 None => at = next,
@@ -228,6 +243,10 @@ mod tests {
         assert_eq!(found.0, "usr/lib/x86_64-linux-gnu/libz.so.1.3");
         assert!(contents.resolve("lib64/x86_64-linux-gnu/libz.so.1").is_some());
         assert!(contents.library("libz.so.2", "srv/env/a.so", &object, &[]).is_none());
+        contents.add_link("usr/bin/tool", "../share/tool");
+        contents.add_link("bin", "usr/bin");
+        assert!(contents.has("bin/tool") && contents.resolve("bin/tool").is_none());
+        assert!(!contents.has("bin/other"));
     }
 
     #[test]

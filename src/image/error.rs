@@ -98,6 +98,14 @@ pub(super) fn secret_in_command(name: &str) -> UserError {
         .fix(format!("Write ${name} in the command in its place"))
 }
 
+/// `missing` is its program, or what runs that.
+pub(super) fn no_program(process: &str, command: &str, missing: &str) -> UserError {
+    UserError::new(format!("the image has no {}, which {process} needs", excerpt(missing)))
+        .found(format!("{process}: {}", excerpt(command)))
+        .fix("Choose a base that has it: base in [image] of nyala.toml")
+        .fix("Or have the command do without it")
+}
+
 pub(super) fn no_shell(command: &str) -> UserError {
     UserError::new("the base has no /bin/sh, which the command of web needs")
         .found(excerpt(command))
@@ -191,12 +199,23 @@ pub(super) fn changed_meanwhile(what: &str) -> UserError {
 }
 
 /// `lines` say what needs what.
+pub(super) fn missing_here_too(lines: Vec<String>) -> UserError {
+    /// How many are told.
+    const TOLD: usize = 10;
+    let fact = "some modules do not load in the image, as they do not on this machine";
+    let more = lines.len().saturating_sub(TOLD);
+    let error = lines.into_iter().take(TOLD).fold(UserError::new(fact), UserError::found);
+    let error = if more > 0 { error.found(format!("{more} more")) } else { error };
+    error.fix("If the application needs them, install what is missing here and in the base")
+}
+
+/// `lines` say what needs what.
 pub(super) fn does_not_run(base: Option<&str>, lines: Vec<String>) -> UserError {
-    let place = base.map_or("this machine".to_owned(), |base| format!("the base {base}"));
+    let place = base.map_or("the image".to_owned(), |base| format!("the base {base}"));
     let fact = format!("the image would not run: {place} lacks what the release needs");
     let error = lines.into_iter().fold(UserError::new(fact), UserError::found);
     if base.is_none() {
-        return error.fix("Install what is missing on this machine");
+        return error.fix("Choose a base that has it: base in [image] of nyala.toml");
     }
     error
         .fix("Choose a base that has it, of the distribution of this machine or newer")

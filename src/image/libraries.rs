@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::check::Lacks;
 use super::contents::Contents;
 use super::layer::{Owner, Part};
 use crate::elf::{self, Object};
@@ -23,6 +24,24 @@ const CERTIFICATES: [&str; 3] =
 
 /// Where they are in the image.
 pub(super) const CERTIFICATES_TO: &str = "etc/ssl/certs/ca-certificates.crt";
+
+/// Whether this machine has what is missing in an image, for an object whose own folders are looked
+/// in as well, and those that `LD_LIBRARY_PATH` names on the site.
+pub(super) fn is_here(lacks: &Lacks, object: &Object, more: &[PathBuf]) -> bool {
+    let own = object.run_paths.iter().map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let folders: Vec<_> = own.chain(more.iter().cloned()).chain(loader_folders()).collect();
+    let find = |name: &str| {
+        let path = Path::new(name);
+        let paths = folders.iter().map(|folder| folder.join(path));
+        paths.filter_map(|path| read(&path).ok()?).find(|it| it.machine == object.machine)
+    };
+    match lacks {
+        Lacks::Library(name) => find(name).is_some(),
+        Lacks::Loader(path) => Path::new(path).exists(),
+        Lacks::Version { library, version, .. } => find(library)
+            .is_some_and(|found| found.defines.is_empty() || found.defines.contains(version)),
+    }
+}
 
 /// The libraries of this machine that were found.
 struct Closure {

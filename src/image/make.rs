@@ -1,6 +1,5 @@
 //! The making of an image, from top to bottom.
 
-use std::fs::File;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -14,14 +13,14 @@ use super::layer::{Owner, Part};
 use super::own::OwnLayer;
 use super::platform::Platform;
 use super::python::Python;
-use super::rules::{APP, ENV, Env, EnvRules, PYTHON, PYTHON_LIB, Places, ReleaseRules};
+use super::rules::{APP, ENV, Env, EnvRules, PYTHON, Places, ReleaseRules};
+use super::runs::{self, Programs, program_folders};
 use super::secrets::Secrets;
 use super::source::Source;
 use super::target::{Output, Target};
-use super::{check, command, deliver, error, libraries, verdict};
+use super::{deliver, error, libraries};
 use crate::certificates;
 use crate::console;
-use crate::elf;
 use crate::registry::digest;
 use crate::site::settings::{Image, SCRATCH};
 use crate::site::{DeploymentId, ENV_LINK, SharedPath, Site, Temporary};
@@ -55,7 +54,7 @@ pub struct Made {
     pub python: Option<String>,
 }
 
-const SHELL: &str = "bin/sh";
+pub(super) const SHELL: &str = "bin/sh";
 
 /// The time of what does not change with a commit: the first that zip files can have.
 const FIRST_TIME: u64 = 315_532_800;
@@ -123,8 +122,12 @@ pub fn make(site: &Site, request: &Request) -> Result<Made> {
     }
     say_layers(&base, &layers, &source, site, &settings.shared);
 
-    let all = check(&source, &base, &below, &places, &layers)?;
-    let command = web_command(&source, &secrets, &all)?;
+    let library_path = app_settings.get("LD_LIBRARY_PATH");
+    let all = runs::check(&source, &base, &below, &places, &layers, library_path)?;
+    let command = runs::web_command(&source, &secrets, &all)?;
+    let folders = program_folders(&base, &places);
+    let programs = Programs { release: &source.folder, places: &places, all: &all, folders };
+    programs.check(&source.commands, request.is_new)?;
     let tag = image.tag.clone();
     let tag = tag.unwrap_or_else(|| source.commit.get(..12).unwrap_or(&source.commit).to_owned());
     let own = layers.iter().map(|layer| {
@@ -294,47 +297,6 @@ fn say_layers(
             ));
         }
     }
-}
-
-/// Fails when something would not run; gives what is in the image.
-fn check(
-    source: &Source,
-    base: &Base,
-    below: &Contents,
-    places: &Places,
-    layers: &[OwnLayer<'_>],
-) -> Result<Contents> {
-    let mut all = below.clone();
-    for layer in layers {
-        all.put_over(&layer.written.contents);
-    }
-    let Some((folder, python)) = &source.env else { return Ok(all) };
-    let program = &python.executable;
-    let reading = || format!("cannot read {}", program.display());
-    let program = File::open(program).with_context(reading)?;
-    let machine = elf::read(&program).with_context(reading)?.map_or(0, |it| it.machine);
-    let own: Vec<_> = layers.iter().map(|layer| &layer.written.contents).collect();
-    let problems = check::problems(&own, &all, machine, &[format!("/{PYTHON_LIB}")]);
-    let env = places.env.as_ref().map(|env| (folder.as_path(), env.to.as_str()));
-    verdict::verdict(problems, base.name.as_deref(), env)?;
-    Ok(all)
-}
-
-fn web_command(source: &Source, secrets: &Secrets, all: &Contents) -> Result<Option<Vec<String>>> {
-    let command = match &source.command {
-        Ok(command) => command,
-        Err(why) => {
-            console::warning(format_args!("the image has no command: {why}"));
-            return Ok(None);
-        }
-    };
-    if let Some(found) = secrets.find(command.as_bytes()) {
-        bail!(error::secret_in_command(&found.name));
-    }
-    if let Some(changed) = command::reachable(command) {
-        console::info(format_args!("In the image, web listens for other machines: {changed}"));
-    }
-    command::in_container(command, true, all.resolve(SHELL).is_some()).map(Some)
 }
 
 /// What else programs get to know.

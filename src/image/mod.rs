@@ -25,6 +25,7 @@ mod python;
 mod record;
 mod restored;
 mod rules;
+mod runs;
 mod secrets;
 mod source;
 mod target;

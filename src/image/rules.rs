@@ -63,7 +63,7 @@ impl Places {
     }
 
     /// Where an absolute path of the site is in the image.
-    fn inside(&self, path: &Path) -> Option<PathBuf> {
+    pub(super) fn inside(&self, path: &Path) -> Option<PathBuf> {
         if let Some(env) = &self.env
             && let Ok(rest) = path.strip_prefix(&env.folder)
         {

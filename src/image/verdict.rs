@@ -8,8 +8,8 @@ use super::check::{Lacks, Problem, is_optional, packages};
 use super::error;
 use crate::console;
 
-/// Fails with the problems, if there are any but those that nobody minds. `env` is the folder of
-/// the env and its path in the image.
+/// Fails with the problems, if there are any but those that nobody minds: what this machine lacks,
+/// too, the site runs without. `env` is the folder of the env and its path in the image.
 pub(super) fn verdict(
     problems: Vec<Problem>,
     base: Option<&str>,
@@ -31,15 +31,26 @@ pub(super) fn verdict(
     let files: Vec<String> = serious.iter().filter_map(inside).collect();
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
     let packages = env.map(|(folder, _)| packages(folder, &files)).unwrap_or_default();
-    let lines = serious.iter().map(|problem| {
-        let package = inside(problem).and_then(|file| packages.get(&file));
-        line(problem, package.map(String::as_str))
-    });
-    bail!(error::does_not_run(base, lines.collect()))
+    let (here, nowhere): (Vec<_>, Vec<_>) =
+        serious.into_iter().partition(|problem| problem.is_here);
+    let lines = |problems: &[Problem]| -> Vec<String> {
+        let lines = problems.iter().map(|problem| {
+            let package = inside(problem).and_then(|file| packages.get(&file));
+            line(problem, package.map(String::as_str))
+        });
+        lines.collect()
+    };
+    if !nowhere.is_empty() {
+        console::warning(error::missing_here_too(lines(&nowhere)));
+    }
+    if here.is_empty() {
+        return Ok(());
+    }
+    bail!(error::does_not_run(base, lines(&here)))
 }
 
 fn line(problem: &Problem, package: Option<&str>) -> String {
-    let Problem { file, lacks } = problem;
+    let Problem { file, lacks, is_here: _ } = problem;
     let lacks = match lacks {
         Lacks::Library(library) => format!("needs {library}"),
         Lacks::Loader(loader) => format!("needs the loader {loader}"),
@@ -67,7 +78,7 @@ mod tests {
         let info = packages.join("far_away-1.2.dist-info");
         std::fs::create_dir_all(&info).unwrap();
         std::fs::write(info.join("RECORD"), "far/a.so,sha256=x,1\n").unwrap();
-        let problem = |file: &str, lacks| Problem { file: file.to_owned(), lacks };
+        let problem = |file: &str, lacks| Problem { file: file.to_owned(), lacks, is_here: true };
         let version = Lacks::Version {
             library: "libc.so.6".to_owned(),
             version: "GLIBC_2.34".to_owned(),
@@ -90,5 +101,8 @@ mod tests {
         2. Or take all of it from this machine: base = "scratch" in [image] of nyala.toml
         "#);
         assert!(verdict(Vec::new(), None, env).is_ok());
+        let lacks = Lacks::Library("libfar.so.1".to_owned());
+        let nowhere = Problem { is_here: false, ..problem("srv/env/lib/a.so", lacks) };
+        assert!(verdict(vec![nowhere], None, env).is_ok(), "the site runs without it");
     }
 }

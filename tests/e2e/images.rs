@@ -225,6 +225,16 @@ fn what_cannot_be_an_image_is_refused_and_nothing_is_written() {
     refused(&["--output", to, "--base", folder.to_str().unwrap()], 1, "is damaged");
     fs::write(&config, text).unwrap();
 
+    // Programs that the base does not have.
+    let with_base = ["--output", to, "--base", &base()];
+    project.write("Procfile", "web: bash start.sh\n").write("start.sh", "#!/bin/bash\n");
+    project.push().assert_success();
+    refused(&with_base, 1, "the image has no bash, which web needs");
+    project.write("Procfile", "web: ./start.sh\n").make_executable("start.sh");
+    project.push().assert_success();
+    refused(&with_base, 1, "the image has no /bin/bash, which web needs");
+    project.remove("Procfile").remove("start.sh");
+
     // Links that lead out, and secrets in files.
     project.link("data/out", "/etc/shadow");
     project.push().assert_success();
@@ -255,21 +265,34 @@ fn an_extension_module_whose_library_is_missing_is_named_with_its_package() {
     let packages =
         site.env_python("import antelope, os; print(os.path.dirname(antelope.__file__))");
     let packages = &Path::new(&packages).canonicalize().unwrap();
-    let build = format!(
-        "cd {} && echo 'int far_away(void) {{ return 1; }}' > far.c && \
-         cc -shared -fPIC -o libfaraway.so.1 -Wl,-soname,libfaraway.so.1 far.c && \
-         cc -shared -fPIC -Wl,--no-as-needed -o {}/native.so far.c -L. -l:libfaraway.so.1",
-        sandbox.path("").display(),
-        packages.display()
-    );
-    Running::start(sandbox.command("sh").args(["-c", &build])).wait().assert_success();
+    // A module that needs a library.
+    let build = |library: &str, file: &str| {
+        let build = format!(
+            "cd {} && echo 'int far_away(void) {{ return 1; }}' > far.c && \
+             cc -shared -fPIC -o libfaraway.so.1 -Wl,-soname,libfaraway.so.1 far.c && \
+             cc -shared -fPIC -Wl,--no-as-needed -o {}/{file} far.c -L. -l:{library}",
+            sandbox.path("").display(),
+            packages.display()
+        );
+        Running::start(sandbox.command("sh").args(["-c", &build])).wait().assert_success();
+    };
+    build("libfaraway.so.1", "optional.so");
     let info = fs::read_dir(site.env().join("lib")).unwrap().next().unwrap().unwrap().path();
     let info = info.join("site-packages/antelope-1.0.dist-info/RECORD");
-    let list = fs::read_to_string(&info).unwrap();
-    let inside = packages.join("native.so");
-    let inside = inside.strip_prefix(info.ancestors().nth(2).unwrap()).unwrap();
-    fs::write(&info, format!("{list}{},,\n", inside.display())).unwrap();
+    let mut list = fs::read_to_string(&info).unwrap();
+    for file in ["native.so", "optional.so"] {
+        let inside = packages.join(file);
+        let inside = inside.strip_prefix(info.ancestors().nth(2).unwrap()).unwrap();
+        list += &format!("{},,\n", inside.display());
+    }
+    fs::write(&info, list).unwrap();
     let to = sandbox.path("image");
-    let ran = image(&site, &["--output", to.to_str().unwrap(), "--base", &base()]);
-    ran.assert_failed(1, "antelope 1.0 needs libfaraway.so.1");
+    let make = || image(&site, &["--output", to.to_str().unwrap(), "--base", &base()]);
+    // This machine does not have it either: on the site, the module does not load.
+    let ran = make();
+    let said = ran.assert_success().stderr.clone() + &ran.stdout;
+    assert!(said.contains("found: antelope 1.0 needs libfaraway.so.1"), "{said}");
+    // This one is part of glibc, and nothing in the base needs it.
+    build("libBrokenLocale.so.1", "native.so");
+    make().assert_failed(1, "antelope 1.0 needs libBrokenLocale.so.1");
 }

@@ -28,7 +28,8 @@ fn roll_out(site: &Site, registry: &str, kubernetes: &str) {
 fn project(site: &Site) -> Project<'_> {
     let project = site.python_project();
     application(&project, "page", "import antelope");
-    project.write("Procfile", "web: python3 server.py\nmy_worker: sleep 9\nrelease: true\n");
+    project
+        .write("Procfile", "web: python3 server.py\nmy_worker: python3 worker.py\nrelease: true\n");
     project
 }
 

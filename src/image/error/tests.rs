@@ -85,6 +85,12 @@ fn every_error_about_a_base_says_what_to_do() {
     found: a && b
     Write a command without shell syntax, or choose a base with a shell
     ");
+    insta::assert_snapshot!(no_program("web", "bash start.sh", "bash"), @"
+    the image has no bash, which web needs
+    found: web: bash start.sh
+    1. Choose a base that has it: base in [image] of nyala.toml
+    2. Or have the command do without it
+    ");
     insta::assert_snapshot!(other_platform("linux/arm64", "linux/amd64"), @r#"
     the environment of this machine does not run on the wanted platform
     found: platform = "linux/arm64"
@@ -151,6 +157,9 @@ fn every_error_about_a_base_says_what_to_do() {
     the env changed while the image was made
     Try again when nothing writes into it
     ");
+    let lines = (1..13).map(|number| format!("a needs lib{number}.so")).collect();
+    let said = missing_here_too(lines).to_string();
+    assert!(said.contains("found: a needs lib10.so\nfound: 2 more\n"), "{said}");
     insta::assert_snapshot!(does_not_run(Some("debian:11"), vec!["a needs b".into()]), @r#"
     the image would not run: the base debian:11 lacks what the release needs
     found: a needs b
