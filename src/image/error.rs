@@ -106,6 +106,12 @@ pub(super) fn no_program(process: &str, command: &str, missing: &str) -> UserErr
         .fix("Or have the command do without it")
 }
 
+pub(super) fn loopback(command: &str) -> UserError {
+    UserError::new("the command of web names its own machine, which in a container is only itself")
+        .found(excerpt(command))
+        .fix("Name the other machine, or listen on 0.0.0.0")
+}
+
 pub(super) fn no_shell(command: &str) -> UserError {
     UserError::new("the base has no /bin/sh, which the command of web needs")
         .found(excerpt(command))

@@ -16,6 +16,7 @@ mod hashed;
 mod layer;
 mod layout;
 mod libraries;
+mod listen;
 mod make;
 mod own;
 mod platform;

@@ -16,7 +16,7 @@ use super::own::OwnLayer;
 use super::rules::{PYTHON_LIB, Places};
 use super::secrets::Secrets;
 use super::source::Source;
-use super::{check, command, error, libraries, verdict};
+use super::{check, command, error, libraries, listen, verdict};
 use crate::console;
 use crate::elf;
 use crate::processes::{self, WEB};
@@ -67,8 +67,12 @@ pub(super) fn web_command(
     if let Some(found) = secrets.find(command.as_bytes()) {
         bail!(error::secret_in_command(&found.name));
     }
-    if let Some(changed) = command::reachable(command) {
+    let changed = listen::reachable(command);
+    if let Some(changed) = &changed {
         console::info(format_args!("In the image, web listens for other machines: {changed}"));
+    }
+    if listen::names_loopback(changed.as_deref().unwrap_or(command)) {
+        console::warning(error::loopback(command));
     }
     command::in_container(command, true, all.resolve(SHELL).is_some()).map(Some)
 }

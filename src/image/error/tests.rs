@@ -91,6 +91,11 @@ fn every_error_about_a_base_says_what_to_do() {
     1. Choose a base that has it: base in [image] of nyala.toml
     2. Or have the command do without it
     ");
+    insta::assert_snapshot!(loopback("serve --on localhost"), @"
+    the command of web names its own machine, which in a container is only itself
+    found: serve --on localhost
+    Name the other machine, or listen on 0.0.0.0
+    ");
     insta::assert_snapshot!(other_platform("linux/arm64", "linux/amd64"), @r#"
     the environment of this machine does not run on the wanted platform
     found: platform = "linux/arm64"
