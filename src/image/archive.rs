@@ -6,10 +6,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use flate2::bufread::MultiGzDecoder;
-use ruzstd::decoding::StreamingDecoder;
 use tar::{Archive, EntryType};
 
 use super::contents::{Contents, split};
+use super::zstd::{Frames, is_zstd};
 use crate::disk;
 use crate::elf::{self, Object};
 
@@ -17,7 +17,6 @@ use crate::elf::{self, Object};
 const IN_MEMORY: u64 = 4 << 20;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
-const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
 /// What is in a layer, compressed or not. It is read to its end. `temporary` is a folder for files
 /// that are looked at.
@@ -27,11 +26,8 @@ pub(super) fn contents(layer: &mut dyn Read, temporary: &Path) -> Result<Content
     let start = layer.fill_buf().context("cannot read the layer")?;
     let contents = if start.starts_with(GZIP) {
         read(&mut MultiGzDecoder::new(&mut layer), temporary)?
-    } else if start.starts_with(ZSTD) {
-        let mut decoder = StreamingDecoder::new(&mut layer)
-            .map_err(|error| io::Error::other(error.to_string()))
-            .context("cannot decompress the layer")?;
-        read(&mut decoder, temporary)?
+    } else if is_zstd(start) {
+        read(&mut Frames::new(&mut layer), temporary)?
     } else {
         read(&mut layer, temporary)?
     };

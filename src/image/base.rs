@@ -122,7 +122,11 @@ impl Base {
                     self.layers.len(),
                     crate::text::bytes(layer.size)
                 ));
-                let found = self.read(layer, &mut |from| archive::contents(from, temporary))?;
+                let found = self.read(layer, &mut |from| archive::contents(from, temporary));
+                let found = found.with_context(|| {
+                    let base = self.name.as_deref().unwrap_or(SCRATCH);
+                    format!("cannot read layer {} of the base {base}", layer.digest)
+                })?;
                 cache.put(&name, &found)?;
                 found
             };

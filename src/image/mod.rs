@@ -31,6 +31,7 @@ mod secrets;
 mod source;
 mod target;
 mod verdict;
+mod zstd;
 
 pub use command::{PORT, in_container};
 pub use make::{Made, Request, make};
