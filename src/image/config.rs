@@ -128,7 +128,8 @@ fn annotations(facts: &Facts<'_>) -> BTreeMap<String, String> {
         (ANNOTATION_CREATED, Some(created.to_string())),
         (ANNOTATION_VERSION, Some(version)),
         (ANNOTATION_SOURCE, source.url.clone()),
-        (ANNOTATION_BASE_IMAGE_NAME, base.name.clone()),
+        // A folder is called something else on every machine.
+        (ANNOTATION_BASE_IMAGE_NAME, base.repository().and(base.name.clone())),
         (ANNOTATION_BASE_IMAGE_DIGEST, base.digest.clone()),
     ];
     let known = known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));

@@ -15,6 +15,7 @@ use tar::{Builder, EntryType, Header};
 use super::contents::Contents;
 use super::error;
 use super::hashed::Hashed;
+use super::record::is_record;
 use super::secrets::{FoundSecret, Scan, Secrets};
 use crate::elf;
 
@@ -94,6 +95,9 @@ pub(super) struct Written {
 
 /// Files up to this size are changed where rules say so, in bytes.
 const LARGEST_TEXT: u64 = 1 << 20;
+
+/// The same for lists of a package's files: one of ten thousands has more than others.
+const LARGEST_RECORD: u64 = 64 << 20;
 
 /// Writes the parts of a layer, with this time on everything.
 pub(super) fn write(
@@ -214,7 +218,8 @@ impl<W: Write> Layer<'_, W> {
         let mode = mode_of(metadata.permissions().mode());
         let mut file = File::open(from).with_context(|| cannot_read(from))?;
         let object = elf::read(&file).with_context(|| cannot_read(from))?;
-        if metadata.len() <= LARGEST_TEXT {
+        let is_record = rules.is_some_and(|(_, inside)| is_record(inside));
+        if metadata.len() <= if is_record { LARGEST_RECORD } else { LARGEST_TEXT } {
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes).with_context(|| cannot_read(from))?;
             let changed = match rules {
@@ -343,3 +348,6 @@ impl Read for Exactly<'_, '_> {
         Ok(read)
     }
 }
+
+#[cfg(test)]
+mod tests;

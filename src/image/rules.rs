@@ -266,12 +266,13 @@ impl EnvRules<'_> {
 }
 
 /// A script with the interpreter on its first line: where that would be too long for the kernel,
-/// pip writes two lines that a shell reads. The path in the image is short.
+/// pip and uv write two lines that a shell reads, with quotes of either kind. The path in the image
+/// is short.
 fn short_first_line(bytes: &[u8], env: &str) -> Option<Vec<u8>> {
     let rest = bytes.strip_prefix(b"#!/bin/sh\n'''exec' ")?;
     let end = memmem::find(rest, b"\n' '''\n")?;
     let line = std::str::from_utf8(&rest[..end]).ok()?;
-    let program = line.trim_start_matches('"').split([' ', '"']).next()?;
+    let program = line.trim_start_matches(['"', '\'']).split([' ', '"', '\'']).next()?;
     program.starts_with(env).then_some(())?;
     let after = &rest[end + b"\n' '''\n".len()..];
     Some([format!("#!{program}\n").as_bytes(), after].concat())
@@ -324,6 +325,8 @@ mod tests {
         );
         let long = "#!/bin/sh\n'''exec' \"/home/shop/envs/5/bin/python\" \"$0\" \"$@\"\n' '''\nx\n";
         assert_eq!(env_text("bin/flask", long), "#!/srv/env/bin/python\nx\n");
+        let of_uv = long.replace('"', "'").replace("'$0' '$@'", "\"$0\" \"$@\"");
+        assert_eq!(env_text("bin/flask", &of_uv), "#!/srv/env/bin/python\nx\n");
     }
 
     #[test]

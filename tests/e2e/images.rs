@@ -88,6 +88,10 @@ fn the_same_commit_is_the_same_image_on_every_machine() {
     let mut push = second.sandbox.command("sh");
     push.args(["-c", wheels, repository]).current_dir(&project.path);
     Running::start(&mut push).wait().assert_success();
+    // Its env was made twice, and so has another number.
+    second.nyala(&["env", "delete"]).assert_success();
+    second.nyala(&["redeploy"]).assert_success();
+    assert_ne!(second.env_id(), first.env_id());
     let release = second.path.join("wwwroot").canonicalize().unwrap();
     let text = fs::read(release.join("server.py")).unwrap();
     fs::rename(release.join("server.py"), release.join("old")).unwrap();

@@ -12,6 +12,10 @@ use crate::process::{self, Environment, Invocation, Limits};
 use crate::python::cache::Caches;
 use crate::python::interpreters::{Interpreter, cannot_make_envs};
 
+/// What a shell shows in an env that is activated. By default it is the name of the folder, which
+/// is a number here, and would make the same env another one in an image.
+pub const PROMPT: &str = "env";
+
 /// Makes an env with pip in it. `env` must not be there: an env made over an older one keeps the
 /// older interpreter. `caches` are for what is the same in every env of an interpreter.
 pub fn create(
@@ -27,10 +31,13 @@ pub fn create(
         .cwd("/")
         .environment(environment.clone())
         .limits(limits.clone());
+    // Older ones do not know it.
+    let knows_prompt = (interpreter.version.major, interpreter.version.minor) >= (3, 6);
+    let prompt: &[&str] = if knows_prompt { &["--prompt", PROMPT] } else { &[] };
     let invocation = if seeded {
-        invocation.args(["-I", "-u", "-m", "venv", "--without-pip"]).arg(env)
+        invocation.args(["-I", "-u", "-m", "venv", "--without-pip"]).args(prompt).arg(env)
     } else if interpreter.venv {
-        invocation.args(["-I", "-u", "-m", "venv"]).arg(env)
+        invocation.args(["-I", "-u", "-m", "venv"]).args(prompt).arg(env)
     } else if interpreter.virtualenv {
         // -I came with Python 3.4, and virtualenv is what Python 2.7 has.
         invocation.args(["-E", "-s", "-u", "-m", "virtualenv", "--no-download", "--quiet"]).arg(env)

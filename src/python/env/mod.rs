@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 pub use compile::compile;
 pub use compiled::adopt;
 pub use copy::{NotCopyable, copy};
-pub use create::{check_new, create};
+pub use create::{PROMPT, check_new, create};
 pub use inspect::{Inspection, inspect};
 pub use local::{no_longer_required, required_by_local};
 pub use marker::{Marker, is_marker, keep, retire};

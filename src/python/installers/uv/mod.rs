@@ -99,6 +99,8 @@ pub(super) fn create_env(new: &NewEnv<'_>) -> Result<()> {
             "--no-project",
             "--no-python-downloads",
             "--quiet",
+            "--prompt",
+            env::PROMPT,
             "--python",
         ])
         .arg(&new.interpreter.path)

@@ -1,0 +1,41 @@
+//! Which files a layer has, and what stands in them.
+
+use super::*;
+
+/// Every file becomes a short one.
+struct Shortened;
+
+impl Rules for Shortened {
+    fn skips(&self, _: &Path, _: &Metadata) -> bool {
+        false
+    }
+
+    fn link(&self, _: &Path, _: &Path) -> Result<Link> {
+        Ok(Link::Nothing)
+    }
+
+    fn content(&self, _: &Path, _: &[u8]) -> Result<Option<Vec<u8>>> {
+        Ok(Some(b"short".to_vec()))
+    }
+}
+
+#[test]
+fn a_long_list_of_files_is_changed_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = folder.path().join("env");
+    fs::create_dir_all(from.join("p-1.dist-info")).unwrap();
+    let long = vec![b'x'; usize::try_from(LARGEST_TEXT).unwrap() + 1];
+    for file in ["p-1.dist-info/RECORD", "other", "text"] {
+        fs::write(from.join(file), if file == "text" { b"x" } else { &*long }).unwrap();
+    }
+    let parts = [Part::Tree { from, to: "env".to_owned(), rules: &Shortened }];
+    let path = folder.path().join("layer");
+    let mut file = File::create(&path).unwrap();
+    write(&parts, 0, &Secrets::default(), &mut file).unwrap();
+    let layer = flate2::read::GzDecoder::new(File::open(&path).unwrap());
+    let mut archive = tar::Archive::new(layer);
+    let files = archive.entries().unwrap().map(Result::unwrap);
+    let files = files.filter(|entry| entry.header().entry_type() == EntryType::Regular);
+    let sizes: Vec<_> = files.map(|entry| entry.size()).collect();
+    assert_eq!(sizes, [LARGEST_TEXT + 1, 5, 5], "other, RECORD, text");
+}
