@@ -82,6 +82,10 @@ fn configuration(facts: &Facts<'_>) -> Result<oci_spec::image::ImageConfiguratio
     }
     variables.set("PORT", PORT.to_string());
     variables.set("PYTHONUNBUFFERED", "1".to_owned());
+    // As on the site: without it, older Pythons read and write ASCII.
+    if ["LANG", "LC_ALL", "LC_CTYPE"].iter().all(|name| variables.get(name).is_none()) {
+        variables.set("LANG", "C.UTF-8".to_owned());
+    }
     for (name, value) in &facts.variables {
         variables.set(name, value.clone());
     }

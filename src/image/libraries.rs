@@ -2,18 +2,31 @@
 //! loader, a shell, and the few files that programs expect everywhere.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use super::check::Lacks;
 use super::contents::Contents;
-use super::layer::{Owner, Part};
+use super::layer::{Link, Owner, Part, Rules};
+use super::rules::plain;
 use crate::elf::{self, Object};
 
 /// Programs that scripts and commands are run by.
 const PROGRAMS: [(&str, &str); 2] = [("/bin/sh", "bin/sh"), ("/usr/bin/env", "usr/bin/env")];
+
+/// Further files that Python's own library reads.
+const FILES: [&str; 3] = ["/etc/mime.types", "/etc/protocols", "/etc/services"];
+
+/// Folders of the same kind: the time zones, and the locale that processes have on the site, which
+/// newer versions of glibc have in themselves.
+const FOLDERS: [Folder; 3] = [
+    // Of this machine, and the same zones in other forms, which only some old programs ask for.
+    Folder { path: "/usr/share/zoneinfo", leaves_out: &["localtime", "posix", "right"] },
+    Folder { path: "/usr/lib/locale/C.UTF-8", leaves_out: &[] },
+    Folder { path: "/usr/lib/locale/C.utf8", leaves_out: &[] },
+];
 
 /// What glibc opens by itself when a thread ends.
 const OPENED_LATER: &str = "libgcc_s.so.1";
@@ -85,6 +98,14 @@ pub(super) fn parts(above: &Contents, owner: Owner) -> Result<Vec<Part<'static>>
     if let Some(from) = certificates() {
         parts.push(Part::Copy { from, to: CERTIFICATES_TO.to_owned() });
     }
+    let files = FILES.iter().filter(|path| Path::new(path).is_file());
+    parts.extend(files.map(|path| Part::Copy { from: path.into(), to: path[1..].to_owned() }));
+    let folders = FOLDERS.iter().filter(|folder| Path::new(folder.path).is_dir());
+    parts.extend(folders.map(|folder| Part::Tree {
+        from: folder.path.into(),
+        to: folder.path[1..].to_owned(),
+        rules: folder,
+    }));
     parts.extend(common(owner));
     parts.sort_by(|one, other| to_of(one).cmp(to_of(other)));
     Ok(parts)
@@ -93,6 +114,33 @@ pub(super) fn parts(above: &Contents, owner: Owner) -> Result<Vec<Part<'static>>
 /// The file of this machine with the certificates of authorities, if it has one.
 pub(super) fn certificates() -> Option<PathBuf> {
     CERTIFICATES.iter().map(PathBuf::from).find(|path| path.is_file())
+}
+
+/// A folder that is the same in the image.
+struct Folder {
+    path: &'static str,
+    /// Names at its top.
+    leaves_out: &'static [&'static str],
+}
+
+impl Rules for Folder {
+    fn skips(&self, path: &Path, _: &Metadata) -> bool {
+        path.to_str().is_some_and(|path| self.leaves_out.contains(&path))
+    }
+
+    fn link(&self, path: &Path, target: &Path) -> Result<Link> {
+        let from = Path::new(self.path).join(path);
+        let leads_to = plain(&from.parent().unwrap_or(&from).join(target));
+        Ok(match leads_to.strip_prefix(self.path) {
+            Ok(_) => Link::To(target.to_owned()),
+            Err(_) if from.is_file() => Link::File(from),
+            Err(_) => Link::Nothing,
+        })
+    }
+
+    fn content(&self, _: &Path, _: &[u8]) -> Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
 }
 
 fn common(owner: Owner) -> Vec<Part<'static>> {

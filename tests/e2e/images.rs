@@ -135,7 +135,7 @@ fn the_same_commit_is_the_same_image_on_every_machine() {
     assert_eq!(settings["Cmd"], serde_json::json!(["/bin/sh", "-c", "exec python3 server.py"]));
     assert_eq!(settings["ExposedPorts"], serde_json::json!({"8000/tcp": {}}));
     let variables = settings["Env"].as_array().unwrap();
-    for variable in ["VIRTUAL_ENV=/srv/env", "PORT=8000", "PYTHONUNBUFFERED=1"] {
+    for variable in ["VIRTUAL_ENV=/srv/env", "PORT=8000", "PYTHONUNBUFFERED=1", "LANG=C.UTF-8"] {
         assert!(variables.contains(&variable.into()), "{variables:?}");
     }
     let annotations = &manifest["annotations"];
@@ -170,6 +170,10 @@ fn an_image_answers_a_page() {
         let mut tar = Command::new("tar");
         tar.arg("-xzf").arg(blob(&folder, &layer)).arg("-C").arg(&root);
         Running::start(&mut tar).wait().assert_success();
+    }
+    // What Python's library reads of the machine.
+    for file in ["usr/share/zoneinfo/Europe/Berlin", "etc/mime.types", "etc/protocols"] {
+        assert_eq!(root.join(file).exists(), Path::new("/").join(file).exists(), "{file}");
     }
     let config = json(&blob(&folder, manifest["config"]["digest"].as_str().unwrap()));
     let config = &config["config"];
