@@ -85,7 +85,10 @@ fn old_pods_end_first_where_two_must_not_run_at_once() {
 
 #[test]
 fn times_fit_each_other() {
-    let objects = made("run.watch = '10m'\nrun.grace = '2m'\nkubernetes.deadline = '1m'");
+    let objects = made(
+        "run.watch = '10m'\nrun.grace = '2m'\nkubernetes.deadline = '1m'\n\
+                        kubernetes.apply = false",
+    );
     let spec = &object(&objects, "Deployment", "shop-web")["spec"];
     let (ready, progress) = (&spec["minReadySeconds"], &spec["progressDeadlineSeconds"]);
     assert!(progress.as_u64() > ready.as_u64(), "the API server wants that");

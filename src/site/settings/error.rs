@@ -115,6 +115,18 @@ pub(super) fn cluster_as_root(user: &str) -> UserError {
         .fix("Write the numbers of another user and group, such as user = \"1000:1000\"")
 }
 
+pub(super) fn cluster_user_too_large(user: &str) -> UserError {
+    UserError::new(format!("Kubernetes takes no user or group above {}", i32::MAX))
+        .found(format!("user = \"{}\" in [image]", excerpt(user)))
+        .fix("Write the numbers of another user and group, such as user = \"1000:1000\"")
+}
+
+pub(super) fn watch_until_deadline() -> UserError {
+    let fact = "watch in [run] is not shorter than deadline in [kubernetes], so that no rollout \
+                would end";
+    UserError::new(fact).fix("Write a longer deadline or a shorter watch")
+}
+
 pub(super) fn empty_in_cluster(key: &str) -> UserError {
     UserError::new(format!("{key} in [kubernetes] is empty")).fix("Name one, or remove the line")
 }

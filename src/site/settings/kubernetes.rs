@@ -1,12 +1,13 @@
 //! The table `[kubernetes]`: the cluster that rolls a site out, and what it is told.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Image, check_scale, duration, error};
+use super::{Image, Run, check_scale, duration, error};
 use crate::user_error::UserError;
 
 /// The table `[kubernetes]`. With it, a push rolls its release out in a cluster, and nothing of the
@@ -135,12 +136,18 @@ impl Default for Kubernetes {
 }
 
 impl Kubernetes {
-    pub(super) fn check(&self, image: &Image) -> Result<(), UserError> {
+    pub(super) fn check(&self, image: &Image, run: &Run) -> Result<(), UserError> {
         if image.repository.is_none() {
             return Err(error::cluster_without_repository());
         }
         if image.owner().is_some_and(|(user, _)| user == 0) {
             return Err(error::cluster_as_root(&image.user));
+        }
+        if image.owner().is_some_and(|(user, group)| user.max(group) > LARGEST_ID) {
+            return Err(error::cluster_user_too_large(&image.user));
+        }
+        if self.apply && run.watch >= self.deadline {
+            return Err(error::watch_until_deadline());
         }
         for (key, value) in [("context", &self.context), ("namespace", &self.namespace)] {
             if value.as_ref().is_some_and(|value| value.trim().is_empty()) {
@@ -172,6 +179,9 @@ impl Kubernetes {
     }
 }
 
+/// The largest number of a user or a group that Kubernetes takes.
+const LARGEST_ID: u32 = i32::MAX.unsigned_abs();
+
 /// Whether this is a label of RFC 1123, as Kubernetes wants names of namespaces.
 fn is_label(text: &str) -> bool {
     let is_edge = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
@@ -190,7 +200,9 @@ pub fn is_name(text: &str) -> bool {
 /// A domain, of which the first label may be `*`.
 fn is_host(host: &str) -> bool {
     let host = host.strip_prefix("*.").unwrap_or(host);
-    host.len() <= 253 && host.contains('.') && host.split('.').all(is_label)
+    // An address would be four labels, too.
+    let is_address = host.parse::<Ipv4Addr>().is_ok();
+    host.len() <= 253 && host.contains('.') && host.split('.').all(is_label) && !is_address
 }
 
 /// See <https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>.
@@ -283,6 +295,13 @@ mod tests {
         found: ingress_host = "http://shop"
         Write a domain without http:// and a port, such as "shop.example.org"
         "#);
+        assert!(parsed("ingress_host = '10.0.0.1'").is_err());
+        insta::assert_snapshot!(error("deadline = '60s'\n[run]\nwatch = '60s'"), @"
+        watch in [run] is not shorter than deadline in [kubernetes], so that no rollout would end
+        Write a longer deadline or a shorter watch
+        ");
+        assert!(parsed("deadline = '61s'\n[run]\nwatch = '60s'").is_ok());
+        assert!(parsed("apply = false\n[run]\nwatch = '1h'").is_ok());
         insta::assert_snapshot!(error("replicas = 'many'"), @"
         replicas is written as 3 or as { web = 3, worker = 2 }
         found: replicas = 'many' (line 3)
@@ -324,6 +343,12 @@ mod tests {
         insta::assert_snapshot!(Settings::parse(root).unwrap_err(), @r#"
         in a cluster, nyala runs no application as root
         found: user = "0" in [image]
+        Write the numbers of another user and group, such as user = "1000:1000"
+        "#);
+        let large = root.replace("'0'", "'1000:4000000000'");
+        insta::assert_snapshot!(Settings::parse(&large).unwrap_err(), @r#"
+        Kubernetes takes no user or group above 2147483647
+        found: user = "1000:4000000000" in [image]
         Write the numbers of another user and group, such as user = "1000:1000"
         "#);
     }

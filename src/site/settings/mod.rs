@@ -227,7 +227,7 @@ impl Settings {
         self.run.check()?;
         self.image.check()?;
         if let Some(kubernetes) = &self.kubernetes {
-            kubernetes.check(&self.image)?;
+            kubernetes.check(&self.image, &self.run)?;
         }
         self.webhook.iter().try_for_each(Webhook::check)
     }
