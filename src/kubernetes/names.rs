@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use sha2::{Digest, Sha256};
 
+use crate::console;
 use crate::hex::hex;
 use crate::site::settings::{Kubernetes, is_name};
 
@@ -47,6 +48,18 @@ pub(super) fn check_processes<'p>(
         }
     }
     Ok(())
+}
+
+/// Warns of processes that get a number of pods, and are not there: a misspelt one has one pod, as
+/// if nobody had said anything.
+pub(super) fn warn_of_unknown<'p>(
+    named: impl Iterator<Item = &'p String>,
+    known: impl Iterator<Item = &'p String>,
+) {
+    let known: Vec<&str> = known.map(String::as_str).collect();
+    for process in named.filter(|process| !known.contains(&process.as_str())) {
+        console::warning(error::no_process(process, &known.join(", ")));
+    }
 }
 
 /// `NAME-SUFFIX`. Where that is too long for a label, the name is cut, and what tells it from

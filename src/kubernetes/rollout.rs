@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::begun::Begun;
 use super::kubectl::Kubectl;
 use super::manifests::{self, Facts, release_job_name};
-use super::names::check_processes;
+use super::names::{self, check_processes};
 use super::owner::{self, Owner};
 use super::place::Place;
 use super::record::{Release, Rollout, counts};
@@ -41,6 +41,7 @@ pub fn prepare(wanted: Wanted<'_>) -> Result<Rollout> {
     let secret = secret::secret(&place.name, namespace, &identity, app_settings)?;
     let (secret, secret_object) = secret.unzip();
     let counts = counts(&kubernetes, release);
+    names::warn_of_unknown(kubernetes.replicas.keys(), counts.keys());
     let facts = Facts {
         release,
         name: &place.name,

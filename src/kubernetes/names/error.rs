@@ -15,6 +15,13 @@ pub(super) fn no_component(process: &str) -> UserError {
         .fix("Call it something shorter, with a letter or a digit in it")
 }
 
+/// `known` are the processes that can be meant.
+pub(super) fn no_process(process: &str, known: &str) -> UserError {
+    UserError::new("replicas in [kubernetes] names a process that the application does not have")
+        .found(excerpt(process))
+        .labelled("allowed", known)
+}
+
 pub(super) fn same_component(one: &str, other: &str) -> UserError {
     UserError::new("two processes would have one name in the cluster")
         .found(format!("{one} and {other}"))
