@@ -32,21 +32,23 @@ impl Layout {
 
     /// A layout that is there, or a new one in a folder that is empty or not there yet.
     pub(super) fn create(folder: &Path) -> Result<Layout> {
-        if folder.join(MARKER).is_file() {
-            let layout = Layout::open(folder)?;
-            layout.clean()?;
-            return Ok(layout);
-        }
-        let is_used = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
-        if is_used || folder.exists() && !folder.is_dir() {
-            bail!(error::not_empty(folder));
-        }
-        disk::create_dir_all(&folder.join("blobs/sha256"))?;
         let layout = Layout { folder: folder.to_owned() };
-        let empty = ImageIndexBuilder::default().schema_version(2_u32).manifests(Vec::new());
-        let empty = empty.build().context("cannot write an index")?;
-        disk::write_atomic(&layout.folder.join(INDEX), &to_json(&empty)?, 0o644)?;
-        disk::write_atomic(&layout.folder.join(MARKER), VERSION.as_bytes(), 0o644)?;
+        // The marker comes first: a folder with it is ours, however far we came.
+        if !folder.join(MARKER).is_file() {
+            let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            let is_used = entries.any(|entry| !disk::is_abandoned(&entry.file_name()));
+            if is_used || folder.exists() && !folder.is_dir() {
+                bail!(error::not_empty(folder));
+            }
+            disk::create_dir_all(folder)?;
+            disk::write_atomic(&folder.join(MARKER), VERSION.as_bytes(), 0o644)?;
+        }
+        layout.clean()?;
+        if !folder.join(INDEX).is_file() {
+            let empty = ImageIndexBuilder::default().schema_version(2_u32).manifests(Vec::new());
+            let empty = empty.build().context("cannot write an index")?;
+            disk::write_atomic(&folder.join(INDEX), &to_json(&empty)?, 0o644)?;
+        }
         Ok(layout)
     }
 
@@ -114,4 +116,29 @@ pub(super) fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
     let mut value = serde_json::to_value(value).context("cannot write JSON")?;
     value.sort_all_objects();
     serde_json::to_vec(&value).context("cannot write JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layout_that_was_begun_is_made_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("image");
+        fs::create_dir(&folder).unwrap();
+        // Of a process that was killed before anything had its name.
+        fs::write(folder.join(".nyala-1-1-x"), "{").unwrap();
+        for left in [&[][..], &["blobs", INDEX], &[INDEX]] {
+            for name in left {
+                let path = folder.join(name);
+                fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path)).unwrap();
+            }
+            let layout = Layout::create(&folder).unwrap();
+            assert!(layout.index().unwrap().manifests().is_empty(), "{left:?}");
+            assert!(folder.join("blobs/sha256").is_dir(), "{left:?}");
+        }
+        fs::remove_file(folder.join(MARKER)).unwrap();
+        assert!(Layout::create(&folder).is_err());
+    }
 }
