@@ -4,6 +4,7 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -92,6 +93,10 @@ pub(super) struct Written {
     /// What is to be said of it.
     pub(super) warnings: Vec<String>,
 }
+
+/// What names begin with that remove something of the layers below. See
+/// <https://github.com/opencontainers/image-spec/blob/main/layer.md#whiteouts>.
+const WHITEOUT: &[u8] = b".wh.";
 
 /// Files up to this size are changed where rules say so, in bytes.
 const LARGEST_TEXT: u64 = 1 << 20;
@@ -184,7 +189,12 @@ impl<W: Write> Layer<'_, W> {
         for Entry { inside, path, metadata } in entries(from, at, rules)? {
             let to = to.join(&inside);
             let kind = metadata.file_type();
-            if kind.is_dir() {
+            if inside.file_name().is_some_and(|it| it.as_bytes().starts_with(WHITEOUT)) {
+                let to = to.display();
+                self.warnings.push(format!(
+                    "/{to} is left out: a name that begins with .wh. removes a file of an image"
+                ));
+            } else if kind.is_dir() {
                 self.folder(&to, Owner::default())?;
                 self.tree(tree, &inside)?;
             } else if kind.is_symlink() {

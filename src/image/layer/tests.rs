@@ -25,13 +25,14 @@ fn a_long_list_of_files_is_changed_as_well() {
     let from = folder.path().join("env");
     fs::create_dir_all(from.join("p-1.dist-info")).unwrap();
     let long = vec![b'x'; usize::try_from(LARGEST_TEXT).unwrap() + 1];
-    for file in ["p-1.dist-info/RECORD", "other", "text"] {
+    for file in ["p-1.dist-info/RECORD", "other", "text", ".wh.other"] {
         fs::write(from.join(file), if file == "text" { b"x" } else { &*long }).unwrap();
     }
     let parts = [Part::Tree { from, to: "env".to_owned(), rules: &Shortened }];
     let path = folder.path().join("layer");
     let mut file = File::create(&path).unwrap();
-    write(&parts, 0, &Secrets::default(), &mut file).unwrap();
+    let written = write(&parts, 0, &Secrets::default(), &mut file).unwrap();
+    assert!(written.warnings[0].starts_with("/env/.wh.other is left out"));
     let layer = flate2::read::GzDecoder::new(File::open(&path).unwrap());
     let mut archive = tar::Archive::new(layer);
     let files = archive.entries().unwrap().map(Result::unwrap);
