@@ -20,6 +20,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use git2::Oid;
 use rustix::fs::Mode;
+use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
 use crate::checkout::{Cancelled, Exported, export_unless};
@@ -58,7 +59,7 @@ struct Identity {
 }
 
 /// Makes the staging tree the folder `into`, which must not be there yet. Returns which tree it
-/// holds; `None` when there is none that can be used.
+/// holds; `None` when there is none that can be used, as when it belongs to another user.
 pub fn take(site: &Site, repository: &Repository, into: &Path) -> Option<(Oid, Exported)> {
     let taken = || -> Result<Option<(Oid, Exported)>> {
         if !site.staging_marker().exists() {
@@ -75,6 +76,11 @@ pub fn take(site: &Site, repository: &Repository, into: &Path) -> Option<(Oid, E
         disk::remove_file(&site.staging_marker())?;
         let Some(marker) = marker else { return Ok(None) };
         let tree = repository.oid(&marker.tree)?;
+        // In a shared site, another member cannot change the modes and times of its files.
+        let owner = fs::symlink_metadata(site.staging_tree())?.uid();
+        if owner != geteuid().as_raw() {
+            return Ok(None);
+        }
         disk::rename(&site.staging_tree(), into)?;
         Ok(Some((tree, marker.holds)))
     };

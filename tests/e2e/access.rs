@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::support::{Group, Ran, Running, Sandbox, Site, SshServer, User, skip, snapshot};
+use crate::support::{
+    Group, Ran, Running, Sandbox, Site, SshServer, User, skip, snapshot, wait_until,
+};
 
 /// A site of a user, and a work tree of theirs whose build says who it runs as.
 struct Owned {
@@ -261,14 +263,29 @@ fn a_shared_site_works_for_every_member_of_its_group() {
         assert!(!push.stderr.contains("remote: warning"), "{}", push.stderr);
         assert_eq!((&*owned.live("page"), owned.live("who")), (*page, user.name.clone()));
     }
+    // Everything in a release belongs to the member whose build ran there.
+    let settings = fs::read_to_string(owned.site.join("nyala.toml")).unwrap();
+    fs::write(owned.site.join("nyala.toml"), format!("staging = true\n{settings}")).unwrap();
+    for (user, page) in [(&ada, "7"), (&bob, "8"), (&bob, "9")] {
+        owned.push(user, page).assert_success();
+        wait_until("the next tree is staged", || {
+            owned.site.join("releases/.staging/tree.json").exists()
+        });
+        let release = owned.site.join("wwwroot").canonicalize().unwrap();
+        for name in ["", "page", ".deployment"] {
+            assert_eq!(fs::metadata(release.join(name)).unwrap().uid(), user.uid, "{page}: {name}");
+        }
+    }
+    fs::write(owned.site.join("nyala.toml"), settings).unwrap();
     bob.nyala(&owned.site, &["rollback"]).assert_success();
     ada.nyala(&owned.site, &["config", "set", "A=b"]).assert_success();
     bob.nyala(&owned.site, &["config", "set", "B=c"]).assert_success();
     as_root(&sandbox, &owned.site, &["redeploy"]).assert_success();
     ada.nyala(&owned.site, &["doctor"]).assert_success();
     bob.nyala(&owned.site, &["gc"]).assert_success();
-    owned.push(&bob, "7").assert_success();
-    assert_eq!(fs::read_dir(owned.site.join("releases")).unwrap().count(), 2);
+    owned.push(&bob, "10").assert_success();
+    let releases = fs::read_dir(owned.site.join("releases")).unwrap().flatten();
+    assert_eq!(releases.filter(|entry| entry.file_name() != ".staging").count(), 2);
     let told = format!("sudo -u {} nyala", ada.name);
     eve.nyala(&owned.site, &["redeploy"]).assert_failed(1, &told);
 }
