@@ -107,6 +107,22 @@ fn uvs_own_settings_and_configuration_are_watched() {
     push.assert_success();
     push.assert_says(&format!("- {} is new (uv's configuration)", conf.display()));
     assert_eq!(version(&site).as_deref(), Some("1.0"));
+    fs::remove_file(conf).unwrap();
+    fs::remove_file(pins).unwrap();
+    site.nyala(&["config", "unset", "UV_CONSTRAINT"]).assert_success();
+
+    let constrain = |to: &str| {
+        let text = format!("[tool.uv]\nconstraint-dependencies = ['antelope{to}']\n");
+        file(&site, "site/pyproject.toml", &text)
+    };
+    constrain("<1.1");
+    project.write("a.txt", "3").push().assert_success();
+    assert_eq!(version(&site).as_deref(), Some("1.0"));
+    let above = constrain("==1.1");
+    let push = project.write("a.txt", "4").push();
+    push.assert_success();
+    push.assert_says(&format!("- {} changed (uv's configuration)", above.display()));
+    assert_eq!(version(&site).as_deref(), Some("1.1"));
 }
 
 #[test]

@@ -89,6 +89,14 @@ impl Inputs {
             );
             return Ok(());
         }
+        if kind == Kind::ToolUv {
+            let bytes = read(Path::new(&path)).unwrap_or_default();
+            if let Some(table) = names::tool_uv(&bytes) {
+                let digest = digest(table.to_string().as_bytes());
+                self.files.push(Input { path, by, digest });
+            }
+            return Ok(());
+        }
         let Some(local) = requirements_txt::local_path(&path) else {
             if kind != Kind::FindLinks {
                 self.add_mutable_reference(
@@ -136,7 +144,7 @@ impl Inputs {
             Kind::Requirements | Kind::Constraints => {
                 disk::requirements(path, by, &mut self.files, &mut self.found);
             }
-            Kind::Configuration | Kind::Other | Kind::Editable => {
+            Kind::Configuration | Kind::ToolUv | Kind::Other | Kind::Editable => {
                 self.files.extend(disk::input(path, by));
             }
         }

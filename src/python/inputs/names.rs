@@ -4,8 +4,8 @@
 //! <https://docs.astral.sh/uv/concepts/configuration-files/> and
 //! <https://docs.astral.sh/uv/reference/environment/>.
 
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{io, iter};
 
 use crate::process::Environment;
 use crate::python::installers::{Installer, pip_config};
@@ -15,6 +15,8 @@ use crate::python::installers::{Installer, pip_config};
 pub(super) enum Kind {
     /// Its own settings.
     Configuration,
+    /// A pyproject.toml, of which uv reads the table `tool.uv`.
+    ToolUv,
     /// Requirements that are installed.
     Requirements,
     /// Constraints, overrides, exclusions.
@@ -86,6 +88,8 @@ fn pip(environment: &Environment, read: Read<'_>) -> Vec<Named> {
     named
 }
 
+const PYPROJECT: &str = "pyproject.toml";
+
 /// uv's variables, and what separates their values.
 const UV_VARIABLES: [(&str, Kind, char); 9] = [
     ("UV_CONSTRAINT", Kind::Constraints, ' '),
@@ -117,9 +121,14 @@ fn uv_variables(environment: &Environment) -> Vec<Named> {
 fn uv_files(environment: &Environment, read: Read<'_>, releases: &Path) -> Vec<Named> {
     let mut named = Vec::new();
     for file in uv_configuration(environment, releases) {
-        named.push(configuration(&file, "uv's configuration"));
+        let kind = if file.ends_with(PYPROJECT) { Kind::ToolUv } else { Kind::Configuration };
+        named.push(Named { kind, ..configuration(&file, "uv's configuration") });
         let text = read(&file).unwrap_or_default();
-        let table = String::from_utf8_lossy(&text).parse::<toml::Table>().unwrap_or_default();
+        let table = match kind {
+            Kind::ToolUv => tool_uv(&text),
+            _ => String::from_utf8_lossy(&text).parse().ok(),
+        };
+        let table = table.unwrap_or_default();
         let folder = file.parent().unwrap_or(Path::new(""));
         named.extend(flat_indexes(&table).into_iter().map(|place| {
             let is_path = !place.contains("://") && !place.starts_with("~/");
@@ -147,10 +156,22 @@ fn uv_configuration(environment: &Environment, releases: &Path) -> Vec<PathBuf> 
     files.push("/etc/uv/uv.toml".into());
     let home = variable("HOME").map(|home| home.join(".config"));
     files.extend(variable("XDG_CONFIG_HOME").or(home).map(|folder| folder.join("uv/uv.toml")));
-    // That of the release itself, and, where it has none, of the folders above it.
-    files.push("uv.toml".into());
-    files.extend(releases.ancestors().map(|folder| folder.join("uv.toml")));
+    // Those of the release itself, and of the folders above it: which of them uv reads also depends
+    // on what else is there.
+    for folder in iter::once(Path::new("")).chain(releases.ancestors()) {
+        files.extend(["uv.toml", PYPROJECT].map(|name| folder.join(name)));
+    }
     files
+}
+
+/// What uv reads of a pyproject.toml.
+pub(super) fn tool_uv(pyproject: &[u8]) -> Option<toml::Table> {
+    let mut table: toml::Table = String::from_utf8_lossy(pyproject).parse().ok()?;
+    let mut tool = table.remove("tool")?;
+    match tool.as_table_mut()?.remove("uv")? {
+        toml::Value::Table(uv) => Some(uv),
+        _ => None,
+    }
 }
 
 fn configuration(file: &Path, by: &str) -> Named {

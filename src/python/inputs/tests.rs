@@ -116,6 +116,15 @@ fn uv_reads_its_own_files_and_pips() {
     assert_eq!(files, [user, above, "uv.toml".to_owned()]);
     assert_eq!(machine.files(Installer::Uv, &[("UV_NO_CONFIG", "1")]), []);
 
+    machine.write("site/releases/pyproject.toml", "[project]\nname = 'x'\n");
+    let pyproject = machine.write("site/pyproject.toml", "[tool.uv]\npip.pre = true\n");
+    let table = |inputs: Inputs| inputs.files.into_iter().find(|input| input.path == pyproject);
+    let before = table(machine.inputs(Installer::Uv, &[])).unwrap();
+    machine.write("site/pyproject.toml", "[project]\nname = 'x'\n[tool.uv.pip]\npre = true\n");
+    assert_eq!(table(machine.inputs(Installer::Uv, &[])).as_ref(), Some(&before));
+    machine.write("site/pyproject.toml", "[tool.uv]\npip.pre = false\n");
+    assert_ne!(table(machine.inputs(Installer::Uv, &[])).unwrap().digest, before.digest);
+
     let pins = machine.write("pins.txt", "");
     for name in ["UV_CONSTRAINT", "UV_BUILD_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE"] {
         let files = machine.files(Installer::Uv, &[("UV_NO_CONFIG", "1"), (name, &pins)]);
