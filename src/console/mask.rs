@@ -1,6 +1,7 @@
 //! Keeps secrets out of what is printed: the values of app settings, and credentials in URLs.
 
 mod encodings;
+mod parts;
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -10,7 +11,7 @@ use std::ops::Range;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use crate::text;
-use crate::text::url::{STARS, credentials, passwords};
+use crate::text::url::{STARS, credentials};
 
 /// A value of at least this many characters is a secret whatever it looks like, except for a few
 /// (see [`Mask::new`]).
@@ -58,8 +59,8 @@ impl Mask {
     /// Takes the values of app settings. Of a value of several lines, each line is a secret of its
     /// own. A value is looked for as it is, and as it stands in a URL, in JSON, in HTML, in the
     /// words
-    /// of a shell, in what Python's `repr` prints and in base64; a password in a URL (that of a
-    /// database, say) also by itself, encoded and decoded.
+    /// of a shell, in what Python's `repr` prints and in base64; a password in it (of a database's
+    /// URL, say) also by itself, encoded and decoded: see [`parts`].
     ///
     /// Not masked, since that would make the log unreadable and protect nothing:
     /// - fewer than 4 characters (`1`, `on`, `eu`);
@@ -73,12 +74,11 @@ impl Mask {
             if secret.contains('\n') {
                 needles.extend(encodings::in_base64(secret.as_bytes()));
             }
-            for line in secret.lines() {
-                let line = line.trim();
-                let values = iter::once(line.to_owned()).chain(passwords(line));
-                for value in values.filter(|value| is_worth_masking(value)) {
-                    needles.insert(text::clean(&value).trim().as_bytes().to_vec());
-                    needles.extend(encodings::of(&value));
+            let parts = parts::of(secret);
+            for line in iter::once(secret).chain(parts.iter().map(String::as_str)) {
+                for value in line.lines().map(str::trim).filter(|value| is_worth_masking(value)) {
+                    needles.insert(text::clean(value).trim().as_bytes().to_vec());
+                    needles.extend(encodings::of(value));
                 }
             }
         }

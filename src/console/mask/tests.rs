@@ -72,6 +72,23 @@ fn a_cut_never_splits_a_secret() {
 }
 
 #[test]
+fn a_password_is_found_whatever_value_it_is_a_part_of() {
+    for value in [
+        "postgresql://db.example/app?user=shopkeeper&password=Pa%73s!word&sslmode=require",
+        "jdbc:postgresql://db.example/app?user=shopkeeper&password=Pass!word",
+        r#"{"db": {"user": "shopkeeper", "sslmode": "require", "password": "Pass!word"}}"#,
+        r#"[{"auth-tokens": ["Pass!word"], "sslmode": "require"}]"#,
+        "host=db user=shopkeeper password='Pass!word' sslmode=require",
+        "Server=db;User Id=shopkeeper;Shared Access Key=Pass!word;Mode=require",
+        "machine db login shopkeeper password Pass!word",
+        "user: shopkeeper\npassword: Pass!word\nmode: require",
+    ] {
+        let text = "shopkeeper Pass!word require";
+        assert_eq!(masked(&[value], text), "shopkeeper **** require", "{value}");
+    }
+}
+
+#[test]
 fn the_password_of_a_url_is_a_secret_by_itself() {
     let url = "postgres://shop:hunter22@db.example.org/shop";
     assert_eq!(masked(&[url], "password hunter22 of shop"), "password **** of shop");
