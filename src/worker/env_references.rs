@@ -25,6 +25,11 @@ pub(super) fn check_after_commands(context: &StepContext<'_>) -> Result<()> {
     if !references.foreign.is_empty() {
         return Err(references_elsewhere("the project's commands", &references).into());
     }
+    // The marker of this moment no longer tells what a command made that ran before it.
+    references.own.extend(marker.provenance.references_of_commands.iter().cloned());
+    references.own.extend(env::made_by_commands(&env, &context.site.release(context.deployment))?);
+    references.own.sort_unstable();
+    references.own.dedup();
     references.own.retain(|reference| !marker.provenance.references.contains(reference));
     if references.own != marker.provenance.references_of_commands {
         for reference in &references.own {

@@ -225,6 +225,26 @@ fn a_script_that_a_command_names_counts_with_its_bytes() {
 }
 
 #[test]
+fn what_a_command_puts_anywhere_into_an_env_leads_to_no_other_release() {
+    for put in
+        [r#"ln -s "$PWD/static" "$d/static""#, r#"echo "cat '$PWD/static/page'" > "$d/show""#]
+    {
+        let site = Site::new();
+        let project = site.python_project();
+        let command = "d=$VIRTUAL_ENV/share/x; mkdir -p \"$d\"; [ -n \"$(ls \"$d\")\" ] || ";
+        project.write("bin/post_compile", format!("{command}{put}\n"));
+        for page in ["1", "2"] {
+            let push = project.write("static/page", page).push();
+            push.assert_success().assert_says("can be used by this release only: share/x/");
+            let mut show = site.sandbox.command("sh");
+            show.args(["-c", "cat static/page 2> /dev/null || sh show"]);
+            let shown = Running::start(show.current_dir(site.env().join("share/x"))).wait();
+            assert_eq!(shown.assert_success().stdout, page, "{put}");
+        }
+    }
+}
+
+#[test]
 fn an_env_that_leads_to_another_release_is_refused() {
     let site = Site::new();
     let project = site.python_project();

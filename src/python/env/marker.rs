@@ -130,6 +130,11 @@ impl Marker {
     }
 }
 
+/// Where the marker of an env is.
+pub(super) fn marker_file(env: &Path) -> PathBuf {
+    env.join(MARKER)
+}
+
 /// Says of an env, whose deployment has failed, that the next one may copy it. `Ok(false)` when it
 /// is not whole.
 pub fn keep(env: &Path) -> Result<bool> {

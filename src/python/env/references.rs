@@ -126,7 +126,7 @@ fn candidates(env: &Path) -> Result<Vec<PathBuf>> {
 
 /// Whether a package is used where its source lies. For any other one, the file only says where it
 /// was built from.
-fn is_editable(direct_url: &Path) -> bool {
+pub(super) fn is_editable(direct_url: &Path) -> bool {
     let url = fs::read(direct_url).ok();
     let url: Option<serde_json::Value> = url.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     url.is_some_and(|url| url["dir_info"]["editable"] == true)
