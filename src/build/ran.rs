@@ -1,34 +1,52 @@
 //! What tells the commands that ran in an env from other ones: their text, and the scripts that
 //! they name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
+use git2::Oid;
 use sha2::{Digest, Sha256};
 
 use super::BuildPlan;
-use crate::git::{CommitTree, Kind};
+use crate::git::{CommitTree, Entry, Kind};
 use crate::hex::hex;
 use crate::python::env::marker::RanCommand;
 
-/// How many words of a command and its scripts are looked at.
+/// How many words of a command and its scripts are looked at, and in how many folders.
 const WORDS: usize = 4000;
+const FOLDERS: usize = 32;
 
 /// The largest script that is searched for the names of others, in bytes.
 const LARGEST: usize = 256 << 10;
 
 /// Files that a program runs although no command names them.
-const IMPLIED: [(&str, &[&str]); 4] = [
+const IMPLIED: [(&str, &[&str]); 12] = [
+    ("doit", &["dodo.py"]),
+    ("inv", &["tasks.py"]),
+    ("invoke", &["tasks.py"]),
     ("just", &["justfile", "Justfile"]),
     ("make", &["GNUmakefile", "makefile", "Makefile"]),
     ("nox", &["noxfile.py"]),
+    ("npm", &["package.json"]),
+    ("pnpm", &["package.json"]),
+    ("rake", &["rakefile", "Rakefile"]),
+    ("task", &["Taskfile.yml", "Taskfile.yaml"]),
     ("tox", &["tox.ini"]),
+    ("yarn", &["package.json"]),
+];
+
+/// What visitors get, and nothing that a command installs.
+const OF_PAGES: [&str; 14] = [
+    "css", "gif", "html", "ico", "jpeg", "jpg", "js", "map", "md", "png", "svg", "webp", "woff",
+    "woff2",
 ];
 
 /// The commands of a project that run in its env, as the env's marker has them.
 ///
-/// A script counts with its bytes, and so do the scripts and other files of the tree that it names.
-/// What a command reads from elsewhere cannot be known.
+/// A script counts with its bytes, and so do the scripts and other files of the tree that it names:
+/// from the top of the tree, from its own folder, or from a folder that is named as well. Of a
+/// folder, the scripts right in it count; of a pattern, the files that fit it. What a command reads
+/// from elsewhere cannot be known.
 pub fn commands_in_env(tree: &CommitTree<'_>, build: &BuildPlan) -> Result<Vec<RanCommand>> {
     let instead = build.settings.command.iter();
     let instead =
@@ -44,46 +62,172 @@ pub fn commands_in_env(tree: &CommitTree<'_>, build: &BuildPlan) -> Result<Vec<R
 }
 
 fn digest(tree: &CommitTree<'_>, command: &str) -> Result<String> {
-    let mut hash = Sha256::new();
-    hash.update(command);
-    let mut todo: Vec<String> = words(command);
-    let mut seen = BTreeSet::new();
-    while let Some(word) = todo.pop() {
-        if seen.len() == WORDS {
-            break;
-        }
-        if !seen.insert(word.clone()) {
-            continue;
-        }
-        let implied = IMPLIED.iter().filter(|(program, _)| *program == word);
-        todo.extend(implied.flat_map(|(_, files)| files.iter().map(ToString::to_string)));
-        let Some(entry) = tree.entry(&word)?.filter(|entry| entry.kind == Kind::File) else {
-            continue;
-        };
-        hash.update(format!("\0{word}\0{}", entry.oid));
-        if is_script(&word)
-            && let Ok(Some(bytes)) = tree.file(&word, LARGEST)
-        {
-            todo.extend(words(&String::from_utf8_lossy(&bytes)));
+    let mut search =
+        Search { tree, folders: BTreeMap::new(), words: BTreeSet::new(), ahead: vec![] };
+    search.add_folder("")?;
+    search.add_words(command);
+    let mut found = BTreeMap::new();
+    while let Some((folder, word)) = search.ahead.pop() {
+        for (path, oid) in search.files(&folder, &word)? {
+            if found.insert(path.clone(), oid).is_none() && is_script(&path) {
+                search.add_folder(folder_of(&path))?;
+                if let Ok(Some(bytes)) = tree.file(&path, LARGEST) {
+                    search.add_words(&String::from_utf8_lossy(&bytes));
+                }
+            }
         }
     }
+    let mut hash = Sha256::new();
+    hash.update(command);
+    for (path, oid) in found {
+        hash.update(format!("\0{path}\0{oid}"));
+    }
     Ok(hex(&hash.finalize()))
+}
+
+/// A search for what words name. Each word is looked up in each folder.
+struct Search<'a> {
+    tree: &'a CommitTree<'a>,
+    /// With the names in each.
+    folders: BTreeMap<String, BTreeSet<String>>,
+    words: BTreeSet<String>,
+    /// What is still to be looked up: a folder and a word.
+    ahead: Vec<(String, String)>,
+}
+
+impl Search<'_> {
+    fn add_folder(&mut self, folder: &str) -> Result<()> {
+        if self.folders.len() < FOLDERS && !self.folders.contains_key(folder) {
+            let names = self.tree.list(folder)?.into_iter().map(|(name, _)| name).collect();
+            self.folders.insert(folder.to_owned(), names);
+            self.ahead.extend(self.words.iter().map(|word| (folder.to_owned(), word.clone())));
+        }
+        Ok(())
+    }
+
+    fn add_words(&mut self, text: &str) {
+        for word in words(text) {
+            let implied = IMPLIED.iter().filter(|(program, _)| *program == word);
+            let implied = implied.flat_map(|(_, files)| files.iter().map(ToString::to_string));
+            for word in implied.chain([word.clone()]) {
+                if self.words.len() < WORDS && self.words.insert(word.clone()) {
+                    let folders = self.folders.keys();
+                    self.ahead.extend(folders.map(|folder| (folder.clone(), word.clone())));
+                }
+            }
+        }
+    }
+
+    /// The files of the tree that a word names in a folder.
+    fn files(&mut self, folder: &str, word: &str) -> Result<Vec<(String, Oid)>> {
+        if word.contains(['*', '?']) {
+            return self.fitting(folder, word);
+        }
+        let first = word.split('/').next().unwrap_or_default();
+        if first != ".." && !self.folders.get(folder).is_some_and(|names| names.contains(first)) {
+            return Ok(Vec::new());
+        }
+        let Some(path) = joined(folder, word) else { return Ok(Vec::new()) };
+        match self.tree.entry(&path)? {
+            Some(Entry { kind: Kind::File, oid }) => Ok(vec![(path, oid)]),
+            Some(Entry { kind: Kind::Folder, .. }) if !path.is_empty() => {
+                self.add_folder(&path)?;
+                let is_script = |(name, _): &(String, Oid)| is_script(name);
+                Ok(self.files_in(&path)?.into_iter().filter(is_script).collect())
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// The files of a folder that fit a pattern. What stands between two signs of a pattern is not
+    /// looked at.
+    fn fitting(&self, folder: &str, pattern: &str) -> Result<Vec<(String, Oid)>> {
+        let (within, name) = pattern.rsplit_once('/').unwrap_or(("", pattern));
+        let signs = ['*', '?'];
+        let start = name.split(signs).next().unwrap_or_default();
+        let end = name.rsplit(signs).next().unwrap_or_default();
+        // A sign alone is no pattern of paths: `case $1 in *)`.
+        if within.contains(signs) || within.is_empty() && end.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(within) = joined(folder, within) else { return Ok(Vec::new()) };
+        let fits = |(path, _): &(String, Oid)| {
+            let name = name_of(path);
+            name.starts_with(start) && name.ends_with(end) && !is_of_pages(name)
+        };
+        Ok(self.files_in(&within)?.into_iter().filter(fits).collect())
+    }
+
+    /// The files right in a folder, with their paths.
+    fn files_in(&self, folder: &str) -> Result<Vec<(String, Oid)>> {
+        let files = self.tree.list(folder)?.into_iter();
+        let files = files.filter(|(_, entry)| entry.kind == Kind::File);
+        Ok(files.filter_map(|(name, entry)| Some((joined(folder, &name)?, entry.oid))).collect())
+    }
+}
+
+/// A path from a folder on, without `.` and `..` in it; `None` when it leads out of the tree.
+fn joined(folder: &str, path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => _ = parts.pop()?,
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+fn folder_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+fn name_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+fn extension(name: &str) -> Option<&str> {
+    name.rsplit_once('.').map(|(_, extension)| extension)
+}
+
+fn is_of_pages(name: &str) -> bool {
+    extension(name).is_some_and(|extension| OF_PAGES.contains(&extension))
 }
 
 /// Whether a file is likely to run others. Of a Python module it is enough to know its own bytes:
 /// nearly everything in a tree is named somewhere in such a module.
 fn is_script(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
-    matches!(extension, None | Some("sh" | "bash" | "mk"))
+    matches!(extension(name_of(path)), None | Some("sh" | "bash" | "mk"))
 }
 
-/// What may be paths in a text, each without `./`. No path of the tree is left out for its case.
+/// What may be paths or patterns of paths in a text, each without `./`. What a variable stands for
+/// is not known: where a path begins with it, the rest counts, and else it is a pattern. No path of
+/// the tree is left out for its case.
 fn words(text: &str) -> Vec<String> {
-    let is_part = |letter: char| letter.is_alphanumeric() || "_-./@+%,".contains(letter);
-    text.split(|letter| !is_part(letter))
-        .map(|word| word.trim_start_matches("./").trim_matches(['/', ',']))
-        .filter(|word| !word.is_empty() && !word.split('/').any(|part| part == ".."))
+    let mut words = vec![String::new()];
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let word = words.last_mut();
+        let is_variable = letter == '$'
+            && letters.next_if(|next| next.is_alphanumeric() || "{_@".contains(*next)).is_some();
+        if is_variable {
+            while letters.next_if(|next| next.is_alphanumeric() || *next == '_').is_some() {}
+            word.into_iter().for_each(|word| word.push('*'));
+            // `${NAME:-path}`
+            if letters.next_if_eq(&':').is_some() && letters.next_if_eq(&'-').is_some() {
+                words.push(String::new());
+            }
+        } else if letter.is_alphanumeric() || "_-./@+%,*?".contains(letter) {
+            word.into_iter().for_each(|word| word.push(letter));
+        } else {
+            words.push(String::new());
+        }
+    }
+    words
+        .iter()
+        .map(|word| word.trim_start_matches("*/").trim_start_matches("./").trim_matches(['/', ',']))
+        .filter(|word| !word.is_empty() && word.trim_matches('*') != "")
         .map(str::to_owned)
         .collect()
 }
@@ -95,8 +239,63 @@ mod tests {
     #[test]
     fn words_are_what_may_be_paths() {
         let text = "bash ./deploy.sh && . 'lib/common.sh'; x=../up python -m pip";
-        let expected = ["bash", "deploy.sh", ".", "lib/common.sh", "x", "python", "-m", "pip"];
-        assert_eq!(words(text), expected);
+        let expected = ["bash", "deploy.sh", ".", "lib/common.sh", "x", "../up", "python"];
+        assert_eq!(words(text)[..7], expected);
+        for (text, word) in [
+            (". \"$(dirname \"$0\")/lib.sh\"", "lib.sh"),
+            (". $HERE/lib.sh", "lib.sh"),
+            (". \"${HERE}/lib.sh\"", "lib.sh"),
+            ("sh ${SCRIPT:-bin/run.sh}", "bin/run.sh"),
+            ("sh bin/$name.sh", "bin/*.sh"),
+            ("for f in bin/post.d/*.sh; do", "bin/post.d/*.sh"),
+        ] {
+            assert!(words(text).iter().any(|it| it == word), "{text}: {:?}", words(text));
+        }
+    }
+
+    /// Whether a command counts a file, which holds this at first.
+    fn counts(command: &str, files: &[(&str, &str)], changed: &str) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        let objects = git2::Repository::init_bare(folder.path()).unwrap();
+        let digest_of = |changed: Option<&str>| {
+            let mut update = git2::build::TreeUpdateBuilder::new();
+            for (path, text) in files {
+                let text = if changed == Some(path) { "other" } else { text };
+                update.upsert(*path, objects.blob(text.as_bytes()).unwrap(), git2::FileMode::Blob);
+            }
+            let builder = objects.treebuilder(None).unwrap();
+            let empty = objects.find_tree(builder.write().unwrap()).unwrap();
+            let tree = update.create_updated(&objects, &empty).unwrap();
+            digest(&CommitTree::new(&objects, tree).unwrap(), command).unwrap()
+        };
+        digest_of(None) != digest_of(Some(changed))
+    }
+
+    #[test]
+    fn what_a_script_names_is_found_where_the_script_would_look_for_it() {
+        let here = ". \"$(dirname \"$0\")/lib.sh\"";
+        for (script, file) in [
+            (here, "bin/lib.sh"),
+            (". \"$HERE/../tools/lib.sh\"", "tools/lib.sh"),
+            ("cd tools; . ./more.sh", "tools/more.sh"),
+            ("run-parts tools", "tools/10-first"),
+            ("for f in bin/post.d/*.sh; do sh $f; done", "bin/post.d/10.sh"),
+            ("for f in tools/*; do python $f; done", "tools/setup.py"),
+            ("sh tools/build-$NAME.sh", "tools/build-x.sh"),
+            ("cd web && npm run build", "web/package.json"),
+        ] {
+            let files = [("bin/post_compile", script), (file, "true")];
+            assert!(counts("bin/post_compile", &files, file), "{script}");
+        }
+        for (script, file) in [
+            ("cd web && npm run build", "web/src/page.js"),
+            ("cd app; python -m flask", "app/views.py"),
+            ("case $1 in *) true;; esac", "app.py"),
+            ("gzip static/*", "static/page.css"),
+        ] {
+            let files = [("bin/post_compile", script), (file, "1")];
+            assert!(!counts("bin/post_compile", &files, file), "{script}");
+        }
     }
 
     #[test]
