@@ -165,6 +165,10 @@ fn install_into(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<Ch
         limits: context.limits.clone(),
     })?;
     leftovers.remove(env)?;
+    // Of a lock, the lines do not say which of them are for this machine.
+    if context.installer == Installer::Pip && plan.install_input.is_none() {
+        env::check_installed(env, &plan.requirements)?;
+    }
     step.done();
     Ok(choice)
 }

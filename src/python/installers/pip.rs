@@ -16,6 +16,8 @@ use crate::user_error::Explain;
 
 /// `ENV/bin/python -m pip install -r requirements.txt`, in the release's folder.
 pub(super) fn install(installation: &Installation<'_>) -> Result<Choice> {
+    let Installation { env, python, environment, release, .. } = installation;
+    env::check_distutils(env, python, environment, release)?;
     let compiles = compiles_by_itself(installation);
     if let Some(uv) = find_uv(&Environment::clean()) {
         console::info(format_args!(

@@ -1,0 +1,64 @@
+//! Is what was to be installed there? An installer can be told, in more ways than are known, to
+//! install elsewhere, and reports success.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::{error, site_packages};
+use crate::python::dependencies::{Recorded, Role, normalized_name};
+
+/// Fails when the env lacks a requirement that names a package of an index, on every machine.
+pub fn check_installed(env: &Path, required: &Recorded) -> Result<()> {
+    let missing = missing(env, required);
+    if missing.is_empty() { Ok(()) } else { Err(error::not_installed(&missing).into()) }
+}
+
+/// The requirements of [`check_installed`] that the env does not have.
+fn missing(env: &Path, required: &Recorded) -> Vec<String> {
+    let entries = site_packages(env).and_then(|folder| fs::read_dir(folder).ok());
+    let names = entries.into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let there: BTreeSet<_> = names.filter_map(|name| package(&name.to_string_lossy())).collect();
+    let lines = required.lines.iter();
+    lines
+        .filter(|line| {
+            line.role == Role::Requirement && line.source.is_none() && !line.text.contains(';')
+        })
+        .filter_map(|line| {
+            let is_part = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+            let name = line.text.split(|letter| !is_part(letter)).next()?;
+            let is_missing = !name.is_empty() && !there.contains(&normalized_name(name));
+            is_missing.then(|| name.to_owned())
+        })
+        .collect()
+}
+
+/// The package that an entry of site-packages is the metadata of.
+fn package(entry: &str) -> Option<String> {
+    let name = match entry.rsplit_once('.')? {
+        (name, "dist-info" | "egg-info") => name.split('-').next()?,
+        (name, "egg-link") => name,
+        _ => return None,
+    };
+    Some(normalized_name(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_metadata_of_a_package_has_its_name() {
+        for (entry, name) in [
+            ("Flask_Login-0.6.3.dist-info", Some("flask-login")),
+            ("zope.interface-5.0-py2.7.egg-info", Some("zope-interface")),
+            ("waterhole.egg-link", Some("waterhole")),
+            ("flask", None),
+            ("six.py", None),
+        ] {
+            assert_eq!(package(entry).as_deref(), name, "{entry}");
+        }
+    }
+}
