@@ -2,6 +2,7 @@
 //! removed nor moved, and nothing in it is.
 
 mod proc_entry;
+mod sockets;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -9,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proc_entry::{Folder, ProcEntry};
+use sockets::Sockets;
 
 use crate::console;
 use crate::disk::Mounted;
@@ -41,6 +43,7 @@ pub enum UsedAs {
     Root,
     Program,
     OpenFile,
+    Socket,
     MappedFile,
     Argument,
     /// In its mount namespace something is mounted in the folder, or a part of it elsewhere.
@@ -169,13 +172,14 @@ pub fn holders(folders: &[PathBuf]) -> HashMap<PathBuf, Holder> {
     let mut found = mounted_or_shown(&folders, &own_mounts, &places);
     let own_namespace = fs::read_link("/proc/self/ns/mnt").ok();
     let mut namespaces: HashSet<_> = Mounts::first_id(std::process::id()).into_iter().collect();
+    let mut sockets = Sockets::default();
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     for pid in pids.filter(|pid| *pid != std::process::id()) {
         let entry = ProcEntry::new(pid, own_namespace.as_deref(), &folders);
         let is_new = Mounts::first_id(pid).is_some_and(|id| namespaces.insert(id));
         let mounts = if is_new { mounts_in_namespace(pid, &places) } else { Vec::new() };
-        for (path, used_as) in entry.uses().into_iter().chain(mounts) {
+        for (path, used_as) in entry.uses(&mut sockets).into_iter().chain(mounts) {
             let command = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
             let process = Process { pid, command: command.trim_end().to_owned(), used_as };
             found.entry(path).or_insert(Holder::Process(process));
@@ -264,6 +268,7 @@ impl fmt::Display for UsedAs {
             UsedAs::Root => "root directory",
             UsedAs::Program => "program",
             UsedAs::OpenFile => "open file",
+            UsedAs::Socket => "Unix socket",
             UsedAs::MappedFile => "mapped file",
             UsedAs::Argument => "command line",
             UsedAs::Mount => "mount",

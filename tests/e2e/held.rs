@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::faults::wait_until_quiet;
 use crate::support::{Mounts, Project, Running, Site, wait_until};
 
 /// A process that does nothing, as `command`, in this folder.
@@ -154,6 +156,26 @@ fn a_release_that_a_process_uses_stays_until_it_is_free() {
     project.write("page", "6").push().assert_success();
     wait_until("release 1 is gone", || site.numbers("releases") == [6]);
     assert_eq!(fs::read_to_string(site.path.join("kept/1/guestbook.db")).unwrap(), "rows");
+}
+
+#[test]
+fn a_release_with_the_socket_of_a_server_stays_until_the_server_has_ended() {
+    let site = Site::new();
+    site.configure("keep = 1");
+    let project = site.project();
+    push_pages(&project, 1..=1);
+    let socket = site.path.join("releases/1/app.sock");
+    let server = UnixListener::bind(&socket).unwrap();
+    for page in 2..=3 {
+        push_pages(&project, page..=page);
+        wait_until_quiet(&site);
+        assert_eq!(site.numbers("releases"), [1, u64::from(page)]);
+    }
+    site.nyala(&["delete", "1"]).assert_failed(1, "still uses it (Unix socket)");
+    UnixStream::connect(&socket).unwrap();
+    drop(server);
+    project.write("page", "4").push().assert_success();
+    wait_until("release 1 is gone", || site.numbers("releases") == [4]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use memchr::memmem;
 
 use super::UsedAs;
+use super::sockets::Sockets;
 
 /// A folder that somebody may hold.
 pub(super) struct Folder<'a> {
@@ -61,7 +62,7 @@ impl<'a> ProcEntry<'a> {
 
     /// The folders that it uses, each with the first use that was found. Of a process of somebody
     /// else nothing can be seen but its arguments.
-    pub(super) fn uses(&self) -> HashMap<PathBuf, UsedAs> {
+    pub(super) fn uses(&self, sockets: &mut Sockets) -> HashMap<PathBuf, UsedAs> {
         let mut uses = HashMap::new();
         let mut add = |path: &Path, used_as| {
             uses.entry(path.to_owned()).or_insert(used_as);
@@ -77,9 +78,13 @@ impl<'a> ProcEntry<'a> {
             (Some(program), UsedAs::Program),
         ];
         let links = links.into_iter().filter_map(|(path, used_as)| Some((path?, used_as)));
-        let open = self.open_files().into_iter().map(|path| (path, UsedAs::OpenFile));
+        let open = self.open_files();
+        let sockets = self.sockets(&open, sockets).into_iter().map(|path| (path, UsedAs::Socket));
+        // What is no file has no path: `socket:[4711]`.
+        let open = open.into_iter().filter(|path| path.is_absolute());
+        let open = open.map(|path| (path.into_os_string(), UsedAs::OpenFile));
         let mapped = self.mapped_files().into_iter().map(|path| (path, UsedAs::MappedFile));
-        let paths: Vec<_> = links.chain(open).chain(mapped).collect();
+        let paths: Vec<_> = links.chain(open).chain(sockets).chain(mapped).collect();
         for (path, used_as) in &paths {
             self.named_by(path.as_bytes()).for_each(|path| add(path, *used_as));
         }
@@ -143,11 +148,37 @@ impl<'a> ProcEntry<'a> {
         fs::read_link(self.proc.join(name)).ok().map(PathBuf::into_os_string)
     }
 
-    fn open_files(&self) -> HashSet<OsString> {
+    /// What its open descriptors lead to.
+    fn open_files(&self) -> HashSet<PathBuf> {
         let entries = fs::read_dir(self.proc.join("fd")).into_iter().flatten().flatten();
-        let files = entries.filter_map(|entry| fs::read_link(entry.path()).ok());
-        // What is no file has no path: `socket:[4711]`.
-        files.filter(|path| path.is_absolute()).map(PathBuf::into_os_string).collect()
+        entries.filter_map(|entry| fs::read_link(entry.path()).ok()).collect()
+    }
+
+    /// The files of the Unix sockets among them. A relative path is from the folder where it was
+    /// bound, which is most likely still the process's own.
+    fn sockets(&self, open: &HashSet<PathBuf>, sockets: &mut Sockets) -> Vec<OsString> {
+        let inode = |path: &PathBuf| -> Option<u64> {
+            path.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+        };
+        let inodes: Vec<_> = open.iter().filter_map(inode).collect();
+        if inodes.is_empty() {
+            return Vec::new();
+        }
+        let named = sockets.of(&self.proc);
+        let paths = inodes.iter().filter_map(|inode| named.get(inode));
+        let folder = self.link("cwd").map(PathBuf::from).unwrap_or_default();
+        paths
+            .map(|path| folder.join(path))
+            .flat_map(|path| {
+                // It may have been bound by way of a link.
+                let within = path.parent().and_then(|folder| folder.canonicalize().ok());
+                let canonical =
+                    within.zip(path.file_name()).map(|(folder, name)| folder.join(name));
+                [Some(path.clone()), canonical]
+            })
+            .flatten()
+            .map(PathBuf::into_os_string)
+            .collect()
     }
 
     fn mapped_files(&self) -> HashSet<OsString> {
