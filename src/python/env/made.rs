@@ -2,7 +2,7 @@
 //! is: a path that is written into a module, a link to a folder of the tree.
 
 use std::fs::{self, File, Metadata};
-use std::io;
+use std::io::{self, Read, Seek};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
@@ -89,6 +89,9 @@ impl Looking<'_> {
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
                 opened => opened.with_context(reading)?,
             };
+            if is_program(&mut file).with_context(reading)? {
+                return Ok(false);
+            }
             if names.are_in_file(&mut file).with_context(reading)? {
                 return Ok(true);
             }
@@ -101,12 +104,19 @@ fn changed(metadata: &Metadata) -> (i64, i64) {
     (metadata.ctime(), metadata.ctime_nsec())
 }
 
+/// Whether a file is one of machine code, which names its sources for a debugger.
+fn is_program(file: &mut File) -> io::Result<bool> {
+    let mut start = Vec::new();
+    file.take(4).read_to_end(&mut start)?;
+    file.rewind()?;
+    Ok(start == b"\x7fELF")
+}
+
 /// Whether a file may name the folder that it was built in and needs nothing there: for a
 /// traceback, a debugger, or whoever asks where a package comes from.
 fn says_where_it_is_from(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_bytes();
-    let is_compiled =
-        [b".pyc".as_slice(), b".so", b".o", b".a"].iter().any(|it| name.ends_with(it));
+    let is_compiled = [b".pyc".as_slice(), b".o", b".a"].iter().any(|it| name.ends_with(it));
     is_compiled || name == b"direct_url.json" && !is_editable(path)
 }
 
@@ -140,6 +150,7 @@ mod tests {
         let text = |number: &str| format!("ROOT = '{}/releases/{number}/x'", site.display());
         fs::write(env.join("share/deep/a.py"), text("7")).unwrap();
         fs::write(env.join("share/deep/a.pyc"), text("7")).unwrap();
+        fs::write(env.join("share/deep/a"), format!("\x7fELF{}", text("7"))).unwrap();
         fs::write(env.join("share/deep/b.py"), text("71")).unwrap();
         symlink(release.join("static"), env.join("share/absolute")).unwrap();
         symlink("../../../releases/7/static", env.join("share/relative")).unwrap();
