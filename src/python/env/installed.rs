@@ -50,6 +50,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_machine_may_not_need_is_not_missing() {
+        let env = tempfile::tempdir().unwrap();
+        let packages = env.path().join("lib/python3.12/site-packages");
+        fs::create_dir_all(packages.join("Flask_Login-0.6.3.dist-info")).unwrap();
+        let line = |role: &str, text: &str, source: Option<&str>| {
+            serde_json::from_value(serde_json::json!({
+                "role": role, "key": text, "file": "requirements.txt", "number": 1, "text": text,
+                "source": source,
+            }))
+        };
+        let lines = [
+            line("requirement", "flask.login>=0.6", None),
+            line("requirement", "six[x]==1.0", None),
+            line("requirement", "pywin32; sys_platform == 'win32'", None),
+            line("requirement", "./lib", Some("./lib")),
+            line("constraint", "gunicorn<30", None),
+        ];
+        let lines = lines.into_iter().map(Result::unwrap).collect();
+        let required = Recorded { lines, ..Recorded::default() };
+        assert_eq!(missing(env.path(), &required), ["six"]);
+    }
+
+    #[test]
     fn the_metadata_of_a_package_has_its_name() {
         for (entry, name) in [
             ("Flask_Login-0.6.3.dist-info", Some("flask-login")),
