@@ -49,7 +49,7 @@ fn link_one(site: &Site, release: DeploymentId, path: &SharedPath) -> Result<()>
         None => "",
     };
     disk::remove_tree(&in_release)?;
-    disk::symlink(&Site::shared_link_target(path), &in_release)?;
+    disk::symlink(&site.shared_link_target(path), &in_release)?;
     let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
     console::info(format_args!("{path} -> shared/{path}{note}"));
     if is_new {

@@ -53,6 +53,11 @@ pub(super) fn release_is_gone(release: &Path) -> UserError {
         .fix(REDEPLOY)
 }
 
+/// A link in the live release, and where it should lead.
+pub(super) fn link_leads_elsewhere(link: &Path, meant: &Path) -> UserError {
+    UserError::new(format!("{} does not lead to {}", link.display(), meant.display())).fix(REDEPLOY)
+}
+
 pub(super) fn nothing_is_live(wwwroot: &Path, newest: DeploymentId) -> UserError {
     UserError::new(format!("nothing is live: {} is gone", wwwroot.display()))
         .fix(format!("nyala rollback {newest}"))
@@ -247,6 +252,11 @@ mod tests {
         let (site, _) = paths();
         insta::assert_snapshot!(release_is_gone(&site.join("releases/7")), @"
         wwwroot points to /srv/shop/releases/7, which does not exist: nothing is served
+        nyala redeploy
+        ");
+        let (link, env) = (site.join("releases/7/env"), site.join("envs/5"));
+        insta::assert_snapshot!(link_leads_elsewhere(&link, &env), @"
+        /srv/shop/releases/7/env does not lead to /srv/shop/envs/5
         nyala redeploy
         ");
         insta::assert_snapshot!(nothing_is_live(&site.join("wwwroot"), ID(6)), @"

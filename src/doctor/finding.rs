@@ -25,6 +25,7 @@ pub enum FindingId {
     ActionFailed,
     AppSettings,
     BinaryMoved,
+    BrokenLink,
     DubiousOwnership,
     EnvDamaged,
     EnvUnlinked,

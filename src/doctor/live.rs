@@ -16,7 +16,11 @@ pub(super) fn check(site: &Site) -> Option<Finding> {
             let error = error::release_is_gone(&site.release(id));
             Some(Finding::new(FindingId::WwwrootDangling, error))
         }
-        Ok(Some(_)) => None,
+        Ok(Some(id)) => {
+            let (link, meant) = site.wrong_link(id)?;
+            let error = error::link_leads_elsewhere(&link, &meant);
+            Some(Finding::new(FindingId::BrokenLink, error))
+        }
         Ok(None) => {
             let newest = *kept_releases(site).ok()?.last()?;
             let error = error::nothing_is_live(&site.wwwroot(), newest);

@@ -95,7 +95,7 @@ fn source(
     };
     let is_linked = |release: DeploymentId| {
         let link = fs::read_link(site.release(release).join(path.path()));
-        link.is_ok_and(|link| link == Site::shared_link_target(path))
+        link.is_ok_and(|link| site.is_shared_link(path, &link))
     };
     if is_linked(live) && fs::symlink_metadata(site.shared().join(path.path())).is_ok() {
         return Ok(None);
@@ -173,7 +173,7 @@ impl Undo {
         }
         check_folders_above(site, release, path)?;
         make_folders_above(&site.shared(), path)?;
-        self.move_files(&own, &shared, path).map_err(|error| {
+        self.move_files(&own, &shared, &site.shared_link_target(path)).map_err(|error| {
             // Only a rename loses nothing of what a running application writes meanwhile.
             if disk::is_across_file_systems(&error) {
                 return error::is_on_another_disk(&own, &shared, path).into();
@@ -183,7 +183,7 @@ impl Undo {
     }
 
     /// Moves what is at a path, and the files that SQLite keeps beside a database.
-    fn move_files(&mut self, own: &Path, shared: &Path, path: &SharedPath) -> Result<()> {
+    fn move_files(&mut self, own: &Path, shared: &Path, target: &Path) -> Result<()> {
         let named = |path: &Path, suffix: &str| {
             let mut name = path.as_os_str().to_owned();
             name.push(suffix);
@@ -202,12 +202,13 @@ impl Undo {
                 self.0.push(Step::Linked { old, new });
             }
         }
-        self.replace(own, shared, path)
+        self.replace(own, shared, target)
     }
 
-    /// Puts a link in place of what a release has at a path, if anything, and that to `aside`.
-    fn replace(&mut self, own: &Path, aside: &Path, path: &SharedPath) -> Result<()> {
-        disk::symlink(&Site::shared_link_target(path), aside)?;
+    /// Puts a link to `target` in place of what a release has at a path, if anything, and that to
+    /// `aside`.
+    fn replace(&mut self, own: &Path, aside: &Path, target: &Path) -> Result<()> {
+        disk::symlink(target, aside)?;
         self.0.push(Step::Made(aside.to_owned()));
         if let Err(error) = disk::exchange(own, aside) {
             tracing::debug!("{error:#}");
@@ -216,7 +217,7 @@ impl Undo {
             self.0.pop();
             disk::rename(own, aside)?;
             self.0.push(Step::Renamed { from: own.to_owned(), to: aside.to_owned() });
-            disk::symlink(&Site::shared_link_target(path), own)?;
+            disk::symlink(target, own)?;
             self.0.push(Step::Made(own.to_owned()));
         } else {
             self.0.pop();
@@ -228,15 +229,16 @@ impl Undo {
     /// Links a path that is shared into the live release. What that had there is kept.
     fn link(&mut self, site: &Site, live: DeploymentId, path: &SharedPath) -> Result<()> {
         let own = site.release(live).join(path.path());
+        let target = site.shared_link_target(path);
         make_folders_above(&site.release(live), path)?;
         if fs::symlink_metadata(&own).is_err() {
-            disk::symlink(&Site::shared_link_target(path), &own)?;
+            disk::symlink(&target, &own)?;
             self.0.push(Step::Made(own));
             return Ok(());
         }
         let aside = site.kept_of(live).join(path.path());
         disk::create_dir_all(aside.parent().context("a path has no folder")?)?;
-        self.replace(&own, &aside, path)
+        self.replace(&own, &aside, &target)
     }
 
     fn keep(mut self) {

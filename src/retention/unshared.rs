@@ -101,8 +101,7 @@ fn half_shared(
         let own = site.release(live).join(&path);
         match fs::symlink_metadata(&own) {
             Ok(there) if there.is_symlink() => {
-                let is_ours =
-                    fs::read_link(&own).is_ok_and(|to| to == Site::shared_link_target(&shared));
+                let is_ours = fs::read_link(&own).is_ok_and(|to| site.is_shared_link(&shared, &to));
                 found.extend((is_ours && !named()).then(|| shared.to_string()));
             }
             Ok(there) if there.is_dir() && entry.file_type().is_ok_and(|it| it.is_dir()) => {

@@ -39,6 +39,12 @@ pub(super) fn unreadable_freeze(file: &Path) -> UserError {
         .fix(format!("Resume deployments: rm {}", file.display()))
 }
 
+pub(super) fn link_leads_elsewhere(link: &Path, meant: &Path) -> UserError {
+    UserError::new(format!("{} does not lead to {}", link.display(), meant.display()))
+        .labelled("note", "the folder releases was moved, or the link was changed")
+        .fix("Make a new release: nyala redeploy")
+}
+
 pub fn no_deployment(id: DeploymentId) -> UserError {
     UserError::new(format!("there is no deployment {id}")).fix("See all deployments: nyala list")
 }
@@ -104,6 +110,16 @@ mod tests {
     use super::*;
 
     const ROOT: &str = "/srv/shop";
+
+    #[test]
+    fn a_link_that_leads_elsewhere_says_where_it_should_lead() {
+        let (link, meant) = (Path::new("/srv/shop/releases/3/env"), Path::new("/srv/shop/envs/2"));
+        insta::assert_snapshot!(link_leads_elsewhere(link, meant), @"
+        /srv/shop/releases/3/env does not lead to /srv/shop/envs/2
+        note: the folder releases was moved, or the link was changed
+        Make a new release: nyala redeploy
+        ");
+    }
 
     #[test]
     fn a_site_that_was_not_named_says_how_to_name_it() {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{SharedPath, Site};
+use super::Site;
 use crate::ids::{DeploymentId, EnvId};
 
 /// The file that makes a folder a site: its settings.
@@ -29,9 +29,6 @@ const STAGING: &str = ".staging";
 
 /// What the name of a process's log ends with.
 pub const PROCESS_LOG: &str = ".log";
-
-/// From the folder of a release to that of the site.
-pub(super) const TO_ROOT: &str = "../..";
 
 impl Site {
     pub fn settings_file(&self) -> PathBuf {
@@ -69,11 +66,6 @@ impl Site {
         self.release(release).join(ENV_LINK)
     }
 
-    /// Where that link leads: from the release's folder, and to a number that never changes.
-    pub fn env_link_target(id: EnvId) -> PathBuf {
-        Path::new(TO_ROOT).join(ENVS).join(id.to_string())
-    }
-
     pub fn envs(&self) -> PathBuf {
         self.root.join(ENVS)
     }
@@ -85,13 +77,6 @@ impl Site {
     /// What outlives releases, and is linked into each.
     pub fn shared(&self) -> PathBuf {
         self.root.join(SHARED)
-    }
-
-    /// Where the link of a shared path leads: `../../shared/media` for `releases/7/media`.
-    pub fn shared_link_target(path: &SharedPath) -> PathBuf {
-        let mut target = PathBuf::from(TO_ROOT);
-        target.extend(path.folders_above().map(|_| ".."));
-        target.join(SHARED).join(path.path())
     }
 
     /// What applications had written into releases that were removed, by their numbers.

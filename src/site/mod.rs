@@ -6,6 +6,7 @@ mod deploy_options;
 mod error;
 pub mod freeze;
 mod layout;
+mod links;
 pub mod lock;
 mod maintenance;
 mod newer;
@@ -44,7 +45,7 @@ pub use temporary::Temporary;
 
 use crate::disk;
 pub use crate::ids::{DeploymentId, EnvId};
-use layout::{CACHE, DEPLOYMENTS, ENVS, RELEASES, SHARED, TO_ROOT};
+use layout::{CACHE, DEPLOYMENTS, ENVS, RELEASES, SHARED};
 
 /// The folder of one deployed application. Cheap to copy around: it is a path that was checked
 /// once.
@@ -136,13 +137,6 @@ impl Site {
     /// When `wwwroot` was made to point where it does.
     pub fn live_since(&self) -> Option<Timestamp> {
         Timestamp::try_from(fs::symlink_metadata(self.wwwroot()).ok()?.modified().ok()?).ok()
-    }
-
-    /// The env that a release is linked to; `None` when its `env` is missing or is not a link of
-    /// nyala's.
-    pub fn env_of_release(&self, release: DeploymentId) -> Option<EnvId> {
-        let target = fs::read_link(self.env_link(release)).ok()?;
-        id_in(target.strip_prefix(TO_ROOT).ok()?, ENVS)
     }
 
     /// The deployments that have a record or a log, oldest first.

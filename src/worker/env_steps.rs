@@ -231,7 +231,7 @@ pub(super) fn mark(context: &StepContext<'_>, plan: &Plan, references: Vec<Strin
 pub fn link_env(site: &Site, release: DeploymentId, id: EnvId) -> Result<()> {
     let link = site.env_link(release);
     disk::remove_file(&link)?;
-    disk::symlink(&Site::env_link_target(id), &link)
+    disk::symlink(&site.env_link_target(id), &link)
 }
 
 /// An env that came with the tree has to run here, and to be of the Python that was asked for.

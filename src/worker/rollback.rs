@@ -35,6 +35,9 @@ pub fn obstacle(site: &Site, record: &Record) -> Option<String> {
     if !site.release_ids().is_ok_and(|kept| kept.contains(&id)) {
         return Some(format!("release {id} is no longer kept"));
     }
+    if let Some((link, meant)) = site.wrong_link(id) {
+        return Some(format!("{} does not lead to {}", link.display(), meant.display()));
+    }
     let built_with = record.env.as_ref()?;
     let Some(made_with) = built_with.id else {
         let is_committed = built_with.decision == Decision::Committed.name();

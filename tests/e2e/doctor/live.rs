@@ -62,6 +62,28 @@ fn the_live_env_is_damaged() {
 }
 
 #[test]
+fn releases_is_a_link_to_another_place() {
+    let site = Site::new();
+    site.configure("shared = ['media/']");
+    let project = site.python_project();
+    project.push().assert_success();
+    let (releases, elsewhere) = (site.path.join("releases"), site.sandbox.path("deep/er/releases"));
+    fs::create_dir_all(elsewhere.parent().unwrap()).unwrap();
+    fs::rename(&releases, &elsewhere).unwrap();
+    symlink(&elsewhere, &releases).unwrap();
+    let finding = assert_finds(&site, "broken-link");
+    assert_advice_helps(&site, &finding);
+    let rollback = site.nyala(&["rollback", "1"]);
+    assert!(rollback.assert_success().stdout.contains("does not lead to"), "{rollback:?}");
+    fs::write(site.path.join("shared/media/page"), "shared").unwrap();
+    assert_eq!(site.live_file("media/page"), "shared");
+    assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+    assert_eq!(site.env_id(), 1);
+    project.write("page", "2").push().assert_success();
+    assert_eq!(site.live_file("media/page"), "shared");
+}
+
+#[test]
 fn wwwroot_is_dangling_or_is_not_a_link() {
     let site = Site::new();
     site.project().write("page", "1").push().assert_success();
