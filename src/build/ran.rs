@@ -2,6 +2,7 @@
 //! they name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
 use anyhow::Result;
 use git2::Oid;
@@ -205,29 +206,29 @@ fn is_script(path: &str) -> bool {
 /// is not known: where a path begins with it, the rest counts, and else it is a pattern. No path of
 /// the tree is left out for its case.
 fn words(text: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
+    let (mut words, mut word) = (Vec::new(), String::new());
     let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {
-        let word = words.last_mut();
         let is_variable = letter == '$'
             && letters.next_if(|next| next.is_alphanumeric() || "{_@".contains(*next)).is_some();
         if is_variable {
             while letters.next_if(|next| next.is_alphanumeric() || *next == '_').is_some() {}
-            word.into_iter().for_each(|word| word.push('*'));
+            word.push('*');
             // `${NAME:-path}`
             if letters.next_if_eq(&':').is_some() && letters.next_if_eq(&'-').is_some() {
-                words.push(String::new());
+                words.push(mem::take(&mut word));
             }
         } else if letter.is_alphanumeric() || "_-./@+%,*?".contains(letter) {
-            word.into_iter().for_each(|word| word.push(letter));
+            word.push(letter);
         } else {
-            words.push(String::new());
+            words.push(mem::take(&mut word));
         }
     }
+    words.push(word);
     words
         .iter()
         .map(|word| word.trim_start_matches("*/").trim_start_matches("./").trim_matches(['/', ',']))
-        .filter(|word| !word.is_empty() && word.trim_matches('*') != "")
+        .filter(|word| !word.trim_matches('*').is_empty())
         .map(str::to_owned)
         .collect()
 }

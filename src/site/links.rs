@@ -17,12 +17,12 @@ impl Site {
     /// Where the link to an env leads: from the release's folder, and to a number that never
     /// changes.
     pub fn env_link_target(&self, id: EnvId) -> PathBuf {
-        self.from_release().join(ENVS).join(id.to_string())
+        self.root_from_release().join(ENVS).join(id.to_string())
     }
 
     /// Where the link of a shared path leads: `../../shared/media` for `releases/7/media`.
     pub fn shared_link_target(&self, path: &SharedPath) -> PathBuf {
-        shared_link(&self.from_release(), path)
+        shared_link(&self.root_from_release(), path)
     }
 
     /// Whether a link in a release that leads to `target` is that of a shared path.
@@ -70,7 +70,7 @@ impl Site {
 
     /// Where `releases` is a link to another place, `..` of a release is there, and not in the
     /// site.
-    fn from_release(&self) -> PathBuf {
+    fn root_from_release(&self) -> PathBuf {
         let is_elsewhere =
             self.releases().canonicalize().is_ok_and(|it| it != self.root().join(RELEASES));
         if is_elsewhere { self.root().to_owned() } else { TO_ROOT.into() }

@@ -67,7 +67,9 @@ fn in_json(value: &Value, is_secret: bool, depth: usize, found: &mut Vec<String>
         }
         Value::Number(number) if is_secret => add(&number.to_string(), found),
         Value::Array(values) => {
-            values.iter().for_each(|value| in_json(value, is_secret, depth, found));
+            for value in values {
+                in_json(value, is_secret, depth, found);
+            }
         }
         Value::Object(fields) => {
             for (name, value) in fields {
