@@ -39,6 +39,10 @@ const LABELS: [&str; 9] = [
 
 const FOUND: &str = "found";
 
+/// What to do after a repair on the server. Most often, the branch has moved with the push that
+/// failed, so that the same push does nothing: [`UserError::with_next_step`] puts in what does.
+pub const DEPLOY_AGAIN: &str = "deploy again";
+
 /// An error for a person, in parts. Its `Display` is the whole of it, on as many lines as it has.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct UserError {
@@ -117,6 +121,19 @@ impl UserError {
         self
     }
 
+    /// Says how to [`DEPLOY_AGAIN`]: by the same push where the branch has not moved.
+    #[must_use]
+    pub fn with_next_step(mut self, has_moved: bool) -> UserError {
+        let how = if has_moved { "deploy again: nyala redeploy" } else { "push again" };
+        let capitalized = |text: &str| text[..1].to_uppercase() + &text[1..];
+        for fix in &mut self.fixes {
+            *fix = fix
+                .replace(DEPLOY_AGAIN, how)
+                .replace(&capitalized(DEPLOY_AGAIN), &capitalized(how));
+        }
+        self
+    }
+
     /// Adds the steps that fix it.
     #[must_use]
     pub fn fixes(mut self, fixes: impl IntoIterator<Item = impl Into<String>>) -> UserError {
@@ -146,8 +163,14 @@ impl UserError {
     /// Adds what was found and what to do, of which somebody else knows.
     #[must_use]
     pub fn and(mut self, other: UserError) -> UserError {
-        self.found.extend(other.found);
-        self.fixes.extend(other.fixes);
+        let UserError { fact: _, found, fixes, is_usage: _ } = other;
+        for (all, more) in [(&mut self.found, found), (&mut self.fixes, fixes)] {
+            for text in more {
+                if !all.contains(&text) {
+                    all.push(text);
+                }
+            }
+        }
         self.is_usage |= other.is_usage;
         self
     }
@@ -309,6 +332,33 @@ mod tests {
         2. b
         ");
         assert_eq!(UserError::new("env 3").because(&error).fixes, ["a", "b"]);
+    }
+
+    #[test]
+    fn what_two_say_is_said_once() {
+        let one = UserError::new("no").found("x").fix("y");
+        assert_eq!(one.clone().and(one.clone()), one);
+    }
+
+    #[test]
+    fn a_repair_on_the_server_is_deployed_by_what_deploys() {
+        let error = UserError::new("full")
+            .fix(format!("Free some space, and {DEPLOY_AGAIN}"))
+            .fix("Deploy again")
+            .fix("Commit, and push again");
+        let fixes = |moved: bool| error.clone().with_next_step(moved).fixes;
+        assert_eq!(
+            fixes(true),
+            [
+                "Free some space, and deploy again: nyala redeploy",
+                "Deploy again: nyala redeploy",
+                "Commit, and push again"
+            ]
+        );
+        assert_eq!(
+            fixes(false),
+            ["Free some space, and push again", "Push again", "Commit, and push again"]
+        );
     }
 
     #[test]

@@ -52,6 +52,29 @@ fn sources(path: &Path) -> Vec<PathBuf> {
     if path.extension().is_some_and(|it| it == "rs") { vec![path.to_owned()] } else { Vec::new() }
 }
 
+/// In most sites, the branch has moved when a deployment fails: the same push does nothing.
+#[test]
+fn pushing_again_is_advised_only_after_a_commit() {
+    // A push that is refused, and the words themselves.
+    let others = ["git pull && git push", "strict = ", "moves the branch", "\"push again\""];
+    let mut wrong = Vec::new();
+    for file in sources(&repository().join("src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let text = text.split("mod tests {").next().unwrap();
+        let lines: Vec<_> = text.lines().map(str::trim).collect();
+        for (number, line) in lines.iter().enumerate() {
+            let is_advice = line.to_lowercase().contains("push again") && !line.starts_with("//");
+            let near = lines[number.saturating_sub(2)..=number].join(" ");
+            let is_fine = near.to_lowercase().contains("commit")
+                || others.iter().any(|other| line.contains(other));
+            if is_advice && !is_fine {
+                wrong.push(format!("{}:{}: {line}", file.display(), number + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "use DEPLOY_AGAIN instead:\n{}", wrong.join("\n"));
+}
+
 #[test]
 fn the_page_names_every_room_and_no_other() {
     let named = rooms_of_the_page();

@@ -38,7 +38,7 @@ pub(super) fn command_failed(command: &Sourced<String>, said: &[String]) -> User
 pub(super) fn own_command_failed(command: &str, by: &str, said: &[String]) -> UserError {
     UserError::new(format!("{} failed ({by})", escaped(command)))
         .with_output(said)
-        .fix("See its output above; fix the command or remove it, and push again")
+        .fix("See its output above; correct the command or remove it, commit, and push again")
 }
 
 /// The error of a Django that is there, and does not work.
@@ -59,7 +59,10 @@ pub(super) fn cannot_import(error: &ChildError) -> UserError {
             .fix("Or add setuptools, which has one, to the requirements")
             .fix("Or use an older Python: echo python-3.11 > runtime.txt")
     } else {
-        told.fix("Correct the requirements or the app settings, and push again")
+        told.fix(
+            "Correct the requirements, commit, and push again; or correct the app settings, and \
+             deploy again",
+        )
     };
     told.fix(format!("Or, if the application does not use Django: commit a file named {OPT_OUT}"))
 }
@@ -74,7 +77,7 @@ pub(super) fn cannot_collect(last: &str, no_root: bool, left_out: &[String]) -> 
     }
     let error = if last.ends_with("No module named 'pkg_resources'") {
         error.fix(
-            "Add setuptools<81 to the requirements, which has it: an environment of uv's, or of \
+            "Add setuptools<81 to the requirements, which has it: an environment made by uv, or of \
              Python 3.12 or later, comes without it",
         )
     } else {
@@ -181,7 +184,7 @@ mod tests {
         output: Fatal Python error: init_fs_encoding: failed to get the Python codec
                 ModuleNotFoundError: No module named 'encodings'
                   <no Python frame>
-        1. Correct the requirements or the app settings, and push again
+        1. Correct the requirements, commit, and push again; or correct the app settings, and deploy again
         2. Or, if the application does not use Django: commit a file named .skipDjango
         ");
     }
@@ -204,7 +207,7 @@ mod tests {
         insta::assert_snapshot!(cannot_collect(no_pkg_resources, false, &[]), @r"
         Django's static files could not be collected
         found: ModuleNotFoundError: No module named 'pkg_resources'
-        1. Add setuptools<81 to the requirements, which has it: an environment of uv's, or of Python 3.12 or later, comes without it
+        1. Add setuptools<81 to the requirements, which has it: an environment made by uv, or of Python 3.12 or later, comes without it
         2. See the whole traceback above
         3. To deploy without them: commit a file named .skipDjango, or nyala config set DISABLE_COLLECTSTATIC=1
         ");
@@ -258,7 +261,7 @@ mod tests {
         ");
         insta::assert_snapshot!(own_command_failed("make css", "PRE_BUILD_COMMAND", &[]), @"
         make css failed (PRE_BUILD_COMMAND)
-        See its output above; fix the command or remove it, and push again
+        See its output above; correct the command or remove it, commit, and push again
         ");
     }
 }

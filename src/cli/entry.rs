@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::{Cli, error, help, run, status};
 use crate::console;
@@ -12,7 +12,7 @@ use crate::control::Control;
 use crate::disk::space;
 use crate::site::Site;
 use crate::text::clean;
-use crate::user_error::{Explain, UserError};
+use crate::user_error::UserError;
 
 /// Parses and runs the command line. The exit code is 0 on success, 1 on failure, and 2 on a usage
 /// error.
@@ -109,7 +109,12 @@ pub(super) fn hook_site(cli: &Cli, site: &impl Fn() -> Result<Site>) -> Result<S
     if let Some(named) = cli.site.as_ref().filter(|named| !Site::is_at(named)) {
         // git runs a hook in its repository.
         let repository = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("REPOSITORY"));
-        return Err(error::site_is_gone(named, &repository).into());
+        say_error(&error::site_is_gone(named, &repository));
+        bail!(error::nothing_deployed());
     }
-    site().explain(error::nothing_deployed)
+    site().map_err(|why| {
+        say_error(&user_error(cli, &why));
+        // The last line of a push says that nothing has changed.
+        error::nothing_deployed().into()
+    })
 }

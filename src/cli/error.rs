@@ -15,7 +15,7 @@ pub(super) fn nothing_live() -> UserError {
 
 pub(super) fn needed_in_cluster(id: DeploymentId) -> UserError {
     UserError::new(format!("deployment {id} is needed to undo a rollout that has failed"))
-        .fix("Have the cluster brought back first: nyala doctor --fix")
+        .fix("Restore the cluster first: nyala doctor --fix")
 }
 
 /// No `nyala serve` serves the site.
@@ -177,12 +177,10 @@ pub(super) fn nothing_deployed() -> UserError {
 
 /// The hook of `repository` names a site that is not there.
 pub(super) fn site_is_gone(site: &Path, repository: &Path) -> UserError {
-    UserError::new(format!("nothing was deployed: there is no site at {}", site.display())).fix(
-        format!(
-            "If the site was moved, run on the server: nyala install {} --site NEW_FOLDER",
-            repository.display()
-        ),
-    )
+    UserError::new(format!("there is no site at {}", site.display())).fix(format!(
+        "If the site was moved, run on the server: nyala install {} --site NEW_FOLDER",
+        repository.display()
+    ))
 }
 
 #[cfg(test)]
@@ -287,7 +285,7 @@ mod tests {
     fn wrong_values_on_the_command_line_say_what_is_right() {
         let why = UserError::new("the application did not start: gunicorn exited with 3")
             .labelled("output", "KeyError: 'A'")
-            .fix("Fix what it printed, and push again");
+            .fix("Fix what it printed, commit, and push again");
         insta::assert_snapshot!(settings_not_taken(&why.into()), @"
         nothing was changed: the application did not start: gunicorn exited with 3
         output: KeyError: 'A'
@@ -322,7 +320,7 @@ mod tests {
         );
         insta::assert_snapshot!(nothing_deployed(), @"nothing was deployed");
         insta::assert_snapshot!(site_is_gone(Path::new("/srv/shop"), Path::new("/srv/r.git")), @"
-        nothing was deployed: there is no site at /srv/shop
+        there is no site at /srv/shop
         If the site was moved, run on the server: nyala install /srv/r.git --site NEW_FOLDER
         ");
     }

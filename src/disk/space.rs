@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::text;
-use crate::user_error::UserError;
+use crate::user_error::{DEPLOY_AGAIN, UserError};
 
 /// How much of a disk is used, or free.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
@@ -161,7 +161,7 @@ pub fn used_by(folder: &Path) -> DiskUsage {
 }
 
 /// What to do about a full disk.
-pub const FREE_SPACE: &str = "Free some space there and push again; \
+pub const FREE_SPACE: &str = "Free some space there, and deploy again; \
                               `keep` in nyala.toml sets how many releases are kept";
 
 /// What is known of an error of the disk or of another limit of the system: what was found, and
@@ -189,12 +189,13 @@ pub fn explain(error: &Error, site: &Path) -> UserError {
         }
         Errno::DQUOT => told
             .found(format!("the quota of user {user} on {system} is used up"))
-            .fix("Raise it or free some space, and push again"),
+            .fix(format!("Raise it or free some space, and {DEPLOY_AGAIN}")),
         Errno::ROFS => {
             let at = system.mounted_on.display();
             told.found(format!("{system} is read-only"))
                 .fix("Check whether the kernel did that after a disk error: dmesg | tail")
-                .fix(format!("Push again when it can be written: mount -o remount,rw {at}"))
+                .fix(format!("Make it writable: mount -o remount,rw {at}"))
+                .fix("Deploy again")
         }
         Errno::MFILE | Errno::NFILE => {
             let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;

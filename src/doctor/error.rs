@@ -9,7 +9,7 @@ use crate::site::record::NotifyFailure;
 use crate::site::{DeploymentId, EnvId};
 use crate::user_error::UserError;
 
-const RECOVER: &str = "nyala doctor --fix, or push again";
+const RECOVER: &str = "Clean up after it: nyala doctor --fix";
 const REDEPLOY: &str = "nyala redeploy";
 
 /// `fact` says how it cannot be read.
@@ -20,7 +20,7 @@ pub(super) fn unreadable_record(fact: &str, folder: &Path) -> UserError {
 /// Its worker was killed, or the cluster did not answer when it was to be undone.
 pub(super) fn rollout_cut_short() -> UserError {
     UserError::new("a rollout was cut short: the cluster may have some of what is not live")
-        .fix("Have it brought back: nyala doctor --fix")
+        .fix("Restore it: nyala doctor --fix")
 }
 
 pub(super) fn worker_is_dead(id: DeploymentId, status: &str) -> UserError {
@@ -225,11 +225,11 @@ mod tests {
         ");
         insta::assert_snapshot!(worker_is_dead(ID(7), "building"), @"
         deployment 7 is building, but its worker is dead
-        nyala doctor --fix, or push again
+        Clean up after it: nyala doctor --fix
         ");
         insta::assert_snapshot!(left_over(&site.join("envs/7"), 2), @"
         /srv/shop/envs/7 (and 2 more) is not needed by any kept release
-        nyala doctor --fix, or push again
+        Clean up after it: nyala doctor --fix
         ");
         let mount = "/srv/shop/releases/7/media is mounted";
         insta::assert_snapshot!(is_mounted("release 7", &mount, "umount it".to_owned()), @"

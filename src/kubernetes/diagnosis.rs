@@ -169,7 +169,7 @@ const FIX_ROOM: &str =
 const FIX_QUOTA: &str = "If a quota is used up, ask for less, or have it raised: kubectl describe \
      resourcequota";
 const FIX_MEMORY: &str = "Give it more memory: resources under [kubernetes] of nyala.toml";
-const FIX_PROGRAM: &str = "Repair what made the application end, and push again";
+const FIX_PROGRAM: &str = "Repair what made the application end, commit, and push again";
 const FIX_IMAGE: &str = "See whether the nodes reach the registry and may pull from it; a patch \
      can name a Secret for it: imagePullSecrets";
 const FIX_PROBE: &str =

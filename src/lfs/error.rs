@@ -34,7 +34,7 @@ pub(super) fn not_here(
     };
     let error = error
         .fix("In the project, run: git lfs install && git lfs push --all REMOTE")
-        .fix("Push again, or on the server run: nyala redeploy");
+        .fix("Deploy again");
     if is_installed {
         return error;
     }
@@ -66,7 +66,7 @@ mod tests {
         img/a.bin is a Git LFS pointer, and its content is not in /r.git/lfs/objects
         found: sha256 abab of 12345 bytes
         1. In the project, run: git lfs install && git lfs push --all REMOTE
-        2. Push again, or on the server run: nyala redeploy
+        2. Deploy again
         ");
         let why = UserError::new("git lfs fetch exited with status 2");
         let refused = why.clone().labelled("output", "Not Found");
@@ -76,7 +76,7 @@ mod tests {
         found: git lfs fetch exited with status 2
         output: Not Found
         1. In the project, run: git lfs install && git lfs push --all REMOTE
-        2. Push again, or on the server run: nyala redeploy
+        2. Deploy again
         ");
         let unknown = why.labelled("output", "git: 'lfs' is not a git command");
         insta::assert_snapshot!(said(1, Some(unknown)), @"
@@ -84,7 +84,7 @@ mod tests {
         found: sha256 abab of 12345 bytes
         found: git-lfs is not installed on this server
         1. In the project, run: git lfs install && git lfs push --all REMOTE
-        2. Push again, or on the server run: nyala redeploy
+        2. Deploy again
         3. Or if the files are elsewhere, install git-lfs on the server: apt-get install git-lfs
         ");
         insta::assert_snapshot!(damaged(Path::new("/r.git/lfs/objects/ab/ab/abab"), "cd"), @"

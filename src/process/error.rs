@@ -89,7 +89,7 @@ impl ChildError {
             )),
             Self::Io { command, source } => {
                 in_full(command, UserError::new(format!("cannot watch {command}: {source}")))
-                    .fix("Push again")
+                    .fix("Deploy again")
             }
             Self::Exited { command, code, complaint } => {
                 let error = about(command, &format!("exited with status {code}{}", note_on(*code)));
@@ -106,7 +106,7 @@ impl ChildError {
                     .fix("If it needs longer, raise step_timeout in nyala.toml")
             }
             Self::IdleLimit { command, after } => {
-                let what = "was stopped: it printed nothing and used no processor for";
+                let what = "was stopped: no output and no CPU time for";
                 about(command, &format!("{what} {}", text::duration(*after)))
                     .fix("If it waits for input or for the network, make it run without")
                     .fix("Or if it needs longer, raise idle_timeout in nyala.toml")
@@ -115,7 +115,7 @@ impl ChildError {
                 about(command, "was stopped: the deployment was cancelled")
             }
             Self::NoSpace { command, system } => {
-                about(command, "was stopped: it was using up the space on the disk")
+                about(command, "was stopped: the disk was almost full")
                     .found(format!(
                         "{system} has {} free; the live application may need that",
                         system.free
@@ -246,7 +246,7 @@ mod tests {
         ");
         let error = ChildError::IdleLimit { command: command(), after: Duration::from_mins(10) };
         insta::assert_snapshot!(error, @r"
-        pip install was stopped: it printed nothing and used no processor for 10 min
+        pip install was stopped: no output and no CPU time for 10 min
         command: envs/5/bin/python -m pip install -r requirements.txt
         1. If it waits for input or for the network, make it run without
         2. Or if it needs longer, raise idle_timeout in nyala.toml
@@ -294,7 +294,7 @@ mod tests {
         insta::assert_snapshot!(ChildError::Io { command: command(), source }, @"
         cannot watch pip install: broken pipe
         command: envs/5/bin/python -m pip install -r requirements.txt
-        Push again
+        Deploy again
         ");
         insta::assert_snapshot!(ChildError::Stopped { command: command() }, @"
         pip install was stopped: the deployment was cancelled

@@ -242,7 +242,11 @@ fn suggestion(word: &str) -> Option<Wanted> {
         .take_while(|c| !c.is_ascii_digit())
         .filter(char::is_ascii_alphabetic)
         .collect();
-    if !letters.is_empty() && !PREFIXES.contains(&letters.to_ascii_lowercase().as_str()) {
+    let letters = letters.to_ascii_lowercase();
+    // `pyton`, but not `jython`, which is another one.
+    let is_mistyped =
+        || letters.starts_with('p') && strsim::damerau_levenshtein(&letters, "python") == 1;
+    if !letters.is_empty() && !PREFIXES.contains(&letters.as_str()) && !is_mistyped() {
         return None;
     }
     let from_first_digit = word.trim_start_matches(|c: char| !c.is_ascii_digit());

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::disk::space::FileSystem;
 use crate::site::DeploymentId;
-use crate::user_error::UserError;
+use crate::user_error::{DEPLOY_AGAIN, UserError};
 
 /// The first thing that a pusher has to know about any error of the hook. `live` says what is live.
 pub(super) fn nothing_deployed(live: &str) -> UserError {
@@ -35,7 +35,7 @@ pub(super) fn copied_hook(here: &Path, own: &Path, site: &Path, copy: Option<&Pa
     match copy {
         Some(copy) => error
             .fix(format!("Make the copy a site of its own: nyala init {}", copy.display()))
-            .fix("Push again"),
+            .fix("Deploy again"),
         None => error
             .fix(format!("Remove the hook: rm {here}/hooks/post-receive"))
             .fix(format!("Or deploy it to a site of its own: nyala --site SITE install {here}")),
@@ -79,13 +79,13 @@ pub(super) fn record_is_gone(id: DeploymentId) -> UserError {
 pub(super) fn not_recorded(id: DeploymentId, system: &FileSystem) -> UserError {
     UserError::new(format!("deployment {id} could not be recorded: No space left on device"))
         .found(format!("{system} has {} free", system.free))
-        .fix("Free some space there, and push again")
+        .fix(format!("Free some space there, and {DEPLOY_AGAIN}"))
 }
 
 pub(super) fn worker_was_killed(id: DeploymentId) -> UserError {
     UserError::new(format!("the worker of deployment {id} was killed"))
-        .fix("Push again")
-        .fix(format!("Or on the server, run: nyala redeploy {id}"))
+        .fix(format!("On the server, run: nyala redeploy {id}"))
+        .fix("Or, if strict = true, push again")
 }
 
 /// `setting` is `strict = true` or `strict = false`, which another hook would follow.
@@ -128,7 +128,7 @@ mod tests {
         found: the push came into /srv/copy/repository.git
         found: its hook deploys to /srv/shop, whose repository is /srv/shop.git
         1. Make the copy a site of its own: nyala init /srv/copy
-        2. Push again
+        2. Deploy again
         ");
     }
 
@@ -171,8 +171,8 @@ mod tests {
         ");
         insta::assert_snapshot!(worker_was_killed(id), @"
         the worker of deployment 8 was killed
-        1. Push again
-        2. Or on the server, run: nyala redeploy 8
+        1. On the server, run: nyala redeploy 8
+        2. Or, if strict = true, push again
         ");
         let system = FileSystem::of(Path::new("/")).unwrap();
         let free = format!("{system} has {} free", system.free);
@@ -180,7 +180,7 @@ mod tests {
         insta::assert_snapshot!(error, @"
         deployment 8 could not be recorded: No space left on device
         found: / has 0 free
-        Free some space there, and push again
+        Free some space there, and deploy again
         ");
     }
 

@@ -192,6 +192,7 @@ fn watch_until(
             Ok(system) if system.is_full() => error::not_recorded(id, &system),
             _ => error::worker_was_killed(id),
         };
+        let error = error.with_next_step(reader != Reader::StrictPusher);
         reader.tell("error", &error);
         // The last line of a push says what is live.
         reader.say(&format!("error: {}; {live}", error.fact));

@@ -11,10 +11,11 @@ use super::{
     Reader, check_repository, dry_run, enter, error, kept_hook, new_deployment, receive, refs,
     watch_started,
 };
+use crate::disk::space;
 use crate::git::{RefUpdate, Repository};
 use crate::setup;
 use crate::site::{Record, Settings, Site};
-use crate::user_error::{Explain, UserError};
+use crate::user_error::UserError;
 use crate::worker::{session, what_is_live};
 
 /// Runs the post-receive hook, whose file is in the folder `hooks`. Returns how the deployment
@@ -24,12 +25,20 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
     io::stdin().lock().read_to_end(&mut input).context("the hook's input cannot be read")?;
     if let Err(error) = enter(site) {
         kept_hook::run(hooks, &input);
-        return Err(error).explain(|| error::nothing_deployed(&what_is_live(site)));
+        not_deployed(site, UserError::of(&error));
+        return Ok(None);
     }
     let updates = refs::parse(&input)?;
     let options = PushOptions::parse(&options::of_environment());
-    let (settings, repository, PushPlan { messages, action }) =
-        plan(site, &updates, &options).explain(|| error::nothing_deployed(&what_is_live(site)))?;
+    let (settings, repository, PushPlan { messages, action }) = match plan(site, &updates, &options)
+    {
+        Ok(planned) => planned,
+        Err(error) => {
+            let of_space = space::explain(&error, site.root());
+            not_deployed(site, UserError::of(&error).and(of_space));
+            return Ok(None);
+        }
+    };
     let strict = settings.strict && hooks.join(setup::STRICT_HOOK).is_file();
 
     if strict && !matches!(&action, Action::Deploy { update, .. } if !was_deployed(site, update)?) {
@@ -52,9 +61,7 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
         Action::Nothing => None,
         Action::Refuse(why) => {
             kept_hook::run(hooks, &input);
-            Reader::Pusher.tell("error", &why.fix("Deploy what was pushed: nyala redeploy"));
-            let live = what_is_live(site);
-            Reader::Pusher.say(&format!("error: nothing was deployed; {live}"));
+            not_deployed(site, why);
             return Ok(None);
         }
     };
@@ -76,6 +83,13 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
         return Ok(None);
     }
     watch_started(site, &started, Reader::Pusher).map(Some)
+}
+
+/// Says why nothing was deployed. git has moved the branch, so that the same push does nothing.
+fn not_deployed(site: &Site, why: UserError) {
+    Reader::Pusher.tell("error", &why.fix("Deploy what was pushed: nyala redeploy"));
+    // The last line of a push says what is live.
+    Reader::Pusher.say(&format!("error: {}", error::nothing_deployed(&what_is_live(site))));
 }
 
 /// What the push asks for. Fails when the site or its repository cannot be read.

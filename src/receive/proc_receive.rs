@@ -27,8 +27,9 @@ use crate::worker::{self, session};
 pub fn proc_receive(site: &Site, hooks: &Path) -> Result<()> {
     let request = wire::read(stdin().lock(), stdout().lock())?;
     let answers = answer(site, hooks, &request).unwrap_or_else(|error| {
-        let error = UserError::of(&error);
+        let error = UserError::of(&error).with_next_step(false);
         Reader::StrictPusher.tell("error", &error);
+        say_no_ref_has_moved(site);
         request.all(&Answer::Refused(mask::known().apply(&error.fact).into_owned()))
     });
     wire::answer(stdout().lock(), &request.names, &answers)
@@ -58,10 +59,8 @@ fn answer(site: &Site, hooks: &Path, request: &Request) -> Result<Vec<Answer>> {
     match action {
         Action::Nothing => Ok(request.all(&Answer::LeftToGit)),
         Action::Refuse(why) => {
-            let live = worker::what_is_live(site);
             Reader::StrictPusher.tell("error", &why);
-            Reader::StrictPusher
-                .say(&format!("error: nothing was deployed, and no ref has moved; {live}"));
+            say_no_ref_has_moved(site);
             Ok(request.all(&Answer::Refused(why.fact)))
         }
         Action::Preview { commit } => {
@@ -87,6 +86,12 @@ fn answer(site: &Site, hooks: &Path, request: &Request) -> Result<Vec<Answer>> {
             Strict { site, hooks, request, repository: &repository }.deploy(update, commit, options)
         }
     }
+}
+
+/// The last line of a push that is refused.
+fn say_no_ref_has_moved(site: &Site) {
+    let live = worker::what_is_live(site);
+    Reader::StrictPusher.say(&format!("error: nothing was deployed, and no ref has moved; {live}"));
 }
 
 struct Strict<'a> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Held, Holder};
 use crate::site::{DeploymentId, SharedPath};
-use crate::user_error::UserError;
+use crate::user_error::{DEPLOY_AGAIN, UserError};
 
 /// How to keep files of whose folder the application has no other use.
 pub(super) const ONE_FOLDER: &str =
@@ -67,7 +67,7 @@ pub(super) fn in_several(
     let error = UserError::new(format!("the application wrote {path} in several releases"))
         .found(format!("releases {}; {live} is live", named.join(", ")));
     let first = releases.first().copied().unwrap_or(live);
-    error.fix(format!("Say whose it is to be: nyala share --from {first} {path}"))
+    error.fix(format!("Choose the release to take it from: nyala share --from {first} {path}"))
 }
 
 pub(super) fn cannot_be_shared(path: &SharedPath) -> UserError {
@@ -101,7 +101,7 @@ pub(super) fn exists_already(shared: &Path) -> UserError {
 }
 
 pub(super) fn in_transaction(journal: &Path) -> UserError {
-    UserError::new(format!("{} belongs to a transaction", journal.display()))
+    UserError::new(format!("{} belongs to an open transaction", journal.display()))
         .fix("Run this again when the application has finished it")
 }
 
@@ -117,7 +117,7 @@ pub(super) fn would_be_lost(
     command: Option<&str>,
 ) -> UserError {
     let keep = match command {
-        Some(command) => format!("Run {command}, and push again"),
+        Some(command) => format!("Run {command}, and {DEPLOY_AGAIN}"),
         None => format!("To keep them in every release: {ONE_FOLDER}"),
     };
     UserError::new(unshared(release))
@@ -194,7 +194,7 @@ mod tests {
         insta::assert_snapshot!(in_several(&path(), &[ID(4), ID(3)], ID(4)), @"
         the application wrote media in several releases
         found: releases 4, 3; 4 is live
-        Say whose it is to be: nyala share --from 4 media
+        Choose the release to take it from: nyala share --from 4 media
         ");
         insta::assert_snapshot!(
             cannot_be_shared(&path()),
@@ -219,7 +219,7 @@ mod tests {
         Move it away, or merge the two, and run this again
         ");
         insta::assert_snapshot!(in_transaction(Path::new("/srv/shop/releases/3/db-journal")), @"
-        /srv/shop/releases/3/db-journal belongs to a transaction
+        /srv/shop/releases/3/db-journal belongs to an open transaction
         Run this again when the application has finished it
         ");
     }
@@ -232,7 +232,7 @@ mod tests {
         insta::assert_snapshot!(error, @r#"
         the application wrote files into release 3 that the next one does not have
         found: media (3 files)
-        1. Run nyala share media, and push again
+        1. Run nyala share media, and deploy again
         2. Or go live without them: unshared = "warn" in nyala.toml
         "#);
         let error = would_be_lost(release, "x (of the commit)".to_owned(), None);

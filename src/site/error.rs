@@ -15,14 +15,16 @@ pub(super) fn none_named(here: &Path) -> UserError {
 pub(super) fn not_a_release(wwwroot: &Path, target: &Path) -> UserError {
     UserError::new(format!("{} does not point to a release of this site", wwwroot.display()))
         .found(format!("it points to {}", target.display()))
-        .fix(format!("Remove that link, and push again: rm {}", wwwroot.display()))
+        .fix(format!("Remove that link: rm {}", wwwroot.display()))
+        .fix("Deploy again")
 }
 
 pub(super) fn not_a_link(wwwroot: &Path) -> UserError {
     let shown = wwwroot.display();
     UserError::new(format!("{shown} is not a symbolic link"))
         .labelled("note", "nyala makes a release live by replacing that link")
-        .fix(format!("Move it away, and push again: mv {shown} {shown}.old"))
+        .fix(format!("Move it away: mv {shown} {shown}.old"))
+        .fix("Deploy again")
 }
 
 /// The record of a deployment, in a folder of its own, that something else than nyala has changed.
@@ -68,7 +70,7 @@ pub(super) fn not_an_assignment(number: usize) -> UserError {
 }
 
 pub(super) fn wrong_name_of(number: usize) -> UserError {
-    wrong_name(&format!("what setting {number} has before its = is not a valid name"))
+    wrong_name(&format!("setting {number} has no valid name before ="))
 }
 
 pub(super) fn wrong_name_for_a_setting(name: &str) -> UserError {
@@ -136,12 +138,14 @@ mod tests {
         insta::assert_snapshot!(not_a_release(&wwwroot, Path::new("/var/www")), @"
         /srv/shop/wwwroot does not point to a release of this site
         found: it points to /var/www
-        Remove that link, and push again: rm /srv/shop/wwwroot
+        1. Remove that link: rm /srv/shop/wwwroot
+        2. Deploy again
         ");
         insta::assert_snapshot!(not_a_link(&wwwroot), @"
         /srv/shop/wwwroot is not a symbolic link
         note: nyala makes a release live by replacing that link
-        Move it away, and push again: mv /srv/shop/wwwroot /srv/shop/wwwroot.old
+        1. Move it away: mv /srv/shop/wwwroot /srv/shop/wwwroot.old
+        2. Deploy again
         ");
         insta::assert_snapshot!(unreadable_record(&in_root("deployments/3/deployment.json")), @"
         /srv/shop/deployments/3/deployment.json is not a record
@@ -174,7 +178,7 @@ mod tests {
         Write a value with spaces in quotes: NAME='two words'
         ");
         insta::assert_snapshot!(wrong_name_of(2), @"
-        what setting 2 has before its = is not a valid name
+        setting 2 has no valid name before =
         allowed: letters, digits, and _, and no digit first
         Choose another name: nyala config set NAME=value
         ");

@@ -93,11 +93,16 @@ impl Deployment<'_> {
             // record say so already.
             return Ok(());
         }
+        self.record_failed_step();
         // Before the space that this deployment used is freed again.
         let of_space = space::explain(error, self.site.root());
         let is_full = of_space != UserError::default();
         let is_explained = UserError::explains(error);
-        let mut error = UserError::of(error).and(of_space);
+        let error = UserError::of(error);
+        let is_said = error.fixes.iter().any(|fix| fix == space::FREE_SPACE);
+        let error = if is_said { error } else { error.and(of_space) };
+        // With strict, nyala moves the branch once the release is live.
+        let mut error = error.with_next_step(self.record.moves.is_empty());
         let known = mask::known();
         for text in error.texts_mut() {
             *text = known.apply(text).into_owned();

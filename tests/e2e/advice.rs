@@ -16,7 +16,8 @@ fn a_push_to_a_site_that_was_moved_says_how_to_install_it_again() {
     project.write("page", "2").commit("Change the page");
     let push = project.push_raw(&[url, "HEAD:refs/heads/main"]);
     let advice = format!("nyala install {url} --site NEW_FOLDER");
-    push.assert_says("error: nothing was deployed: there is no site at")
+    push.assert_says("error: there is no site at")
+        .assert_says("error: nothing was deployed")
         .assert_says(&advice)
         .assert_does_not_say("nyala init");
 
@@ -25,6 +26,44 @@ fn a_push_to_a_site_that_was_moved_says_how_to_install_it_again() {
     site.sandbox.nyala(&arguments).assert_success();
     project.write("page", "3").commit("Change it again");
     project.push_raw(&[url, "HEAD:refs/heads/main"]).assert_success();
+}
+
+#[test]
+fn after_a_repair_on_the_server_the_advice_deploys_what_was_pushed() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    let settings = fs::read_to_string(site.path.join("nyala.toml")).unwrap();
+    fs::write(site.path.join("nyala.toml"), format!("{settings}\n[rum]\n")).unwrap();
+    let push = project.write("page", "2").push();
+    push.assert_says("error: ").assert_says("Deploy what was pushed: nyala redeploy");
+    assert_eq!(push.last_line(), "error: nothing was deployed; deployment 1 is still live");
+    fs::write(site.path.join("nyala.toml"), settings).unwrap();
+    assert!(project.push_raw(&["nyala", "HEAD:refs/heads/main"]).stderr.contains("up-to-date"));
+    site.nyala(&["redeploy"]).assert_success();
+    assert_eq!(site.live_id(), Some(2));
+
+    project.write("runtime.txt", "python-3.14.99").write("requirements.txt", "");
+    let advice = "Install it: nyala python install 3.14.99; then ";
+    project.push().assert_failed_with(&format!("{advice}deploy again: nyala redeploy"));
+    site.configure("strict = true");
+    // A push takes that in, and the next one is strict.
+    project.write("page", "3").push();
+    project.write("page", "4").push().assert_says(&format!("{advice}push again"));
+}
+
+#[test]
+fn settings_that_are_committed_are_said_not_to_be_read() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("nyala.toml", "project = \"backend\"\n").write("backend/requirements.txt", "");
+    let file = site.path.join("nyala.toml");
+    project
+        .push()
+        .assert_success()
+        .assert_says("warning: nyala.toml in the commit is not read: the settings of this site are")
+        .assert_says(&file.display().to_string())
+        .assert_says("write project = \"backend\" in the site's nyala.toml, on the server");
 }
 
 #[test]
@@ -58,10 +97,9 @@ fn a_repository_that_is_gone_is_named_without_the_words_of_a_library() {
     project.write("page", "1").push().assert_success();
     site.configure("repository = '/nowhere.git'");
     let push = project.write("page", "2").push();
-    push.assert_says(
-        "error: nothing was deployed; deployment 1 is still live: there is no repository",
-    )
-    .assert_says("repository = \"…\"");
+    push.assert_says("error: there is no repository")
+        .assert_says("repository = \"…\"")
+        .assert_says("error: nothing was deployed; deployment 1 is still live");
     let ran = site.nyala(&["plan"]);
     ran.assert_failed(1, "there is no repository at /nowhere.git");
     for text in [&push.stderr, &ran.stderr] {

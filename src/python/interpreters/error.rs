@@ -2,7 +2,7 @@
 
 use super::Interpreter;
 use crate::python::version::{Origin, Version, Wanted};
-use crate::user_error::UserError;
+use crate::user_error::{DEPLOY_AGAIN, UserError};
 
 /// The newest minor version of Python 3 that is suggested when specifiers allow many.
 const NEWEST_SUGGESTED: u16 = 14;
@@ -30,8 +30,18 @@ pub fn not_found(wanted: &Wanted, origin: Origin, all: &[Interpreter]) -> UserEr
     for found in listed(all) {
         error = error.found(found);
     }
-    let mut fixes = installing(wanted);
-    fixes.extend(using_another(wanted, origin, all));
+    let another = using_another(wanted, origin, all);
+    let mut fixes = match (unknown(wanted), another) {
+        // Most likely there is no such Python anywhere.
+        (true, Some(another)) => vec![
+            another,
+            format!(
+                "Or, if there is such a Python, install it: nyala python install {wanted}; then \
+                 {DEPLOY_AGAIN}"
+            ),
+        ],
+        (_, another) => installing(wanted).into_iter().chain(another).collect(),
+    };
     fixes.push(
         "Or, if it is somewhere else: python_paths = [\"/the/path/of/python\"] in nyala.toml"
             .to_owned(),
@@ -56,7 +66,10 @@ pub fn cannot_make_envs(interpreter: &Interpreter) -> UserError {
     }
     error
         .found(format!("{path}, without a whole venv and ensurepip, and without virtualenv"))
-        .fix(format!("On Debian and Ubuntu: apt install python{}-venv", version.minor_version()))
+        .fix(format!(
+            "On Debian and Ubuntu: apt install python{}-venv; then {DEPLOY_AGAIN}",
+            version.minor_version()
+        ))
         .fix(format!("Or, elsewhere: {path} -m pip install virtualenv"))
 }
 
@@ -89,11 +102,12 @@ fn installing(wanted: &Wanted) -> Vec<String> {
     let is_old = version.starts_with("2.");
     let mut steps = if is_old {
         vec![format!(
-            "Install it: pyenv install {version}, and virtualenv<20.22 into it with its pip"
+            "Install it: pyenv install {version}, and virtualenv<20.22 into it with its pip; \
+             then {DEPLOY_AGAIN}"
         )]
     } else {
         vec![
-            format!("Install it: nyala python install {version}"),
+            format!("Install it: nyala python install {version}; then {DEPLOY_AGAIN}"),
             "Or let the push do that: python_downloads = \"automatic\" in nyala.toml".to_owned(),
             format!("Or: pyenv install {version}"),
         ]
@@ -114,17 +128,31 @@ fn newest_allowed(wanted: &Wanted) -> Option<String> {
         .map(|minor| format!("3.{minor}"))
 }
 
-/// Where only the patch is missing, the machine's own one most likely will do.
+/// Whether a version is newer than all that this nyala knows of.
+fn unknown(wanted: &Wanted) -> bool {
+    let (major, minor) = match wanted {
+        Wanted::Minor { major, minor } => (*major, *minor),
+        Wanted::Exact(exact) => (exact.major, exact.minor),
+        Wanted::Specifiers(_) | Wanted::Any => return false,
+    };
+    (major, minor) > (3, NEWEST_SUGGESTED)
+}
+
+/// The machine's own Python, most likely, will do: another patch, or else the newest.
 fn using_another(wanted: &Wanted, origin: Origin, all: &[Interpreter]) -> Option<String> {
-    let exact = match wanted {
-        Wanted::Exact(exact) => exact,
+    let newest = || all.iter().map(|there| there.version).filter(Version::is_final).max();
+    let minor_of = |it: &Version| Wanted::Minor { major: it.major, minor: it.minor };
+    let minor = match wanted {
+        // What is written for Python 2 does not run with another.
+        Wanted::Minor { major: 2, .. } | Wanted::Any => return None,
+        Wanted::Minor { .. } => minor_of(&newest()?),
+        Wanted::Exact(_) if unknown(wanted) => minor_of(&newest()?),
+        Wanted::Exact(exact) => minor_of(exact),
         Wanted::Specifiers(_) => {
             let newest = all.iter().map(|there| there.version).max()?;
             return Some(format!("Or allow {newest}, which is here: change {origin}"));
         }
-        Wanted::Minor { .. } | Wanted::Any => return None,
     };
-    let minor = Wanted::Minor { major: exact.major, minor: exact.minor };
     let there = super::choose(&minor, all)?;
     let written =
         if origin == Origin::RuntimeTxt { format!("python-{minor}") } else { minor.to_string() };
@@ -147,18 +175,28 @@ mod tests {
         wanted: 3.12 (runtime.txt)
         found: 3.13.0  /opt/python3.13/bin/python3.13
         found: 3.11.7  /usr/bin/python3.11
-        1. Install it: nyala python install 3.12
+        1. Install it: nyala python install 3.12; then deploy again
         2. Or let the push do that: python_downloads = "automatic" in nyala.toml
         3. Or: pyenv install 3.12
         4. Or, on Debian and Ubuntu, where they have it: apt install python3.12 python3.12-venv
-        5. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
+        5. Or take 3.13.0, which is here: write python-3.13 instead (runtime.txt)
+        6. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
+        "#);
+        insta::assert_snapshot!(not_found(&wanted("4.7"), Origin::RuntimeTxt, &all), @r#"
+        Python 4.7 is not on this machine
+        wanted: 4.7 (runtime.txt)
+        found: 3.13.0  /opt/python3.13/bin/python3.13
+        found: 3.11.7  /usr/bin/python3.11
+        1. Take 3.13.0, which is here: write python-3.13 instead (runtime.txt)
+        2. Or, if there is such a Python, install it: nyala python install 4.7; then deploy again
+        3. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
         "#);
         insta::assert_snapshot!(not_found(&wanted("3.11.4"), Origin::RuntimeTxt, &all), @r#"
         Python 3.11.4 is not on this machine
         wanted: 3.11.4 (runtime.txt)
         found: 3.13.0  /opt/python3.13/bin/python3.13
         found: 3.11.7  /usr/bin/python3.11
-        1. Install it: nyala python install 3.11.4
+        1. Install it: nyala python install 3.11.4; then deploy again
         2. Or let the push do that: python_downloads = "automatic" in nyala.toml
         3. Or: pyenv install 3.11.4
         4. Or take 3.11.7, which is here: write python-3.11 instead (runtime.txt)
@@ -169,7 +207,7 @@ mod tests {
         wanted: 2.7 (app setting PYTHON_VERSION)
         found: 3.13.0  /opt/python3.13/bin/python3.13
         found: 3.11.7  /usr/bin/python3.11
-        1. Install it: pyenv install 2.7.18, and virtualenv<20.22 into it with its pip
+        1. Install it: pyenv install 2.7.18, and virtualenv<20.22 into it with its pip; then deploy again
         2. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
         "#);
         let specifiers = wanted(">=3.9,<3.11");
@@ -178,7 +216,7 @@ mod tests {
         wanted: >=3.9, <3.11 (requires-python in pyproject.toml)
         found: 3.13.0  /opt/python3.13/bin/python3.13
         found: 3.11.7  /usr/bin/python3.11
-        1. Install it: nyala python install 3.10
+        1. Install it: nyala python install 3.10; then deploy again
         2. Or let the push do that: python_downloads = "automatic" in nyala.toml
         3. Or: pyenv install 3.10
         4. Or, on Debian and Ubuntu, where they have it: apt install python3.10 python3.10-venv
@@ -196,7 +234,7 @@ mod tests {
         insta::assert_snapshot!(not_found(&Wanted::Any, Origin::Newest, &[]), @r#"
         there is no Python on this machine
         found: no interpreter at all
-        1. Install it: nyala python install 3.14
+        1. Install it: nyala python install 3.14; then deploy again
         2. Or let the push do that: python_downloads = "automatic" in nyala.toml
         3. Or: pyenv install 3.14
         4. Or, on Debian and Ubuntu, where they have it: apt install python3.14 python3.14-venv
@@ -209,7 +247,7 @@ mod tests {
         insta::assert_snapshot!(cannot_make_envs(&interpreter("3.11.2", "/usr/bin/python3.11")), @"
         Python 3.11.2 cannot make virtual environments
         found: /usr/bin/python3.11, without a whole venv and ensurepip, and without virtualenv
-        1. On Debian and Ubuntu: apt install python3.11-venv
+        1. On Debian and Ubuntu: apt install python3.11-venv; then deploy again
         2. Or, elsewhere: /usr/bin/python3.11 -m pip install virtualenv
         ");
         insta::assert_snapshot!(cannot_make_envs(&interpreter("2.7.18", "/usr/bin/python2.7")), @r#"

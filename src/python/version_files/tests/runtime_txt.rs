@@ -187,6 +187,7 @@ fn what_was_likely_meant_is_suggested() {
         "python-+3.+11",
         "v3.11",
         "python-3.11.x",
+        "pyton-3.11",
     ] {
         assert_eq!(suggested(text), "Did you mean: python-3.11", "{text}");
     }
