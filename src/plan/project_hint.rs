@@ -42,10 +42,14 @@ fn above(tree: &impl Tree, project: &Path) -> Result<Option<String>> {
             let project = project.to_string_lossy().escape_debug().to_string();
             let what_to_do = if name == "requirements.txt" {
                 format!(
-                    "to install them, write file = \"{path}\" under [dependencies] in nyala.toml"
+                    "to install them, write file = \"{path}\" under [dependencies] in the site's \
+                     nyala.toml, on the server"
                 )
             } else {
-                format!("to install them, remove project = \"{project}\" from nyala.toml")
+                format!(
+                    "to install them, remove project = \"{project}\" from the site's nyala.toml, \
+                     on the server"
+                )
             };
             return Ok(Some(format!(
                 "no dependencies are declared in {project}, but in {path}: {what_to_do}"
@@ -69,7 +73,7 @@ fn text(found: &[String], project: &Path) -> Option<String> {
     let place = if project.as_os_str().is_empty() { "at the top of the tree" } else { "there" };
     Some(format!(
         "no dependencies are declared {place}, but in {}{more}: if {} the application, write \
-         project = \"{first}\" in nyala.toml",
+         project = \"{first}\" in the site's nyala.toml, on the server",
         folders.join(", "),
         if folders.len() == 1 { "that is" } else { "one of them is" },
     ))
@@ -87,10 +91,10 @@ mod tests {
     #[test]
     fn what_could_be_the_application_is_named_with_what_to_write() {
         insta::assert_snapshot!(of(&["backend"], "").unwrap(), @r#"
-        no dependencies are declared at the top of the tree, but in backend: if that is the application, write project = "backend" in nyala.toml
+        no dependencies are declared at the top of the tree, but in backend: if that is the application, write project = "backend" in the site's nyala.toml, on the server
         "#);
         insta::assert_snapshot!(of(&["api", "web", "x/y"], "srv").unwrap(), @r#"
-        no dependencies are declared there, but in srv/api, srv/web, srv/x/y: if one of them is the application, write project = "srv/api" in nyala.toml
+        no dependencies are declared there, but in srv/api, srv/web, srv/x/y: if one of them is the application, write project = "srv/api" in the site's nyala.toml, on the server
         "#);
         let many: Vec<String> = (1..8).map(|number| number.to_string()).collect();
         assert!(text(&many, Path::new("")).unwrap().contains("in 1, 2, 3, 4, 5 and 2 more:"));

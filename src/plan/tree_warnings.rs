@@ -1,9 +1,12 @@
 //! What a tree has that is most likely a mistake: files whose names are nearly those that nyala
 //! reads, and virtual environments of somebody's own machine.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use crate::git::{CommitTree, Kind};
+use crate::site::SETTINGS_FILE;
 use crate::text::excerpt;
 
 /// What virtual environments are called where people work. `env` is nyala's own, and is an error
@@ -30,10 +33,18 @@ const READ: [&str; 9] = [
 /// Those that people write by hand, for which one wrong letter is looked for as well.
 const BY_HAND: [&str; 2] = [".python-version", "runtime.txt"];
 
-/// Each a sentence with the command that corrects it.
-pub(super) fn warnings(tree: &CommitTree<'_>) -> Result<Vec<String>> {
+/// Each a sentence that says how to correct it. `trees` are that of the application and that of the
+/// commit, and `settings` is the file on the server.
+pub(super) fn warnings(trees: [&CommitTree<'_>; 2], settings: &Path) -> Result<Vec<String>> {
+    let [tree, _] = trees;
     let entries = tree.list("")?;
     let mut warnings = Vec::new();
+    for tree in trees {
+        if tree.entry(SETTINGS_FILE)?.is_some_and(|entry| entry.kind == Kind::File) {
+            warnings.push(settings_in_the_commit(settings));
+            break;
+        }
+    }
     for (name, entry) in &entries {
         if entry.kind == Kind::File
             && let Some(meant) = meant(name)
@@ -69,6 +80,14 @@ fn meant(name: &str) -> Option<&'static str> {
     // Another case of this one is an error of its own.
     let same = same.filter(|known| *known != "requirements.txt" || name.trim() == *known);
     same.or_else(|| BY_HAND.into_iter().find(by_hand))
+}
+
+fn settings_in_the_commit(settings: &Path) -> String {
+    format!(
+        "{SETTINGS_FILE} in the commit is not read: the settings of this site are in {}, on the \
+         server",
+        settings.display()
+    )
 }
 
 fn misnamed(name: &str, meant: &str) -> String {
