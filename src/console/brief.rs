@@ -132,7 +132,8 @@ impl Step {
     }
 
     fn end(mut self, failed: bool, whole: &str, out: &mut Vec<u8>) {
-        if self.satisfied > 0 {
+        // The last lines of a step that failed say why.
+        if self.satisfied > 0 && !failed {
             let plural = if self.satisfied == 1 { "" } else { "s" };
             let line =
                 format!("{INDENT}{} requirement{plural} already satisfied.\n", self.satisfied);
@@ -206,6 +207,13 @@ mod tests {
                Done in 1.00 s.
         success: deployment 7 is live
         ");
+    }
+
+    #[test]
+    fn nothing_stands_between_the_lines_of_a_step_that_failed_and_its_error() {
+        let log = "-----> Install\n       Requirement already satisfied: flask\n       no\n\
+                   error: failed\n";
+        assert_eq!(brief(log), "-----> Install\n       no\nerror: failed\n");
     }
 
     #[test]

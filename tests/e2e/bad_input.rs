@@ -149,7 +149,7 @@ fn a_package_that_does_not_exist_is_refused() {
         |project| {
             project.write("requirements.txt", "antelope==1.0\nthere-is-no-such-package\n");
         },
-        &["there-is-no-such-package", "pip"],
+        &["the index has no package there-is-no-such-package", "line 2 of requirements.txt"],
     );
 }
 

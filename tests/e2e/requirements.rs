@@ -102,6 +102,21 @@ fn a_failed_build_shows_the_output_of_pip() {
 }
 
 #[test]
+fn requirements_that_cannot_be_had_say_what_to_do() {
+    let site = Site::new();
+    let project = site.project();
+    let push = project.write("requirements.txt", "acacia\nantelope==99.0\n").push();
+    push.assert_failed_with("requirements could not be installed: antelope has no version 99.0;");
+    let steps = site.record(1)["steps"].clone();
+    let last = steps.as_array().unwrap().last().unwrap();
+    assert_eq!((&last["name"], &last["failed"]), (&"install".into(), &true.into()), "{steps}");
+    let push = project.write("requirements.txt", "gunicron\n").push();
+    push.assert_failed_with("the index has no package gunicron")
+        .assert_says("Did you mean gunicorn? Correct line 1 of requirements.txt, commit, and push")
+        .assert_does_not_say("See the output of pip above");
+}
+
+#[test]
 fn what_a_local_project_reads_outside_of_its_folder_counts() {
     let site = Site::new();
     let project = site.project();

@@ -39,7 +39,8 @@ fn the_push_fails_with_the_deployment_and_the_branch_stays() {
     let push = project.push();
     assert_refused(
         &push,
-        "deploy failed: the requirements could not be installed: pip exited with status 1",
+        "deploy failed: the requirements could not be installed: the index has no package \
+         there-is-no-such-package",
     );
     assert!(push.last_line().starts_with("error: deployment 2 failed"), "{}", push.stderr);
     push.assert_says("there-is-no-such-package");

@@ -1,10 +1,11 @@
 //! What keeps an installer from working, in words for people.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Installer;
-use crate::python::dependencies::Source;
+use super::excerpt::Told;
 use crate::python::version::{Version, Wanted};
+use crate::text::shell_word;
 use crate::user_error::UserError;
 
 const LET_PIP: &str = "Or let pip install: installer = \"pip\" in nyala.toml";
@@ -24,13 +25,16 @@ pub(super) fn cannot_replace_pip(requirement: &str) -> UserError {
         .fix("Correct pip in nyala.toml, or remove it there")
 }
 
-/// `output` is the end of what uv printed.
-pub(super) fn cannot_install_python(wanted: &Wanted, output: &[String]) -> UserError {
+/// `output` is the end of what `uv` printed.
+pub(super) fn cannot_install_python(uv: &Path, wanted: &Wanted, output: &[String]) -> UserError {
     let error = UserError::new(format!("Python {wanted} could not be installed with uv"))
         .with_output(output);
     if output.iter().any(|line| line.contains("No download found")) {
         return error
-            .fix("Ask for a version that uv knows: uv python list --all-versions")
+            .fix(format!(
+                "Ask for a version that uv knows: {} python list --all-versions",
+                shell_word(uv)
+            ))
             .fix("Or update uv, which may not know the newest: nyala uv install");
     }
     error
@@ -56,18 +60,17 @@ pub(super) fn uv_cannot(refused: &[String]) -> UserError {
         .fix("Or for one deployment: git push -o installer=pip")
 }
 
-/// `output` are the lines of its output that explain it, and `fixes` what to do about them.
-pub(super) fn failed(
-    installer: Installer,
-    code: i32,
-    (output, fixes): (Vec<String>, Vec<String>),
-    source: &Source,
-) -> UserError {
+/// An installer exited with this status.
+pub(super) fn failed(installer: Installer, code: i32, told: Told) -> UserError {
     let name = installer.name();
-    UserError::new(format!("{name} exited with status {code}"))
-        .with_output(&output)
-        .fixes(fixes)
-        .fix(format!("See the output of {name} above; it installed from {source}"))
+    let Told { cause, lines, fixes } = told;
+    let fact = cause.unwrap_or_else(|| format!("{name} exited with status {code}"));
+    let error = UserError::new(fact).with_output(&lines);
+    if fixes.is_empty() {
+        error.fix(format!("See the output of {name} above"))
+    } else {
+        error.fixes(fixes)
+    }
 }
 
 /// The uv that was downloaded.
@@ -101,17 +104,17 @@ mod tests {
         ");
         let wanted = Wanted::Minor { major: 3, minor: 12 };
         let output = ["error: Failed to download".to_owned()];
-        insta::assert_snapshot!(cannot_install_python(&wanted, &output), @r"
+        insta::assert_snapshot!(cannot_install_python(Path::new("/opt/uv"), &wanted, &output), @r"
         Python 3.12 could not be installed with uv
         output: error: Failed to download
         1. If this machine cannot reach github.com, set UV_PYTHON_INSTALL_MIRROR to a mirror: https://docs.astral.sh/uv/reference/environment/#uv_python_install_mirror
         2. Or install it another way, for example with pyenv, or from the distribution
         ");
         let output = ["error: No download found for request: cpython-9.9".to_owned()];
-        insta::assert_snapshot!(cannot_install_python(&wanted, &output), @r"
+        insta::assert_snapshot!(cannot_install_python(Path::new("/opt/uv"), &wanted, &output), @r"
         Python 3.12 could not be installed with uv
         output: error: No download found for request: cpython-9.9
-        1. Ask for a version that uv knows: uv python list --all-versions
+        1. Ask for a version that uv knows: /opt/uv python list --all-versions
         2. Or update uv, which may not know the newest: nyala uv install
         ");
         insta::assert_snapshot!(too_old_for_uv(&Version::new(2, 7, 18)), @r#"
@@ -130,18 +133,23 @@ mod tests {
 
     #[test]
     fn an_installer_that_failed_shows_what_explains_it() {
-        let source = Source::RequirementsTxt { path: "requirements.txt".to_owned() };
-        insta::assert_snapshot!(failed(Installer::Pip, 2, Default::default(), &source), @"
+        insta::assert_snapshot!(failed(Installer::Pip, 2, Told::default()), @"
         pip exited with status 2
-        See the output of pip above; it installed from requirements.txt
+        See the output of pip above
         ");
-        let output = vec!["error: command 'gcc' failed".to_owned()];
+        let lines = vec!["error: command 'gcc' failed".to_owned()];
         let fixes = vec!["On Debian and Ubuntu: apt install gcc".to_owned()];
-        insta::assert_snapshot!(failed(Installer::Uv, 1, (output, fixes), &source), @"
+        let told = Told { cause: None, lines, fixes };
+        insta::assert_snapshot!(failed(Installer::Uv, 1, told), @"
         uv exited with status 1
         output: error: command 'gcc' failed
-        1. On Debian and Ubuntu: apt install gcc
-        2. See the output of uv above; it installed from requirements.txt
+        On Debian and Ubuntu: apt install gcc
+        ");
+        let cause = Some("six has no version 9".to_owned());
+        let told = Told { cause, fixes: vec!["Correct it".to_owned()], ..Told::default() };
+        insta::assert_snapshot!(failed(Installer::Uv, 1, told), @"
+        six has no version 9
+        Correct it
         ");
     }
 

@@ -7,9 +7,12 @@
 
 mod packages;
 
+use std::borrow::Cow;
+
 use super::Installer;
-use crate::python::version::Version;
+use super::causes::{Asked, Heard};
 use crate::text::excerpt;
+use crate::user_error::DEPLOY_AGAIN;
 
 /// How many lines of each kind are repeated.
 const EXPLAINING: usize = 3;
@@ -40,6 +43,19 @@ pub(super) struct Excerpt {
     /// Whether a build has found no `pkg_resources`.
     lacks_pkg_resources: bool,
     part: Part,
+    /// What says why a package cannot be had.
+    heard: Heard,
+}
+
+/// What is told of a failed install.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// Why it failed, if that is known.
+    pub(super) cause: Option<String>,
+    /// The lines to repeat.
+    pub(super) lines: Vec<String>,
+    /// What to do.
+    pub(super) fixes: Vec<String>,
 }
 
 /// What an index did not do.
@@ -72,9 +88,12 @@ impl Excerpt {
                 self.packages.push(package);
             }
             self.explain(plain);
-        } else if is_explaining(plain) {
+        } else if let plain = plain.trim_start_matches("╰─> ")
+            && is_explaining(plain)
+        {
             self.explain(plain);
         }
+        self.heard.line(plain);
         self.refusal = self.refusal.max(refusal(plain));
         self.lacks_pkg_resources |= plain == NO_PKG_RESOURCES;
         if self.built.is_none() {
@@ -86,14 +105,13 @@ impl Excerpt {
         }
     }
 
-    /// The lines to repeat, and what to do about them. `python` is the env's; `advice` is for an
-    /// index that did not give a package.
-    pub(super) fn finish(
-        mut self,
-        installer: Installer,
-        python: &Version,
-        advice: &[String],
-    ) -> (Vec<String>, Vec<String>) {
+    /// What to tell. `advice` is for an index that did not give a package.
+    pub(super) fn finish(mut self, asked: Asked<'_>, advice: &[String]) -> Told {
+        let Asked { installer, python, .. } = asked;
+        let cause = self.heard.cause(asked).filter(|_| self.refusal != Some(Refusal::Credentials));
+        if cause.is_some() {
+            self.explaining.retain(|line| !line.contains(BROKEN));
+        }
         if self.part == Part::Build {
             self.end_build();
         }
@@ -114,7 +132,7 @@ impl Excerpt {
         }
         let install = (!packages.is_empty()).then(|| {
             let packages = packages.join(" ");
-            format!("On Debian and Ubuntu: apt install {packages}; then push again")
+            format!("On Debian and Ubuntu: apt install {packages}; then {DEPLOY_AGAIN}")
         });
         let built = self.built.as_deref().unwrap_or("the package");
         let pkg_resources = self.lacks_pkg_resources.then(|| {
@@ -142,9 +160,18 @@ impl Excerpt {
         });
         let older = lines.iter().find_map(|line| wanted_pip(line));
         let older = older.map(|version| format!("Set pip = \"{version}\" in nyala.toml"));
-        let of_index = of_index(self.refusal, advice);
-        let fixes = [old, install, pkg_resources, older].into_iter().flatten();
-        (lines, fixes.chain(of_index).collect())
+        let may_be_private = cause.as_ref().is_none_or(|cause| cause.may_be_private);
+        let of_index = if may_be_private { of_index(self.refusal, advice) } else { Vec::new() };
+        let cause = cause.unwrap_or_default();
+        let fixes = cause
+            .fixes
+            .into_iter()
+            .chain([old, install, pkg_resources, older].into_iter().flatten());
+        Told {
+            cause: Some(cause.fact).filter(|fact| !fact.is_empty()),
+            lines: cause.lines.into_iter().chain(lines).collect(),
+            fixes: fixes.chain(of_index).collect(),
+        }
     }
 
     fn explain(&mut self, line: &str) {
@@ -156,7 +183,7 @@ impl Excerpt {
 
     fn line_of_pip(&mut self, plain: &str) {
         if plain.starts_with("ERROR:") && !plain.starts_with("ERROR: Ignored the following") {
-            self.errors.push(excerpt(plain));
+            self.errors.push(excerpt(&with_few_versions(plain)));
             let surplus = self.errors.len().saturating_sub(ERRORS);
             self.errors.drain(..surplus);
         }
@@ -207,6 +234,22 @@ impl Excerpt {
             self.of_build = self.last.take();
         }
     }
+}
+
+/// What pip says of an index that does not answer.
+const BROKEN: &str = "after connection broken by";
+
+/// A line of pip with the last of the versions that it lists.
+fn with_few_versions(line: &str) -> Cow<'_, str> {
+    const MARK: &str = "(from versions: ";
+    const FEW: usize = 5;
+    let Some((before, versions)) = line.rsplit_once(MARK) else { return Cow::Borrowed(line) };
+    let versions: Vec<_> = versions.split(", ").collect();
+    if versions.len() <= FEW {
+        return Cow::Borrowed(line);
+    }
+    let last = versions[versions.len() - FEW..].join(", ");
+    Cow::Owned(format!("{before}{MARK}…, {last}"))
 }
 
 const NO_PKG_RESOURCES: &str = "ModuleNotFoundError: No module named 'pkg_resources'";
@@ -283,7 +326,7 @@ fn is_explaining(line: &str) -> bool {
         "has invalid metadata",
         "Please use pip<",
         "requires a different Python",
-        "after connection broken by",
+        BROKEN,
         "401 Error, Credentials not correct",
     ];
     of_compiler

@@ -1,5 +1,6 @@
 //! The tools that create envs and install requirements into them, each in a module of its own.
 
+mod causes;
 mod editables;
 mod error;
 mod excerpt;
@@ -20,6 +21,7 @@ use crate::python::dependencies::{Recorded, Source};
 use crate::python::env;
 use crate::python::interpreters::Interpreter;
 use crate::python::version::Version;
+use causes::Asked;
 
 pub use uv::{find as find_uv, install_python, upgrade as upgrade_uv};
 
@@ -78,6 +80,13 @@ pub struct Installation<'a> {
     pub advice: &'a [String],
     pub environment: &'a Environment,
     pub limits: Limits,
+}
+
+impl Installation<'_> {
+    fn asked(&self, installer: Installer) -> Asked<'_> {
+        let Installation { python, source, recorded, .. } = *self;
+        Asked { installer, python, source, recorded }
+    }
 }
 
 impl Installer {

@@ -76,9 +76,9 @@ fn install_file(installation: &Installation<'_>, file: &Path, compiles: bool) ->
     ended
         .map_err(|error| match &error {
             ChildError::Exited { code, .. } => {
-                let Installation { python, advice, .. } = installation;
-                let said = excerpt.finish(Installer::Pip, python, advice);
-                anyhow::Error::new(failed(Installer::Pip, *code, said, installation.source))
+                let asked = installation.asked(Installer::Pip);
+                let told = excerpt.finish(asked, installation.advice);
+                anyhow::Error::new(failed(Installer::Pip, *code, told))
             }
             _ => error.into(),
         })

@@ -1,10 +1,16 @@
 use super::*;
+use crate::python::dependencies::{Recorded, Source};
+use crate::python::version::Version;
 
 fn told(installer: Installer, output: &str) -> String {
     let mut excerpt = Excerpt::default();
     output.lines().for_each(|line| excerpt.line(installer, line));
-    let (lines, fixes) = excerpt.finish(installer, &Version::new(3, 13, 0), &[]);
-    [lines, fixes].concat().join("\n")
+    let python = Version::new(3, 13, 0);
+    let source = Source::RequirementsTxt { path: "requirements.txt".to_owned() };
+    let recorded = Recorded::default();
+    let asked = Asked { installer, python: &python, source: &source, recorded: &recorded };
+    let Told { cause, lines, fixes } = excerpt.finish(asked, &[]);
+    [cause.into_iter().collect(), lines, fixes].concat().join("\n")
 }
 
 #[test]
@@ -31,11 +37,11 @@ Building wheels for collected packages: pyodbc
 Failed to build pyodbc
 ERROR: Failed to build installable wheels for some pyproject.toml based projects (pyodbc)
 ";
-    insta::assert_snapshot!(told(Installer::Pip, output), @r"
+    insta::assert_snapshot!(told(Installer::Pip, output), @"
     src/pyodbc.h:56:10: fatal error: sql.h: No such file or directory
     ERROR: Failed building wheel for pyodbc
     ERROR: Failed to build installable wheels for some pyproject.toml based projects (pyodbc)
-    On Debian and Ubuntu: apt install unixodbc-dev; then push again
+    On Debian and Ubuntu: apt install unixodbc-dev; then deploy again
     ");
 }
 
@@ -74,10 +80,10 @@ error: metadata-generation-failed
 
 note: This is an issue with the package mentioned above, not pip.
 ";
-    insta::assert_snapshot!(told(Installer::Pip, output), @r"
+    insta::assert_snapshot!(told(Installer::Pip, output), @"
     Cargo, the Rust package manager, is not installed or is not on PATH.
     If pydantic-core is older than Python 3.13, ask for a newer version of it, or for an older Python in runtime.txt, such as python-3.12
-    On Debian and Ubuntu: apt install cargo; then push again
+    On Debian and Ubuntu: apt install cargo; then deploy again
     ");
 }
 
@@ -140,10 +146,10 @@ fn uvs_error_comes_with_what_explains_it_and_its_hint() {
       hint: This usually indicates a problem with the package or the build
       environment.
 ";
-    insta::assert_snapshot!(told(Installer::Uv, output), @r"
+    insta::assert_snapshot!(told(Installer::Uv, output), @"
     src/pyodbc.h:56:10: fatal error: sql.h: No such file or directory
     × Failed to build `pyodbc==5.2.0`
-    On Debian and Ubuntu: apt install unixodbc-dev; then push again
+    On Debian and Ubuntu: apt install unixodbc-dev; then deploy again
     ");
     let output = "\
   × No solution found when resolving dependencies:
@@ -153,12 +159,14 @@ fn uvs_error_comes_with_what_explains_it_and_its_hint() {
       hint: Pre-releases are available for oryx in the requested range
       (e.g., 3.1rc1).
 ";
-    insta::assert_snapshot!(told(Installer::Uv, output), @r"
+    insta::assert_snapshot!(told(Installer::Uv, output), @"
+    no version of oryx is >3
     × No solution found when resolving dependencies:
     ╰─▶ Because only oryx<=2.0 is available and you require oryx>3, we can
     conclude that your requirements are unsatisfiable.
     hint: Pre-releases are available for oryx in the requested range
     (e.g., 3.1rc1).
+    Correct requirements.txt, commit, and push again
     ");
     let output = "error: Failed to parse `x`\n  Caused by: no\n";
     insta::assert_snapshot!(told(Installer::Uv, output), @r"
@@ -300,9 +308,11 @@ WARNING: Retrying (Retry(total=4, connect=None)) after connection broken by \
 ERROR: Could not find a version that satisfies the requirement grass==1.0 (from versions: none)
 ERROR: No matching distribution found for grass==1.0
 ";
-    insta::assert_snapshot!(told(Installer::Pip, output), @r#"
-    WARNING: Retrying (Retry(total=4, connect=None)) after connection broken by 'NewConnectionError("Connection refused")': /simple/grass/
+    insta::assert_snapshot!(told(Installer::Pip, output), @"
+    the index cannot be reached: the connection was refused
     ERROR: Could not find a version that satisfies the requirement grass==1.0 (from versions: none)
     ERROR: No matching distribution found for grass==1.0
-    "#);
+    See whether this machine can reach it: curl -I ADDRESS
+    Or correct its address: nyala config set PIP_INDEX_URL=ADDRESS
+    ");
 }

@@ -58,7 +58,7 @@ pub fn install_python(wanted: &Wanted, environment: &Environment, limits: &Limit
         Wanted::Minor { .. } | Wanted::Exact(_) | Wanted::Specifiers(_) => wanted.to_string(),
     };
     // Nothing goes to the user's `bin`: it would change which `python3.12` everything else runs.
-    let invocation = Invocation::new(uv)
+    let invocation = Invocation::new(&uv)
         .args(["python", "install", "--no-progress", "--", &request])
         .cwd("/")
         .environment(environment.clone().set("UV_PYTHON_INSTALL_BIN", "0"))
@@ -69,7 +69,7 @@ pub fn install_python(wanted: &Wanted, environment: &Environment, limits: &Limit
         last.push(line.trim().to_owned());
         console::info(line);
     })
-    .explain(|| cannot_install_python(wanted, &last[last.len().saturating_sub(ERROR_LINES)..]))
+    .explain(|| cannot_install_python(&uv, wanted, &last[last.len().saturating_sub(ERROR_LINES)..]))
 }
 
 fn places(environment: &Environment) -> Vec<PathBuf> {
@@ -157,9 +157,9 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
     ended
         .map_err(|error| match &error {
             ChildError::Exited { code, .. } => {
-                let Installation { python, advice, .. } = installation;
-                let said = excerpt.finish(Installer::Uv, python, advice);
-                Error::new(failed(Installer::Uv, *code, said, installation.source))
+                let asked = installation.asked(Installer::Uv);
+                let told = excerpt.finish(asked, installation.advice);
+                Error::new(failed(Installer::Uv, *code, told))
             }
             _ => error.into(),
         })

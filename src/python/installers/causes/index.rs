@@ -1,0 +1,120 @@
+//! An index that does not answer, and one that has no such package.
+
+use super::{Asked, Cause, Heard, Installer, names};
+use crate::console::did_you_mean;
+use crate::python::dependencies::normalized_name;
+use crate::text::excerpt;
+
+/// The index did not answer.
+pub(super) fn unreachable(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
+    let broken = match asked.installer {
+        Installer::Pip => {
+            let has_nothing = heard.not_found().is_some_and(|(_, versions)| versions.is_empty());
+            let is_lost = has_nothing
+                || heard.after("ERROR: Could not install packages due to an OSError: ").is_some();
+            let said = heard.lines.iter().find(|line| line.contains("after connection broken by"));
+            said.filter(|_| is_lost)?.clone()
+        }
+        Installer::Uv => {
+            let said = heard.of_uv();
+            let is_one = ["Failed to fetch", "error sending request"];
+            is_one.iter().any(|words| said.contains(words)).then_some(said)?
+        }
+    };
+    let (_, why) = UNREACHABLE.iter().find(|(said, _)| broken.contains(said))?;
+    let host = host_of(&broken).or_else(|| {
+        let mut indexes = heard.after("Looking in indexes: ")?.split(", ");
+        indexes.next().filter(|_| indexes.next().is_none()).and_then(host_of)
+    });
+    let is_plain = broken.contains("HTTPConnection") || broken.contains("http://");
+    let scheme = if is_plain { "http" } else { "https" };
+    let (index, test) = match host {
+        Some(host) => (format!("the index {host}"), format!("curl -I {scheme}://{host}")),
+        None => ("the index".to_owned(), "curl -I ADDRESS".to_owned()),
+    };
+    Some(Cause {
+        fact: format!("{index} cannot be reached: {why}"),
+        fixes: vec![
+            format!("See whether this machine can reach it: {test}"),
+            "Or correct its address: nyala config set PIP_INDEX_URL=ADDRESS".to_owned(),
+        ],
+        ..Cause::default()
+    })
+}
+
+/// What libraries say of a connection that could not be made, and what that means.
+const UNREACHABLE: [(&str, &str); 12] = [
+    ("Connection refused", "the connection was refused"),
+    ("Name or service not known", "its name is not known"),
+    ("nodename nor servname", "its name is not known"),
+    ("No address associated with hostname", "its name is not known"),
+    ("emporary failure in name resolution", "the names of hosts cannot be looked up"),
+    ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted"),
+    ("invalid peer certificate", "its certificate is not trusted"),
+    ("Network is unreachable", "this machine has no network"),
+    ("No route to host", "there is no route to it"),
+    ("Connection reset", "the connection was cut"),
+    ("imed out", "it did not answer in time"),
+    ("ConnectTimeout", "it did not answer in time"),
+];
+
+/// The host in `host='pypi.org', port=443`, or in a URL.
+fn host_of(text: &str) -> Option<String> {
+    if let Some((_, rest)) = text.split_once("host='") {
+        let (host, rest) = rest.split_once('\'')?;
+        let port = rest.strip_prefix(", port=").unwrap_or_default();
+        let port: String = port.chars().take_while(char::is_ascii_digit).collect();
+        return Some(match port.as_str() {
+            "" | "80" | "443" => host.to_owned(),
+            port => format!("{host}:{port}"),
+        });
+    }
+    let (_, rest) = text.split_once("://")?;
+    let authority = rest.split(|sign: char| "/?#)>'\"".contains(sign) || sign.is_whitespace());
+    let authority = authority.into_iter().next()?;
+    let host = authority.rsplit('@').next()?;
+    (!host.is_empty()).then(|| host.to_owned())
+}
+
+/// There is no such package in the index.
+pub(super) fn no_package(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
+    let said;
+    let name = match asked.installer {
+        Installer::Pip => {
+            let (requirement, versions) = heard.not_found()?;
+            versions.is_empty().then_some(requirement.name)?
+        }
+        Installer::Uv => {
+            said = heard.of_uv();
+            let not_found =
+                [" was not found in the package registry", " was not found in the provided"];
+            let (before, _) = not_found.iter().find_map(|words| said.split_once(words))?;
+            before.rsplit(' ').next()?
+        }
+    };
+    let place = asked.place(name);
+    let normal = normalized_name(name);
+    if names::OF_PYTHON.contains(&normal.as_str()) {
+        return Some(Cause {
+            fact: format!("{name} is a part of Python, and no package to install"),
+            fixes: vec![format!("Remove it ({place}), commit, and push again")],
+            ..Cause::default()
+        });
+    }
+    let other = names::OTHERS.iter().find(|(module, _)| *module == normal);
+    let meant = other.map(|(_, package)| *package).or_else(|| {
+        let nearest = did_you_mean(&normal, names::KNOWN.iter().copied());
+        nearest.filter(|known| *known != normal && normal.len() > 3)
+    });
+    Some(Cause {
+        fact: format!("the index has no package {}", excerpt(name)),
+        fixes: vec![match meant {
+            Some(meant) => {
+                format!("Did you mean {meant}? Correct {place}, commit, and push again")
+            }
+            None => format!("Correct its name ({place}), commit, and push again"),
+        }],
+        may_be_private: meant.is_none(),
+        ..Cause::default()
+    })
+}

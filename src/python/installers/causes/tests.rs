@@ -1,0 +1,236 @@
+use super::*;
+use crate::python::dependencies::{Line, Source};
+
+/// What is told of the output of an installer with Python 3.10.
+fn told(installer: Installer, output: &str) -> String {
+    let mut heard = Heard::default();
+    output.lines().for_each(|line| heard.line(line.trim()));
+    let line = Line {
+        role: Role::Requirement,
+        key: "six".to_owned(),
+        file: "requirements.txt".to_owned(),
+        number: 2,
+        text: "six".to_owned(),
+        extras: Default::default(),
+        version: String::new(),
+        source: None,
+        hashes: Default::default(),
+        options: Vec::new(),
+        editable: false,
+        digest: None,
+    };
+    let recorded = Recorded { lines: vec![line], ..Recorded::default() };
+    let source = Source::RequirementsTxt { path: "requirements.txt".to_owned() };
+    let python = Version::new(3, 10, 13);
+    let asked = Asked { installer, python: &python, source: &source, recorded: &recorded };
+    let Some(Cause { fact, lines, fixes, .. }) = heard.cause(asked) else { return String::new() };
+    [vec![fact], lines, fixes].concat().join("\n")
+}
+
+fn not_found(requirement: &str, versions: &str) -> String {
+    told(
+        Installer::Pip,
+        &format!(
+            "ERROR: Could not find a version that satisfies the requirement {requirement} \
+             (from -r requirements.txt (line 2)) (from versions: {versions})\n\
+             ERROR: No matching distribution found for {requirement}"
+        ),
+    )
+}
+
+fn of_uv(cause: &str) -> String {
+    let start = "error: No solution found when resolving dependencies\n  cause: Because";
+    let end = "we can conclude that your requirements are unsatisfiable.";
+    told(Installer::Uv, &format!("{start} {cause}, {end}"))
+}
+
+#[test]
+fn an_index_that_does_not_answer_is_named_with_the_reason() {
+    let pip = "\
+WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError(\"HTTPConnection\
+(host='127.0.0.1', port=9): Failed to establish a new connection: [Errno 111] Connection \
+refused\")': /simple/six/
+ERROR: Could not find a version that satisfies the requirement six (from versions: none)
+";
+    let refused = "\
+the index 127.0.0.1:9 cannot be reached: the connection was refused
+See whether this machine can reach it: curl -I http://127.0.0.1:9
+Or correct its address: nyala config set PIP_INDEX_URL=ADDRESS";
+    assert_eq!(told(Installer::Pip, pip), refused);
+    let old = "\
+Looking in indexes: http://me:secret@127.0.0.1:9/simple
+WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError('<pip._vendor.\
+urllib3.connection.HTTPConnection object at 0x7f>: Failed to establish a new connection: \
+[Errno 111] Connection refused')': /simple/six/
+ERROR: Could not find a version that satisfies the requirement six (from versions: none)
+";
+    assert_eq!(told(Installer::Pip, old), refused);
+    let uv = "\
+error: Failed to fetch: http://127.0.0.1:9/simple/six/
+  cause: error sending request for url (http://127.0.0.1:9/simple/six/)
+  cause: client error (Connect)
+  cause: Connection refused (os error 111)
+";
+    assert_eq!(told(Installer::Uv, uv), refused);
+    // It answered at last.
+    let later = told(Installer::Pip, &pip.replace("none", "1.0rc1"));
+    assert_eq!(later.lines().next(), Some("six has pre-releases only"));
+}
+
+#[test]
+fn a_package_for_another_python_says_which() {
+    let pip = "\
+ERROR: Ignored the following versions that require a different python version: \
+2.3.0 Requires-Python >=3.11; 2.5.0 Requires-Python >=3.12
+ERROR: Could not find a version that satisfies the requirement numpy==2.3.0 (from versions: \
+2.2.5, 2.2.6, 2.2.7rc1)
+";
+    insta::assert_snapshot!(told(Installer::Pip, pip), @"
+    numpy 2.3.0 needs Python >=3.11, and this environment has 3.10
+    Ask for Python 3.11: write python-3.11 into runtime.txt, commit, and push again
+    Or take numpy 2.2.6, the newest for Python 3.10
+    ");
+    let uv = "the current Python version (3.10.13) does not satisfy Python>=3.11 and numpy==2.3.0 \
+              depends on Python>=3.11, we can conclude that numpy==2.3.0 cannot be used. And \
+              because you require numpy==2.3.0";
+    insta::assert_snapshot!(of_uv(uv), @"
+    numpy 2.3.0 needs Python >=3.11, and this environment has 3.10
+    Ask for Python 3.11: write python-3.11 into runtime.txt, commit, and push again
+    ");
+    let wheels = "tensorflow==2.3.0 has no wheels with a matching Python ABI tag (e.g., `cp310`) \
+                  and you require tensorflow==2.3";
+    let hint = "\n\nhint: You require CPython 3.10 (`cp310`), but we only found wheels for \
+                `tensorflow` (v2.3.0) with the following Python ABI tags: `cp36m`, `cp38`";
+    let start = "error: No solution found when resolving dependencies\n  cause: Because ";
+    insta::assert_snapshot!(told(Installer::Uv, &format!("{start}{wheels}{hint}")), @"
+    there is no tensorflow 2.3.0 for Python 3.10
+    Ask for a newer version in requirements.txt, commit, and push again
+    Or ask for an older Python in runtime.txt: python-3.8
+    ");
+    insta::assert_snapshot!(not_found("tensorflow==2.3", "2.20.0rc0, 2.20.0, 2.21.0, 3.0rc1"), @"
+    there is no tensorflow 2.3 for Python 3.10
+    Ask for a newer version in requirements.txt, commit, and push again: 2.20.0 is the oldest for Python 3.10, 2.21.0 the newest
+    Or ask for an older Python in runtime.txt, such as python-3.9
+    ");
+}
+
+#[test]
+fn a_version_that_is_not_there_says_which_are() {
+    insta::assert_snapshot!(not_found("six==1.99", "1.0, 1.17.0"), @"
+    six has no version 1.99
+    Correct line 2 of requirements.txt, commit, and push again: the newest is 1.17.0
+    ");
+    insta::assert_snapshot!(not_found("six>3", "1.0, 1.17.0"), @"
+    no version of six is >3
+    Correct line 2 of requirements.txt, commit, and push again: the newest is 1.17.0
+    ");
+    insta::assert_snapshot!(of_uv("there is no version of six==1.99 and you require six==1.99"), @"
+    six has no version 1.99
+    Correct line 2 of requirements.txt, commit, and push again
+    ");
+    insta::assert_snapshot!(of_uv("only six<=1.17.0 is available and you require six>3"), @"
+    no version of six is >3
+    Correct line 2 of requirements.txt, commit, and push again
+    ");
+}
+
+#[test]
+fn a_package_that_is_not_there_says_what_was_meant() {
+    insta::assert_snapshot!(not_found("reqeusts", "none"), @"
+    the index has no package reqeusts
+    Did you mean requests? Correct requirements.txt, commit, and push again
+    ");
+    insta::assert_snapshot!(not_found("sqlite3", "none"), @"
+    sqlite3 is a part of Python, and no package to install
+    Remove it (requirements.txt), commit, and push again
+    ");
+    insta::assert_snapshot!(not_found("PIL==9", "none"), @"
+    the index has no package PIL
+    Did you mean Pillow? Correct requirements.txt, commit, and push again
+    ");
+    insta::assert_snapshot!(not_found("our-own-library[x]>=1", "none"), @"
+    the index has no package our-own-library
+    Correct its name (requirements.txt), commit, and push again
+    ");
+    let uv = of_uv("reqeusts was not found in the package registry and you require reqeusts");
+    assert_eq!(uv, not_found("reqeusts", "none"));
+}
+
+#[test]
+fn requirements_that_contradict_each_other_are_named() {
+    let pip = "\
+ERROR: Cannot install -r r.txt (line 1) and werkzeug<2 because these have conflicts.
+
+The conflict is caused by:
+    The user requested werkzeug<2
+    flask 3.1.3 depends on werkzeug>=3.1.0
+
+To fix this you could try to:
+ERROR: ResolutionImpossible: for help visit https://pip.pypa.io
+";
+    insta::assert_snapshot!(told(Installer::Pip, pip), @"
+    these requirements contradict each other: werkzeug<2, and flask 3.1.3, which needs werkzeug>=3.1.0
+    Change one of them in requirements.txt, commit, and push again
+    ");
+    let uv = "flask>=3.1.3 depends on werkzeug>=3.1.0 and you require flask==3.1.3, we can \
+              conclude that you require werkzeug>=3.1.0. And because you require werkzeug<2";
+    insta::assert_snapshot!(of_uv(uv), @"
+    the requirements contradict each other
+    Change one of them in requirements.txt, commit, and push again
+    ");
+}
+
+#[test]
+fn a_wrong_hash_and_a_malformed_requirement_say_where_they_stand() {
+    let pip = "\
+ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have
+    six==1.17.0 from https://example.org/six.whl (from -r requirements.txt (line 2)):
+        Expected sha256 aaaa
+             Got        4721
+
+";
+    insta::assert_snapshot!(told(Installer::Pip, pip), @"
+    six==1.17.0 does not have the hash that line 2 of requirements.txt gives
+    six==1.17.0 from https://example.org/six.whl (from -r requirements.txt (line 2)):
+    Expected sha256 aaaa
+    Got        4721
+    If its version was changed, correct the hash in line 2 of requirements.txt, commit, and push again
+    If not, do not install it: the file is not the one that was approved
+    ");
+    let uv = "error: Failed to download `six==1.17.0`\n  cause: Hash mismatch for `six==1.17.0`\n";
+    insta::assert_snapshot!(told(Installer::Uv, uv), @"
+    six==1.17.0 does not have the hash that line 2 of requirements.txt gives
+    If its version was changed, correct the hash in line 2 of requirements.txt, commit, and push again
+    If not, do not install it: the file is not the one that was approved
+    ");
+    let pip = "\
+ERROR: Invalid requirement: 'flask=3.0': Expected semicolon or end
+    flask=3.0
+         ^ (from line 1 of requirements.txt)
+Hint: = is not a valid operator. Did you mean == ?
+";
+    insta::assert_snapshot!(told(Installer::Pip, pip), @"
+    flask=3.0 is not a requirement (line 1 of requirements.txt)
+    = is not a valid operator. Did you mean == ?
+    Write flask==3.0 there, commit, and push again
+    ");
+    let uv = "error: Couldn't parse requirement in `requirements.txt` at position 0\n  \
+              cause: no such comparison operator \"=\", must be one of ~= ==\n";
+    insta::assert_snapshot!(told(Installer::Uv, uv), @r#"
+    a requirement cannot be read: no such comparison operator "=", must be one of ~= ==
+    Correct it in requirements.txt, commit, and push again
+    "#);
+}
+
+#[test]
+fn other_output_has_no_cause_and_what_is_kept_stays_short() {
+    let output = "ERROR: Failed building wheel for x\n".to_owned()
+        + &"error: x\n".repeat(1000)
+        + &"Looking in indexes: ".repeat(10_000);
+    for installer in Installer::ALL {
+        assert_eq!(told(installer, &output), "");
+    }
+    let mut heard = Heard::default();
+    output.lines().for_each(|line| heard.line(line));
+    assert_eq!(heard.lines.len(), LINES);
+}
