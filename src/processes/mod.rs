@@ -75,12 +75,12 @@ pub fn find(tree: &CommitTree<'_>, release: &Release<'_>) -> Result<Found> {
             processes(&what, BTreeMap::from([(WEB.to_owned(), command)]))
         }
         Recognized::NoServer { what, server } => Found::None(format!(
-            "found {what}, but no server in the environment; add {server} to the requirements, or \
-             write a Procfile"
+            "the environment has no server for {what}; add {server} to the requirements, or write \
+             a Procfile"
         )),
         Recognized::Nothing => Found::None(
-            "no Procfile, and no Django, Flask or FastAPI application that is known by its files; \
-             to run one, write a Procfile such as \"web: gunicorn app:app\""
+            "no Procfile, and no Django, Flask or FastAPI application was found; to run one, write \
+             a Procfile such as \"web: gunicorn app:app\""
                 .to_owned(),
         ),
     })

@@ -3,13 +3,13 @@
 
 use crate::disk::space::{DiskUsage, FREE_SPACE, FileSystem};
 use crate::site::DeploymentId;
-use crate::user_error::UserError;
+use crate::user_error::{DEPLOY_AGAIN, UserError};
 
 /// `branch` is not where the pusher saw it.
 pub(super) fn has_moved(branch: &str) -> UserError {
     UserError::new(format!("{} has moved since this push began", branch.escape_debug()))
         .found("another push came first")
-        .fix("Take it in, and push again: git pull && git push")
+        .fix("Merge it, and push again: git pull && git push")
 }
 
 pub(super) fn live_but_not_moved() -> UserError {
@@ -33,7 +33,7 @@ pub(super) fn cancelled_before_it_started() -> UserError {
 
 /// `why` says what was looked for.
 pub(super) fn nothing_in_image() -> UserError {
-    UserError::new("nothing is known that the release runs")
+    UserError::new("the release has no process to run")
         .fix("Write a Procfile with a line such as: web: gunicorn app:app --bind 127.0.0.1:$PORT")
 }
 
@@ -44,57 +44,31 @@ pub(super) fn rollout_not_settled() -> UserError {
 }
 
 pub(super) fn cluster_not_brought_back() -> UserError {
-    UserError::new("the cluster may have some of a deployment that is not live")
-        .fix("Have it brought back once the cluster answers: nyala doctor --fix, or deploy again")
+    UserError::new("the cluster may be running parts of a deployment that is not live")
+        .fix("Restore it once the cluster answers: nyala doctor --fix")
 }
 
+/// `why` may say what to do, after a semicolon.
 pub(super) fn nothing_to_run(why: &str) -> UserError {
+    let (why, what) = why.split_once("; ").unwrap_or((why, SAY_WHAT_TO_RUN));
+    let what = capitalized(what);
     UserError::new("the live release runs an application, and the new one has nothing to run")
         .found(why)
-        .fix("Say what to run in a Procfile, or under [run.processes] in nyala.toml")
+        .fix(what)
         .fix("Or remove listen from nyala.toml, so that nothing is run")
 }
 
-/// `program` is in none of the `folders`; `programs` are those of the env.
-pub(super) fn no_such_program(
-    process: &str,
-    command: &str,
-    origin: &str,
-    program: &str,
-    programs: &[String],
-    folders: &str,
-) -> UserError {
-    let has = if programs.is_empty() { "nothing".to_owned() } else { programs.join(", ") };
-    let package = match program {
-        "waitress-serve" => "waitress",
-        "django-admin" => "django",
-        name => name,
-    };
-    UserError::new(format!("the program of {process} is not there: {program}"))
-        .found(format!("{process}: {command} ({origin})"))
-        .labelled("note", format!("beside Python and pip, the environment has: {has}"))
-        .labelled("note", format!("PATH of the process: {folders}"))
-        .fix(format!("Add {package} to the requirements, or correct the command"))
-}
+const SAY_WHAT_TO_RUN: &str =
+    "say what to run in a Procfile, or under [run.processes] in nyala.toml";
 
-/// A path that is not in the release.
-pub(super) fn no_such_file(process: &str, command: &str, origin: &str, path: &str) -> UserError {
-    UserError::new(format!("the program of {process} is not there: {path}"))
-        .found(format!("{process}: {command} ({origin})"))
-        .fix(format!("Commit {path}, or correct the command"))
-}
-
-pub(super) fn not_executable(process: &str, command: &str, origin: &str, path: &str) -> UserError {
-    UserError::new(format!("the program of {process} may not be run: {path}"))
-        .found(format!("{process}: {command} ({origin})"))
-        .fix(format!("Make it executable, and commit: git update-index --chmod=+x {path}"))
-        .fix(format!("Or name what runs it, such as: bash {path}"))
+pub(super) fn capitalized(text: &str) -> String {
+    text[..1].to_uppercase() + &text[1..]
 }
 
 /// `nyala serve` gave the release up, because its deployment seemed to have ended.
 pub(super) fn not_ready() -> UserError {
     UserError::new("nyala serve did not start the application")
-        .fix("See what it printed, and push again")
+        .fix(format!("See what it printed, and {DEPLOY_AGAIN}"))
 }
 
 /// The link has moved, and visitors are still given to the release before.
@@ -150,7 +124,7 @@ pub(super) fn chain(own: DeploymentId, first: DeploymentId) -> UserError {
         .found(format!(
             "deployment {first} has started it; deployments that start each other would never end"
         ))
-        .fix("See why both are not as they should be: nyala list")
+        .fix("See what went wrong with both: nyala list")
 }
 
 /// `own` runs the command that would wait for `what`.
@@ -210,37 +184,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_that_is_not_there_says_what_is() {
-        let (command, origin) = ("gunicorn app:app", "the Procfile");
-        let programs = ["flask".to_owned(), "waitress-serve".to_owned()];
-        let folders = "/srv/shop/envs/1/bin:/usr/bin:/bin";
-        let missing = no_such_program("web", command, origin, "gunicorn", &programs, folders);
-        insta::assert_snapshot!(missing, @"
-        the program of web is not there: gunicorn
-        found: web: gunicorn app:app (the Procfile)
-        note: beside Python and pip, the environment has: flask, waitress-serve
-        note: PATH of the process: /srv/shop/envs/1/bin:/usr/bin:/bin
-        Add gunicorn to the requirements, or correct the command
-        ");
-        insta::assert_snapshot!(no_such_file("web", "./run", origin, "./run"), @"
-        the program of web is not there: ./run
-        found: web: ./run (the Procfile)
-        Commit ./run, or correct the command
-        ");
-        insta::assert_snapshot!(not_executable("web", "./run", origin, "./run"), @"
-        the program of web may not be run: ./run
-        found: web: ./run (the Procfile)
-        1. Make it executable, and commit: git update-index --chmod=+x ./run
-        2. Or name what runs it, such as: bash ./run
-        ");
-    }
-
-    #[test]
     fn a_push_that_came_late_says_how_to_go_on() {
         insta::assert_snapshot!(has_moved("main"), @"
         main has moved since this push began
         found: another push came first
-        Take it in, and push again: git pull && git push
+        Merge it, and push again: git pull && git push
         ");
         insta::assert_snapshot!(live_but_not_moved(), @"
         the release is live, but its push could not be completed
@@ -257,7 +205,7 @@ mod tests {
         insta::assert_snapshot!(error.replace(&free, "/ has 1 MB free"), @"
         there is not enough room left for this deployment
         found: / has 1 MB free, and the last deployment like it took 2.0 MB and 120 inodes
-        Free some space there and push again; `keep` in nyala.toml sets how many releases are kept
+        Free some space there, and deploy again; `keep` in nyala.toml sets how many releases are kept
         ");
     }
 
@@ -296,7 +244,7 @@ mod tests {
         insta::assert_snapshot!(chain(of(8), of(7)), @"
         deployment 8 may not start another deployment
         found: deployment 7 has started it; deployments that start each other would never end
-        See why both are not as they should be: nyala list
+        See what went wrong with both: nyala list
         ");
         insta::assert_snapshot!(waits_for_itself(of(8), "another deployment"), @"
         deployment 8 runs this command, and cannot wait for another deployment

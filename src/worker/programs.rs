@@ -1,5 +1,7 @@
 //! Whether the commands of an application can be run at all, before any of them is.
 
+mod error;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +9,6 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use super::error;
 use crate::process::{Environment, is_executable};
 use crate::processes::program;
 use crate::site::ENV_LINK;

@@ -92,7 +92,7 @@ fn a_sick_release_never_goes_live() {
     assert_eq!((site.live_id(), site.get("/").body.as_str()), (Some(1), "well 1 shop\n"));
 
     project.write("Procfile", "web: gunicorn app:app\n");
-    project.push().assert_failed_with("the program of web is not there: gunicorn");
+    project.push().assert_failed_with("web needs gunicorn, which was not found");
     project.write("Procfile", "web gunicorn app\n");
     project.push().assert_failed_with("a line of the Procfile names no process");
     project.remove("Procfile");
@@ -212,7 +212,7 @@ fn a_killed_serve_leaves_nothing_that_the_next_one_does_not_find() {
     project.write("Procfile", "web: python3 server.py\nworker: sleep 600\n");
     project.push().assert_success();
     wait_until("the worker runs", || processes(&site) == ["web 1 yes", "worker 1 -"]);
-    site.nyala(&["serve"]).assert_failed(1, "is served already");
+    site.nyala(&["serve"]).assert_failed(1, "is already served");
     server.kill();
     let server = Site::serve(&site);
     wait_until("it answers", || site.get("/").status == 200);

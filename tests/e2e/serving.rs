@@ -149,12 +149,12 @@ fn a_program_is_looked_for_where_it_would_be_started() {
     application(&project, "page", "");
     project.write("Procfile", "web: pushes-own\nrelease: pushes-own --help || true\n");
     let push = project.push();
-    push.assert_failed_with("the program of web is not there: pushes-own");
+    push.assert_failed_with("web needs pushes-own, which was not found");
     project.write("Procfile", "web: serves-own\n");
     project.push().assert_success();
     assert_eq!(site.get("/").body, "page 2 shop\n");
     project.write("Procfile", "web: serves-own\nrelease: serves-own\n");
-    project.push().assert_failed_with("the program of release is not there: serves-own");
+    project.push().assert_failed_with("release needs serves-own, which was not found");
 }
 
 #[test]
