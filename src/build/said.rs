@@ -11,8 +11,11 @@ const LAST: usize = 3;
 /// What has been heard of a command.
 #[derive(Debug, Default)]
 pub(super) struct Said {
-    errors: Vec<String>,
-    last: VecDeque<String>,
+    /// How many lines there were.
+    count: usize,
+    /// With their numbers.
+    errors: Vec<(usize, String)>,
+    last: VecDeque<(usize, String)>,
 }
 
 impl Said {
@@ -21,22 +24,31 @@ impl Said {
         if line.is_empty() {
             return;
         }
+        self.count += 1;
         if self.errors.len() < ERRORS && names_an_error(line) {
-            self.errors.push(excerpt(line));
+            self.errors.push((self.count, excerpt(line)));
         }
         if self.last.len() == LAST {
             self.last.pop_front();
         }
-        self.last.push_back(excerpt(line));
+        self.last.push_back((self.count, excerpt(line)));
     }
 
-    /// The lines to repeat: those that name an error, then the last ones.
+    /// The lines to repeat, in their order: those that name an error, and the last ones. An
+    /// ellipsis stands for lines between them.
     pub(super) fn finish(self) -> Vec<String> {
-        let mut lines = self.errors;
-        for line in self.last {
-            if !lines.contains(&line) {
-                lines.push(line);
+        let mut numbered = self.errors;
+        numbered.extend(self.last);
+        numbered.sort_unstable();
+        numbered.dedup();
+        let mut lines = Vec::new();
+        let mut before = None;
+        for (number, line) in numbered {
+            if before.is_some_and(|before| number > before + 1) {
+                lines.push("…".to_owned());
             }
+            before = Some(number);
+            lines.push(line);
         }
         lines
     }
@@ -67,12 +79,18 @@ mod tests {
         let lines = finish(output.lines());
         assert_eq!(lines[0], "b.c:9:1: error: expected ';'");
         assert_eq!(lines.last().unwrap(), "make: *** [b.o]");
-        assert_eq!(lines.len(), 3);
+        assert_eq!(lines.len(), 5);
+    }
+
+    #[test]
+    fn the_lines_are_in_their_order() {
+        let output = ["ERROR in x", "1", "2", "3", "make: *** [all] Error 2"];
+        assert_eq!(finish(output), ["ERROR in x", "…", "2", "3", "make: *** [all] Error 2"]);
     }
 
     #[test]
     fn the_last_lines_are_said_once() {
-        assert_eq!(finish(["one", "ValueError: no"]), ["ValueError: no", "one"]);
+        assert_eq!(finish(["one", "ValueError: no"]), ["one", "ValueError: no"]);
         assert_eq!(finish([""]), Vec::<String>::new());
     }
 }
