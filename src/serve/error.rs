@@ -17,16 +17,21 @@ use crate::user_error::UserError;
 
 pub(super) const NO_CONNECTIONS: &str = "it does not take connections";
 
+const FIX_WHAT_IT_PRINTED: &str = "Fix what it printed, commit, and push again; \
+                                   or fix it on the server, and deploy again";
+const FIX_THAT: &str =
+    "Fix that, commit, and push again; or fix it on the server, and deploy again";
+
 /// How many of the last lines of a process an error repeats.
 const LINES: usize = 10;
 
 pub(super) fn is_served(site: &Path) -> UserError {
-    UserError::new(format!("{} is served already, by another nyala serve", site.display()))
+    UserError::new(format!("{} is already served by another nyala serve", site.display()))
         .fix("See what runs: nyala ps")
 }
 
 pub(super) fn of_another_user(site: &Path) -> UserError {
-    UserError::new(format!("{} belongs to another user, as whom it has to run", site.display()))
+    UserError::new(format!("{} belongs to another user, and must run as that user", site.display()))
         .fix("Serve it as root, which serves the sites of every owner: sudo nyala serve FOLDER")
         .fix("Or run another nyala serve as that user")
 }
@@ -39,7 +44,7 @@ pub(super) fn child_ended(status: ExitStatus) -> UserError {
 }
 
 pub(super) fn unknown_request() -> UserError {
-    UserError::new("nyala serve was asked something that it does not know")
+    UserError::new("nyala serve got a request that it does not understand")
         .fix("After an upgrade of nyala, restart nyala serve")
 }
 
@@ -68,15 +73,16 @@ pub(super) fn ended(command: &str, end: &str, recent: Vec<String>) -> UserError 
     let end = end.strip_prefix("it ").unwrap_or(end);
     let what = program.as_deref().unwrap_or("its command");
     let error = UserError::new(format!("the application did not start: {what} {end}"));
-    let has_printed = !recent.is_empty();
-    let error = printed(error, recent);
-    match program {
-        Some(program) if end == "exited with 127" => {
-            error.fix(format!("Add what has {program} to the requirements, or correct the command"))
-        }
-        _ if has_printed => error.fix("Fix what it printed, and push again"),
-        _ => error.fix("Let the command go on for as long as the application runs"),
+    if let Some(program) = program.as_deref().filter(|_| end == "exited with 127") {
+        return printed(error, &recent)
+            .fix(format!("Add what has {program} to the requirements, or correct the command"));
     }
+    if recent.is_empty() {
+        return error
+            .labelled("output", "none")
+            .fix(format!("See why it ends: run its command yourself, {command}"));
+    }
+    printed(error, &recent).fix(FIX_WHAT_IT_PRINTED)
 }
 
 /// The web process does not answer as it should.
@@ -90,12 +96,12 @@ pub(super) fn unhealthy(
     let error = UserError::new(format!("the application was not healthy after {limit}"));
     let error = question_and_answer(error, question, answer);
     let has_printed = !recent.is_empty();
-    let error = printed(error, recent);
+    let error = printed(error, &recent);
     if answer.is_err() {
-        let fixes = has_printed.then_some("Fix what it printed, and push again");
+        let fixes = has_printed.then(|| format!("Or: {FIX_WHAT_IT_PRINTED}"));
         return error
-            .fixes(fixes)
             .fix("Let the command listen on 127.0.0.1 and the port in $PORT")
+            .fixes(fixes)
             .fix("Or give it more time: health_timeout under [run] in nyala.toml");
     }
     // Django and others refuse a Host that they do not know.
@@ -104,7 +110,7 @@ pub(super) fn unhealthy(
         .then_some("Name the host that it knows: domains under [run] in nyala.toml");
     error
         .fixes(domains)
-        .fix("Fix what it printed, and push again")
+        .fix(FIX_WHAT_IT_PRINTED)
         .fix("Or choose another path: health under [run] in nyala.toml")
 }
 
@@ -115,8 +121,9 @@ pub(super) fn died(release: DeploymentId, process: &Process, end: &str) -> UserE
 
 fn not_well(release: DeploymentId, process: &str, end: &str, recent: Vec<String>) -> UserError {
     let end = end.strip_prefix("it ").unwrap_or(end);
-    let error = UserError::new(format!("release {release} did not stay well: its {process} {end}"));
-    printed(error, recent).fix("Fix what it printed, and push again")
+    let error =
+        UserError::new(format!("release {release} failed while it was watched: {process} {end}"));
+    printed(error, &recent).fix(FIX_WHAT_IT_PRINTED)
 }
 
 /// A release was live, and did not answer health checks any more as it should.
@@ -126,9 +133,9 @@ pub(super) fn sick(
     answer: &Result<StatusCode, String>,
     recent: Vec<String>,
 ) -> UserError {
-    let error = UserError::new(format!("release {release} did not stay well: it got sick"));
+    let error = UserError::new(format!("release {release} became unhealthy"));
     let error = question_and_answer(error, question, answer);
-    printed(error, recent).fix("Fix what it printed, and push again")
+    printed(error, &recent).fix(FIX_WHAT_IT_PRINTED)
 }
 
 /// A release was live, and answered with 5xx too often; `share` is how often it was before.
@@ -139,10 +146,10 @@ pub(super) fn too_many_errors(
     share: f64,
 ) -> UserError {
     let fact = format!("{errors} of its {answers} answers were 5xx");
-    UserError::new(format!("release {release} did not stay well: {fact}"))
-        .found(format!("of the release before, {:.1} % were", share * 100.0))
+    UserError::new(format!("release {release} failed while it was watched: {fact}"))
+        .found(format!("of the previous release: {:.1} %", share * 100.0))
         .fix("See what it printed: nyala logs web")
-        .fix("Fix that, and push again")
+        .fix(FIX_THAT)
 }
 
 pub(super) fn asked_to_go_back() -> UserError {
@@ -151,7 +158,7 @@ pub(super) fn asked_to_go_back() -> UserError {
 
 /// What is live is to run, and does not.
 pub(super) fn not_running(release: DeploymentId) -> UserError {
-    UserError::new(format!("release {release} is live, and nothing of it runs"))
+    UserError::new(format!("release {release} is live, but none of its processes run"))
         .fix("Start it: nyala start")
 }
 
@@ -165,9 +172,9 @@ fn restarts_of(process: &str, restarts: u32, end: &str, recent: Vec<String>) -> 
     let error = UserError::new(format!(
         "{process} ends again and again: it was restarted {restarts} times; the last time, {end}"
     ));
-    printed(error, recent)
+    printed(error, &recent)
         .fix(format!("See what it printed: nyala logs {}", process.split(':').next().unwrap_or("")))
-        .fix("Fix that, and push again")
+        .fix(FIX_THAT)
         .fix("Or go back to the release before: nyala rollback")
 }
 
@@ -180,8 +187,8 @@ pub(super) fn unwell(
 ) -> UserError {
     let Spec { release, .. } = process;
     let fact = format!("{} of release {release} is not healthy", process.label());
-    printed(question_and_answer(UserError::new(fact), question, answer), recent)
-        .fix("Fix what it printed, and push again")
+    printed(question_and_answer(UserError::new(fact), question, answer), &recent)
+        .fix(FIX_WHAT_IT_PRINTED)
         .fix("Or start it anew: nyala restart web")
         .fix("Or go back to the release before: nyala rollback")
 }
@@ -201,10 +208,9 @@ fn question_and_answer(
     }
 }
 
-fn printed(error: UserError, recent: Vec<String>) -> UserError {
+fn printed(error: UserError, recent: &[String]) -> UserError {
     let skipped = recent.len().saturating_sub(LINES);
-    let lines = recent.into_iter().skip(skipped);
-    lines.fold(error, |error, line| error.labelled("output", line))
+    error.with_output(&recent[skipped..])
 }
 
 #[cfg(test)]
@@ -231,41 +237,41 @@ mod tests {
         let release = "7".parse().unwrap();
         let answer = Ok(StatusCode::SERVICE_UNAVAILABLE);
         insta::assert_snapshot!(sick(release, &question(), &answer, printed()), @"
-        release 7 did not stay well: it got sick
+        release 7 became unhealthy
         asked: GET /health on its port 20001, with Host: shop.example.org
         wanted: 2xx or 3xx
         answered: 503 Service Unavailable
         output: Traceback
-        output: KeyError: 'X'
-        Fix what it printed, and push again
+                KeyError: 'X'
+        Fix what it printed, commit, and push again; or fix it on the server, and deploy again
         ");
         let end = "it exited with 3";
         insta::assert_snapshot!(not_well(release, "web:2", end, printed()), @"
-        release 7 did not stay well: its web:2 exited with 3
+        release 7 failed while it was watched: web:2 exited with 3
         output: Traceback
-        output: KeyError: 'X'
-        Fix what it printed, and push again
+                KeyError: 'X'
+        Fix what it printed, commit, and push again; or fix it on the server, and deploy again
         ");
         insta::assert_snapshot!(too_many_errors(release, 12, 40, 0.015), @"
-        release 7 did not stay well: 12 of its 40 answers were 5xx
-        found: of the release before, 1.5 % were
+        release 7 failed while it was watched: 12 of its 40 answers were 5xx
+        found: of the previous release: 1.5 %
         1. See what it printed: nyala logs web
-        2. Fix that, and push again
+        2. Fix that, commit, and push again; or fix it on the server, and deploy again
         ");
     }
 
     #[test]
     fn it_is_said_what_is_wrong_with_what_is_live() {
         insta::assert_snapshot!(not_running("7".parse().unwrap()), @"
-        release 7 is live, and nothing of it runs
+        release 7 is live, but none of its processes run
         Start it: nyala start
         ");
         insta::assert_snapshot!(restarts_of("worker:2", 4, "it exited with 3", printed()), @"
         worker:2 ends again and again: it was restarted 4 times; the last time, it exited with 3
         output: Traceback
-        output: KeyError: 'X'
+                KeyError: 'X'
         1. See what it printed: nyala logs worker
-        2. Fix that, and push again
+        2. Fix that, commit, and push again; or fix it on the server, and deploy again
         3. Or go back to the release before: nyala rollback
         ");
     }
@@ -274,7 +280,7 @@ mod tests {
     fn every_error_says_what_to_do() {
         let site = Path::new("/srv/shop");
         insta::assert_snapshot!(of_another_user(site), @"
-        /srv/shop belongs to another user, as whom it has to run
+        /srv/shop belongs to another user, and must run as that user
         1. Serve it as root, which serves the sites of every owner: sudo nyala serve FOLDER
         2. Or run another nyala serve as that user
         ");
@@ -283,7 +289,7 @@ mod tests {
         assert_eq!(first(9), format!("{container} was killed by signal 9"));
         assert_eq!(first(1 << 8), format!("{container} exited with 1"));
         insta::assert_snapshot!(unknown_request(), @"
-        nyala serve was asked something that it does not know
+        nyala serve got a request that it does not understand
         After an upgrade of nyala, restart nyala serve
         ");
         insta::assert_snapshot!(nothing_runs(), @"
@@ -299,7 +305,7 @@ mod tests {
         See what runs: nyala ps
         ");
         insta::assert_snapshot!(is_served(site), @"
-        /srv/shop is served already, by another nyala serve
+        /srv/shop is already served by another nyala serve
         See what runs: nyala ps
         ");
         insta::assert_snapshot!(no_site_yet(site), @"
@@ -309,8 +315,8 @@ mod tests {
         insta::assert_snapshot!(ended("gunicorn app:app", "it exited with 3", printed()), @"
         the application did not start: gunicorn exited with 3
         output: Traceback
-        output: KeyError: 'X'
-        Fix what it printed, and push again
+                KeyError: 'X'
+        Fix what it printed, commit, and push again; or fix it on the server, and deploy again
         ");
         insta::assert_snapshot!(ended("gunicorn app:app", "it exited with 127", vec![]), @"
         the application did not start: gunicorn exited with 127
@@ -332,8 +338,8 @@ mod tests {
         wanted: 2xx or 3xx
         answered: 503 Service Unavailable
         output: Traceback
-        output: KeyError: 'X'
-        1. Fix what it printed, and push again
+                KeyError: 'X'
+        1. Fix what it printed, commit, and push again; or fix it on the server, and deploy again
         2. Or choose another path: health under [run] in nyala.toml
         ");
         let refused = Ok(StatusCode::BAD_REQUEST);
@@ -343,7 +349,7 @@ mod tests {
         assert_eq!(unhealthy(&question, limit, &refused, vec![]).fixes.len(), 2);
         let silent = Err(NO_CONNECTIONS.to_owned());
         let fixes = unhealthy(&question, limit, &silent, printed()).fixes;
-        assert_eq!(fixes[0], "Fix what it printed, and push again");
+        assert_eq!(fixes[1], format!("Or: {FIX_WHAT_IT_PRINTED}"));
         insta::assert_snapshot!(unhealthy(&question, limit, &silent, vec![]), @"
         the application was not healthy after 1 min
         asked: GET /health on its port 20001, with Host: shop.example.org

@@ -62,7 +62,7 @@ fn too_many_errors_bring_the_release_before_back() {
         site.get("/").body == "one 1 shop\n"
     });
     let push = push.wait();
-    push.assert_failed_with("release 2 did not stay well: ")
+    push.assert_failed_with("release 2 failed while it was watched: ")
         .assert_says("Watching it for 1 h; release 1 stays ready meanwhile")
         .assert_says("answers were 5xx")
         .assert_says("deployment 1 is still live");
@@ -75,7 +75,7 @@ fn too_many_errors_bring_the_release_before_back() {
 fn a_web_process_that_dies_brings_the_release_before_back() {
     let (site, _server, push) = watched(LONG);
     site.get("/exit");
-    push.wait().assert_failed_with("release 2 did not stay well: its web exited with 3");
+    push.wait().assert_failed_with("release 2 failed while it was watched: web exited with 3");
     assert_back(&site);
 }
 
@@ -84,7 +84,7 @@ fn a_release_that_gets_sick_brings_the_release_before_back() {
     let (site, _server, push) = watched(LONG);
     fs::write(site.path.join("releases/2/sick"), "").unwrap();
     push.wait()
-        .assert_failed_with("release 2 did not stay well: it got sick")
+        .assert_failed_with("release 2 became unhealthy")
         .assert_says("answered: 503 Service Unavailable");
     assert_back(&site);
 }

@@ -23,6 +23,10 @@ fn cannot_have(listen: &Listen, cause: &Error, listener: Option<&Listener>) -> U
             Some(listener) if listener.pid == std::process::id() => error
                 .found("another site of this nyala serve has that address")
                 .fix("Change listen under [run] in the nyala.toml of one of them to a free port"),
+            // It may serve other sites, and a service would be back at once.
+            Some(Listener { pid, name }) if name == "nyala" => error
+                .found(format!("another nyala serve (process {pid}) has that address"))
+                .fix("Change listen under [run] in nyala.toml to a free port"),
             Some(listener) => error
                 .found(format!("{listener} listens there"))
                 .fix(format!("End that process: kill {}", listener.pid))
@@ -66,6 +70,12 @@ mod tests {
         found: gunicorn (process 4711) listens there
         1. End that process: kill 4711
         2. Or change listen under [run] in nyala.toml to a free port
+        ");
+        let serve = Listener { name: "nyala".to_owned(), ..other.clone() };
+        insta::assert_snapshot!(cannot_have(&tcp, &ErrorKind::AddrInUse.into(), Some(&serve)), @"
+        cannot listen on 127.0.0.1:80: address in use
+        found: another nyala serve (process 4711) has that address
+        Change listen under [run] in nyala.toml to a free port
         ");
         let own = Listener { pid: std::process::id(), ..other };
         insta::assert_snapshot!(cannot_have(&tcp, &ErrorKind::AddrInUse.into(), Some(&own)), @"
