@@ -101,7 +101,9 @@ pub fn person() -> String {
         let mut found = named
             .iter()
             .filter_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
-        let name = found.next().unwrap_or_else(|| format!("uid {}", getuid().as_raw()));
+        // A service and cron say nothing of the user.
+        let name = found.next().or_else(|| User::name_of(getuid().as_raw()));
+        let name = name.unwrap_or_else(|| format!("uid {}", getuid().as_raw()));
         name.escape_debug().to_string()
     };
     // Asked first before root becomes another user.

@@ -67,6 +67,11 @@ impl User {
         })
     }
 
+    /// The name of the user with this id, if the machine knows it.
+    pub(super) fn name_of(uid: u32) -> Option<String> {
+        known(uid).map(|user| user.name)
+    }
+
     /// Makes this process, which is root's, one of this user: for good, with the user's groups and
     /// without any capability. Where the working directory is closed to the user, it becomes
     /// `folder`.

@@ -150,7 +150,10 @@ fn facts(site: &Site, record: &Record, format: &Format) -> Vec<(&'static str, St
     if let (Some(start), Some(end)) = (started_at, ended_at) {
         let all = steps
             .iter()
-            .map(|step| format!(", {} {:.2} s", step.name, step.seconds))
+            .map(|step| {
+                let failed = if step.failed { " (failed)" } else { "" };
+                format!(", {} {:.2} s{failed}", step.name, step.seconds)
+            })
             .collect::<Vec<_>>()
             .concat();
         facts.push(("Took", format!("{:.2} s{all}", end.duration_since(*start).as_secs_f64())));

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use crate::site::Record;
 
 /// What a reason of a plan is about, by words that it has. The first that fits counts.
-const KINDS: [(&[&str], &str); 11] = [
+const KINDS: [(&[&str], &str); 12] = [
     (&["there is no environment yet"], "there was none yet"),
     (&["was asked for ("], "somebody asked for it"),
     (&["deleted by hand", "removed env"], "it was deleted by hand"),
-    (&[" is damaged", "may not be used again"], "it was damaged"),
+    (&[" is damaged"], "it was damaged"),
+    (&["may not be used again", " gave up env "], "a failed deployment had given it up"),
     (&[" has Python "], "another Python"),
     (&[" was installed by "], "another installer"),
     (&["with -e", "its own release only", "is reinstalled"], "it belongs to one release"),
@@ -75,6 +76,10 @@ mod tests {
         for (reason, expected) in [
             ("env 3 has Python 3.13.0, but runtime.txt asks for 3.11", "another Python"),
             ("gunicorn was added (requirements.txt line 2)", "requirements were added"),
+            (
+                "env 8 may not be used again since deployment 9: six was removed from x",
+                "a failed deployment had given it up",
+            ),
             ("env 8 is damaged: its interpreter is gone", "it was damaged"),
             ("there is no environment yet", "there was none yet"),
             ("the moon is full", OTHER),

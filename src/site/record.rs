@@ -174,6 +174,9 @@ impl fmt::Display for NotifyFailure {
 pub struct StepRecord {
     pub name: String,
     pub seconds: f64,
+    /// Whether the deployment failed in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
 }
 
 impl Trigger {

@@ -81,6 +81,7 @@ impl Deployment<'_> {
         self.check_programs(&found, context.app_settings)?;
         if let Some(command) = found.commands.get(RELEASE).filter(|_| run.listen.is_some()) {
             let own = OwnCommand { command: command.clone(), by: found.origin.clone(), file: None };
+            self.begin_step("release");
             let started = Instant::now();
             build_steps::release_command(&own, context, &self.record, plan)?;
             self.record_step("release", started.elapsed().as_secs_f64());
@@ -150,6 +151,9 @@ impl Deployment<'_> {
         let is_known = found.is_some()
             && self.live_record()?.is_some_and(|live| live.processes.as_ref() == found);
         // Where nothing is run, nyala serve gets to know that alone: it ends what ran before.
+        if found.is_some() {
+            self.begin_step("start");
+        }
         let step = found.map(|found| {
             let step = console::step("Start");
             let from = format!("Processes from {}", escaped(&found.origin));
@@ -178,6 +182,7 @@ impl Deployment<'_> {
             let Some(step) = step else { return Ok(Started(None)) };
             console::info("Not started: the application is stopped.");
             console::hint("to start it: nyala start");
+            self.step = None;
             step.done();
             return Ok(Started(None));
         }

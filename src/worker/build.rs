@@ -42,9 +42,11 @@ impl Deployment<'_> {
         if !plan.build.pre_build.is_empty() {
             self.timed("pre-build", |record| build_steps::pre_build(context, record, plan))?;
         }
+        self.begin_step("env");
         let started = Instant::now();
         let env = env_steps::make_env(context, plan)?;
         self.record_step("env", started.elapsed().as_secs_f64());
+        self.begin_step("install");
         let started = Instant::now();
         install_steps::install(context, plan, env)?;
         self.record_step("install", started.elapsed().as_secs_f64());
@@ -95,6 +97,7 @@ impl Deployment<'_> {
     }
 
     fn timed(&mut self, name: &str, step: impl FnOnce(&Record) -> Result<()>) -> Result<()> {
+        self.begin_step(name);
         let started = Instant::now();
         step(&self.record)?;
         self.record_step(name, started.elapsed().as_secs_f64());
@@ -127,6 +130,7 @@ impl Deployment<'_> {
             linked,
             &temporary,
         )?;
+        self.begin_step("build");
         let step =
             console::step(format_args!("Running deployment command: {}", escaped(&command.value)));
         custom::run(command, &self.site.release(id), environment, context.limits.clone())?;

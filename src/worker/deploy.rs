@@ -65,6 +65,8 @@ pub(super) struct Deployment<'a> {
     started: Instant,
     /// Known once the settings are.
     pub(super) notifications: Option<Notifications>,
+    /// The step that runs, and since when.
+    pub(super) step: Option<(String, Instant)>,
     /// Whether the site keeps its report fresh. Known once the settings are.
     pub(super) keeps_report: Option<bool>,
 }
@@ -72,7 +74,7 @@ pub(super) struct Deployment<'a> {
 impl<'a> Deployment<'a> {
     fn new(site: &'a Site, record: Record) -> Deployment<'a> {
         let started = Instant::now();
-        Deployment { site, record, started, notifications: None, keeps_report: None }
+        Deployment { site, record, started, notifications: None, step: None, keeps_report: None }
     }
 }
 
@@ -288,10 +290,25 @@ impl Deployment<'_> {
     }
 
     pub(super) fn record_step(&mut self, name: &str, seconds: f64) {
-        self.record.steps.push(StepRecord {
-            name: name.to_owned(),
-            seconds: (seconds * 1000.0).round() / 1000.0,
-        });
+        self.step = None;
+        self.add_step(name, seconds, false);
+    }
+
+    /// A step begins that is recorded even if it fails.
+    pub(super) fn begin_step(&mut self, name: &str) {
+        self.step = Some((name.to_owned(), Instant::now()));
+    }
+
+    /// Records the step that the deployment fails in.
+    pub(super) fn record_failed_step(&mut self) {
+        if let Some((name, started)) = self.step.take() {
+            self.add_step(&name, started.elapsed().as_secs_f64(), true);
+        }
+    }
+
+    fn add_step(&mut self, name: &str, seconds: f64, failed: bool) {
+        let seconds = (seconds * 1000.0).round() / 1000.0;
+        self.record.steps.push(StepRecord { name: name.to_owned(), seconds, failed });
     }
 
     /// Since the deployment began; the times in its record may come from a clock that was set back

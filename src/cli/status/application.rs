@@ -67,7 +67,7 @@ impl Application {
 
     pub(super) fn print(&self) {
         if let Some(stopped) = &self.stopped {
-            say!("Runs:   no, it was stopped {} (nyala start)", stopped.in_words());
+            say!("Runs:   no, it has been stopped {} (start it: nyala start)", stopped.in_words());
             return;
         }
         if let Some(Cluster { place, pods, unsettled }) = &self.cluster {

@@ -154,11 +154,12 @@ pub fn decide(observed: &Observed) -> EnvPlan {
         LiveEnv::There { id, inspection } | LiveEnv::Kept { id, inspection } => {
             let Inspection { marker, retired, version, added, damage } = inspection.as_ref();
             if let Some(retired) = retired {
-                reasons.create(format!(
-                    "env {id} may not be used again{}: {}",
-                    since(retired.deployment),
-                    retired.reason
-                ));
+                let since = since(retired.deployment);
+                let by = if since.is_empty() { "" } else { ", which gave it up" };
+                // What that deployment wanted may not be wanted any more: the first reason is
+                // enough.
+                let why = retired.reason.split("; ").next().unwrap_or_default();
+                reasons.create(format!("env {id} may not be used again{since}{by}: {why}"));
             }
             reasons.create.extend(damage.iter().map(|fact| format!("env {id} is damaged: {fact}")));
             // A damaged env that does not run is still compared by what it was made of.
