@@ -37,7 +37,7 @@ pub(super) fn silent(pid: i32, limit: Duration) -> UserError {
 /// So many wait to be let in that there is no room for one more.
 pub(super) fn lets_nobody_in(site: &Path, limit: Duration) -> UserError {
     let (site, limit) = (site.display(), duration(limit));
-    UserError::new(format!("the nyala serve of {site} has let nobody in for {limit}"))
+    UserError::new(format!("the nyala serve of {site} has not accepted a connection for {limit}"))
         .found("it hangs, or the machine is overloaded")
         .fix("If it hangs, end it and start it again: systemctl restart nyala")
 }
@@ -47,7 +47,7 @@ pub(super) fn of_another_user(site: &Path, user: u32, owner: u32) -> UserError {
     let site = site.display();
     UserError::new(format!("the control socket of {site} is not its owner's"))
         .found(format!("user {user} has made it, and the site belongs to user {owner}"))
-        .fix("Restart nyala serve after a site has got another owner")
+        .fix("Restart nyala serve after you change the owner of a site")
 }
 
 #[cfg(test)]
@@ -70,14 +70,14 @@ mod tests {
         ");
         let (site, limit) = (Path::new("/srv/shop"), Duration::from_secs(10));
         insta::assert_snapshot!(lets_nobody_in(site, limit), @"
-        the nyala serve of /srv/shop has let nobody in for 10 s
+        the nyala serve of /srv/shop has not accepted a connection for 10 s
         found: it hangs, or the machine is overloaded
         If it hangs, end it and start it again: systemctl restart nyala
         ");
         insta::assert_snapshot!(of_another_user(site, 1001, 1000), @"
         the control socket of /srv/shop is not its owner's
         found: user 1001 has made it, and the site belongs to user 1000
-        Restart nyala serve after a site has got another owner
+        Restart nyala serve after you change the owner of a site
         ");
     }
 }

@@ -10,7 +10,7 @@ pub(super) fn no_domain() -> UserError {
 }
 
 pub(super) fn not_a_domain(domain: &str) -> UserError {
-    UserError::usage("this is no domain")
+    UserError::usage("this is not a domain")
         .found(excerpt(domain))
         .fix("Write it without http:// and port: --domain shop.example.org")
 }
@@ -38,7 +38,7 @@ mod tests {
         Name it: --domain shop.example.org
         ");
         insta::assert_snapshot!(not_a_domain("http://shop"), @"
-        this is no domain
+        this is not a domain
         found: http://shop
         Write it without http:// and port: --domain shop.example.org
         ");

@@ -13,7 +13,7 @@ pub(super) fn nothing_live() -> UserError {
 }
 
 pub(super) fn nowhere_to_go() -> UserError {
-    UserError::usage("you did not say where the image goes")
+    UserError::usage("no destination was given for the image")
         .fix("Write it to a folder: nyala image --output DIR")
         .fix("Or send it to a registry: nyala image --push REGISTRY/NAME")
 }
@@ -64,7 +64,7 @@ pub(super) fn no_env(id: DeploymentId) -> UserError {
 }
 
 pub(super) fn interpreter_fails(env: &Path) -> UserError {
-    UserError::new(format!("the interpreter of {} does not say what it is", env.display()))
+    UserError::new(format!("the interpreter of {} does not report its version", env.display()))
         .fix("Build the env again: nyala env delete, and nyala redeploy")
 }
 
@@ -156,7 +156,7 @@ pub(super) fn broken_layout(index: &Path) -> UserError {
 }
 
 pub(super) fn not_empty(folder: &Path) -> UserError {
-    UserError::new(format!("{} has something else than an image in it", folder.display()))
+    UserError::new(format!("{} contains something other than an image", folder.display()))
         .fix("Name a folder that is empty, or not there yet")
 }
 

@@ -203,8 +203,8 @@ fn no_pin(chosen: &str, before: Option<String>, newest: &str) -> String {
             pin(newest)
         ),
         Some(before) if before != chosen => format!(
-            "No minor version of Python is asked for, and the {before} that the site has had will \
-             not do or is not on this machine: it gets {chosen}. To pin that: {pin_chosen}"
+            "No minor version of Python is asked for. The site used {before}, which is not allowed \
+             or not on this machine. It gets {chosen}. To pin that: {pin_chosen}"
         ),
         _ => format!("No minor version of Python is asked for. To pin {chosen}: {pin_chosen}"),
     }
@@ -268,9 +268,8 @@ mod tests {
         );
         assert_eq!(
             no_pin("3.13", before("3.11"), "3.13"),
-            "No minor version of Python is asked for, and the 3.11 that the site has had will not \
-             do or is not on this machine: it gets 3.13. \
-             To pin that: echo python-3.13 > runtime.txt"
+            "No minor version of Python is asked for. The site used 3.11, which is not allowed or \
+             not on this machine. It gets 3.13. To pin that: echo python-3.13 > runtime.txt"
         );
         for before in [None, before("3.13")] {
             assert_eq!(

@@ -37,9 +37,11 @@ pub(super) fn needs_login(registry: &str, config: Option<&Path>) -> UserError {
     let found = config.map_or("neither DOCKER_CONFIG nor HOME is set".to_owned(), |path| {
         format!("nothing for {registry} in {}", path.display())
     });
-    UserError::new(format!("the registry {registry} asks who you are, and no password is known"))
-        .found(found)
-        .fix(log_in(registry))
+    UserError::new(format!(
+        "the registry {registry} requires a login, and no password is configured"
+    ))
+    .found(found)
+    .fix(log_in(registry))
 }
 
 pub(super) fn wrong_password(registry: &str) -> UserError {
@@ -57,7 +59,7 @@ pub(super) fn unknown_challenge(registry: &str, header: &str) -> UserError {
 pub(super) fn unsafe_realm(registry: &str, realm: &str) -> UserError {
     UserError::new(format!("the registry {registry} wants the password sent without encryption"))
         .found(excerpt(realm))
-        .fix("Have its address for tokens begin with https://")
+        .fix("Its token address must begin with https://")
 }
 
 /// `what` is what was to be done: `push to shop/web`.
@@ -87,12 +89,12 @@ pub(super) fn gave_up(registry: &str, what: &str, cause: &str, tries: u32) -> Us
 
 pub(super) fn too_long_a_pause(registry: &str, pause: Duration) -> UserError {
     let pause = duration(pause);
-    UserError::new(format!("the registry {registry} asks to wait for {pause}"))
-        .fix("Try again then")
+    UserError::new(format!("the registry {registry} limits requests, for {pause}"))
+        .fix("Try again after that")
 }
 
 pub(super) fn garbage(registry: &str, what: &str, found: &str) -> UserError {
-    UserError::new(format!("the registry {registry} sent something else than {what}"))
+    UserError::new(format!("the registry {registry} sent something other than {what}"))
         .found(excerpt(found))
         .fix("Check that a registry answers there")
 }
@@ -123,7 +125,7 @@ pub(super) fn no_helper(program: &str, cause: &std::io::Error) -> UserError {
 pub(super) fn slow_helper(program: &str, patience: Duration) -> UserError {
     let patience = duration(patience);
     UserError::new(format!("{program} did not answer within {patience}"))
-        .fix("Check that it asks for nothing: there is nobody to answer")
+        .fix("Make sure that it does not prompt: there is nobody to answer")
 }
 
 pub(super) fn failed_helper(program: &str, said: &str) -> UserError {
@@ -156,7 +158,7 @@ mod tests {
         Name the file with its authority: SSL_CERT_FILE=/etc/ssl/certs/own.pem
         ");
         insta::assert_snapshot!(needs_login("registry", Some(Path::new("config.json"))), @"
-        the registry registry asks who you are, and no password is known
+        the registry registry requires a login, and no password is configured
         found: nothing for registry in config.json
         Log in as the owner of the site: docker login registry
         ");
@@ -172,7 +174,7 @@ mod tests {
         insta::assert_snapshot!(unsafe_realm("registry", "http://auth/token"), @"
         the registry registry wants the password sent without encryption
         found: http://auth/token
-        Have its address for tokens begin with https://
+        Its token address must begin with https://
         ");
         insta::assert_snapshot!(no_right("registry", "push to shop/web", "DENIED"), @"
         the registry registry does not let you push to shop/web
@@ -194,11 +196,11 @@ mod tests {
         Try again later: what has arrived is not sent again
         ");
         insta::assert_snapshot!(too_long_a_pause("registry", Duration::from_mins(15)), @"
-        the registry registry asks to wait for 15 min
-        Try again then
+        the registry registry limits requests, for 15 min
+        Try again after that
         ");
         insta::assert_snapshot!(garbage("registry", "a manifest", "<html>"), @"
-        the registry registry sent something else than a manifest
+        the registry registry sent something other than a manifest
         found: <html>
         Check that a registry answers there
         ");
@@ -223,7 +225,7 @@ mod tests {
         ");
         insta::assert_snapshot!(slow_helper("docker-credential-x", Duration::from_secs(30)), @"
         docker-credential-x did not answer within 30 s
-        Check that it asks for nothing: there is nobody to answer
+        Make sure that it does not prompt: there is nobody to answer
         ");
         insta::assert_snapshot!(failed_helper("docker-credential-x", "no session"), @"
         docker-credential-x failed

@@ -12,21 +12,21 @@ pub(super) fn no_folder(folder: &Path) -> UserError {
 }
 
 pub(super) fn cannot_be_named(path: &Path) -> UserError {
-    UserError::new("a unit of systemd cannot name this path")
+    UserError::new("a systemd unit cannot contain this path")
         .found(format!("{:?}, which is not UTF-8 or has a line break", path.display()))
         .fix("Rename the folder, and run this again")
 }
 
 /// `folder` is quoted for a shell.
 pub(super) fn no_systemd(folder: &str) -> UserError {
-    UserError::new("systemd does not run this machine")
-        .fix(format!("Let what starts programs here run: nyala serve {folder}"))
+    UserError::new("this machine does not run systemd")
+        .fix(format!("Have your process manager run: nyala serve {folder}"))
         .fix("Or print the unit, for another machine: nyala service install --print")
 }
 
 /// The user has no systemd of their own now.
 pub(super) fn no_user_manager(name: &str) -> UserError {
-    UserError::new(format!("no systemd runs for the user {name}"))
+    UserError::new(format!("systemd has no user session for {name}"))
         .fix(format!("Start it, now and with the machine: sudo loginctl enable-linger {name}"))
         .fix("Run this again")
 }
@@ -67,17 +67,17 @@ mod tests {
         2. Or name the folder that your sites are in: nyala service install FOLDER
         ");
         insta::assert_snapshot!(cannot_be_named(Path::new("/srv/a\nb")), @r#"
-        a unit of systemd cannot name this path
+        a systemd unit cannot contain this path
         found: "/srv/a\nb", which is not UTF-8 or has a line break
         Rename the folder, and run this again
         "#);
         insta::assert_snapshot!(no_systemd("/srv"), @"
-        systemd does not run this machine
-        1. Let what starts programs here run: nyala serve /srv
+        this machine does not run systemd
+        1. Have your process manager run: nyala serve /srv
         2. Or print the unit, for another machine: nyala service install --print
         ");
         insta::assert_snapshot!(no_user_manager("ada"), @"
-        no systemd runs for the user ada
+        systemd has no user session for ada
         1. Start it, now and with the machine: sudo loginctl enable-linger ada
         2. Run this again
         ");

@@ -28,7 +28,7 @@ A setting comes from the first of these that has it:
 4. `.deployment` in the commit
 5. the default
 
-This is Kudu's order, and so are the names of app settings.
+The order and the names of the app settings are Kudu's.
 An app setting with an empty value does not count.
 `nyala config show` prints what applies to a site, and where it comes from.
 A change takes effect with the next deployment.

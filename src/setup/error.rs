@@ -23,7 +23,7 @@ pub(super) fn git_is_too_old(version: &str) -> UserError {
     UserError::new("a strict site needs git 2.29 or newer")
         .found(version)
         .fix("Install a newer git on the server")
-        .fix("Or go without strict, and let scripts wait for the deployment: nyala wait")
+        .fix("Or leave the site non-strict, and let scripts wait for the deployment: nyala wait")
 }
 
 /// Neither the hook nor the one that was kept before is nyala's.
@@ -109,7 +109,7 @@ mod tests {
         a strict site needs git 2.29 or newer
         found: git version 2.17.1
         1. Install a newer git on the server
-        2. Or go without strict, and let scripts wait for the deployment: nyala wait
+        2. Or leave the site non-strict, and let scripts wait for the deployment: nyala wait
         ");
     }
 

@@ -79,7 +79,7 @@ fn a_build_that_fills_the_disk_is_ended_before_the_disk_is_full() {
     project.write("page", "1").push().assert_success();
     let filler = format!("dd if=/dev/zero of=big bs=100k count=600 2>/dev/null\n{}", slowly());
     let push = project.custom_script(&filler).push();
-    push.assert_failed_with("it was using up the space on the disk")
+    push.assert_failed_with("the disk was almost full")
         .assert_says(&format!("the file system at {} (tmpfs) has ", disk.0.display()))
         .assert_says("deployment 1 is still live");
     assert_eq!(site.live_id(), Some(1));
@@ -94,7 +94,7 @@ fn a_build_that_fills_the_disk_of_temporary_files_is_ended_as_well() {
     let filler =
         format!("cd $TMPDIR\ndd if=/dev/zero of=big bs=100k count=143 2>/dev/null\n{}", slowly());
     let push = site.project().custom_script(&filler).push();
-    push.assert_failed_with("it was using up the space on the disk")
+    push.assert_failed_with("the disk was almost full")
         .assert_says(&format!("the file system at {} (tmpfs) has ", disk.0.display()));
 }
 

@@ -77,8 +77,8 @@ fn what_cannot_be_written_into_a_configuration_is_refused() {
     let site = Site::new();
     let proxy = |arguments: &[&str]| site.nyala(&[&["proxy"], arguments].concat());
     proxy(&["nginx"]).assert_failed(2, "no domain was named");
-    proxy(&["nginx", "--domain", "http://shop.test/"]).assert_failed(2, "this is no domain");
-    proxy(&["nginx", "--domain", "a;b"]).assert_failed(2, "this is no domain");
+    proxy(&["nginx", "--domain", "http://shop.test/"]).assert_failed(2, "this is not a domain");
+    proxy(&["nginx", "--domain", "a;b"]).assert_failed(2, "this is not a domain");
     proxy(&["apache", "--domain", "shop.test"]).assert_failed(2, "[possible values: nginx, caddy]");
     // Nothing is live, and nothing has static files.
     let text = proxy(&["nginx", "--domain", "shop.test"]).assert_success().stdout.clone();

@@ -210,7 +210,7 @@ fn what_cannot_be_an_image_is_refused_and_nothing_is_written() {
     refused(&["--output", to], 1, "nothing is live yet");
     let project = project(&site);
     project.push().assert_success();
-    refused(&[], 2, "where the image goes");
+    refused(&[], 2, "no destination was given for the image");
     refused(&["--push"], 2, "no repository was named");
     refused(&["--push", "Shop"], 1, "not the name of an image");
     refused(&["--push", "shop"], 2, "no registry is named");
@@ -219,7 +219,7 @@ fn what_cannot_be_an_image_is_refused_and_nothing_is_written() {
     refused(&["--output", to, "--base", "./nowhere"], 1, "not a folder with an image");
     refused(&["--output", to, "--base", "127.0.0.1:1/python"], 1, "cannot be reached");
     let used = site.path.to_str().unwrap();
-    image(&site, &["--output", used]).assert_failed(1, "something else than an image");
+    image(&site, &["--output", used]).assert_failed(1, "something other than an image");
 
     // A base of another platform, and one that is damaged.
     let folder = site.sandbox.path("base");

@@ -34,7 +34,7 @@ fn a_silent_step_is_ended_but_a_busy_one_is_not() {
     let busy = "timeout 5 sh -c 'while :; do :; done' || true\n(sleep 600 &)";
     project.custom_script(busy).push().assert_success();
     let push = project.custom_script("echo before\nsleep 600").push();
-    push.assert_failed_with("was stopped: it printed nothing and used no processor for 2 s")
+    push.assert_failed_with("was stopped: no output and no CPU time for 2 s")
         .assert_says("before")
         .assert_says("raise idle_timeout in nyala.toml")
         .assert_says("deployment 1 is still live");

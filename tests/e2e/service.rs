@@ -224,7 +224,7 @@ fn the_unit_is_printed_for_any_machine() {
     let unit = install(&["--print"]).assert_success().stdout.clone();
     assert!(unit.contains(&format!(" serve \"{}\"\n", folder.display())), "{unit}");
     if !Path::new("/run/systemd/system").exists() {
-        install(&[]).assert_failed(1, "systemd does not run this machine");
+        install(&[]).assert_failed(1, "this machine does not run systemd");
     }
     fs::remove_dir(&folder).unwrap();
     install(&["--print"]).assert_failed(1, "cannot be found");

@@ -11,7 +11,7 @@ fn every_error_says_what_to_do() {
     Deploy: git push REMOTE HEAD:main
     ");
     insta::assert_snapshot!(nowhere_to_go(), @"
-    you did not say where the image goes
+    no destination was given for the image
     1. Write it to a folder: nyala image --output DIR
     2. Or send it to a registry: nyala image --push REGISTRY/NAME
     ");
@@ -50,7 +50,7 @@ fn every_error_says_what_to_do() {
     Build it again: nyala redeploy 3
     ");
     insta::assert_snapshot!(interpreter_fails(Path::new("/srv/shop/envs/3")), @"
-    the interpreter of /srv/shop/envs/3 does not say what it is
+    the interpreter of /srv/shop/envs/3 does not report its version
     Build the env again: nyala env delete, and nyala redeploy
     ");
     insta::assert_snapshot!(wrong_epoch("today"), @"
@@ -130,7 +130,7 @@ fn every_error_about_a_base_says_what_to_do() {
     Remove the folder, and write the image again
     ");
     insta::assert_snapshot!(not_empty(here), @"
-    /srv/image has something else than an image in it
+    /srv/image contains something other than an image
     Name a folder that is empty, or not there yet
     ");
     insta::assert_snapshot!(no_such_tag(here, "3", &tags), @"

@@ -20,7 +20,7 @@ pub(in crate::site) fn no_site(path: &Path) -> UserError {
         Place::Missing if path.starts_with("~") => {
             UserError::new(format!("there is no site at {shown}"))
                 .found("the shell has not replaced ~")
-                .fix(format!("Put a blank before it: --site {shown}"))
+                .fix(format!("Put a space, not =, before it: --site {shown}"))
         }
         Place::Missing => UserError::new(format!("there is no site at {shown}"))
             .fix(format!("Correct the path, or create a site: nyala init {shown}")),
@@ -50,7 +50,7 @@ pub(in crate::site) fn no_site(path: &Path) -> UserError {
             .fix(format!("Or create a site for it: nyala install {shown} --site NEW_FOLDER")),
         Place::WorkTree | Place::Other(_) => match a_site_in(path) {
             Some(site) => error
-                .found("it has sites, and is none itself")
+                .found("it contains sites, but is not one")
                 .fix(format!("Name one of them: --site {}", site.display())),
             None => error.found("it has no nyala.toml").fix(name_it),
         },
@@ -202,7 +202,7 @@ mod tests {
         Name a new folder: nyala init NEW_FOLDER
 
         --site sites: …/sites is not a site
-        found: it has sites, and is none itself
+        found: it contains sites, but is not one
         Name one of them: --site …/sites/shop
         init sites: …/sites is not empty
         found: it has shop
@@ -249,7 +249,7 @@ mod tests {
         insta::assert_snapshot!(no_site(Path::new("~/shop")), @"
         there is no site at ~/shop
         found: the shell has not replaced ~
-        Put a blank before it: --site ~/shop
+        Put a space, not =, before it: --site ~/shop
         ");
     }
 

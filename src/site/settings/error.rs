@@ -35,7 +35,7 @@ pub(super) fn health_is_no_path(health: &str) -> UserError {
 }
 
 pub(super) fn not_a_domain(domain: &str) -> UserError {
-    UserError::new("domains in [run] has a name that is no domain")
+    UserError::new("domains in [run] contains a name that is not a domain")
         .found(excerpt(domain))
         .fix("Write names without http:// and ports, such as \"shop.example.org\"")
 }

@@ -226,7 +226,7 @@ mod tests {
         Correct that line
         "#);
         insta::assert_snapshot!(error("[run]\ndomains = ['http://a/']"), @r#"
-        domains in [run] has a name that is no domain
+        domains in [run] contains a name that is not a domain
         found: http://a/
         Write names without http:// and ports, such as "shop.example.org"
         "#);

@@ -98,16 +98,16 @@ fn a_registry_that_misbehaves_is_survived_or_named() {
     fresh(Fault::Silence, "GET /v2/shop/manifests").assert_success();
     fresh(Fault::HalfBody, "GET /v2/shop/manifests").assert_success();
     fresh(Fault::OtherBytes, "GET /v2/shop/blobs").assert_failed(1, "has another blob");
-    fresh(Fault::Garbage, "GET /v2/shop/manifests").assert_failed(1, "sent something else than");
+    fresh(Fault::Garbage, "GET /v2/shop/manifests").assert_failed(1, "sent something other than");
     fresh(Fault::Answer(429, "Retry-After: 900\r\n"), "GET /v2/shop/manifests")
-        .assert_failed(1, "asks to wait for 15 min");
+        .assert_failed(1, "limits requests, for 15 min");
     fresh(Fault::Answer(403, ""), "GET /v2/shop/manifests").assert_failed(1, "does not let you");
     assert_eq!(registry.unmet(), 0);
 
     // Who asks is known from what docker login keeps.
     registry.want_password("YW5uOnNlY3JldA==");
     registry.forget_manifest("1");
-    push("1", folder).assert_failed(1, "no password is known");
+    push("1", folder).assert_failed(1, "no password is configured");
     let docker = site.sandbox.path("home/.docker");
     fs::create_dir_all(&docker).unwrap();
     let log_in = |auth: &str| {

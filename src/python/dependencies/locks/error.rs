@@ -50,7 +50,7 @@ pub(super) fn cannot_install(lock: Lock, name: &str, error: &LockError) -> UserE
             told.fix("Correct groups or extras under [dependencies] in nyala.toml")
         }
         LockError::Python { .. } => told
-            .fix("Ask for a Python that it is for in runtime.txt, such as python-3.12")
+            .fix("Choose a Python that the lock supports, in runtime.txt, such as python-3.12")
             .fix(format!("Or make a lock for this Python: {}", lock.command())),
         LockError::Conflict(_) => told.fix(format!(
             "Resolve the conflict, make the lock again ({}), commit, and push again",
@@ -151,7 +151,7 @@ mod tests {
         let error = LockError::Python { wanted: ">=3.13".to_owned(), found: "3.12.4".to_owned() };
         insta::assert_snapshot!(text(&error), @"
         uv.lock cannot be installed from: it is for Python >=3.13, and this environment has 3.12.4
-        1. Ask for a Python that it is for in runtime.txt, such as python-3.12
+        1. Choose a Python that the lock supports, in runtime.txt, such as python-3.12
         2. Or make a lock for this Python: uv lock
         ");
         let there = vec!["dev".to_owned()];
