@@ -130,9 +130,8 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let of_source = notes_of_source(from, &declaration, python.as_ref());
     notes.extend(of_source.into_iter().chain([ignored, by_wheels, unpinned]).flatten());
     let unmet = unmet(&tree, python.as_ref(), is_installed(from, &requirements))?;
-    warnings.extend([fallback, unmet].into_iter().flatten());
+    warnings.extend([fallback, unmet].into_iter().flatten().chain(declaration.warnings));
     warnings.extend(tree_warnings::warnings([&tree, &whole], &site.settings_file())?);
-    warnings.extend(declaration.warnings);
     Ok(Plan {
         build_variables: scm_version::variables(&release_tree, &requirements, &request)?,
         commit: request.commit,

@@ -74,7 +74,7 @@ pub(super) fn ended(command: &str, end: &str, recent: Vec<String>) -> UserError 
     let what = program.as_deref().unwrap_or("its command");
     let error = UserError::new(format!("the application did not start: {what} {end}"));
     if let Some(program) = program.as_deref().filter(|_| end == "exited with 127") {
-        return printed(error, &recent)
+        return printed(error, recent)
             .fix(format!("Add what has {program} to the requirements, or correct the command"));
     }
     if recent.is_empty() {
@@ -82,7 +82,7 @@ pub(super) fn ended(command: &str, end: &str, recent: Vec<String>) -> UserError 
             .labelled("output", "none")
             .fix(format!("See why it ends: run its command yourself, {command}"));
     }
-    printed(error, &recent).fix(FIX_WHAT_IT_PRINTED)
+    printed(error, recent).fix(FIX_WHAT_IT_PRINTED)
 }
 
 /// The web process does not answer as it should.
@@ -96,7 +96,7 @@ pub(super) fn unhealthy(
     let error = UserError::new(format!("the application was not healthy after {limit}"));
     let error = question_and_answer(error, question, answer);
     let has_printed = !recent.is_empty();
-    let error = printed(error, &recent);
+    let error = printed(error, recent);
     if answer.is_err() {
         let fixes = has_printed.then(|| format!("Or: {FIX_WHAT_IT_PRINTED}"));
         return error
@@ -123,7 +123,7 @@ fn not_well(release: DeploymentId, process: &str, end: &str, recent: Vec<String>
     let end = end.strip_prefix("it ").unwrap_or(end);
     let error =
         UserError::new(format!("release {release} failed while it was watched: {process} {end}"));
-    printed(error, &recent).fix(FIX_WHAT_IT_PRINTED)
+    printed(error, recent).fix(FIX_WHAT_IT_PRINTED)
 }
 
 /// A release was live, and did not answer health checks any more as it should.
@@ -135,7 +135,7 @@ pub(super) fn sick(
 ) -> UserError {
     let error = UserError::new(format!("release {release} became unhealthy"));
     let error = question_and_answer(error, question, answer);
-    printed(error, &recent).fix(FIX_WHAT_IT_PRINTED)
+    printed(error, recent).fix(FIX_WHAT_IT_PRINTED)
 }
 
 /// A release was live, and answered with 5xx too often; `share` is how often it was before.
@@ -172,7 +172,7 @@ fn restarts_of(process: &str, restarts: u32, end: &str, recent: Vec<String>) -> 
     let error = UserError::new(format!(
         "{process} ends again and again: it was restarted {restarts} times; the last time, {end}"
     ));
-    printed(error, &recent)
+    printed(error, recent)
         .fix(format!("See what it printed: nyala logs {}", process.split(':').next().unwrap_or("")))
         .fix(FIX_THAT)
         .fix("Or go back to the release before: nyala rollback")
@@ -187,7 +187,7 @@ pub(super) fn unwell(
 ) -> UserError {
     let Spec { release, .. } = process;
     let fact = format!("{} of release {release} is not healthy", process.label());
-    printed(question_and_answer(UserError::new(fact), question, answer), &recent)
+    printed(question_and_answer(UserError::new(fact), question, answer), recent)
         .fix(FIX_WHAT_IT_PRINTED)
         .fix("Or start it anew: nyala restart web")
         .fix("Or go back to the release before: nyala rollback")
@@ -208,9 +208,9 @@ fn question_and_answer(
     }
 }
 
-fn printed(error: UserError, recent: &[String]) -> UserError {
+fn printed(error: UserError, mut recent: Vec<String>) -> UserError {
     let skipped = recent.len().saturating_sub(LINES);
-    error.with_output(&recent[skipped..])
+    error.with_output(&recent.split_off(skipped))
 }
 
 #[cfg(test)]
@@ -327,7 +327,8 @@ mod tests {
         assert_eq!(fact("exec python app.py"), format!("{start}python exited with 0"));
         insta::assert_snapshot!(ended("cd . && gunicornn", "it exited with 0", vec![]), @"
         the application did not start: its command exited with 0
-        Let the command go on for as long as the application runs
+        output: none
+        See why it ends: run its command yourself, cd . && gunicornn
         ");
         let question = question();
         let limit = Duration::from_mins(1);

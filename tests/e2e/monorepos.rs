@@ -119,7 +119,8 @@ fn what_is_declared_above_the_application_is_named() {
     project.write("requirements.txt", "antelope==1.0\n").write("src/app.py", "");
     project.push().assert_success().assert_says(
         "warning: no dependencies are declared in src, but in ../requirements.txt: to install \
-         them, write file = \"../requirements.txt\" under [dependencies] in nyala.toml",
+         them, write file = \"../requirements.txt\" under [dependencies] in the site's \
+         nyala.toml",
     );
     let file = site.path.join("nyala.toml");
     let settings = fs::read_to_string(&file).unwrap();

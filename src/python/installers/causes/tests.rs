@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::python::dependencies::{Line, Source};
 
@@ -11,10 +13,10 @@ fn told(installer: Installer, output: &str) -> String {
         file: "requirements.txt".to_owned(),
         number: 2,
         text: "six".to_owned(),
-        extras: Default::default(),
+        extras: BTreeSet::new(),
         version: String::new(),
         source: None,
-        hashes: Default::default(),
+        hashes: BTreeSet::new(),
         options: Vec::new(),
         editable: false,
         digest: None,
