@@ -49,7 +49,8 @@ pub fn poetry_python(pyproject_toml: &[u8]) -> Read {
     };
     let Some(written) = written else { return Ok(None) };
     match poetry_constraint(written) {
-        Some(wanted) => Ok(wanted),
+        Some(Wanted::Any) => Ok(None),
+        Some(wanted) => Ok(Some(wanted)),
         None => Err(not_specifiers(Origin::PoetryPython, pyproject_toml, written)),
     }
 }
@@ -69,7 +70,7 @@ pub fn lock_file(bytes: &[u8]) -> Read {
         let Some((key, value)) = line.split_once('=').filter(|_| !in_package) else { continue };
         if keys.contains(&key.trim()) {
             let written = value.trim().trim_matches(['"', '\'']);
-            return Ok(poetry_constraint(written).flatten());
+            return Ok(poetry_constraint(written).filter(|wanted| *wanted != Wanted::Any));
         }
     }
     Ok(None)
@@ -126,14 +127,15 @@ pub fn mise(bytes: &[u8]) -> Read {
     Ok(written.and_then(|written| minor_or_exact(written.trim_start_matches("prefix:"))))
 }
 
-/// What a constraint of poetry's asks for, which may be nothing. `None` when it is none.
-fn poetry_constraint(written: &str) -> Option<Option<Wanted>> {
+/// What a constraint of poetry's asks for; any Python, when it asks for none. `None` when it is no
+/// constraint.
+fn poetry_constraint(written: &str) -> Option<Wanted> {
     let written = written.trim();
     if let Some(wanted) = minor_or_exact(written) {
-        return Some(Some(wanted));
+        return Some(wanted);
     }
     let specifiers = pythons(written)?;
-    Some((!specifiers.is_empty()).then_some(Wanted::Specifiers(specifiers)))
+    Some(if specifiers.is_empty() { Wanted::Any } else { Wanted::Specifiers(specifiers) })
 }
 
 fn plain(origin: Origin, written: &str) -> Read {
