@@ -9,8 +9,8 @@ use crate::receive::{self, Reader};
 use crate::site::{Record, Site};
 use crate::worker::{Started, session};
 
-/// Shows the log of a deployment that this command has started. Returns its record once it has ended,
-/// even if nobody reads the output to the end.
+/// Shows the log of a deployment that this command has started. Returns its record once it has
+/// ended, even if nobody reads the output to the end.
 pub(super) fn watch(site: &Site, started: &Started) -> Result<Record> {
     receive::watch_started(site, started, Reader::Person)?;
     receive::wait(site, started.id)

@@ -66,8 +66,8 @@ pub struct End<'a> {
 /// the seconds that the steps before it took; `None` when that is not known.
 pub type Place<'a> = &'a dyn Fn(&str, f64) -> Option<String>;
 
-/// Shows the log to `out`, as [`super::brief`] has it, until the end has come and all of it has been
-/// shown. `whole` is the command that prints all of it.
+/// Shows the log to `out`, as [`super::brief`] has it, until the end has come and all of it has
+/// been shown. `whole` is the command that prints all of it.
 ///
 /// Waits for a log that does not exist yet. Only whole lines are shown. Showing stops when `out`
 /// fails. Fails when the log cannot be read, or `end` fails.

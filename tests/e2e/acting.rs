@@ -64,7 +64,7 @@ fn an_application_that_does_not_start_stays_stopped() {
     site.nyala(&["stop"]).assert_success();
     site.set("GREETING", "broken");
     let ran = site.nyala(&["start"]);
-    ran.assert_failed(1, "output: the greeting is bad");
+    ran.assert_failed(1, "        the greeting is bad");
     assert_eq!((site.get("/").status, processes(&site).len()), (503, 0));
     site.set("GREETING", "hello");
     site.nyala(&["start"]).assert_success();
@@ -96,7 +96,7 @@ fn an_app_setting_restarts_the_application_without_a_failed_request() {
         // One that breaks it changes nothing.
         let ran = site.nyala(&["config", "set", "GREETING=broken", "OTHER=1"]);
         ran.assert_failed(1, "nothing was changed: the application did not start")
-            .assert_failed(1, "output: the greeting is bad")
+            .assert_failed(1, "        the greeting is bad")
             .assert_failed(1, "what ran before goes on");
         assert_eq!(site.nyala(&["config", "get", "GREETING"]).stdout, "second\n");
         site.nyala(&["config", "get", "OTHER"]).assert_failed(1, "there is no app setting OTHER");

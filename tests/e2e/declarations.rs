@@ -90,7 +90,7 @@ fn an_application_below_the_top_is_named_with_what_to_write() {
     let push = project.push();
     push.assert_success().assert_says(
         "no dependencies are declared at the top of the tree, but in backend, web: if one of them \
-         is the application, write project = \"backend\" in nyala.toml",
+         is the application, write project = \"backend\" in the site's nyala.toml",
     );
     assert_eq!(site.live()["env"]["decision"], "none");
 

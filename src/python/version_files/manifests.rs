@@ -249,7 +249,8 @@ mod tests {
         let of = |text: &str| wanted(setup_cfg(text.as_bytes()));
         assert_eq!(of("[options]\npython_requires = >=3.9\n").as_deref(), Some(">=3.9"));
         assert_eq!(of("[metadata]\npython_requires = >=3.9\n"), None);
-        let several = "[options]\npython_requires =\n    >=3.9,\n    # none newer\n    <3.12\n\nzip_safe = no\n";
+        let several = "[options]\npython_requires =\n    >=3.9,\n    # none newer\n    <3.12\n\n\
+                       zip_safe = no\n";
         assert_eq!(of(several).as_deref(), Some(">=3.9, <3.12"));
         assert!(setup_cfg(b"[options]\npython_requires = three\n").is_err());
     }
