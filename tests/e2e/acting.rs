@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::running::{application, processes};
-use crate::support::{Running, Site, wait_until};
+use crate::support::{Ends, Running, Site, wait_until};
 
 /// An application whose page is the app setting GREETING, and which does not start with `broken`.
 const GREETS: &str = "PAGE = os.environ.get('GREETING', 'nothing')
@@ -81,6 +81,7 @@ fn an_app_setting_restarts_the_application_without_a_failed_request() {
     project.push().assert_success();
     let done = AtomicBool::new(false);
     let answers = thread::scope(|scope| {
+        let ends = Ends(&done);
         let visitor = scope.spawn(|| {
             let mut answers = Vec::new();
             while !done.load(Ordering::Relaxed) {
@@ -102,7 +103,7 @@ fn an_app_setting_restarts_the_application_without_a_failed_request() {
         site.nyala(&["config", "get", "OTHER"]).assert_failed(1, "there is no app setting OTHER");
         site.nyala(&["config", "unset", "GREETING"]).assert_success();
         assert_eq!(site.get("/").body, "nothing 1 shop\n");
-        done.store(true, Ordering::Relaxed);
+        drop(ends);
         visitor.join().unwrap()
     });
     assert!(answers.iter().all(|answer| !answer.starts_with("broken")), "{answers:?}");

@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::support::{Project, Running, RunningPush, Sandbox, Site};
+use crate::support::{Ends, Project, Running, RunningPush, Sandbox, Site};
 
 const CROWD: u64 = 20;
 
@@ -32,6 +32,7 @@ fn of_twenty_pushes_at_once_the_last_is_live() {
     }
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
+        let ends = Ends(&done);
         // Readers never see half a record.
         let reader = scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
@@ -50,7 +51,7 @@ fn of_twenty_pushes_at_once_the_last_is_live() {
         for push in pushes {
             push.join().unwrap();
         }
-        done.store(true, Ordering::Relaxed);
+        drop(ends);
         reader.join().unwrap();
     });
 
@@ -90,6 +91,7 @@ fn rollbacks_and_gc_between_twenty_pushes_wait_for_their_turn() {
     }
     let done = AtomicBool::new(false);
     let rollbacks = thread::scope(|scope| {
+        let ends = Ends(&done);
         let gc = scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
                 site.nyala(&["gc"]).assert_success();
@@ -109,7 +111,7 @@ fn rollbacks_and_gc_between_twenty_pushes_wait_for_their_turn() {
         for push in pushes {
             push.join().unwrap();
         }
-        done.store(true, Ordering::Relaxed);
+        drop(ends);
         gc.join().unwrap();
         rollback.join().unwrap()
     });

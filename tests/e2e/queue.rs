@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::support::{Site, wait_until};
+use crate::support::{Ends, Site, wait_until};
 
 #[test]
 fn pushes_during_a_deployment_wait_and_the_newest_wins() {
@@ -64,6 +64,7 @@ fn wwwroot_points_to_a_complete_release_at_every_moment() {
     let done = AtomicBool::new(false);
     let wwwroot = site.path.join("wwwroot");
     thread::scope(|scope| {
+        let ends = Ends(&done);
         let reader = scope.spawn(|| {
             let mut reads = 0_u64;
             while !done.load(Ordering::Relaxed) {
@@ -79,7 +80,7 @@ fn wwwroot_points_to_a_complete_release_at_every_moment() {
         for page in ["1", "2"] {
             project.write("a", page).write("z", page).push().assert_success();
         }
-        done.store(true, Ordering::Relaxed);
+        drop(ends);
         assert!(reader.join().unwrap() > 0);
     });
 }

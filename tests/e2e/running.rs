@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::support::{Project, Site, wait_until};
+use crate::support::{Ends, Project, Site, wait_until};
 
 /// An application whose page says which one it is. `start` is Python that runs before it listens.
 pub(crate) fn application(project: &Project<'_>, page: &str, start: &str) {
@@ -125,6 +125,7 @@ fn no_request_fails_while_releases_are_switched() {
     project.push().assert_success();
     let done = AtomicBool::new(false);
     let counts = thread::scope(|scope| {
+        let ends = Ends(&done);
         let visitors: Vec<_> = (0..4)
             .map(|visitor| {
                 let (site, done) = (&site, &done);
@@ -156,7 +157,7 @@ fn no_request_fails_while_releases_are_switched() {
         for _ in 0..4 {
             site.nyala(&["redeploy"]).assert_success();
         }
-        done.store(true, Ordering::Relaxed);
+        drop(ends);
         visitors.into_iter().map(|visitor| visitor.join().unwrap()).collect::<Vec<u64>>()
     });
     assert!(counts.iter().all(|count| *count > 10), "{counts:?}");

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-use crate::support::{KeptVisitor, Manager, Project, Sandbox, Site, User, runs, wait_until};
+use crate::support::{Ends, KeptVisitor, Manager, Project, Sandbox, Site, User, runs, wait_until};
 
 /// An application that says which one it is.
 fn push_application(project: &Project<'_>, page: &str) {
@@ -30,6 +30,7 @@ fn restarting_it_refuses_and_loses_no_request() {
     assert_eq!(manager.store.len(), 1, "{manager:?}");
     let (done, answered) = (AtomicBool::new(false), AtomicU64::new(0));
     let _server = thread::scope(|scope| {
+        let ends = Ends(&done);
         for visitor in 0..6 {
             let (site, done, answered) = (&site, &done, &answered);
             scope.spawn(move || {
@@ -49,7 +50,7 @@ fn restarting_it_refuses_and_loses_no_request() {
             assert!(manager.hears("STOPPING=1"), "{manager:?}");
             server = manager.start(&serve);
         }
-        done.store(true, Ordering::Relaxed);
+        drop(ends);
         server
     });
     assert!(manager.hears("STATUS=Serving 1 site") && manager.hears("WATCHDOG=1"), "{manager:?}");

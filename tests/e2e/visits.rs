@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::support::{Answer, Project, Site, newest_python, skip, wait_until};
+use crate::support::{Answer, Ends, Project, Site, newest_python, skip, wait_until};
 
 fn page(project: &Project<'_>, page: &str) {
     let text = include_str!("fixtures/server.py");
@@ -150,6 +150,7 @@ fn processes_are_scaled_without_a_failed_request() {
     running(&site);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
+        let ends = Ends(&done);
         for _ in 0..3 {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
@@ -185,7 +186,7 @@ fn processes_are_scaled_without_a_failed_request() {
         site.nyala(&["restart", "worker:9"]).assert_failed(1, "no process worker:9 runs");
         site.nyala(&["scale", "web=1", "worker=0"]).assert_success();
         assert_eq!(processes(&site), ["web"]);
-        done.store(true, Ordering::Relaxed);
+        drop(ends);
     });
     let settings = fs::read_to_string(site.path.join("nyala.toml")).unwrap();
     assert!(settings.contains("scale = { web = 1, worker = 0 }"), "{settings}");

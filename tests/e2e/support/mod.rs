@@ -2,6 +2,7 @@
 //! is a few lines.
 
 mod count;
+mod ends;
 mod faults;
 mod ftp;
 mod gate;
@@ -28,6 +29,7 @@ mod web_server;
 pub(crate) mod wheels;
 
 pub(crate) use count::count;
+pub(crate) use ends::Ends;
 pub(crate) use faults::{Point, every_point, faulty_nyala, points, worth_dying_at};
 pub(crate) use ftp::FtpServer;
 pub(crate) use gate::Gate;
