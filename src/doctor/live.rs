@@ -17,7 +17,9 @@ pub(super) fn check(site: &Site) -> Option<Finding> {
             Some(Finding::new(FindingId::WwwrootDangling, error))
         }
         Ok(Some(id)) => {
-            let (link, meant) = site.wrong_link(id)?;
+            // Settings that cannot be read are a finding of their own.
+            let shared = site.settings().map(|settings| settings.shared).unwrap_or_default();
+            let (link, meant) = site.wrong_link(id, &shared)?;
             let error = error::link_leads_elsewhere(&link, &meant);
             Some(Finding::new(FindingId::BrokenLink, error))
         }

@@ -40,8 +40,8 @@ impl Site {
 
     /// Fails when a link that nyala made in a release does not lead to its env, or to what is
     /// shared.
-    pub fn check_links(&self, release: DeploymentId) -> Result<()> {
-        match self.wrong_link(release) {
+    pub fn check_links(&self, release: DeploymentId, shared: &[SharedPath]) -> Result<()> {
+        match self.wrong_link(release, shared) {
             Some((link, meant)) => bail!(error::link_leads_elsewhere(&link, &meant)),
             None => Ok(()),
         }
@@ -49,11 +49,13 @@ impl Site {
 
     /// A link that nyala made in a release and that does not lead to its env, or to what is shared;
     /// and where it should lead.
-    pub fn wrong_link(&self, release: DeploymentId) -> Option<(PathBuf, PathBuf)> {
+    pub fn wrong_link(
+        &self,
+        release: DeploymentId,
+        shared: &[SharedPath],
+    ) -> Option<(PathBuf, PathBuf)> {
         let env = self.env_of_release(release);
         let env = env.map(|env| (self.env_link(release), self.env(env)));
-        // Settings that cannot be read are an error of their own.
-        let shared = self.settings().map(|settings| settings.shared).unwrap_or_default();
         let shared = shared.iter().filter_map(|path| {
             let link = self.release(release).join(path.path());
             let target = fs::read_link(&link).ok()?;

@@ -234,6 +234,7 @@ impl Deployment<'_> {
         let step = console::quiet_step("Activate");
         cancel::check()?;
         let now = Timestamp::now();
+        self.site.check_links(self.record.id, &settings.shared)?;
         let refs = activate(self.site, self.record.id, || self.before_the_switch(repository))?;
         self.record.activated_at = Some(now);
         if !settings.run.watch.is_zero()

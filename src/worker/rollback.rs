@@ -35,7 +35,9 @@ pub fn obstacle(site: &Site, record: &Record) -> Option<String> {
     if !site.release_ids().is_ok_and(|kept| kept.contains(&id)) {
         return Some(format!("release {id} is no longer kept"));
     }
-    if let Some((link, meant)) = site.wrong_link(id) {
+    // Settings that cannot be read must not be in the way of a rollback.
+    let shared = site.settings().map(|settings| settings.shared).unwrap_or_default();
+    if let Some((link, meant)) = site.wrong_link(id, &shared) {
         return Some(format!("{} does not lead to {}", link.display(), meant.display()));
     }
     let built_with = record.env.as_ref()?;
