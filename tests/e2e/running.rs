@@ -77,7 +77,7 @@ fn a_sick_release_never_goes_live() {
     application(&project, "sick", "raise SystemExit('no database')");
     let push = project.push();
     push.assert_failed_with("the application did not start")
-        .assert_says("output: no database")
+        .assert_says("       no database")
         .assert_says("exited with 1");
     assert_eq!((site.live_id(), site.get("/").body.as_str()), (Some(1), "well 1 shop\n"));
 

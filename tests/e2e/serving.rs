@@ -226,7 +226,7 @@ fn a_run_folder_that_was_removed_comes_back_while_visitors_are_answered() {
     wait_until("it can be asked again", || site.nyala(&["ps"]).status.success());
     assert_eq!(site.nyala(&["ps", "--json"]).json()[0]["pid"], first, "the same process runs");
     assert_eq!(site.get("/").body, "one 1 shop\n");
-    site.nyala(&["serve"]).assert_failed(1, "is served already");
+    site.nyala(&["serve"]).assert_failed(1, "is already served");
     application(&project, "two", "");
     project.push().assert_success();
     assert_eq!(site.get("/").body, "two 2 shop\n");
