@@ -96,14 +96,19 @@ fn request(word: &str) -> Option<String> {
     version(word).or_else(|| of_uv(word))
 }
 
-/// What of a word is a version, after one of the prefixes; `.x` and `.*` stand for any patch.
+/// What of a word is a version, after one of the prefixes; `.x` and `.*` stand for any patch, and a
+/// major version alone for any of its minor ones.
 fn version(word: &str) -> Option<String> {
     let lower = word.to_ascii_lowercase();
     let prefixes = ["cpython-", "cpython@", "cpython", "python-", "python|", "python", ""];
     let prefix = prefixes.into_iter().find(|prefix| lower.starts_with(prefix))?;
     let version = &word[prefix.len()..];
     let numbers = |text: &str| text.split('.').map(number).collect::<Option<Vec<_>>>();
-    if let Some(minor) = version.strip_suffix(".x").or_else(|| version.strip_suffix(".*")) {
+    let any = version.strip_suffix(".x").or_else(|| version.strip_suffix(".*"));
+    if let major @ ("2" | "3") = any.unwrap_or(version) {
+        return Some(format!("=={major}.*"));
+    }
+    if let Some(minor) = any {
         return (numbers(minor)?.len() == 2).then(|| minor.to_owned());
     }
     let stage = ["a", "b", "rc"].into_iter().find_map(|stage| {

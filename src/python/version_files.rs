@@ -213,9 +213,11 @@ fn version_word(word: &str) -> Option<Wanted> {
 /// `3`, as `uv python pin 3` writes it.
 fn any_minor(version: &str) -> Option<Wanted> {
     let major = version.strip_suffix(".x").or_else(|| version.strip_suffix(".*"));
-    let major: u16 = major.unwrap_or(version).parse().ok()?;
-    let specifiers = VersionSpecifiers::from_str(&format!("=={major}.*")).ok()?;
-    matches!(major, 2 | 3).then_some(Wanted::Specifiers(specifiers))
+    let major = major.unwrap_or(version);
+    if !matches!(major, "2" | "3") {
+        return None;
+    }
+    VersionSpecifiers::from_str(&format!("=={major}.*")).ok().map(Wanted::Specifiers)
 }
 
 fn value_of(origin: Origin, value: &str) -> Result<Wanted, VersionFileError> {
