@@ -70,15 +70,7 @@ impl Python {
         let failed = || error::interpreter_fails(folder);
         let captured = process::capture(&invocation).explain(failed)?;
         let mut python: Python = serde_json::from_slice(&captured.stdout).explain(failed)?;
-        let configuration = crate::disk::read_if_there(&folder.join("pyvenv.cfg"))?;
-        let configuration =
-            String::from_utf8_lossy(&configuration.unwrap_or_default()).into_owned();
-        python.with_packages = configuration.lines().any(|line| {
-            line.split_once('=').is_some_and(|(key, value)| {
-                key.trim() == "include-system-site-packages"
-                    && value.trim().eq_ignore_ascii_case("true")
-            })
-        });
+        python.with_packages = env::takes_system_packages(folder);
         // In an env made with --copies, the program is not the one of the prefix.
         if !python.executable.starts_with(&python.prefix) {
             python.executable = python.prefix.join("bin").join(format!("python{}", python.name));

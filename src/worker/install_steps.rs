@@ -167,7 +167,7 @@ fn install_into(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<Ch
     leftovers.remove(env)?;
     // Of a lock, the lines do not say which of them are for this machine.
     if context.installer == Installer::Pip && plan.install_input.is_none() {
-        env::check_installed(env, &plan.requirements)?;
+        env::check_installed(env, &plan.requirements, &environment)?;
     }
     step.done();
     Ok(choice)

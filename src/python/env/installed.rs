@@ -8,12 +8,30 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::{error, site_packages};
+use crate::disk;
+use crate::process::Environment;
 use crate::python::dependencies::{Recorded, Role, normalized_name};
 
 /// Fails when the env lacks a requirement that names a package of an index, on every machine.
-pub fn check_installed(env: &Path, required: &Recorded) -> Result<()> {
+pub fn check_installed(env: &Path, required: &Recorded, environment: &Environment) -> Result<()> {
+    if sees_more(env, environment) {
+        return Ok(());
+    }
     let missing = missing(env, required);
     if missing.is_empty() { Ok(()) } else { Err(error::not_installed(&missing).into()) }
+}
+
+/// Whether what is elsewhere counts as installed, too, so that the installer leaves it there.
+fn sees_more(env: &Path, environment: &Environment) -> bool {
+    takes_system_packages(env) || environment.get("PYTHONPATH").is_some()
+}
+
+/// Whether the packages of the interpreter itself can be imported in an env.
+pub fn takes_system_packages(env: &Path) -> bool {
+    let text = disk::read_to_string(env.join("pyvenv.cfg")).unwrap_or_default();
+    text.lines().filter_map(|line| line.split_once('=')).any(|(key, value)| {
+        key.trim() == "include-system-site-packages" && value.trim().eq_ignore_ascii_case("true")
+    })
 }
 
 /// The requirements of [`check_installed`] that the env does not have.
@@ -70,6 +88,23 @@ mod tests {
         let lines = lines.into_iter().map(Result::unwrap).collect();
         let required = Recorded { lines, ..Recorded::default() };
         assert_eq!(missing(env.path(), &required), ["six"]);
+    }
+
+    #[test]
+    fn what_is_elsewhere_may_count_as_installed() {
+        let env = tempfile::tempdir().unwrap();
+        let line = serde_json::json!({
+            "role": "requirement", "key": "six", "file": "requirements.txt", "number": 1,
+            "text": "six",
+        });
+        let lines = vec![serde_json::from_value(line).unwrap()];
+        let required = Recorded { lines, ..Recorded::default() };
+        let check = |environment: &Environment| check_installed(env.path(), &required, environment);
+        assert!(check(&Environment::empty()).is_err());
+        assert!(check(&Environment::empty().set("PYTHONPATH", "lib")).is_ok());
+        let config = "home = /usr/bin\ninclude-system-site-packages = true\n";
+        fs::write(env.path().join("pyvenv.cfg"), config).unwrap();
+        assert!(check(&Environment::empty()).is_ok());
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub use copy::{NotCopyable, copy};
 pub use create::{PROMPT, check_new, create};
 pub use distutils::check_distutils;
 pub use inspect::{Inspection, inspect};
-pub use installed::check_installed;
+pub use installed::{check_installed, takes_system_packages};
 pub use local::{no_longer_required, required_by_local};
 pub use made::made_by_commands;
 pub use marker::{Marker, is_marker, keep, retire};
