@@ -18,8 +18,9 @@ use super::of_git::{START, is_of_git};
 use crate::disk;
 
 /// Gives what is root's in a repository to the owner of the site, and returns the files that the
-/// owner has to copy: see [`file`]. A repository of somebody else is left alone.
-pub(super) fn repository(repository: &Path, owner: u32) -> Result<Vec<PathBuf>> {
+/// owner has to copy: see [`file`]. A repository of somebody else is left alone. `moves` is what
+/// git tells its hooks of the refs that the push has moved.
+pub(super) fn repository(repository: &Path, owner: u32, moves: &[u8]) -> Result<Vec<PathBuf>> {
     let repository = repository
         .canonicalize()
         .with_context(|| format!("cannot look at {}", repository.display()))?;
@@ -30,7 +31,7 @@ pub(super) fn repository(repository: &Path, owner: u32) -> Result<Vec<PathBuf>> 
     disk::give_below(&repository, Uid::from_raw(owner), &|path, file| {
         let mut start = vec![0; START];
         let read = file.read_at(&mut start, 0).unwrap_or(0);
-        is_of_git(path, &start[..read])
+        is_of_git(path, &start[..read], moves)
     })
 }
 

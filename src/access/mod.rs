@@ -41,6 +41,15 @@ pub enum Intent {
 ///
 /// Must be called while this process has one thread.
 pub fn enter(site: &Site, intent: Intent) -> Result<()> {
+    enter_after(site, intent, &[])
+}
+
+/// [`enter`] for a hook that git runs after a push; `moves` is its input, githooks(5).
+pub fn enter_after_push(site: &Site, moves: &[u8]) -> Result<()> {
+    enter_after(site, Intent::Push, moves)
+}
+
+fn enter_after(site: &Site, intent: Intent, moves: &[u8]) -> Result<()> {
     let root = site.root();
     let folder =
         fs::metadata(root).with_context(|| format!("cannot look at {}", root.display()))?;
@@ -48,7 +57,10 @@ pub fn enter(site: &Site, intent: Intent) -> Result<()> {
     if geteuid().is_root() && folder.uid() != 0 {
         let owner = User::with_id(folder.uid(), folder.gid(), root);
         let foreign = match intent {
-            Intent::Push => adopt::repository(&site.repository(&site.settings()?), folder.uid())?,
+            Intent::Push => {
+                let repository = site.repository(&site.settings()?);
+                adopt::repository(&repository, folder.uid(), moves)?
+            }
             Intent::Read | Intent::Change => Vec::new(),
         };
         owner.become_it(root).with_context(|| {

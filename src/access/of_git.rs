@@ -11,22 +11,27 @@ use std::path::Path;
 /// How many bytes of the beginning of a file are asked for: enough for a line of a reflog.
 pub(super) const START: usize = 4096;
 
-/// `path` is the one in the repository, `start` are the first [`START`] bytes of the file.
-pub(super) fn is_of_git(path: &Path, start: &[u8]) -> bool {
+/// `path` is the one in the repository, `start` are the first [`START`] bytes of the file, and
+/// `moves` is what git tells its hooks of the refs that a push has moved: githooks(5).
+pub(super) fn is_of_git(path: &Path, start: &[u8], moves: &[u8]) -> bool {
     let mut names = path.iter().map(OsStr::as_encoded_bytes);
     match (names.next(), names.next()) {
         (Some(b"objects"), Some(b"pack" | b"info")) => is_index(start),
         (Some(b"objects"), Some(folder)) => folder.len() == 2 && is_compressed(start),
-        (Some(b"refs"), Some(_)) | (Some(b"HEAD" | b"shallow" | b"packed-refs"), None) => {
-            start.starts_with(b"ref: refs/")
-                || start.starts_with(b"# pack-refs with:")
-                || lines(start).all(|line| object_id(line) == Some(b""))
-        }
+        (Some(b"refs"), Some(_)) => is_ref(start, moves),
+        (Some(b"HEAD"), None) => start.starts_with(b"ref: refs/"),
+        (Some(b"packed-refs"), None) => start.starts_with(b"# pack-refs with:"),
         (Some(b"logs"), Some(_)) => lines(start).all(is_of_reflog),
         (Some(b"reftable"), Some(b"tables.list")) => lines(start).all(|it| it.ends_with(b".ref")),
         (Some(b"reftable"), Some(_)) => start.starts_with(b"REFT"),
         _ => false,
     }
+}
+
+/// Many secrets look like the id of an object, so it has to be one that was pushed.
+fn is_ref(start: &[u8], moves: &[u8]) -> bool {
+    let id = start.trim_ascii_end();
+    object_id(id) == Some(b"") && moves.split(u8::is_ascii_whitespace).any(|word| word == id)
 }
 
 /// A pack, and what belongs to one.
@@ -66,7 +71,8 @@ mod tests {
     const ID: &str = "5f0c6d1c9a4b0f0d7a1e3e2f6d8c4b2a19283746";
 
     fn is(path: &str, start: impl AsRef<[u8]>) -> bool {
-        is_of_git(Path::new(path), start.as_ref())
+        let moves = format!("{ID} {ID}{} refs/heads/a\n", &ID[..24]);
+        is_of_git(Path::new(path), start.as_ref(), moves.as_bytes())
     }
 
     #[test]
@@ -94,6 +100,8 @@ mod tests {
         assert!(!is("config", format!("{ID}\n")));
         assert!(!is("refs/heads/a", format!("{ID}\nhunter2\n")));
         assert!(!is("refs/heads/a", format!("{ID} hunter2\n")));
+        // As `openssl rand -hex 20` prints it.
+        assert!(!is("refs/heads/a", format!("{}\n", ID.replace('5', "6"))));
         assert!(!is("x/PACK", "PACK"));
     }
 }

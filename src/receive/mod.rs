@@ -26,7 +26,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::access::{self, Intent};
 use crate::console::{End, Followed, Follower, follow, mask, paint, print};
 use crate::disk::space::FileSystem;
 use crate::git::{Commit, RefUpdate, Refs, Repository, short};
@@ -85,11 +84,6 @@ fn started_by_own(site: &Site, new: NewDeployment) -> Result<NewDeployment> {
     let started_by = session::own_deployment(site)?;
     session::check_chain(site, started_by)?;
     Ok(NewDeployment { started_by, ..new })
-}
-
-/// Checks that whoever pushed may change the site.
-fn enter(site: &Site) -> Result<()> {
-    access::enter(site, Intent::Push)
 }
 
 /// Checks that the hook runs in the repository of the site and not in a copy of it.

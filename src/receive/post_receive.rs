@@ -8,9 +8,10 @@ use anyhow::{Context, Result};
 use super::options::{self, PushOptions};
 use super::push_plan::{Action, PushPlan};
 use super::{
-    Reader, check_repository, dry_run, enter, error, kept_hook, new_deployment, receive, refs,
+    Reader, check_repository, dry_run, error, kept_hook, new_deployment, receive, refs,
     watch_started,
 };
+use crate::access;
 use crate::disk::space;
 use crate::git::{RefUpdate, Repository};
 use crate::setup;
@@ -23,7 +24,7 @@ use crate::worker::{session, what_is_live};
 pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
     let mut input = Vec::new();
     io::stdin().lock().read_to_end(&mut input).context("the hook's input cannot be read")?;
-    if let Err(error) = enter(site) {
+    if let Err(error) = access::enter_after_push(site, &input) {
         kept_hook::run(hooks, &input);
         not_deployed(site, UserError::of(&error));
         return Ok(None);

@@ -10,9 +10,8 @@ use super::options::PushOptions;
 use super::push_plan::{Action, PushPlan};
 use super::rules::Rules;
 use super::wire::{self, Answer, Request};
-use super::{
-    Reader, check_repository, dry_run, enter, error, new_deployment, start, wait, watch_started,
-};
+use super::{Reader, check_repository, dry_run, error, new_deployment, start, wait, watch_started};
+use crate::access::{self, Intent};
 use crate::console::mask;
 use crate::git::{Commit, RefUpdate, Repository};
 use crate::site::{DeployOptions, Record, Site, Status};
@@ -42,7 +41,7 @@ impl Request {
 }
 
 fn answer(site: &Site, hooks: &Path, request: &Request) -> Result<Vec<Answer>> {
-    enter(site)?;
+    access::enter(site, Intent::Push)?;
     let settings = site.settings()?;
     check_repository(site, &settings)?;
     if !settings.strict {
