@@ -126,7 +126,6 @@ impl Giver<'_> {
 mod tests {
     use std::fs;
     use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
-    use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
 
     use super::*;
@@ -194,17 +193,15 @@ mod tests {
         let [folder, link] = ["folder", "link"].map(|name| top.path().join(name));
         fs::create_dir_all(folder.join("folder")).unwrap();
         symlink(outside.path(), &link).unwrap();
-        let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
-            scope.spawn(|| {
-                while !is_over.load(Ordering::Relaxed) {
-                    super::super::exchange(&folder, &link).unwrap();
+            let giving = scope.spawn(|| {
+                for _ in 0..2000 {
+                    give(top.path());
                 }
             });
-            for _ in 0..2000 {
-                give(top.path());
+            while !giving.is_finished() {
+                super::super::exchange(&folder, &link).unwrap();
             }
-            is_over.store(true, Ordering::Relaxed);
         });
         assert_eq!((owner(&inner), owner(&inner.join("wanted"))), (0, 0));
     }
