@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use clap::Args;
 
 use super::{cluster, error};
 use crate::console::{self, leaves_within};
+use crate::disk;
 use crate::processes::RELEASE;
 use crate::serve::log_files;
 use crate::site::{PROCESS_LOG, Site};
@@ -173,8 +173,7 @@ impl Followed {
 }
 
 fn id(file: &File) -> Result<(u64, u64)> {
-    let found = file.metadata().context("cannot read a log")?;
-    Ok((found.dev(), found.ino()))
+    Ok(disk::file_id(&file.metadata().context("cannot read a log")?))
 }
 
 #[cfg(test)]

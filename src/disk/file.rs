@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, FileTimes, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -121,6 +121,11 @@ pub fn create_reserve(path: &Path, size: DiskUsage) -> Result<()> {
         Ok::<_, io::Error>(())
     };
     create().with_context(|| format!("cannot make {}", path.display()))
+}
+
+/// What tells a file or folder from every other one that is there: its device and its number.
+pub fn file_id(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
 
 /// Makes a file that must not be there yet, with the permission bits and the time of last change of

@@ -5,7 +5,6 @@
 
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -128,7 +127,7 @@ fn source(
 }
 
 fn is_same_file(one: &fs::Metadata, other: &Path) -> bool {
-    fs::symlink_metadata(other).is_ok_and(|it| (it.dev(), it.ino()) == (one.dev(), one.ino()))
+    fs::symlink_metadata(other).is_ok_and(|it| disk::file_id(&it) == disk::file_id(one))
 }
 
 /// Fails when a folder above a path in a release is a link: what it leads to is not the release's.

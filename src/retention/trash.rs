@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::holders::{Held, holders};
 use super::prune::unless_mounted;
+use crate::disk;
 use crate::site::{Site, entry_name};
 use crate::user_error::UserError;
 
@@ -77,7 +78,7 @@ impl Usage {
                     fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()),
                 );
             } else if metadata.nlink() > 1 {
-                let seen = self.names.entry((metadata.dev(), metadata.ino())).or_default();
+                let seen = self.names.entry(disk::file_id(&metadata)).or_default();
                 *seen += 1;
                 if *seen < metadata.nlink() {
                     continue;

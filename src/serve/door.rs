@@ -1,7 +1,6 @@
 //! The control socket of a site: what commands and deployments ask of this `nyala serve`.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -41,9 +40,8 @@ impl Drop for Door {
     }
 }
 
-/// The device and number of a file.
 pub(super) fn id_of(path: &Path) -> Option<(u64, u64)> {
-    fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
+    fs::symlink_metadata(path).ok().map(|found| disk::file_id(&found))
 }
 
 /// Opens the socket, which only the owner of the site can connect to: that takes the right to write

@@ -1,13 +1,13 @@
 //! The links in a release that lead to what outlives it: its env, and what is shared.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
 use super::layout::{ENVS, RELEASES, SHARED};
 use super::{SharedPath, Site, error, id_in};
+use crate::disk;
 use crate::ids::{DeploymentId, EnvId};
 
 /// From the folder of a release to that of the site.
@@ -62,7 +62,7 @@ impl Site {
             let is_ours = self.is_shared_link(path, &target);
             is_ours.then(|| (link, self.shared().join(path.path())))
         });
-        let identity = |path: &Path| fs::metadata(path).map(|it| (it.dev(), it.ino())).ok();
+        let identity = |path: &Path| fs::metadata(path).map(|it| disk::file_id(&it)).ok();
         env.into_iter().chain(shared).find(|(link, meant)| {
             // What is not there at all is not the fault of the link.
             let there = identity(meant);

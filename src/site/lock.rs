@@ -2,7 +2,6 @@
 //! it dies.
 
 use std::fs::{self, File, TryLockError};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -31,7 +30,7 @@ pub struct Guard {
 impl ServeLock {
     /// Whether others still find it where it was taken.
     pub fn is_in_place(&self, site: &Site) -> bool {
-        let id = |found: fs::Metadata| (found.dev(), found.ino());
+        let id = |found: fs::Metadata| disk::file_id(&found);
         let own = self.file.metadata().map(id);
         own.is_ok_and(|own| fs::metadata(site.serve_lock()).map(id).is_ok_and(|it| it == own))
     }

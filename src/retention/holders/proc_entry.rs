@@ -2,15 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, Metadata};
+use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
 use super::UsedAs;
 use super::sockets::Sockets;
+use crate::disk::file_id;
 
 /// A folder that somebody may hold.
 pub(super) struct Folder<'a> {
@@ -25,7 +25,7 @@ impl<'a> Folder<'a> {
     /// `None` when it is not there.
     pub(super) fn new(path: &'a PathBuf) -> Option<Folder<'a>> {
         let canonical = path.canonicalize().ok()?;
-        let identity = identity(&fs::metadata(&canonical).ok()?);
+        let identity = file_id(&fs::metadata(&canonical).ok()?);
         let prefix = [canonical.as_os_str().as_bytes(), b"/"].concat();
         Some(Folder { path, canonical, prefix, identity })
     }
@@ -33,10 +33,6 @@ impl<'a> Folder<'a> {
     fn has(&self, path: &[u8]) -> bool {
         path.starts_with(&self.prefix) || path == &self.prefix[..self.prefix.len() - 1]
     }
-}
-
-fn identity(metadata: &Metadata) -> (u64, u64) {
-    (metadata.dev(), metadata.ino())
 }
 
 /// A process by its folder in /proc.
@@ -113,7 +109,7 @@ impl<'a> ProcEntry<'a> {
         let mut last = None;
         for _ in 0..DEEPEST {
             let Ok(metadata) = fs::metadata(&path) else { break };
-            let this = identity(&metadata);
+            let this = file_id(&metadata);
             if last == Some(this) {
                 break;
             }
@@ -134,7 +130,7 @@ impl<'a> ProcEntry<'a> {
             }
             let Ok(folder) = folder.strip_prefix("/") else { break };
             if let Ok(metadata) = fs::symlink_metadata(root.join(folder)) {
-                found.extend(self.identified(identity(&metadata)));
+                found.extend(self.identified(file_id(&metadata)));
             }
         }
         found
