@@ -22,7 +22,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::{clause, cut};
+use crate::text::{capitalized, clause, cut};
 
 /// The words that a line of what was found may begin with; every other line begins with `found: `.
 const LABELS: [&str; 9] = [
@@ -125,7 +125,6 @@ impl UserError {
     #[must_use]
     pub fn with_next_step(mut self, has_moved: bool) -> UserError {
         let how = if has_moved { "deploy again: nyala redeploy" } else { "push again" };
-        let capitalized = |text: &str| text[..1].to_uppercase() + &text[1..];
         for fix in &mut self.fixes {
             *fix = fix
                 .replace(DEPLOY_AGAIN, how)

@@ -41,6 +41,12 @@ pub fn title(text: &str) -> String {
     escaped(&line).into_owned()
 }
 
+/// A text that begins a sentence.
+pub fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
+}
+
 /// A text of at most so many characters, and an ellipsis where it goes on.
 pub fn cut(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest) {

@@ -3,6 +3,7 @@
 
 use crate::disk::space::{DiskUsage, FREE_SPACE, FileSystem};
 use crate::site::DeploymentId;
+use crate::text::capitalized;
 use crate::user_error::{DEPLOY_AGAIN, UserError};
 
 /// `branch` is not where the pusher saw it.
@@ -60,10 +61,6 @@ pub(super) fn nothing_to_run(why: &str) -> UserError {
 
 const SAY_WHAT_TO_RUN: &str =
     "say what to run in a Procfile, or under [run.processes] in nyala.toml";
-
-pub(super) fn capitalized(text: &str) -> String {
-    text[..1].to_uppercase() + &text[1..]
-}
 
 /// `nyala serve` gave the release up, because its deployment seemed to have ended.
 pub(super) fn not_ready() -> UserError {

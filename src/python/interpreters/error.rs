@@ -2,6 +2,7 @@
 
 use super::Interpreter;
 use crate::python::version::{Origin, Version, Wanted};
+use crate::text::capitalized;
 use crate::user_error::{DEPLOY_AGAIN, UserError};
 
 /// The newest minor version of Python 3 that is suggested when specifiers allow many.
@@ -48,8 +49,7 @@ pub fn not_found(wanted: &Wanted, origin: Origin, all: &[Interpreter]) -> UserEr
     );
     // The first one is no alternative.
     if let Some(rest) = fixes[0].strip_prefix("Or") {
-        let rest = rest.trim_start_matches([',', ' ']);
-        fixes[0] = rest[..1].to_uppercase() + &rest[1..];
+        fixes[0] = capitalized(rest.trim_start_matches([',', ' ']));
     }
     error.fixes(fixes)
 }

@@ -1,8 +1,8 @@
 //! A program that cannot be run, in words for people.
 
 use crate::console::did_you_mean;
+use crate::text::capitalized;
 use crate::user_error::{DEPLOY_AGAIN, UserError};
-use crate::worker::error::capitalized;
 
 /// `program` is in none of the `folders`; `programs` are those of the env.
 pub(super) fn no_such_program(
