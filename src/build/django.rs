@@ -13,6 +13,7 @@ use anyhow::Result;
 use super::error;
 use crate::console;
 use crate::process::{self, ChildError, Environment, Invocation, Limits};
+use crate::processes::DJANGO_SETTINGS;
 use crate::python::env::site_packages;
 use crate::user_error::Explain;
 
@@ -119,7 +120,7 @@ pub fn collectstatic(
             "{MANAGE} names no settings; {} names {module}.",
             file.display()
         ));
-        environment = environment.set(settings_module::VARIABLE, module);
+        environment = environment.set(DJANGO_SETTINGS, module);
         complaint = help(&environment);
     }
     if complaint.contains("Unknown command") {
@@ -169,8 +170,7 @@ fn no_settings(named: &BTreeMap<String, PathBuf>, candidates: &[String]) -> Stri
     let first = candidates.first().map_or("mysite.settings", String::as_str);
     format!(
         "Django static files are not collected: {MANAGE} names no settings, and {found}.{there} \
-         Name them: nyala config set {}={first}",
-        settings_module::VARIABLE
+         Name them: nyala config set {DJANGO_SETTINGS}={first}",
     )
 }
 

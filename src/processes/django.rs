@@ -7,7 +7,8 @@ use super::recognized::{Application, Interface};
 use crate::git::{CommitTree, Kind};
 use crate::site::AppSettings;
 
-const SETTINGS: &str = "DJANGO_SETTINGS_MODULE";
+/// The variable that names the module of the settings.
+pub const DJANGO_SETTINGS: &str = "DJANGO_SETTINGS_MODULE";
 
 /// What `startproject` has written beside the settings, for servers of either kind: the package
 /// that manage.py names comes first.
@@ -18,7 +19,10 @@ pub(super) fn find(
 ) -> Result<Vec<Application>> {
     let manage = tree.file(&below(folder, "manage.py"), LARGEST)?.unwrap_or_default();
     let manage = String::from_utf8_lossy(&manage);
-    let named = app_settings.get(SETTINGS).or_else(|| settings_in(&manage)).unwrap_or_default();
+    let named = app_settings
+        .get(DJANGO_SETTINGS)
+        .or_else(|| django_settings_in(&manage))
+        .unwrap_or_default();
     let mut package = named;
     // `shop.settings.production` is beside `shop.wsgi`.
     while let Some((above, _)) = package.rsplit_once('.') {
@@ -43,17 +47,25 @@ pub(super) fn find(
     Ok(Vec::new())
 }
 
-/// The module of the settings that manage.py names.
-fn settings_in(manage: &str) -> Option<&str> {
-    let mut code = manage.lines().map(str::trim_start).filter(|line| !line.starts_with('#'));
-    code.find_map(|line| {
-        let rest = line.split_once(SETTINGS)?.1;
-        // After the quote that ends the name comes the value, in quotes of its own.
-        let quoted = rest.split_once(['"', '\''])?.1.split_once(['"', '\''])?.1;
-        let module = quoted.split(['"', '\'']).next()?;
-        let is_part = |it: char| it.is_alphanumeric() || "_.".contains(it);
-        (!module.is_empty() && module.chars().all(is_part)).then_some(module)
+/// The module in `os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")`, or in
+/// `os.environ["DJANGO_SETTINGS_MODULE"] = "mysite.settings"`.
+pub fn django_settings_in(python: &str) -> Option<&str> {
+    python.match_indices(DJANGO_SETTINGS).find_map(|(at, _)| {
+        let line = python[..at].rsplit('\n').next().unwrap_or_default();
+        let rest = &python[at + DJANGO_SETTINGS.len()..];
+        // A call may go on in the next lines.
+        let value = rest
+            .trim_start_matches(['"', '\''])
+            .trim_start_matches(|it: char| matches!(it, ']' | ',' | '=') || it.is_whitespace());
+        // Whatever is not a plain literal, such as a call, is not known.
+        let module = value.strip_prefix(['"', '\''])?.split(['"', '\'']).next()?;
+        let is_module = !line.trim_start().starts_with('#') && module.split('.').all(is_name);
+        is_module.then_some(module)
     })
+}
+
+fn is_name(part: &str) -> bool {
+    !part.is_empty() && part.chars().all(|it| it.is_alphanumeric() || it == '_')
 }
 
 fn in_package(tree: &CommitTree<'_>, folder: &str, package: &str) -> Result<Vec<Application>> {
@@ -84,38 +96,16 @@ fn below(folder: &str, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use git2::{Index, IndexEntry, IndexTime, Repository};
+    use git2::Repository;
 
     use super::*;
+    use crate::git::tree_of;
 
     /// The applications that are found in a project with these files.
     fn found(files: &[(&str, &str)], app_settings: &str) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let repository = Repository::init_bare(folder.path()).unwrap();
-        let mut index = Index::new().unwrap();
-        for (path, text) in files {
-            let time = IndexTime::new(0, 0);
-            let (dev, ino, uid, gid, file_size, flags, flags_extended) = Default::default();
-            let id = repository.blob(text.as_bytes()).unwrap();
-            let path = path.as_bytes().to_vec();
-            let (ctime, mtime, mode) = (time, time, 0o100_644);
-            let entry = IndexEntry {
-                ctime,
-                mtime,
-                dev,
-                ino,
-                mode,
-                uid,
-                gid,
-                file_size,
-                id,
-                flags,
-                flags_extended,
-                path,
-            };
-            index.add(&entry).unwrap();
-        }
-        let tree = index.write_tree_to(&repository).unwrap();
+        let tree = tree_of(&repository, files);
         let tree = CommitTree::new(&repository, tree).unwrap();
         let found = find(&tree, "", &AppSettings::parse(app_settings).unwrap()).unwrap();
         found.into_iter().map(|application| application.module).collect()
@@ -163,7 +153,29 @@ mod tests {
             ("os.environ.setdefault('DJANGO_SETTINGS_MODULE', '../settings')", None),
             ("main()", None),
         ] {
-            assert_eq!(settings_in(&format!("import os\n{line}\n")), expected, "{line}");
+            assert_eq!(django_settings_in(&format!("import os\n{line}\n")), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_module_is_read_as_people_write_it() {
+        for text in [
+            "import os\nos.environ.setdefault(\"DJANGO_SETTINGS_MODULE\", \"mysite.settings\")\n",
+            "os.environ['DJANGO_SETTINGS_MODULE'] = 'mysite.settings'",
+            "# os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'old')\n\
+             os.environ.setdefault('DJANGO_SETTINGS_MODULE','mysite.settings')",
+            "os.environ.setdefault(\n    'DJANGO_SETTINGS_MODULE',\n    'mysite.settings',\n)\n",
+        ] {
+            assert_eq!(django_settings_in(text), Some("mysite.settings"), "{text}");
+        }
+        for text in [
+            "os.environ.setdefault('DJANGO_SETTINGS_MODULE', name())",
+            "os.environ.setdefault('DJANGO_SETTINGS_MODULE', f'{site}.settings')",
+            "os.environ.setdefault('DJANGO_SETTINGS_MODULE', '')",
+            "# DJANGO_SETTINGS_MODULE = 'mysite.settings'",
+            "",
+        ] {
+            assert_eq!(django_settings_in(text), None, "{text}");
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::site::AppSettings;
 use crate::site::record::ProcessesRecord;
 use crate::site::settings::Run;
 
+pub use django::{DJANGO_SETTINGS, django_settings_in};
 pub use program::{in_place_of_shell, program};
 
 use recognized::Recognized;

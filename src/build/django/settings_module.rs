@@ -5,8 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::disk;
-
-pub(super) const VARIABLE: &str = "DJANGO_SETTINGS_MODULE";
+use crate::processes::django_settings_in;
 
 /// What a server imports names the module, as `django-admin startproject` writes it.
 const ENTRY_POINTS: [&str; 2] = ["wsgi.py", "asgi.py"];
@@ -69,55 +68,16 @@ fn look(release: &Path, folder: &Path, depth: usize, found: &mut BTreeMap<String
         } else if kind.is_file()
             && ENTRY_POINTS.contains(&name.as_str())
             && let Ok(text) = disk::read_to_string(release.join(&path))
-            && let Some(module) = named_in(&text)
+            && let Some(module) = django_settings_in(&text)
         {
             found.entry(module.to_owned()).or_insert(path);
         }
     }
 }
 
-/// The module in `os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")`, or in
-/// `os.environ["DJANGO_SETTINGS_MODULE"] = "mysite.settings"`.
-fn named_in(python: &str) -> Option<&str> {
-    python.match_indices(VARIABLE).find_map(|(at, _)| {
-        let line = python[..at].rsplit('\n').next().unwrap_or_default();
-        let rest = &python[at + VARIABLE.len()..];
-        // A call may go on in the next lines.
-        let value = rest
-            .trim_start_matches(['"', '\''])
-            .trim_start_matches(|it: char| matches!(it, ']' | ',' | '=') || it.is_whitespace());
-        // Whatever is not a plain literal, such as a call, is not known.
-        let module = value.strip_prefix(['"', '\''])?.split(['"', '\'']).next()?;
-        let is_module = !line.trim_start().starts_with('#') && module.split('.').all(is_name);
-        is_module.then_some(module)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_module_is_read_as_people_write_it() {
-        for text in [
-            "import os\nos.environ.setdefault(\"DJANGO_SETTINGS_MODULE\", \"mysite.settings\")\n",
-            "os.environ['DJANGO_SETTINGS_MODULE'] = 'mysite.settings'",
-            "# os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'old')\n\
-             os.environ.setdefault('DJANGO_SETTINGS_MODULE','mysite.settings')",
-            "os.environ.setdefault(\n    'DJANGO_SETTINGS_MODULE',\n    'mysite.settings',\n)\n",
-        ] {
-            assert_eq!(named_in(text), Some("mysite.settings"), "{text}");
-        }
-        for text in [
-            "os.environ.setdefault('DJANGO_SETTINGS_MODULE', name())",
-            "os.environ.setdefault('DJANGO_SETTINGS_MODULE', f'{site}.settings')",
-            "os.environ.setdefault('DJANGO_SETTINGS_MODULE', '')",
-            "# DJANGO_SETTINGS_MODULE = 'mysite.settings'",
-            "",
-        ] {
-            assert_eq!(named_in(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn settings_are_found_the_likeliest_first() {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::settings_module;
 use super::{MANAGE, NO_SETTINGS};
 use crate::process::{self, ChildError, Environment, Invocation};
+use crate::processes::DJANGO_SETTINGS;
 
 /// Prints what the settings say, or null when the application has no static files of its own.
 const ASK: &str = "
@@ -49,7 +50,7 @@ pub fn static_files(
         && complaint.contains(NO_SETTINGS)
         && let [(module, _)] = Vec::from_iter(settings_module::named_below(folder))[..].as_ref()
     {
-        answer = ask(&environment.clone().set(settings_module::VARIABLE, module));
+        answer = ask(&environment.clone().set(DJANGO_SETTINGS, module));
     }
     let text = answer?.text();
     let found = text.lines().rev().find_map(|line| line.strip_prefix(MARK));
