@@ -1,17 +1,19 @@
 //! What the project's commands put into an env that leads to its release, wherever in the env it
 //! is: a path that is written into a module, a link to a folder of the tree.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use super::marker::{is_marker, marker_file};
 use super::names::Names;
+use super::record::normal;
 use super::references::is_editable;
+use super::written::changed;
+use crate::elf;
 
 /// One of them is enough to tie an env to its release; the log names a few.
 const MOST: usize = 20;
@@ -100,16 +102,12 @@ impl Looking<'_> {
     }
 }
 
-fn changed(metadata: &Metadata) -> (i64, i64) {
-    (metadata.ctime(), metadata.ctime_nsec())
-}
-
 /// Whether a file is one of machine code, which names its sources for a debugger.
 fn is_program(file: &mut File) -> io::Result<bool> {
     let mut start = Vec::new();
-    file.take(4).read_to_end(&mut start)?;
+    file.take(elf::MAGIC.len() as u64).read_to_end(&mut start)?;
     file.rewind()?;
-    Ok(start == b"\x7fELF")
+    Ok(start == elf::MAGIC)
 }
 
 /// Whether a file may name the folder that it was built in and needs nothing there: for a
@@ -118,19 +116,6 @@ fn says_where_it_is_from(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_bytes();
     let is_compiled = [b".pyc".as_slice(), b".o", b".a"].iter().any(|it| name.ends_with(it));
     is_compiled || name == b"direct_url.json" && !is_editable(path)
-}
-
-/// A path without `..` in it.
-fn normal(path: &Path) -> PathBuf {
-    path.components().fold(PathBuf::new(), |mut normal, component| {
-        match component {
-            Component::ParentDir => {
-                normal.pop();
-            }
-            component => normal.push(component),
-        }
-        normal
-    })
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use memchr::memmem;
 
 use super::names::spellings;
+use super::record::normal;
 use super::site_packages;
 use crate::disk;
 
@@ -180,15 +181,7 @@ fn relative(text: &[u8], file: &Path, releases: &Path) -> Vec<PathBuf> {
     let folder = file.parent().unwrap_or(file);
     lines
         .filter_map(|line| {
-            let mut path = folder.to_owned();
-            for component in Path::new(line).components() {
-                match component {
-                    Component::ParentDir => {
-                        path.pop();
-                    }
-                    other => path.push(other),
-                }
-            }
+            let path = normal(&folder.join(line));
             let number = path.strip_prefix(releases).ok()?.components().next()?;
             Some(releases.join(number))
         })

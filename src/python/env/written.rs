@@ -35,7 +35,8 @@ fn telling_time(env: &Path, since: (i64, i64)) -> Option<Time> {
     times.into_iter().find(|time| time(&oldest) <= since)
 }
 
-fn changed(metadata: &Metadata) -> (i64, i64) {
+/// When a file was last changed, as seconds and nanoseconds.
+pub(super) fn changed(metadata: &Metadata) -> (i64, i64) {
     (metadata.ctime(), metadata.ctime_nsec())
 }
 
