@@ -236,6 +236,7 @@ fn words(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::git::tree_of;
 
     #[test]
     fn words_are_what_may_be_paths() {
@@ -259,14 +260,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let objects = git2::Repository::init_bare(folder.path()).unwrap();
         let digest_of = |changed: Option<&str>| {
-            let mut update = git2::build::TreeUpdateBuilder::new();
-            for (path, text) in files {
-                let text = if changed == Some(path) { "other" } else { text };
-                update.upsert(*path, objects.blob(text.as_bytes()).unwrap(), git2::FileMode::Blob);
-            }
-            let builder = objects.treebuilder(None).unwrap();
-            let empty = objects.find_tree(builder.write().unwrap()).unwrap();
-            let tree = update.create_updated(&objects, &empty).unwrap();
+            let files: Vec<_> = files
+                .iter()
+                .map(|(path, text)| (*path, if changed == Some(path) { "other" } else { *text }))
+                .collect();
+            let tree = tree_of(&objects, &files);
             digest(&CommitTree::new(&objects, tree).unwrap(), command).unwrap()
         };
         digest_of(None) != digest_of(Some(changed))

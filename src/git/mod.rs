@@ -21,6 +21,8 @@ pub use command::{Refs, bare_git, git, run};
 pub use notes::{Note, append as append_note};
 pub use refs::{RefName, RefUpdate};
 pub use transaction::Prepared;
+#[cfg(test)]
+pub use tree::tree_of;
 pub use tree::{CommitTree, Entry, Kind};
 
 /// An open bare repository.

@@ -145,3 +145,14 @@ impl<'repository> CommitTree<'repository> {
         bail!(error::not_a_file(path, found))
     }
 }
+
+/// Writes a tree of files, each with its text, into a repository.
+#[cfg(test)]
+pub fn tree_of(objects: &git2::Repository, files: &[(&str, &str)]) -> Oid {
+    let mut update = git2::build::TreeUpdateBuilder::new();
+    for (path, text) in files {
+        update.upsert(*path, objects.blob(text.as_bytes()).unwrap(), git2::FileMode::Blob);
+    }
+    let empty = objects.treebuilder(None).unwrap().write().unwrap();
+    update.create_updated(objects, &objects.find_tree(empty).unwrap()).unwrap()
+}

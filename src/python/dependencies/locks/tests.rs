@@ -26,6 +26,20 @@ pub(super) fn environment(python: &str) -> Environment {
     }
 }
 
+/// Reads a lock whether or not it belongs to its manifest, which is another question.
+fn read_frozen(
+    lock: Lock,
+    text: &str,
+    pyproject: &str,
+    groups: &[&str],
+    python: &str,
+) -> Result<ResolvedSet, LockError> {
+    let groups: Vec<String> = groups.iter().map(|&group| group.to_owned()).collect();
+    let manifests =
+        Manifests { pyproject: pyproject.parse().unwrap(), frozen: true, ..Manifests::default() };
+    lock.read(text, &manifests, &Chosen::new(&groups, &[]), &environment(python))
+}
+
 /// `scripts/test-locks` fills the folder `NYALA_LOCKS`: each folder in it has a project, its lock,
 /// and in `LOCK.expected.json` what the tool itself prints for each Python and each choice.
 #[test]

@@ -1,7 +1,7 @@
 //! What is wrong with a lock is said before anything is built, in every reader.
 
 use super::super::{Chosen, Lock, LockError, Manifests, ResolvedSet};
-use super::environment;
+use super::{environment, read_frozen};
 
 /// A small lock of each kind, with a package of each kind of source that the kind has.
 const LOCKS: [(Lock, &str); 5] = [
@@ -145,16 +145,8 @@ commit-id = "0123456789012345678901234567890123456789"
 ];
 
 fn read(lock: Lock, text: &str, groups: &[&str], python: &str) -> Result<ResolvedSet, LockError> {
-    let groups: Vec<String> = groups.iter().map(|&group| group.to_owned()).collect();
-    let manifests = Manifests {
-        pyproject: "[project]\nname = 'site'\n[tool.poetry.group.dev.dependencies]\nx = '*'\n"
-            .parse()
-            .unwrap(),
-        // Whether a lock belongs to its manifest is another question.
-        frozen: true,
-        ..Manifests::default()
-    };
-    lock.read(text, &manifests, &Chosen::new(&groups, &[]), &environment(python))
+    let pyproject = "[project]\nname = 'site'\n[tool.poetry.group.dev.dependencies]\nx = '*'\n";
+    read_frozen(lock, text, pyproject, groups, python)
 }
 
 /// Every lock with `from` replaced by `to`, where it has that.

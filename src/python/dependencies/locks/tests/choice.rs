@@ -1,20 +1,7 @@
 //! What is chosen where a lock has a package more than once, or several files of it.
 
-use super::super::{Chosen, Lock, LockError, Manifests, Origin, Package, ResolvedSet};
-use super::environment;
-
-fn read(
-    lock: Lock,
-    text: &str,
-    pyproject: &str,
-    groups: &[&str],
-    python: &str,
-) -> Result<ResolvedSet, LockError> {
-    let groups: Vec<String> = groups.iter().map(|&group| group.to_owned()).collect();
-    let manifests =
-        Manifests { pyproject: pyproject.parse().unwrap(), frozen: true, ..Manifests::default() };
-    lock.read(text, &manifests, &Chosen::new(&groups, &[]), &environment(python))
-}
+use super::super::{Lock, LockError, Origin, Package, ResolvedSet};
+use super::read_frozen;
 
 fn versions(set: &ResolvedSet) -> Vec<String> {
     let version = |package: &Package| package.version.clone().unwrap_or_default();
@@ -55,7 +42,7 @@ content-hash = "0"
 fn of_several_versions_poetry_installs_the_newest_that_fits() {
     let pyproject = "[tool.poetry.dependencies]\npython = '^3.9'\nfinder = '*'\n";
     for (python, expected) in [("3.13.0", "file 4.1.0"), ("3.9.18", "file 3.19.1")] {
-        let set = read(Lock::Poetry, POETRY, pyproject, &[], python).unwrap();
+        let set = read_frozen(Lock::Poetry, POETRY, pyproject, &[], python).unwrap();
         assert_eq!(versions(&set), [expected, "finder 1.0"], "{python}");
     }
 }
@@ -63,7 +50,7 @@ fn of_several_versions_poetry_installs_the_newest_that_fits() {
 #[test]
 fn a_version_of_poetrys_that_is_installed_already_is_taken_again() {
     let pyproject = "[tool.poetry.dependencies]\npython = '^3.9'\nfile = '<4'\nfinder = '*'\n";
-    let set = read(Lock::Poetry, POETRY, pyproject, &[], "3.13.0").unwrap();
+    let set = read_frozen(Lock::Poetry, POETRY, pyproject, &[], "3.13.0").unwrap();
     assert_eq!(versions(&set), ["file 3.19.1", "finder 1.0"]);
 }
 
@@ -92,7 +79,7 @@ files = [{file = "numbers-2.5.5.tar.gz", hash = "sha256:01"}]
 "#;
     let pyproject = "[project]\nname = 'site'\ndependencies = ['numbers']\n";
     for (python, expected) in [("3.13.0", "numbers 2.5.5"), ("3.11.7", "numbers 2.2.6")] {
-        let set = read(Lock::Pdm, lock, pyproject, &[], python).unwrap();
+        let set = read_frozen(Lock::Pdm, lock, pyproject, &[], python).unwrap();
         assert_eq!(versions(&set), [expected], "{python}");
     }
 }
@@ -129,9 +116,9 @@ wheels = [
 #[test]
 fn a_group_of_uvs_may_be_for_fewer_pythons() {
     let pyproject = "[project]\nname = 'site'\n";
-    assert!(read(Lock::Uv, UV, pyproject, &[], "3.9.18").is_ok());
-    assert!(read(Lock::Uv, UV, pyproject, &["dev"], "3.12.1").is_ok());
-    let error = read(Lock::Uv, UV, pyproject, &["dev"], "3.9.18").unwrap_err().to_string();
+    assert!(read_frozen(Lock::Uv, UV, pyproject, &[], "3.9.18").is_ok());
+    assert!(read_frozen(Lock::Uv, UV, pyproject, &["dev"], "3.12.1").is_ok());
+    let error = read_frozen(Lock::Uv, UV, pyproject, &["dev"], "3.9.18").unwrap_err().to_string();
     assert!(error.contains(">=3.11 with its group dev"), "{error}");
 }
 
@@ -160,7 +147,7 @@ hashes = { sha256 = "02" }
             ("3.11.7", "wheels/marks-3.0.2-cp311-cp311-manylinux_2_17_x86_64.whl"),
             ("3.13.0", "wheels/marks-3.0.2.tar.gz"),
         ] {
-            let set = read(lock, text, pyproject, &[], python).unwrap();
+            let set = read_frozen(lock, text, pyproject, &[], python).unwrap();
             assert_eq!(set.packages[0].origin, Origin::File(expected.to_owned()), "{lock:?}");
         }
     }
@@ -200,6 +187,6 @@ name = "marks"
 url = "file:///srv/marks-1.0-py3-none-any.whl"
 hashes = { sha256 = "00" }
 "#;
-    let error = read(Lock::Pylock, pylock, "", &[], "3.12.1").unwrap_err();
+    let error = read_frozen(Lock::Pylock, pylock, "", &[], "3.12.1").unwrap_err();
     assert!(matches!(error, LockError::Outside { .. }), "{error}");
 }
