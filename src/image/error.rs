@@ -103,13 +103,15 @@ pub(super) fn no_program(process: &str, command: &str, missing: &str) -> UserErr
     UserError::new(format!("the image has no {}, which {process} needs", excerpt(missing)))
         .found(format!("{process}: {}", excerpt(command)))
         .fix("Choose a base that has it: base in [image] of nyala.toml")
-        .fix("Or have the command do without it")
+        .fix("Or change the command so that it does not need it")
 }
 
 pub(super) fn loopback(command: &str) -> UserError {
-    UserError::new("the command of web names its own machine, which in a container is only itself")
-        .found(excerpt(command))
-        .fix("Name the other machine, or listen on 0.0.0.0")
+    UserError::new(
+        "the command of web refers to localhost, which in a container is the container itself",
+    )
+    .found(excerpt(command))
+    .fix("Write the name of the other machine, or listen on 0.0.0.0")
 }
 
 pub(super) fn no_shell(command: &str) -> UserError {
@@ -194,7 +196,7 @@ pub(super) fn restored(files: &[&Path]) -> UserError {
 pub(super) fn written_to(file: &str) -> UserError {
     UserError::new("the application has written into a file of Git LFS")
         .found(excerpt(file))
-        .fix("Have it as it was: nyala redeploy")
+        .fix("Restore it: nyala redeploy")
         .fix("Or, if it is the application's data, share it: nyala share")
 }
 
@@ -208,7 +210,7 @@ pub(super) fn changed_meanwhile(what: &str) -> UserError {
 pub(super) fn missing_here_too(lines: Vec<String>) -> UserError {
     /// How many are told.
     const TOLD: usize = 10;
-    let fact = "some modules do not load in the image, as they do not on this machine";
+    let fact = "some modules do not load in the image, and do not load on this machine either";
     let more = lines.len().saturating_sub(TOLD);
     let error = lines.into_iter().take(TOLD).fold(UserError::new(fact), UserError::found);
     let error = if more > 0 { error.found(format!("{more} more")) } else { error };

@@ -89,12 +89,12 @@ fn every_error_about_a_base_says_what_to_do() {
     the image has no bash, which web needs
     found: web: bash start.sh
     1. Choose a base that has it: base in [image] of nyala.toml
-    2. Or have the command do without it
+    2. Or change the command so that it does not need it
     ");
     insta::assert_snapshot!(loopback("serve --on localhost"), @"
-    the command of web names its own machine, which in a container is only itself
+    the command of web refers to localhost, which in a container is the container itself
     found: serve --on localhost
-    Name the other machine, or listen on 0.0.0.0
+    Write the name of the other machine, or listen on 0.0.0.0
     ");
     insta::assert_snapshot!(other_platform("linux/arm64", "linux/amd64"), @r#"
     the environment of this machine does not run on the wanted platform
@@ -155,7 +155,7 @@ fn every_error_about_a_base_says_what_to_do() {
     insta::assert_snapshot!(written_to("data.bin"), @"
     the application has written into a file of Git LFS
     found: data.bin
-    1. Have it as it was: nyala redeploy
+    1. Restore it: nyala redeploy
     2. Or, if it is the application's data, share it: nyala share
     ");
     insta::assert_snapshot!(changed_meanwhile("env"), @"
