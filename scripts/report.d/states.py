@@ -45,6 +45,9 @@ class Site:
         steps = [{"name": name, "seconds": took} for name, took in seconds.items()]
         total = sum(seconds.values())
         went_live = status == "succeeded"
+        if isinstance(error, str):
+            error = {"fact": error, "found": [], "fixes": []}
+        text = error and "\n".join([error["fact"], *error["found"], *error["fixes"]])
         env = self.env if went_live else None
         record = {
             "id": number, "status": status, "commit": f"{number:07x}".ljust(40, "c"),
@@ -54,15 +57,14 @@ class Site:
             "python": {"version": python, "wanted": python[:4], "origin": "runtime.txt"},
             "env": {"id": env, "decision": decision, "reasons": reasons or
                     ["Python, requirements, and settings have not changed since it was made"]},
-            "steps": steps, "error": error,
-            "error_parts": error and {"fact": error.splitlines()[0], "found": [], "fixes": []},
+            "steps": steps, "error": text, "error_parts": error,
             "superseded_by": None, "rolled_back_to": rolled_back_to,
             "activated_at": stamp(self.minutes, total) if went_live else None,
             "created_at": stamp(self.minutes), "started_at": stamp(self.minutes),
             "ended_at": stamp(self.minutes, total), **more,
         }
         end = (f"success: deployment {number} is live" if went_live
-               else f"error: deployment {number} failed: {error}")
+               else f"error: deployment {number} failed: {error and error['fact']}")
         log = [f"       Deployment {number}: {message}", "-----> Plan ",
                f"       Python {python} (runtime.txt asks for {python[:4]})",
                f"       Environment: {decision}, because", "       Done in 0.01 s. ",
@@ -78,7 +80,7 @@ class Site:
             log += ["       Done in 2.10 s.", "-----> Activate ",
                     f"       wwwroot -> releases/{number} ", "       Done in 0.00 s. "]
         elif error:
-            log += ["error: " + error.replace("\n", "\n       ")]
+            log += ["error: " + text.replace("\n", "\n       ")]
         folder = os.path.join(self.path, "deployments", str(number))
         os.makedirs(folder)
         with open(os.path.join(folder, "deployment.json"), "w") as file:
@@ -96,9 +98,12 @@ class Site:
         os.symlink(f"releases/{release}", link)
 
 
-PIP_ERROR = ("the requirements could not be installed: pip exited with status 1\n"
-             "output: ERROR: No matching distribution found for flaks==3.0.3\n"
-             "See the output of pip above; it installed from requirements.txt")
+PIP_FACT = "the requirements could not be installed: flask has no version 99.1"
+PIP_FOUND = ("output: ERROR: Could not find a version that satisfies the requirement flask==99.1 "
+             "(from versions: …, 3.1.1, 3.1.2, 3.1.3)\n"
+             "ERROR: No matching distribution found for flask==99.1")
+PIP_FIX = "Correct line 1 of requirements.txt, commit, and push again: the newest is 3.1.3"
+PIP_ERROR = {"fact": PIP_FACT, "found": [PIP_FOUND], "fixes": [PIP_FIX]}
 
 
 def first(site):
@@ -127,7 +132,7 @@ def ordinary(site, count):
         elif kind < 0.19:
             site.deploy(message, author=author, status="failed", decision="update",
                         install=1.1, error=PIP_ERROR,
-                        reasons=["flaks==3.0.3 was added (requirements.txt line 1)"])
+                        reasons=["flask==99.1 was added (requirements.txt line 1)"])
         else:
             site.deploy(message, author=author)
 
@@ -139,9 +144,9 @@ def main():
 
     failed = Site("3-failed")
     first(failed)
-    failed.deploy("Require flaks", status="failed", decision="update", error=PIP_ERROR,
-                  install=1.3, reasons=["flaks==3.0.3 was added (requirements.txt line 1)"],
-                  lines=["Requirement already satisfied: click", "ERROR: No matching distribution"])
+    failed.deploy("Require a newer Flask", status="failed", decision="update", error=PIP_ERROR,
+                  install=1.3, reasons=["flask==99.1 was added (requirements.txt line 1)"],
+                  lines=["Requirement already satisfied: click", *PIP_FOUND.splitlines()])
 
     back = Site("4-rolled-back")
     ordinary(back, 6)
