@@ -128,7 +128,7 @@ pub(super) fn would_be_lost(
 
 /// The fact of [`would_be_lost`], which a warning says as well.
 pub(super) fn unshared(release: DeploymentId) -> String {
-    format!("the application wrote files into release {release} that the next one does not have")
+    format!("the application wrote files into release {release} that the next one does not get")
 }
 
 #[cfg(test)]
@@ -230,14 +230,14 @@ mod tests {
         let command = Some("nyala share media");
         let error = would_be_lost(release, "media (3 files)".to_owned(), command);
         insta::assert_snapshot!(error, @r#"
-        the application wrote files into release 3 that the next one does not have
+        the application wrote files into release 3 that the next one does not get
         found: media (3 files)
         1. Run nyala share media, and deploy again
         2. Or go live without them: unshared = "warn" in nyala.toml
         "#);
         let error = would_be_lost(release, "x (of the commit)".to_owned(), None);
         insta::assert_snapshot!(error, @r#"
-        the application wrote files into release 3 that the next one does not have
+        the application wrote files into release 3 that the next one does not get
         found: x (of the commit)
         1. To keep them in every release: have the application write such files into a folder of their own, and share that
         2. Or go live without them: unshared = "warn" in nyala.toml

@@ -1,5 +1,6 @@
 //! What a site keeps: which releases and envs are pruned, and what is salvaged from them first.
 
+mod databases;
 mod error;
 pub mod gc;
 mod holders;
@@ -11,6 +12,7 @@ mod share;
 mod trash;
 mod unshared;
 
+pub use databases::warn_of_databases;
 pub use holders::{Held, Holder, holders, mounted};
 pub use leftovers::{leftovers, temporary_files};
 pub use notices::Notices;

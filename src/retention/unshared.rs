@@ -113,6 +113,13 @@ fn half_shared(
 }
 
 impl Unshared {
+    /// What of it is not known yet; `None` when all is.
+    pub fn without(mut self, known: Option<&Unshared>) -> Option<Unshared> {
+        let known = known.map_or(&[][..], |known| &known.places);
+        self.places.retain(|place| known.iter().all(|it| it.path != place.path));
+        (!self.places.is_empty()).then_some(self)
+    }
+
     /// What can be shared without a change of the project: not the files of the commit.
     pub fn paths(&self) -> Vec<SharedPath> {
         let new = self.places.iter().filter(|place| !place.is_committed);

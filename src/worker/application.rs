@@ -2,7 +2,7 @@
 //! starts it and lets visitors have it.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use anyhow::{Result, bail};
 
@@ -21,6 +21,7 @@ use crate::kubernetes::check_processes;
 use crate::plan::Plan;
 use crate::process::Environment;
 use crate::processes::{self, Found, RELEASE, Release, WEB};
+use crate::retention::warn_of_databases;
 use crate::site::record::ProcessesRecord;
 use crate::site::settings::Run;
 use crate::site::{AppSettings, DeploymentId, Record, Settings};
@@ -82,9 +83,13 @@ impl Deployment<'_> {
         if let Some(command) = found.commands.get(RELEASE).filter(|_| run.listen.is_some()) {
             let own = OwnCommand { command: command.clone(), by: found.origin.clone(), file: None };
             self.begin_step("release");
-            let started = Instant::now();
+            let (since, started) = (SystemTime::now(), Instant::now());
             build_steps::release_command(&own, context, &self.record, plan)?;
             self.record_step("release", started.elapsed().as_secs_f64());
+            let id = self.record.id;
+            if let Err(error) = warn_of_databases(id, &self.site.release(id), since, &tree) {
+                tracing::debug!("databases in release {id}: {error:#}");
+            }
         }
         self.record.processes = Some(found);
         Ok(())

@@ -106,9 +106,19 @@ impl Deployment<'_> {
         self.check_out(&repository, &context, &plan)?;
         shared::link(self.site, self.record.id, &settings.shared)?;
         cancel::check()?;
+        // Before the commands of the project: a migration is for the data that stays.
+        let known = match settings.unshared() {
+            settings::Unshared::Warn => None,
+            settings::Unshared::Fail | settings::Unshared::Share => {
+                self.check_unshared(&settings, None)?
+            }
+        };
         self.build(&context, &repository, &mut plan)?;
         self.find_processes(&settings, &repository, &context, &plan)?;
-        self.check_unshared(&settings)?;
+        if let Some(live) = self.site.live()? {
+            warn_of_half_shared(self.site, &settings, live);
+        }
+        self.check_unshared(&settings, known.as_ref())?;
         let rollout = match &place {
             Some(place) => self.roll_out(&settings, &app_settings, place)?,
             None => None,
@@ -188,25 +198,25 @@ impl Deployment<'_> {
 
     /// Says what the application wrote into the live release, which the new one does not have, and
     /// does about it what the site wants. In a large release what was written in place is only
-    /// found once it goes.
-    fn check_unshared(&self, settings: &Settings) -> Result<()> {
-        let Some(live) = self.site.live()? else { return Ok(()) };
-        warn_of_half_shared(self.site, settings, live);
+    /// found once it goes. What is known was said already.
+    fn check_unshared(
+        &self,
+        settings: &Settings,
+        known: Option<&Unshared>,
+    ) -> Result<Option<Unshared>> {
+        let Some(live) = self.site.live()? else { return Ok(None) };
         let scan = scan_in_time(self.site, live)?;
-        let found = match unshared(self.site, settings, live, scan) {
-            Ok(Some(found)) => found,
-            Ok(None) => return Ok(()),
-            Err(error) => {
-                tracing::debug!("what release {live} has of the application: {error:#}");
-                return Ok(());
-            }
-        };
+        let found = unshared(self.site, settings, live, scan).unwrap_or_else(|error| {
+            tracing::debug!("what release {live} has of the application: {error:#}");
+            None
+        });
+        let Some(found) = found.and_then(|found| found.without(known)) else { return Ok(None) };
         match settings.unshared() {
             settings::Unshared::Warn => found.log(),
             settings::Unshared::Fail => return Err(found.error().into()),
             settings::Unshared::Share => self.share(&found)?,
         }
-        Ok(())
+        Ok(Some(found))
     }
 
     fn share(&self, found: &Unshared) -> Result<()> {

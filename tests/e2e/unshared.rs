@@ -161,6 +161,55 @@ fn a_site_may_refuse_or_share_what_is_unshared() {
     project.write("page", "4").push().assert_success().assert_does_not_say("the application wrote");
 }
 
+/// As Django's `migrate` works with the database that its settings name.
+const MIGRATE: &str = "import sqlite3\n\
+    db = sqlite3.connect('app.db')\n\
+    db.execute('create table if not exists migrations (n)')\n\
+    db.execute('insert into migrations values (1)'); db.commit()\n\
+    print(db.execute('select count(*) from migrations').fetchone()[0], 'migrations')\n";
+
+fn with_migrations(site: &Site) -> Project<'_> {
+    let project = site.project();
+    project.write(".skipPythonDeployment", "").write("migrate.py", MIGRATE).write("server.py", "");
+    project.write("Procfile", "release: python3 migrate.py\nweb: python3 server.py\n");
+    project
+}
+
+#[test]
+fn a_database_that_the_release_command_makes_in_its_release_is_named() {
+    let site = Site::new();
+    let project = with_migrations(&site);
+    project
+        .push()
+        .assert_success()
+        .assert_says("warning: the release command made a database in release 1")
+        .assert_says("hint: to have it in every release: nyala share app.db");
+    site.nyala(&["share", "app.db"]).assert_success();
+    let push = project.write("page", "2").push();
+    push.assert_success().assert_says("2 migrations").assert_does_not_say("made a database");
+}
+
+#[test]
+fn a_release_command_migrates_what_the_push_shares() {
+    let site = Site::new();
+    site.configure("unshared = \"share\"");
+    let project = with_migrations(&site);
+    project.push().assert_success();
+    let write = "import sqlite3; db = sqlite3.connect('app.db')\n\
+                 db.execute('create table visitors (n)'); db.commit()";
+    let mut application = Command::new(&newest_python().path);
+    application.args(["-c", write]).current_dir(site.path.join("wwwroot"));
+    Running::start(&mut application).wait().assert_success();
+    fs::write(site.path.join("wwwroot/page"), "of the commit, changed").unwrap();
+
+    let push = project.write("page", "2").push();
+    push.assert_success()
+        .assert_says("app.db of release 1 -> shared/app.db")
+        .assert_says("2 migrations")
+        .assert_does_not_say("made a database");
+    assert_eq!(link(&site, "wwwroot/app.db"), "../../shared/app.db");
+}
+
 /// A folder that is moved keeps the times of all that is in it.
 #[test]
 fn a_folder_that_was_moved_into_a_release_is_the_applications() {

@@ -9,6 +9,7 @@ use std::fs;
 use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use git2::{ObjectType, Oid};
@@ -34,6 +35,13 @@ pub fn salvage(
     let salvage = Salvage::new(site, settings, release, site.release(release))?;
     salvage.scan(Path::new(""), scan)?;
     Ok(salvage.salvaged())
+}
+
+/// The files of a release that were written since a time, relative to it; see
+/// [`Salvage::written`].
+pub(super) fn written_since(release: &Path, since: SystemTime, scan: Scan) -> Result<Vec<PathBuf>> {
+    // A folder that was moved here belongs to what was moved.
+    Written { since }.below(release, Path::new(""), scan, &|_| true)
 }
 
 /// The files that a commit has in a folder, by their names.
