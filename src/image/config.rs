@@ -15,6 +15,7 @@ use super::command::PORT;
 use super::layout::to_json;
 use super::rules::APP;
 use super::source::Source;
+use crate::processes::DEFAULTS;
 use crate::registry::digest;
 
 /// What goes into the configuration.
@@ -82,6 +83,11 @@ fn configuration(facts: &Facts<'_>) -> Result<oci_spec::image::ImageConfiguratio
     }
     variables.set("PORT", PORT.to_string());
     variables.set("PYTHONUNBUFFERED", "1".to_owned());
+    for (name, value) in DEFAULTS {
+        if variables.get(name).is_none() {
+            variables.set(name, value.to_owned());
+        }
+    }
     // As on the site: without it, older Pythons read and write ASCII.
     if ["LANG", "LC_ALL", "LC_CTYPE"].iter().all(|name| variables.get(name).is_none()) {
         variables.set("LANG", "C.UTF-8".to_owned());

@@ -26,6 +26,10 @@ pub const WEB: &str = "web";
 /// The command that runs once in each deployment, before the new release is started.
 pub const RELEASE: &str = "release";
 
+/// What every process gets, unless an app setting says something else. Told to end, uWSGI starts
+/// itself anew: <https://uwsgi-docs.readthedocs.io/en/latest/Options.html#die-on-term>.
+pub const DEFAULTS: [(&str, &str); 1] = [("UWSGI_DIE_ON_TERM", "true")];
+
 const PROCFILE: &str = "Procfile";
 
 /// Azure's name for the command that starts the application, as an app setting.

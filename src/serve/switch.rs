@@ -20,7 +20,7 @@ use super::served::Served;
 use crate::build::custom::in_env;
 use crate::console::mask;
 use crate::process::Environment;
-use crate::processes::{RELEASE, WEB};
+use crate::processes::{DEFAULTS, RELEASE, WEB};
 use crate::site::record::ProcessesRecord;
 use crate::site::settings::Run;
 use crate::site::{DeploymentId, no_deployment};
@@ -273,7 +273,9 @@ impl Served {
         mask::know(app_settings.secrets());
         let concurrency =
             std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-        let environment = Environment::clean()
+        let environment = DEFAULTS
+            .iter()
+            .fold(Environment::clean(), |it, (name, value)| it.set(*name, *value))
             .set(CONCURRENCY, concurrency.to_string())
             .with_app_settings(app_settings.iter());
         Ok(in_env(environment, release))

@@ -5,7 +5,7 @@ use std::fs;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::running::application;
-use crate::support::{Running, Site, wait_until};
+use crate::support::{Running, Site, use_real_index, wait_until};
 
 /// Once told to end, it goes on until the file `go` is there.
 const WORKER: &str = r#"
@@ -74,4 +74,31 @@ fn whatever_a_command_runs_has_time_to_end() {
     assert!(!logs.contains("and is killed"), "{logs}");
     assert_eq!(site.application_processes(), 0);
     site.nyala(&["scale", "plain=2"]).assert_failed(1, "the application is stopped");
+}
+
+/// By itself, uWSGI starts anew when it is told to end.
+#[test]
+fn uwsgi_ends_when_it_is_told_to() {
+    const UWSGI: &str = "pyuwsgi==2.0.30.post1";
+    let (site, _server) = Site::served("");
+    if !use_real_index(&site, UWSGI) {
+        return;
+    }
+    let project = site.project();
+    project.write("requirements.txt", UWSGI);
+    project.write(
+        "app.py",
+        "def application(environ, start):\n    \
+             start('200 OK', [('Content-Length', '4')])\n    return [b'page']\n",
+    );
+    project.write(
+        "Procfile",
+        "web: uwsgi --http-socket 127.0.0.1:$PORT --master --wsgi-file app.py\n",
+    );
+    project.push().assert_success();
+    assert_eq!(site.get("/").body, "page");
+    site.nyala(&["stop"]).assert_success();
+    let logs = site.nyala(&["logs"]).assert_success().stdout.clone();
+    assert!(logs.contains("goodbye to uWSGI"), "{logs}");
+    assert!(!logs.contains("and is killed"), "{logs}");
 }

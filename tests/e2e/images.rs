@@ -135,7 +135,13 @@ fn the_same_commit_is_the_same_image_on_every_machine() {
     assert_eq!(settings["Cmd"], serde_json::json!(["/bin/sh", "-c", "exec python3 server.py"]));
     assert_eq!(settings["ExposedPorts"], serde_json::json!({"8000/tcp": {}}));
     let variables = settings["Env"].as_array().unwrap();
-    for variable in ["VIRTUAL_ENV=/srv/env", "PORT=8000", "PYTHONUNBUFFERED=1", "LANG=C.UTF-8"] {
+    for variable in [
+        "VIRTUAL_ENV=/srv/env",
+        "PORT=8000",
+        "PYTHONUNBUFFERED=1",
+        "LANG=C.UTF-8",
+        "UWSGI_DIE_ON_TERM=true",
+    ] {
         assert!(variables.contains(&variable.into()), "{variables:?}");
     }
     let annotations = &manifest["annotations"];
