@@ -1,5 +1,6 @@
 //! What is wrong with a lock file, and how to fix it.
 
+use pep440_rs::{Version, VersionSpecifiers};
 use thiserror::Error;
 
 use super::Lock;
@@ -49,9 +50,14 @@ pub(super) fn cannot_install(lock: Lock, name: &str, error: &LockError) -> UserE
         LockError::NoSuch { .. } | LockError::Conflicting { .. } => {
             told.fix("Correct groups or extras under [dependencies] in nyala.toml")
         }
-        LockError::Python { .. } => told
-            .fix("Choose a Python that the lock supports, in runtime.txt, such as python-3.12")
-            .fix(format!("Or make a lock for this Python: {}", lock.command())),
+        LockError::Python { wanted, .. } => {
+            let example = supported(wanted).map(|it| format!(", such as {it}")).unwrap_or_default();
+            told.fix(format!("Choose a Python that the lock supports, in runtime.txt{example}"))
+                .fix(format!(
+                    "Or let the project support this Python, and make the lock again: {}",
+                    lock.command()
+                ))
+        }
         LockError::Conflict(_) => told.fix(format!(
             "Resolve the conflict, make the lock again ({}), commit, and push again",
             lock.command()
@@ -67,6 +73,21 @@ pub(super) fn cannot_install(lock: Lock, name: &str, error: &LockError) -> UserE
             lock.export()
         )),
     }
+}
+
+/// A line of runtime.txt with a Python that these specifiers want: one that is well known, where
+/// they want one.
+fn supported(wanted: &str) -> Option<String> {
+    let specifiers = wanted.parse::<VersionSpecifiers>().ok()?;
+    let has = |minor, patch| specifiers.contains(&Version::new([3, minor, patch]));
+    (8..=13).rev().chain(14..30).find_map(|minor| {
+        // Where neither the first nor the newest patch is wanted, only a patch can be asked for.
+        if has(minor, 0) || has(minor, 99) {
+            return Some(format!("python-3.{minor}"));
+        }
+        let patch = (1..99).rev().find(|patch| has(minor, *patch))?;
+        Some(format!("python-3.{minor}.{patch}"))
+    })
 }
 
 /// A file that a lock is made from, such as pyproject.toml, and what reading it as TOML says.
@@ -151,9 +172,18 @@ mod tests {
         let error = LockError::Python { wanted: ">=3.13".to_owned(), found: "3.12.4".to_owned() };
         insta::assert_snapshot!(text(&error), @"
         uv.lock cannot be installed from: it is for Python >=3.13, and this environment has 3.12.4
-        1. Choose a Python that the lock supports, in runtime.txt, such as python-3.12
-        2. Or make a lock for this Python: uv lock
+        1. Choose a Python that the lock supports, in runtime.txt, such as python-3.13
+        2. Or let the project support this Python, and make the lock again: uv lock
         ");
+        for (wanted, example) in [
+            (">=3.14, <4.0", Some("python-3.14")),
+            ("<3.12", Some("python-3.11")),
+            ("==3.9.18", Some("python-3.9.18")),
+            ("==3.12.*", Some("python-3.12")),
+            ("^3.11", None),
+        ] {
+            assert_eq!(supported(wanted).as_deref(), example, "{wanted}");
+        }
         let there = vec!["dev".to_owned()];
         let (name, suggestion) = ("web".to_owned(), None);
         let error = LockError::NoSuch { kind: "group", name, suggestion, there };
