@@ -1,17 +1,18 @@
 //! How much room a file system has, whether that is enough, and what to say when it is not.
 
+mod explain;
+
 use std::fmt;
 use std::fs;
-use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Error, Result};
-use rustix::io::Errno;
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+pub use explain::{explain, free_space, is_about_space};
+
 use crate::text;
-use crate::user_error::{DEPLOY_AGAIN, UserError};
 
 /// How much of a disk is used, or free.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
@@ -160,113 +161,6 @@ pub fn used_by(folder: &Path) -> DiskUsage {
     taken
 }
 
-/// What to do about a full disk.
-pub const FREE_SPACE: &str = "Free some space there, and deploy again; \
-                              `keep` in nyala.toml sets how many releases are kept";
-
-/// What is known of an error of the disk or of another limit of the system: what was found, and
-/// what to do. Empty for every other error. `site` is where the error happened; it may also have
-/// been a child's.
-pub fn explain(error: &Error, site: &Path) -> UserError {
-    let told = UserError::default();
-    let Ok(system) = FileSystem::of(site) else { return told };
-    // A child may have said why only in the log.
-    let Some(errno) = errno(error).or_else(|| system.is_full().then_some(Errno::NOSPC)) else {
-        return told;
-    };
-    let user = rustix::process::geteuid().as_raw();
-    match errno {
-        Errno::NOSPC => {
-            let mut found = format!("{system} has {} free", system.free);
-            // pip unpacks and builds in a folder of its own.
-            let temporary = FileSystem::of(&std::env::temp_dir());
-            if let Ok(temporary) = temporary
-                && temporary.mounted_on != system.mounted_on
-            {
-                found += &format!(", and for temporary files {temporary} has {}", temporary.free);
-            }
-            told.found(found).fix(FREE_SPACE)
-        }
-        Errno::DQUOT => told
-            .found(format!("the quota of user {user} on {system} is used up"))
-            .fix(format!("Raise it or free some space, and {DEPLOY_AGAIN}")),
-        Errno::ROFS => {
-            let at = system.mounted_on.display();
-            told.found(format!("{system} is read-only"))
-                .fix("Check whether the kernel did that after a disk error: dmesg | tail")
-                .fix(format!("Make it writable: mount -o remount,rw {at}"))
-                .fix("Deploy again")
-        }
-        Errno::MFILE | Errno::NFILE => {
-            let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-            let limit = limit.map_or("any number of".to_owned(), |limit| limit.to_string());
-            let all = fs::read_to_string("/proc/sys/fs/file-max");
-            let all = all.unwrap_or_else(|_| "an unknown number".to_owned());
-            told.found(format!(
-                "a process may have {limit} open files here (ulimit -n), and the whole system {}",
-                all.trim()
-            ))
-            .fix(
-                "Raise it for the pushing user, in /etc/security/limits.conf \
-                 or with LimitNOFILE= of the service",
-            )
-        }
-        Errno::ACCESS | Errno::PERM => {
-            let Some((folder, owner)) = nearest(site) else { return told };
-            let told = told.found(format!(
-                "nyala runs as user {user}, and {} belongs to user {owner}",
-                folder.display()
-            ));
-            let is_there = folder == site;
-            let site = site.display();
-            if !is_there {
-                told.fix(format!(
-                    "Create the folder for this user first: sudo install -d -o {user} {site}"
-                ))
-            } else if owner == user {
-                told.fix(format!(
-                    "Give all of it to its owner, as root: chown -R -h {owner} {site}"
-                ))
-            } else {
-                told.fix(format!("Act as the owner: sudo -u '#{owner}' nyala …"))
-            }
-        }
-        _ => told,
-    }
-}
-
-/// A path or the nearest folder above it that exists, and whom it belongs to.
-fn nearest(path: &Path) -> Option<(&Path, u32)> {
-    path.ancestors().find_map(|folder| {
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        Some((folder, fs::metadata(folder).ok()?.uid()))
-    })
-}
-
-/// The system's own word for what went wrong, also where a child said it.
-fn errno(error: &Error) -> Option<Errno> {
-    let own = error.chain().find_map(|cause| {
-        let io = cause.downcast_ref::<io::Error>();
-        let io = io.and_then(|io| Errno::from_io_error(io).or_else(|| of_kind(io.kind())));
-        io.or_else(|| cause.downcast_ref::<Errno>().copied())
-    });
-    let said = |text: &str| error.chain().any(|cause| cause.to_string().contains(text));
-    own.or_else(|| said("No space left on device").then_some(Errno::NOSPC))
-        .or_else(|| said("Disk quota exceeded").then_some(Errno::DQUOT))
-        .or_else(|| said("Too many open files").then_some(Errno::MFILE))
-}
-
-/// An error that somebody has put a path into keeps only its kind.
-fn of_kind(kind: io::ErrorKind) -> Option<Errno> {
-    match kind {
-        io::ErrorKind::StorageFull => Some(Errno::NOSPC),
-        io::ErrorKind::QuotaExceeded => Some(Errno::DQUOT),
-        io::ErrorKind::ReadOnlyFilesystem => Some(Errno::ROFS),
-        io::ErrorKind::PermissionDenied => Some(Errno::ACCESS),
-        _ => None,
-    }
-}
-
 /// Where the file system of a path is mounted, and of which kind it is, from
 /// `proc_pid_mountinfo(5)`.
 fn mount_of(path: &Path) -> Option<(PathBuf, String)> {
@@ -333,23 +227,6 @@ mod tests {
         );
         assert_eq!(found("0:40", "/srv/other"), ("/srv".into(), "tmpfs".to_owned()));
         assert_eq!(found("254:0", "/home"), ("/".into(), "ext4".to_owned()));
-    }
-
-    #[test]
-    fn what_a_child_says_counts_too() {
-        let said = anyhow::anyhow!("pip exited\nERROR: [Errno 28] No space left on device")
-            .context("not installed");
-        assert_eq!(errno(&said), Some(Errno::NOSPC));
-        let own = Error::new(io::Error::from_raw_os_error(30)).context("cannot write");
-        assert_eq!(errno(&own), Some(Errno::ROFS));
-        let other = anyhow::anyhow!("something else");
-        assert_eq!(explain(&other, Path::new("/")), UserError::default());
-        let told = explain(&own, Path::new("/"));
-        assert!(told.found[0].ends_with("is read-only"), "{told:?}");
-        let denied = Error::new(io::Error::from(io::ErrorKind::PermissionDenied));
-        let told = explain(&denied, Path::new("/nowhere/site"));
-        assert!(told.found[0].ends_with("/ belongs to user 0"), "{told:?}");
-        assert!(told.fixes[0].contains("sudo install -d -o "), "{told:?}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 
 use super::not_started::{INSTALL_IT, NotStarted};
 use crate::console::mask;
-use crate::disk::space::{FREE_SPACE, FileSystem};
+use crate::disk::space::{FileSystem, free_space};
 use crate::text;
 use crate::user_error::UserError;
 
@@ -120,7 +120,7 @@ impl ChildError {
                         "{system} has {} free; the live application may need that",
                         system.free
                     ))
-                    .fix(FREE_SPACE)
+                    .fix(free_space(system))
             }
             Self::TooMuch { command, limit } => about(
                 command,

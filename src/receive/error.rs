@@ -79,7 +79,7 @@ pub(super) fn record_is_gone(id: DeploymentId) -> UserError {
 pub(super) fn not_recorded(id: DeploymentId, system: &FileSystem) -> UserError {
     UserError::new(format!("deployment {id} could not be recorded: No space left on device"))
         .found(format!("{system} has {} free", system.free))
-        .fix(format!("Free some space there, and {DEPLOY_AGAIN}"))
+        .fix(format!("Free some space at {}, and {DEPLOY_AGAIN}", system.mounted_on.display()))
 }
 
 pub(super) fn worker_was_killed(id: DeploymentId) -> UserError {
@@ -180,7 +180,7 @@ mod tests {
         insta::assert_snapshot!(error, @"
         deployment 8 could not be recorded: No space left on device
         found: / has 0 free
-        Free some space there, and deploy again
+        Free some space at /, and deploy again
         ");
     }
 

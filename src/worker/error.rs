@@ -1,7 +1,7 @@
 //! What ends a deployment before anything is installed, or keeps a command from the queue, in words
 //! for people.
 
-use crate::disk::space::{DiskUsage, FREE_SPACE, FileSystem};
+use crate::disk::space::{DiskUsage, FileSystem, free_space};
 use crate::site::DeploymentId;
 use crate::text::capitalized;
 use crate::user_error::{DEPLOY_AGAIN, UserError};
@@ -25,7 +25,7 @@ pub(super) fn no_room(short: &str, system: &FileSystem, needed: &DiskUsage) -> U
             "{system} has {} free, and the last deployment like it took {needed}",
             system.free
         ))
-        .fix(FREE_SPACE)
+        .fix(free_space(system))
 }
 
 pub(super) fn cancelled_before_it_started() -> UserError {
@@ -202,7 +202,7 @@ mod tests {
         insta::assert_snapshot!(error.replace(&free, "/ has 1 MB free"), @"
         there is not enough room left for this deployment
         found: / has 1 MB free, and the last deployment like it took 2.0 MB and 120 inodes
-        Free some space there, and deploy again; `keep` in nyala.toml sets how many releases are kept
+        Free some space at /, and deploy again; `keep` in nyala.toml sets how many releases are kept
         ");
     }
 

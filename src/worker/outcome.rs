@@ -99,7 +99,7 @@ impl Deployment<'_> {
         let is_full = of_space != UserError::default();
         let is_explained = UserError::explains(error);
         let error = UserError::of(error);
-        let is_said = error.fixes.iter().any(|fix| fix == space::FREE_SPACE);
+        let is_said = space::is_about_space(&error);
         let error = if is_said { error } else { error.and(of_space) };
         // With strict, nyala moves the branch once the release is live.
         let mut error = error.with_next_step(self.record.moves.is_empty());
