@@ -31,6 +31,10 @@ impl DeploymentId {
         DeploymentId(self.0.saturating_add(1))
     }
 
+    pub fn number(self) -> u64 {
+        self.0.get()
+    }
+
     /// The number before this one; `None` before the first.
     pub fn previous(self) -> Option<DeploymentId> {
         NonZeroU64::new(self.0.get() - 1).map(DeploymentId)

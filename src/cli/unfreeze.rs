@@ -18,7 +18,7 @@ pub(super) struct Unfreeze {
 
 impl Unfreeze {
     pub(super) fn run(&self, site: &Site) -> Result<ExitCode> {
-        session::check_chain(site, session::own_deployment(site)?)?;
+        session::check_chain(site, session::starter(site)?)?;
         let Some(thawed) = site.unfreeze(!self.no_deploy)? else {
             say!("Deployments are not frozen.");
             return Ok(ExitCode::SUCCESS);

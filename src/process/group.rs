@@ -76,6 +76,8 @@ mod system {
         group: i32,
         pub(in super::super) session: i32,
         ticks: u32,
+        /// How long the machine had been running.
+        pub(in super::super) started: Duration,
     }
 
     /// The session of this process. `None` in a container that was entered from outside: there,
@@ -160,6 +162,7 @@ mod system {
             group: i32::try_from(number(2)?).ok()?,
             session: i32::try_from(number(3)?).ok()?,
             ticks: u32::try_from(ticks).ok()?,
+            started: Duration::from_millis(10 * u64::try_from(number(19)?).ok()?),
         })
     }
 
@@ -169,13 +172,13 @@ mod system {
 
         #[test]
         fn a_name_with_parentheses_is_parsed() {
-            let stat = "42 (a) b (c) S 1 40 39 0 -1 4194304 1 2 3 4 100 20 3 4 20 0 1 0";
+            let stat = "42 (a) b (c) S 1 40 39 0 -1 4194304 1 2 3 4 100 20 3 4 20 0 1 0 700 9";
             let process = parse(stat).unwrap();
             assert_eq!(
                 (process.pid, process.parent, process.group, process.session),
                 (42, 1, 40, 39)
             );
-            assert_eq!(process.ticks, 127);
+            assert_eq!((process.ticks, process.started), (127, Duration::from_secs(7)));
             assert!(!process.ended);
             assert!(parse("garbage").is_none());
         }

@@ -19,6 +19,7 @@ mod priority;
 mod run;
 mod spawn;
 mod stop;
+pub mod trail;
 
 #[cfg(test)]
 mod tests;

@@ -81,7 +81,7 @@ pub fn start(site: &Site, new: NewDeployment) -> Result<Started> {
 /// A deployment that another one starts, in one of its steps or actions, says so; see
 /// [`session`].
 fn started_by_own(site: &Site, new: NewDeployment) -> Result<NewDeployment> {
-    let started_by = session::own_deployment(site)?;
+    let started_by = session::starter(site)?;
     session::check_chain(site, started_by)?;
     Ok(NewDeployment { started_by, ..new })
 }

@@ -12,10 +12,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use jiff::Timestamp;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::error;
 use crate::build::custom::{DEPLOYMENT_VARIABLE, SITE_VARIABLE};
-use crate::process::left_behind;
+use crate::process::{left_behind, trail};
 use crate::site::{DeploymentId, Site};
 
 /// The deployment of this site that runs this command, in a step or in an action, and has not ended
@@ -27,6 +29,21 @@ pub fn own_deployment(site: &Site) -> Result<Option<DeploymentId>> {
     let Some(id) = claimed(site.root()) else { return Ok(None) };
     let runs = site.record(id)?.is_some_and(|record| !record.has_ended()) && site.has_worker(id)?;
     Ok(runs.then_some(id))
+}
+
+/// The deployment of this site that has started this command, which may have ended meanwhile: an
+/// action need not wait for a command that it starts.
+pub fn starter(site: &Site) -> Result<Option<DeploymentId>> {
+    let Some(id) = claimed(site.root()) else { return Ok(None) };
+    let Some(record) = site.record(id)? else { return Ok(None) };
+    let began = trail::age().and_then(|age| Timestamp::now().checked_sub(age).ok());
+    let is_over = record.ended_at.zip(began).is_some_and(|(ended, began)| ended < began);
+    Ok((!is_over && (record.has_ended() || site.has_worker(id)?)).then_some(id))
+}
+
+/// Has this process, the worker of a deployment, and all that it starts be known as that one's.
+pub(super) fn begin(site: &Site, id: DeploymentId) {
+    trail::leave(number(site.root(), id));
 }
 
 /// Fails when the deployment that runs this command was itself started by one.
@@ -50,7 +67,24 @@ fn claimed(site: &Path) -> Option<DeploymentId> {
         let id = env::var(DEPLOYMENT_VARIABLE).ok()?;
         id.parse().ok().filter(|_| is_here)
     });
-    named.or_else(|| by_ancestors(site))
+    named.or_else(|| by_trail(site)).or_else(|| by_ancestors(site))
+}
+
+/// How many bits of a trail are the number of a deployment. The others tell sites apart.
+const ID_BITS: u32 = 24;
+const SITE_BITS: u32 = 61 - ID_BITS;
+
+fn number(site: &Path, id: DeploymentId) -> u64 {
+    let site = xxh3_64(site.as_os_str().as_bytes()) >> (64 - SITE_BITS);
+    (site << ID_BITS) | (id.number() & ((1 << ID_BITS) - 1))
+}
+
+/// The deployment whose trail this process follows. Whatever a process does to forget where it
+/// comes from (`env -i`, `setsid`, a parent that ends), it keeps its limits.
+fn by_trail(site: &Path) -> Option<DeploymentId> {
+    let found = trail::number()?;
+    let id = (found & ((1 << ID_BITS) - 1)).to_string().parse().ok()?;
+    (number(site, id) == found).then_some(id)
 }
 
 /// The deployment of the nearest worker of this site above this process. `sudo` and `env -i` take

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::{Project, Site};
+use crate::support::{Project, Site, wait_until};
 
 /// Makes an action out of lines of shell, in which `nyala` is the one under test.
 fn action(site: &Site, text: &str) {
@@ -12,8 +12,11 @@ fn action(site: &Site, text: &str) {
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     let clean =
         format!("env -i PATH=\"$PATH\" HOME=\"$HOME\" {nyala} --site {}", site.path.display());
+    let said = site.sandbox.path("said");
     let functions = format!(
-        "nyala() {{ {nyala} \"$@\"; }}\nnyala_in_a_clean_environment() {{ {clean} \"$@\"; }}"
+        "nyala() {{ {nyala} \"$@\"; }}\nnyala_in_a_clean_environment() {{ {clean} \"$@\"; }}\n\
+         nyala_by_itself() {{ (setsid {clean} \"$@\" >> {} 2>&1 &) }}",
+        said.display()
     );
     fs::write(&file, format!("#!/bin/sh\n{functions}\n{text}\n")).unwrap();
     fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
@@ -54,6 +57,23 @@ fn one_that_fails_whatever_is_live_goes_back_once() {
     site.nyala(&["wait", "5"]).assert_success();
     assert!(!site.has_record(6));
     assert!(site.log(5).contains("deployment 4 has started it"), "{}", site.log(5));
+}
+
+#[test]
+fn one_that_nobody_waits_for_goes_back_once_as_well() {
+    let site = Site::new();
+    let project = site.project();
+    for page in ["1", "2", "3"] {
+        push(&project, page);
+    }
+    action(&site, "nyala_by_itself rollback");
+    push(&project, "4");
+    let said = || fs::read_to_string(site.sandbox.path("said")).unwrap_or_default();
+    wait_until("the second one is refused", || said().contains("error: "));
+    assert!(said().contains("deployment 5 may not start another deployment"), "{}", said());
+    assert_eq!(site.ended(5)["started_by"], 4);
+    assert_eq!(site.live_file("page"), "3");
+    assert!(!site.has_record(6));
 }
 
 #[test]
