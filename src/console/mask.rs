@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::iter;
 use std::ops::Range;
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 
 use crate::text;
 use crate::text::url::{STARS, credentials};
@@ -235,6 +235,23 @@ pub fn know<S: AsRef<str>>(secrets: impl IntoIterator<Item = S>) {
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     let needles = mask.needles().chain(known.needles()).cloned().collect();
     *known = Arc::new(Mask::of(needles));
+}
+
+type Renew = Box<dyn FnMut() + Send>;
+static RENEW: Mutex<Option<Renew>> = Mutex::new(None);
+
+/// Has this process look for new secrets, and [`know`] them, before it shows what children print:
+/// they may have read them a moment ago.
+pub fn keep_fresh(renew: impl FnMut() + Send + 'static) {
+    *RENEW.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(renew));
+}
+
+/// [`known`], with the newest secrets.
+pub fn fresh() -> Arc<Mask> {
+    if let Some(renew) = &mut *RENEW.lock().unwrap_or_else(PoisonError::into_inner) {
+        renew();
+    }
+    known()
 }
 
 fn is_worth_masking(value: &str) -> bool {

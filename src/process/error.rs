@@ -141,7 +141,7 @@ impl ChildError {
     /// Adds what the child printed on standard error.
     pub(super) fn with_complaint(mut self, stderr: &[u8]) -> Self {
         if let Self::Exited { complaint, .. } | Self::Killed { complaint, .. } = &mut self {
-            let known = mask::known();
+            let known = mask::fresh();
             let lines: Vec<_> = stderr
                 .split(|byte| *byte == b'\n')
                 .map(|line| known.apply(&text::clean_bytes(line)).trim_end().to_owned())

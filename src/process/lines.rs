@@ -28,6 +28,11 @@ impl Lines {
         Self { is_stamped: true, ..Self::new(mask) }
     }
 
+    /// More may have become a secret meanwhile.
+    pub(super) fn mask_by(&mut self, mask: Arc<Mask>) {
+        self.mask = mask;
+    }
+
     /// Passes on the lines that end in these bytes. Returns whether there were any.
     pub(super) fn push(&mut self, bytes: &[u8], on_line: &mut dyn FnMut(&str)) -> bool {
         let mut rest = bytes;

@@ -31,6 +31,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use crate::console::mask;
+
 pub use environment::{Environment, OF_SYSTEMD, hide_git_variables};
 pub use error::{ChildError, CommandLabel};
 pub use group::{in_session, terminate_session};
@@ -256,8 +258,9 @@ impl Captured {
 /// [`stop_all`] is called. The child's group is then sent SIGTERM and, five seconds later, SIGKILL.
 /// If this process leads a session, so is everything else in that session.
 pub fn stream(invocation: &Invocation, on_line: &mut dyn FnMut(&str)) -> Result<(), ChildError> {
-    let mut lines = Lines::new(crate::console::mask::known());
+    let mut lines = Lines::new(mask::known());
     let result = run::run(invocation, Output::Merged, &mut |_, bytes| {
+        lines.mask_by(mask::fresh());
         if lines.push(bytes, on_line) { Progress::Line } else { Progress::Something }
     });
     lines.finish(on_line);
@@ -271,15 +274,18 @@ pub fn stream_stamped(
     invocation: &Invocation,
     on_line: &mut dyn FnMut(&str),
 ) -> Result<(), ChildError> {
-    let mut lines = Lines::stamped(crate::console::mask::known());
+    let mut lines = Lines::stamped(mask::known());
     let mut stderr = Vec::new();
-    let result = run::run(invocation, Output::Apart, &mut |from, bytes| match from {
-        STDERR => {
-            keep_end(&mut stderr, bytes);
-            Progress::Something
+    let result = run::run(invocation, Output::Apart, &mut |from, bytes| {
+        lines.mask_by(mask::fresh());
+        match from {
+            STDERR => {
+                keep_end(&mut stderr, bytes);
+                Progress::Something
+            }
+            _ if lines.push(bytes, on_line) => Progress::Line,
+            _ => Progress::Something,
         }
-        _ if lines.push(bytes, on_line) => Progress::Line,
-        _ => Progress::Something,
     });
     lines.finish(on_line);
     result.map_err(|error| error.with_complaint(&stderr))

@@ -8,10 +8,13 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 use anyhow::{Context, Result};
 
 use super::{Site, error, text_file};
+use crate::console::mask;
 use crate::disk;
 use crate::text::split_mark;
 use crate::user_error::UserError;
@@ -201,6 +204,22 @@ impl Site {
             }
             None => Ok(AppSettings::default()),
         }
+    }
+
+    /// Masks what somebody sets while this process runs children as soon as it is there: they may
+    /// read `settings.env` themselves.
+    pub fn mask_new_secrets(&self) {
+        let (site, mut seen) = (self.clone(), None);
+        mask::keep_fresh(move || {
+            let found = fs::metadata(site.app_settings_file()).ok();
+            let found = found.map(|it| (it.ino(), it.ctime(), it.ctime_nsec()));
+            if found != seen
+                && let Ok(settings) = site.app_settings()
+            {
+                seen = found;
+                mask::know(settings.secrets());
+            }
+        });
     }
 
     /// Changes `settings.env`, with nobody else changing it at the same time.

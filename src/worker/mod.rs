@@ -75,6 +75,7 @@ pub fn run(site: &Site, id: DeploymentId) -> Result<()> {
     // What is secret is made with its own mode.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(disk::umask()));
     session::begin(site, id);
+    site.mask_new_secrets();
     ending::take().context("the worker cannot take its standard input over")?;
     cancel::watch(site, id);
     let lock = if let Some(lock) = site.try_deploy_lock()? {

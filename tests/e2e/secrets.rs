@@ -89,6 +89,24 @@ fn credentials_of_a_pip_install_are_never_shown() {
 }
 
 #[test]
+fn a_value_that_is_set_while_a_build_runs_is_masked_in_its_log() {
+    let site = Site::new();
+    site.set("OTHER", "something else");
+    let nyala = site.nyala_command().get_program().display().to_string();
+    let project = site.project();
+    project.custom_script(&format!(
+        "unset NYALA_SITE\necho before\n\
+         printf '%s' '{TOKEN}' | {nyala} config set --site '{0}' --stdin TOKEN\n\
+         . '{0}/settings.env'; echo \"it is $TOKEN\"; printf 'over\\rit is %s' \"$TOKEN\"\nexit 1",
+        site.path.display()
+    ));
+    let push = project.push();
+    push.assert_failed_with("it is ****");
+    let everything = format!("{}{}{}", push.output, site.log(1), site.record(1));
+    assert!(!everything.contains(TOKEN), "{everything}");
+}
+
+#[test]
 fn a_value_is_masked_however_a_child_prints_it() {
     let site = Site::new();
     site.set("TOKEN", TOKEN);
