@@ -61,7 +61,7 @@ pub struct Plan {
     pub left_out: Vec<String>,
     /// What it declares, for the env's marker.
     pub requirements: Recorded,
-    /// A digest of the app settings that the installer reads, for the env's marker.
+    /// A digest of the app settings that the installer or a build reads, for the env's marker.
     pub settings_digest: String,
     /// The project's commands that run in the env, for the env's marker.
     pub commands: Vec<RanCommand>,

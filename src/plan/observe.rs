@@ -1,6 +1,8 @@
 //! Observes everything that a plan depends on: the two commits, the settings, the interpreters, and
 //! the env of the live release.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Error, Result, bail};
 use sha2::{Digest, Sha256};
 
@@ -19,7 +21,9 @@ use crate::git::{Commit, CommitTree, Kind, Repository, short};
 use crate::hex::hex;
 use crate::process::Environment;
 use crate::python::cache::Caches;
-use crate::python::dependencies::{Declared, Detected, Recorded, Source, declarations, detect};
+use crate::python::dependencies::{
+    Declared, Detected, Recorded, Source, declarations, detect, variables_of_builds,
+};
 use crate::python::env::{self, Marker};
 use crate::python::installers::Installer;
 use crate::python::interpreters::{self, Interpreter};
@@ -98,8 +102,8 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let (preferred, by_wheels) = preferred_python(before, &read, from, &wanted, &machine);
     let likely = likely_python(from, &live, (&wanted, origin, preferred), &machine)?;
     let mut declaration = read(likely)?;
-    let settings_digest =
-        settings_digest(&build.settings, app_settings, &declaration.variables, &tree)?;
+    let variables = variables_of(&declaration, &release_tree)?;
+    let settings_digest = settings_digest(&build.settings, app_settings, &variables, &tree)?;
     let mut observed = Observed {
         need,
         wanted: wanted.clone(),
@@ -350,20 +354,26 @@ pub fn kept_env(site: &Site) -> Result<Option<EnvId>> {
     Ok(site.env_ids()?.into_iter().rev().find(is_kept))
 }
 
+/// The variables that a source reads, and the builds of its local projects.
+fn variables_of(declared: &Declared, tree: &ReleaseTree<'_>) -> Result<BTreeSet<String>> {
+    let mut variables = variables_of_builds(tree, &declared.recorded)?;
+    variables.extend(declared.variables.iter().cloned());
+    Ok(variables)
+}
+
 /// A digest of the settings that decide what is installed: the installer's own, and those that
 /// requirements name as `${NAME}`. A digest, because the values may be credentials and the marker
 /// is not kept as a secret.
 fn settings_digest(
     settings: &EffectiveSettings,
     app_settings: &AppSettings,
-    variables: &[String],
+    variables: &BTreeSet<String>,
     tree: &CommitTree<'_>,
 ) -> Result<String> {
     let installer = settings.installer.value;
-    let named = |name: &str| variables.iter().any(|variable| variable == name);
     let mut hash = Sha256::new();
     for (name, value) in app_settings.iter() {
-        if installer.reads(name) || named(name) {
+        if installer.reads(name) || variables.contains(name) {
             hash.update(format!("{}:{name}={}:{value}", name.len(), value.len()));
         }
     }

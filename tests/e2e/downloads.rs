@@ -185,7 +185,7 @@ fn the_site_names_the_pip_of_its_environments() {
 
     site.configure(&format!("pip = \"=={wanted}\""));
     let push = again(&project);
-    push.assert_success().assert_says("settings that the installer reads have changed");
+    push.assert_success().assert_says("settings that the installer or a build reads have changed");
     push.assert_says(&format!("pip=={wanted}, as nyala.toml asks for"));
     assert_eq!((pip(), site.package("antelope").is_some()), (wanted, true));
     again(&project).assert_success().assert_says("reuse env 2");

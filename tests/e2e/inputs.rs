@@ -146,3 +146,24 @@ fn a_wheel_that_is_replaced_in_a_folder_of_the_machine_is_installed() {
         assert_eq!(site.live()["env"]["decision"], "create");
     }
 }
+
+#[test]
+fn a_setting_that_a_local_project_is_built_by_gives_a_new_env() {
+    for site in sites() {
+        let project = site.python_project();
+        let build = "    assert os.environ.get('FLAVOUR') != 'bitter'\n";
+        project.local_package("lib", "1.0", build).write("requirements.txt", "./lib\n");
+        project.push().assert_success();
+        let decision = || site.live()["env"]["decision"].clone();
+        site.set("OTHER", "another setting");
+        site.nyala(&["redeploy"]).assert_success();
+        assert_eq!(decision(), "reuse");
+        site.set("FLAVOUR", "sweet");
+        let again = site.nyala(&["redeploy"]);
+        let log = again.assert_success().stdout.clone();
+        assert!(log.contains("settings that the installer or a build reads have changed"), "{log}");
+        assert_eq!(decision(), "create");
+        site.set("FLAVOUR", "bitter");
+        assert_ne!(site.nyala(&["redeploy"]).status.code(), Some(0));
+    }
+}

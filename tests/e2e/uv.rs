@@ -99,7 +99,7 @@ fn uv_makes_the_env_and_installs_exactly_what_is_required() {
         .write("page", "2")
         .push()
         .assert_success()
-        .assert_says("settings that the installer reads have changed");
+        .assert_says("settings that the installer or a build reads have changed");
     assert!(site.env().ends_with("4"));
     assert!(fs::read_dir(site.env().join("lib")).unwrap().flatten().any(|lib| {
         let cache = lib.path().join("site-packages/oryx/__pycache__");

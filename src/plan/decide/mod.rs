@@ -17,7 +17,7 @@ pub struct Observed {
     pub wanted: Wanted,
     pub origin: Origin,
     pub installer: &'static str,
-    /// A digest of the settings that the installer reads.
+    /// A digest of the settings that the installer or a build reads.
     pub settings_digest: String,
     pub requirements: Recorded,
     pub live: LiveEnv,
@@ -179,7 +179,7 @@ pub fn decide(observed: &Observed) -> EnvPlan {
                     ));
                 }
                 if marker.settings_digest != *settings_digest {
-                    reasons.create("settings that the installer reads have changed");
+                    reasons.create("settings that the installer or a build reads have changed");
                 }
                 let changes = dependencies::compare(&marker.requirements, requirements);
                 reasons.create.extend(other_commands(*id, marker, commands));

@@ -142,7 +142,7 @@ fn rows() -> Vec<Row> {
         row(
             "other settings",
             Weight::Create,
-            "settings that the installer reads",
+            "settings that the installer or a build reads",
             Some(true),
             |observed| {
                 observed.settings_digest = "another digest".into();

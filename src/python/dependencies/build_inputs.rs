@@ -7,6 +7,7 @@
 
 mod build;
 mod root;
+mod settings;
 mod setup_py;
 
 use std::collections::BTreeSet;
@@ -16,6 +17,8 @@ use sha2::{Digest, Sha256};
 
 use super::tree::{Entry, Resolved, Tree, normalized_path, resolve};
 use crate::hex::hex;
+
+pub use settings::variables_of_builds;
 
 /// A folder with more entries than this is not walked.
 const MOST_ENTRIES: usize = 20_000;

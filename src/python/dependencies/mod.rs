@@ -25,6 +25,7 @@ mod text;
 mod tree;
 mod workspace;
 
+pub use build_inputs::variables_of_builds;
 pub use change::{Change, EnvAction, FileChange, StaleReason};
 pub use compare::compare;
 pub use declarations::{Declaration, declarations, missing_lock};

@@ -33,7 +33,7 @@ pub struct Marker {
     pub interpreter: FileIdentity,
     pub installer: String,
     pub requirements: Recorded,
-    /// A digest of the settings that the installer reads.
+    /// A digest of the settings that the installer or a build reads.
     pub settings_digest: String,
     /// What is right under `site-packages`.
     pub packages: Vec<String>,

@@ -37,7 +37,7 @@ pub(in crate::plan::decide::sequences) const CAUSES: [(Cause, &str); 14] = [
     (Cause::Damaged, "is damaged: "),
     (Cause::OtherPython, " has Python "),
     (Cause::OtherInstaller, "was installed by"),
-    (Cause::OtherSettings, "settings that the installer reads"),
+    (Cause::OtherSettings, "settings that the installer or a build reads"),
     (Cause::GoneOfLock, " is gone: nothing asks for it"),
     (Cause::FirstLock, "pylock.toml is installed instead of requirements.txt"),
     (Cause::Gone, " was removed from requirements.txt"),
