@@ -2,8 +2,8 @@
 //!
 //! The worker writes it when a deployment is over and nobody waits, from the object database. The
 //! next deployment moves it to its place and writes only what differs between the two trees.
-//! Nothing ever ran there, so nothing of it has to be looked at. It lives where the releases are,
-//! in a folder that only the owner can open:
+//! Nothing ever ran there, so what it holds is known. It lives where the releases are, in a folder
+//! that only the owner can open; what the owner changes in it by hand is noticed (see [`seal`]):
 //!
 //! ```text
 //! releases/.staging/            locked while somebody writes here
@@ -12,6 +12,8 @@
 //! ```
 //!
 //! It only saves time. Whatever is wrong with it, the whole tree is written instead.
+
+mod seal;
 
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -24,6 +26,7 @@ use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
 use crate::checkout::{Cancelled, Exported, export_unless};
+use crate::console;
 use crate::disk::space::{DiskUsage, FileSystem, shortage};
 use crate::disk::{self, at};
 use crate::git::Repository;
@@ -47,6 +50,9 @@ struct Marker {
     tree: String,
     holds: Exported,
     folder: Identity,
+    /// What is looked at in it, and what that looked like.
+    paths: Vec<String>,
+    seal: u64,
 }
 
 /// By this, a copy of the folder (of a whole site, perhaps by hard links) is told from the folder
@@ -65,7 +71,7 @@ pub fn take(site: &Site, repository: &Repository, into: &Path) -> Option<(Oid, E
         if !site.staging_marker().exists() {
             return Ok(None);
         }
-        let folder = open(site)?;
+        let folder = open(&site.staging())?;
         match folder.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
@@ -74,7 +80,10 @@ pub fn take(site: &Site, repository: &Repository, into: &Path) -> Option<(Oid, E
         let marker = Marker::read(site);
         // First: whatever becomes of the tree, nobody takes it for what it was.
         disk::remove_file(&site.staging_marker())?;
-        let Some(marker) = marker else { return Ok(None) };
+        let Some(marker) = marker else {
+            console::detail("The staging tree is not used: it is not as nyala wrote it.");
+            return Ok(None);
+        };
         let tree = repository.oid(&marker.tree)?;
         // In a shared site, another member cannot change the modes and times of its files.
         let owner = fs::symlink_metadata(site.staging_tree())?.uid();
@@ -117,7 +126,7 @@ fn try_prepare(site: &Site, deployment: DeploymentId) -> Result<()> {
         return Ok(());
     }
     let exists = fs::symlink_metadata(site.staging()).is_ok();
-    let folder = if exists { Some(open(site)?) } else { None };
+    let folder = if exists { Some(open(&site.staging())?) } else { None };
     let settings = site.settings()?;
     let live = site.live()?.map(|id| site.record(id)).transpose()?.flatten();
     let Some(Record { tree: Some(tree), usage, .. }) = live else { return Ok(()) };
@@ -128,7 +137,7 @@ fn try_prepare(site: &Site, deployment: DeploymentId) -> Result<()> {
         None if !is_wanted => return Ok(()),
         None => {
             disk::create_private_dir(&site.staging())?;
-            open(site)?
+            open(&site.staging())?
         }
     };
     at::ensure_mode(&folder, Mode::RWXU).context("cannot close the staging folder to others")?;
@@ -150,8 +159,11 @@ fn try_prepare(site: &Site, deployment: DeploymentId) -> Result<()> {
     let holds = export_unless(&repository, oid, &site.staging_tree(), &is_cancelled)?;
     disk::sync_filesystem(&site.staging_tree())?;
     let folder = Identity::of(&site.staging_tree())?;
+    let open = open(&site.staging_tree())?;
+    let paths = seal::paths(&open)?;
+    let seal = seal::of(&open, &paths)?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let marker = serde_json::to_vec(&Marker { version, tree, holds, folder })
+    let marker = serde_json::to_vec(&Marker { version, tree, holds, folder, paths, seal })
         .context("cannot write what the staging tree holds")?;
     disk::write_atomic(&site.staging_marker(), &marker, 0o600)
 }
@@ -162,7 +174,7 @@ pub fn discard(site: &Site) -> Result<()> {
     if fs::symlink_metadata(site.staging()).is_err() {
         return Ok(());
     }
-    let folder = open(site)?;
+    let folder = open(&site.staging())?;
     folder.lock().context("cannot lock the staging folder")?;
     disk::remove_file(&site.staging_marker())?;
     site.discard(&site.staging_tree())
@@ -181,13 +193,12 @@ fn has_room(site: &Site, usage: DiskUsage) -> Result<bool> {
 }
 
 /// Fails when it is a link.
-fn open(site: &Site) -> Result<File> {
-    let path = site.staging();
+fn open(folder: &Path) -> Result<File> {
     File::options()
         .read(true)
         .custom_flags(libc::O_NOFOLLOW | libc::O_DIRECTORY)
-        .open(&path)
-        .with_context(|| format!("cannot open {}", path.display()))
+        .open(folder)
+        .with_context(|| format!("cannot open {}", folder.display()))
 }
 
 impl Marker {
@@ -195,9 +206,12 @@ impl Marker {
     fn read(site: &Site) -> Option<Marker> {
         let marker: Marker =
             serde_json::from_slice(&disk::read(site.staging_marker()).ok()?).ok()?;
-        let is_right = marker.version == env!("CARGO_PKG_VERSION")
-            && Identity::of(&site.staging_tree()).ok()? == marker.folder;
-        is_right.then_some(marker)
+        if marker.version != env!("CARGO_PKG_VERSION") {
+            return None;
+        }
+        let is_same = Identity::of(&site.staging_tree()).ok()? == marker.folder;
+        let seal = || seal::of(&open(&site.staging_tree())?, &marker.paths);
+        (is_same && seal().ok() == Some(marker.seal)).then_some(marker)
     }
 }
 
