@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use proc_entry::{Folder, ProcEntry};
 use sockets::Sockets;
+pub(super) use sockets::listening;
 
 use crate::console;
 use crate::disk::Mounted;

@@ -5,6 +5,7 @@ mod error;
 pub mod gc;
 mod holders;
 mod leftovers;
+mod listening;
 mod notices;
 mod prune;
 pub mod salvage;
@@ -15,6 +16,7 @@ mod unshared;
 pub use databases::warn_of_databases;
 pub use holders::{Held, Holder, holders, mounted};
 pub use leftovers::{leftovers, temporary_files};
+pub use listening::warn_of_sockets;
 pub use notices::Notices;
 pub use prune::{
     Pruned, Unneeded, discard_unheld, prune, prune_written, salvage_release, scan_in_time, unneeded,

@@ -22,7 +22,7 @@ use crate::plan::{Decision, Missing, Plan, PlanRequest, describe, observe};
 use crate::python::version::Wanted;
 use crate::retention::{
     Notices, Pruned, Unshared, prune, prune_written, scan_in_time, share_held, unshared,
-    warn_of_half_shared,
+    warn_of_half_shared, warn_of_sockets,
 };
 use crate::settings::{DeploymentFile, EffectiveSettings};
 use crate::shared;
@@ -117,6 +117,7 @@ impl Deployment<'_> {
         self.find_processes(&settings, &repository, &context, &plan)?;
         if let Some(live) = self.site.live()? {
             warn_of_half_shared(self.site, &settings, live);
+            warn_of_sockets(self.site, live);
         }
         self.check_unshared(&settings, known.as_ref())?;
         let rollout = match &place {

@@ -179,6 +179,25 @@ fn a_release_with_the_socket_of_a_server_stays_until_the_server_has_ended() {
 }
 
 #[test]
+fn a_server_that_listens_in_the_live_release_is_named_before_it_is_lost() {
+    let site = Site::new();
+    let project = site.project();
+    push_pages(&project, 1..=1);
+    let server = UnixListener::bind(site.path.join("wwwroot/app.sock")).unwrap();
+    let named = "release 1 has the socket of a server, and the next release has not: app.sock";
+    project.write("page", "2").push().assert_success().assert_says(named);
+    drop(server);
+    assert!(!project.write("page", "3").push().assert_success().output.contains("socket"));
+
+    // One in a folder that is shared is in all of them.
+    site.configure("shared = ['sockets']");
+    project.write("page", "4").push().assert_success();
+    let _server = UnixListener::bind(site.path.join("wwwroot/sockets/app.sock")).unwrap();
+    assert!(!project.write("page", "5").push().assert_success().output.contains("a server"));
+    UnixStream::connect(site.path.join("wwwroot/sockets/app.sock")).unwrap();
+}
+
+#[test]
 fn an_env_that_a_process_uses_stays_until_it_is_free() {
     let site = Site::new();
     site.configure("keep = 1");
