@@ -2,6 +2,7 @@
 //! they name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::mem;
 
 use anyhow::Result;
@@ -107,10 +108,14 @@ impl Search<'_> {
     }
 
     fn add_words(&mut self, text: &str) {
-        for word in words(text) {
-            let implied = IMPLIED.iter().filter(|(program, _)| *program == word);
+        let words = words(text);
+        let before = iter::once("").chain(words.iter().map(String::as_str));
+        for (word, before) in words.iter().zip(before) {
+            let implied = IMPLIED.iter().filter(|(program, _)| program == word);
             let implied = implied.flat_map(|(_, files)| files.iter().map(ToString::to_string));
-            for word in implied.chain([word.clone()]) {
+            let module = if before == "-m" { Some(word.as_str()) } else { word.strip_prefix("-m") };
+            let module = module.into_iter().flat_map(files_of_module);
+            for word in implied.chain(module).chain([word.clone()]) {
                 if self.words.len() < WORDS && self.words.insert(word.clone()) {
                     let folders = self.folders.keys();
                     self.ahead.extend(folders.map(|folder| (folder.clone(), word.clone())));
@@ -165,6 +170,12 @@ impl Search<'_> {
         let files = files.filter(|(_, entry)| entry.kind == Kind::File);
         Ok(files.filter_map(|(name, entry)| Some((joined(folder, &name)?, entry.oid))).collect())
     }
+}
+
+/// What `python -m` runs of a module.
+fn files_of_module(name: &str) -> [String; 2] {
+    let path = name.replace('.', "/");
+    [format!("{path}.py"), format!("{path}/__main__.py")]
 }
 
 /// A path from a folder on, without `.` and `..` in it; `None` when it leads out of the tree.
@@ -282,6 +293,8 @@ mod tests {
             ("for f in tools/*; do python $f; done", "tools/setup.py"),
             ("sh tools/build-$NAME.sh", "tools/build-x.sh"),
             ("cd web && npm run build", "web/package.json"),
+            ("python -m tools.prepare", "tools/prepare.py"),
+            ("python3 -mtools", "tools/__main__.py"),
         ] {
             let files = [("bin/post_compile", script), (file, "true")];
             assert!(counts("bin/post_compile", &files, file), "{script}");
