@@ -176,21 +176,36 @@ fn in_python(value: &str) -> impl Iterator<Item = String> {
     [text, ascii, bytes].into_iter().flat_map(|text| [text.replace('\'', "\\'"), text])
 }
 
-/// Python's `html.escape`, with and without quotation marks, and Jinja's and Django's.
-fn in_html(value: &str) -> [String; 4] {
-    let text = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    [
-        text.replace('"', "&quot;").replace('\'', "&#x27;"),
-        text.replace('"', "&quot;").replace('\'', "&#39;"),
-        text.replace('"', "&#34;").replace('\'', "&#39;"),
-        text,
-    ]
+/// Python's `html.escape`, with and without quotation marks, Jinja's and Django's, and what else
+/// writes HTML and XML; each also with other characters than ASCII's as `&#228;`, as lxml has them.
+fn in_html(value: &str) -> impl Iterator<Item = String> {
+    let plain = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let quotes = [
+        ("\"", "'"),
+        ("&quot;", "'"),
+        ("&quot;", "&#x27;"),
+        ("&quot;", "&#39;"),
+        ("&quot;", "&apos;"),
+        ("&#34;", "&#39;"),
+    ];
+    let texts = quotes.map(|(double, single)| plain.replace('"', double).replace('\'', single));
+    texts.into_iter().flat_map(|text| {
+        let ascii = text.chars().fold(String::new(), |mut ascii, character| {
+            if character.is_ascii() {
+                ascii.push(character);
+            } else {
+                let _ = write!(ascii, "&#{};", u32::from(character));
+            }
+            ascii
+        });
+        [ascii, text]
+    })
 }
 
 /// Python's `shlex.quote`, and the other usual way to write `'` within single quotes; double
-/// quotes, as `export -p` has them; words without any quotes, as `printf %q` has them; and the
-/// single quotes of YAML and SQL.
-fn in_shells(value: &str) -> [String; 5] {
+/// quotes, as `export -p` has them; words without any quotes, as `printf %q` has them, and its
+/// `$'…'` for what is not ASCII; and the single quotes of YAML and SQL.
+fn in_shells(value: &str) -> [String; 6] {
     let escaped = |is_special: fn(char) -> bool| {
         value.chars().fold(String::new(), |mut escaped, character| {
             escaped.extend(is_special(character).then_some('\\'));
@@ -198,7 +213,16 @@ fn in_shells(value: &str) -> [String; 5] {
             escaped
         })
     };
+    let octal = value.bytes().fold(String::new(), |mut octal, byte| {
+        let _ = match byte {
+            b'\\' | b'\'' => write!(octal, "\\{}", char::from(byte)),
+            0..0x80 => write!(octal, "{}", char::from(byte)),
+            _ => write!(octal, "\\{byte:03o}"),
+        };
+        octal
+    });
     [
+        octal,
         value.replace('\'', "'\"'\"'"),
         value.replace('\'', "'\\''"),
         value.replace('\'', "''"),
@@ -270,9 +294,19 @@ mod tests {
             r"a\u0027b\u0022c\u003c$\u005cd",
             r#"a'b\\\"c<$\\\\d"#,
             "6127622263",
+            "a'b&quot;c&lt;$",
+            "a&apos;b&quot;c&lt;$",
         ] {
             let is_in = |needle: &Vec<u8>| needle.starts_with(encoded.as_bytes());
             assert!(found.iter().any(is_in), "{encoded}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_ascii_may_be_a_number() {
+        let found = of("p\u{e4}'");
+        for encoded in ["p&#228;'", "p&#228;&#39;", "p\\303\\244\\'"] {
+            assert!(found.iter().any(|needle| needle == encoded.as_bytes()), "{encoded}");
         }
     }
 
