@@ -305,6 +305,7 @@ fn pips_settings_that_lead_out_of_the_env_do_not_apply() {
         ("require-virtualenv", "yes"),
         ("ignore-installed", "yes"),
         ("platform", "win32"),
+        ("version", "yes"),
     ] {
         let site = Site::new();
         site.sandbox.remove_variable("PIP_CONFIG_FILE");

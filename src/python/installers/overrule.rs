@@ -17,7 +17,7 @@ use crate::process::Environment;
 
 /// Settings with which pip installs elsewhere, installs nothing, or mixes two versions of a package
 /// in a copied env.
-const OF_PIP: [&str; 12] = [
+const OF_PIP: [&str; 13] = [
     "dry-run",
     "home",
     "ignore-installed",
@@ -31,6 +31,8 @@ const OF_PIP: [&str; 12] = [
     "target",
     "user",
     "src",
+    // pip prints it, installs nothing, and exits with 0.
+    "version",
 ];
 
 /// Settings with which pip looks for packages for another Python. pip accepts them only together
@@ -267,7 +269,7 @@ mod tests {
         fs::write(
             &file,
             "[global]\nindex-url = https://a/\ntarget = /elsewhere\nextra-index-url =\n  \
-             https://b/\n  https://c/\n[install]\nuser = yes\nsrc = src\n",
+             https://b/\n  https://c/\n[install]\nuser = yes\nsrc = src\nversion = yes\n",
         )
         .unwrap();
         let environment = Environment::empty()
@@ -295,7 +297,11 @@ mod tests {
         }
         let names: Vec<_> =
             said.iter().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
-        assert_eq!(names, ["root", "src", "target", "user"], "each once, and what is off never");
+        assert_eq!(
+            names,
+            ["root", "src", "target", "user", "version"],
+            "each once, and what is off never"
+        );
     }
 
     #[test]
