@@ -116,17 +116,26 @@ impl Site {
     /// tell what was done, and not what is so now.
     ///
     /// It is the one whose release `wwwroot` links to. Fails when `wwwroot` is something else than
-    /// the link that nyala makes.
+    /// a link to a release of this site.
     pub fn live(&self) -> Result<Option<DeploymentId>> {
         let wwwroot = self.wwwroot();
         match fs::read_link(&wwwroot) {
-            Ok(target) => match id_in(&target, RELEASES) {
+            Ok(target) => match id_in(&target, RELEASES).or_else(|| self.release_of(&target)) {
                 Some(id) => Ok(Some(id)),
                 None => bail!(error::not_a_release(&wwwroot, &target)),
             },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(_) => bail!(error::not_a_link(&wwwroot)),
         }
+    }
+
+    /// The release that a link leads to which somebody has made by hand, as by `ln -sfn
+    /// /srv/shop/releases/7 wwwroot`.
+    fn release_of(&self, target: &Path) -> Option<DeploymentId> {
+        let path = self.root.join(target);
+        let folder = path.parent()?.canonicalize().ok()?;
+        let is_own = self.releases().canonicalize().is_ok_and(|releases| releases == folder);
+        path.file_name()?.to_str()?.parse().ok().filter(|_| is_own)
     }
 
     /// Whether a deployment is live, for those who only tell of it: no, when that cannot be known.

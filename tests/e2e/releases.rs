@@ -1,6 +1,7 @@
 //! Activation and what is kept.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use crate::support::{Site, wait_until};
@@ -113,4 +114,29 @@ fn no_link_is_followed_when_an_old_release_is_deleted() {
     project.remove("link").write("page", "2").push().assert_success();
     wait_until("release 1 is gone", || site.numbers("releases") == [2]);
     assert_eq!(fs::read_to_string(precious.join("file")).unwrap(), "precious");
+}
+
+#[test]
+fn a_link_that_somebody_has_made_by_hand_says_what_is_live() {
+    let site = Site::new();
+    let project = site.project();
+    for page in ["1", "2"] {
+        project.write("page", page).push().assert_success();
+    }
+    let wwwroot = site.path.join("wwwroot");
+    let link = |target: &Path| {
+        fs::remove_file(&wwwroot).unwrap();
+        symlink(target, &wwwroot).unwrap();
+    };
+    for target in [site.path.join("releases/1"), "releases/1/".into(), "./releases/1".into()] {
+        link(&target);
+        let status = site.nyala(&["status"]);
+        assert!(status.assert_success().stdout.contains("Live:   1 "), "{status:?}");
+    }
+    project.write("page", "3").push().assert_success();
+    assert_eq!(fs::read_link(&wwwroot).unwrap(), Path::new("releases/3"));
+    for target in ["/etc", "shared/1", "releases", "releases/../1"] {
+        link(Path::new(target));
+        site.nyala(&["status"]).assert_failed(1, "does not point to a release of this site");
+    }
 }
