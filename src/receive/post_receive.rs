@@ -16,7 +16,7 @@ use crate::disk::space;
 use crate::git::{RefUpdate, Repository};
 use crate::setup;
 use crate::site::{Record, Settings, Site};
-use crate::user_error::UserError;
+use crate::user_error::{DEPLOY_AGAIN, UserError};
 use crate::worker::{session, what_is_live};
 
 /// Runs the post-receive hook, whose file is in the folder `hooks`. Returns how the deployment
@@ -88,7 +88,10 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
 
 /// Says why nothing was deployed. git has moved the branch, so that the same push does nothing.
 fn not_deployed(site: &Site, why: UserError) {
-    Reader::Pusher.tell("error", &why.fix("Deploy what was pushed: nyala redeploy"));
+    let says_it = why.fixes.iter().any(|fix| fix.to_lowercase().contains(DEPLOY_AGAIN));
+    let why = why.with_next_step(true);
+    let why = if says_it { why } else { why.fix("Deploy what was pushed: nyala redeploy") };
+    Reader::Pusher.tell("error", &why);
     // The last line of a push says what is live.
     Reader::Pusher.say(&format!("error: {}", error::nothing_deployed(&what_is_live(site))));
 }

@@ -341,6 +341,9 @@ fn the_hook_of_a_copied_site_does_not_deploy_to_the_original() {
         ] {
             assert!(refused.contains(&named), "no {named:?} in {refused}");
         }
+        let then = if strict { "2. Push again" } else { "2. Deploy again: nyala redeploy" };
+        assert!(refused.contains(then), "{refused}");
+        assert!(!refused.contains("Deploy what was pushed"), "{refused}");
         assert_eq!(snapshot(&site.path), before);
 
         site.sandbox.nyala(&["init", copy.to_str().unwrap()]).assert_success();
