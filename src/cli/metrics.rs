@@ -30,6 +30,9 @@ impl Metrics {
         for place in &self.places {
             sites.extend(Server::sites_at(place)?);
         }
+        // Prometheus reads nothing in which a sample comes twice.
+        let mut seen = BTreeSet::new();
+        sites.retain(|site| seen.insert(site.root().to_owned()));
         let measured: Vec<_> = sites.iter().map(Measured::of).collect();
         crate::console::say(text(&measured));
         Ok(())

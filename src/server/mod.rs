@@ -48,7 +48,7 @@ impl Server {
         let (mut sites, mut closed) = (Vec::new(), Vec::new());
         for name in server.names()? {
             let path = server.root.join(&name);
-            match server.site(&name) {
+            match server.site_in(&name) {
                 Some(site) => sites.push(site),
                 None if is_closed(&path) => closed.push(path),
                 None => {}
@@ -59,14 +59,21 @@ impl Server {
 
     /// All of its sites, sorted by their names.
     pub fn sites(&self) -> Result<Vec<Site>> {
-        Ok(self.names()?.iter().filter_map(|name| self.site(name)).collect())
+        let names = self.names()?;
+        Ok(names.iter().filter_map(|name| self.site_in(name)).collect())
     }
 
     /// The names of the folders that are sites, sorted.
     pub fn site_names(&self) -> Result<Vec<String>> {
         let mut names = self.names()?;
-        names.retain(|name| self.site(name).is_some());
+        names.retain(|name| self.site_in(name).is_some());
         Ok(names)
+    }
+
+    /// The site that the folder with this name is. What is reached through a link is found where it
+    /// is, and not a second time.
+    fn site_in(&self, name: &str) -> Option<Site> {
+        self.site(name).filter(|site| site.root() == self.root.join(name))
     }
 
     /// The names of what is in it, sorted.
@@ -140,6 +147,17 @@ mod tests {
         assert!(server.site("shop").is_some());
         assert!(server.site("empty").is_none());
         assert!(server.site("missing").is_none());
+    }
+
+    #[test]
+    fn a_site_that_a_link_leads_to_is_there_once() {
+        let (folder, server) = server();
+        std::os::unix::fs::symlink("shop", folder.path().join("sites/another")).unwrap();
+        assert_eq!(server.site_names().unwrap(), ["blog", "shop"]);
+        assert_eq!(server.sites().unwrap().len(), 2);
+        assert_eq!(Server::sites_at(server.root()).unwrap().len(), 2);
+        // It may still be named by the link.
+        assert!(server.site("another").is_some());
     }
 
     #[test]
