@@ -119,14 +119,14 @@ impl Served {
             self.say(UserError::of(&error));
         }
         self.read_maintenance()?;
-        let Some(live) = self.site.live()? else {
-            self.say("nothing is live yet; the first push starts it");
-            return Ok(());
-        };
         if let Some(stopped) = self.site.stopped()? {
             self.say(format_args!("not started: it has been stopped {}", stopped.in_words()));
             return Ok(());
         }
+        let Some(live) = self.site.live()? else {
+            self.say("nothing is live yet; the first push starts it");
+            return Ok(());
+        };
         let prepared = self.start_web(live, run)?;
         self.give_to(prepared);
         Ok(())
