@@ -133,7 +133,7 @@ fn text(sites: &[Measured]) -> String {
     let mut up = Family::new(
         "nyala_process_up",
         "gauge",
-        "Whether a process runs, and takes connections if it answers requests.",
+        "Whether a process runs, and is healthy if it answers requests.",
     );
     let mut restarts = Family::new(
         "nyala_process_restarts_total",

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anstyle::Style;
 use anyhow::{Result, bail};
@@ -31,6 +32,9 @@ pub(super) struct Sites {
     json: bool,
 }
 
+/// How many sites are asked at the same time.
+const AT_ONCE: usize = 32;
+
 /// A site, as it is now.
 #[derive(Debug, Serialize)]
 struct Row {
@@ -42,8 +46,8 @@ struct Row {
     since: Option<Timestamp>,
     /// Where visitors connect.
     address: Option<String>,
-    /// Whether the application takes requests; `None` when it does not run, or when this user may
-    /// not know.
+    /// Whether the application answers as it should; `None` when it does not run, or when this user
+    /// may not know.
     healthy: Option<bool>,
     /// What the site takes on the disk, in bytes.
     size: u64,
@@ -62,7 +66,7 @@ impl Sites {
         for closed in &seen.closed {
             say_warning(&error::closed_folder(closed).to_string());
         }
-        let rows: Vec<_> = seen.sites.iter().map(Row::of).collect();
+        let rows = rows(&seen.sites);
         if self.json {
             say!("{}", serde_json::to_string_pretty(&rows)?);
         } else if rows.is_empty() {
@@ -72,6 +76,17 @@ impl Sites {
         }
         Ok(())
     }
+}
+
+/// Several at once: an application that hangs is waited for, and often it is not the only one.
+fn rows(sites: &[Site]) -> Vec<Row> {
+    let rows_of = |some: &[Site]| {
+        thread::scope(|scope| {
+            let rows: Vec<_> = some.iter().map(|site| scope.spawn(|| Row::of(site))).collect();
+            rows.into_iter().filter_map(|row| row.join().ok()).collect::<Vec<_>>()
+        })
+    };
+    sites.chunks(AT_ONCE).flat_map(rows_of).collect()
 }
 
 impl Row {

@@ -49,8 +49,8 @@ pub enum Request {
     Maintenance,
     /// Let requests wait, at most for so many seconds; without a time, let them pass again.
     Pause { at_most: Option<u64> },
-    /// Tell what is wrong with what is live. `ask` also has the application asked whether it is
-    /// healthy, which takes as long as it takes to answer.
+    /// Tell what is wrong with what is live. With `ask`, the application has more time to answer
+    /// whether it is healthy.
     Troubles { ask: bool },
     /// Start all processes anew, or those of one name.
     Restart { process: Option<String> },
@@ -115,7 +115,7 @@ pub struct ProcessState {
     pub restarts: u32,
     /// What it and its children have in memory, in bytes.
     pub memory: Option<u64>,
-    /// Whether visitors can be given to it; `None` for a process that has none.
+    /// Whether it answers as it should; `None` for a process that has no visitors.
     pub healthy: Option<bool>,
 }
 

@@ -19,8 +19,8 @@ use crate::service;
 use crate::site::settings::{Listen, Run};
 use crate::site::{ENV_LINK, Record, Settings, Site};
 
-/// What is wrong with the application of what is live. `ask` also has it asked whether it is
-/// healthy, which takes as long as it takes to answer.
+/// What is wrong with the application of what is live. With `ask`, it has more time to answer
+/// whether it is healthy.
 pub fn check(site: &Site, settings: &Settings, ask: bool) -> Vec<Finding> {
     let mut findings = of_live(site, settings, ask);
     if let Some((file, folder)) = service::outdated(site.root()) {

@@ -65,6 +65,10 @@ impl Question {
         }
     }
 
+    pub(super) fn is_good_answer(&self, answer: &Result<StatusCode, String>) -> bool {
+        answer.as_ref().is_ok_and(|status| self.is_good(*status))
+    }
+
     pub(super) fn is_good(&self, status: StatusCode) -> bool {
         if self.is_strict {
             status.is_success() || status.is_redirection()

@@ -142,6 +142,7 @@ impl Process {
         self.recent.borrow().iter().map(|line| mask.apply(line).into_owned()).collect()
     }
 
+    /// What is known of it without asking it.
     pub(super) fn state(&self) -> ProcessState {
         let pid = self.pid.get();
         ProcessState {

@@ -18,9 +18,10 @@ use super::listen::Listening;
 use super::logs::ProcessLog;
 use super::manager::Manager;
 use super::printer::print;
+use super::process::Process;
 use super::release::Release;
 use super::statistics::{Recent, Totals};
-use crate::control::{LastMinutes, ProcessAnswers, ProcessState, Statistics};
+use crate::control::{LastMinutes, ProcessAnswers, Statistics};
 use crate::site::Site;
 use crate::site::lock::ServeLock;
 use crate::site::settings::Run;
@@ -209,11 +210,11 @@ impl Served {
         release.stop(super::STOP_PATIENCE.max(grace)).await;
     }
 
-    pub(super) fn processes(&self) -> Vec<ProcessState> {
+    /// What runs, of whichever release.
+    pub(super) fn processes(&self) -> Vec<Rc<Process>> {
         let live = self.live();
         let leaving = self.leaving.borrow();
-        let releases = live.iter().chain(leaving.iter());
-        releases.flat_map(|release| release.processes()).map(|process| process.state()).collect()
+        live.iter().chain(leaving.iter()).flat_map(|release| release.processes()).collect()
     }
 
     pub(super) fn statistics(&self) -> Statistics {

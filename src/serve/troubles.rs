@@ -1,8 +1,10 @@
-//! What is wrong with what is live, for `nyala status` and `nyala doctor`.
+//! What runs, and what is wrong with it: for `nyala ps`, `nyala status` and `nyala doctor`.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::task::spawn_local;
 
 use super::error;
 use super::health::{PATIENCE, Question};
@@ -15,8 +17,34 @@ use crate::user_error::UserError;
 const RESTARTS: u32 = 3;
 const LATELY: SignedDuration = SignedDuration::from_mins(1);
 
+/// How long a process may take to answer whoever only looks. They wait 10 s for all that runs.
+const A_MOMENT: Duration = Duration::from_secs(5);
+
 impl Served {
-    /// What is wrong. `ask` also has the application asked whether it is healthy.
+    /// The state of everything that runs. What answers requests is asked now whether it is healthy,
+    /// all at once: one that hangs still takes connections. Nobody asks while nobody wants to know.
+    pub(super) async fn states(&self) -> Vec<ProcessState> {
+        let asked = self.processes().into_iter().map(|process| {
+            let question = process.accepts().then(|| Question::of(&self.run(), &process));
+            spawn_local(async move {
+                let is_well = match question {
+                    Some(question) => question.is_good_answer(&question.ask(A_MOMENT).await),
+                    None => false,
+                };
+                let state = process.state();
+                ProcessState { healthy: state.healthy.map(|accepts| accepts && is_well), ..state }
+            })
+        });
+        let asked: Vec<_> = asked.collect();
+        let mut states = Vec::new();
+        for state in asked {
+            states.extend(state.await);
+        }
+        states
+    }
+
+    /// What is wrong. The application is asked whether it is healthy; with `ask`, it has more time
+    /// to answer.
     pub(super) async fn troubles(self: &Rc<Self>, ask: bool) -> Vec<Trouble> {
         let trouble = |kind, error| Trouble { kind, error };
         self.try_to_listen();
@@ -30,13 +58,19 @@ impl Served {
             troubles.extend(why.map(|it| trouble(TroubleKind::NotRunning, it)));
             return troubles;
         };
+        let patience = if ask { PATIENCE } else { A_MOMENT };
+        let mut asked = Vec::new();
         for process in live.processes() {
             if restarts_in_a_loop(&process.state()) {
                 troubles.push(trouble(TroubleKind::Restarts, error::restarts(&process)));
             } else if process.spec.port.is_some() {
-                let sick = self.unhealthy(&process, ask).await;
-                troubles.extend(sick.map(|it| trouble(TroubleKind::Unhealthy, it)));
+                let site = Rc::clone(self);
+                asked.push(spawn_local(async move { site.unhealthy(&process, patience).await }));
             }
+        }
+        for sick in asked {
+            let sick = sick.await.ok().flatten();
+            troubles.extend(sick.map(|it| trouble(TroubleKind::Unhealthy, it)));
         }
         troubles
     }
@@ -51,22 +85,20 @@ impl Served {
     }
 
     /// One that is starting still has its time.
-    async fn unhealthy(&self, process: &Process, ask: bool) -> Option<UserError> {
+    async fn unhealthy(&self, process: &Process, patience: Duration) -> Option<UserError> {
         let age = process.state().since.map(|since| Timestamp::now().duration_since(since));
         let is_starting = age.is_none_or(|age| age.unsigned_abs() < self.run().health_timeout);
         if !process.accepts() && is_starting {
             return None;
         }
         let question = Question::of(&self.run(), process);
-        let answer = if !process.accepts() {
-            Err(error::NO_CONNECTIONS.to_owned())
-        } else if ask {
-            question.ask(PATIENCE).await
+        let answer = if process.accepts() {
+            question.ask(patience).await
         } else {
-            return None;
+            Err(error::NO_CONNECTIONS.to_owned())
         };
-        let is_well = answer.as_ref().is_ok_and(|status| question.is_good(*status));
-        (!is_well).then(|| error::unwell(&process.spec, &question, &answer, process.recent()))
+        (!question.is_good_answer(&answer))
+            .then(|| error::unwell(&process.spec, &question, &answer, process.recent()))
     }
 }
 

@@ -111,7 +111,7 @@ impl Served {
                 if let Some(end) = process.last_end() {
                     return Some(error::died(release.id, process, &end));
                 }
-                if answer.as_ref().is_ok_and(|status| question.is_good(*status)) {
+                if question.is_good_answer(&answer) {
                     continue;
                 }
                 is_well = false;

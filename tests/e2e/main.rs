@@ -56,6 +56,7 @@ mod nothing_twice;
 mod notify;
 mod own_scripts;
 mod packages;
+mod processes;
 mod prune;
 mod push_options;
 mod pythons;

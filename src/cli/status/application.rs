@@ -9,7 +9,7 @@ use crate::site::{Settings, Site, Stopped};
 use crate::text::clean;
 use crate::user_error::UserError;
 
-/// What is known of the application, without asking it.
+/// What is known of the application.
 #[derive(Debug, Serialize)]
 pub(super) struct Application {
     listen: Option<String>,

@@ -1,0 +1,51 @@
+//! What is said of the processes of an application.
+
+use std::fs;
+
+use crate::running::{application, processes};
+use crate::support::Site;
+
+/// Takes connections, and answers nothing as long as the file `hang` is there.
+const HANGS: &str = r#"
+answer = Handler.answer
+
+def answer_or_hang(self, *text):
+    while os.path.exists("hang"):
+        time.sleep(0.01)
+    answer(self, *text)
+
+Handler.answer = answer_or_hang
+"#;
+
+#[test]
+fn a_process_that_does_not_answer_is_not_healthy() {
+    let (site, _server) = Site::served("");
+    let project = site.project();
+    application(&project, "page", HANGS);
+    project.push().assert_success();
+    assert_eq!(processes(&site), ["web 1 yes"]);
+    let release = site.path.join("releases/1");
+    fs::write(release.join("sick"), "").unwrap();
+    assert_eq!(processes(&site), ["web 1 no"]);
+    fs::remove_file(release.join("sick")).unwrap();
+
+    fs::write(release.join("hang"), "").unwrap();
+    assert_eq!(processes(&site), ["web 1 no"]);
+    let sites = site.nyala(&["sites", site.path.parent().unwrap().to_str().unwrap(), "--json"]);
+    assert_eq!(sites.json()[0]["healthy"], false);
+    let metrics = site.nyala(&["metrics"]).assert_success().stdout.clone();
+    assert!(metrics.lines().any(|it| it.starts_with("nyala_process_up{") && it.ends_with(" 0")));
+    fs::remove_file(release.join("hang")).unwrap();
+    assert_eq!(processes(&site), ["web 1 yes"]);
+}
+
+#[test]
+fn a_site_that_was_stopped_does_not_wait_for_its_first_push() {
+    let (site, server) = Site::served("");
+    site.nyala(&["stop"]).assert_success();
+    server.stop();
+    let server = site.serve();
+    let printed = server.stop();
+    assert!(printed.contains("not started: it has been stopped"), "{printed}");
+    assert!(!printed.contains("the first push starts it"), "{printed}");
+}
