@@ -8,12 +8,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use rustix::net::sockopt::set_socket_keepalive;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::sleep;
 
 use super::bind;
-use super::proxy::converse;
+use super::conversation::converse;
 use super::served::Served;
 use super::sites::own_prefix;
 use crate::site::Site;
@@ -142,6 +143,8 @@ fn listening_on_tcp(
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     let _ = stream.set_nodelay(true);
+                    // One who has vanished says nothing, and may have a websocket.
+                    let _ = set_socket_keepalive(&stream, true);
                     spawn_local(converse(stream, Some(peer.ip()), site.connection()));
                 }
                 Err(cause) => not_taken(&cause).await,

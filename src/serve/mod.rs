@@ -10,6 +10,7 @@ mod bind;
 mod body;
 mod bounds;
 mod channel;
+mod conversation;
 mod deputy;
 mod door;
 mod ending;

@@ -1,11 +1,9 @@
 //! Hands each request of a visitor to what is live, and its answer back.
 
 use std::cell::Cell;
-use std::convert::Infallible;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -14,30 +12,20 @@ use hyper::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER,
 };
 use hyper::http::request::Parts;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::backend::InFlight;
 use super::body::{Answer, Fault, Limits, Outgoing};
 use super::headers::{self, Visitor};
-use super::linger::Lingering;
-use super::served::{Connection, FAREWELL, Served};
+use super::served::Served;
 use super::websocket;
 use crate::hex::hex;
-
-/// How long a visitor may take for the head of a request, or may be idle before it.
-const IDLE: Duration = Duration::from_secs(75);
+use crate::text::excerpt;
 
 /// How long nothing may come of a body that is wanted. nginx waits for as long.
 const SILENCE: Duration = Duration::from_mins(1);
-
-/// How much is read of a head, in bytes, before it is refused.
-const HEAD: usize = 64 << 10;
 
 /// How often a request is sent anew that was not sent at all.
 const TRIES: usize = 3;
@@ -45,58 +33,28 @@ const TRIES: usize = 3;
 /// The pause before it is tried again to connect to a process that should be there.
 const CONNECT_PAUSE: Duration = Duration::from_millis(20);
 
-/// Answers the requests of one visitor's connection until it ends.
-pub(super) async fn converse<S>(stream: S, address: Option<IpAddr>, open: Connection)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let site = open.site();
-    let served = Rc::clone(site);
-    let is_upgraded = Arc::new(AtomicBool::new(false));
-    let stream = Lingering::new(stream, Arc::clone(&is_upgraded));
-    let text = address.and_then(|it| HeaderValue::from_str(&it.to_string()).ok());
-    let service = service_fn(move |request| {
-        let site = Rc::clone(&served);
-        let text = text.clone();
-        let is_upgraded = Arc::clone(&is_upgraded);
-        async move {
-            let begun = Instant::now();
-            let mut answer = if let Some(page) = site.maintenance() {
-                maintenance(page)
-            } else {
-                let answer = answer(&site, address.zip(text), begun, request).await;
-                site.count(answer.status(), begun);
-                answer
-            };
-            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-                is_upgraded.store(true, Ordering::Relaxed);
-            } else if site.is_closing() {
-                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok::<_, Infallible>(answer)
-        }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE)
-        .max_buf_size(HEAD)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    let outcome = tokio::select! {
-        outcome = connection.as_mut() => outcome,
-        () = site.closing() => {
-            if let Ok(outcome) = timeout(FAREWELL, connection.as_mut()).await {
-                outcome
-            } else {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        }
+/// Answers a request on a connection of a visitor, which `is_upgraded` when that changes it to
+/// another protocol.
+pub(super) async fn answer_on(
+    site: &Rc<Served>,
+    address: Option<(IpAddr, HeaderValue)>,
+    request: Request<Incoming>,
+    is_upgraded: &AtomicBool,
+) -> Response<Answer> {
+    let begun = Instant::now();
+    let mut answer = if let Some(page) = site.maintenance() {
+        maintenance(page)
+    } else {
+        let answer = answer(site, address, begun, request).await;
+        site.count(answer.status(), begun);
+        answer
     };
-    if let Err(error) = outcome {
-        tracing::debug!("a visitor's connection ended: {error}");
+    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+        is_upgraded.store(true, Ordering::Relaxed);
+    } else if site.is_closing() {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    answer
 }
 
 async fn answer(
