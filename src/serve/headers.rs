@@ -75,9 +75,13 @@ pub(super) fn refusal<B>(request: &Request<B>) -> Option<(StatusCode, &'static s
             return Some((StatusCode::BAD_REQUEST, "Content-Length beside Transfer-Encoding"));
         }
     }
+    let address = request.uri().path_and_query().map_or(0, |it| it.as_str().len());
+    if address > LARGEST_HEAD {
+        return Some((StatusCode::URI_TOO_LONG, "the address is too long"));
+    }
     let size: usize =
         headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    if size + request.uri().path().len() > LARGEST_HEAD {
+    if size + address > LARGEST_HEAD {
         return Some((StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the headers are too large"));
     }
     None
@@ -235,6 +239,9 @@ mod tests {
         for address in ["/x", "*", "http://b/x", "http://b:80", "https://[::1]:8000/"] {
             assert_eq!(at(address), None, "{address}");
         }
+        assert_eq!(at(&format!("/?{}", "x".repeat(LARGEST_HEAD))), Some(414));
+        let half = "x".repeat(LARGEST_HEAD / 2);
+        assert_eq!(at(&format!("/?{half}")), None);
         for address in ["foo", "foo:80", "http://user:password@b/x", "http://user@b/"] {
             assert_eq!(at(address), Some(400), "{address}");
         }

@@ -336,7 +336,7 @@ impl Process {
     }
 
     /// What nyala itself has to say of it.
-    fn say(&self, text: &str) {
+    pub(super) fn say(&self, text: &str) {
         self.log.line(&self.spec, &format!("nyala: {text}"));
     }
 }

@@ -132,6 +132,7 @@ async fn forward(
     let deadline = Instant::now() + site.run().hold;
     let may_repeat = matches!(body, Outgoing::Empty) && is_idempotent(&parts.method);
     let head = may_repeat.then(|| parts.clone());
+    let (method, uri) = (parts.method.clone(), parts.uri.clone());
     let mut request = Request::from_parts(parts, body);
     let mut fresh = false;
     let mut unsent = 0;
@@ -173,9 +174,13 @@ async fn forward(
                         .filter(|_| !is_repeated.replace(true))
                         .map(|head| Request::from_parts(head, Outgoing::Empty)),
                 };
-                let process = backend.process.spec.label();
-                tracing::debug!("{process} broke off: {}", error.error());
+                let cause = error.error();
+                tracing::debug!("{} broke off: {cause}", backend.process.spec.label());
                 let Some(again) = again else {
+                    // What follows the path may be secret.
+                    let path = excerpt(uri.path());
+                    let why = why(cause);
+                    backend.process.say(&format!("{method} {path} got no answer: {why}"));
                     backend.count(StatusCode::BAD_GATEWAY, begun.elapsed());
                     return Err(Failed::Broken);
                 };
@@ -185,11 +190,22 @@ async fn forward(
     }
 }
 
+/// Why an application gave no answer that can be passed on.
+fn why(cause: &hyper::Error) -> String {
+    if cause.is_parse() || cause.is_parse_too_large() {
+        return format!("what it sent is not valid HTTP ({cause})");
+    }
+    cause.to_string()
+}
+
 fn pass_on(
     mut answer: Response<Incoming>,
     in_flight: InFlight,
     visitors: Option<OnUpgrade>,
 ) -> Response<Answer> {
+    // The version of an answer is that of whoever sends it on: RFC 9110, section 2.5. Visitors do
+    // not keep their connection for one of HTTP/1.0.
+    *answer.version_mut() = Version::HTTP_11;
     let switches = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
     headers::to_visitor(answer.headers_mut(), switches);
     if switches {

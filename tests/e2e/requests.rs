@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 
 use crate::running::application;
-use crate::support::Site;
+use crate::support::{KeptVisitor, Site};
 
 const POST: &str = "POST / HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n";
 const CHUNKED: &str = "Transfer-Encoding: chunked\r\n";
@@ -87,4 +87,39 @@ fn a_page_that_never_ends_is_healthy() {
     let project = site.project();
     application(&project, "page", EVENTS);
     project.push().assert_success().assert_says("GET / answers 200 OK");
+}
+
+#[test]
+fn an_answer_in_an_old_version_keeps_the_connection() {
+    let (site, _server) = Site::served("");
+    let project = site.project();
+    application(&project, "page", "Handler.protocol_version = 'HTTP/1.0'");
+    project.push().assert_success();
+    let head = KeptVisitor::of(&site).get();
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+}
+
+/// Answers `/garbage` with what is not HTTP.
+const GARBAGE: &str = r#"
+get = Handler.do_GET
+
+def get_or_garbage(self):
+    if not self.path.startswith("/garbage"):
+        return get(self)
+    self.wfile.write(b"SSH-2.0\r\n\r\n")
+    self.close_connection = True
+
+Handler.do_GET = get_or_garbage
+"#;
+
+#[test]
+fn the_logs_say_why_a_visitor_got_no_answer() {
+    let (site, _server) = Site::served("");
+    let project = site.project();
+    application(&project, "page", GARBAGE);
+    project.push().assert_success();
+    assert_eq!(site.get("/garbage?token=secret").status, 502);
+    let logs = site.nyala(&["logs", "web"]).assert_success().stdout.clone();
+    let said = "nyala: GET /garbage got no answer: what it sent is not valid HTTP";
+    assert!(logs.contains(said) && !logs.contains("secret"), "{logs}");
 }
