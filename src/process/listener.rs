@@ -1,9 +1,12 @@
 //! Who listens on a port, as /proc knows it: `proc_net(5)`, `proc_pid_fd(5)`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::PathBuf;
+
+use rustix::process::Pid;
 
 use crate::disk;
 use crate::text::clean;
@@ -24,35 +27,73 @@ impl fmt::Display for Listener {
 /// The process that has a port, or a part of it; `None` where that cannot be seen, as of a process
 /// of another user.
 pub fn listener(address: SocketAddr) -> Option<Listener> {
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
-    let texts = tables.map(|table| disk::read_to_string(table).unwrap_or_default());
-    let sockets: Vec<_> = texts
-        .iter()
-        .flat_map(|text| text.lines())
-        .filter_map(|line| listening(line, address))
-        .map(|inode| format!("socket:[{inode}]"))
+    let meets = |host: IpAddr| {
+        host.is_unspecified() || address.ip().is_unspecified() || host == address.ip()
+    };
+    let sockets: BTreeSet<_> = tcp()
+        .filter(|(_, at)| at.port() == address.port() && meets(at.ip()))
+        .map(|(socket, _)| socket)
         .collect();
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let pid = pids.find(|pid| {
-        let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-        let mut open = open.filter_map(|entry| fs::read_link(entry.path()).ok());
-        open.any(|target| sockets.iter().any(|socket| target == Path::new(socket)))
-    })?;
+    let pid = pids.find(|pid| open_files(*pid).any(|file| sockets.contains(&file)))?;
     let name = disk::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     Some(Listener { pid, name: clean(name.trim()).into_owned() })
 }
 
-/// The inode of the socket of a line of the table, if it listens where this address is.
-fn listening(line: &str, address: SocketAddr) -> Option<&str> {
+/// Where processes listen: `127.0.0.1:8000`, `[::]:8000`. Sockets with a path count only where
+/// there is nothing else, as `unix:/run/shop.sock`: gunicorn has one to be controlled by.
+pub fn addresses(pids: &[Pid]) -> Vec<String> {
+    let pids = pids.iter().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
+    let open: BTreeSet<_> = pids.flat_map(open_files).collect();
+    let tcp = tcp().filter(|(socket, _)| open.contains(socket));
+    let found: BTreeSet<_> = tcp.map(|(_, address)| address.to_string()).collect();
+    if !found.is_empty() {
+        return found.into_iter().collect();
+    }
+    let unix = unix().filter(|(socket, _)| open.contains(socket));
+    unix.map(|(_, address)| address).collect()
+}
+
+/// What a process has open: `socket:[INODE]`, the path of a file.
+fn open_files(pid: u32) -> impl Iterator<Item = PathBuf> {
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    open.filter_map(|entry| fs::read_link(entry.path()).ok())
+}
+
+fn socket(inode: &str) -> PathBuf {
+    PathBuf::from(format!("socket:[{inode}]"))
+}
+
+/// The sockets of TCP that listen, and where.
+fn tcp() -> impl Iterator<Item = (PathBuf, SocketAddr)> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let texts = tables.map(|table| disk::read_to_string(table).unwrap_or_default());
+    texts.into_iter().flat_map(|text| text.lines().filter_map(listening).collect::<Vec<_>>())
+}
+
+/// The socket of a line of these tables, if it listens.
+fn listening(line: &str) -> Option<(PathBuf, SocketAddr)> {
     let fields: Vec<_> = line.split_whitespace().collect();
     let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
     let (host, port) = local.split_once(':')?;
-    let host = host_of(host)?;
-    let meets = host.is_unspecified() || address.ip().is_unspecified() || host == address.ip();
-    let is_port = u16::from_str_radix(port, 16) == Ok(address.port());
-    (*state == LISTEN && is_port && meets).then_some(inode)
+    let address = SocketAddr::new(host_of(host)?, u16::from_str_radix(port, 16).ok()?);
+    (*state == LISTEN).then(|| (socket(inode), address))
 }
+
+/// The sockets with a path that listen.
+fn unix() -> impl Iterator<Item = (PathBuf, String)> {
+    let text = disk::read_to_string("/proc/net/unix").unwrap_or_default();
+    let all = text.lines().filter_map(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let (flags, inode, path) = (fields.get(3)?, fields.get(6)?, fields.get(7)?);
+        (*flags == ACCEPTS).then(|| (socket(inode), format!("unix:{}", clean(path))))
+    });
+    all.collect::<Vec<_>>().into_iter()
+}
+
+/// `__SO_ACCEPTCON` of the kernel's `net.h`.
+const ACCEPTS: &str = "00010000";
 
 /// `TCP_LISTEN` of the kernel's `tcp_states.h`.
 const LISTEN: &str = "0A";
@@ -85,5 +126,18 @@ mod tests {
         assert_eq!(listener(([127, 0, 0, 1], port).into()).unwrap().pid, std::process::id());
         drop(everywhere);
         assert_eq!(listener(([127, 0, 0, 1], port).into()), None);
+    }
+
+    #[test]
+    fn it_is_known_where_a_process_listens() {
+        let folder = tempfile::tempdir().unwrap();
+        let _unix = std::os::unix::net::UnixListener::bind(folder.path().join("a")).unwrap();
+        let tcp = ["127.0.0.1:0", "[::1]:0", "[::]:0"]
+            .map(|address| std::net::TcpListener::bind(address).unwrap());
+        let found = addresses(&[rustix::process::getpid()]);
+        for expected in tcp.iter().map(|it| it.local_addr().unwrap().to_string()) {
+            assert!(found.contains(&expected), "{expected}: {found:?}");
+        }
+        assert!(found.iter().all(|address| !address.contains("unix:")), "{found:?}");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use rustix::process::Pid;
+
 /// How processes that somebody has started are known: by a variable in their environment, or by a
 /// number, which stays with those too that begin anew in an environment of their own.
 pub trait Mark: Send {
@@ -26,6 +28,17 @@ pub fn kill_marked(mark: &dyn Mark) -> usize {
     system::kill_marked(mark)
 }
 
+/// Asks every process of this user that is marked to end, once: SIGTERM. Those in this session are
+/// left to [`terminate_session`](super::terminate_session).
+pub fn terminate_marked(mark: &dyn Mark, besides: Pid) {
+    system::terminate_marked(mark, besides);
+}
+
+/// The living processes of this user that are marked, the newest first; none if there is no /proc.
+pub fn marked(mark: &dyn Mark) -> Vec<Pid> {
+    system::marked(mark)
+}
+
 #[cfg(target_os = "linux")]
 pub(super) use system::{end_all, has_variable};
 
@@ -39,10 +52,10 @@ mod system {
     use std::time::{Duration, Instant};
 
     use rustix::process::{
-        Pid, PidfdFlags, Resource, Rlimit, Signal, getpid, pidfd_open, pidfd_send_signal, setrlimit,
+        PidfdFlags, Resource, Rlimit, Signal, getpid, pidfd_open, pidfd_send_signal, setrlimit,
     };
 
-    use super::{Command, Mark};
+    use super::{Command, Mark, Pid};
     use crate::process::group::{Process, pids};
 
     /// A process in the middle of a system call takes a moment to end.
@@ -83,9 +96,20 @@ mod system {
         others
     }
 
-    #[cfg(test)]
-    pub(super) fn marked(mark: &dyn Mark) -> Vec<i32> {
-        others().into_iter().filter(|pid| has_mark(*pid, mark)).collect()
+    pub(super) fn marked(mark: &dyn Mark) -> Vec<Pid> {
+        let marked = others().into_iter().filter(|pid| has_mark(*pid, mark));
+        marked.filter_map(Pid::from_raw).collect()
+    }
+
+    pub(super) fn terminate_marked(mark: &dyn Mark, besides: Pid) {
+        let session = besides.as_raw_nonzero().get();
+        let is_meant = |pid| {
+            Process::of(pid).is_some_and(|process| process.session != session)
+                && has_mark(pid, mark)
+        };
+        for pid in others() {
+            signal(pid, Signal::TERM, &is_meant);
+        }
     }
 
     /// Whether a process lives and is marked.
@@ -165,9 +189,15 @@ mod system {
 
 #[cfg(not(target_os = "linux"))]
 mod system {
-    use super::{Command, Mark};
+    use super::{Command, Mark, Pid};
 
     pub(super) fn number(_: &mut Command, _: u64) {}
+
+    pub(super) fn marked(_: &dyn Mark) -> Vec<Pid> {
+        Vec::new()
+    }
+
+    pub(super) fn terminate_marked(_: &dyn Mark, _: Pid) {}
 
     pub(super) fn kill_marked(_: &dyn Mark) -> usize {
         0
@@ -205,13 +235,13 @@ mod tests {
         daemon.args(["-c", "cd /; setsid env -i /bin/sh -c 'sleep 60 & sleep 60' & exec sleep 60"]);
         number(daemon.stdout(Stdio::null()), own.into());
         let mut daemon = daemon.spawn().unwrap();
-        while system::marked(&mark).len() < 6 {
+        while marked(&mark).len() < 6 {
             std::thread::yield_now();
         }
         assert!(kill_marked(&mark) >= 6);
         shell.wait().unwrap();
         daemon.wait().unwrap();
-        assert_eq!(system::marked(&mark), [0; 0]);
+        assert_eq!(marked(&mark), []);
         assert!(other.try_wait().unwrap().is_none());
         other.kill().unwrap();
         other.wait().unwrap();
@@ -227,10 +257,10 @@ mod tests {
         bomb.args(["-c", "b() { sh -c \"$1\" sh \"$1\" & }; for i in 1 2 3 4; do b \"$0\"; done"]);
         bomb.arg("sh -c \"$1\" sh \"$1\" & exit");
         bomb.spawn().unwrap().wait().unwrap();
-        while system::marked(&mark).is_empty() {
+        while marked(&mark).is_empty() {
             std::thread::yield_now();
         }
         kill_marked(&mark);
-        assert_eq!(system::marked(&mark), [0; 0]);
+        assert_eq!(marked(&mark), []);
     }
 }

@@ -2,6 +2,7 @@
 
 mod django;
 mod error;
+mod port;
 mod procfile;
 mod program;
 mod recognized;
@@ -16,6 +17,7 @@ use crate::site::record::ProcessesRecord;
 use crate::site::settings::Run;
 
 pub use django::{DJANGO_SETTINGS, django_settings_in};
+pub use port::how_to_listen;
 pub use program::{in_place_of_shell, program};
 
 use recognized::Recognized;

@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use super::ending::how;
 use super::health::Question;
 use super::process::{Process, Spec};
-use crate::processes::program;
+use crate::processes::{how_to_listen, program};
 use crate::site::DeploymentId;
 use crate::site::settings::LOCALHOST;
 use crate::text::duration;
@@ -85,22 +85,42 @@ pub(super) fn ended(command: &str, end: &str, recent: Vec<String>) -> UserError 
     printed(error, recent).fix(FIX_WHAT_IT_PRINTED)
 }
 
-/// The web process does not answer as it should.
+/// The web process does not answer as it should. `elsewhere` is where it listens, if it does not
+/// listen where it should.
 pub(super) fn unhealthy(
     question: &Question,
     limit: Duration,
     answer: &Result<StatusCode, String>,
+    web: &Process,
+    elsewhere: &[String],
+) -> UserError {
+    not_healthy(question, limit, answer, (&web.spec.command, elsewhere), web.recent())
+}
+
+fn not_healthy(
+    question: &Question,
+    limit: Duration,
+    answer: &Result<StatusCode, String>,
+    (command, elsewhere): (&str, &[String]),
     recent: Vec<String>,
 ) -> UserError {
-    let limit = duration(limit);
-    let error = UserError::new(format!("the application was not healthy after {limit}"));
-    let error = question_and_answer(error, question, answer);
+    let mut fact = format!("the application was not healthy after {}", duration(limit));
+    if !elsewhere.is_empty() {
+        let elsewhere = elsewhere.join(", ");
+        fact = format!("{fact}: it listens on {elsewhere}, not on $PORT");
+    }
+    let error = question_and_answer(UserError::new(fact), question, answer);
     let has_printed = !recent.is_empty();
     let error = printed(error, recent);
     if answer.is_err() {
         let fixes = has_printed.then(|| format!("Or: {FIX_WHAT_IT_PRINTED}"));
+        let error = match how_to_listen(command).filter(|_| !elsewhere.is_empty()) {
+            Some((who, how)) => {
+                error.fix(format!("Let {who} listen on 127.0.0.1 and the port in $PORT: {how}"))
+            }
+            None => error.fix("Let the command listen on 127.0.0.1 and the port in $PORT"),
+        };
         return error
-            .fix("Let the command listen on 127.0.0.1 and the port in $PORT")
             .fixes(fixes)
             .fix("Or give it more time: health_timeout under [run] in nyala.toml");
     }
@@ -223,6 +243,9 @@ mod tests {
         vec!["Traceback".to_owned(), "KeyError: 'X'".to_owned()]
     }
 
+    /// What listens nowhere else, and is no server.
+    const NOWHERE: (&str, &[String]) = ("./start", &[]);
+
     fn question() -> Question {
         Question {
             port: 20001,
@@ -333,7 +356,7 @@ mod tests {
         let question = question();
         let limit = Duration::from_mins(1);
         let sick = Ok(StatusCode::SERVICE_UNAVAILABLE);
-        insta::assert_snapshot!(unhealthy(&question, limit, &sick, printed()), @"
+        insta::assert_snapshot!(not_healthy(&question, limit, &sick, NOWHERE, printed()), @"
         the application was not healthy after 1 min
         asked: GET /health on its port 20001, with Host: shop.example.org
         wanted: 2xx or 3xx
@@ -345,18 +368,28 @@ mod tests {
         ");
         let refused = Ok(StatusCode::BAD_REQUEST);
         let unknown = Question { host: LOCALHOST.to_owned(), ..question.clone() };
-        let fixes = unhealthy(&unknown, limit, &refused, vec![]).fixes;
+        let fixes = not_healthy(&unknown, limit, &refused, NOWHERE, vec![]).fixes;
         assert_eq!(fixes[0], "Name the host that it knows: domains under [run] in nyala.toml");
-        assert_eq!(unhealthy(&question, limit, &refused, vec![]).fixes.len(), 2);
+        assert_eq!(not_healthy(&question, limit, &refused, NOWHERE, vec![]).fixes.len(), 2);
         let silent = Err(NO_CONNECTIONS.to_owned());
-        let fixes = unhealthy(&question, limit, &silent, printed()).fixes;
+        let fixes = not_healthy(&question, limit, &silent, NOWHERE, printed()).fixes;
         assert_eq!(fixes[1], format!("Or: {FIX_WHAT_IT_PRINTED}"));
-        insta::assert_snapshot!(unhealthy(&question, limit, &silent, vec![]), @"
+        insta::assert_snapshot!(not_healthy(&question, limit, &silent, NOWHERE, vec![]), @"
         the application was not healthy after 1 min
         asked: GET /health on its port 20001, with Host: shop.example.org
         wanted: 2xx or 3xx
         answered: nothing: it does not take connections
         1. Let the command listen on 127.0.0.1 and the port in $PORT
+        2. Or give it more time: health_timeout under [run] in nyala.toml
+        ");
+        let elsewhere = ["127.0.0.1:5000".to_owned()];
+        let flask = ("flask run --port 5000", &elsewhere[..]);
+        insta::assert_snapshot!(not_healthy(&question, limit, &silent, flask, vec![]), @"
+        the application was not healthy after 1 min: it listens on 127.0.0.1:5000, not on $PORT
+        asked: GET /health on its port 20001, with Host: shop.example.org
+        wanted: 2xx or 3xx
+        answered: nothing: it does not take connections
+        1. Let flask listen on 127.0.0.1 and the port in $PORT: --port $PORT
         2. Or give it more time: health_timeout under [run] in nyala.toml
         ");
     }

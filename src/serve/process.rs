@@ -24,7 +24,8 @@ use super::{bounds, memory};
 use crate::console::mask;
 use crate::control::ProcessState;
 use crate::process::{
-    Environment, in_session, keep_close, kill_marked, start_session, terminate_session,
+    Environment, addresses, in_session, keep_close, kill_marked, marked, start_session,
+    terminate_marked, terminate_session,
 };
 use crate::processes;
 use crate::site::DeploymentId;
@@ -80,6 +81,8 @@ pub(super) struct Process {
     pub(super) spec: Spec,
     log: Rc<ProcessLog>,
     pid: Cell<Option<u32>>,
+    /// The number of its last start, which all carry that it has started.
+    start: Cell<u64>,
     since: Cell<Option<Timestamp>>,
     restarts: Cell<u32>,
     /// Whether it takes connections. Always false for one that has no port.
@@ -105,6 +108,7 @@ impl Process {
             spec,
             log,
             pid: Cell::new(None),
+            start: Cell::new(0),
             since: Cell::new(None),
             restarts: Cell::new(0),
             accepts: Cell::new(false),
@@ -156,6 +160,12 @@ impl Process {
         }
     }
 
+    /// Where it and what it has started listen, wherever that is.
+    pub(super) async fn addresses(&self) -> Vec<String> {
+        let mark = self.mark();
+        spawn_blocking(move || addresses(&marked(&mark))).await.unwrap_or_default()
+    }
+
     /// Ends it: SIGTERM first, and SIGKILL after `grace`. Returns when it has ended.
     pub(super) async fn stop(&self, grace: Duration) {
         self.stopping.set(Some(grace));
@@ -170,9 +180,9 @@ impl Process {
         while self.stopping.get().is_none() {
             let started = Instant::now();
             let kills = memory::kills();
-            let number = marks::next();
-            let mut end = match self.spawn(number) {
-                Ok(child) => self.live(child, number).await,
+            self.start.set(marks::next());
+            let mut end = match self.spawn() {
+                Ok(child) => self.live(child).await,
                 Err(error) => format!("it cannot be started: {error}"),
             };
             if end == KILLED && memory::kills() > kills {
@@ -212,8 +222,13 @@ impl Process {
         }
     }
 
-    fn spawn(&self, number: u64) -> std::io::Result<Child> {
-        let Spec { command, folder, environment, site, port, .. } = &self.spec;
+    /// What everything carries that its last start has started.
+    fn mark(&self) -> OfSite {
+        OfSite::start(&self.spec.site, self.start.get())
+    }
+
+    fn spawn(&self) -> std::io::Result<Child> {
+        let Spec { command, folder, environment, port, .. } = &self.spec;
         let mut started = std::process::Command::new("/bin/sh");
         // Where it can, the program takes the place of the shell, as with Heroku: so it is the one
         // that is told to end, and whose end is seen.
@@ -229,7 +244,7 @@ impl Process {
         if let Some(port) = port {
             started.env("PORT", port.to_string());
         }
-        OfSite::start(site, number).put_on(&mut started);
+        self.mark().put_on(&mut started);
         bounds::set(&mut started);
         start_session(&mut started);
         keep_close(&mut started);
@@ -237,7 +252,7 @@ impl Process {
     }
 
     /// Watches a process until it ends by itself or is stopped. Says how it ended.
-    async fn live(self: &Rc<Self>, mut child: Child, number: u64) -> String {
+    async fn live(self: &Rc<Self>, mut child: Child) -> String {
         let pid = child.id();
         self.pid.set(pid);
         self.since.set(Some(Timestamp::now()));
@@ -255,19 +270,19 @@ impl Process {
         };
         let ended = tokio::select! {
             ended = wait => ended,
-            () = self.stop.notified() => return self.end(child, number).await,
+            () = self.stop.notified() => return self.end(child).await,
         };
         let ended = if let Some(ended) = ended {
             ended
         } else {
             tokio::select! {
                 ended = child.wait() => ended,
-                () = self.stop.notified() => return self.end(child, number).await,
+                () = self.stop.notified() => return self.end(child).await,
             }
         };
         self.accepts.set(false);
         // Whatever it has started is of no use without it, and would hold its port.
-        self.kill_all(number).await;
+        self.kill_all().await;
         match ended {
             Ok(status) if processes::in_place_of_shell(&self.spec.command).is_some() => how(status),
             Ok(status) => how_of_shell(status),
@@ -285,32 +300,53 @@ impl Process {
         self.changed.notify_waiters();
     }
 
-    async fn end(&self, mut child: Child, number: u64) -> String {
+    async fn end(&self, mut child: Child) -> String {
         self.accepts.set(false);
         let grace = self.stopping.get().unwrap_or(super::STOP_PATIENCE);
         let session = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
         if let Some(session) = session {
-            let _ = spawn_blocking(move || terminate_session(session)).await;
+            let mark = self.mark();
+            let tell = move || {
+                terminate_session(session);
+                terminate_marked(&mark, session);
+            };
+            let _ = spawn_blocking(tell).await;
         }
         // The shell of `cd x && program` ends at once; the program has its time all the same.
+        let mut who = "it";
         let ended = timeout(grace, async {
             let _ = child.wait().await;
-            until_empty(session).await;
+            who = "what it has started";
+            self.until_none_is_left(session).await;
         });
-        let ended = ended.await;
-        if ended.is_err() {
-            self.say(&format!("it did not end in {} s, and is killed", grace.as_secs()));
+        if ended.await.is_err() {
+            self.say(&format!("{who} did not end in {} s, and is killed", grace.as_secs()));
         }
-        self.kill_all(number).await;
+        self.kill_all().await;
         let _ = child.wait().await;
         "it was stopped".to_owned()
     }
 
     /// Ends everything that a start of it has left. All processes of the machine are looked
     /// through for it, while visitors are answered.
-    async fn kill_all(&self, number: u64) {
-        let mark = OfSite::start(&self.spec.site, number);
+    async fn kill_all(&self) {
+        let mark = self.mark();
         let _ = spawn_blocking(move || kill_marked(&mark)).await;
+    }
+
+    /// Returns when nothing of its session is left, nor of what has left that.
+    async fn until_none_is_left(&self, session: Option<Pid>) {
+        let Some(session) = session else { return };
+        let mut pause = FIRST_END_PAUSE;
+        loop {
+            let mark = self.mark();
+            let is_left = move || !in_session(session).is_empty() || !marked(&mark).is_empty();
+            if !spawn_blocking(is_left).await.unwrap_or_default() {
+                return;
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_END_PAUSE);
+        }
     }
 
     async fn relay(self: Rc<Self>, output: impl AsyncRead + Unpin) {
@@ -338,16 +374,6 @@ impl Process {
     /// What nyala itself has to say of it.
     pub(super) fn say(&self, text: &str) {
         self.log.line(&self.spec, &format!("nyala: {text}"));
-    }
-}
-
-/// Returns when nothing of a session is left.
-async fn until_empty(session: Option<Pid>) {
-    let Some(session) = session else { return };
-    let mut pause = FIRST_END_PAUSE;
-    while spawn_blocking(move || !in_session(session).is_empty()).await.unwrap_or_default() {
-        sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_END_PAUSE);
     }
 }
 

@@ -323,7 +323,9 @@ impl Served {
                 }
             }
             if Instant::now() >= deadline {
-                bail!(error::unhealthy(&question, run.health_timeout, &answer, web.recent()));
+                let elsewhere = if web.accepts() { Vec::new() } else { web.addresses().await };
+                let limit = run.health_timeout;
+                bail!(error::unhealthy(&question, limit, &answer, web, &elsewhere));
             }
             wait(&self.changed, pause, deadline).await;
             pause = (pause * 2).min(LONGEST_PAUSE);

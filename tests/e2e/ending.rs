@@ -25,6 +25,13 @@ def end(*_):
     sys.exit(0)
 
 signal.signal(signal.SIGTERM, end)
+if "daemon" in NAME and os.fork():
+    while not os.path.exists(NAME + ".pid"):
+        time.sleep(0.01)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pause()
+if "daemon" in NAME:
+    os.setsid()
 write(".pid", str(os.getpid()))
 while True:
     time.sleep(60)
@@ -36,8 +43,9 @@ fn whatever_a_command_runs_has_time_to_end() {
     let project = site.project();
     application(&project, "page", "");
     project.write("worker.py", WORKER);
-    // The shell of the others stays: what it runs is no process of nyala's own.
-    let names = ["plain", "after", "piped", "variable", "alone"];
+    // The shell of most stays: what it runs is no process of nyala's own. The last one has left its
+    // session, too.
+    let names = ["plain", "after", "piped", "variable", "alone", "daemon"];
     project.write(
         "Procfile",
         "web: python3 server.py\n\
@@ -45,7 +53,8 @@ fn whatever_a_command_runs_has_time_to_end() {
          after: cd . && python3 worker.py after\n\
          piped: python3 worker.py piped | cat\n\
          variable: A='1 2' python3 worker.py variable\n\
-         alone: timeout 3600 python3 worker.py alone; true\n",
+         alone: timeout 3600 python3 worker.py alone; true\n\
+         daemon: python3 worker.py daemon\n",
     );
     project.push().assert_success();
     let release = site.path.join("releases/1");

@@ -40,6 +40,30 @@ fn a_process_that_does_not_answer_is_not_healthy() {
 }
 
 #[test]
+fn an_application_that_listens_elsewhere_is_told_where() {
+    let (site, _server) = Site::served("health_timeout = '3s'");
+    let project = site.project();
+    project.write("Procfile", "web: python3 app.py\n");
+    project.write(
+        "app.py",
+        "import socket\nlistener = socket.create_server(('127.0.0.1', 0))\n\
+         open('port', 'w').write(str(listener.getsockname()[1]))\nlistener.accept()\n",
+    );
+    let push = project.push();
+    let port = fs::read_to_string(site.path.join("kept/1/port"));
+    let port = port.unwrap_or_default();
+    push.assert_failed_with(&format!("it listens on 127.0.0.1:{port}"))
+        .assert_says("Let app.py listen on 127.0.0.1 and the port in $PORT: int(os.environ");
+    project.write(
+        "app.py",
+        "import socket, time\n\
+        listener = socket.socket(socket.AF_UNIX)\nlistener.bind('app.sock')\n\
+        listener.listen()\ntime.sleep(600)\n",
+    );
+    project.push().assert_failed_with("it listens on unix:app.sock, not on $PORT");
+}
+
+#[test]
 fn a_site_that_was_stopped_does_not_wait_for_its_first_push() {
     let (site, server) = Site::served("");
     site.nyala(&["stop"]).assert_success();
