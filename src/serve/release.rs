@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::backend::{Backend, InFlight};
-use super::process::{Process, stop_all};
+use super::process::{Process, Spec, stop_all};
 use super::statistics::Totals;
 use crate::site::DeploymentId;
 
@@ -19,6 +19,8 @@ pub(super) struct Release {
     pub(super) web: RefCell<Vec<Rc<Backend>>>,
     /// The others, once the release is live.
     pub(super) others: RefCell<Vec<Rc<Process>>>,
+    /// The others that are started once those of the releases before have ended.
+    pub(super) to_come: RefCell<Option<Vec<Spec>>>,
     /// How many requests it was given.
     requests: Cell<u64>,
 }
@@ -29,6 +31,7 @@ impl Release {
             id,
             web: RefCell::new(web),
             others: RefCell::new(Vec::new()),
+            to_come: RefCell::new(None),
             requests: Cell::new(0),
         })
     }
@@ -115,7 +118,8 @@ impl Release {
 
     /// Ends the others.
     pub(super) async fn stop_others(&self, grace: Duration) {
-        let others = self.others.take();
+        let others = self.others.borrow().clone();
         stop_all(others, grace).await;
+        self.others.borrow_mut().clear();
     }
 }

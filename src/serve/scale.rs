@@ -83,6 +83,11 @@ impl Served {
     }
 
     async fn scale_others(&self, live: &Release, name: &str, specs: Vec<Spec>) {
+        if let Some(to_come) = &mut *live.to_come.borrow_mut() {
+            to_come.retain(|it| it.name != name);
+            to_come.extend(specs);
+            return;
+        }
         let mut have = live.others.borrow().clone();
         have.retain(|it| it.spec.name == name);
         let count = specs.len();

@@ -40,7 +40,7 @@ pub(super) struct Served {
     /// What visitors are given to: swapped whole, so that each request has one release.
     live: RefCell<Option<Rc<Release>>>,
     /// The releases before, while they end.
-    leaving: RefCell<Vec<Rc<Release>>>,
+    pub(super) leaving: RefCell<Vec<Rc<Release>>>,
     /// Told whenever a process or what is live has changed.
     pub(super) changed: Rc<Notify>,
     logs: RefCell<BTreeMap<String, Rc<ProcessLog>>>,
@@ -172,6 +172,7 @@ impl Served {
 
     pub(super) fn has_left(&self, release: &Rc<Release>) {
         self.leaving.borrow_mut().retain(|it| !Rc::ptr_eq(it, release));
+        self.changed.notify_waiters();
     }
 
     /// Lets a release that visitors do not have any more finish what it answers, and ends it.

@@ -163,6 +163,7 @@ impl Served {
     /// Lets visitors have a release, ends the one before, and then starts its other processes.
     pub(super) fn give_to(self: &Rc<Self>, prepared: Prepared) {
         let (release, others, _) = prepared.settle();
+        *release.to_come.borrow_mut() = Some(others);
         release.keep();
         let before = self.give_visitors_to(&release);
         if let Some(before) = &before {
@@ -173,11 +174,22 @@ impl Served {
             if let Some(before) = before {
                 site.end_leaving(&before).await;
             }
-            // A newer one may have come meanwhile.
-            if site.is_live(&release) {
-                site.start_others(&release, others);
-            }
+            site.start_those_to_come(&release).await;
         });
+    }
+
+    /// Starts the other processes of a release that is live once those of all releases before have
+    /// ended: there are never two of a kind.
+    pub(super) async fn start_those_to_come(&self, release: &Rc<Release>) {
+        let has_others = |it: &Rc<Release>| !it.others.borrow().is_empty();
+        // A newer one may come meanwhile.
+        while self.is_live(release) && self.leaving.borrow().iter().any(has_others) {
+            self.changed.notified().await;
+        }
+        if self.is_live(release) {
+            let others = release.to_come.take().unwrap_or_default();
+            self.start_others(release, others);
+        }
     }
 
     pub(super) fn start_others(&self, release: &Release, others: Vec<Spec>) {
@@ -208,6 +220,11 @@ impl Served {
         if let Some(name) = name
             && live.processes().iter().all(|process| !process.spec.is_called(name))
         {
+            let is_to_come = |others: &Vec<Spec>| others.iter().any(|it| it.is_called(name));
+            if live.to_come.borrow().as_ref().is_some_and(is_to_come) {
+                say(format!("{name} starts once the release before has ended."));
+                return Ok(());
+            }
             bail!(error::no_process(name));
         }
         // All web processes are switched at once.

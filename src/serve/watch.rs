@@ -9,7 +9,6 @@ use tokio::time::Instant;
 
 use super::error;
 use super::health::{PATIENCE, Question};
-use super::process::Spec;
 use super::release::Release;
 use super::served::Served;
 use super::switch::{Prepared, wait};
@@ -40,10 +39,11 @@ impl Served {
     ) -> Option<UserError> {
         let (release, others, run) = prepared.settle();
         let share = self.last_minutes().share_of_errors();
+        *release.to_come.borrow_mut() = Some(others);
         self.give_visitors_to(&release);
         self.leaves(&before);
         let workers =
-            spawn_local(Rc::clone(self).hand_over(Rc::clone(&before), Rc::clone(&release), others));
+            spawn_local(Rc::clone(self).hand_over(Rc::clone(&before), Rc::clone(&release)));
         let sick = tokio::select! {
             sick = self.until_sick(&release, &run, share) => sick,
             () = go_back => Some(error::asked_to_go_back()),
@@ -79,21 +79,15 @@ impl Served {
 
     /// Ends the other processes of a release once it has answered everything, and starts those of
     /// the next one. Says whether it came to that: it may have got visitors again meanwhile.
-    async fn hand_over(
-        self: Rc<Self>,
-        before: Rc<Release>,
-        release: Rc<Release>,
-        others: Vec<Spec>,
-    ) -> bool {
+    async fn hand_over(self: Rc<Self>, before: Rc<Release>, release: Rc<Release>) -> bool {
         let grace = self.run().grace;
         before.drain(grace).await;
         if !self.is_live(&release) {
             return false;
         }
         before.stop_others(super::STOP_PATIENCE.max(grace)).await;
-        if self.is_live(&release) {
-            self.start_others(&release, others);
-        }
+        self.changed.notify_waiters();
+        self.start_those_to_come(&release).await;
         true
     }
 

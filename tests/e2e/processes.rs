@@ -1,9 +1,10 @@
 //! What is said of the processes of an application.
 
 use std::fs;
+use std::io::{Read, Write};
 
 use crate::running::{application, processes};
-use crate::support::Site;
+use crate::support::{Site, wait_until};
 
 /// Takes connections, and answers nothing as long as the file `hang` is there.
 const HANGS: &str = r#"
@@ -72,4 +73,57 @@ fn a_site_that_was_stopped_does_not_wait_for_its_first_push() {
     let printed = server.stop();
     assert!(printed.contains("not started: it has been stopped"), "{printed}");
     assert!(!printed.contains("the first push starts it"), "{printed}");
+}
+
+/// Answers `/wait` when the file `go` is there.
+const WAITS: &str = r#"
+get = Handler.do_GET
+
+def get_or_wait(self):
+    if self.path == "/wait":
+        open("asked", "w").close()
+        while not os.path.exists("go"):
+            time.sleep(0.01)
+    get(self)
+
+Handler.do_GET = get_or_wait
+"#;
+
+#[test]
+fn other_processes_are_scaled_before_they_are_started() {
+    let (site, _server) = Site::served("grace = '1h'");
+    let project = site.project();
+    let push = |page: &str| {
+        application(&project, page, WAITS);
+        project.write("Procfile", "web: python3 server.py\nworker: sleep 600\nmail: sleep 600\n");
+        project.push().assert_success();
+    };
+    let wait = || {
+        let mut visitor = site.connect();
+        let asked = "GET /wait HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n";
+        visitor.write_all(asked.as_bytes()).unwrap();
+        visitor
+    };
+    push("one");
+    let release = site.path.join("releases/1");
+    let mut visitor = wait();
+    wait_until("the first release is asked", || release.join("asked").exists());
+    push("two");
+    // The first release still answers, and has its other processes.
+    site.nyala(&["scale", "worker=2", "mail=0"]).assert_success();
+    site.nyala(&["restart", "worker"]).assert_success();
+    // A newer one does not start its own beside those.
+    push("three");
+    let has = |expected: &[&str]| {
+        let mut found = processes(&site);
+        found.sort_unstable();
+        found == expected
+    };
+    let both = ["mail 1 -", "web 1 yes", "web 3 yes", "worker 1 -"];
+    wait_until("the second has ended", || has(&both));
+    fs::write(release.join("go"), "").unwrap();
+    let mut answer = String::new();
+    visitor.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("one 1 shop\n"), "{answer}");
+    wait_until("they are started", || has(&["web 3 yes", "worker 3 -", "worker:2 3 -"]));
 }
