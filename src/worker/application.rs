@@ -79,6 +79,9 @@ impl Deployment<'_> {
             self.record.processes = Some(found);
             return Ok(());
         }
+        if !found.commands.contains_key(WEB) && self.answers_now()? {
+            bail!(error::no_web_any_more(&found.origin));
+        }
         self.check_programs(&found, context.app_settings)?;
         if let Some(command) = found.commands.get(RELEASE).filter(|_| run.listen.is_some()) {
             let own = OwnCommand { command: command.clone(), by: found.origin.clone(), file: None };
@@ -118,6 +121,13 @@ impl Deployment<'_> {
     fn runs_now(&self) -> Result<bool> {
         let runs = self.live_record()?.is_some_and(|record| record.processes.is_some());
         Ok(runs && Control::connect(self.site)?.is_some())
+    }
+
+    /// Whether what is live has a process that answers visitors.
+    fn answers_now(&self) -> Result<bool> {
+        let found = self.live_record()?.and_then(|record| record.processes);
+        let has_web = found.is_some_and(|found| found.commands.contains_key(WEB));
+        Ok(has_web && self.runs_now()?)
     }
 
     /// The record of what is live.

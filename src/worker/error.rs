@@ -75,7 +75,17 @@ pub(super) fn not_switched() -> UserError {
 
 /// What the application runs does not answer requests.
 pub(super) fn no_web(origin: &str) -> UserError {
-    UserError::new("no process is called web, so visitors get 503")
+    without_web("no process is called web, so visitors get 503", origin)
+}
+
+/// A push must not take from visitors what they have.
+pub(super) fn no_web_any_more(origin: &str) -> UserError {
+    let fact = "the live release answers visitors, and the new one has no process called web";
+    without_web(fact, origin)
+}
+
+fn without_web(fact: &str, origin: &str) -> UserError {
+    UserError::new(fact)
         .found(format!("the processes are from {origin}"))
         .fix(
             "Call the one that answers requests web, for example: \
@@ -290,6 +300,8 @@ mod tests {
             push_not_completed(DeploymentId::of(3)).because(&why),
             @"the push of deployment 3, which is live, could not be completed: no space left"
         );
+        let fact = no_web_any_more("the Procfile").fact;
+        assert!(fact.ends_with("the new one has no process called web"), "{fact}");
         insta::assert_snapshot!(no_web("the Procfile"), @r"
         no process is called web, so visitors get 503
         found: the processes are from the Procfile

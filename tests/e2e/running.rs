@@ -362,4 +362,11 @@ fn processes_that_answer_no_requests_are_a_warning() {
         .assert_says("warning: no process is called web, so visitors get 503")
         .assert_says("found: the processes are from the Procfile");
     assert_eq!(site.get("/").status, 503);
+
+    // But what visitors have is not taken from them.
+    application(&project, "page", "");
+    project.push().assert_success();
+    project.write("Procfile", "Web: python3 server.py\n");
+    project.push().assert_failed_with("the new one has no process called web");
+    assert_eq!(site.get("/").body, "page 2 shop\n");
 }
