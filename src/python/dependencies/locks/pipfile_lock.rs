@@ -138,10 +138,8 @@ impl Locked {
 fn resolved(name: &str, locked: &Locked, indexes: &[Index]) -> Result<Package, LockError> {
     let name = normalized(name);
     let Locked { version, index, git, r#ref, subdirectory, path, file, hashes, .. } = locked;
-    let mut hashes = hashes.clone();
     let origin = if let Some(git) = git {
         let commit = r#ref.clone().unwrap_or_default();
-        hashes.clear();
         Origin::Git {
             url: git_address(&name, git.strip_prefix("git+").unwrap_or(git))?,
             commit: super::commit(&name, &commit)?,
@@ -149,12 +147,7 @@ fn resolved(name: &str, locked: &Locked, indexes: &[Index]) -> Result<Package, L
         }
     } else if let Some(path) = path {
         let path = tree_path(&name, path)?;
-        if is_archive(&path) {
-            Origin::File(path)
-        } else {
-            hashes.clear();
-            Origin::Folder(path)
-        }
+        if is_archive(&path) { Origin::File(path) } else { Origin::Folder(path) }
     } else if let Some(file) = file {
         if file.contains("://") && !file.starts_with("file:") {
             Origin::Url { url: file_address(&name, file)?, subdirectory: subdirectory.clone() }
@@ -188,6 +181,14 @@ fn resolved(name: &str, locked: &Locked, indexes: &[Index]) -> Result<Package, L
                 .to_owned(),
         ),
     };
+    // Of an address or a path, pipenv writes down the hashes that the index has for a version of
+    // this name, whatever the file is, and checks none of them when it installs.
+    let hashes = match origin {
+        Origin::Index(_) => hashes.clone(),
+        Origin::Url { .. } | Origin::Git { .. } | Origin::File(_) | Origin::Folder(_) => {
+            BTreeSet::new()
+        }
+    };
     // It has the hashes of the files, and not their names.
     Ok(Package { name, version, origin, hashes, lacks_wheel: false })
 }
@@ -198,20 +199,42 @@ fn is_archive(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use pep440_rs::Version;
-    use std::str::FromStr;
+    use super::super::tests::environment;
+    use super::super::{Chosen, Lock, Manifests, Package};
 
-    use super::super::{Chosen, Environment, Lock, Manifests, Package};
+    /// Each package as a requirement, with how many hashes it may have.
+    fn read(lock: &str) -> Vec<(String, usize)> {
+        let manifests = Manifests { frozen: true, ..Manifests::default() };
+        let environment = environment("3.12.1");
+        let set = Lock::Pipfile.read(lock, &manifests, &Chosen::default(), &environment).unwrap();
+        let of = |package: &Package| (package.requirement(), package.hashes.len());
+        set.packages.iter().map(of).collect()
+    }
 
     #[test]
     fn an_index_of_old_has_no_name() {
-        let lock = r#"{"_meta": {"pipfile-spec": 6, "sources": [
+        let packages = read(
+            r#"{"_meta": {"pipfile-spec": 6, "sources": [
             {"url": "https://pypi.python.org/simple", "verify_ssl": true}]},
-            "default": {"six": {"hashes": ["sha256:0123"], "version": "==1.11.0"}}}"#;
-        let manifests = Manifests { frozen: true, ..Manifests::default() };
-        let environment = Environment::here(Version::from_str("3.12.1").unwrap());
-        let set = Lock::Pipfile.read(lock, &manifests, &Chosen::default(), &environment).unwrap();
-        let names: Vec<_> = set.packages.iter().map(Package::requirement).collect();
-        assert_eq!(names, ["six==1.11.0"]);
+            "default": {"six": {"hashes": ["sha256:0123"], "version": "==1.11.0"}}}"#,
+        );
+        assert_eq!(packages, [("six==1.11.0".to_owned(), 1)]);
+    }
+
+    /// uv takes one hash of an address, and pip refuses a file that has none of them.
+    #[test]
+    fn hashes_of_an_index_say_nothing_of_a_file_from_elsewhere() {
+        let packages = read(
+            r#"{"_meta": {"pipfile-spec": 6}, "default": {
+            "attrs": {"hashes": ["sha256:01"], "path": "./attrs-1.0-py3-none-any.whl"},
+            "six": {"hashes": ["sha256:01", "sha256:02"], "file": "https://example.org/six.whl"},
+            "zope": {"hashes": ["sha256:01", "sha256:02"], "version": "==1.0"}}}"#,
+        );
+        let expected = [
+            ("./attrs-1.0-py3-none-any.whl", 0),
+            ("six @ https://example.org/six.whl", 0),
+            ("zope==1.0", 2),
+        ];
+        assert_eq!(packages, expected.map(|(text, hashes)| (text.to_owned(), hashes)));
     }
 }

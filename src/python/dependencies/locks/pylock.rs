@@ -210,7 +210,11 @@ fn resolved(package: &Locked, environment: &Environment) -> Result<Package, Lock
             ([], _) => return Err(LockError::Unknown { what: format!("the source of {name}") }),
             ([File { path: Some(_), url: None, .. }, ..], _) => {
                 let paths: Vec<&str> = files.iter().filter_map(|it| it.path.as_deref()).collect();
-                Origin::File(tree_path(&name, best(&paths, environment).unwrap_or_default())?)
+                let path = best(&paths, environment).unwrap_or_default();
+                // Of a path, uv takes the hashes of one file.
+                let chosen = files.iter().filter(|it| it.path.as_deref() == Some(path));
+                hashes = chosen.flat_map(|file| listed(&file.hashes)).collect();
+                Origin::File(tree_path(&name, path)?)
             }
             // The file that the index has must be one of those in the lock.
             (_, Some(index)) if !is_pypi(index) => Origin::Index(Some(web_address(&name, index)?)),

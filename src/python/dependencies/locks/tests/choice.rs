@@ -148,7 +148,10 @@ hashes = { sha256 = "02" }
             ("3.13.0", "wheels/marks-3.0.2.tar.gz"),
         ] {
             let set = read_frozen(lock, text, pyproject, &[], python).unwrap();
-            assert_eq!(set.packages[0].origin, Origin::File(expected.to_owned()), "{lock:?}");
+            let Package { origin, hashes, .. } = &set.packages[0];
+            assert_eq!(*origin, Origin::File(expected.to_owned()), "{lock:?}");
+            // Of a path, uv takes the hash of one file.
+            assert_eq!(hashes.len(), 1, "{hashes:?}");
         }
     }
 }

@@ -16,12 +16,19 @@ const PYPI: &str = "https://pypi.org/simple";
 pub(super) fn resolved(package: &Locked, environment: &Environment) -> Result<Package, LockError> {
     let Locked { name, version, source, sdist, wheels, .. } = package;
     let path = |path: &str| tree_path(name, path);
+    let files = || sdist.iter().chain(wheels);
+    let mut hashes: BTreeSet<String> = files().filter_map(|file| file.hash.clone()).collect();
     let origin = match source {
         Source { registry: Some(index), .. } => match index.trim_end_matches('/') {
             PYPI => Origin::Index(None),
             _ if index.contains("://") => Origin::Index(Some(web_address(name, index)?)),
             // A folder of files in the tree, one of which is meant.
-            _ => Origin::File(flat_file(package, index, environment)?),
+            _ => {
+                let file = flat_file(package, environment)?;
+                let chosen = files().filter(|it| it.name() == Some(file));
+                hashes = chosen.filter_map(|file| file.hash.clone()).collect();
+                Origin::File(path(&format!("{index}/{file}"))?)
+            }
         },
         Source { git: Some(address), .. } => git(name, address)?,
         Source { url: Some(url), subdirectory, .. } => {
@@ -33,10 +40,9 @@ pub(super) fn resolved(package: &Locked, environment: &Environment) -> Result<Pa
         }
         _ => return Err(LockError::Unknown { what: format!("the source of {name}") }),
     };
-    let hashes = match origin {
-        Origin::Git { .. } | Origin::Folder(_) => BTreeSet::new(),
-        _ => sdist.iter().chain(wheels).filter_map(|file| file.hash.clone()).collect(),
-    };
+    if matches!(origin, Origin::Git { .. } | Origin::Folder(_)) {
+        hashes.clear();
+    }
     Ok(Package { name: name.clone(), version: version.clone(), origin, hashes, lacks_wheel: false })
 }
 
@@ -56,15 +62,10 @@ fn git(package: &str, address: &str) -> Result<Origin, LockError> {
     })
 }
 
-/// The file of an index that is a folder in the tree.
-fn flat_file(
-    package: &Locked,
-    index: &str,
-    environment: &Environment,
-) -> Result<String, LockError> {
+/// The name of the file that is meant of an index that is a folder in the tree.
+fn flat_file<'a>(package: &'a Locked, environment: &Environment) -> Result<&'a str, LockError> {
     let names: Vec<_> =
         package.wheels.iter().chain(&package.sdist).filter_map(File::name).collect();
     let missing = || LockError::Missing { package: package.name.clone() };
-    let file = best(&names, environment).ok_or_else(missing)?;
-    tree_path(&package.name, &format!("{index}/{file}"))
+    best(&names, environment).ok_or_else(missing)
 }
