@@ -10,8 +10,8 @@ use anyhow::{Context, Result};
 use super::check::Lacks;
 use super::contents::Contents;
 use super::layer::{Link, Owner, Part, Rules};
-use super::rules::plain;
 use crate::elf::{self, Object};
+use crate::python::env::normal;
 
 /// Programs that scripts and commands are run by.
 const PROGRAMS: [(&str, &str); 2] = [("/bin/sh", "bin/sh"), ("/usr/bin/env", "usr/bin/env")];
@@ -130,7 +130,7 @@ impl Rules for Folder {
 
     fn link(&self, path: &Path, target: &Path) -> Result<Link> {
         let from = Path::new(self.path).join(path);
-        let leads_to = plain(&from.parent().unwrap_or(&from).join(target));
+        let leads_to = normal(&from.parent().unwrap_or(&from).join(target));
         Ok(match leads_to.strip_prefix(self.path) {
             Ok(_) => Link::To(target.to_owned()),
             Err(_) if from.is_file() => Link::File(from),

@@ -7,7 +7,8 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::layer::{Link, Rules};
-use super::rules::{is_cache, plain};
+use super::rules::is_cache;
+use crate::python::env::normal;
 
 /// The rules of an interpreter that is carried along.
 pub(super) struct PrefixRules<'r> {
@@ -38,7 +39,7 @@ impl Rules for PrefixRules<'_> {
 
     fn link(&self, path: &Path, target: &Path) -> Result<Link> {
         let from = self.folder.join(path);
-        let leads_to = plain(&from.parent().unwrap_or(&from).join(target));
+        let leads_to = normal(&from.parent().unwrap_or(&from).join(target));
         Ok(match leads_to.strip_prefix(self.folder) {
             Ok(_) if target.is_relative() => Link::To(target.to_owned()),
             Ok(rest) => Link::To(Path::new(&self.to).join(rest)),

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use memchr::memmem;
@@ -12,7 +12,7 @@ use memchr::memmem;
 use super::error;
 use super::layer::{Link, Owner, Rules};
 use super::record;
-use crate::python::env::spellings;
+use crate::python::env::{normal, spellings};
 use crate::site::ENV_LINK;
 
 /// Where everything is in an image, without a slash before it.
@@ -101,19 +101,6 @@ fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Option<Vec<u8>> {
     any.then_some(out)
 }
 
-/// A path without `.` and `..`, whatever is there.
-pub(super) fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::ParentDir => drop(plain.pop()),
-            Component::CurDir => {}
-            other => plain.push(other),
-        }
-    }
-    plain
-}
-
 /// Where the system provides what a link leads to, in every container.
 fn is_provided(target: &Path) -> bool {
     ["/dev", "/proc", "/sys"].iter().any(|folder| target.starts_with(folder))
@@ -163,7 +150,7 @@ impl Rules for ReleaseRules<'_> {
             return rules.link(rest, target);
         }
         let from = self.places.release.join(path);
-        let leads_to = plain(&from.parent().unwrap_or(&from).join(target));
+        let leads_to = normal(&from.parent().unwrap_or(&from).join(target));
         if leads_to.starts_with(&self.places.shared) {
             // What is to be a folder need not be there yet.
             let is_folder = leads_to.is_dir() || !leads_to.exists();
@@ -209,7 +196,7 @@ impl Rules for EnvRules<'_> {
 
     fn link(&self, path: &Path, target: &Path) -> Result<Link> {
         let from = self.env.folder.join(path);
-        let leads_to = plain(&from.parent().unwrap_or(&from).join(target));
+        let leads_to = normal(&from.parent().unwrap_or(&from).join(target));
         let is_python = path.parent() == Some(Path::new("bin"))
             && path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"python"));
         match self.places.inside(&leads_to) {

@@ -33,6 +33,7 @@ pub use made::made_by_commands;
 pub use marker::{Marker, is_marker, keep, retire};
 pub use names::spellings;
 pub use prune::prune;
+pub use record::normal;
 pub use references::unshare;
 pub use written::written_since;
 

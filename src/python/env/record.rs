@@ -57,8 +57,8 @@ fn updated(line: &str, packages: &Path, rewritten: &HashMap<PathBuf, Rewritten>)
     Some(format!("{path},sha256={hash},{size}\n"))
 }
 
-/// A path without `..` in it.
-pub(super) fn normal(path: &Path) -> PathBuf {
+/// A path without `..` in it, whatever is there.
+pub fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for component in path.components() {
         match component {
