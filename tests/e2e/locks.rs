@@ -2,6 +2,7 @@
 
 mod lives;
 mod private;
+mod warned;
 
 use std::fmt::Write;
 use std::fs;

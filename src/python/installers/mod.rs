@@ -8,6 +8,7 @@ mod overrule;
 mod pip;
 pub(super) mod pip_config;
 mod uv;
+mod yanked;
 
 use std::path::{Path, PathBuf};
 

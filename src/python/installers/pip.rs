@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use super::editables::Files;
 use super::error::{cannot_replace_pip, failed};
 use super::excerpt::Excerpt;
+use super::yanked::Yanked;
 use super::{Choice, Installation, Installer, NewEnv, find_uv, pip_config};
 use crate::console;
 use crate::disk;
@@ -29,11 +30,13 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<Choice> {
     let mut choice = if is_quiet(installation) { Choice::Another } else { Choice::First };
     // One call per file: pip checks either all hashes of a call, or none.
     let without_editables = Files::of(installation, Installer::Pip)?;
+    let mut yanked = Yanked::default();
     for file in &without_editables.named {
-        if install_file(installation, file, compiles)? == Choice::Another {
+        if install_file(installation, file, compiles, &mut yanked)? == Choice::Another {
             choice = Choice::Another;
         }
     }
+    yanked.warn();
     disk::point("pip: after");
     if !compiles {
         // Compiling is work for the processors, and the disk has time meanwhile.
@@ -61,7 +64,12 @@ pub(super) fn replace_pip(new: &NewEnv<'_>, version: &str) -> Result<()> {
     Ok(())
 }
 
-fn install_file(installation: &Installation<'_>, file: &Path, compiles: bool) -> Result<Choice> {
+fn install_file(
+    installation: &Installation<'_>,
+    file: &Path,
+    compiles: bool,
+    yanked: &mut Yanked,
+) -> Result<Choice> {
     let mut choice = Choice::First;
     let mut excerpt = Excerpt::default();
     let invocation = invocation(installation, file, compiles);
@@ -71,7 +79,7 @@ fn install_file(installation: &Installation<'_>, file: &Path, compiles: bool) ->
         if line.contains("pip is looking at multiple versions of") {
             choice = Choice::Another;
         }
-        console::info(line);
+        yanked.log(line);
     });
     ended
         .map_err(|error| match &error {

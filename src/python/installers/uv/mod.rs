@@ -10,6 +10,7 @@ use anyhow::{Context, Error, Result, ensure};
 use super::editables::Files;
 use super::error::{cannot_install_python, failed, no_uv, too_old_for_uv};
 use super::excerpt::Excerpt;
+use super::yanked::Yanked;
 use super::{Installation, Installer, NewEnv, overrule};
 use crate::console;
 use crate::disk;
@@ -144,14 +145,24 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
         .environment(environment)
         .limits(installation.limits.clone())
         .named("uv pip install");
-    if installation.complete && from_cache(&invocation)? {
-        return overrule::remove_uv_file(installation.env);
+    let mut yanked = Yanked::default();
+    if !(installation.complete && from_cache(&invocation, &mut yanked)?) {
+        from_index(installation, &invocation, &mut yanked)?;
     }
+    yanked.warn();
+    overrule::remove_uv_file(installation.env)
+}
+
+fn from_index(
+    installation: &Installation<'_>,
+    invocation: &Invocation,
+    yanked: &mut Yanked,
+) -> Result<()> {
     let mut excerpt = Excerpt::default();
     disk::point("uv: before");
-    let ended = process::stream(&invocation, &mut |line| {
+    let ended = process::stream(invocation, &mut |line| {
         excerpt.line(Installer::Uv, line);
-        console::info(line);
+        yanked.log(line);
     });
     disk::point("uv: after");
     ended
@@ -163,14 +174,13 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
             }
             _ => error.into(),
         })
-        .context("the requirements could not be installed")?;
-    overrule::remove_uv_file(installation.env)
+        .context("the requirements could not be installed")
 }
 
 /// Installs what a lock pins if uv's cache has all of it: then the index is not asked for each
 /// package, which takes longer than everything else. What comes out is the same, for each file has
 /// the lock's hash. Returns whether it did; why not, the index says better.
-fn from_cache(invocation: &Invocation) -> Result<bool> {
+fn from_cache(invocation: &Invocation, yanked: &mut Yanked) -> Result<bool> {
     let mut lines = Vec::new();
     disk::point("uv: before the cache");
     let ended = process::stream(&invocation.clone().arg("--offline"), &mut |line| {
@@ -179,7 +189,9 @@ fn from_cache(invocation: &Invocation) -> Result<bool> {
     disk::point("uv: after the cache");
     match ended {
         Ok(()) => {
-            lines.iter().for_each(console::info);
+            for line in &lines {
+                yanked.log(line);
+            }
             Ok(true)
         }
         Err(ChildError::Exited { .. }) => Ok(false),
