@@ -11,19 +11,26 @@ pub fn required_by_local(env: &Path) -> Vec<String> {
     let folders = entries.into_iter().flatten().flatten().map(|entry| entry.path());
     let mut required = Vec::new();
     for folder in folders.filter(|path| path.extension().is_some_and(|it| it == "dist-info")) {
-        let origin = fs::read_to_string(folder.join("direct_url.json")).unwrap_or_default();
-        if origin.contains("\"dir_info\"") {
+        if is_from_folder(&folder) {
             let metadata = fs::read(folder.join("METADATA")).unwrap_or_default();
-            required.extend(requires(&String::from_utf8_lossy(&metadata)));
+            let metadata = String::from_utf8_lossy(&metadata);
+            required.extend(headers(&metadata, "Requires-Dist:").map(str::to_owned));
         }
     }
     required.sort();
     required
 }
 
-fn requires(metadata: &str) -> impl Iterator<Item = String> {
+/// Whether a package was installed from a folder; `metadata` is the folder with its metadata.
+pub(super) fn is_from_folder(metadata: &Path) -> bool {
+    let origin = fs::read_to_string(metadata.join("direct_url.json")).unwrap_or_default();
+    origin.contains("\"dir_info\"")
+}
+
+/// The values of the headers of this name, which has its colon.
+pub(super) fn headers<'m>(metadata: &'m str, name: &'m str) -> impl Iterator<Item = &'m str> {
     let header = metadata.lines().take_while(|line| !line.is_empty());
-    header.filter_map(|line| line.strip_prefix("Requires-Dist:")).map(|text| text.trim().to_owned())
+    header.filter_map(move |line| line.strip_prefix(name)).map(str::trim)
 }
 
 /// What was required before and is not any more, whatever the version.
@@ -55,6 +62,6 @@ mod tests {
     #[test]
     fn the_headers_of_metadata_name_what_is_required() {
         let metadata = "Name: a\nRequires-Dist: b>=1\nRequires-Dist:c\n\nRequires-Dist: d\n";
-        assert_eq!(requires(metadata).collect::<Vec<_>>(), ["b>=1", "c"]);
+        assert_eq!(headers(metadata, "Requires-Dist:").collect::<Vec<_>>(), ["b>=1", "c"]);
     }
 }

@@ -15,6 +15,7 @@ mod names;
 mod prune;
 mod record;
 pub mod references;
+mod requires_python;
 mod seed;
 mod shebang;
 mod written;
@@ -35,6 +36,7 @@ pub use names::spellings;
 pub use prune::prune;
 pub use record::normal;
 pub use references::unshare;
+pub use requires_python::for_other_python;
 pub use written::written_since;
 
 /// The interpreter of an env.

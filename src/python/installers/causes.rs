@@ -10,6 +10,7 @@ use std::str::FromStr;
 use pep440_rs::{Version as Pep440, VersionSpecifiers};
 
 use index::{no_package, unreachable};
+pub(super) use versions::needs_python;
 use versions::{no_version, other_python};
 
 use super::Installer;
@@ -62,10 +63,11 @@ impl Heard {
             "hint: ",
             "Hint: ",
         ];
-        const SINGLE: [&str; 5] = [
+        const SINGLE: [&str; 6] = [
             "ERROR: Could not find a version that satisfies the requirement ",
             "ERROR: Could not install packages due to an OSError: ",
             "ERROR: Ignored the following ",
+            "ERROR: Package '",
             "Looking in indexes: ",
             "WARNING: Retrying ",
         ];

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Installer;
+use super::causes::Cause;
 use super::excerpt::Told;
 use crate::python::version::{Version, Wanted};
 use crate::text::shell_word;
@@ -71,6 +72,11 @@ pub(super) fn failed(installer: Installer, code: i32, told: Told) -> UserError {
     } else {
         error.fixes(fixes)
     }
+}
+
+/// What was installed is for other Pythons.
+pub(super) fn is_for_other_python(cause: Cause) -> UserError {
+    UserError::new(cause.fact).fixes(cause.fixes)
 }
 
 /// The uv that was downloaded.

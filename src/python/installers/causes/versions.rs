@@ -15,6 +15,12 @@ pub(super) fn other_python(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
         Installer::Pip => {
             const IGNORED: &str =
                 "ERROR: Ignored the following versions that require a different python version: ";
+            // Of what comes from a path or an address.
+            if let Some(said) = heard.after("ERROR: Package '") {
+                let (what, rest) = said.split_once("' requires a different Python: ")?;
+                let (_, needs) = rest.split_once(" not in ")?;
+                return Some(needs_python(&excerpt(what), needs.trim_matches('\''), asked.python));
+            }
             let (requirement, versions) = heard.not_found()?;
             let allowed = heard.after(IGNORED)?.split("; ").filter_map(|ignored| {
                 let (version, needs) = ignored.split_once(" Requires-Python ")?;
@@ -38,19 +44,24 @@ pub(super) fn other_python(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
             (excerpt(&what.replace("==", " ")), needs.to_owned())
         }
     };
-    let mut fixes = Vec::new();
-    if let Some(minor) = nearest_minor(&needs, asked.python) {
-        fixes.push(format!(
+    let mut cause = needs_python(&what, &needs, asked.python);
+    cause.fixes.extend(older);
+    Some(cause)
+}
+
+/// A package, `what`, is for other Pythons than this one.
+pub(in super::super) fn needs_python(what: &str, needs: &str, python: &Version) -> Cause {
+    let here = python.minor_version();
+    let fix = nearest_minor(needs, python).map(|minor| {
+        format!(
             "Ask for Python {minor}: write python-{minor} into runtime.txt, commit, and push again"
-        ));
-    }
-    fixes.extend(older);
-    let here = asked.python.minor_version();
-    Some(Cause {
-        fact: format!("{what} needs Python {}, and this environment has {here}", excerpt(&needs)),
-        fixes,
+        )
+    });
+    Cause {
+        fact: format!("{what} needs Python {}, and this environment has {here}", excerpt(needs)),
+        fixes: fix.into_iter().collect(),
         ..Cause::default()
-    })
+    }
 }
 
 fn is_final(version: &str) -> bool {

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, ensure};
 
+use super::causes::needs_python;
 use super::editables::Files;
-use super::error::{cannot_install_python, failed, no_uv, too_old_for_uv};
+use super::error::{cannot_install_python, failed, is_for_other_python, no_uv, too_old_for_uv};
 use super::excerpt::Excerpt;
 use super::yanked::Yanked;
 use super::{Installation, Installer, NewEnv, overrule};
@@ -150,7 +151,24 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
         from_index(installation, &invocation, &mut yanked)?;
     }
     yanked.warn();
+    check_python(installation)?;
     overrule::remove_uv_file(installation.env)
+}
+
+/// Fails when a package is for other Pythons than the env's, as pip does; uv does not look at that
+/// with `--no-deps`. One of an index that is only older than this Python is a warning: uv itself
+/// locks such a package.
+fn check_python(installation: &Installation<'_>) -> Result<()> {
+    let python = installation.python;
+    for found in env::for_other_python(installation.env, python) {
+        let cause = needs_python(&found.package, &found.needs, python);
+        if !found.may_work {
+            return Err(is_for_other_python(cause))
+                .context("the requirements could not be installed");
+        }
+        console::warning(cause.fact);
+    }
+    Ok(())
 }
 
 fn from_index(
