@@ -6,6 +6,7 @@ use super::PythonPlan;
 use super::decide::LiveEnv;
 use super::error;
 use crate::git::{CommitTree, Kind};
+use crate::python::dependencies::locks::Lock;
 use crate::python::interpreters::{self, Interpreter};
 use crate::python::version::{Origin, Version, Wanted};
 use crate::python::version_files::{self, VersionFileError};
@@ -71,11 +72,12 @@ type Read = fn(&[u8]) -> Result<Option<Wanted>, VersionFileError>;
 
 /// After what somebody wrote for the deployment alone: the files of package managers, then those of
 /// version managers. A lock file counts after the manifest that it was made from.
-const FILES: [(&str, Origin, Read); 11] = [
+const FILES: [(&str, Origin, Read); 12] = [
     ("Pipfile.lock", Origin::PipfileLock, version_files::pipfile_lock),
     ("Pipfile", Origin::Pipfile, version_files::pipfile),
     ("pyproject.toml", Origin::RequiresPython, version_files::requires_python),
     ("pyproject.toml", Origin::PoetryPython, version_files::poetry_python),
+    ("pylock.toml", Origin::LockFile, version_files::lock_file),
     ("uv.lock", Origin::LockFile, version_files::lock_file),
     ("poetry.lock", Origin::LockFile, version_files::lock_file),
     ("pdm.lock", Origin::LockFile, version_files::lock_file),
@@ -118,7 +120,11 @@ pub(super) fn wanted(
             _ => asked(version_files::setting(value)?, Origin::AppSetting),
         };
     }
+    let named = settings.dependencies.value.file.as_deref();
+    let pylock = named.filter(|name| Lock::named_or_chosen(name) == Some(Lock::Pylock));
     for (name, origin, read) in FILES {
+        // A project may have several, of which the site names one.
+        let name = pylock.filter(|_| name == Lock::Pylock.file_name()).unwrap_or(name);
         let bytes = match file(tree, name)? {
             None if origin == Origin::LockFile => of_workspace(name)?.flatten(),
             bytes => bytes,

@@ -51,7 +51,7 @@ pub enum Origin {
     PipfileLock,
     Pipfile,
     RequiresPython,
-    /// `requires-python` of a lock file of uv, poetry or pdm.
+    /// `requires-python` of a lock file, whatever its tool calls it.
     LockFile,
     PoetryPython,
     SetupCfg,

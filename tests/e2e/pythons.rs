@@ -65,6 +65,26 @@ fn each_source_of_a_version_overrides_the_next() {
 }
 
 #[test]
+fn a_pylock_says_which_python_it_is_for() {
+    let Some((older, _)) = two_pythons() else {
+        return;
+    };
+    let site = Site::new();
+    let project = site.project();
+    let text = format!(
+        "lock-version = '1.0'\ncreated-by = 'x'\nrequires-python = '=={}.*'\npackages = []\n",
+        older.minor()
+    );
+    let plan = project.write("pylock.toml", &text).plan();
+    assert!(plan.contains("the lock file asks for") && plan.contains(&older.minor()), "{plan}");
+
+    site.configure("dependencies = { file = 'pylock.prod.toml' }");
+    project.remove("pylock.toml").write("pylock.prod.toml", text);
+    let plan = project.plan();
+    assert!(plan.contains("the lock file asks for") && plan.contains(&older.minor()), "{plan}");
+}
+
+#[test]
 fn the_default_python_and_its_origin_are_logged() {
     let site = Site::new();
     site.python_project().push().assert_success();

@@ -6,9 +6,9 @@ use pep440_rs::VersionSpecifiers;
 use toml::{Table, Value};
 
 use super::error::{Problem, VersionFileError};
+use super::request;
 use super::shown::visible;
 use super::text::{PYPROJECT_LIMIT, VERSION_FILE_LIMIT, decode, line_at};
-use super::version_word;
 use crate::python::poetry_constraint::pythons;
 use crate::python::version::{Origin, Wanted, minor_or_exact};
 
@@ -20,21 +20,13 @@ pub fn pipfile_lock(bytes: &[u8]) -> Read {
     // A lock is longer than what is decoded here, and only its parser can tell whether it is whole.
     let Ok(lock) = serde_json::from_slice::<serde_json::Value>(bytes) else { return Ok(None) };
     let requires = lock.pointer("/_meta/requires");
-    let text = |name| requires.and_then(|requires| requires.get(name)?.as_str());
-    match text("python_full_version").or_else(|| text("python_version")) {
-        Some(written) => plain(origin, written),
-        None => Ok(None),
-    }
+    of_pipenv(origin, |name| requires.and_then(|requires| requires.get(name)?.as_str()))
 }
 
 /// Reads `[requires]` of a Pipfile.
 pub fn pipfile(bytes: &[u8]) -> Read {
     let table = parse(Origin::Pipfile, bytes)?;
-    let text = |name| table.get("requires")?.get(name)?.as_str();
-    match text("python_full_version").or_else(|| text("python_version")) {
-        Some(written) => plain(Origin::Pipfile, written),
-        None => Ok(None),
-    }
+    of_pipenv(Origin::Pipfile, |name| table.get("requires")?.get(name)?.as_str())
 }
 
 /// Reads `python` of `[tool.poetry.dependencies]`, in poetry's own notation (`^3.11`).
@@ -55,8 +47,8 @@ pub fn poetry_python(pyproject_toml: &[u8]) -> Read {
     }
 }
 
-/// Reads `requires-python` of uv.lock, or what poetry.lock and pdm.lock call it. A lock that cannot
-/// be read asks for nothing here.
+/// Reads `requires-python` of uv.lock or pylock.toml, or what poetry.lock and pdm.lock call it. A
+/// lock that cannot be read asks for nothing here.
 pub fn lock_file(bytes: &[u8]) -> Read {
     let keys = ["requires-python", "requires_python", "python-versions"];
     let text = String::from_utf8_lossy(bytes);
@@ -138,8 +130,14 @@ fn poetry_constraint(written: &str) -> Option<Wanted> {
     Some(if specifiers.is_empty() { Wanted::Any } else { Wanted::Specifiers(specifiers) })
 }
 
-fn plain(origin: Origin, written: &str) -> Read {
-    version_word(written.trim()).map(Some).ok_or_else(|| VersionFileError {
+/// What pipenv's `requires` asks for, whose values are versions or specifiers, or `*` for any.
+fn of_pipenv<'t>(origin: Origin, text: impl Fn(&str) -> Option<&'t str>) -> Read {
+    let full = text("python_full_version").filter(|written| !written.is_empty());
+    let written = full.or_else(|| text("python_version")).unwrap_or_default().trim();
+    if matches!(written, "" | "*") {
+        return Ok(None);
+    }
+    request(written).map(Some).ok_or_else(|| VersionFileError {
         origin,
         problem: Problem::NotAVersion { line: None, word: written.to_owned() },
     })
@@ -214,6 +212,9 @@ mod tests {
         assert_eq!(wanted(pipfile(b"[packages]\n")), None);
         let text = b"[requires]\npython_version = '3'\n";
         assert_eq!(wanted(pipfile(text)).as_deref(), Some("==3.*"));
+        let text = b"[requires]\npython_full_version = ''\npython_version = '>=3.9, <4'\n";
+        assert_eq!(wanted(pipfile(text)).as_deref(), Some(">=3.9, <4"));
+        assert_eq!(wanted(pipfile(b"[requires]\npython_version = '*'\n")), None);
         assert!(pipfile(b"[requires]\npython_version = 'newest'\n").is_err());
     }
 
@@ -224,6 +225,8 @@ mod tests {
             "[metadata]\nrequires_python = \">=3.12\"\n[[package]]\nrequires_python = \">=3.8\"\n",
             "[[package]]\nname = \"a\"\npython-versions = \">=3.8\"\n[metadata]\n\
              python-versions = \">=3.12\"\n",
+            "lock-version = \"1.0\"\nrequires-python = \">=3.12\"\n[[packages]]\n\
+             name = \"a\"\nrequires-python = \">=3.8\"\n",
         ] {
             assert_eq!(wanted(lock_file(text.as_bytes())).as_deref(), Some(">=3.12"), "{text}");
         }
