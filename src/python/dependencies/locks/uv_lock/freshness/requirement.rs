@@ -37,6 +37,7 @@ pub(in super::super) struct UvRequirement {
 }
 
 /// The manifest that requirements are read from.
+#[derive(Clone)]
 pub(super) struct Manifest<'a> {
     /// The path of it, for a person.
     file: &'a str,
@@ -73,6 +74,15 @@ impl<'a> Manifest<'a> {
         let pythons = sample(project.get("requires-python").and_then(Value::as_str));
         let name = locked.map_or("", |locked| &locked.name);
         Manifest { file, pyproject, project, uv, name, is_root, of_workspace, pythons }
+    }
+
+    /// The same for the Pythons that one of its groups is for, where those are not all of them: uv
+    /// adds that to the markers of what the group asks for.
+    pub(super) fn for_group(&self, requires: Option<&String>) -> Self {
+        let allowed = requires.and_then(|requires| VersionSpecifiers::from_str(requires).ok());
+        let mut narrowed = self.clone();
+        narrowed.pythons.retain(|python| allowed.as_ref().is_none_or(|it| it.contains(python)));
+        narrowed
     }
 
     pub(super) fn stale(&self, why: impl Into<String>) -> LockError {
@@ -175,11 +185,12 @@ impl Manifest<'_> {
                 (Some(_), _) => Place::Url,
                 (None, source) => source,
             };
-            let holds = self.holds(&marker, None, &name)?;
+            let holds = self.holds(&of_releases(&marker), None, &name)?;
             let (of, versions) = (of.map(str::to_owned), canonical(&specifiers));
             Ok(Meant { name, of, extras, versions, from, holds }.plain())
         };
-        lines.iter().map(read).collect()
+        let asked = lines.iter().map(read);
+        asked.filter(|meant| meant.as_ref().map_or(true, Meant::asks_for_something)).collect()
     }
 
     /// What `[tool.uv.sources]` says of a package.
@@ -257,6 +268,12 @@ fn reference(address: &str) -> Option<String> {
 }
 
 impl Meant {
+    /// Whether its marker holds anywhere: not if it is for Pythons that the project is not for, nor
+    /// without the extra that it names.
+    fn asks_for_something(&self) -> bool {
+        self.holds.is_empty() || self.holds.iter().any(|it| *it)
+    }
+
     /// Without what is not compared.
     fn plain(mut self) -> Meant {
         if self.from != Place::Index {
@@ -287,14 +304,12 @@ pub(super) fn of_lock(
         let extras_: BTreeSet<String> = extras.iter().map(|extra| normalized(extra)).collect();
         for of in of_extras(marker) {
             let holds = manifest.holds(marker, of.as_deref(), name)?;
-            // It asks for nothing without one of its extras.
-            if holds.iter().any(|it| *it) || holds.is_empty() {
-                let versions = canonical(specifier.as_deref().unwrap_or_default());
-                let (name, extras, from) = (name.clone(), extras_.clone(), from.clone());
-                all.insert(Meant { name, of, extras, versions, from, holds }.plain());
-            }
+            let versions = canonical(specifier.as_deref().unwrap_or_default());
+            let (name, extras, from) = (name.clone(), extras_.clone(), from.clone());
+            all.insert(Meant { name, of, extras, versions, from, holds }.plain());
         }
     }
+    all.retain(Meant::asks_for_something);
     Ok(all)
 }
 
@@ -334,6 +349,15 @@ fn canonical(specifiers: &str) -> BTreeSet<String> {
         }
     };
     specifiers.split(',').filter(|part| !part.trim().is_empty()).map(plain).collect()
+}
+
+/// A marker as uv keeps it, which takes `3.11.0a6` for `3.11`.
+fn of_releases(marker: &str) -> String {
+    let release = |part: &str| match Version::from_str(part) {
+        Ok(version) if version.any_prerelease() => version.only_release().to_string(),
+        _ => part.to_owned(),
+    };
+    marker.split(['\'', '"']).map(release).collect::<Vec<_>>().join("'")
 }
 
 /// The extras that a marker names, each alone, or none where it names none.

@@ -67,6 +67,37 @@ fn with(from: &str, to: &str) -> Result<(), String> {
     checked(LOCK, &PYPROJECT.replacen(from, to, 1))
 }
 
+/// A project that raises its `requires-python` often keeps the markers for those that it had.
+#[test]
+fn what_is_for_no_python_of_the_project_is_no_difference() {
+    let markers = |text: &str| {
+        text.replace("python_version >= '3.8'", "python_version < '3.8'")
+            .replace("python_full_version >= '3.8'", "python_full_version < '3.8'")
+    };
+    assert_eq!(checked(&markers(LOCK), &markers(PYPROJECT)), Ok(()));
+    let lock = LOCK.replace(
+        "\"click\", specifier",
+        "\"click\", marker = \"python_full_version < '3.8'\", specifier",
+    );
+    let pyproject = PYPROJECT.replace("\"click<9\"", "\"click<9 ; python_version < '3.8'\"");
+    assert_eq!(checked(&lock, &pyproject), Ok(()));
+}
+
+#[test]
+fn markers_are_compared_as_uv_writes_them() {
+    let lock = LOCK.replace("python_full_version >= '3.8'", "python_full_version <= '3.11'");
+    let pyproject = PYPROJECT.replace("python_version >= '3.8'", "python_full_version<='3.11.0a6'");
+    assert_eq!(checked(&lock, &pyproject), Ok(()));
+
+    // Which Pythons a group is for, uv says of all that it asks for.
+    let six = "{ name = \"six\", marker = \"python_full_version >= '3.11'\" }";
+    let lock = LOCK.replace("{ name = \"six\" }", six);
+    assert!(checked(&lock, PYPROJECT).is_err());
+    let group = "[package.group-requires-python]\ndev = \">=3.11\"\n\n[package.metadata]\n";
+    let lock = lock.replace("[package.metadata]\n", group);
+    assert_eq!(checked(&lock, PYPROJECT), Ok(()));
+}
+
 #[test]
 fn what_means_the_same_leaves_a_lock_as_it_is() {
     for (from, to) in [
