@@ -81,7 +81,6 @@ impl<'a> Walk<'a> {
         let there = self.names(&roots);
         super::check_exist("group", &chosen.groups, there.groups.iter())?;
         super::check_exist("extra", &chosen.extras, there.extras.iter())?;
-        self.check_conflicts(&roots, chosen)?;
         self.check_groups(&roots, chosen)?;
         // Which extras are in use decides which markers hold, and so which extras are in use: with
         // conflicts it takes another look, until no new one comes into use.
@@ -95,6 +94,7 @@ impl<'a> Walk<'a> {
             }
             reached = self.walk(&roots, chosen)?;
         }
+        self.check_conflicts(&roots)?;
         let packages: BTreeSet<usize> = reached.iter().map(|(index, _)| *index).collect();
         let packages = packages
             .into_iter()
@@ -156,24 +156,24 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Fails when more than one of those that conflict was chosen.
-    fn check_conflicts(&self, roots: &[usize], chosen: &Chosen) -> Result<(), LockError> {
+    /// Fails when more than one of those that conflict are in use.
+    fn check_conflicts(&self, roots: &[usize]) -> Result<(), LockError> {
         let is_root = |name: &str| roots.iter().any(|root| self.lock.packages[*root].name == name);
+        let in_use = |it: &Conflicting| {
+            let Conflicting { package, extra, group } = it;
+            let is_used = |kind: &str, name: &str| {
+                let of = if is_root(package) { String::new() } else { format!(" of {package}") };
+                let is_used = self.environment.extras.contains(&in_markers(kind, package, name));
+                is_used.then(|| format!("{kind} {name}{of}"))
+            };
+            match (extra, group) {
+                (Some(extra), _) => is_used("extra", extra),
+                (None, Some(group)) => is_used("group", group),
+                (None, None) => is_root(package).then(|| package.clone()),
+            }
+        };
         for conflicting in &self.lock.conflicts {
-            let names: Vec<String> = conflicting
-                .iter()
-                .filter(|it| is_root(&it.package))
-                .filter_map(|Conflicting { package, extra, group }| match (extra, group) {
-                    (Some(extra), _) if chosen.extras.contains(&normalized(extra)) => {
-                        Some(format!("extra {extra}"))
-                    }
-                    (None, Some(group)) if chosen.groups.contains(&normalized(group)) => {
-                        Some(format!("group {group}"))
-                    }
-                    (None, None) => Some(package.clone()),
-                    _ => None,
-                })
-                .collect();
+            let names: Vec<String> = conflicting.iter().filter_map(in_use).collect();
             if names.len() > 1 {
                 return Err(LockError::Conflicting { names });
             }
@@ -235,7 +235,7 @@ impl<'a> Walk<'a> {
 
     /// Where a dependency leads; nowhere when its marker does not hold.
     fn nodes(&self, from: &str, dependency: &'a Dependency) -> Result<Vec<Node<'a>>, LockError> {
-        if !self.holds(dependency.marker.as_deref(), from)? {
+        if !self.asks_for(dependency, from)? {
             return Ok(Vec::new());
         }
         let Dependency { name, version, source, extra, marker: _ } = dependency;
@@ -291,8 +291,21 @@ impl<'a> Walk<'a> {
             .map_err(|error| LockError::Marker { package: package.to_owned(), error })
     }
 
-    /// `extra-3-app-postgres` and `group-3-app-dev`: how markers name an extra or group of a
-    /// package, with the length of the package's name before it.
+    /// Whether the marker of a dependency holds. The extras that it brings into use itself count:
+    /// those that conflict with others are asked for only where they are in use.
+    fn asks_for(&self, dependency: &Dependency, from: &str) -> Result<bool, LockError> {
+        let Dependency { name, extra, marker, .. } = dependency;
+        let Some(marker) = marker.as_deref() else { return Ok(true) };
+        if self.lock.conflicts.is_empty() || extra.is_empty() {
+            return self.holds(Some(marker), from);
+        }
+        let mut environment = self.environment.clone();
+        environment.extras.extend(extra.iter().map(|extra| in_markers("extra", name, extra)));
+        marker::holds(marker, &environment)
+            .map_err(|error| LockError::Marker { package: from.to_owned(), error })
+    }
+
+    /// How markers name the extras and groups that are in use.
     fn names_in_use(
         &self,
         roots: &[usize],
@@ -300,8 +313,7 @@ impl<'a> Walk<'a> {
         chosen: &Chosen,
     ) -> BTreeSet<String> {
         let encoded = |kind: &str, package: usize, name: &str| {
-            let package = &self.lock.packages[package].name;
-            normalized(&format!("{kind}-{}-{package}-{name}", package.len()))
+            in_markers(kind, &self.lock.packages[package].name, name)
         };
         let extras =
             reached.iter().filter_map(|(index, extra)| Some(encoded("extra", *index, (*extra)?)));
@@ -310,4 +322,10 @@ impl<'a> Walk<'a> {
             .flat_map(|root| chosen.groups.iter().map(move |group| encoded("group", *root, group)));
         extras.chain(groups).collect()
     }
+}
+
+/// `extra-3-app-postgres` and `group-3-app-dev`: how markers name an extra or group of a package,
+/// with the length of the package's name before it.
+fn in_markers(kind: &str, package: &str, name: &str) -> String {
+    normalized(&format!("{kind}-{}-{package}-{name}", package.len()))
 }

@@ -1,7 +1,7 @@
 //! What is chosen where a lock has a package more than once, or several files of it.
 
-use super::super::{Lock, LockError, Origin, Package, ResolvedSet};
-use super::read_frozen;
+use super::super::{Chosen, Lock, LockError, Manifests, Origin, Package, ResolvedSet};
+use super::{environment, read_frozen};
 
 fn versions(set: &ResolvedSet) -> Vec<String> {
     let version = |package: &Package| package.version.clone().unwrap_or_default();
@@ -120,6 +120,74 @@ fn a_group_of_uvs_may_be_for_fewer_pythons() {
     assert!(read_frozen(Lock::Uv, UV, pyproject, &["dev"], "3.12.1").is_ok());
     let error = read_frozen(Lock::Uv, UV, pyproject, &["dev"], "3.9.18").unwrap_err().to_string();
     assert!(error.contains(">=3.11 with its group dev"), "{error}");
+}
+
+/// As uv 0.13 writes it: extras of a member conflict, and the project itself asks for one of them.
+const CONFLICTS: &str = r#"version = 1
+revision = 5
+requires-python = ">=3.9"
+conflicts = [[
+    { package = "one", extra = "x" },
+    { package = "one", extra = "y" },
+], [
+    { package = "site", extra = "k" },
+    { package = "one", extra = "x" },
+]]
+
+[manifest]
+members = ["one", "site"]
+
+[[package]]
+name = "click"
+version = "8.0.4"
+source = { registry = "https://pypi.org/simple" }
+
+[[package]]
+name = "click"
+version = "8.1.8"
+source = { registry = "https://pypi.org/simple" }
+
+[[package]]
+name = "one"
+version = "1"
+source = { editable = "one" }
+
+[package.optional-dependencies]
+x = [{ name = "click", version = "8.0.4", source = { registry = "https://pypi.org/simple" } }]
+y = [{ name = "click", version = "8.1.8", source = { registry = "https://pypi.org/simple" } }]
+
+[[package]]
+name = "site"
+version = "0.1"
+source = { virtual = "." }
+dependencies = [
+    { name = "one" },
+    { name = "one", extra = ["x"], marker = "extra == 'extra-3-one-x'" },
+]
+
+[package.optional-dependencies]
+k = [
+    { name = "one", extra = ["y"], marker = "extra == 'extra-3-one-y'" },
+]
+"#;
+
+#[test]
+fn an_extra_that_conflicts_is_in_use_where_it_is_asked_for() {
+    let manifests = Manifests {
+        pyproject: "[project]\nname = 'site'\n".parse().unwrap(),
+        frozen: true,
+        ..Manifests::default()
+    };
+    let read = |extras: &[&str]| {
+        let extras: Vec<String> = extras.iter().map(|&extra| extra.to_owned()).collect();
+        let chosen = Chosen::new(&[], &extras);
+        Lock::Uv.read(CONFLICTS, &manifests, &chosen, &environment("3.12.1"))
+    };
+    assert_eq!(versions(&read(&[]).unwrap()), ["click 8.0.4", "one 1"]);
+    let LockError::Conflicting { names } = read(&["k"]).unwrap_err() else {
+        panic!("no conflict");
+    };
+    assert_eq!(names, ["extra x of one", "extra y of one"]);
 }
 
 #[test]
