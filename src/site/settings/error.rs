@@ -150,6 +150,14 @@ pub(super) fn not_a_quantity(name: &str, value: &str) -> UserError {
         .fix("Write one such as cpu = \"250m\" or memory = \"128Mi\"")
 }
 
+pub(super) fn request_above_limit(name: &str, request: &str, limit: &str) -> UserError {
+    let name = excerpt(name);
+    UserError::new(format!("resources in [kubernetes] asks for more {name} than it allows"))
+        .found(format!("requests = {{ {name} = \"{request}\" }}"))
+        .found(format!("limits = {{ {name} = \"{limit}\" }}"))
+        .fix("Write a smaller number under requests, or a larger one under limits")
+}
+
 pub(super) fn patches_outside(path: &str) -> UserError {
     UserError::new("patches in [kubernetes] is not a folder of the commit")
         .found(format!("patches = \"{}\"", excerpt(path)))

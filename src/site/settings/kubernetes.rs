@@ -5,8 +5,9 @@ use std::net::Ipv4Addr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 
+use super::resources::Resources;
 use super::{Image, Run, check_scale, duration, error};
 use crate::user_error::UserError;
 
@@ -62,43 +63,6 @@ impl Strategy {
             Strategy::Rolling => "rolling",
             Strategy::Recreate => "recreate",
         }
-    }
-}
-
-/// Quantities by their names, such as `cpu`.
-type Quantities = BTreeMap<String, Quantity>;
-
-/// What a container asks for, and may use.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Resources {
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub requests: Quantities,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub limits: Quantities,
-}
-
-/// Such as `250m` or `64Mi`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Quantity(pub String);
-
-impl<'de> Deserialize<'de> for Quantity {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Quantity, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written {
-            Whole(u64),
-            Decimal(f64),
-            Text(String),
-        }
-        let written = Written::deserialize(deserializer)
-            .map_err(|_| serde::de::Error::custom("a quantity is written as \"250m\" or \"64Mi\""));
-        Ok(Quantity(match written? {
-            Written::Whole(number) => number.to_string(),
-            Written::Decimal(number) => number.to_string(),
-            Written::Text(text) => text,
-        }))
     }
 }
 
@@ -166,12 +130,7 @@ impl Kubernetes {
         for (name, count) in &self.replicas {
             check_scale(name, *count).map_err(|error| error.found("replicas in [kubernetes]"))?;
         }
-        let Resources { requests, limits } = &self.resources;
-        for (name, Quantity(value)) in requests.iter().chain(limits) {
-            if !is_quantity(value) {
-                return Err(error::not_a_quantity(name, value));
-            }
-        }
+        self.resources.check()?;
         match &self.patches {
             Some(path) if !is_inside(path) => Err(error::patches_outside(path)),
             _ => Ok(()),
@@ -205,16 +164,6 @@ fn is_host(host: &str) -> bool {
     host.len() <= 253 && host.contains('.') && host.split('.').all(is_label) && !is_address
 }
 
-/// See <https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>.
-fn is_quantity(text: &str) -> bool {
-    const SUFFIXES: [&str; 15] =
-        ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "n", "u", "m", "k", "M", "G", "T", "P", "E"];
-    let number = SUFFIXES.iter().find_map(|suffix| text.strip_suffix(suffix)).unwrap_or(text);
-    let is_digits = |text: &str| text.bytes().all(|it| it.is_ascii_digit());
-    let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
-    !whole.is_empty() && is_digits(whole) && !decimals.is_empty() && is_digits(decimals)
-}
-
 /// Whether a path stays in the commit.
 fn is_inside(path: &str) -> bool {
     let parts: Vec<_> = Path::new(path).components().collect();
@@ -238,8 +187,6 @@ mod tests {
         assert_eq!(parsed("replicas = 3").unwrap().replicas["web"], 3);
         let both = parsed("replicas = { web = 2, worker = 0 }").unwrap();
         assert_eq!(both.replicas["worker"], 0);
-        let resources = parsed("resources = { limits = { cpu = 1, memory = '64Mi' } }").unwrap();
-        assert_eq!(resources.resources.limits["cpu"].0, "1");
     }
 
     #[test]
@@ -259,12 +206,6 @@ mod tests {
             assert!(!is_name(wrong), "{wrong}");
         }
         assert!(is_label("1a"));
-        for right in ["1", "0.5", "250m", "64Mi", "1.5Gi", "2k"] {
-            assert!(is_quantity(right), "{right}");
-        }
-        for wrong in ["", "Mi", "64MiB", "-1", "1.", ".5", "1 Gi", "64 MB"] {
-            assert!(!is_quantity(wrong), "{wrong}");
-        }
     }
 
     #[test]
@@ -314,11 +255,6 @@ mod tests {
         1. Show them a page meanwhile: nyala maintenance on
         2. Or stop the application: nyala stop
         ");
-        insta::assert_snapshot!(error("resources = { limits = { memory = '64MB' } }"), @r#"
-        memory in resources of [kubernetes] is not a quantity
-        found: memory = "64MB"
-        Write one such as cpu = "250m" or memory = "128Mi"
-        "#);
         assert!(parsed("patches = '.'").is_err() && parsed("patches = './a/b/'").is_ok());
         insta::assert_snapshot!(error("patches = '../k8s'"), @r#"
         patches in [kubernetes] is not a folder of the commit

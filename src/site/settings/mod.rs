@@ -8,6 +8,7 @@ mod file;
 mod image;
 mod keys;
 mod kubernetes;
+mod resources;
 mod run;
 mod webhook;
 
@@ -25,7 +26,8 @@ pub use duration::parse_duration;
 pub use file::{with_key, with_shared};
 pub use image::{Image, SCRATCH};
 pub use keys::keys;
-pub use kubernetes::{Kubernetes, PATCHES, Quantity, Resources, Strategy, is_name};
+pub use kubernetes::{Kubernetes, PATCHES, Strategy, is_name};
+pub use resources::{Quantity, Resources};
 pub use run::{LOCALHOST, Listen, Run, check_scale, host_of, is_domain, is_process_name};
 pub use webhook::Webhook;
 
