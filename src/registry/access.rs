@@ -104,7 +104,9 @@ impl Access {
             status => bail!(error::refused(&self.registry, REQUEST, status, &said(&text))),
         }
         let token = serde_json::from_str::<Token>(&text).ok();
-        let token = token.and_then(|token| token.token.or(token.access_token));
+        let is_there = |token: &String| !token.is_empty();
+        let token = token.and_then(|it| it.token.filter(is_there).or(it.access_token));
+        let token = token.filter(is_there);
         // What it is may not be shown: it may be the token in another form.
         Ok(token.ok_or_else(|| error::garbage(&self.registry, "a token", "no token in JSON"))?)
     }

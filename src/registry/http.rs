@@ -6,13 +6,15 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
 use ureq::http::{Method, Request, Response};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, AsSendBody, Body, SendBody};
 
 use super::access::Access;
 use super::reference::{Reference, Scheme};
-use super::{credentials, error};
+use super::{credentials, error, redirect};
 use crate::console;
 use crate::text::{duration, excerpt};
 
@@ -104,22 +106,12 @@ impl Registry {
         format!("{}/v2/{}/{path}", self.origin, self.reference.repository)
     }
 
-    /// The address that a header `Location` means.
-    pub(super) fn located(&self, location: &str) -> String {
-        if location.contains("://") {
-            location.to_owned()
-        } else {
-            format!("{}/{}", self.origin, location.trim_start_matches('/'))
-        }
-    }
-
     /// Asks until there is an answer that is final: any status but 401 and those that may pass.
     pub(super) fn call(&self, call: &Call<'_>) -> Result<Answer> {
         let mut tries = Tries::new(self.name(), call.what);
         let mut has_logged_in = false;
         loop {
-            let body = call.body;
-            match self.send(&self.agent, &call.method, &call.url, &call.headers, body) {
+            match self.send(&call.method, &call.url, &call.headers, call.body) {
                 Ok(answer) if answer.status() == 401 => {
                     self.log_in(&answer, &mut has_logged_in)?;
                 }
@@ -176,10 +168,29 @@ impl Registry {
         url: &str,
         headers: &[(&'static str, String)],
     ) -> Result<Answer, ureq::Error> {
-        self.send(&self.agent, &Method::GET, url, headers, ())
+        self.send(&Method::GET, url, headers, &[])
     }
 
+    /// The same with a method and a body, wherever the registry sends it on to.
     fn send(
+        &self,
+        method: &Method,
+        url: &str,
+        headers: &[(&'static str, String)],
+        body: &[u8],
+    ) -> Result<Answer, ureq::Error> {
+        let mut url = url.to_owned();
+        for _ in 0..redirect::MOST {
+            let answer = self.send_once(&self.agent, method, &url, headers, body)?;
+            match redirect::next(&answer) {
+                Some(next) => url = next,
+                None => return Ok(answer),
+            }
+        }
+        Err(ureq::Error::TooManyRedirects)
+    }
+
+    fn send_once(
         &self,
         agent: &Agent,
         method: &Method,
@@ -197,12 +208,14 @@ impl Registry {
         if let Some(authorization) = self.access.authorization().filter(|_| is_own) {
             request = request.header("authorization", authorization);
         }
-        let answer = agent.run(request.body(body)?)?;
+        // ureq would go on with another method, and without a password on the same host.
+        let request = agent.configure_request(request.body(body)?).max_redirects(0).build();
+        let answer = agent.run(request)?;
         self.was_reached.set(true);
         Ok(answer)
     }
 
-    /// Sends so many bytes of a reader, once.
+    /// Sends so many bytes of a reader, once; what answers may send it on.
     pub(super) fn send_from(
         &self,
         method: &Method,
@@ -213,7 +226,7 @@ impl Registry {
     ) -> Result<Answer, ureq::Error> {
         headers.push(("content-length", length.to_string()));
         headers.push(("content-type", "application/octet-stream".to_owned()));
-        self.send(&self.patient, method, url, &headers, SendBody::from_reader(from))
+        self.send_once(&self.patient, method, url, &headers, SendBody::from_reader(from))
     }
 
     /// What a refusal means; `what` is what was to be done, such as `push to shop/web`.
@@ -255,8 +268,7 @@ impl<'r> Tries<'r> {
             bail!(error::gave_up(name, self.what, cause, self.failed));
         }
         let wanted = answer.and_then(|answer| answer.headers().get("retry-after"));
-        let wanted = wanted.and_then(|header| header.to_str().ok()?.trim().parse().ok());
-        let wanted = wanted.map(Duration::from_secs);
+        let wanted = wanted.and_then(|header| pause(header.to_str().ok()?, Timestamp::now()));
         let pause = wanted.unwrap_or(FIRST_PAUSE * 2_u32.pow(self.failed - 1));
         if pause > LONGEST_PAUSE {
             bail!(error::too_long_a_pause(name, pause));
@@ -266,6 +278,17 @@ impl<'r> Tries<'r> {
         sleep(pause);
         Ok(())
     }
+}
+
+/// The pause that a header `Retry-After` asks for, in seconds or until a moment. See section 10.2.3
+/// of <https://www.rfc-editor.org/rfc/rfc9110>.
+fn pause(wanted: &str, now: Timestamp) -> Option<Duration> {
+    let wanted = wanted.trim();
+    let seconds = wanted.parse().ok().map(Duration::from_secs);
+    seconds.or_else(|| {
+        let moment = DateTimeParser::new().parse_timestamp(wanted).ok()?;
+        Some(Duration::try_from(moment.duration_since(now)).unwrap_or_default())
+    })
 }
 
 /// Whether what is answered now may be answered otherwise later.
@@ -299,7 +322,8 @@ fn is_refused(cause: &ureq::Error) -> bool {
 
 /// Whether it is the same at the next try: the address is wrong.
 pub(super) fn is_final(cause: &ureq::Error) -> bool {
-    matches!(cause, ureq::Error::HostNotFound | ureq::Error::BadUri(_))
+    use ureq::Error::{BadUri, HostNotFound, TooManyRedirects};
+    matches!(cause, HostNotFound | BadUri(_) | TooManyRedirects)
 }
 
 /// Whether the other side has a certificate that is not believed. The types of rustls are not part
@@ -342,6 +366,16 @@ pub(super) fn said(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pause_is_wanted_in_seconds_or_until_a_moment() {
+        let now = "2026-11-27T12:00:00Z".parse().unwrap();
+        let seconds = |wanted: &str| pause(wanted, now).map(|pause| pause.as_secs());
+        assert_eq!(seconds(" 30 "), Some(30));
+        assert_eq!(seconds("Fri, 27 Nov 2026 12:01:30 GMT"), Some(90));
+        assert_eq!(seconds("Fri, 27 Nov 2026 11:00:00 GMT"), Some(0));
+        assert_eq!(seconds("soon"), None);
+    }
 
     #[test]
     fn what_a_registry_says_is_one_line() {

@@ -8,6 +8,7 @@ mod credentials;
 mod error;
 mod http;
 mod manifest;
+mod redirect;
 mod reference;
 mod upload;
 

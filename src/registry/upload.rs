@@ -6,8 +6,8 @@ use std::io::{self, Read};
 use anyhow::{Context, Result, anyhow};
 use ureq::http::Method;
 
-use super::error;
 use super::http::{Answer, Call, Registry, Tries, may_pass};
+use super::{error, redirect};
 use crate::user_error::UserError;
 
 /// A blob to be sent.
@@ -118,7 +118,7 @@ impl Registry {
     /// Starts to send a blob.
     fn session(&self, upload: &Upload<'_, '_>) -> Result<Session> {
         let answer = self.start(self.url("blobs/uploads/"), upload.digest)?;
-        let location = location(self, &answer).with_context(|| {
+        let location = redirect::location(&answer).with_context(|| {
             format!("the registry {} did not say where to send a blob to", self.name())
         })?;
         let least = answer.headers().get("oci-chunk-min-length");
@@ -153,9 +153,6 @@ impl Registry {
         let left = upload.size - session.at;
         let is_last = in_one || left <= session.part;
         let length = if is_last { left } else { session.part };
-        let from = (upload.open)(session.at).map_err(Failed::Reading)?;
-        let is_end = session.at + length == upload.size;
-        let mut from = Exactly { from, left: length, is_end, failure: None };
         let (method, url) = if is_last {
             let separator = if session.location.contains('?') { '&' } else { '?' };
             (Method::PUT, format!("{}{separator}digest={}", session.location, upload.digest))
@@ -166,12 +163,7 @@ impl Registry {
         if !is_last || session.at > 0 {
             headers.push(("content-range", format!("{}-{}", session.at, session.at + length - 1)));
         }
-        let answer = self.send_from(&method, &url, headers, &mut from, length);
-        // ureq has it as a failure of the connection.
-        if let Some(failure) = from.failure {
-            return Err(Failed::Reading(failure));
-        }
-        let answer = answer.map_err(Failed::Connection)?;
+        let answer = self.send_on(upload, session.at, length, &method, url, &headers)?;
         match answer.status().as_u16() {
             201 | 204 if is_last => {
                 let found = answer.headers().get("docker-content-digest");
@@ -186,13 +178,41 @@ impl Registry {
             }
             202 if !is_last => {
                 session.at = arrived(&answer).unwrap_or(session.at + length).min(upload.size);
-                if let Some(location) = location(self, &answer) {
+                if let Some(location) = redirect::location(&answer) {
                     session.location = location;
                 }
                 Ok(Sent::Part)
             }
             _ => Err(Failed::Status(Box::new(answer))),
         }
+    }
+
+    /// Sends so many bytes from a place on, wherever the registry sends them on to.
+    fn send_on(
+        &self,
+        upload: &Upload<'_, '_>,
+        at: u64,
+        length: u64,
+        method: &Method,
+        mut url: String,
+        headers: &[(&'static str, String)],
+    ) -> Result<Answer, Failed> {
+        let is_end = at + length == upload.size;
+        for _ in 0..redirect::MOST {
+            let from = (upload.open)(at).map_err(Failed::Reading)?;
+            let mut from = Exactly { from, left: length, is_end, failure: None };
+            let answer = self.send_from(method, &url, headers.to_vec(), &mut from, length);
+            // ureq has it as a failure of the connection.
+            if let Some(failure) = from.failure {
+                return Err(Failed::Reading(failure));
+            }
+            let answer = answer.map_err(Failed::Connection)?;
+            match redirect::next(&answer) {
+                Some(next) => url = next,
+                None => return Ok(answer),
+            }
+        }
+        Err(Failed::Connection(ureq::Error::TooManyRedirects))
     }
 
     /// Asks how much has arrived; `None` when the registry does not say, so that all of it has to
@@ -208,7 +228,7 @@ impl Registry {
         let at = arrived(&answer).filter(|at| *at < upload.size);
         let (204 | 202 | 200, Some(at)) = (answer.status().as_u16(), at) else { return Ok(None) };
         session.at = at;
-        if let Some(location) = location(self, &answer) {
+        if let Some(location) = redirect::location(&answer) {
             session.location = location;
         }
         Ok(Some(session))
@@ -254,11 +274,6 @@ impl<R: Read> Read for Exactly<R> {
             }
         })
     }
-}
-
-fn location(registry: &Registry, answer: &Answer) -> Option<String> {
-    let location = answer.headers().get("location")?.to_str().ok()?;
-    Some(registry.located(location))
 }
 
 /// How many bytes an upload has, by its header `Range`: `0-99` after 100. Docker's registry says

@@ -121,6 +121,19 @@ fn a_registry_that_misbehaves_is_survived_or_named() {
     registry.fail("GET /token", Fault::Answer(503, "")).fail("GET /token", Fault::Silence);
     push("1", folder).assert_success();
     assert_eq!(registry.unmet(), 0);
+    // What is sent on is asked in the same way, and by the same user.
+    registry.fail("POST /v2/moved/blobs", Fault::Moved(301));
+    registry.fail("PUT /v2/moved/blobs", Fault::Moved(307));
+    registry.fail("PUT /v2/moved/manifests", Fault::Moved(308));
+    let moved = format!("{}/moved:1", registry.address);
+    image(&site, &["--push", &moved, "--base", folder]).assert_success();
+    let output = site.sandbox.path("moved");
+    let _ = fs::remove_dir_all(site.path.join("cache/images"));
+    registry.fail("GET /v2/moved/manifests", Fault::Moved(302));
+    registry.fail("GET /v2/moved/blobs", Fault::Moved(303));
+    let fetch = ["--output", output.to_str().unwrap(), "--base", &moved];
+    image(&site, &fetch).assert_success();
+    assert_eq!(registry.unmet(), 0);
     let helper = "#!/bin/sh\nread host || :\n\
                   echo '{\"Username\": \"ann\", \"Secret\": \"secret\"}'\n";
     let bin = site.sandbox.path("helpers");

@@ -59,6 +59,8 @@ pub(crate) enum Fault {
     OtherBytes,
     /// It has done what it should, and does not say so.
     Silence,
+    /// It answers with this status that the same is to be asked of another address.
+    Moved(u16),
 }
 
 /// A registry in memory.
@@ -182,6 +184,9 @@ fn serve(stream: &TcpStream, state: &mut State, own: &str) -> std::io::Result<()
     };
     match fault {
         Some(Fault::Answer(status, headers)) => return answer(status, headers, b"", 0),
+        Some(Fault::Moved(status)) => {
+            return answer(status, &format!("Location: {target}\r\n"), b"", 0);
+        }
         Some(Fault::Garbage) => return answer(200, "", b"<html>hello</html>", 99),
         _ => {}
     }

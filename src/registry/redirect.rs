@@ -1,0 +1,64 @@
+//! Where a registry sends a request on to, such as the store that has its blobs.
+
+use ureq::ResponseExt;
+
+use super::http::Answer;
+
+/// How often one request is sent on.
+pub(super) const MOST: usize = 10;
+
+/// The address that an answer sends a request on to, with its method and its body: what registries
+/// mean by any of these, although browsers ask with GET after some.
+pub(super) fn next(answer: &Answer) -> Option<String> {
+    let is_redirect = matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+    if is_redirect { location(answer) } else { None }
+}
+
+/// The address that the header `Location` of an answer means.
+pub(super) fn location(answer: &Answer) -> Option<String> {
+    let location = answer.headers().get("location")?.to_str().ok()?;
+    Some(resolved(&answer.get_uri().to_string(), location))
+}
+
+/// An address as it is meant beside the one that was asked, see section 5.2 of
+/// <https://www.rfc-editor.org/rfc/rfc3986>.
+fn resolved(asked: &str, location: &str) -> String {
+    let asked = asked.split('?').next().unwrap_or(asked);
+    let scheme_end = asked.find("://").unwrap_or(0);
+    let path_start = asked[scheme_end..].match_indices('/').nth(2);
+    let path_start = path_start.map_or(asked.len(), |(at, _)| scheme_end + at);
+    let is_scheme = |text: &str| text.bytes().all(|it| it.is_ascii_alphanumeric());
+    match location {
+        _ if location.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme)) => {
+            location.to_owned()
+        }
+        _ if location.starts_with("//") => format!("{}:{location}", &asked[..scheme_end]),
+        _ if location.starts_with('/') => format!("{}{location}", &asked[..path_start]),
+        _ if location.starts_with('?') => format!("{asked}{location}"),
+        _ => {
+            let folder = asked[path_start..].rfind('/').map_or(path_start, |at| path_start + at);
+            format!("{}/{location}", &asked[..folder])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::resolved;
+
+    #[test]
+    fn an_address_is_beside_the_one_that_was_asked() {
+        let asked = "https://r.example:5000/v2/shop/blobs/uploads/7?state=a/b";
+        for (location, wanted) in [
+            ("http://other/x?a=b", "http://other/x?a=b"),
+            ("HTTPS://other/x", "HTTPS://other/x"),
+            ("//other/x", "https://other/x"),
+            ("/x?to=http://y/", "https://r.example:5000/x?to=http://y/"),
+            ("8?to=http://y/", "https://r.example:5000/v2/shop/blobs/uploads/8?to=http://y/"),
+            ("?state=b", "https://r.example:5000/v2/shop/blobs/uploads/7?state=b"),
+        ] {
+            assert_eq!(resolved(asked, location), wanted);
+        }
+        assert_eq!(resolved("http://r", "x"), "http://r/x");
+    }
+}
