@@ -216,58 +216,11 @@ pub(super) fn no_process(process: &str, known: &[&str]) -> UserError {
         .labelled("allowed", known.join(", "))
 }
 
-pub(super) fn no_patches(path: &str) -> UserError {
-    UserError::new("the commit has no folder for patches in [kubernetes]")
-        .found(format!("patches = \"{}\"", excerpt(path)))
-        .fix("Commit the folder, or remove patches from nyala.toml")
-}
-
 /// The patches are in the release's tree.
 pub(super) fn no_patches_any_more(id: DeploymentId) -> UserError {
     UserError::new(format!("the files of release {id} are removed, and its patches with them"))
         .fix(format!("See it without: nyala kubernetes manifests {id} --without-patches"))
         .fix(format!("Or deploy it again: nyala redeploy {id}"))
-}
-
-pub(super) fn patches_lead_out(path: &str) -> UserError {
-    UserError::new("the folder with the patches leads out of the release")
-        .found(format!("patches = \"{}\"", excerpt(path)))
-        .fix("Put the files into the repository")
-}
-
-pub(super) fn not_yaml(file: &str, why: &str) -> UserError {
-    UserError::new(format!("{} is not YAML", excerpt(file)))
-        .labelled("output", why.lines().next().unwrap_or_default())
-        .fix("Correct it, commit, and push again")
-}
-
-pub(super) fn no_object(file: &str) -> UserError {
-    UserError::new(format!("{} has something that is not a Kubernetes object", excerpt(file)))
-        .found("each needs apiVersion, kind, and a name in metadata")
-        .fix("Correct it, commit, and push again")
-}
-
-/// What kubectl or the result says against the project's patches.
-pub(super) fn wrong_patches(path: &str, lines: &[String]) -> UserError {
-    UserError::new(format!("the patches in {} cannot be applied", excerpt(path)))
-        .with_output(lines)
-        .fix("Try them on what nyala makes: nyala kubernetes manifests --without-patches")
-}
-
-pub(super) fn base_not_named(path: &str) -> UserError {
-    UserError::new(format!("the kustomization in {} leaves out nyala's objects", excerpt(path)))
-        .fix("Name them in it: resources: [nyala.yaml]")
-}
-
-pub(super) fn lost(path: &str, kind: &str, name: &str) -> UserError {
-    UserError::new(format!("the patches in {} leave out the {kind} {name}", excerpt(path)))
-        .fix("Keep it, with its labels and annotations")
-}
-
-pub(super) fn other_namespace(path: &str, namespace: &str, place: &Place) -> UserError {
-    UserError::new(format!("an object in {} has another namespace than the site", excerpt(path)))
-        .found(format!("{}, and not {}", excerpt(namespace), place.namespace()))
-        .fix("Leave the namespace out: nyala.toml has it")
 }
 
 pub(super) fn job_failed(release: DeploymentId, what: &str) -> UserError {
@@ -370,15 +323,7 @@ mod tests {
             nothing_in_cluster(),
             no_image_of(id),
             not_in_cluster(),
-            no_patches("k8s"),
             no_patches_any_more(id),
-            patches_lead_out("k8s"),
-            not_yaml("k8s/a.yaml", "line 1"),
-            no_object("k8s/a.yaml"),
-            wrong_patches("k8s", &["no matches".to_owned()]),
-            base_not_named("k8s"),
-            lost("k8s", "Deployment", "shop-web"),
-            other_namespace("k8s", "x", &place("shop")),
             job_failed(id, "exited with status 1"),
             unknown_kind(&[]),
             unknown_before(&BTreeSet::from([id])),

@@ -1,11 +1,12 @@
 //! The project's own patches and further objects, put on by the kustomize that kubectl has in it.
 
+mod error;
+
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use super::error;
 use super::kubectl::Kubectl;
 use super::manifests::{component_of, is_own};
 use super::owner::kind_and_name;
@@ -40,6 +41,7 @@ pub(super) fn put_on(
     // A command asks for the objects at any moment, also while the deployment itself ends.
     let temporary = Temporary::new(site)?;
     let scratch = &temporary.folder;
+    check_letters(&objects, "what nyala makes")?;
     let has_own = KUSTOMIZATIONS.iter().any(|name| folder.join(name).is_file());
     let at = if has_own {
         with_own(&objects, release, path, scratch)?
@@ -53,7 +55,9 @@ pub(super) fn put_on(
     let built = Kubectl::new(&nowhere).run(&["kustomize", &at.to_string_lossy()]);
     let text = built.map_err(|why| {
         let UserError { fact, found, .. } = UserError::of(&why);
-        error::wrong_patches(path, &[vec![fact], found].concat())
+        let lines = [vec![fact], found].concat();
+        let lines: Vec<_> = lines.iter().map(|line| without_object(line).to_owned()).collect();
+        error::wrong_patches(path, &lines)
     })?;
     let patched = from_yaml(&text).with_context(|| format!("the patches in {path}"))?;
     check(&objects, &patched, path, place, has_own)?;
@@ -154,7 +158,47 @@ fn read(file: &Path, shown: &str) -> Result<Vec<Value>> {
     if !objects.iter().all(is_object) {
         bail!(error::no_object(shown));
     }
+    check_letters(&objects, shown)?;
     Ok(objects)
+}
+
+/// Fails on what kustomize would lose: it reads JSON of its own as YAML, which allows no such
+/// letters, and takes U+0085 for a space.
+fn check_letters(objects: &[Value], shown: &str) -> Result<()> {
+    match objects.iter().find_map(lost_letter) {
+        Some(found) => bail!(error::lost_letter(shown, &found)),
+        None => Ok(()),
+    }
+}
+
+/// The first such letter with the place where it is: `U+0085 in data.text`.
+fn lost_letter(object: &Value) -> Option<String> {
+    fn find(value: &Value, path: &str) -> Option<String> {
+        match value {
+            Value::String(text) => in_text(text, path),
+            Value::Array(items) => items.iter().find_map(|it| find(it, path)),
+            Value::Object(fields) => fields.iter().find_map(|(key, value)| {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                in_text(key, &path).or_else(|| find(value, &path))
+            }),
+            _ => None,
+        }
+    }
+    fn in_text(text: &str, path: &str) -> Option<String> {
+        let is_lost = |it: &char| matches!(it, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
+        let letter = text.chars().find(is_lost)?;
+        Some(format!("U+{:04X} in {}", u32::from(letter), excerpt(path)))
+    }
+    find(object, "")
+}
+
+/// What kustomize complains of, without the object that it prints before: that is pages long, and
+/// may be a Secret.
+fn without_object(line: &str) -> &str {
+    match line.find("map[string]interface {}{").zip(line.rsplit_once("}: ")) {
+        Some((_, (_, why))) => why.trim_end_matches('"'),
+        None => line,
+    }
 }
 
 fn is_same(one: &Value, other: &Value) -> bool {

@@ -110,7 +110,7 @@ fn what_a_patch_adds_stays_what_it_is() {
          apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\n\
          metadata: {{name: shop, {labels}}}\n---\n\
          apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: shop}}\n\
-         data: {{commit: '1234567e1234'}}\n---\n\
+         data: {{commit: '1234567e1234', odd: \"\\a\\e\\L\\n\\x1f\\n\"}}\n---\n\
          apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: shop-web}}\nspec:\n  \
          template:\n    spec:\n      volumes:\n      - {{name: v, secret: \
          {{secretName: s, defaultMode: 0400}}}}\n"
@@ -118,6 +118,12 @@ fn what_a_patch_adds_stays_what_it_is() {
     project.write("k8s/more.yaml", &more);
     let registry = HostileRegistry::start();
     roll_out(&site, &registry.address, "apply = false\nnamespace = 'web'\nname = 'shop'");
+    // What kubectl kustomize would lose is refused.
+    let odd = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: odd}\ndata: {odd: \"\\N\"}\n";
+    project.write("k8s/odd.yaml", odd);
+    let says = "k8s/odd.yaml has a control character that kubectl kustomize cannot keep";
+    project.push().assert_says(says).assert_says("found: U+0085 in data.odd");
+    project.remove("k8s/odd.yaml");
     project.push().assert_success().assert_says("Patches from k8s, and 3 objects more.");
     // The deployment may end at any moment, and what it has made goes with it.
     let bin = site.sandbox.path("bin");
@@ -137,10 +143,11 @@ fn what_a_patch_adds_stays_what_it_is() {
         let found = text.split("---\n").find(|it| it.contains(&kind) && it.contains(&name));
         found.unwrap_or_else(|| panic!("no {kind}{name} in {text}"))
     };
-    assert!(object("Job", "shop-release-1").contains("\n  namespace: web\n"));
+    assert!(object("Job", "shop-release-2").contains("\n  namespace: web\n"));
     object("Job", "warm-up");
     assert!(!object("ClusterRole", "shop").contains("namespace:"));
     assert!(object("ConfigMap", "shop").contains("1234567e1234"));
+    assert!(object("ConfigMap", "shop").contains(r#"odd: "\a\e\L\n\x1F\n""#), "{text}");
     assert!(object("Deployment", "shop-web").contains("defaultMode: 256\n"));
 }
 
