@@ -294,9 +294,21 @@ pub(super) fn not_scaled_back() -> UserError {
         .fix("Scale again, or deploy: nyala redeploy")
 }
 
+/// What it was undone for comes behind it.
+pub(super) fn restart_undone() -> UserError {
+    UserError::new("the restart failed and is undone")
+}
+
+pub(super) fn restart_not_undone() -> UserError {
+    UserError::new("the restart is not undone, and goes on in the cluster")
+        .fix("See what runs: nyala ps")
+        .fix("Have what is live rolled out again: nyala redeploy")
+}
+
+/// `other` is another deployment or site, in words.
 pub(super) fn replaced(deployment: &str, other: &str) -> UserError {
     UserError::new(format!("the Deployment {deployment} was replaced while it was rolled out"))
-        .found(format!("it is of deployment {other} now"))
+        .found(format!("it is of {other} now"))
         .fix("Find out who else applies it, and deploy again")
 }
 
@@ -333,7 +345,8 @@ mod tests {
             no_longer_applied(id, &place("shop"), Path::new("/srv/shop/x")),
             number_is_patched("web"),
             not_scaled_back(),
-            replaced("shop-web", "8"),
+            restart_not_undone(),
+            replaced("shop-web", "deployment 8"),
         ] {
             assert!(!error.fixes.is_empty(), "{error}");
         }

@@ -104,15 +104,6 @@ impl Live {
         }
     }
 
-    /// Starts new pods in place of the old ones, and waits for them.
-    pub fn restart(&self, process: Option<&str>) -> Result<()> {
-        let names = self.deployments(process)?;
-        let names: Vec<String> = names.iter().map(|name| format!("deployment/{name}")).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        self.kubectl.run(&[&["rollout", "restart"], &names[..]].concat())?;
-        self.wait()
-    }
-
     /// Has as many pods run as the site wants now, and waits for them.
     pub fn set_counts(&self, site: &Site) -> Result<()> {
         self.apply_counts(site, &counts(&self.kubernetes, &self.rollout.release))?;
@@ -145,7 +136,7 @@ impl Live {
         apply::apply(&self.kubectl, &objects)
     }
 
-    fn wait(&self) -> Result<()> {
+    pub(super) fn wait(&self) -> Result<()> {
         let deadline = Instant::now() + self.kubernetes.deadline;
         watch::until_ready(&self.kubectl, &self.rollout, deadline)
     }

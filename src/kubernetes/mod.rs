@@ -26,6 +26,7 @@ mod pod;
 mod reach;
 mod record;
 mod removal;
+mod restart;
 mod rollout;
 mod secret;
 mod undo;

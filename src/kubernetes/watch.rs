@@ -11,6 +11,7 @@ use super::complaint::may_pass;
 use super::kubectl::Kubectl;
 use super::manifests::{COMPONENT, DEPLOYMENT, selector};
 use super::names::component;
+use super::owner::named_site;
 use super::patience::{AWAY, Patience};
 use super::record::Rollout;
 use super::{diagnosis, error};
@@ -21,6 +22,9 @@ use crate::user_error::UserError;
 /// How often it is asked how far something is, and how often is said that nothing has changed.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
 const SAY_AGAIN: Duration = Duration::from_secs(30);
+
+/// What kubectl notes in the template of a Deployment that it restarts, and so in its new pods.
+pub(super) const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
 
 /// The Deployments and pods of a site, as the cluster has them.
 pub(super) struct Seen {
@@ -38,22 +42,35 @@ impl Seen {
         self.objects.iter().filter(|it| it["kind"] == "Pod")
     }
 
-    fn deployment(&self, name: &str) -> Option<&Value> {
+    pub(super) fn deployment(&self, name: &str) -> Option<&Value> {
         let named = |it: &&Value| it["kind"] == "Deployment" && it["metadata"]["name"] == name;
         self.objects.iter().find(named)
     }
 
-    /// The pods of a process that a deployment has made and that are not on their way out.
-    fn pods_of<'s>(&'s self, rollout: &Rollout, process: &str) -> impl Iterator<Item = &'s Value> {
+    /// The pods of a process that a deployment has made, the last restart of it if there was one,
+    /// and that are not on their way out.
+    fn pods_of<'s>(
+        &'s self,
+        rollout: &Rollout,
+        process: &str,
+        name: &str,
+    ) -> impl Iterator<Item = &'s Value> + use<'s> {
         let id = rollout.release.id.to_string();
         let component = component(process);
+        let restart = self.deployment(name).map_or(&Value::Null, restarted);
         self.pods().filter(move |pod| {
             let labels = &pod["metadata"]["labels"];
             labels[DEPLOYMENT] == id.as_str()
                 && labels[COMPONENT] == component.as_str()
+                && pod["metadata"]["annotations"][RESTARTED] == *restart
                 && pod["metadata"]["deletionTimestamp"].is_null()
         })
     }
+}
+
+/// When a Deployment was restarted, if it was.
+pub(super) fn restarted(deployment: &Value) -> &Value {
+    &deployment["spec"]["template"]["metadata"]["annotations"][RESTARTED]
 }
 
 /// How far a process is.
@@ -130,13 +147,17 @@ pub(super) fn until_ready(kubectl: &Kubectl, rollout: &Rollout, deadline: Instan
     }
 }
 
-/// A Deployment that somebody has applied for another deployment meanwhile, and for which: it may
-/// be ready, and is not what is waited for.
+/// A Deployment that somebody has applied for another deployment or another site meanwhile, and for
+/// which: it may be ready, and is not what is waited for.
 fn replaced(seen: &Seen, rollout: &Rollout) -> Option<(String, String)> {
     rollout.deployments().into_iter().find_map(|(_, name)| {
-        let other = seen.deployment(&name)?["metadata"]["labels"][DEPLOYMENT].as_str()?;
-        let is_another = other != rollout.release.id.to_string();
-        is_another.then(|| (name, other.to_owned()))
+        let found = seen.deployment(&name)?;
+        let site = named_site(found).filter(|site| *site != rollout.site);
+        let id = found["metadata"]["labels"][DEPLOYMENT].as_str();
+        let id = id.filter(|id| *id != rollout.release.id.to_string());
+        let of_site = site.map(|site| format!("the site {site}"));
+        let other = of_site.or_else(|| Some(format!("deployment {}", id?)))?;
+        Some((name, other))
     })
 }
 
@@ -147,9 +168,11 @@ fn not_ready(
     progress: &BTreeMap<String, Progress>,
     after: &str,
 ) -> UserError {
-    let late = || progress.iter().filter(|(_, progress)| !progress.is_done);
+    let is_late = |process: &String| progress.get(process).is_some_and(|it| !it.is_done);
+    let late = || progress.iter().filter(|(process, _)| is_late(process));
     let lines: Vec<_> = late().map(|(process, it)| line(process, it)).collect();
-    let pods = late().flat_map(|(process, _)| seen.pods_of(rollout, process));
+    let late = rollout.deployments().into_iter().filter(|(process, _)| is_late(process));
+    let pods = late.flat_map(|(process, name)| seen.pods_of(rollout, &process, &name));
     let pods: Vec<Value> = pods.cloned().collect();
     let deployments = seen.objects.iter().filter(|it| it["kind"] == "Deployment");
     let deployments: Vec<&Value> = deployments.collect();
@@ -159,7 +182,7 @@ fn not_ready(
 fn progress(seen: &Seen, rollout: &Rollout) -> BTreeMap<String, Progress> {
     let of = |(process, name): (String, String)| {
         let is_ready = |pod: &&Value| is_ready(pod);
-        let ready = seen.pods_of(rollout, &process).filter(is_ready).count() as u64;
+        let ready = seen.pods_of(rollout, &process, &name).filter(is_ready).count() as u64;
         let deployment = seen.deployment(&name).unwrap_or(&Value::Null);
         let wanted = deployment["spec"]["replicas"].as_u64().unwrap_or(0);
         (process, Progress { ready: ready.min(wanted), wanted, is_done: is_rolled_out(deployment) })
@@ -199,6 +222,7 @@ fn is_rolled_out(deployment: &Value) -> bool {
 mod tests {
     use serde_json::json;
 
+    use super::super::manifests::SITE;
     use super::*;
 
     #[test]
@@ -214,6 +238,51 @@ mod tests {
         assert!(!is_rolled_out(&deployment(2, 3, 2, 3)));
         assert!(!is_rolled_out(&deployment(2, 3, 3, 2)));
         assert!(!is_rolled_out(&Value::Null));
+    }
+
+    fn rollout() -> Rollout {
+        serde_json::from_value(json!({
+            "place": { "name": "shop" }, "site": "here", "secret": null, "is_applied": true,
+            "release": { "id": 7, "commit": "c", "image": "i", "python": null,
+                "commands": { "web": ["a"] } },
+            "counts": { "web": 2 }, "objects": [],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_somebody_else_applies_is_not_what_is_waited_for() {
+        let other = |deployment: &str, site: &str| {
+            let labels = json!({ DEPLOYMENT: deployment });
+            let metadata =
+                json!({ "name": "shop-web", "labels": labels, "annotations": { SITE: site } });
+            let objects = vec![json!({ "kind": "Deployment", "metadata": metadata })];
+            replaced(&Seen { objects }, &rollout()).map(|(_, other)| other)
+        };
+        assert_eq!(other("7", "here"), None);
+        assert_eq!(other("8", "here").unwrap(), "deployment 8");
+        assert_eq!(other("7", "there").unwrap(), "the site there");
+    }
+
+    #[test]
+    fn only_pods_of_the_last_restart_are_ready() {
+        let at = |time: Option<&str>| json!({ "annotations": { RESTARTED: time } });
+        let pod = |time: Option<&str>| {
+            let mut metadata = at(time);
+            metadata["labels"] = json!({ DEPLOYMENT: "7", COMPONENT: "web" });
+            let ready = json!([{ "type": "Ready", "status": "True" }]);
+            json!({ "kind": "Pod", "metadata": metadata, "status": { "conditions": ready } })
+        };
+        let ready = |template: Option<&str>| {
+            let spec = json!({ "replicas": 2, "template": { "metadata": at(template) } });
+            let deployment =
+                json!({ "kind": "Deployment", "metadata": { "name": "shop-web" }, "spec": spec });
+            let seen = Seen { objects: vec![deployment, pod(None), pod(None), pod(Some("9:00"))] };
+            progress(&seen, &rollout())["web"].ready
+        };
+        assert_eq!(ready(None), 2);
+        assert_eq!(ready(Some("9:00")), 1);
+        assert_eq!(ready(Some("10:00")), 0);
     }
 
     #[test]
