@@ -50,8 +50,8 @@ struct Marker {
     tree: String,
     holds: Exported,
     folder: Identity,
-    /// What is looked at in it, and what that looked like.
-    paths: Vec<String>,
+    /// The folders in it, and what they looked like.
+    folders: Vec<String>,
     seal: u64,
 }
 
@@ -160,10 +160,10 @@ fn try_prepare(site: &Site, deployment: DeploymentId) -> Result<()> {
     disk::sync_filesystem(&site.staging_tree())?;
     let folder = Identity::of(&site.staging_tree())?;
     let open = open(&site.staging_tree())?;
-    let paths = seal::paths(&open)?;
-    let seal = seal::of(&open, &paths)?;
+    let folders = seal::folders(&open)?;
+    let seal = seal::of(&open, &folders)?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let marker = serde_json::to_vec(&Marker { version, tree, holds, folder, paths, seal })
+    let marker = serde_json::to_vec(&Marker { version, tree, holds, folder, folders, seal })
         .context("cannot write what the staging tree holds")?;
     disk::write_atomic(&site.staging_marker(), &marker, 0o600)
 }
@@ -210,7 +210,7 @@ impl Marker {
             return None;
         }
         let is_same = Identity::of(&site.staging_tree()).ok()? == marker.folder;
-        let seal = || seal::of(&open(&site.staging_tree())?, &marker.paths);
+        let seal = || seal::of(&open(&site.staging_tree())?, &marker.folders);
         (is_same && seal().ok() == Some(marker.seal)).then_some(marker)
     }
 }

@@ -1,9 +1,9 @@
 //! By what it is noticed that somebody has written into the staging tree: a person, or a command
 //! for all of a site, such as `sed -i` or `chmod -R`.
 //!
-//! The change time of what is in it says so, which nobody can set. To look at a file takes some
-//! microseconds while a pusher waits, so of a large tree only the folders are looked at: names that
-//! come, go or are replaced change those, and so do most editors and `sed -i`.
+//! The change time of its folders says so, which nobody can set: names that come, go or are
+//! replaced change it, so `sed -i`, most editors, and `chmod -R` do. What is written in place is
+//! not noticed: to look at each file would cost a pusher more than the whole push may.
 
 use std::fs::File;
 
@@ -11,12 +11,9 @@ use anyhow::{Context, Result};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, openat, statat};
 use xxhash_rust::xxh3::Xxh3;
 
-/// In a tree of more files than this, only folders are looked at.
-const MOST_FILES: usize = 2_000;
-
-/// What is to be looked at in a tree: paths relative to it. A path that is not UTF-8 is left out.
-pub(super) fn paths(tree: &File) -> Result<Vec<String>> {
-    let (mut folders, mut files) = (Vec::new(), Vec::new());
+/// The folders in a tree: paths relative to it. A path that is not UTF-8 is left out.
+pub(super) fn folders(tree: &File) -> Result<Vec<String>> {
+    let mut found = Vec::new();
     let mut ahead = vec![String::new()];
     while let Some(folder) = ahead.pop() {
         let at = if folder.is_empty() { "." } else { &folder };
@@ -35,23 +32,18 @@ pub(super) fn paths(tree: &File) -> Result<Vec<String>> {
             };
             if kind == FileType::Directory {
                 ahead.push(path.clone());
-                folders.push(path);
-            } else if files.len() <= MOST_FILES {
-                files.push(path);
+                found.push(path);
             }
         }
     }
-    if files.len() <= MOST_FILES {
-        folders.append(&mut files);
-    }
-    Ok(folders)
+    Ok(found)
 }
 
-/// What these paths look like: something else once any of them has been changed. Fails when one is
-/// gone.
-pub(super) fn of(tree: &File, paths: &[String]) -> Result<u64> {
+/// What these folders look like: something else once any of them has been changed. Fails when one
+/// is gone.
+pub(super) fn of(tree: &File, folders: &[String]) -> Result<u64> {
     let mut seen = Xxh3::new();
-    for path in paths {
+    for path in folders {
         let found = look(tree, path)?;
         let Stat { st_ino, st_ctime, st_ctime_nsec, .. } = found;
         seen.update(format!("{st_ino} {st_ctime} {st_ctime_nsec} {path}\0").as_bytes());

@@ -122,6 +122,8 @@ fn a_registry_that_misbehaves_is_survived_or_named() {
     push("1", folder).assert_success();
     assert_eq!(registry.unmet(), 0);
     // What is sent on is asked in the same way, and by the same user.
+    // It has all blobs, and is asked for one of them as if it had not.
+    registry.fail("HEAD /v2/moved/blobs", Fault::Answer(404, ""));
     registry.fail("POST /v2/moved/blobs", Fault::Moved(301));
     registry.fail("PUT /v2/moved/blobs", Fault::Moved(307));
     registry.fail("PUT /v2/moved/manifests", Fault::Moved(308));
