@@ -12,11 +12,15 @@ fn action(site: &Site, text: &str) {
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     let clean =
         format!("env -i PATH=\"$PATH\" HOME=\"$HOME\" {nyala} --site {}", site.path.display());
-    let said = site.sandbox.path("said");
+    let said = site.sandbox.path("said").display().to_string();
+    // What is still in the session of an action is ended with it.
     let functions = format!(
         "nyala() {{ {nyala} \"$@\"; }}\nnyala_in_a_clean_environment() {{ {clean} \"$@\"; }}\n\
-         nyala_by_itself() {{ (setsid {clean} \"$@\" >> {} 2>&1 &) }}",
-        said.display()
+         nyala_by_itself() {{\n\
+         rm -f {said}.begun\n\
+         (setsid sh -c 'touch {said}.begun; exec \"$@\"' sh {clean} \"$@\" >> {said} 2>&1 &)\n\
+         until [ -e {said}.begun ]; do sleep 0.01; done\n\
+         }}"
     );
     fs::write(&file, format!("#!/bin/sh\n{functions}\n{text}\n")).unwrap();
     fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
