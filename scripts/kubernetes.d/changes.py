@@ -135,7 +135,7 @@ def same_name(world):
     kinds = "deployments,services"
     before = names(world, site.namespace, kinds)
     other = another(world, "same", name=site.name)
-    other.write("Procfile", "cron: sleep 1000\n")
+    other.write("Procfile", "cron: gunicorn --bind 127.0.0.1:8001 server:app\n")
     other.commit()
     other.must_fail("which is not this site's", site.path)
     if names(world, site.namespace, kinds) != before:
