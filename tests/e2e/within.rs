@@ -17,9 +17,9 @@ fn action(site: &Site, text: &str) {
     let functions = format!(
         "nyala() {{ {nyala} \"$@\"; }}\nnyala_in_a_clean_environment() {{ {clean} \"$@\"; }}\n\
          nyala_by_itself() {{\n\
-         rm -f {said}.begun\n\
+         rm -f {said}.begun; touch {said}\n\
          (setsid sh -c 'touch {said}.begun; exec \"$@\"' sh {clean} \"$@\" >> {said} 2>&1 &)\n\
-         until [ -e {said}.begun ]; do sleep 0.01; done\n\
+         while [ -e {said} ] && [ ! -e {said}.begun ]; do sleep 0.01; done\n\
          }}"
     );
     fs::write(&file, format!("#!/bin/sh\n{functions}\n{text}\n")).unwrap();
