@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::process::Pid;
 
+use super::unix_sockets::unix_sockets;
 use crate::disk;
 use crate::text::clean;
 
@@ -51,8 +52,9 @@ pub fn addresses(pids: &[Pid]) -> Vec<String> {
     if !found.is_empty() {
         return found.into_iter().collect();
     }
-    let unix = unix().filter(|(socket, _)| open.contains(socket));
-    unix.map(|(_, address)| address).collect()
+    let unix = unix_sockets(Path::new("/proc/self")).into_iter();
+    let unix = unix.filter(|it| it.listens && open.contains(&socket(it.inode)));
+    unix.map(|it| format!("unix:{}", clean(&it.path.to_string_lossy()))).collect()
 }
 
 /// What a process has open: `socket:[INODE]`, the path of a file.
@@ -61,7 +63,7 @@ fn open_files(pid: u32) -> impl Iterator<Item = PathBuf> {
     open.filter_map(|entry| fs::read_link(entry.path()).ok())
 }
 
-fn socket(inode: &str) -> PathBuf {
+fn socket(inode: impl fmt::Display) -> PathBuf {
     PathBuf::from(format!("socket:[{inode}]"))
 }
 
@@ -80,20 +82,6 @@ fn listening(line: &str) -> Option<(PathBuf, SocketAddr)> {
     let address = SocketAddr::new(host_of(host)?, u16::from_str_radix(port, 16).ok()?);
     (*state == LISTEN).then(|| (socket(inode), address))
 }
-
-/// The sockets with a path that listen.
-fn unix() -> impl Iterator<Item = (PathBuf, String)> {
-    let text = disk::read_to_string("/proc/net/unix").unwrap_or_default();
-    let all = text.lines().filter_map(|line| {
-        let fields: Vec<_> = line.split_whitespace().collect();
-        let (flags, inode, path) = (fields.get(3)?, fields.get(6)?, fields.get(7)?);
-        (*flags == ACCEPTS).then(|| (socket(inode), format!("unix:{}", clean(path))))
-    });
-    all.collect::<Vec<_>>().into_iter()
-}
-
-/// `__SO_ACCEPTCON` of the kernel's `net.h`.
-const ACCEPTS: &str = "00010000";
 
 /// `TCP_LISTEN` of the kernel's `tcp_states.h`.
 const LISTEN: &str = "0A";

@@ -20,6 +20,7 @@ mod run;
 mod spawn;
 mod stop;
 pub mod trail;
+mod unix_sockets;
 
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ pub use marked::{Mark, kill_marked, marked, number, terminate_marked};
 pub use priority::lower_priority;
 pub use spawn::keep_close;
 pub use stop::{is_stopped, stop_all};
+pub use unix_sockets::{UnixSocket, unix_sockets};
 
 use lines::Lines;
 use run::Progress;

@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 
 use proc_entry::{Folder, ProcEntry};
 use sockets::Sockets;
-pub(super) use sockets::listening;
 
 use crate::console;
 use crate::disk::Mounted;

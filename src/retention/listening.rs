@@ -7,8 +7,8 @@ use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use super::holders::listening;
 use crate::console;
+use crate::process::unix_sockets;
 use crate::site::{DeploymentId, Site};
 use crate::text::excerpt;
 
@@ -22,18 +22,20 @@ pub fn warn_of_sockets(site: &Site, live: DeploymentId) {
         let mut names = path.components().map(|it| Some(it.as_os_str().to_owned()));
         names.any(|name| folders.contains(&name))
     };
-    let sockets = listening().into_iter().filter(may_be_meant);
+    let sockets = unix_sockets(Path::new("/proc/self")).into_iter();
+    let sockets = sockets.filter(|it| it.listens && it.has_file()).map(|it| it.path);
+    let sockets = sockets.filter(may_be_meant);
     let found: BTreeSet<_> = sockets.filter_map(|path| within(&release, &path)).collect();
     if found.is_empty() {
         return;
     }
     let names: Vec<_> = found.iter().map(|path| excerpt(&path.to_string_lossy())).collect();
     console::warning(format_args!(
-        "release {live} has the socket of a server, and the next release has not: {}; who connects \
-         to it by wwwroot reaches nobody until the server is restarted",
+        "release {live} has the socket of a server, and the next release will not have it: {}; \
+         nobody reaches it through wwwroot until the server is restarted",
         names.join(", ")
     ));
-    console::hint("have it listen outside of the releases, for example in /run");
+    console::hint("let it listen outside of the releases, for example in /run");
 }
 
 /// The path of a socket in a release, wherever the links on its way lead.

@@ -184,7 +184,8 @@ fn a_server_that_listens_in_the_live_release_is_named_before_it_is_lost() {
     let project = site.project();
     push_pages(&project, 1..=1);
     let server = UnixListener::bind(site.path.join("wwwroot/app.sock")).unwrap();
-    let named = "release 1 has the socket of a server, and the next release has not: app.sock";
+    let named =
+        "release 1 has the socket of a server, and the next release will not have it: app.sock";
     project.write("page", "2").push().assert_success().assert_says(named);
     drop(server);
     assert!(!project.write("page", "3").push().assert_success().output.contains("socket"));
