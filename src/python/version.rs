@@ -1,5 +1,7 @@
 //! Python versions: what an interpreter is, what a site wants, and where that wish comes from.
 
+mod nearest;
+
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 

@@ -1,12 +1,13 @@
 //! What is wrong with a lock file, and how to fix it.
 
-use pep440_rs::{Version, VersionSpecifiers};
+use pep440_rs::{Operator, VersionSpecifiers};
 use thiserror::Error;
 
 use super::Lock;
 use super::marker::MarkerError;
 use crate::python::dependencies::error::not_toml;
 use crate::python::dependencies::text::{shown, without_secrets};
+use crate::python::version::Version;
 use crate::user_error::UserError;
 
 /// Why a lock cannot be installed. The file's name is added by whoever knows it.
@@ -50,8 +51,9 @@ pub(super) fn cannot_install(lock: Lock, name: &str, error: &LockError) -> UserE
         LockError::NoSuch { .. } | LockError::Conflicting { .. } => {
             told.fix("Correct groups or extras under [dependencies] in nyala.toml")
         }
-        LockError::Python { wanted, .. } => {
-            let example = supported(wanted).map(|it| format!(", such as {it}")).unwrap_or_default();
+        LockError::Python { wanted, found } => {
+            let example =
+                supported(wanted, found).map(|it| format!(", such as {it}")).unwrap_or_default();
             told.fix(format!("Choose a Python that the lock supports, in runtime.txt{example}"))
                 .fix(format!(
                     "Or let the project support this Python, and make the lock again: {}",
@@ -75,19 +77,15 @@ pub(super) fn cannot_install(lock: Lock, name: &str, error: &LockError) -> UserE
     }
 }
 
-/// A line of runtime.txt with a Python that these specifiers want: one that is well known, where
-/// they want one.
-fn supported(wanted: &str) -> Option<String> {
-    let specifiers = wanted.parse::<VersionSpecifiers>().ok()?;
-    let has = |minor, patch| specifiers.contains(&Version::new([3, minor, patch]));
-    (8..=13).rev().chain(14..30).find_map(|minor| {
-        // Where neither the first nor the newest patch is wanted, only a patch can be asked for.
-        if has(minor, 0) || has(minor, 99) {
-            return Some(format!("python-3.{minor}"));
-        }
-        let patch = (1..99).rev().find(|patch| has(minor, *patch))?;
-        Some(format!("python-3.{minor}.{patch}"))
-    })
+/// A line of runtime.txt with a Python that these specifiers want, where this one was found.
+fn supported(wanted: &str, found: &str) -> Option<String> {
+    let minor = || found.parse::<Version>().ok()?.nearest_minor(wanted);
+    let exact = || {
+        let specifiers = wanted.parse::<VersionSpecifiers>().ok()?;
+        let pinned = specifiers.iter().find(|it| *it.operator() == Operator::Equal)?;
+        Some(pinned.version().to_string())
+    };
+    minor().or_else(exact).map(|version| format!("python-{version}"))
 }
 
 /// A file that a lock is made from, such as pyproject.toml, and what reading it as TOML says.
@@ -182,7 +180,7 @@ mod tests {
             ("==3.12.*", Some("python-3.12")),
             ("^3.11", None),
         ] {
-            assert_eq!(supported(wanted).as_deref(), example, "{wanted}");
+            assert_eq!(supported(wanted, "3.13.0").as_deref(), example, "{wanted}");
         }
         let there = vec!["dev".to_owned()];
         let (name, suggestion) = ("web".to_owned(), None);

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use pep440_rs::{Version as Pep440, VersionSpecifiers};
+use pep440_rs::Version as Pep440;
 
 use super::{Asked, Cause, Heard, Installer, Requirement};
 use crate::python::version::Version;
@@ -52,7 +52,7 @@ pub(super) fn other_python(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
 /// A package, `what`, is for other Pythons than this one.
 pub(in super::super) fn needs_python(what: &str, needs: &str, python: &Version) -> Cause {
     let here = python.minor_version();
-    let fix = nearest_minor(needs, python).map(|minor| {
+    let fix = python.nearest_minor(needs).map(|minor| {
         format!(
             "Ask for Python {minor}: write python-{minor} into runtime.txt, commit, and push again"
         )
@@ -66,17 +66,6 @@ pub(in super::super) fn needs_python(what: &str, needs: &str, python: &Version) 
 
 fn is_final(version: &str) -> bool {
     version.chars().all(|sign| sign.is_ascii_digit() || sign == '.')
-}
-
-/// The minor version of Python 3 that satisfies these specifiers and is nearest.
-fn nearest_minor(needs: &str, python: &Version) -> Option<String> {
-    let needs = VersionSpecifiers::from_str(needs).ok()?;
-    let allows = |minor: u16| {
-        let newest = Version::new(3, minor, 99).to_pep440();
-        (python.major == 3 && needs.contains(&newest)).then(|| format!("3.{minor}"))
-    };
-    let newer = (python.minor + 1..python.minor + 10).find_map(allows);
-    newer.or_else(|| (3..python.minor).rev().find_map(allows))
 }
 
 /// There is no such version, or none for this Python.
