@@ -179,15 +179,8 @@ impl Registry {
         headers: &[(&'static str, String)],
         body: &[u8],
     ) -> Result<Answer, ureq::Error> {
-        let mut url = url.to_owned();
-        for _ in 0..redirect::MOST {
-            let answer = self.send_once(&self.agent, method, &url, headers, body)?;
-            match redirect::next(&answer) {
-                Some(next) => url = next,
-                None => return Ok(answer),
-            }
-        }
-        Err(ureq::Error::TooManyRedirects)
+        let send = |url: &str| self.send_once(&self.agent, method, url, headers, body);
+        redirect::follow(url.to_owned(), |error| error, send)
     }
 
     fn send_once(

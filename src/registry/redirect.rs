@@ -5,11 +5,27 @@ use ureq::ResponseExt;
 use super::http::Answer;
 
 /// How often one request is sent on.
-pub(super) const MOST: usize = 10;
+const MOST: usize = 10;
+
+/// The answer to a request that is sent to an address, and wherever that sends it on to.
+pub(super) fn follow<E>(
+    mut url: String,
+    failed: impl FnOnce(ureq::Error) -> E,
+    mut send: impl FnMut(&str) -> Result<Answer, E>,
+) -> Result<Answer, E> {
+    for _ in 0..MOST {
+        let answer = send(&url)?;
+        match next(&answer) {
+            Some(next) => url = next,
+            None => return Ok(answer),
+        }
+    }
+    Err(failed(ureq::Error::TooManyRedirects))
+}
 
 /// The address that an answer sends a request on to, with its method and its body: what registries
 /// mean by any of these, although browsers ask with GET after some.
-pub(super) fn next(answer: &Answer) -> Option<String> {
+fn next(answer: &Answer) -> Option<String> {
     let is_redirect = matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308);
     if is_redirect { location(answer) } else { None }
 }

@@ -194,25 +194,20 @@ impl Registry {
         at: u64,
         length: u64,
         method: &Method,
-        mut url: String,
+        url: String,
         headers: &[(&'static str, String)],
     ) -> Result<Answer, Failed> {
         let is_end = at + length == upload.size;
-        for _ in 0..redirect::MOST {
+        redirect::follow(url, Failed::Connection, |url| {
             let from = (upload.open)(at).map_err(Failed::Reading)?;
             let mut from = Exactly { from, left: length, is_end, failure: None };
-            let answer = self.send_from(method, &url, headers.to_vec(), &mut from, length);
+            let answer = self.send_from(method, url, headers.to_vec(), &mut from, length);
             // ureq has it as a failure of the connection.
             if let Some(failure) = from.failure {
                 return Err(Failed::Reading(failure));
             }
-            let answer = answer.map_err(Failed::Connection)?;
-            match redirect::next(&answer) {
-                Some(next) => url = next,
-                None => return Ok(answer),
-            }
-        }
-        Err(Failed::Connection(ureq::Error::TooManyRedirects))
+            answer.map_err(Failed::Connection)
+        })
     }
 
     /// Asks how much has arrived; `None` when the registry does not say, so that all of it has to
