@@ -219,11 +219,8 @@ impl Identity {
     fn of(folder: &Path) -> Result<Identity> {
         let metadata = fs::symlink_metadata(folder)
             .with_context(|| format!("cannot access {}", folder.display()))?;
-        Ok(Identity {
-            inode: metadata.ino(),
-            changed: metadata.ctime(),
-            changed_nanoseconds: metadata.ctime_nsec(),
-        })
+        let (inode, changed, changed_nanoseconds) = disk::change_id(&metadata);
+        Ok(Identity { inode, changed, changed_nanoseconds })
     }
 }
 

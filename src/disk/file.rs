@@ -79,6 +79,12 @@ fn last_byte(file: &mut File) -> io::Result<Option<u8>> {
     Ok(Some(last[0]))
 }
 
+/// Another one once a file was changed or replaced: its number, and its change time, which nobody
+/// can set.
+pub fn change_id(metadata: &Metadata) -> (u64, i64, i64) {
+    (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
+}
+
 /// Makes a file that must not be there yet, with these permission bits, whatever the umask says.
 pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     point_at("write_new", path);

@@ -20,13 +20,13 @@ pub mod wire;
 use std::fs;
 use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use crate::console::{End, Followed, Follower, follow, mask, paint, print};
+use crate::disk;
 use crate::disk::space::FileSystem;
 use crate::git::{Commit, RefUpdate, Refs, Repository, short};
 use crate::site::freeze::{Frozen, Received};
@@ -203,10 +203,7 @@ struct RecordFile(Option<(u64, i64, i64)>);
 
 impl RecordFile {
     fn of(site: &Site, id: DeploymentId) -> RecordFile {
-        let metadata = fs::metadata(site.record_file(id)).ok();
-        RecordFile(
-            metadata.map(|metadata| (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())),
-        )
+        RecordFile(fs::metadata(site.record_file(id)).ok().as_ref().map(disk::change_id))
     }
 }
 

@@ -9,7 +9,6 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 
 use anyhow::{Context, Result};
 
@@ -211,8 +210,7 @@ impl Site {
     pub fn mask_new_secrets(&self) {
         let (site, mut seen) = (self.clone(), None);
         mask::keep_fresh(move || {
-            let found = fs::metadata(site.app_settings_file()).ok();
-            let found = found.map(|it| (it.ino(), it.ctime(), it.ctime_nsec()));
+            let found = fs::metadata(site.app_settings_file()).ok().as_ref().map(disk::change_id);
             if found != seen
                 && let Ok(settings) = site.app_settings()
             {
