@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 
 use super::salvage::{Scan, written_since};
+use super::unshared::share_command;
 use crate::console;
 use crate::git::CommitTree;
 use crate::site::DeploymentId;
@@ -31,28 +32,25 @@ pub fn warn_of_databases(
     for path in databases(release, since)? {
         found.extend(path.to_str().filter(|path| !is_committed(path)).map(str::to_owned));
     }
-    let Ok(names) = shlex::try_join(found.iter().map(String::as_str)) else { return Ok(()) };
-    if !found.is_empty() {
+    if let Some(command) = share_command(&found) {
         console::warning(format_args!(
             "the release command made a database in release {id}, and the next release will have \
              a new one: {}",
             found.iter().map(|path| path.escape_debug().to_string()).collect::<Vec<_>>().join(", ")
         ));
-        console::hint(format_args!("to have it in every release: nyala share {names}"));
+        console::hint(format_args!("to have it in every release: {command}"));
     }
     Ok(())
 }
 
 fn databases(release: &Path, since: SystemTime) -> Result<Vec<PathBuf>> {
-    let mut found = written_since(release, since, Scan::NewNames)?;
-    let mut failed = None;
-    found.retain(|path| {
-        is_database(&release.join(path)).unwrap_or_else(|error| {
-            failed = Some(error);
-            false
-        })
-    });
-    failed.map_or(Ok(found), Err)
+    let mut found = Vec::new();
+    for path in written_since(release, since, Scan::NewNames)? {
+        if is_database(&release.join(&path))? {
+            found.push(path);
+        }
+    }
+    Ok(found)
 }
 
 fn is_database(path: &Path) -> Result<bool> {

@@ -72,15 +72,20 @@ pub fn unshared(
 pub fn warn_of_half_shared(site: &Site, settings: &Settings, live: DeploymentId) {
     let mut found = Vec::new();
     half_shared(site, settings, live, Path::new(""), &mut found);
-    let Ok(names) = shlex::try_join(found.iter().map(String::as_str)) else { return };
-    if !found.is_empty() {
+    if let Some(command) = share_command(&found) {
         console::warning(format_args!(
             "release {live} has links into shared/ that the next release does not have, because \
              shared in nyala.toml does not name them: {}",
             found.iter().map(|path| excerpt(path)).collect::<Vec<_>>().join(", ")
         ));
-        console::hint(format_args!("to have them in every release: nyala share {names}"));
+        console::hint(format_args!("to have them in every release: {command}"));
     }
+}
+
+/// The command that shares these paths; `None` when there are none.
+pub(super) fn share_command(paths: &[String]) -> Option<String> {
+    let names = shlex::try_join(paths.iter().map(String::as_str)).ok()?;
+    (!paths.is_empty()).then(|| format!("nyala share {names}"))
 }
 
 /// Looks at names that are in both folders only, so it costs nothing where little is shared.
@@ -132,9 +137,7 @@ impl Unshared {
         if paths.len() > COMMANDED {
             return None;
         }
-        let names: Vec<_> = paths.iter().map(ToString::to_string).collect();
-        let names = shlex::try_join(names.iter().map(String::as_str)).ok()?;
-        (!paths.is_empty()).then(|| format!("nyala share {names}"))
+        share_command(&paths.iter().map(ToString::to_string).collect::<Vec<_>>())
     }
 
     /// Warns of them in the log.
