@@ -20,6 +20,9 @@ use crate::hex::hex;
 
 pub use settings::variables_of_builds;
 
+/// A longer file is not looked at, in bytes.
+const LONGEST: u64 = 1 << 20;
+
 /// A folder with more entries than this is not walked.
 const MOST_ENTRIES: usize = 20_000;
 
@@ -41,6 +44,11 @@ pub(super) enum Finds {
     Installer,
     /// Whoever made the lock; what the project says of it is not read any more.
     Lock,
+}
+
+/// The path of a name in a folder of the tree, which is empty for the top.
+fn below(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
 /// What the project in the folder `path`, whose object is `id`, can read while it is built.

@@ -7,11 +7,8 @@ use anyhow::Result;
 use toml::{Table, Value};
 
 use super::super::tree::{Entry, Resolved, Tree, resolve};
-use super::Finds;
 use super::setup_py::does_nothing_but_setup;
-
-/// A longer file is not looked at.
-const LONGEST: u64 = 1 << 20;
+use super::{Finds, LONGEST, below};
 
 /// Backends that read what pyproject.toml names, and run no code of the project unless it says so.
 const BACKENDS: [&str; 7] = [
@@ -44,8 +41,7 @@ pub(super) fn known_inputs(
     finds: Finds,
 ) -> Result<Result<Vec<String>, String>> {
     let read = |name: &str| -> Result<Option<String>> {
-        let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
-        match resolve(tree, &path)? {
+        match resolve(tree, &below(folder, name))? {
             Resolved::File { id, .. } if tree.size(&id)? <= LONGEST => {
                 Ok(Some(String::from_utf8_lossy(&tree.read(&id)?).into_owned()))
             }
@@ -95,7 +91,7 @@ pub(super) fn known_inputs(
     while let Some((parent, _)) = above.rsplit_once('/').or((!above.is_empty()).then_some(("", "")))
     {
         for name in [".gitignore", ".hgignore"] {
-            let path = if parent.is_empty() { name.to_owned() } else { format!("{parent}/{name}") };
+            let path = below(parent, name);
             if let Entry::File { id } | Entry::Link { id } = tree.entry(&path)? {
                 known.push(format!("{path} {id}"));
             }

@@ -11,12 +11,12 @@ use toml::{Table, Value};
 
 use super::super::record::Recorded;
 use super::super::tree::{Resolved, Tree, resolve};
+use super::{LONGEST, below};
 
 /// What runs in a build, beside what it imports and what pyproject.toml names.
 const SCRIPTS: [&str; 3] = ["setup.py", "pdm_build.py", "hatch_build.py"];
 
-/// A longer file is not looked at, and neither are more files of one project.
-const LONGEST: u64 = 1 << 20;
+/// More files of one project are not looked at.
 const MOST_FILES: usize = 100;
 
 /// The names of variables that the builds of these local projects may read.
@@ -32,7 +32,7 @@ pub fn variables_of_builds(tree: &impl Tree, recorded: &Recorded) -> Result<BTre
 }
 
 fn of_project(tree: &impl Tree, folder: &str, found: &mut BTreeSet<String>) -> Result<()> {
-    let mut ahead: Vec<String> = SCRIPTS.iter().map(|name| joined(folder, name)).collect();
+    let mut ahead: Vec<String> = SCRIPTS.iter().map(|name| below(folder, name)).collect();
     ahead.extend(own_backend(tree, folder)?);
     let mut seen = BTreeSet::new();
     while let Some(path) = ahead.pop() {
@@ -43,8 +43,8 @@ fn of_project(tree: &impl Tree, folder: &str, found: &mut BTreeSet<String>) -> R
         let own = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         for module in imported(&text) {
             for within in [own, folder] {
-                ahead.push(joined(within, &format!("{module}.py")));
-                ahead.push(joined(within, &format!("{module}/__init__.py")));
+                ahead.push(below(within, &format!("{module}.py")));
+                ahead.push(below(within, &format!("{module}/__init__.py")));
             }
         }
         if text.contains("env") {
@@ -56,17 +56,17 @@ fn of_project(tree: &impl Tree, folder: &str, found: &mut BTreeSet<String>) -> R
 
 /// The files of a build backend that the project brings along.
 fn own_backend(tree: &impl Tree, folder: &str) -> Result<Vec<String>> {
-    let text = read(tree, &joined(folder, "pyproject.toml"))?.unwrap_or_default();
+    let text = read(tree, &below(folder, "pyproject.toml"))?.unwrap_or_default();
     let pyproject = text.parse::<Table>().unwrap_or_default();
     let system = pyproject.get("build-system").and_then(Value::as_table);
     let folders = system.and_then(|it| it.get("backend-path")?.as_array());
     let mut files = Vec::new();
     for within in folders.into_iter().flatten().filter_map(Value::as_str) {
-        let within = if within == "." { folder.to_owned() } else { joined(folder, within) };
+        let within = if within == "." { folder.to_owned() } else { below(folder, within) };
         if let Resolved::Folder { path, .. } = resolve(tree, &within)? {
             let names = tree.list(&path)?.into_iter().map(|(name, _)| name);
             let scripts = names.filter(|it| matches!(it.rsplit_once('.'), Some((_, "py"))));
-            files.extend(scripts.map(|name| joined(&path, &name)));
+            files.extend(scripts.map(|name| below(&path, &name)));
         }
     }
     Ok(files)
@@ -100,10 +100,6 @@ fn imported(text: &str) -> BTreeSet<String> {
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|word| !word.is_empty())
-}
-
-fn joined(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
 #[cfg(test)]
