@@ -300,7 +300,7 @@ pub(super) fn restart_undone() -> UserError {
 }
 
 pub(super) fn restart_not_undone() -> UserError {
-    UserError::new("the restart is not undone, and goes on in the cluster")
+    UserError::new("the restart could not be undone, and goes on in the cluster")
         .fix("See what runs: nyala ps")
         .fix("Have what is live rolled out again: nyala redeploy")
 }

@@ -93,7 +93,7 @@ pub fn explain(error: &Error, site: &Path) -> UserError {
 }
 
 /// There is no space left on the file system of the site, or on another one for temporary files:
-/// whoever met that has mostly removed what he had there.
+/// by now, what had filled it is mostly removed again.
 fn no_space(system: &FileSystem, temporary: Option<&FileSystem>) -> UserError {
     let found = format!("{system} has {} free", system.free);
     let Some(temporary) = temporary else {
