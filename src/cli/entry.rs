@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use clap::Parser;
 
-use super::{Cli, error, help, run, status};
+use super::{Cli, PushCli, error, help, run, status};
 use crate::console;
 use crate::console::mask;
 use crate::control::Control;
@@ -20,8 +21,9 @@ use crate::user_error::UserError;
 /// It does not depend on whether the output was read to the end: a script that runs
 /// `nyala redeploy | head -1` with `pipefail` needs to know whether the deployment succeeded.
 pub fn main() -> ExitCode {
-    let mut cli =
-        help::parse(std::env::args_os().collect::<Vec<_>>()).unwrap_or_else(|error| error.exit());
+    let words: Vec<_> = std::env::args_os().collect();
+    let mut cli = PushCli::try_parse_from(&words)
+        .map_or_else(|_| help::parse(words).unwrap_or_else(|error| error.exit()), Cli::from);
     // Not left to clap, for which a variable that is set to nothing names something.
     let named = || std::env::var_os("NYALA_SITE").filter(|site| !site.is_empty());
     cli.site = cli.site.or_else(|| named().map(PathBuf::from));

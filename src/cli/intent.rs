@@ -1,13 +1,13 @@
 //! Which commands only look at a site, and which change it.
 
-use super::Command;
+use super::{Command, InPush};
 use crate::access::Intent;
 
 impl Command {
     /// What the command does with the site; `None` for those that enter it by themselves.
     pub(super) fn intent(&self) -> Option<Intent> {
         let changes = match self {
-            Command::PostReceive(_) | Command::ProcReceive(_) => return None,
+            Command::InPush(InPush::PostReceive(_) | InPush::ProcReceive(_)) => return None,
             Command::Config(config) => config.changes(),
             Command::Doctor(doctor) => doctor.changes(),
             Command::Report(report) => report.changes(),
@@ -53,7 +53,7 @@ impl Command {
             | Command::Env(_)
             | Command::Step(_)
             | Command::Try(_)
-            | Command::Worker(_) => true,
+            | Command::InPush(InPush::Worker(_)) => true,
         };
         Some(if changes { Intent::Change } else { Intent::Read })
     }
