@@ -149,13 +149,13 @@ fn try_prepare(site: &Site, deployment: DeploymentId) -> Result<()> {
     process::lower_priority();
     disk::remove_file(&site.staging_marker())?;
     disk::remove_tree(&site.staging_tree())?;
-    if !is_wanted || !has_room(site, usage)? || has_newer(site, deployment) {
+    if !is_wanted || !has_room(site, usage)? || site.has_newer(deployment) {
         return Ok(());
     }
     let repository = Repository::open(&site.repository(&settings))?;
     let oid = repository.oid(&tree)?;
     disk::create_dir(&site.staging_tree())?;
-    let is_cancelled = || has_newer(site, deployment);
+    let is_cancelled = || site.has_newer(deployment);
     let holds = export_unless(&repository, oid, &site.staging_tree(), &is_cancelled)?;
     disk::sync_filesystem(&site.staging_tree())?;
     let folder = Identity::of(&site.staging_tree())?;
@@ -222,10 +222,4 @@ impl Identity {
         let (inode, changed, changed_nanoseconds) = disk::change_id(&metadata);
         Ok(Identity { inode, changed, changed_nanoseconds })
     }
-}
-
-/// Whether there is a deployment that comes after this one, which is the last one until then. Asked
-/// for each file.
-fn has_newer(site: &Site, deployment: DeploymentId) -> bool {
-    fs::symlink_metadata(site.deployment(deployment.next())).is_ok()
 }

@@ -15,6 +15,9 @@ use crate::worker;
 pub(super) struct Worker {
     #[arg(long)]
     deployment: DeploymentId,
+    /// The process that waits for the deployment
+    #[arg(long)]
+    caller: Option<i32>,
 }
 
 impl Worker {
@@ -23,6 +26,6 @@ impl Worker {
         // The worker was started with its log as standard output.
         let file = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
         log.write_to(file, site.log_file(self.deployment));
-        worker::run(site, self.deployment)
+        worker::run(site, self.deployment, self.caller)
     }
 }

@@ -153,6 +153,12 @@ impl Site {
         ids_in(&self.deployments())
     }
 
+    /// Whether there is a deployment that comes after this one, which is the last one until then.
+    /// Quick enough to be asked often.
+    pub fn has_newer(&self, id: DeploymentId) -> bool {
+        fs::symlink_metadata(self.deployment(id.next())).is_ok()
+    }
+
     /// The deployments that have a release, oldest first.
     pub fn release_ids(&self) -> Result<Vec<DeploymentId>> {
         ids_in(&self.releases())

@@ -57,6 +57,7 @@ pub fn start(site: &Site, id: DeploymentId, log: File) -> Result<Started> {
     command
         .args(["worker", "--deployment", &id.to_string(), "--site"])
         .arg(site.root())
+        .args(["--caller", &ending::caller().to_string()])
         .current_dir(site.root())
         .stdin(workers)
         .stdout(log)
@@ -69,14 +70,15 @@ pub fn start(site: &Site, id: DeploymentId, log: File) -> Result<Started> {
     Ok(Started { id, end })
 }
 
-/// The worker itself: waits for its turn, deploys unless somebody newer waits too, and cleans up.
-pub fn run(site: &Site, id: DeploymentId) -> Result<()> {
+/// The worker itself: waits for its turn, deploys unless somebody newer waits too, and cleans up
+/// when the process `caller` has ended.
+pub fn run(site: &Site, id: DeploymentId, caller: Option<i32>) -> Result<()> {
     // A web server of another user reads releases and envs, whatever mask the pusher's session has.
     // What is secret is made with its own mode.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(disk::umask()));
     session::begin(site, id);
     site.mask_new_secrets();
-    ending::take().context("the worker cannot take its standard input over")?;
+    ending::take(caller).context("the worker cannot take its standard input over")?;
     cancel::watch(site, id);
     let lock = if let Some(lock) = site.try_deploy_lock()? {
         lock
@@ -112,7 +114,7 @@ pub fn run(site: &Site, id: DeploymentId) -> Result<()> {
     let folders = [site.releases(), site.envs(), site.cache(), site.deployments(), site.shared()];
     process::keep_space_free(folders.into_iter().chain([site.root().to_owned()]).collect());
     deploy::deploy(site, record.clone())?;
-    ending::tell();
+    ending::tell(site, id);
     disk::point("worker: deployed");
     drop(lock);
     retention::empty_trash(site);

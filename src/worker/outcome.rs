@@ -55,7 +55,7 @@ impl Deployment<'_> {
         }
         console::success(line);
         record.put()?;
-        ending::tell();
+        ending::tell(self.site, self.record.id);
         Ok(())
     }
 

@@ -153,7 +153,7 @@ impl Deployment<'_> {
         }
         console::success(line);
         self.site.save(&self.record)?;
-        ending::tell();
+        ending::tell(self.site, self.record.id);
         // Nobody waits for it: this is the one deployment that has to be quick, and it has to work
         // without the repository.
         if let Err(error) = try_publish(self.site, &self.record, None) {
