@@ -1,12 +1,14 @@
 //! How servers are told on which port to listen.
 
 /// What follows the name of a server in a command.
-const OPTIONS: [(&str, &str); 9] = [
+const OPTIONS: [(&str, &str); 11] = [
     ("gunicorn", "--bind 127.0.0.1:$PORT"),
     ("uvicorn", "--host 127.0.0.1 --port $PORT"),
     ("hypercorn", "--bind 127.0.0.1:$PORT"),
     ("daphne", "-b 127.0.0.1 -p $PORT"),
     ("waitress-serve", "--listen=127.0.0.1:$PORT"),
+    ("uwsgi", "--http-socket 127.0.0.1:$PORT"),
+    ("granian", "--host 127.0.0.1 --port $PORT"),
     ("runserver", "127.0.0.1:$PORT"),
     ("flask", "--port $PORT"),
     ("fastapi", "--port $PORT"),

@@ -206,12 +206,31 @@ impl Application {
             let folder = inside("--app-dir");
             format!("uvicorn --host 127.0.0.1 --port $PORT{factory}{folder} {target}")
         };
+        // By itself, uWSGI goes on without an application that cannot be imported, takes 4 KiB of
+        // headers, and runs no threads of the application.
+        let uwsgi = || {
+            format!(
+                "uwsgi --http-socket 127.0.0.1:$PORT --master --processes $WEB_CONCURRENCY \
+                 --need-app --enable-threads --buffer-size 32768{} --module {called}",
+                inside("--chdir")
+            )
+        };
+        let granian = |interface: &str| {
+            let factory = if *is_factory { " --factory" } else { "" };
+            let folder = inside("--working-dir");
+            format!(
+                "granian --interface {interface} --host 127.0.0.1 --port $PORT{factory}{folder} \
+                 {target}"
+            )
+        };
         match interface {
             Interface::Wsgi if has("gunicorn") => Some(gunicorn()),
             Interface::Wsgi if has("waitress-serve") && folder.is_empty() => {
                 let call = if *is_factory { " --call" } else { "" };
                 Some(format!("waitress-serve --listen=127.0.0.1:$PORT{call} {target}"))
             }
+            Interface::Wsgi if has("uwsgi") => Some(uwsgi()),
+            Interface::Wsgi if has("granian") => Some(granian("wsgi")),
             Interface::Asgi if has("uvicorn") => Some(uvicorn()),
             Interface::Asgi if has("hypercorn") && folder.is_empty() => {
                 Some(format!("hypercorn --bind 127.0.0.1:$PORT {called}"))
@@ -219,6 +238,7 @@ impl Application {
             Interface::Asgi if has("daphne") && folder.is_empty() && !is_factory => {
                 Some(format!("daphne -b 127.0.0.1 -p $PORT {target}"))
             }
+            Interface::Asgi if has("granian") => Some(granian("asgi")),
             Interface::Wsgi | Interface::Asgi => None,
         }
     }
@@ -340,6 +360,16 @@ mod tests {
         );
         assert_eq!(wsgi(&["waitress-serve"]), "waitress-serve --listen=127.0.0.1:$PORT app:app");
         assert_eq!(wsgi(&["uvicorn"]), "");
+        assert_eq!(
+            wsgi(&["uwsgi"]),
+            "uwsgi --http-socket 127.0.0.1:$PORT --master --processes $WEB_CONCURRENCY --need-app \
+             --enable-threads --buffer-size 32768 --module app:app"
+        );
+        assert_eq!(
+            command(Interface::Asgi, "web", true, &["granian"]),
+            "granian --interface asgi --host 127.0.0.1 --port $PORT --factory --working-dir web \
+             app:create_app"
+        );
         assert_eq!(
             command(Interface::Wsgi, "my site", true, &["gunicorn"]),
             "gunicorn --bind 127.0.0.1:$PORT --chdir 'my site' 'app:create_app()'"

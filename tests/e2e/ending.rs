@@ -87,22 +87,18 @@ fn whatever_a_command_runs_has_time_to_end() {
 
 /// By itself, uWSGI starts anew when it is told to end.
 #[test]
-fn uwsgi_ends_when_it_is_told_to() {
+fn uwsgi_is_started_and_ends_when_it_is_told_to() {
     const UWSGI: &str = "pyuwsgi==2.0.30.post1";
     let (site, _server) = Site::served("");
     if !use_real_index(&site, UWSGI) {
         return;
     }
     let project = site.project();
-    project.write("requirements.txt", UWSGI);
+    project.write("requirements.txt", &format!("{UWSGI}\nflask\n"));
     project.write(
         "app.py",
-        "def application(environ, start):\n    \
-             start('200 OK', [('Content-Length', '4')])\n    return [b'page']\n",
-    );
-    project.write(
-        "Procfile",
-        "web: uwsgi --http-socket 127.0.0.1:$PORT --master --wsgi-file app.py\n",
+        "from flask import Flask\napp = Flask(__name__)\n@app.get('/')\ndef page():\n    \
+         return 'page'\n",
     );
     project.push().assert_success();
     assert_eq!(site.get("/").body, "page");
