@@ -117,6 +117,22 @@ fn requirements_that_cannot_be_had_say_what_to_do() {
 }
 
 #[test]
+fn a_repository_that_git_cannot_fetch_from_is_named() {
+    let site = Site::new();
+    let project = site.project();
+    // Any that has a commit.
+    let repository = site.repository.display();
+    for (address, said) in [
+        ("http://127.0.0.1:9/x.git".to_owned(), "repositories on 127.0.0.1:9 cannot be reached: "),
+        (format!("file://{repository}@v9"), "the repository has no branch, tag or commit v9"),
+        (format!("file://{repository}-2"), "there is no repository "),
+    ] {
+        project.write("requirements.txt", format!("git+{address}#egg=x\n"));
+        project.push().assert_failed_with(said);
+    }
+}
+
+#[test]
 fn what_a_local_project_reads_outside_of_its_folder_counts() {
     let site = Site::new();
     let project = site.project();

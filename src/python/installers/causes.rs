@@ -3,6 +3,7 @@
 
 mod index;
 mod names;
+mod repository;
 mod versions;
 
 use std::str::FromStr;
@@ -10,6 +11,7 @@ use std::str::FromStr;
 use pep440_rs::{Version as Pep440, VersionSpecifiers};
 
 use index::{no_package, unreachable};
+use repository::repository;
 pub(super) use versions::needs_python;
 use versions::{no_version, other_python};
 
@@ -74,14 +76,17 @@ impl Heard {
         let begins = BEGIN.iter().any(|start| plain.starts_with(start));
         let is_single = SINGLE.iter().any(|start| plain.starts_with(start));
         self.in_block = begins || self.in_block && !is_single && !plain.starts_with("ERROR: ");
-        if (is_single || self.in_block) && self.lines.len() < LINES {
+        let is_of_git = repository::STARTS.iter().any(|start| plain.starts_with(start))
+            || plain.contains(repository::REFUSED_KEY);
+        if (is_single || is_of_git || self.in_block) && self.lines.len() < LINES {
             self.lines.push(plain.chars().take(LONGEST).collect());
         }
     }
 
     /// The nearest cause.
     pub(super) fn cause(&self, asked: Asked<'_>) -> Option<Cause> {
-        const CAUSES: [fn(&Heard, Asked<'_>) -> Option<Cause>; 7] = [
+        const CAUSES: [fn(&Heard, Asked<'_>) -> Option<Cause>; 8] = [
+            repository,
             unreachable,
             wrong_hash,
             malformed,

@@ -43,7 +43,7 @@ pub(super) fn unreachable(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
 }
 
 /// What libraries say of a connection that could not be made, and what that means.
-const UNREACHABLE: [(&str, &str); 12] = [
+pub(super) const UNREACHABLE: [(&str, &str); 12] = [
     ("Connection refused", "the connection was refused"),
     ("Name or service not known", "its name is not known"),
     ("nodename nor servname", "its name is not known"),
@@ -59,7 +59,7 @@ const UNREACHABLE: [(&str, &str); 12] = [
 ];
 
 /// The host in `host='pypi.org', port=443`, or in a URL.
-fn host_of(text: &str) -> Option<String> {
+pub(super) fn host_of(text: &str) -> Option<String> {
     if let Some((_, rest)) = text.split_once("host='") {
         let (host, rest) = rest.split_once('\'')?;
         let port = rest.strip_prefix(", port=").unwrap_or_default();

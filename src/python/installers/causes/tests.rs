@@ -236,3 +236,87 @@ fn other_output_has_no_cause_and_what_is_kept_stays_short() {
     output.lines().for_each(|line| heard.line(line));
     assert_eq!(heard.lines.len(), LINES);
 }
+
+#[test]
+fn what_git_cannot_fetch_is_said_with_what_to_do() {
+    let of_pip = |line: &str| {
+        told(
+            Installer::Pip,
+            &format!(
+                "  Running command git clone --quiet https://example.org/x /tmp/x\n  {line}\n  \
+                 error: subprocess-exited-with-error\n\n  × git clone --quiet x did not run \
+                 successfully.\n  │ exit code: 128\n"
+            ),
+        )
+    };
+    let of_uv = |line: &str| {
+        told(
+            Installer::Uv,
+            &format!(
+                "error: Failed to download and build `x @ git+https://example.org/x`\n  cause: Git \
+                 operation failed\n  cause: failed to clone into: /c/git-v2/db/1\n  cause: \
+                 process didn't exit successfully: `git fetch` (exit status: 128)\n         \
+                 --- stderr\n         {line}\n"
+            ),
+        )
+    };
+    let both = |line: &str| {
+        let told = of_pip(line);
+        assert_eq!(told, of_uv(line));
+        told
+    };
+    insta::assert_snapshot!(
+        both("fatal: unable to access 'https://example.org/x/': Could not resolve host: x"),
+        @r"
+    repositories on example.org cannot be reached: its name is not known
+    See whether this machine can reach it: git ls-remote https://example.org/x/
+    Or, behind a proxy: nyala config set https_proxy=ADDRESS
+    "
+    );
+    insta::assert_snapshot!(
+        both("ssh: connect to host example.org port 22: Connection refused"),
+        @r"
+    repositories on example.org cannot be reached: the connection was refused
+    See whether this machine can reach it: ssh -T git@example.org
+    Or, behind a proxy: nyala config set https_proxy=ADDRESS
+    "
+    );
+    insta::assert_snapshot!(
+        both("fatal: could not read Username for 'https://example.org': terminal prompts disabled"),
+        @r"
+    https://example.org asks for a password, or has no such repository
+    If its address is wrong, correct it in requirements.txt, commit, and push again
+    If the repository is private, give the site's user access: with an ssh key, and git+ssh://git@HOST/OWNER/NAME.git as the address, or with a password: https://git-scm.com/docs/gitcredentials
+    "
+    );
+    insta::assert_snapshot!(
+        both("fatal: repository 'https://example.org/x/' not found").lines().next().unwrap(),
+        @"there is no repository https://example.org/x/"
+    );
+    insta::assert_snapshot!(
+        both("fatal: couldn't find remote ref refs/tags/v9"),
+        @r"
+    the repository has no branch, tag or commit v9
+    Correct it in requirements.txt, commit, and push again
+    "
+    );
+    insta::assert_snapshot!(
+        both("error: pathspec 'v9' did not match any file(s) known to git").lines().next().unwrap(),
+        @"the repository has no branch, tag or commit v9"
+    );
+    insta::assert_snapshot!(
+        both("git@example.org: Permission denied (publickey)."),
+        @r"
+    git@example.org does not accept an ssh key of this user
+    Add the public key of the site's user to the repository, as a deploy key; if there is none in ~/.ssh: ssh-keygen -t ed25519
+    "
+    );
+    insta::assert_snapshot!(
+        both("Host key verification failed."),
+        @r"
+    ssh does not know the host of the repository
+    As the site's user: ssh-keyscan HOST >> ~/.ssh/known_hosts, and compare the key with the one that HOST publishes
+    "
+    );
+    assert_eq!(both("fatal: not a git repository (or any of the parent directories): .git"), "");
+}

@@ -102,8 +102,11 @@ fn what_git_says_of_an_address_is_repeated_and_no_build_is_blamed() {
 ERROR: Failed to build 'x' when git clone --quiet https://example.org/x /tmp/x
 ";
     insta::assert_snapshot!(told(Installer::Pip, output), @r"
+    repositories on example.org cannot be reached: its name is not known
     fatal: unable to access 'https://example.org/x/': Could not resolve host: example.org
     ERROR: Failed to build 'x' when git clone --quiet https://example.org/x /tmp/x
+    See whether this machine can reach it: git ls-remote https://example.org/x/
+    Or, behind a proxy: nyala config set https_proxy=ADDRESS
     ");
 }
 
