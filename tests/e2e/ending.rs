@@ -94,7 +94,7 @@ fn uwsgi_is_started_and_ends_when_it_is_told_to() {
         return;
     }
     let project = site.project();
-    project.write("requirements.txt", &format!("{UWSGI}\nflask\n"));
+    project.write("requirements.txt", format!("{UWSGI}\nflask\n"));
     project.write(
         "app.py",
         "from flask import Flask\napp = Flask(__name__)\n@app.get('/')\ndef page():\n    \
