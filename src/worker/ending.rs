@@ -47,7 +47,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// How long the pusher's own git, which may be on this machine, has to end after the server's.
 const CLIENT: Duration = Duration::from_millis(20);
-const LOOK: Duration = Duration::from_millis(1);
+const LOOK: Duration = Duration::from_millis(5);
 
 /// The process that ends when nobody waits for a deployment any more which this process starts: the
 /// `git receive-pack` that runs this hook, or else this command.
@@ -80,11 +80,15 @@ pub(super) fn tell(site: &Site, id: DeploymentId) {
     let Some(Own { end, caller }) = own else { return };
     drop(end);
     let Some(caller) = caller else { return };
-    has_ended(caller, PATIENCE);
-    let ended = Instant::now();
-    while ended.elapsed() < CLIENT && !site.has_newer(id) {
+    let wait = |patience: Duration, is_over: &dyn Fn() -> bool| {
+        let begun = Instant::now();
+        while begun.elapsed() < patience && !site.has_newer(id) && !is_over() {}
+    };
+    wait(PATIENCE, &|| has_ended(caller, LOOK));
+    wait(CLIENT, &|| {
         thread::sleep(LOOK);
-    }
+        false
+    });
 }
 
 /// Waits for the end of a process, for as long as this at most. Says whether it has ended.
