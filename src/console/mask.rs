@@ -1,5 +1,6 @@
 //! Keeps secrets out of what is printed: the values of app settings, and credentials in URLs.
 
+mod decoded;
 mod encodings;
 mod parts;
 
@@ -199,7 +200,8 @@ impl Mask {
         joined(self.values(text).into_iter().chain(urls).collect())
     }
 
-    /// The places of known values. The digits in `%2f` and `\u00e4` may have any case.
+    /// The places of known values, also where some of their characters are escaped. The digits in
+    /// `%2f` and `\u00e4` may have any case.
     fn values(&self, text: &[u8]) -> Vec<Range<usize>> {
         if self.needles.is_empty() {
             return Vec::new();
@@ -207,6 +209,9 @@ impl Mask {
         let mut found: Vec<_> = self.as_written(text).collect();
         if let Some(normal) = encodings::with_digits_of_one_case(text) {
             found.extend(self.as_written(&normal));
+        }
+        for decoded in decoded::all(text) {
+            found.extend(self.as_written(&decoded.bytes).map(|part| decoded.place(&part)));
         }
         found
     }

@@ -204,8 +204,8 @@ fn in_html(value: &str) -> impl Iterator<Item = String> {
 
 /// Python's `shlex.quote`, and the other usual way to write `'` within single quotes; double
 /// quotes, as `export -p` has them; words without any quotes, as `printf %q` has them, and its
-/// `$'…'` for what is not ASCII; and the single quotes of YAML and SQL.
-fn in_shells(value: &str) -> [String; 6] {
+/// `$'…'` for what is not ASCII; the single quotes of YAML and SQL; and the double ones of CSV.
+fn in_shells(value: &str) -> [String; 7] {
     let escaped = |is_special: fn(char) -> bool| {
         value.chars().fold(String::new(), |mut escaped, character| {
             escaped.extend(is_special(character).then_some('\\'));
@@ -226,6 +226,7 @@ fn in_shells(value: &str) -> [String; 6] {
         value.replace('\'', "'\"'\"'"),
         value.replace('\'', "'\\''"),
         value.replace('\'', "''"),
+        value.replace('"', "\"\""),
         escaped(|character| "\\\"$`".contains(character)),
         escaped(|it| it.is_ascii() && !it.is_ascii_alphanumeric() && !"_@%+=:,./-".contains(it)),
     ]
@@ -288,6 +289,7 @@ mod tests {
         let found = of("a'b\"c<$\\d");
         for encoded in [
             r#"a''b"c<$\d"#,
+            r#"a'b""c<$\d"#,
             r#"a'b\"c<\$\\d"#,
             r#"a\'b\"c\<\$\\d"#,
             r#"a\u0027b\"c\u003c$\\d"#,
