@@ -145,11 +145,17 @@ impl Files {
 
     fn read(&mut self, odb: &Odb, node: &Arc<Node>) -> Result<()> {
         let about = || format!("cannot read {}", shown(&node.path));
-        let blob = objects::blob(odb, node.blob).with_context(about)?;
+        // One that git ignores is not read.
+        let blob = if objects::is_larger(odb, node.blob, LONGEST_FILE) {
+            None
+        } else {
+            Some(objects::blob(odb, node.blob).with_context(about)?)
+        };
+        let bytes = blob.as_ref().map_or(&[][..], |blob| blob.data());
         let is_topmost = node.above.is_none() && !node.path.contains(&b'/');
         self.search
             .add_patterns_buffer(
-                &as_git_reads(blob.data()),
+                &as_git_reads(bytes),
                 PathBuf::from(OsStr::from_bytes(&node.path)),
                 Some(Path::new("")),
                 &mut self.names,

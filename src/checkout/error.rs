@@ -27,6 +27,13 @@ pub(super) fn name_too_long(what: &str, path: &[u8], root: &Path, length: usize)
         .fix("Shorten it, commit, and push again")
 }
 
+/// `size` is that of the link's target.
+pub(super) fn link_too_long(path: &[u8], root: &Path, size: usize, longest: usize) -> UserError {
+    cannot("make the link", path, root)
+        .found(format!("a target of {size} bytes; the system allows {longest}"))
+        .fix("Shorten or remove it, commit, and push again")
+}
+
 pub(super) fn exists(what: &str, path: &[u8], root: &Path) -> UserError {
     cannot(what, path, root)
         .found(
@@ -111,6 +118,11 @@ mod tests {
         cannot write the file "a/b" in /srv/shop/releases/8
         found: a name of 300 bytes; file systems allow 255
         Shorten it, commit, and push again
+        "#);
+        insta::assert_snapshot!(link_too_long(b"a/b", root, 5000, 4095), @r#"
+        cannot make the link "a/b" in /srv/shop/releases/8
+        found: a target of 5000 bytes; the system allows 4095
+        Shorten or remove it, commit, and push again
         "#);
         insta::assert_snapshot!(exists("write the file", b"a/README", root), @r#"
         cannot write the file "a/README" in /srv/shop/releases/8

@@ -16,7 +16,7 @@ use crate::disk::{self, at};
 
 /// What Linux and macOS let a path have, without the NUL. Nothing could open a longer one by its
 /// name.
-const LONGEST_PATH: usize = 4095;
+pub(super) const LONGEST_PATH: usize = 4095;
 
 /// A tree deeper than this is refused: nothing honest is, and what walks folders by recursion
 /// (Python, among others) would not survive it.
@@ -223,6 +223,10 @@ impl Folder {
             bail!(error::path_too_long(&self.path_of(name), length, LONGEST_PATH, &self.root));
         }
         Ok(())
+    }
+
+    pub(super) fn link_too_long(&self, name: &[u8], size: usize) -> Error {
+        error::link_too_long(&self.path_of(name), &self.root, size, LONGEST_PATH).into()
     }
 
     fn failed(&self, what: &str, name: &[u8], why: io::Error) -> Error {

@@ -18,7 +18,12 @@ pub(super) fn blob<'a>(odb: &'a Odb<'_>, id: Oid) -> Result<OdbObject<'a>> {
 
 /// Whether an object has more bytes than this. It is not read.
 pub(super) fn is_larger(odb: &Odb, id: Oid, bytes: usize) -> bool {
-    odb.read_header(id).is_ok_and(|(size, _)| size > bytes)
+    size(odb, id) > bytes
+}
+
+/// The size of an object, which is not read; 0 when it is not there.
+pub(super) fn size(odb: &Odb, id: Oid) -> usize {
+    odb.read_header(id).map_or(0, |(size, _)| size)
 }
 
 fn object<'a>(odb: &'a Odb<'_>, id: Oid, wanted: ObjectType) -> Result<OdbObject<'a>> {

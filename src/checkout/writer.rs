@@ -11,7 +11,7 @@ use git2::{Odb, Oid};
 use super::attributes::Attributes;
 use super::convert::Conversion;
 use super::entry::Kind;
-use super::folder::{Content, Folder};
+use super::folder::{Content, Folder, LONGEST_PATH};
 use super::name::shown;
 use super::objects;
 use super::pool::{self, Pool};
@@ -140,6 +140,9 @@ impl<'a> Writer<'a> {
             })?;
             self.done.exported.count(kind, size);
             return Ok(());
+        }
+        if kind == Kind::Link && objects::is_larger(odb, id, LONGEST_PATH) {
+            return Err(folder.link_too_long(name, objects::size(odb, id)));
         }
         let blob = objects::blob(odb, id).with_context(about)?;
         let size = if let Kind::File { executable } = kind {

@@ -191,3 +191,12 @@ fn a_folder_that_is_not_empty_is_not_written_over() {
     assert!(crate::checkout::export(&repo.open(), tree, into.path()).is_err());
     assert_eq!(fs::read(into.path().join("a")).unwrap(), b"old");
 }
+
+#[test]
+fn a_link_whose_target_is_too_long_says_so() {
+    let repo = Repo::new();
+    let target = repo.blob(&[b'a'; 4096]);
+    let text = repo.export_error(repo.tree(&[(LINK, b"link", target)]));
+    assert!(text.contains("make the link \"link\""), "{text}");
+    assert!(text.contains("a target of 4096 bytes; the system allows 4095"), "{text}");
+}
