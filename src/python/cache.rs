@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 
 use crate::disk;
+use crate::process::Environment;
 
 /// The file of what the interpreters said.
 pub(super) const INTERPRETERS: &str = "interpreters.json";
@@ -56,6 +57,12 @@ pub(super) fn of_user() -> Option<PathBuf> {
     let variable = |name| std::env::var_os(name);
     let folder = user_cache(variable("XDG_CACHE_HOME"), variable("HOME"))?;
     Some(folder.join("nyala"))
+}
+
+/// The cache of whoever runs in this environment.
+pub(super) fn of_user_in(environment: &Environment) -> Option<PathBuf> {
+    let variable = |name| environment.get(name).map(OsString::from);
+    Some(user_cache(variable("XDG_CACHE_HOME"), variable("HOME"))?.join("nyala"))
 }
 
 /// Where programs of this user keep their caches. Relative paths are to be ignored.

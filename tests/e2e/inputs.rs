@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
-use crate::support::{Sandbox, Site, uv};
+use crate::support::{Project, Sandbox, Site, uv};
 
 /// Sites that install with pip and, where the machine has it, with uv.
 fn sites() -> Vec<Site> {
@@ -165,5 +166,81 @@ fn a_setting_that_a_local_project_is_built_by_gives_a_new_env() {
         assert_eq!(decision(), "create");
         site.set("FLAVOUR", "bitter");
         assert_ne!(site.nyala(&["redeploy"]).status.code(), Some(0));
+    }
+}
+
+/// A folder with an archive of a package that has to be built, and the file that says what each of
+/// its builds has read.
+struct Archive {
+    folder: PathBuf,
+    built: PathBuf,
+}
+
+impl Archive {
+    fn of(project: &Project<'_>, site: &Site) -> Self {
+        let [folder, built] = ["archives", "built"].map(|name| site.sandbox.path(name));
+        fs::create_dir_all(&folder).unwrap();
+        let archive = Self { folder, built };
+        archive.write(project, "first");
+        let links = format!("--find-links {}\nwaterhole\n", archive.folder.display());
+        project.remove("waterhole-1.0").write("requirements.txt", links);
+        archive
+    }
+
+    fn write(&self, project: &Project<'_>, text: &str) {
+        let build = format!(
+            "    open('{}', 'a').write('{text} ' + os.environ.get('CFLAGS', '-') + '\\n')\n",
+            self.built.display()
+        );
+        let metadata = "Metadata-Version: 2.1\nName: waterhole\nVersion: 1.0\n";
+        let name = "waterhole-1.0";
+        project.local_package(name, "1.0", &build).write(&format!("{name}/PKG-INFO"), metadata);
+        let mut tar = Command::new("tar");
+        let packed = self.folder.join(format!("{name}.tar.gz"));
+        tar.current_dir(&project.path).arg("-czf").arg(packed).arg(name);
+        assert!(tar.status().unwrap().success());
+    }
+
+    fn builds(&self) -> Vec<String> {
+        fs::read_to_string(&self.built).unwrap().lines().map(str::to_owned).collect()
+    }
+}
+
+#[test]
+fn an_archive_that_was_replaced_is_built_and_not_taken_from_a_cache() {
+    for site in sites() {
+        let project = site.python_project();
+        let archive = Archive::of(&project, &site);
+        project.push().assert_success();
+        archive.write(&project, "second");
+        project.push().assert_success();
+        assert_eq!(archive.builds(), ["first -", "second -"]);
+        let packed = archive.folder.join("waterhole-1.0.tar.gz");
+        let named = format!("waterhole @ file://{}\n", packed.display());
+        project.write("requirements.txt", named).push().assert_success();
+        archive.write(&project, "third");
+        project.push().assert_success();
+        assert_eq!(archive.builds().last().unwrap(), "third -");
+    }
+}
+
+#[test]
+fn what_compilers_read_gives_a_new_env_that_is_built_with_it() {
+    for site in sites() {
+        let project = site.python_project();
+        let archive = Archive::of(&project, &site);
+        project.push().assert_success();
+        for flags in ["-O2", "-O3"] {
+            site.set("CFLAGS", flags);
+            let again = site.nyala(&["redeploy"]);
+            let log = again.assert_success().stdout.clone();
+            let reason = "settings that the installer or a build reads have changed";
+            assert!(log.contains(reason), "{log}");
+            assert_eq!(site.live()["env"]["decision"], "create");
+        }
+        // What was built for these settings before serves again.
+        site.set("CFLAGS", "-O2");
+        site.nyala(&["redeploy"]).assert_success();
+        assert_eq!(archive.builds(), ["first -", "first -O2", "first -O3"]);
     }
 }

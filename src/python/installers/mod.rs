@@ -1,5 +1,6 @@
 //! The tools that create envs and install requirements into them, each in a module of its own.
 
+mod builds;
 mod causes;
 mod editables;
 mod error;
@@ -133,11 +134,14 @@ impl Installer {
         let Installation { env, release, environment, .. } = installation;
         let (environment, overruled) = self.confined(environment, env, release);
         overruled.iter().for_each(console::info);
+        let environment = builds::with_own_cache(self, environment, installation);
         let installation = &Installation { environment: &environment, ..installation.clone() };
-        match self {
+        let choice = match self {
             Installer::Pip => pip::install(installation),
             Installer::Uv => uv::install(installation).map(|()| Choice::Another),
-        }
+        }?;
+        builds::remove_temporary(env)?;
+        Ok(choice)
     }
 
     /// The environment in which the installer installs into `env` and nowhere else, and the user's
@@ -197,10 +201,12 @@ impl Installer {
         }
     }
 
-    /// Whether the installer reads the app setting of this name, so that another value may install
-    /// something else.
+    /// Whether the installer, or what it builds packages with, reads the app setting of this name,
+    /// so that another value may install something else.
     pub fn reads(self, setting: &str) -> bool {
         // pip's settings are translated for uv.
-        setting.starts_with("PIP_") || self == Installer::Uv && setting.starts_with("UV_")
+        setting.starts_with("PIP_")
+            || self == Installer::Uv && setting.starts_with("UV_")
+            || builds::read(setting)
     }
 }
