@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use crate::checkout::{Cancelled, Exported, export_unless};
 use crate::console;
 use crate::disk::space::{DiskUsage, FileSystem, shortage};
-use crate::disk::{self, at};
+use crate::disk::{self, at, mounts};
 use crate::git::Repository;
 use crate::process;
 use crate::site::{DeploymentId, Record, Site};
@@ -80,6 +80,9 @@ pub fn take(site: &Site, repository: &Repository, into: &Path) -> Option<(Oid, E
         let marker = Marker::read(site);
         // First: whatever becomes of the tree, nobody takes it for what it was.
         disk::remove_file(&site.staging_marker())?;
+        // What is mounted over a file changes nothing that is looked at.
+        let marker = marker
+            .filter(|_| mounts::below(&site.staging_tree()).is_ok_and(|mounts| mounts.is_empty()));
         let Some(marker) = marker else {
             console::detail("The staging tree is not used: it is not as nyala wrote it.");
             return Ok(None);

@@ -10,7 +10,7 @@ use super::prune::{Pruned, envs_without, prune, salvage_release, unless_mounted}
 use super::salvage::Scan;
 use super::trash::{Freed, TrashReport, empty_trash};
 use crate::site::lock::DeployLock;
-use crate::site::{DeploymentId, Settings, Site, no_deployment};
+use crate::site::{DeploymentId, Settings, Site, entry_name, no_deployment};
 use crate::staging;
 
 /// What `gc` or `delete` did.
@@ -36,7 +36,10 @@ impl Report {
 pub fn gc(site: &Site, settings: &Settings, _lock: &DeployLock, report: &mut Report) -> Result<()> {
     let pruned = prune(site, settings, &mut report.pruned);
     // It only saves time, and whoever calls this wants space.
-    let discarded = staging::discard(site);
+    let discarded = unless_mounted(staging::discard(site)).map(|holder| {
+        let what = entry_name(&site.staging_tree());
+        report.pruned.held.extend(holder.map(|holder| Held { what, holder }));
+    });
     report.empty_trash(site);
     pruned.and(discarded)
 }

@@ -138,13 +138,14 @@ impl fmt::Display for Held {
     }
 }
 
-/// The releases, envs and leftovers of a site in which something is mounted.
+/// The releases, envs, staging tree and leftovers of a site in which something is mounted.
 pub fn mounted(site: &Site) -> Vec<Held> {
     let releases = site.release_ids().unwrap_or_default().into_iter().map(|id| site.release(id));
     let envs = site.env_ids().unwrap_or_default().into_iter().map(|id| site.env(id));
     let temporaries = site.temporary_ids().unwrap_or_default();
     let temporaries = temporaries.into_iter().map(|id| site.temporary(id));
-    let kept = releases.chain(envs).chain(temporaries).map(|path| {
+    let staging = [site.staging_tree()];
+    let kept = releases.chain(envs).chain(temporaries).chain(staging).map(|path| {
         let was = path.strip_prefix(site.root()).unwrap_or(&path).to_owned();
         (path, was)
     });

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::faults::wait_until_quiet;
-use crate::support::{Project, Site, snapshot};
+use crate::support::{Mounts, Project, Site, snapshot};
 
 /// A site that stages however small its tree is, with one deployment.
 fn staged(site: &Site) -> Project<'_> {
@@ -213,4 +213,29 @@ fn a_umask_of_the_pusher_changes_no_mode() {
     assert_eq!(mode(&live.join("folder")), 0o755);
     assert_eq!(mode(&live.join("folder/plain")), 0o644);
     assert_eq!(mode(&live.canonicalize().unwrap()), 0o755);
+}
+
+#[test]
+fn what_is_mounted_in_the_staging_tree_does_not_go_live() {
+    if !Mounts::own() {
+        return;
+    }
+    let site = Site::new();
+    let project = staged(&site);
+    let other = site.sandbox.path("other");
+    fs::write(&other, "another one").unwrap();
+    let at = staging(&site).join("tree/same");
+    Mounts::bind(&other, &at);
+    project.write("page", "2").push().assert_success();
+    assert_eq!((site.live_file("page"), site.live_file("same")), ("2".into(), "the same".into()));
+    wait_until_quiet(&site);
+    let doctor = site.nyala(&["doctor"]);
+    let named = "the staging tree can never be removed: something is mounted at";
+    let named = format!("{named} {}", at.display());
+    assert!(doctor.stdout.contains(&named), "{doctor:?}");
+    let gc = site.nyala(&["gc"]);
+    assert!(gc.assert_success().stdout.contains("the staging tree is not removed"), "{gc:?}");
+    Mounts::unmount(&at);
+    site.nyala(&["doctor"]).assert_success();
+    assert_eq!(fs::read_to_string(other).unwrap(), "another one");
 }
