@@ -1,5 +1,7 @@
 //! Did a worker die, and what did it leave?
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use super::error;
@@ -44,6 +46,13 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
     }
     let mut leftovers = leftovers(site);
     leftovers.retain(|path| !mounted.iter().any(|held| held.path() == Some(path)));
+    let mut stuck = retention::stuck(site, &leftovers);
+    leftovers.retain(|path| !stuck.iter().any(|it| it.path == *path));
+    stuck.retain(|it| !mounted.iter().any(|held| held.path() == Some(&it.path)));
+    let owner = fs::metadata(site.root()).map_or(0, |folder| folder.uid());
+    findings.extend(stuck.iter().map(|stuck| {
+        Finding::new(FindingId::NotRemovable, error::cannot_be_removed(stuck, owner))
+    }));
     if let [first, rest @ ..] = &leftovers[..] {
         let error = error::left_over(first, rest.len());
         let finding = Finding::new(FindingId::Leftovers, error);

@@ -44,6 +44,7 @@ pub enum FindingId {
     NoAddress,
     NothingLive,
     NotListening,
+    NotRemovable,
     NotRunning,
     NotServed,
     NotWritable,

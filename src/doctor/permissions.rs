@@ -9,6 +9,7 @@ use rustix::fs::{Access, access as can};
 use super::error;
 use super::{Finding, FindingId, Repair};
 use crate::access;
+use crate::disk::space::FileSystem;
 use crate::site::Site;
 
 pub(super) fn check(site: &Site) -> Vec<Finding> {
@@ -16,7 +17,11 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
     let root = site.root();
     let Ok(owner) = fs::metadata(root).map(|metadata| metadata.uid()) else { return findings };
     if can(root, Access::WRITE_OK | Access::READ_OK | Access::EXEC_OK).is_err() {
-        findings.push(Finding::new(FindingId::NotWritable, error::not_writable(root, owner)));
+        let error = match FileSystem::of(root) {
+            Ok(system) if system.read_only => error::read_only(root, &system),
+            _ => error::not_writable(root, owner),
+        };
+        findings.push(Finding::new(FindingId::NotWritable, error));
     }
 
     // In a shared site each file belongs to whoever made it, and is open to the group.

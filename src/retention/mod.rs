@@ -10,6 +10,7 @@ mod notices;
 mod prune;
 pub mod salvage;
 mod share;
+mod stuck;
 mod trash;
 mod unshared;
 
@@ -22,5 +23,6 @@ pub use prune::{
     Pruned, Unneeded, discard_unheld, prune, prune_written, salvage_release, scan_in_time, unneeded,
 };
 pub use share::{Moved, share, share_held};
+pub use stuck::{Stuck, stuck};
 pub use trash::{Freed, empty_trash};
 pub use unshared::{Unshared, unshared, warn_of_half_shared};

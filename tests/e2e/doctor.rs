@@ -2,6 +2,7 @@
 
 mod application;
 mod live;
+mod removal;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
