@@ -18,7 +18,10 @@ pub(super) struct List {
 
 impl List {
     pub(super) fn run(&self, site: &Site) -> Result<()> {
-        let (mut records, damaged) = site.readable_records()?;
+        let (mut records, mut damaged) = site.readable_records()?;
+        if records.is_empty() && !damaged.is_empty() {
+            return Err(damaged.swap_remove(0));
+        }
         for error in &damaged {
             super::say_warning(&format!("{error:#}"));
         }
