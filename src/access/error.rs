@@ -18,6 +18,11 @@ pub(super) fn share_with_a_group(site: &str) -> String {
     )
 }
 
+/// The same for a site that is shared already. Both are quoted for a shell.
+pub(super) fn join_the_group(site: &str, person: &str) -> String {
+    format!("Or join the group that it is shared with: usermod -aG $(stat -c %G {site}) {person}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,6 +34,9 @@ mod tests {
         only deploy may change the site /srv/shop
         found: you are ann, and the site belongs to deploy
         Act as its owner: sudo -u deploy nyala --site /srv/shop redeploy
+        ");
+        insta::assert_snapshot!(join_the_group("/srv/shop", "ann"), @"
+        Or join the group that it is shared with: usermod -aG $(stat -c %G /srv/shop) ann
         ");
         insta::assert_snapshot!(error.fix(share_with_a_group("/srv/shop")), @"
         only deploy may change the site /srv/shop

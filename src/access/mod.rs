@@ -157,14 +157,21 @@ fn refusal(site: &Site, intent: Intent, person: &str, owner: u32, group: u32) ->
     let root = site.root();
     let owner = User::with_id(owner, group, root).name;
     let shown = root.display().to_string();
-    let quoted = shlex::try_quote(&shown).unwrap_or_default().into_owned();
+    let quote = |text: &str| shlex::try_quote(text).unwrap_or_default().into_owned();
+    let quoted = quote(&shown);
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let again = match intent {
         Intent::Push => format!("--site {quoted} redeploy"),
         _ => shlex::try_join(arguments.iter().map(String::as_str)).unwrap_or_default(),
     };
     let repository = site.settings().map(|settings| site.repository(&settings));
-    let is_git_shared = repository.is_ok_and(|repository| is_repository_shared(&repository));
+    let is_git_shared = || repository.is_ok_and(|repository| is_repository_shared(&repository));
     let error = error::not_the_owner(&shown, &owner, person, &again);
-    if is_git_shared { error.fix(error::share_with_a_group(&quoted)) } else { error }
+    if is_shared(site) {
+        error.fix(error::join_the_group(&quoted, &quote(person)))
+    } else if is_git_shared() {
+        error.fix(error::share_with_a_group(&quoted))
+    } else {
+        error
+    }
 }
