@@ -44,8 +44,13 @@ impl Redeploy {
                 return Ok((tip, None));
             }
             let live = site.live()?.map(|id| site.record(id)).transpose()?.flatten();
-            let record = live.ok_or_else(|| error::nothing_pushed("nyala redeploy"))?;
-            return Ok((record.commit, Some(record.update.refname)));
+            if let Some(record) = live {
+                return Ok((record.commit, Some(record.update.refname)));
+            }
+            // The hook may have deployed nothing of what was pushed first.
+            let head = repository.head_branch().map(|branch| RefName::of_branch(&branch));
+            let head = head.and_then(|name| Some((repository.tip(&name)?, Some(name))));
+            return Ok(head.ok_or_else(|| error::nothing_pushed("nyala redeploy"))?);
         };
         named(site, repository, what)
     }

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use crate::disk::space::FileSystem;
+use crate::setup::STRICT_HOOK;
 use crate::site::DeploymentId;
+use crate::text::{capitalized, shell_word};
 use crate::user_error::{DEPLOY_AGAIN, UserError};
 
 /// The first thing that a pusher has to know about any error of the hook. `live` says what is live.
@@ -26,20 +28,44 @@ pub(super) fn unknown_options(
 }
 
 /// The push came into `here`, whose hook is that of the repository `own` of `site`. `copy` is the
-/// folder of a site that `here` is in.
-pub(super) fn copied_hook(here: &Path, own: &Path, site: &Path, copy: Option<&Path>) -> UserError {
-    let (here, own, site) = (here.display(), own.display(), site.display());
+/// folder of a site that `here` is in, and `strict` whether `here` has the hook of a strict site.
+pub(super) fn copied_hook(
+    here: &Path,
+    own: &Path,
+    site: &Path,
+    copy: Option<&Path>,
+    strict: bool,
+) -> UserError {
     let error = UserError::new("this repository has the hook of another repository")
-        .found(format!("the push came into {here}"))
-        .found(format!("its hook deploys to {site}, whose repository is {own}"));
-    match copy {
-        Some(copy) => error
-            .fix(format!("Make the copy a site of its own: nyala init {}", copy.display()))
-            .fix("Deploy again"),
-        None => error
-            .fix(format!("Remove the hook: rm {here}/hooks/post-receive"))
-            .fix(format!("Or deploy it to a site of its own: nyala --site SITE install {here}")),
+        .found(format!("the push came into {}", here.display()))
+        .found(format!(
+            "its hook deploys to {}, whose repository is {}",
+            site.display(),
+            own.display()
+        ));
+    let again = capitalized(DEPLOY_AGAIN);
+    if let Some(copy) = copy {
+        return error
+            .fix(format!("Make the copy a site of its own: nyala init {}", shell_word(copy)))
+            .fix(again);
     }
+    let hooks = here.join("hooks");
+    let [post_receive, proc_receive] =
+        ["post-receive", STRICT_HOOK].map(|name| shell_word(&hooks.join(name)));
+    let here = shell_word(here);
+    let remove = if strict {
+        // Without its hook, git refuses every push that the setting sends to it.
+        format!(
+            "rm {post_receive} {proc_receive} && \
+             git --git-dir {here} config --unset-all receive.procReceiveRefs"
+        )
+    } else {
+        format!("rm {post_receive}")
+    };
+    error
+        .fix(format!("Deploy it to a site of its own: nyala --site SITE install --force {here}"))
+        .fix(again)
+        .fix(format!("Or remove the hook: {remove}"))
 }
 
 pub(super) fn bad_line(line: &str) -> UserError {
@@ -116,14 +142,23 @@ mod tests {
     fn a_hook_in_the_wrong_repository_says_how_to_go_on() {
         let (here, own) = (Path::new("/srv/copy/repository.git"), Path::new("/srv/shop.git"));
         let site = Path::new("/srv/shop");
-        insta::assert_snapshot!(copied_hook(here, own, site, None), @"
+        insta::assert_snapshot!(copied_hook(here, own, site, None, false), @"
         this repository has the hook of another repository
         found: the push came into /srv/copy/repository.git
         found: its hook deploys to /srv/shop, whose repository is /srv/shop.git
-        1. Remove the hook: rm /srv/copy/repository.git/hooks/post-receive
-        2. Or deploy it to a site of its own: nyala --site SITE install /srv/copy/repository.git
+        1. Deploy it to a site of its own: nyala --site SITE install --force /srv/copy/repository.git
+        2. Deploy again
+        3. Or remove the hook: rm /srv/copy/repository.git/hooks/post-receive
         ");
-        insta::assert_snapshot!(copied_hook(here, own, site, here.parent()), @"
+        insta::assert_snapshot!(copied_hook(here, own, site, None, true), @"
+        this repository has the hook of another repository
+        found: the push came into /srv/copy/repository.git
+        found: its hook deploys to /srv/shop, whose repository is /srv/shop.git
+        1. Deploy it to a site of its own: nyala --site SITE install --force /srv/copy/repository.git
+        2. Deploy again
+        3. Or remove the hook: rm /srv/copy/repository.git/hooks/post-receive /srv/copy/repository.git/hooks/proc-receive && git --git-dir /srv/copy/repository.git config --unset-all receive.procReceiveRefs
+        ");
+        insta::assert_snapshot!(copied_hook(here, own, site, here.parent(), true), @"
         this repository has the hook of another repository
         found: the push came into /srv/copy/repository.git
         found: its hook deploys to /srv/shop, whose repository is /srv/shop.git

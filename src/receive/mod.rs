@@ -29,6 +29,7 @@ use crate::console::{End, Followed, Follower, follow, mask, paint, print};
 use crate::disk;
 use crate::disk::space::FileSystem;
 use crate::git::{Commit, RefUpdate, Refs, Repository, short};
+use crate::setup;
 use crate::site::freeze::{Frozen, Received};
 use crate::site::queue::NewDeployment;
 use crate::site::record::Trigger;
@@ -92,12 +93,15 @@ fn check_repository(site: &Site, settings: &Settings) -> Result<()> {
     let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let here = canonical(Path::new(&named));
     let own = canonical(&site.repository(settings));
-    // A repository that is gone cannot be told from a copy; whoever opens it says that it is gone.
-    if here == own || !own.exists() {
+    let id = |path: &Path| fs::metadata(path).ok().as_ref().map(disk::file_id);
+    // One that is mounted twice has two paths. One that is gone cannot be told from a copy; whoever
+    // opens it says that it is gone.
+    if here == own || id(&own).is_none_or(|own| id(&here) == Some(own)) {
         return Ok(());
     }
     let copy = here.parent().filter(|folder| folder.join(SETTINGS_FILE).is_file());
-    bail!(error::copied_hook(&here, &own, site.root(), copy))
+    let strict = here.join("hooks").join(setup::STRICT_HOOK).is_file();
+    bail!(error::copied_hook(&here, &own, site.root(), copy, strict))
 }
 
 /// Who reads a log that is copied.
