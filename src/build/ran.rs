@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::BuildPlan;
 use crate::git::{CommitTree, Entry, Kind};
 use crate::hex::hex;
+use crate::python::dependencies::joined;
 use crate::python::env::marker::RanCommand;
 
 /// How many words of a command and its scripts are looked at, and in how many folders.
@@ -176,19 +177,6 @@ impl Search<'_> {
 fn files_of_module(name: &str) -> [String; 2] {
     let path = name.replace('.', "/");
     [format!("{path}.py"), format!("{path}/__main__.py")]
-}
-
-/// A path from a folder on, without `.` and `..` in it; `None` when it leads out of the tree.
-fn joined(folder: &str, path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => _ = parts.pop()?,
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
 }
 
 fn folder_of(path: &str) -> &str {

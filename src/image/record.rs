@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use crate::disk;
+use crate::python::dependencies::joined;
 
 /// Whether a file says when and how a package was installed, and nothing that matters later.
 pub(super) fn is_about_the_day(path: &Path) -> bool {
@@ -41,10 +42,11 @@ pub(super) fn rewritten(env: &Path, path: &Path, bytes: &[u8], text: Text<'_>) -
         let may_change = name.starts_with("../")
             || [".pth", ".egg-link", "direct_url.json"].iter().any(|end| name.ends_with(end))
             || name.starts_with("__editable__");
-        let changed = may_change.then(|| inside(packages, name)).flatten().and_then(|inside| {
-            let now = disk::read(env.join(&inside)).ok()?;
-            text(Path::new(&inside), &now)
-        });
+        let changed =
+            may_change.then(|| joined(packages.to_str()?, name)).flatten().and_then(|inside| {
+                let now = disk::read(env.join(&inside)).ok()?;
+                text(Path::new(&inside), &now)
+            });
         match changed {
             Some(changed) => {
                 let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(&changed));
@@ -54,19 +56,6 @@ pub(super) fn rewritten(env: &Path, path: &Path, bytes: &[u8], text: Text<'_>) -
         }
     }
     Some((lines.join("\n") + "\n").into_bytes())
-}
-
-/// The path in the env of a path in the list; `None` when it is outside.
-fn inside(packages: &Path, name: &str) -> Option<String> {
-    let mut parts: Vec<_> = packages.to_str()?.split('/').collect();
-    for part in name.split('/') {
-        match part {
-            ".." => drop(parts.pop()?),
-            "." | "" => {}
-            other => parts.push(other),
-        }
-    }
-    Some(parts.join("/"))
 }
 
 #[cfg(test)]

@@ -36,5 +36,5 @@ pub use record::{Found, Input, Line, Local, LocalKind, MutableReference, Recorde
 pub use source::Source;
 pub use subfolders::{folders_with, has_same_folders_with};
 pub(super) use text::normalized_name;
-pub use tree::{Entry, Resolved, Tree, in_commit, leads_above, resolve};
+pub use tree::{Entry, Resolved, Tree, in_commit, joined, leads_above, resolve};
 pub use workspace::workspace_lock;

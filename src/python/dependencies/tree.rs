@@ -177,17 +177,25 @@ pub(super) fn normalized_path(path: &str) -> String {
 /// it leads out of the commit.
 pub(super) fn from_above(tree: &impl Tree, levels: usize, path: &str) -> Option<String> {
     let place: Vec<String> = names(tree.place()).into();
-    let mut at: Vec<&str> = place.iter().map(String::as_str).collect();
-    at.truncate(place.len().checked_sub(levels)?);
+    let above = place[..place.len().checked_sub(levels)?].join("/");
+    let at = joined(&above, path)?;
+    let at: Vec<&str> = at.split('/').filter(|name| !name.is_empty()).collect();
+    let shared = at.iter().zip(&place).take_while(|(one, other)| *one == other).count();
+    let up = vec![".."; place.len() - shared];
+    Some([&up, &at[shared..]].concat().join("/"))
+}
+
+/// A path that is relative to a folder, without `.` and `..` in it; `None` if it leads out of what
+/// the folder is in.
+pub fn joined(folder: &str, path: &str) -> Option<String> {
+    let mut at: Vec<&str> = folder.split('/').filter(|name| !name.is_empty()).collect();
     for name in path.split('/').filter(|name| !matches!(*name, "" | ".")) {
         match name {
             ".." => drop(at.pop()?),
             name => at.push(name),
         }
     }
-    let shared = at.iter().zip(&place).take_while(|(one, other)| *one == other).count();
-    let up = vec![".."; place.len() - shared];
-    Some([&up, &at[shared..]].concat().join("/"))
+    Some(at.join("/"))
 }
 
 /// The path in the commit of one that is relative to its folder `place`.
