@@ -357,6 +357,27 @@ def release_command(world):
     return "failed with its output, unchanged"
 
 
+@case("a worker killed in its release command, which goes on, and the next push")
+def killed_in_release_command(world):
+    site = world.site
+    procfile = open(os.path.join(site.work, "Procfile")).read()
+    goes_on = "import signal, time; signal.signal(15, lambda *_: None)\n"
+    goes_on += "print('migration begins', flush=True); time.sleep(60)"
+    site.write("migrate.py", goes_on)
+    site.write("Procfile", procfile + "release: python3 migrate.py\n")
+    site.commit()
+    pushing(world, "migration begins", lambda: kill_worker(site))
+    site.write("migrate.py", "print('migration of the next')")
+    site.commit()
+    said = site.must_succeed()
+    waits = "Waiting for the release command of an earlier deployment."
+    if not 0 < said.find(waits) < said.find("migration of the next"):
+        raise Wrong(f"it was not waited for:\n{said}")
+    site.must_show(site.release)
+    site.write("Procfile", procfile)
+    return "it is waited for; the next push is live"
+
+
 @case("`status`, `ps`, `logs`, `run`, `scale`, `restart`, `stop`, `start`")
 def commands(world):
     site = world.site

@@ -228,6 +228,13 @@ pub(super) fn job_failed(release: DeploymentId, what: &str) -> UserError {
         .fix("See its output above")
 }
 
+/// `pods` are those of release commands that do not end.
+pub(super) fn earlier_job_runs(pods: &[&str]) -> UserError {
+    let error = UserError::new("the release command of an earlier deployment still runs");
+    let error = pods.iter().fold(error, |error, pod| error.found(format!("pod {pod}")));
+    error.fix("See what it does: kubectl logs POD").fix("Or end it: kubectl delete pod POD")
+}
+
 pub(super) const NEEDS_LONGER: &str =
     "If it only needs longer, raise deadline under [kubernetes] of nyala.toml";
 
@@ -337,6 +344,7 @@ mod tests {
             not_in_cluster(),
             no_patches_any_more(id),
             job_failed(id, "exited with status 1"),
+            earlier_job_runs(&["shop-release-6-x"]),
             unknown_kind(&[]),
             unknown_before(&BTreeSet::from([id])),
             names_another_machine("host:/srv/shop"),

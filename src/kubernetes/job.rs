@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::complaint::may_pass;
 use super::kubectl::Kubectl;
 use super::logs::Lines;
-use super::manifests::{DEPLOYMENT, selector};
+use super::manifests::{COMPONENT, DEPLOYMENT, selector};
 use super::patience::Patience;
 use super::watch::LOOK;
 use super::{apply, diagnosis, error};
@@ -17,11 +17,17 @@ use crate::console;
 use crate::processes::RELEASE;
 use crate::site::DeploymentId;
 
+/// The label that Kubernetes itself puts on the pods of a Job.
+const JOB_NAME: &str = "job-name";
+
+const CANCELLED: &str = "the deployment was cancelled";
+
 /// Runs the Job to its end, and passes on what it prints. It may take `limit` until it starts, and
 /// then as long as it says itself.
 pub(super) fn run(kubectl: &Kubectl, job: &Value, id: DeploymentId, limit: Duration) -> Result<()> {
     let step = console::step("Release command");
     let name = job["metadata"]["name"].as_str().unwrap_or_default();
+    wait_for_others(kubectl, name, limit)?;
     apply::apply(kubectl, std::slice::from_ref(job))?;
     let outcome = follow(kubectl, name, id, limit);
     let remove = ["delete", "job", name, "--ignore-not-found", "--wait=false", "-o", "name"];
@@ -33,6 +39,43 @@ pub(super) fn run(kubectl: &Kubectl, job: &Value, id: DeploymentId, limit: Durat
     Ok(())
 }
 
+/// Waits until no release command of an earlier deployment runs any more. One that was killed or
+/// cancelled goes on for a while after its Job is removed, and two migrations must not meet.
+fn wait_for_others(kubectl: &Kubectl, name: &str, limit: Duration) -> Result<()> {
+    let started = Instant::now();
+    let selector = format!("{},{COMPONENT}={RELEASE}", selector(&kubectl.place().name));
+    let mut is_told = false;
+    loop {
+        if kubectl.is_stopped() {
+            bail!(CANCELLED);
+        }
+        match kubectl.items(&["get", "pods", "-l", &selector, "-o", "json"]) {
+            Ok(pods) => {
+                let others: Vec<&str> = pods.iter().filter_map(|pod| running(pod, name)).collect();
+                if others.is_empty() {
+                    return Ok(());
+                }
+                if started.elapsed() >= limit {
+                    bail!(error::earlier_job_runs(&others));
+                }
+                if !std::mem::replace(&mut is_told, true) {
+                    console::info("Waiting for the release command of an earlier deployment.");
+                }
+            }
+            Err(why) if may_pass(&why) && started.elapsed() < limit => {}
+            Err(why) => return Err(why),
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+/// The name of a pod that is of another Job and has not ended.
+fn running<'p>(pod: &'p Value, job: &str) -> Option<&'p str> {
+    let has_ended = ["Succeeded", "Failed"].iter().any(|it| pod["status"]["phase"] == *it);
+    let is_other = pod["metadata"]["labels"][JOB_NAME].as_str().is_some_and(|its| its != job);
+    pod["metadata"]["name"].as_str().filter(|_| is_other && !has_ended)
+}
+
 fn follow(kubectl: &Kubectl, name: &str, id: DeploymentId, limit: Duration) -> Result<()> {
     let start_by = Instant::now() + limit;
     let selector = format!("{},{DEPLOYMENT}={id}", selector(&kubectl.place().name));
@@ -40,7 +83,7 @@ fn follow(kubectl: &Kubectl, name: &str, id: DeploymentId, limit: Duration) -> R
     let mut log = Log { lines: Lines::after(None), is_read: false };
     loop {
         if kubectl.is_stopped() {
-            bail!("the deployment was cancelled");
+            bail!(CANCELLED);
         }
         let found = kubectl.items(&["get", "jobs,pods", "-l", &selector, "-o", "json"]);
         let found = match found {
@@ -80,8 +123,7 @@ fn of_job(found: Vec<Value>, name: &str) -> (Option<Value>, Vec<Value>) {
     let (pods, jobs): (Vec<_>, Vec<_>) = found.into_iter().partition(|it| it["kind"] == "Pod");
     let is_job = |it: &Value| it["kind"] == "Job" && it["metadata"]["name"] == name;
     let job = jobs.into_iter().find(is_job);
-    // The label that Kubernetes itself puts on the pods of a Job.
-    let is_its = |pod: &Value| pod["metadata"]["labels"]["job-name"] == name;
+    let is_its = |pod: &Value| pod["metadata"]["labels"][JOB_NAME] == name;
     (job, pods.into_iter().filter(is_its).collect())
 }
 
@@ -151,6 +193,24 @@ mod tests {
         let (found, pods) = of_job(found, own);
         assert_eq!(found, Some(job(own)));
         assert_eq!(pods, [pod("b", own)]);
+    }
+
+    #[test]
+    fn the_command_of_an_earlier_deployment_runs_until_its_pod_has_ended() {
+        let pod = |job: &str, phase: &str| {
+            json!({ "metadata": { "name": "p", "labels": { "job-name": job } },
+                "status": { "phase": phase } })
+        };
+        let own = "shop-release-7";
+        for phase in ["Pending", "Running", "Unknown"] {
+            assert_eq!(running(&pod("shop-release-6", phase), own), Some("p"), "{phase}");
+            assert_eq!(running(&pod(own, phase), own), None);
+        }
+        for phase in ["Succeeded", "Failed"] {
+            assert_eq!(running(&pod("shop-release-6", phase), own), None, "{phase}");
+        }
+        let of_process = json!({ "metadata": { "name": "p" }, "status": { "phase": "Running" } });
+        assert_eq!(running(&of_process, own), None, "a process may be called Release");
     }
 
     #[test]
