@@ -284,9 +284,10 @@ fn pause(wanted: &str, now: Timestamp) -> Option<Duration> {
     })
 }
 
-/// Whether what is answered now may be answered otherwise later.
+/// Whether what is answered now may be answered otherwise later; from 520 on, a proxy of Cloudflare
+/// says so of the registry behind it.
 pub(super) fn may_pass(status: u16) -> bool {
-    matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
+    matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504 | 520..=524)
 }
 
 /// `https`, or `http` where nothing on this machine speaks `https`, as Docker does it.
