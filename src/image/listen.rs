@@ -38,7 +38,7 @@ struct Server {
     option: &'static str,
 }
 
-const SERVERS: [Server; 4] = [
+const SERVERS: [Server; 8] = [
     Server {
         name: "uvicorn",
         told_by: &["--host", "--uds", "--fd", "UVICORN_HOST"],
@@ -51,6 +51,14 @@ const SERVERS: [Server; 4] = [
     },
     Server { name: "granian", told_by: &["--host", "--uds", "GRANIAN_HOST"], option: "--host" },
     Server { name: "flask run", told_by: &["--host", "-h", "FLASK_RUN_HOST"], option: "--host" },
+    Server { name: "quart run", told_by: &["--host", "-h"], option: "--host" },
+    Server { name: "fastapi dev", told_by: &["--host"], option: "--host" },
+    Server { name: "sanic", told_by: &["--host", "-H", "--unix", "-u"], option: "--host" },
+    Server {
+        name: "litestar run",
+        told_by: &["--host", "-H", "--uds", "-U", "--fd", "-F", "LITESTAR_HOST"],
+        option: "--host",
+    },
 ];
 
 /// The command with the address of every network in place of the container's own; `None` when that
@@ -187,6 +195,7 @@ mod tests {
             ("python -m uvicorn a:b", "python -m uvicorn --host 0.0.0.0 a:b"),
             ("daphne -p $PORT a:b", "daphne -b 0.0.0.0 -p $PORT a:b"),
             ("flask run -p $PORT", "flask run --host 0.0.0.0 -p $PORT"),
+            ("sanic web:app -p $PORT", "sanic --host 0.0.0.0 web:app -p $PORT"),
         ] {
             assert_eq!(reachable(command).as_deref(), Some(expected), "{command}");
         }
