@@ -15,7 +15,7 @@ use super::command::PORT;
 use super::layout::to_json;
 use super::rules::APP;
 use super::source::Source;
-use crate::processes::DEFAULTS;
+use crate::processes::{CONCURRENCY, DEFAULTS};
 use crate::registry::digest;
 
 /// What goes into the configuration.
@@ -83,10 +83,16 @@ fn configuration(facts: &Facts<'_>) -> Result<oci_spec::image::ImageConfiguratio
     }
     variables.set("PORT", PORT.to_string());
     variables.set("PYTHONUNBUFFERED", "1".to_owned());
-    for (name, value) in DEFAULTS {
+    // Commands refer to it. A container has as many processors as whoever starts it says.
+    for (name, value) in DEFAULTS.into_iter().chain([(CONCURRENCY, "1")]) {
         if variables.get(name).is_none() {
             variables.set(name, value.to_owned());
         }
+    }
+    // A user without an entry in passwd has / as its home, where only root may write.
+    let is_root = facts.user.split(':').next() == Some("0");
+    if variables.get("HOME").is_none() && !is_root {
+        variables.set("HOME", "/tmp".to_owned());
     }
     // As on the site: without it, older Pythons read and write ASCII.
     if ["LANG", "LC_ALL", "LC_CTYPE"].iter().all(|name| variables.get(name).is_none()) {

@@ -32,6 +32,9 @@ pub const RELEASE: &str = "release";
 /// itself anew: <https://uwsgi-docs.readthedocs.io/en/latest/Options.html#die-on-term>.
 pub const DEFAULTS: [(&str, &str); 1] = [("UWSGI_DIE_ON_TERM", "true")];
 
+/// What says how many workers a process is to have, unless an app setting does.
+pub const CONCURRENCY: &str = "WEB_CONCURRENCY";
+
 const PROCFILE: &str = "Procfile";
 
 /// Azure's name for the command that starts the application, as an app setting.

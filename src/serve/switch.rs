@@ -20,7 +20,7 @@ use super::served::Served;
 use crate::build::custom::in_env;
 use crate::console::mask;
 use crate::process::Environment;
-use crate::processes::{DEFAULTS, RELEASE, WEB};
+use crate::processes::{CONCURRENCY, DEFAULTS, RELEASE, WEB};
 use crate::site::record::ProcessesRecord;
 use crate::site::settings::Run;
 use crate::site::{DeploymentId, no_deployment};
@@ -33,9 +33,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long one question may take although the time is nearly over.
 const SHORTEST_QUESTION: Duration = Duration::from_secs(1);
-
-/// What a process gets for the number of its workers, unless an app setting says it.
-const CONCURRENCY: &str = "WEB_CONCURRENCY";
 
 /// A release whose application is started, and what its other processes will be. Dropped before
 /// visitors have it, it is ended: whoever asked for it may be gone at any moment.

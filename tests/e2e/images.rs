@@ -141,6 +141,8 @@ fn the_same_commit_is_the_same_image_on_every_machine() {
         "PYTHONUNBUFFERED=1",
         "LANG=C.UTF-8",
         "UWSGI_DIE_ON_TERM=true",
+        "WEB_CONCURRENCY=1",
+        "HOME=/tmp",
     ] {
         assert!(variables.contains(&variable.into()), "{variables:?}");
     }
