@@ -122,7 +122,8 @@ fn configuration(facts: &Facts<'_>) -> Result<oci_spec::image::ImageConfiguratio
     diff_ids.extend(facts.layers.iter().map(|(_, _, diff_id)| diff_id.clone()));
     layers.set_diff_ids(diff_ids);
     image.set_rootfs(layers);
-    let mut history: Vec<History> = image.history().clone().unwrap_or_default();
+    let mut history = image.history().clone().unwrap_or_default();
+    complete(&mut history, facts.base.layers.len());
     for (what, _, _) in facts.layers {
         let entry = HistoryBuilder::default()
             .created(facts.created.to_string())
@@ -132,6 +133,14 @@ fn configuration(facts: &Facts<'_>) -> Result<oci_spec::image::ImageConfiguratio
     }
     image.set_history(Some(history));
     Ok(image)
+}
+
+/// Gives a history as many entries as there are layers. Not every base has them, and buildah builds
+/// on no image where they differ.
+fn complete(history: &mut Vec<History>, layers: usize) {
+    let known = history.iter().filter(|entry| entry.empty_layer() != Some(true)).count();
+    let missing = layers.saturating_sub(known);
+    history.extend(std::iter::repeat_n(History::default(), missing));
 }
 
 /// See <https://github.com/opencontainers/image-spec/blob/main/annotations.md>. What a person has
@@ -178,5 +187,24 @@ impl Variables {
 
     fn lines(&self) -> Vec<String> {
         self.0.iter().map(|(name, value)| format!("{name}={value}")).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_layer_has_an_entry_in_the_history() {
+        let entries = |json: serde_json::Value| -> Vec<History> {
+            let mut history = serde_json::from_value(json).unwrap();
+            complete(&mut history, 2);
+            history
+        };
+        assert_eq!(entries(serde_json::json!([])).len(), 2);
+        let with_empty = serde_json::json!([{ "created_by": "a" }, { "empty_layer": true }]);
+        assert_eq!(entries(with_empty).len(), 3);
+        let all = serde_json::json!([{ "created_by": "a" }, { "created_by": "b" }]);
+        assert_eq!(entries(all).len(), 2);
     }
 }
