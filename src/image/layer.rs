@@ -5,7 +5,7 @@
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -17,6 +17,7 @@ use super::contents::Contents;
 use super::error;
 use super::hashed::Hashed;
 use super::record::is_record;
+use super::rules::SCRIPT;
 use super::secrets::{FoundSecret, Scan, Secrets};
 use crate::elf;
 
@@ -100,6 +101,9 @@ const WHITEOUT: &[u8] = b".wh.";
 
 /// Files up to this size are changed where rules say so, in bytes.
 const LARGEST_TEXT: u64 = 1 << 20;
+
+/// The same for scripts, which may have an archive behind their first line.
+const LARGEST_SCRIPT: u64 = 8 << 20;
 
 /// The same for lists of a package's files: one of ten thousands has more than others.
 const LARGEST_RECORD: u64 = 64 << 20;
@@ -228,8 +232,15 @@ impl<W: Write> Layer<'_, W> {
         let mode = mode_of(metadata.permissions().mode());
         let mut file = File::open(from).with_context(|| cannot_read(from))?;
         let object = elf::read(&file).with_context(|| cannot_read(from))?;
-        let is_record = rules.is_some_and(|(_, inside)| is_record(inside));
-        if metadata.len() <= if is_record { LARGEST_RECORD } else { LARGEST_TEXT } {
+        let mut start = [0; SCRIPT.len()];
+        let is_script =
+            file.read_at(&mut start, 0).with_context(|| cannot_read(from))? > 0 && start == SCRIPT;
+        let largest = match rules {
+            Some((_, inside)) if is_record(inside) => LARGEST_RECORD,
+            Some(_) if is_script => LARGEST_SCRIPT,
+            _ => LARGEST_TEXT,
+        };
+        if metadata.len() <= largest {
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes).with_context(|| cannot_read(from))?;
             let changed = match rules {

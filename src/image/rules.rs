@@ -21,6 +21,9 @@ pub(super) const ENV: &str = "srv/env";
 pub(super) const PYTHON: &str = "srv/python";
 pub(super) const PYTHON_LIB: &str = "srv/python/lib";
 
+/// What a script begins with.
+pub(super) const SCRIPT: &[u8] = b"#!";
+
 /// Where the trees are on this machine, and in the image.
 #[derive(Clone, Debug)]
 pub(super) struct Places {
@@ -43,10 +46,7 @@ impl Places {
     /// The text with the paths of the image in place of those of the site; `None` when it has none
     /// of those.
     fn moved(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        // What has a zero in it is no text, and its lengths matter.
-        if memchr::memchr(0, bytes).is_some() {
-            return None;
-        }
+        let (text, rest) = bytes.split_at(text_length(bytes));
         let env = self.env.as_ref();
         let env = env.map(|env| (env.folder.as_path(), env.to.clone()));
         let release = (self.release.as_path(), format!("/{APP}"));
@@ -55,11 +55,11 @@ impl Places {
             let from = spellings(from.as_os_str().as_bytes()).into_iter();
             let pairs: BTreeSet<_> = from.zip(spellings(to.as_bytes())).collect();
             for (from, to) in pairs {
-                let now = changed.as_deref().unwrap_or(bytes);
+                let now = changed.as_deref().unwrap_or(text);
                 changed = replaced(now, &from, &to).or(changed);
             }
         }
-        changed
+        changed.map(|changed| [&changed, rest].concat())
     }
 
     /// Where an absolute path of the site is in the image.
@@ -77,6 +77,16 @@ impl Places {
 fn below(folder: &Path, rest: &Path) -> PathBuf {
     // `join` would end with a slash.
     if rest == Path::new("") { folder.to_owned() } else { folder.join(rest) }
+}
+
+/// How much of a file is text. What has a zero in it is none, and its lengths matter; but the first
+/// line of a script may have an archive behind it, as zipapp writes it.
+fn text_length(bytes: &[u8]) -> usize {
+    if memchr::memchr(0, bytes).is_none() {
+        return bytes.len();
+    }
+    let end = bytes.starts_with(SCRIPT).then(|| memchr::memchr(b'\n', bytes)).flatten();
+    end.filter(|end| memchr::memchr(0, &bytes[..*end]).is_none()).unwrap_or(0)
 }
 
 /// The bytes with one path in place of another, wherever it stands as a whole; `None` when it does
@@ -294,6 +304,10 @@ mod tests {
         let other = "/home/shop/envs/51 /home/shop/envs/5.old x/home/shop/envs/5";
         assert_eq!(env_text("a.pth", other), other);
         assert_eq!(env_text("a.so", "\0/home/shop/envs/5"), "\0/home/shop/envs/5");
+        assert_eq!(
+            env_text("bin/zipped", "#!/home/shop/envs/5/bin/python\nPK\0/home/shop/envs/5"),
+            "#!/srv/env/bin/python\nPK\0/home/shop/envs/5"
+        );
     }
 
     #[test]

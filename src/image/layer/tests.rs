@@ -20,7 +20,7 @@ impl Rules for Shortened {
 }
 
 #[test]
-fn a_long_list_of_files_is_changed_as_well() {
+fn a_long_list_of_files_and_a_long_script_are_changed_as_well() {
     let folder = tempfile::tempdir().unwrap();
     let from = folder.path().join("env");
     fs::create_dir_all(from.join("p-1.dist-info")).unwrap();
@@ -28,6 +28,7 @@ fn a_long_list_of_files_is_changed_as_well() {
     for file in ["p-1.dist-info/RECORD", "other", "text", ".wh.other"] {
         fs::write(from.join(file), if file == "text" { b"x" } else { &*long }).unwrap();
     }
+    fs::write(from.join("script"), [b"#!", &*long].concat()).unwrap();
     let parts = [Part::Tree { from, to: "env".to_owned(), rules: &Shortened }];
     let path = folder.path().join("layer");
     let mut file = File::create(&path).unwrap();
@@ -38,5 +39,5 @@ fn a_long_list_of_files_is_changed_as_well() {
     let files = archive.entries().unwrap().map(Result::unwrap);
     let files = files.filter(|entry| entry.header().entry_type() == EntryType::Regular);
     let sizes: Vec<_> = files.map(|entry| entry.size()).collect();
-    assert_eq!(sizes, [LARGEST_TEXT + 1, 5, 5], "other, RECORD, text");
+    assert_eq!(sizes, [LARGEST_TEXT + 1, 5, 5, 5], "other, RECORD, script, text");
 }
