@@ -79,7 +79,9 @@ impl Platform {
         if let Some((_, entry)) = found {
             return Ok((*entry).clone());
         }
-        if let ([only], true) = (&index.manifests()[..], known.is_empty()) {
+        // One without a platform may be for this one: its configuration says so.
+        let mut unknown = index.manifests().iter().filter(|entry| entry.platform().is_none());
+        if let (Some(only), None) = (unknown.next(), unknown.next()) {
             return Ok(only.clone());
         }
         let known: Vec<_> = known
@@ -124,6 +126,10 @@ mod tests {
         assert!(picked.digest().to_string().ends_with('b'));
         let error = here.pick("python", &index(vec![entry("linux", "mips", 'a')])).unwrap_err();
         assert!(error.to_string().contains("linux/mips"), "{error}");
+        let mut unnamed = entry("", "", 'c');
+        unnamed.as_object_mut().unwrap().remove("platform");
+        let attested = index(vec![entry("unknown", "unknown", 'a'), unnamed]);
+        assert!(here.pick("python", &attested).unwrap().digest().to_string().ends_with('c'));
         assert!(Platform::parse("linux/mips").is_err());
         assert_eq!(Platform::parse(&here.to_string()).unwrap(), here);
     }
