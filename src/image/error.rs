@@ -181,15 +181,18 @@ pub(super) fn wrong_blob(path: &Path, found: &str) -> UserError {
 
 /// The image has what the commit has in these files.
 pub(super) fn restored(files: &[&Path]) -> UserError {
-    /// How many are named.
-    const NAMED: usize = 10;
     let fact = "what the application has written into files of the commit is not in the image";
-    let named = files.iter().take(NAMED);
-    let error = named
-        .fold(UserError::new(fact), |error, file| error.found(excerpt(&file.to_string_lossy())));
-    let more = files.len().saturating_sub(NAMED);
-    let error = if more > 0 { error.found(format!("{more} more")) } else { error };
-    error.fix("If it is the application's data, share it: nyala share")
+    let files = files.iter().map(|file| excerpt(&file.to_string_lossy())).collect();
+    with_first(UserError::new(fact), files)
+        .fix("If it is the application's data, share it: nyala share")
+}
+
+/// The error with the first of many lines.
+fn with_first(error: UserError, lines: Vec<String>) -> UserError {
+    const TOLD: usize = 10;
+    let more = lines.len().saturating_sub(TOLD);
+    let error = lines.into_iter().take(TOLD).fold(error, UserError::found);
+    if more > 0 { error.found(format!("{more} more")) } else { error }
 }
 
 /// Git LFS has the file, and the commit only what leads to it.
@@ -208,20 +211,16 @@ pub(super) fn changed_meanwhile(what: &str) -> UserError {
 
 /// `lines` say what needs what.
 pub(super) fn missing_here_too(lines: Vec<String>) -> UserError {
-    /// How many are told.
-    const TOLD: usize = 10;
     let fact = "some modules do not load in the image, and do not load on this machine either";
-    let more = lines.len().saturating_sub(TOLD);
-    let error = lines.into_iter().take(TOLD).fold(UserError::new(fact), UserError::found);
-    let error = if more > 0 { error.found(format!("{more} more")) } else { error };
-    error.fix("If the application needs them, install what is missing here and in the base")
+    with_first(UserError::new(fact), lines)
+        .fix("If the application needs them, install what is missing here and in the base")
 }
 
 /// `lines` say what needs what.
 pub(super) fn does_not_run(base: Option<&str>, lines: Vec<String>) -> UserError {
     let place = base.map_or("the image".to_owned(), |base| format!("the base {base}"));
     let fact = format!("the image would not run: {place} lacks what the release needs");
-    let error = lines.into_iter().fold(UserError::new(fact), UserError::found);
+    let error = with_first(UserError::new(fact), lines);
     if base.is_none() {
         return error.fix("Choose a base that has it: base in [image] of nyala.toml");
     }

@@ -17,10 +17,13 @@ pub(super) fn verdict(
 ) -> Result<()> {
     let (optional, serious): (Vec<_>, Vec<_>) =
         problems.into_iter().partition(|problem| is_optional(&problem.file));
-    for problem in optional {
-        console::warning(line(&problem, None));
-    }
+    let warn_of_optional = || {
+        for problem in &optional {
+            console::warning(line(problem, None));
+        }
+    };
     if serious.is_empty() {
+        warn_of_optional();
         return Ok(());
     }
     let inside = |problem: &Problem| {
@@ -40,13 +43,13 @@ pub(super) fn verdict(
         });
         lines.collect()
     };
-    if !nowhere.is_empty() {
-        console::warning(error::missing_here_too(lines(&nowhere)));
+    if !here.is_empty() {
+        // On a base of another C library, everything is missing.
+        bail!(error::does_not_run(base, lines(&here)));
     }
-    if here.is_empty() {
-        return Ok(());
-    }
-    bail!(error::does_not_run(base, lines(&here)))
+    warn_of_optional();
+    console::warning(error::missing_here_too(lines(&nowhere)));
+    Ok(())
 }
 
 fn line(problem: &Problem, package: Option<&str>) -> String {
