@@ -78,11 +78,16 @@ impl Base {
             bail!(error::not_an_image(named, found));
         }
         let layers = manifest.layers().iter().map(|layer| {
-            let descriptor = converted(layer);
+            let Some(descriptor) = converted(layer) else {
+                bail!(error::not_an_image(
+                    named,
+                    &format!("it has a layer of the kind {}", layer.media_type())
+                ))
+            };
             let (digest, size) = (layer.digest().to_string(), layer.size());
-            BaseLayer { descriptor, digest, size }
+            Ok(BaseLayer { descriptor, digest, size })
         });
-        let layers: Vec<_> = layers.collect();
+        let layers: Vec<_> = layers.collect::<Result<_>>()?;
         if let Some(layer) = layers.iter().find(|layer| !registry::is_digest(&layer.digest)) {
             bail!(error::not_an_image(named, &format!("{} is no sha256 digest", layer.digest)));
         }
@@ -301,13 +306,49 @@ fn manifest(
     bail!(error::not_an_image(named, "its lists of manifests lead nowhere"))
 }
 
-/// The same layer, by OCI's name of its kind.
-fn converted(layer: &Descriptor) -> Descriptor {
+/// The same layer, by OCI's name of its kind; `None` for a kind that is not to be sent to another
+/// registry, or is not known.
+fn converted(layer: &Descriptor) -> Option<Descriptor> {
     let kind = match layer.media_type().as_ref() {
         "application/vnd.docker.image.rootfs.diff.tar.gzip" => MediaType::ImageLayerGzip,
         "application/vnd.docker.image.rootfs.diff.tar" => MediaType::ImageLayer,
         "application/vnd.docker.image.rootfs.diff.tar.zstd" => MediaType::ImageLayerZstd,
-        other => MediaType::from(other),
+        _ => layer.media_type().clone(),
     };
-    Descriptor::new(kind, layer.size(), layer.digest().clone())
+    let kinds = [MediaType::ImageLayer, MediaType::ImageLayerGzip, MediaType::ImageLayerZstd];
+    let mut converted = Descriptor::new(kind, layer.size(), layer.digest().clone());
+    // Some engines fetch a layer in parts, and find what they need for that in these.
+    converted.set_annotations(layer.annotations().clone());
+    kinds.contains(converted.media_type()).then_some(converted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layer_keeps_what_is_said_of_it() {
+        let layer = |kind: &str| -> Option<Descriptor> {
+            let json = serde_json::json!({
+                "mediaType": kind,
+                "digest": format!("sha256:{}", "0a".repeat(32)),
+                "size": 7,
+                "urls": ["https://example.org/layer"],
+                "annotations": { "toc": "sha256:1" },
+            });
+            converted(&serde_json::from_value(json).unwrap())
+        };
+        let docker = layer("application/vnd.docker.image.rootfs.diff.tar.gzip").unwrap();
+        assert_eq!(Some(&docker), layer("application/vnd.oci.image.layer.v1.tar+gzip").as_ref());
+        assert_eq!(docker.annotations().as_ref().unwrap()["toc"], "sha256:1");
+        assert_eq!(docker.urls(), &None, "the registry has it");
+        for foreign in [
+            "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+            "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+            "application/vnd.oci.image.layer.v1.tar+gzip+encrypted",
+            "text/plain",
+        ] {
+            assert_eq!(layer(foreign), None, "{foreign}");
+        }
+    }
 }
