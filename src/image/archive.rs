@@ -54,8 +54,12 @@ fn read(tar: &mut dyn Read, temporary: &Path) -> Result<Contents> {
                 let object = contents.resolve(&target).and_then(|(_, object)| object.cloned());
                 contents.add_file(&path, object);
             }
-            EntryType::Directory => contents.add_folder(&path),
-            _ if split(&path).1.contains(".so") => {
+            EntryType::Directory => {
+                let is_closed = entry.header().mode().context(reading)? & 0o001 == 0;
+                let owner = u32::try_from(entry.header().uid().context(reading)?);
+                contents.add_folder(&path, owner.ok().filter(|_| is_closed));
+            }
+            _ if is_looked_into(&path) => {
                 let size = entry.size();
                 let object = object(&mut entry, size, temporary)?;
                 contents.add_file(&path, object);
@@ -80,6 +84,12 @@ fn path_from_root(bytes: &[u8]) -> String {
         rest = shorter;
     }
     rest.trim_end_matches('/').to_owned()
+}
+
+/// Whether a file may be a library, or the program of a Python.
+fn is_looked_into(path: &str) -> bool {
+    let (folder, name) = split(path);
+    name.contains(".so") || folder.ends_with("bin") && name.starts_with("python")
 }
 
 fn is_configuration(path: &str) -> bool {
@@ -112,4 +122,32 @@ fn object(entry: &mut impl Read, size: u64, temporary: &Path) -> Result<Option<O
     let file = File::open(&path).context("cannot read the layer")?;
     disk::remove_file(&path)?;
     elf::read(&file).context("cannot read the layer")
+}
+
+#[cfg(test)]
+mod tests {
+    use tar::{Builder, Header};
+
+    use super::*;
+
+    #[test]
+    fn a_folder_is_closed_if_only_its_owner_may_enter_it() {
+        let mut layer = Builder::new(Vec::new());
+        for (folder, mode, owner) in
+            [("./root", 0o700, 0), ("home/app/", 0o750, 7), ("usr", 0o755, 0)]
+        {
+            let mut header = Header::new_gnu();
+            header.set_entry_type(EntryType::Directory);
+            header.set_mode(mode);
+            header.set_uid(owner);
+            header.set_size(0);
+            layer.append_data(&mut header, folder, io::empty()).unwrap();
+        }
+        let layer = layer.into_inner().unwrap();
+        let contents = contents(&mut layer.as_slice(), Path::new("/nowhere")).unwrap();
+        let lets_in = |folder: &str, user| contents.lets_in(&format!("{folder}/bin/python3"), user);
+        assert!(!lets_in("root", 7) && lets_in("root", 0));
+        assert!(!lets_in("home/app", 8) && lets_in("home/app", 7));
+        assert!(lets_in("usr", 7));
+    }
 }

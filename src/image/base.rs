@@ -104,6 +104,13 @@ impl Base {
         self.config.config().clone().unwrap_or_default()
     }
 
+    /// An environment variable of it.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        let settings = self.settings();
+        let mut lines = settings.env().iter().flatten();
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+    }
+
     /// The repository that it is in, if it is in a registry.
     pub(super) fn repository(&self) -> Option<&Reference> {
         match &self.source {

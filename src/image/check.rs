@@ -72,6 +72,13 @@ pub(super) fn problems(
     problems
 }
 
+/// What a program of the base lacks. Without it, nothing runs there, whatever this machine has.
+pub(super) fn problems_of(program: &str, all: &Contents, folders: &[String]) -> Vec<Problem> {
+    let Some((file, Some(object))) = all.resolve(program) else { return Vec::new() };
+    let found = of_object(&file, object, all, folders);
+    found.map(|lacks| Problem { file: file.clone(), lacks, is_here: true }).collect()
+}
+
 /// Whether a file of the release is in an env that the project brings along.
 fn in_env(file: &str) -> bool {
     file.strip_prefix(APP).is_some_and(|rest| rest.starts_with(&format!("/{ENV_LINK}/")))
@@ -89,8 +96,9 @@ fn of_object(
         match all.library(library, file, object, folders) {
             Some((_, Some(found))) => lacks.extend(versions(library, object, found)),
             Some((_, None)) => {}
-            // One that was loaded before is not looked for: a package may have it anywhere.
-            None if all.has_file_named(library) => {}
+            // One that was loaded before is not looked for: a package may have it anywhere. Before
+            // a program, nothing was.
+            None if object.interpreter.is_none() && all.has_file_named(library) => {}
             None => lacks.push(Lacks::Library(library.clone())),
         }
     }
@@ -185,6 +193,23 @@ mod tests {
             lacks,
             [Lacks::Library("libfar.so.1".to_owned()), Lacks::Version { library, version, newest }]
         );
+    }
+
+    #[test]
+    fn what_a_program_needs_has_to_be_where_it_looks() {
+        let program =
+            Object { interpreter: Some("/lib/ld.so".into()), ..object(&["libpy.so"], &[]) };
+        let mut base = Contents::default();
+        base.add_file("lib/ld.so", Some(object(&[], &[])));
+        base.add_file("opt/bin/python3", Some(program));
+        base.add_file("opt/lib/libpy.so", Some(object(&[], &[])));
+        let lacks = |folders: &[String]| -> Vec<Lacks> {
+            let problems = problems_of("/opt/bin/python3", &base, folders);
+            assert!(problems.iter().all(|problem| problem.is_here));
+            problems.into_iter().map(|problem| problem.lacks).collect()
+        };
+        assert_eq!(lacks(&[]), [Lacks::Library("libpy.so".to_owned())]);
+        assert_eq!(lacks(&["/opt/lib".to_owned()]), []);
     }
 
     #[test]

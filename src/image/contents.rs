@@ -1,10 +1,11 @@
 //! What is in the layers of an image, as far as it matters for whether a program runs there: links,
 //! programs, shared libraries, and what tells a Python.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::python::LIBRARY;
 use super::rules::{APP, ENV, PYTHON};
 use crate::elf::Object;
 
@@ -18,9 +19,9 @@ pub(super) struct Contents {
     /// The folders of which a layer keeps nothing that is below it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     emptied: Vec<String>,
-    /// The folders that a new image puts its own into, and that are there already.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    taken: BTreeSet<String>,
+    /// The folders that a layer names, and the number of the user who alone may enter one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    folders: BTreeMap<String, Option<u32>>,
     /// The folders that `/etc/ld.so.conf` and what it includes add to those of the loader.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) library_folders: Vec<String>,
@@ -61,33 +62,63 @@ impl Contents {
         } else if object.is_some() || matters(path) {
             self.entries.insert(path.to_owned(), Entry::File(object));
         }
+        // Not every archive names the folders that its files are in.
+        if let Some(folder) = [APP, ENV, PYTHON].into_iter().find(|it| is_below(path, it)) {
+            self.folders.entry(folder.to_owned()).or_default();
+        }
     }
 
-    /// Takes note of a folder, which only matters if it is one of an image of nyala's.
-    pub(super) fn add_folder(&mut self, path: &str) {
-        if [APP, ENV, PYTHON].contains(&path) {
-            self.taken.insert(path.to_owned());
-        }
+    /// Takes note of a folder, and of the number of its owner if nobody else may enter it.
+    pub(super) fn add_folder(&mut self, path: &str, closed_by: Option<u32>) {
+        self.folders.insert(path.to_owned(), closed_by);
     }
 
     /// Whether there is something in a folder that an image puts its own into.
     pub(super) fn is_taken(&self, path: &str) -> bool {
-        self.taken.contains(path)
+        self.folders.contains_key(path)
+    }
+
+    /// Whether a user may enter all folders that a path leads through.
+    pub(super) fn lets_in(&self, path: &str, user: u32) -> bool {
+        let closed_by = |folder: &str| self.folders.get(folder).copied().flatten();
+        let mut above = path.match_indices('/').map(|(at, _)| &path[..at]);
+        user == 0 || above.all(|folder| closed_by(folder).is_none_or(|owner| owner == user))
     }
 
     /// Puts a layer over these.
     pub(super) fn put_over(&mut self, layer: &Contents) {
-        let Contents { entries, removed, emptied, taken, library_folders } = layer;
-        let is_below = |path: &str, folder: &str| {
-            path.strip_prefix(folder).is_some_and(|rest| folder.is_empty() || rest.starts_with('/'))
-        };
-        self.entries.retain(|path, _| {
+        let Contents { entries, removed, emptied, folders, library_folders } = layer;
+        let stays = |path: &str| {
             !emptied.iter().any(|folder| is_below(path, folder))
                 && !removed.iter().any(|gone| path == gone || is_below(path, gone))
-        });
-        self.entries.extend(entries.iter().map(|(path, entry)| (path.clone(), entry.clone())));
-        self.taken.extend(taken.iter().cloned());
+        };
+        self.entries.retain(|path, _| stays(path));
+        self.folders.retain(|path, _| stays(path));
+        for (path, closed_by) in folders {
+            let path = self.placed(path);
+            // A folder takes the place of a link.
+            self.entries.remove(&path);
+            self.folders.insert(path, *closed_by);
+        }
+        for (path, entry) in entries {
+            let path = self.placed(path);
+            // And anything else takes the place of a folder, with all that is in it.
+            if self.folders.remove(&path).is_some() {
+                self.entries.retain(|other, _| !is_below(other, &path));
+                self.folders.retain(|other, _| !is_below(other, &path));
+            }
+            self.entries.insert(path, entry.clone());
+        }
         self.library_folders.extend(library_folders.iter().cloned());
+    }
+
+    /// Where something of a layer comes to be: links may be among the folders above it.
+    fn placed(&self, path: &str) -> String {
+        let (above, name) = split(path);
+        match self.go(above, true) {
+            Some((above, None)) => join(&above, name),
+            _ => path.to_owned(),
+        }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
@@ -117,8 +148,15 @@ impl Contents {
         self.walk(path, false).is_some()
     }
 
-    /// Goes to the end of a path: by way of links, also of one at the end if `follows` says so.
+    /// What is at the end of a path.
     fn walk(&self, path: &str, follows: bool) -> Option<(String, &Entry)> {
+        let (path, entry) = self.go(path, follows)?;
+        Some((path, entry?))
+    }
+
+    /// Goes to the end of a path: by way of links, also of one at the end if `follows` says so. A
+    /// folder, and what does not matter, is no entry. `None` when it leads nowhere.
+    fn go(&self, path: &str, follows: bool) -> Option<(String, Option<&Entry>)> {
         let mut todo: Vec<String> = parts(path).rev().map(str::to_owned).collect();
         let mut at = String::new();
         let mut links = 0;
@@ -130,7 +168,7 @@ impl Contents {
             let next = join(&at, &part);
             match self.entries.get(&next) {
                 Some(link @ Entry::Link(_)) if todo.is_empty() && !follows => {
-                    return Some((next, link));
+                    return Some((next, Some(link)));
                 }
                 Some(Entry::Link(target)) => {
                     links += 1;
@@ -142,13 +180,13 @@ impl Contents {
                     }
                     todo.extend(parts(target).rev().map(str::to_owned));
                 }
-                Some(file @ Entry::File(_)) if todo.is_empty() => return Some((next, file)),
+                Some(file @ Entry::File(_)) if todo.is_empty() => return Some((next, Some(file))),
                 Some(Entry::File(_)) => return None,
                 // A folder, or nothing that matters.
                 None => at = next,
             }
         }
-        None
+        Some((at, None))
     }
 
     /// Finds a library as the loader would, for the object at a path.
@@ -206,7 +244,13 @@ fn triplets(folder: &str) -> Vec<String> {
 fn matters(path: &str) -> bool {
     let (folder, name) = split(path);
     let in_programs = matches!(split(folder).1, "bin" | "sbin");
-    in_programs || name.contains(".so") || name == "os.py" || name.starts_with("_sysconfigdata")
+    let in_library = || LIBRARY.iter().any(|file| path.ends_with(file));
+    in_programs || name.contains(".so") || name.starts_with("_sysconfigdata") || in_library()
+}
+
+/// Whether a path is in a folder, which itself is not.
+fn is_below(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| folder.is_empty() || rest.starts_with('/'))
 }
 
 /// The folder and the name of a path.
@@ -283,5 +327,55 @@ mod tests {
         contents.put_over(&layer);
         let left: Vec<_> = contents.iter().map(|(path, _)| path).collect();
         assert_eq!(left, ["bin/b", "usr/bin/e"]);
+    }
+
+    #[test]
+    fn a_layer_goes_through_the_links_below_it_unless_it_has_the_folder_itself() {
+        let mut base = Contents::default();
+        base.add_link("lib", "usr/lib");
+        base.add_link("srv", "var/srv");
+        base.add_file("opt/tool/bin/a", None);
+        base.add_folder("opt/tool", None);
+        base.add_file("usr/bin/old/bin/b", None);
+        let mut layer = Contents::default();
+        layer.add_file("lib/libz.so.1", Some(library()));
+        layer.add_folder("srv", None);
+        layer.add_file("srv/bin/c", None);
+        layer.add_link("opt/tool", "/usr/bin");
+        let mut contents = Contents::default();
+        contents.put_over(&base);
+        contents.put_over(&layer);
+        let left: Vec<_> = contents.iter().map(|(path, _)| path).collect();
+        let expected = ["lib", "opt/tool", "srv/bin/c", "usr/bin/old/bin/b", "usr/lib/libz.so.1"];
+        assert_eq!(left, expected);
+        for path in ["lib/libz.so.1", "srv/bin/c", "opt/tool/old/bin/b"] {
+            assert!(contents.resolve(path).is_some(), "{path}");
+        }
+        assert!(contents.resolve("opt/tool/bin/a").is_none());
+    }
+
+    #[test]
+    fn a_folder_lets_in_whom_it_may() {
+        let mut contents = Contents::default();
+        contents.add_folder("root", Some(0));
+        contents.add_folder("root/.local", None);
+        contents.add_folder("home/app", Some(1000));
+        assert!(contents.lets_in("root/.local/bin/python3", 0));
+        assert!(!contents.lets_in("root/.local/bin/python3", 1000));
+        assert!(contents.lets_in("home/app/bin/python3", 1000));
+        assert!(!contents.lets_in("home/app/bin/python3", 33));
+        assert!(contents.lets_in("usr/bin/python3", 33));
+    }
+
+    #[test]
+    fn a_folder_is_taken_also_if_the_layer_does_not_name_it() {
+        let mut layer = Contents::default();
+        layer.add_file("srv/env/pyvenv.cfg", None);
+        assert!(layer.is_taken("srv/env") && !layer.is_taken("srv/app"));
+        let mut contents = layer.clone();
+        let mut above = Contents::default();
+        above.add_file("srv/.wh.env", None);
+        contents.put_over(&above);
+        assert!(!contents.is_taken("srv/env"));
     }
 }

@@ -98,6 +98,12 @@ pub(super) fn secret_in_command(name: &str) -> UserError {
         .fix(format!("Write ${name} in the command in its place"))
 }
 
+/// The env has `include-system-site-packages = true`.
+pub(super) fn packages_stay() -> UserError {
+    UserError::new("the env uses packages of this machine's Python, which are not in the image")
+        .fix("Install what it needs into the env: python -m venv without --system-site-packages")
+}
+
 /// `missing` is its program, or what runs that.
 pub(super) fn no_program(process: &str, command: &str, missing: &str) -> UserError {
     UserError::new(format!("the image has no {}, which {process} needs", excerpt(missing)))

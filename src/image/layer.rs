@@ -280,6 +280,7 @@ impl<W: Write> Layer<'_, W> {
     }
 
     fn folder(&mut self, to: &Path, owner: Owner) -> Result<()> {
+        self.contents.add_folder(&to.to_string_lossy(), None);
         let mode = if owner.is_open { 0o1777 } else { 0o755 };
         let header = self.header(EntryType::Directory, 0, mode, owner);
         append(&mut self.archive, header, &to.join(""), io::empty())

@@ -28,8 +28,8 @@ const FOLDERS: [Folder; 3] = [
     Folder { path: "/usr/lib/locale/C.utf8", leaves_out: &[] },
 ];
 
-/// What glibc opens by itself when a thread ends.
-const OPENED_LATER: &str = "libgcc_s.so.1";
+/// What glibc opens by itself: when a thread ends, and, before 2.34, to find another machine.
+const OPENED_LATER: [&str; 3] = ["libgcc_s.so.1", "libnss_dns.so.2", "libnss_files.so.2"];
 
 /// Where machines keep the certificates of authorities.
 const CERTIFICATES: [&str; 3] =
@@ -41,7 +41,7 @@ pub(super) const CERTIFICATES_TO: &str = "etc/ssl/certs/ca-certificates.crt";
 /// Whether this machine has what is missing in an image, for an object whose own folders are looked
 /// in as well, and those that `LD_LIBRARY_PATH` names on the site.
 pub(super) fn is_here(lacks: &Lacks, object: &Object, more: &[PathBuf]) -> bool {
-    let own = object.run_paths.iter().map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let own = run_paths(object, None);
     let folders: Vec<_> = own.chain(more.iter().cloned()).chain(loader_folders()).collect();
     let find = |name: &str| {
         let path = Path::new(name);
@@ -65,16 +65,21 @@ struct Closure {
     loaders: BTreeSet<String>,
 }
 
-/// The parts of the layer below all others; `above` is what is in those.
-pub(super) fn parts(above: &Contents, owner: Owner) -> Result<Vec<Part<'static>>> {
-    let mut closure =
-        Closure { folders: loader_folders(), found: BTreeMap::new(), loaders: BTreeSet::new() };
+/// The parts of the layer below all others; `above` is what is in those. `first` are the folders
+/// that are looked in before those of the loader.
+pub(super) fn parts(
+    above: &Contents,
+    owner: Owner,
+    first: &[PathBuf],
+) -> Result<Vec<Part<'static>>> {
+    let folders = first.iter().cloned().chain(loader_folders()).collect();
+    let mut closure = Closure { folders, found: BTreeMap::new(), loaders: BTreeSet::new() };
     let mut machine = None;
     for (path, object) in above.objects() {
         machine = machine.or(Some(object.machine));
         for name in &object.needed {
             if above.library(name, path, object, &[]).is_none() && !above.has_file_named(name) {
-                closure.add(name, object.machine)?;
+                closure.add(name, object, None)?;
             }
         }
         closure.loaders.extend(object.interpreter.clone());
@@ -85,14 +90,15 @@ pub(super) fn parts(above: &Contents, owner: Owner) -> Result<Vec<Part<'static>>
         if let Some(object) = read(&from)? {
             machine = machine.or(Some(object.machine));
             for name in &object.needed {
-                closure.add(name, object.machine)?;
+                closure.add(name, &object, from.parent())?;
             }
             closure.loaders.extend(object.interpreter);
         }
         parts.push(Part::Copy { from, to: to.to_owned() });
     }
     if let Some(machine) = machine {
-        closure.add(OPENED_LATER, machine)?;
+        let glibc = Object { machine, ..Object::default() };
+        OPENED_LATER.iter().try_for_each(|name| closure.add(name, &glibc, None))?;
     }
     parts.extend(closure.parts());
     if let Some(from) = certificates() {
@@ -178,24 +184,26 @@ fn to_of<'p>(part: &'p Part<'_>) -> &'p str {
 }
 
 impl Closure {
-    /// Adds a library with all that it needs. One that this machine does not have is not missed
-    /// here, either.
-    fn add(&mut self, name: &str, machine: u16) -> Result<()> {
+    /// Adds a library that an object of this machine needs, with all that it needs itself. One that
+    /// this machine does not have is not missed here, either. `origin` is the folder of the object,
+    /// where it is one of this machine.
+    fn add(&mut self, name: &str, of: &Object, origin: Option<&Path>) -> Result<()> {
         if self.found.contains_key(name) || name.contains('/') {
             return Ok(());
         }
-        for folder in self.folders.clone() {
+        let folders: Vec<_> = run_paths(of, origin).chain(self.folders.clone()).collect();
+        for folder in folders {
             let path = folder.join(name);
             if !path.is_file() {
                 continue;
             }
             let path = path.canonicalize().with_context(|| format!("cannot read {name}"))?;
-            let Some(object) = read(&path)?.filter(|object| object.machine == machine) else {
+            let Some(object) = read(&path)?.filter(|object| object.machine == of.machine) else {
                 continue;
             };
             self.found.insert(name.to_owned(), path);
             for needed in &object.needed {
-                self.add(needed, machine)?;
+                self.add(needed, &object, Some(&folder))?;
             }
             return Ok(());
         }
@@ -225,17 +233,58 @@ fn read(path: &Path) -> Result<Option<Object>> {
     elf::read(&File::open(path).with_context(reading)?).with_context(reading)
 }
 
+/// The folders of this machine that an object names, as far as they are known without its own,
+/// `origin`.
+fn run_paths<'f>(object: &'f Object, origin: Option<&'f Path>) -> impl Iterator<Item = PathBuf> {
+    let folder = move |named: &String| match origin {
+        Some(origin) => {
+            let named = named.replace("${ORIGIN}", "$ORIGIN");
+            PathBuf::from(named.replace("$ORIGIN", &origin.to_string_lossy()))
+        }
+        None => PathBuf::from(named),
+    };
+    object.run_paths.iter().map(folder).filter(|folder| folder.is_absolute())
+}
+
 /// Where the loader of this machine looks; see ld.so(8) and ldconfig(8).
 fn loader_folders() -> Vec<PathBuf> {
     let mut folders = Vec::new();
     let listed = fs::read_dir("/etc/ld.so.conf.d").into_iter().flatten().flatten();
     let mut files: Vec<_> = listed.map(|entry| entry.path()).collect();
     files.sort();
-    for file in files {
+    for file in [PathBuf::from("/etc/ld.so.conf")].into_iter().chain(files) {
         let text = fs::read_to_string(file).unwrap_or_default();
         let lines = text.lines().map(str::trim).filter(|line| line.starts_with('/'));
         folders.extend(lines.map(PathBuf::from));
     }
     folders.extend(["/lib64", "/usr/lib64", "/lib", "/usr/lib"].map(PathBuf::from));
     folders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folders_that_an_object_names_are_looked_in_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("own");
+        fs::create_dir(&own).unwrap();
+        // Any library of this machine, which only that folder has by these names.
+        let libc = loader_folders().into_iter().map(|it| it.join("libm.so.6"));
+        let libc = libc.chain(["/lib/x86_64-linux-gnu/libm.so.6".into()]);
+        let Some(library) = libc.into_iter().find(|it| it.is_file()) else { return };
+        fs::copy(&library, own.join("libnear.so.1")).unwrap();
+        let machine = read(&library).unwrap().unwrap().machine;
+        let mut closure =
+            Closure { folders: loader_folders(), found: BTreeMap::new(), loaders: BTreeSet::new() };
+        let of =
+            |run_path: String| Object { machine, run_paths: vec![run_path], ..Object::default() };
+        closure.add("libnear.so.1", &of("/nowhere".to_owned()), None).unwrap();
+        assert!(closure.found.is_empty());
+        let origin = folder.path();
+        closure.add("libnear.so.1", &of("$ORIGIN/own".to_owned()), Some(origin)).unwrap();
+        assert!(closure.found.contains_key("libnear.so.1"));
+        assert!(closure.found.keys().any(|name| name.starts_with("libc.")), "what it needs, too");
+    }
 }

@@ -23,7 +23,7 @@ use crate::certificates;
 use crate::console;
 use crate::registry::digest;
 use crate::site::settings::{Image, SCRATCH};
-use crate::site::{DeploymentId, ENV_LINK, SharedPath, Site, Temporary};
+use crate::site::{AppSettings, DeploymentId, ENV_LINK, SharedPath, Site, Temporary};
 use crate::text::bytes;
 
 /// What is asked for.
@@ -56,6 +56,9 @@ pub struct Made {
 
 pub(super) const SHELL: &str = "bin/sh";
 
+/// The variable with the folders in which libraries are looked for first.
+pub(super) const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
+
 /// The time of what does not change with a commit: the first that zip files can have.
 const FIRST_TIME: u64 = 315_532_800;
 
@@ -79,10 +82,12 @@ pub fn make(site: &Site, request: &Request) -> Result<Made> {
     let (named, from) = named_base(request, image, site)?;
     let base = Base::open(&named, &from, &platform, &roots)?;
     let below = base.contents(&cache, &temporary.folder)?;
-    let interpreter = interpreter(&source, &base, &below);
     let owner = owner(image);
+    let interpreter = interpreter(&source, &base, &below, owner.user);
+    warn_of_packages(&source, interpreter.as_ref());
     let places = places(site, &source, interpreter.as_ref());
     let secrets = Secrets::of(&app_settings);
+    let library_folders = library_folders(&app_settings);
     let prefix_rules = source.env.as_ref().map(|(_, python)| python.rules());
     let (written, restored) = (source.written.clone(), source.restored.clone());
     let release_rules = ReleaseRules { places: &places, owner, written, restored };
@@ -117,13 +122,12 @@ pub fn make(site: &Site, request: &Request) -> Result<Made> {
         for layer in &layers {
             above.put_over(&layer.written.contents);
         }
-        let parts = libraries::parts(&above, owner)?;
+        let parts = libraries::parts(&above, owner, &library_folders)?;
         layers.insert(0, new("libraries", parts, times.fixed, String::new())?);
     }
     say_layers(&base, &layers, &source, site, &settings.shared);
 
-    let library_path = app_settings.get("LD_LIBRARY_PATH");
-    let all = runs::check(&source, &base, &below, &places, &layers, library_path)?;
+    let all = runs::check(&source, &base, &below, &places, &layers, &library_folders)?;
     let command = runs::web_command(&source, &secrets, &all)?;
     let folders = program_folders(&base, &places);
     let programs = Programs { release: &source.folder, places: &places, all: &all, folders };
@@ -195,23 +199,40 @@ struct Interpreter {
     library_folder: Option<String>,
 }
 
-fn interpreter(source: &Source, base: &Base, below: &Contents) -> Option<Interpreter> {
+fn interpreter(source: &Source, base: &Base, below: &Contents, user: u32) -> Option<Interpreter> {
+    const ROOT: u32 = 0;
     let (_, python) = source.env.as_ref()?;
-    if let Some(path) = python.find_in(below) {
+    if let Some(path) = python.find_in(below, user) {
         console::info(format_args!("The base has Python {}: {path}.", python.name));
         return Some(Interpreter { path, is_carried: false, library_folder: None });
     }
-    if !base.is_scratch() {
-        let there = Python::all_in(below);
-        let there = if there.is_empty() { "no Python".to_owned() } else { there.join(", ") };
+    if let Some(path) = python.find_in(below, ROOT) {
         console::info(format_args!(
-            "The base has {there}; Python {} is carried along.",
+            "The base has Python {} where the user {user} may not go: {path}. It is carried along.",
             python.name
         ));
+    } else if !base.is_scratch() {
+        let name = &python.name;
+        let there = Python::all_in(below);
+        let there = match &there[..] {
+            [] => "no Python".to_owned(),
+            // Of another C library, for example, or without most of its modules.
+            _ if there.contains(name) => format!("a Python {name} that does not run this env"),
+            _ => format!("Python {}", there.join(", ")),
+        };
+        console::info(format_args!("The base has {there}; Python {name} is carried along."));
     }
     let path = python.carried_to();
     let library_folder = python.library_folder();
     Some(Interpreter { path, is_carried: true, library_folder })
+}
+
+/// Of an interpreter that all programs share, the packages stay here.
+fn warn_of_packages(source: &Source, interpreter: Option<&Interpreter>) {
+    let Some((_, python)) = source.env.as_ref().filter(|(_, it)| it.with_packages) else { return };
+    if interpreter.is_some_and(|it| !it.is_carried) || python.is_of_all() {
+        console::warning(error::packages_stay());
+    }
 }
 
 fn places(site: &Site, source: &Source, interpreter: Option<&Interpreter>) -> Places {
@@ -230,6 +251,12 @@ fn places_of_env(site: &Site, places: &Places) -> Places {
     let made_with = folder.and_then(|env| env.folder.file_name());
     let release = made_with.map_or(places.release.clone(), |name| site.releases().join(name));
     Places { release, ..places.clone() }
+}
+
+/// Where the site has its programs look for libraries first.
+fn library_folders(app_settings: &AppSettings) -> Vec<PathBuf> {
+    let path = app_settings.get(LIBRARY_PATH).map(std::env::split_paths);
+    path.into_iter().flatten().filter(|folder| folder.is_absolute()).collect()
 }
 
 fn owner(image: &Image) -> Owner {
@@ -307,7 +334,10 @@ fn variables(base: &Base, interpreter: Option<&Interpreter>) -> Vec<(String, Str
         variables.push((certificates::VARIABLE.to_owned(), file));
     }
     if let Some(folder) = interpreter.and_then(|it| it.library_folder.clone()) {
-        variables.push(("LD_LIBRARY_PATH".to_owned(), folder));
+        // Bases with drivers of graphics cards have folders in it.
+        let of_base = base.variable(LIBRARY_PATH).filter(|it| !it.is_empty());
+        let path = of_base.map_or(folder.clone(), |of_base| format!("{folder}:{of_base}"));
+        variables.push((LIBRARY_PATH.to_owned(), path));
     }
     variables
 }

@@ -57,6 +57,9 @@ print(json.dumps({
 }))
 "#;
 
+/// Files of every standard library. Debian's python3-minimal has only the first.
+pub(super) const LIBRARY: [&str; 2] = ["os.py", "asyncio/__init__.py"];
+
 /// Prefixes that programs other than Python are installed in, too.
 const OF_ALL: [&str; 2] = ["/usr", "/usr/local"];
 
@@ -83,8 +86,8 @@ impl Python {
     }
 
     /// The path of a Python in a base that runs this env, with a slash before it: of the same X.Y,
-    /// and of the ABI that extension modules are compiled for.
-    pub(super) fn find_in(&self, base: &Contents) -> Option<String> {
+    /// of the ABI that extension modules are compiled for, and where this user may go.
+    pub(super) fn find_in(&self, base: &Contents, user: u32) -> Option<String> {
         let program = format!("python{}", self.name);
         let mut found: Vec<String> = base
             .iter()
@@ -93,6 +96,7 @@ impl Python {
                 path.strip_suffix(&program).is_some_and(|folder| folder.ends_with("bin/"))
             })
             .filter_map(|path| self.complete(base, path))
+            .filter(|path| base.lets_in(path, user))
             .collect();
         // What was installed on purpose comes before what the distribution has.
         found.sort_by_key(|path| !path.starts_with("usr/local/"));
@@ -109,7 +113,7 @@ impl Python {
             let Some((prefix, _)) = program.rsplit_once("bin/") else { return false };
             let has_library = ["lib", "lib64"].iter().any(|lib| {
                 let folder = format!("{prefix}{lib}/python{}", self.name);
-                base.resolve(&format!("{folder}/os.py")).is_some()
+                LIBRARY.iter().all(|file| base.resolve(&format!("{folder}/{file}")).is_some())
                     && base.iter().any(|(path, _)| self.tells_abi(path, &folder))
             });
             has_library && !is_hidden
@@ -145,7 +149,7 @@ impl Python {
         found
     }
 
-    fn is_of_all(&self) -> bool {
+    pub(super) fn is_of_all(&self) -> bool {
         OF_ALL.iter().any(|prefix| self.prefix == Path::new(prefix))
     }
 
@@ -232,15 +236,37 @@ mod tests {
     #[test]
     fn a_python_is_found_by_its_files_and_not_by_a_name() {
         let program = "usr/local/bin/python3.12";
-        let os = "usr/local/lib/python3.12/os.py";
+        let library = LIBRARY.map(|file| format!("usr/local/lib/python3.12/{file}"));
+        let [os, asyncio] = [&*library[0], &*library[1]];
         let gnu = "usr/local/lib/python3.12/lib-dynload/_ssl.cpython-312-x86_64-linux-gnu.so";
         let musl = "usr/local/lib/python3.12/lib-dynload/_ssl.cpython-312-x86_64-linux-musl.so";
-        assert_eq!(python().find_in(&base(&[program, os, gnu])).unwrap(), format!("/{program}"));
-        assert_eq!(python().find_in(&base(&[program, os, musl])), None);
-        assert_eq!(python().find_in(&base(&[program, gnu])), None);
-        assert_eq!(python().find_in(&base(&[os, gnu])), None);
+        assert_eq!(
+            python().find_in(&base(&[program, os, asyncio, gnu]), 1000).unwrap(),
+            format!("/{program}")
+        );
+        assert_eq!(python().find_in(&base(&[program, os, asyncio, musl]), 0), None);
+        assert_eq!(python().find_in(&base(&[program, gnu]), 0), None);
+        assert_eq!(python().find_in(&base(&[program, os, gnu]), 0), None, "python3-minimal");
+        assert_eq!(python().find_in(&base(&[os, asyncio, gnu]), 0), None);
         let all = Python::all_in(&base(&[program, "usr/bin/python3.11", "usr/bin/python3"]));
         assert_eq!(all, ["3.11", "3.12"]);
+    }
+
+    #[test]
+    fn a_python_that_only_root_may_run_is_no_python_for_others() {
+        let uv = "root/.local/share/uv/python/cpython-3.12";
+        let program = format!("{uv}/bin/python3.12");
+        let mut base = base(&[
+            &program,
+            &format!("{uv}/lib/python3.12/os.py"),
+            &format!("{uv}/lib/python3.12/asyncio/__init__.py"),
+            &format!("{uv}/lib/python3.12/_sysconfigdata__linux_x86_64-linux-gnu.py"),
+        ]);
+        base.add_link("usr/local/bin/python3.12", &format!("/{program}"));
+        assert_eq!(python().find_in(&base, 1000).unwrap(), format!("/{program}"));
+        base.add_folder("root", Some(0));
+        assert_eq!(python().find_in(&base, 1000), None);
+        assert!(python().find_in(&base, 0).is_some());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::base::Base;
 use super::config::USUAL_PATH;
 use super::contents::Contents;
 use super::layer::cannot_read;
-use super::make::SHELL;
+use super::make::{LIBRARY_PATH, SHELL};
 use super::own::OwnLayer;
 use super::rules::{PYTHON_LIB, Places};
 use super::secrets::Secrets;
@@ -21,15 +21,15 @@ use crate::console;
 use crate::elf;
 use crate::processes::{self, WEB};
 
-/// Fails when something would not run; gives what is in the image. `library_path` is what the site
-/// has as `LD_LIBRARY_PATH`.
+/// Fails when something would not run; gives what is in the image. `library_folders` are those that
+/// the site has in `LD_LIBRARY_PATH`.
 pub(super) fn check(
     source: &Source,
     base: &Base,
     below: &Contents,
     places: &Places,
     layers: &[OwnLayer<'_>],
-    library_path: Option<&str>,
+    library_folders: &[PathBuf],
 ) -> Result<Contents> {
     let mut all = below.clone();
     for layer in layers {
@@ -41,11 +41,15 @@ pub(super) fn check(
     let program = File::open(program).with_context(reading)?;
     let machine = elf::read(&program).with_context(reading)?.map_or(0, |it| it.machine);
     let own: Vec<_> = layers.iter().map(|layer| &layer.written.contents).collect();
-    let here: Vec<PathBuf> =
-        library_path.map(std::env::split_paths).into_iter().flatten().collect();
-    let is_here = |lacks: &_, object: &_| libraries::is_here(lacks, object, &here);
-    let folders = [format!("/{PYTHON_LIB}")];
-    let problems = check::problems(&own, &all, machine, &folders, &is_here);
+    let is_here = |lacks: &_, object: &_| libraries::is_here(lacks, object, library_folders);
+    let of_base = base.variable(LIBRARY_PATH).unwrap_or_default();
+    let of_base = of_base.split(':').filter(|folder| folder.starts_with('/')).map(str::to_owned);
+    let folders: Vec<_> = [format!("/{PYTHON_LIB}")].into_iter().chain(of_base).collect();
+    let mut problems = check::problems(&own, &all, machine, &folders, &is_here);
+    let interpreter = places.env.as_ref().map(|env| env.interpreter.as_str());
+    if let Some(interpreter) = interpreter.filter(|it| below.resolve(it).is_some()) {
+        problems.extend(check::problems_of(interpreter, &all, &folders));
+    }
     let env = places.env.as_ref().map(|env| (folder.as_path(), env.to.as_str()));
     verdict::verdict(problems, base.name.as_deref(), env)?;
     Ok(all)
@@ -89,10 +93,9 @@ pub(super) struct Programs<'p> {
 
 /// The folders that `PATH` has in the image.
 pub(super) fn program_folders(base: &Base, places: &Places) -> Vec<String> {
-    let variables = base.settings().env().clone().unwrap_or_default();
-    let path = variables.iter().find_map(|line| line.strip_prefix("PATH="));
+    let path = base.variable("PATH").unwrap_or_else(|| USUAL_PATH.to_owned());
     let env = places.env.as_ref().map(|env| format!("{}/bin", env.to));
-    env.into_iter().chain(path.unwrap_or(USUAL_PATH).split(':').map(str::to_owned)).collect()
+    env.into_iter().chain(path.split(':').map(str::to_owned)).collect()
 }
 
 impl Programs<'_> {

@@ -282,17 +282,17 @@ fn an_extension_module_whose_library_is_missing_is_named_with_its_package() {
         site.env_python("import antelope, os; print(os.path.dirname(antelope.__file__))");
     let packages = &Path::new(&packages).canonicalize().unwrap();
     // A module that needs a library.
-    let build = |library: &str, file: &str| {
+    let build = |library: &str, file: &str, option: &str| {
         let build = format!(
             "cd {} && echo 'int far_away(void) {{ return 1; }}' > far.c && \
              cc -shared -fPIC -o libfaraway.so.1 -Wl,-soname,libfaraway.so.1 far.c && \
-             cc -shared -fPIC -Wl,--no-as-needed -o {}/{file} far.c -L. -l:{library}",
+             cc -shared -fPIC -Wl,--no-as-needed {option} -o {}/{file} far.c -L. -l:{library}",
             sandbox.path("").display(),
             packages.display()
         );
         Running::start(sandbox.command("sh").args(["-c", &build])).wait().assert_success();
     };
-    build("libfaraway.so.1", "optional.so");
+    build("libfaraway.so.1", "optional.so", "");
     let info = fs::read_dir(site.env().join("lib")).unwrap().next().unwrap().unwrap().path();
     let info = info.join("site-packages/antelope-1.0.dist-info/RECORD");
     let mut list = fs::read_to_string(&info).unwrap();
@@ -309,6 +309,17 @@ fn an_extension_module_whose_library_is_missing_is_named_with_its_package() {
     let said = ran.assert_success().stderr.clone() + &ran.stdout;
     assert!(said.contains("found: antelope 1.0 needs libfaraway.so.1"), "{said}");
     // This one is part of glibc, and nothing in the base needs it.
-    build("libBrokenLocale.so.1", "native.so");
+    build("libBrokenLocale.so.1", "native.so", "");
     make().assert_failed(1, "antelope 1.0 needs libBrokenLocale.so.1");
+    // Without a base, both are carried along, once the module says where one of them is.
+    let run_path = format!("-Wl,-rpath,{}", sandbox.path("").display());
+    build("libfaraway.so.1", "optional.so", &run_path);
+    let folder = sandbox.path("scratch");
+    let manifest = written(&site, &folder, &["--base", "scratch"]);
+    let libraries = blob(&folder, &layers(&manifest)[0]);
+    let listed = Command::new("tar").arg("-tzf").arg(libraries).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    for library in ["libfaraway.so.1", "libBrokenLocale.so.1"] {
+        assert!(listed.contains(library), "{listed}");
+    }
 }

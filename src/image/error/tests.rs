@@ -44,6 +44,10 @@ fn every_error_says_what_to_do() {
     found: it is failed
     See which releases are kept: nyala list
     ");
+    insta::assert_snapshot!(packages_stay(), @"
+    the env uses packages of this machine's Python, which are not in the image
+    Install what it needs into the env: python -m venv without --system-site-packages
+    ");
     insta::assert_snapshot!(gone(id), @"release 3 was removed in the meantime");
     insta::assert_snapshot!(no_env(id), @"
     the env of release 3 is no longer there
