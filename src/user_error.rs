@@ -124,9 +124,12 @@ impl UserError {
     /// Says how to [`DEPLOY_AGAIN`]: by the same push where the branch has not moved.
     #[must_use]
     pub fn with_next_step(mut self, has_moved: bool) -> UserError {
+        const BY_COMMAND: &str = "eploy again: nyala redeploy";
         let how = if has_moved { "deploy again: nyala redeploy" } else { "push again" };
         for fix in &mut self.fixes {
+            // Some are also for where nothing is pushed, and name the command.
             *fix = fix
+                .replace(BY_COMMAND, "eploy again")
                 .replace(DEPLOY_AGAIN, how)
                 .replace(&capitalized(DEPLOY_AGAIN), &capitalized(how));
         }
@@ -344,6 +347,7 @@ mod tests {
         let error = UserError::new("full")
             .fix(format!("Free some space, and {DEPLOY_AGAIN}"))
             .fix("Deploy again")
+            .fix("Then deploy again: nyala redeploy")
             .fix("Commit, and push again");
         let fixes = |moved: bool| error.clone().with_next_step(moved).fixes;
         assert_eq!(
@@ -351,12 +355,18 @@ mod tests {
             [
                 "Free some space, and deploy again: nyala redeploy",
                 "Deploy again: nyala redeploy",
+                "Then deploy again: nyala redeploy",
                 "Commit, and push again"
             ]
         );
         assert_eq!(
             fixes(false),
-            ["Free some space, and push again", "Push again", "Commit, and push again"]
+            [
+                "Free some space, and push again",
+                "Push again",
+                "Then push again",
+                "Commit, and push again"
+            ]
         );
     }
 
