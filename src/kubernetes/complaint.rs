@@ -83,6 +83,12 @@ pub(super) fn explain(complaint: &str, place: &Place) -> Option<UserError> {
     {
         return Some(error::unauthorized(place, &lines));
     }
+    if has("Error in configuration") || has("error loading config file") {
+        return Some(error::broken_kubeconfig(place, &lines));
+    }
+    if has("the server could not find the requested resource") {
+        return Some(error::no_api_server(place, &lines));
+    }
     if has("getting credentials") || has("exec plugin") {
         return Some(error::no_credentials(place, &lines));
     }

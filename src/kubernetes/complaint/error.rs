@@ -22,6 +22,21 @@ pub(super) fn webhook_away(lines: &[String]) -> UserError {
         .fix("Have it repaired, and deploy again: nyala redeploy")
 }
 
+pub(super) fn broken_kubeconfig(place: &Place, lines: &[String]) -> UserError {
+    UserError::new("kubectl cannot use the kubeconfig")
+        .found(context(place))
+        .with_output(lines)
+        .fix("Correct it, and try it as the owner of the site: kubectl get namespaces")
+}
+
+/// Something else answers at its address, or one that knows no such objects.
+pub(super) fn no_api_server(place: &Place, lines: &[String]) -> UserError {
+    UserError::new("what answers is no API server of Kubernetes, or does not know these objects")
+        .found(context(place))
+        .with_output(lines)
+        .fix("Check the address of the cluster in the kubeconfig: kubectl cluster-info")
+}
+
 /// By a webhook, a policy, or a rule of the namespace.
 pub(super) fn denied(lines: &[String]) -> UserError {
     UserError::new("the rules of the cluster do not allow these objects")

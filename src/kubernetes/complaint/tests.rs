@@ -17,6 +17,24 @@ fn each_complaint_says_what_to_do() {
     1. Correct context under [kubernetes] of nyala.toml
     2. See what the owner of the site has: kubectl config get-contexts; a kubeconfig elsewhere is named by kubeconfig in nyala.toml
     ");
+    let broken = "Error in configuration: unable to read certificate-authority /nowhere.pem for \
+                  one due to open /nowhere.pem: no such file or directory";
+    insta::assert_snapshot!(said(broken), @"
+    kubectl cannot use the kubeconfig
+    found: context production, namespace web
+    output: Error in configuration: unable to read certificate-authority /nowhere.pem for one due to open /nowhere.pem: no such file or directory
+    Correct it, and try it as the owner of the site: kubectl get namespaces
+    ");
+    let yaml = "error: error loading config file \"kc.yaml\": yaml: line 1: did not find x";
+    assert!(said(yaml).starts_with("kubectl cannot use the kubeconfig"));
+    let other = "E1127 17:33:51.925130    2976 memcache.go:265] \"Unhandled Error\" err=\"x\"\n\
+                 Error from server (NotFound): the server could not find the requested resource";
+    insta::assert_snapshot!(said(other), @"
+    what answers is no API server of Kubernetes, or does not know these objects
+    found: context production, namespace web
+    output: Error from server (NotFound): the server could not find the requested resource
+    Check the address of the cluster in the kubeconfig: kubectl cluster-info
+    ");
     let no_namespace = "Error from server (NotFound): namespaces \"web\" not found";
     insta::assert_snapshot!(said(no_namespace), @"
     the cluster has no namespace web
