@@ -64,7 +64,7 @@ impl Registry {
         Ok(Manifest { bytes: text.into_bytes(), digest: found })
     }
 
-    /// Gives a tag to a manifest. All that it names must be there.
+    /// Gives a tag to a manifest, unless it has it. All that it names must be there.
     pub fn put_manifest(&self, tag: &str, media_type: &str, bytes: &[u8]) -> Result<()> {
         let repository = &self.reference().repository;
         let answer = self.call(&Call {
@@ -74,11 +74,14 @@ impl Registry {
             body: bytes,
             what: &format!("the upload of {}:{tag}", self.reference().name()),
         })?;
+        let expected = digest(bytes);
         if !answer.status().is_success() {
-            return Err(self.refusal(answer, &format!("push to {repository}")));
+            let refusal = self.refusal(answer, &format!("push to {repository}"));
+            // Where tags cannot be changed, the same one is refused as well.
+            let is_there = self.manifest(tag).is_ok_and(|found| found.digest == expected);
+            return if is_there { Ok(()) } else { Err(refusal) };
         }
         let found = answer.headers().get("docker-content-digest").and_then(|it| it.to_str().ok());
-        let expected = digest(bytes);
         match found {
             Some(found) if found != expected => {
                 bail!(error::wrong_digest(self.name(), "manifest", &expected, found))

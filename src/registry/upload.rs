@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use ureq::http::Method;
 
 use super::http::{Answer, Call, Registry, Tries, may_pass};
@@ -118,9 +118,9 @@ impl Registry {
     /// Starts to send a blob.
     fn session(&self, upload: &Upload<'_, '_>) -> Result<Session> {
         let answer = self.start(self.url("blobs/uploads/"), upload.digest)?;
-        let location = redirect::location(&answer).with_context(|| {
-            format!("the registry {} did not say where to send a blob to", self.name())
-        })?;
+        let Some(location) = redirect::location(&answer) else {
+            bail!(error::garbage(self.name(), "where to send a blob", "no Location"));
+        };
         let least = answer.headers().get("oci-chunk-min-length");
         let least = least.and_then(|header| header.to_str().ok()?.parse().ok()).unwrap_or(0);
         Ok(Session { location, at: 0, part: PART.max(least) })

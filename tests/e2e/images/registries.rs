@@ -82,6 +82,12 @@ fn a_registry_that_misbehaves_is_survived_or_named() {
     assert_eq!(count("POST /v2/shop/blobs"), layers(&manifest).len() + 2, "{requests:#?}");
     assert_eq!(count("PUT /v2/shop/blobs"), layers(&manifest).len() + 2, "{requests:#?}");
 
+    // A tag that cannot be changed is no failure if it has the image.
+    registry.fail("PUT /v2/shop/manifests", Fault::Answer(409, ""));
+    push("1", folder).assert_success();
+    registry.fail("PUT /v2/shop/manifests", Fault::Answer(409, ""));
+    push("new", folder).assert_failed(1, "answered 409 to the try to push to shop");
+
     // One whose answer got lost is sent again, and nothing else is.
     registry.fail("PUT /v2/shop/manifests", Fault::Silence);
     push("2", folder).assert_success();
