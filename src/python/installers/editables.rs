@@ -16,6 +16,8 @@ use anyhow::{Context, Result};
 use super::{Installation, Installer};
 use crate::console;
 use crate::disk;
+use crate::python::dependencies::requirements_txt::{Meant, passages};
+use crate::text::shell_word;
 
 const COPY: &str = ".nyala-";
 /// How deep `-r` may nest.
@@ -41,8 +43,8 @@ impl Files {
         let unlinks =
             Unlinks { git: installer == Installer::Uv, folders: installation.commit.is_some() };
         let mut files = Files { named: Vec::new(), copies: Vec::new(), unlinks };
-        let lines = &installation.recorded.lines;
-        if !lines.iter().any(|line| unlinks.requirement(&line.text).is_some()) {
+        let mut lines = installation.recorded.lines.iter().flat_map(|it| passages(&it.text));
+        if !lines.any(|line| unlinks.requirement(&line.meant).is_some()) {
             files.named = installation.files.to_vec();
             return Ok(files);
         }
@@ -80,23 +82,26 @@ impl Files {
             return Ok(None);
         }
         let (mut new, mut differs) = (String::new(), false);
-        for line in text.split_inclusive('\n') {
-            let included = after(line, ["--requirement", "-r"]);
-            let included = included.filter(|path| Path::new(path).is_relative());
+        for line in passages(text.strip_prefix('\u{feff}').unwrap_or(&text)) {
+            let included = match &line.meant {
+                Meant::Include(path) if Path::new(path).is_relative() => Some(path),
+                _ => None,
+            };
             let copy = match included {
                 Some(path) => self.copy((root, top), &folder.join(path), depth + 1)?,
                 None => None,
             };
-            if let Some(requirement) = self.unlinks.requirement(line) {
+            if let Some(requirement) = self.unlinks.requirement(&line.meant) {
                 new.push_str(&requirement);
                 new.push('\n');
                 differs = true;
             } else if let (Some(path), Some(copy)) = (included, copy) {
                 let name = copy.file_name().unwrap_or_default();
-                new.push_str(&format!("-r {}\n", Path::new(path).with_file_name(name).display()));
+                let path = Path::new(path).with_file_name(name);
+                new.push_str(&format!("-r {}\n", shell_word(&path)));
                 differs = true;
             } else {
-                new.push_str(line);
+                new.push_str(&line.written);
             }
         }
         if !differs {
@@ -127,27 +132,22 @@ impl Drop for Files {
 
 impl Unlinks {
     /// What takes the place of an editable requirement; `None` for every other line.
-    fn requirement(self, line: &str) -> Option<String> {
-        let named = after(line, ["--editable", "-e"])?;
+    fn requirement(self, meant: &Meant) -> Option<String> {
+        let Meant::Editable { named, options } = meant else { return None };
+        let with_options =
+            |plain: &str| [&[plain.to_owned()], options.as_slice()].concat().join(" ");
         if named.starts_with("git+") {
-            return self.git.then(|| named.to_owned());
+            return self.git.then(|| with_options(named));
         }
         let is_address = named.contains("://") || named.starts_with("file:");
         // The name after `#egg=` is for addresses; of a path it would be a part.
-        let path = named.trim_matches(['"', '\'']).split("#egg=").next().unwrap_or_default();
+        let path = named.split("#egg=").next().unwrap_or_default();
         if is_address || path.starts_with('/') || !self.folders {
             return None;
         }
-        Some(if path.starts_with(['.', '$']) { path.to_owned() } else { format!("./{path}") })
+        let is_path = path.starts_with(['.', '$']);
+        Some(with_options(&if is_path { path.to_owned() } else { format!("./{path}") }))
     }
-}
-
-/// What comes after an option at the beginning of a line.
-fn after<'l>(line: &'l str, names: [&str; 2]) -> Option<&'l str> {
-    let line = line.trim();
-    let rest = names.iter().find_map(|name| line.strip_prefix(name))?;
-    let rest = rest.strip_prefix('=').unwrap_or(rest).trim();
-    Some(rest.split(" #").next().unwrap_or(rest).trim_end())
 }
 
 #[cfg(test)]
@@ -167,10 +167,16 @@ mod tests {
             ("-e hg+https://host/x", None),
             ("git+https://host/x", None),
             ("# -e git+https://host/x", None),
+        let without = |unlinks: Unlinks, line: &str| {
+            let [line] = passages(line).try_into().unwrap();
+            unlinks.requirement(&line.meant)
+        };
         ] {
-            assert_eq!(GIT.requirement(line).as_deref(), address, "{line}");
+            assert_eq!(without(GIT, line).as_deref(), address, "{line}");
         }
         for (line, path) in [
+            ("-e 'git+https://host/x'", Some("git+https://host/x")),
+            ("-e \\\n    git+https://host/x\n", Some("git+https://host/x")),
             ("-e ../lib\n", Some("../lib")),
             ("--editable \"../lib[x]\" # ours", Some("../lib[x]")),
             ("-e ../lib#egg=lib", Some("../lib")),
@@ -181,7 +187,9 @@ mod tests {
             ("-e /opt/lib", None),
             ("../lib", None),
         ] {
-            assert_eq!(FOLDERS.requirement(line).as_deref(), path, "{line}");
+            assert_eq!(without(FOLDERS, line).as_deref(), path, "{line}");
+            ("-e ../lib -C a=b", Some("../lib --config-settings a=b")),
+            ("-e ../lib ; os_name == 'posix'", Some("../lib")),
         }
     }
 
@@ -192,26 +200,26 @@ mod tests {
         let root = top.join("app");
         fs::create_dir_all(root.join("deps")).unwrap();
         for (name, text) in [
-            ("requirements.txt", "-r deps/a.txt\n-r deps/b.txt\nflask\n"),
-            ("deps/a.txt", "-r c.txt\n-e git+https://host/x\n"),
+            ("requirements.txt", "-r \"deps/a.txt\"\n-r deps/b.txt\nflask \\\n  ==3\n"),
+            ("deps/a.txt", "-r c.txt # ours\n-e \\\n  git+https://host/x\n"),
             ("deps/b.txt", "-r c.txt\n"),
             ("deps/c.txt", "django\n"),
-            ("above.txt", "-r ../common.txt\n"),
-            ("../common.txt", "-e git+https://host/x\n"),
+            ("above.txt", "\u{feff}-r '../our common.txt'\n"),
+            ("../our common.txt", "\u{feff}-e git+https://host/x\n"),
         ] {
             fs::write(root.join(name), text).unwrap();
         }
         let mut files = Files { named: Vec::new(), copies: Vec::new(), unlinks: GIT };
         let copy = files.copy((&root, &root), Path::new("requirements.txt"), 0).unwrap().unwrap();
         let read = |path: &Path| fs::read_to_string(root.join(path)).unwrap();
-        assert_eq!(read(&copy), "-r deps/.nyala-a.txt\n-r deps/b.txt\nflask\n");
+        assert_eq!(read(&copy), "-r deps/.nyala-a.txt\n-r deps/b.txt\nflask \\\n  ==3\n");
         let included = Path::new("deps/.nyala-a.txt");
         assert_eq!(read(included), "-r c.txt\ngit+https://host/x\n");
         assert_eq!(files.copy((&root, &root), Path::new("above.txt"), 0).unwrap(), None);
         let above = files.copy((&root, &top), Path::new("above.txt"), 0).unwrap().unwrap();
-        assert_eq!(read(&above), "-r ../.nyala-common.txt\n");
+        assert_eq!(read(&above), "-r '../.nyala-our common.txt'\n");
         drop(files);
-        for copy in [&*copy, included, &*above, Path::new("../.nyala-common.txt")] {
+        for copy in [&*copy, included, &*above, Path::new("../.nyala-our common.txt")] {
             assert!(!root.join(copy).exists(), "{}", copy.display());
         }
     }

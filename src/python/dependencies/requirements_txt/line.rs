@@ -58,22 +58,36 @@ fn joined(text: &str) -> Vec<(usize, String)> {
     lines
 }
 
+/// The text in parts: the lines that are joined to one, as they are written, and the logical line.
+pub(super) fn written(text: &str) -> Vec<(String, String)> {
+    let lines: Vec<&str> = lines_with_ends(text).collect();
+    let joined = joined(text);
+    let starts: Vec<usize> = joined.iter().map(|(number, _)| number - 1).collect();
+    let ends = starts.iter().copied().skip(1).chain([lines.len()]);
+    let written = starts.iter().zip(ends).map(|(start, end)| lines[*start..end].concat());
+    let logical = joined.iter().map(|(_, line)| without_comment(line).trim_matches(is_space));
+    written.zip(logical.map(str::to_owned)).collect()
+}
+
 /// As Python's `str.splitlines` does it, because the numbers should be those that pip would name.
 fn split_lines(text: &str) -> impl Iterator<Item = &str> {
+    lines_with_ends(text).map(|line| {
+        line.strip_suffix("\r\n").or_else(|| line.strip_suffix(ends_line)).unwrap_or(line)
+    })
+}
+
+fn lines_with_ends(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
-        let Some((at, end)) = rest.char_indices().find(|&(_, c)| ends_line(c)) else {
-            return Some(std::mem::take(&mut rest));
-        };
-        let line = &rest[..at];
-        let after = &rest[at + end.len_utf8()..];
-        rest = match end {
-            '\r' => after.strip_prefix('\n').unwrap_or(after),
-            _ => after,
-        };
+        let end = rest.char_indices().find(|&(_, c)| ends_line(c));
+        let end = end.map_or(rest.len(), |(at, c)| {
+            at + if rest[at..].starts_with("\r\n") { 2 } else { c.len_utf8() }
+        });
+        let (line, after) = rest.split_at(end);
+        rest = after;
         Some(line)
     })
 }
@@ -179,6 +193,20 @@ mod tests {
         let mut variables = BTreeSet::new();
         logical("a # ${A}\n${B}${C", &|_| None, &mut variables);
         assert_eq!(variables.into_iter().collect::<Vec<_>>(), ["B"]);
+    }
+
+    #[test]
+    fn what_is_joined_is_known_as_it_is_written() {
+        let text = "a # b\n\n-e \\\r\n  c\n# d \\\ne";
+        let expected = [
+            ("a # b\n", "a"),
+            ("\n", ""),
+            ("-e \\\r\n  c\n", "-e   c"),
+            ("# d \\\n", ""),
+            ("e", "e"),
+        ];
+        assert_eq!(written(text), expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
+        assert_eq!(written(""), []);
     }
 
     #[test]

@@ -24,5 +24,5 @@ pub(in crate::python) use super::text::{without_credentials, without_secrets};
 pub(super) use closure::closure_of;
 pub use closure::{Closure, SettingFile, SettingFileRole, SourceFile, closure, closure_with};
 pub use error::{ClosureError, Location, Mention};
-pub(in crate::python) use references::{Reference, references};
+pub(in crate::python) use references::{Meant, Reference, passages, references};
 pub(in crate::python) use requirement_source::{is_offered, local_path};

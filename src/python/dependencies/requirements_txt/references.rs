@@ -1,9 +1,9 @@
-//! The files that a requirements file on the machine leads to.
+//! What the lines of a requirements file on the machine lead to.
 
 use std::collections::BTreeSet;
 
 use super::decode::decode;
-use super::line::logical;
+use super::line::{logical, written};
 use super::options::{Statement, statement};
 use super::requirement_source::{included_path, local_path};
 
@@ -36,4 +36,42 @@ pub(in crate::python) fn references(bytes: &[u8]) -> Vec<Reference> {
         }
     }
     references
+}
+
+/// A logical line of a requirements file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::python) struct Passage {
+    /// With its comment, its ends of lines, and the lines that it is continued on.
+    pub(in crate::python) written: String,
+    pub(in crate::python) meant: Meant,
+}
+
+/// What a line means to whoever writes it in another way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::python) enum Meant {
+    /// `-r FILE`, of a file that lies beside the one that names it.
+    Include(String),
+    /// `-e`, with what it names and the options of that.
+    Editable {
+        named: String,
+        options: Vec<String>,
+    },
+    Other,
+}
+
+/// The lines of a requirements file, in their order.
+pub(in crate::python) fn passages(text: &str) -> Vec<Passage> {
+    let meant = |line: &str| match statement(line) {
+        Ok(Statement::Include { path, constraint: false })
+            if included_path(&path).as_deref() == Some(path.as_str()) =>
+        {
+            Meant::Include(path)
+        }
+        Ok(Statement::Requirement { editable: true, spec, options, .. }) => {
+            Meant::Editable { named: spec, options }
+        }
+        _ => Meant::Other,
+    };
+    let lines = written(text).into_iter();
+    lines.map(|(written, line)| Passage { meant: meant(&line), written }).collect()
 }
