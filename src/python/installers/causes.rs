@@ -16,6 +16,8 @@ pub(super) use versions::needs_python;
 use versions::{no_version, other_python};
 
 use super::Installer;
+use super::editables::as_committed;
+use super::error::LET_PIP;
 use crate::python::dependencies::{Recorded, Role, Source, normalized_name};
 use crate::python::version::Version;
 use crate::text::excerpt;
@@ -202,13 +204,7 @@ fn wrong_hash(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
 /// What is written is no requirement.
 fn malformed(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
     if asked.installer == Installer::Uv {
-        let cause = heard.below("error: Couldn't parse requirement").next()?;
-        let cause = cause.trim_start_matches("cause: ").trim_start_matches("Caused by: ");
-        return Some(Cause {
-            fact: format!("a requirement cannot be read: {}", excerpt(cause)),
-            fixes: vec![format!("Correct it in {}, commit, and push again", asked.source)],
-            ..Cause::default()
-        });
+        return malformed_to_uv(heard, asked);
     }
     let said = heard.after("ERROR: Invalid requirement: ")?;
     let written = said.trim_start_matches(['\'', '"']).split(['\'', '"']).next()?;
@@ -230,6 +226,50 @@ fn malformed(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
         lines: hint.map(excerpt).into_iter().collect(),
         fixes: vec![fix],
         ..Cause::default()
+    })
+}
+
+fn malformed_to_uv(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
+    const STARTS: [&str; 3] = ["error: ", "cause: ", "Caused by: "];
+    let plain = |line: &'_ String| {
+        let rest = STARTS.iter().find_map(|start| line.strip_prefix(start));
+        rest.unwrap_or(line).to_owned()
+    };
+    // In an included file, it is a cause itself.
+    let mut said = heard.lines.iter().map(plain);
+    let file = said.find_map(|line| {
+        let (file, _) = line.strip_prefix("Couldn't parse requirement in `")?.split_once('`')?;
+        Some(as_committed(file))
+    })?;
+    let cause = said.next()?;
+    // uv goes on with what is written.
+    let is_of_pip = |line: &String| line.contains("${") || line.contains('\\');
+    let is_of_pip = is_of_pip(&cause) || said.any(|line| is_of_pip(&line));
+    let file = file.unwrap_or_else(|| asked.source.to_string());
+    let fix = if is_of_pip {
+        format!("Write it on one line and without variables in {file}, commit, and push again")
+    } else {
+        format!("Correct it in {file}, commit, and push again")
+    };
+    let let_pip = pip_reads(asked.recorded).then(|| LET_PIP.to_owned());
+    Some(Cause {
+        fact: format!("a requirement cannot be read: {}", excerpt(&cause)),
+        fixes: [fix].into_iter().chain(let_pip).collect(),
+        ..Cause::default()
+    })
+}
+
+/// Whether pip reads every requirement. Unlike uv, it joins lines that end in a backslash, and puts
+/// settings in everywhere.
+fn pip_reads(recorded: &Recorded) -> bool {
+    let is_name = |key: &str| {
+        let name = key.split(" ;").next().unwrap_or_default();
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    recorded.lines.iter().filter(|line| line.role != Role::Option).all(|line| {
+        let has_settings = line.text.contains("${") && line.digest.is_some();
+        let is_version = VersionSpecifiers::from_str(&line.version).is_ok();
+        line.source.is_some() || has_settings || is_version && is_name(&line.key)
     })
 }
 

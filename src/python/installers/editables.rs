@@ -31,6 +31,14 @@ pub(super) struct Files {
     unlinks: Unlinks,
 }
 
+/// The file of the commit that an installer names; `None` for one that nyala has written elsewhere.
+pub(super) fn as_committed(file: &str) -> Option<String> {
+    let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
+    let name = name.strip_prefix(COPY).unwrap_or(name);
+    let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+    Path::new(file).is_relative().then_some(path)
+}
+
 /// Which editable requirements lose their `-e`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Unlinks {
@@ -159,27 +167,29 @@ mod tests {
 
     #[test]
     fn only_editable_requirements_lose_their_option() {
-        for (line, address) in [
-            ("-e git+https://host/x.git@1.0#egg=x\n", Some("git+https://host/x.git@1.0#egg=x")),
-            ("  --editable=git+ssh://git@host/x # ours", Some("git+ssh://git@host/x")),
-            ("-egit+https://host/x", Some("git+https://host/x")),
-            ("-e ./folder", None),
-            ("-e hg+https://host/x", None),
-            ("git+https://host/x", None),
-            ("# -e git+https://host/x", None),
         let without = |unlinks: Unlinks, line: &str| {
             let [line] = passages(line).try_into().unwrap();
             unlinks.requirement(&line.meant)
         };
+        for (line, address) in [
+            ("-e git+https://host/x.git@1.0#egg=x\n", Some("git+https://host/x.git@1.0#egg=x")),
+            ("  --editable=git+ssh://git@host/x # ours", Some("git+ssh://git@host/x")),
+            ("-egit+https://host/x", Some("git+https://host/x")),
+            ("-e 'git+https://host/x'", Some("git+https://host/x")),
+            ("-e \\\n    git+https://host/x\n", Some("git+https://host/x")),
+            ("-e ./folder", None),
+            ("-e hg+https://host/x", None),
+            ("git+https://host/x", None),
+            ("# -e git+https://host/x", None),
         ] {
             assert_eq!(without(GIT, line).as_deref(), address, "{line}");
         }
         for (line, path) in [
-            ("-e 'git+https://host/x'", Some("git+https://host/x")),
-            ("-e \\\n    git+https://host/x\n", Some("git+https://host/x")),
             ("-e ../lib\n", Some("../lib")),
             ("--editable \"../lib[x]\" # ours", Some("../lib[x]")),
             ("-e ../lib#egg=lib", Some("../lib")),
+            ("-e ../lib -C a=b", Some("../lib --config-settings a=b")),
+            ("-e ../lib ; os_name == 'posix'", Some("../lib")),
             ("-e lib", Some("./lib")),
             ("-e .", Some(".")),
             ("-e git+https://host/x", None),
@@ -188,8 +198,6 @@ mod tests {
             ("../lib", None),
         ] {
             assert_eq!(without(FOLDERS, line).as_deref(), path, "{line}");
-            ("-e ../lib -C a=b", Some("../lib --config-settings a=b")),
-            ("-e ../lib ; os_name == 'posix'", Some("../lib")),
         }
     }
 
@@ -214,7 +222,7 @@ mod tests {
         let read = |path: &Path| fs::read_to_string(root.join(path)).unwrap();
         assert_eq!(read(&copy), "-r deps/.nyala-a.txt\n-r deps/b.txt\nflask \\\n  ==3\n");
         let included = Path::new("deps/.nyala-a.txt");
-        assert_eq!(read(included), "-r c.txt\ngit+https://host/x\n");
+        assert_eq!(read(included), "-r c.txt # ours\ngit+https://host/x\n");
         assert_eq!(files.copy((&root, &root), Path::new("above.txt"), 0).unwrap(), None);
         let above = files.copy((&root, &top), Path::new("above.txt"), 0).unwrap().unwrap();
         assert_eq!(read(&above), "-r '../.nyala-our common.txt'\n");

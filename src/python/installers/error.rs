@@ -9,7 +9,7 @@ use crate::python::version::{Version, Wanted};
 use crate::text::shell_word;
 use crate::user_error::UserError;
 
-const LET_PIP: &str = "Or let pip install: installer = \"pip\" in nyala.toml";
+pub(super) const LET_PIP: &str = "Or let pip install: installer = \"pip\" in nyala.toml";
 
 /// There is no uv in any of these folders.
 pub(super) fn no_uv(places: &[PathBuf]) -> UserError {

@@ -5,9 +5,23 @@ use crate::python::dependencies::{Line, Source};
 
 /// What is told of the output of an installer with Python 3.10.
 fn told(installer: Installer, output: &str) -> String {
+    told_of(requirement(), installer, output)
+}
+
+fn told_of(line: Line, installer: Installer, output: &str) -> String {
     let mut heard = Heard::default();
     output.lines().for_each(|line| heard.line(line.trim()));
-    let line = Line {
+    let recorded = Recorded { lines: vec![line], ..Recorded::default() };
+    let source = Source::RequirementsTxt { path: "requirements.txt".to_owned() };
+    let python = Version::new(3, 10, 13);
+    let asked = Asked { installer, python: &python, source: &source, recorded: &recorded };
+    let Some(Cause { fact, lines, fixes, .. }) = heard.cause(asked) else { return String::new() };
+    [vec![fact], lines, fixes].concat().join("\n")
+}
+
+/// What line 2 of requirements.txt asks for.
+fn requirement() -> Line {
+    Line {
         role: Role::Requirement,
         key: "six".to_owned(),
         file: "requirements.txt".to_owned(),
@@ -20,13 +34,7 @@ fn told(installer: Installer, output: &str) -> String {
         options: Vec::new(),
         editable: false,
         digest: None,
-    };
-    let recorded = Recorded { lines: vec![line], ..Recorded::default() };
-    let source = Source::RequirementsTxt { path: "requirements.txt".to_owned() };
-    let python = Version::new(3, 10, 13);
-    let asked = Asked { installer, python: &python, source: &source, recorded: &recorded };
-    let Some(Cause { fact, lines, fixes, .. }) = heard.cause(asked) else { return String::new() };
-    [vec![fact], lines, fixes].concat().join("\n")
+    }
 }
 
 fn not_found(requirement: &str, versions: &str) -> String {
@@ -218,10 +226,38 @@ Hint: = is not a valid operator. Did you mean == ?
     ");
     let uv = "error: Couldn't parse requirement in `requirements.txt` at position 0\n  \
               cause: no such comparison operator \"=\", must be one of ~= ==\n";
-    insta::assert_snapshot!(told(Installer::Uv, uv), @r#"
+    let line = Line { version: "=3.0".to_owned(), ..requirement() };
+    insta::assert_snapshot!(told_of(line, Installer::Uv, uv), @r#"
     a requirement cannot be read: no such comparison operator "=", must be one of ~= ==
     Correct it in requirements.txt, commit, and push again
     "#);
+}
+
+#[test]
+fn what_only_pip_can_read_is_left_to_it() {
+    let error = "error: Error parsing included file in `requirements.txt` at position 0\n  \
+                 cause: Couldn't parse requirement in `deps/.nyala-base.txt` at position 0\n  \
+                 cause: after parsing `3.0`, found `\\`, which is not part of a valid version\n";
+    insta::assert_snapshot!(told(Installer::Uv, error), @r#"
+    a requirement cannot be read: after parsing `3.0`, found `\`, which is not part of a valid version
+    Write it on one line and without variables in deps/base.txt, commit, and push again
+    Or let pip install: installer = "pip" in nyala.toml
+    "#);
+    let variable = "error: Couldn't parse requirement in `requirements.txt` at position 0\n  \
+                    cause: expected version to start with a number\n  six==${SIX}\n";
+    assert!(told(Installer::Uv, variable).contains("Write it on one line and without variables"));
+    let line = |text: &str, version: &str, digest: Option<&str>| Line {
+        text: text.to_owned(),
+        version: version.to_owned(),
+        digest: digest.map(str::to_owned),
+        ..requirement()
+    };
+    let reads = |line| pip_reads(&Recorded { lines: vec![line], ..Recorded::default() });
+    assert!(reads(line("six==1.0 --hash=sha256:00", "==1.0", None)));
+    assert!(reads(line("six==${SIX}", "==${SIX}", Some("00"))));
+    assert!(!reads(line("six==${SIX}", "==${SIX}", None)), "no such setting");
+    assert!(!reads(line("six==1.0.x", "==1.0.x", None)));
+    assert!(!reads(Line { key: "two words".to_owned(), ..requirement() }));
 }
 
 #[test]
