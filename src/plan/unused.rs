@@ -44,13 +44,17 @@ pub(super) fn check(tree: &impl Tree, uses: &Uses<'_>, build: &BuildPlan) -> Res
     unused.notes.extend(
         ignored.iter().map(|it| format!("{it} is ignored ([dependencies] ignore in nyala.toml).")),
     );
+    let without_choice = match uses.source {
+        Some(Source::Lock { .. } | Source::Project(_)) => None,
+        Some(source @ Source::RequirementsTxt { .. }) => Some(format!("{source} is installed")),
+        None => Some("there is neither a lock nor a project".to_owned()),
+    };
+    let is_chosen = !(settings.groups.is_empty() && settings.extras.is_empty());
+    if let Some(why) = without_choice.filter(|_| is_chosen) {
+        let what = "groups and extras under [dependencies] have no effect";
+        unused.warnings.push(format!("{what}: {why}"));
+    }
     if let Some(source) = uses.source {
-        let is_chosen = !(settings.groups.is_empty() && settings.extras.is_empty());
-        if is_chosen && matches!(source, Source::RequirementsTxt { .. }) {
-            unused.warnings.push(format!(
-                "groups and extras under [dependencies] have no effect: {source} is installed"
-            ));
-        }
         unused.of_source(source, uses, &declared);
         return Ok(unused);
     }

@@ -47,6 +47,17 @@ fn an_empty_requirements_file_is_a_choice_that_is_warned_of() {
 }
 
 #[test]
+fn groups_that_nothing_has_are_warned_of() {
+    let site = Site::new();
+    site.configure("dependencies = { groups = [\"prod\"] }");
+    let push = site.project().write("app.py", "").push();
+    push.assert_success().assert_says(
+        "warning: groups and extras under [dependencies] have no effect: there is neither a lock \
+         nor a project",
+    );
+}
+
+#[test]
 fn commands_of_the_project_may_install_what_it_declares() {
     let site = Site::new();
     let project = site.project();

@@ -239,9 +239,16 @@ fn locks_something(text: &str) -> bool {
     count(&["[[package]]"]) > count(&itself)
 }
 
+/// Whether a Pipfile has packages that are not for development alone. Besides `[packages]`, it may
+/// have categories of any name.
 fn pipfile_has_packages(text: &str) -> bool {
+    const OTHERS: [&str; 6] =
+        ["dev-packages", "pipenv", "pipfile", "requires", "scripts", "source"];
     let Ok(table) = text.parse::<Table>() else { return true };
-    table.get("packages").and_then(Value::as_table).is_some_and(|packages| !packages.is_empty())
+    table
+        .iter()
+        .filter(|(name, _)| !OTHERS.contains(&name.as_str()))
+        .any(|(_, packages)| packages.as_table().is_some_and(|packages| !packages.is_empty()))
 }
 
 fn pipfile_lock_has_packages(text: &str) -> bool {

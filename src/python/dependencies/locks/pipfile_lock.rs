@@ -91,14 +91,17 @@ pub(super) fn read(
     {
         freshness::pipenv(hash, pipfile)?;
     }
-    let categories: Vec<&String> =
-        lock.categories.keys().filter(|name| *name != "default").collect();
-    check_exist("group", &chosen.groups, categories.iter().copied())?;
+    // Its names are as they are in the Pipfile, except of the first two.
+    let others = lock.categories.keys().filter(|name| *name != "default");
+    let others: BTreeMap<String, &String> = others.map(|name| (normalized(name), name)).collect();
+    let groups: BTreeSet<String> = chosen.groups.iter().filter_map(|it| category(it)).collect();
+    check_exist("group", &groups, others.keys())?;
     check_exist("extra", &chosen.extras, [].into_iter())?;
     // A package of two categories is taken once; the default one counts, as with `pipenv sync`.
     let mut packages: BTreeMap<String, Package> = BTreeMap::new();
-    let names = ["default".to_owned()];
-    for category in names.iter().chain(&chosen.groups) {
+    let default = "default".to_owned();
+    let chosen = groups.iter().filter_map(|name| others.get(name).copied());
+    for category in [&default].into_iter().chain(chosen) {
         for (name, locked) in lock.categories.get(category).into_iter().flatten() {
             let holds = marker::holds(&locked.marker(), environment)
                 .map_err(|error| LockError::Marker { package: name.clone(), error })?;
@@ -108,8 +111,22 @@ pub(super) fn read(
             }
         }
     }
-    let left_out = chosen.left_out(categories.into_iter(), [].into_iter());
+    let left_out = others
+        .iter()
+        .filter(|(name, _)| !groups.contains(*name))
+        .map(|(_, category)| format!("group {category}"))
+        .collect();
     ResolvedSet::new(packages.into_values().collect(), left_out)
+}
+
+/// What the lock calls the packages of a group that was chosen by the name that it has there, or in
+/// the Pipfile. `None` for those that are always installed.
+fn category(group: &str) -> Option<String> {
+    match group {
+        "default" | "packages" => None,
+        "dev-packages" => Some("develop".to_owned()),
+        other => Some(other.to_owned()),
+    }
 }
 
 impl Locked {
@@ -201,6 +218,33 @@ fn is_archive(path: &str) -> bool {
 mod tests {
     use super::super::tests::environment;
     use super::super::{Chosen, Lock, Manifests, Package};
+
+    #[test]
+    fn a_category_is_chosen_by_its_name_there_or_in_the_pipfile() {
+        let lock = r#"{"_meta": {"pipfile-spec": 6}, "default": {"six": {"version": "==1.0"}},
+            "develop": {"pytest": {"version": "==1.0"}},
+            "Prod_Only": {"gunicorn": {"version": "==1.0"}}}"#;
+        let read = |groups: &[&str]| {
+            let groups: Vec<String> = groups.iter().map(|&group| group.to_owned()).collect();
+            let manifests = Manifests { frozen: true, ..Manifests::default() };
+            let chosen = Chosen::new(&groups, &[]);
+            Lock::Pipfile.read(lock, &manifests, &chosen, &environment("3.12.1"))
+        };
+        for (groups, names, left_out) in [
+            (&[][..], &["six"][..], &["group Prod_Only", "group develop"][..]),
+            (&["packages"], &["six"], &["group Prod_Only", "group develop"]),
+            (&["Prod_Only"], &["gunicorn", "six"], &["group develop"]),
+            (&["dev-packages"], &["pytest", "six"], &["group Prod_Only"]),
+            (&["develop", "prod-only"], &["gunicorn", "pytest", "six"], &[]),
+        ] {
+            let set = read(groups).unwrap();
+            let found: Vec<_> = set.packages.iter().map(|package| &package.name).collect();
+            assert_eq!(found, names, "{groups:?}");
+            assert_eq!(set.left_out, left_out, "{groups:?}");
+        }
+        let error = read(&["prod"]).unwrap_err().to_string();
+        assert_eq!(error, "there is no group prod (there is develop, prod-only)");
+    }
 
     /// Each package as a requirement, with how many hashes it may have.
     fn read(lock: &str) -> Vec<(String, usize)> {
