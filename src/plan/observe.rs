@@ -133,7 +133,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let unpinned = python.as_ref().and_then(|python| unpinned(python, before, &discover));
     let of_source = notes_of_source(from, &declaration, python.as_ref());
     notes.extend(of_source.into_iter().chain([ignored, by_wheels, unpinned]).flatten());
-    let unmet = unmet(&tree, python.as_ref(), is_installed(from, &requirements))?;
+    let unmet = unmet(&tree, python.as_ref(), (from, is_installed(from, &requirements)))?;
     warnings.extend([fallback, unmet].into_iter().flatten().chain(declaration.warnings));
     warnings.extend(tree_warnings::warnings([&tree, &whole], &site.settings_file())?);
     Ok(Plan {

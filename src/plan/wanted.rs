@@ -6,6 +6,7 @@ use super::PythonPlan;
 use super::decide::LiveEnv;
 use super::error;
 use crate::git::{CommitTree, Kind};
+use crate::python::dependencies::Source;
 use crate::python::dependencies::locks::Lock;
 use crate::python::interpreters::{self, Interpreter};
 use crate::python::version::{Origin, Version, Wanted};
@@ -216,10 +217,22 @@ fn no_pin(chosen: &str, before: Option<String>, newest: &str) -> String {
     }
 }
 
-/// A warning when the Python of a deployment does not meet what pyproject.toml requires, although
-/// another place asked for it. What is installed by a lock, or is a package, would not be installed
-/// at all, so that is an error.
+/// A warning when the Python of a deployment is not what the project says that it needs, although
+/// another place asked for it.
 pub(super) fn unmet(
+    tree: &CommitTree<'_>,
+    python: Option<&PythonPlan>,
+    (source, is_installed): (Option<&Source>, bool),
+) -> Result<Option<String>> {
+    match unmet_requires_python(tree, python, is_installed)? {
+        Some(warning) => Ok(Some(warning)),
+        None => unlike_pipfile(tree, python, source),
+    }
+}
+
+/// What is installed by a lock, or is a package, would not be installed at all, so that is an
+/// error.
+fn unmet_requires_python(
     tree: &CommitTree<'_>,
     python: Option<&PythonPlan>,
     is_installed: bool,
@@ -242,6 +255,30 @@ pub(super) fn unmet(
         return Err(error::not_required_python(&fact, origin, &required).into());
     }
     Ok(Some(format!("{fact} ({required})")))
+}
+
+/// Pipenv itself only warns.
+fn unlike_pipfile(
+    tree: &CommitTree<'_>,
+    python: Option<&PythonPlan>,
+    source: Option<&Source>,
+) -> Result<Option<String>> {
+    let of_pipenv = |origin| matches!(origin, Origin::PipfileLock | Origin::Pipfile);
+    let Some(&PythonPlan { version, origin, .. }) = python else { return Ok(None) };
+    if !matches!(source, Some(Source::Lock { lock: Lock::Pipfile, .. })) || of_pipenv(origin) {
+        return Ok(None);
+    }
+    for (name, _, read) in FILES.iter().filter(|(_, origin, _)| of_pipenv(*origin)) {
+        let bytes = file(tree, name)?;
+        if let Some(asked) = bytes.and_then(|bytes| read(&bytes).ok().flatten()) {
+            let warning = format!(
+                "{name} asks for Python {asked}, and the environment has {version}, which {origin} \
+                 asks for"
+            );
+            return Ok((!asked.matches(&version)).then_some(warning));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

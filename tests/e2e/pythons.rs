@@ -323,6 +323,12 @@ fn a_python_that_requires_python_rules_out_is_warned_of() {
     let push = project.push();
     push.assert_success();
     push.assert_says("which runtime.txt asks for, does not meet requires-python in pyproject.toml");
+
+    let lock = "{\"_meta\": {\"pipfile-spec\": 6, \"requires\": {\"python_version\": \"3.2\"}}}";
+    project.remove("pyproject.toml").remove("requirements.txt").write("Pipfile.lock", lock);
+    let push = project.push();
+    push.assert_success();
+    push.assert_says("Pipfile.lock asks for Python 3.2, and the environment has ");
 }
 
 #[test]
