@@ -2,6 +2,7 @@
 //! needs no index. See `Lock::satisfies` in uv's `uv-resolver`, whose answers
 //! `scripts/locks.d/mutate.py` compares.
 
+mod place;
 mod requirement;
 
 use std::collections::{BTreeMap, BTreeSet};

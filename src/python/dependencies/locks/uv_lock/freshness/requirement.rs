@@ -15,8 +15,8 @@ use super::super::super::error::LockError;
 use super::super::super::marker::{self, Environment, TARGETS, normalized};
 use super::super::super::requirement::Requirement;
 use super::super::file::Locked;
+use super::place::{Place, plain};
 use super::{table, texts};
-use crate::text::url::percent_decoded;
 
 /// A requirement as uv.lock keeps it.
 #[derive(Debug, Deserialize)]
@@ -28,12 +28,14 @@ pub(in super::super) struct UvRequirement {
     specifier: Option<String>,
     #[serde(default)]
     marker: Option<String>,
-    git: Option<String>,
-    url: Option<String>,
-    path: Option<String>,
-    directory: Option<String>,
-    editable: Option<String>,
-    r#virtual: Option<String>,
+    pub(super) git: Option<String>,
+    pub(super) url: Option<String>,
+    pub(super) path: Option<String>,
+    pub(super) directory: Option<String>,
+    pub(super) editable: Option<String>,
+    pub(super) r#virtual: Option<String>,
+    /// Of the one that `[tool.uv.sources]` names.
+    index: Option<String>,
 }
 
 /// The manifest that requirements are read from.
@@ -47,6 +49,8 @@ pub(super) struct Manifest<'a> {
     pub(super) uv: &'a Table,
     /// The project's own, normalized.
     pub(super) name: &'a str,
+    /// Its folder, relative to that of the lock.
+    folder: &'a str,
     /// Whether the lock is in the same folder.
     pub(super) is_root: bool,
     /// What comes from elsewhere than an index, perhaps because the pyproject.toml of the workspace
@@ -63,17 +67,18 @@ impl<'a> Manifest<'a> {
         static EMPTY: LazyLock<Table> = LazyLock::new(Table::new);
         let project = table(pyproject, "project").unwrap_or(&EMPTY);
         let uv = table(pyproject, "tool").and_then(|tools| table(tools, "uv")).unwrap_or(&EMPTY);
-        let is_root = locked.is_none_or(|locked| locked.source.folder() == Some("."));
+        let folder = locked.map_or(".", |locked| locked.source.folder().unwrap_or(""));
+        let is_root = folder == ".";
         let metadata = locked.filter(|_| !is_root).map(|locked| &locked.metadata);
         let of_workspace = metadata
             .into_iter()
             .flat_map(|it| it.requires_dist.iter().chain(it.requires_dev.values().flatten()))
-            .filter(|requirement| requirement.place() != Place::Index)
+            .filter(|requirement| Place::of_lock(requirement) != Place::Index)
             .map(|requirement| requirement.name.clone())
             .collect();
         let pythons = sample(project.get("requires-python").and_then(Value::as_str));
         let name = locked.map_or("", |locked| &locked.name);
-        Manifest { file, pyproject, project, uv, name, is_root, of_workspace, pythons }
+        Manifest { file, pyproject, project, uv, name, folder, is_root, of_workspace, pythons }
     }
 
     /// The same for the Pythons that one of its groups is for, where those are not all of them: uv
@@ -97,20 +102,6 @@ fn sample(requires: Option<&str>) -> Vec<Version> {
     all.filter(|version| allowed.contains(version)).collect()
 }
 
-impl UvRequirement {
-    fn place(&self) -> Place {
-        let Self { git, url, path, directory, editable, r#virtual, .. } = self;
-        match (git, url) {
-            (Some(address), _) => Place::Git(reference(address)),
-            (_, Some(_)) => Place::Url,
-            _ if [path, directory, editable, r#virtual].iter().any(|it| it.is_some()) => {
-                Place::Tree
-            }
-            _ => Place::Index,
-        }
-    }
-}
-
 /// What a requirement means.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Meant {
@@ -120,20 +111,10 @@ pub(super) struct Meant {
     extras: BTreeSet<String>,
     versions: BTreeSet<String>,
     from: Place,
+    /// The address of the index that it is to come from; empty where none is named.
+    index: String,
     /// Where its marker holds, of the sample; empty for everywhere.
     holds: Vec<bool>,
-}
-
-/// Where a package comes from.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
-    Index,
-    /// With the commit, tag or branch that is asked for, such as `rev=v1`.
-    Git(Option<String>),
-    Url,
-    Tree,
-    /// Not compared: several sources, or perhaps one in the workspace's pyproject.toml.
-    Any,
 }
 
 impl Manifest<'_> {
@@ -175,43 +156,45 @@ impl Manifest<'_> {
     ) -> Result<BTreeSet<Meant>, LockError> {
         let read = |line: &String| {
             let Requirement { name, extras, specifiers, url, marker } = Requirement::parse(line)?;
-            let from = match (url, self.source(&name)) {
-                (Some(url), _) if url.starts_with("git+") => {
-                    let path = url.split_once("://").map_or("", |(_, rest)| rest);
-                    let path = path.split_once('/').map_or("", |(_, path)| path);
-                    let path = path.split('#').next().unwrap_or_default();
-                    Place::Git(path.rsplit_once('@').map(|(_, it)| format!("rev={it}")))
-                }
-                (Some(_), _) => Place::Url,
-                (None, source) => source,
-            };
+            let from = url.map_or_else(|| self.place(&name), |url| Place::of_url(&url));
+            let index = self.index(&name).unwrap_or_default();
             let holds = self.holds(&of_releases(&marker), None, &name)?;
             let (of, versions) = (of.map(str::to_owned), canonical(&specifiers));
-            Ok(Meant { name, of, extras, versions, from, holds }.plain())
+            Ok(Meant { name, of, extras, versions, from, index, holds }.plain())
         };
         let asked = lines.iter().map(read);
         asked.filter(|meant| meant.as_ref().map_or(true, Meant::asks_for_something)).collect()
     }
 
     /// What `[tool.uv.sources]` says of a package.
-    fn source(&self, name: &str) -> Place {
+    fn source(&self, name: &str) -> Option<&Value> {
         let sources = table(self.uv, "sources").into_iter().flatten();
-        let Some((_, source)) = sources.into_iter().find(|(key, _)| normalized(key) == name) else {
-            return if self.of_workspace.contains(name) { Place::Any } else { Place::Index };
-        };
-        let has = |key: &str| source.get(key).is_some();
-        match source {
-            // For some systems or extras: uv keeps it in parts.
-            Value::Table(_) if has("marker") || has("extra") || has("group") => Place::Any,
-            Value::Table(_) if has("git") => {
-                let asked = |key: &&str| Some(format!("{key}={}", source.get(*key)?.as_str()?));
-                Place::Git(REFERENCES.iter().find_map(asked))
-            }
-            Value::Table(_) if has("url") => Place::Url,
-            Value::Table(_) if has("path") || has("workspace") => Place::Tree,
-            Value::Table(_) => Place::Index,
-            _ => Place::Any,
+        sources.into_iter().find(|(key, _)| normalized(key) == name).map(|(_, source)| source)
+    }
+
+    fn place(&self, name: &str) -> Place {
+        match self.source(name) {
+            Some(source) => Place::of_source(source, self.folder),
+            None if self.of_workspace.contains(name) => Place::Any,
+            None => Place::Index,
         }
+    }
+
+    /// The address of the index that a package is to come from; empty where none is named. `None`
+    /// where that is not compared: it may be said elsewhere.
+    fn index(&self, name: &str) -> Option<String> {
+        let Some(source) = self.source(name).filter(|_| self.is_root) else {
+            return self.is_root.then(String::new);
+        };
+        if self.place(name) != Place::Index {
+            return None;
+        }
+        let asked = source.get("index")?.as_str()?;
+        let mut indexes = self.uv.get("index")?.as_array()?.iter();
+        let found = indexes.find(|index| index.get("name").and_then(Value::as_str) == Some(asked));
+        let url = found?.get("url")?.as_str()?;
+        let is_address = url.contains("://") && !url.to_ascii_lowercase().starts_with("file:");
+        is_address.then(|| plain(url))
     }
 
     /// Where a marker holds, of the sample and three systems, with one extra; empty for everywhere.
@@ -254,19 +237,6 @@ impl Manifest<'_> {
     }
 }
 
-/// What a source in Git may name.
-const REFERENCES: [&str; 3] = ["rev", "tag", "branch"];
-
-/// What the address of a repository asks for, as uv.lock keeps it: `?tag=v1`.
-fn reference(address: &str) -> Option<String> {
-    let query = address.split_once('?')?.1.split('#').next()?;
-    let is_reference =
-        |part: &&str| part.split_once('=').is_some_and(|(key, _)| REFERENCES.contains(&key));
-    let asked = query.split('&').find(is_reference)?;
-    // Whatever is special in a query, such as the slash of a branch's name, is written as %2F.
-    Some(percent_decoded(asked))
-}
-
 impl Meant {
     /// Whether its marker holds anywhere: not if it is for Pythons that the project is not for, nor
     /// without the extra that it names.
@@ -292,21 +262,22 @@ pub(super) fn of_lock(
     manifest: &Manifest<'_>,
     now: &BTreeSet<Meant>,
 ) -> Result<BTreeSet<Meant>, LockError> {
-    let is_any = |name: &str| {
-        let found = now.iter().find(|meant| meant.name == name);
-        found.map_or_else(|| manifest.source(name), |meant| meant.from.clone()) == Place::Any
-    };
     let mut all = BTreeSet::new();
     for requirement in locked {
-        let UvRequirement { name, extras, specifier, marker, .. } = requirement;
-        let from = if is_any(name) { Place::Any } else { requirement.place() };
+        let UvRequirement { name, extras, specifier, marker, index, .. } = requirement;
+        let wanted = now.iter().find(|meant| meant.name == *name);
+        let wanted = wanted.map_or_else(|| manifest.place(name), |meant| meant.from.clone());
+        let from = Place::of_lock(requirement).compared_with(&wanted);
+        let index = manifest.index(name).map(|_| index.as_deref().map_or(String::new(), plain));
+        let index = index.unwrap_or_default();
         let marker = marker.as_deref().unwrap_or_default();
         let extras_: BTreeSet<String> = extras.iter().map(|extra| normalized(extra)).collect();
         for of in of_extras(marker) {
             let holds = manifest.holds(marker, of.as_deref(), name)?;
             let versions = canonical(specifier.as_deref().unwrap_or_default());
             let (name, extras, from) = (name.clone(), extras_.clone(), from.clone());
-            all.insert(Meant { name, of, extras, versions, from, holds }.plain());
+            let index = index.clone();
+            all.insert(Meant { name, of, extras, versions, from, index, holds }.plain());
         }
     }
     all.retain(Meant::asks_for_something);

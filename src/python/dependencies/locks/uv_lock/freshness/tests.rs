@@ -192,10 +192,67 @@ fn another_commit_of_a_repository_makes_a_lock_stale() {
     }
     let url = |reference: &str| {
         let of = format!("\"torch @ git+ssh://git@example.org/torch{reference}#egg=torch\"");
-        checked(LOCK, &PYPROJECT.replace("\"torch\"", &of).replace("torch = {", "other = {"))
+        let lock = LOCK.replace("https://example", "ssh://git@example");
+        checked(&lock, &PYPROJECT.replace("\"torch\"", &of).replace("torch = {", "other = {"))
     };
     assert_eq!(url("@x"), Ok(()));
     assert!(url("@y").is_err() && url("").is_err());
+}
+
+#[test]
+fn another_address_makes_a_lock_stale() {
+    const GIT: &str = "{ git = \"https://example.org/torch\", rev = \"x\" }";
+    let check = |source: &str, locked: &str, is_fresh: bool| {
+        let lock = LOCK.replace("git = \"https://example.org/torch?rev=x\"", locked);
+        let checked = checked(&lock, &PYPROJECT.replace(GIT, source));
+        assert_eq!(checked.is_ok(), is_fresh, "{source} {locked}: {checked:?}");
+    };
+    for (address, is_fresh) in [
+        ("https://Example.org/torch/", true),
+        ("https://me:secret@example.org/torch", true),
+        ("https://example.org/torch.git", false),
+        ("https://example.net/torch", false),
+    ] {
+        let source = GIT.replace("https://example.org/torch", address);
+        check(&source, "git = \"https://example.org/torch?rev=x\"", is_fresh);
+    }
+    for (path, is_fresh) in [("libs/torch", true), ("./libs/x/../torch/", true), ("lib", false)] {
+        check(&format!("{{ path = '{path}' }}"), "directory = 'libs/torch'", is_fresh);
+        let linked = format!("{{ path = '{path}', editable = true }}");
+        check(&linked, "editable = 'libs/torch'", is_fresh);
+    }
+    check("{ path = '/srv/torch' }", "directory = '/srv/torch'", true);
+    check("{ workspace = true }", "editable = 'anywhere'", true);
+
+    let index = "[[tool.uv.index]]\nname = 'own'\nurl = 'https://example.org/simple/'\n";
+    let of_index = |source: &str, locked: &str| {
+        let lock = LOCK.replace("git = \"https://example.org/torch?rev=x\"", locked);
+        checked(&lock, &(PYPROJECT.replace(GIT, source) + index)).is_ok()
+    };
+    let own = "{ index = 'own' }";
+    assert!(of_index(own, "index = 'https://example.org/simple'"));
+    assert!(!of_index(own, "index = 'https://example.org/other'"));
+    assert!(!of_index(own, "specifier = ''"), "the lock has it from PyPI");
+    let of_machine = index.replace("https://example.org/", "file:///srv/");
+    let lock = LOCK.replace("git = \"https://example.org/torch?rev=x\"", "index = '../srv/simple'");
+    assert_eq!(checked(&lock, &(PYPROJECT.replace(GIT, own) + &of_machine)), Ok(()));
+    // One that another file names.
+    assert!(of_index("{ index = 'theirs' }", "index = 'https://example.org/other'"));
+
+    let without_source = PYPROJECT.replace("torch = {", "other = {");
+    let url = |written: &str| {
+        let pyproject = without_source.replace("\"torch\"", &format!("\"torch @ {written}\""));
+        let of_url = "url = \"https://example.org/torch-1.whl\"";
+        let lock = LOCK.replace("git = \"https://example.org/torch?rev=x\"", of_url);
+        checked(&lock, &pyproject).is_ok()
+    };
+    assert!(url("https://example.org/torch-1.whl#sha256=00"));
+    assert!(url("https://${TOKEN}@example.org/torch-1.whl"));
+    assert!(!url("https://example.org/torch-2.whl"));
+    assert!(url("file:///srv/torch-2.whl"), "a path is not compared");
+    check(&GIT.replace("https", "file"), "git = \"file://example.org/torch?rev=x\"", true);
+    check(&GIT.replace("https", "file"), "git = \"file://example.org/other?rev=x\"", false);
+    assert!(checked(LOCK, &without_source).is_err());
 }
 
 #[test]
