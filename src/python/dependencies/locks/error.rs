@@ -67,6 +67,11 @@ pub(super) fn cannot_install(lock: Lock, name: &str, error: &LockError) -> UserE
         LockError::Stale { .. } => told
             .fix(format!("Run {}, commit {name}, and push again", lock.command()))
             .fix("Or install from it as it is: frozen = true under [dependencies] in nyala.toml"),
+        LockError::Outside { path, .. } if path.to_ascii_lowercase().starts_with("file:") => told
+            .fix(format!(
+                "Name it by its path in the repository, relative to {name}, or commit the lock \
+                 that {name} was exported from: this address is one of the machine that made it"
+            )),
         LockError::Outside { .. } => {
             told.fix("Move it into the repository, or publish it in an index")
         }
@@ -193,6 +198,11 @@ mod tests {
         insta::assert_snapshot!(text(&LockError::Conflicting { names }), @"
         uv.lock cannot be installed from: it says that cpu and gpu cannot be installed together
         Correct groups or extras under [dependencies] in nyala.toml
+        ");
+        let (package, path) = ("lib".to_owned(), "file:///home/ada/site/wheels".to_owned());
+        insta::assert_snapshot!(text(&LockError::Outside { package, path }), @"
+        uv.lock cannot be installed from: lib is at file:///home/ada/site/wheels, which is outside the tree
+        Name it by its path in the repository, relative to uv.lock, or commit the lock that uv.lock was exported from: this address is one of the machine that made it
         ");
         let (package, path) = ("lib".to_owned(), "../lib".to_owned());
         insta::assert_snapshot!(text(&LockError::Outside { package, path }), @"

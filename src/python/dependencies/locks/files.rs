@@ -47,10 +47,12 @@ impl Wheels<'_> {
 }
 
 /// The file to install, of those that a package has: a wheel for this machine and Python, or else
-/// what no wheel is.
+/// what no wheel is. Each is a name, perhaps with a path or an address before it.
 pub(super) fn best<'a>(names: &[&'a str], environment: &Environment) -> Option<&'a str> {
     let fits = |name: &&&str| is_for_machine(name, environment) && is_for_python(name, environment);
-    let wheel = names.iter().filter(|name| is_wheel(name)).find(fits);
+    let wheels = names.iter().filter(|name| is_wheel(name)).filter(fits);
+    // Most machines are no Alpine.
+    let wheel = wheels.min_by_key(|name| name.contains("musllinux"));
     let source = || names.iter().find(|name| !is_wheel(name));
     wheel.or_else(source).or_else(|| names.first()).copied()
 }

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::error::LockError;
 use super::files::{Wheels, best, is_pypi};
 use super::marker::{self, Environment, normalized};
-use super::resolved::{Origin, Package, ResolvedSet};
-use super::{Chosen, check_exist, file_address, git_address, tree_path, web_address};
+use super::resolved::{Lack, Origin, Package, ResolvedSet};
+use super::{Chosen, check_exist, file_address, git_address, tree_path};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -217,14 +217,24 @@ fn resolved(package: &Locked, environment: &Environment) -> Result<Package, Lock
                 Origin::File(tree_path(&name, path)?)
             }
             // The file that the index has must be one of those in the lock.
-            (_, Some(index)) if !is_pypi(index) => Origin::Index(Some(web_address(&name, index)?)),
-            ([File { url: Some(url), .. }], None) if !is_pypi(url) => {
+            (_, Some(index)) if !is_pypi(index) => Origin::Index(Some(file_address(&name, index)?)),
+            // Without an index, each file is where its address says.
+            (_, None) if files.iter().all(|it| it.url.as_deref().is_some_and(is_elsewhere)) => {
+                let urls: Vec<&str> = files.iter().filter_map(|it| it.url.as_deref()).collect();
+                let url = best(&urls, environment).unwrap_or_default();
+                let chosen = files.iter().filter(|it| it.url.as_deref() == Some(url));
+                hashes = chosen.flat_map(|file| listed(&file.hashes)).collect();
                 Origin::Url { url: file_address(&name, url)?, subdirectory: None }
             }
             _ => Origin::Index(None),
         }
     };
-    Ok(Package { name, version: version.clone(), origin, hashes, lacks_wheel })
+    Ok(Package { name, version: version.clone(), origin, hashes, lacks })
+}
+
+/// Whether an address is not that of the Python Package Index.
+fn is_elsewhere(url: &str) -> bool {
+    !is_pypi(url)
 }
 
 fn listed(hashes: &BTreeMap<String, String>) -> BTreeSet<String> {

@@ -250,14 +250,56 @@ fn gits_own_short_form_of_an_address_is_known() {
 
 #[test]
 fn a_file_of_the_machine_is_outside_the_tree() {
+    let pylock = |source: &str| {
+        format!(
+            "lock-version = '1.0'\ncreated-by = 'x'\n[[packages]]\nname = 'marks'\n\
+             version = '1.0'\n{source}"
+        )
+    };
+    let url = "url = 'file:///srv/marks-1.0-py3-none-any.whl'\nhashes = { sha256 = '00' }\n";
+    let wheel = format!("[[packages.wheels]]\n{url}");
+    for source in [
+        format!("[packages.archive]\n{url}"),
+        wheel.clone(),
+        [wheel.clone(), wheel.clone()].concat(),
+        format!("index = 'file:///srv/'\n{wheel}"),
+    ] {
+        let error = read_frozen(Lock::Pylock, &pylock(&source), "", &[], "3.12.1").unwrap_err();
+        assert!(matches!(error, LockError::Outside { .. }), "{source}: {error}");
+    }
+    let uv = UV.replace("registry = \"wheels\"", "registry = \"file:///srv/\"");
+    let error = read_frozen(Lock::Uv, &uv, "[project]\nname = 'site'\n", &[], "3.12.1");
+    assert!(matches!(error, Err(LockError::Outside { .. })), "{error:?}");
+}
+
+#[test]
+fn without_an_index_the_file_for_this_python_is_where_its_address_says() {
     let pylock = r#"lock-version = "1.0"
 created-by = "x"
 [[packages]]
 name = "marks"
-[packages.archive]
-url = "file:///srv/marks-1.0-py3-none-any.whl"
+version = "1.0"
+[packages.sdist]
+url = "https://example.org/marks-1.0.tar.gz"
 hashes = { sha256 = "00" }
+[[packages.wheels]]
+url = "https://example.org/marks-1.0-cp312-cp312-musllinux_1_2_x86_64.whl"
+hashes = { sha256 = "01" }
+[[packages.wheels]]
+url = "https://example.org/marks-1.0-cp312-cp312-manylinux_2_17_x86_64.whl"
+hashes = { sha256 = "02" }
 "#;
-    let error = read_frozen(Lock::Pylock, pylock, "", &[], "3.12.1").unwrap_err();
-    assert!(matches!(error, LockError::Outside { .. }), "{error}");
+    let found = |pylock: &str, python: &str| {
+        let set = read_frozen(Lock::Pylock, pylock, "", &[], python).unwrap();
+        let Package { origin, hashes, .. } = set.packages[0].clone();
+        (origin, hashes.into_iter().collect::<Vec<_>>().join(" "))
+    };
+    let at = |url: &str| Origin::Url { url: url.to_owned(), subdirectory: None };
+    let wheel = "https://example.org/marks-1.0-cp312-cp312-manylinux_2_17_x86_64.whl";
+    assert_eq!(found(pylock, "3.12.1"), (at(wheel), "sha256:02".to_owned()));
+    let source = at("https://example.org/marks-1.0.tar.gz");
+    assert_eq!(found(pylock, "3.13.0"), (source, "sha256:00".to_owned()));
+    let of_pypi = pylock.replace("example.org", "files.pythonhosted.org");
+    let all = "sha256:00 sha256:01 sha256:02".to_owned();
+    assert_eq!(found(&of_pypi, "3.12.1"), (Origin::Index(None), all));
 }

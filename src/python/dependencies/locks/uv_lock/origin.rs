@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::super::error::LockError;
 use super::super::files::best;
 use super::super::marker::Environment;
-use super::super::resolved::{Origin, Package};
-use super::super::{file_address, git_address, tree_path, web_address};
+use super::super::resolved::{Lack, Origin, Package};
+use super::super::{file_address, git_address, tree_path};
 use super::file::{File, Locked, Source};
 use crate::text::url::percent_decoded;
 
@@ -21,7 +21,7 @@ pub(super) fn resolved(package: &Locked, environment: &Environment) -> Result<Pa
     let origin = match source {
         Source { registry: Some(index), .. } => match index.trim_end_matches('/') {
             PYPI => Origin::Index(None),
-            _ if index.contains("://") => Origin::Index(Some(web_address(name, index)?)),
+            _ if index.contains("://") => Origin::Index(Some(file_address(name, index)?)),
             // A folder of files in the tree, one of which is meant.
             _ => {
                 let file = flat_file(package, environment)?;
