@@ -47,6 +47,14 @@ pub(super) fn nothing_installs(first: &Declaration, declared: &[Declaration]) ->
         };
         return error.fix(format!("Or, if nothing is to be installed: {ignore}"));
     }
+    if Lock::named_or_chosen(&first.path).is_some() {
+        return UserError::new(format!(
+            "{first} declares dependencies, and nothing says that it is to be installed"
+        ))
+        .found(names.join(", "))
+        .fix(format!("Say so: file = \"{first}\" under [dependencies] in nyala.toml"))
+        .fix(format!("Or, if nothing is to be installed: {ignore}"));
+    }
     UserError::new(format!(
         "{first} declares dependencies, and nyala cannot install from it: it needs a \
          requirements.txt or a lock file, and there is none"
@@ -66,6 +74,21 @@ pub(super) fn several_locks(names: &[&str]) -> UserError {
         .found(names.join(", "))
         .fix(format!("Say which one counts: file = \"{first}\" under [dependencies] in nyala.toml"))
         .fix(format!("Or remove the others: git rm {}", others.join(" ")))
+}
+
+/// The site names `path`, which is a Pipfile, or a lock or a project's file in a folder.
+pub(super) fn is_no_requirements_file(path: &str) -> UserError {
+    let error = UserError::new(format!("{path} is no requirements file")).found(
+        "file under [dependencies] in nyala.toml, or the app setting CUSTOM_REQUIREMENTSTXT_PATH, \
+         names it",
+    );
+    let another = "name a requirements file, or a lock in the application's folder";
+    match path.rsplit_once('/').filter(|(folder, _)| !folder.contains("..")) {
+        Some((folder, _)) => error
+            .fix(format!("If the application is in {folder}: project = \"{folder}\" in nyala.toml"))
+            .fix(format!("Or {another}")),
+        None => error.fix(another.replacen('n', "N", 1)),
+    }
 }
 
 /// `fact` says which Python `origin` asks for, and what it does not meet.
@@ -104,6 +127,17 @@ mod tests {
         1. Save it as UTF-8, commit, and push again
         2. Or let pip install: installer = "pip" in nyala.toml, or git push -o installer=pip
         "#);
+        insta::assert_snapshot!(is_no_requirements_file("web/uv.lock"), @r#"
+        web/uv.lock is no requirements file
+        found: file under [dependencies] in nyala.toml, or the app setting CUSTOM_REQUIREMENTSTXT_PATH, names it
+        1. If the application is in web: project = "web" in nyala.toml
+        2. Or name a requirements file, or a lock in the application's folder
+        "#);
+        insta::assert_snapshot!(is_no_requirements_file("Pipfile"), @r"
+        Pipfile is no requirements file
+        found: file under [dependencies] in nyala.toml, or the app setting CUSTOM_REQUIREMENTSTXT_PATH, names it
+        Name a requirements file, or a lock in the application's folder
+        ");
         insta::assert_snapshot!(several_locks(&["uv.lock", "poetry.lock"]), @r#"
         there are several lock files, and no requirements.txt
         found: uv.lock, poetry.lock
@@ -139,6 +173,14 @@ mod tests {
         1. Run uv lock, git add uv.lock, commit, and push again
         2. Or install what it names without a lock: file = "pyproject.toml" under [dependencies] in nyala.toml
         3. Or, if nothing is to be installed: ignore = ["pyproject.toml"] under [dependencies] in nyala.toml
+        "#);
+        let first = declared("pylock.prod.toml", "", "requirements.txt");
+        let error = nothing_installs(&first, std::slice::from_ref(&first));
+        insta::assert_snapshot!(error, @r#"
+        pylock.prod.toml declares dependencies, and nothing says that it is to be installed
+        found: pylock.prod.toml
+        1. Say so: file = "pylock.prod.toml" under [dependencies] in nyala.toml
+        2. Or, if nothing is to be installed: ignore = ["pylock.prod.toml"] under [dependencies] in nyala.toml
         "#);
         let first = declared("environment.yml", "Write the packages of PyPI", "requirements.txt");
         let error = nothing_installs(&first, std::slice::from_ref(&first));

@@ -112,20 +112,26 @@ pub fn source_of(
 
 /// The source that the site names by its file.
 fn named(tree: &impl Tree, path: &str) -> Result<Source> {
-    if let Some(lock) = Lock::named(path) {
-        let of_workspace = match (lock, resolve(tree, path)?) {
-            (Lock::Uv, Resolved::Missing) => workspace_lock(tree)?,
-            _ => None,
-        };
-        return Ok(of_workspace.unwrap_or_else(|| Source::lock(lock)));
+    let path = path.trim_start_matches("./");
+    let name = path.rsplit('/').next().unwrap_or_default();
+    if name == Lock::Uv.file_name()
+        && matches!(resolve(tree, name)?, Resolved::Missing)
+        && let Some(of_workspace) = workspace_lock(tree)?
+        && (path == name || path == of_workspace.path())
+    {
+        return Ok(of_workspace);
     }
     if let Some(lock) = Lock::named_or_chosen(path) {
         return Ok(Source::Lock { lock, path: path.to_owned() });
     }
-    match Project::FILES.into_iter().find(|file| *file == path) {
-        Some(file) => Project::named(tree, file).map(Source::Project),
-        None => Ok(Source::RequirementsTxt { path: path.to_owned() }),
+    if let Some(file) = Project::FILES.into_iter().find(|file| *file == path) {
+        return Project::named(tree, file).map(Source::Project);
     }
+    let manifest = Lock::Pipfile.manifests().contains(&name);
+    if manifest || Lock::named_or_chosen(name).is_some() || Project::FILES.contains(&name) {
+        return Err(error::is_no_requirements_file(path).into());
+    }
+    Ok(Source::RequirementsTxt { path: path.to_owned() })
 }
 
 /// The top folder of the workspace whose lock is above the application; `None` without one.

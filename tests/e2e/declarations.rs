@@ -76,6 +76,12 @@ fn a_requirements_file_of_another_name_is_used_when_the_site_names_it() {
     push.assert_failed_with("requirements/production.txt declares dependencies");
     push.assert_says("echo '-r requirements/production.txt' > requirements.txt");
 
+    site.set("CUSTOM_REQUIREMENTSTXT_PATH", "requirements/uv.lock");
+    project.write("requirements/uv.lock", "version = 1\n");
+    let push = project.push();
+    push.assert_failed_with("requirements/uv.lock is no requirements file");
+    push.assert_says("project = \"requirements\" in nyala.toml");
+
     site.set("CUSTOM_REQUIREMENTSTXT_PATH", "./requirements/production.txt");
     project.write("app.py", "# again\n").push().assert_success();
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
