@@ -91,6 +91,18 @@ pub(super) fn is_no_requirements_file(path: &str) -> UserError {
     }
 }
 
+/// `lock` is that of the workspace which the application is a member of.
+pub(super) fn lock_without_member(lock: &str) -> UserError {
+    UserError::new(format!(
+        "the application is a member of the workspace, and {lock} does not have it"
+    ))
+    .fix(format!("Run {}, commit {lock}, and push again", Lock::Uv.command()))
+    .fix(
+        "Or install what it names without a lock: file = \"pyproject.toml\" under [dependencies] \
+         in nyala.toml",
+    )
+}
+
 /// `fact` says which Python `origin` asks for, and what it does not meet.
 pub(super) fn not_required_python(fact: &str, origin: Origin, required: &Wanted) -> UserError {
     UserError::new(fact)
@@ -138,6 +150,11 @@ mod tests {
         found: file under [dependencies] in nyala.toml, or the app setting CUSTOM_REQUIREMENTSTXT_PATH, names it
         Name a requirements file, or a lock in the application's folder
         ");
+        insta::assert_snapshot!(lock_without_member("../uv.lock"), @r#"
+        the application is a member of the workspace, and ../uv.lock does not have it
+        1. Run uv lock, commit ../uv.lock, and push again
+        2. Or install what it names without a lock: file = "pyproject.toml" under [dependencies] in nyala.toml
+        "#);
         insta::assert_snapshot!(several_locks(&["uv.lock", "poetry.lock"]), @r#"
         there are several lock files, and no requirements.txt
         found: uv.lock, poetry.lock

@@ -10,7 +10,7 @@ use crate::process::Environment;
 use crate::python::dependencies::locks::{Chosen, Lock};
 use crate::python::dependencies::{
     Declared, Detected, Line, Project, ReadContext, Resolved, Source, Tree, in_commit, leads_above,
-    missing_lock, resolve, workspace_lock,
+    lock_without_member, missing_lock, resolve, workspace_lock,
 };
 use crate::python::inputs::Inputs;
 use crate::python::installers::Installer;
@@ -18,6 +18,8 @@ use crate::python::interpreters::Interpreter;
 use crate::python::version::{Origin, Version, Wanted};
 use crate::site::settings::Dependencies;
 use crate::site::{AppSettings, Site};
+
+const PYPROJECT: &str = "pyproject.toml";
 
 /// What decides, beside the tree, what a source declares.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +98,9 @@ pub fn source_of(
         [] => {
             if let Some(lock) = workspace_lock(tree)? {
                 return Ok(Some(lock));
+            }
+            if let Some(lock) = lock_without_member(tree)?.filter(|_| !is_ignored(PYPROJECT)) {
+                return Err(error::lock_without_member(&lock).into());
             }
             // Without its lock, what it declares is found to be unused, and an error.
             let unlocked = missing_lock(tree)?.is_some_and(|it| !is_ignored(it.manifests()[0]));

@@ -75,6 +75,18 @@ fn the_lock_of_a_workspace_is_above_its_member() {
 }
 
 #[test]
+fn a_member_that_is_not_locked_yet_is_not_installed_without_the_lock() {
+    let site = Site::new();
+    site.configure("project = \"apps/new\"");
+    let project = site.project();
+    project.local_package("lib", "1.0", "    pass\n");
+    uv_lock(&project);
+    let new = "[project]\nname = \"new\"\nversion = \"0\"\ndependencies = [\"antelope\"]\n";
+    project.write("apps/new/pyproject.toml", new);
+    project.push().assert_failed_with("../../uv.lock does not have it");
+}
+
+#[test]
 fn a_lock_leads_to_a_folder_above_the_application() {
     lives(&Site::new(), poetry_lock, "poetry.lock");
 }

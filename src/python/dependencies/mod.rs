@@ -37,4 +37,4 @@ pub use source::Source;
 pub use subfolders::{folders_with, has_same_folders_with};
 pub(super) use text::normalized_name;
 pub use tree::{Entry, Resolved, Tree, in_commit, joined, leads_above, resolve};
-pub use workspace::workspace_lock;
+pub use workspace::{lock_without_member, workspace_lock};

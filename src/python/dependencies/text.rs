@@ -19,3 +19,28 @@ pub(in crate::python) fn normalized_name(name: &str) -> String {
     }
     result
 }
+
+/// `*` and `?` as a shell has them.
+pub(super) fn glob(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut at, mut star) = (0, None);
+    let mut from = 0;
+    while from < name.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, from));
+                at += 1;
+            }
+            Some(one) if *one == b'?' || *one == name[from] => {
+                at += 1;
+                from += 1;
+            }
+            _ => {
+                let Some((star_at, tried)) = star else { return false };
+                star = Some((star_at, tried + 1));
+                at = star_at + 1;
+                from = tried + 1;
+            }
+        }
+    }
+    pattern[at..].iter().all(|byte| *byte == b'*')
+}

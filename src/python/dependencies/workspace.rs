@@ -1,9 +1,11 @@
 //! The lock of a uv workspace, which is in its top folder: above the member that is deployed.
 
 use anyhow::Result;
+use toml::{Table, Value};
 
 use super::locks::Lock;
 use super::source::Source;
+use super::text::glob;
 use super::tree::{Resolved, Tree, resolve};
 
 /// A longer lock is not looked at, in bytes.
@@ -24,6 +26,60 @@ pub fn workspace_lock(tree: &impl Tree) -> Result<Option<Source>> {
         }
     }
     Ok(None)
+}
+
+/// The nearest uv.lock above `tree` that lacks the project of the tree, although the workspace has
+/// it as a member; `None` when there is none.
+pub fn lock_without_member(tree: &impl Tree) -> Result<Option<String>> {
+    let read = |path: &str| -> Result<Table> {
+        match resolve(tree, path)? {
+            Resolved::File { id, .. } if tree.size(&id)? <= LONGEST => {
+                Ok(String::from_utf8_lossy(&tree.read(&id)?).parse().unwrap_or_default())
+            }
+            _ => Ok(Table::new()),
+        }
+    };
+    let own = read("pyproject.toml")?;
+    let managed = own.get("tool").and_then(|tools| tools.get("uv")?.get("managed")?.as_bool());
+    if !own.contains_key("project") || managed == Some(false) {
+        return Ok(None);
+    }
+    let place: Vec<&str> = tree.place().split('/').filter(|name| !name.is_empty()).collect();
+    for levels in 1..=place.len() {
+        let above = "../".repeat(levels);
+        let lock = format!("{above}{}", Lock::Uv.file_name());
+        let Resolved::File { path, .. } = resolve(tree, &lock)? else { continue };
+        let workspace = read(&format!("{above}pyproject.toml"))?;
+        if is_to_have(&workspace, &place[place.len() - levels..]) {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the pyproject.toml of a workspace has the folder `member` as one.
+fn is_to_have(pyproject: &Table, member: &[&str]) -> bool {
+    let workspace = pyproject.get("tool").and_then(|tools| tools.get("uv")?.get("workspace"));
+    let fits = |list: &str| {
+        let patterns = workspace.and_then(|workspace| workspace.get(list)?.as_array());
+        patterns.into_iter().flatten().filter_map(Value::as_str).any(|pattern| {
+            let parts: Vec<_> =
+                pattern.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+            fits_path(&parts, member)
+        })
+    };
+    fits("members") && !fits("exclude")
+}
+
+/// Whether a pattern such as `libs/*` or `**/app` means a path.
+fn fits_path(pattern: &[&str], path: &[&str]) -> bool {
+    match pattern.split_first() {
+        None => path.is_empty(),
+        Some((&"**", rest)) => (0..=path.len()).any(|skipped| fits_path(rest, &path[skipped..])),
+        Some((first, rest)) => path.split_first().is_some_and(|(name, more)| {
+            glob(first.as_bytes(), name.as_bytes()) && fits_path(rest, more)
+        }),
+    }
 }
 
 /// Whether a lock has the project in the folder `member`, as uv writes it.
@@ -134,6 +190,30 @@ mod tests {
         let found = workspace_lock(&tree).unwrap().unwrap();
         assert_eq!(found.path(), "../../uv.lock");
         assert!(workspace_lock(&tree.0).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_member_that_is_new_is_found_by_the_patterns_of_the_workspace() {
+        let is_to_have = |patterns: &str| {
+            let pyproject = format!("[tool.uv.workspace]\n{patterns}\n");
+            is_to_have(&pyproject.parse().unwrap(), &["apps", "a"])
+        };
+        for members in ["'apps/*'", "'x', './apps/a/'", "'**'", "'**/a'", "'app?/a'"] {
+            assert!(is_to_have(&format!("members = [{members}]")), "{members}");
+        }
+        for members in ["", "'*'", "'apps'", "'apps/a/*'", "'apps/b*'"] {
+            assert!(!is_to_have(&format!("members = [{members}]")), "{members}");
+        }
+        assert!(!is_to_have("members = ['apps/*']\nexclude = ['apps/a']"));
+
+        let top = "[tool.uv.workspace]\nmembers = ['apps/*']\n";
+        let found = |own: &str| {
+            let files = [("uv.lock", ""), ("pyproject.toml", top), ("apps/a/pyproject.toml", own)];
+            lock_without_member(&Member(MemoryTree::of(&files))).unwrap()
+        };
+        assert_eq!(found("[project]\nname = 'a'\n").as_deref(), Some("../../uv.lock"));
+        assert_eq!(found("[tool.black]\n"), None);
+        assert_eq!(found("[project]\nname = 'a'\n[tool.uv]\nmanaged = false\n"), None);
     }
 
     #[test]

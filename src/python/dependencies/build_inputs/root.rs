@@ -6,7 +6,7 @@
 use anyhow::Result;
 use toml::Table;
 
-use super::super::text::normalized_name as normalized;
+use super::super::text::{glob, normalized_name as normalized};
 use super::super::tree::{Entry, Resolved, Tree, resolve};
 
 /// The files that say how the project is built.
@@ -118,31 +118,6 @@ fn fits(pattern: &str, name: &str) -> bool {
     }
     let first = pattern.trim_start_matches(['.', '/', '!']).split('/').next().unwrap_or_default();
     glob(first.as_bytes(), name.as_bytes())
-}
-
-/// `*` and `?` as a shell has them.
-fn glob(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut at, mut star) = (0, None);
-    let mut from = 0;
-    while from < name.len() {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at, from));
-                at += 1;
-            }
-            Some(one) if *one == b'?' || *one == name[from] => {
-                at += 1;
-                from += 1;
-            }
-            _ => {
-                let Some((star_at, tried)) = star else { return false };
-                star = Some((star_at, tried + 1));
-                at = star_at + 1;
-                from = tried + 1;
-            }
-        }
-    }
-    pattern[at..].iter().all(|byte| *byte == b'*')
 }
 
 #[cfg(test)]
