@@ -3,7 +3,7 @@
 
 use crate::python::dependencies::locks::Lock;
 use crate::python::dependencies::{Declaration, Source};
-use crate::python::version::{Origin, Wanted};
+use crate::python::version::{Origin, Version, Wanted};
 use crate::user_error::UserError;
 
 /// A commit that tracks a file or folder where nyala links the env. `found` says what it is.
@@ -103,6 +103,24 @@ pub(super) fn lock_without_member(lock: &str) -> UserError {
     )
 }
 
+/// All files that the lock `source` has of a package are for other Pythons: for these, if any.
+pub(super) fn no_file(
+    source: &Source,
+    package: &str,
+    python: &Version,
+    pythons: &[String],
+) -> UserError {
+    let minor = python.minor_version();
+    let error = UserError::new(format!("{source} has no file of {package} for Python {minor}"));
+    let error = match pythons.last() {
+        Some(newest) => error
+            .found(format!("files for Python {}", pythons.join(", ")))
+            .fix(format!("Ask for such a Python in runtime.txt: python-{newest}")),
+        None => error.fix("Ask for another Python in runtime.txt"),
+    };
+    error.fix(format!("Or make {source} again with Python {minor}, commit, and push again"))
+}
+
 /// `fact` says which Python `origin` asks for, and what it does not meet.
 pub(super) fn not_required_python(fact: &str, origin: Origin, required: &Wanted) -> UserError {
     UserError::new(fact)
@@ -155,6 +173,14 @@ mod tests {
         1. Run uv lock, commit ../uv.lock, and push again
         2. Or install what it names without a lock: file = "pyproject.toml" under [dependencies] in nyala.toml
         "#);
+        let source = Source::lock(Lock::Pylock);
+        let pythons = ["3.11".to_owned(), "3.12".to_owned()];
+        insta::assert_snapshot!(no_file(&source, "six", &Version::new(3, 13, 0), &pythons), @r"
+        pylock.toml has no file of six for Python 3.13
+        found: files for Python 3.11, 3.12
+        1. Ask for such a Python in runtime.txt: python-3.12
+        2. Or make pylock.toml again with Python 3.13, commit, and push again
+        ");
         insta::assert_snapshot!(several_locks(&["uv.lock", "poetry.lock"]), @r#"
         there are several lock files, and no requirements.txt
         found: uv.lock, poetry.lock

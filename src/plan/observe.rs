@@ -11,7 +11,9 @@ use super::error;
 use super::machine::{Machine, Missing};
 use super::release_tree::ReleaseTree;
 use super::scm_version;
-use super::source::{SourceReader, likely_python, preferred_python, source_of, workspace};
+use super::source::{
+    SourceReader, likely_python, notes_of_source, preferred_python, source_of, workspace,
+};
 use super::tree_warnings;
 use super::unused::{self, Unused, Uses};
 use super::wanted::{WantedPython, python_before, unmet, unpinned, wanted};
@@ -131,7 +133,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let uses = Uses { need: &need, source: from, recorded: &requirements, locked: &locked };
     let Unused { mut notes, mut warnings } = unused::check(&release_tree, &uses, &build)?;
     let unpinned = python.as_ref().and_then(|python| unpinned(python, before, &discover));
-    let of_source = notes_of_source(from, &declaration, python.as_ref());
+    let of_source = notes_of_source(from, &declaration, python.as_ref())?;
     notes.extend(of_source.into_iter().chain([ignored, by_wheels, unpinned]).flatten());
     let unmet = unmet(&tree, python.as_ref(), (from, is_installed(from, &requirements)))?;
     warnings.extend([fallback, unmet].into_iter().flatten().chain(declaration.warnings));
@@ -163,33 +165,6 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
 fn is_installed(source: Option<&Source>, requirements: &Recorded) -> bool {
     matches!(source, Some(Source::Lock { .. }))
         || requirements.local.iter().any(|local| local.path == ".")
-}
-
-/// What is left out of a source and, of a new env, what a lock has wheels of, and none for its
-/// Python.
-fn notes_of_source(
-    source: Option<&Source>,
-    declared: &Declared,
-    python: Option<&PythonPlan>,
-) -> [Option<String>; 2] {
-    let Some(source) = source else { return [None, None] };
-    let Declared { left_out, lacking_wheels, .. } = declared;
-    let left_out = (!left_out.is_empty()).then(|| {
-        format!(
-            "Not installed from {source}: {} (groups and extras under [dependencies] in \
-             nyala.toml)",
-            left_out.join(", ")
-        )
-    });
-    let new = python.filter(|python| python.interpreter.is_some() && !lacking_wheels.is_empty());
-    let builds = new.map(|python| {
-        format!(
-            "Built, since {source} has no wheel for Python {}: {}",
-            python.version.minor_version(),
-            lacking_wheels.join(", ")
-        )
-    });
-    [left_out, builds]
 }
 
 impl Plan {

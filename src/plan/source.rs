@@ -2,12 +2,13 @@
 
 use anyhow::Result;
 
+use super::PythonPlan;
 use super::decide::LiveEnv;
 use super::error;
 use super::machine::Machine;
 use crate::git::{CommitTree, Repository};
 use crate::process::Environment;
-use crate::python::dependencies::locks::{Chosen, Lock};
+use crate::python::dependencies::locks::{Chosen, Lack, Lock};
 use crate::python::dependencies::{
     Declared, Detected, Line, Project, ReadContext, Resolved, Source, Tree, in_commit, leads_above,
     lock_without_member, missing_lock, resolve, workspace_lock,
@@ -154,6 +155,39 @@ pub(super) fn workspace<'r>(
     entry.map(|entry| repository.tree_at(entry.oid)).transpose()
 }
 
+/// What is left out of a source and, of a new env, what a lock has wheels of, and none for its
+/// Python. Fails when there is something of which it has no file at all for that.
+pub(super) fn notes_of_source(
+    source: Option<&Source>,
+    declared: &Declared,
+    python: Option<&PythonPlan>,
+) -> Result<[Option<String>; 2]> {
+    let Some(source) = source else { return Ok([None, None]) };
+    let Declared { left_out, lacking, .. } = declared;
+    let left_out = (!left_out.is_empty()).then(|| {
+        format!(
+            "Not installed from {source}: {} (groups and extras under [dependencies] in \
+             nyala.toml)",
+            left_out.join(", ")
+        )
+    });
+    let Some(python) = python.filter(|_| !lacking.is_empty()) else { return Ok([left_out, None]) };
+    for (package, lacks) in lacking {
+        if let Lack::File { pythons } = lacks {
+            return Err(error::no_file(source, package, &python.version, pythons).into());
+        }
+    }
+    let names: Vec<&str> = lacking.iter().map(|(name, _)| name.as_str()).collect();
+    let builds = python.interpreter.as_ref().map(|_| {
+        format!(
+            "Built, since {source} has no wheel for Python {}: {}",
+            python.version.minor_version(),
+            names.join(", ")
+        )
+    });
+    Ok([left_out, builds])
+}
+
 /// The Python that the env will most likely have: that of the live env, if that can stay. `None`
 /// where the source does not depend on it.
 pub(super) fn likely_python(
@@ -206,25 +240,29 @@ fn python_with_wheels(
     versions.sort_unstable_by_key(|version| std::cmp::Reverse(*version));
     versions.dedup_by_key(|version| (version.major, version.minor));
     let mut newest = None;
+    let mut second = None;
     for version in versions {
         let lacking = match read(Some(version)) {
-            Ok(declared) => declared.lacking_wheels.into_iter().next(),
+            Ok(declared) => declared.lacking.into_iter().max_by_key(|(_, lacks)| lacks.is_file()),
             // What is wrong with the lock is said for the Python that is chosen.
             Err(_) if newest.is_none() => return None,
             Err(_) => continue,
         };
-        match (&newest, lacking) {
-            (None, None) => return None,
-            (None, Some(package)) => newest = Some((version.minor_version(), package)),
-            (Some((newest, package)), None) => {
-                let why = format!(
-                    "Python {} is used: {source} has no wheel of {package} for {newest}",
-                    version.minor_version()
-                );
-                return Some((version, why));
+        let Some((first, package, is_file)) = &newest else {
+            let (package, lacks) = lacking?;
+            newest = Some((version.minor_version(), package, lacks.is_file()));
+            continue;
+        };
+        let minor = version.minor_version();
+        let why = format!("Python {minor} is used: {source} has no wheel of {package} for {first}");
+        match lacking {
+            None => return Some((version, why)),
+            // What it lacks can be built.
+            Some((_, lacks)) if *is_file && !lacks.is_file() => {
+                second = second.or(Some((version, why)));
             }
-            (Some(_), Some(_)) => {}
+            Some(_) => {}
         }
     }
-    None
+    second
 }

@@ -290,7 +290,7 @@ fn a_new_site_gets_a_python_for_which_its_lock_has_wheels() {
             &file("antelope", "1.0"),
             &format!("antelope-1.0-{tag}-{tag}-manylinux_2_17_{machine}.whl"),
         );
-        write(&project, kind, &FIRST).write(kind, text);
+        write(&project, kind, &FIRST).write(kind, &text);
         let push = project.push();
         push.assert_says(&format!(
             "Python {} is used: {kind} has no wheel of antelope for {}",
@@ -301,8 +301,30 @@ fn a_new_site_gets_a_python_for_which_its_lock_has_wheels() {
         assert!(used.starts_with(&older.minor()), "{used}");
         // A person's own word counts more.
         project.write("runtime.txt", newer.runtime());
-        let push = project.push();
-        push.assert_says(&format!(
+        project
+            .push()
+            .assert_failed_with(&format!(
+                "{kind} has no file of antelope for Python {}",
+                newer.minor()
+            ))
+            .assert_says(&format!("found: files for Python {}", older.minor()));
+        // What can be built is.
+        let [uv, others] = ["wheels = [{ url = \"https://example.org/", "files = [{file = \""];
+        let text = text
+            .replace(
+                &format!("{uv}antelope"),
+                &format!(
+                    "sdist = {{ url = \"https://example.org/antelope-1.0.tar.gz\", \
+                     hash = \"sha256:00\" }}\n{uv}antelope"
+                ),
+            )
+            .replace(
+                &format!("{others}antelope"),
+                &format!(
+                    "{others}antelope-1.0.tar.gz\", hash = \"sha256:00\"}}, {{file = \"antelope"
+                ),
+            );
+        project.write(kind, text).push().assert_says(&format!(
             "Built, since {kind} has no wheel for Python {}: antelope",
             newer.minor()
         ));

@@ -1,6 +1,6 @@
 //! What a source of dependencies declares, and what decides about that beside the tree.
 
-use super::locks::{Chosen, Requirements};
+use super::locks::{Chosen, Lack, Requirements};
 use super::record::Recorded;
 use super::requirements_txt::SettingFile;
 use super::tree::RELEASE;
@@ -44,8 +44,8 @@ pub struct Declared {
     pub install_input: Option<InstallInput>,
     /// The groups and extras that are not installed, such as `group dev`.
     pub left_out: Vec<String>,
-    /// The packages of a lock that are built because their wheels are for other Pythons.
-    pub lacking_wheels: Vec<String>,
+    /// The packages of a lock that have files for other Pythons.
+    pub lacking: Vec<(String, Lack)>,
     /// Whether something of it is above the tree, elsewhere in the commit.
     pub leads_above: bool,
     /// What a person should know of it, each a sentence without its full stop.

@@ -60,14 +60,14 @@ impl Source {
                 let environment = Environment::here(python.to_pep440());
                 let ReadContext { chosen, frozen, variable, .. } = reading;
                 let file = LockFile { lock: *lock, path, frozen: *frozen };
-                let Pinned { recorded, requirements, left_out, lacking_wheels, warnings } =
+                let Pinned { recorded, requirements, left_out, lacking, warnings } =
                     declared::read(tree, &file, chosen, &environment, variable)?;
                 Ok(Declared {
                     leads_above: recorded.local.iter().any(|local| leads_above(&local.path)),
                     recorded,
                     install_input: Some(InstallInput::Pinned(requirements)),
                     left_out,
-                    lacking_wheels,
+                    lacking,
                     warnings,
                     ..Declared::default()
                 })

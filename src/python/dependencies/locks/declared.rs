@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::indexes::Indexes;
 use super::{
-    Chosen, Environment, Lock, Manifests, Origin, Package, Pyproject, Requirements, ResolvedSet,
-    error,
+    Chosen, Environment, Lack, Lock, Manifests, Origin, Package, Pyproject, Requirements,
+    ResolvedSet, error,
 };
 use crate::hex::hex;
 use crate::python::dependencies::build_inputs::{BuildInputs, Finds, build_inputs};
@@ -73,9 +73,10 @@ pub(crate) fn read(
         Itself::NoPackage => {}
     }
     let indexes = Indexes::new(lock, &manifests, variable).options(&set)?;
-    let lacking = set.packages.iter().filter(|package| package.lacks_wheel);
+    let lacking = set.packages.iter().filter(|package| package.lacks != Lack::Nothing);
+    let lacking = lacking.map(|package| (package.name.clone(), package.lacks.clone()));
     Ok(Pinned {
-        lacking_wheels: lacking.map(|package| package.name.clone()).collect(),
+        lacking: lacking.collect(),
         recorded: recorded(tree, path, &set, &indexes.trusted_hosts)?,
         requirements: set.requirements(indexes),
         left_out: set.left_out,
@@ -105,8 +106,8 @@ pub(crate) struct Pinned {
     pub(crate) requirements: Requirements,
     /// The groups and extras that were not chosen.
     pub(crate) left_out: Vec<String>,
-    /// The packages that are built because their wheels are for other Pythons.
-    pub(crate) lacking_wheels: Vec<String>,
+    /// The packages that have files for other Pythons.
+    pub(crate) lacking: Vec<(String, Lack)>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -121,7 +122,7 @@ fn recorded(
     let mut recorded = Recorded::default();
     let mut hash = Sha256::new();
     for package in &set.packages {
-        let Package { name, version, origin, hashes, lacks_wheel: _ } = package;
+        let Package { name, version, origin, hashes, lacks: _ } = package;
         let requirement = package.requirement();
         hash.update(requirement.as_bytes());
         for value in hashes {
@@ -224,7 +225,7 @@ fn project_itself(tree: &impl Tree, lock: Lock, pyproject: &toml::Table) -> Resu
         version: None,
         origin: Origin::Folder(String::new()),
         hashes: BTreeSet::new(),
-        lacks_wheel: false,
+        lacks: Lack::Nothing,
     };
     let backend = pyproject.get("build-system").and_then(|it| it.get("build-backend"));
     // What another backend looks for, its build says.

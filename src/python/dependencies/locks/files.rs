@@ -1,7 +1,10 @@
 //! The files of a package: whether one of them is for this machine.
 
+use std::collections::BTreeSet;
+
 use super::error::LockError;
 use super::marker::Environment;
+use super::resolved::Lack;
 
 /// Whether an address is that of the Python Package Index, or of its files.
 pub(super) fn is_pypi(address: &str) -> bool {
@@ -23,26 +26,32 @@ pub(super) struct Wheels<'a> {
 }
 
 impl Wheels<'_> {
-    /// Fails when a package has nothing but wheels, all of them for other systems or processors.
-    /// Which Python a wheel is for is left to the installer, which knows every rule.
-    pub(super) fn check_machine(
+    /// What the package lacks for the environment. Fails when it has nothing for this machine.
+    pub(super) fn lack(
         &self,
         has_sdist: bool,
         environment: &Environment,
-    ) -> Result<(), LockError> {
+    ) -> Result<Lack, LockError> {
+        self.check_machine(has_sdist, environment)?;
+        let here = || self.names.iter().filter(|wheel| is_for_machine(wheel, environment));
+        if here().next().is_none() || here().any(|wheel| is_for_python(wheel, environment)) {
+            return Ok(Lack::Nothing);
+        }
+        if has_sdist {
+            return Ok(Lack::Wheel);
+        }
+        let minors: BTreeSet<u64> = here().filter_map(|wheel| minors(wheel)).flatten().collect();
+        Ok(Lack::File { pythons: minors.into_iter().map(|minor| format!("3.{minor}")).collect() })
+    }
+
+    /// Fails when a package has nothing but wheels, all of them for other systems or processors.
+    fn check_machine(&self, has_sdist: bool, environment: &Environment) -> Result<(), LockError> {
         let is_for_here = |wheel: &&str| is_for_machine(wheel, environment);
         if has_sdist || self.names.is_empty() || self.names.iter().any(is_for_here) {
             return Ok(());
         }
         let (package, files) = (self.of.to_owned(), self.names.join(", "));
         Err(LockError::OtherMachines { package, files })
-    }
-
-    /// Whether there are wheels for this machine, and all of them are for other Pythons: most
-    /// likely, the package is older than this one.
-    pub(super) fn are_for_other_pythons(&self, environment: &Environment) -> bool {
-        let mut here = self.names.iter().filter(|wheel| is_for_machine(wheel, environment));
-        here.clone().next().is_some() && !here.any(|wheel| is_for_python(wheel, environment))
     }
 }
 
@@ -90,6 +99,16 @@ fn is_for_python(wheel: &str, environment: &Environment) -> bool {
     })
 }
 
+/// The minor versions of Python 3 in the tags of a wheel.
+fn minors(wheel: &str) -> Option<Vec<u64>> {
+    let [pythons, ..] = tags(wheel)?;
+    let minor = |tag: &str| {
+        let version = tag.strip_prefix("cp").or_else(|| tag.strip_prefix("py"))?;
+        version.strip_prefix('3')?.parse().ok()
+    };
+    Some(pythons.split('.').filter_map(minor).collect())
+}
+
 /// The tags in the name of a wheel: Python, ABI, platform.
 fn tags(wheel: &str) -> Option<[&str; 3]> {
     let mut parts = wheel.strip_suffix(".whl")?.rsplitn(4, '-');
@@ -106,7 +125,7 @@ mod tests {
     fn a_wheel_is_for_a_python_by_its_tags() {
         let lacks = |python: &str, names: &[&str]| {
             let wheels = Wheels { of: "x", names: names.to_vec() };
-            wheels.are_for_other_pythons(&environment(python))
+            wheels.lack(true, &environment(python)).unwrap() == Lack::Wheel
         };
         let machine = environment("3.12.1").machine;
         let of = |tags: &str| format!("x-1.0-{tags}-manylinux_2_17_{machine}.whl");
@@ -129,5 +148,20 @@ mod tests {
         // Whatever the Python, it is built, or needs no building.
         assert!(!lacks("3.13.0", &["x-1.0-cp312-cp312-win_amd64.whl"]));
         assert!(!lacks("3.13.0", &[&of_312, "x-1.0-py3-none-any.whl"]) && !lacks("3.13.0", &[]));
+    }
+
+    #[test]
+    fn what_has_nothing_but_wheels_for_other_pythons_lacks_a_file() {
+        let machine = environment("3.12.1").machine;
+        let of = |tags: &str| format!("x-1.0-{tags}-manylinux_2_17_{machine}.whl");
+        let names = [of("cp310-cp310"), of("cp39-cp39"), of("cp310-cp310t"), of("pp310-x")];
+        let windows = "x-1.0-cp313-cp313-win_amd64.whl";
+        let names = names.iter().map(String::as_str).chain([windows]).collect();
+        let wheels = Wheels { of: "x", names };
+        let lack = |python: &str| wheels.lack(false, &environment(python)).unwrap();
+        assert_eq!(lack("3.10.2"), Lack::Nothing);
+        let pythons = vec!["3.9".to_owned(), "3.10".to_owned()];
+        assert_eq!(lack("3.13.0"), Lack::File { pythons });
+        assert_eq!(wheels.lack(true, &environment("3.13.0")).unwrap(), Lack::Wheel);
     }
 }

@@ -34,7 +34,7 @@ pub use error::LockError;
 pub use indexes::IndexOptions;
 pub use marker::{Environment, MarkerError};
 pub(super) use requirement::Requirement;
-pub use resolved::{Origin, Package, Requirements, ResolvedSet};
+pub use resolved::{Lack, Origin, Package, Requirements, ResolvedSet};
 
 /// A kind of lock file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::error::LockError;
 use super::files::{Wheels, is_wheel};
 use super::marker::{self, Environment, normalized};
-use super::resolved::{Origin, Package, ResolvedSet};
+use super::resolved::{Lack, Origin, Package, ResolvedSet};
 use super::{
     Chosen, Manifests, check_exist, file_address, freshness, git_address, toml_packages, tree_path,
 };
@@ -216,7 +216,7 @@ fn resolved(
     let files = if locked.files.is_empty() { older } else { &locked.files };
     let Locked { version, git, revision, subdirectory, url, path, .. } = locked;
     let mut hashes: BTreeSet<String> = files.iter().map(|file| file.hash.clone()).collect();
-    let mut lacks_wheel = false;
+    let mut lacks = Lack::Nothing;
     let origin = if let Some(git) = git {
         hashes.clear();
         Origin::Git {
@@ -235,9 +235,8 @@ fn resolved(
         });
         let (wheels, others): (Vec<_>, Vec<_>) = names.partition(|name| is_wheel(name));
         let wheels = Wheels { of: &name, names: wheels };
-        wheels.check_machine(!others.is_empty(), environment)?;
-        lacks_wheel = wheels.are_for_other_pythons(environment);
+        lacks = wheels.lack(!others.is_empty(), environment)?;
         Origin::Index(None)
     };
-    Ok(Package { name, version: version.clone(), origin, hashes, lacks_wheel })
+    Ok(Package { name, version: version.clone(), origin, hashes, lacks })
 }

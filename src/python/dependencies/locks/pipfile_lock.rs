@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::error::LockError;
 use super::files::is_pypi;
 use super::marker::{self, Environment, normalized};
-use super::resolved::{Origin, Package, ResolvedSet};
+use super::resolved::{Lack, Origin, Package, ResolvedSet};
 use super::{
     Chosen, Manifests, check_exist, file_address, freshness, git_address, tree_path, web_address,
 };
@@ -207,7 +207,7 @@ fn resolved(name: &str, locked: &Locked, indexes: &[Index]) -> Result<Package, L
         }
     };
     // It has the hashes of the files, and not their names.
-    Ok(Package { name, version, origin, hashes, lacks_wheel: false })
+    Ok(Package { name, version, origin, hashes, lacks: Lack::Nothing })
 }
 
 fn is_archive(path: &str) -> bool {

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::error::LockError;
 use super::files::{Wheels, is_pypi, is_wheel};
 use super::marker::{self, Environment, normalized};
-use super::resolved::{Origin, Package, ResolvedSet};
+use super::resolved::{Lack, Origin, Package, ResolvedSet};
 use super::{
     Chosen, Manifests, check_exist, file_address, freshness, git_address, toml_packages, tree_path,
     web_address,
@@ -190,14 +190,13 @@ fn resolved(
         _ => &package.files,
     };
     let mut hashes: BTreeSet<String> = files.iter().map(|file| file.hash.clone()).collect();
-    let mut lacks_wheel = false;
+    let mut lacks = Lack::Nothing;
     let origin = match &package.source {
         None => {
             let names = files.iter().map(|file| file.file.as_str());
             let (wheels, others): (Vec<_>, Vec<_>) = names.partition(|name| is_wheel(name));
             let wheels = Wheels { of: &name, names: wheels };
-            wheels.check_machine(!others.is_empty(), environment)?;
-            lacks_wheel = wheels.are_for_other_pythons(environment);
+            lacks = wheels.lack(!others.is_empty(), environment)?;
             Origin::Index(None)
         }
         Some(Source { r#type, url, resolved_reference, subdirectory, .. }) => match r#type.as_str()
@@ -227,5 +226,5 @@ fn resolved(
         },
     };
     let version = Some(package.version.clone());
-    Ok(Package { name, version, origin, hashes, lacks_wheel })
+    Ok(Package { name, version, origin, hashes, lacks })
 }

@@ -170,7 +170,7 @@ fn resolved(package: &Locked, environment: &Environment) -> Result<Package, Lock
     };
     let Locked { vcs, directory, archive, index, sdist, wheels, version, .. } = package;
     let mut hashes = BTreeSet::new();
-    let mut lacks_wheel = false;
+    let mut lacks = Lack::Nothing;
     let origin = if let Some(Vcs { r#type, url, path, commit_id, subdirectory, .. }) = vcs {
         if r#type != "git" {
             return Err(LockError::Unknown { what: format!("the source of {name}, {type}") });
@@ -203,8 +203,7 @@ fn resolved(package: &Locked, environment: &Environment) -> Result<Package, Lock
         let files: Vec<&File> = sdist.iter().chain(wheels).collect();
         let names = wheels.iter().filter_map(File::file_name).collect();
         let wheels = Wheels { of: &name, names };
-        wheels.check_machine(sdist.is_some(), environment)?;
-        lacks_wheel = wheels.are_for_other_pythons(environment);
+        lacks = wheels.lack(sdist.is_some(), environment)?;
         hashes = files.iter().flat_map(|file| listed(&file.hashes)).collect();
         match (files.as_slice(), index) {
             ([], _) => return Err(LockError::Unknown { what: format!("the source of {name}") }),

@@ -25,8 +25,18 @@ pub struct Package {
     pub origin: Origin,
     /// What a file that is downloaded may have for a hash, as `sha256:…`.
     pub hashes: BTreeSet<String>,
-    /// Whether it is built although it has wheels for this machine: they are for other Pythons.
-    pub lacks_wheel: bool,
+    pub lacks: Lack,
+}
+
+/// What a package lacks for an interpreter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Lack {
+    #[default]
+    Nothing,
+    /// It has to be built although it has wheels for this machine: they are for other Pythons.
+    Wheel,
+    /// It cannot be built either, so it is for these Pythons only, such as `3.12`.
+    File { pythons: Vec<String> },
 }
 
 /// Where a package comes from.
@@ -43,6 +53,13 @@ pub enum Origin {
     /// A project in the tree, relative to the lock's folder. It is built, never linked into the
     /// tree.
     Folder(String),
+}
+
+impl Lack {
+    /// Whether it cannot be installed at all.
+    pub fn is_file(&self) -> bool {
+        matches!(self, Lack::File { .. })
+    }
 }
 
 impl ResolvedSet {
@@ -114,7 +131,7 @@ impl Package {
     /// Fails when a part could be read as something else in a requirements file: as an option, a
     /// comment, or another line.
     fn check(&self) -> Result<(), LockError> {
-        let Package { name, version, origin, hashes, lacks_wheel: _ } = self;
+        let Package { name, version, origin, hashes, lacks: _ } = self;
         let fits = |text: &str, others: &str| {
             let mut all = text.chars();
             !text.is_empty() && all.all(|c| c.is_ascii_alphanumeric() || others.contains(c))
@@ -153,7 +170,7 @@ impl Package {
 
     /// The package as a requirement line, without its hashes.
     pub fn requirement(&self) -> String {
-        let Package { name, version, origin, hashes: _, lacks_wheel: _ } = self;
+        let Package { name, version, origin, hashes: _, lacks: _ } = self;
         let with = |subdirectory: &Option<String>| {
             subdirectory.as_ref().map_or(String::new(), |path| format!("#subdirectory={path}"))
         };

@@ -172,7 +172,7 @@ fn others(lock: &Path) -> BTreeMap<String, Pyproject> {
 
 /// A package as `scripts/locks.d/export.py` writes it; `None` for what is in the tree.
 fn as_exported(package: &Package) -> Option<String> {
-    let Package { name, version, origin, hashes, lacks_wheel: _ } = package;
+    let Package { name, version, origin, hashes, lacks: _ } = package;
     let version = match origin {
         Origin::Folder(_) | Origin::File(_) => return None,
         Origin::Git { commit, .. } => return Some(format!("{name}@{commit}")),

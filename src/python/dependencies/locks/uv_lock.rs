@@ -103,9 +103,8 @@ impl<'a> Walk<'a> {
             .map(|package| {
                 let wheels = package.wheels.iter().filter_map(File::name).collect();
                 let wheels = Wheels { of: &package.name, names: wheels };
-                wheels.check_machine(package.sdist.is_some(), &self.environment)?;
-                let lacks_wheel = wheels.are_for_other_pythons(&self.environment);
-                Ok(Package { lacks_wheel, ..resolved(package, &self.environment)? })
+                let lacks = wheels.lack(package.sdist.is_some(), &self.environment)?;
+                Ok(Package { lacks, ..resolved(package, &self.environment)? })
             })
             .collect::<Result<_, LockError>>()?;
         ResolvedSet::new(packages, chosen.left_out(there.groups.iter(), there.extras.iter()))

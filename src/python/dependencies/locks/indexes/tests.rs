@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use toml::Table;
 
-use super::super::{Lock, Manifests, Origin, Package, ResolvedSet};
+use super::super::{Lack, Lock, Manifests, Origin, Package, ResolvedSet};
 use super::{IndexOptions, Indexes};
 use crate::user_error::UserError;
 
@@ -14,7 +14,7 @@ fn set(index: &str) -> ResolvedSet {
         version: Some("1.0".to_owned()),
         origin: Origin::Index(index.map(str::to_owned)),
         hashes: [].into(),
-        lacks_wheel: false,
+        lacks: Lack::Nothing,
     };
     let index = Some(index).filter(|index| !index.is_empty());
     let packages = vec![package("grass", index), package("oryx", None), package("zebra", index)];

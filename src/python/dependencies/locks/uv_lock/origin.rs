@@ -43,7 +43,13 @@ pub(super) fn resolved(package: &Locked, environment: &Environment) -> Result<Pa
     if matches!(origin, Origin::Git { .. } | Origin::Folder(_)) {
         hashes.clear();
     }
-    Ok(Package { name: name.clone(), version: version.clone(), origin, hashes, lacks_wheel: false })
+    Ok(Package {
+        name: name.clone(),
+        version: version.clone(),
+        origin,
+        hashes,
+        lacks: Lack::Nothing,
+    })
 }
 
 /// `https://example.org/repo.git?rev=v1&subdirectory=lib#COMMIT`, as uv writes it.
