@@ -87,8 +87,9 @@ impl Heard {
 
     /// The nearest cause.
     pub(super) fn cause(&self, asked: Asked<'_>) -> Option<Cause> {
-        const CAUSES: [fn(&Heard, Asked<'_>) -> Option<Cause>; 8] = [
+        const CAUSES: [fn(&Heard, Asked<'_>) -> Option<Cause>; 9] = [
             repository,
+            old_uv,
             unreachable,
             wrong_hash,
             malformed,
@@ -170,6 +171,31 @@ impl Asked<'_> {
             |line| format!("line {} of {}", line.number, line.file),
         )
     }
+}
+
+/// The project asks for another uv.
+fn old_uv(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
+    if asked.installer != Installer::Uv {
+        return None;
+    }
+    let said = heard.after("error: Required uv version `")?;
+    let (wanted, rest) = said.split_once("` does not match the running version `")?;
+    let running = rest.split('`').next()?;
+    Some(Cause {
+        fact: format!(
+            "the project needs uv {}, and uv here is {}",
+            excerpt(wanted),
+            excerpt(running)
+        ),
+        fixes: vec![
+            "Change it on the server: uv self update; or, if nyala downloaded it: nyala uv install"
+                .to_owned(),
+            "Or correct required-version under [tool.uv] in pyproject.toml, commit, and push again"
+                .to_owned(),
+            LET_PIP.to_owned(),
+        ],
+        ..Cause::default()
+    })
 }
 
 fn wrong_hash(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {

@@ -234,6 +234,18 @@ Hint: = is not a valid operator. Did you mean == ?
 }
 
 #[test]
+fn another_uv_than_the_project_asks_for_is_named() {
+    let error = "error: Required uv version `>=99` does not match the running version `0.13.9`. \
+                 Update `uv` by running `uv self update`.\n";
+    insta::assert_snapshot!(told(Installer::Uv, error), @r#"
+    the project needs uv >=99, and uv here is 0.13.9
+    Change it on the server: uv self update; or, if nyala downloaded it: nyala uv install
+    Or correct required-version under [tool.uv] in pyproject.toml, commit, and push again
+    Or let pip install: installer = "pip" in nyala.toml
+    "#);
+}
+
+#[test]
 fn what_only_pip_can_read_is_left_to_it() {
     let error = "error: Error parsing included file in `requirements.txt` at position 0\n  \
                  cause: Couldn't parse requirement in `deps/.nyala-base.txt` at position 0\n  \
