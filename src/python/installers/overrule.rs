@@ -58,6 +58,9 @@ const VARIABLES_OF_UV: [&str; 8] = [
 /// another Python.
 const OF_UV: [&str; 5] = ["prefix", "python-platform", "python-version", "system", "target"];
 
+/// Settings there for what a project declares, with which uv installs from no requirements file.
+const EXTRAS: [&str; 2] = ["all-extras", "extra"];
+
 const LINK_MODE: &str = "UV_LINK_MODE";
 
 /// The environment without the settings of pip that cannot apply to an env.
@@ -227,14 +230,22 @@ impl Config {
 
     /// The settings in it that cannot apply to an env, in words for the log.
     fn overruled(&self) -> Vec<String> {
-        let names =
-            OF_UV.iter().filter(|name| self.pip().is_some_and(|pip| pip.contains_key(**name)));
-        names.map(|name| does_not_apply(&format!("uv's pip.{name}"), &self.shown)).collect()
+        let is_there = |name: &&&str| self.pip().is_some_and(|pip| pip.contains_key(**name));
+        let of_env = OF_UV.iter().filter(is_there);
+        let of_env = of_env.map(|name| does_not_apply(&format!("uv's pip.{name}"), &self.shown));
+        let of_extras = EXTRAS.iter().filter(is_there).map(|name| {
+            format!(
+                "uv's pip.{name} ({}) does not apply: extras are chosen under [dependencies] in \
+                 nyala.toml.",
+                self.shown
+            )
+        });
+        of_env.chain(of_extras).collect()
     }
 
     fn remove_overruled(&mut self) {
         if let Some(pip) = self.table.get_mut("pip").and_then(toml::Value::as_table_mut) {
-            pip.retain(|name, _| !OF_UV.contains(&name));
+            pip.retain(|name, _| !OF_UV.contains(&name) && !EXTRAS.contains(&name));
         }
     }
 }
@@ -315,7 +326,7 @@ mod tests {
         fs::write(
             release.join("pyproject.toml"),
             "[tool.uv]\nfind-links = [\"/a\"]\n[tool.uv.pip]\ntarget = \"/elsewhere\"\n\
-             pre = true\n",
+             pre = true\nall-extras = true\n",
         )
         .unwrap();
         fs::write(
@@ -329,7 +340,7 @@ mod tests {
         let (fitting, of_variables) = uv(&environment, &env, &release);
         assert_eq!(fitting.get("UV_PROJECT_ENVIRONMENT"), None);
         let (fitting, of_files) = uv_files(fitting, &env, &release).unwrap();
-        assert_eq!((of_variables.len(), of_files.len()), (2, 2), "{of_variables:?}, {of_files:?}");
+        assert_eq!((of_variables.len(), of_files.len()), (2, 3), "{of_variables:?}, {of_files:?}");
         let merged: toml::Table =
             fs::read_to_string(fitting.get("UV_CONFIG_FILE").unwrap()).unwrap().parse().unwrap();
         let expected: toml::Table = "offline = true\nfind-links = [\"/a\", \"/b\"]\n\
