@@ -32,8 +32,8 @@ pub fn listener(address: SocketAddr) -> Option<Listener> {
         host.is_unspecified() || address.ip().is_unspecified() || host == address.ip()
     };
     let sockets: BTreeSet<_> = tcp()
-        .filter(|(_, at)| at.port() == address.port() && meets(at.ip()))
-        .map(|(socket, _)| socket)
+        .filter(|it| it.address.port() == address.port() && meets(it.address.ip()))
+        .map(|it| it.socket)
         .collect();
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
@@ -47,14 +47,30 @@ pub fn listener(address: SocketAddr) -> Option<Listener> {
 pub fn addresses(pids: &[Pid]) -> Vec<String> {
     let pids = pids.iter().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
     let open: BTreeSet<_> = pids.flat_map(open_files).collect();
-    let tcp = tcp().filter(|(socket, _)| open.contains(socket));
-    let found: BTreeSet<_> = tcp.map(|(_, address)| address.to_string()).collect();
+    let tcp = tcp().filter(|it| open.contains(&it.socket));
+    let found: BTreeSet<_> = tcp.map(|it| it.address.to_string()).collect();
     if !found.is_empty() {
         return found.into_iter().collect();
     }
     let unix = unix_sockets(Path::new("/proc/self")).into_iter();
     let unix = unix.filter(|it| it.listens && open.contains(&socket(it.inode)));
     unix.map(|it| format!("unix:{}", clean(&it.path.to_string_lossy()))).collect()
+}
+
+/// The user who has a port of this machine, if that is neither this one nor root: anybody can take
+/// one that is free. What root starts may become any other user, so root is not told.
+pub fn of_another_user(port: u16) -> Option<u32> {
+    let own = rustix::process::geteuid();
+    if own.is_root() {
+        return None;
+    }
+    let local = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let is_at = |Listening { address, .. }: &Listening| {
+        address.port() == port && (address.ip() == local || address.ip().is_unspecified())
+    };
+    // What listens there alone gets the connections.
+    let user = tcp().filter(is_at).max_by_key(|it| it.address.ip() == local)?.user;
+    (user != 0 && user != own.as_raw()).then_some(user)
 }
 
 /// What a process has open: `socket:[INODE]`, the path of a file.
@@ -67,20 +83,28 @@ fn socket(inode: impl fmt::Display) -> PathBuf {
     PathBuf::from(format!("socket:[{inode}]"))
 }
 
-/// The sockets of TCP that listen, and where.
-fn tcp() -> impl Iterator<Item = (PathBuf, SocketAddr)> {
+/// A socket of TCP that listens.
+struct Listening {
+    socket: PathBuf,
+    address: SocketAddr,
+    /// Who has made it.
+    user: u32,
+}
+
+fn tcp() -> impl Iterator<Item = Listening> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     let texts = tables.map(|table| disk::read_to_string(table).unwrap_or_default());
     texts.into_iter().flat_map(|text| text.lines().filter_map(listening).collect::<Vec<_>>())
 }
 
 /// The socket of a line of these tables, if it listens.
-fn listening(line: &str) -> Option<(PathBuf, SocketAddr)> {
+fn listening(line: &str) -> Option<Listening> {
     let fields: Vec<_> = line.split_whitespace().collect();
     let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
     let (host, port) = local.split_once(':')?;
     let address = SocketAddr::new(host_of(host)?, u16::from_str_radix(port, 16).ok()?);
-    (*state == LISTEN).then(|| (socket(inode), address))
+    let user = fields.get(7)?.parse().ok()?;
+    (*state == LISTEN).then(|| Listening { socket: socket(inode), address, user })
 }
 
 /// `TCP_LISTEN` of the kernel's `tcp_states.h`.
@@ -114,6 +138,21 @@ mod tests {
         assert_eq!(listener(([127, 0, 0, 1], port).into()).unwrap().pid, std::process::id());
         drop(everywhere);
         assert_eq!(listener(([127, 0, 0, 1], port).into()), None);
+    }
+
+    #[test]
+    fn it_is_known_who_has_a_port() {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        assert_eq!(of_another_user(socket.local_addr().unwrap().port()), None);
+        // Ports 8000 and 8001, of the users 0 and 1000.
+        let line = |port: &str, user: u32| {
+            let text = format!("0: 0100007F:{port} 00000000:0000 0A 0:0 00:0 0 {user} 0 4711 1");
+            let Listening { socket, address, user } = listening(&text).unwrap();
+            (socket, address.to_string(), user)
+        };
+        let socket = PathBuf::from("socket:[4711]");
+        assert_eq!(line("1F40", 0), (socket.clone(), "127.0.0.1:8000".to_owned(), 0));
+        assert_eq!(line("1F41", 1000), (socket, "127.0.0.1:8001".to_owned(), 1000));
     }
 
     #[test]

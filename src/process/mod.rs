@@ -37,7 +37,7 @@ use crate::console::mask;
 pub use environment::{Environment, OF_SYSTEMD, hide_git_variables};
 pub use error::{ChildError, CommandLabel};
 pub use group::{in_session, terminate_session};
-pub use listener::{Listener, addresses, listener};
+pub use listener::{Listener, addresses, listener, of_another_user};
 pub use marked::{Mark, kill_marked, marked, number, terminate_marked};
 pub use priority::lower_priority;
 pub use spawn::keep_close;

@@ -87,8 +87,7 @@ impl Backend {
         if !fresh && let Some(sender) = self.idle() {
             return Ok(sender);
         }
-        let port = self.process.spec.port.unwrap_or_default();
-        let stream = Upstream::connect(port).await?;
+        let stream = Upstream::connect(self.process.port()).await?;
         let (sender, connection) =
             handshake(TokioIo::new(stream)).await.map_err(std::io::Error::other)?;
         spawn_local(connection.with_upgrades());

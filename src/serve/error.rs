@@ -8,7 +8,8 @@ use hyper::StatusCode;
 
 use super::ending::how;
 use super::health::Question;
-use super::process::{Process, Spec};
+use super::process::Process;
+use super::spec::Spec;
 use crate::processes::{how_to_listen, program};
 use crate::site::DeploymentId;
 use crate::site::settings::LOCALHOST;

@@ -41,7 +41,7 @@ impl Question {
     pub(super) fn of(run: &Run, process: &Process) -> Question {
         let path = run.health.clone().unwrap_or_else(|| "/".to_owned());
         let host = run.host();
-        let port = process.spec.port.unwrap_or_default();
+        let port = process.port();
         Question { port, path, host, is_strict: run.health.is_some() }
     }
 

@@ -9,7 +9,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use super::printer::print;
-use super::process::Spec;
+use super::spec::Spec;
 use crate::console::mask;
 use crate::disk;
 use crate::site::Site;

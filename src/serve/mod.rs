@@ -34,6 +34,7 @@ mod release;
 mod scale;
 mod served;
 mod sites;
+mod spec;
 mod statistics;
 mod stopped;
 mod switch;

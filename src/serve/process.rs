@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::io::Error;
 use std::process::Stdio;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -20,15 +20,15 @@ use super::ending::{KILLED, how, how_of_shell};
 use super::logs::ProcessLog;
 use super::marks::{self, OfSite};
 use super::pause::Pause;
-use super::{bounds, memory};
+use super::spec::Spec;
+use super::{bounds, memory, port};
 use crate::console::mask;
 use crate::control::ProcessState;
 use crate::process::{
-    Environment, addresses, in_session, keep_close, kill_marked, marked, start_session,
+    addresses, in_session, keep_close, kill_marked, marked, of_another_user, start_session,
     terminate_marked, terminate_session,
 };
 use crate::processes;
-use crate::site::DeploymentId;
 use crate::text::clean_bytes;
 
 /// How often it is tried to connect to a process that is being started.
@@ -45,42 +45,15 @@ const LINE: u64 = 16 << 10;
 /// How many of the last lines are kept for the log of a deployment.
 const RECENT: usize = 20;
 
-/// How a process is to be started.
-#[derive(Clone, Debug)]
-pub(super) struct Spec {
-    pub(super) name: String,
-    /// From 1, among those of the same name.
-    pub(super) number: u32,
-    pub(super) release: DeploymentId,
-    /// For `sh -c`.
-    pub(super) command: String,
-    /// The folder of the release, by its number.
-    pub(super) folder: PathBuf,
-    pub(super) environment: Environment,
-    /// Where it listens, for one that answers requests.
-    pub(super) port: Option<u16>,
-    pub(super) site: PathBuf,
-}
-
-impl Spec {
-    /// `web`, and `web:2` for the second one of that name.
-    pub(super) fn label(&self) -> String {
-        let Spec { name, number, .. } = self;
-        if *number == 1 { name.clone() } else { format!("{name}:{number}") }
-    }
-
-    /// Whether it is meant by a name: `web` means all of that name, `web:2` the second one.
-    pub(super) fn is_called(&self, name: &str) -> bool {
-        self.name == name || format!("{}:{}", self.name, self.number) == name
-    }
-}
-
 /// A process that is kept running until it is stopped.
 #[derive(Debug)]
 pub(super) struct Process {
     pub(super) spec: Spec,
     log: Rc<ProcessLog>,
     pid: Cell<Option<u32>>,
+    /// Where it is to listen, if it answers requests: another port for each start, since somebody
+    /// may have taken the one before meanwhile.
+    port: Cell<Option<u16>>,
     /// The number of its last start, which all carry that it has started.
     start: Cell<u64>,
     since: Cell<Option<Timestamp>>,
@@ -108,6 +81,7 @@ impl Process {
             spec,
             log,
             pid: Cell::new(None),
+            port: Cell::new(None),
             start: Cell::new(0),
             since: Cell::new(None),
             restarts: Cell::new(0),
@@ -135,6 +109,11 @@ impl Process {
         self.accepts.get()
     }
 
+    /// Where it listens, or is to; 0 for one that does not.
+    pub(super) fn port(&self) -> u16 {
+        self.port.get().unwrap_or_default()
+    }
+
     /// How it ended, if it has ended since it was started.
     pub(super) fn last_end(&self) -> Option<String> {
         self.last_end.borrow().clone()
@@ -156,7 +135,7 @@ impl Process {
             since: self.since.get(),
             restarts: self.restarts.get(),
             memory: pid.and_then(memory::of_session),
-            healthy: self.spec.port.map(|_| self.accepts.get()),
+            healthy: self.spec.is_web.then(|| self.accepts.get()),
         }
     }
 
@@ -227,8 +206,8 @@ impl Process {
         OfSite::start(&self.spec.site, self.start.get())
     }
 
-    fn spawn(&self) -> std::io::Result<Child> {
-        let Spec { command, folder, environment, port, .. } = &self.spec;
+    fn spawn(&self) -> Result<Child, Error> {
+        let Spec { command, folder, environment, is_web, .. } = &self.spec;
         let mut started = std::process::Command::new("/bin/sh");
         // Where it can, the program takes the place of the shell, as with Heroku: so it is the one
         // that is told to end, and whose end is seen.
@@ -241,7 +220,10 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        if let Some(port) = port {
+        if *is_web {
+            let port =
+                port::free().ok_or_else(|| Error::other("no port of this machine is free"))?;
+            self.port.set(Some(port));
             started.env("PORT", port.to_string());
         }
         self.mark().put_on(&mut started);
@@ -292,8 +274,18 @@ impl Process {
 
     /// Returns when the process takes connections; never for one that has no port.
     async fn wait_for_connections(&self) {
-        let Some(port) = self.spec.port else { return std::future::pending().await };
-        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        let Some(port) = self.port.get() else { return std::future::pending().await };
+        let mut is_said = false;
+        loop {
+            if TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+                let other = spawn_blocking(move || of_another_user(port)).await.ok().flatten();
+                let Some(other) = other else { break };
+                if !is_said {
+                    let who = format!("user {other} listens on its port, {port}, and gets no");
+                    self.say(&format!("{who} requests"));
+                    is_said = true;
+                }
+            }
             sleep(CONNECT_PAUSE).await;
         }
         self.accepts.set(true);

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::backend::{Backend, InFlight};
-use super::process::{Process, Spec, stop_all};
+use super::process::{Process, stop_all};
+use super::spec::Spec;
 use super::statistics::Totals;
 use crate::site::DeploymentId;
 

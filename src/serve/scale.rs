@@ -8,9 +8,10 @@ use tokio::time::Instant;
 
 use super::backend::Backend;
 use super::error;
-use super::process::{Spec, stop_all};
+use super::process::stop_all;
 use super::release::Release;
 use super::served::Served;
+use super::spec::Spec;
 use crate::processes::WEB;
 use crate::site::settings::Run;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, timeout};
@@ -13,10 +13,10 @@ use super::address::Reserved;
 use super::backend::Backend;
 use super::error;
 use super::health::{PATIENCE, Question};
-use super::port;
-use super::process::{Process, Spec, stop_all};
+use super::process::{Process, stop_all};
 use super::release::Release;
 use super::served::Served;
+use super::spec::Spec;
 use crate::build::custom::in_env;
 use crate::console::mask;
 use crate::process::Environment;
@@ -254,14 +254,14 @@ impl Served {
         // By number, and not by the link that moves.
         let folder = self.site.release(id);
         let environment = self.environment(&folder)?;
-        let spec = |name: &str, number: u32, command: &str, port: Option<u16>| Spec {
+        let spec = |name: &str, number: u32, command: &str| Spec {
             name: name.to_owned(),
             number,
             release: id,
             command: command.to_owned(),
             folder: folder.clone(),
             environment: environment.clone(),
-            port,
+            is_web: name == WEB,
             site: self.site.root().to_owned(),
         };
         let found = record.processes.filter(|_| run.listen.is_some());
@@ -270,12 +270,8 @@ impl Served {
         let (mut web, mut others) = (Vec::new(), Vec::new());
         for (name, command) in &commands {
             for number in 1..=run.scale.get(name).copied().unwrap_or(1) {
-                if name == WEB {
-                    let port = port::free().context("no port of this machine is free")?;
-                    web.push(spec(name, number, command, Some(port)));
-                } else {
-                    others.push(spec(name, number, command, None));
-                }
+                let kind = if name == WEB { &mut web } else { &mut others };
+                kind.push(spec(name, number, command));
             }
         }
         Ok((web, others))
@@ -315,12 +311,12 @@ impl Served {
 
     /// Returns when a web process that was just started is healthy.
     pub(super) async fn check(&self, run: &Run, web: &Process, say: &dyn Fn(String)) -> Result<()> {
-        let question = Question::of(run, web);
         let started = Instant::now();
         let deadline = started + run.health_timeout;
         let mut pause = FIRST_PAUSE;
         let mut answer = Err(error::NO_CONNECTIONS.to_owned());
         loop {
+            let question = Question::of(run, web);
             if let Some(end) = web.last_end() {
                 bail!(error::ended(&web.spec.command, &end, web.recent()));
             }

@@ -63,7 +63,7 @@ impl Served {
         for process in live.processes() {
             if restarts_in_a_loop(&process.state()) {
                 troubles.push(trouble(TroubleKind::Restarts, error::restarts(&process)));
-            } else if process.spec.port.is_some() {
+            } else if process.spec.is_web {
                 let site = Rc::clone(self);
                 asked.push(spawn_local(async move { site.unhealthy(&process, patience).await }));
             }

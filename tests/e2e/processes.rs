@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::net::TcpListener;
 
 use crate::running::{application, processes};
 use crate::support::{Site, wait_until};
@@ -126,4 +127,20 @@ fn other_processes_are_scaled_before_they_are_started() {
     visitor.read_to_string(&mut answer).unwrap();
     assert!(answer.ends_with("one 1 shop\n"), "{answer}");
     wait_until("they are started", || has(&["web 3 yes", "worker 3 -", "worker:2 3 -"]));
+}
+
+#[test]
+fn a_port_that_somebody_takes_is_given_up() {
+    let (site, _server) = Site::served("");
+    let project = site.project();
+    application(&project, "page", "open('port', 'w').write(os.environ['PORT'])");
+    project.push().assert_success();
+    let port = fs::read_to_string(site.path.join("releases/1/port")).unwrap().parse().unwrap();
+    site.get("/exit");
+    let mut taken = None;
+    wait_until("the port is free", || {
+        taken = TcpListener::bind(("127.0.0.1", port)).ok();
+        taken.is_some()
+    });
+    wait_until("it listens elsewhere", || site.get("/").body == "page 1 shop\n");
 }

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-use crate::support::{Ends, KeptVisitor, Manager, Project, Sandbox, Site, User, runs, wait_until};
+use crate::support::{
+    Ends, KeptVisitor, Manager, Project, Running, Sandbox, Server, Site, User, runs, wait_until,
+};
 
 /// An application that says which one it is.
 fn push_application(project: &Project<'_>, page: &str) {
@@ -210,6 +212,37 @@ fn roots_serves_the_sites_of_several_owners_each_as_its_owner() {
         manager.store.len() == 1
     });
     drop(server);
+}
+
+#[test]
+fn another_user_who_listens_on_the_port_of_an_application_gets_no_requests() {
+    let sandbox = Sandbox::new();
+    let Some([ada, bob]) = User::make(&sandbox, None) else { return };
+    let folder = sandbox.path("srv");
+    fs::create_dir(&folder).unwrap();
+    let site = site_of(&ada, &folder);
+    let nyala = sandbox.nyala_command().get_program().to_owned();
+    let server = Server::of(Running::start(ada.command(nyala).arg("serve").arg(&site)));
+    wait_until("the site is served", || ada.nyala(&site, &["ps"]).status.success());
+    let line = format!(
+        "set -e; git clone -q {}/repository.git work; cd work; git checkout -q -B main\n\
+         echo 'web: echo $PORT > ~/port.new; mv ~/port.new ~/port; sleep 600' > Procfile\n\
+         git add .; git -c user.name=A -c user.email=a@example.org commit -qm One\n\
+         git push origin main",
+        site.display()
+    );
+    let push = Running::start(ada.command("sh").args(["-c", &line]));
+    wait_until("it has a port", || ada.home.join("port").exists());
+    let port = fs::read_to_string(ada.home.join("port")).unwrap();
+    let line = format!("exec python3 -m http.server --bind 127.0.0.1 {port}");
+    let other = Server::of(Running::start(bob.command("sh").args(["-c", &line])));
+    let said =
+        format!("user {} listens on its port, {}, and gets no requests", bob.uid, port.trim());
+    wait_until("it is noticed", || ada.nyala(&site, &["logs", "web"]).stdout.contains(&said));
+    ada.nyala(&site, &["cancel"]).assert_success();
+    let push = push.wait();
+    assert!(push.stderr.contains("error: deployment 1 was cancelled"), "{push:#?}");
+    drop((other, server));
 }
 
 #[test]
