@@ -50,7 +50,7 @@ type Served = (Vec<ProcessState>, Vec<ProcessAnswers>);
 /// What runs, and what it has answered; `None` when no `nyala serve` serves the site.
 fn served(site: &Site) -> Result<Option<Served>> {
     let Some(mut control) = Control::connect(site)? else { return Ok(None) };
-    Ok(Some((control.processes()?, control.statistics()?.processes)))
+    Ok(Some((control.processes()?.all(), control.statistics()?.processes)))
 }
 
 /// What tells the samples of a process from those of others.

@@ -111,11 +111,9 @@ impl Row {
 fn is_healthy(site: &Site) -> Result<Option<bool>> {
     // To another user, it is not open.
     let Ok(Some(mut control)) = Control::connect(site) else { return Ok(None) };
-    let processes = control.processes()?;
-    let Some(live) = site.live().ok().flatten() else { return Ok(None) };
-    let of_live = processes.iter().filter(|process| process.release == live);
+    let live = control.processes()?.live;
     // Only what answers requests is healthy or not. One of several is enough.
-    Ok(of_live.filter_map(|process| process.healthy).reduce(|one, other| one || other))
+    Ok(live.iter().filter_map(|process| process.healthy).reduce(|one, other| one || other))
 }
 
 const COLUMNS: [Column; 6] = [

@@ -76,7 +76,7 @@ pub enum Answer {
     Stopped,
     /// The release did not stay well. Visitors and `wwwroot` are back at the one before.
     Back(UserError),
-    Processes(Vec<ProcessState>),
+    Processes(Running),
     Statistics(Statistics),
     Troubles(Vec<Trouble>),
     Failed(UserError),
@@ -103,6 +103,22 @@ pub enum TroubleKind {
 }
 
 /// A process of an application, as `nyala ps` shows it.
+/// What runs of an application.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Running {
+    /// Of what visitors have.
+    pub live: Vec<ProcessState>,
+    /// What finishes what it has begun, and ends: of the releases before, or no longer wanted.
+    pub leaving: Vec<ProcessState>,
+}
+
+impl Running {
+    /// All of it, what is live first.
+    pub fn all(self) -> Vec<ProcessState> {
+        [self.live, self.leaving].concat()
+    }
+}
+
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct ProcessState {
     pub process: String,
@@ -115,7 +131,7 @@ pub struct ProcessState {
     pub restarts: u32,
     /// What it and its children have in memory, in bytes.
     pub memory: Option<u64>,
-    /// Whether it answers as it should; `None` for a process that has no visitors.
+    /// Whether it answers as it should; `None` for a process that has no visitors, or gets no more.
     pub healthy: Option<bool>,
 }
 

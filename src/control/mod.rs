@@ -18,8 +18,8 @@ use crate::site::Site;
 use crate::user_error::UserError;
 
 pub use messages::{
-    Answer, LastMinutes, ProcessAnswers, ProcessState, Request, Statistics, TIMES, Trouble,
-    TroubleKind, share_of,
+    Answer, LastMinutes, ProcessAnswers, ProcessState, Request, Running, Statistics, TIMES,
+    Trouble, TroubleKind, share_of,
 };
 pub use socket::{path_in, run_folder, socket};
 
@@ -103,9 +103,9 @@ impl Control {
     }
 
     /// What runs.
-    pub fn processes(&mut self) -> Result<Vec<ProcessState>> {
+    pub fn processes(&mut self) -> Result<Running> {
         match self.ask(&Request::Processes, &mut |_| {})? {
-            Answer::Processes(processes) => Ok(processes),
+            Answer::Processes(running) => Ok(running),
             _ => bail!(error::SOMETHING_ELSE),
         }
     }

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use anyhow::{Result, bail};
-use tokio::time::Instant;
 
 use super::backend::Backend;
 use super::error;
-use super::process::stop_all;
+use super::process::{Process, stop_all};
 use super::release::Release;
 use super::served::Served;
 use super::spec::Spec;
@@ -68,18 +67,9 @@ impl Served {
         }
         live.web.borrow_mut().extend(new);
         self.changed.notify_waiters();
-        let going: Vec<_> = have.into_iter().filter(|it| it.process.spec.number > count).collect();
-        for backend in &going {
-            backend.leave();
-        }
-        let grace = self.run().grace;
-        let deadline = Instant::now() + grace;
-        for backend in &going {
-            backend.drain(deadline).await;
-        }
-        let processes = going.iter().map(|it| Rc::clone(&it.process)).collect();
-        stop_all(processes, super::STOP_PATIENCE.max(grace)).await;
-        live.web.borrow_mut().retain(|it| going.iter().all(|gone| !Rc::ptr_eq(it, gone)));
+        let is_too_many = |it: &mut Rc<Backend>| it.process.spec.number > count;
+        let going = live.web.borrow_mut().extract_if(.., is_too_many).collect();
+        self.end_part(live, going, Vec::new()).await;
         Ok(())
     }
 
@@ -94,9 +84,9 @@ impl Served {
         let count = specs.len();
         let is_new = |spec: &Spec| have.iter().all(|it| it.spec.number != spec.number);
         self.start_others(live, specs.into_iter().filter(is_new).collect());
-        let grace = super::STOP_PATIENCE.max(self.run().grace);
-        have.retain(|it| it.spec.number as usize > count);
-        stop_all(have.clone(), grace).await;
-        live.others.borrow_mut().retain(|it| have.iter().all(|gone| !Rc::ptr_eq(it, gone)));
+        let is_too_many =
+            |it: &mut Rc<Process>| it.spec.name == name && it.spec.number as usize > count;
+        let going = live.others.borrow_mut().extract_if(.., is_too_many).collect();
+        self.end_part(live, Vec::new(), going).await;
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::{MutexGuard, Notify};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout_at};
 
-use super::backend::InFlight;
+use super::backend::{Backend, InFlight};
 use super::bounds;
 use super::door::{Door, id_of};
 use super::listen::Listening;
@@ -211,11 +211,22 @@ impl Served {
         release.stop(super::STOP_PATIENCE.max(grace)).await;
     }
 
-    /// What runs, of whichever release.
-    pub(super) fn processes(&self) -> Vec<Rc<Process>> {
-        let live = self.live();
-        let leaving = self.leaving.borrow();
-        live.iter().chain(leaving.iter()).flat_map(|release| release.processes()).collect()
+    /// Ends a part of what is live that is not wanted any more, as it ends a release.
+    pub(super) async fn end_part(
+        &self,
+        live: &Release,
+        web: Vec<Rc<Backend>>,
+        others: Vec<Rc<Process>>,
+    ) {
+        let part = Release::new(live.id, web);
+        *part.others.borrow_mut() = others;
+        self.leaves(&part);
+        self.end_leaving(&part).await;
+    }
+
+    /// The processes of releases that visitors do not have any more.
+    pub(super) fn processes_leaving(&self) -> Vec<Rc<Process>> {
+        self.leaving.borrow().iter().flat_map(|release| release.processes()).collect()
     }
 
     pub(super) fn statistics(&self) -> Statistics {

@@ -13,7 +13,7 @@ use super::address::Reserved;
 use super::backend::Backend;
 use super::error;
 use super::health::{PATIENCE, Question};
-use super::process::{Process, stop_all};
+use super::process::Process;
 use super::release::Release;
 use super::served::Served;
 use super::spec::Spec;
@@ -235,7 +235,7 @@ impl Served {
         let (_, others) = self.specs(live.id, &self.site.settings()?.run)?;
         let before: Vec<_> =
             live.others.borrow_mut().extract_if(.., |it| it.spec.is_called(name)).collect();
-        stop_all(before, super::STOP_PATIENCE.max(self.run().grace)).await;
+        self.end_part(&live, Vec::new(), before).await;
         let again = others.into_iter().filter(|spec| spec.is_called(name));
         live.others.borrow_mut().extend(again.map(|spec| self.start_to_keep(spec)));
         Ok(())

@@ -10,7 +10,7 @@ use super::error;
 use super::health::{PATIENCE, Question};
 use super::process::Process;
 use super::served::Served;
-use crate::control::{ProcessState, Trouble, TroubleKind};
+use crate::control::{ProcessState, Running, Trouble, TroubleKind};
 use crate::user_error::UserError;
 
 /// A process that was started anew so often, and lately, ends again and again.
@@ -21,10 +21,11 @@ const LATELY: SignedDuration = SignedDuration::from_mins(1);
 const A_MOMENT: Duration = Duration::from_secs(5);
 
 impl Served {
-    /// The state of everything that runs. What answers requests is asked now whether it is healthy,
+    /// The state of everything that runs. What visitors have is asked now whether it is healthy,
     /// all at once: one that hangs still takes connections. Nobody asks while nobody wants to know.
-    pub(super) async fn states(&self) -> Vec<ProcessState> {
-        let asked = self.processes().into_iter().map(|process| {
+    pub(super) async fn states(&self) -> Running {
+        let live = self.live().map_or_else(Vec::new, |live| live.processes());
+        let asked = live.into_iter().map(|process| {
             let question = process.accepts().then(|| Question::of(&self.run(), &process));
             spawn_local(async move {
                 let is_well = match question {
@@ -36,11 +37,13 @@ impl Served {
             })
         });
         let asked: Vec<_> = asked.collect();
-        let mut states = Vec::new();
+        let mut live = Vec::new();
         for state in asked {
-            states.extend(state.await);
+            live.extend(state.await);
         }
-        states
+        // One that is to end is neither healthy nor sick.
+        let unasked = |process: &Rc<Process>| ProcessState { healthy: None, ..process.state() };
+        Running { live, leaving: self.processes_leaving().iter().map(unasked).collect() }
     }
 
     /// What is wrong. The application is asked whether it is healthy; with `ask`, it has more time

@@ -120,8 +120,16 @@ fn other_processes_are_scaled_before_they_are_started() {
         found.sort_unstable();
         found == expected
     };
-    let both = ["mail 1 -", "web 1 yes", "web 3 yes", "worker 1 -"];
+    let both = ["mail 1 -", "web 1 -", "web 3 yes", "worker 1 -"];
     wait_until("the second has ended", || has(&both));
+    // What leaves is neither live nor sick.
+    let ps = site.nyala(&["ps"]).assert_success().stdout.clone();
+    assert_eq!(ps.lines().filter(|it| it.ends_with("leaving")).count(), 3, "{ps}");
+    let status = site.nyala(&["status"]).assert_success().stdout.clone();
+    assert!(status.contains("Runs:   web on unix:run/web.sock\n"), "{status}");
+    let metrics = site.nyala(&["metrics"]).assert_success().stdout.clone();
+    let up = "nyala_process_up{site=\"site\",process=\"web\",release=\"1\"} 1";
+    assert!(metrics.lines().any(|it| it == up), "{metrics}");
     fs::write(release.join("go"), "").unwrap();
     let mut answer = String::new();
     visitor.read_to_string(&mut answer).unwrap();

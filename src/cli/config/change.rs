@@ -51,9 +51,8 @@ pub(super) fn apply(
 /// The `nyala serve` that runs something of the live release; `None` when nothing is to restart.
 fn running(site: &Site) -> Result<Option<Control>> {
     let Some(mut control) = Control::connect(site)? else { return Ok(None) };
-    let live = site.live()?;
-    let processes = control.processes()?;
-    Ok(processes.iter().any(|process| Some(process.release) == live).then_some(control))
+    let runs = !control.processes()?.live.is_empty();
+    Ok(runs.then_some(control))
 }
 
 /// Says which of the settings that were just made have no effect.

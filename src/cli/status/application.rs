@@ -16,6 +16,7 @@ pub(super) struct Application {
     /// Whether a `nyala serve` serves it.
     served: bool,
     stopped: Option<Stopped>,
+    /// Of what is live.
     processes: Vec<ProcessState>,
     problems: Vec<UserError>,
     /// Where it runs in a cluster, and its pods, where the cluster says.
@@ -35,13 +36,13 @@ impl Application {
     pub(super) fn of(site: &Site, settings: &Settings) -> Application {
         let control = Control::connect(site).ok().flatten();
         let served = control.is_some();
-        let processes = control.and_then(|mut control| control.processes().ok());
+        let running = control.and_then(|mut control| control.processes().ok());
         let findings = doctor::application::check(site, settings, false);
         Application {
             listen: settings.run.listen.as_ref().map(ToString::to_string),
             served,
             stopped: site.stopped().ok().flatten(),
-            processes: processes.unwrap_or_default(),
+            processes: running.unwrap_or_default().live,
             problems: findings.into_iter().map(|finding| finding.error).collect(),
             cluster: None,
         }
