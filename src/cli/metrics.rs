@@ -1,5 +1,6 @@
 //! `nyala metrics`: what is known of requests and processes, for Prometheus.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -33,10 +34,22 @@ impl Metrics {
         // Prometheus reads nothing in which a sample comes twice.
         let mut seen = BTreeSet::new();
         sites.retain(|site| seen.insert(site.root().to_owned()));
-        let measured: Vec<_> = sites.iter().map(Measured::of).collect();
+        let named = sites.iter().zip(names(sites.iter().map(Site::root)));
+        let measured: Vec<_> = named.map(|(site, name)| Measured::of(site, name)).collect();
         crate::console::say(text(&measured));
         Ok(())
     }
+}
+
+/// What sites are called: the name of its folder, or where several have that name, its path.
+fn names<'a>(roots: impl Iterator<Item = &'a Path>) -> Vec<String> {
+    let names = roots.map(|root| (root, root.file_name().unwrap_or_default().to_string_lossy()));
+    let names: Vec<_> = names.collect();
+    let is_shared = |name: &str| names.iter().filter(|(_, other)| other == name).count() > 1;
+    let called = |(root, name): &(&Path, Cow<'_, str>)| {
+        if is_shared(name) { root.display().to_string() } else { name.to_string() }
+    };
+    names.iter().map(called).collect()
 }
 
 /// What is known of a site.
@@ -58,8 +71,7 @@ type Labels<'a> = [(&'a str, &'a str); 3];
 
 impl Measured {
     /// Of a site that does not tell, nothing is known: the others are measured all the same.
-    fn of(site: &Site) -> Measured {
-        let name = site.root().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    fn of(site: &Site, name: String) -> Measured {
         Measured { site: name, served: or_warn(site, served(site)) }
     }
 }
@@ -253,5 +265,11 @@ mod tests {
         }
         assert_eq!(text.matches("# TYPE nyala_served gauge\n").count(), 1);
         assert!(!text.contains(" 9\n") && !text.contains(" 99\n"), "{text}");
+    }
+
+    #[test]
+    fn sites_of_one_name_are_told_apart() {
+        let roots = ["/srv/shop", "/srv/blog", "/home/ada/shop"].map(Path::new);
+        assert_eq!(names(roots.into_iter()), ["/srv/shop", "blog", "/home/ada/shop"]);
     }
 }

@@ -69,6 +69,10 @@ fn requests_are_counted() {
     assert_eq!(all.get("nyala_served{site=\"site\"}"), Some(&1.0));
     read_with_prometheus(&text);
 }
+    // What is named twice is measured once.
+    let places = [folder, site.path.to_str().unwrap(), folder];
+    let twice = site.sandbox.nyala(&[&["metrics"], &places[..]].concat());
+    assert!(parse(&twice.assert_success().stdout).keys().eq(all.keys()));
 
 /// The samples of a text in Prometheus' format, which has to be right in every line.
 fn parse(text: &str) -> BTreeMap<String, f64> {
