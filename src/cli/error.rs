@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::process::NotStarted;
 use crate::site::DeploymentId;
 use crate::text::excerpt;
 use crate::user_error::UserError;
@@ -44,8 +45,8 @@ pub(super) fn no_logs(process: &str, known: &[String]) -> UserError {
     error.labelled("allowed", known.join(", "))
 }
 
-pub(super) fn cannot_run(program: &str, live: DeploymentId, cause: &std::io::Error) -> UserError {
-    UserError::new(format!("{} cannot be run in release {live}: {cause}", program.escape_debug()))
+pub(super) fn cannot_run(program: &str, live: DeploymentId, why: &NotStarted) -> UserError {
+    UserError::new(format!("{} cannot be run in release {live}: {why}", program.escape_debug()))
         .fix("Write a program of the environment or the machine, or a path in the release")
 }
 

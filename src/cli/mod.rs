@@ -193,7 +193,9 @@ enum Command {
     Metrics(metrics::Metrics),
     /// Run a command in the live release, with its env and settings
     ///
-    /// The command gets the app settings, and a terminal if there is one.
+    /// The command gets the app settings, and a terminal if there is one. Its exit code is passed
+    /// on; as in a shell, it is 127 for a program that is not there, and 126 for one that cannot be
+    /// run.
     Run(run::Run),
     /// Print the configuration of nginx or Caddy in front of the site
     ///

@@ -16,26 +16,34 @@ pub enum NotStarted {
     /// The program is there, but not what runs it.
     NoInterpreter(PathBuf),
     NotOnPath(PathBuf),
+    /// Nothing is at its path.
+    NotThere(PathBuf),
     Other(String),
 }
 
 impl NotStarted {
-    pub(super) fn new(program: &Path, cwd: Option<&PathBuf>, source: &io::Error) -> NotStarted {
-        let missing = source.kind() == io::ErrorKind::NotFound;
+    pub fn new(program: &Path, cwd: Option<&PathBuf>, source: &io::Error) -> NotStarted {
         if let Some(folder) = cwd.filter(|folder| !folder.is_dir()) {
             Self::NoFolder(folder.clone())
-        } else if missing && program.exists() {
-            Self::NoInterpreter(program.to_owned())
-        } else if missing && !program.to_string_lossy().contains('/') {
-            Self::NotOnPath(program.to_owned())
-        } else {
+        } else if source.kind() != io::ErrorKind::NotFound {
             Self::Other(source.to_string())
+        } else if !program.to_string_lossy().contains('/') {
+            Self::NotOnPath(program.to_owned())
+        } else if program.exists() {
+            Self::NoInterpreter(program.to_owned())
+        } else {
+            Self::NotThere(program.to_owned())
         }
+    }
+
+    /// Whether there is no such program.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::NotOnPath(_) | Self::NotThere(_))
     }
 
     pub(super) fn explain(&self, error: UserError) -> UserError {
         match self {
-            Self::NoFolder(_) | Self::Other(_) => error,
+            Self::NoFolder(_) | Self::NotThere(_) | Self::Other(_) => error,
             Self::NoInterpreter(program) => {
                 error.fix(format!("See what it names: head -1 {0}, or ldd {0}", program.display()))
             }
@@ -56,6 +64,7 @@ impl fmt::Display for NotStarted {
             Self::NotOnPath(program) => {
                 write!(formatter, "there is no program {} on the PATH", program.display())
             }
+            Self::NotThere(program) => write!(formatter, "{} does not exist", program.display()),
             Self::Other(why) => formatter.write_str(why),
         }
     }

@@ -347,8 +347,18 @@ fn a_command_runs_in_the_live_release() {
     assert_eq!(ran.status.code(), Some(7));
     let release = site.path.join("releases/1");
     assert_eq!(ran.stdout, format!("hello\nhere{}\n", release.display()));
-    site.nyala(&["run", "no-such-program"]).assert_failed(1, "cannot be run in release 1");
+    // As a shell has it: 127 for a program that is not there, 126 for one that cannot be run.
+    let not_run = |program: &str, code, why: &str| {
+        site.nyala(&["run", program]).assert_failed(code, &format!("in release 1: {why}"));
+    };
+    not_run("no-such-program", 127, "there is no program no-such-program on the PATH");
+    not_run("page", 127, "there is no program page on the PATH");
+    not_run("./gone", 127, &format!("{}/./gone does not exist", release.display()));
+    not_run("./page", 126, "Permission denied");
+    not_run("./", 126, "Permission denied");
+    not_run("./no-interpreter", 126, "the interpreter that ");
 }
+    project.write("no-interpreter", "#!/no/such/python\n").make_executable("no-interpreter");
 
 #[test]
 fn processes_that_answer_no_requests_are_a_warning() {
