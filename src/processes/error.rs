@@ -26,6 +26,13 @@ pub(super) fn no_command(line: usize, name: &str) -> UserError {
     wrong("a process in the Procfile has no command", line, &format!("{name}:")).fix(EXAMPLE)
 }
 
+/// `place` is what has the line.
+pub(super) fn control_character(line: usize, found: &str, place: &str) -> UserError {
+    UserError::new("a command has a control character")
+        .found(format!("{} (line {line} of {place})", excerpt(found)))
+        .fix("Remove it, or write it anew as plain text in UTF-8")
+}
+
 pub(super) fn named_twice(line: usize, name: &str) -> UserError {
     wrong("the Procfile names a process twice", line, name)
         .fix("Remove one of the two lines, or give one another name")

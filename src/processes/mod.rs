@@ -14,7 +14,8 @@ use anyhow::Result;
 use crate::git::CommitTree;
 use crate::site::AppSettings;
 use crate::site::record::ProcessesRecord;
-use crate::site::settings::Run;
+use crate::site::settings::{Run, is_command_line};
+use crate::user_error::UserError;
 
 pub use django::{DJANGO_SETTINGS, django_settings_in};
 pub use port::how_to_listen;
@@ -107,10 +108,12 @@ fn startup_command(
     app_settings: &AppSettings,
 ) -> Result<Option<(&'static str, String)>> {
     if let Some(command) = app_settings.get(STARTUP_COMMAND).filter(|it| !it.trim().is_empty()) {
-        return Ok(Some(("the app setting STARTUP_COMMAND", command.to_owned())));
+        let origin = "the app setting STARTUP_COMMAND";
+        check(command, origin)?;
+        return Ok(Some((origin, command.to_owned())));
     }
-    let text = tree.file(STARTUP_TXT, LARGEST)?;
-    if let Some(command) = text.and_then(|text| startup_text(&String::from_utf8_lossy(&text))) {
+    let text = tree.file(STARTUP_TXT, LARGEST)?.unwrap_or_default();
+    if let Some(command) = startup_text(&String::from_utf8_lossy(&text))? {
         return Ok(Some((STARTUP_TXT, command)));
     }
     let script = tree.file(STARTUP_SH, LARGEST)?;
@@ -118,9 +121,18 @@ fn startup_command(
 }
 
 /// The command that startup.txt is: as it is, since a shell reads its lines; `None` for nothing.
-fn startup_text(text: &str) -> Option<String> {
+fn startup_text(text: &str) -> Result<Option<String>, UserError> {
+    check(text, STARTUP_TXT)?;
     let text = text.trim_start_matches('\u{feff}').trim();
-    (!text.is_empty()).then(|| text.lines().collect::<Vec<_>>().join("\n"))
+    Ok((!text.is_empty()).then(|| text.lines().collect::<Vec<_>>().join("\n")))
+}
+
+/// Fails on a command that no shell can be given, or that comes from a file that is no plain text.
+fn check(command: &str, origin: &str) -> Result<(), UserError> {
+    match command.lines().zip(1..).find(|(line, _)| !is_command_line(line)) {
+        Some((line, number)) => Err(error::control_character(number, line, origin)),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -129,10 +141,15 @@ mod tests {
 
     #[test]
     fn the_lines_of_startup_txt_stay_lines() {
-        let text = |text| startup_text(text).unwrap_or_default();
+        let text = |text| startup_text(text).unwrap().unwrap_or_default();
         assert_eq!(text("\u{feff}gunicorn app:app\r\n"), "gunicorn app:app");
         let two = "# start\r\ngunicorn \\\r\n  app:app\r\n";
         assert_eq!(text(two), "# start\ngunicorn \\\n  app:app");
         assert_eq!(text(" \n"), "");
+        insta::assert_snapshot!(startup_text("# start\ngunicorn\0 app").unwrap_err(), @r"
+        a command has a control character
+        found: gunicorn\0 app (line 2 of startup.txt)
+        Remove it, or write it anew as plain text in UTF-8
+        ");
     }
 }

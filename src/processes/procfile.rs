@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::error;
-use crate::site::settings::is_process_name;
+use crate::site::settings::{is_command_line, is_process_name};
 use crate::user_error::UserError;
 
 /// The commands by the names of their processes. Blank lines and those that begin with `#` do not
@@ -16,6 +16,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<BTreeMap<String, String>, UserError>
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
+        }
+        if !is_command_line(line) {
+            return Err(error::control_character(at + 1, line, "the Procfile"));
         }
         let (name, command) =
             line.split_once(':').ok_or_else(|| error::no_process(at + 1, line))?;
@@ -80,6 +83,18 @@ mod tests {
         1. Write a line for each process, such as: web: gunicorn app:app
         2. Or remove the Procfile
         ");
+        insta::assert_snapshot!(error(b"web: a\nworker: b\0c"), @r"
+        a command has a control character
+        found: worker: b\0c (line 2 of the Procfile)
+        Remove it, or write it anew as plain text in UTF-8
+        ");
+        // The ends of lines of old Macs.
+        insta::assert_snapshot!(error(b"web: a\rworker: b\r"), @r"
+        a command has a control character
+        found: web: a\rworker: b (line 1 of the Procfile)
+        Remove it, or write it anew as plain text in UTF-8
+        ");
+        assert!(parse(b"web:\ta\tb # \xc3\xa9\n# \0\n").is_ok());
         insta::assert_snapshot!(error(b"web: \xff"), @"
         the Procfile is not text in UTF-8
         Save it in UTF-8

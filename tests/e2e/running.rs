@@ -97,6 +97,11 @@ fn a_sick_release_never_goes_live() {
     project.push().assert_failed_with("a line of the Procfile names no process");
     project.remove("Procfile");
     project.push().assert_failed_with("and the new one has nothing to run");
+    project.write("Procfile", "web: python3 server.py\nworker: a\0b\n");
+    project
+        .push()
+        .assert_failed_with("a command has a control character")
+        .assert_says("found: worker: a\\0b (line 2 of the Procfile)");
     assert_eq!(processes(&site), ["web 1 yes"]);
 }
 

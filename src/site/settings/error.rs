@@ -76,6 +76,12 @@ pub(super) fn no_command(name: &str) -> UserError {
         .fix("Write its command, or remove the line")
 }
 
+pub(super) fn control_character_in_command(name: &str, command: &str) -> UserError {
+    UserError::new(format!("the command of the process {name} has a control character"))
+        .found(format!("{name} = \"{}\"", excerpt(command)))
+        .fix("Remove it")
+}
+
 pub(super) fn repository_with_tag(repository: &str) -> UserError {
     UserError::new("repository in [image] has a tag")
         .found(format!("repository = \"{}\"", excerpt(repository)))

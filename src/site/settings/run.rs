@@ -85,11 +85,15 @@ impl Run {
         for (name, count) in &self.scale {
             check_scale(name, *count)?;
         }
-        let mut commands = self.processes.iter();
-        match commands.find(|(_, command)| command.trim().is_empty()) {
-            Some((name, _)) => Err(error::no_command(name)),
-            None => Ok(()),
+        for (name, command) in &self.processes {
+            if command.trim().is_empty() {
+                return Err(error::no_command(name));
+            }
+            if !command.lines().all(is_command_line) {
+                return Err(error::control_character_in_command(name, command));
+            }
         }
+        Ok(())
     }
 }
 
@@ -135,6 +139,12 @@ pub fn host_of(domain: &str) -> String {
 pub fn is_process_name(name: &str) -> bool {
     let is_part = |it: char| it.is_ascii_alphanumeric() || "-_".contains(it);
     !name.is_empty() && name.len() <= 63 && name.chars().all(is_part)
+}
+
+/// Whether this may be a line of a command. Nothing can be started with a NUL; other control
+/// characters come from what is no plain text.
+pub fn is_command_line(line: &str) -> bool {
+    !line.contains(|it: char| it.is_control() && it != '\t')
 }
 
 /// The address of a site: a port of this machine, or a socket in the site's folder.
@@ -240,6 +250,12 @@ mod tests {
         found: web = ""
         Write its command, or remove the line
         "#);
+        insta::assert_snapshot!(error("[run.processes]\nweb = \"a\\u0000\""), @r#"
+        the command of the process web has a control character
+        found: web = "a\0"
+        Remove it
+        "#);
+        assert!(Settings::parse("[run.processes]\r\nweb = '''\r\n\ta\r\nb'''").is_ok());
         insta::assert_snapshot!(error("[run]\nscale = { web = 0 }"), @"
         web cannot be scaled to 0: nothing would answer visitors
         found: web = 0
