@@ -92,11 +92,24 @@ fn is_host(host: &[u8]) -> bool {
     !host.is_empty() && host.iter().all(allowed)
 }
 
-/// Whether a request or an answer changes its connection to a websocket.
-pub(super) fn is_websocket(headers: &HeaderMap) -> bool {
+/// Whether a request changes its connection to a websocket. HTTP/1.0 cannot: RFC 9110, section 7.8.
+pub(super) fn is_websocket(version: Version, headers: &HeaderMap) -> bool {
     let wants =
         headers.get(UPGRADE).is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"websocket"));
-    wants && listed(headers).any(|name| name.eq_ignore_ascii_case("upgrade"))
+    wants
+        && version >= Version::HTTP_11
+        && listed(headers).any(|name| name.eq_ignore_ascii_case("upgrade"))
+}
+
+/// How the body of an answer is encoded, if that cannot be passed on: its chunks are unpacked on
+/// the way, and made anew, but nothing else of it is. Whoever reads it would take the one for the
+/// other.
+pub(super) fn foreign_encoding(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let is_known = |value: &HeaderValue| {
+        let value = value.as_bytes().trim_ascii();
+        value.eq_ignore_ascii_case(b"chunked") || value.eq_ignore_ascii_case(b"identity")
+    };
+    headers.get_all(TRANSFER_ENCODING).iter().find(|value| !is_known(value))
 }
 
 /// For whom a request is forwarded.
@@ -111,11 +124,11 @@ pub(super) struct Visitor {
 pub(super) fn to_application(
     headers: &mut HeaderMap,
     host: Option<&str>,
+    is_websocket: bool,
     visitor: Visitor,
     id: impl Fn() -> HeaderValue,
 ) {
     let Visitor { address, is_trusted } = visitor;
-    let is_websocket = is_websocket(headers);
     remove(headers, |name| {
         // Many servers make X_A of both X-A and X_A: RFC 3875, section 4.1.18.
         name == "expect" || name.contains('_') || (!is_trusted && FORWARDED.contains(&name))
@@ -207,9 +220,10 @@ mod tests {
 
     fn forwarded(headers: &[(&'static str, &'static str)], is_trusted: bool) -> HeaderMap {
         let mut headers = request(headers).headers().clone();
+        let is_websocket = is_websocket(Version::HTTP_11, &headers);
         let address = Some(HeaderValue::from_static("192.0.2.7"));
         let id = || HeaderValue::from_static("id");
-        to_application(&mut headers, None, Visitor { address, is_trusted }, id);
+        to_application(&mut headers, None, is_websocket, Visitor { address, is_trusted }, id);
         headers
     }
 
@@ -301,6 +315,23 @@ mod tests {
             (headers["connection"].as_bytes(), headers["upgrade"].as_bytes()),
             (&b"upgrade"[..], &b"websocket"[..])
         );
-        assert!(!is_websocket(request(&[("upgrade", "websocket")]).headers()));
+        let is = |version, headers| is_websocket(version, request(headers).headers());
+        assert!(is(Version::HTTP_11, &websocket));
+        assert!(!is(Version::HTTP_10, &websocket));
+        assert!(!is(Version::HTTP_11, &[("upgrade", "websocket")]));
+    }
+
+    #[test]
+    fn only_chunks_are_passed_on_as_they_are_meant() {
+        let is_foreign = |encodings: &[&'static str]| {
+            let encodings: Vec<_> = encodings.iter().map(|it| ("transfer-encoding", *it)).collect();
+            foreign_encoding(request(&encodings).headers()).is_some()
+        };
+        for known in [&[][..], &["chunked"], &[" Chunked "], &["identity"], &["chunked"; 2]] {
+            assert!(!is_foreign(known), "{known:?}");
+        }
+        for foreign in [&["gzip, chunked"][..], &["gzip"], &["gzip", "chunked"], &[""]] {
+            assert!(is_foreign(foreign), "{foreign:?}");
+        }
     }
 }

@@ -72,8 +72,8 @@ async fn answer(
     if length.is_some_and(|length: u64| length > run.max_body) {
         return text(Fault::TooLarge.status(), Fault::TooLarge.why());
     }
-    let visitors =
-        headers::is_websocket(request.headers()).then(|| hyper::upgrade::on(&mut request));
+    let is_websocket = headers::is_websocket(request.version(), request.headers());
+    let visitors = is_websocket.then(|| hyper::upgrade::on(&mut request));
     let (mut parts, body) = request.into_parts();
     let is_trusted =
         |address: &IpAddr| address.is_loopback() || run.trusted_proxies.contains(address);
@@ -86,7 +86,8 @@ async fn answer(
     if host.is_none() && !parts.headers.contains_key(HOST) {
         host = Some(run.host());
     }
-    headers::to_application(&mut parts.headers, host.as_deref(), visitor, request_id);
+    let host = host.as_deref();
+    headers::to_application(&mut parts.headers, host, is_websocket, visitor, request_id);
     // The application is asked for a path, in the version that it knows.
     parts.uri = parts.uri.path_and_query().map_or_else(Uri::default, |it| Uri::from(it.clone()));
     parts.version = Version::HTTP_11;
@@ -103,6 +104,9 @@ async fn answer(
             answer
         }
         Err(Failed::Broken) => text(StatusCode::BAD_GATEWAY, "the application did not answer"),
+        Err(Failed::Invalid) => {
+            text(StatusCode::BAD_GATEWAY, "the application gave no valid answer")
+        }
     }
 }
 
@@ -112,6 +116,8 @@ enum Failed {
     Down,
     /// It broke off.
     Broken,
+    /// What it answered cannot be passed on.
+    Invalid,
     /// The body of the request did not come to its end.
     Visitor(Fault),
 }
@@ -152,11 +158,17 @@ async fn forward(
             Err(_) => return Err(Failed::Down),
         };
         fresh = true;
-        match sender.try_send_request(request).await {
+        let (failed, why) = match sender.try_send_request(request).await {
             Ok(answer) => {
-                backend.count(answer.status(), begun.elapsed());
                 in_flight.is_answered_on(sender);
-                return Ok(pass_on(answer, in_flight, visitors));
+                let status = answer.status();
+                match pass_on(answer, in_flight, visitors) {
+                    Ok(answer) => {
+                        backend.count(status, begun.elapsed());
+                        return Ok(answer);
+                    }
+                    Err(why) => (Failed::Invalid, format!("no valid answer: {why}")),
+                }
             }
             Err(mut error) => {
                 // The application did nothing wrong, and its answers are not counted.
@@ -176,33 +188,44 @@ async fn forward(
                 };
                 let cause = error.error();
                 tracing::debug!("{} broke off: {cause}", backend.process.spec.label());
-                let Some(again) = again else {
-                    // What follows the path may be secret.
-                    let path = excerpt(uri.path());
-                    let why = why(cause);
-                    backend.process.say(&format!("{method} {path} got no answer: {why}"));
-                    backend.count(StatusCode::BAD_GATEWAY, begun.elapsed());
-                    return Err(Failed::Broken);
-                };
-                request = again;
+                if let Some(again) = again {
+                    request = again;
+                    continue;
+                }
+                failed(cause)
             }
-        }
+        };
+        // What follows the path may be secret.
+        let path = excerpt(uri.path());
+        backend.process.say(&format!("{method} {path} got {why}"));
+        backend.count(StatusCode::BAD_GATEWAY, begun.elapsed());
+        return Err(failed);
     }
 }
 
-/// Why an application gave no answer that can be passed on.
-fn why(cause: &hyper::Error) -> String {
-    if cause.is_parse() || cause.is_parse_too_large() {
-        return format!("what it sent is not valid HTTP ({cause})");
+/// What became of a request that got no answer from hyper, and why.
+fn failed(cause: &hyper::Error) -> (Failed, String) {
+    if cause.is_parse_too_large() {
+        // hyper's own limits: `DEFAULT_MAX_HEADERS` and `DEFAULT_MAX_BUFFER_SIZE`.
+        let why = "no valid answer: it has more than 100 headers, or more than 408 KiB of them";
+        (Failed::Invalid, why.to_owned())
+    } else if cause.is_parse() {
+        (Failed::Invalid, format!("no valid answer: what it sent is not valid HTTP ({cause})"))
+    } else {
+        (Failed::Broken, format!("no answer: {cause}"))
     }
-    cause.to_string()
 }
 
+/// The answer for the visitor; the reason where it cannot be passed on.
 fn pass_on(
     mut answer: Response<Incoming>,
     in_flight: InFlight,
     visitors: Option<OnUpgrade>,
-) -> Response<Answer> {
+) -> Result<Response<Answer>, String> {
+    if let Some(encoding) = headers::foreign_encoding(answer.headers()) {
+        let encoding = excerpt(&String::from_utf8_lossy(encoding.as_bytes()));
+        return Err(format!("its Transfer-Encoding is not chunked, but {encoding}"));
+    }
     // The version of an answer is that of whoever sends it on: RFC 9110, section 2.5. Visitors do
     // not keep their connection for one of HTTP/1.0.
     *answer.version_mut() = Version::HTTP_11;
@@ -210,13 +233,13 @@ fn pass_on(
     headers::to_visitor(answer.headers_mut(), switches);
     if switches {
         let applications = hyper::upgrade::on(&mut answer);
-        if let Some(visitors) = visitors {
-            websocket::relay(visitors, applications, in_flight);
-            return answer.map(|_| Answer::Text(None));
-        }
-        return text(StatusCode::BAD_GATEWAY, "the application changed the protocol unasked");
+        let Some(visitors) = visitors else {
+            return Err("it changes the protocol unasked".to_owned());
+        };
+        websocket::relay(visitors, applications, in_flight);
+        return Ok(answer.map(|_| Answer::Text(None)));
     }
-    answer.map(|body| Answer::Applications { body, _in_flight: in_flight })
+    Ok(answer.map(|body| Answer::Applications { body, _in_flight: in_flight }))
 }
 
 /// An id for a request that has none. It says nothing of the machine or the site.

@@ -99,27 +99,48 @@ fn an_answer_in_an_old_version_keeps_the_connection() {
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
 }
 
-/// Answers `/garbage` with what is not HTTP.
-const GARBAGE: &str = r#"
+/// Answers some paths with what is not HTTP, or cannot be passed on.
+const INVALID: &str = r#"
 get = Handler.do_GET
+ok = b"HTTP/1.1 200 OK\r\n"
+invalid = {
+    "/garbage": b"SSH-2.0\r\n\r\n",
+    "/headers": ok + b"X-Many: 1\r\n" * 100 + b"Content-Length: 0\r\n\r\n",
+    "/coded": ok + b"Transfer-Encoding: gzip, chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+}
 
-def get_or_garbage(self):
-    if not self.path.startswith("/garbage"):
+def get_or_invalid(self):
+    if self.path.split("?")[0] not in invalid:
         return get(self)
-    self.wfile.write(b"SSH-2.0\r\n\r\n")
+    self.wfile.write(invalid[self.path.split("?")[0]])
     self.close_connection = True
 
-Handler.do_GET = get_or_garbage
+Handler.do_GET = get_or_invalid
 "#;
 
 #[test]
 fn the_logs_say_why_a_visitor_got_no_answer() {
     let (site, _server) = Site::served("");
     let project = site.project();
-    application(&project, "page", GARBAGE);
+    application(&project, "page", INVALID);
     project.push().assert_success();
-    assert_eq!(site.get("/garbage?token=secret").status, 502);
-    let logs = site.nyala(&["logs", "web"]).assert_success().stdout.clone();
-    let said = "nyala: GET /garbage got no answer: what it sent is not valid HTTP";
-    assert!(logs.contains(said) && !logs.contains("secret"), "{logs}");
+    let logs = || site.nyala(&["logs", "web"]).assert_success().stdout.clone();
+    for (path, why) in [
+        ("/garbage", "what it sent is not valid HTTP"),
+        ("/headers", "it has more than 100 headers, or more than 408 KiB of them"),
+        ("/coded", "its Transfer-Encoding is not chunked, but gzip, chunked"),
+    ] {
+        let answer = site.get(&format!("{path}?token=secret"));
+        assert_eq!(answer.status, 502);
+        assert!(answer.body.contains("the application gave no valid answer"), "{answer:?}");
+        let (logs, said) = (logs(), format!("nyala: GET {path} got no valid answer: {why}"));
+        assert!(logs.contains(&said) && !logs.contains("secret"), "{logs}");
+    }
+    // The application changes the protocol whatever it is asked, and HTTP/1.0 knows no such thing.
+    let old = "GET /websocket HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+    assert_eq!(site.ask(old).status, 502);
+    let logs = logs();
+    assert!(logs.contains("got no valid answer: it changes the protocol unasked"), "{logs}");
+    let metrics = site.nyala(&["metrics"]).assert_success().stdout.clone();
+    assert!(metrics.contains("status=\"5xx\"} 4\n"), "{metrics}");
 }
