@@ -31,7 +31,7 @@ pub fn check(site: &Site, settings: &Settings, ask: bool) -> Vec<Finding> {
 }
 
 fn of_live(site: &Site, settings: &Settings, ask: bool) -> Vec<Finding> {
-    let Some(live) = site.live().ok().flatten() else { return Vec::new() };
+    let Some(live) = site.live().ok().flatten() else { return before_a_push(site, settings, ask) };
     let Some(record) = site.record(live).ok().flatten() else { return Vec::new() };
     let stopped = || {
         let stopped = site.stopped().ok().flatten()?;
@@ -54,6 +54,15 @@ fn of_live(site: &Site, settings: &Settings, ask: bool) -> Vec<Finding> {
         // The socket is the owner's alone.
         Err(_) => Vec::new(),
     }
+}
+
+/// A site is served before anything is live: visitors get 503.
+fn before_a_push(site: &Site, settings: &Settings, ask: bool) -> Vec<Finding> {
+    if settings.run.listen.is_none() || settings.runs_in_cluster() {
+        return Vec::new();
+    }
+    let control = Control::connect(site).ok().flatten();
+    control.and_then(|control| of_serve(control, ask).ok()).unwrap_or_default()
 }
 
 /// What `nyala serve` itself knows.

@@ -1,7 +1,7 @@
 //! New listening sockets.
 
 use std::fs;
-use std::io::{Error, ErrorKind};
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileTypeExt;
@@ -17,7 +17,9 @@ use rustix::net::{
 };
 
 use super::address::error;
+use super::taken;
 use crate::disk;
+use crate::site::Site;
 use crate::site::settings::Listen;
 
 /// How many connections may wait to be taken.
@@ -26,10 +28,9 @@ const BACKLOG: i32 = 2048;
 /// A socket at an address. `before` is one of the site's own, which is to be closed: it may be in
 /// the way, as that of `127.0.0.1:8000` is in the way of `0.0.0.0:8000`.
 pub(super) fn tcp(
-    wanted: &Listen,
     address: SocketAddr,
     before: Option<BorrowedFd<'_>>,
-) -> Result<TcpListener> {
+) -> Result<TcpListener, Errno> {
     let mut bound = bind_tcp(address, false);
     let before = before.filter(|before| meets(*before, address));
     if let (Err(Errno::ADDRINUSE), Some(before)) = (&bound, before) {
@@ -38,7 +39,7 @@ pub(super) fn tcp(
         bound = bind_tcp(address, true);
         let _ = set_socket_reuseport(before, false);
     }
-    bound.map_err(|cause| error::cannot_listen(wanted, &Error::from(cause)).into())
+    bound
 }
 
 /// Whether a socket has the port of an address.
@@ -59,14 +60,15 @@ fn bind_tcp(address: SocketAddr, shares: bool) -> Result<TcpListener, Errno> {
 }
 
 /// A socket that a web server of another user may connect to.
-pub(super) fn unix(path: &Path, wanted: &Listen) -> Result<UnixListener> {
+pub(super) fn unix(site: &Site, path: &Path, wanted: &Listen) -> Result<UnixListener> {
     if let Some(folder) = path.parent() {
         disk::create_dir_all(folder)?;
     }
     match fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => {
             if let Some(other) = who_is_at(path) {
-                bail!(error::socket_is_taken(wanted, other));
+                let holder = taken::other_at(site, wanted);
+                bail!(error::socket_is_taken(wanted, other, holder.as_deref()));
             }
             // What an earlier nyala serve left.
             disk::remove_file(path)?;
@@ -75,7 +77,8 @@ pub(super) fn unix(path: &Path, wanted: &Listen) -> Result<UnixListener> {
         Err(cause) if cause.kind() == ErrorKind::NotFound => {}
         Err(cause) => return Err(cause).context("cannot listen"),
     }
-    let socket = UnixListener::bind(path).map_err(|cause| error::cannot_listen(wanted, &cause))?;
+    let cannot = |cause| error::cannot_listen(site, wanted, &cause);
+    let socket = UnixListener::bind(path).map_err(cannot)?;
     disk::set_socket_mode(path, 0o666)?;
     Ok(socket)
 }

@@ -13,10 +13,12 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::sleep;
 
+use super::address::error;
 use super::bind;
 use super::conversation::converse;
 use super::served::Served;
 use super::sites::own_prefix;
+use super::taken::Taken;
 use crate::site::Site;
 use crate::site::settings::Listen;
 
@@ -31,6 +33,7 @@ pub(super) struct Listening {
     pub(super) name: String,
     socket: OwnedFd,
     task: JoinHandle<()>,
+    _taken: Taken,
 }
 
 impl Drop for Listening {
@@ -60,7 +63,9 @@ pub(super) fn start(
                 }
                 std::net::TcpListener::from(kept)
             } else {
-                let socket = bind::tcp(listen, *address, before.map(|it| it.socket.as_fd()))?;
+                let socket = bind::tcp(*address, before.map(|it| it.socket.as_fd()));
+                let cannot = |cause| error::cannot_listen(&site.site, listen, &cause);
+                let socket = socket.map_err(|errno| cannot(errno.into()))?;
                 manager.keep(&name, socket.as_fd());
                 socket
             };
@@ -72,7 +77,7 @@ pub(super) fn start(
             let (name, socket) = if let Some((name, kept)) = kept {
                 (name, std::os::unix::net::UnixListener::from(kept))
             } else {
-                let socket = bind::unix(&path, listen)?;
+                let socket = bind::unix(&site.site, &path, listen)?;
                 let at = file_of(&path).context("cannot listen")?;
                 let name = format!("{at}{}", site_suffix(&site.site));
                 manager.keep(&name, socket.as_fd());
@@ -136,6 +141,7 @@ fn listening_on_tcp(
     let kept = OwnedFd::from(socket.try_clone().context("cannot listen")?);
     socket.set_nonblocking(true).context("cannot listen")?;
     let listener = TcpListener::from_std(socket).context("cannot listen")?;
+    let taken = Taken::by(&site.site, listen);
     let site = Rc::clone(site);
     let task = spawn_local(async move {
         loop {
@@ -151,7 +157,7 @@ fn listening_on_tcp(
             }
         }
     });
-    Ok(Listening { listen: listen.clone(), name, socket: kept, task })
+    Ok(Listening { listen: listen.clone(), name, socket: kept, task, _taken: taken })
 }
 
 fn listening_on_unix(
@@ -163,6 +169,7 @@ fn listening_on_unix(
     let kept = OwnedFd::from(socket.try_clone().context("cannot listen")?);
     socket.set_nonblocking(true).context("cannot listen")?;
     let listener = UnixListener::from_std(socket).context("cannot listen")?;
+    let taken = Taken::by(&site.site, listen);
     let site = Rc::clone(site);
     let task = spawn_local(async move {
         loop {
@@ -175,7 +182,7 @@ fn listening_on_unix(
             }
         }
     });
-    Ok(Listening { listen: listen.clone(), name, socket: kept, task })
+    Ok(Listening { listen: listen.clone(), name, socket: kept, task, _taken: taken })
 }
 
 async fn not_taken(cause: &std::io::Error) {

@@ -38,6 +38,7 @@ mod spec;
 mod statistics;
 mod stopped;
 mod switch;
+mod taken;
 mod troubles;
 mod upstream;
 mod watch;

@@ -9,7 +9,9 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::support::{Answer, Ends, Project, Site, newest_python, skip, wait_until};
+use crate::support::{
+    Answer, Ends, Project, Running, Server, Site, newest_python, skip, wait_until,
+};
 
 fn page(project: &Project<'_>, page: &str) {
     let text = include_str!("fixtures/server.py");
@@ -67,12 +69,12 @@ fn requests_are_counted() {
     let all = parse(&site.sandbox.nyala(&["metrics", folder]).assert_success().stdout);
     assert_eq!(all.get("nyala_served{site=\"other\"}"), Some(&0.0));
     assert_eq!(all.get("nyala_served{site=\"site\"}"), Some(&1.0));
-    read_with_prometheus(&text);
-}
     // What is named twice is measured once.
     let places = [folder, site.path.to_str().unwrap(), folder];
     let twice = site.sandbox.nyala(&[&["metrics"], &places[..]].concat());
     assert!(parse(&twice.assert_success().stdout).keys().eq(all.keys()));
+    read_with_prometheus(&text);
+}
 
 /// The samples of a text in Prometheus' format, which has to be right in every line.
 fn parse(text: &str) -> BTreeMap<String, f64> {
@@ -300,6 +302,38 @@ fn an_address_that_somebody_has_is_refused_with_his_name() {
     push.assert_failed_with(
         "Change listen under [run] in nyala.toml to an address of this machine",
     );
+}
+
+#[test]
+fn a_site_that_has_an_address_is_named() {
+    let (site, other) = (Site::new(), Site::new());
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for it in [&site, &other] {
+        it.listen_on(&format!("'{free}'"));
+    }
+    let server = site.serve_both(&other);
+    // One of them came first.
+    let blames = |one: &Site, other: &Site| {
+        let found = format!("found: the site {} has that address\n", other.path.display());
+        one.nyala(&["doctor"]).stdout.contains(&found)
+    };
+    assert_ne!(blames(&site, &other), blames(&other, &site));
+    server.stop();
+
+    // One that another nyala serve has.
+    let beside = site.path.with_file_name("beside");
+    let beside = beside.to_str().unwrap();
+    site.sandbox.nyala(&["init", beside]).assert_success();
+    fs::copy(site.path.join("nyala.toml"), format!("{beside}/nyala.toml")).unwrap();
+    let server = site.serve();
+    let serve = &mut site.sandbox.nyala_command();
+    let _other = Server::of(Running::start(serve.args(["serve", beside])));
+    let nyala = |command| site.sandbox.nyala(&["--site", beside, command]);
+    wait_until("it is served", || nyala("ps").status.success());
+    let (pid, path) = (server.pid(), site.path.display());
+    let found = format!("found: another nyala serve (process {pid}) has that address for {path}\n");
+    let ran = nyala("doctor");
+    assert!(ran.stdout.contains(&found), "{ran:#?}");
 }
 
 #[test]
