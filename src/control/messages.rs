@@ -41,7 +41,8 @@ pub enum Request {
     Processes,
     /// Tell what was asked of them.
     Statistics,
-    /// Tell whether the programs of these commands can be started in a release.
+    /// Tell whether these commands can be started in a release: whether their programs are there,
+    /// and the site can have its address.
     Programs { release: DeploymentId, found: ProcessesRecord },
     /// Run so many processes of these names.
     Scale { scale: BTreeMap<String, u32> },
@@ -102,7 +103,6 @@ pub enum TroubleKind {
     Unhealthy,
 }
 
-/// A process of an application, as `nyala ps` shows it.
 /// What runs of an application.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Running {
@@ -119,6 +119,7 @@ impl Running {
     }
 }
 
+/// A process of an application, as `nyala ps` shows it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct ProcessState {
     pub process: String,

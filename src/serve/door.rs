@@ -123,7 +123,7 @@ async fn serve(stream: UnixStream, site: Rc<Served>) {
         let answer = match request {
             Ok(Request::Prepare { release }) => deploy(&site, release, &mut lines, &answers).await,
             Ok(Request::Processes) => Answer::Processes(site.states().await),
-            Ok(Request::Programs { release, found }) => done(site.check_programs(release, &found)),
+            Ok(Request::Programs { release, found }) => done(site.check_start(release, &found)),
             Ok(Request::Statistics) => Answer::Statistics(site.statistics()),
             Ok(Request::Maintenance) => done(site.read_maintenance()),
             Ok(Request::Pause { at_most }) => pause(&site, at_most, &answers).await,

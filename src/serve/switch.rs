@@ -291,8 +291,14 @@ impl Served {
         Ok(in_env(environment, release))
     }
 
-    /// Fails when the program of a command is not there for a release that would be started.
-    pub(super) fn check_programs(&self, id: DeploymentId, found: &ProcessesRecord) -> Result<()> {
+    /// Fails when a release could not be started: the address of the site cannot be had, or the
+    /// program of a command is not there.
+    pub(super) fn check_start(
+        self: &Rc<Self>,
+        id: DeploymentId,
+        found: &ProcessesRecord,
+    ) -> Result<()> {
+        drop(self.reserve(self.site.settings()?.run.listen.as_ref())?);
         let folder = self.site.release(id);
         let environment = self.environment(&folder)?;
         programs::check(&found.commands, &found.origin, &folder, &environment, programs::Run::Now)

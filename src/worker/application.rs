@@ -98,8 +98,9 @@ impl Deployment<'_> {
         Ok(())
     }
 
-    /// Fails when a program is not there that would be started. The `nyala serve` that starts it
-    /// says so: its `PATH` is another one than that of a push. The release command is run here.
+    /// Fails when a program is not there that would be started, or the site cannot have its
+    /// address. The `nyala serve` that starts it says so: its `PATH` is another one than that of a
+    /// push. The release command is run here.
     fn check_programs(&self, found: &ProcessesRecord, app_settings: &AppSettings) -> Result<()> {
         let release = self.site.release(self.record.id);
         let environment = Environment::clean().with_app_settings(app_settings.iter());

@@ -288,10 +288,12 @@ fn an_address_that_somebody_has_is_refused_with_his_name() {
     let file = site.path.join("nyala.toml");
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replace("unix:run/web.sock", &address.to_string())).unwrap();
-    let push = project.write("change", "").push();
+    project.write("Procfile", "web: python3 server.py\nrelease: touch ../../migrated\n");
+    let push = project.push();
     push.assert_failed_with(&format!("cannot listen on {address}"))
         .assert_says(&format!("(process {}) listens there", std::process::id()));
     assert_eq!((site.live_id(), site.get("/").status), (Some(1), 200));
+    assert!(!site.path.join("migrated").exists(), "nothing was started");
     // Once it is free, a restart takes it.
     drop(taken);
     let get = "GET / HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n";
