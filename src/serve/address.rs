@@ -42,7 +42,7 @@ impl Served {
 
     /// Takes over settings, and the address that was reserved for them.
     pub(super) fn take_over(&self, run: Run, mut reserved: Reserved) {
-        *self.run.borrow_mut() = Rc::new(run);
+        self.keep_run(run);
         self.not_listening.take();
         if !reserved.is_new {
             return;
@@ -65,7 +65,7 @@ impl Served {
                 Ok(())
             }
             Err(error) => {
-                *self.run.borrow_mut() = Rc::new(run);
+                self.keep_run(run);
                 *self.not_listening.borrow_mut() = Some(UserError::of(&error));
                 Err(error)
             }

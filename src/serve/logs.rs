@@ -1,6 +1,6 @@
 //! What the processes of a site print: a file for each, which is renamed when it is full.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,25 +13,29 @@ use super::spec::Spec;
 use crate::console::mask;
 use crate::disk;
 use crate::site::Site;
-
-/// The size at which a file is put aside, in bytes, and how many are kept beside it.
-const FULL: u64 = 10 << 20;
-const KEPT: usize = 4;
+use crate::site::settings::{MOST_LOG_FILES, Run};
 
 /// The log of the processes of one name.
 #[derive(Debug)]
 pub(super) struct ProcessLog {
+    /// The name of the site, which standard output has of all of them.
+    site: String,
     path: PathBuf,
     open: RefCell<Option<(File, u64)>>,
+    /// The size at which a file is put aside, in bytes, and how many there are at most.
+    bounds: Cell<(u64, u32)>,
 }
 
 impl ProcessLog {
-    pub(super) fn new(site: &Site, name: &str) -> ProcessLog {
-        ProcessLog::at(site.process_log(name))
+    pub(super) fn new(site: &Site, name: &str, run: &Run) -> ProcessLog {
+        let (site, path) = (name_of(site), site.process_log(name));
+        let bounds = Cell::new((run.log_size, run.log_files));
+        ProcessLog { site, path, open: RefCell::new(None), bounds }
     }
 
-    fn at(path: PathBuf) -> ProcessLog {
-        ProcessLog { path, open: RefCell::new(None) }
+    /// Keeps as much as these settings want, from now on.
+    pub(super) fn bound(&self, run: &Run) {
+        self.bounds.set((run.log_size, run.log_files));
     }
 
     /// Writes a line with the time, the process and its release, to the file and to standard
@@ -41,7 +45,7 @@ impl ProcessLog {
         let now = Timestamp::now();
         let line = format!("{now:.3} {}.{} | {text}\n", process.label(), process.release);
         let written = self.write(line.as_bytes());
-        print(line);
+        print(format!("{}: {line}", self.site));
         if let Err(error) = written {
             tracing::debug!("{}: {error:#}", self.path.display());
         }
@@ -56,7 +60,7 @@ impl ProcessLog {
         let mut open = self.open.borrow_mut();
         let length = line.len() as u64;
         if let Some((_, written)) = &*open
-            && written + length > FULL
+            && written + length > self.bounds.get().0
         {
             *open = None;
             self.rotate()?;
@@ -74,7 +78,13 @@ impl ProcessLog {
     }
 
     fn rotate(&self) -> Result<()> {
-        for number in (0..KEPT).rev() {
+        let last = self.bounds.get().1.saturating_sub(1);
+        // More than the last where fewer are kept than before.
+        let too_many = (last..=MOST_LOG_FILES).map(|number| rotated(&self.path, number));
+        for file in too_many.filter(|file| fs::symlink_metadata(file).is_ok()) {
+            disk::remove_file(&file)?;
+        }
+        for number in (0..last).rev() {
             let from = rotated(&self.path, number);
             if fs::symlink_metadata(&from).is_ok() {
                 disk::rename(&from, &rotated(&self.path, number + 1))?;
@@ -84,15 +94,20 @@ impl ProcessLog {
     }
 }
 
+/// What a site is called in what is printed of all sites.
+pub(super) fn name_of(site: &Site) -> String {
+    site.root().file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 /// The files in which the output of a process is, oldest first.
 pub fn log_files(site: &Site, process: &str) -> Vec<PathBuf> {
     let path = site.process_log(process);
-    let files = (0..=KEPT).rev().map(|number| rotated(&path, number));
+    let files = (0..=MOST_LOG_FILES).rev().map(|number| rotated(&path, number));
     files.filter(|path| path.is_file()).collect()
 }
 
 /// The file that was put aside so often: `web.log.2`, and `web.log` itself for 0.
-fn rotated(path: &Path, number: usize) -> PathBuf {
+fn rotated(path: &Path, number: u32) -> PathBuf {
     if number == 0 {
         return path.to_owned();
     }
@@ -106,19 +121,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_file_is_put_aside_and_five_are_kept() {
+    fn a_full_file_is_put_aside_and_a_few_are_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let log = ProcessLog::at(folder.path().join("web.log"));
-        let line = vec![b'x'; usize::try_from(FULL / 2).unwrap()];
+        let run = Run::default();
+        let (site, path) = (String::new(), folder.path().join("web.log"));
+        let bounds = Cell::new((run.log_size, run.log_files));
+        let log = ProcessLog { site, path, open: RefCell::new(None), bounds };
+        let half = vec![b'x'; usize::try_from(run.log_size / 2).unwrap()];
+        let names = || {
+            let entries = fs::read_dir(folder.path()).unwrap();
+            let mut names: Vec<_> =
+                entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
         for _ in 0..13 {
-            log.write(&line).unwrap();
+            log.write(&half).unwrap();
         }
-        let mut names: Vec<_> = fs::read_dir(folder.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        assert_eq!(names, ["web.log", "web.log.1", "web.log.2", "web.log.3", "web.log.4"]);
-        assert!(fs::metadata(folder.path().join("web.log.4")).unwrap().len() <= FULL);
+        assert_eq!(names(), ["web.log", "web.log.1", "web.log.2", "web.log.3", "web.log.4"]);
+        let length = fs::metadata(folder.path().join("web.log.4")).unwrap().len();
+        assert!(length <= run.log_size);
+        for (files, expected) in [(2, &["web.log", "web.log.1"][..]), (1, &["web.log"][..])] {
+            log.bound(&Run { log_files: files, log_size: 10, ..Run::default() });
+            log.write(b"0123456789").unwrap();
+            assert_eq!(names(), expected);
+        }
+        assert_eq!(fs::read(folder.path().join("web.log")).unwrap(), b"0123456789");
     }
 }

@@ -15,7 +15,7 @@ use super::backend::{Backend, InFlight};
 use super::bounds;
 use super::door::{Door, id_of};
 use super::listen::Listening;
-use super::logs::ProcessLog;
+use super::logs::{ProcessLog, name_of};
 use super::manager::Manager;
 use super::printer::print;
 use super::process::Process;
@@ -112,17 +112,22 @@ impl Served {
         Rc::clone(&self.run.borrow())
     }
 
+    /// Has these settings from now on, apart from the address.
+    pub(super) fn keep_run(&self, run: Run) {
+        self.logs.borrow().values().for_each(|log| log.bound(&run));
+        self.run.replace(Rc::new(run));
+    }
+
     /// A line for whoever reads what `nyala serve` prints.
     pub(super) fn say(&self, text: impl std::fmt::Display) {
-        let name = self.site.root().file_name().unwrap_or_default().to_string_lossy();
-        print(format!("{name}: {text}\n"));
+        print(format!("{}: {text}\n", name_of(&self.site)));
     }
 
     pub(super) fn log(&self, process: &str) -> Rc<ProcessLog> {
         let mut logs = self.logs.borrow_mut();
         let log = logs
             .entry(process.to_owned())
-            .or_insert_with(|| Rc::new(ProcessLog::new(&self.site, process)));
+            .or_insert_with(|| Rc::new(ProcessLog::new(&self.site, process, &self.run())));
         Rc::clone(log)
     }
 

@@ -41,7 +41,9 @@ fn a_push_ends_with_the_application_running_on_the_new_release() {
     wait_until("the old release has ended", || processes(&site) == ["web 1 yes"]);
 
     let printed = server.stop();
-    assert!(printed.contains("release 2 is live"), "{printed}");
+    assert!(printed.contains("site: release 2 is live\n"), "{printed}");
+    let is_of_web = |line: &str| line.starts_with("site: 2") && line.ends_with(" starting two");
+    assert!(printed.lines().any(is_of_web), "{printed}");
     let logs = site.nyala(&["logs", "web"]).assert_success().stdout.clone();
     assert!(
         logs.contains("web.1 | starting one") && logs.contains("web.2 | starting two"),
@@ -95,13 +97,13 @@ fn a_sick_release_never_goes_live() {
     project.push().assert_failed_with("web needs gunicorn, which was not found");
     project.write("Procfile", "web gunicorn app\n");
     project.push().assert_failed_with("a line of the Procfile names no process");
-    project.remove("Procfile");
-    project.push().assert_failed_with("and the new one has nothing to run");
     project.write("Procfile", "web: python3 server.py\nworker: a\0b\n");
     project
         .push()
         .assert_failed_with("a command has a control character")
         .assert_says("found: worker: a\\0b (line 2 of the Procfile)");
+    project.remove("Procfile");
+    project.push().assert_failed_with("and the new one has nothing to run");
     assert_eq!(processes(&site), ["web 1 yes"]);
 }
 
@@ -347,6 +349,7 @@ fn a_command_runs_in_the_live_release() {
     let site = Site::new();
     site.set("GREETING", "hello");
     let project = site.project();
+    project.write("no-interpreter", "#!/no/such/python\n").make_executable("no-interpreter");
     project.write("page", "here").push().assert_success();
     let ran = site.nyala(&["run", "sh", "-c", "echo $GREETING; cat page; pwd; exit 7"]);
     assert_eq!(ran.status.code(), Some(7));
@@ -363,7 +366,6 @@ fn a_command_runs_in_the_live_release() {
     not_run("./", 126, "Permission denied");
     not_run("./no-interpreter", 126, "the interpreter that ");
 }
-    project.write("no-interpreter", "#!/no/such/python\n").make_executable("no-interpreter");
 
 #[test]
 fn processes_that_answer_no_requests_are_a_warning() {

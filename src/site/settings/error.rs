@@ -82,6 +82,18 @@ pub(super) fn control_character_in_command(name: &str, command: &str) -> UserErr
         .fix("Remove it")
 }
 
+pub(super) fn log_size_is_too_small(found: u64, least: u64) -> UserError {
+    UserError::new("log_size in [run] is too small")
+        .found(format!("log_size = {found}"))
+        .fix(format!("Write a number of bytes from {least} on"))
+}
+
+pub(super) fn bad_log_files(found: u32, most: u32) -> UserError {
+    UserError::new("log_files in [run] is out of range")
+        .found(format!("log_files = {found}"))
+        .fix(format!("Write a number from 1 to {most}"))
+}
+
 pub(super) fn repository_with_tag(repository: &str) -> UserError {
     UserError::new("repository in [image] has a tag")
         .found(format!("repository = \"{}\"", excerpt(repository)))

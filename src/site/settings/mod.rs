@@ -29,7 +29,8 @@ pub use keys::keys;
 pub use kubernetes::{Kubernetes, PATCHES, Strategy, is_name};
 pub use resources::{Quantity, Resources};
 pub use run::{
-    LOCALHOST, Listen, Run, check_scale, host_of, is_command_line, is_domain, is_process_name,
+    LOCALHOST, Listen, MOST_LOG_FILES, Run, check_scale, host_of, is_command_line, is_domain,
+    is_process_name,
 };
 pub use webhook::Webhook;
 

@@ -37,6 +37,9 @@ pub struct Run {
     pub hold: Duration,
     /// The largest body of a request, in bytes.
     pub max_body: u64,
+    /// The size of a file with what a process prints, in bytes, and how many of them are kept.
+    pub log_size: u64,
+    pub log_files: u32,
     /// Who may say for whom a request is forwarded, beside this machine.
     pub trusted_proxies: Vec<IpAddr>,
     /// The domains of the site, of which the first is asked for in health checks.
@@ -59,6 +62,8 @@ impl Default for Run {
             scale: BTreeMap::new(),
             hold: Duration::from_secs(10),
             max_body: 2 << 30,
+            log_size: 10 << 20,
+            log_files: 5,
             trusted_proxies: Vec::new(),
             domains: Vec::new(),
             processes: BTreeMap::new(),
@@ -84,6 +89,12 @@ impl Run {
         }
         for (name, count) in &self.scale {
             check_scale(name, *count)?;
+        }
+        if self.log_size < LEAST_LOG {
+            return Err(error::log_size_is_too_small(self.log_size, LEAST_LOG));
+        }
+        if !(1..=MOST_LOG_FILES).contains(&self.log_files) {
+            return Err(error::bad_log_files(self.log_files, MOST_LOG_FILES));
         }
         for (name, command) in &self.processes {
             if command.trim().is_empty() {
@@ -113,6 +124,12 @@ pub fn check_scale(name: &str, count: u32) -> Result<(), UserError> {
 
 /// How many processes of a name there may be: more are a slip of the finger.
 const MOST: u32 = 100;
+
+/// The least size of a file with what a process prints, in bytes: a few of its longest lines.
+const LEAST_LOG: u64 = 64 << 10;
+
+/// The most files with what a process prints.
+pub const MOST_LOG_FILES: u32 = 100;
 
 /// Whether this may be the path of a request.
 fn is_path(text: &str) -> bool {
@@ -276,13 +293,23 @@ mod tests {
         found: a/b
         Use the name of a process, such as web or worker
         ");
+        insta::assert_snapshot!(error("[run]\nlog_size = 10"), @"
+        log_size in [run] is too small
+        found: log_size = 10
+        Write a number of bytes from 65536 on
+        ");
+        insta::assert_snapshot!(error("[run]\nlog_files = 0"), @"
+        log_files in [run] is out of range
+        found: log_files = 0
+        Write a number from 1 to 100
+        ");
         insta::assert_snapshot!(error("[run]\nlisten = '8000'\nkeep = 2"), @"
         unknown key `keep` in [run]
         It belongs to no table: move the line above the first [table]
         ");
         insta::assert_snapshot!(error("[run]\nport = 1"), @"
         unknown key `port` in [run]
-        allowed: listen, health, health_timeout, grace, watch, scale, hold, max_body, trusted_proxies, domains, processes
+        allowed: listen, health, health_timeout, grace, watch, scale, hold, max_body, log_size, log_files, trusted_proxies, domains, processes
         Remove it, or correct its name
         ");
     }
