@@ -260,7 +260,11 @@ mod tests {
         while marked(&mark).is_empty() {
             std::thread::yield_now();
         }
-        kill_marked(&mark);
-        assert_eq!(marked(&mark), []);
+        // It gives up after a while, which may be too early where others have the processors.
+        let is_over = |_| {
+            kill_marked(&mark);
+            marked(&mark).is_empty()
+        };
+        assert!((0..20).any(is_over), "{:?}", marked(&mark));
     }
 }
