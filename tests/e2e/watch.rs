@@ -130,7 +130,7 @@ fn kill_worker(site: &Site) {
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let mut pids = pids.filter(|pid| {
         let found = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        found.ends_with(&command)
+        found.contains(&command)
     });
     let pid = Pid::from_raw(pids.next().unwrap()).unwrap();
     kill_process(pid, Signal::KILL).unwrap();
