@@ -36,11 +36,8 @@ use crate::user_error::{Explain, UserError};
 /// recorded.
 pub(super) fn deploy(site: &Site, record: Record) -> Result<()> {
     let mut deployment = Deployment::new(site, record);
-    let id = deployment.record.id;
     let outcome = deployment.run();
-    if let Err(error) = site.discard(&site.temporary(id)) {
-        console::warning(UserError::of(&error));
-    }
+    deployment.discard_temporary();
     match outcome {
         Ok(()) => {
             deployment.measure_env();
@@ -132,6 +129,7 @@ impl Deployment<'_> {
         self.end(Status::Succeeded, None);
         self.notify(Outcome::Success)?;
         let said = self.prune_written(&settings);
+        self.discard_temporary();
         self.succeed(&repository, &plan)?;
         self.prune(&settings, &said);
         Ok(())
@@ -268,6 +266,13 @@ impl Deployment<'_> {
     /// application is to be started and checked. When this fails, the live release is unchanged.
     fn before_the_switch(&self, repository: &Repository) -> Result<Option<Prepared>> {
         ref_transaction::prepare(repository, &self.record)
+    }
+
+    /// App settings may be in there: they go before anybody is told that the deployment has ended.
+    fn discard_temporary(&self) {
+        if let Err(error) = self.site.discard(&self.site.temporary(self.record.id)) {
+            console::warning(UserError::of(&error));
+        }
     }
 
     /// Saves what the application wrote into releases that go, so that this log says it. Comes

@@ -1,7 +1,6 @@
 //! Kills a child, the worker, or all of them at once, while pip builds a package.
 
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -18,7 +17,7 @@ struct Process {
 
 /// The worker of this site, and everything in its session.
 fn processes(site: &Site) -> Vec<Process> {
-    let worker = site.path.as_os_str().as_bytes();
+    let site = format!(" --site {} ", site.path.display());
     let all: Vec<(Process, i32)> = fs::read_dir("/proc")
         .unwrap()
         .flatten()
@@ -35,8 +34,7 @@ fn processes(site: &Site) -> Vec<Process> {
         })
         .collect();
     let is_worker = |process: &Process| {
-        process.command.contains(" worker --deployment ")
-            && process.command.trim_end().as_bytes().ends_with(worker)
+        process.command.contains(" worker --deployment ") && process.command.contains(&site)
     };
     let sessions: Vec<i32> =
         all.iter().filter(|(it, _)| is_worker(it)).map(|(it, _)| it.pid).collect();
