@@ -20,6 +20,8 @@ pub(super) const NO_CONNECTIONS: &str = "it does not take connections";
 
 const FIX_WHAT_IT_PRINTED: &str = "Fix what it printed, commit, and push again; \
                                    or fix it on the server, and deploy again";
+const OR_FIX_WHAT_IT_PRINTED: &str = "Or fix what it printed, commit, and push again; \
+                                      or fix it on the server, and deploy again";
 const FIX_THAT: &str =
     "Fix that, commit, and push again; or fix it on the server, and deploy again";
 
@@ -114,7 +116,7 @@ fn not_healthy(
     let has_printed = !recent.is_empty();
     let error = printed(error, recent);
     if answer.is_err() {
-        let fixes = has_printed.then(|| format!("Or: {FIX_WHAT_IT_PRINTED}"));
+        let fixes = has_printed.then(|| OR_FIX_WHAT_IT_PRINTED.to_owned());
         let error = match how_to_listen(command).filter(|_| !elsewhere.is_empty()) {
             Some((who, how)) => {
                 error.fix(format!("Let {who} listen on 127.0.0.1 and the port in $PORT: {how}"))
@@ -374,7 +376,7 @@ mod tests {
         assert_eq!(not_healthy(&question, limit, &refused, NOWHERE, vec![]).fixes.len(), 2);
         let silent = Err(NO_CONNECTIONS.to_owned());
         let fixes = not_healthy(&question, limit, &silent, NOWHERE, printed()).fixes;
-        assert_eq!(fixes[1], format!("Or: {FIX_WHAT_IT_PRINTED}"));
+        assert_eq!(fixes[1], OR_FIX_WHAT_IT_PRINTED);
         insta::assert_snapshot!(not_healthy(&question, limit, &silent, NOWHERE, vec![]), @"
         the application was not healthy after 1 min
         asked: GET /health on its port 20001, with Host: shop.example.org
