@@ -8,8 +8,9 @@ use crate::text::excerpt;
 pub(super) const STARTS: [&str; 4] =
     ["fatal: ", "error: pathspec ", "ssh: ", "Host key verification failed"];
 
-/// ssh names the user and the host before it.
-pub(super) const REFUSED_KEY: &str = ": Permission denied (";
+/// ssh names the user and the host before it. A file that may not be read is "Permission denied"
+/// without it.
+pub(super) const REFUSED_KEY: &str = ": Permission denied (publickey";
 
 /// What git's http says of a connection, beside [`UNREACHABLE`].
 const OF_CURL: [(&str, &str); 4] = [
@@ -85,7 +86,7 @@ pub(super) fn repository(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
 /// The fact, and the command that shows it.
 fn unreachable(heard: &Heard) -> Option<(String, String)> {
     let why = |line: &str| {
-        let (_, why) = OF_CURL.iter().chain(&UNREACHABLE).find(|(said, _)| line.contains(said))?;
+        let (_, why) = UNREACHABLE.iter().chain(&OF_CURL).find(|(said, _)| line.contains(said))?;
         Some(*why)
     };
     let of_http = heard.lines.iter().find_map(|line| {

@@ -366,5 +366,6 @@ fn what_git_cannot_fetch_is_said_with_what_to_do() {
     As the site's user: ssh-keyscan HOST >> ~/.ssh/known_hosts, and compare the key with the one that HOST publishes
     "
     );
+    assert_eq!(both("error: failed to open `/c/x`: Permission denied (os error 13)"), "");
     assert_eq!(both("fatal: not a git repository (or any of the parent directories): .git"), "");
 }
