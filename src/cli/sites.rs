@@ -96,7 +96,7 @@ impl Row {
         let live = site.live().ok().flatten();
         let switched = || fs::symlink_metadata(site.wwwroot()).ok()?.modified().ok();
         Row {
-            site: root.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            site: site.name().into_owned(),
             path: root.to_owned(),
             live,
             since: live.and_then(|_| Timestamp::try_from(switched()?).ok()),

@@ -76,7 +76,7 @@ impl Front {
             None
         });
         let front = Front {
-            name: site.root().file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            name: site.name().into_owned(),
             root: site.root().to_owned(),
             domains,
             listen,

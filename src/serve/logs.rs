@@ -28,7 +28,7 @@ pub(super) struct ProcessLog {
 
 impl ProcessLog {
     pub(super) fn new(site: &Site, name: &str, run: &Run) -> ProcessLog {
-        let (site, path) = (name_of(site), site.process_log(name));
+        let (site, path) = (site.name().into_owned(), site.process_log(name));
         let bounds = Cell::new((run.log_size, run.log_files));
         ProcessLog { site, path, open: RefCell::new(None), bounds }
     }
@@ -92,11 +92,6 @@ impl ProcessLog {
         }
         Ok(())
     }
-}
-
-/// What a site is called in what is printed of all sites.
-pub(super) fn name_of(site: &Site) -> String {
-    site.root().file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The files in which the output of a process is, oldest first.

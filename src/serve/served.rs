@@ -15,7 +15,7 @@ use super::backend::{Backend, InFlight};
 use super::bounds;
 use super::door::{Door, id_of};
 use super::listen::Listening;
-use super::logs::{ProcessLog, name_of};
+use super::logs::ProcessLog;
 use super::manager::Manager;
 use super::printer::print;
 use super::process::Process;
@@ -120,7 +120,7 @@ impl Served {
 
     /// A line for whoever reads what `nyala serve` prints.
     pub(super) fn say(&self, text: impl std::fmt::Display) {
-        print(format!("{}: {text}\n", name_of(&self.site)));
+        print(format!("{}: {text}\n", self.site.name()));
     }
 
     pub(super) fn log(&self, process: &str) -> Rc<ProcessLog> {

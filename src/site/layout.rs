@@ -1,5 +1,6 @@
 //! Where everything in a site is, and what it is called.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use super::Site;
@@ -50,6 +51,11 @@ impl Site {
 
     pub fn releases(&self) -> PathBuf {
         self.root.join(RELEASES)
+    }
+
+    /// What the site is called: the name of its folder.
+    pub fn name(&self) -> Cow<'_, str> {
+        self.root.file_name().unwrap_or_default().to_string_lossy()
     }
 
     pub fn release(&self, id: DeploymentId) -> PathBuf {
