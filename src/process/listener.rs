@@ -25,16 +25,18 @@ impl fmt::Display for Listener {
     }
 }
 
+/// Whether who listens at one of these addresses is in the way of the other, as `0.0.0.0:8000` is
+/// in the way of `127.0.0.1:8000`.
+pub fn meet(one: SocketAddr, other: SocketAddr) -> bool {
+    let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() == other.port() && (is_any || one.ip() == other.ip())
+}
+
 /// The process that has a port, or a part of it; `None` where that cannot be seen, as of a process
 /// of another user.
 pub fn listener(address: SocketAddr) -> Option<Listener> {
-    let meets = |host: IpAddr| {
-        host.is_unspecified() || address.ip().is_unspecified() || host == address.ip()
-    };
-    let sockets: BTreeSet<_> = tcp()
-        .filter(|it| it.address.port() == address.port() && meets(it.address.ip()))
-        .map(|it| it.socket)
-        .collect();
+    let sockets: BTreeSet<_> =
+        tcp().filter(|it| meet(it.address, address)).map(|it| it.socket).collect();
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let pid = pids.find(|pid| open_files(*pid).any(|file| sockets.contains(&file)))?;

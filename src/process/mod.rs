@@ -37,11 +37,11 @@ use crate::console::mask;
 pub use environment::{Environment, OF_SYSTEMD, hide_git_variables};
 pub use error::{ChildError, CommandLabel};
 pub use group::{in_session, terminate_session};
-pub use listener::{Listener, addresses, listener, of_another_user};
+pub use listener::{Listener, addresses, listener, meet, of_another_user};
 pub use marked::{Mark, kill_marked, marked, number, terminate_marked};
 pub use not_started::NotStarted;
 pub use priority::lower_priority;
-pub use spawn::keep_close;
+pub use spawn::{ended_fd, keep_close};
 pub use stop::{is_stopped, stop_all};
 pub use unix_sockets::{UnixSocket, unix_sockets};
 

@@ -102,15 +102,15 @@ fn own_program(program: &Path) -> PathBuf {
     Environment::clean().program(program).unwrap_or_else(|| program.to_owned())
 }
 
-/// A descriptor that becomes readable when the child has ended, if the system has one:
-/// `pidfd_open(2)`.
+/// A descriptor that becomes readable when the process has ended, if it is there and the system has
+/// one: `pidfd_open(2)`.
 #[cfg(target_os = "linux")]
-pub(super) fn ended_fd(child: Pid) -> Option<OwnedFd> {
-    rustix::process::pidfd_open(child, rustix::process::PidfdFlags::empty()).ok()
+pub fn ended_fd(process: Pid) -> Option<OwnedFd> {
+    rustix::process::pidfd_open(process, rustix::process::PidfdFlags::empty()).ok()
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn ended_fd(_: Pid) -> Option<OwnedFd> {
+pub fn ended_fd(_: Pid) -> Option<OwnedFd> {
     None
 }
 

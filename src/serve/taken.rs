@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::path::PathBuf;
 
+use crate::process;
 use crate::server::Server;
 use crate::site::Site;
 use crate::site::settings::Listen;
@@ -64,10 +65,7 @@ fn absolute(site: &Site, listen: &Listen) -> Listen {
 
 fn meet(one: &Listen, other: &Listen) -> bool {
     match (one, other) {
-        (Listen::Tcp(one), Listen::Tcp(other)) => {
-            let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();
-            one.port() == other.port() && (is_any || one.ip() == other.ip())
-        }
+        (Listen::Tcp(one), Listen::Tcp(other)) => process::meet(*one, *other),
         (one, other) => one == other,
     }
 }

@@ -19,8 +19,9 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, PidfdFlags, getpid, getppid, pidfd_open};
+use rustix::process::{Pid, getpid, getppid};
 
+use crate::process::ended_fd;
 use crate::site::{DeploymentId, Site};
 
 /// A deployment whose worker was started by this process.
@@ -93,8 +94,8 @@ pub(super) fn tell(site: &Site, id: DeploymentId) {
 
 /// Waits for the end of a process, for as long as this at most. Says whether it has ended.
 fn has_ended(pid: Pid, patience: Duration) -> bool {
-    // It is gone, or the kernel is older than 5.3 and cannot tell.
-    let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { return true };
+    // It is gone, or the system cannot tell, as Linux before 5.3.
+    let Some(process) = ended_fd(pid) else { return true };
     let patience = Timespec::try_from(patience).ok();
     let mut ends = [PollFd::new(&process, PollFlags::IN)];
     retry_on_intr(|| poll(&mut ends, patience.as_ref())).is_ok_and(|ready| ready > 0)
