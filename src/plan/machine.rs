@@ -44,12 +44,13 @@ impl std::fmt::Debug for Missing<'_> {
     }
 }
 
-#[derive(Debug)]
 pub(super) struct Machine<'a> {
     pub(super) search: Search,
     /// Where it is kept what the interpreters said.
     pub(super) cache: PathBuf,
     pub(super) missing: Missing<'a>,
+    /// What the project itself needs, where this place has chosen the Python.
+    pub(super) required: &'a dyn Fn(Origin) -> Vec<Wanted>,
 }
 
 impl<'a> Machine<'a> {
@@ -57,11 +58,13 @@ impl<'a> Machine<'a> {
         site: &Site,
         settings: &EffectiveSettings,
         missing: Missing<'a>,
+        required: &'a dyn Fn(Origin) -> Vec<Wanted>,
     ) -> Machine<'a> {
         Machine {
             search: Search::from_environment(settings.python_paths.value.clone()),
             cache: Caches::of(site.cache()).interpreters_file(),
             missing,
+            required,
         }
     }
 
@@ -87,7 +90,7 @@ impl<'a> Machine<'a> {
             there = self.interpreters();
         }
         is_there(&there).ok_or_else(|| {
-            let error = interpreters::not_found(wanted, origin, &there);
+            let error = interpreters::not_found(wanted, origin, &there, &(self.required)(origin));
             match self.missing {
                 Missing::SayInstalled => error
                     .labelled("note", "a deployment installs it: python_downloads = \"automatic\"")

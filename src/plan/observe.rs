@@ -16,7 +16,7 @@ use super::source::{
 };
 use super::tree_warnings;
 use super::unused::{self, Unused, Uses};
-use super::wanted::{WantedPython, python_before, unmet, unpinned, wanted};
+use super::wanted::{WantedPython, python_before, required, unmet, unpinned, wanted};
 use super::{Decision, Plan, PythonPlan};
 use crate::build::{self, project as build_project};
 use crate::git::{Commit, CommitTree, Kind, Repository, short};
@@ -84,7 +84,8 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         Some(why) => EnvNeed::Skipped(why),
         None => env_need(&tree, is_python, build.settings.command.is_some())?,
     };
-    let machine = Machine::new(site, &build.settings, request.missing_python);
+    let needs = |chosen_by| required((&tree, workspace.as_ref()), chosen_by);
+    let machine = Machine::new(site, &build.settings, request.missing_python, &needs);
     let discover = || machine.interpreters();
     let commands = build::commands_in_env(&tree, &build)?;
     let live = if need == EnvNeed::Python { live_env(site)? } else { LiveEnv::None };
@@ -183,7 +184,7 @@ impl Plan {
         let same = there.iter().find(|there| there.version == python.version);
         let like = || interpreters::choose_like(&python.wanted, Some(python.version), &there);
         let Some(interpreter) = same.or_else(like) else {
-            return Err(interpreters::not_found(&python.wanted, python.origin, &there).into());
+            return Err(interpreters::not_found(&python.wanted, python.origin, &there, &[]).into());
         };
         python.version = interpreter.version;
         python.interpreter = Some(interpreter.clone());

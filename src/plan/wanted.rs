@@ -142,6 +142,25 @@ pub(super) fn wanted(
     }
 }
 
+/// What the project itself needs, where another place has chosen the Python: another one that is
+/// suggested has to meet it. What cannot be read asks for nothing.
+pub(super) fn required(
+    (tree, workspace): (&CommitTree<'_>, Option<&CommitTree<'_>>),
+    chosen_by: Origin,
+) -> Vec<Wanted> {
+    const OF_PROJECTS: [Origin; 3] =
+        [Origin::RequiresPython, Origin::PoetryPython, Origin::LockFile];
+    if OF_PROJECTS.contains(&chosen_by) {
+        return Vec::new();
+    }
+    let files = FILES.iter().filter(|(_, origin, _)| OF_PROJECTS.contains(origin));
+    let needs = files.flat_map(|(name, _, read)| {
+        let trees = [Some(tree), workspace].into_iter().flatten();
+        trees.filter_map(|tree| read(&file(tree, name).ok()??).ok()?)
+    });
+    needs.collect()
+}
+
 /// The bytes of a file. Of those that nyala only looks into, a link or a very long one is no error.
 fn file(tree: &CommitTree<'_>, name: &str) -> Result<Option<Vec<u8>>> {
     if name == "pyproject.toml" {

@@ -16,8 +16,14 @@ pub fn available(all: &[Interpreter]) -> String {
     if versions.is_empty() { "none".to_owned() } else { versions.join(", ") }
 }
 
-/// The error for a wanted version that no interpreter of the machine has.
-pub fn not_found(wanted: &Wanted, origin: Origin, all: &[Interpreter]) -> UserError {
+/// The error for a wanted version that no interpreter of the machine has. Another one is suggested
+/// if it meets all that is `required`.
+pub fn not_found(
+    wanted: &Wanted,
+    origin: Origin,
+    all: &[Interpreter],
+    required: &[Wanted],
+) -> UserError {
     let mut error = UserError::new(match wanted {
         Wanted::Any => "there is no Python on this machine".to_owned(),
         Wanted::Specifiers(specifiers) => format!("No Python on this machine is {specifiers}"),
@@ -31,7 +37,9 @@ pub fn not_found(wanted: &Wanted, origin: Origin, all: &[Interpreter]) -> UserEr
     for found in listed(all) {
         error = error.found(found);
     }
-    let another = using_another(wanted, origin, all);
+    let meets = |it: &&Interpreter| required.iter().all(|required| required.matches(&it.version));
+    let suitable: Vec<_> = all.iter().filter(meets).cloned().collect();
+    let another = using_another(wanted, origin, &suitable);
     let mut fixes = match (unknown(wanted), another) {
         // Most likely there is no such Python anywhere.
         (true, Some(another)) => vec![
@@ -170,7 +178,7 @@ mod tests {
             interpreter("3.13.0", "/opt/python3.13/bin/python3.13"),
             interpreter("3.11.7", "/usr/bin/python3.11"),
         ];
-        insta::assert_snapshot!(not_found(&wanted("3.12"), Origin::RuntimeTxt, &all), @r#"
+        insta::assert_snapshot!(not_found(&wanted("3.12"), Origin::RuntimeTxt, &all, &[]), @r#"
         Python 3.12 is not on this machine
         wanted: 3.12 (runtime.txt)
         found: 3.13.0  /opt/python3.13/bin/python3.13
@@ -182,7 +190,7 @@ mod tests {
         5. Or take 3.13.0, which is here: write python-3.13 instead (runtime.txt)
         6. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
         "#);
-        insta::assert_snapshot!(not_found(&wanted("4.7"), Origin::RuntimeTxt, &all), @r#"
+        insta::assert_snapshot!(not_found(&wanted("4.7"), Origin::RuntimeTxt, &all, &[]), @r#"
         Python 4.7 is not on this machine
         wanted: 4.7 (runtime.txt)
         found: 3.13.0  /opt/python3.13/bin/python3.13
@@ -191,7 +199,7 @@ mod tests {
         2. Or, if there is such a Python, install it: nyala python install 4.7; then deploy again
         3. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
         "#);
-        insta::assert_snapshot!(not_found(&wanted("3.11.4"), Origin::RuntimeTxt, &all), @r#"
+        insta::assert_snapshot!(not_found(&wanted("3.11.4"), Origin::RuntimeTxt, &all, &[]), @r#"
         Python 3.11.4 is not on this machine
         wanted: 3.11.4 (runtime.txt)
         found: 3.13.0  /opt/python3.13/bin/python3.13
@@ -202,7 +210,14 @@ mod tests {
         4. Or take 3.11.7, which is here: write python-3.11 instead (runtime.txt)
         5. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
         "#);
-        insta::assert_snapshot!(not_found(&wanted("2.7"), Origin::AppSetting, &all), @r#"
+        let told = |needs: &str| {
+            let needs = [wanted(needs)];
+            not_found(&wanted("3.14"), Origin::PythonVersionFile, &all, &needs).to_string()
+        };
+        // What the project rules out would only be the next error.
+        assert!(!told(">=3.14").contains("which is here"), "{}", told(">=3.14"));
+        assert!(told("<3.13").contains("Or take 3.11.7, which is here"), "{}", told("<3.13"));
+        insta::assert_snapshot!(not_found(&wanted("2.7"), Origin::AppSetting, &all, &[]), @r#"
         Python 2.7 is not on this machine
         wanted: 2.7 (app setting PYTHON_VERSION)
         found: 3.13.0  /opt/python3.13/bin/python3.13
@@ -211,7 +226,7 @@ mod tests {
         2. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
         "#);
         let specifiers = wanted(">=3.9,<3.11");
-        insta::assert_snapshot!(not_found(&specifiers, Origin::RequiresPython, &all), @r#"
+        insta::assert_snapshot!(not_found(&specifiers, Origin::RequiresPython, &all, &[]), @r#"
         No Python on this machine is >=3.9, <3.11
         wanted: >=3.9, <3.11 (requires-python in pyproject.toml)
         found: 3.13.0  /opt/python3.13/bin/python3.13
@@ -223,7 +238,7 @@ mod tests {
         5. Or allow 3.13.0, which is here: change requires-python in pyproject.toml
         6. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
         "#);
-        insta::assert_snapshot!(not_found(&wanted(">=3.99"), Origin::RequiresPython, &all), @r#"
+        insta::assert_snapshot!(not_found(&wanted(">=3.99"), Origin::RequiresPython, &all, &[]), @r#"
         No Python on this machine is >=3.99
         wanted: >=3.99 (requires-python in pyproject.toml)
         found: 3.13.0  /opt/python3.13/bin/python3.13
@@ -231,7 +246,7 @@ mod tests {
         1. Allow 3.13.0, which is here: change requires-python in pyproject.toml
         2. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
         "#);
-        insta::assert_snapshot!(not_found(&Wanted::Any, Origin::Newest, &[]), @r#"
+        insta::assert_snapshot!(not_found(&Wanted::Any, Origin::Newest, &[], &[]), @r#"
         there is no Python on this machine
         found: no interpreter at all
         1. Install it: nyala python install 3.14; then deploy again
