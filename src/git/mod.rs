@@ -4,6 +4,7 @@
 //! format. So git reads and writes refs.
 
 mod command;
+mod config;
 mod error;
 mod notes;
 mod refs;
@@ -18,6 +19,7 @@ use anyhow::Result;
 use crate::user_error::Explain;
 
 pub use command::{Refs, bare_git, git, run};
+pub use config::LocalConfig;
 pub use notes::{Note, append as append_note};
 pub use refs::{RefName, RefUpdate};
 pub use transaction::Prepared;

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::access::{self, Intent};
 use crate::disk;
-use crate::git::{RefName, Refs, Repository, bare_git, git, run};
+use crate::git::{LocalConfig, RefName, Refs, Repository, bare_git, git, run};
 use crate::process::{self, Environment, Invocation, is_executable, own_binary};
 use crate::python::installers::Installer;
 use crate::python::installers::find_uv;
@@ -154,14 +154,16 @@ pub fn install_hook(repository: &Path, site: &Site) -> Result<Installed> {
     // Opening it says whether it is a bare repository at all, and of which kind.
     Repository::open(repository)?;
     let hooks = hooks_folder(repository)?;
-    configure(repository, "receive.advertisePushOptions", "true")?;
+    let mut config = LocalConfig::read(repository)?;
+    config.set_new("receive.advertisePushOptions", "true");
     for (id, _) in TOLERATED {
-        configure(repository, &format!("receive.fsck.{id}"), "ignore")?;
+        config.set_new(&format!("receive.fsck.{id}"), "ignore");
     }
     // What nyala writes there is history; a `git push --mirror` would delete it.
     for refs in ["refs/deployments", "refs/notes/deployments"] {
-        add_value(repository, "receive.hideRefs", refs)?;
+        config.add_new("receive.hideRefs", refs);
     }
+    config.write()?;
     disk::create_dir_all(&hooks)?;
     let strict = install_strict_hook(repository, &hooks, site)?;
     let text = hook_text(HOOK, site)?;
@@ -214,7 +216,10 @@ fn install_strict_hook(repository: &Path, hooks: &Path, site: &Site) -> Result<b
     if changed {
         disk::write_atomic(&hook, text.as_bytes(), 0o755)?;
     }
-    Ok(add_value(repository, key, refs)? || changed)
+    let mut config = LocalConfig::read(repository)?;
+    let is_new = config.add_new(key, refs);
+    config.write()?;
+    Ok(is_new || changed)
 }
 
 /// git asks a proc-receive hook since 2.29 (its release notes).
@@ -273,40 +278,19 @@ fn make_repository(path: &Path, branch: Option<&str>) -> Result<()> {
     run(&mut init).explain(|| error::repository_not_created(path))?;
     // A repository that a machine-wide setting gives other hooks would never run the one it is made
     // for.
+    let mut config = LocalConfig::read(path)?;
     if run(git(path).args(["config", "core.hooksPath"])).is_ok() {
-        configure(path, "core.hooksPath", "hooks")?;
+        config.set_new("core.hooksPath", "hooks");
     }
-    for (key, value) in [
-        // Malformed and hostile objects are refused at the door.
-        ("receive.fsckObjects", "true"),
-        // Deleting the deploy branch leaves the site up, so there is no reason to refuse it.
-        ("receive.denyDeleteCurrent", "ignore"),
-    ] {
-        configure(path, key, value)?;
-    }
+    // Malformed and hostile objects are refused at the door.
+    config.set_new("receive.fsckObjects", "true");
+    // Deleting the deploy branch leaves the site up, so there is no reason to refuse it.
+    config.set_new("receive.denyDeleteCurrent", "ignore");
+    config.write()?;
     if let Some(branch) = branch {
         Repository::open(path)?.set_head(branch)?;
     }
     Ok(())
-}
-
-/// Sets a key of the repository's own configuration unless somebody has set it already.
-fn configure(repository: &Path, key: &str, value: &str) -> Result<()> {
-    if run(git(repository).args(["config", "--local", key])).is_err() {
-        run(git(repository).args(["config", "--local", key, value]))?;
-    }
-    Ok(())
-}
-
-/// Adds a value to a key that may have several. Returns whether it was not there.
-fn add_value(repository: &Path, key: &str, value: &str) -> Result<bool> {
-    let there =
-        run(git(repository).args(["config", "--local", "--get-all", key])).unwrap_or_default();
-    if there.lines().any(|line| line == value) {
-        return Ok(false);
-    }
-    run(git(repository).args(["config", "--local", "--add", key, value]))?;
-    Ok(true)
 }
 
 /// Where uv is, if it runs.
