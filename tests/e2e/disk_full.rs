@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Sandbox, Site, is_root, skip};
+use crate::support::{Sandbox, Site, is_root, seeds, skip};
 
 /// A small file system, which is unmounted when the test ends.
 pub(crate) struct SmallDisk(pub PathBuf);
@@ -45,6 +45,7 @@ pub(crate) fn site_on(limit: &str) -> Option<(SmallDisk, Site)> {
     let sandbox = Sandbox::new();
     let disk = SmallDisk::mount(&sandbox.path("disk"), limit)?;
     let repository = sandbox.bare_repository(&[]);
+    seeds::lend(&sandbox);
     let site = Site { path: sandbox.path("disk/site"), sandbox, repository };
     site.install().assert_success();
     Some((disk, site))

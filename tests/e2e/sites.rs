@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::{Running, Sandbox, Site, snapshot};
+use crate::support::{Running, Sandbox, Site, seeds, snapshot};
 
 #[test]
 fn init_ends_with_the_three_lines_to_type_next() {
@@ -214,6 +214,10 @@ fn without_a_home_that_can_be_written_to_a_site_has_a_cache_of_its_own() {
             None => site.sandbox.remove_variable("HOME"),
         }
         site.sandbox.set_variable("GIT_CONFIG_GLOBAL", "/dev/null");
+        // Which takes seconds to fill.
+        if home.is_some() {
+            seeds::lend_pips(&site.path.join("cache"));
+        }
         site.python_project().push().assert_success();
         assert!(site.path.join("cache/interpreters.json").is_file(), "{home:?}");
         assert_eq!(site.package("antelope").as_deref(), Some("1.0"));

@@ -6,11 +6,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{Running, Sandbox, Site, newest_python, snapshot_without};
+use crate::support::{Running, Sandbox, Site, newest_python, seeds, snapshot_without};
 
 /// The site that nyala 0.1.0 has left, unpacked; see `scripts/make-site-fixture`.
 fn site_of_0_1_0() -> Site {
     let sandbox = Sandbox::new();
+    seeds::lend(&sandbox);
     let path = sandbox.path("site");
     fs::create_dir(&path).unwrap();
     let packed = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/fixtures/site-0.1.0.tar.gz");

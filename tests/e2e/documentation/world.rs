@@ -124,7 +124,8 @@ impl<'a> World<'a> {
         let left = fs::read_to_string(&left).unwrap();
         *self.folders.get_mut(block.on()).unwrap() = left.trim_end().into();
         self.give_sockets();
-        seeds::collect(self.sandbox);
+        // Its wheels are its own.
+        seeds::collect(self.sandbox, true);
         ran
     }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{Push, Running, RunningPush, Site, seeds};
+use super::{Push, Running, RunningPush, Site};
 
 /// The remote's name in every work tree.
 const REMOTE: &str = "nyala";
@@ -120,7 +120,7 @@ impl<'a> Project<'a> {
     /// `git push` with exactly these arguments.
     pub(crate) fn push_raw(&self, arguments: &[&str]) -> Push {
         let push = Push::new(Running::start(self.push_command().args(arguments)).wait());
-        seeds::collect(&self.site.sandbox);
+        self.site.collect_seeds();
         push
     }
 

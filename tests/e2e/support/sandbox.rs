@@ -67,6 +67,12 @@ impl Sandbox {
         self.variables.lock().unwrap().retain(|(changed, _)| changed != name);
     }
 
+    /// Whether a variable whose name begins so is set or taken away.
+    pub(crate) fn changes_variable(&self, start: &str) -> bool {
+        let variables = self.variables.lock().unwrap();
+        variables.iter().any(|(name, _)| name.as_encoded_bytes().starts_with(start.as_bytes()))
+    }
+
     /// Puts this uv, and no other, on the PATH of all children started from now on: `tools/uv`.
     pub(crate) fn put_uv_on_path(&self, uv: &Path) {
         let folder = self.path("tools");

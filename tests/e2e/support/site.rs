@@ -54,20 +54,17 @@ impl Site {
 
     /// A new site of another build of nyala.
     pub(crate) fn of_nyala(binary: PathBuf) -> Self {
-        let site = Self::in_sandbox(Sandbox::in_memory(binary), "site", &[]);
-        seeds::lend(&site.sandbox);
-        site
+        Self::in_sandbox(Sandbox::in_memory(binary), "site", &[])
     }
 
     /// A new site in a folder of this name; `arguments` go to `nyala init`.
     pub(crate) fn in_folder(name: &str, arguments: &[&str]) -> Self {
-        let site = Self::in_sandbox(Sandbox::new(), name, arguments);
-        seeds::lend(&site.sandbox);
-        site
+        Self::in_sandbox(Sandbox::new(), name, arguments)
     }
 
     /// A new site in a folder of this name in a sandbox; `arguments` go to `nyala init`.
     pub(crate) fn in_sandbox(sandbox: Sandbox, name: &str, arguments: &[&str]) -> Self {
+        seeds::lend(&sandbox);
         let path = sandbox.path(name);
         let mut init = vec!["init", path.to_str().unwrap()];
         init.extend(arguments);
@@ -82,6 +79,7 @@ impl Site {
 
     /// A site for an existing bare repository, created by `nyala install`.
     pub(crate) fn installed(sandbox: Sandbox, repository: PathBuf) -> Self {
+        seeds::lend(&sandbox);
         let path = sandbox.path("site");
         let site = Self { sandbox, path, repository };
         site.install().assert_success();
@@ -264,6 +262,13 @@ impl Site {
             .collect();
         numbers.sort_unstable();
         numbers
+    }
+
+    /// Keeps what this site has made that holds for every site of this machine.
+    pub(crate) fn collect_seeds(&self) {
+        let settings = fs::read_to_string(self.path.join("settings.env")).unwrap_or_default();
+        let has_own_pip = settings.contains("PIP_") || self.sandbox.changes_variable("PIP_");
+        seeds::collect(&self.sandbox, has_own_pip);
     }
 
     /// A gate at which the script of a deployment waits for the test.
