@@ -5,6 +5,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, OpenOptions};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -173,6 +174,7 @@ pub(super) fn places_of_interpreters() -> Vec<(&'static str, OsString)> {
     places
 }
 
+/// Runs every interpreter that is found, unless an earlier test of this machine has done so.
 fn probe_all(modules: &str, major: &str) -> Vec<Python> {
     let code = format!(
         "import sys, {modules}\n\
@@ -181,17 +183,50 @@ fn probe_all(modules: &str, major: &str) -> Vec<Python> {
          print('%d %d %d' % sys.version_info[:3])"
     );
     let candidates = candidates(major);
-    let mut found: Vec<Python> = thread::scope(|scope| {
-        let started: Vec<_> =
-            candidates.iter().map(|path| scope.spawn(|| probe(path, &code))).collect();
-        started.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let file = parent.join(format!("pythons-{:016x}.json", identity(&candidates, &code)));
+    let known = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let answers: Vec<Option<[u32; 3]>> = known.unwrap_or_else(|| {
+        let answers: Vec<_> = thread::scope(|scope| {
+            let started: Vec<_> =
+                candidates.iter().map(|path| scope.spawn(|| probe(path, &code))).collect();
+            started.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        // Tests run at once, and a file is read whole or not at all.
+        let new = tempfile::NamedTempFile::new_in(parent).unwrap();
+        serde_json::to_writer(&new, &answers).unwrap();
+        new.persist(&file).unwrap();
+        answers
     });
+    let said = candidates.into_iter().zip(answers);
+    let mut found: Vec<Python> = said
+        .filter_map(|(path, answer)| {
+            let [major, minor, patch] = answer?;
+            Some(Python { major, minor, patch, path })
+        })
+        .collect();
     found.retain(|python| python.major.to_string() == major);
     found.sort();
     found
 }
 
-fn probe(path: &Path, code: &str) -> Option<Python> {
+/// What decides about the answers of these interpreters: each, and its library.
+fn identity(candidates: &BTreeSet<PathBuf>, code: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    code.hash(&mut hasher);
+    for path in candidates {
+        let prefix = path.ancestors().nth(2).unwrap();
+        let library = prefix.join("lib").join(path.file_name().unwrap());
+        for path in [path, &library, &library.join("site-packages")] {
+            let modified = fs::metadata(path).and_then(|it| it.modified()).ok();
+            (path, modified).hash(&mut hasher);
+        }
+    }
+    hasher.finish()
+}
+
+/// The version of an interpreter that has what is asked for.
+fn probe(path: &Path, code: &str) -> Option<[u32; 3]> {
     let ran = Command::new(path).args(["-E", "-s", "-c", code]).current_dir("/").output().ok()?;
     if !ran.status.success() {
         return None;
@@ -199,10 +234,7 @@ fn probe(path: &Path, code: &str) -> Option<Python> {
     let text = String::from_utf8(ran.stdout).ok()?;
     let numbers: Vec<u32> =
         text.split_whitespace().map(|it| it.parse().ok()).collect::<Option<_>>()?;
-    let &[major, minor, micro] = numbers.as_slice() else {
-        return None;
-    };
-    Some(Python { major, minor, patch: micro, path: path.to_owned() })
+    numbers.try_into().ok()
 }
 
 /// Real files that are probably interpreters; pyenv's shims are left out, the versions behind them
