@@ -1,6 +1,7 @@
 //! A developer's work tree, whose pushes go to a site.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::Command;
@@ -25,13 +26,19 @@ impl<'a> Project<'a> {
             .unwrap()
             .keep();
         let project = Self { site, path };
-        let mut init = vec!["init", "--quiet"];
+        let mut init = vec!["init", "--quiet", "--template="];
         init.extend(arguments);
         project.git(&init);
-        project.git(&["config", "user.name", "Ada Lovelace"]);
-        project.git(&["config", "user.email", "ada@example.org"]);
-        project.git(&["config", "gc.auto", "0"]);
-        project.git(&["remote", "add", REMOTE, site.repository.to_str().unwrap()]);
+        // Written by hand: each `git config` is a process, in every test.
+        let settings = format!(
+            "[user]\n\tname = Ada Lovelace\n\temail = ada@example.org\n\
+             [gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n\
+             [remote \"{REMOTE}\"]\n\turl = {:?}\n\
+             \tfetch = +refs/heads/*:refs/remotes/{REMOTE}/*\n",
+            site.repository.to_str().unwrap()
+        );
+        let config = OpenOptions::new().append(true).open(project.path.join(".git/config"));
+        config.unwrap().write_all(settings.as_bytes()).unwrap();
         project
     }
 
@@ -88,8 +95,7 @@ impl<'a> Project<'a> {
 
     /// Commits everything in the work tree and returns the commit's full id.
     pub(crate) fn commit(&self, message: &str) -> String {
-        self.git(&["add", "--all", "--force"]);
-        self.git(&["commit", "--quiet", "--allow-empty", "-m", message]);
+        self.commit_all(message);
         self.head()
     }
 
@@ -148,8 +154,13 @@ impl<'a> Project<'a> {
 
     fn commit_changes(&self) {
         if !self.git(&["status", "--porcelain", "--ignored"]).is_empty() {
-            self.commit("Change something");
+            self.commit_all("Change something");
         }
+    }
+
+    fn commit_all(&self, message: &str) {
+        self.git(&["add", "--all", "--force"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "-m", message]);
     }
 
     fn push_command(&self) -> Command {
