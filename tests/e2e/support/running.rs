@@ -7,18 +7,23 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
 
 /// How long anything may take before a test fails; far more than a slow machine needs.
 const DEADLINE: Duration = Duration::from_mins(4);
 const POLL: Duration = Duration::from_millis(10);
+/// How often it is looked whether a child hangs; its end is noticed at once.
+const LOOK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 /// Waits until a condition is true; panics with its name if that takes too long.
 pub(crate) fn wait_until(what: &str, mut fact: impl FnMut() -> bool) {
     let started = Instant::now();
+    let mut pause = Duration::from_millis(1);
     while !fact() {
         assert!(started.elapsed() < DEADLINE, "waited in vain until {what}");
-        sleep(POLL);
+        sleep(pause);
+        pause = POLL.min(pause * 2);
     }
 }
 
@@ -87,6 +92,7 @@ impl Running {
 
     pub(crate) fn wait(mut self) -> Ran {
         let started = Instant::now();
+        let end = pidfd_open(self.pid(), PidfdFlags::empty()).unwrap();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 self.ended = true;
@@ -100,7 +106,7 @@ impl Running {
                 let (stdout, stderr) = (text_of(&mut self.stdout), text_of(&mut self.stderr));
                 panic!("it hangs. Standard output:\n{stdout}\nStandard error:\n{stderr}");
             }
-            sleep(POLL);
+            let _ = poll(&mut [PollFd::new(&end, PollFlags::IN)], Some(&LOOK));
         }
     }
 
