@@ -48,7 +48,7 @@ impl Access {
     pub(super) fn answer(&self, agent: &Agent, refused: &Answer) -> Result<()> {
         let headers = refused.headers().get_all("www-authenticate").iter();
         let headers: Vec<_> = headers.filter_map(|header| header.to_str().ok()).collect();
-        let Some(challenge) = headers.iter().find_map(|header| challenge::parse(header)) else {
+        let Some(challenge) = challenge::pick(&headers) else {
             bail!(error::unknown_challenge(&self.registry, &headers.join(", ")));
         };
         let known = credentials::find(&self.registry)?;

@@ -1,5 +1,6 @@
-//! What a registry asks for with 401: `WWW-Authenticate`, as
-//! <https://distribution.github.io/distribution/spec/auth/token/> has it.
+//! What a registry asks for with 401: `WWW-Authenticate`, see section 11.6.1 of
+//! <https://www.rfc-editor.org/rfc/rfc9110>, and for what it means
+//! <https://distribution.github.io/distribution/spec/auth/token/>.
 
 /// How to show who one is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,87 +9,162 @@ pub(super) enum Challenge {
     Bearer { realm: String, service: Option<String>, scope: Option<String> },
 }
 
-/// The challenge of a header; `None` when it is of another kind.
-pub(super) fn parse(header: &str) -> Option<Challenge> {
-    let (scheme, rest) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
-    if scheme.eq_ignore_ascii_case("basic") {
-        return Some(Challenge::Basic);
-    }
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return None;
-    }
-    let parameters = parameters(rest);
-    let get = |name: &str| {
-        let found = parameters.iter().find(|(its, _)| its.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.clone()).filter(|value| !value.is_empty())
-    };
-    Some(Challenge::Bearer { realm: get("realm")?, service: get("service"), scope: get("scope") })
+/// What to do of all that the headers of an answer offer: a token before a password, as other
+/// clients have it. `None` when all of it is of other kinds.
+pub(super) fn pick(headers: &[&str]) -> Option<Challenge> {
+    let known = headers.iter().flat_map(|header| offers(header));
+    let known: Vec<_> = known.filter_map(|offer| offer.challenge()).collect();
+    let token = known.iter().find(|it| **it != Challenge::Basic);
+    token.or(known.first()).cloned()
 }
 
-/// `name="value",name=value`; a comma within quotes belongs to the value.
-fn parameters(text: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut rest = text;
-    while let Some((name, after)) = rest.split_once('=') {
-        let name = name.trim_matches([',', ' ']).to_owned();
-        let (value, after) = if let Some(quoted) = after.strip_prefix('"') {
-            let (mut value, mut escaped, mut end) = (String::new(), false, quoted.len());
-            for (at, letter) in quoted.char_indices() {
-                match letter {
-                    '\\' if !escaped => escaped = true,
-                    '"' if !escaped => {
-                        end = at + 1;
-                        break;
-                    }
-                    other => {
-                        value.push(other);
-                        escaped = false;
-                    }
-                }
-            }
-            (value, &quoted[end..])
-        } else {
-            let (value, after) = after.split_once(',').unwrap_or((after, ""));
-            (value.trim().to_owned(), after)
+/// One challenge of a header, of any kind.
+#[derive(Default)]
+struct Offer {
+    scheme: String,
+    parameters: Vec<(String, String)>,
+}
+
+impl Offer {
+    fn challenge(&self) -> Option<Challenge> {
+        if self.scheme.eq_ignore_ascii_case("basic") {
+            return Some(Challenge::Basic);
+        }
+        let get = |name: &str| {
+            let mut all = self.parameters.iter();
+            let (_, value) = all.find(|(its, _)| its.eq_ignore_ascii_case(name))?;
+            Some(value.clone()).filter(|value| !value.is_empty())
         };
-        found.push((name, value));
-        rest = after;
+        // A realm that is only a name is no address that gives tokens.
+        let realm = get("realm").filter(|realm| is_address(realm));
+        let realm = realm.filter(|_| self.scheme.eq_ignore_ascii_case("bearer"))?;
+        Some(Challenge::Bearer { realm, service: get("service"), scope: get("scope") })
     }
-    found
+}
+
+fn is_address(realm: &str) -> bool {
+    let scheme = realm.split_once("://").map_or("", |(scheme, _)| scheme);
+    ["http", "https"].iter().any(|it| it.eq_ignore_ascii_case(scheme))
+}
+
+/// The challenges of one header: `Basic realm="a, b", Negotiate YQ==, Bearer realm=…, scope=…`. Of
+/// the comma between two parameters, and of that between two challenges, some registries have none.
+fn offers(header: &str) -> Vec<Offer> {
+    let mut offers: Vec<Offer> = Vec::new();
+    let mut rest = header;
+    loop {
+        let start = rest.trim_start_matches([',', ' ', '\t']);
+        // A token of a scheme comes after it and nothing but spaces.
+        let is_next = !rest[..rest.len() - start.len()].contains(',');
+        if start.is_empty() {
+            return offers;
+        }
+        let end = start.find([',', ' ', '\t', '"', '=']).unwrap_or(start.len());
+        let (word, after) = start.split_at(end);
+        let value = after.trim_start_matches([' ', '\t']).strip_prefix('=');
+        if let Some(value) = value {
+            let (value, after) = value_at(value.trim_start_matches([' ', '\t']));
+            if let Some(offer) = offers.last_mut() {
+                offer.parameters.push((word.to_owned(), value));
+            }
+            rest = after;
+        } else if word.is_empty() {
+            // A quoted text that is no value means nothing.
+            (_, rest) = value_at(start);
+        } else {
+            let is_token = |offer: &Offer| is_next && offer.parameters.is_empty();
+            if !offers.last().is_some_and(is_token) {
+                offers.push(Offer { scheme: word.to_owned(), ..Offer::default() });
+            }
+            rest = after;
+        }
+    }
+}
+
+/// The value that a text begins with, in quotes or without, and what comes after it.
+fn value_at(text: &str) -> (String, &str) {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let (value, after) = text.split_at(text.find([',', ' ', '\t']).unwrap_or(text.len()));
+        return (value.to_owned(), after);
+    };
+    let (mut value, mut is_escaped) = (String::new(), false);
+    for (at, letter) in quoted.char_indices() {
+        match letter {
+            '\\' if !is_escaped => is_escaped = true,
+            '"' if !is_escaped => return (value, &quoted[at + 1..]),
+            other => {
+                value.push(other);
+                is_escaped = false;
+            }
+        }
+    }
+    (value, "")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn bearer(realm: &str, service: Option<&str>, scope: Option<&str>) -> Challenge {
+        let [service, scope] = [service, scope].map(|it| it.map(str::to_owned));
+        Challenge::Bearer { realm: realm.to_owned(), service, scope }
+    }
+
     #[test]
     fn the_challenges_of_real_registries_are_read() {
-        assert_eq!(parse("Basic realm=\"Registry Realm\""), Some(Challenge::Basic));
+        assert_eq!(pick(&["Basic realm=\"Registry Realm\""]), Some(Challenge::Basic));
         let header = "Bearer realm=\"https://auth.docker.io/token\",service=\"registry.docker.io\",\
                       scope=\"repository:library/python:pull,push\"";
-        assert_eq!(
-            parse(header),
-            Some(Challenge::Bearer {
-                realm: "https://auth.docker.io/token".to_owned(),
-                service: Some("registry.docker.io".to_owned()),
-                scope: Some("repository:library/python:pull,push".to_owned()),
-            })
-        );
-        let bare = parse("bearer realm=https://h/t, service=s").unwrap();
-        assert_eq!(
-            bare,
-            Challenge::Bearer {
-                realm: "https://h/t".to_owned(),
-                service: Some("s".to_owned()),
-                scope: None
-            }
-        );
+        let scope = "repository:library/python:pull,push";
+        let docker = ("https://auth.docker.io/token", Some("registry.docker.io"), Some(scope));
+        assert_eq!(pick(&[header]), Some(bearer(docker.0, docker.1, docker.2)));
+        let bare = "bearer realm=https://h/t?a=b, service=s";
+        assert_eq!(pick(&[bare]), Some(bearer("https://h/t?a=b", Some("s"), None)));
+    }
+
+    #[test]
+    fn a_token_is_found_among_other_challenges() {
+        let token = Some(bearer("https://h/t", Some("s"), None));
+        let bearer = "Bearer realm=\"https://h/t\",service=\"s\"";
+        for before in [
+            "Basic realm=\"x, y\"",
+            "Basic",
+            "Negotiate",
+            "Negotiate YWI/+w==",
+            "NTLM abc, Basic realm = \"a \\\" b\" , charset=UTF-8",
+            "Digest realm=\"r\", qop=\"auth,auth-int\", nonce=\"a=b\"",
+            "Bearer realm=\"Registry Realm\"",
+            ", ,",
+        ] {
+            assert_eq!(pick(&[&format!("{before}, {bearer}")]), token, "{before}");
+            assert_eq!(pick(&[&format!("{bearer},{before}")]), token, "{before}");
+            assert_eq!(pick(&[before, bearer]), token, "{before}");
+        }
+        for unusual in [
+            "Basic realm=\"x\" Bearer realm=\"https://h/t\" service=\"s\"",
+            "BEARER\tService = s ,, REALM\t=\"https://h/t\"",
+        ] {
+            assert_eq!(pick(&[unusual]), token, "{unusual}");
+        }
+        assert_eq!(pick(&["Negotiate, Basic realm=x"]), Some(Challenge::Basic));
+        assert_eq!(pick(&["Bearer realm=\"x\", Basic realm=\"x\""]), Some(Challenge::Basic));
     }
 
     #[test]
     fn nonsense_is_no_challenge() {
-        for wrong in ["", "Negotiate", "Bearer", "Bearer realm", "Bearer realm=\"", "=,=\"\\"] {
-            assert_eq!(parse(wrong), None, "{wrong:?}");
+        for wrong in [
+            "",
+            "Negotiate",
+            "Negotiate Basic",
+            "Bearer",
+            "Bearer realm",
+            "Bearer realm=\"",
+            "Bearer realm=\"x\"",
+            "=,=\"\\",
+            "realm=\"https://h/t\"",
+            "\"Basic\", é=\"é",
+        ] {
+            assert_eq!(pick(&[wrong]), None, "{wrong:?}");
         }
     }
 }

@@ -200,7 +200,9 @@ fn serve(stream: &TcpStream, state: &mut State, own: &str) -> std::io::Result<()
         }
         if header("authorization") != Some(format!("Bearer {TOKEN}")) {
             let realm = format!("http://{own}/token");
-            let header = format!("WWW-Authenticate: Bearer realm=\"{realm}\",service=\"s\"\r\n");
+            let header = format!(
+                "WWW-Authenticate: Basic realm=\"a, b\", Bearer realm=\"{realm}\",service=\"s\"\r\n"
+            );
             return answer(401, &header, b"", 0);
         }
     }
