@@ -30,13 +30,20 @@ pub struct Blob<'r> {
 impl Registry {
     /// Whether the repository has a blob.
     pub fn has_blob(&self, digest: &str) -> Result<bool> {
-        let answer = self.call(&super::http::Call {
-            method: Method::HEAD,
-            url: self.url(&format!("blobs/{digest}")),
-            headers: Vec::new(),
-            body: &[],
-            what: &format!("the question for {digest}"),
-        })?;
+        let ask = |method: Method| {
+            self.call(&super::http::Call {
+                method,
+                url: self.url(&format!("blobs/{digest}")),
+                headers: Vec::new(),
+                body: &[],
+                what: &format!("the question for {digest}"),
+            })
+        };
+        let mut answer = ask(Method::HEAD)?;
+        // Some, or the stores that they send on to, know no HEAD. What GET gives is not read.
+        if !matches!(answer.status().as_u16(), 200 | 404) {
+            answer = ask(Method::GET)?;
+        }
         match answer.status().as_u16() {
             200 => Ok(true),
             404 => Ok(false),

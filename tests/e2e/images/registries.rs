@@ -69,6 +69,7 @@ fn a_registry_that_misbehaves_is_survived_or_named() {
     // What passes is tried again, from where it broke off.
     registry
         .fail("HEAD /v2/shop/blobs", Fault::Answer(429, "Retry-After: 0\r\n"))
+        .fail("HEAD /v2/shop/blobs", Fault::Answer(405, ""))
         .fail("POST /v2/shop/blobs", Fault::Answer(503, ""))
         .fail("PUT /v2/shop/blobs", Fault::BreakAfter(1000))
         .fail("PUT /v2/shop/manifests", Fault::Answer(500, ""));
