@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use ureq::http::Method;
 
 use super::error;
-use super::http::{Registry, Tries, may_pass};
+use super::http::{Answer, Registry, Tries, may_pass};
 use crate::hex::hex;
 use crate::user_error::UserError;
 
@@ -106,12 +106,17 @@ impl Blob<'_> {
                 }
             };
             match answer.status().as_u16() {
-                206 if self.at > 0 => self.body = Some(Box::new(answer.into_body().into_reader())),
-                200 => {
+                status @ (200 | 206) => {
                     // One that knows no ranges begins again.
+                    let whole = if status == 200 { 0 } else { self.at };
+                    let start = first_byte(&answer).unwrap_or(whole);
+                    let Some(more) = self.at.checked_sub(start) else {
+                        tries.failed("sent another part than was asked for", None)?;
+                        continue;
+                    };
                     let mut body = answer.into_body().into_reader();
-                    let skipped = io::copy(&mut body.by_ref().take(self.at), &mut io::sink());
-                    if skipped.is_ok_and(|skipped| skipped == self.at) {
+                    let skipped = io::copy(&mut body.by_ref().take(more), &mut io::sink());
+                    if skipped.is_ok_and(|skipped| skipped == more) {
                         self.body = Some(Box::new(body));
                     } else {
                         tries.failed("broke off", None)?;
@@ -200,4 +205,10 @@ impl Read for Blob<'_> {
             io::Error::other(failure)
         })
     }
+}
+
+/// The first byte of a part, by its header `Content-Range`: 7 of `bytes 7-99/100`.
+fn first_byte(answer: &Answer) -> Option<u64> {
+    let range = answer.headers().get("content-range")?.to_str().ok()?;
+    range.trim().strip_prefix("bytes ")?.trim().split('-').next()?.trim().parse().ok()
 }
