@@ -55,6 +55,13 @@ pub(super) fn unknown_challenge(registry: &str, header: &str) -> UserError {
         .labelled("allowed", "Basic, Bearer")
 }
 
+/// A request was sent on, to a host that is no part of the registry.
+pub(super) fn login_elsewhere(registry: &str, host: &str) -> UserError {
+    UserError::new(format!("the registry {registry} sends requests on to where they are refused"))
+        .found(format!("{} requires a login of its own", excerpt(host)))
+        .fix("Have the registry and its store checked")
+}
+
 /// The address that gives tokens is not encrypted, and the registry is.
 pub(super) fn unsafe_realm(registry: &str, realm: &str) -> UserError {
     UserError::new(format!("the registry {registry} wants the password sent without encryption"))
@@ -170,6 +177,11 @@ mod tests {
         the registry registry asks for a login of an unknown kind
         found: Negotiate
         allowed: Basic, Bearer
+        ");
+        insta::assert_snapshot!(login_elsewhere("registry", "store"), @"
+        the registry registry sends requests on to where they are refused
+        found: store requires a login of its own
+        Have the registry and its store checked
         ");
         insta::assert_snapshot!(unsafe_realm("registry", "http://auth/token"), @"
         the registry registry wants the password sent without encryption

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use ureq::http::{Method, Request, Response};
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, AsSendBody, Body, SendBody};
+use ureq::{Agent, AsSendBody, Body, ResponseExt, SendBody};
 
 use super::access::Access;
 use super::reference::{Reference, Scheme};
@@ -129,6 +129,11 @@ impl Registry {
     pub(super) fn log_in(&self, answer: &Answer, has_logged_in: &mut bool) -> Result<()> {
         if std::mem::replace(has_logged_in, true) {
             let config = credentials::config_file();
+        let uri = answer.get_uri();
+        if !self.is_own(&uri.to_string()) {
+            // The password is the registry's, and not that of whom it sends on to.
+            bail!(error::login_elsewhere(self.name(), uri.host().unwrap_or_default()));
+        }
             let shown = self.access.authorization().unwrap_or_default();
             bail!(match credentials::find(self.name())? {
                 None => error::needs_login(self.name(), config.as_deref()),
@@ -196,9 +201,7 @@ impl Registry {
             request = request.header(*name, value);
         }
         // What is elsewhere, such as the store that a registry redirects to, gets no password.
-        let is_own =
-            url.strip_prefix(&self.origin).is_some_and(|rest| rest.starts_with(['/', '?']));
-        if let Some(authorization) = self.access.authorization().filter(|_| is_own) {
+        if let Some(authorization) = self.access.authorization().filter(|_| self.is_own(url)) {
             request = request.header("authorization", authorization);
         }
         // ureq would go on with another method, and without a password on the same host.
@@ -210,6 +213,11 @@ impl Registry {
 
     /// Sends so many bytes of a reader, once; what answers may send it on.
     pub(super) fn send_from(
+    /// Whether an address is one of the registry itself.
+    fn is_own(&self, url: &str) -> bool {
+        redirect::origin(url).is_some_and(|origin| Some(origin) == redirect::origin(&self.origin))
+    }
+
         &self,
         method: &Method,
         url: &str,

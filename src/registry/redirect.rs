@@ -1,6 +1,7 @@
 //! Where a registry sends a request on to, such as the store that has its blobs.
 
 use ureq::ResponseExt;
+use ureq::http::Uri;
 
 use super::http::Answer;
 
@@ -58,9 +59,34 @@ fn resolved(asked: &str, location: &str) -> String {
     }
 }
 
+/// Whom an address asks: scheme, host and port, in the one form that all spellings of them have.
+pub(super) fn origin(url: &str) -> Option<(String, String, u16)> {
+    let uri: Uri = url.parse().ok()?;
+    let scheme = uri.scheme_str()?.to_ascii_lowercase();
+    let port = uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
+    Some((scheme, uri.host()?.to_ascii_lowercase(), port))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::resolved;
+    use super::{origin, resolved};
+
+    #[test]
+    fn an_origin_has_many_spellings() {
+        let own = origin("https://r.example");
+        for same in ["https://r.example/v2/", "HTTPS://R.example:443/?a", "https://r.example:443"] {
+            assert_eq!(origin(same), own, "{same}");
+        }
+        for other in [
+            "http://r.example/",
+            "https://r.example:444/",
+            "https://r.example.org/",
+            "https://r.example@h/",
+        ] {
+            assert!(origin(other).is_some() && origin(other) != own, "{other}");
+        }
+        assert_eq!(origin("/v2/"), None);
+    }
 
     #[test]
     fn an_address_is_beside_the_one_that_was_asked() {

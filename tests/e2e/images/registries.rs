@@ -143,6 +143,14 @@ fn a_registry_that_misbehaves_is_survived_or_named() {
     let fetch = ["--output", output.to_str().unwrap(), "--base", &moved];
     image(&site, &fetch).assert_success();
     assert_eq!(registry.unmet(), 0);
+    // Whoever it sends on to does not get its password.
+    let store = HostileRegistry::start();
+    store.want_password("YW5uOnNlY3JldA==");
+    let elsewhere = format!("Location: http://{}/v2/moved/blob\r\n", store.address);
+    let _ = fs::remove_dir_all(site.path.join("cache/images"));
+    registry.fail("GET /v2/moved/blobs", Fault::Answer(307, elsewhere.leak()));
+    image(&site, &fetch).assert_failed(1, "sends requests on to where they are refused");
+    assert_eq!(store.requests(), ["GET /v2/moved/blob"]);
     let helper = "#!/bin/sh\nread host || :\n\
                   echo '{\"Username\": \"ann\", \"Secret\": \"secret\"}'\n";
     let bin = site.sandbox.path("helpers");
