@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
+use ureq::config::RedirectAuthHeaders;
 use ureq::http::{Method, Request, Response};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, AsSendBody, Body, ResponseExt, SendBody};
@@ -73,7 +74,8 @@ impl Registry {
                 .timeout_connect(Some(Duration::from_secs(20)))
                 .timeout_per_read(Some(Duration::from_mins(1)))
                 .timeout_per_write(Some(Duration::from_mins(1)))
-                .timeout_recv_response(Some(patience));
+                .timeout_recv_response(Some(patience))
+                .redirect_auth_headers(RedirectAuthHeaders::SameHost);
             if reference.is_local() {
                 // No proxy knows this machine by that name.
                 config = config.proxy(None);
@@ -127,13 +129,13 @@ impl Registry {
 
     /// Does what 401 asks for, once for one request: whoever is refused with it then has no right.
     pub(super) fn log_in(&self, answer: &Answer, has_logged_in: &mut bool) -> Result<()> {
-        if std::mem::replace(has_logged_in, true) {
-            let config = credentials::config_file();
         let uri = answer.get_uri();
         if !self.is_own(&uri.to_string()) {
             // The password is the registry's, and not that of whom it sends on to.
             bail!(error::login_elsewhere(self.name(), uri.host().unwrap_or_default()));
         }
+        if std::mem::replace(has_logged_in, true) {
+            let config = credentials::config_file();
             let shown = self.access.authorization().unwrap_or_default();
             bail!(match credentials::find(self.name())? {
                 None => error::needs_login(self.name(), config.as_deref()),
@@ -211,13 +213,13 @@ impl Registry {
         Ok(answer)
     }
 
-    /// Sends so many bytes of a reader, once; what answers may send it on.
-    pub(super) fn send_from(
     /// Whether an address is one of the registry itself.
     fn is_own(&self, url: &str) -> bool {
         redirect::origin(url).is_some_and(|origin| Some(origin) == redirect::origin(&self.origin))
     }
 
+    /// Sends so many bytes of a reader, once; what answers may send it on.
+    pub(super) fn send_from(
         &self,
         method: &Method,
         url: &str,
