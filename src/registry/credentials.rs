@@ -16,6 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer};
 
 use super::error;
+use super::reference::canonical;
 use crate::disk;
 use crate::user_error::Explain;
 
@@ -37,7 +38,7 @@ struct Config {
     auths: BTreeMap<String, Option<Entry>>,
     creds_store: Option<String>,
     #[serde(deserialize_with = "or_default")]
-    cred_helpers: BTreeMap<String, String>,
+    cred_helpers: BTreeMap<String, Option<String>>,
 }
 
 /// `null` is as good as nothing, as it is for Docker.
@@ -75,6 +76,9 @@ struct Helped {
 /// The name under which Docker keeps what belongs to Docker Hub.
 const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
 
+/// What addresses of a whole registry end with: others are of a part of it.
+const VERSIONS: [&str; 3] = ["", "v1", "v2"];
+
 /// How long a helper may take: it may ask a service of the cloud.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -85,20 +89,48 @@ pub(super) fn find(registry: &str) -> Result<Option<Credentials>> {
     let config: Config = serde_json::from_slice(&bytes)
         .explain(|| error::wrong_config(&path))
         .map_err(without_cause)?;
-    let key = if registry == "docker.io" { DOCKER_HUB_KEY } else { registry };
-    let helpers = &config.cred_helpers;
-    let helper = helpers.get(key).or(helpers.get(registry)).or(config.creds_store.as_ref());
-    if let Some(helper) = helper
-        && let Some(found) = ask(helper, key)?
+    if let Some(helper) = config.helper(registry)
+        && let Some(found) = ask(helper, key_of(registry))?
     {
         return Ok(Some(found));
     }
-    let entry = config.auths.get(key).or_else(|| {
-        config.auths.iter().find(|(its, _)| host_of(its) == registry).map(|(_, auth)| auth)
-    });
-    entry.and_then(Option::as_ref).map_or(Ok(None), |entry| {
-        entry.credentials().map_err(|Wrong| error::wrong_auth(&path, registry).into())
-    })
+    config.entry(registry).map_err(|Wrong| error::wrong_auth(&path, registry).into())
+}
+
+impl Config {
+    /// The helper that knows a registry; an empty name means none, as it does for Docker.
+    fn helper(&self, registry: &str) -> Option<&str> {
+        let own = by_name(&self.cred_helpers, registry).next();
+        let helper = own.map_or(self.creds_store.as_deref(), Option::as_deref);
+        helper.filter(|helper| !helper.is_empty())
+    }
+
+    /// What the first entry says that says anything.
+    fn entry(&self, registry: &str) -> Result<Option<Credentials>, Wrong> {
+        let entries = by_name(&self.auths, registry).flatten();
+        entries.map(Entry::credentials).find_map(Result::transpose).transpose()
+    }
+}
+
+/// What is kept for a registry: by Docker's own key first, then by its bare name, then by an
+/// address of it, as old versions have it.
+fn by_name<'m, T>(map: &'m BTreeMap<String, T>, registry: &str) -> impl Iterator<Item = &'m T> {
+    let rank = |key: &str| match () {
+        () if key == key_of(registry) => Some(0),
+        () if canonical(host_of(key)) != registry => None,
+        () if !key.contains('/') => Some(1),
+        () if VERSIONS.contains(&path_of(key)) => Some(2),
+        () => Some(3),
+    };
+    let known = map.iter().filter_map(|(key, value)| Some((rank(key)?, value)));
+    let mut known: Vec<_> = known.collect();
+    known.sort_by_key(|(rank, _)| *rank);
+    known.into_iter().map(|(_, value)| value)
+}
+
+/// The name under which Docker keeps what belongs to a registry.
+fn key_of(registry: &str) -> &str {
+    if registry == "docker.io" { DOCKER_HUB_KEY } else { registry }
 }
 
 /// What the parser says would show a part of the file.
@@ -118,8 +150,17 @@ pub(super) fn config_file() -> Option<PathBuf> {
 
 /// The registry that an entry is about: old entries have addresses.
 fn host_of(key: &str) -> &str {
-    let rest = key.split_once("://").map_or(key, |(_, rest)| rest);
+    let rest = without_scheme(key);
     rest.split('/').next().unwrap_or(rest)
+}
+
+/// What comes after it, without slashes around it.
+fn path_of(key: &str) -> &str {
+    without_scheme(key)[host_of(key).len()..].trim_matches('/')
+}
+
+fn without_scheme(key: &str) -> &str {
+    key.split_once("://").map_or(key, |(_, rest)| rest)
 }
 
 impl Entry {
@@ -256,8 +297,68 @@ mod tests {
     }
 
     #[test]
-    fn old_entries_are_addresses() {
-        assert_eq!(host_of("https://registry.example.org/v1/"), "registry.example.org");
-        assert_eq!(host_of("localhost:5000"), "localhost:5000");
+    fn an_entry_is_found_by_whatever_name_it_has() {
+        let user = |json: &str, registry: &str| {
+            let config: Config = serde_json::from_str(json).unwrap();
+            match config.entry(registry) {
+                Ok(Some(Credentials::Password { user, .. })) => Ok(user),
+                Ok(Some(Credentials::RefreshToken(_))) => Ok("a token".to_owned()),
+                Ok(None) => Ok(String::new()),
+                Err(Wrong) => Err(Wrong),
+            }
+        };
+        for key in ["r:5000", "https://r:5000", "https://r:5000/", "http://r:5000/v1/", "r:5000/v2"]
+        {
+            let json = format!(r#"{{"auths": {{"{key}": {{"auth": "YTpi"}}}}}}"#);
+            assert_eq!(user(&json, "r:5000").unwrap(), "a", "{key}");
+            assert_eq!(user(&json, "r").unwrap(), "", "{key}");
+        }
+        for key in [
+            "https://index.docker.io/v1/",
+            "https://index.docker.io/v1",
+            "index.docker.io",
+            "docker.io",
+            "registry-1.docker.io",
+        ] {
+            let json = format!(r#"{{"auths": {{"{key}": {{"auth": "YTpi"}}}}}}"#);
+            assert_eq!(user(&json, "docker.io").unwrap(), "a", "{key}");
+        }
+        // What says nothing is passed over, and what is of all of the registry comes first.
+        let many = r#"{"auths": {
+            "https://r/": {"auth": "Yzpk"}, "r": {}, "r/team": {"auth": "dGVhbTp4"},
+            "q": {"auth": "!"}
+        }}"#;
+        assert_eq!(user(many, "r").unwrap(), "c");
+        assert_eq!(user(many, "q"), Err(Wrong));
+        let of_part = r#"{"auths": {"r/team": {"auth": "dGVhbTp4"}}}"#;
+        assert_eq!(user(of_part, "r").unwrap(), "team");
+        let desktop = r#"{"auths": {
+            "https://index.docker.io/v1/": {"auth": "YTpi", "identitytoken": "t"},
+            "https://index.docker.io/v1/access-token": {"auth": "Yzpk"}
+        }}"#;
+        assert_eq!(user(desktop, "docker.io").unwrap(), "a token");
+    }
+
+    #[test]
+    fn a_helper_of_a_registry_comes_before_that_of_all() {
+        let config: Config = serde_json::from_str(
+            r#"{"credsStore": "all", "credHelpers": {
+                "gcr.io": "gcloud", "https://quay.io": "quay", "own:5000": "", "null": null,
+                "docker.io": "hub"
+            }}"#,
+        )
+        .unwrap();
+        for (registry, helper) in [
+            ("gcr.io", Some("gcloud")),
+            ("quay.io", Some("quay")),
+            ("own:5000", None),
+            ("null", None),
+            ("docker.io", Some("hub")),
+            ("other", Some("all")),
+        ] {
+            assert_eq!(config.helper(registry), helper, "{registry}");
+        }
+        let none: Config = serde_json::from_str(r#"{"credsStore": ""}"#).unwrap();
+        assert_eq!(none.helper("gcr.io"), None);
     }
 }

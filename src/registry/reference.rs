@@ -86,10 +86,7 @@ impl FromStr for Reference {
             Some((path, tag)) => (path, Some(tag)),
             None => (path, None),
         };
-        let registry = match registry {
-            "index.docker.io" | DOCKER_HUB_HOST => DOCKER_HUB,
-            other => other,
-        };
+        let registry = canonical(registry);
         let is_official = registry == DOCKER_HUB && !path.contains('/');
         let repository = if is_official { format!("library/{path}") } else { path.to_owned() };
         let is_right = is_host_and_port(registry)
@@ -106,6 +103,14 @@ impl FromStr for Reference {
             tag: tag.map(str::to_owned),
             digest: digest.map(str::to_owned),
         })
+    }
+}
+
+/// A registry by the one name that it has here: Docker Hub is known by several.
+pub(super) fn canonical(registry: &str) -> &str {
+    match registry {
+        "index.docker.io" | DOCKER_HUB_HOST => DOCKER_HUB,
+        other => other,
     }
 }
 
