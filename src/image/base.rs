@@ -66,7 +66,7 @@ impl Base {
             None => from_registry(named, platform, roots)?,
         };
         let config = manifest.config();
-        let config = source.small(config.digest().as_ref(), config.size())?;
+        let config = source.small(sha256(named, config)?, config.size())?;
         let config: ImageConfiguration = serde_json::from_slice(&config)
             .map_err(|cause| error::not_an_image(named, &cause.to_string()))?;
         let is_of = Platform::of(&config);
@@ -84,13 +84,10 @@ impl Base {
                     &format!("it has a layer of the kind {}", layer.media_type())
                 ))
             };
-            let (digest, size) = (layer.digest().to_string(), layer.size());
+            let (digest, size) = (sha256(named, layer)?.to_owned(), layer.size());
             Ok(BaseLayer { descriptor, digest, size })
         });
         let layers: Vec<_> = layers.collect::<Result<_>>()?;
-        if let Some(layer) = layers.iter().find(|layer| !registry::is_digest(&layer.digest)) {
-            bail!(error::not_an_image(named, &format!("{} is no sha256 digest", layer.digest)));
-        }
         let name = Some(named.to_owned());
         Ok(Base { name, digest: Some(digest), config, layers, source })
     }
@@ -260,7 +257,7 @@ fn from_folder(
     let name = path.display().to_string();
     let start = if named.len() == 1 { (*first).clone() } else { platform.pick(&name, &index)? };
     let read = |descriptor: &Descriptor| {
-        let digest = descriptor.digest().to_string();
+        let digest = sha256(&name, descriptor)?.to_owned();
         Ok((source.small(&digest, descriptor.size())?, digest))
     };
     let (manifest, digest) = manifest(&name, read(&start)?, platform, &read)?;
@@ -279,9 +276,18 @@ fn from_registry(
         let found = registry.manifest(version)?;
         Ok((found.bytes, found.digest))
     };
-    let of = |descriptor: &Descriptor| read(descriptor.digest().as_ref());
+    let of = |descriptor: &Descriptor| read(sha256(named, descriptor)?);
     let (manifest, digest) = manifest(named, read(reference.version())?, platform, &of)?;
     Ok((Source::Registry(Box::new(registry)), manifest, digest))
+}
+
+/// The digest of what a base names, by which it can be checked.
+fn sha256<'d>(named: &str, descriptor: &'d Descriptor) -> Result<&'d str> {
+    let digest: &str = descriptor.digest().as_ref();
+    if !registry::is_digest(digest) {
+        bail!(error::not_an_image(named, &format!("{digest} is no sha256 digest")));
+    }
+    Ok(digest)
 }
 
 /// Reads a manifest, and takes its digest.

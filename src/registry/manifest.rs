@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use ureq::http::Method;
 
 use super::error;
-use super::http::{Call, Registry, Tries, said, text_of};
+use super::http::{Answer, Call, Registry, Tries, said, text_of};
 use super::{digest, is_digest};
 
 /// The kinds of manifests that nyala understands.
@@ -54,11 +54,8 @@ impl Registry {
             bail!(error::garbage(self.name(), &format!("the manifest of {name}"), &said(&text)));
         }
         let found = digest(text.as_bytes());
-        let said = answer.headers().get("docker-content-digest").and_then(|it| it.to_str().ok());
-        let expected = if is_digest(version) { Some(version) } else { said };
-        if let Some(expected) =
-            expected.filter(|expected| is_digest(expected) && **expected != found)
-        {
+        let expected = if is_digest(version) { Some(version) } else { said_digest(&answer) };
+        if let Some(expected) = expected.filter(|expected| **expected != found) {
             bail!(error::wrong_digest(self.name(), "manifest", expected, &found));
         }
         Ok(Manifest { bytes: text.into_bytes(), digest: found })
@@ -81,12 +78,17 @@ impl Registry {
             let is_there = self.manifest(tag).is_ok_and(|found| found.digest == expected);
             return if is_there { Ok(()) } else { Err(refusal) };
         }
-        let found = answer.headers().get("docker-content-digest").and_then(|it| it.to_str().ok());
-        match found {
+        match said_digest(&answer) {
             Some(found) if found != expected => {
                 bail!(error::wrong_digest(self.name(), "manifest", &expected, found))
             }
             _ => Ok(()),
         }
     }
+}
+
+/// The digest that an answer has in its header. One of another algorithm says nothing here.
+pub(super) fn said_digest(answer: &Answer) -> Option<&str> {
+    let said = answer.headers().get("docker-content-digest")?.to_str().ok()?;
+    Some(said).filter(|said| is_digest(said))
 }

@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow, bail};
 use ureq::http::Method;
 
 use super::http::{Answer, Call, Registry, Tries, may_pass};
+use super::manifest::said_digest;
 use super::{error, redirect};
 use crate::user_error::UserError;
 
@@ -165,15 +166,11 @@ impl Registry {
         }
         let answer = self.send_on(upload, session.at, length, &method, url, &headers)?;
         match answer.status().as_u16() {
-            201 | 204 if is_last => {
-                let found = answer.headers().get("docker-content-digest");
-                match found.and_then(|found| found.to_str().ok()) {
-                    Some(found) if found != upload.digest => {
-                        let name = self.name();
-                        let error = error::wrong_digest(name, "blob", upload.digest, found);
-                        Err(Failed::Reading(error.into()))
-                    }
-                    _ => Ok(Sent::All),
+            201 | 204 if is_last => match said_digest(&answer) {
+                Some(found) if found != upload.digest => {
+                    let name = self.name();
+                    let error = error::wrong_digest(name, "blob", upload.digest, found);
+                    Err(Failed::Reading(error.into()))
                 }
             }
             202 if !is_last => {
@@ -182,7 +179,8 @@ impl Registry {
                     session.location = location;
                 }
                 Ok(Sent::Part)
-            }
+                _ => Ok(Sent::All),
+            },
             _ => Err(Failed::Status(Box::new(answer))),
         }
     }
