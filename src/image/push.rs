@@ -43,10 +43,7 @@ pub(super) fn push(
     let mut of_base = Vec::new();
     for layer in &base.layers {
         let is_there = registry.has_blob(&layer.digest)?
-            || match &neighbour {
-                Some(from) => registry.mount(&layer.digest, from)?,
-                None => false,
-            };
+            || neighbour.as_ref().is_some_and(|from| registry.mount(&layer.digest, from));
         if is_there { known += 1 } else { of_base.push(layer) }
     }
     let mut own = Vec::new();

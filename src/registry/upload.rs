@@ -46,11 +46,15 @@ enum Failed {
 }
 
 impl Registry {
-    /// Has a repository of the same registry share a blob; `Ok(false)` when it does not.
-    pub fn mount(&self, digest: &str, from: &str) -> Result<bool> {
+    /// Has a repository of the same registry share a blob. Whatever keeps it from doing so, the
+    /// blob can be sent.
+    pub fn mount(&self, digest: &str, from: &str) -> bool {
         let url = self.url(&format!("blobs/uploads/?mount={digest}&from={from}"));
-        let answer = self.start(url, digest)?;
-        Ok(answer.status() == 201)
+        let answer = self.start(url, digest);
+        if let Err(why) = &answer {
+            tracing::debug!("{digest} is not shared: {why:#}");
+        }
+        answer.is_ok_and(|answer| answer.status() == 201)
     }
 
     /// Sends a blob. One that is there already must not be sent.
