@@ -70,6 +70,7 @@ impl Registry {
                 None => session.insert(self.session(upload)?),
             };
             let before = current.at;
+            let mut is_refused = false;
             let failed = match self.send_part(upload, current, in_one) {
                 Ok(Sent::All) => {
                     (upload.arrived)(upload.size);
@@ -92,14 +93,20 @@ impl Registry {
                 Failed::Connection(cause) => self.lost(&cause, &mut tries)?,
                 Failed::Status(answer) => match answer.status().as_u16() {
                     401 => self.log_in(&answer, &mut has_logged_in)?,
-                    // Some registries take a blob only as a whole.
-                    400 | 404 | 405 | 411 | 416 | 501 if !in_one && before == 0 => {
+                    // Some registries take a blob only as a whole, or lose count of its parts.
+                    400 | 404 | 405 | 411 | 416 | 501
+                        if !in_one && (before == 0 || answer.status() == 400) =>
+                    {
                         in_one = true;
                         session = None;
                         continue;
                     }
-                    404 | 410 | 416 => tries.failed("has lost the upload", Some(&answer))?,
-                    status if may_pass(status) => {
+                    404 | 410 | 416 => {
+                        is_refused = true;
+                        tries.failed("has lost the upload", Some(&answer))?;
+                    }
+                    // Some say only so that they have it, as a page for people would.
+                    status if may_pass(status) || matches!(status, 200 | 202) => {
                         tries.failed(&format!("answered {status}"), Some(&answer))?;
                     }
                     _ => {
@@ -117,6 +124,11 @@ impl Registry {
                 Some(session) if !in_one => self.continued(session, upload)?,
                 _ => None,
             };
+            // It refuses the very part that it asks for.
+            if is_refused && session.as_ref().is_some_and(|session| session.at == before) {
+                in_one = true;
+                session = None;
+            }
         }
     }
 
@@ -176,15 +188,17 @@ impl Registry {
                     let error = error::wrong_digest(name, "blob", upload.digest, found);
                     Err(Failed::Reading(error.into()))
                 }
-            }
+                _ => Ok(Sent::All),
+            },
             202 if !is_last => {
-                session.at = arrived(&answer).unwrap_or(session.at + length).min(upload.size);
+                // More than was sent cannot have arrived.
+                let sent = session.at + length;
+                session.at = arrived(&answer).unwrap_or(sent).min(sent);
                 if let Some(location) = redirect::location(&answer) {
                     session.location = location;
                 }
                 Ok(Sent::Part)
-                _ => Ok(Sent::All),
-            },
+            }
             _ => Err(Failed::Status(Box::new(answer))),
         }
     }
