@@ -8,6 +8,7 @@ use std::path::Path;
 use super::contents::{Contents, split};
 use super::rules::{APP, PYTHON};
 use crate::elf::Object;
+use crate::python::env::rows;
 use crate::site::ENV_LINK;
 
 /// Something that would not run.
@@ -142,12 +143,11 @@ pub(super) fn packages(env: &Path, files: &[&str]) -> BTreeMap<String, String> {
             continue;
         };
         let list = crate::disk::read_to_string(folder.join("RECORD")).unwrap_or_default();
-        let listed: Vec<_> =
-            list.lines().map(|line| line.split(',').next().unwrap_or_default()).collect();
+        let listed: Vec<_> = rows(&list).map(|row| row.name).collect();
         for file in files {
             let below = file.strip_prefix(&inside).map(|rest| rest.trim_start_matches('/'));
             let in_bin = format!("../../../{file}");
-            if listed.iter().any(|it| Some(*it) == below || *it == in_bin) {
+            if listed.iter().any(|it| Some(it.as_str()) == below || *it == in_bin) {
                 found.insert((*file).to_owned(), name.replacen('-', " ", 1));
             }
         }

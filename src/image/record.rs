@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::disk;
 use crate::python::dependencies::joined;
+use crate::python::env::{Row, rows};
 
 /// Whether a file says when and how a package was installed, and nothing that matters later.
 pub(super) fn is_about_the_day(path: &Path) -> bool {
@@ -33,8 +34,8 @@ pub(super) fn rewritten(env: &Path, path: &Path, bytes: &[u8], text: Text<'_>) -
     // Its paths are relative to site-packages.
     let packages = path.parent().and_then(Path::parent).unwrap_or(Path::new(""));
     let mut lines = Vec::new();
-    for line in list.lines() {
-        let name = line.split(',').next().unwrap_or_default();
+    for row in rows(list) {
+        let Row { name, field, line } = &row;
         if name.contains("__pycache__/") || name.ends_with("/uv_cache.json") {
             continue;
         }
@@ -50,9 +51,9 @@ pub(super) fn rewritten(env: &Path, path: &Path, bytes: &[u8], text: Text<'_>) -
         match changed {
             Some(changed) => {
                 let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(&changed));
-                lines.push(format!("{name},sha256={digest},{}", changed.len()));
+                lines.push(format!("{field},sha256={digest},{}", changed.len()));
             }
-            None => lines.push(line.to_owned()),
+            None => lines.push(line.trim_end_matches(['\r', '\n']).to_owned()),
         }
     }
     Some((lines.join("\n") + "\n").into_bytes())
@@ -67,18 +68,23 @@ mod tests {
         let env = tempfile::tempdir().unwrap();
         std::fs::create_dir(env.path().join("bin")).unwrap();
         std::fs::write(env.path().join("bin/flask"), "old").unwrap();
-        let list = "../../../bin/flask,sha256=x,3\nflask/a.py,sha256=y,1\n\
+        std::fs::write(env.path().join("bin/a, b"), "old").unwrap();
+        let list = "../../../bin/flask,sha256=x,3\nflask/a.py,sha256=y,1\r\n\
+                    \"../../../bin/a, b\",sha256=x,3\n\"flask/c,d.py\",sha256=z,2\n\
                     flask/__pycache__/a.cpython-312.pyc,,\nflask-1.dist-info/uv_cache.json,,\n";
         let path = Path::new("lib/python3.12/site-packages/flask-1.dist-info/RECORD");
         let text = |path: &Path, bytes: &[u8]| {
-            assert_eq!((path, bytes), (Path::new("bin/flask"), b"old".as_slice()));
+            assert!(path == Path::new("bin/flask") || path == Path::new("bin/a, b"), "{path:?}");
+            assert_eq!(bytes, b"old");
             Some(b"newer".to_vec())
         };
         let list = rewritten(env.path(), path, list.as_bytes(), &text).unwrap();
-        insta::assert_snapshot!(String::from_utf8(list).unwrap(), @"
+        insta::assert_snapshot!(String::from_utf8(list).unwrap(), @r#"
         ../../../bin/flask,sha256=gE9R9xJUxAgeN-fIhwc1YPSm-mza0gLprGfgMsQ-0eE,5
         flask/a.py,sha256=y,1
-        ");
+        "../../../bin/a, b",sha256=gE9R9xJUxAgeN-fIhwc1YPSm-mza0gLprGfgMsQ-0eE,5
+        "flask/c,d.py",sha256=z,2
+        "#);
         assert!(is_record(path) && !is_record(Path::new("RECORD")));
     }
 }

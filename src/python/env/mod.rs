@@ -34,7 +34,7 @@ pub use made::made_by_commands;
 pub use marker::{Marker, is_marker, keep, retire};
 pub use names::spellings;
 pub use prune::prune;
-pub use record::normal;
+pub use record::{Row, normal, rows};
 pub use references::unshare;
 pub use requires_python::for_other_python;
 pub use written::written_since;
