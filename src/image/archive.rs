@@ -83,7 +83,7 @@ fn path_from_root(bytes: &[u8]) -> String {
     while let Some(shorter) = rest.strip_prefix("./").or_else(|| rest.strip_prefix('/')) {
         rest = shorter;
     }
-    rest.trim_end_matches('/').to_owned()
+    if rest == "." { String::new() } else { rest.trim_end_matches('/').to_owned() }
 }
 
 /// Whether a file may be a library, or the program of a Python.
@@ -134,7 +134,7 @@ mod tests {
     fn a_folder_is_closed_if_only_its_owner_may_enter_it() {
         let mut layer = Builder::new(Vec::new());
         for (folder, mode, owner) in
-            [("./root", 0o700, 0), ("home/app/", 0o750, 7), ("usr", 0o755, 0)]
+            [("./", 0o700, 0), ("./root", 0o700, 0), ("home/app/", 0o750, 7), ("usr", 0o755, 0)]
         {
             let mut header = Header::new_gnu();
             header.set_entry_type(EntryType::Directory);

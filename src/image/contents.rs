@@ -88,6 +88,12 @@ impl Contents {
     /// Puts a layer over these.
     pub(super) fn put_over(&mut self, layer: &Contents) {
         let Contents { entries, removed, emptied, folders, library_folders } = layer;
+    /// Whether a user may enter the root folder itself.
+    pub(super) fn root_lets_in(&self, user: u32) -> bool {
+        let closed_by = self.folders.get("").copied().flatten();
+        user == 0 || closed_by.is_none_or(|owner| owner == user)
+    }
+
         let stays = |path: &str| {
             !emptied.iter().any(|folder| is_below(path, folder))
                 && !removed.iter().any(|gone| path == gone || is_below(path, gone))

@@ -23,6 +23,7 @@ use crate::elf;
 
 /// A part of a layer. `to` is the path in the image, without a slash before it.
 pub(super) enum Part<'p> {
+    /// Without a path, the root folder of the image.
     Folder {
         to: String,
         owner: Owner,
@@ -283,8 +284,9 @@ impl<W: Write> Layer<'_, W> {
         self.contents.add_folder(&to.to_string_lossy(), None);
         let mode = if owner.is_open { 0o1777 } else { 0o755 };
         let header = self.header(EntryType::Directory, 0, mode, owner);
-        append(&mut self.archive, header, &to.join(""), io::empty())
-            .context("cannot write the layer")
+        let is_root = to == Path::new("");
+        let to = if is_root { PathBuf::from("./") } else { to.join("") };
+        append(&mut self.archive, header, &to, io::empty()).context("cannot write the layer")
     }
 
     fn link(&mut self, to: &Path, target: &Path) -> Result<()> {

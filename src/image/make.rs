@@ -115,8 +115,8 @@ pub fn make(site: &Site, request: &Request) -> Result<Made> {
     }
     let tree =
         Part::Tree { from: source.folder.clone(), to: APP.to_owned(), rules: &release_rules };
-    let (tree, decides) = (hiding(APP, &below, vec![tree]), format!("{places:?} {owner:?}"));
-    layers.push(new("release", tree, times.release, decides)?);
+    let tree = opening(&below, owner, hiding(APP, &below, vec![tree]));
+    layers.push(new("release", tree, times.release, format!("{places:?} {owner:?}"))?);
     if base.is_scratch() {
         let mut above = Contents::default();
         for layer in &layers {
@@ -174,6 +174,15 @@ fn hiding<'p>(folder: &str, below: &Contents, mut parts: Vec<Part<'p>>) -> Vec<P
     if below.is_taken(folder) {
         let to = format!("{folder}/{OPAQUE}");
         parts.insert(0, Part::Bytes { to, bytes: Vec::new(), mode: 0o644 });
+    }
+    parts
+}
+
+/// The parts of a layer that also lets the user into the root folder, where a base does not.
+fn opening<'p>(below: &Contents, owner: Owner, mut parts: Vec<Part<'p>>) -> Vec<Part<'p>> {
+    if !below.root_lets_in(owner.user) {
+        let root = Part::Folder { to: String::new(), owner: Owner::default() };
+        parts.insert(0, root);
     }
     parts
 }

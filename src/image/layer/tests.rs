@@ -20,6 +20,26 @@ impl Rules for Shortened {
 }
 
 #[test]
+fn the_root_folder_is_opened_by_its_own_entry() {
+    let parts =
+        ["", "srv/app"].map(|to| Part::Folder { to: to.to_owned(), owner: Owner::default() });
+    let mut file = tempfile::tempfile().unwrap();
+    let written = write(&parts, 0, &Secrets::default(), &mut file).unwrap();
+    assert!(written.contents.root_lets_in(7));
+    let mut closed = Contents::default();
+    closed.add_folder("", Some(0));
+    closed.put_over(&written.contents);
+    assert!(closed.root_lets_in(7));
+    io::Seek::rewind(&mut file).unwrap();
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(file));
+    let entries = archive.entries().unwrap().map(Result::unwrap);
+    let entries =
+        entries.map(|entry| (entry.path_bytes().into_owned(), entry.header().mode().unwrap()));
+    let expected = [b"./".as_slice(), b"srv/", b"srv/app/"].map(|path| (path.to_vec(), 0o755));
+    assert_eq!(entries.collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn a_long_list_of_files_and_a_long_script_are_changed_as_well() {
     let folder = tempfile::tempdir().unwrap();
     let from = folder.path().join("env");
