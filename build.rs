@@ -1,10 +1,12 @@
-//! Records what this is a build of, for `nyala --version --verbose`; see `src/cli/version.rs`.
+//! Records what this is a build of: for `nyala --version --verbose`, see `src/cli/version.rs`, and
+//! for what only the same code may use again, see `src/image/cache.rs`.
 
 #![expect(clippy::disallowed_macros, reason = "cargo reads what a build script prints")]
 
 use std::env;
 use std::fs;
-use std::path::Path;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
@@ -15,6 +17,7 @@ fn main() {
     set("RUSTC", env::var("RUSTC").ok().and_then(|rustc| output(&rustc, &["--version"])));
     let source = Source::find();
     set("COMMIT", source.commit);
+    set("CODE", Some(code()));
     set("BUILD_TIME", env::var("SOURCE_DATE_EPOCH").ok().or(source.time));
 }
 
@@ -58,6 +61,26 @@ impl Source {
         let suffix = if is_changed { ", with changes" } else { "" };
         Source { commit: commit.map(|commit| commit + suffix), time }
     }
+}
+
+/// A digest of the code, and of the versions of the libraries in it.
+fn code() -> String {
+    const LOCK: &str = "Cargo.lock";
+    let mut files = vec![PathBuf::from(LOCK)];
+    let mut folders = vec![PathBuf::from("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        (&file, fs::read(&file).ok()).hash(&mut hasher);
+    }
+    watch(["src", LOCK].iter().filter(|path| Path::new(path).exists()));
+    format!("{:016x}", hasher.finish())
 }
 
 /// The id in `{"git": {"sha1": "…"}, …}`.

@@ -15,8 +15,9 @@ use crate::site::Site;
 /// How many are kept.
 const MOST: usize = 64;
 
-/// Another version may write layers in another way.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The digest of nyala's own source, which `build.rs` takes: any other build may write or read
+/// layers in another way, also one of the same version.
+const CODE: &str = env!("NYALA_CODE");
 
 pub(super) struct Cache {
     folder: PathBuf,
@@ -45,7 +46,7 @@ impl Cache {
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        self.folder.join(format!("{VERSION}-{}.json", name.replace(':', "-")))
+        self.folder.join(format!("{CODE}-{}.json", name.replace(':', "-")))
     }
 
     /// Removes the oldest.
