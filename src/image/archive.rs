@@ -9,6 +9,7 @@ use flate2::bufread::MultiGzDecoder;
 use tar::{Archive, EntryType};
 
 use super::contents::{Contents, split};
+use super::loader;
 use super::zstd::{Frames, is_zstd};
 use crate::disk;
 use crate::elf::{self, Object};
@@ -59,16 +60,20 @@ fn read(tar: &mut dyn Read, temporary: &Path) -> Result<Contents> {
                 let owner = u32::try_from(entry.header().uid().context(reading)?);
                 contents.add_folder(&path, owner.ok().filter(|_| is_closed));
             }
+            _ if loader::may_be_configuration(&path) && entry.size() <= loader::LARGEST => {
+                let mut bytes = Vec::new();
+                entry.read_to_end(&mut bytes).context(reading)?;
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                if loader::is_configuration(&text) {
+                    contents.add_configuration(&path, text);
+                } else {
+                    contents.add_file(&path, None);
+                }
+            }
             _ if is_looked_into(&path) => {
                 let size = entry.size();
                 let object = object(&mut entry, size, temporary)?;
                 contents.add_file(&path, object);
-            }
-            _ if is_configuration(&path) => {
-                let mut text = String::new();
-                let _ = entry.take(1 << 16).read_to_string(&mut text);
-                let folders = text.lines().map(str::trim).filter(|line| line.starts_with('/'));
-                contents.library_folders.extend(folders.map(str::to_owned));
             }
             _ => contents.add_file(&path, None),
         }
@@ -90,11 +95,6 @@ fn path_from_root(bytes: &[u8]) -> String {
 fn is_looked_into(path: &str) -> bool {
     let (folder, name) = split(path);
     name.contains(".so") || folder.ends_with("bin") && name.starts_with("python")
-}
-
-fn is_configuration(path: &str) -> bool {
-    let in_folder = path.strip_prefix("etc/ld.so.conf.d/");
-    path == "etc/ld.so.conf" || in_folder.is_some_and(|name| name.strip_suffix(".conf").is_some())
 }
 
 fn object(entry: &mut impl Read, size: u64, temporary: &Path) -> Result<Option<Object>> {
@@ -149,5 +149,38 @@ mod tests {
         assert!(!lets_in("root", 7) && lets_in("root", 0));
         assert!(!lets_in("home/app", 8) && lets_in("home/app", 7));
         assert!(lets_in("usr", 7));
+        assert!(contents.root_lets_in(0) && !contents.root_lets_in(7));
+        assert!(Contents::default().root_lets_in(7));
+    }
+
+    #[test]
+    fn the_loader_is_told_of_folders_by_layers_and_links() {
+        let mut lower = Builder::new(Vec::new());
+        let file = |layer: &mut Builder<Vec<u8>>, path: &str, text: &str| {
+            let mut header = Header::new_gnu();
+            header.set_mode(0o644);
+            header.set_size(text.len() as u64);
+            layer.append_data(&mut header, path, text.as_bytes()).unwrap();
+        };
+        file(&mut lower, "etc/ld.so.conf", "/opt/a\ninclude /etc/ld.so.conf.d/*.conf\n");
+        file(&mut lower, "etc/ld.so.conf.d/b.conf", "/opt/b\n");
+        file(&mut lower, "etc/ld.so.conf.d/c.conf", "/opt/c\n");
+        file(&mut lower, "opt/d/d.conf", "/opt/d\n");
+        file(&mut lower, "etc/resolv.conf", "nameserver 127.0.0.1\n");
+        let mut upper = Builder::new(Vec::new());
+        file(&mut upper, "etc/ld.so.conf.d/.wh.b.conf", "");
+        file(&mut upper, "etc/ld.so.conf.d/c.conf", "# nothing\n");
+        let mut link = Header::new_gnu();
+        link.set_entry_type(EntryType::Symlink);
+        link.set_size(0);
+        upper.append_link(&mut link, "etc/ld.so.conf.d/d.conf", "/opt/d/d.conf").unwrap();
+        let mut all = Contents::default();
+        for (layer, folders) in
+            [(lower, &["/opt/a", "/opt/b", "/opt/c"][..]), (upper, &["/opt/a", "/opt/d"])]
+        {
+            let layer = layer.into_inner().unwrap();
+            all.put_over(&contents(&mut layer.as_slice(), Path::new("/nowhere")).unwrap());
+            assert_eq!(loader::folders(&all).unknown, folders);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::contents::{Contents, split};
+use super::contents::{Contents, join, split};
 use super::rules::{APP, PYTHON};
 use crate::elf::Object;
 use crate::python::env::rows;
@@ -29,6 +29,14 @@ pub(super) enum Lacks {
     Loader(String),
     /// A version of a library's symbols, and the newest that there is.
     Version { library: String, version: String, newest: Option<String> },
+}
+
+impl Lacks {
+    /// Whether it is a library that is in one of these folders.
+    pub(super) fn is_in(&self, all: &Contents, folders: &[String]) -> bool {
+        let Lacks::Library(name) = self else { return false };
+        folders.iter().any(|folder| all.resolve(&join(folder, name)).is_some())
+    }
 }
 
 /// Modules of the standard library that few programs use, and distributions leave out.
@@ -209,7 +217,9 @@ mod tests {
             problems.into_iter().map(|problem| problem.lacks).collect()
         };
         assert_eq!(lacks(&[]), [Lacks::Library("libpy.so".to_owned())]);
-        assert_eq!(lacks(&["/opt/lib".to_owned()]), []);
+        let there = ["/opt/lib".to_owned()];
+        assert_eq!(lacks(&there), []);
+        assert!(lacks(&[])[0].is_in(&base, &there) && !lacks(&[])[0].is_in(&base, &[]));
     }
 
     #[test]

@@ -22,9 +22,6 @@ pub(super) struct Contents {
     /// The folders that a layer names, and the number of the user who alone may enter one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     folders: BTreeMap<String, Option<u32>>,
-    /// The folders that `/etc/ld.so.conf` and what it includes add to those of the loader.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) library_folders: Vec<String>,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -32,14 +29,12 @@ pub(super) struct Contents {
 pub(super) enum Entry {
     Link(String),
     File(Option<Object>),
+    /// What the loader is told.
+    Configuration(String),
 }
 
 const WHITEOUT: &str = ".wh.";
 pub(super) const OPAQUE: &str = ".wh..wh..opq";
-
-/// What the loader searches by itself: glibc's and musl's folders, with those of Debian's for each
-/// architecture.
-const LOADER_FOLDERS: [&str; 5] = ["lib", "usr/lib", "lib64", "usr/lib64", "usr/local/lib"];
 
 /// How many links one path may lead through, as on Linux.
 const MOST_LINKS: usize = 40;
@@ -68,6 +63,14 @@ impl Contents {
         }
     }
 
+    /// Takes note of a file that the loader, or what prepares its work, may read.
+    pub(super) fn add_configuration(&mut self, path: &str, text: String) {
+        self.add_file(path, None);
+        if !split(path).1.starts_with(WHITEOUT) {
+            self.entries.insert(path.to_owned(), Entry::Configuration(text));
+        }
+    }
+
     /// Takes note of a folder, and of the number of its owner if nobody else may enter it.
     pub(super) fn add_folder(&mut self, path: &str, closed_by: Option<u32>) {
         self.folders.insert(path.to_owned(), closed_by);
@@ -85,15 +88,22 @@ impl Contents {
         user == 0 || above.all(|folder| closed_by(folder).is_none_or(|owner| owner == user))
     }
 
-    /// Puts a layer over these.
-    pub(super) fn put_over(&mut self, layer: &Contents) {
-        let Contents { entries, removed, emptied, folders, library_folders } = layer;
     /// Whether a user may enter the root folder itself.
     pub(super) fn root_lets_in(&self, user: u32) -> bool {
         let closed_by = self.folders.get("").copied().flatten();
         user == 0 || closed_by.is_none_or(|owner| owner == user)
     }
 
+    /// Puts a layer over these.
+    pub(super) fn put_over(&mut self, layer: &Contents) {
+        let Contents { entries, removed, emptied, folders } = layer;
+        // A folder takes the place of a link.
+        for path in folders.keys() {
+            let path = self.placed(path);
+            self.entries.remove(&path);
+        }
+        let emptied: Vec<_> = emptied.iter().map(|folder| self.real(folder)).collect();
+        let removed: Vec<_> = removed.iter().map(|path| self.placed(path)).collect();
         let stays = |path: &str| {
             !emptied.iter().any(|folder| is_below(path, folder))
                 && !removed.iter().any(|gone| path == gone || is_below(path, gone))
@@ -101,10 +111,7 @@ impl Contents {
         self.entries.retain(|path, _| stays(path));
         self.folders.retain(|path, _| stays(path));
         for (path, closed_by) in folders {
-            let path = self.placed(path);
-            // A folder takes the place of a link.
-            self.entries.remove(&path);
-            self.folders.insert(path, *closed_by);
+            self.folders.insert(self.placed(path), *closed_by);
         }
         for (path, entry) in entries {
             let path = self.placed(path);
@@ -115,15 +122,19 @@ impl Contents {
             }
             self.entries.insert(path, entry.clone());
         }
-        self.library_folders.extend(library_folders.iter().cloned());
     }
 
     /// Where something of a layer comes to be: links may be among the folders above it.
     fn placed(&self, path: &str) -> String {
         let (above, name) = split(path);
-        match self.go(above, true) {
-            Some((above, None)) => join(&above, name),
-            _ => path.to_owned(),
+        if above.is_empty() { path.to_owned() } else { join(&self.real(above), name) }
+    }
+
+    /// The folder that a path leads to.
+    pub(super) fn real(&self, folder: &str) -> String {
+        match self.go(folder, true) {
+            Some((real, None)) => real,
+            _ => folder.to_owned(),
         }
     }
 
@@ -144,7 +155,16 @@ impl Contents {
     pub(super) fn resolve(&self, path: &str) -> Option<(String, Option<&Object>)> {
         match self.walk(path, true)? {
             (path, Entry::File(object)) => Some((path, object.as_ref())),
+            (path, Entry::Configuration(_)) => Some((path, None)),
             (_, Entry::Link(_)) => None,
+        }
+    }
+
+    /// The text of a configuration of the loader.
+    pub(super) fn configuration(&self, path: &str) -> Option<&str> {
+        match self.walk(path, true)? {
+            (_, Entry::Configuration(text)) => Some(text),
+            _ => None,
         }
     }
 
@@ -186,64 +206,14 @@ impl Contents {
                     }
                     todo.extend(parts(target).rev().map(str::to_owned));
                 }
-                Some(file @ Entry::File(_)) if todo.is_empty() => return Some((next, Some(file))),
-                Some(Entry::File(_)) => return None,
+                Some(file) if todo.is_empty() => return Some((next, Some(file))),
+                Some(_) => return None,
                 // A folder, or nothing that matters.
                 None => at = next,
             }
         }
         Some((at, None))
     }
-
-    /// Finds a library as the loader would, for the object at a path.
-    pub(super) fn library(
-        &self,
-        name: &str,
-        of: &str,
-        object: &Object,
-        more: &[String],
-    ) -> Option<(String, Option<&Object>)> {
-        let is_right = |found: &(String, Option<&Object>)| {
-            found.1.is_none_or(|library| library.machine == object.machine)
-        };
-        if name.contains('/') {
-            return self.resolve(name);
-        }
-        let origin = split(of).0;
-        let own = object.run_paths.iter().map(|folder| {
-            let folder = folder.replace("${ORIGIN}", "$ORIGIN");
-            folder.replace("$ORIGIN", &format!("/{origin}"))
-        });
-        let known = LOADER_FOLDERS.iter().flat_map(|folder| {
-            let triplets = triplets(folder);
-            triplets.into_iter().chain([(*folder).to_owned()])
-        });
-        let listed = self.library_folders.iter().chain(more).cloned();
-        own.chain(listed)
-            .chain(known)
-            .find_map(|folder| self.resolve(&join(&folder, name)).filter(is_right))
-    }
-
-    /// Whether any layer has a library of this name, wherever it is: one that is loaded already is
-    /// not looked for.
-    pub(super) fn has_file_named(&self, name: &str) -> bool {
-        self.entries.keys().any(|path| split(path).1 == name)
-    }
-}
-
-/// The folders of an architecture in one of the loader's, such as `x86_64-linux-gnu`.
-fn triplets(folder: &str) -> Vec<String> {
-    const KNOWN: [&str; 8] = [
-        "x86_64-linux-gnu",
-        "aarch64-linux-gnu",
-        "arm-linux-gnueabihf",
-        "i386-linux-gnu",
-        "powerpc64le-linux-gnu",
-        "riscv64-linux-gnu",
-        "s390x-linux-gnu",
-        "loongarch64-linux-gnu",
-    ];
-    KNOWN.iter().map(|triplet| format!("{folder}/{triplet}")).collect()
 }
 
 /// Whether a file that is no program and no library matters.
@@ -264,7 +234,7 @@ pub(super) fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
-fn join(folder: &str, name: &str) -> String {
+pub(super) fn join(folder: &str, name: &str) -> String {
     let folder = folder.trim_matches('/');
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
@@ -333,6 +303,25 @@ mod tests {
         contents.put_over(&layer);
         let left: Vec<_> = contents.iter().map(|(path, _)| path).collect();
         assert_eq!(left, ["bin/b", "usr/bin/e"]);
+    }
+
+    #[test]
+    fn what_a_layer_removes_is_found_through_links_of_those_below() {
+        let mut contents = Contents::default();
+        contents.add_link("lib", "usr/lib");
+        contents.add_link("srv", "var/srv");
+        for path in ["usr/lib/a.so", "usr/lib/b/c.so", "usr/lib/d.so", "var/srv/bin/e"] {
+            contents.add_file(path, None);
+        }
+        let mut layer = Contents::default();
+        layer.add_file("lib/.wh.a.so", None);
+        layer.add_file("lib/b/.wh..wh..opq", None);
+        // A folder of its own takes the place of the link first.
+        layer.add_folder("srv", None);
+        layer.add_file("srv/.wh..wh..opq", None);
+        contents.put_over(&layer);
+        let left: Vec<_> = contents.iter().map(|(path, _)| path).collect();
+        assert_eq!(left, ["lib", "usr/lib/d.so", "var/srv/bin/e"]);
     }
 
     #[test]

@@ -222,6 +222,14 @@ pub(super) fn missing_here_too(lines: Vec<String>) -> UserError {
         .fix("If the application needs them, install what is missing here and in the base")
 }
 
+/// A library is where only ldconfig would find it.
+pub(super) fn ldconfig_has_not_run(base: Option<&str>) -> UserError {
+    let base = base.unwrap_or("scratch");
+    UserError::new(format!("the base {base} has libraries where its loader does not look"))
+        .found("/etc/ld.so.conf names their folder, and there is no /etc/ld.so.cache")
+        .fix("Run ldconfig in the base, after the libraries are in it")
+}
+
 /// `lines` say what needs what.
 pub(super) fn does_not_run(base: Option<&str>, lines: Vec<String>) -> UserError {
     let place = base.map_or("the image".to_owned(), |base| format!("the base {base}"));

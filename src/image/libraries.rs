@@ -10,6 +10,8 @@ use anyhow::{Context, Result};
 use super::check::Lacks;
 use super::contents::Contents;
 use super::layer::{Link, Owner, Part, Rules};
+use super::loader::{self, Files};
+use crate::disk;
 use crate::elf::{self, Object};
 use crate::python::env::normal;
 
@@ -246,19 +248,23 @@ fn run_paths<'f>(object: &'f Object, origin: Option<&'f Path>) -> impl Iterator<
     object.run_paths.iter().map(folder).filter(|folder| folder.is_absolute())
 }
 
-/// Where the loader of this machine looks; see ld.so(8) and ldconfig(8).
+/// Where the loader of this machine looks; see ld.so(8).
 fn loader_folders() -> Vec<PathBuf> {
-    let mut folders = Vec::new();
-    let listed = fs::read_dir("/etc/ld.so.conf.d").into_iter().flatten().flatten();
-    let mut files: Vec<_> = listed.map(|entry| entry.path()).collect();
-    files.sort();
-    for file in [PathBuf::from("/etc/ld.so.conf")].into_iter().chain(files) {
-        let text = fs::read_to_string(file).unwrap_or_default();
-        let lines = text.lines().map(str::trim).filter(|line| line.starts_with('/'));
-        folders.extend(lines.map(PathBuf::from));
+    let own = ["/lib64", "/usr/lib64", "/lib", "/usr/lib"].map(PathBuf::from);
+    loader::for_ldconfig(&ThisMachine).into_iter().map(PathBuf::from).chain(own).collect()
+}
+
+struct ThisMachine;
+
+impl Files for ThisMachine {
+    fn text(&self, path: &str) -> Option<String> {
+        disk::read_to_string(path).ok()
     }
-    folders.extend(["/lib64", "/usr/lib64", "/lib", "/usr/lib"].map(PathBuf::from));
-    folders
+
+    fn names(&self, folder: &str) -> BTreeSet<String> {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod layer;
 mod layout;
 mod libraries;
 mod listen;
+mod loader;
 mod make;
 mod own;
 mod platform;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::base::Base;
+use super::check::Problem;
 use super::config::USUAL_PATH;
 use super::contents::Contents;
 use super::layer::cannot_read;
@@ -16,7 +17,7 @@ use super::own::OwnLayer;
 use super::rules::{PYTHON_LIB, Places};
 use super::secrets::Secrets;
 use super::source::Source;
-use super::{check, command, error, libraries, listen, verdict};
+use super::{check, command, error, libraries, listen, loader, verdict};
 use crate::console;
 use crate::elf;
 use crate::processes::{self, WEB};
@@ -44,11 +45,17 @@ pub(super) fn check(
     let is_here = |lacks: &_, object: &_| libraries::is_here(lacks, object, library_folders);
     let of_base = base.variable(LIBRARY_PATH).unwrap_or_default();
     let of_base = of_base.split(':').filter(|folder| folder.starts_with('/')).map(str::to_owned);
-    let folders: Vec<_> = [format!("/{PYTHON_LIB}")].into_iter().chain(of_base).collect();
+    let own_library = [format!("/{PYTHON_LIB}")].into_iter();
+    let configured = loader::folders(below);
+    let folders: Vec<_> = own_library.chain(of_base).chain(configured.searched).collect();
     let mut problems = check::problems(&own, &all, machine, &folders, &is_here);
     let interpreter = places.env.as_ref().map(|env| env.interpreter.as_str());
     if let Some(interpreter) = interpreter.filter(|it| below.resolve(it).is_some()) {
         problems.extend(check::problems_of(interpreter, &all, &folders));
+    }
+    let is_unseen = |problem: &Problem| problem.lacks.is_in(&all, &configured.unknown);
+    if problems.iter().any(is_unseen) {
+        console::warning(error::ldconfig_has_not_run(base.name.as_deref()));
     }
     let env = places.env.as_ref().map(|env| (folder.as_path(), env.to.as_str()));
     verdict::verdict(problems, base.name.as_deref(), env)?;

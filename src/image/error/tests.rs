@@ -169,6 +169,11 @@ fn every_error_about_a_base_says_what_to_do() {
     let lines = (1..13).map(|number| format!("a needs lib{number}.so")).collect();
     let said = missing_here_too(lines).to_string();
     assert!(said.contains("found: a needs lib10.so\nfound: 2 more\n"), "{said}");
+    insta::assert_snapshot!(ldconfig_has_not_run(Some("debian:11")), @"
+    the base debian:11 has libraries where its loader does not look
+    found: /etc/ld.so.conf names their folder, and there is no /etc/ld.so.cache
+    Run ldconfig in the base, after the libraries are in it
+    ");
     insta::assert_snapshot!(does_not_run(Some("debian:11"), vec!["a needs b".into()]), @r#"
     the image would not run: the base debian:11 lacks what the release needs
     found: a needs b

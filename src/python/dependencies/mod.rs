@@ -35,6 +35,7 @@ pub use project::Project;
 pub use record::{Found, Input, Line, Local, LocalKind, MutableReference, Recorded, Role};
 pub use source::Source;
 pub use subfolders::{folders_with, has_same_folders_with};
+pub use text::glob;
 pub(super) use text::normalized_name;
 pub use tree::{Entry, Resolved, Tree, in_commit, joined, leads_above, resolve};
 pub use workspace::{lock_without_member, workspace_lock};

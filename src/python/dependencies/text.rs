@@ -21,7 +21,7 @@ pub(in crate::python) fn normalized_name(name: &str) -> String {
 }
 
 /// `*` and `?` as a shell has them.
-pub(super) fn glob(pattern: &[u8], name: &[u8]) -> bool {
+pub fn glob(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut star) = (0, None);
     let mut from = 0;
     while from < name.len() {
