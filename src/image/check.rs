@@ -88,6 +88,33 @@ pub(super) fn problems_of(program: &str, all: &Contents, folders: &[String]) -> 
     found.map(|lacks| Problem { file: file.clone(), lacks, is_here: true }).collect()
 }
 
+/// What modules of the standard library lack that belongs to an interpreter of the base, by their
+/// names. Few programs import all of them, and bases are made smaller by leaving libraries out.
+pub(super) fn problems_of_modules(
+    program: &str,
+    all: &Contents,
+    machine: u16,
+    folders: &[String],
+) -> Vec<(String, Problem)> {
+    let (folder, name) = split(program.trim_start_matches('/'));
+    let (prefix, _) = split(folder);
+    let folders_of_modules = ["lib", "lib64"].map(|lib| {
+        let folder = join(prefix, &format!("{lib}/{name}/lib-dynload"));
+        format!("{}/", all.real(&folder))
+    });
+    let mut problems = Vec::new();
+    for (file, object) in all.objects().filter(|(_, object)| object.machine == machine) {
+        let module = folders_of_modules.iter().find_map(|folder| file.strip_prefix(folder));
+        let module = module.and_then(|file| file.split('.').next());
+        let Some(module) = module.filter(|it| !OPTIONAL.contains(it)) else { continue };
+        problems.extend(of_object(file, object, all, folders).map(|lacks| {
+            let problem = Problem { file: file.to_owned(), lacks, is_here: true };
+            (module.to_owned(), problem)
+        }));
+    }
+    problems
+}
+
 /// Whether a file of the release is in an env that the project brings along.
 fn in_env(file: &str) -> bool {
     file.strip_prefix(APP).is_some_and(|rest| rest.starts_with(&format!("/{ENV_LINK}/")))
@@ -220,6 +247,28 @@ mod tests {
         let there = ["/opt/lib".to_owned()];
         assert_eq!(lacks(&there), []);
         assert!(lacks(&[])[0].is_in(&base, &there) && !lacks(&[])[0].is_in(&base, &[]));
+    }
+
+    #[test]
+    fn modules_of_the_base_are_looked_at_where_its_interpreter_has_them() {
+        let mut base = Contents::default();
+        base.add_link("lib", "usr/lib");
+        for (folder, module) in [
+            ("usr/lib/python3.12/lib-dynload", "_sqlite3.cpython-312-x86_64-linux-gnu.so"),
+            ("usr/lib/python3.12/lib-dynload", "_tkinter.cpython-312-x86_64-linux-gnu.so"),
+            ("usr/lib/python3.11/lib-dynload", "_sqlite3.cpython-311-x86_64-linux-gnu.so"),
+            ("usr/lib/python3.12/site-packages", "own.so"),
+        ] {
+            base.add_file(&format!("{folder}/{module}"), Some(object(&["libsqlite3.so.0"], &[])));
+        }
+        for program in ["/usr/bin/python3.12", "/bin/python3.12"] {
+            let problems = problems_of_modules(program, &base, 62, &[]);
+            let [(module, problem)] = &problems[..] else { panic!("{problems:?}") };
+            assert_eq!(module, "_sqlite3");
+            assert_eq!(problem.lacks, Lacks::Library("libsqlite3.so.0".to_owned()));
+        }
+        base.add_file("usr/lib/libsqlite3.so.0", Some(object(&[], &[])));
+        assert_eq!(problems_of_modules("/usr/bin/python3.12", &base, 62, &[]), []);
     }
 
     #[test]

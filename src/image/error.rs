@@ -230,6 +230,14 @@ pub(super) fn ldconfig_has_not_run(base: Option<&str>) -> UserError {
         .fix("Run ldconfig in the base, after the libraries are in it")
 }
 
+/// `lines` say which modules of the standard library need what.
+pub(super) fn modules_do_not_load(base: Option<&str>, lines: Vec<String>) -> UserError {
+    let base = base.unwrap_or("scratch");
+    let fact = format!("some modules of Python itself do not load on the base {base}");
+    with_first(UserError::new(fact), lines)
+        .fix("If the application imports them, choose a base that has these libraries")
+}
+
 /// `lines` say what needs what.
 pub(super) fn does_not_run(base: Option<&str>, lines: Vec<String>) -> UserError {
     let place = base.map_or("the image".to_owned(), |base| format!("the base {base}"));

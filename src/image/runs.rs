@@ -59,6 +59,13 @@ pub(super) fn check(
     }
     let env = places.env.as_ref().map(|env| (folder.as_path(), env.to.as_str()));
     verdict::verdict(problems, base.name.as_deref(), env)?;
+    if let Some(interpreter) = interpreter {
+        let lacking = check::problems_of_modules(interpreter, &all, machine, &folders);
+        let lines = lacking.iter().map(|(module, problem)| verdict::line(problem, Some(module)));
+        if !lacking.is_empty() {
+            console::warning(error::modules_do_not_load(base.name.as_deref(), lines.collect()));
+        }
+    }
     Ok(all)
 }
 

@@ -52,7 +52,8 @@ pub(super) fn verdict(
     Ok(())
 }
 
-fn line(problem: &Problem, package: Option<&str>) -> String {
+/// `whose` is what the file belongs to: a package of the env, for example.
+pub(super) fn line(problem: &Problem, whose: Option<&str>) -> String {
     let Problem { file, lacks, is_here: _ } = problem;
     let lacks = match lacks {
         Lacks::Library(library) => format!("needs {library}"),
@@ -64,8 +65,8 @@ fn line(problem: &Problem, package: Option<&str>) -> String {
             format!("needs {version} of {library}, which has none")
         }
     };
-    match package {
-        Some(package) => format!("{package} {lacks} (/{file})"),
+    match whose {
+        Some(whose) => format!("{whose} {lacks} (/{file})"),
         None => format!("/{file} {lacks}"),
     }
 }

@@ -169,15 +169,25 @@ fn every_error_about_a_base_says_what_to_do() {
     let lines = (1..13).map(|number| format!("a needs lib{number}.so")).collect();
     let said = missing_here_too(lines).to_string();
     assert!(said.contains("found: a needs lib10.so\nfound: 2 more\n"), "{said}");
-    insta::assert_snapshot!(ldconfig_has_not_run(Some("debian:11")), @"
-    the base debian:11 has libraries where its loader does not look
-    found: /etc/ld.so.conf names their folder, and there is no /etc/ld.so.cache
-    Run ldconfig in the base, after the libraries are in it
-    ");
     insta::assert_snapshot!(does_not_run(Some("debian:11"), vec!["a needs b".into()]), @r#"
     the image would not run: the base debian:11 lacks what the release needs
     found: a needs b
     1. Choose a base that has it, of the distribution of this machine or newer
     2. Or take all of it from this machine: base = "scratch" in [image] of nyala.toml
     "#);
+}
+
+#[test]
+fn every_error_about_libraries_of_a_base_says_what_to_do() {
+    insta::assert_snapshot!(ldconfig_has_not_run(Some("debian:11")), @"
+    the base debian:11 has libraries where its loader does not look
+    found: /etc/ld.so.conf names their folder, and there is no /etc/ld.so.cache
+    Run ldconfig in the base, after the libraries are in it
+    ");
+    let lacks = vec!["_sqlite3 needs libsqlite3.so.0".into()];
+    insta::assert_snapshot!(modules_do_not_load(Some("debian:11"), lacks), @"
+    some modules of Python itself do not load on the base debian:11
+    found: _sqlite3 needs libsqlite3.so.0
+    If the application imports them, choose a base that has these libraries
+    ");
 }
