@@ -287,13 +287,21 @@ impl Times {
             return Ok(Times { fixed: FIRST_TIME, release: FIRST_TIME, created: source.time });
         };
         let value = value.to_string_lossy().into_owned();
-        let wrong = || error::wrong_epoch(&value);
-        let seconds: u64 = value.trim().parse().map_err(|_| wrong())?;
-        let created = i64::try_from(seconds).ok().and_then(|it| Timestamp::from_second(it).ok());
-        let created = created.ok_or_else(wrong)?;
+        let Some((seconds, created)) = seconds_and_moment(&value) else {
+            bail!(error::wrong_epoch(&value));
+        };
         // What is older than that time keeps its own: else every commit would be a new env.
         Ok(Times { fixed: seconds.min(FIRST_TIME), release: seconds, created })
     }
+}
+
+/// What a number of seconds means; `None` for what is none, or later than there are dates.
+fn seconds_and_moment(text: &str) -> Option<(u64, Timestamp)> {
+    let text = text.trim();
+    // Rust reads `+5` as well.
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds: u64 = text.parse().ok().filter(|_| is_number)?;
+    Some((seconds, Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?))
 }
 
 fn say_layers(
@@ -349,4 +357,21 @@ fn variables(base: &Base, interpreter: Option<&Interpreter>) -> Vec<(String, Str
         variables.push((LIBRARY_PATH.to_owned(), path));
     }
     variables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_is_a_number_of_seconds() {
+        for (text, seconds) in
+            [("0", 0), (" 315532800\n", FIRST_TIME), ("99999999999", 99_999_999_999)]
+        {
+            assert_eq!(seconds_and_moment(text).map(|it| it.0), Some(seconds), "{text:?}");
+        }
+        for wrong in ["", "-1", "+5", "1e9", "0x10", "1.5", "9999999999999999", "now"] {
+            assert_eq!(seconds_and_moment(wrong), None, "{wrong:?}");
+        }
+    }
 }
