@@ -165,11 +165,13 @@ fn assert_has(site: &Site, expected: &[(&str, &str)], push: &Push) {
     }
 }
 
-/// The project is a package: of what is installed, it alone has no hash.
+/// The project is a package: of what is installed, it alone has no hash, and needs none where they
+/// are required.
 #[test]
 fn the_project_of_a_lock_is_installed_with_what_it_pins() {
     for site in [Site::new(), fast_site()] {
         let project = site.project();
+        site.nyala(&["config", "set", "PIP_REQUIRE_HASHES=1"]).assert_success();
         write(&project, "uv.lock", &FIRST)
             .write("backend/builder.py", include_str!("fixtures/builder.py"))
             .write("waterhole.py", "VERSION = '1.0'\n")
@@ -195,6 +197,8 @@ fn the_project_of_a_lock_is_installed_with_what_it_pins() {
         let newer = [("antelope", "1.1", None), ("grass", "1.0", None)];
         let push = project.write("uv.lock", with_root(&newer)).push();
         assert_has(&site, &[("antelope", "1.1"), ("grass", "1.0")], &push);
+        let push = project.remove("uv.lock").write("requirements.txt", ".\n").push();
+        push.assert_failed_with("hashes are required, and the project itself can have none");
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::Installer;
 use super::causes::Cause;
 use super::excerpt::Told;
+use super::hashes::Required;
 use crate::python::version::{Version, Wanted};
 use crate::text::shell_word;
 use crate::user_error::UserError;
@@ -59,6 +60,57 @@ pub(super) fn uv_cannot(refused: &[String]) -> UserError {
         .fix("Remove the setting")
         .fix(LET_PIP)
         .fix("Or for one deployment: git push -o installer=pip")
+}
+
+/// Hashes are required of `folders` of the commit, and of repositories.
+pub(super) fn without_hash(
+    folders: &[String],
+    repositories: &[String],
+    required: &Required,
+) -> UserError {
+    let names = [folders, repositories].concat().join(", ");
+    let error = UserError::new(format!("hashes are required, and {names} can have none"))
+        .found(required.found());
+    let error = match folders {
+        [] => error.fix("Install it from an index, or as an archive that has a hash"),
+        _ => error.fix("Lock the project, for example with uv lock: there, a folder needs no hash"),
+    };
+    error.fix(required.undone())
+}
+
+/// Hashes are required, and a lock has none for these packages.
+pub(super) fn locked_without_hash(
+    lock: &str,
+    packages: &[String],
+    required: &Required,
+) -> UserError {
+    let packages = packages.join(", ");
+    UserError::new(format!("hashes are required, and {lock} has none for {packages}"))
+        .found(required.found())
+        .fix("Take them from an index, lock again, commit the lock, and push again")
+        .fix(required.undone())
+}
+
+impl Required {
+    fn found(&self) -> String {
+        match self {
+            Required::Setting(by) => format!("require-hashes ({by})"),
+            Required::Line(line) => format!("{line} requires hashes of all"),
+        }
+    }
+
+    /// How to do without required hashes.
+    fn undone(&self) -> String {
+        match self {
+            Required::Setting(file) if file.contains('/') => {
+                format!("Or remove require-hashes from {file}")
+            }
+            Required::Setting(name) => {
+                format!("Or do not require them: nyala config unset {name}")
+            }
+            Required::Line(_) => "Or remove the hashes from the requirements".to_owned(),
+        }
+    }
 }
 
 /// An installer exited with this status.
@@ -156,6 +208,33 @@ mod tests {
         insta::assert_snapshot!(failed(Installer::Uv, 1, told), @"
         six has no version 9
         Correct it
+        ");
+    }
+
+    #[test]
+    fn what_has_no_hash_where_hashes_are_required_is_named() {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let setting = Required::Setting("PIP_REQUIRE_HASHES".to_owned());
+        let folders = names(&["the project itself", "lib"]);
+        insta::assert_snapshot!(without_hash(&folders, &names(&["flask"]), &setting), @"
+        hashes are required, and the project itself, lib, flask can have none
+        found: require-hashes (PIP_REQUIRE_HASHES)
+        1. Lock the project, for example with uv lock: there, a folder needs no hash
+        2. Or do not require them: nyala config unset PIP_REQUIRE_HASHES
+        ");
+        let line = Required::Line("line 2 of requirements.txt".to_owned());
+        insta::assert_snapshot!(without_hash(&[], &names(&["flask"]), &line), @"
+        hashes are required, and flask can have none
+        found: line 2 of requirements.txt requires hashes of all
+        1. Install it from an index, or as an archive that has a hash
+        2. Or remove the hashes from the requirements
+        ");
+        let file = Required::Setting("/home/me/.config/pip/pip.conf".to_owned());
+        insta::assert_snapshot!(locked_without_hash("uv.lock", &names(&["flask"]), &file), @"
+        hashes are required, and uv.lock has none for flask
+        found: require-hashes (/home/me/.config/pip/pip.conf)
+        1. Take them from an index, lock again, commit the lock, and push again
+        2. Or remove require-hashes from /home/me/.config/pip/pip.conf
         ");
     }
 

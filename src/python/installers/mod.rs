@@ -5,6 +5,7 @@ mod causes;
 mod editables;
 mod error;
 mod excerpt;
+mod hashes;
 mod overrule;
 mod pip;
 pub(super) mod pip_config;
@@ -135,6 +136,7 @@ impl Installer {
         let (environment, overruled) = self.confined(environment, env, release);
         overruled.iter().for_each(console::info);
         let environment = builds::with_own_cache(self, environment, installation);
+        let environment = hashes::required(self, environment, installation)?;
         let installation = &Installation { environment: &environment, ..installation.clone() };
         let choice = match self {
             Installer::Pip => pip::install(installation),
