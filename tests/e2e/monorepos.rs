@@ -39,6 +39,10 @@ fn requirements_txt(project: &Project<'_>) {
     project.write("apps/backend/requirements.txt", "-r ../common.txt\n");
 }
 
+fn requirements_by_url(project: &Project<'_>) {
+    project.write("apps/backend/requirements.txt", "-e file:../../lib\n");
+}
+
 /// The names in a folder, sorted.
 fn names(folder: &std::path::Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
@@ -100,7 +104,7 @@ fn requirements_lead_above_the_application() {
 fn uv_installs_what_is_above_the_application() {
     let Some(uv) = uv() else { return };
     for (write, source) in
-        [(uv_lock as fn(&Project<'_>), "../../uv.lock"), (requirements_txt, "requirements.txt")]
+        [(uv_lock as fn(&Project<'_>), "../../uv.lock"), (requirements_by_url, "requirements.txt")]
     {
         let sandbox = Sandbox::new();
         sandbox.put_uv_on_path(&uv);

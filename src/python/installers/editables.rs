@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 use super::{Installation, Installer};
 use crate::console;
 use crate::disk;
-use crate::python::dependencies::requirements_txt::{Meant, passages};
+use crate::python::dependencies::requirements_txt::{Meant, local_path, passages};
 use crate::text::shell_word;
 
 const COPY: &str = ".nyala-";
@@ -147,14 +147,14 @@ impl Unlinks {
         if named.starts_with("git+") {
             return self.git.then(|| with_options(named));
         }
-        let is_address = named.contains("://") || named.starts_with("file:");
         // The name after `#egg=` is for addresses; of a path it would be a part.
-        let path = named.split("#egg=").next().unwrap_or_default();
-        if is_address || path.starts_with('/') || !self.folders {
+        let named = named.split("#egg=").next().unwrap_or_default();
+        let path = local_path(named)?;
+        if named.contains("://") || path.starts_with('/') || !self.folders {
             return None;
         }
         let is_path = path.starts_with(['.', '$']);
-        Some(with_options(&if is_path { path.to_owned() } else { format!("./{path}") }))
+        Some(with_options(&if is_path { path } else { format!("./{path}") }))
     }
 }
 
@@ -192,6 +192,8 @@ mod tests {
             ("-e ../lib ; os_name == 'posix'", Some("../lib")),
             ("-e lib", Some("./lib")),
             ("-e .", Some(".")),
+            ("-e file:../lib", Some("../lib")),
+            ("-e file:lib[x]", Some("./lib[x]")),
             ("-e git+https://host/x", None),
             ("-e file:///lib", None),
             ("-e /opt/lib", None),
