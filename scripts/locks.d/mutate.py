@@ -68,6 +68,17 @@ requires-python = ">=3.9"
 dependencies = ["iniconfig>=2", "one"]
 [tool.uv]
 exclude-newer = "2026-01-01T00:00:00Z"
+exclude-dependencies = ["colorama"]
+override-dependencies = ["iniconfig<3"]
+build-constraint-dependencies = ["hatchling<2"]
+required-environments = ["sys_platform == 'linux'"]
+[[tool.uv.index]]
+url = "https://pypi.org/simple"
+default = true
+[[tool.uv.dependency-metadata]]
+name = "click"
+version = "8.1.8"
+requires-dist = ["colorama; extra == 'x'"]
 [tool.uv.workspace]
 members = ["libs/*"]
 [tool.uv.sources]
@@ -175,10 +186,46 @@ OF_TOOL = {
         ("", '[tool.uv]\nconflicts = [[{extra = "web"}, {group = "dev"}]]\n'),
         ("", '[tool.uv.sources]\nclick = { git = "https://example.org/click" }\n'),
         ("", '[[tool.uv.index]]\nname = "x"\nurl = "https://example.org/simple"\n'),
+        ("", '[[tool.uv.index]]\nurl = "https://example.org/simple"\ndefault = true\n'),
+        ("", '[[tool.uv.index]]\nurl = "https://pypi.org/simple"\ndefault = true\n'),
+        ("", '[tool.uv]\nindex-url = "https://example.org/simple"\n'),
+        ("", '[tool.uv]\nextra-index-url = ["https://example.org/simple"]\n'),
+        ("", '[tool.uv]\nexclude-dependencies = ["attrs"]\n'),
+        ("", '[tool.uv]\nexclude-dependencies = ["click"]\n'),
+        ("", '[tool.uv]\nconstraint-dependencies = ["attrs<9"]\n'),
+        ("", '[tool.uv]\noverride-dependencies = ["attrs<9"]\n'),
+        ("", '[tool.uv]\noverride-dependencies = [{package = {name = "attrs"}, '
+         'dependencies = ["colorama<1"]}]\n'),
+        ("", '[[tool.uv.dependency-metadata]]\nname = "attrs"\nrequires-dist = ["six"]\n'),
+        ("", '[tool.uv]\nbuild-constraint-dependencies = ["setuptools<80"]\n'),
+        ("", '[tool.uv]\nrequired-environments = ["sys_platform == \'linux\'"]\n'),
+        ("", '[tool.uv]\noverride-dependencies = [{package = {name = "click"}, '
+         'dependencies = ["colorama<1"]}]\n'),
+        ("", '[[tool.uv.dependency-metadata]]\nname = "click"\nrequires-dist = ["six"]\n'),
         ("", '[tool.uv.pip]\nno-build = true\n'),
         ("", '[tool.uv.workspace]\nmembers = []\n'),
     ],
     "workspace": [
+        ("one = { workspace = true }", "one = { workspace = true, editable = true }"),
+        ("one = { workspace = true }", "one = { workspace = true, editable = false }"),
+        ('"../../other/three" }', '"../../other/three", editable = true }'),
+        ('"../../other/three" }', '"../../other/three", editable = false }'),
+        ("two = { workspace = true }", "two = { workspace = true, editable = false }"),
+        ('exclude-dependencies = ["colorama"]', 'exclude-dependencies = ["Colorama"]'),
+        ('exclude-dependencies = ["colorama"]\n', ""),
+        ('["iniconfig<3"]', '["iniconfig < 3.0"]'),
+        ('["iniconfig<3"]', '["iniconfig<4"]'),
+        ('["hatchling<2"]', '["hatchling<3"]'),
+        ("\"sys_platform == 'linux'\"", "\"sys_platform=='linux'\""),
+        ("\"sys_platform == 'linux'\"", "\"sys_platform == 'darwin'\""),
+        ("required-environments = [\"sys_platform == 'linux'\"]\n", ""),
+        ('"colorama; extra == \'x\'"', '"colorama ; extra==\'x\'"'),
+        ('"colorama; extra == \'x\'"', '"colorama"'),
+        ('requires-dist = ["colorama; extra == \'x\'"]', "requires-dist = []"),
+        ('version = "8.1.8"\n', ""),
+        ('[[tool.uv.index]]\nurl = "https://pypi.org/simple"\ndefault = true\n', ""),
+        ("pypi.org/simple\"\ndefault = true", "example.org/simple\"\ndefault = true"),
+        ("pypi.org/simple\"\ndefault = true", "example.org/simple\""),
         ('"one"]', '"one", "three"]\n'),
         ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"),
         ("2026-01-01T00:00:00Z", "2026-01-01T01:00:00+01:00"),

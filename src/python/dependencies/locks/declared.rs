@@ -22,6 +22,19 @@ use crate::python::dependencies::workspace;
 /// The most bytes that a lock may have.
 const MOST_BYTES: u64 = 32 << 20;
 
+/// The settings that name indexes.
+const INDEX_SETTINGS: [&str; 9] = [
+    "UV_INDEX",
+    "UV_DEFAULT_INDEX",
+    "UV_INDEX_URL",
+    "UV_EXTRA_INDEX_URL",
+    "UV_FIND_LINKS",
+    "UV_CONFIG_FILE",
+    "PIP_INDEX_URL",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_FIND_LINKS",
+];
+
 /// The lock that is read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LockFile<'a> {
@@ -56,7 +69,13 @@ pub(crate) fn read(
         Lock::Uv if !frozen => others(tree, levels, &text)?,
         _ => BTreeMap::new(),
     };
-    let manifests = Manifests { pyproject, pipfile, frozen, above, others };
+    let uv_toml = match (lock, from_above(tree, levels, "uv.toml")) {
+        (Lock::Uv, Some(path)) if !frozen => manifest(tree, &path)?,
+        _ => None,
+    };
+    let has_other_indexes = INDEX_SETTINGS.iter().any(|name| variable(name).is_some());
+    let manifests =
+        Manifests { pyproject, pipfile, frozen, above, others, uv_toml, has_other_indexes };
     let mut set = lock
         .read(&text, &manifests, chosen, environment)
         .map_err(|why| error::cannot_install(lock, path, &why))?;

@@ -139,6 +139,10 @@ pub struct Manifests {
     /// What else a uv.lock was made from, by the folder as it is written there; `.` is the top of
     /// the workspace. Without the project itself.
     pub others: BTreeMap<String, Pyproject>,
+    /// The uv.toml beside a uv.lock.
+    pub uv_toml: Option<toml::Table>,
+    /// Whether settings of the site name indexes beside those of the manifests.
+    pub has_other_indexes: bool,
 }
 
 /// A pyproject.toml of another project than the one that is deployed.

@@ -153,6 +153,8 @@ impl Expected {
             frozen,
             above: 0,
             others: others(path),
+            uv_toml: read("uv.toml").map(|text| text.parse().unwrap()),
+            has_other_indexes: false,
         };
         let chosen = Chosen::new(&self.groups, &self.extras);
         lock.read(&text, &manifests, &chosen, &environment(&self.python))

@@ -21,6 +21,8 @@ pub(super) struct Lock {
     #[serde(default)]
     pub(super) supported_markers: Vec<String>,
     #[serde(default)]
+    pub(super) required_markers: Vec<String>,
+    #[serde(default)]
     pub(super) options: Options,
     #[serde(default, rename = "package")]
     pub(super) packages: Vec<Locked>,
@@ -55,9 +57,23 @@ pub(super) struct Manifest {
     #[serde(default)]
     pub(super) constraints: Vec<UvRequirement>,
     #[serde(default)]
-    pub(super) overrides: Vec<UvRequirement>,
+    pub(super) overrides: Vec<Override>,
+    /// Names, or tables as `exclude-dependencies` has them.
+    #[serde(default)]
+    pub(super) excludes: Vec<toml::Value>,
     #[serde(default)]
     pub(super) build_constraints: Vec<UvRequirement>,
+    /// Tables as `dependency-metadata` has them.
+    #[serde(default)]
+    pub(super) dependency_metadata: Vec<toml::Table>,
+}
+
+/// What takes the place of a requirement, of every package or of one.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Override {
+    OfPackage { package: toml::Table, dependencies: Vec<UvRequirement> },
+    OfAll(Box<UvRequirement>),
 }
 
 /// A requirement of a workspace that is no project itself.

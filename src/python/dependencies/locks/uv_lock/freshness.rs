@@ -4,17 +4,15 @@
 
 mod place;
 mod requirement;
+mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
 use pep440_rs::{Version, VersionSpecifiers};
 use toml::{Table, Value};
 
-use self::requirement::{Manifest, Meant, differences, of_lock};
+use self::requirement::{Manifest, differences, of_lock};
 use super::super::error::LockError;
 use super::super::marker::normalized;
 use super::super::{Manifests, groups};
@@ -45,7 +43,7 @@ pub(super) fn check(lock: &Lock, manifests: &Manifests) -> Result<(), LockError>
             check_project(lock, locked, &Manifest::new(&other.path, &other.table, Some(locked)))?;
         }
     }
-    root.map_or(Ok(()), |root| check_settings(lock, &root))
+    root.map_or(Ok(()), |root| settings::check(lock, &root, manifests))
 }
 
 /// Its version, whether it is a package, its Python, and what it asks for.
@@ -160,57 +158,6 @@ fn check_names(what: &str, now: &BTreeSet<String>, then: &BTreeSet<String>) -> R
         Some(name) => Err(format!("{what} {name} is no longer there")),
         None => Ok(()),
     }
-}
-
-/// The latest time that an `exclude-newer` can mean: a date is one of some time zone. `None` for a
-/// span of time.
-fn latest(text: &str) -> Option<Timestamp> {
-    let of_date = || Some(text.parse::<Date>().ok()?.at(0, 0, 0, 0));
-    let end = |it: DateTime| it.checked_add(2.days()).ok()?.to_zoned(TimeZone::UTC).ok();
-    text.parse().ok().or_else(|| Some(end(of_date()?)?.timestamp()))
-}
-
-/// What `[tool.uv]` says of the resolution. What is not written may be in uv's settings elsewhere.
-fn check_settings(lock: &Lock, manifest: &Manifest<'_>) -> Result<(), LockError> {
-    let uv = manifest.uv;
-    for (key, then) in [
-        ("constraint-dependencies", &lock.manifest.constraints),
-        ("override-dependencies", &lock.manifest.overrides),
-        ("build-constraint-dependencies", &lock.manifest.build_constraints),
-    ] {
-        let now = manifest.read(&uv.get(key).map(texts).unwrap_or_default(), None)?;
-        let of_lock: BTreeSet<Meant> = of_lock(then, manifest, &now)?;
-        differences(&now, &of_lock).map_err(|why| manifest.stale(format!("{why}, in {key}")))?;
-    }
-    for (key, then, default) in [
-        ("resolution", &lock.options.resolution_mode, "highest"),
-        ("prerelease", &lock.options.prerelease_mode, "if-necessary-or-explicit"),
-        ("fork-strategy", &lock.options.fork_strategy, "requires-python"),
-    ] {
-        let now = uv.get(key).and_then(Value::as_str);
-        if now.is_some_and(|now| now != then.as_deref().unwrap_or(default)) {
-            return Err(manifest.stale(format!("{key} has changed there")));
-        }
-    }
-    let now = uv.get("exclude-newer").map(|it| it.as_str().map_or(it.to_string(), str::to_owned));
-    match (now, &lock.options.exclude_newer) {
-        (Some(_), None) => return Err(manifest.stale("exclude-newer is new there")),
-        // What was chosen of older files may still be chosen when newer ones count, too.
-        (Some(now), Some(then))
-            if latest(&now).zip(latest(then)).is_some_and(|(now, then)| now < then) =>
-        {
-            return Err(manifest.stale("exclude-newer is earlier there"));
-        }
-        _ => {}
-    }
-    if uv.contains_key("environments") == lock.supported_markers.is_empty() {
-        return Err(manifest.stale("environments has changed there"));
-    }
-    let conflicts = uv.get("conflicts").and_then(Value::as_array).map_or(0, Vec::len);
-    if lock.manifest.members.is_empty() && conflicts != lock.conflicts.len() {
-        return Err(manifest.stale("conflicts has changed there"));
-    }
-    Ok(())
 }
 
 fn table<'a>(table: &'a Table, key: &str) -> Option<&'a Table> {

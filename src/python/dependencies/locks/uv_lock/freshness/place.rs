@@ -13,8 +13,9 @@ pub(super) enum Place {
     /// With the commit, tag or branch that is asked for, such as `rev=v1`.
     Git(String, Option<String>),
     Url(String),
-    /// A path, relative to the folder of the lock; `None` where it is that of another member.
-    Tree(Option<String>),
+    /// A path, relative to the folder of the lock, and whether it is editable; `None` where that is
+    /// not written.
+    Tree(Option<String>, Option<bool>),
     /// Not compared: several sources, or perhaps one in the workspace's pyproject.toml.
     Any,
 }
@@ -32,7 +33,8 @@ impl Place {
             return Place::Url(plain(url));
         }
         let path = [path, directory, editable, r#virtual].into_iter().flatten().next();
-        path.map_or(Place::Index, |path| Place::Tree(tree_path("", path).ok()))
+        let is_editable = r#virtual.is_none().then_some(editable.is_some());
+        path.map_or(Place::Index, |path| Place::Tree(tree_path("", path).ok(), is_editable))
     }
 
     /// What `[tool.uv.sources]` of the project in this folder says.
@@ -52,12 +54,15 @@ impl Place {
         if let Some(url) = text("url") {
             return archive_at(url);
         }
+        let is_editable = source.get("editable").and_then(Value::as_bool);
         if let Some(path) = text("path") {
             let is_relative = !path.starts_with(['/', '~']);
             let path = tree_path("", &format!("{folder}/{path}")).ok();
-            return Place::Tree(path.filter(|_| is_relative));
+            return Place::Tree(path.filter(|_| is_relative), Some(is_editable.unwrap_or(false)));
         }
-        if source.get("workspace").is_some() { Place::Tree(None) } else { Place::Index }
+        // The path is that of another member.
+        let is_member = source.get("workspace").is_some();
+        if is_member { Place::Tree(None, Some(is_editable.unwrap_or(true))) } else { Place::Index }
     }
 
     /// What follows the `@` of a requirement.
@@ -78,7 +83,10 @@ impl Place {
     pub(super) fn compared_with(self, wanted: &Place) -> Place {
         match (self, wanted) {
             (_, Place::Any) => Place::Any,
-            (Place::Tree(_), Place::Tree(None)) => Place::Tree(None),
+            (Place::Tree(path, is_editable), Place::Tree(of_wanted, as_wanted)) => {
+                let path = path.filter(|_| of_wanted.is_some());
+                Place::Tree(path, is_editable.or(*as_wanted))
+            }
             (place, _) => place,
         }
     }

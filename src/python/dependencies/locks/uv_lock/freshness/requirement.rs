@@ -3,7 +3,7 @@
 //! uv writes versions and markers in its own way, so their meaning is compared: where a marker
 //! holds, of a sample of Pythons and systems.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 use std::sync::LazyLock;
 
@@ -35,7 +35,7 @@ pub(in super::super) struct UvRequirement {
     pub(super) editable: Option<String>,
     pub(super) r#virtual: Option<String>,
     /// Of the one that `[tool.uv.sources]` names.
-    index: Option<String>,
+    pub(super) index: Option<String>,
 }
 
 /// The manifest that requirements are read from.
@@ -95,6 +95,9 @@ impl<'a> Manifest<'a> {
     }
 }
 
+/// Where a marker holds with each extra that it names, and without any.
+pub(super) type OfExtras = BTreeMap<Option<String>, Vec<bool>>;
+
 /// The Pythons that markers are compared for: those that the project is for.
 fn sample(requires: Option<&str>) -> Vec<Version> {
     let allowed = VersionSpecifiers::from_str(requires.unwrap_or_default()).unwrap_or_default();
@@ -105,7 +108,7 @@ fn sample(requires: Option<&str>) -> Vec<Version> {
 /// What a requirement means.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Meant {
-    name: String,
+    pub(super) name: String,
     /// The project's own extra that asks for it.
     of: Option<String>,
     extras: BTreeSet<String>,
@@ -156,7 +159,12 @@ impl Manifest<'_> {
     ) -> Result<BTreeSet<Meant>, LockError> {
         let read = |line: &String| {
             let Requirement { name, extras, specifiers, url, marker } = Requirement::parse(line)?;
-            let from = url.map_or_else(|| self.place(&name), |url| Place::of_url(&url));
+            // What is said of another member counts before the address.
+            let is_member = self.source(&name).is_some_and(|it| it.get("workspace").is_some());
+            let from = match url.filter(|_| !is_member) {
+                Some(url) => Place::of_url(&url),
+                None => self.place(&name),
+            };
             let index = self.index(&name).unwrap_or_default();
             let holds = self.holds(&of_releases(&marker), None, &name)?;
             let (of, versions) = (of.map(str::to_owned), canonical(&specifiers));
@@ -195,6 +203,30 @@ impl Manifest<'_> {
         let url = found?.get("url")?.as_str()?;
         let is_address = url.contains("://") && !url.to_ascii_lowercase().starts_with("file:");
         is_address.then(|| plain(url))
+    }
+
+    /// Where each of these markers holds, without those that hold everywhere, which uv.lock lacks.
+    pub(super) fn environments(
+        &self,
+        markers: &[String],
+    ) -> Result<BTreeSet<Vec<bool>>, LockError> {
+        let holds = markers.iter().map(|marker| self.holds(&of_releases(marker), None, ""));
+        holds.filter(|holds| holds.as_ref().map_or(true, |it| !it.is_empty())).collect()
+    }
+
+    /// Where a marker holds, with each of the extras that it names, and without any.
+    pub(super) fn holds_with_extras(
+        &self,
+        marker: &str,
+        package: &str,
+    ) -> Result<OfExtras, LockError> {
+        let marker = of_releases(marker).replace("extra==", "extra ==");
+        let extras = of_extras(&marker).into_iter().chain([None]);
+        let holds = |extra: Option<String>| {
+            let holds = self.holds(&marker, extra.as_deref(), package)?;
+            Ok((extra, holds))
+        };
+        extras.map(holds).collect()
     }
 
     /// Where a marker holds, of the sample and three systems, with one extra; empty for everywhere.
@@ -257,8 +289,8 @@ impl Meant {
 }
 
 /// The requirements of a lock, where they are compared with `now`.
-pub(super) fn of_lock(
-    locked: &[UvRequirement],
+pub(super) fn of_lock<'a>(
+    locked: impl IntoIterator<Item = &'a UvRequirement>,
     manifest: &Manifest<'_>,
     now: &BTreeSet<Meant>,
 ) -> Result<BTreeSet<Meant>, LockError> {
@@ -303,7 +335,7 @@ pub(super) fn differences(now: &BTreeSet<Meant>, then: &BTreeSet<Meant>) -> Resu
 }
 
 /// The parts of specifiers; `>=2` and `>= 2.0` are the same.
-fn canonical(specifiers: &str) -> BTreeSet<String> {
+pub(super) fn canonical(specifiers: &str) -> BTreeSet<String> {
     let plain = |part: &str| {
         let part: String = part.chars().filter(|c| !c.is_whitespace()).collect();
         let Ok(specifier) = VersionSpecifier::from_str(&part) else { return part };

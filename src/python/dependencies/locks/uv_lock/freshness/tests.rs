@@ -51,6 +51,11 @@ provides-extras = ["web", "more"]
 [package.metadata.requires-dev]
 dev = [{ name = "pluggy", specifier = ">=1" }, { name = "six" }]
 test = [{ name = "pluggy", specifier = ">=1" }]
+
+[[package]]
+name = "click"
+version = "8.0"
+source = { registry = "https://pypi.org/simple" }
 "#;
 
 fn checked(lock: &str, pyproject: &str) -> Result<(), String> {
@@ -221,6 +226,18 @@ fn another_address_makes_a_lock_stale() {
         let linked = format!("{{ path = '{path}', editable = true }}");
         check(&linked, "editable = 'libs/torch'", is_fresh);
     }
+    for (editable, locked, is_fresh) in [
+        ("editable = true", "directory", false),
+        ("editable = false", "directory", true),
+        ("editable = false", "editable", false),
+        ("editable = false", "virtual", true),
+    ] {
+        for source in ["path = 'lib'", "workspace = true"] {
+            check(&format!("{{ {source}, {editable} }}"), &format!("{locked} = 'lib'"), is_fresh);
+        }
+    }
+    check("{ path = 'lib' }", "editable = 'lib'", false);
+    check("{ workspace = true }", "directory = 'lib'", false);
     check("{ path = '/srv/torch' }", "directory = '/srv/torch'", true);
     check("{ workspace = true }", "editable = 'anywhere'", true);
 
@@ -249,32 +266,15 @@ fn another_address_makes_a_lock_stale() {
     assert!(url("https://example.org/torch-1.whl#sha256=00"));
     assert!(url("https://${TOKEN}@example.org/torch-1.whl"));
     assert!(!url("https://example.org/torch-2.whl"));
+    let of_member = PYPROJECT
+        .replace(GIT, "{ workspace = true }")
+        .replace("\"torch\"", "\"torch @ https://example.org/torch-1.whl\"");
+    let lock = LOCK.replace("git = \"https://example.org/torch?rev=x\"", "editable = \"lib\"");
+    assert_eq!(checked(&lock, &of_member), Ok(()));
     assert!(url("file:///srv/torch-2.whl"), "a path is not compared");
     check(&GIT.replace("https", "file"), "git = \"file://example.org/torch?rev=x\"", true);
     check(&GIT.replace("https", "file"), "git = \"file://example.org/other?rev=x\"", false);
     assert!(checked(LOCK, &without_source).is_err());
-}
-
-#[test]
-fn newer_files_that_count_now_make_no_lock_stale() {
-    let newer = |now: &str, then: &str| {
-        let options = format!("[options]\nexclude-newer = \"{then}\"\n[manifest]");
-        let lock =
-            if then.is_empty() { LOCK.to_owned() } else { LOCK.replace("[manifest]", &options) };
-        checked(&lock, &PYPROJECT.replace("[tool.uv]", &format!("[tool.uv]\n{now}")))
-    };
-    let then = "2026-01-02T00:00:00Z";
-    let now = |text: &str| format!("exclude-newer = \"{text}\"");
-    for text in [then, "2026-01-02T01:00:00+01:00", "2026-03-01T00:00:00Z", "2026-01-01", "1 week"]
-    {
-        assert_eq!(newer(&now(text), then), Ok(()), "{text}");
-    }
-    // It may come from a variable, or from the user's own uv.toml.
-    assert_eq!(newer("", then), Ok(()));
-    for text in ["2026-01-01T00:00:00Z", "2025-12-30"] {
-        assert_eq!(newer(&now(text), then).unwrap_err(), "exclude-newer is earlier there");
-    }
-    assert_eq!(newer(&now(then), "").unwrap_err(), "exclude-newer is new there");
 }
 
 /// The lock is that of uv 0.13 for these manifests.
@@ -296,6 +296,10 @@ fn each_project_of_a_workspace_counts() {
             { name = "click", specifier = ">=8" },
             { name = "two", editable = "libs/two" },
         ]
+        [[package]]
+        name = "click"
+        version = "8.0"
+        source = { registry = "https://pypi.org/simple" }
         [[package]]
         name = "top"
         version = "0.1.0"
