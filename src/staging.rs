@@ -50,8 +50,8 @@ struct Marker {
     tree: String,
     holds: Exported,
     folder: Identity,
-    /// The folders in it, and what they looked like.
-    folders: Vec<String>,
+    /// What is looked at in it, and what that looked like.
+    sealed: Vec<String>,
     seal: u64,
 }
 
@@ -163,10 +163,10 @@ fn try_prepare(site: &Site, deployment: DeploymentId) -> Result<()> {
     disk::sync_filesystem(&site.staging_tree())?;
     let folder = Identity::of(&site.staging_tree())?;
     let open = open(&site.staging_tree())?;
-    let folders = seal::folders(&open)?;
-    let seal = seal::of(&open, &folders)?;
+    let sealed = seal::sealed(&open)?;
+    let seal = seal::of(&open, &sealed)?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let marker = serde_json::to_vec(&Marker { version, tree, holds, folder, folders, seal })
+    let marker = serde_json::to_vec(&Marker { version, tree, holds, folder, sealed, seal })
         .context("cannot write what the staging tree holds")?;
     disk::write_atomic(&site.staging_marker(), &marker, 0o600)
 }
@@ -213,7 +213,7 @@ impl Marker {
             return None;
         }
         let is_same = Identity::of(&site.staging_tree()).ok()? == marker.folder;
-        let seal = || seal::of(&open(&site.staging_tree())?, &marker.folders);
+        let seal = || seal::of(&open(&site.staging_tree())?, &marker.sealed);
         (is_same && seal().ok() == Some(marker.seal)).then_some(marker)
     }
 }

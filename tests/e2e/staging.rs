@@ -102,7 +102,7 @@ fn a_small_tree_is_not_staged_and_none_is_where_the_site_says_so() {
 #[test]
 fn whatever_becomes_of_the_staging_tree_the_next_push_deploys_the_whole_tree() {
     type Change = fn(&Path);
-    let changes: [(&str, Change); 10] = [
+    let changes: [(&str, Change); 11] = [
         ("all of it is gone", |staging| fs::remove_dir_all(staging).unwrap()),
         ("the tree is gone", |staging| fs::remove_dir_all(staging.join("tree")).unwrap()),
         ("the marker is gone", |staging| fs::remove_file(staging.join("tree.json")).unwrap()),
@@ -112,6 +112,9 @@ fn whatever_becomes_of_the_staging_tree_the_next_push_deploys_the_whole_tree() {
         ("a file was replaced", |staging| {
             fs::write(staging.join("tree/only/new"), "by hand").unwrap();
             fs::rename(staging.join("tree/only/new"), staging.join("tree/only/1")).unwrap();
+        }),
+        ("a file was written in place", |staging| {
+            fs::write(staging.join("tree/only/1"), "by hand").unwrap();
         }),
         ("all modes were changed", |staging| {
             for (path, mode) in [("tree/same", 0o666), ("tree/only", 0o777)] {
