@@ -106,12 +106,18 @@ pub(super) fn serve_of(site: &Site) -> Result<Control> {
     Ok(Control::connect(site)?.ok_or_else(|| error::not_served(site.root()))?)
 }
 
-/// The site that a hook names. When it is not there, somebody has moved it, or removed it.
-pub(super) fn hook_site(cli: &Cli, site: &impl Fn() -> Result<Site>) -> Result<Site> {
+/// The site that a hook names, which runs when the branch `has_moved`, or before that. When it is
+/// not there, somebody has moved it, or removed it.
+pub(super) fn hook_site(
+    cli: &Cli,
+    site: &impl Fn() -> Result<Site>,
+    has_moved: bool,
+) -> Result<Site> {
     if let Some(named) = cli.site.as_ref().filter(|named| !Site::is_at(named)) {
         // git runs a hook in its repository.
         let repository = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("REPOSITORY"));
-        say_error(&error::site_is_gone(named, &repository));
+        let error = error::site_is_gone(named, &repository, has_moved);
+        say_error(&error.with_next_step(has_moved));
         bail!(error::nothing_deployed());
     }
     site().map_err(|why| {

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::process::NotStarted;
 use crate::site::DeploymentId;
 use crate::text::excerpt;
-use crate::user_error::UserError;
+use crate::user_error::{DEPLOY_AGAIN, UserError};
 
 const REPLACE_IT: &str = "Replace it: nyala script --force";
 const SEE_RELEASES: &str = "See which releases are kept: nyala list";
@@ -176,12 +176,20 @@ pub(super) fn nothing_deployed() -> UserError {
     UserError::new("nothing was deployed")
 }
 
-/// The hook of `repository` names a site that is not there.
-pub(super) fn site_is_gone(site: &Path, repository: &Path) -> UserError {
-    UserError::new(format!("there is no site at {}", site.display())).fix(format!(
-        "If the site was moved, run on the server: nyala install {} --site NEW_FOLDER",
-        repository.display()
-    ))
+/// The hook of `repository` names a site that is not there. `has_moved` says whether the branch
+/// has.
+pub(super) fn site_is_gone(site: &Path, repository: &Path, has_moved: bool) -> UserError {
+    let then = if has_moved {
+        "Then deploy what was pushed: nyala --site NEW_FOLDER redeploy".to_owned()
+    } else {
+        format!("Then {DEPLOY_AGAIN}")
+    };
+    UserError::new(format!("there is no site at {}", site.display()))
+        .fix(format!(
+            "If the site was moved, run on the server: nyala install {} --site NEW_FOLDER",
+            repository.display()
+        ))
+        .fix(then)
 }
 
 #[cfg(test)]
@@ -320,9 +328,16 @@ mod tests {
             @"cannot write to standard output: No space left on device"
         );
         insta::assert_snapshot!(nothing_deployed(), @"nothing was deployed");
-        insta::assert_snapshot!(site_is_gone(Path::new("/srv/shop"), Path::new("/srv/r.git")), @"
+        let (site, repository) = (Path::new("/srv/shop"), Path::new("/srv/r.git"));
+        insta::assert_snapshot!(site_is_gone(site, repository, true), @"
         there is no site at /srv/shop
-        If the site was moved, run on the server: nyala install /srv/r.git --site NEW_FOLDER
+        1. If the site was moved, run on the server: nyala install /srv/r.git --site NEW_FOLDER
+        2. Then deploy what was pushed: nyala --site NEW_FOLDER redeploy
+        ");
+        insta::assert_snapshot!(site_is_gone(site, repository, false), @"
+        there is no site at /srv/shop
+        1. If the site was moved, run on the server: nyala install /srv/r.git --site NEW_FOLDER
+        2. Then deploy again
         ");
     }
 }

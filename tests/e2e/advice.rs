@@ -24,6 +24,10 @@ fn a_push_to_a_site_that_was_moved_says_how_to_install_it_again() {
     let advice = advice.replace("NEW_FOLDER", moved.to_str().unwrap());
     let arguments: Vec<_> = advice.split(' ').skip(1).collect();
     site.sandbox.nyala(&arguments).assert_success();
+    let moved = moved.to_str().unwrap();
+    push.assert_says("Then deploy what was pushed: nyala --site NEW_FOLDER redeploy");
+    site.sandbox.nyala(&["--site", moved, "redeploy"]).assert_success();
+    assert_eq!(fs::read_to_string(format!("{moved}/wwwroot/page")).unwrap(), "2");
     project.write("page", "3").commit("Change it again");
     project.push_raw(&[url, "HEAD:refs/heads/main"]).assert_success();
 }
