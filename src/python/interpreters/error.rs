@@ -70,7 +70,12 @@ pub fn cannot_make_envs(interpreter: &Interpreter) -> UserError {
     if version.major == 2 {
         return error
             .found(format!("{path}, without the module virtualenv (Python 2 has no venv)"))
-            .fix(format!("{path} -m pip install \"virtualenv<20.22\""));
+            // -s: not into the home of whoever runs this, where it is not looked for.
+            .fix(format!(
+                "As the owner of that Python: {path} -s -m pip install \"virtualenv<20.22\"; \
+                 then {DEPLOY_AGAIN}"
+            ))
+            .fix(format!("Or, if it has no pip, first: {path} -m ensurepip"));
     }
     error
         .found(format!("{path}, without a whole venv and ensurepip, and without virtualenv"))
@@ -78,7 +83,7 @@ pub fn cannot_make_envs(interpreter: &Interpreter) -> UserError {
             "On Debian and Ubuntu: apt install python{}-venv; then {DEPLOY_AGAIN}",
             version.minor_version()
         ))
-        .fix(format!("Or, elsewhere: {path} -m pip install virtualenv"))
+        .fix(format!("Or, elsewhere: {path} -s -m pip install virtualenv; then {DEPLOY_AGAIN}"))
 }
 
 fn listed(all: &[Interpreter]) -> Vec<String> {
@@ -263,12 +268,13 @@ mod tests {
         Python 3.11.2 cannot make virtual environments
         found: /usr/bin/python3.11, without a whole venv and ensurepip, and without virtualenv
         1. On Debian and Ubuntu: apt install python3.11-venv; then deploy again
-        2. Or, elsewhere: /usr/bin/python3.11 -m pip install virtualenv
+        2. Or, elsewhere: /usr/bin/python3.11 -s -m pip install virtualenv; then deploy again
         ");
         insta::assert_snapshot!(cannot_make_envs(&interpreter("2.7.18", "/usr/bin/python2.7")), @r#"
         Python 2.7.18 cannot make virtual environments
         found: /usr/bin/python2.7, without the module virtualenv (Python 2 has no venv)
-        /usr/bin/python2.7 -m pip install "virtualenv<20.22"
+        1. As the owner of that Python: /usr/bin/python2.7 -s -m pip install "virtualenv<20.22"; then deploy again
+        2. Or, if it has no pip, first: /usr/bin/python2.7 -m ensurepip
         "#);
     }
 }
