@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use sha2::{Digest, Sha256};
 
-use super::{Installation, Installer, pip_config};
+use super::pip_config::Setting;
+use super::{Installation, Installer};
 use crate::console;
 use crate::disk;
 use crate::hex::hex;
@@ -93,11 +94,14 @@ pub(super) fn with_own_cache(
     installer: Installer,
     environment: Environment,
     installation: &Installation<'_>,
+    settings: &[Setting],
 ) -> Environment {
-    let Some(folder) = own_cache(installer, &environment, installation) else { return environment };
+    let Some(folder) = own_cache(installer, &environment, installation, settings) else {
+        return environment;
+    };
     match installer {
         Installer::Pip => {
-            share_downloads(&environment, installation, &folder);
+            share_downloads(&environment, settings, &folder);
             environment.set("PIP_CACHE_DIR", folder)
         }
         Installer::Uv => environment.set("UV_CACHE_DIR", folder),
@@ -109,6 +113,7 @@ fn own_cache(
     installer: Installer,
     environment: &Environment,
     installation: &Installation<'_>,
+    settings: &[Setting],
 ) -> Option<PathBuf> {
     let temporary = || installation.env.join(TEMPORARY);
     // Nothing says whether such an archive is still the one that was built.
@@ -117,7 +122,7 @@ fn own_cache(
     if installer == Installer::Pip && references.any(is_outside) {
         return Some(temporary());
     }
-    let decide = what_decides(installer, environment, installation);
+    let decide = what_decides(installer, environment, installation, settings);
     if decide.is_empty() {
         return None;
     }
@@ -144,6 +149,7 @@ fn what_decides(
     installer: Installer,
     environment: &Environment,
     installation: &Installation<'_>,
+    settings: &[Setting],
 ) -> Vec<(String, String)> {
     let text = |value: &std::ffi::OsStr| value.to_string_lossy().into_owned();
     let variables = environment.iter().map(|(name, value)| (text(name), text(value)));
@@ -154,12 +160,9 @@ fn what_decides(
         // Its cache knows its own settings, and when an archive was changed.
         return found;
     }
-    let Installation { env, release, recorded, .. } = installation;
-    // pip's own error about a configuration that cannot be read is better.
-    let settings = pip_config::settings(environment, env, release).unwrap_or_default();
-    let settings = settings.into_iter().filter(|setting| OF_PIP.contains(&setting.name.as_str()));
-    found.extend(settings.map(|setting| (format!("pip's {}", setting.name), setting.value)));
-    found.extend(archives(recorded));
+    let settings = settings.iter().filter(|setting| OF_PIP.contains(&setting.name.as_str()));
+    found.extend(settings.map(|it| (format!("pip's {}", it.name), it.value.clone())));
+    found.extend(archives(installation.recorded));
     found
 }
 
@@ -184,11 +187,9 @@ fn digest(decide: &[(String, String)]) -> String {
 }
 
 /// Has pip's cache in `folder` share the downloads of its usual one.
-fn share_downloads(environment: &Environment, installation: &Installation<'_>, folder: &Path) {
-    let Installation { env, release, .. } = installation;
-    let settings = pip_config::settings(environment, env, release).unwrap_or_default();
-    let named = settings.into_iter().find(|setting| setting.name == "cache-dir");
-    let usual = named.map(|setting| PathBuf::from(setting.value)).filter(|dir| dir.is_absolute());
+fn share_downloads(environment: &Environment, settings: &[Setting], folder: &Path) {
+    let named = settings.iter().find(|setting| setting.name == "cache-dir");
+    let usual = named.map(|setting| PathBuf::from(&setting.value)).filter(|dir| dir.is_absolute());
     let usual = usual.or_else(|| Some(cache::of_user_in(environment)?.parent()?.join("pip")));
     if disk::create_private_dir_all(folder).is_err() {
         return;

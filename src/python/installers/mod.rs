@@ -14,7 +14,7 @@ mod yanked;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use crate::console;
@@ -25,6 +25,7 @@ use crate::python::env;
 use crate::python::interpreters::Interpreter;
 use crate::python::version::Version;
 use causes::Asked;
+use pip_config::Setting;
 
 pub use uv::{find as find_uv, install_python, upgrade as upgrade_uv};
 
@@ -133,14 +134,20 @@ impl Installer {
     /// Installs the requirements, streaming the installer's output to the log.
     pub fn install(self, installation: &Installation<'_>) -> Result<Choice> {
         let Installation { env, release, environment, .. } = installation;
-        let (environment, overruled) = self.confined(environment, env, release);
+        let settings = pip_config::settings(environment, env, release);
+        let settings = match self {
+            // pip's own error about a configuration that cannot be read is better.
+            Installer::Pip => settings.unwrap_or_default(),
+            Installer::Uv => settings.context("the requirements could not be installed")?,
+        };
+        let (environment, settings, overruled) = self.overrule(environment, settings, env, release);
         overruled.iter().for_each(console::info);
-        let environment = builds::with_own_cache(self, environment, installation);
+        let environment = builds::with_own_cache(self, environment, installation, &settings);
         let environment = hashes::required(self, environment, installation)?;
         let installation = &Installation { environment: &environment, ..installation.clone() };
         let choice = match self {
-            Installer::Pip => pip::install(installation),
-            Installer::Uv => uv::install(installation).map(|()| Choice::Another),
+            Installer::Pip => pip::install(installation, &settings),
+            Installer::Uv => uv::install(installation, &settings).map(|()| Choice::Another),
         }?;
         builds::remove_temporary(env)?;
         Ok(choice)
@@ -155,12 +162,26 @@ impl Installer {
         env: &Path,
         release: &Path,
     ) -> (Environment, Vec<String>) {
-        let (environment, mut overruled) = overrule::pip(self, environment, env, release);
+        // The installer's own error about a configuration that cannot be read is better.
+        let settings = pip_config::settings(environment, env, release).unwrap_or_default();
+        let (environment, _, overruled) = self.overrule(environment, settings, env, release);
+        (environment, overruled)
+    }
+
+    /// The same, for who has pip's settings already and wants those that are left.
+    fn overrule(
+        self,
+        environment: &Environment,
+        settings: Vec<Setting>,
+        env: &Path,
+        release: &Path,
+    ) -> (Environment, Vec<Setting>, Vec<String>) {
+        let (environment, kept, mut overruled) = overrule::pip(self, environment, settings, env);
         let (environment, of_uv) = overrule::uv(&environment, env, release);
         if self == Installer::Uv {
             overruled.extend(of_uv);
         }
-        (environment, overruled)
+        (environment, kept, overruled)
     }
 
     /// A setting that installs packages which the requirements do not lead to, or omits some which

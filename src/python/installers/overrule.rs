@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::Installer;
-use super::pip_config::{self, is_off};
+use super::pip_config::{self, Setting, is_off};
 use crate::disk;
 use crate::process::Environment;
 
@@ -63,15 +63,14 @@ const EXTRAS: [&str; 2] = ["all-extras", "extra"];
 
 const LINK_MODE: &str = "UV_LINK_MODE";
 
-/// The environment without the settings of pip that cannot apply to an env.
+/// The environment without those of pip's settings that cannot apply to an env, the settings that
+/// are left, and what is overruled, in words for the log.
 pub(super) fn pip(
     installer: Installer,
     environment: &Environment,
+    settings: Vec<Setting>,
     env: &Path,
-    release: &Path,
-) -> (Environment, Vec<String>) {
-    // The installer's own error about a configuration that cannot be read is better.
-    let settings = pip_config::settings(environment, env, release).unwrap_or_default();
+) -> (Environment, Vec<Setting>, Vec<String>) {
     let is_src = |name: &str| name == "src" || SRC.contains(&name);
     let is_overruled = |name: &str| {
         OF_PIP.contains(&name)
@@ -101,7 +100,8 @@ pub(super) fn pip(
         .iter()
         .filter(|setting| !is_off(&setting.value))
         .map(|setting| does_not_apply(&format!("pip's {}", setting.name), &setting.by));
-    (fitting, said.collect())
+    let said = said.collect();
+    (fitting, kept, said)
 }
 
 /// The environment without the variables of uv that cannot apply to an env. Installed files are
@@ -288,8 +288,12 @@ mod tests {
             .set("PIP_ROOT", "/root")
             .set("PIP_DRY_RUN", "0")
             .set("PIP_TIMEOUT", "5");
-        let (fitting, said) =
-            pip(Installer::Pip, &environment, Path::new("/s/envs/1"), Path::new("/s/releases/1"));
+        let env = Path::new("/s/envs/1");
+        let settings = pip_config::settings(&environment, env, Path::new("/s/releases/1")).unwrap();
+        let (fitting, kept, said) = pip(Installer::Pip, &environment, settings, env);
+        // The machine may have more of them.
+        let is_kept = |name: &str| kept.iter().any(|setting| setting.name == name);
+        assert!(is_kept("extra-index-url") && is_kept("timeout") && !is_kept("target"), "{kept:?}");
         let value = |name: &str| {
             let value = fitting.get(name)?.to_str().unwrap();
             Some(value.split_whitespace().collect::<Vec<_>>().join(" "))

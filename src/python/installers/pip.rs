@@ -7,8 +7,9 @@ use anyhow::{Context, Result};
 use super::editables::Files;
 use super::error::{cannot_replace_pip, failed};
 use super::excerpt::Excerpt;
+use super::pip_config::Setting;
 use super::yanked::Yanked;
-use super::{Choice, Installation, Installer, NewEnv, find_uv, pip_config};
+use super::{Choice, Installation, Installer, NewEnv, find_uv};
 use crate::console;
 use crate::disk;
 use crate::process::{self, ChildError, Environment, Invocation};
@@ -16,10 +17,12 @@ use crate::python::env;
 use crate::user_error::Explain;
 
 /// `ENV/bin/python -m pip install -r requirements.txt`, in the release's folder.
-pub(super) fn install(installation: &Installation<'_>) -> Result<Choice> {
+pub(super) fn install(installation: &Installation<'_>, settings: &[Setting]) -> Result<Choice> {
     let Installation { env, python, environment, release, .. } = installation;
     env::check_distutils(env, python, environment, release)?;
-    let compiles = compiles_by_itself(installation);
+    let is_set = |names: [&str; 2]| settings.iter().any(|it| names.contains(&it.name.as_str()));
+    // Compiling is left to pip if a setting says to compile or not, and for Python 2.7.
+    let compiles = python.major < 3 || is_set(["compile", "no-compile"]);
     if let Some(uv) = find_uv(&Environment::clean()) {
         console::info(format_args!(
             "uv is installed ({}), and is many times faster: installer = \"uv\" in nyala.toml",
@@ -27,7 +30,8 @@ pub(super) fn install(installation: &Installation<'_>) -> Result<Choice> {
         ));
     }
     disk::point("pip: before");
-    let mut choice = if is_quiet(installation) { Choice::Another } else { Choice::First };
+    // One that says less may not say that it tried others.
+    let mut choice = if is_set(["quiet", "q"]) { Choice::Another } else { Choice::First };
     // One call per file: pip checks either all hashes of a call, or none.
     let without_editables = Files::of(installation, Installer::Pip)?;
     let mut yanked = Yanked::default();
@@ -92,23 +96,6 @@ fn install_file(
         })
         .context("the requirements could not be installed")?;
     Ok(choice)
-}
-
-/// Whether somebody has told pip to say less.
-fn is_quiet(installation: &Installation<'_>) -> bool {
-    let Installation { environment, env, release, .. } = installation;
-    let settings = pip_config::settings(environment, env, release).unwrap_or_default();
-    settings.iter().any(|setting| ["quiet", "q"].contains(&&*setting.name))
-}
-
-/// Whether compiling is left to pip: if a setting says to compile or not, and for Python 2.7.
-fn compiles_by_itself(installation: &Installation<'_>) -> bool {
-    // pip's own error about a configuration that cannot be read is better.
-    let settings =
-        pip_config::settings(installation.environment, installation.env, installation.release)
-            .unwrap_or_default();
-    installation.python.major < 3
-        || settings.iter().any(|setting| ["compile", "no-compile"].contains(&&*setting.name))
 }
 
 fn invocation(installation: &Installation<'_>, file: &Path, compiles: bool) -> Invocation {

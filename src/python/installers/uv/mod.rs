@@ -11,6 +11,7 @@ use super::causes::needs_python;
 use super::editables::Files;
 use super::error::{cannot_install_python, failed, is_for_other_python, no_uv, too_old_for_uv};
 use super::excerpt::Excerpt;
+use super::pip_config::Setting;
 use super::yanked::Yanked;
 use super::{Installation, Installer, NewEnv, overrule};
 use crate::console;
@@ -118,10 +119,10 @@ pub(super) fn create_env(new: &NewEnv<'_>) -> Result<()> {
 
 /// Runs `uv pip install --exact -r requirements.txt` in the release's folder. It uninstalls what is
 /// not required.
-pub(super) fn install(installation: &Installation<'_>) -> Result<()> {
+pub(super) fn install(installation: &Installation<'_>, of_pip: &[Setting]) -> Result<()> {
     let uv = obtain(installation.environment, &installation.limits)?;
     let settings =
-        Settings::read(installation).context("the requirements could not be installed")?;
+        Settings::read(installation, of_pip).context("the requirements could not be installed")?;
     let (mut environment, overruled) = overrule::uv_files(
         installation.environment.clone(),
         installation.env,

@@ -43,8 +43,8 @@ enum UvEquivalent {
 }
 
 impl Settings {
-    /// The settings for an installation. Fails with everything that uv cannot do.
-    pub(super) fn read(installation: &Installation<'_>) -> Result<Settings> {
+    /// The settings for an installation, of those of pip. Fails with everything that uv cannot do.
+    pub(super) fn read(installation: &Installation<'_>, of_pip: &[Setting]) -> Result<Settings> {
         let mut settings = Settings::default();
         // pip takes the best match of all indexes; uv would stop at the first index that has the
         // name.
@@ -54,11 +54,9 @@ impl Settings {
             .lines
             .iter()
             .any(|line| line.role == Role::Option && line.key == "--index-url");
-        for setting in
-            pip_config::settings(installation.environment, installation.env, installation.release)?
-        {
+        for setting in of_pip {
             if !(own_index && OF_INDEXES.contains(&setting.name.as_str())) {
-                settings.setting(installation.environment, &setting);
+                settings.setting(installation.environment, setting);
             }
         }
         settings.file(installation.environment, recorded);
