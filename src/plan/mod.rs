@@ -4,6 +4,7 @@
 //! from what was observed to what is done about the environment, with all its reasons.
 
 pub mod decide;
+mod deciding_settings;
 pub mod describe;
 mod error;
 mod machine;
@@ -19,6 +20,7 @@ mod wanted;
 use crate::build::BuildPlan;
 use crate::git::Commit;
 use crate::python::dependencies::{InstallInput, Recorded, Source};
+use crate::python::env::DecidingSettings;
 use crate::python::env::marker::RanCommand;
 use crate::python::installers::Installer;
 use crate::python::interpreters::{Interpreter, Search};
@@ -61,8 +63,8 @@ pub struct Plan {
     pub left_out: Vec<String>,
     /// What it declares, for the env's marker.
     pub requirements: Recorded,
-    /// A digest of the app settings that the installer or a build reads, for the env's marker.
-    pub settings_digest: String,
+    /// The settings that decide what is installed, for the env's marker.
+    pub settings: DecidingSettings,
     /// The project's commands that run in the env, for the env's marker.
     pub commands: Vec<RanCommand>,
     /// Where interpreters are looked for.

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Error, Result, bail};
-use sha2::{Digest, Sha256};
 
 use super::decide::{EnvNeed, LiveEnv, Observed, decide, runtime_change};
+use super::deciding_settings::deciding_settings;
 use super::error;
 use super::machine::{Machine, Missing};
 use super::release_tree::ReleaseTree;
@@ -20,7 +20,6 @@ use super::wanted::{WantedPython, python_before, required, unmet, unpinned, want
 use super::{Decision, Plan, PythonPlan};
 use crate::build::{self, project as build_project};
 use crate::git::{Commit, CommitTree, Kind, Repository, short};
-use crate::hex::hex;
 use crate::process::Environment;
 use crate::python::cache::Caches;
 use crate::python::dependencies::{
@@ -35,7 +34,7 @@ use crate::site::{AppSettings, DeployOptions, ENV_LINK, EnvId, Settings, Site};
 use crate::user_error::UserError;
 
 /// No file that nyala reads from a tree is larger than this, in bytes.
-const FILE_LIMIT: usize = 10 << 20;
+pub(super) const FILE_LIMIT: usize = 10 << 20;
 
 /// What a plan is asked for.
 #[derive(Debug)]
@@ -106,13 +105,12 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let likely = likely_python(from, &live, (&wanted, origin, preferred), &machine)?;
     let mut declaration = read(likely)?;
     let variables = variables_of(&declaration, &release_tree)?;
-    let settings_digest = settings_digest(&build.settings, app_settings, &variables, &tree)?;
     let mut observed = Observed {
         need,
         wanted: wanted.clone(),
         origin,
         installer: installer.name(),
-        settings_digest: settings_digest.clone(),
+        settings: deciding_settings(site, &build.settings, app_settings, &variables, &tree)?,
         requirements: declaration.recorded.clone(),
         live,
         asked: request.rebuild.clone(),
@@ -129,7 +127,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         declaration = read(Some(python.version))?;
         observed.requirements = declaration.recorded.clone();
     }
-    let Observed { need, requirements, .. } = observed;
+    let Observed { need, settings, requirements, .. } = observed;
     let locked = |lock| reader.locked(&release_tree, lock, python.as_ref().map(|it| it.version));
     let uses = Uses { need: &need, source: from, recorded: &requirements, locked: &locked };
     let Unused { mut notes, mut warnings } = unused::check(&release_tree, &uses, &build)?;
@@ -156,7 +154,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
         leads_above: declaration.leads_above,
         left_out: declaration.left_out,
         requirements,
-        settings_digest,
+        settings,
         commands,
         search: machine.search,
     })
@@ -335,42 +333,4 @@ fn variables_of(declared: &Declared, tree: &ReleaseTree<'_>) -> Result<BTreeSet<
     let mut variables = variables_of_builds(tree, &declared.recorded)?;
     variables.extend(declared.variables.iter().cloned());
     Ok(variables)
-}
-
-/// A digest of the settings that decide what is installed: the installer's own, and those that
-/// requirements name as `${NAME}`. A digest, because the values may be credentials and the marker
-/// is not kept as a secret.
-fn settings_digest(
-    settings: &EffectiveSettings,
-    app_settings: &AppSettings,
-    variables: &BTreeSet<String>,
-    tree: &CommitTree<'_>,
-) -> Result<String> {
-    let installer = settings.installer.value;
-    let mut hash = Sha256::new();
-    for (name, value) in app_settings.iter() {
-        if installer.reads(name) || variables.contains(name) {
-            hash.update(format!("{}:{name}={}:{value}", name.len(), value.len()));
-        }
-    }
-    match installer {
-        Installer::Uv => hash.update(tool_uv(
-            tree.file("pyproject.toml", FILE_LIMIT)?.as_deref().unwrap_or_default(),
-        )),
-        Installer::Pip => {
-            let pip = settings.pip.as_ref().map(|pip| format!("pip{}", pip.value));
-            hash.update(pip.unwrap_or_default());
-        }
-    }
-    Ok(hex(&hash.finalize()))
-}
-
-/// `[tool.uv]` of a pyproject.toml, which `uv pip` reads as it does uv.toml.
-fn tool_uv(pyproject: &[u8]) -> String {
-    let table = String::from_utf8_lossy(pyproject).parse::<toml::Table>().unwrap_or_default();
-    table
-        .get("tool")
-        .and_then(|tool| tool.get("uv"))
-        .map(toml::Value::to_string)
-        .unwrap_or_default()
 }

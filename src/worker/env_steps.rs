@@ -214,7 +214,7 @@ pub(super) fn mark(context: &StepContext<'_>, plan: &Plan, references: Vec<Strin
             python: python.version,
             installer: context.installer.name(),
             requirements: plan.requirements.clone(),
-            settings_digest: plan.settings_digest.clone(),
+            settings: plan.settings.clone(),
             provenance: Provenance {
                 // They are about to run.
                 commands: plan.commands.clone(),

@@ -155,6 +155,7 @@ fn install_into(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<Ch
         commit: commit.as_deref(),
         source,
         recorded: &plan.requirements,
+        settings: &plan.settings,
         files: &files,
         complete: matches!(plan.install_input, Some(InstallInput::Pinned(_))),
         advice: match &plan.install_input {

@@ -189,12 +189,18 @@ impl Archive {
 
     fn write(&self, project: &Project<'_>, text: &str) {
         let build = format!(
-            "    open('{}', 'a').write('{text} ' + os.environ.get('CFLAGS', '-') + '\\n')\n",
+            "    read = [os.environ.get(name, '-') for name in ('CFLAGS', 'HDF5_DIR')]\n    \
+             open('{}', 'a').write('{text} ' + ' '.join(read) + '\\n')\n",
             self.built.display()
         );
         let metadata = "Metadata-Version: 2.1\nName: waterhole\nVersion: 1.0\n";
         let name = "waterhole-1.0";
         project.local_package(name, "1.0", &build).write(&format!("{name}/PKG-INFO"), metadata);
+        // As if it were compiled.
+        let backend = project.path.join(name).join("backend.py");
+        let text = fs::read_to_string(&backend).unwrap();
+        let tag = format!("py3-none-linux_{}", std::env::consts::ARCH);
+        fs::write(&backend, text.replace("py3-none-any", &tag)).unwrap();
         let mut tar = Command::new("tar");
         let packed = self.folder.join(format!("{name}.tar.gz"));
         tar.current_dir(&project.path).arg("-czf").arg(packed).arg(name);
@@ -214,13 +220,13 @@ fn an_archive_that_was_replaced_is_built_and_not_taken_from_a_cache() {
         project.push().assert_success();
         archive.write(&project, "second");
         project.push().assert_success();
-        assert_eq!(archive.builds(), ["first -", "second -"]);
+        assert_eq!(archive.builds(), ["first - -", "second - -"]);
         let packed = archive.folder.join("waterhole-1.0.tar.gz");
         let named = format!("waterhole @ file://{}\n", packed.display());
         project.write("requirements.txt", named).push().assert_success();
         archive.write(&project, "third");
         project.push().assert_success();
-        assert_eq!(archive.builds().last().unwrap(), "third -");
+        assert_eq!(archive.builds().last().unwrap(), "third - -");
     }
 }
 
@@ -230,17 +236,28 @@ fn what_compilers_read_gives_a_new_env_that_is_built_with_it() {
         let project = site.python_project();
         let archive = Archive::of(&project, &site);
         project.push().assert_success();
+        let decided = |name: &str, value: &str| {
+            site.set(name, value);
+            let log = site.nyala(&["redeploy"]).assert_success().stdout.clone();
+            (site.live()["env"]["decision"].as_str().unwrap().to_owned(), log)
+        };
         for flags in ["-O2", "-O3"] {
-            site.set("CFLAGS", flags);
-            let again = site.nyala(&["redeploy"]);
-            let log = again.assert_success().stdout.clone();
-            let reason = "settings that the installer or a build reads have changed";
+            let (decision, log) = decided("CFLAGS", flags);
+            let reason = "settings that the installer or a build reads have changed: CFLAGS";
             assert!(log.contains(reason), "{log}");
-            assert_eq!(site.live()["env"]["decision"], "create");
+            assert_eq!(decision, "create");
         }
         // What was built for these settings before serves again.
-        site.set("CFLAGS", "-O2");
-        site.nyala(&["redeploy"]).assert_success();
-        assert_eq!(archive.builds(), ["first -", "first -O2", "first -O3"]);
+        assert_eq!(decided("CFLAGS", "-O2").0, "create");
+        assert_eq!(archive.builds(), ["first - -", "first -O2 -", "first -O3 -"]);
+
+        let (decision, log) = decided("HDF5_DIR", "/opt/hdf5");
+        let reason = "what a build finds have changed: HDF5_DIR (built on this machine: waterhole)";
+        assert!(log.contains(reason), "{log}");
+        assert_eq!(decision, "create");
+        assert_eq!(archive.builds().last().unwrap(), "first -O2 /opt/hdf5");
+        for (name, value) in [("SECRET_KEY", "/abc"), ("MEDIA_ROOT", "/srv/media")] {
+            assert_eq!(decided(name, value).0, "reuse", "{name}");
+        }
     }
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use crate::git::short;
 use crate::ids::{DeploymentId, EnvId};
 use crate::python::dependencies::{self, Change, EnvAction, Recorded};
-use crate::python::env::Inspection;
 use crate::python::env::marker::{Marker, Provenance, RanCommand};
+use crate::python::env::{DecidingSettings, Inspection};
 use crate::python::installers::Installer;
 use crate::python::version::{Origin, Wanted};
 
@@ -17,8 +17,7 @@ pub struct Observed {
     pub wanted: Wanted,
     pub origin: Origin,
     pub installer: &'static str,
-    /// A digest of the settings that the installer or a build reads.
-    pub settings_digest: String,
+    pub settings: DecidingSettings,
     pub requirements: Recorded,
     pub live: LiveEnv,
     /// Who asked for a new env, as log lines.
@@ -116,7 +115,7 @@ pub fn decide(observed: &Observed) -> EnvPlan {
         wanted,
         origin,
         installer,
-        settings_digest,
+        settings: now,
         requirements,
         live,
         asked,
@@ -178,9 +177,7 @@ pub fn decide(observed: &Observed) -> EnvPlan {
                         marker.installer
                     ));
                 }
-                if marker.settings_digest != *settings_digest {
-                    reasons.create("settings that the installer or a build reads have changed");
-                }
+                reasons.create.extend(other_settings(marker, now));
                 let changes = dependencies::compare(&marker.requirements, requirements);
                 reasons.create.extend(other_commands(*id, marker, commands));
                 reasons.create.extend(references(*id, marker, &changes));
@@ -225,6 +222,30 @@ fn was_written_by_pip_alone(marker: &Marker) -> bool {
         && commands.is_empty()
         && references.is_empty()
         && references_of_commands.is_empty()
+}
+
+/// Which of the settings that decided what was installed are others now.
+fn other_settings(marker: &Marker, now: &DecidingSettings) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if let Some(names) = marker.settings.changed(now) {
+        let which = if names.is_empty() { String::new() } else { format!(": {}", listed(&names)) };
+        reasons.push(format!("settings that the installer or a build reads have changed{which}"));
+    }
+    let perhaps = marker.settings.perhaps_changed(now);
+    if !perhaps.is_empty() && !marker.built.is_empty() {
+        reasons.push(format!(
+            "settings that may say what a build finds have changed: {} (built on this machine: {})",
+            listed(&perhaps),
+            listed(&marker.built)
+        ));
+    }
+    reasons
+}
+
+fn listed(names: &[String]) -> String {
+    const MOST: usize = 5;
+    let more = if names.len() > MOST { ", …" } else { "" };
+    format!("{}{more}", names[..names.len().min(MOST)].join(", "))
 }
 
 /// What ran in an env and does not run any more: what it put into the env would stay.

@@ -6,8 +6,8 @@ pub(super) use one_file::{recorded, recorded_lock};
 
 use super::*;
 use crate::format::Format;
-use crate::python::env::Marker;
 use crate::python::env::marker::Retired;
+use crate::python::env::{DecidingSettings, Marker};
 use crate::python::interpreters::FileIdentity;
 
 /// The project's commands, in this version.
@@ -26,8 +26,9 @@ fn unchanged() -> Observed {
         interpreter: FileIdentity { dev: 1, inode: 2, size: 3, mtime_ns: 4 },
         installer: "pip".into(),
         requirements: recorded("flask==3.0\nrequests\n"),
-        settings_digest: "digest".into(),
+        settings: DecidingSettings::new([], []),
         packages: Vec::new(),
+        built: Vec::new(),
         provenance: Provenance::default(),
     };
     let inspection = Inspection {
@@ -42,7 +43,7 @@ fn unchanged() -> Observed {
         wanted: "3.11".parse().unwrap(),
         origin: Origin::RuntimeTxt,
         installer: "pip",
-        settings_digest: "digest".into(),
+        settings: DecidingSettings::new([], []),
         requirements: recorded("flask==3.0\nrequests\n"),
         live: LiveEnv::There { id: EnvId::of(5), inspection: Box::new(inspection) },
         asked: Vec::new(),
@@ -142,10 +143,10 @@ fn rows() -> Vec<Row> {
         row(
             "other settings",
             Weight::Create,
-            "settings that the installer or a build reads",
+            "settings that the installer or a build reads have changed: CFLAGS",
             Some(true),
             |observed| {
-                observed.settings_digest = "another digest".into();
+                observed.settings = DecidingSettings::new([("CFLAGS", "-O3")], []);
             },
         ),
         row("requirement gone", Weight::Update, "old-one", Some(true), |observed| {
@@ -196,6 +197,26 @@ fn what_is_skipped_needs_no_env_whatever_there_is() {
             "{}",
             row.name
         );
+    }
+}
+
+#[test]
+fn what_may_lead_a_build_counts_where_something_was_built() {
+    let settings = |folder| DecidingSettings::new([], [("HDF5_DIR", folder)]);
+    for built in [Vec::new(), vec!["h5py".to_owned()]] {
+        let mut observed = Observed { settings: settings("/opt/hdf5-2"), ..unchanged() };
+        change_marker(&mut observed, |marker| {
+            marker.settings = settings("/opt/hdf5");
+            marker.built.clone_from(&built);
+        });
+        let plan = decide(&observed);
+        if built.is_empty() {
+            assert_eq!(plan.decision, Decision::Reuse { id: EnvId::of(5) });
+        } else {
+            let reason = "settings that may say what a build finds have changed: HDF5_DIR (built \
+                          on this machine: h5py)";
+            assert_eq!(plan.reasons, [reason]);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::local::headers;
 use super::{error, site_packages};
 use crate::disk;
 use crate::process::Environment;
@@ -51,6 +52,35 @@ fn missing(env: &Path, required: &Recorded) -> Vec<String> {
             is_missing.then(|| name.to_owned())
         })
         .collect()
+}
+
+/// The packages in an env that were built on this machine, as far as one sees: what is compiled for
+/// this machine alone, which is in no wheel of an index (PEP 513), and what `setup.py` installed.
+pub(super) fn built_here(env: &Path) -> Vec<String> {
+    let entries = site_packages(env).and_then(|folder| fs::read_dir(folder).ok());
+    let mut built: Vec<_> = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| is_built_here(&entry.path()))
+        .filter_map(|entry| package(&entry.file_name().to_string_lossy()))
+        .collect();
+    built.sort_unstable();
+    built
+}
+
+/// `metadata` is an entry of site-packages.
+fn is_built_here(metadata: &Path) -> bool {
+    match metadata.extension().and_then(|extension| extension.to_str()) {
+        Some("egg-info") => true,
+        Some("dist-info") => {
+            let wheel = disk::read_to_string(metadata.join("WHEEL")).unwrap_or_default();
+            headers(&wheel, "Tag:").any(|tag| {
+                tag.rsplit_once('-').is_some_and(|(_, platform)| platform.starts_with("linux_"))
+            })
+        }
+        _ => false,
+    }
 }
 
 /// The package that an entry of site-packages is the metadata of.
@@ -105,6 +135,25 @@ mod tests {
         let config = "home = /usr/bin\ninclude-system-site-packages = true\n";
         fs::write(env.path().join("pyvenv.cfg"), config).unwrap();
         assert!(check(&Environment::empty()).is_ok());
+    }
+
+    #[test]
+    fn what_is_compiled_for_this_machine_alone_was_built_here() {
+        let env = tempfile::tempdir().unwrap();
+        let packages = env.path().join("lib/python3.12/site-packages");
+        for (name, tag) in [
+            ("h5py-3.11.0", "cp312-cp312-linux_x86_64"),
+            ("numpy-2.0.0", "cp312-cp312-manylinux2014_x86_64"),
+            ("lxml-5.0", "cp312-cp312-musllinux_1_2_x86_64"),
+            ("six-1.16.0", "py2-none-any\nTag: py3-none-any"),
+        ] {
+            let metadata = packages.join(format!("{name}.dist-info"));
+            fs::create_dir_all(&metadata).unwrap();
+            let wheel = format!("Wheel-Version: 1.0\nTag: {tag}\n");
+            fs::write(metadata.join("WHEEL"), wheel).unwrap();
+        }
+        fs::create_dir(packages.join("Old_One-1.0-py2.7.egg-info")).unwrap();
+        assert_eq!(built_here(env.path()), ["h5py", "old-one"]);
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::installed::built_here;
+use super::settings::DecidingSettings;
 use super::{python, site_packages};
 use crate::disk;
 use crate::format::{self, Format};
@@ -33,10 +35,13 @@ pub struct Marker {
     pub interpreter: FileIdentity,
     pub installer: String,
     pub requirements: Recorded,
-    /// A digest of the settings that the installer or a build reads.
-    pub settings_digest: String,
+    #[serde(flatten)]
+    pub settings: DecidingSettings,
     /// What is right under `site-packages`.
     pub packages: Vec<String>,
+    /// Of these, which were built on this machine, and not taken as an index has them.
+    #[serde(default)]
+    pub built: Vec<String>,
     #[serde(default)]
     pub provenance: Provenance,
 }
@@ -76,7 +81,7 @@ pub struct NewMarker {
     pub python: Version,
     pub installer: &'static str,
     pub requirements: Recorded,
-    pub settings_digest: String,
+    pub settings: DecidingSettings,
     pub provenance: Provenance,
 }
 
@@ -93,8 +98,9 @@ impl Marker {
                 .with_context(|| format!("cannot access {}", interpreter.display()))?,
             installer: made.installer.to_owned(),
             requirements: made.requirements,
-            settings_digest: made.settings_digest,
+            settings: made.settings,
             packages: packages(env),
+            built: built_here(env),
             provenance: made.provenance,
         };
         marker.save(env)

@@ -17,6 +17,7 @@ mod record;
 pub mod references;
 mod requires_python;
 mod seed;
+pub mod settings;
 mod shebang;
 mod written;
 
@@ -37,6 +38,7 @@ pub use prune::prune;
 pub use record::{Row, normal, rows};
 pub use references::unshare;
 pub use requires_python::for_other_python;
+pub use settings::DecidingSettings;
 pub use written::written_since;
 
 /// The interpreter of an env.

@@ -5,9 +5,13 @@
 //! and uv's own settings. So what was built otherwise would come back, also that of another site.
 //! Whoever builds with any of these has a cache of their own.
 //!
+//! Which variables the build of a package reads says only its source, which is not here before it
+//! is built. So an app setting counts that *may* be one, by its name and value: `HDF5_DIR=/opt/x`.
+//!
 //! Sources: setuptools' `distutils/sysconfig.py` and its user guide, cmake-env-variables(7),
 //! "Environment Variables" of The Cargo Book and of GCC, pkg-config(1), and `cache.py` of pip 26.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -22,7 +26,7 @@ use crate::process::Environment;
 use crate::python::cache;
 use crate::python::dependencies::{LocalKind, MutableReference, Recorded};
 
-const VARIABLES: [&str; 25] = [
+const VARIABLES: [&str; 28] = [
     "AR",
     "AS",
     "CC",
@@ -43,20 +47,24 @@ const VARIABLES: [&str; 25] = [
     "LIBRARY_PATH",
     "MYSQL_CONFIG",
     "PG_CONFIG",
+    "PYCURL_SSL_LIBRARY",
     "RANLIB",
     "RUSTC",
+    "SODIUM_INSTALL",
     "STATIC_DEPS",
+    "UWSGI_PROFILE",
     "XML2_CONFIG",
     "XSLT_CONFIG",
 ];
 
-const PREFIXES: [&str; 12] = [
+const PREFIXES: [&str; 13] = [
     "CARGO_BUILD_",
     "CARGO_ENCODED_",
     "CARGO_PROFILE_",
     "CARGO_TARGET_",
     "CMAKE_",
     "DISTUTILS_",
+    "GRPC_PYTHON_",
     "MATURIN_",
     "MESON",
     "NPY_",
@@ -66,8 +74,58 @@ const PREFIXES: [&str; 12] = [
 ];
 
 /// Also of one package, such as `MYSQLCLIENT_CFLAGS`.
-const SUFFIXES: [&str; 8] =
-    ["ARCHFLAGS", "ARFLAGS", "CFLAGS", "CPPFLAGS", "CXXFLAGS", "FFLAGS", "LDFLAGS", "RUSTFLAGS"];
+const SUFFIXES: [&str; 9] = [
+    "ARCHFLAGS",
+    "ARFLAGS",
+    "CFLAGS",
+    "CPPFLAGS",
+    "CXXFLAGS",
+    "FFLAGS",
+    "LDFLAGS",
+    "NO_EXTENSIONS",
+    "RUSTFLAGS",
+];
+
+/// The last words of names that lead a build to a library or to what tells of it.
+const LEADING: [&str; 13] = [
+    "CONFIG",
+    "DIR",
+    "DIRS",
+    "HOME",
+    "INCLUDE",
+    "INCLUDEDIR",
+    "INCLUDES",
+    "LIB",
+    "LIBDIR",
+    "LIBRARIES",
+    "LIBS",
+    "PREFIX",
+    "ROOT",
+];
+
+/// Words in names that lead an application to its own files.
+const OF_APPLICATIONS: [&str; 20] = [
+    "APP",
+    "BACKUP",
+    "BACKUPS",
+    "BASE",
+    "CACHE",
+    "DATA",
+    "DOCUMENT",
+    "LOG",
+    "LOGS",
+    "MEDIA",
+    "OUTPUT",
+    "PROJECT",
+    "STATIC",
+    "STORAGE",
+    "TEMP",
+    "TEMPLATES",
+    "TMP",
+    "UPLOAD",
+    "UPLOADS",
+    "XDG",
+];
 
 /// The version of the project itself, which no cache keeps.
 const OWN_VERSION: [&str; 3] = ["PBR_VERSION", "PDM_BUILD_SCM_VERSION", "SETUPTOOLS_SCM_"];
@@ -87,6 +145,18 @@ pub(super) fn read(variable: &str) -> bool {
     VARIABLES.contains(&variable)
         || PREFIXES.iter().chain(&OWN_VERSION).any(|prefix| variable.starts_with(prefix))
         || SUFFIXES.iter().any(|suffix| variable.ends_with(suffix))
+}
+
+/// Whether an app setting may lead a build to what it finds on the machine: `HDF5_DIR=/opt/hdf5`,
+/// `SNAPPY_LIBS=-lsnappy`. Of an application's own it is one like `MODEL_DIR=/data`.
+pub fn may_lead(name: &str, value: &str) -> bool {
+    let mut words = name.rsplit('_');
+    let is_leading = words.next().is_some_and(|last| LEADING.contains(&last));
+    let others: Vec<_> = words.collect();
+    is_leading
+        && !others.is_empty()
+        && !others.iter().any(|word| OF_APPLICATIONS.contains(word))
+        && value.starts_with(['/', '-'])
 }
 
 /// The environment in which an installer takes no package from its cache that was built otherwise.
@@ -154,7 +224,9 @@ fn what_decides(
     let text = |value: &std::ffi::OsStr| value.to_string_lossy().into_owned();
     let variables = environment.iter().map(|(name, value)| (text(name), text(value)));
     let is_own = |name: &str| OWN_VERSION.iter().any(|prefix| name.starts_with(prefix));
-    let counts = |name: &str, value: &str| read(name) && !is_own(name) && !value.is_empty();
+    let perhaps: BTreeSet<_> = installation.settings.perhaps().collect();
+    let is_read = |name: &str| read(name) && !is_own(name) || perhaps.contains(name);
+    let counts = |name: &str, value: &str| is_read(name) && !value.is_empty();
     let mut found: Vec<_> = variables.filter(|(name, value)| counts(name, value)).collect();
     if installer == Installer::Uv {
         // Its cache knows its own settings, and when an archive was changed.
@@ -212,6 +284,34 @@ mod tests {
         }
         for name in ["SECRET_KEY", "PATH", "HOME", "DATABASE_URL", "ACCESS", "FEATURE_FLAGS"] {
             assert!(!read(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_may_lead_a_build_to_a_library_is_told_from_an_applications_own() {
+        for (name, value) in [
+            ("HDF5_DIR", "/opt/hdf5"),
+            ("OPENSSL_LIB_DIR", "/opt/ssl/lib"),
+            ("MAGICK_HOME", "/usr/local"),
+            ("LIBSODIUM_LIBS", "-L/opt/lib -lsodium"),
+            ("GDAL_INCLUDE_DIRS", "/usr/include/gdal"),
+            ("KRB5_CONFIG", "/usr/bin/krb5-config"),
+            ("ZMQ_PREFIX", "/opt/zmq"),
+        ] {
+            assert!(may_lead(name, value), "{name}");
+        }
+        for (name, value) in [
+            ("DEBUG", "1"),
+            ("SECRET_KEY", "/abc"),
+            ("MEDIA_ROOT", "/data/media"),
+            ("S3_MEDIA_PREFIX", "/media"),
+            ("APP_LOG_DIR", "/var/log/shop"),
+            ("REDIS_PREFIX", "shop:"),
+            ("FLASK_CONFIG", "production"),
+            ("HOME", "/home/shop"),
+            ("DATABASE_URL", "/x"),
+        ] {
+            assert!(!may_lead(name, value), "{name}");
         }
     }
 }

@@ -21,12 +21,13 @@ use crate::console;
 use crate::process::{Environment, Limits};
 use crate::python::cache::Caches;
 use crate::python::dependencies::{Recorded, Source};
-use crate::python::env;
+use crate::python::env::{self, DecidingSettings};
 use crate::python::interpreters::Interpreter;
 use crate::python::version::Version;
 use causes::Asked;
 use pip_config::Setting;
 
+pub use builds::may_lead as may_lead_a_build;
 pub use uv::{find as find_uv, install_python, upgrade as upgrade_uv};
 
 /// The tool that installs the requirements into an env.
@@ -76,6 +77,7 @@ pub struct Installation<'a> {
     pub source: &'a Source,
     /// What it declares.
     pub recorded: &'a Recorded,
+    pub settings: &'a DecidingSettings,
     /// The requirements files that are installed, relative to the release or absolute.
     pub files: &'a [PathBuf],
     /// Whether the files name everything to install, dependencies included.

@@ -10,8 +10,8 @@ use crate::format::Format;
 use crate::ids::{DeploymentId, EnvId};
 use crate::plan::decide::tests::{recorded, recorded_lock};
 use crate::plan::decide::*;
-use crate::python::env::Marker;
 use crate::python::env::marker::{Provenance, RanCommand, Retired};
+use crate::python::env::{DecidingSettings, Marker};
 use crate::python::interpreters::FileIdentity;
 use crate::python::version::Version;
 use expected::is_wanted;
@@ -168,7 +168,7 @@ impl Site {
             wanted: push.wanted.parse().unwrap(),
             origin: push.origin,
             installer: push.installer,
-            settings_digest: push.settings.to_owned(),
+            settings: settings(push.settings),
             requirements: declared(&push.wants(), push.locked),
             live: match self.live_env() {
                 None => LiveEnv::None,
@@ -198,8 +198,9 @@ impl Site {
             interpreter: FileIdentity { dev: 1, inode: 2, size: 3, mtime_ns: 4 },
             installer: env.installer.to_owned(),
             requirements: declared(&env.needs, env.locked),
-            settings_digest: env.settings.to_owned(),
+            settings: settings(env.settings),
             packages: Vec::new(),
+            built: Vec::new(),
             provenance: Provenance {
                 commands: commands(env.commands),
                 drifted: env.drifted,
@@ -338,6 +339,10 @@ fn changes(before: &Env, push: &Push) -> bool {
         before.needs.get(*name).is_some_and(|before| is_other || before != version)
     };
     push.wants().iter().any(differs)
+}
+
+fn settings(flags: &str) -> DecidingSettings {
+    DecidingSettings::new([("CFLAGS", flags)], [])
 }
 
 fn commands(any: bool) -> Vec<RanCommand> {
