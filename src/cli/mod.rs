@@ -209,7 +209,8 @@ enum Command {
     Delete(delete::Delete),
     /// Remove everything that no kept release needs
     ///
-    /// Reports the space that was freed.
+    /// Also caches of built packages that were not used for 30 days. Reports the space that was
+    /// freed.
     Gc,
     /// Keep files that the application wrote, in every release
     ///

@@ -1,5 +1,6 @@
 //! What nyala knows of Python: versions, interpreters, environments, dependencies and installers.
 
+pub mod built;
 pub mod cache;
 pub mod dependencies;
 mod download;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
+use super::caches::remove_unused_caches;
 use super::error;
 use super::holders::{Held, holders};
 use super::prune::{Pruned, envs_without, prune, salvage_release, unless_mounted};
@@ -28,7 +29,8 @@ impl Report {
     }
 }
 
-/// Removes what no kept release needs: older releases and their envs, and what has been discarded.
+/// Removes what no kept release needs: older releases and their envs, what has been discarded, and
+/// what the user's cache has that nobody has used for long.
 /// The caller holds the lock for as long as this takes, so no deployment is in the middle of it,
 /// and has removed what killed deployments left behind.
 ///
@@ -41,6 +43,7 @@ pub fn gc(site: &Site, settings: &Settings, _lock: &DeployLock, report: &mut Rep
         report.pruned.held.extend(holder.map(|holder| Held { what, holder }));
     });
     report.empty_trash(site);
+    report.freed.extend(remove_unused_caches());
     pruned.and(discarded)
 }
 

@@ -1,5 +1,6 @@
 //! What a site keeps: which releases and envs are pruned, and what is salvaged from them first.
 
+mod caches;
 mod databases;
 mod error;
 pub mod gc;
@@ -14,6 +15,7 @@ mod stuck;
 mod trash;
 mod unshared;
 
+pub use caches::remove_unused_caches;
 pub use databases::warn_of_databases;
 pub use holders::{Held, Holder, holders, mounted};
 pub use leftovers::{leftovers, temporary_files};

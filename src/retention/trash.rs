@@ -57,14 +57,14 @@ pub fn empty_trash(site: &Site) -> TrashReport {
 
 /// Counts blocks of the disk, a file with several names only when all of them have been seen.
 #[derive(Default)]
-struct Usage {
+pub(super) struct Usage {
     /// How many of the names of a file have been seen, by device and inode.
     names: HashMap<(u64, u64), u64>,
 }
 
 impl Usage {
     /// Bytes that deleting this frees, as far as one can see. No link is followed.
-    fn of(&mut self, path: &Path) -> u64 {
+    pub(super) fn of(&mut self, path: &Path) -> u64 {
         /// What `st_blocks` counts in, whatever the file system's own blocks are (stat(2)).
         const BLOCK: u64 = 512;
         let mut bytes = 0;

@@ -118,6 +118,7 @@ pub fn run(site: &Site, id: DeploymentId, caller: Option<i32>) -> Result<()> {
     disk::point("worker: deployed");
     drop(lock);
     retention::empty_trash(site);
+    retention::remove_unused_caches();
     disk::point("worker: trash emptied");
     staging::prepare(site, id);
     Ok(())
@@ -192,6 +193,7 @@ pub fn repair(site: &Site) -> Result<bool> {
     recover_with(site, &lock)?;
     drop(lock);
     retention::empty_trash(site);
+    retention::remove_unused_caches();
     Ok(true)
 }
 

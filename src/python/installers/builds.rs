@@ -23,8 +23,8 @@ use crate::console;
 use crate::disk;
 use crate::hex::hex;
 use crate::process::Environment;
-use crate::python::cache;
 use crate::python::dependencies::{LocalKind, MutableReference, Recorded};
+use crate::python::{built, cache};
 
 const VARIABLES: [&str; 28] = [
     "AR",
@@ -202,10 +202,7 @@ fn own_cache(
         "What is built is cached apart, since this decides how: {}",
         names.join(", ")
     ));
-    let user = cache::of_user_in(environment);
-    let folder = user.map(|user| user.join("built").join(digest(&decide)));
-    let made = folder.filter(|folder| disk::create_private_dir_all(folder).is_ok());
-    Some(made.unwrap_or_else(temporary))
+    Some(built::cache_for(&digest(&decide), environment).unwrap_or_else(temporary))
 }
 
 /// Removes the cache that only one install has used.
