@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use super::caches::remove_unused_caches;
 use super::error;
-use super::holders::{Held, holders};
+use super::holders::{Held, holders, holders_but_processes};
 use super::prune::{Pruned, envs_without, prune, salvage_release, unless_mounted};
 use super::salvage::Scan;
 use super::trash::{Freed, TrashReport, empty_trash};
@@ -75,6 +75,14 @@ pub fn delete(
     for (id, path) in ids.iter().zip(&releases) {
         if let Some(holder) = held.remove(path) {
             let what = format!("release {id}");
+            bail!(error::is_held(&Held { what, holder }));
+        }
+    }
+    let places: Vec<_> = ids.iter().map(|id| site.deployment(*id)).collect();
+    let mut mounted = holders_but_processes(&places);
+    for path in &places {
+        if let Some(holder) = mounted.remove(path) {
+            let what = entry_name(path.strip_prefix(site.root()).unwrap_or(path));
             bail!(error::is_held(&Held { what, holder }));
         }
     }

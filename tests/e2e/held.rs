@@ -77,6 +77,15 @@ fn a_release_in_which_something_is_mounted_is_not_removed() {
     project.write("page", "3").push().assert_success().assert_does_not_say("mounted");
     wait_until("release 1 is gone", || site.numbers("releases") == [3]);
     assert_eq!(fs::read_to_string(volume.join("upload.jpg")).unwrap(), "upload");
+
+    let beside_the_log = site.path.join("deployments/1/beside");
+    fs::create_dir(&beside_the_log).unwrap();
+    Mounts::bind(&volume, &beside_the_log);
+    let advice = format!("Free it first: umount {}", beside_the_log.display());
+    site.nyala(&["delete", "1"]).assert_failed(1, &advice);
+    Mounts::unmount(&beside_the_log);
+    site.nyala(&["delete", "1"]).assert_success();
+    assert_eq!(fs::read_to_string(volume.join("upload.jpg")).unwrap(), "upload");
 }
 
 #[test]
