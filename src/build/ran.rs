@@ -23,8 +23,10 @@ const FOLDERS: usize = 32;
 const LARGEST: usize = 256 << 10;
 
 /// Files that a program runs although no command names them.
-const IMPLIED: [(&str, &[&str]); 12] = [
+const IMPLIED: [(&str, &[&str]); 16] = [
+    ("bun", &["package.json"]),
     ("doit", &["dodo.py"]),
+    ("fab", &["fabfile.py"]),
     ("inv", &["tasks.py"]),
     ("invoke", &["tasks.py"]),
     ("just", &["justfile", "Justfile"]),
@@ -32,7 +34,9 @@ const IMPLIED: [(&str, &[&str]); 12] = [
     ("nox", &["noxfile.py"]),
     ("npm", &["package.json"]),
     ("pnpm", &["package.json"]),
+    ("poe", &["pyproject.toml", "poe_tasks.toml"]),
     ("rake", &["rakefile", "Rakefile"]),
+    ("scons", &["SConstruct"]),
     ("task", &["Taskfile.yml", "Taskfile.yaml"]),
     ("tox", &["tox.ini"]),
     ("yarn", &["package.json"]),
@@ -281,6 +285,7 @@ mod tests {
             ("for f in tools/*; do python $f; done", "tools/setup.py"),
             ("sh tools/build-$NAME.sh", "tools/build-x.sh"),
             ("cd web && npm run build", "web/package.json"),
+            ("fab install", "fabfile.py"),
             ("python -m tools.prepare", "tools/prepare.py"),
             ("python3 -mtools", "tools/__main__.py"),
         ] {
