@@ -59,14 +59,12 @@ impl FileSystem {
         let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
         let status = rustix::fs::statvfs(there)
             .with_context(|| format!("cannot get the free space at {}", there.display()))?;
-        // A file system without a number of inodes (btrfs) says that it has none at all.
-        let inodes = if status.f_files == 0 { u64::MAX } else { status.f_ffree };
         let (mounted_on, kind) =
             mount_of(there).unwrap_or_else(|| (there.to_owned(), String::new()));
         Ok(FileSystem {
             mounted_on,
             kind,
-            free: DiskUsage { bytes: free_bytes(&status), inodes },
+            free: free(&status),
             read_only: status.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
             has_blocks: status.f_blocks > 0,
         })
@@ -89,13 +87,13 @@ impl fmt::Display for FileSystem {
     }
 }
 
-/// How much space has to stay free on a file system, whatever a step of a deployment does there:
-/// the live application writes too.
+/// What has to stay free on a file system, whatever a step of a deployment does there: the live
+/// application writes too.
 #[derive(Debug)]
 pub struct Floor {
     path: PathBuf,
     device: u64,
-    bytes: u64,
+    least: DiskUsage,
 }
 
 impl Floor {
@@ -110,21 +108,35 @@ impl Floor {
         floors
     }
 
-    /// A hundredth of the file system that the path is on, or will be: at least 2 MiB, at most
-    /// 64 MiB, and not more than half of what is free now. `None` where the system does not say.
+    /// Of the file system that the path is on, or will be; `None` where the system does not say.
     fn at(path: &Path) -> Option<Floor> {
         let path = path.ancestors().find(|path| path.exists())?;
         let status = rustix::fs::statvfs(path).ok()?;
-        let size = status.f_blocks.saturating_mul(status.f_frsize);
-        let bytes = (size / 100).clamp(2 << 20, 64 << 20).min(free_bytes(&status) / 2);
-        Some(Floor { path: path.to_owned(), device: fs::metadata(path).ok()?.dev(), bytes })
+        let bytes = status.f_blocks.saturating_mul(status.f_frsize);
+        let least = least(DiskUsage { bytes, inodes: status.f_files }, free(&status));
+        Some(Floor { path: path.to_owned(), device: fs::metadata(path).ok()?.dev(), least })
     }
 
     /// The file system, when less is free on it.
     pub fn reached(&self) -> Option<FileSystem> {
-        let free = free_bytes(&rustix::fs::statvfs(&self.path).ok()?);
-        if free < self.bytes { FileSystem::of(&self.path).ok() } else { None }
+        let free = free(&rustix::fs::statvfs(&self.path).ok()?);
+        shortage(self.least, free).and_then(|_| FileSystem::of(&self.path).ok())
     }
+}
+
+/// A hundredth of a file system of this size: at least 2 MiB and 200 inodes, at most 64 MiB and
+/// 5,000 inodes, and not more than half of what is free now.
+fn least(size: DiskUsage, free: DiskUsage) -> DiskUsage {
+    DiskUsage {
+        bytes: (size.bytes / 100).clamp(2 << 20, 64 << 20).min(free.bytes / 2),
+        inodes: (size.inodes / 100).clamp(200, 5000).min(free.inodes / 2),
+    }
+}
+
+fn free(status: &rustix::fs::StatVfs) -> DiskUsage {
+    // A file system without a number of inodes (btrfs) says that it has none at all.
+    let inodes = if status.f_files == 0 { u64::MAX } else { status.f_ffree };
+    DiskUsage { bytes: free_bytes(status), inodes }
 }
 
 /// Some blocks are root's alone.
@@ -207,6 +219,16 @@ mod tests {
         assert_eq!(floors.len(), 2, "{floors:?}");
         assert_eq!(floors[0].path, folder.path());
         assert_eq!(floors[0].reached(), None);
+    }
+
+    #[test]
+    fn room_and_inodes_are_left_to_the_live_application() {
+        let usage = |bytes, inodes| DiskUsage { bytes, inodes };
+        assert_eq!(least(usage(1 << 40, 1 << 24), usage(1 << 30, 1 << 20)), usage(64 << 20, 5000));
+        assert_eq!(least(usage(1 << 30, 30_000), usage(1 << 20, 100)), usage(512 << 10, 50));
+        // btrfs does not count them.
+        let none = least(usage(1 << 30, 0), usage(1 << 30, u64::MAX));
+        assert_eq!(shortage(none, usage(1 << 30, u64::MAX)), None);
     }
 
     #[test]
