@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::{fs, iter};
 
 use anyhow::{Context, Result};
 
@@ -97,10 +97,12 @@ impl AppSettings {
         self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The values that may be secrets. Which file or version a setting names is no secret, and a
-    /// log that masks it cannot say what changed.
+    /// The values that may be secrets, and what is one in them by the name of the setting. Which
+    /// file or version a setting names is no secret, and a log that masks it cannot say what
+    /// changed.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
-        self.iter().filter(|(name, value)| !is_open(name, value)).map(|(_, value)| value)
+        let secret = self.iter().filter(|(name, value)| !is_open(name, value));
+        secret.flat_map(|(name, value)| iter::once(value).chain(taken_apart(name, value)))
     }
 }
 
@@ -150,6 +152,21 @@ const OPEN_PREFIXES: [&str; 4] = ["LC_", "PIP_", "PYTHON", "UV_"];
 /// What is in the names of those.
 const SECRET_PARTS: [&str; 9] =
     ["AUTH", "CREDENTIAL", "INDEX", "KEY", "PASS", "PROXY", "SECRET", "TOKEN", "USER"];
+
+/// What a program takes apart before it uses it, and then prints alone: the keys of a list, and the
+/// password of `user:password`.
+fn taken_apart<'v>(name: &str, value: &'v str) -> Vec<&'v str> {
+    const NAMED: [&str; 6] = ["AUTH", "CREDENTIAL", "KEY", "PASS", "SECRET", "TOKEN"];
+    if !NAMED.iter().any(|part| name.to_uppercase().contains(part)) || value.contains("://") {
+        return Vec::new();
+    }
+    let parts = value.split([',', ';', '\n']).map(str::trim);
+    // Before the colon of `module.name:object` is a dot.
+    let password = |part: &'v str| {
+        part.split_once(':').filter(|(user, _)| !user.contains(['.', '/'])).map(|(_, rest)| rest)
+    };
+    parts.flat_map(|part| iter::once(part).chain(password(part))).collect()
+}
 
 fn is_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
@@ -323,6 +340,20 @@ mod tests {
         ] {
             assert!(is_masked(name, value), "{name}");
         }
+    }
+
+    #[test]
+    fn the_keys_of_a_list_and_the_password_behind_a_user_are_secrets() {
+        let secrets = |name: &str, value: &str| {
+            let mut settings = AppSettings::default();
+            settings.set(name, value).unwrap();
+            settings.secrets().map(str::to_owned).collect::<BTreeSet<_>>()
+        };
+        let keys = secrets("API_KEYS", "one-key1, another2");
+        assert!(keys.contains("one-key1") && keys.contains("another2"), "{keys:?}");
+        assert!(secrets("BASIC_AUTH", "ann:hunter2").contains("hunter2"));
+        assert_eq!(secrets("AUTH_BACKEND", "shop.auth:Backend").len(), 1);
+        assert_eq!(secrets("ALLOWED_HOSTS", "a.example,b.example").len(), 1);
     }
 
     #[test]

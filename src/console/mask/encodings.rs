@@ -49,6 +49,7 @@ pub(super) fn of(value: &str) -> BTreeSet<Vec<u8>> {
         .chain(in_html(value))
         .chain(in_shells(value))
         .chain(in_scripts(value))
+        .chain(misread(value))
         .chain(in_mails(value))
         .chain(in_hexadecimal(value));
     let mut found: BTreeSet<_> = texts.map(String::into_bytes).collect();
@@ -142,6 +143,11 @@ fn escaped_in_scripts(text: &str, special: &str) -> String {
     })
 }
 
+/// As a program prints it that takes UTF-8 for Latin-1.
+fn misread(value: &str) -> [String; 1] {
+    [value.bytes().map(char::from).collect()]
+}
+
 /// A short value is not searched for: it would be found by chance.
 fn in_hexadecimal(value: &str) -> Vec<String> {
     const SHORTEST: usize = 6;
@@ -204,8 +210,9 @@ fn in_html(value: &str) -> impl Iterator<Item = String> {
 
 /// Python's `shlex.quote`, and the other usual way to write `'` within single quotes; double
 /// quotes, as `export -p` has them; words without any quotes, as `printf %q` has them, and its
-/// `$'…'` for what is not ASCII; the single quotes of YAML and SQL; and the double ones of CSV.
-fn in_shells(value: &str) -> [String; 7] {
+/// `$'…'` for what is not ASCII; the single quotes of YAML and SQL; the double ones of CSV; and
+/// Python's `re.escape`.
+fn in_shells(value: &str) -> [String; 8] {
     let escaped = |is_special: fn(char) -> bool| {
         value.chars().fold(String::new(), |mut escaped, character| {
             escaped.extend(is_special(character).then_some('\\'));
@@ -229,6 +236,7 @@ fn in_shells(value: &str) -> [String; 7] {
         value.replace('"', "\"\""),
         escaped(|character| "\\\"$`".contains(character)),
         escaped(|it| it.is_ascii() && !it.is_ascii_alphanumeric() && !"_@%+=:,./-".contains(it)),
+        escaped(|it| "()[]{}?*+-|^$\\.&~# ".contains(it)),
     ]
 }
 
@@ -298,6 +306,7 @@ mod tests {
             "6127622263",
             "a'b&quot;c&lt;$",
             "a&apos;b&quot;c&lt;$",
+            r#"a'b"c<\$\\d"#,
         ] {
             let is_in = |needle: &Vec<u8>| needle.starts_with(encoded.as_bytes());
             assert!(found.iter().any(is_in), "{encoded}");
@@ -307,7 +316,7 @@ mod tests {
     #[test]
     fn what_is_not_ascii_may_be_a_number() {
         let found = of("p\u{e4}'");
-        for encoded in ["p&#228;'", "p&#228;&#39;", "p\\303\\244\\'"] {
+        for encoded in ["p&#228;'", "p&#228;&#39;", "p\\303\\244\\'", "p\u{c3}\u{a4}'"] {
             assert!(found.iter().any(|needle| needle == encoded.as_bytes()), "{encoded}");
         }
     }
