@@ -243,7 +243,8 @@ mod tests {
         5. Or allow 3.13.0, which is here: change requires-python in pyproject.toml
         6. Or, if it is somewhere else: python_paths = ["/the/path/of/python"] in nyala.toml
         "#);
-        insta::assert_snapshot!(not_found(&wanted(">=3.99"), Origin::RequiresPython, &all, &[]), @r#"
+        let none = wanted(">=3.99");
+        insta::assert_snapshot!(not_found(&none, Origin::RequiresPython, &all, &[]), @r#"
         No Python on this machine is >=3.99
         wanted: >=3.99 (requires-python in pyproject.toml)
         found: 3.13.0  /opt/python3.13/bin/python3.13
