@@ -7,11 +7,12 @@
 use anyhow::Result;
 
 use super::error::{locked_without_hash, without_hash};
-use super::pip_config::{self, is_off};
+use super::pip_config::{Setting, is_off};
 use super::{Installation, Installer};
 use crate::process::Environment;
 use crate::python::dependencies::{Line, LocalKind, Role};
 
+const REQUIRE_HASHES: &str = "require-hashes";
 const VARIABLES: [&str; 2] = ["PIP_REQUIRE_HASHES", "UV_REQUIRE_HASHES"];
 
 /// What requires hashes.
@@ -23,16 +24,18 @@ pub(super) enum Required {
     Line(String),
 }
 
-/// The environment for an installation. Fails when hashes are required of what can have none.
+/// The environment for an installation, and those of pip's settings that hold in it. Fails when
+/// hashes are required of what can have none.
 pub(super) fn required(
     installer: Installer,
     environment: Environment,
+    mut settings: Vec<Setting>,
     installation: &Installation<'_>,
-) -> Result<Environment> {
+) -> Result<(Environment, Vec<Setting>)> {
     let Installation { recorded, source, complete, .. } = installation;
-    let setting = setting(installer, &environment, installation).map(Required::Setting);
+    let setting = setting(installer, &environment, &settings).map(Required::Setting);
     let required = if *complete { setting } else { setting.or_else(|| line(&recorded.lines)) };
-    let Some(required) = required else { return Ok(environment) };
+    let Some(required) = required else { return Ok((environment, settings)) };
     let requirements = || recorded.lines.iter().filter(|line| line.role == Role::Requirement);
     if *complete {
         let is_here = |line: &&Line| line.source.as_deref().is_some_and(|it| it.starts_with("./"));
@@ -42,7 +45,9 @@ pub(super) fn required(
             return Err(locked_without_hash(source.path(), &without, &required).into());
         }
         // The installer compares the hashes of a lock without the setting, too.
-        return Ok(VARIABLES.iter().fold(environment, |all, name| all.set(name, "0")));
+        settings.retain(|setting| setting.name != REQUIRE_HASHES);
+        let environment = VARIABLES.iter().fold(environment, |all, name| all.set(name, "0"));
+        return Ok((environment, settings));
     }
     let name = |path: &str| if path == "." { "the project itself" } else { path }.to_owned();
     let folders = recorded.local.iter().filter(|local| local.kind != LocalKind::File);
@@ -54,7 +59,7 @@ pub(super) fn required(
     let repositories: Vec<_> =
         requirements().filter(is_repository).map(|line| line.key.clone()).collect();
     if folders.is_empty() && repositories.is_empty() {
-        return Ok(environment);
+        return Ok((environment, settings));
     }
     Err(without_hash(&folders, &repositories, &required).into())
 }
@@ -63,18 +68,15 @@ pub(super) fn required(
 fn setting(
     installer: Installer,
     environment: &Environment,
-    installation: &Installation<'_>,
+    settings: &[Setting],
 ) -> Option<String> {
-    // pip's own error about a configuration that cannot be read is better.
-    let settings = pip_config::settings(environment, installation.env, installation.release);
-    let mut settings = settings.unwrap_or_default().into_iter();
-    let of_pip = settings.find(|it| it.name == "require-hashes" && !is_off(&it.value));
+    let of_pip = settings.iter().find(|it| it.name == REQUIRE_HASHES && !is_off(&it.value));
     let of_uv = || {
         let value = environment.get(VARIABLES[1])?;
         let is_on = installer == Installer::Uv && !is_off(&value.to_string_lossy());
         is_on.then(|| VARIABLES[1].to_owned())
     };
-    of_pip.map(|setting| setting.by).or_else(of_uv)
+    of_pip.map(|setting| setting.by.clone()).or_else(of_uv)
 }
 
 /// The first line that requires hashes of all others.

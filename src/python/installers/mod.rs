@@ -145,7 +145,7 @@ impl Installer {
         let (environment, settings, overruled) = self.overrule(environment, settings, env, release);
         overruled.iter().for_each(console::info);
         let environment = builds::with_own_cache(self, environment, installation, &settings);
-        let environment = hashes::required(self, environment, installation)?;
+        let (environment, settings) = hashes::required(self, environment, settings, installation)?;
         let installation = &Installation { environment: &environment, ..installation.clone() };
         let choice = match self {
             Installer::Pip => pip::install(installation, &settings),
