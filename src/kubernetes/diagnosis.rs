@@ -98,6 +98,12 @@ fn held_back(deployment: &Value) -> Vec<(String, String)> {
         let fix = "Remove paused from the patch, or: kubectl rollout resume deployment";
         found.push((format!("the Deployment {name} is paused"), format!("{fix}/{name}")));
     }
+    let has_none = deployment["status"]["updatedReplicas"].as_u64().unwrap_or(0) == 0;
+    if found.is_empty() && has_none && deployment["spec"]["strategy"]["type"] == "Recreate" {
+        let fact = "pods of the release before have not ended, and the new ones start after them";
+        let fact = format!("{name}: {fact} (strategy = \"recreate\")");
+        found.push((fact, error::NEEDS_LONGER.to_owned()));
+    }
     found
 }
 

@@ -83,6 +83,15 @@ fn what_holds_a_deployment_back_is_told() {
     let paused = json!({ "metadata": { "name": "shop-web" }, "spec": { "paused": true } });
     assert_eq!(reasons(&paused), ["the Deployment shop-web is paused"]);
     assert_eq!(reasons(&json!({ "spec": { "paused": false } })), Vec::<String>::new());
+    let recreated = |updated: u32| {
+        let strategy = json!({ "strategy": { "type": "Recreate" } });
+        json!({ "metadata": { "name": "shop-web" }, "spec": strategy,
+            "status": { "updatedReplicas": updated } })
+    };
+    let fact = "shop-web: pods of the release before have not ended, and the new ones start after \
+                them (strategy = \"recreate\")";
+    assert_eq!(reasons(&recreated(0)), [fact]);
+    assert_eq!(reasons(&recreated(1)), Vec::<String>::new());
 }
 
 #[test]
