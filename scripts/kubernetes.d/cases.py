@@ -268,7 +268,10 @@ def rollback(world):
     site.commit()
     site.must_succeed()
     site.must_show(site.release, "blue")
+    # The next case finds no colour.
     Site.expect(0, site.nyala("config", "unset", "COLOUR"))
+    site.commit()
+    site.must_succeed()
     return f"{took:.0f} s; {load}"
 
 
