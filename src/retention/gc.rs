@@ -71,18 +71,12 @@ pub fn delete(
         }
     }
     let releases: Vec<_> = ids.iter().map(|id| site.release(*id)).collect();
+    let records: Vec<_> = ids.iter().map(|id| site.deployment(*id)).collect();
     let mut held = holders(&releases);
-    for (id, path) in ids.iter().zip(&releases) {
+    held.extend(holders_but_processes(&records));
+    for path in releases.iter().chain(&records) {
         if let Some(holder) = held.remove(path) {
-            let what = format!("release {id}");
-            bail!(error::is_held(&Held { what, holder }));
-        }
-    }
-    let places: Vec<_> = ids.iter().map(|id| site.deployment(*id)).collect();
-    let mut mounted = holders_but_processes(&places);
-    for path in &places {
-        if let Some(holder) = mounted.remove(path) {
-            let what = entry_name(path.strip_prefix(site.root()).unwrap_or(path));
+            let what = entry_name(path);
             bail!(error::is_held(&Held { what, holder }));
         }
     }
