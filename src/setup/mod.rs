@@ -163,9 +163,9 @@ pub fn install_hook(repository: &Path, site: &Site) -> Result<Installed> {
     for refs in ["refs/deployments", "refs/notes/deployments"] {
         config.add_new("receive.hideRefs", refs);
     }
-    config.write()?;
     disk::create_dir_all(&hooks)?;
-    let strict = install_strict_hook(repository, &hooks, site)?;
+    let strict = install_strict_hook(&mut config, repository, &hooks, site)?;
+    config.write()?;
     let text = hook_text(HOOK, site)?;
     let hook = hooks.join("post-receive");
     let there = disk::read(&hook).ok();
@@ -187,7 +187,12 @@ pub fn install_hook(repository: &Path, site: &Site) -> Result<Installed> {
 
 /// Makes the proc-receive hook what the site's `strict` says. Returns whether anything had to
 /// change.
-fn install_strict_hook(repository: &Path, hooks: &Path, site: &Site) -> Result<bool> {
+fn install_strict_hook(
+    config: &mut LocalConfig,
+    repository: &Path,
+    hooks: &Path,
+    site: &Site,
+) -> Result<bool> {
     let hook = hooks.join(STRICT_HOOK);
     let there = disk::read(&hook).ok();
     let ours = there.as_deref().is_some_and(|bytes| is_ours(STRICT_HOOK_TEXT, bytes));
@@ -216,10 +221,7 @@ fn install_strict_hook(repository: &Path, hooks: &Path, site: &Site) -> Result<b
     if changed {
         disk::write_atomic(&hook, text.as_bytes(), 0o755)?;
     }
-    let mut config = LocalConfig::read(repository)?;
-    let is_new = config.add_new(key, refs);
-    config.write()?;
-    Ok(is_new || changed)
+    Ok(config.add_new(key, refs) || changed)
 }
 
 /// git asks a proc-receive hook since 2.29 (its release notes).
