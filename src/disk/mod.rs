@@ -94,12 +94,12 @@ pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
     set().with_context(|| format!("cannot change the mode of {}", path.display()))
 }
 
-/// Gives a file or folder the time of now as its time of change.
+/// Sets the modification time of a file or folder to now.
 pub fn touch(path: &Path) -> Result<()> {
     point_at("touch", path);
     File::open(path)
         .and_then(|file| file.set_modified(std::time::SystemTime::now()))
-        .with_context(|| format!("cannot change the time of {}", path.display()))
+        .with_context(|| format!("cannot set the modification time of {}", path.display()))
 }
 
 /// Makes a file that must not be there yet, with these permission bits, open for appending.

@@ -39,7 +39,7 @@ fn folder(user: &Path) -> PathBuf {
     user.join("built")
 }
 
-/// Marks a cache as used, by its time of change, while nobody puts any aside.
+/// Marks a cache as used, by its modification time, while nobody puts any aside.
 fn used(all: &Path, digest: &str) -> Result<PathBuf> {
     disk::create_private_dir_all(all)?;
     // Where there are no locks, nothing is ever put aside.

@@ -1,7 +1,7 @@
 //! The settings that decide what is installed into an env, as its marker keeps them: which have
 //! changed since, and no value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -62,11 +62,8 @@ impl DecidingSettings {
 }
 
 fn differing(then: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<String> {
-    let mut names: Vec<_> = then.keys().chain(now.keys()).collect();
-    names.sort();
-    names.dedup();
-    names.retain(|name| then.get(*name) != now.get(*name));
-    names.into_iter().cloned().collect()
+    let names: BTreeSet<_> = then.keys().chain(now.keys()).collect();
+    names.into_iter().filter(|name| then.get(*name) != now.get(*name)).cloned().collect()
 }
 
 #[cfg(test)]
