@@ -2,6 +2,7 @@
 
 mod error;
 
+use std::fs;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -128,9 +129,15 @@ fn found(site: &Site, settings: &Settings, live: &Record) -> Result<Option<Found
     processes::find(&tree, &release).map(Some)
 }
 
-/// Whether a process uses a release or its env.
+/// Whether a process uses a release or its env, other than nyala itself: a worker that cleans up
+/// after a push looks through both.
 fn is_used(site: &Site, live: &Record) -> bool {
     let env = site.env_of_release(live.id).map(|env| site.env(env));
     let folders: Vec<PathBuf> = [site.release(live.id)].into_iter().chain(env).collect();
-    holders(&folders).values().any(|holder| matches!(holder, Holder::Process(_)))
+    let program = |pid: &str| fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let own = program("self");
+    holders(&folders).values().any(|holder| match holder {
+        Holder::Process(process) => own.is_none() || program(&process.pid.to_string()) != own,
+        _ => false,
+    })
 }

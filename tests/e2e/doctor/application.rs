@@ -31,6 +31,13 @@ fn an_application_that_nobody_runs_is_found() {
     assert_eq!(finding["fix"], format!("nyala serve {}", site.path.display()));
     let status = site.nyala(&["status"]);
     assert!(status.stdout.contains("Wrong:  release 1 is live, but no nyala serve"), "{status:#?}");
+    // What nyala itself does there runs nothing.
+    let other = Site::new();
+    other.listen_on("'unix:run/web.sock'");
+    let mut serve = other.nyala_command();
+    let serve = Running::start(serve.arg("serve").current_dir(site.path.join("releases/1")));
+    assert_finds(&site, "not-served");
+    drop(serve);
     // A unit of the user's own may run it.
     let mut own = site.sandbox.command("sleep");
     let own = Running::start(own.arg("600").current_dir(site.path.join("releases/1")));
