@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::support::{Group, Ran, Running, Sandbox, SshServer, User, skip, snapshot, wait_until};
+use crate::support::{
+    Group, Ran, Running, Sandbox, SshServer, User, skip, snapshot, snapshot_at_rest, wait_until,
+};
 
 mod copied;
 mod root;
@@ -174,7 +176,7 @@ fn others_are_refused_before_anything_is_written() {
     bob.nyala(&owned.site, &["list"]).assert_failed(1, "Act as the owner");
     // Whatever the permissions would let him do.
     ada.sh(&format!("chmod -R a+rwX {}", owned.site.display())).assert_success();
-    let before = snapshot(&owned.site);
+    let before = snapshot_at_rest(&owned.site);
     for arguments in [
         "rollback",
         "redeploy",

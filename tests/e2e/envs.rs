@@ -3,8 +3,9 @@
 
 use std::fs;
 
-use crate::faults::wait_until_quiet;
-use crate::support::{Project, Running, Site, newest_python, snapshot, two_pythons, write_wheel};
+use crate::support::{
+    Project, Running, Site, newest_python, snapshot, two_pythons, wait_until_quiet, write_wheel,
+};
 
 #[test]
 fn a_first_push_creates_the_env() {
@@ -366,7 +367,7 @@ fn a_staged_tree_with_a_committed_env_is_updated() {
     project.push().assert_success();
     fs::write(site.path.join("releases/1/env/installed-by-hand"), "").unwrap();
     project.write("app.py", "2").push().assert_success();
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     let push = project.write("app.py", "3").push();
     push.assert_success().assert_does_not_say("saved in");
     assert!(site.live_log().contains(", 1 of them written or removed"));
@@ -378,7 +379,7 @@ fn a_staged_tree_with_a_committed_env_is_updated() {
     project.commit("Stop committing the env");
     project.remove("env").write("app.py", "4").push().assert_success();
     project.write("app.py", "5").push().assert_success();
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     project.write("app.py", "6").push().assert_success();
     assert!(site.live_log().contains(", 1 of them written or removed"));
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));

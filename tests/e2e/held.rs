@@ -6,8 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::faults::wait_until_quiet;
-use crate::support::{Mounts, Project, Running, Site, wait_until};
+use crate::support::{Mounts, Project, Running, Site, wait_until, wait_until_quiet};
 
 /// A process that does nothing, as `command`, in this folder.
 fn idle_in(folder: &Path) -> Running {
@@ -177,7 +176,7 @@ fn a_release_with_the_socket_of_a_server_stays_until_the_server_has_ended() {
     let server = UnixListener::bind(&socket).unwrap();
     for page in 2..=3 {
         push_pages(&project, page..=page);
-        wait_until_quiet(&site);
+        wait_until_quiet(&site.path);
         assert_eq!(site.numbers("releases"), [1, u64::from(page)]);
     }
     site.nyala(&["delete", "1"]).assert_failed(1, "still uses it (Unix socket)");

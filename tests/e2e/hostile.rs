@@ -13,8 +13,7 @@ use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 
-use crate::faults::wait_until_quiet;
-use crate::support::{Precious, Project, Push, Running, Site, count};
+use crate::support::{Precious, Project, Push, Running, Site, count, wait_until_quiet};
 
 const FILE: &str = "100644";
 const PROGRAM: &str = "100755";
@@ -124,7 +123,7 @@ impl Attacker<'_> {
         let site = &self.target.site;
         let there = || ["releases", "envs"].map(|folder| site.numbers(folder));
         // The push before may still be pruning.
-        wait_until_quiet(site);
+        wait_until_quiet(&site.path);
         let (live, before) = (site.live_state(), there());
         let push = self.push(tree);
         push.assert_failed_with(text);
@@ -144,7 +143,7 @@ impl Attacker<'_> {
     fn done(self, what: &str) {
         let site = &self.target.site;
         // Deep trees are still being removed after the push.
-        wait_until_quiet(site);
+        wait_until_quiet(&site.path);
         Precious::assert_nowhere_in(site);
         site.nyala(&["doctor"]).assert_success();
         count(&format!("hostile trees: {what}"), self.cases.get());

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::{Running, Sandbox, Site, seeds, snapshot};
+use crate::support::{Running, Sandbox, Site, seeds, snapshot, snapshot_at_rest};
 
 #[test]
 fn init_ends_with_the_three_lines_to_type_next() {
@@ -36,18 +36,18 @@ fn init_ends_with_the_three_lines_to_type_next() {
 #[test]
 fn init_again_changes_nothing() {
     let site = Site::new();
-    let before = snapshot(&site.path);
+    let before = snapshot_at_rest(&site.path);
     site.sandbox.nyala(&["init", site.path.to_str().unwrap()]).assert_success();
-    assert_eq!(snapshot(&site.path), before);
+    assert_eq!(snapshot_at_rest(&site.path), before);
 }
 
 #[test]
 fn init_again_on_a_site_in_use_changes_nothing() {
     let site = Site::new();
     site.project().write("index.html", "hello").push().assert_success();
-    let before = snapshot(&site.path);
+    let before = snapshot_at_rest(&site.path);
     site.sandbox.nyala(&["init", site.path.to_str().unwrap()]).assert_success();
-    assert_eq!(snapshot(&site.path), before);
+    assert_eq!(snapshot_at_rest(&site.path), before);
 }
 
 #[test]

@@ -4,15 +4,14 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::faults::wait_until_quiet;
-use crate::support::{Mounts, Project, Site, snapshot};
+use crate::support::{Mounts, Project, Site, snapshot, wait_until_quiet};
 
 /// A site that stages however small its tree is, with one deployment.
 fn staged(site: &Site) -> Project<'_> {
     site.configure("staging = true");
     let project = site.project();
     project.write("page", "1").write("same", "the same").write("only/1", "x").push();
-    wait_until_quiet(site);
+    wait_until_quiet(&site.path);
     assert!(marker(site).exists());
     project
 }
@@ -57,7 +56,7 @@ fn no_file_of_a_release_is_ever_one_of_another() {
         // Open, so that the number of its inode is not given again.
         open.push(fs::File::open(site.path.join("wwwroot/same")).unwrap());
         project.write("page", page.to_string()).push().assert_success();
-        wait_until_quiet(&site);
+        wait_until_quiet(&site.path);
         let new = inode(&site.path.join("wwwroot/same"));
         assert!(!seen.contains(&new), "a file that was live has a second life");
         seen.push(new);
@@ -76,7 +75,7 @@ fn only_the_owner_can_open_the_staging_folder_and_it_holds_the_live_tree() {
     };
     same_as_live();
     project.write("page", "2").push().assert_success();
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     same_as_live();
 }
 
@@ -85,17 +84,17 @@ fn a_small_tree_is_not_staged_and_none_is_where_the_site_says_so() {
     let site = Site::new();
     let project = site.project();
     project.write("page", "1").push().assert_success();
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     assert!(!staging(&site).exists());
     for number in 0..200 {
         project.write(&format!("static/{number}"), number.to_string());
     }
     project.push().assert_success();
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     assert!(marker(&site).exists());
     site.configure("staging = false");
     project.write("page", "2").push().assert_success();
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     assert!(!staging(&site).join("tree").exists() && !marker(&site).exists());
 }
 
@@ -150,7 +149,7 @@ fn whatever_becomes_of_the_staging_tree_the_next_push_deploys_the_whole_tree() {
         assert_eq!(names, ["only", "only/1", "page", "same"].map(PathBuf::from), "{what}");
         assert_eq!(site.live_file("only/1"), "x", "{what}");
         assert_eq!(site.mode(live.join("same").to_str().unwrap()), 0o644, "{what}");
-        wait_until_quiet(&site);
+        wait_until_quiet(&site.path);
         if what == "it is a file" {
             fs::remove_file(staging(&site)).unwrap();
         } else {
@@ -165,7 +164,7 @@ fn a_deployment_that_fails_leaves_the_next_one_a_staging_tree() {
     let project = staged(&site);
     project.custom_script("exit 1");
     project.write("page", "broken").push().assert_failed_with("exit");
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     assert_eq!(fs::read_to_string(staging(&site).join("tree/page")).unwrap(), "1");
     project.remove("deploy.sh").remove(".deployment");
     let push = project.write("page", "2").push();
@@ -179,7 +178,7 @@ fn attributes_that_change_convert_what_the_push_did_not_change() {
     let site = Site::new();
     let project = staged(&site);
     project.write("run.bat", "a\nb\n").push().assert_success();
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     let push = project.write(".gitattributes", "*.bat text eol=crlf\n").push();
     push.assert_success();
     assert!(site.live_log().contains("of them written or removed"));
@@ -194,7 +193,7 @@ fn gc_takes_the_staging_tree_away_and_the_next_deployment_writes_it_again() {
     assert!(gc.assert_success().stdout.contains("the staging tree"), "{gc:?}");
     assert!(!staging(&site).join("tree").exists() && !marker(&site).exists());
     project.write("page", "2").push().assert_success();
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     assert!(marker(&site).exists());
 }
 
@@ -209,7 +208,7 @@ fn a_umask_of_the_pusher_changes_no_mode() {
         push.current_dir(&project.path)
             .args(["-c", "umask 077; git push nyala HEAD:refs/heads/main"]);
         crate::support::Running::start(&mut push).wait().assert_success();
-        wait_until_quiet(&site);
+        wait_until_quiet(&site.path);
     }
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     let live = site.path.join("wwwroot");
@@ -231,7 +230,7 @@ fn what_is_mounted_in_the_staging_tree_does_not_go_live() {
     Mounts::bind(&other, &at);
     project.write("page", "2").push().assert_success();
     assert_eq!((site.live_file("page"), site.live_file("same")), ("2".into(), "the same".into()));
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     let doctor = site.nyala(&["doctor"]);
     let named = "the staging tree can never be removed: something is mounted at";
     let named = format!("{named} {}", at.display());

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Project, Ran, Running, Site, snapshot};
+use crate::support::{Project, Ran, Running, Site, snapshot_at_rest};
 
 fn copy(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
@@ -24,7 +24,7 @@ fn the_hook_of_a_copied_site_does_not_deploy_to_the_original() {
         project.write("page", "1").push().assert_success();
         let copied = site.sandbox.path("staging");
         copy(&site.path, &copied);
-        let before = snapshot(&site.path);
+        let before = snapshot_at_rest(&site.path);
         project.write("page", "2").commit("Two");
         let remote = copied.join("repository.git");
         let refused = push_to(&site, &project, &remote).stderr;
@@ -38,13 +38,13 @@ fn the_hook_of_a_copied_site_does_not_deploy_to_the_original() {
         let then = if strict { "2. Push again" } else { "2. Deploy again: nyala redeploy" };
         assert!(refused.contains(then), "{refused}");
         assert!(!refused.contains("Deploy what was pushed"), "{refused}");
-        assert_eq!(snapshot(&site.path), before);
+        assert_eq!(snapshot_at_rest(&site.path), before);
 
         site.sandbox.nyala(&["init", copied.to_str().unwrap()]).assert_success();
         project.write("page", "3").commit("Three");
         push_to(&site, &project, &remote).assert_success();
         assert_eq!(fs::read_to_string(copied.join("wwwroot/page")).unwrap(), "3");
-        assert_eq!(snapshot(&site.path), before);
+        assert_eq!(snapshot_at_rest(&site.path), before);
     }
 }
 
@@ -54,7 +54,7 @@ fn the_hook_of_a_copied_repository_says_how_to_deploy_it_and_how_not() {
         let site = Site::with(if strict { &["--strict"] } else { &[] });
         let project = site.project();
         project.write("page", "1").push().assert_success();
-        let before = snapshot(&site.path);
+        let before = snapshot_at_rest(&site.path);
         let [own, kept] = ["own.git", "kept.git"].map(|name| site.sandbox.path(name));
         for repository in [&own, &kept] {
             copy(&site.repository, repository);
@@ -85,6 +85,6 @@ fn the_hook_of_a_copied_repository_says_how_to_deploy_it_and_how_not() {
         project.write("page", "3").commit("Three");
         let pushed = push_to(&site, &project, &kept);
         assert!(!pushed.assert_success().stderr.contains("remote:"), "{pushed:?}");
-        assert_eq!(snapshot(&site.path), before);
+        assert_eq!(snapshot_at_rest(&site.path), before);
     }
 }

@@ -4,8 +4,8 @@ use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::trial::{assert_nothing_is_left_over, statuses, wait_until_quiet};
-use crate::support::{Site, count, wait_until};
+use super::trial::{assert_nothing_is_left_over, statuses};
+use crate::support::{Site, count, wait_until, wait_until_quiet};
 
 /// A process of a deployment: the worker, or something that it started.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ fn whichever_process_is_killed_the_site_stays_up_and_the_next_push_deploys() {
         let gate = site.gate();
         project.local_package("lib", "1.0", &gate.python());
         project.write("requirements.txt", "antelope==1.0\n./lib\n").write("page", "half");
-        wait_until_quiet(&site);
+        wait_until_quiet(&site.path);
         let before = site.live_state();
         let push = project.push_in_background();
         gate.wait_until_reached();
@@ -109,7 +109,7 @@ fn whichever_process_is_killed_the_site_stays_up_and_the_next_push_deploys() {
         wait_until(&format!("nothing is left of it: {who} was killed"), || {
             all.iter().all(|it| is_gone(it.pid))
         });
-        wait_until_quiet(&site);
+        wait_until_quiet(&site.path);
         assert_nothing_is_left_over(&site);
         let killed = &statuses(&site)[&(2 * case as u64 + 2)];
         assert_eq!(killed, if victims.contains(&worker) { "interrupted" } else { "failed" });

@@ -2,8 +2,7 @@
 
 use std::fs;
 
-use super::trial::wait_until_quiet;
-use crate::support::{Running, Site, skip};
+use crate::support::{Running, Site, skip, wait_until_quiet};
 
 /// Changes the time of day for every program: adds the seconds in a file, which is read each time.
 const SHIM: &str = r#"
@@ -62,7 +61,7 @@ fn setting_the_clock_back_does_not_change_the_order() {
     assert!(!seconds.starts_with('-'), "{seconds}");
 
     site.sandbox.remove_variable("LD_PRELOAD");
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     assert_eq!(site.live_id(), Some(3));
     assert_eq!(site.numbers("releases"), [2, 3]);
     let list = site.nyala(&["list", "--json"]).json();

@@ -3,9 +3,9 @@
 
 use std::os::unix::fs::chown;
 
-use super::trial::{assert_nothing_is_left_over, statuses, wait_until_quiet};
+use super::trial::{assert_nothing_is_left_over, statuses};
 use crate::disk_full::{SmallDisk, site_on};
-use crate::support::{Project, Push, Running, Site, count, is_root, skip};
+use crate::support::{Project, Push, Running, Site, count, is_root, skip, wait_until_quiet};
 
 /// Pushes a change that has to fail because the file system lacks something, fixes that, and pushes
 /// again.
@@ -16,11 +16,11 @@ fn fails_and_recovers(
     short: &str,
     enough: &str,
 ) {
-    wait_until_quiet(site);
+    wait_until_quiet(&site.path);
     let before = site.live_state();
     disk.remount(short);
     let push = project.push_refs(&["+big:refs/heads/main"]);
-    wait_until_quiet(site);
+    wait_until_quiet(&site.path);
     assert!(push.accepted, "{}", push.stderr);
     push.assert_says("error: ").assert_says("No space left on device");
     push.assert_says(&format!("the file system at {} (tmpfs) has ", disk.0.display()))
@@ -30,7 +30,7 @@ fn fails_and_recovers(
 
     disk.remount(enough);
     project.push_refs(&["+small:refs/heads/main"]).assert_success();
-    wait_until_quiet(site);
+    wait_until_quiet(&site.path);
     assert_nothing_is_left_over(site);
 }
 
@@ -69,7 +69,7 @@ fn a_disk_that_fills_up_at_any_moment_leaves_the_site_up() {
     let pages = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 24, 48, 96, 150, 200, 300, 390];
     for page in pages {
         new_commits(&project);
-        wait_until_quiet(&site);
+        wait_until_quiet(&site.path);
         let all = used(&disk).0 + page * 4096;
         // A size of 0 would mean no limit.
         fails_and_recovers(&project, &site, &disk, &format!("size={}", all.max(4096)), "size=32m");
@@ -84,7 +84,7 @@ fn a_disk_that_runs_out_of_inodes_at_any_moment_leaves_the_site_up() {
     let inodes = [0, 1, 2, 3, 4, 5, 6, 8, 12, 20, 40];
     for more in inodes {
         new_commits(&project);
-        wait_until_quiet(&site);
+        wait_until_quiet(&site.path);
         let limit = used(&disk).1 + more;
         fails_and_recovers(
             &project,
@@ -107,18 +107,18 @@ fn an_env_that_does_not_fit_at_any_moment_leaves_the_site_up() {
     let sizes = [40 << 10, 1 << 20, 8 << 20];
     for (number, more) in sizes.into_iter().enumerate() {
         project.write("requirements.txt", format!("# {number}\nantelope==1.0\n")).commit("An env");
-        wait_until_quiet(&site);
+        wait_until_quiet(&site.path);
         disk.remount(&format!("size={}", used(&disk).0 + more));
         let push = project.push();
         assert!(push.accepted, "{}", push.stderr);
         push.assert_says("error: ").assert_says("space").assert_says("the file system at ");
         assert_eq!(site.live_state(), before);
-        wait_until_quiet(&site);
+        wait_until_quiet(&site.path);
         disk.remount("size=64m");
     }
     project.write("page", "2").push().assert_success();
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     assert_nothing_is_left_over(&site);
     count("the disk is full while an env is made", sizes.len());
 }
@@ -131,20 +131,20 @@ fn a_deployment_does_not_begin_without_enough_free_space() {
     let usage = &site.live()["usage"];
     assert_eq!(usage["release"]["bytes"], 4 << 20);
     assert_eq!(usage["release"]["inodes"], 1);
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     disk.remount(&format!("size={}", used(&disk).0 + (1 << 20)));
     let push = project.write("page", "2").push();
     push.assert_failed_with("there is not enough room left")
         .assert_says("the last deployment like it took 4.2 MB");
     assert!(!site.log(2).contains("Check out"));
 
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     disk.remount("size=64m");
     project.write("page", "3").push().assert_success();
     disk.remount(&format!("nr_inodes={}", used(&disk).1 + 1));
     // A tree of two files, which the records before it leave no inodes for.
     project.write("page", "4").push().assert_says("inodes");
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     disk.remount("nr_inodes=100000");
     project.write("page", "5").push().assert_success();
 }
@@ -155,7 +155,7 @@ fn the_error_names_a_read_only_file_system() {
     let project = site.project();
     project.write("page", "1").push().assert_success();
     let before = site.live_state();
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     disk.remount("ro");
     let push = project.write("page", "2").push();
     assert!(push.accepted, "{}", push.stderr);
@@ -182,14 +182,14 @@ fn too_few_open_files_only_fail_the_deployment() {
     let limits = 6..40;
     for limit in limits.clone() {
         project.commit("Again");
-        wait_until_quiet(&site);
+        wait_until_quiet(&site.path);
         let before = site.live_state();
         let text = format!("ulimit -n {limit} && exec git push nyala HEAD:refs/heads/main");
         let mut command = site.sandbox.command("sh");
         let push = Push::new(
             Running::start(command.current_dir(&project.path).args(["-c", &text])).wait(),
         );
-        wait_until_quiet(&site);
+        wait_until_quiet(&site.path);
         statuses(&site);
         if push.output.contains("success: ") {
             continue;
@@ -203,7 +203,7 @@ fn too_few_open_files_only_fail_the_deployment() {
     }
     assert!(said > 0, "some limit is too small for nyala");
     project.write("page", "1").push().assert_success();
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     assert_nothing_is_left_over(&site);
     count("too few open files", limits.count());
 }
@@ -214,7 +214,7 @@ fn the_error_names_a_folder_that_cannot_be_written_and_its_owner() {
     let site = Site::new();
     let project = site.project();
     project.write("page", "1").push().assert_success();
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     let as_nobody = |arguments: &[&str]| {
         let mut command = site.sandbox.command("setpriv");
         let who = ["--reuid=65534", "--regid=65534", "--clear-groups"];
@@ -247,7 +247,7 @@ fn the_error_names_a_folder_that_cannot_be_written_and_its_owner() {
                 .assert_says("Permission denied")
                 .assert_says("nyala runs as user 65534");
         }
-        wait_until_quiet(&site);
+        wait_until_quiet(&site.path);
         assert_eq!(site.live_state(), before, "{} is not ours", folder.display());
         chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
     }

@@ -8,8 +8,7 @@ use std::fs;
 
 use fastrand::Rng;
 
-use super::trial::wait_until_quiet;
-use crate::support::{Project, Push, Site, count, faulty_nyala, two_pythons, uv};
+use crate::support::{Project, Push, Site, count, faulty_nyala, two_pythons, uv, wait_until_quiet};
 
 const STEPS: usize = 12;
 
@@ -210,7 +209,7 @@ impl Life<'_> {
         }
         let push = self.project.push_with(&options);
         variables.remove_variable("NYALA_FAULT_AT");
-        wait_until_quiet(self.site);
+        wait_until_quiet(&self.site.path);
         push
     }
 

@@ -10,4 +10,4 @@ mod power_cut;
 mod switch;
 mod trial;
 
-pub(crate) use trial::{Trial, wait_until_quiet};
+pub(crate) use trial::Trial;

@@ -3,8 +3,8 @@
 use std::fs;
 
 use super::Trial;
-use super::trial::{faulty_site, wait_until_quiet};
-use crate::support::{Point, Project, Site, count, two_pythons};
+use super::trial::faulty_site;
+use crate::support::{Point, Project, Site, count, two_pythons, wait_until_quiet};
 
 /// Dies at each of these points, or at every `parts`-th of them: tests run side by side.
 fn dies_at(what: &str, trial: &Trial<'_>, points: &[Point], (part, parts): (usize, usize)) {
@@ -40,7 +40,7 @@ fn killed_anywhere_in_a_deployment_that_reuses_its_env() {
 fn killed_anywhere_in_a_deployment_that_starts_from_the_staging_tree() {
     let site = faulty_site();
     let project = deployed(&site);
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     fs::write(site.path.join("releases/1/guestbook.db"), "rows").unwrap();
     fs::write(site.path.join("releases/1/static/logo.svg"), "written in place").unwrap();
     let mut trial = Trial::new(&site, project, &[], |project| {
@@ -65,7 +65,7 @@ fn killed_anywhere_while_it_recovers_from_being_killed() {
     site.sandbox.set_variable("NYALA_FAULT_AT", "worker:100");
     project.write("requirements.txt", "antelope==1.1\n").push();
     site.sandbox.remove_variable("NYALA_FAULT_AT");
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     assert_eq!(site.numbers("envs").len(), 2, "it was killed while it copied an env");
     let trial = Trial::new(&site, project, &[], |project| {
         project.git(&["checkout", "--quiet", &head, "--", "requirements.txt"]);
@@ -77,7 +77,7 @@ fn dies_in_the_first_deployment(part: usize) {
     let site = faulty_site();
     // Another site's deployment of long ago has filled the cache: unpacking pip is another test's.
     deployed(&site);
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     let cache = site.sandbox.path("cache");
     fs::rename(site.path.join("cache"), &cache).unwrap();
     fs::remove_dir_all(&site.path).unwrap();

@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::trial::wait_until_quiet;
-use crate::support::{Call, Project, Site, traced_nyala, traced_push};
+use crate::support::{Call, Project, Site, traced_nyala, traced_push, wait_until_quiet};
 
 /// The system calls that change or flush the disk.
 const CALLS: &str = "open,openat,creat,mkdir,mkdirat,symlink,symlinkat,rename,renameat,renameat2,\
@@ -12,7 +11,7 @@ const CALLS: &str = "open,openat,creat,mkdir,mkdirat,symlink,symlinkat,rename,re
 
 fn traced(site: &Site, project: &Project<'_>) -> Option<Vec<Call>> {
     let calls = traced_push(site, project, CALLS)?;
-    wait_until_quiet(site);
+    wait_until_quiet(&site.path);
     Some(calls)
 }
 
@@ -126,11 +125,11 @@ fn the_objects_of_a_note_are_on_the_disk_before_a_ref_names_them() {
     let site = Site::new();
     let project = site.project();
     project.write("page", "1").push().assert_success();
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     project.write("page", "2");
     // libgit2 gives an object its name by a link.
     let Some(calls) = traced_push(&site, &project, &format!("{CALLS},link,linkat")) else { return };
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     let notes = site.repository.join("refs/notes/deployments");
     let is_of_the_notes = |call: &Call| {
         is_rename(call) && call.quoted().last().is_some_and(|to| Path::new(to) == notes)
@@ -155,11 +154,11 @@ fn a_push_and_a_rollback_wait_for_three_flushes() {
     let flushing = format!("{CALLS},sync_file_range,sync,msync");
     // The first push also writes down which branch is deployed.
     project.write("page", "1").push().assert_success();
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     for page in ["2", "3", "4", "5"] {
         project.write("page", page).write("other/file", "x");
         let Some(calls) = traced_push(&site, &project, &flushing) else { return };
-        wait_until_quiet(&site);
+        wait_until_quiet(&site.path);
         let found = flushes(&site, &calls);
         assert!(found.len() <= 3, "{found:#?}");
     }
@@ -174,7 +173,7 @@ fn what_a_loss_of_power_left_of_a_deployment_holds_nobody_up() {
     let site = Site::new();
     let project = site.project();
     project.write("page", "1").push().assert_success();
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     for (number, record) in
         [(2, None), (3, Some("")), (4, Some("\0\0\0")), (5, Some("{\n  \"id\": 5,"))]
     {

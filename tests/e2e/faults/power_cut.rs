@@ -9,9 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::trial::wait_until_quiet;
 use crate::support::{
     Mounts, Point, Project, Push, Sandbox, Site, every_point, faulty_nyala, points, skip,
+    wait_until_quiet,
 };
 
 /// Sparse. A smaller disk has no room for a staging tree.
@@ -117,7 +117,7 @@ fn survives(kind: &str) {
     let project = site.project();
     let [one, two, three] = ["1", "2", "3"].map(|page| commit(&project, page));
     push(&project, &one).assert_success();
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     assert!(ran(Command::new("sync").arg("-f").arg(&site.path)));
     let start = site.sandbox.path("start");
     disk.copy(&start);
@@ -132,7 +132,7 @@ fn survives(kind: &str) {
     site.sandbox.set_variable("NYALA_FAULT_TRACE", &trace);
     push(&project, &two).assert_success();
     site.sandbox.remove_variable("NYALA_FAULT_TRACE");
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     disk.cut(&site.sandbox);
     assert_eq!(live_and_whole(&site), "2");
 
@@ -144,13 +144,13 @@ fn survives(kind: &str) {
         site.sandbox.set_variable("NYALA_FAULT_AT", point.variable());
         push(&project, &two);
         site.sandbox.remove_variable("NYALA_FAULT_AT");
-        wait_until_quiet(&site);
+        wait_until_quiet(&site.path);
         disk.cut(&site.sandbox);
         let page = live_and_whole(&site);
         assert!(["1", "2"].contains(&page.as_str()), "{point:?}: page {page}");
         push(&project, &three).assert_success();
         assert_eq!(live_and_whole(&site), "3", "{point:?}");
-        wait_until_quiet(&site);
+        wait_until_quiet(&site.path);
     }
 }
 

@@ -1,7 +1,7 @@
 //! A worker, or `nyala serve`, dies while visitors are given to a new release.
 
-use super::trial::{faulty_site, wait_until_quiet};
-use crate::support::{Point, Project, Site, count, points, wait_until};
+use super::trial::faulty_site;
+use crate::support::{Point, Project, Site, count, points, wait_until, wait_until_quiet};
 
 fn page(project: &Project<'_>, page: &str, start: &str) {
     let text = include_str!("../fixtures/server.py");
@@ -45,7 +45,7 @@ fn a_worker_that_dies_while_it_switches_leaves_visitors_with_what_is_live() {
     let trace = site.sandbox.path("trace");
     site.sandbox.set_variable("NYALA_FAULT_TRACE", &trace);
     project.write("change", "traced").push().assert_success();
-    wait_until_quiet(&site);
+    wait_until_quiet(&site.path);
     site.sandbox.remove_variable("NYALA_FAULT_TRACE");
     let all = points(&trace, &site.path);
     let at = |what: &str| all.iter().position(|point| point.what.starts_with(what)).unwrap();
@@ -56,10 +56,10 @@ fn a_worker_that_dies_while_it_switches_leaves_visitors_with_what_is_live() {
         let push = project.write("change", number.to_string()).push();
         assert!(push.accepted, "{}", push.stderr);
         site.sandbox.remove_variable("NYALA_FAULT_AT");
-        wait_until_quiet(&site);
+        wait_until_quiet(&site.path);
         assert_served(&site, processes);
         project.write("change", format!("after {number}")).push().assert_success();
-        wait_until_quiet(&site);
+        wait_until_quiet(&site.path);
         assert_served(&site, processes);
     }
     count("killed while it switches", of_the_switch.len());

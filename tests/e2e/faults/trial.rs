@@ -1,14 +1,14 @@
 //! One kind of deployment, repeated from the same initial state.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::{
     Point, Project, Push, Running, Sandbox, Site, Snapshot, every_point, faulty_nyala, points,
-    snapshot, snapshot_without, wait_until, worth_dying_at,
+    snapshot, snapshot_without, wait_until_quiet, worth_dying_at,
 };
 
 /// Three commits: what is live, the one whose deployment is broken, and the one that is pushed
@@ -53,7 +53,7 @@ impl<'a> Trial<'a> {
         options: &[&'static str],
         change: impl Fn(&Project<'a>),
     ) -> Self {
-        wait_until_quiet(site);
+        wait_until_quiet(&site.path);
         let start = site.sandbox.path("start");
         copy(&site.path, &start);
         change(&project);
@@ -76,13 +76,13 @@ impl<'a> Trial<'a> {
         let trace = trial.site.sandbox.path("trace");
         trial.site.sandbox.set_variable("NYALA_FAULT_TRACE", &trace);
         trial.push_change().assert_success();
-        wait_until_quiet(site);
+        wait_until_quiet(&site.path);
         trial.site.sandbox.remove_variable("NYALA_FAULT_TRACE");
         trial.points = worth_dying_at(points(&trace, &site.path));
         trial.learn();
         trial.push_again().assert_success();
         // Its worker goes on after the answer, in the folder that the first case puts back.
-        wait_until_quiet(site);
+        wait_until_quiet(&site.path);
         trial.learn();
         trial
     }
@@ -105,7 +105,7 @@ impl<'a> Trial<'a> {
         let push = self.push_change();
         assert!(push.accepted, "{}", push.stderr);
         self.site.sandbox.remove_variable("NYALA_FAULT_AT");
-        wait_until_quiet(self.site);
+        wait_until_quiet(&self.site.path);
         self.assert_recovers();
     }
 
@@ -127,7 +127,7 @@ impl<'a> Trial<'a> {
         let before = statuses(self.site);
         let push = self.push_again();
         push.assert_success();
-        wait_until_quiet(self.site);
+        wait_until_quiet(&self.site.path);
         assert_eq!(self.assert_live_is_whole().as_deref(), Some("again"));
         let after = statuses(self.site);
         for (id, status) in before {
@@ -184,19 +184,6 @@ fn tree_of(site: &Site) -> Snapshot {
 fn package(site: &Site) -> Option<String> {
     let ran = site.try_env_python_if_there("import antelope, grass; print(antelope.VERSION)")?;
     ran.status.success().then(|| ran.stdout.trim().to_owned())
-}
-
-/// Waits until no hook and no worker of this site is running: each holds a lock on the log of its
-/// deployment.
-pub(crate) fn wait_until_quiet(site: &Site) {
-    let writer_is_gone = |folder: PathBuf| {
-        let log = File::open(folder.join("log.txt"));
-        log.is_ok_and(|log| log.try_lock_shared().is_ok()) || !folder.join("log.txt").exists()
-    };
-    wait_until("the site is quiet", || {
-        let entries = fs::read_dir(site.path.join("deployments")).unwrap();
-        entries.flatten().all(|entry| writer_is_gone(entry.path()))
-    });
 }
 
 /// The status of every deployment; panics when a record cannot be read.

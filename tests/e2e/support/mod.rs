@@ -49,7 +49,9 @@ pub(crate) use registry::{DockerRegistry, Fault, HostileRegistry};
 pub(crate) use running::{Ran, Running, runs, wait_until};
 pub(crate) use sandbox::Sandbox;
 pub(crate) use site::Site;
-pub(crate) use snapshot::{Snapshot, snapshot, snapshot_without};
+pub(crate) use snapshot::{
+    Snapshot, snapshot, snapshot_at_rest, snapshot_without, wait_until_quiet,
+};
 pub(crate) use ssh::SshServer;
 pub(crate) use strace::{Call, traced_nyala, traced_push};
 pub(crate) use users::{Group, User};

@@ -1,11 +1,13 @@
 //! The contents of a folder, to be compared later.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+
+use super::wait_until;
 
 /// The paths below a folder, and what they are.
 pub(crate) type Snapshot = BTreeMap<PathBuf, Entry>;
@@ -49,4 +51,23 @@ pub(crate) fn snapshot_without(folder: &Path, names: &[&str]) -> Snapshot {
         }
     }
     found
+}
+
+/// A snapshot of a site, once nothing of it is being cleaned up any more.
+pub(crate) fn snapshot_at_rest(site: &Path) -> Snapshot {
+    wait_until_quiet(site);
+    snapshot(site)
+}
+
+/// Waits until no hook and no worker of this site is running: each holds a lock on the log of its
+/// deployment. A worker still cleans up when its push has ended.
+pub(crate) fn wait_until_quiet(site: &Path) {
+    let writer_is_gone = |folder: PathBuf| {
+        let log = File::open(folder.join("log.txt"));
+        log.is_ok_and(|log| log.try_lock_shared().is_ok()) || !folder.join("log.txt").exists()
+    };
+    wait_until("the site is quiet", || {
+        let entries = fs::read_dir(site.join("deployments")).unwrap();
+        entries.flatten().all(|entry| writer_is_gone(entry.path()))
+    });
 }
