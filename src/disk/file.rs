@@ -79,6 +79,16 @@ fn last_byte(file: &mut File) -> io::Result<Option<u8>> {
     Ok(Some(last[0]))
 }
 
+/// When a file was last changed, in seconds and nanoseconds: its change time, which nobody can set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Changed(i64, i64);
+
+impl Changed {
+    pub fn of(metadata: &Metadata) -> Changed {
+        Changed(metadata.ctime(), metadata.ctime_nsec())
+    }
+}
+
 /// Another one once a file was changed or replaced: its number, and its change time, which nobody
 /// can set.
 pub fn change_id(metadata: &Metadata) -> (u64, i64, i64) {

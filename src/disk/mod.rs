@@ -27,8 +27,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 pub use file::{
-    append, append_line, can_clone, change_id, copy_file, create_reserve, file_id, move_file,
-    open_lock_file, open_to_append, unshare, write_new, write_new_like,
+    Changed, append, append_line, can_clone, change_id, copy_file, create_reserve, file_id,
+    move_file, open_lock_file, open_to_append, unshare, write_new, write_new_like,
 };
 pub use flush::{begin_to_sync_filesystem, each_at_once, each_in_threads, sync, sync_filesystem};
 pub use give::give_below;

@@ -26,6 +26,7 @@ mod unix_sockets;
 mod tests;
 
 use std::ffi::OsString;
+use std::io::{self, PipeWriter};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -46,7 +47,7 @@ pub use stop::{is_stopped, stop_all};
 pub use unix_sockets::{UnixSocket, unix_sockets};
 
 use lines::Lines;
-use run::Progress;
+use run::{Progress, Running};
 use spawn::{Output, STDERR};
 
 /// How much of a child's output [`capture`] keeps by default, in bytes.
@@ -85,6 +86,8 @@ pub struct Invocation {
     environment: Environment,
     limits: Limits,
     name: Option<String>,
+    /// The command for people, where it is not this one.
+    shown: Option<String>,
     /// The time between SIGTERM and SIGKILL.
     patience: Duration,
     /// Whether everything else in the session is ended as well when a limit is reached.
@@ -108,6 +111,7 @@ impl Invocation {
             environment: Environment::clean(),
             limits: Limits::default(),
             name: None,
+            shown: None,
             patience: Duration::from_secs(5),
             ends_session: true,
             most_captured: CAPTURED,
@@ -155,6 +159,13 @@ impl Invocation {
         self
     }
 
+    /// Shows people this command, which does the same and is one that they can type.
+    #[must_use]
+    pub fn shown_as(mut self, command: String) -> Self {
+        self.shown = Some(command);
+        self
+    }
+
     /// What it reads from its standard input.
     #[must_use]
     pub fn input(mut self, bytes: Vec<u8>) -> Self {
@@ -182,11 +193,15 @@ impl Invocation {
 
     /// The command for people: quoted for a shell, short, on one line, without secrets.
     pub fn shown(&self) -> String {
-        command::shown(&self.program, &self.args)
+        self.shown.clone().unwrap_or_else(|| command::shown(&self.program, &self.args))
     }
 
     fn label(&self) -> CommandLabel {
         CommandLabel { name: self.name.clone(), command: self.shown() }
+    }
+
+    fn io_error(&self, source: io::Error) -> ChildError {
+        ChildError::Io { command: self.label(), source }
     }
 }
 
@@ -226,7 +241,7 @@ pub fn is_executable(file: &Path) -> bool {
 }
 
 /// The path of the running binary. If an upgrade has replaced it meanwhile, that is the new binary.
-pub fn own_binary() -> std::io::Result<PathBuf> {
+pub fn own_binary() -> io::Result<PathBuf> {
     let path = std::env::current_exe()?;
     // Linux appends this to the name of a removed file: proc_pid_exe(5).
     let replaced =
@@ -261,13 +276,37 @@ impl Captured {
 /// [`stop_all`] is called. The child's group is then sent SIGTERM and, five seconds later, SIGKILL.
 /// If this process leads a session, so is everything else in that session.
 pub fn stream(invocation: &Invocation, on_line: &mut dyn FnMut(&str)) -> Result<(), ChildError> {
+    stream_running(Running::start(invocation, Output::Merged)?, on_line)
+}
+
+fn stream_running(running: Running<'_>, on_line: &mut dyn FnMut(&str)) -> Result<(), ChildError> {
     let mut lines = Lines::new(mask::known());
-    let result = run::run(invocation, Output::Merged, &mut |_, bytes| {
+    let result = running.finish(&mut |_, bytes| {
         lines.mask_by(mask::fresh());
         if lines.push(bytes, on_line) { Progress::Line } else { Progress::Something }
     });
     lines.finish(on_line);
     result
+}
+
+/// A child that was started, and waits for the end of its standard input. Dropping it kills it.
+pub struct Waiting<'a> {
+    running: Running<'a>,
+    input: PipeWriter,
+}
+
+/// Starts a child that prepares itself until its standard input ends. Its limits count from there.
+pub fn start(invocation: &Invocation) -> Result<Waiting<'_>, ChildError> {
+    let (running, input) = Running::start_waiting(invocation, Output::Merged)?;
+    Ok(Waiting { running, input })
+}
+
+impl Waiting<'_> {
+    /// Ends its standard input; the rest is as with [`stream`].
+    pub fn stream(self, on_line: &mut dyn FnMut(&str)) -> Result<(), ChildError> {
+        drop(self.input);
+        stream_running(self.running, on_line)
+    }
 }
 
 /// [`stream`] for a log whose every line begins with a time: what a line is overwritten with leaves
@@ -279,7 +318,7 @@ pub fn stream_stamped(
 ) -> Result<(), ChildError> {
     let mut lines = Lines::stamped(mask::known());
     let mut stderr = Vec::new();
-    let result = run::run(invocation, Output::Apart, &mut |from, bytes| {
+    let result = Running::start(invocation, Output::Apart)?.finish(&mut |from, bytes| {
         lines.mask_by(mask::fresh());
         match from {
             STDERR => {
@@ -300,7 +339,7 @@ pub fn stream_stamped(
 /// with 0, the error contains the last lines of its standard error.
 pub fn capture(invocation: &Invocation) -> Result<Captured, ChildError> {
     let mut captured = Captured::default();
-    let result = run::run(invocation, Output::Apart, &mut |from, bytes| {
+    let result = Running::start(invocation, Output::Apart)?.finish(&mut |from, bytes| {
         if from == STDERR {
             keep_end(&mut captured.stderr, bytes);
             return Progress::Something;

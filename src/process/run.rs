@@ -1,11 +1,11 @@
 //! Runs one child: reads its output, enforces its limits, and makes sure that it ends.
 
 use std::cell::Cell;
-use std::io::{self, ErrorKind, PipeReader, Read};
+use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal};
 
 use super::clock::{Clock, Due};
 use super::error::ChildError;
-use super::spawn::{Output, PIPE, ended_fd, spawn};
+use super::spawn::{Output, PIPE, ended_fd, input, spawn};
 use super::{Environment, Invocation, group, stop};
 use crate::console;
 use crate::disk::space::{FileSystem, Floor};
@@ -42,17 +42,7 @@ pub(super) enum Progress {
 
 type Take<'t> = &'t mut dyn FnMut(usize, &[u8]) -> Progress;
 
-/// Runs the child to its end, and passes its output to `take`, with the number of the pipe.
-pub(super) fn run(invocation: &Invocation, output: Output, take: Take) -> Result<(), ChildError> {
-    let mut running = Running::start(invocation, output)?;
-    let watched = running.watch(take);
-    let status = running.end(watched.is_err(), take);
-    watched?;
-    let status = status.map_err(|source| running.io_error(source))?;
-    running.judge(status)
-}
-
-struct Running<'a> {
+pub(super) struct Running<'a> {
     invocation: &'a Invocation,
     child: Child,
     group: Pid,
@@ -70,11 +60,29 @@ struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
-    fn start(invocation: &'a Invocation, output: Output) -> Result<Self, ChildError> {
+    pub(super) fn start(invocation: &'a Invocation, output: Output) -> Result<Self, ChildError> {
+        let input = input(invocation).map_err(|source| invocation.io_error(source))?;
+        Self::start_reading(invocation, output, input)
+    }
+
+    /// Starts the child with a pipe as its standard input, and returns the end to write to.
+    pub(super) fn start_waiting(
+        invocation: &'a Invocation,
+        output: Output,
+    ) -> Result<(Self, PipeWriter), ChildError> {
+        let (input, writer) = io::pipe().map_err(|source| invocation.io_error(source))?;
+        Ok((Self::start_reading(invocation, output, input.into())?, writer))
+    }
+
+    fn start_reading(
+        invocation: &'a Invocation,
+        output: Output,
+        input: Stdio,
+    ) -> Result<Self, ChildError> {
         if invocation.heeds_stop && stop::is_stopped() {
             return Err(ChildError::Stopped { command: invocation.label() });
         }
-        let (child, pipes) = spawn(invocation, output)?;
+        let (child, pipes) = spawn(invocation, output, input)?;
         let group = Pid::from_child(&child);
         Ok(Self {
             invocation,
@@ -89,6 +97,15 @@ impl<'a> Running<'a> {
             measured: Instant::now(),
             heeds_stop: invocation.heeds_stop,
         })
+    }
+
+    /// Passes the child's output to `take`, with the number of the pipe, until it has ended.
+    pub(super) fn finish(mut self, take: Take) -> Result<(), ChildError> {
+        let watched = self.watch(take);
+        let status = self.end(watched.is_err(), take);
+        watched?;
+        let status = status.map_err(|source| self.io_error(source))?;
+        self.judge(status)
     }
 
     /// Reads until the child has ended. Fails when it reaches a limit or is stopped.
@@ -289,7 +306,7 @@ impl<'a> Running<'a> {
     }
 
     fn io_error(&self, source: io::Error) -> ChildError {
-        ChildError::Io { command: self.invocation.label(), source }
+        self.invocation.io_error(source)
     }
 }
 

@@ -33,8 +33,9 @@ pub(super) enum Output {
 pub(super) fn spawn(
     invocation: &Invocation,
     output: Output,
+    input: Stdio,
 ) -> Result<(Child, Vec<Option<PipeReader>>), ChildError> {
-    let io_error = |source| ChildError::Io { command: invocation.label(), source };
+    let io_error = |source| invocation.io_error(source);
     let mut pipes = Vec::new();
     let mut pipe = || {
         let (reader, writer) = io::pipe()?;
@@ -59,7 +60,7 @@ pub(super) fn spawn(
         .args(&invocation.args)
         .env_clear()
         .envs(invocation.environment.iter())
-        .stdin(input(invocation).map_err(io_error)?)
+        .stdin(input)
         .stdout(stdout)
         .stderr(stderr)
         .process_group(0);
@@ -78,7 +79,7 @@ pub(super) fn spawn(
 
 /// What the child reads. It is written by a thread, since it may be more than a pipe takes; a child
 /// that ends without reading it ends the thread.
-fn input(invocation: &Invocation) -> io::Result<Stdio> {
+pub(super) fn input(invocation: &Invocation) -> io::Result<Stdio> {
     let Some(bytes) = invocation.input.clone() else { return Ok(Stdio::null()) };
     let (reader, mut writer) = io::pipe()?;
     thread::Builder::new().name("input".to_owned()).spawn(move || writer.write_all(&bytes))?;

@@ -44,7 +44,7 @@ impl Deployment<'_> {
         }
         self.begin_step("env");
         let started = Instant::now();
-        let env = env_steps::make_env(context, plan)?;
+        let env = env_steps::begin_env(context, plan)?;
         self.record_step("env", started.elapsed().as_secs_f64());
         self.begin_step("install");
         let started = Instant::now();

@@ -7,14 +7,14 @@ use anyhow::{Context, Result, bail};
 
 use super::{StepContext, env_references, error};
 use crate::build::SKIP_PYTHON;
-use crate::console;
+use crate::console::{self, Step};
 use crate::disk;
 use crate::plan::{Decision, Plan};
 use crate::python::cache::Caches;
 use crate::python::dependencies::InstallInput;
 use crate::python::env::marker::{Marker, NewMarker, Provenance};
-use crate::python::env::{self, NotCopyable, inspect};
-use crate::python::installers::NewEnv;
+use crate::python::env::{self, BackgroundCopy, NotCopyable, inspect};
+use crate::python::installers::{Installer, NewEnv};
 use crate::python::version::Wanted;
 use crate::site::{DeploymentId, EnvId, Site};
 use crate::user_error::Explain;
@@ -77,10 +77,38 @@ fn retire_replaced(context: &StepContext<'_>, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// Makes the env that the plan decided on, and links it into the release; the number of that env,
-/// or `None` when the release has none of nyala's. A new env is not finished before
-/// [`install_steps::install`](super::install_steps::install).
+/// The env of a release.
+#[derive(Debug, Default)]
+pub struct Env {
+    /// `None` when the release has none of nyala's.
+    pub id: Option<EnvId>,
+    /// Set while it is being copied from another one: pip starts meanwhile.
+    pub copying: Option<Copying>,
+}
+
+/// An env that is being copied.
+#[derive(Debug)]
+pub struct Copying {
+    pub(super) copy: BackgroundCopy,
+    step: Step,
+}
+
+impl From<Option<EnvId>> for Env {
+    fn from(id: Option<EnvId>) -> Self {
+        Self { id, copying: None }
+    }
+}
+
+/// [`begin_env`], and waits until a copy is whole.
 pub fn make_env(context: &StepContext<'_>, plan: &mut Plan) -> Result<Option<EnvId>> {
+    let Env { id, copying } = begin_env(context, plan)?;
+    let is_good = copying.map_or(Ok(true), |copying| finish_copy(context, plan, copying))?;
+    if is_good { Ok(id) } else { make_env(context, plan) }
+}
+
+/// Makes the env that the plan decided on, and links it into the release. A new env is not finished
+/// before [`install_steps::install`](super::install_steps::install).
+pub fn begin_env(context: &StepContext<'_>, plan: &mut Plan) -> Result<Env> {
     let site = context.site;
     let own = EnvId::from(context.deployment);
     let new = site.env(own);
@@ -91,11 +119,12 @@ pub fn make_env(context: &StepContext<'_>, plan: &mut Plan) -> Result<Option<Env
             "Detected {source}. You can skip Python specific steps with a {SKIP_PYTHON} file."
         ));
     }
+    let mut copying = None;
     let id = match plan.env.decision {
-        Decision::None => return Ok(None),
+        Decision::None => return Ok(Env::default()),
         Decision::Committed => {
             check_committed(context, plan)?;
-            return Ok(None);
+            return Ok(Env::default());
         }
         Decision::Reuse { id } => {
             console::info("Found compatible virtual environment.");
@@ -106,12 +135,17 @@ pub fn make_env(context: &StepContext<'_>, plan: &mut Plan) -> Result<Option<Env
                 && !plan.env.uninstall.is_empty() =>
         {
             create_instead(context, plan, "a lock file says what an environment has".to_owned())?;
-            return make_env(context, plan);
+            return begin_env(context, plan);
         }
         Decision::Update { from } => {
             console::info("Found compatible virtual environment.");
-            if !copy_env(context, plan, from)? {
-                return make_env(context, plan);
+            let Some(begun) = begin_copy(context, plan, from)? else {
+                return begin_env(context, plan);
+            };
+            if context.installer == Installer::Pip && !plan.env.only_uninstalls {
+                copying = Some(begun);
+            } else if !finish_copy(context, plan, begun)? {
+                return begin_env(context, plan);
             }
             own
         }
@@ -119,8 +153,11 @@ pub fn make_env(context: &StepContext<'_>, plan: &mut Plan) -> Result<Option<Env
             console::info("Found compatible virtual environment.");
             // A script that has it already may ask for it again.
             if Marker::read(&new).is_none() {
-                if !copy_env(context, plan, from)? {
-                    return make_env(context, plan);
+                let Some(begun) = begin_copy(context, plan, from)? else {
+                    return begin_env(context, plan);
+                };
+                if !finish_copy(context, plan, begun)? {
+                    return begin_env(context, plan);
                 }
                 let references = env_references::references(context, &new)?;
                 if !references.foreign.is_empty() {
@@ -129,7 +166,7 @@ pub fn make_env(context: &StepContext<'_>, plan: &mut Plan) -> Result<Option<Env
                         plan,
                         env_references::leads_elsewhere(from, &references),
                     )?;
-                    return make_env(context, plan);
+                    return begin_env(context, plan);
                 }
                 mark(context, plan, references.own)?;
             }
@@ -167,30 +204,52 @@ pub fn make_env(context: &StepContext<'_>, plan: &mut Plan) -> Result<Option<Env
         }
     };
     link_env(site, context.deployment, id)?;
-    Ok(Some(id))
+    Ok(Env { id: Some(id), copying })
 }
 
-/// Makes the deployment's env a copy of another one. `Ok(false)` when that one cannot be copied;
-/// the plan then asks for a new env.
-fn copy_env(context: &StepContext<'_>, plan: &mut Plan, from: EnvId) -> Result<bool> {
+/// Begins to make the deployment's env a copy of another one. `None` when that one cannot be
+/// copied; the plan then asks for a new env.
+fn begin_copy(context: &StepContext<'_>, plan: &mut Plan, from: EnvId) -> Result<Option<Copying>> {
     let step = console::step(format_args!("Copying env {from} to env {}.", context.deployment));
     let env = context.site.env(context.deployment.into());
-    let copied = match env::copy(&context.site.env(from), &env) {
-        Ok(copied) => copied,
+    match BackgroundCopy::begin(&context.site.env(from), &env) {
+        Ok(copy) => Ok(Some(Copying { copy, step })),
         Err(error) => {
-            let reason = error.downcast::<NotCopyable>()?;
-            create_instead(context, plan, format!("env {from} cannot be copied: {reason}"))?;
-            return Ok(false);
+            create_instead(context, plan, not_copyable(plan, error)?)?;
+            Ok(None)
         }
-    };
-    let python = plan.python.as_ref().context("the plan names no Python")?;
-    if python.version.major > 2 {
-        env::compile(&env, &copied.uncompiled, &context.environment, &context.limits)?;
     }
-    // What the installer adds is little beside the copy.
-    disk::begin_to_sync_filesystem(&env);
-    step.done();
-    Ok(true)
+}
+
+/// Waits for a copy. `Ok(false)` when the env cannot be copied after all; the plan then asks for a
+/// new env.
+fn finish_copy(
+    context: &StepContext<'_>,
+    plan: &mut Plan,
+    Copying { copy, step }: Copying,
+) -> Result<bool> {
+    let python = plan.python.as_ref().context("the plan names no Python")?;
+    match copy.finish(&python.version, &context.environment, &context.limits) {
+        Ok(_) => {
+            step.done();
+            Ok(true)
+        }
+        Err(error) => {
+            create_instead(context, plan, not_copyable(plan, error)?)?;
+            Ok(false)
+        }
+    }
+}
+
+/// Why the env that the plan names cannot be copied, for the log; the error, if it is another one.
+pub(super) fn not_copyable(plan: &Plan, error: anyhow::Error) -> Result<String> {
+    let reason = error.downcast::<NotCopyable>()?;
+    Ok(match plan.env.decision {
+        Decision::Update { from } | Decision::Copy { from } => {
+            format!("env {from} cannot be copied: {reason}")
+        }
+        _ => reason.to_string(),
+    })
 }
 
 /// Has a new env made in place of a copy, and says why.

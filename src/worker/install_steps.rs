@@ -1,6 +1,7 @@
 //! The install step: installs what the plan names into an env, and uninstalls what that no longer
 //! leads to.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -9,28 +10,27 @@ use super::StepContext;
 use super::build_folder::{self, BuildFolder};
 use super::build_leftovers::BuildLeftovers;
 use super::env_references;
-use super::env_steps::{create_instead, make_env, mark};
+use super::env_steps::{Copying, Env, create_instead, make_env, mark, not_copyable};
 use crate::console;
 use crate::disk;
 use crate::plan::{Decision, Plan};
 use crate::process::Environment;
 use crate::python::dependencies::locks::Requirements;
 use crate::python::dependencies::{InstallInput, RELEASE_VARIABLES};
-use crate::python::env;
 use crate::python::env::marker::Marker;
+use crate::python::env::{self, BackgroundCopy};
 use crate::python::installers::{Choice, Installation, Installer};
-use crate::site::EnvId;
 
 /// Installs the requirements into the env `id`, unless an earlier deployment finished it, and marks
 /// it as finished. When a copy of another env turns out not to be good, makes a new one.
-pub fn install(context: &StepContext<'_>, plan: &mut Plan, id: Option<EnvId>) -> Result<()> {
-    let Some(id) = id else { return Ok(()) };
+pub fn install(context: &StepContext<'_>, plan: &mut Plan, env: impl Into<Env>) -> Result<()> {
+    let Env { id: Some(id), copying } = env.into() else { return Ok(()) };
     let env = context.site.env(id);
     if id.maker() != context.deployment || Marker::read(&env).is_some() {
         console::detail("Requirements have not changed: nothing to install.");
         return Ok(());
     }
-    let not_good = install_and_uninstall(context, plan, &env)?;
+    let not_good = install_and_uninstall(context, plan, &env, copying)?;
     let references = env_references::references(context, &env)?;
     let not_good = match (not_good, plan.env.decision) {
         (Some(why), _) => Some(why),
@@ -57,6 +57,7 @@ fn install_and_uninstall(
     context: &StepContext<'_>,
     plan: &mut Plan,
     env: &Path,
+    copying: Option<Copying>,
 ) -> Result<Option<String>> {
     if has_all(context, plan, env) {
         let step = console::step("Uninstalling what is not required.");
@@ -64,9 +65,14 @@ fn install_and_uninstall(
         step.done();
         return not_good;
     }
-    let before = required_by_local(context, plan, env);
-    if install_into(context, plan, env)? == Choice::Another {
-        plan.env.drifted = true;
+    let before = match plan.env.decision {
+        Decision::Update { from } => required_by_local(context, plan, &context.site.env(from)),
+        _ => Vec::new(),
+    };
+    match install_into(context, plan, env, copying.map(|copying| copying.copy)) {
+        Ok(Choice::First) => {}
+        Ok(Choice::Another) => plan.env.drifted = true,
+        Err(error) => return not_copyable(plan, error).map(Some),
     }
     let after = required_by_local(context, plan, env);
     uninstall(context, plan, env, &env::no_longer_required(&before, &after))
@@ -130,25 +136,36 @@ fn uninstall(
 }
 
 /// Installs what the plan names.
-fn install_into(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<Choice> {
+fn install_into(
+    context: &StepContext<'_>,
+    plan: &Plan,
+    env: &Path,
+    copy: Option<BackgroundCopy>,
+) -> Result<Choice> {
     let python = plan.python.as_ref().context("the plan names no Python")?;
+    let nothing = |why: &dyn Display, copy: Option<BackgroundCopy>| {
+        let finish = |copy: BackgroundCopy| {
+            copy.finish(&python.version, &context.environment, &context.limits)
+        };
+        copy.map(finish).transpose()?;
+        console::info(why);
+        Ok(Choice::First)
+    };
     let Some(source) = &plan.source else {
-        console::info("No dependencies are declared: nothing to install.");
-        return Ok(Choice::First);
+        return nothing(&"No dependencies are declared: nothing to install.", copy);
     };
     let files = match &plan.install_input {
         Some(input) => write_install_input(context, input)?,
         None => vec![PathBuf::from(source.path())],
     };
     if files.is_empty() {
-        console::info(format_args!("{source} names nothing to install."));
-        return Ok(Choice::First);
+        return nothing(&format_args!("{source} names nothing to install."), copy);
     }
     let step = console::step(context.installer.step());
     let BuildFolder { folder, commit } = build_folder::make(context, plan, source)?;
     let environment = install_environment(context, plan, &folder);
     let leftovers = BuildLeftovers::before(&folder, &plan.requirements.local);
-    let choice = context.installer.install(&Installation {
+    let installation = Installation {
         env,
         python: &python.version,
         release: &folder,
@@ -164,7 +181,8 @@ fn install_into(context: &StepContext<'_>, plan: &Plan, env: &Path) -> Result<Ch
         },
         environment: &environment,
         limits: context.limits.clone(),
-    })?;
+    };
+    let choice = context.installer.install(&installation, copy)?;
     leftovers.remove(env)?;
     // Of a lock, the lines do not say which of them are for this machine.
     if context.installer == Installer::Pip && plan.install_input.is_none() {

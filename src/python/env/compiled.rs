@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 
 use super::marker::Marker;
 use super::site_packages;
-use crate::disk;
+use crate::disk::{self, Changed};
 use crate::python::version::Version;
 
 /// Gives an env the compiled files that other whole envs of the same Python have for the same
@@ -21,7 +21,9 @@ use crate::python::version::Version;
 ///
 /// Which path a compiled file names does not matter: Python puts that of the source in its place
 /// when it imports the file.
-pub fn adopt(env: &Path, python: &Version) -> Result<Vec<PathBuf>> {
+///
+/// What was not changed `since` then is in a copy, whose compiled files are current.
+pub fn adopt(env: &Path, python: &Version, since: Option<Changed>) -> Result<Vec<PathBuf>> {
     let (Some(packages), Some(beside)) = (site_packages(env), env.parent()) else {
         return Ok(Vec::new());
     };
@@ -39,7 +41,7 @@ pub fn adopt(env: &Path, python: &Version) -> Result<Vec<PathBuf>> {
     // The newest is the most likely to be the same.
     others.sort_by_key(|(deployment, _)| std::cmp::Reverse(*deployment));
     let others: Vec<_> = others.into_iter().map(|(_, packages)| packages).collect();
-    let mut adopting = Adopting { format: Format::of(python), left: Vec::new() };
+    let mut adopting = Adopting { format: Format::of(python), since, left: Vec::new() };
     adopting.folder(&packages, &others)?;
     Ok(adopting.left)
 }
@@ -76,12 +78,12 @@ impl Format {
 
 struct Adopting {
     format: Format,
+    since: Option<Changed>,
     left: Vec<PathBuf>,
 }
 
 impl Adopting {
     fn folder(&mut self, folder: &Path, others: &[PathBuf]) -> Result<()> {
-        let others: Vec<PathBuf> = others.iter().filter(|other| other.is_dir()).cloned().collect();
         let cache = folder.join("__pycache__");
         let entries =
             fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
@@ -94,6 +96,7 @@ impl Adopting {
             } else if let (true, Some(stem)) =
                 (kind.is_file(), name.to_str().and_then(|name| name.strip_suffix(".py")))
                 && let Ok(metadata) = entry.metadata()
+                && self.since.is_none_or(|since| Changed::of(&metadata) >= since)
             {
                 let compiled = format!("{stem}.{}.pyc", self.format.tag);
                 if self.format.is_current(&start(&cache.join(&compiled)), &metadata) {
@@ -196,7 +199,7 @@ mod tests {
         let (new, other) = (folder.path().join("new"), folder.path().join("other"));
         let left = || {
             let format = Format::of(&"3.12.1".parse().unwrap());
-            let mut adopting = Adopting { format, left: Vec::new() };
+            let mut adopting = Adopting { format, since: None, left: Vec::new() };
             adopting.folder(&new, std::slice::from_ref(&other)).unwrap();
             adopting.left.len()
         };

@@ -5,8 +5,9 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fs::{self, Metadata};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::fs::{self, FileType, Metadata};
+use std::mem;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +17,7 @@ use thiserror::Error;
 use super::marker::is_marker;
 use super::names::Names;
 use super::record::{self, Rewritten};
-use super::shebang;
+use super::rewritten::{self, Content};
 use crate::disk::{self, mounts};
 
 /// The largest file that is read as a whole, in bytes.
@@ -27,9 +28,10 @@ const THREADS: usize = 2;
 
 /// What was made of a copied env beside the copy.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Copied {
-    /// Sources in the copy whose compiled file named the old env and was left behind.
-    pub uncompiled: Vec<PathBuf>,
+pub(super) struct Copied {
+    /// Sources in the copy whose compiled file is not right any more: it named the old env, and was
+    /// left behind, or its source did.
+    pub(super) uncompiled: Vec<PathBuf>,
 }
 
 /// Why an env cannot be copied.
@@ -41,79 +43,119 @@ pub struct NotCopyable {
     pub why: &'static str,
 }
 
-/// Copies the env `from` to `to`, which must not be there. No file of the copy names the old env,
-/// and none is a hard link. Fails with [`NotCopyable`] when a file cannot be rewritten.
-pub fn copy(from: &Path, to: &Path) -> Result<Copied> {
+/// A copy of which the first part is there.
+#[derive(Debug)]
+pub(super) struct Begun {
+    copying: Copying,
+    /// What is still to be copied, and where to: files, links, and folders with all that is in
+    /// them.
+    rest: Vec<(PathBuf, PathBuf)>,
+}
+
+/// Begins to copy the env `from` to `to`, which must not be there: what comes `first`, which is
+/// asked with a path relative to the env and whether it is a folder. What is in a folder that does
+/// not comes later, too. No file of the copy names the old env, and none is a hard link. Fails with
+/// [`NotCopyable`] when a file cannot be rewritten.
+pub(super) fn begin(from: &Path, to: &Path, first: impl Fn(&Path, bool) -> bool) -> Result<Begun> {
     // It may be large, and is no part of an env.
     if let Some(mount) = mounts::below(from)?.first() {
         let path = mount.strip_prefix(from).unwrap_or(mount).to_owned();
         return Err(NotCopyable { path, why: "something is mounted there" }.into());
     }
     disk::point("env: before copy");
-    let mut files = Vec::new();
     let copying = Copying {
-        from,
-        to,
+        from: from.to_owned(),
+        to: to.to_owned(),
         names: Names::moving(from, to),
         clones: to.parent().is_some_and(disk::can_clone),
         outcome: Mutex::default(),
     };
-    copying.folder(from, to, &mut files)?;
-    disk::each_in_threads(THREADS, &files, |(source, target)| copying.file(source, target))?;
-    let Outcome { mut copied, rewritten } =
-        copying.outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
-    record::update(to, &rewritten)?;
-    copied.uncompiled.sort_unstable();
-    disk::point("env: after copy");
-    Ok(copied)
+    let mut rest = Vec::new();
+    let all = [(from.to_owned(), to.to_owned())];
+    copying.all(&all, &mut |source, target, is_folder| {
+        let is_first = source.strip_prefix(from).is_ok_and(|path| first(path, is_folder));
+        if !is_first {
+            rest.push((source.to_owned(), target.to_owned()));
+        }
+        is_first
+    })?;
+    Ok(Begun { copying, rest })
 }
 
-struct Copying<'a> {
-    from: &'a Path,
-    to: &'a Path,
+impl Begun {
+    /// Copies the rest. Fails as [`begin`] does.
+    pub(super) fn finish(&self) -> Result<Copied> {
+        let Begun { copying, rest } = self;
+        copying.all(rest, &mut |_, _, _| true)?;
+        let Outcome { mut copied, rewritten } = mem::take(&mut *copying.outcome());
+        record::update(&copying.to, &rewritten)?;
+        copied.uncompiled.sort_unstable();
+        disk::point("env: after copy");
+        Ok(copied)
+    }
+}
+
+/// Whether to copy something now: asked with its path, that of its copy, and whether it is a
+/// folder.
+type Now<'n> = &'n mut dyn FnMut(&Path, &Path, bool) -> bool;
+
+#[derive(Debug)]
+struct Copying {
+    from: PathBuf,
+    to: PathBuf,
     names: Names,
     /// Whether the file system can let files share their blocks.
     clones: bool,
     outcome: Mutex<Outcome>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Outcome {
     copied: Copied,
     rewritten: HashMap<PathBuf, Rewritten>,
 }
 
-/// What becomes of a file that names its env.
-enum Content {
-    Rewritten(Vec<u8>),
-    /// It is a compiled file: Python makes it again from its source.
-    LeftOut {
-        source: PathBuf,
-    },
-}
-
-impl Copying<'_> {
-    /// Makes a folder, and all folders and links below it; lists the files.
-    fn folder(&self, from: &Path, to: &Path, files: &mut Vec<(PathBuf, PathBuf)>) -> Result<()> {
-        disk::create_dir(to)?;
-        let reading = || format!("cannot read {}", from.display());
-        for entry in fs::read_dir(from).with_context(reading)? {
-            let entry = entry.with_context(reading)?;
-            let (name, source) = (entry.file_name(), entry.path());
-            if from == self.from && is_marker(&name) {
-                continue;
-            }
-            let target = to.join(&name);
-            let kind = entry.file_type().with_context(reading)?;
-            if kind.is_dir() {
-                self.folder(&source, &target, files)?;
-            } else if kind.is_symlink() {
-                self.link(&source, &target)?;
-            } else if kind.is_file() {
-                files.push((source, target));
-            }
-            // Sockets and fifos that a process left in its env belong to that process.
+impl Copying {
+    /// Copies all of these, as far as it is to be done `now`.
+    fn all(&self, paths: &[(PathBuf, PathBuf)], now: Now) -> Result<()> {
+        let mut files = Vec::new();
+        for (source, target) in paths {
+            let metadata = fs::symlink_metadata(source)
+                .with_context(|| format!("cannot access {}", source.display()))?;
+            self.any(metadata.file_type(), source, target, now, &mut files)?;
         }
+        disk::each_in_threads(THREADS, &files, |(source, target)| self.file(source, target))
+    }
+
+    /// Makes a link, or a folder and all folders and links below it; lists the files.
+    fn any(
+        &self,
+        kind: FileType,
+        source: &Path,
+        target: &Path,
+        now: Now,
+        files: &mut Vec<(PathBuf, PathBuf)>,
+    ) -> Result<()> {
+        if !now(source, target, kind.is_dir()) {
+            return Ok(());
+        }
+        if kind.is_dir() {
+            disk::create_dir(target)?;
+            let reading = || format!("cannot read {}", source.display());
+            for entry in fs::read_dir(source).with_context(reading)? {
+                let entry = entry.with_context(reading)?;
+                let name = entry.file_name();
+                if source != self.from || !is_marker(&name) {
+                    let kind = entry.file_type().with_context(reading)?;
+                    self.any(kind, &entry.path(), &target.join(&name), now, files)?;
+                }
+            }
+        } else if kind.is_symlink() {
+            self.link(source, target)?;
+        } else if kind.is_file() {
+            files.push((source.to_owned(), target.to_owned()));
+        }
+        // Sockets and fifos that a process left in its env belong to that process.
         Ok(())
     }
 
@@ -151,50 +193,26 @@ impl Copying<'_> {
         bytes: &[u8],
         metadata: &Metadata,
     ) -> Result<()> {
-        let content = self.content(source, bytes).map_err(|why| NotCopyable {
-            path: source.strip_prefix(self.from).unwrap_or(source).to_owned(),
-            why,
+        let content = rewritten::content(&self.names, source, bytes).map_err(|why| {
+            NotCopyable { path: source.strip_prefix(&self.from).unwrap_or(source).to_owned(), why }
         })?;
         match content {
             Content::Rewritten(new) => {
                 disk::write_new_like(target, &new, metadata)?;
-                let path = target.strip_prefix(self.to).unwrap_or(target).to_owned();
-                self.outcome().rewritten.insert(path, Rewritten::of(&new));
+                let path = target.strip_prefix(&self.to).unwrap_or(target).to_owned();
+                let mut outcome = self.outcome();
+                outcome.rewritten.insert(path, Rewritten::of(&new));
+                // Its compiled file has its old size.
+                if target.extension() == Some(OsStr::new("py")) && new.len() != bytes.len() {
+                    outcome.copied.uncompiled.push(target.to_owned());
+                }
             }
             Content::LeftOut { source } => {
-                let within = source.strip_prefix(self.from).unwrap_or(&source);
+                let within = source.strip_prefix(&self.from).unwrap_or(&source);
                 self.outcome().copied.uncompiled.push(self.to.join(within));
             }
         }
         Ok(())
-    }
-
-    /// The new content of a file that names its env; the error says why there is none.
-    fn content(&self, path: &Path, bytes: &[u8]) -> Result<Content, &'static str> {
-        if path.extension() == Some(OsStr::new("pyc")) {
-            if self.names.keep_lengths() {
-                return Ok(Content::Rewritten(self.names.rewrite(bytes)));
-            }
-            // Lengths are recorded in it, so it cannot be rewritten.
-            return match source_of(path) {
-                Some(source) => Ok(Content::LeftOut { source }),
-                None => Err("it names the path of its env, and is compiled without its source"),
-            };
-        }
-        if !bytes.contains(&0) {
-            let rewritten = self.names.rewrite(bytes);
-            return Ok(Content::Rewritten(shebang::shortened(rewritten)));
-        }
-        // A zip file that runs: what comes after its first line does not depend on that line.
-        if let Some(end) = memchr::memchr(b'\n', bytes)
-            && bytes.starts_with(b"#!")
-            && !self.names.are_in(&bytes[end..])
-        {
-            let mut rewritten = self.names.rewrite(&bytes[..end]);
-            rewritten.extend_from_slice(&bytes[end..]);
-            return Ok(Content::Rewritten(rewritten));
-        }
-        Err("it names the path of its env, and is not a text file")
     }
 
     fn outcome(&self) -> MutexGuard<'_, Outcome> {
@@ -202,26 +220,15 @@ impl Copying<'_> {
     }
 }
 
-/// The source of a compiled file: `a.py` for `__pycache__/a.cpython-312.pyc`, and for the `a.pyc`
-/// of Python 2; `None` when it is not there.
-fn source_of(compiled: &Path) -> Option<PathBuf> {
-    let folder = compiled.parent()?;
-    let name = compiled.file_name()?.as_bytes();
-    let (folder, stem) = if folder.file_name() == Some(OsStr::new("__pycache__")) {
-        let end = memchr::memmem::rfind(name, b".cpython-").or(memchr::memchr(b'.', name))?;
-        (folder.parent()?, &name[..end])
-    } else {
-        (folder, name.strip_suffix(b".pyc")?)
-    };
-    let source = folder.join(std::ffi::OsString::from_vec([stem, b".py".as_slice()].concat()));
-    source.is_file().then_some(source)
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
     use super::*;
+
+    fn copy(from: &Path, to: &Path) -> Result<Copied> {
+        begin(from, to, |path, _| path.starts_with("bin"))?.finish()
+    }
 
     struct Envs {
         _folder: tempfile::TempDir,
@@ -322,10 +329,12 @@ mod tests {
             let envs = envs("envs", from, to);
             envs.write("lib/a.py", &[b"x = 1\n"]);
             envs.write("lib/__pycache__/a.cpython-312.pyc", &[b"\0\0", b"ENV", b"/lib/a.py"]);
+            envs.write("lib/names.py", &[b"x = '", b"ENV", b"'\n"]);
             let copied = envs.copy();
             let compiled = envs.to.join("lib/__pycache__/a.cpython-312.pyc");
             assert_eq!(compiled.exists(), !is_left_out);
-            let sources = if is_left_out { vec![envs.to.join("lib/a.py")] } else { Vec::new() };
+            let sources = ["lib/a.py", "lib/names.py"].map(|name| envs.to.join(name));
+            let sources = if is_left_out { sources.to_vec() } else { Vec::new() };
             assert_eq!(copied.uncompiled, sources);
         }
     }

@@ -1,8 +1,9 @@
 //! Virtual environments: made, copied, looked at, and marked.
 
+mod background_copy;
 pub mod compile;
 pub mod compiled;
-pub mod copy;
+mod copy;
 pub mod create;
 mod distutils;
 mod error;
@@ -16,6 +17,7 @@ mod prune;
 mod record;
 pub mod references;
 mod requires_python;
+mod rewritten;
 mod seed;
 pub mod settings;
 mod shebang;
@@ -23,9 +25,10 @@ mod written;
 
 use std::path::{Path, PathBuf};
 
+pub use background_copy::BackgroundCopy;
 pub use compile::compile;
 pub use compiled::adopt;
-pub use copy::{NotCopyable, copy};
+pub use copy::NotCopyable;
 pub use create::{PROMPT, check_new, create};
 pub use distutils::check_distutils;
 pub use inspect::{Inspection, inspect};

@@ -10,6 +10,7 @@ use memchr::memmem::{self, Finder};
 const PART: usize = 1 << 20;
 
 /// The path of an env in every way that a file may write it, and what to write in its place.
+#[derive(Debug)]
 pub(super) struct Names {
     pairs: Vec<(Finder<'static>, Vec<u8>)>,
 }

@@ -18,10 +18,11 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use crate::console;
+use crate::disk::Changed;
 use crate::process::{Environment, Limits};
 use crate::python::cache::Caches;
 use crate::python::dependencies::{Recorded, Source};
-use crate::python::env::{self, DecidingSettings};
+use crate::python::env::{self, BackgroundCopy, DecidingSettings};
 use crate::python::interpreters::Interpreter;
 use crate::python::version::Version;
 use causes::Asked;
@@ -93,6 +94,10 @@ impl Installation<'_> {
         let Installation { python, source, recorded, .. } = *self;
         Asked { installer, python, source, recorded }
     }
+
+    fn finish(&self, copy: BackgroundCopy) -> Result<Changed> {
+        copy.finish(self.python, self.environment, &self.limits)
+    }
 }
 
 impl Installer {
@@ -133,8 +138,13 @@ impl Installer {
         env::check_new(new.env, new.interpreter, new.environment)
     }
 
-    /// Installs the requirements, streaming the installer's output to the log.
-    pub fn install(self, installation: &Installation<'_>) -> Result<Choice> {
+    /// Installs the requirements, streaming the installer's output to the log. With a `copy`, the
+    /// env is still being copied; fails with [`env::NotCopyable`] where it cannot be.
+    pub fn install(
+        self,
+        installation: &Installation<'_>,
+        copy: Option<BackgroundCopy>,
+    ) -> Result<Choice> {
         let Installation { env, release, environment, .. } = installation;
         let settings = pip_config::settings(environment, env, release);
         let settings = match self {
@@ -148,8 +158,11 @@ impl Installer {
         let (environment, settings) = hashes::required(self, environment, settings, installation)?;
         let installation = &Installation { environment: &environment, ..installation.clone() };
         let choice = match self {
-            Installer::Pip => pip::install(installation, &settings),
-            Installer::Uv => uv::install(installation, &settings).map(|()| Choice::Another),
+            Installer::Pip => pip::install(installation, &settings, copy),
+            Installer::Uv => {
+                copy.map(|copy| installation.finish(copy)).transpose()?;
+                uv::install(installation, &settings).map(|()| Choice::Another)
+            }
         }?;
         builds::remove_temporary(env)?;
         Ok(choice)

@@ -1,5 +1,7 @@
 //! pip, the default installer.
 
+use std::ffi::OsString;
+use std::mem;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -11,13 +13,21 @@ use super::pip_config::Setting;
 use super::yanked::Yanked;
 use super::{Choice, Installation, Installer, NewEnv, find_uv};
 use crate::console;
-use crate::disk;
+use crate::disk::{self, Changed};
 use crate::process::{self, ChildError, Environment, Invocation};
-use crate::python::env;
+use crate::python::env::{self, BackgroundCopy};
+use crate::python::version::Version;
 use crate::user_error::Explain;
 
+/// Runs pip once its modules are imported and its standard input is at its end.
+const START_EARLY: &str = include_str!("start_pip_early.py");
+
 /// `ENV/bin/python -m pip install -r requirements.txt`, in the release's folder.
-pub(super) fn install(installation: &Installation<'_>, settings: &[Setting]) -> Result<Choice> {
+pub(super) fn install(
+    installation: &Installation<'_>,
+    settings: &[Setting],
+    copy: Option<BackgroundCopy>,
+) -> Result<Choice> {
     let Installation { env, python, environment, release, .. } = installation;
     env::check_distutils(env, python, environment, release)?;
     let is_set = |names: [&str; 2]| settings.iter().any(|it| names.contains(&it.name.as_str()));
@@ -30,27 +40,32 @@ pub(super) fn install(installation: &Installation<'_>, settings: &[Setting]) -> 
         ));
     }
     disk::point("pip: before");
-    // One that says less may not say that it tried others.
-    let mut choice = if is_set(["quiet", "q"]) { Choice::Another } else { Choice::First };
+    let mut pip = Pip {
+        installation,
+        compiles,
+        copy,
+        copied: None,
+        yanked: Yanked::default(),
+        // One that says less may not say that it tried others.
+        choice: if is_set(["quiet", "q"]) { Choice::Another } else { Choice::First },
+    };
     // One call per file: pip checks either all hashes of a call, or none.
     let without_editables = Files::of(installation, Installer::Pip)?;
-    let mut yanked = Yanked::default();
     for file in &without_editables.named {
-        if install_file(installation, file, compiles, &mut yanked)? == Choice::Another {
-            choice = Choice::Another;
-        }
+        pip.install(file)?;
     }
-    yanked.warn();
+    pip.finish_copy()?;
+    pip.yanked.warn();
     disk::point("pip: after");
     if !compiles {
         // Compiling is work for the processors, and the disk has time meanwhile.
         disk::begin_to_sync_filesystem(installation.env);
-        let sources = env::adopt(installation.env, installation.python)?;
+        let sources = env::adopt(installation.env, installation.python, pip.copied)?;
         env::compile(installation.env, &sources, installation.environment, &installation.limits)
             .context("what was installed could not be compiled")?;
         disk::point("pip: compiled");
     }
-    Ok(choice)
+    Ok(pip.choice)
 }
 
 /// Replaces the pip of a new env by one of these versions.
@@ -68,59 +83,113 @@ pub(super) fn replace_pip(new: &NewEnv<'_>, version: &str) -> Result<()> {
     Ok(())
 }
 
-fn install_file(
-    installation: &Installation<'_>,
-    file: &Path,
+/// pip, as it installs one file after the other.
+struct Pip<'i> {
+    installation: &'i Installation<'i>,
+    /// Whether pip compiles what it installs.
     compiles: bool,
-    yanked: &mut Yanked,
-) -> Result<Choice> {
-    let mut choice = Choice::First;
-    let mut excerpt = Excerpt::default();
-    let invocation = invocation(installation, file, compiles);
-    let ended = process::stream(&invocation, &mut |line| {
-        excerpt.line(Installer::Pip, line);
-        // Said when the first version of a package turns out not to fit.
-        if line.contains("pip is looking at multiple versions of") {
-            choice = Choice::Another;
-        }
-        yanked.log(line);
-    });
-    ended
-        .map_err(|error| match &error {
-            ChildError::Exited { code, .. } => {
-                let asked = installation.asked(Installer::Pip);
-                let told = excerpt.finish(asked, installation.advice);
-                anyhow::Error::new(failed(Installer::Pip, *code, told))
-            }
-            _ => error.into(),
-        })
-        .context("the requirements could not be installed")?;
-    Ok(choice)
+    /// The copy that the env is, until it is whole.
+    copy: Option<BackgroundCopy>,
+    /// When it was whole.
+    copied: Option<Changed>,
+    yanked: Yanked,
+    choice: Choice,
 }
 
-fn invocation(installation: &Installation<'_>, file: &Path, compiles: bool) -> Invocation {
-    let invocation = Invocation::new(env::python(installation.env))
-        .cwd(installation.release)
-        .environment(installation.environment.clone())
-        .limits(installation.limits.clone())
-        .named("pip install");
-    // `-I` keeps the release's folder off the module path: otherwise a `json.py` or `pip/` in the
-    // pushed tree would be imported instead of the library's. It also ignores PYTHONUNBUFFERED,
-    // hence `-u`.
-    let invocation = if installation.python.major >= 3 {
-        invocation.args(["-I", "-u", "-m", "pip"])
-    } else {
-        // Python 2.7 has no -I, so this does the same.
-        invocation.args([
-            "-E",
-            "-s",
-            "-u",
-            "-c",
-            "import sys, runpy; sys.path = [p for p in sys.path if p]; sys.argv[0] = 'pip'; \
-             runpy.run_module('pip', run_name='__main__', alter_sys=True)",
-        ])
-    };
-    let invocation = invocation.args(["install", "-r"]).arg(file);
-    let invocation = if installation.complete { invocation.arg("--no-deps") } else { invocation };
-    if compiles { invocation } else { invocation.arg("--no-compile") }
+impl Pip<'_> {
+    fn install(&mut self, file: &Path) -> Result<()> {
+        let mut excerpt = Excerpt::default();
+        let (mut others, mut lines) = (false, mem::take(&mut self.yanked));
+        let ended = self.run(file, &mut |line| {
+            excerpt.line(Installer::Pip, line);
+            // Said when the first version of a package turns out not to fit.
+            others |= line.contains("pip is looking at multiple versions of");
+            lines.log(line);
+        })?;
+        self.yanked = lines;
+        if others {
+            self.choice = Choice::Another;
+        }
+        ended
+            .map_err(|error| match &error {
+                ChildError::Exited { code, .. } => {
+                    let asked = self.installation.asked(Installer::Pip);
+                    let told = excerpt.finish(asked, self.installation.advice);
+                    anyhow::Error::new(failed(Installer::Pip, *code, told))
+                }
+                _ => error.into(),
+            })
+            .context("the requirements could not be installed")
+    }
+
+    /// Runs pip. Where the env is still being copied, pip starts meanwhile; fails where it cannot
+    /// be copied.
+    fn run(
+        &mut self,
+        file: &Path,
+        on_line: &mut dyn FnMut(&str),
+    ) -> Result<Result<(), ChildError>> {
+        let Installation { env, python, release, environment, ref limits, .. } = *self.installation;
+        let arguments = self.arguments(file);
+        let invocation = |run: &[&str]| {
+            Invocation::new(env::python(env))
+                .args(run)
+                .args(&arguments)
+                .cwd(release)
+                .environment(environment.clone())
+                .limits(limits.clone())
+                .named("pip install")
+        };
+        let usual = invocation(run(python));
+        if python.major < 3 || !self.copy.as_ref().is_some_and(BackgroundCopy::pip_can_start) {
+            self.finish_copy()?;
+            return Ok(process::stream(&usual, on_line));
+        }
+        let early = invocation(&["-I", "-u", "-c", START_EARLY]).shown_as(usual.shown());
+        match process::start(&early) {
+            Ok(waiting) => {
+                self.finish_copy()?;
+                Ok(waiting.stream(on_line))
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    fn finish_copy(&mut self) -> Result<()> {
+        if let Some(copy) = self.copy.take() {
+            self.copied = Some(self.installation.finish(copy)?);
+        }
+        Ok(())
+    }
+
+    fn arguments(&self, file: &Path) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = vec!["install".into(), "-r".into(), file.into()];
+        if self.installation.complete {
+            arguments.push("--no-deps".into());
+        }
+        if !self.compiles {
+            arguments.push("--no-compile".into());
+        }
+        arguments
+    }
+}
+
+/// The arguments that make the interpreter run pip.
+///
+/// `-I` keeps the release's folder off the module path: otherwise a `json.py` or `pip/` in the
+/// pushed tree would be imported instead of the library's. It also ignores PYTHONUNBUFFERED, hence
+/// `-u`.
+fn run(python: &Version) -> &'static [&'static str] {
+    if python.major >= 3 {
+        return &["-I", "-u", "-m", "pip"];
+    }
+    // Python 2.7 has no -I, so this does the same.
+    &[
+        "-E",
+        "-s",
+        "-u",
+        "-c",
+        "import sys, runpy; sys.path = [p for p in sys.path if p]; sys.argv[0] = 'pip'; \
+         runpy.run_module('pip', run_name='__main__', alter_sys=True)",
+    ]
 }
