@@ -18,6 +18,7 @@ mod seal;
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result};
 use git2::Oid;
@@ -64,9 +65,46 @@ struct Identity {
     changed_nanoseconds: i64,
 }
 
+/// A look at the staging tree, by a thread: a deployment has other things to do before it needs it.
+#[derive(Debug)]
+pub struct Look(Option<JoinHandle<Found>>);
+
+/// A marker as it was read, and what it says if the tree is what it was when that was written.
+type Found = Option<(Vec<u8>, Option<Marker>)>;
+
+/// Begins to look whether the staging tree can be used.
+pub fn look(site: &Site) -> Look {
+    let (marker, tree) = (site.staging_marker(), site.staging_tree());
+    let look = move || {
+        let bytes = disk::read(marker).ok()?;
+        let marker = Marker::read(&bytes, &tree);
+        Some((bytes, marker))
+    };
+    // Where the system allows no more threads, it is looked when the tree is taken.
+    Look(thread::Builder::new().name("staging".to_owned()).spawn(look).ok())
+}
+
+impl Look {
+    /// What the staging tree holds; `None` when it is not what it was when it was written.
+    fn marker(self, site: &Site) -> Option<Marker> {
+        let found = self.0.and_then(|thread| thread.join().ok()).flatten();
+        let bytes = disk::read(site.staging_marker()).ok()?;
+        match found {
+            Some((then, marker)) if then == bytes => marker,
+            // It has been written meanwhile.
+            _ => Marker::read(&bytes, &site.staging_tree()),
+        }
+    }
+}
+
 /// Makes the staging tree the folder `into`, which must not be there yet. Returns which tree it
 /// holds; `None` when there is none that can be used, as when it belongs to another user.
-pub fn take(site: &Site, repository: &Repository, into: &Path) -> Option<(Oid, Exported)> {
+pub fn take(
+    site: &Site,
+    repository: &Repository,
+    into: &Path,
+    look: Look,
+) -> Option<(Oid, Exported)> {
     let taken = || -> Result<Option<(Oid, Exported)>> {
         if !site.staging_marker().exists() {
             return Ok(None);
@@ -77,7 +115,7 @@ pub fn take(site: &Site, repository: &Repository, into: &Path) -> Option<(Oid, E
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
-        let marker = Marker::read(site);
+        let marker = look.marker(site);
         // First: whatever becomes of the tree, nobody takes it for what it was.
         disk::remove_file(&site.staging_marker())?;
         // What is mounted over a file changes nothing that is looked at.
@@ -185,7 +223,8 @@ pub fn discard(site: &Site) -> Result<()> {
 
 /// Whether there is a staging tree that the next deployment starts from.
 pub fn is_there(site: &Site) -> bool {
-    Marker::read(site).is_some()
+    let marker = disk::read(site.staging_marker());
+    marker.is_ok_and(|marker| Marker::read(&marker, &site.staging_tree()).is_some())
 }
 
 fn has_room(site: &Site, usage: DiskUsage) -> Result<bool> {
@@ -206,14 +245,13 @@ fn open(folder: &Path) -> Result<File> {
 
 impl Marker {
     /// `None` when there is no staging tree that is what it was when it was written.
-    fn read(site: &Site) -> Option<Marker> {
-        let marker: Marker =
-            serde_json::from_slice(&disk::read(site.staging_marker()).ok()?).ok()?;
+    fn read(marker: &[u8], tree: &Path) -> Option<Marker> {
+        let marker: Marker = serde_json::from_slice(marker).ok()?;
         if marker.version != env!("CARGO_PKG_VERSION") {
             return None;
         }
-        let is_same = Identity::of(&site.staging_tree()).ok()? == marker.folder;
-        let seal = || seal::of(&open(&site.staging_tree())?, &marker.sealed);
+        let is_same = Identity::of(tree).ok()? == marker.folder;
+        let seal = || seal::of(&open(tree)?, &marker.sealed);
         (is_same && seal().ok() == Some(marker.seal)).then_some(marker)
     }
 }

@@ -107,7 +107,7 @@ class Bench:
             if wanted & {"added", "removed"}:
                 project.add_a_requirement()
                 self.turn("added", size, players, push, watched)
-            if "removed" in wanted:
+                # Else it would be there already the next time.
                 project.remove_a_requirement()
                 self.turn("removed", size, players, push, watched)
         if "pip" in players and not watched and "removed" in wanted:

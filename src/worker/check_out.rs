@@ -16,7 +16,7 @@ use crate::git::{Repository, short};
 use crate::lfs;
 use crate::plan::Plan;
 use crate::settings::Sourced;
-use crate::staging;
+use crate::staging::{self, Look};
 use crate::submodules::{Fetching, Filled};
 use crate::text::excerpt;
 
@@ -27,10 +27,12 @@ impl Deployment<'_> {
         repository: &Repository,
         context: &StepContext<'_>,
         plan: &Plan,
+        look: Look,
     ) -> Result<()> {
         let step = console::quiet_step(format_args!("Check out {}", short(&plan.commit.id)));
-        let (exported, changed) =
-            self.write_tree(repository, plan.tree).context("the tree could not be checked out")?;
+        let (exported, changed) = self
+            .write_tree(repository, plan.tree, look)
+            .context("the tree could not be checked out")?;
         disk::point("checked out");
         let inodes = exported.files + exported.links + exported.folders;
         self.record.usage.release = Some(DiskUsage { bytes: exported.bytes, inodes });
@@ -58,9 +60,14 @@ impl Deployment<'_> {
 
     /// Makes the folder of the release hold a tree. Returns what it holds, and how much of it was
     /// written or removed when the staging tree was updated.
-    fn write_tree(&self, repository: &Repository, tree: Oid) -> Result<(Exported, Option<u64>)> {
+    fn write_tree(
+        &self,
+        repository: &Repository,
+        tree: Oid,
+        look: Look,
+    ) -> Result<(Exported, Option<u64>)> {
         let folder = self.site.release(self.record.id);
-        if let Some(staged) = staging::take(self.site, repository, &folder) {
+        if let Some(staged) = staging::take(self.site, repository, &folder, look) {
             match checkout::update(repository, &folder, staged, tree) {
                 Ok(Updated { exported, written, removed }) => {
                     return Ok((exported, Some(written + removed)));

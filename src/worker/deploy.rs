@@ -29,6 +29,7 @@ use crate::shared;
 use crate::site::record::{EnvRecord, PythonRecord, StepRecord};
 use crate::site::settings::{self, Outcome, PythonDownloads};
 use crate::site::{AppSettings, DeploymentId, EnvId, Record, Settings, Site, Status};
+use crate::staging;
 use crate::text::{escaped, title};
 use crate::user_error::{Explain, UserError};
 
@@ -80,6 +81,7 @@ impl Deployment<'_> {
         if let Some(release) = self.record.rolled_back_to {
             return self.roll_back(release);
         }
+        let look = staging::look(self.site);
         self.begin();
         let settings = self.site.settings()?;
         self.keeps_report = Some(settings.report);
@@ -100,7 +102,7 @@ impl Deployment<'_> {
         self.notifications = Some(Notifications::new(&plan.build.settings, &app_settings));
         cancel::check()?;
         env_steps::retire(&context, &plan)?;
-        self.check_out(&repository, &context, &plan)?;
+        self.check_out(&repository, &context, &plan, look)?;
         shared::link(self.site, self.record.id, &settings.shared)?;
         cancel::check()?;
         // Before the commands of the project: a migration is for the data that stays.
