@@ -52,19 +52,6 @@ fn uv_sites(sandbox: Sandbox, uv: &Path) -> (Site, Site) {
 }
 
 #[test]
-fn an_interpreter_that_imports_packages_when_it_starts_finds_them_in_a_copy() {
-    let site = Site::new();
-    let project = site.python_project();
-    project.push().assert_success();
-    let module = site.env_python("import antelope; print(antelope.__file__)");
-    let packages = Path::new(&module).ancestors().nth(2).unwrap();
-    fs::write(packages.join("starts.pth"), "import antelope; antelope.VERSION\n").unwrap();
-    let push = project.write("requirements.txt", "antelope==1.0\nacacia\n").push();
-    push.assert_success().assert_says("Copying env 1").assert_does_not_say("Error processing line");
-    assert!(site.package("acacia").is_some());
-}
-
-#[test]
 fn envs_of_uv_share_no_file_with_its_cache_or_with_each_other() {
     let Some(uv) = uv() else { return };
     let (site, other) = uv_sites(Sandbox::new(), &uv);
