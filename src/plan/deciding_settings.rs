@@ -11,6 +11,7 @@ use crate::python::env::DecidingSettings;
 use crate::python::installers::{Installer, may_lead_a_build};
 use crate::settings::EffectiveSettings;
 use crate::site::{AppSettings, Site};
+use crate::text::url::without_credentials;
 
 /// The installer's own settings, those that `variables` names since requirements or the builds of
 /// local projects do, and those that may lead a build to what it finds on the machine.
@@ -31,15 +32,24 @@ pub(super) fn deciding_settings(
         Installer::Uv => "[tool.uv] in pyproject.toml",
         Installer::Pip => "pip in nyala.toml",
     };
-    let read = app_settings.iter().filter(|(name, _)| is_read(name));
+    // Who asks an index decides nothing: tokens are renewed every day.
+    let read = app_settings.iter().filter(|(name, _)| is_read(name) && !is_of_index_user(name));
     let read = read.chain(beside.as_deref().map(|value| (named, value)));
+    let read: Vec<_> = read.map(|(name, value)| (name, without_credentials(value))).collect();
     let may_be_read = |name: &str, value: &str| {
         !is_read(name)
             && may_lead_a_build(name, value)
             && !Path::new(value).starts_with(site.root())
     };
     let perhaps = app_settings.iter().filter(|(name, value)| may_be_read(name, value));
-    Ok(DecidingSettings::new(read, perhaps))
+    Ok(DecidingSettings::new(read.iter().map(|(name, value)| (*name, value.as_str())), perhaps))
+}
+
+/// Whether this setting is the user or the password of one of uv's indexes:
+/// <https://docs.astral.sh/uv/concepts/indexes/#providing-credentials-directly>.
+fn is_of_index_user(setting: &str) -> bool {
+    setting.starts_with("UV_INDEX_")
+        && (setting.ends_with("_USERNAME") || setting.ends_with("_PASSWORD"))
 }
 
 /// `[tool.uv]` of a pyproject.toml, which `uv pip` reads as it does uv.toml.

@@ -79,6 +79,11 @@ fn needs_credentials(site: &Site, kind: &str, [user, password]: [&str; 2], says:
         let others = files.iter().filter(|file| !file.ends_with("/settings.env"));
         assert_eq!(others.collect::<Vec<_>>(), [] as [&str; 0]);
     }
+
+    // Who asks the index decides nothing.
+    site.set(password, "renewed");
+    project.write("page", "2").push().assert_success();
+    assert_eq!(site.live()["env"]["decision"], "reuse");
 }
 
 #[test]
@@ -127,5 +132,27 @@ fn the_certificate_of_an_index_is_not_checked_where_the_pipfile_says_so() {
         project.write("Pipfile", pipfile(false));
         let push = project.push();
         assert_has(&site, &[("antelope", "1.0"), ("grass", "1.0")], &push);
+    }
+}
+
+#[test]
+fn a_renewed_token_in_the_address_of_an_index_is_no_reason_for_a_new_env() {
+    let site = Site::new();
+    let index = PrivateIndex::start();
+    site.sandbox.remove_variable("PIP_NO_INDEX");
+    site.sandbox.remove_variable("PIP_FIND_LINKS");
+    let encoded = PASSWORD.replace('@', "%40").replace('/', "%2F");
+    let address = |token: &str, path| format!("http://{USER}:{token}@{}/{path}", index.host);
+    let project = site.project();
+    project.write("requirements.txt", "antelope==1.0\n");
+    for (token, path, decision) in [
+        (&*encoded, "simple", "create"),
+        ("renewed", "simple", "reuse"),
+        (&encoded, "simple/", "create"),
+    ] {
+        site.set("PIP_INDEX_URL", &address(token, path));
+        project.write("page", path).commit("Change nothing else");
+        project.push().assert_success();
+        assert_eq!(site.live()["env"]["decision"], decision, "{token} {path}");
     }
 }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::text::url::credentials;
+
 /// One logical line of a requirements file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Logical {
@@ -118,15 +120,17 @@ fn without_comment(line: &str) -> &str {
 }
 
 /// Puts the values of settings in place of `${NAME}`; a setting that is not there, or empty,
-/// leaves it as it is.
+/// leaves it as it is. Of the `variables`, those are left out that only say who asks for a URL.
 fn expand(
     text: &str,
     setting: &impl Fn(&str) -> Option<String>,
     variables: &mut BTreeSet<String>,
 ) -> String {
+    let credentials: Vec<_> = credentials(text.as_bytes()).map(|url| url.user).collect();
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {
+        let place = text.len() - rest.len() + at;
         let (before, from) = rest.split_at(at);
         out.push_str(before);
         let end = from[2..].find(|c| !is_part_of_a_name(c)).unwrap_or(from.len() - 2);
@@ -137,7 +141,9 @@ fn expand(
             continue;
         }
         let (reference, after) = from.split_at(name.len() + 3);
-        variables.insert(name.to_owned());
+        if !credentials.iter().any(|user| user.contains(&place)) {
+            variables.insert(name.to_owned());
+        }
         match setting(name).filter(|value| !value.is_empty()) {
             Some(value) => out.push_str(&value),
             None => out.push_str(reference),
@@ -193,6 +199,19 @@ mod tests {
         let mut variables = BTreeSet::new();
         logical("a # ${A}\n${B}${C", &|_| None, &mut variables);
         assert_eq!(variables.into_iter().collect::<Vec<_>>(), ["B"]);
+    }
+
+    #[test]
+    fn a_setting_with_credentials_decides_nothing() {
+        for (text, read) in [
+            ("--index-url https://ada:${TOKEN}@${HOST}/simple", vec!["HOST"]),
+            ("x @ git+https://${TOKEN}@example.org/x@${TAG}", vec!["TAG"]),
+            ("--index-url https://example.org/${TOKEN}/simple", vec!["TOKEN"]),
+        ] {
+            let mut variables = BTreeSet::new();
+            logical(text, &|_| None, &mut variables);
+            assert_eq!(variables.into_iter().collect::<Vec<_>>(), read, "{text}");
+        }
     }
 
     #[test]
