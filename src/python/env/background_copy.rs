@@ -39,7 +39,9 @@ impl BackgroundCopy {
     /// [`NotCopyable`](super::NotCopyable) when a file cannot be rewritten.
     pub fn begin(from: &Path, to: &Path) -> Result<BackgroundCopy> {
         let begun = Arc::new(begin(from, to, comes_first)?);
-        let pip_can_start = site_packages(from).is_some_and(|folder| only_pip_is_imported(&folder));
+        let has_pip = |packages: &Path| packages.join("pip/__main__.py").is_file();
+        let pip_can_start =
+            site_packages(from).is_some_and(|it| has_pip(&it) && only_pip_is_imported(&it));
         let others = Arc::clone(&begun);
         let thread = thread::Builder::new().name("copy".to_owned()).spawn(move || others.finish());
         Ok(BackgroundCopy { env: to.to_owned(), begun, thread: thread.ok(), pip_can_start })
