@@ -2,6 +2,7 @@
 # packages of the env may not be there yet: to pip, they are optional, and it does without them.
 # When standard input has ended, the env is whole, and pip runs as `python -m pip` does.
 import importlib
+import os
 import runpy
 import sys
 
@@ -16,5 +17,8 @@ except Exception:
     pass  # Another pip: it imports itself below, or says what is wrong with it.
 sys.path[:] = path
 sys.stdin.read()
+if any(name.endswith('pkg_resources') for name in sys.modules):
+    # It looks for what is installed when it is imported, as pips of old do at once.
+    os.execv(sys.executable, [sys.executable, '-I', '-u', '-m', 'pip'] + sys.argv[1:])
 importlib.invalidate_caches()
 runpy.run_module('pip', run_name='__main__', alter_sys=True)
