@@ -1,5 +1,5 @@
-//! Shows a registry who asks: with a user and a password, or with a token that an address of its
-//! gives for them.
+//! Shows a registry who asks: with a user and a password, with a token that an address of its gives
+//! for them, or with one that is known.
 
 use std::cell::RefCell;
 
@@ -15,10 +15,11 @@ use super::error;
 use super::http::{
     Answer, Tries, in_words, is_about_certificates, is_final, may_pass, said, text_of,
 };
+use super::reference::Reference;
 
 /// What is known of the right to ask a registry.
 pub(super) struct Access {
-    registry: String,
+    repository: Reference,
     /// Whether a password may travel without encryption.
     is_plain: bool,
     /// What is to be done, as tokens have it: `repository:shop/web:pull,push`.
@@ -35,9 +36,14 @@ struct Token {
 }
 
 impl Access {
-    pub(super) fn new(registry: &str, is_plain: bool, scopes: Vec<String>) -> Access {
+    pub(super) fn new(repository: &Reference, is_plain: bool, scopes: Vec<String>) -> Access {
         let authorization = RefCell::default();
-        Access { registry: registry.to_owned(), is_plain, scopes, authorization }
+        Access { repository: repository.clone(), is_plain, scopes, authorization }
+    }
+
+    /// The name of the registry.
+    fn name(&self) -> &str {
+        &self.repository.registry
     }
 
     pub(super) fn authorization(&self) -> Option<String> {
@@ -49,16 +55,18 @@ impl Access {
         let headers = refused.headers().get_all("www-authenticate").iter();
         let headers: Vec<_> = headers.filter_map(|header| header.to_str().ok()).collect();
         let Some(challenge) = challenge::pick(&headers) else {
-            bail!(error::unknown_challenge(&self.registry, &headers.join(", ")));
+            bail!(error::unknown_challenge(self.name(), &headers.join(", ")));
         };
-        let known = credentials::find(&self.registry)?;
+        let known = credentials::find(&self.repository)?;
         let authorization = match (challenge, known) {
             (Challenge::Basic, Some(Credentials::Password { user, password })) => {
                 basic(&user, &password)
             }
             (Challenge::Basic, _) => {
-                let config = credentials::config_file();
-                bail!(error::needs_login(&self.registry, config.as_deref()));
+                bail!(error::needs_login(self.name(), &credentials::files()));
+            }
+            (Challenge::Bearer { .. }, Some(Credentials::RegistryToken(token))) => {
+                format!("Bearer {token}")
             }
             (Challenge::Bearer { realm, service, scope }, known) => {
                 let token = self.token(
@@ -87,7 +95,7 @@ impl Access {
         known: Option<&Credentials>,
     ) -> Result<String> {
         if known.is_some() && !realm.starts_with("https://") && !self.is_plain {
-            bail!(error::unsafe_realm(&self.registry, realm));
+            bail!(error::unsafe_realm(self.name(), realm));
         }
         let mut scopes: Vec<&str> = self.scopes.iter().map(String::as_str).collect();
         if scopes.is_empty() {
@@ -96,24 +104,21 @@ impl Access {
         let (status, text) = self.ask(|| request(agent, realm, service, &scopes, known))?;
         match status {
             200..300 => {}
-            400 | 401 | 403 if known.is_some() => bail!(error::wrong_password(&self.registry)),
-            401 | 403 => {
-                let config = credentials::config_file();
-                bail!(error::needs_login(&self.registry, config.as_deref()));
-            }
-            status => bail!(error::refused(&self.registry, REQUEST, status, &said(&text))),
+            400 | 401 | 403 if known.is_some() => bail!(error::wrong_password(self.name())),
+            401 | 403 => bail!(error::needs_login(self.name(), &credentials::files())),
+            status => bail!(error::refused(self.name(), REQUEST, status, &said(&text))),
         }
         let token = serde_json::from_str::<Token>(&text).ok();
         let is_there = |token: &String| !token.is_empty();
         let token = token.and_then(|it| it.token.filter(is_there).or(it.access_token));
         let token = token.filter(is_there);
         // What it is may not be shown: it may be the token in another form.
-        Ok(token.ok_or_else(|| error::garbage(&self.registry, "a token", "no token in JSON"))?)
+        Ok(token.ok_or_else(|| error::garbage(self.name(), "a token", "no token in JSON"))?)
     }
 
     /// Asks until there is an answer that is final; gives its status and its text.
     fn ask(&self, request: impl Fn() -> Result<Answer, ureq::Error>) -> Result<(u16, String)> {
-        let mut tries = Tries::new(&self.registry, REQUEST);
+        let mut tries = Tries::new(self.name(), REQUEST);
         loop {
             let mut answer = match request() {
                 Ok(answer) => answer,
@@ -121,7 +126,7 @@ impl Access {
                     let text = in_words(&cause);
                     if is_final(&cause) || is_about_certificates(&text) {
                         let cause = format!("its address for tokens: {text}");
-                        bail!(error::unreachable(&self.registry, &cause));
+                        bail!(error::unreachable(self.name(), &cause));
                     }
                     tries.failed(&format!("gives no token ({text})"), None)?;
                     continue;

@@ -1,6 +1,6 @@
 //! What a registry does not do, in words for people.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::text::{duration, excerpt};
@@ -32,16 +32,21 @@ pub(super) fn not_trusted(registry: &str, cause: &str) -> UserError {
         .fix("Name the file with its authority: SSL_CERT_FILE=/etc/ssl/certs/own.pem")
 }
 
-/// There is no user, and the registry wants one.
-pub(super) fn needs_login(registry: &str, config: Option<&Path>) -> UserError {
-    let found = config.map_or("neither DOCKER_CONFIG nor HOME is set".to_owned(), |path| {
-        format!("nothing for {registry} in {}", path.display())
-    });
+/// There is no user, and the registry wants one. `files` are those that could name one.
+pub(super) fn needs_login(registry: &str, files: &[PathBuf]) -> UserError {
+    let files: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
     UserError::new(format!(
         "the registry {registry} requires a login, and no password is configured"
     ))
-    .found(found)
+    .labelled("looked in", files.join(", "))
     .fix(log_in(registry))
+}
+
+/// The token is one that a person has written down, or another program.
+pub(super) fn wrong_token(registry: &str) -> UserError {
+    UserError::new(format!("the registry {registry} does not accept the token"))
+        .found("registrytoken, which may have expired")
+        .fix(log_in(registry))
 }
 
 pub(super) fn wrong_password(registry: &str) -> UserError {
@@ -114,7 +119,7 @@ pub(super) fn wrong_digest(registry: &str, what: &str, expected: &str, found: &s
 
 /// Parts of the file are secrets, so that none is shown.
 pub(super) fn wrong_config(path: &Path) -> UserError {
-    UserError::new(format!("{} is not what docker login writes", path.display()))
+    UserError::new(format!("{} is not what docker login or podman login writes", path.display()))
         .fix("Correct it, or remove it and log in again: docker login")
 }
 
@@ -123,9 +128,9 @@ pub(super) fn wrong_auth(path: &Path, registry: &str) -> UserError {
         .fix(format!("Log in again: docker login {registry}"))
 }
 
-pub(super) fn no_helper(program: &str, cause: &std::io::Error) -> UserError {
+pub(super) fn no_helper(program: &str, file: &Path, cause: &std::io::Error) -> UserError {
     UserError::new(format!("{program} cannot be run: {cause}"))
-        .found("config.json of docker login names it")
+        .found(format!("{} names it", file.display()))
         .fix("Install it, or remove it from credsStore and credHelpers")
 }
 
@@ -164,9 +169,15 @@ mod tests {
         the certificate of the registry registry is not trusted: UnknownIssuer
         Name the file with its authority: SSL_CERT_FILE=/etc/ssl/certs/own.pem
         ");
-        insta::assert_snapshot!(needs_login("registry", Some(Path::new("config.json"))), @"
+        let files = ["auth.json", "config.json"].map(PathBuf::from);
+        insta::assert_snapshot!(needs_login("registry", &files), @"
         the registry registry requires a login, and no password is configured
-        found: nothing for registry in config.json
+        looked in: auth.json, config.json
+        Log in as the owner of the site: docker login registry
+        ");
+        insta::assert_snapshot!(wrong_token("registry"), @"
+        the registry registry does not accept the token
+        found: registrytoken, which may have expired
         Log in as the owner of the site: docker login registry
         ");
         insta::assert_snapshot!(wrong_password("registry"), @"
@@ -221,8 +232,12 @@ mod tests {
         found: sha256:2 in place of sha256:1
         Try again, and have the registry checked if it happens again
         ");
+    }
+
+    #[test]
+    fn every_error_about_a_login_says_what_to_do() {
         insta::assert_snapshot!(wrong_config(Path::new("config.json")), @"
-        config.json is not what docker login writes
+        config.json is not what docker login or podman login writes
         Correct it, or remove it and log in again: docker login
         ");
         insta::assert_snapshot!(wrong_auth(Path::new("config.json"), "registry"), @"
@@ -230,9 +245,10 @@ mod tests {
         Log in again: docker login registry
         ");
         let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-        insta::assert_snapshot!(no_helper("docker-credential-x", &missing), @"
+        let config = Path::new("config.json");
+        insta::assert_snapshot!(no_helper("docker-credential-x", config, &missing), @"
         docker-credential-x cannot be run: entity not found
-        found: config.json of docker login names it
+        found: config.json names it
         Install it, or remove it from credsStore and credHelpers
         ");
         insta::assert_snapshot!(slow_helper("docker-credential-x", Duration::from_secs(30)), @"

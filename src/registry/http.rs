@@ -14,8 +14,9 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, AsSendBody, Body, ResponseExt, SendBody};
 
 use super::access::Access;
+use super::credentials::{self, Credentials};
 use super::reference::{Reference, Scheme};
-use super::{credentials, error, redirect};
+use super::{error, redirect};
 use crate::console;
 use crate::text::{duration, excerpt};
 
@@ -89,7 +90,7 @@ impl Registry {
             Scheme::Usual if reference.is_local() => local_origin(&agent, reference)?,
             Scheme::Usual | Scheme::Https => format!("https://{host}"),
         };
-        let access = Access::new(&reference.registry, origin.starts_with("http://"), scopes);
+        let access = Access::new(reference, origin.starts_with("http://"), scopes);
         let was_reached = Cell::new(false);
         Ok(Registry { agent, patient, origin, reference: reference.clone(), access, was_reached })
     }
@@ -135,10 +136,10 @@ impl Registry {
             bail!(error::login_elsewhere(self.name(), uri.host().unwrap_or_default()));
         }
         if std::mem::replace(has_logged_in, true) {
-            let config = credentials::config_file();
             let shown = self.access.authorization().unwrap_or_default();
-            bail!(match credentials::find(self.name())? {
-                None => error::needs_login(self.name(), config.as_deref()),
+            bail!(match credentials::find(&self.reference)? {
+                None => error::needs_login(self.name(), &credentials::files()),
+                Some(Credentials::RegistryToken(_)) => error::wrong_token(self.name()),
                 // Whoever got a token has the right password.
                 Some(_) if shown.starts_with("Bearer ") => {
                     let repository = &self.reference.repository;

@@ -128,6 +128,8 @@ fn a_registry_that_misbehaves_is_survived_or_named() {
     registry.fail("GET /token", Fault::Answer(503, "")).fail("GET /token", Fault::Silence);
     push("1", folder).assert_success();
     assert_eq!(registry.unmet(), 0);
+    other_log_ins_are_found(&site, &registry, folder);
+    log_in("\"auth\": \"YW5uOnNlY3JldA==\"");
     // What is sent on is asked in the same way, and by the same user.
     // It has all blobs, and is asked for one of them as if it had not.
     registry.fail("HEAD /v2/moved/blobs", Fault::Answer(404, ""));
@@ -167,7 +169,36 @@ fn a_registry_that_misbehaves_is_survived_or_named() {
     ran.assert_failed(1, "docker-credential-own failed");
     assert!(!format!("{ran:?}").contains("Secret"), "{ran:?}");
     fs::write(docker.join("config.json"), "{").unwrap();
-    push("4", folder).assert_failed(1, "is not what docker login writes");
+    push("4", folder).assert_failed(1, "is not what docker login or podman login writes");
+}
+
+/// Tokens, and what podman keeps: for a registry that wants a password.
+fn other_log_ins_are_found(site: &Site, registry: &HostileRegistry, base: &str) {
+    let push = |repository: &str| {
+        let target = format!("{}/{repository}:1", registry.address);
+        image(site, &["--push", &target, "--base", base])
+    };
+    let write = |file: &str, key: &str, entry: &str| {
+        let file = site.sandbox.path(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, format!("{{\"auths\": {{\"{key}\": {{{entry}}}}}}}")).unwrap();
+        file
+    };
+    let docker = |entry: &str| write("home/.docker/config.json", &registry.address, entry);
+    // A token that is known already is shown as it is.
+    docker("\"registrytoken\": \"a-token\"");
+    registry.requests();
+    push("shop").assert_success();
+    assert!(!registry.requests().contains(&"GET /token".to_owned()));
+    docker("\"registrytoken\": \"another\"");
+    push("shop").assert_failed(1, "does not accept the token");
+    // What podman login keeps is read first, and may be for one repository.
+    let key = format!("{}/shop", registry.address);
+    let entry = "\"auth\": \"YW5uOnNlY3JldA==\"";
+    let podman = write("home/.config/containers/auth.json", &key, entry);
+    push("shop").assert_success();
+    push("other").assert_failed(1, "does not accept the token");
+    fs::remove_file(podman).unwrap();
 }
 
 #[test]
