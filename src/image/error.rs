@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::c_library::{CLibrary, Mismatch};
 use crate::site::DeploymentId;
 use crate::text::excerpt;
 use crate::user_error::UserError;
@@ -236,6 +237,21 @@ pub(super) fn modules_do_not_load(base: Option<&str>, lines: Vec<String>) -> Use
     let fact = format!("some modules of Python itself do not load on the base {base}");
     with_first(UserError::new(fact), lines)
         .fix("If the application imports them, choose a base that has these libraries")
+}
+
+/// `version` is that of Python.
+pub(super) fn other_c_library(base: &str, version: &str, found: &Mismatch) -> UserError {
+    let Mismatch { of_base, file, needs } = found;
+    let (has, wants, wheels, like) = match of_base {
+        CLibrary::Musl => ("musl", "glibc", "manylinux", "slim in place of Alpine"),
+        CLibrary::Glibc => ("glibc", "musl", "musllinux", "alpine"),
+    };
+    let base = excerpt(base);
+    UserError::new(format!("the base {base} has {has} as its C library, and the env needs {wants}"))
+        .found(format!("/{file} needs {needs}"))
+        .labelled("note", format!("wheels for {wheels} are made for {wants}, and do not run there"))
+        .fix(format!("Choose a base with {wants}, such as python:{version}-{like}"))
+        .fix("Or take all of it from this machine: base = \"scratch\" in [image] of nyala.toml")
 }
 
 /// `lines` say what needs what.

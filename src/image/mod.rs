@@ -4,6 +4,7 @@
 
 mod archive;
 mod base;
+mod c_library;
 mod cache;
 mod check;
 mod command;

@@ -17,7 +17,7 @@ use super::own::OwnLayer;
 use super::rules::{PYTHON_LIB, Places};
 use super::secrets::Secrets;
 use super::source::Source;
-use super::{check, command, error, libraries, listen, loader, verdict};
+use super::{c_library, check, command, error, libraries, listen, loader, verdict};
 use crate::console;
 use crate::elf;
 use crate::processes::{self, WEB};
@@ -56,6 +56,11 @@ pub(super) fn check(
     let is_unseen = |problem: &Problem| problem.lacks.is_in(&all, &configured.unknown);
     if problems.iter().any(is_unseen) {
         console::warning(error::ldconfig_has_not_run(base.name.as_deref()));
+    }
+    if let Some(base_name) = &base.name
+        && let Some(mismatch) = c_library::mismatch(&problems, below)
+    {
+        bail!(error::other_c_library(base_name, &python.name, &mismatch));
     }
     let env = places.env.as_ref().map(|env| (folder.as_path(), env.to.as_str()));
     verdict::verdict(problems, base.name.as_deref(), env)?;

@@ -44,7 +44,6 @@ pub(super) fn verdict(
         lines.collect()
     };
     if !here.is_empty() {
-        // On a base of another C library, everything is missing.
         bail!(error::does_not_run(base, lines(&here)));
     }
     warn_of_optional();

@@ -1,5 +1,6 @@
 //! `nyala image`: what is in an image does not depend on the machine, and it runs.
 
+mod bases;
 mod registries;
 
 use std::fs;

@@ -184,6 +184,27 @@ fn every_error_about_libraries_of_a_base_says_what_to_do() {
     found: /etc/ld.so.conf names their folder, and there is no /etc/ld.so.cache
     Run ldconfig in the base, after the libraries are in it
     ");
+    let mismatch = |of_base, needs: &str| Mismatch {
+        of_base,
+        file: "srv/python/bin/python3.12".to_owned(),
+        needs: needs.to_owned(),
+    };
+    let found = mismatch(CLibrary::Musl, "/lib64/ld-linux-x86-64.so.2");
+    insta::assert_snapshot!(other_c_library("alpine:3", "3.12", &found), @r#"
+    the base alpine:3 has musl as its C library, and the env needs glibc
+    found: /srv/python/bin/python3.12 needs /lib64/ld-linux-x86-64.so.2
+    note: wheels for manylinux are made for glibc, and do not run there
+    1. Choose a base with glibc, such as python:3.12-slim in place of Alpine
+    2. Or take all of it from this machine: base = "scratch" in [image] of nyala.toml
+    "#);
+    let found = mismatch(CLibrary::Glibc, "/lib/ld-musl-x86_64.so.1");
+    insta::assert_snapshot!(other_c_library("debian:13", "3.12", &found), @r#"
+    the base debian:13 has glibc as its C library, and the env needs musl
+    found: /srv/python/bin/python3.12 needs /lib/ld-musl-x86_64.so.1
+    note: wheels for musllinux are made for musl, and do not run there
+    1. Choose a base with musl, such as python:3.12-alpine
+    2. Or take all of it from this machine: base = "scratch" in [image] of nyala.toml
+    "#);
     let lacks = vec!["_sqlite3 needs libsqlite3.so.0".into()];
     insta::assert_snapshot!(modules_do_not_load(Some("debian:11"), lacks), @"
     some modules of Python itself do not load on the base debian:11

@@ -45,7 +45,7 @@ pub(crate) use precious::Precious;
 pub(crate) use private_index::PrivateIndex;
 pub(crate) use project::Project;
 pub(crate) use push::{Push, RunningPush};
-pub(crate) use registry::{DockerRegistry, Fault, HostileRegistry};
+pub(crate) use registry::{DockerRegistry, Fault, HostileRegistry, digest_of};
 pub(crate) use running::{Ran, Running, runs, wait_until};
 pub(crate) use sandbox::Sandbox;
 pub(crate) use site::Site;

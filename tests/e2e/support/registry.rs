@@ -283,7 +283,7 @@ impl State {
     }
 }
 
-fn digest_of(bytes: &[u8]) -> String {
+pub(crate) fn digest_of(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()
         .fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
