@@ -56,8 +56,9 @@ fn read(tar: &mut dyn Read, temporary: &Path) -> Result<Contents> {
                 contents.add_file(&path, object);
             }
             EntryType::Directory => {
-                let is_closed = entry.header().mode().context(reading)? & 0o001 == 0;
-                let owner = u32::try_from(entry.header().uid().context(reading)?);
+                // Blank numbers are 0, as for the engines, which are written in Go.
+                let is_closed = entry.header().mode().unwrap_or(0) & 0o001 == 0;
+                let owner = u32::try_from(entry.header().uid().unwrap_or(0));
                 contents.add_folder(&path, owner.ok().filter(|_| is_closed));
             }
             _ if loader::may_be_configuration(&path) && entry.size() <= loader::LARGEST => {
@@ -151,6 +152,58 @@ mod tests {
         assert!(lets_in("usr", 7));
         assert!(contents.root_lets_in(0) && !contents.root_lets_in(7));
         assert!(Contents::default().root_lets_in(7));
+    }
+
+    #[test]
+    fn a_layer_may_have_all_that_archives_can_have() {
+        // Any program will do as a library.
+        let Ok(program) = std::fs::read("/bin/sh") else { return };
+        let mut layer = Builder::new(Vec::new());
+        let header = |kind: EntryType, mode: u32, size: usize| {
+            let mut header = Header::new_gnu();
+            header.set_entry_type(kind);
+            header.set_mode(mode);
+            header.set_size(size as u64);
+            header
+        };
+        let blank = |header: &mut Header| {
+            header.as_old_mut().uid.fill(b' ');
+            header.as_old_mut().mode.fill(0);
+        };
+        // Capabilities, as podman has them, and a name that needs a header of its own.
+        let capability = b"\x01\0\0\x02\0\x04\0\0\0\0\0\0\n=\n".as_slice();
+        let attributes = [("SCHILY.xattr.security.capability", capability)];
+        layer.append_pax_extensions(attributes).unwrap();
+        let long = format!("usr/lib/{}libfar.so.1", "long/".repeat(60));
+        let mut setuid = header(EntryType::Regular, 0o104_755, program.len());
+        layer.append_data(&mut setuid, &long, program.as_slice()).unwrap();
+        let link = format!("./{long}");
+        let mut hard = header(EntryType::Link, 0o104_755, 0);
+        layer.append_link(&mut hard, "usr/lib/libnear.so.1", &link).unwrap();
+        for (kind, path) in [
+            (EntryType::Char, "usr/bin/null"),
+            (EntryType::Block, "usr/bin/disk"),
+            (EntryType::Fifo, "usr/bin/pipe"),
+            (EntryType::Regular, "usr/bin/.wh.gone"),
+        ] {
+            layer.append_data(&mut header(kind, 0o666, 0), path, io::empty()).unwrap();
+        }
+        let mut open = header(EntryType::Directory, 0o1777, 0);
+        open.set_uid(u64::from(u32::MAX));
+        layer.append_data(&mut open, "tmp", io::empty()).unwrap();
+        let mut closed = header(EntryType::Directory, 0o755, 0);
+        blank(&mut closed);
+        layer.append_data(&mut closed, "blank", io::empty()).unwrap();
+        let layer = layer.into_inner().unwrap();
+        let layer = contents(&mut layer.as_slice(), Path::new("/nowhere")).unwrap();
+        let object = |path: &str| layer.resolve(path).and_then(|(_, object)| object.cloned());
+        assert!(object(&long).is_some());
+        assert_eq!(object("usr/lib/libnear.so.1"), object(&long));
+        assert!(layer.lets_in("tmp/bin/x", 7) && !layer.lets_in("blank/bin/x", 7));
+        let mut all = Contents::default();
+        all.add_file("usr/bin/gone", None);
+        all.put_over(&layer);
+        assert!(!all.has("usr/bin/gone") && all.has("usr/bin/null"));
     }
 
     #[test]
