@@ -121,6 +121,14 @@ pub(super) fn loopback(command: &str) -> UserError {
     .fix("Write the name of the other machine, or listen on 0.0.0.0")
 }
 
+/// `addresses` are where the command listens on the site.
+pub(super) fn only_here(command: &str, addresses: &str) -> UserError {
+    UserError::new(format!("web listens on {addresses} alone, where a container cannot be reached"))
+        .found(excerpt(command))
+        .fix("Have it listen where a variable such as HOST says, and on 127.0.0.1 without it")
+        .fix("Set that to 0.0.0.0 in the container")
+}
+
 pub(super) fn no_shell(command: &str) -> UserError {
     UserError::new("the base has no /bin/sh, which the command of web needs")
         .found(excerpt(command))

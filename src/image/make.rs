@@ -128,7 +128,7 @@ pub fn make(site: &Site, request: &Request) -> Result<Made> {
     say_layers(&base, &layers, &source, site, &settings.shared);
 
     let all = runs::check(&source, &base, &below, &places, &layers, &library_folders)?;
-    let command = runs::web_command(&source, &secrets, &all)?;
+    let command = runs::web_command(site, &source, &secrets, &all)?;
     let folders = program_folders(&base, &places);
     let programs = Programs { release: &source.folder, places: &places, all: &all, folders };
     programs.check(&source.commands, request.is_new)?;

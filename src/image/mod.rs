@@ -25,6 +25,7 @@ mod platform;
 mod prefix;
 mod push;
 mod python;
+mod reach;
 mod record;
 mod restored;
 mod rules;

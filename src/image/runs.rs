@@ -17,10 +17,11 @@ use super::own::OwnLayer;
 use super::rules::{PYTHON_LIB, Places};
 use super::secrets::Secrets;
 use super::source::Source;
-use super::{c_library, check, command, error, libraries, listen, loader, verdict};
+use super::{c_library, check, command, error, libraries, listen, loader, reach, verdict};
 use crate::console;
 use crate::elf;
 use crate::processes::{self, WEB};
+use crate::site::Site;
 
 /// Fails when something would not run; gives what is in the image. `library_folders` are those that
 /// the site has in `LD_LIBRARY_PATH`.
@@ -76,6 +77,7 @@ pub(super) fn check(
 
 /// What a container runs if nobody says: the command of web.
 pub(super) fn web_command(
+    site: &Site,
     source: &Source,
     secrets: &Secrets,
     all: &Contents,
@@ -96,6 +98,10 @@ pub(super) fn web_command(
     }
     if listen::names_loopback(changed.as_deref().unwrap_or(command)) {
         console::warning(error::loopback(command));
+    }
+    let only_here = if changed.is_none() { reach::only_here(site, source.id) } else { Vec::new() };
+    if !only_here.is_empty() {
+        console::warning(error::only_here(command, &only_here.join(", ")));
     }
     command::in_container(command, true, all.resolve(SHELL).is_some()).map(Some)
 }

@@ -100,6 +100,12 @@ fn every_error_about_a_base_says_what_to_do() {
     found: serve --on localhost
     Write the name of the other machine, or listen on 0.0.0.0
     ");
+    insta::assert_snapshot!(only_here("python app.py", "127.0.0.1:41234"), @"
+    web listens on 127.0.0.1:41234 alone, where a container cannot be reached
+    found: python app.py
+    1. Have it listen where a variable such as HOST says, and on 127.0.0.1 without it
+    2. Set that to 0.0.0.0 in the container
+    ");
     insta::assert_snapshot!(other_platform("linux/arm64", "linux/amd64"), @r#"
     the environment of this machine does not run on the wanted platform
     found: platform = "linux/arm64"
