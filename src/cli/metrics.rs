@@ -58,12 +58,19 @@ struct Measured {
     served: Option<Served>,
 }
 
-type Served = (Vec<ProcessState>, Vec<ProcessAnswers>);
+/// What runs, and what it has answered.
+struct Served {
+    is_listening: bool,
+    processes: Vec<ProcessState>,
+    answers: Vec<ProcessAnswers>,
+}
 
-/// What runs, and what it has answered; `None` when no `nyala serve` serves the site.
+/// `None` when no `nyala serve` serves the site.
 fn served(site: &Site) -> Result<Option<Served>> {
     let Some(mut control) = Control::connect(site)? else { return Ok(None) };
-    Ok(Some((control.processes()?.all(), control.statistics()?.processes)))
+    let (running, answers) = (control.processes()?, control.statistics()?.processes);
+    let is_listening = running.not_listening.is_none();
+    Ok(Some(Served { is_listening, processes: running.all(), answers }))
 }
 
 /// What tells the samples of a process from those of others.
@@ -130,6 +137,11 @@ fn escaped(text: &str) -> String {
 
 fn text(sites: &[Measured]) -> String {
     let mut served = Family::new("nyala_served", "gauge", "Whether a nyala serve runs the site.");
+    let mut listening = Family::new(
+        "nyala_listening",
+        "gauge",
+        "Whether visitors can connect to the address of the site.",
+    );
     let mut answers = Family::new(
         "nyala_http_requests_total",
         "counter",
@@ -164,7 +176,8 @@ fn text(sites: &[Measured]) -> String {
     );
     for Measured { site, served: known } in sites {
         served.add("", &[("site", site)], u8::from(known.is_some()));
-        let Some((processes, counted)) = known else { continue };
+        let Some(Served { is_listening, processes, answers: counted }) = known else { continue };
+        listening.add("", &[("site", site)], u8::from(*is_listening));
         each(
             site,
             processes,
@@ -195,7 +208,7 @@ fn text(sites: &[Measured]) -> String {
             },
         );
     }
-    [served, answers, times, in_flight, up, restarts, started, memory]
+    [served, listening, answers, times, in_flight, up, restarts, started, memory]
         .into_iter()
         .map(Family::text)
         .collect()
@@ -242,7 +255,11 @@ mod tests {
         };
         let before = ProcessState { restarts: 9, ..process.clone() };
         let answers_before = ProcessAnswers { seconds: 99.0, ..answers.clone() };
-        let served = Some((vec![process, before], vec![answers, answers_before]));
+        let served = Some(Served {
+            is_listening: false,
+            processes: vec![process, before],
+            answers: vec![answers, answers_before],
+        });
         let sites = [
             Measured { site: "shop".to_owned(), served },
             Measured { site: "a\"b".to_owned(), served: None },
@@ -251,6 +268,7 @@ mod tests {
         for line in [
             "nyala_served{site=\"shop\"} 1",
             "nyala_served{site=\"a\\\"b\"} 0",
+            "nyala_listening{site=\"shop\"} 0",
             "nyala_http_requests_total{site=\"shop\",process=\"web\",release=\"7\",\
              status=\"5xx\"} 1",
             "nyala_http_request_duration_seconds_bucket{site=\"shop\",process=\"web\",\

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::cluster;
-use super::entry::serve_of;
+use super::entry::{say_warning, serve_of};
 use super::format::Format;
 use super::table::{self, Align, Cell, Column};
 use crate::console;
@@ -31,7 +31,10 @@ impl Ps {
             say!("{:#}", json!(running.all()));
             return Ok(());
         }
-        if running == Running::default() {
+        if let Some(error) = &running.not_listening {
+            say_warning(&error.to_string());
+        }
+        if running.live.is_empty() && running.leaving.is_empty() {
             match site.stopped()? {
                 Some(stopped) => {
                     say!("The application has been stopped {} (nyala start).", stopped.in_words());
@@ -101,6 +104,7 @@ mod tests {
         let running = Running {
             live: vec![state("web", 8, Some(true)), state("worker", 8, None)],
             leaving: vec![state("web", 7, None)],
+            ..Running::default()
         };
         insta::assert_snapshot!(drawn(&running, &Format::plain()), @r"
         PROCESS  RELEASE   PID  SINCE                 RESTARTS  MEMORY  HEALTHY

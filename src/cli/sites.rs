@@ -16,7 +16,7 @@ use super::ps::healthy;
 use super::table::{self, Align, Cell, Column};
 use super::{or_warn, say_warning};
 use crate::console;
-use crate::control::Control;
+use crate::control::{Control, Running};
 use crate::disk::space;
 use crate::server::Server;
 use crate::site::{DeploymentId, Site};
@@ -44,10 +44,10 @@ struct Row {
     live: Option<DeploymentId>,
     /// Since when it is.
     since: Option<Timestamp>,
-    /// Where visitors connect.
+    /// Where visitors connect, or should be able to.
     address: Option<String>,
-    /// Whether the application answers as it should; `None` when it does not run, or when this user
-    /// may not know.
+    /// Whether visitors are answered as they should; `None` when the application does not run, or
+    /// when this user may not know.
     healthy: Option<bool>,
     /// What the site takes on the disk, in bytes.
     size: u64,
@@ -95,25 +95,25 @@ impl Row {
         let root = site.root();
         let live = site.live().ok().flatten();
         let switched = || fs::symlink_metadata(site.wwwroot()).ok()?.modified().ok();
+        let running = or_warn(site, running(site));
+        let wanted = || site.settings().ok()?.run.listen.map(|listen| listen.to_string());
         Row {
             site: site.name().into_owned(),
             path: root.to_owned(),
             live,
             since: live.and_then(|_| Timestamp::try_from(switched()?).ok()),
-            address: site.settings().ok().and_then(|it| it.run.listen).map(|it| it.to_string()),
-            healthy: or_warn(site, is_healthy(site)),
+            healthy: running.as_ref().and_then(Running::is_healthy),
+            address: running.and_then(|running| running.listening).or_else(wanted),
             size: space::used_by(root).bytes,
         }
     }
 }
 
 /// Fails when whoever serves the site does not tell.
-fn is_healthy(site: &Site) -> Result<Option<bool>> {
+fn running(site: &Site) -> Result<Option<Running>> {
     // To another user, it is not open.
     let Ok(Some(mut control)) = Control::connect(site) else { return Ok(None) };
-    let live = control.processes()?.live;
-    // Only what answers requests is healthy or not. One of several is enough.
-    Ok(live.iter().filter_map(|process| process.healthy).reduce(|one, other| one || other))
+    control.processes().map(Some)
 }
 
 const COLUMNS: [Column; 6] = [

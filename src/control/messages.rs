@@ -110,12 +110,26 @@ pub struct Running {
     pub live: Vec<ProcessState>,
     /// What finishes what it has begun, and ends: of the releases before, or no longer wanted.
     pub leaving: Vec<ProcessState>,
+    /// The address at which visitors are taken, which settings need not name any more.
+    #[serde(default)]
+    pub listening: Option<String>,
+    /// Why nobody can connect to the address that the site should have.
+    #[serde(default)]
+    pub not_listening: Option<UserError>,
 }
 
 impl Running {
-    /// All of it, what is live first.
+    /// All processes, what is live first.
     pub fn all(self) -> Vec<ProcessState> {
         [self.live, self.leaving].concat()
+    }
+
+    /// Whether visitors are answered as they should; `None` where nothing answers requests. One
+    /// process of several is enough, but of what nobody can connect to, all are in vain.
+    pub fn is_healthy(&self) -> Option<bool> {
+        let known = self.live.iter().filter_map(|process| process.healthy);
+        let is_any = known.reduce(|one, other| one || other)?;
+        Some(is_any && self.not_listening.is_none())
     }
 }
 

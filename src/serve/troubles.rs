@@ -43,7 +43,9 @@ impl Served {
         }
         // One that is to end is neither healthy nor sick.
         let unasked = |process: &Rc<Process>| ProcessState { healthy: None, ..process.state() };
-        Running { live, leaving: self.processes_leaving().iter().map(unasked).collect() }
+        let leaving = self.processes_leaving().iter().map(unasked).collect();
+        let listening = self.listening.borrow().as_ref().map(|it| it.listen.to_string());
+        Running { live, leaving, listening, not_listening: self.not_listening() }
     }
 
     /// What is wrong. The application is asked whether it is healthy; with `ask`, it has more time

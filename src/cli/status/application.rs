@@ -13,6 +13,8 @@ use crate::user_error::UserError;
 #[derive(Debug, Serialize)]
 pub(super) struct Application {
     listen: Option<String>,
+    /// The address at which visitors are taken, which may still be one before.
+    listening: Option<String>,
     /// Whether a `nyala serve` serves it.
     served: bool,
     stopped: Option<Stopped>,
@@ -37,12 +39,14 @@ impl Application {
         let control = Control::connect(site).ok().flatten();
         let served = control.is_some();
         let running = control.and_then(|mut control| control.processes().ok());
+        let running = running.unwrap_or_default();
         let findings = doctor::application::check(site, settings, false);
         Application {
             listen: settings.run.listen.as_ref().map(ToString::to_string),
+            listening: running.listening,
             served,
             stopped: site.stopped().ok().flatten(),
-            processes: running.unwrap_or_default().live,
+            processes: running.live,
             problems: findings.into_iter().map(|finding| finding.error).collect(),
             cluster: None,
         }
@@ -78,9 +82,11 @@ impl Application {
                 say!("Wrong:  a rollout was cut short (nyala doctor --fix, or deploy again)");
             }
         }
-        if let (false, Some(listen)) = (self.processes.is_empty(), &self.listen) {
+        if !self.processes.is_empty() {
             let names: Vec<_> = self.processes.iter().map(|it| it.process.as_str()).collect();
-            say!("Runs:   {} on {listen}", names.join(", "));
+            // Where it does not listen, one of the problems says why.
+            let on = self.listening.as_ref().map(|listening| format!(" on {listening}"));
+            say!("Runs:   {}{}", names.join(", "), on.unwrap_or_default());
         }
         for problem in &self.problems {
             say!("Wrong:  {} (nyala doctor)", clean(&problem.fact));

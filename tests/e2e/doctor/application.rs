@@ -113,6 +113,32 @@ fn an_address_that_is_taken_is_found_and_is_listened_on_once_it_is_free() {
     let finding = assert_finds(&site, "not-listening");
     let fact = finding["fact"].as_str().unwrap();
     assert!(fact.starts_with(&format!("cannot listen on {address}")), "{fact}");
+    // The application is well, and nobody can reach it: whoever looks is told.
+    let folder = site.path.parent().unwrap().to_str().unwrap();
+    let row = || site.sandbox.nyala(&["sites", folder, "--json"]).json()[0].clone();
+    assert_eq!(
+        (&row()["healthy"], &row()["address"]),
+        (&false.into(), &address.to_string().into())
+    );
+    let ps = site.nyala(&["ps"]);
+    assert!(ps.assert_success().stderr.contains(&format!("cannot listen on {address}")), "{ps:#?}");
+    let status = site.nyala(&["status"]).stdout;
+    assert!(status.contains("Runs:   web\nWrong:  cannot listen on"), "{status}");
+    let listens = |yes: &str| {
+        let metrics = site.nyala(&["metrics"]).stdout;
+        assert!(
+            metrics.contains(&format!("nyala_listening{{site=\"site\"}} {yes}\n")),
+            "{metrics}"
+        );
+    };
+    listens("0");
     drop(taken);
     wait_until("it listens", || examine(&site).is_empty());
+    assert_eq!(row()["healthy"], true);
+    listens("1");
+    // Settings that nobody has taken over yet say nothing of where visitors are taken.
+    site.listen_on("'127.0.0.1:1'");
+    assert_eq!(row()["address"], address.to_string());
+    let status = site.nyala(&["status"]).stdout;
+    assert!(status.contains(&format!("Runs:   web on {address}\n")), "{status}");
 }
