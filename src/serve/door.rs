@@ -78,7 +78,7 @@ pub(super) fn open(served: &Rc<Served>) -> Result<()> {
 /// Fails when another nyala serve has the site now.
 pub(super) fn open_if_gone(site: &Rc<Served>) -> Result<()> {
     let is_there = |door: &Door| door.id.is_some() && door.id == id_of(&socket(&site.site));
-    if site.door.borrow().as_ref().is_some_and(is_there) {
+    if site.door.borrow().as_ref().is_some_and(is_there) || !site.is_in_place() {
         return Ok(());
     }
     if !site.lock.borrow().is_in_place(&site.site) {

@@ -103,6 +103,11 @@ impl Served {
         id_of(self.site.root()).is_some_and(|now| Some(now) != self.folder)
     }
 
+    /// Whether it is where it was: it was neither moved nor removed, and nothing is put there anew.
+    pub(super) fn is_in_place(&self) -> bool {
+        Site::is_at(self.site.root()) && !self.is_replaced()
+    }
+
     /// Has the files of its processes begun anew, whatever became of them.
     pub(super) fn begin_logs_anew(&self) {
         self.logs.borrow().values().for_each(|log| log.begin_anew());

@@ -1,6 +1,7 @@
 //! The push runs the application: `nyala serve`, and what a deployment asks of it.
 
 use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -232,12 +233,19 @@ fn a_killed_serve_leaves_nothing_that_the_next_one_does_not_find() {
 }
 
 #[test]
-fn a_site_that_is_removed_is_served_no_more() {
+fn a_site_that_is_moved_or_removed_is_served_there_no_more() {
     let (site, _server) = Site::served("");
     let project = site.project();
     application(&project, "page", "");
     project.push().assert_success();
     assert!(site.application_processes() > 0);
+    let (elsewhere, socket) = (site.sandbox.path("moved"), site.path.join("run/web.sock"));
+    std::fs::rename(&site.path, &elsewhere).unwrap();
+    wait_until("its processes have ended", || site.application_processes() == 0);
+    assert!(!site.path.exists(), "nothing is put where it was");
+    std::fs::rename(&elsewhere, &site.path).unwrap();
+    wait_until("it is served again", || UnixStream::connect(&socket).is_ok());
+    assert_eq!(site.get("/").body, "page 1 shop\n");
     std::fs::remove_dir_all(&site.path).unwrap();
     wait_until("its processes have ended", || site.application_processes() == 0);
 }
