@@ -72,15 +72,13 @@ impl Served {
         }
     }
 
-    /// Listens again where somebody has removed its socket.
+    /// Listens again where somebody has removed its socket, or has put another one in its place.
     pub(super) fn listen_if_gone(self: &Rc<Self>) {
-        let is_gone = |it: &Listening| match &it.listen {
-            Listen::Unix(path) => !self.site.root().join(path).exists(),
-            Listen::Tcp(_) => false,
-        };
-        if !self.listening.borrow().as_ref().is_some_and(is_gone) {
+        let is_gone = |it: &Listening| it.is_gone(self.site.root());
+        if !self.listening.borrow().as_ref().is_some_and(is_gone) || !self.is_in_place() {
             return;
         }
+        self.say("its socket was removed");
         if let Some(before) = self.listening.take() {
             self.manager.forget(&before.name);
         }

@@ -87,7 +87,7 @@ pub(super) fn open_if_gone(site: &Rc<Served>) -> Result<()> {
         site.lock.replace(lock);
     }
     open(site)?;
-    site.begin_logs_anew();
+    site.begin_logs_anew(|_| true);
     site.listen_if_gone();
     site.say("run/ was removed, and is there again");
     Ok(())

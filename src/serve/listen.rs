@@ -36,6 +36,18 @@ pub(super) struct Listening {
     _taken: Taken,
 }
 
+impl Listening {
+    /// Whether the file of its socket is not there any more, so that nobody finds it.
+    pub(super) fn is_gone(&self, site: &Path) -> bool {
+        match &self.listen {
+            Listen::Unix(path) => {
+                file_of(&site.join(path)).is_none_or(|at| !is_at(&self.name, &at))
+            }
+            Listen::Tcp(_) => false,
+        }
+    }
+}
+
 impl Drop for Listening {
     fn drop(&mut self) {
         self.task.abort();

@@ -1,8 +1,8 @@
 //! What the processes of a site print: a file for each, which is renamed when it is full.
 
 use std::cell::{Cell, RefCell};
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -49,6 +49,15 @@ impl ProcessLog {
         if let Err(error) = written {
             tracing::debug!("{}: {error:#}", self.path.display());
         }
+    }
+
+    /// Whether nobody finds the file any more that is written to: it was removed, or renamed by
+    /// another program that puts logs aside.
+    pub(super) fn is_gone(&self) -> bool {
+        let id = |found: io::Result<Metadata>| found.ok().map(|found| disk::file_id(&found));
+        let is_gone =
+            |(file, _): &(File, u64)| id(file.metadata()) != id(fs::symlink_metadata(&self.path));
+        self.open.borrow().as_ref().is_some_and(is_gone)
     }
 
     /// Opens the file by its name again, which may be another one now.
@@ -115,13 +124,35 @@ fn rotated(path: &Path, number: u32) -> PathBuf {
 mod tests {
     use super::*;
 
+    fn log_in(folder: &Path, run: &Run) -> ProcessLog {
+        let (site, path) = (String::new(), folder.join("web.log"));
+        let bounds = Cell::new((run.log_size, run.log_files));
+        ProcessLog { site, path, open: RefCell::new(None), bounds }
+    }
+
+    #[test]
+    fn a_file_that_was_removed_or_renamed_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = log_in(folder.path(), &Run::default());
+        assert!(!log.is_gone(), "nothing was printed yet");
+        log.write(b"one\n").unwrap();
+        assert!(!log.is_gone());
+        let aside = folder.path().join("web.log-20260301");
+        fs::rename(&log.path, &aside).unwrap();
+        assert!(log.is_gone());
+        log.begin_anew();
+        log.write(b"two\n").unwrap();
+        assert!(!log.is_gone());
+        assert_eq!(fs::read(&log.path).unwrap(), b"two\n");
+        fs::remove_file(&log.path).unwrap();
+        assert!(log.is_gone());
+    }
+
     #[test]
     fn a_full_file_is_put_aside_and_a_few_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         let run = Run::default();
-        let (site, path) = (String::new(), folder.path().join("web.log"));
-        let bounds = Cell::new((run.log_size, run.log_files));
-        let log = ProcessLog { site, path, open: RefCell::new(None), bounds };
+        let log = log_in(folder.path(), &run);
         let half = vec![b'x'; usize::try_from(run.log_size / 2).unwrap()];
         let names = || {
             let entries = fs::read_dir(folder.path()).unwrap();

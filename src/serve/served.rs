@@ -108,9 +108,9 @@ impl Served {
         Site::is_at(self.site.root()) && !self.is_replaced()
     }
 
-    /// Has the files of its processes begun anew, whatever became of them.
-    pub(super) fn begin_logs_anew(&self) {
-        self.logs.borrow().values().for_each(|log| log.begin_anew());
+    /// Has the files begun anew in which the output of such processes is.
+    pub(super) fn begin_logs_anew(&self, is_meant: impl Fn(&ProcessLog) -> bool) {
+        self.logs.borrow().values().filter(|log| is_meant(log)).for_each(|log| log.begin_anew());
     }
 
     pub(super) fn run(&self) -> Rc<Run> {

@@ -13,6 +13,7 @@ use rustix::process::geteuid;
 use tokio::task::{JoinHandle, spawn_local};
 
 use super::deputy::{self, Deputy};
+use super::logs::ProcessLog;
 use super::manager::Manager;
 use super::printer::print;
 use super::served::Served;
@@ -109,11 +110,13 @@ impl Sites {
             let start = || Deputy::start(*owner, &self.places, &self.manager);
             self.deputies.entry(*owner).or_insert_with(start);
         }
+        self.end_others(&own_sites, &owners);
         for site in self.served.values() {
+            site.listen_if_gone();
             site.listen_once_free();
             site.start_once_it_can();
+            site.begin_logs_anew(ProcessLog::is_gone);
         }
-        self.end_others(&own_sites, &owners);
         Ok(if self.is_deputy { own_sites.len() } else { known.len() })
     }
 

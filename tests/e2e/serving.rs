@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -218,6 +219,7 @@ fn the_first_process_of_a_container_waits_for_all_that_ends_there() {
 #[test]
 fn a_run_folder_that_was_removed_comes_back_while_visitors_are_answered() {
     let (site, _server) = Site::served("");
+    let folder = site.path.parent().unwrap().to_str().unwrap();
     let project = site.project();
     application(&project, "one", "");
     project.push().assert_success();
@@ -232,6 +234,19 @@ fn a_run_folder_that_was_removed_comes_back_while_visitors_are_answered() {
     assert_eq!(site.get("/").body, "two 2 shop\n");
     let logs = site.nyala(&["logs", "web"]).assert_success().stdout.clone();
     assert!(logs.contains("web.2 | starting two"), "{logs}");
+    // Also of what is in it, each by itself.
+    let socket = site.path.join("run/web.sock");
+    fs::remove_file(&socket).unwrap();
+    wait_until("it listens again", || UnixStream::connect(&socket).is_ok());
+    assert_eq!(site.get("/").body, "two 2 shop\n");
+    // Somebody else is where it was.
+    fs::remove_file(&socket).unwrap();
+    let other = UnixListener::bind(&socket).unwrap();
+    let healthy = || site.sandbox.nyala(&["sites", folder, "--json"]).json()[0]["healthy"].clone();
+    wait_until("it is noticed", || healthy() == false);
+    drop(other);
+    wait_until("it listens again", || healthy() == true);
+    assert_eq!(site.get("/").body, "two 2 shop\n");
 }
 
 #[test]
