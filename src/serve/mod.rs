@@ -33,6 +33,7 @@ mod proxy;
 mod release;
 mod scale;
 mod served;
+mod signals;
 mod sites;
 mod spec;
 mod statistics;
@@ -51,7 +52,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use rustix::process::{DumpableBehavior, geteuid, set_dumpable_behavior};
 use sd_notify::NotifyState;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 use tokio::time::{sleep, timeout};
 
@@ -65,6 +65,7 @@ pub use logs::log_files;
 
 use manager::Manager;
 use printer::print;
+use signals::Signals;
 use sites::{Sites, found};
 
 /// The least time that a process gets to end.
@@ -86,7 +87,8 @@ const READY_PATIENCE: Duration = Duration::from_secs(10);
 const EXTEND: Duration = Duration::from_secs(5);
 
 /// Serves sites, and every site in folders that contain some, those too that are made later. Runs
-/// until it gets SIGTERM or SIGINT; then it ends everything that it has started.
+/// until it gets SIGTERM or SIGINT, or its terminal is closed; then it ends everything that it has
+/// started.
 ///
 /// What runs belongs to the owner of each site. Root serves the sites of several owners by a
 /// process for each.
@@ -132,8 +134,7 @@ fn block_on(places: &[PathBuf], manager: Manager, seen: Option<Vec<Site>>) -> Re
 }
 
 async fn serve(mut sites: Sites, places: &[PathBuf], manager: &Rc<Manager>) -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
+    let mut signals = Signals::new()?;
     let mut count = sites.look()?;
     manager.forget_others(|socket| sites.waits_for(socket));
     if count == 0 {
@@ -147,8 +148,7 @@ async fn serve(mut sites: Sites, places: &[PathBuf], manager: &Rc<Manager>) -> R
         // From the thread on which visitors are answered: whoever hears it knows that it goes on.
         manager.tell(&[NotifyState::Status(&status(count)), NotifyState::Watchdog]);
         tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            () = signals.end() => break,
             () = sleep(LOOK) => {}
         }
         match sites.look() {

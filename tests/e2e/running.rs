@@ -227,6 +227,8 @@ fn a_killed_serve_leaves_nothing_that_the_next_one_does_not_find() {
     wait_until("it answers", || site.get("/").status == 200);
     wait_until("the worker runs", || processes(&site) == ["web 1 yes", "worker 1 -"]);
     assert_eq!(site.get("/").body, "page 1 shop\n");
+    // A terminal that is closed ends it as Ctrl-C does.
+    server.signal(rustix::process::Signal::HUP);
     let printed = server.stop();
     assert!(printed.contains("of an earlier nyala serve were ended"), "{printed}");
     assert_eq!(site.application_processes(), 0, "everything has ended with nyala serve");
