@@ -88,12 +88,17 @@ impl Sites {
         let (own_sites, others): (Vec<_>, Vec<_>) =
             known.iter().partition(|(_, owner)| *owner == own);
         self.end_replaced();
-        for (site, _) in &own_sites {
-            // One that was at the same place has its address until it has ended.
-            if !self.served.contains_key(site.root()) && !self.ending.contains_key(site.root()) {
-                let begun = begin(site, &self.manager);
-                self.note(site, begun)?;
-            }
+        // One that was at the same place has its address until it has ended.
+        let is_new = |site: &Site| {
+            !self.served.contains_key(site.root()) && !self.ending.contains_key(site.root())
+        };
+        let new = own_sites.iter().map(|(site, _)| site).filter(|site| is_new(site));
+        let mut new: Vec<_> = new.collect();
+        // Of several that want one address, a site that visitors know comes before a new one.
+        new.sort_by_key(|site| !matches!(site.live(), Ok(Some(_))));
+        for site in new {
+            let begun = begin(site, &self.manager);
+            self.note(site, begun)?;
         }
         let mut owners = BTreeSet::new();
         for (site, owner) in others {

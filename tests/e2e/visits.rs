@@ -321,6 +321,12 @@ fn a_site_that_has_an_address_is_named() {
     };
     assert_ne!(blames(&site, &other), blames(&other, &site));
     server.stop();
+    // The one that visitors know has it, whatever they are called.
+    let (early, late) = if site.path < other.path { (&site, &other) } else { (&other, &site) };
+    late.project().write("index.html", "").push().assert_success();
+    let server = site.serve_both(&other);
+    assert!(blames(early, late));
+    server.stop();
 
     // One that another nyala serve has.
     let beside = site.path.with_file_name("beside");
