@@ -12,6 +12,7 @@ use super::gc;
 use super::ps::healthy;
 use super::table::{self, Align, Cell, Column};
 use crate::console::{self, leaves_within};
+use crate::control::Control;
 use crate::kubernetes::{Live, Logs, Pod};
 use crate::site::Site;
 use crate::site::lock::DeployLock;
@@ -19,14 +20,27 @@ use crate::worker::session::own_deployment;
 
 /// What is live in a cluster; `None` for a site that runs on this machine.
 pub(super) fn live(site: &Site) -> Result<Option<Live>> {
-    Live::of(site, &site.settings()?)
+    match site.settings() {
+        Ok(settings) => Live::of(site, &settings),
+        Err(_) if runs_here(site) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether this machine runs what is live, whatever is written in the settings now.
+fn runs_here(site: &Site) -> bool {
+    let control = Control::connect(site).ok().flatten();
+    let running = control.and_then(|mut control| control.processes().ok());
+    running.is_some_and(|running| !running.live.is_empty())
 }
 
 /// [`live`] for what changes it. No deployment runs until the lock is freed: it would be applied
 /// over. What is run by a deployment, as an action is, does not wait for that one.
 pub(super) fn live_to_change(site: &Site) -> Result<Option<(Live, Option<DeployLock>)>> {
-    if !site.settings()?.runs_in_cluster() {
-        return Ok(None);
+    match site.settings() {
+        Ok(settings) if settings.runs_in_cluster() => {}
+        Err(error) if !runs_here(site) => return Err(error),
+        _ => return Ok(None),
     }
     let is_own = own_deployment(site)?.is_some();
     let lock = if is_own { None } else { Some(gc::lock(site)?) };

@@ -125,6 +125,17 @@ fn broken_settings_keep_the_address_and_are_read_when_they_are_mended() {
         wait_until("it is served again", || site.get("/").body == "page 1 shop\n");
     }
     assert_eq!(manager.store.len(), 1, "{manager:?}");
+    // What runs goes on when they break later, and can be looked at and stopped.
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, "= broken\n").unwrap();
+    assert!(site.nyala(&["ps"]).assert_success().stdout.contains("web"));
+    site.nyala(&["logs"]).assert_success();
+    site.nyala(&["restart"]).assert_failed(1, "nyala.toml is wrong");
+    assert_eq!(site.get("/").body, "page 1 shop\n");
+    site.nyala(&["stop"]).assert_success();
+    assert_eq!(site.get("/").status, 503);
+    site.nyala(&["ps"]).assert_failed(1, "nyala.toml is wrong");
+    fs::write(&settings, text).unwrap();
     let printed = server.stop();
     assert!(printed.contains("settings.env"), "{printed}");
 }
