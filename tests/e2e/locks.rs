@@ -197,8 +197,10 @@ fn the_project_of_a_lock_is_installed_with_what_it_pins() {
         let newer = [("antelope", "1.1", None), ("grass", "1.0", None)];
         let push = project.write("uv.lock", with_root(&newer)).push();
         assert_has(&site, &[("antelope", "1.1"), ("grass", "1.0")], &push);
+        site.set("CFLAGS", "-O1");
         let push = project.remove("uv.lock").write("requirements.txt", ".\n").push();
         push.assert_failed_with("hashes are required, and the project itself can have none");
+        assert!(!site.log(4).contains("is built is cached"), "{}", site.log(4));
     }
 }
 

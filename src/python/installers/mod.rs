@@ -154,8 +154,8 @@ impl Installer {
         };
         let (environment, settings, overruled) = self.overrule(environment, settings, env, release);
         overruled.iter().for_each(console::info);
-        let environment = builds::with_own_cache(self, environment, installation, &settings);
         let (environment, settings) = hashes::required(self, environment, settings, installation)?;
+        let environment = builds::with_own_cache(self, environment, installation, &settings);
         let installation = &Installation { environment: &environment, ..installation.clone() };
         let choice = match self {
             Installer::Pip => pip::install(installation, &settings, copy),
