@@ -51,6 +51,12 @@ pub(super) fn not_a_list(name: &str) -> UserError {
         .fix("Write it as PEP 621 has it, such as dependencies = [\"flask>=3\"]")
 }
 
+pub(super) fn in_conflict(path: &str, line: usize) -> UserError {
+    UserError::new(format!("{} has merge conflict markers", shown(path)))
+        .found(format!("line {line}"))
+        .fix("Resolve the conflict, commit, and push again")
+}
+
 pub(super) fn not_a_requirement(text: &str) -> UserError {
     UserError::new("pyproject.toml has a dependency that is not a requirement")
         .found(shown(text))

@@ -20,6 +20,13 @@ pub(in crate::python) fn normalized_name(name: &str) -> String {
     result
 }
 
+/// The first line that `git merge` has left in a file as a mark, counted from 1. What an installer
+/// says of it helps nobody.
+pub(super) fn conflict(text: &str) -> Option<usize> {
+    let is_mark = |line: &str| line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ");
+    text.lines().position(is_mark).map(|before| before + 1)
+}
+
 /// `*` and `?` as a shell has them.
 pub fn glob(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut star) = (0, None);

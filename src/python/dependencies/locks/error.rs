@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use super::Lock;
 use super::marker::MarkerError;
-use crate::python::dependencies::error::not_toml;
+use crate::python::dependencies::error::{in_conflict, not_toml};
 use crate::python::dependencies::text::{shown, without_secrets};
 use crate::python::version::Version;
 use crate::user_error::UserError;
@@ -97,9 +97,7 @@ fn supported(wanted: &str, found: &str) -> Option<String> {
 pub(super) fn wrong_manifest(path: &str, error: &LockError) -> UserError {
     match error {
         LockError::Syntax { line, why } => not_toml(path, *line, why),
-        LockError::Conflict(line) => UserError::new(format!("{path} has merge conflict markers"))
-            .found(format!("line {line}"))
-            .fix("Resolve the conflict, commit, and push again"),
+        LockError::Conflict(line) => in_conflict(path, *line),
         _ => UserError::new(format!("{path}: {}", shown(&error.to_string()))),
     }
 }

@@ -27,6 +27,7 @@ use serde::de::DeserializeOwned;
 
 use marker::normalized;
 
+use super::text::conflict;
 use crate::console::did_you_mean;
 use crate::user_error::UserError;
 
@@ -264,17 +265,17 @@ fn json<T: DeserializeOwned>(text: &str) -> Result<T, LockError> {
     })
 }
 
+/// What a parser says, without the names of types.
 fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
+    let line = text.lines().next().unwrap_or_default();
+    match line.split_once("expected struct ") {
+        Some((before, _)) => format!("{before}expected a table"),
+        None => line.to_owned(),
+    }
 }
 
-/// `git merge` leaves its marks in a file; the parser's words for that help nobody.
 fn check_conflicts(text: &str) -> Result<(), LockError> {
-    let marked = |line: &str| line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ");
-    match text.lines().position(marked) {
-        Some(line) => Err(LockError::Conflict(line + 1)),
-        None => Ok(()),
-    }
+    conflict(text).map_or(Ok(()), |line| Err(LockError::Conflict(line)))
 }
 
 /// The full id of a commit. A branch or a tag in its place would not be locked.

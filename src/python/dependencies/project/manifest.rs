@@ -1,15 +1,17 @@
 //! What pyproject.toml, setup.py and setup.cfg say of a project before anything is built.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 
 use anyhow::Result;
+use pep440_rs::VersionSpecifiers;
 use toml::{Table, Value};
 
 use super::{PYPROJECT, Project, SETUP_CFG};
 use crate::console::did_you_mean;
 use crate::python::dependencies::error;
 use crate::python::dependencies::locks::{self, Requirement};
-use crate::python::dependencies::text::normalized_name as normalized;
+use crate::python::dependencies::text::{conflict, normalized_name as normalized};
 use crate::python::dependencies::tree::{Resolved, Tree, resolve};
 use crate::user_error::UserError;
 
@@ -142,7 +144,10 @@ pub(super) fn check<'a>(
 /// there.
 pub(super) fn checked(text: &str) -> Result<String, UserError> {
     let is_one_line = !text.contains(|c: char| c.is_control()) && !text.ends_with('\\');
-    if Requirement::parse(text).is_ok() && is_one_line && !text.contains(" #") {
+    let is_one = Requirement::parse(text).is_ok_and(|it| {
+        it.specifiers.is_empty() || VersionSpecifiers::from_str(&it.specifiers).is_ok()
+    });
+    if is_one && is_one_line && !text.contains(" #") {
         return Ok(text.trim().to_owned());
     }
     Err(error::not_a_requirement(text))
@@ -177,5 +182,9 @@ fn text(tree: &impl Tree, path: &str) -> Result<String> {
     }
     let bytes = tree.written(&place)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    Ok(String::from_utf8_lossy(bytes).into_owned())
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    match conflict(&text) {
+        Some(line) => Err(error::in_conflict(path, line).into()),
+        None => Ok(text),
+    }
 }

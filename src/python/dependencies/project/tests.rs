@@ -99,6 +99,17 @@ fn of_what_is_no_package_only_the_dependencies_are_installed() {
 }
 
 #[test]
+fn a_merge_that_was_not_finished_is_found_before_the_build() {
+    let setup_py = ("setup.py", "import setuptools\nsetuptools.setup()\n");
+    for name in ["setup.cfg", "setup.py"] {
+        let marked = "[metadata]\n<<<<<<< HEAD\nname = x\n=======\nname = y\n>>>>>>> other\n";
+        let tree = MemoryTree::of(&[setup_py, (name, marked)]);
+        let error = Project::find(&tree).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{name} has merge conflict markers")), "{error}");
+    }
+}
+
+#[test]
 fn what_cannot_be_read_is_an_error_that_names_it() {
     insta::assert_snapshot!(error(SITE, &["prd"], &[]), @r"
     pyproject.toml has no group prd (did you mean prod?)
@@ -119,7 +130,7 @@ fn what_cannot_be_read_is_an_error_that_names_it() {
     the group a in pyproject.toml cannot be read: it includes itself (a -> a)
     Correct [dependency-groups] as https://peps.python.org/pep-0735/ has it
     ");
-    for line in ["'a\\n-r x'", "'a #b'", "'a \\\\'", "'--index-url x'", "3"] {
+    for line in ["'a\\n-r x'", "'a #b'", "'a \\\\'", "'--index-url x'", "'a >> 2'", "3"] {
         let line = line.replace('\'', "\"");
         let text = format!("[project]\ndependencies = [{line}]\n");
         assert!(error(&text, &[], &[]).contains("is not a requirement"), "{line}");

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::super::record::{Found, Line, Local, LocalKind, Recorded, Role};
 use super::super::text::{without_credentials, without_secrets};
 use super::super::tree::{Resolved, Tree, leads_above, normalized_path, resolve};
-use super::decode::{decode, has_bom};
+use super::decode::{has_bom, text_of};
 use super::error::{ClosureError, Location, Mention};
 use super::line::{Logical, logical};
 use super::options::{Setting, Statement, statement};
@@ -298,7 +298,7 @@ impl<'a, T: Tree, S: Fn(&str) -> Option<String>> Reader<'a, T, S> {
         if !has_bom(&bytes) && str::from_utf8(&bytes).is_err() {
             self.not_utf_8.insert(path.clone());
         }
-        decode(&bytes).map_err(|problem| ClosureError::Undecodable { path, problem })
+        text_of(path, &bytes)
     }
 
     fn line(&mut self, file: &Named, role: Role, line: &Logical) -> Result<(), ClosureError> {

@@ -1,6 +1,20 @@
 //! From the bytes of a requirements file to its text, as pip reads it
 //! (`pip/_internal/utils/encoding.py`).
 
+use super::super::text::conflict;
+use super::error::ClosureError;
+
+/// The text of the requirements file at `path`.
+pub(super) fn text_of(path: String, bytes: &[u8]) -> Result<String, ClosureError> {
+    match decode(bytes) {
+        Ok(text) => match conflict(&text) {
+            Some(line) => Err(ClosureError::Conflict { path, line }),
+            None => Ok(text),
+        },
+        Err(problem) => Err(ClosureError::Undecodable { path, problem }),
+    }
+}
+
 /// The text of a requirements file. Fails with the fact that it cannot be read, in words.
 ///
 /// UTF-8, with a BOM or without, UTF-16 and UTF-32 with one, or what a `coding:` comment in the

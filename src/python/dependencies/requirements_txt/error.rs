@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::super::error::in_conflict;
 use super::super::text::shown;
 use crate::user_error::UserError;
 
@@ -69,6 +70,10 @@ pub enum ClosureError {
         path: String,
         most: usize,
         what: &'static str,
+    },
+    Conflict {
+        path: String,
+        line: usize,
     },
     Undecodable {
         path: String,
@@ -140,6 +145,7 @@ impl ClosureError {
                     .found(format!("the last one read is {}", shown(path)))
                     .fix("Remove what is not needed, commit, and push again")
             }
+            Self::Conflict { path, line } => in_conflict(path, *line),
             Self::Undecodable { path, problem } => {
                 UserError::new(format!("{} {problem}", shown(path)))
                     .fix("Save it as UTF-8, commit, and push again")

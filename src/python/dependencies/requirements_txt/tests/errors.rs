@@ -53,6 +53,17 @@ fn what_is_no_file_is_said() {
 }
 
 #[test]
+fn a_merge_that_was_not_finished_is_found_in_each_file() {
+    let marked = "flask\n<<<<<<< HEAD\nsix==1.0\n=======\nsix==2.0\n>>>>>>> other\n";
+    let tree = MemoryTree::of(&[("requirements.txt", "-c limits.txt\n"), ("limits.txt", marked)]);
+    assert_snapshot!(error(&tree), @"
+    limits.txt has merge conflict markers
+    found: line 2
+    Resolve the conflict, commit, and push again
+    ");
+}
+
+#[test]
 fn a_link_out_of_the_commit_is_not_followed() {
     assert_snapshot!(error(&MemoryTree::default().link("requirements.txt", "/etc/passwd")), @"
     requirements.txt is reached through a link that leaves the commit

@@ -33,7 +33,7 @@ impl MemoryTree {
         self
     }
 
-    fn submodule(mut self, path: &str, id: &str) -> Self {
+    pub(in crate::python) fn submodule(mut self, path: &str, id: &str) -> Self {
         self.0.insert(path.into(), Entry::Submodule { id: id.into() });
         self
     }
