@@ -68,6 +68,10 @@ requires-python = ">=3.9"
 dependencies = ["iniconfig>=2", "one"]
 [tool.uv]
 exclude-newer = "2026-01-01T00:00:00Z"
+exclude-newer-package = { six = "2025-12-01T00:00:00Z", idna = false }
+resolution = "lowest-direct"
+prerelease = "explicit"
+fork-strategy = "fewest"
 exclude-dependencies = ["colorama"]
 override-dependencies = ["iniconfig<3"]
 build-constraint-dependencies = ["hatchling<2"]
@@ -104,6 +108,11 @@ build-backend = "hatchling.build"
 name = "two"
 version = "0.3.0"
 dependencies = ["pluggy"]
+### libs/lone/pyproject.toml
+[project]
+name = "lone"
+version = "0.1.0"
+requires-python = ">=3.9"
 ### other/three/pyproject.toml
 [project]
 name = "three"
@@ -244,6 +253,41 @@ OF_TOOL = {
         ('["idna"]', '["idna", "six"]'),
         ('requires-python = ">=3.7"', 'requires-python = ">=3.6"'),
         ("", "[project.optional-dependencies]\nmore = ['six']\n"),
+        # Members: one that is not there any more, whether or not another needs it, and others.
+        ("### libs/lone/", "### gone/lone/"),
+        ("### libs/two/", "### gone/two/"),
+        ("### other/three/", "### gone/three/"),
+        ('name = "lone"', 'name = "other"'),
+        ('[project]\nname = "lone"', '[tool.black]\nname = "lone"'),
+        ('name = "lone"\nversion = "0.1.0"\nrequires-python = ">=3.9"',
+         'name = "lone"\nversion = "0.1.0"\nrequires-python = ">=3.10"'),
+        ('["libs/*"]', '["libs/*"]\nexclude = ["libs/lone"]'),
+        ('["libs/*"]', '["libs/*"]\nexclude = ["libs/new"]'),
+        ('["libs/*"]', '["./libs/lone/", "libs/t?o", "libs/one"]'),
+        ('["libs/*"]', '["libs/one", "libs/two"]'),
+        ('["libs/*"]', '["libs/*", "other/*"]'),
+        ("", "### libs/new/pyproject.toml\n[project]\nname = \"new\"\nversion = \"1\"\n"),
+        ("", "### libs/new/pyproject.toml\n[project]\nname = \"new\"\nversion = \"1\"\n"
+         "[tool.uv]\nmanaged = false\n"),
+        ("", "### libs/one/deeper/pyproject.toml\n[project]\nname = \"new\"\n"
+         "version = \"1\"\n"),
+        # How versions are chosen.
+        ('exclude-newer = "2026-01-01T00:00:00Z"\n', ""),
+        ("2026-01-01T00:00:00Z", "2025-12-31T00:00:00Z"),
+        ('exclude-newer = "2026-01-01T00:00:00Z"', 'exclude-newer = "1 week"'),
+        ("six = \"2025-12-01T00:00:00Z\", ", ""),
+        ("six = \"2025-12-01T00:00:00Z\"", "Six = \"2025-12-01T01:00:00+01:00\""),
+        ("six = \"2025-12-01T00:00:00Z\"", "six = \"2025-12-02T00:00:00Z\""),
+        ("idna = false", "idna = \"2025-12-01T00:00:00Z\""),
+        ("idna = false", "idna = false, nothing = false"),
+        ('resolution = "lowest-direct"\n', ""),
+        ('prerelease = "explicit"\n', ""),
+        ('fork-strategy = "fewest"\n', ""),
+        ('fork-strategy = "fewest"', 'fork-strategy = "requires-python"'),
+        # An index with another slash is another one.
+        ("https://pypi.org/simple\"\ndefault = true", "https://pypi.org/simple/\"\ndefault = true"),
+        ("https://pypi.org/simple\"\ndefault = true",
+         "https://user@PyPI.org/simple\"\ndefault = true"),
     ],
     "poetry": [
         ("", '[[tool.poetry.source]]\nname = "x"\nurl = "https://example.org/simple"\n'),

@@ -6,6 +6,14 @@ use crate::support::{Project, Sandbox, Site, uv};
 
 const LIB: &str = "[[package]]\nname = \"waterhole\"\nversion = \"1.0\"\n";
 
+/// A member: uv's need a `[project]`.
+fn lib(project: &Project<'_>, version: &str, build: &str) {
+    let pyproject = "[build-system]\nrequires = []\nbuild-backend = \"backend\"\n\
+                     backend-path = [\".\"]\n\
+                     [project]\nname = \"waterhole\"\ndynamic = [\"version\"]\n";
+    project.local_package("lib", version, build).write("lib/pyproject.toml", pyproject);
+}
+
 /// The lock of a workspace with the members `apps/backend` and `lib`.
 fn uv_lock(project: &Project<'_>) {
     let members = "[tool.uv.workspace]\nmembers = [\"apps/*\", \"lib\"]\n";
@@ -56,7 +64,7 @@ fn names(folder: &std::path::Path) -> Vec<String> {
 fn lives(site: &Site, write: impl Fn(&Project<'_>), source: &str) {
     let project = site.project();
     site.configure("project = \"apps/backend\"");
-    project.local_package("lib", "1.0", "    open('built.txt', 'w').close()\n");
+    lib(&project, "1.0", "    open('built.txt', 'w').close()\n");
     project.write("apps/backend/app.py", "");
     write(&project);
     let push = project.push();
@@ -69,7 +77,8 @@ fn lives(site: &Site, write: impl Fn(&Project<'_>), source: &str) {
     let place = site.env_python("import waterhole; print(waterhole.__file__)");
     assert!(place.contains("site-packages"), "{place}");
 
-    project.local_package("lib", "1.1", "    pass\n").push().assert_success();
+    lib(&project, "1.1", "    pass\n");
+    project.push().assert_success();
     assert_eq!(site.package("waterhole").as_deref(), Some("1.1"));
 }
 
@@ -83,11 +92,36 @@ fn a_member_that_is_not_locked_yet_is_not_installed_without_the_lock() {
     let site = Site::new();
     site.configure("project = \"apps/new\"");
     let project = site.project();
-    project.local_package("lib", "1.0", "    pass\n");
+    lib(&project, "1.0", "    pass\n");
     uv_lock(&project);
     let new = "[project]\nname = \"new\"\nversion = \"0\"\ndependencies = [\"antelope\"]\n";
     project.write("apps/new/pyproject.toml", new);
     project.push().assert_failed_with("../../uv.lock does not have it");
+}
+
+/// Whether or not the application needs them: uv would make another lock.
+#[test]
+fn a_workspace_has_the_members_of_its_lock() {
+    let site = Site::new();
+    site.configure("project = \"apps/backend\"");
+    let project = site.project();
+    lib(&project, "1.0", "    pass\n");
+    uv_lock(&project);
+    let other = "apps/other/pyproject.toml";
+    project.write(other, "[project]\nname = \"other\"\nversion = \"0\"\n");
+    project.push().assert_failed_with("other in apps/other is a new member there");
+    let lock = project.git(&["show", "HEAD:uv.lock"]);
+    let lock = lock.replace("\"backend\", ", "\"backend\", \"other\", ");
+    let of_other = "\n[[package]]\nname = \"other\"\nversion = \"0\"\n\
+                    source = { virtual = \"apps/other\" }\n";
+    project.write("uv.lock", lock + of_other).push().assert_success();
+    project.remove(other).push().assert_failed_with("other is from ../other, which is not in");
+    assert_eq!(site.live_id(), Some(2));
+    site.configure("dependencies = { frozen = true }");
+    project.write("page", "").push().assert_success();
+    // What is needed has to be there.
+    project.remove("lib/pyproject.toml");
+    project.push().assert_failed_with("installs waterhole from ../../lib, which is no project");
 }
 
 #[test]

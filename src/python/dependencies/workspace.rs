@@ -1,12 +1,16 @@
-//! The lock of a uv workspace, which is in its top folder: above the member that is deployed.
+//! A uv workspace. Its lock is in its top folder, which may be above the member that is deployed.
+
+mod members;
+
+use std::collections::BTreeSet;
 
 use anyhow::Result;
-use toml::{Table, Value};
+use toml::Table;
 
-use super::locks::Lock;
+use super::locks::{Lock, Workspace};
 use super::source::Source;
-use super::text::glob;
-use super::tree::{Resolved, Tree, resolve};
+use super::tree::{Resolved, Tree, from_above, resolve};
+use members::{Patterns, is_unmanaged, members, pyproject_in};
 
 /// A longer lock is not looked at, in bytes.
 const LONGEST: u64 = 32 << 20;
@@ -40,8 +44,7 @@ pub fn lock_without_member(tree: &impl Tree) -> Result<Option<String>> {
         }
     };
     let own = read("pyproject.toml")?;
-    let managed = own.get("tool").and_then(|tools| tools.get("uv")?.get("managed")?.as_bool());
-    if !own.contains_key("project") || managed == Some(false) {
+    if !own.contains_key("project") || is_unmanaged(&own) {
         return Ok(None);
     }
     let place: Vec<&str> = tree.place().split('/').filter(|name| !name.is_empty()).collect();
@@ -50,36 +53,11 @@ pub fn lock_without_member(tree: &impl Tree) -> Result<Option<String>> {
         let lock = format!("{above}{}", Lock::Uv.file_name());
         let Resolved::File { path, .. } = resolve(tree, &lock)? else { continue };
         let workspace = read(&format!("{above}pyproject.toml"))?;
-        if is_to_have(&workspace, &place[place.len() - levels..]) {
+        if Patterns::of(&workspace).mean(&place[place.len() - levels..]) {
             return Ok(Some(path));
         }
     }
     Ok(None)
-}
-
-/// Whether the pyproject.toml of a workspace has the folder `member` as one.
-fn is_to_have(pyproject: &Table, member: &[&str]) -> bool {
-    let workspace = pyproject.get("tool").and_then(|tools| tools.get("uv")?.get("workspace"));
-    let fits = |list: &str| {
-        let patterns = workspace.and_then(|workspace| workspace.get(list)?.as_array());
-        patterns.into_iter().flatten().filter_map(Value::as_str).any(|pattern| {
-            let parts: Vec<_> =
-                pattern.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-            fits_path(&parts, member)
-        })
-    };
-    fits("members") && !fits("exclude")
-}
-
-/// Whether a pattern such as `libs/*` or `**/app` means a path.
-fn fits_path(pattern: &[&str], path: &[&str]) -> bool {
-    match pattern.split_first() {
-        None => path.is_empty(),
-        Some((&"**", rest)) => (0..=path.len()).any(|skipped| fits_path(rest, &path[skipped..])),
-        Some((first, rest)) => path.split_first().is_some_and(|(name, more)| {
-            glob(first.as_bytes(), name.as_bytes()) && fits_path(rest, more)
-        }),
-    }
 }
 
 /// Whether a lock has the project in the folder `member`, as uv writes it.
@@ -87,13 +65,68 @@ fn has_member(lock: &str, member: &str) -> bool {
     folders(lock).any(|folder| folder == member)
 }
 
+/// What of the workspace of a uv.lock, in the folder `levels` above the tree, is in the commit.
+/// `pyproject` is the project's own.
+pub(super) fn workspace(
+    tree: &impl Tree,
+    levels: usize,
+    lock: &str,
+    pyproject: &Table,
+) -> Result<Workspace> {
+    let mut found = Workspace::default();
+    // The top is one of them where it is a project.
+    for folder in folders(lock).chain(["."]).collect::<BTreeSet<_>>() {
+        let Some(path) = from_above(tree, levels, folder).filter(|path| !path.is_empty()) else {
+            continue;
+        };
+        if let Some(project) = pyproject_in(tree, &path)? {
+            found.others.insert(folder.to_owned(), project);
+        } else if folder != "."
+            && let Some(gone) = gone(tree, &path)?
+        {
+            found.gone.insert(folder.to_owned(), gone);
+        }
+    }
+    for file in locals(lock, &["path"]) {
+        if let Some(path) = from_above(tree, levels, file)
+            && matches!(resolve(tree, &path)?, Resolved::Missing)
+        {
+            found.gone.insert(file.to_owned(), path);
+        }
+    }
+    let top = if levels == 0 { Some(pyproject) } else { found.others.get(".").map(|it| &it.table) };
+    found.members = match top {
+        Some(top) => members(tree, levels, top)?,
+        None => None,
+    };
+    Ok(found)
+}
+
+/// What is missing of the project in a folder, which has no pyproject.toml; `None` for one of a
+/// kind that needs none, and for what is not in the commit itself.
+fn gone(tree: &impl Tree, folder: &str) -> Result<Option<String>> {
+    Ok(match resolve(tree, folder)? {
+        Resolved::Folder { .. } => {
+            let setup_py = resolve(tree, &format!("{folder}/setup.py"))?;
+            matches!(setup_py, Resolved::Missing).then(|| format!("{folder}/pyproject.toml"))
+        }
+        Resolved::Submodule { .. } | Resolved::Outside { .. } => None,
+        Resolved::Missing | Resolved::File { .. } | Resolved::Loop => Some(folder.to_owned()),
+    })
+}
+
 /// The folders of the projects that a uv.lock has beside packages: the members of the workspace,
 /// and others that they depend on. They are relative to the folder of the lock.
-pub(super) fn folders(lock: &str) -> impl Iterator<Item = &str> {
-    lock.lines().filter_map(|line| {
+fn folders(lock: &str) -> impl Iterator<Item = &str> {
+    locals(lock, &["editable", "virtual", "directory"])
+}
+
+/// The paths of what a uv.lock has from the tree itself, by these kinds of sources.
+fn locals<'a>(lock: &'a str, kinds: &[&str]) -> impl Iterator<Item = &'a str> {
+    lock.lines().filter_map(move |line| {
         let source = line.strip_prefix("source = { ")?.strip_suffix(" }")?;
         let (kind, path) = source.split_once(" = ")?;
-        ["editable", "virtual", "directory"].contains(&kind).then(|| path.trim_matches('"'))
+        kinds.contains(&kind).then(|| path.trim_matches('"'))
     })
 }
 
@@ -194,18 +227,6 @@ mod tests {
 
     #[test]
     fn a_member_that_is_new_is_found_by_the_patterns_of_the_workspace() {
-        let is_to_have = |patterns: &str| {
-            let pyproject = format!("[tool.uv.workspace]\n{patterns}\n");
-            is_to_have(&pyproject.parse().unwrap(), &["apps", "a"])
-        };
-        for members in ["'apps/*'", "'x', './apps/a/'", "'**'", "'**/a'", "'app?/a'"] {
-            assert!(is_to_have(&format!("members = [{members}]")), "{members}");
-        }
-        for members in ["", "'*'", "'apps'", "'apps/a/*'", "'apps/b*'"] {
-            assert!(!is_to_have(&format!("members = [{members}]")), "{members}");
-        }
-        assert!(!is_to_have("members = ['apps/*']\nexclude = ['apps/a']"));
-
         let top = "[tool.uv.workspace]\nmembers = ['apps/*']\n";
         let found = |own: &str| {
             let files = [("uv.lock", ""), ("pyproject.toml", top), ("apps/a/pyproject.toml", own)];

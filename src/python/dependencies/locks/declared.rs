@@ -1,15 +1,15 @@
 //! A lock file of a tree as a source of dependencies: what it pins, in the form that every source
 //! is recorded and compared in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use super::indexes::Indexes;
 use super::{
-    Chosen, Environment, Lack, Lock, Manifests, Origin, Package, Pyproject, Requirements,
-    ResolvedSet, error,
+    Chosen, Environment, Lack, Lock, Manifests, Member, Origin, Package, Requirements, ResolvedSet,
+    Workspace, error,
 };
 use crate::hex::hex;
 use crate::python::dependencies::build_inputs::{BuildInputs, Finds, build_inputs};
@@ -17,7 +17,7 @@ use crate::python::dependencies::error::{not_utf8, too_large};
 use crate::python::dependencies::record::{Line, Local, LocalKind, Recorded, Role};
 use crate::python::dependencies::text::{shown, without_secrets};
 use crate::python::dependencies::tree::{Resolved, Tree, from_above, resolve};
-use crate::python::dependencies::workspace;
+use crate::python::dependencies::workspace::workspace;
 
 /// The most bytes that a lock may have.
 const MOST_BYTES: u64 = 32 << 20;
@@ -33,6 +33,14 @@ const INDEX_SETTINGS: [&str; 9] = [
     "PIP_INDEX_URL",
     "PIP_EXTRA_INDEX_URL",
     "PIP_FIND_LINKS",
+];
+
+/// The settings that say how uv chooses versions, and what `[tool.uv]` calls them.
+const CHOOSING: [(&str, &str); 4] = [
+    ("UV_RESOLUTION", "resolution"),
+    ("UV_PRERELEASE", "prerelease"),
+    ("UV_FORK_STRATEGY", "fork-strategy"),
+    ("UV_EXCLUDE_NEWER", "exclude-newer"),
 ];
 
 /// The lock that is read.
@@ -65,17 +73,25 @@ pub(crate) fn read(
     let levels = path.split('/').filter(|name| *name == "..").count();
     let depth = tree.place().split('/').filter(|name| !name.is_empty()).count();
     let above = depth.saturating_sub(levels);
-    let others = match lock {
-        Lock::Uv if !frozen => others(tree, levels, &text)?,
-        _ => BTreeMap::new(),
+    let workspace = match lock {
+        Lock::Uv if !frozen => workspace(tree, levels, &text, &pyproject)?,
+        _ => Workspace::default(),
     };
     let uv_toml = match (lock, from_above(tree, levels, "uv.toml")) {
         (Lock::Uv, Some(path)) if !frozen => manifest(tree, &path)?,
         _ => None,
     };
-    let has_other_indexes = INDEX_SETTINGS.iter().any(|name| variable(name).is_some());
-    let manifests =
-        Manifests { pyproject, pipfile, frozen, above, others, uv_toml, has_other_indexes };
+    let of_site = CHOOSING.iter().filter_map(|(name, key)| Some((*key, variable(name)?)));
+    let manifests = Manifests {
+        pyproject,
+        pipfile,
+        frozen,
+        above,
+        workspace,
+        uv_toml,
+        has_other_indexes: INDEX_SETTINGS.iter().any(|name| variable(name).is_some()),
+        of_site: of_site.filter(|(_, value)| !value.is_empty()).collect(),
+    };
     let mut set = lock
         .read(&text, &manifests, chosen, environment)
         .map_err(|why| error::cannot_install(lock, path, &why))?;
@@ -101,22 +117,6 @@ pub(crate) fn read(
         left_out: set.left_out,
         warnings,
     })
-}
-
-/// What a uv.lock, in the folder `levels` above the tree, was made from beside the project itself.
-fn others(tree: &impl Tree, levels: usize, lock: &str) -> Result<BTreeMap<String, Pyproject>> {
-    let mut others = BTreeMap::new();
-    // The top is one of them where it is a project.
-    for folder in workspace::folders(lock).chain(["."]).collect::<BTreeSet<_>>() {
-        let Some(path) = from_above(tree, levels, folder).filter(|path| !path.is_empty()) else {
-            continue;
-        };
-        let path = format!("{path}/pyproject.toml");
-        if let Some(table) = manifest(tree, &path)? {
-            others.insert(folder.to_owned(), Pyproject { path, table });
-        }
-    }
-    Ok(others)
 }
 
 /// What a lock pins. Paths in it are relative to the tree.
@@ -149,8 +149,12 @@ fn recorded(
         }
         if let Origin::File(path) | Origin::Folder(path) = origin {
             let (kind, id, whole_tree) = match resolve(tree, path)? {
+                Resolved::File { .. } if matches!(origin, Origin::Folder(_)) => {
+                    return Err(error::not_a_project(file, name, path).into());
+                }
                 Resolved::File { id, .. } => (LocalKind::File, id, None),
                 Resolved::Folder { id, path } => {
+                    check_is_project(tree, file, name, &path)?;
                     let BuildInputs { id, whole_tree, leaves: _ } =
                         build_inputs(tree, &path, &id, Finds::Lock)?;
                     (LocalKind::Folder, id, whole_tree)
@@ -213,6 +217,23 @@ fn recorded(
     recorded.local.dedup();
     recorded.fingerprint = hex(&hash.finalize());
     Ok(recorded)
+}
+
+/// Fails when a folder is nothing that could be built, or another project.
+fn check_is_project(tree: &impl Tree, file: &str, name: &str, folder: &str) -> Result<()> {
+    // Pipenv takes any name for what is at a path.
+    let is_named = !file.ends_with(Lock::Pipfile.file_name());
+    let path = |name: &str| [folder, name].join("/").trim_start_matches('/').to_owned();
+    let pyproject = manifest(tree, &path("pyproject.toml"))?;
+    if pyproject.is_none() && matches!(resolve(tree, &path("setup.py"))?, Resolved::Missing) {
+        return Err(error::not_a_project(file, name, folder).into());
+    }
+    match pyproject.as_ref().and_then(Member::of) {
+        Some(other) if is_named && other.name != name => {
+            Err(error::another_project(file, name, folder, &other.name).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The project itself, where its tool would install it and its lock does not say so: Poetry and PDM
@@ -306,7 +327,10 @@ fn lacking(tree: &impl Tree, packages: &[toml::Value]) -> Result<Option<String>>
 }
 
 /// A file that a lock is made from; `None` when there is no such file.
-fn manifest(tree: &impl Tree, path: &str) -> Result<Option<toml::Table>> {
+pub(in crate::python::dependencies) fn manifest(
+    tree: &impl Tree,
+    path: &str,
+) -> Result<Option<toml::Table>> {
     let Some(text) = text_of(tree, path)? else { return Ok(None) };
     Ok(Some(super::manifest(path, &text)?))
 }

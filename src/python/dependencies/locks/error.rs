@@ -41,6 +41,13 @@ pub enum LockError {
     Python { wanted: String, found: String },
     #[error("it does not belong to {file} any more: {why}")]
     Stale { file: String, why: String },
+    /// `place` is where that would be said: `[tool.uv] of pyproject.toml`.
+    #[error("it was made with {setting}, which is not what {place} says")]
+    Unstated { setting: String, place: String },
+    #[error("it is the lock of a project, and pyproject.toml is not there or has no [project]")]
+    NoProject,
+    #[error("{package} is from {path}, which is not in the commit")]
+    Gone { package: String, path: String },
 }
 
 /// The error of a deployment whose lock, in the file `name`, cannot be installed.
@@ -67,6 +74,17 @@ pub(super) fn cannot_install(lock: Lock, name: &str, error: &LockError) -> UserE
         LockError::Stale { .. } => told
             .fix(format!("Run {}, commit {name}, and push again", lock.command()))
             .fix("Or install from it as it is: frozen = true under [dependencies] in nyala.toml"),
+        LockError::Unstated { place, .. } => told
+            .fix(format!("Write that into {place}, commit, and push again"))
+            .fix(format!("Or make the lock again without it: {}", lock.command()))
+            .fix("Or install from it as it is: frozen = true under [dependencies] in nyala.toml"),
+        LockError::NoProject => told.fix("Commit the project's own pyproject.toml, and push again"),
+        LockError::Gone { .. } => told
+            .fix("Commit it, and push again")
+            .fix(format!("Or make the lock again without it: {}", lock.command()))
+            .fix(
+                "Or install only what is needed: frozen = true under [dependencies] in nyala.toml",
+            ),
         LockError::Outside { path, .. } if path.to_ascii_lowercase().starts_with("file:") => told
             .fix(format!(
                 "Name it by its path in the repository, relative to {name}, or commit the lock \
@@ -112,6 +130,22 @@ pub(super) fn not_in_the_tree(file: &str, package: &str, path: &str) -> UserErro
     let path = shown(path);
     UserError::new(format!("{file} installs {package} from {path}, which is not in the tree"))
         .fix("Commit it, and push again")
+}
+
+/// `folder` is where the lock `file` says that the package is.
+pub(super) fn not_a_project(file: &str, package: &str, folder: &str) -> UserError {
+    let folder = shown(folder);
+    UserError::new(format!("{file} installs {package} from {folder}, which is no project"))
+        .found("neither pyproject.toml nor setup.py in it")
+        .fix("Commit what is missing, and push again")
+}
+
+/// `name` is that of the project in the folder.
+pub(super) fn another_project(file: &str, package: &str, folder: &str, name: &str) -> UserError {
+    let [folder, name] = [folder, name].map(shown);
+    UserError::new(format!("{file} installs {package} from {folder}, which is another project"))
+        .found(format!("name = \"{name}\" in its pyproject.toml"))
+        .fix("Correct the name or the path, make the lock again, commit, and push again")
 }
 
 /// The name that was meant, or else those there are.
@@ -165,6 +199,29 @@ mod tests {
         insta::assert_snapshot!(text(&LockError::Conflict(3)), @"
         uv.lock cannot be installed from: it has merge conflict markers at line 3
         Resolve the conflict, make the lock again (uv lock), commit, and push again
+        ");
+    }
+
+    #[test]
+    fn a_lock_that_was_made_from_something_else_says_what_to_write() {
+        let (setting, place) =
+            ("resolution = \"lowest\"".to_owned(), "[tool.uv] of pyproject.toml".to_owned());
+        insta::assert_snapshot!(text(&LockError::Unstated { setting, place }), @r#"
+        uv.lock cannot be installed from: it was made with resolution = "lowest", which is not what [tool.uv] of pyproject.toml says
+        1. Write that into [tool.uv] of pyproject.toml, commit, and push again
+        2. Or make the lock again without it: uv lock
+        3. Or install from it as it is: frozen = true under [dependencies] in nyala.toml
+        "#);
+        let (package, path) = ("lib".to_owned(), "libs/lib/pyproject.toml".to_owned());
+        insta::assert_snapshot!(text(&LockError::NoProject), @"
+        uv.lock cannot be installed from: it is the lock of a project, and pyproject.toml is not there or has no [project]
+        Commit the project's own pyproject.toml, and push again
+        ");
+        insta::assert_snapshot!(text(&LockError::Gone { package, path }), @"
+        uv.lock cannot be installed from: lib is from libs/lib/pyproject.toml, which is not in the commit
+        1. Commit it, and push again
+        2. Or make the lock again without it: uv lock
+        3. Or install only what is needed: frozen = true under [dependencies] in nyala.toml
         ");
     }
 
@@ -234,5 +291,15 @@ mod tests {
         uv.lock installs lib from lib, which is not in the tree
         Commit it, and push again
         ");
+        insta::assert_snapshot!(not_a_project("poetry.lock", "lib", "lib"), @"
+        poetry.lock installs lib from lib, which is no project
+        found: neither pyproject.toml nor setup.py in it
+        Commit what is missing, and push again
+        ");
+        insta::assert_snapshot!(another_project("poetry.lock", "lib", "lib", "other"), @r#"
+        poetry.lock installs lib from lib, which is another project
+        found: name = "other" in its pyproject.toml
+        Correct the name or the path, make the lock again, commit, and push again
+        "#);
     }
 }

@@ -137,13 +137,45 @@ pub struct Manifests {
     pub frozen: bool,
     /// How many folders above that of the lock are in the tree.
     pub above: usize,
-    /// What else a uv.lock was made from, by the folder as it is written there; `.` is the top of
-    /// the workspace. Without the project itself.
-    pub others: BTreeMap<String, Pyproject>,
+    /// What else a uv.lock was made from.
+    pub workspace: Workspace,
     /// The uv.toml beside a uv.lock.
     pub uv_toml: Option<toml::Table>,
     /// Whether settings of the site name indexes beside those of the manifests.
     pub has_other_indexes: bool,
+    /// What settings of the site say of how uv chooses versions, by the key of `[tool.uv]`.
+    pub of_site: BTreeMap<&'static str, String>,
+}
+
+/// What of a uv workspace is in the commit, by folders relative to that of the lock; `.` is its
+/// own.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    /// The projects that the lock has, without the one that is deployed.
+    pub others: BTreeMap<String, Pyproject>,
+    /// What the lock has and the commit has not: the path that is missing, for a person.
+    pub gone: BTreeMap<String, String>,
+    /// The members that its pyproject.toml names; `None` for a folder without a project. `None` as
+    /// a whole where it is not known.
+    pub members: Option<BTreeMap<String, Option<Member>>>,
+}
+
+/// A project of a workspace.
+#[derive(Debug)]
+pub struct Member {
+    /// Normalized.
+    pub name: String,
+    pub requires_python: Option<String>,
+}
+
+impl Member {
+    /// The one of a pyproject.toml; `None` where that is no project.
+    pub(super) fn of(pyproject: &toml::Table) -> Option<Member> {
+        let project = pyproject.get("project")?;
+        let text = |key: &str| project.get(key).and_then(toml::Value::as_str);
+        let requires_python = text("requires-python").map(str::to_owned);
+        Some(Member { name: normalized(text("name")?), requires_python })
+    }
 }
 
 /// A pyproject.toml of another project than the one that is deployed.
@@ -157,8 +189,7 @@ pub struct Pyproject {
 impl Manifests {
     /// The name of `[project]`, normalized.
     fn project_name(&self) -> Option<String> {
-        let name = self.pyproject.get("project")?.get("name")?;
-        name.as_str().map(normalized)
+        Member::of(&self.pyproject).map(|project| project.name)
     }
 
     /// The extras of `[project]`, normalized.

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::super::workspace::folders;
+use super::super::requirements_txt::tests::MemoryTree;
+use super::super::workspace::workspace;
 use super::{
-    Chosen, Environment, Lock, LockError, Manifests, Origin, Package, Pyproject, ResolvedSet,
+    Chosen, Environment, Lock, LockError, Manifests, Origin, Package, ResolvedSet, Workspace,
 };
 use crate::hex::hex;
 
@@ -76,7 +77,10 @@ fn each_lock_is_read_as_its_own_tool_reads_it() {
             if let (Some(fresh), Some(first)) = (fresh, cases.first()) {
                 *manifests += 1;
                 let why = first.read(lock, &path, false).err();
-                let why = why.filter(|why| matches!(why, LockError::Stale { .. }));
+                let why = why.filter(|why| {
+                    use LockError::{Gone, Stale, Unstated};
+                    matches!(why, Stale { .. } | Unstated { .. } | Gone { .. })
+                });
                 if why.is_none() != fresh {
                     let path = path.display();
                     wrong.push(format!("{path} {change:?} fresh: {fresh}, found {why:?}"));
@@ -147,29 +151,41 @@ impl Expected {
     fn read(&self, lock: Lock, path: &Path, frozen: bool) -> Result<ResolvedSet, LockError> {
         let text = fs::read_to_string(path).unwrap();
         let read = |name: &str| fs::read_to_string(path.with_file_name(name)).ok();
+        let pyproject = read("pyproject.toml").unwrap_or_default().parse().unwrap();
         let manifests = Manifests {
-            pyproject: read("pyproject.toml").unwrap_or_default().parse().unwrap(),
+            workspace: workspace_at(path, &text, &pyproject),
+            pyproject,
             pipfile: read("Pipfile").map(|text| text.parse().unwrap()),
             frozen,
             above: 0,
-            others: others(path),
             uv_toml: read("uv.toml").map(|text| text.parse().unwrap()),
             has_other_indexes: false,
+            of_site: BTreeMap::new(),
         };
         let chosen = Chosen::new(&self.groups, &self.extras);
         lock.read(&text, &manifests, &chosen, &environment(&self.python))
     }
 }
 
-/// The other projects of a uv.lock, which lie beside it.
-fn others(lock: &Path) -> BTreeMap<String, Pyproject> {
-    let text = fs::read_to_string(lock).unwrap();
-    let of = |folder: &str| {
-        let path = format!("{folder}/pyproject.toml");
-        let table = fs::read_to_string(lock.with_file_name(&path)).ok()?.parse().unwrap();
-        Some((folder.to_owned(), Pyproject { path, table }))
-    };
-    folders(&text).filter(|folder| *folder != ".").filter_map(of).collect()
+/// What of the workspace of a uv.lock lies beside it.
+fn workspace_at(lock: &Path, text: &str, pyproject: &toml::Table) -> Workspace {
+    let top = lock.parent().unwrap();
+    let mut tree = MemoryTree::default();
+    let mut folders = vec![top.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(top).unwrap().to_str().unwrap();
+            let is_read = path.ends_with("pyproject.toml");
+            let text = if is_read { fs::read_to_string(&path).unwrap() } else { String::new() };
+            tree = tree.with(name, text);
+        }
+    }
+    workspace(&tree, 0, text, pyproject).unwrap()
 }
 
 /// A package as `scripts/locks.d/export.py` writes it; `None` for what is in the tree.

@@ -45,6 +45,12 @@ pub(super) struct Options {
     pub(super) prerelease_mode: Option<String>,
     pub(super) fork_strategy: Option<String>,
     pub(super) exclude_newer: Option<String>,
+    /// In the place of it, where it is a time before that of the resolution.
+    pub(super) exclude_newer_span: Option<String>,
+    #[serde(default)]
+    pub(super) exclude_newer_package: BTreeMap<String, toml::Value>,
+    #[serde(default)]
+    pub(super) prerelease_package: BTreeMap<String, toml::Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]

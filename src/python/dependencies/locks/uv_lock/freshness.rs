@@ -2,6 +2,8 @@
 //! needs no index. See `Lock::satisfies` in uv's `uv-resolver`, whose answers
 //! `scripts/locks.d/mutate.py` compares.
 
+mod choosing;
+mod members;
 mod place;
 mod requirement;
 mod settings;
@@ -23,7 +25,9 @@ pub(super) use self::requirement::UvRequirement;
 /// Fails unless the lock was made from the pyproject.toml of the project that is deployed, of the
 /// workspace, and of the other projects in it.
 pub(super) fn check(lock: &Lock, manifests: &Manifests) -> Result<(), LockError> {
-    let Manifests { pyproject, others, .. } = manifests;
+    let Manifests { pyproject, workspace, .. } = manifests;
+    let others = &workspace.others;
+    members::check_there(lock, workspace)?;
     let own = |locked| Manifest::new("pyproject.toml", pyproject, locked);
     let mut root = others.get(".").map(|it| Manifest::new(&it.path, &it.table, None));
     if let Some(name) = manifests.project_name() {
@@ -37,6 +41,9 @@ pub(super) fn check(lock: &Lock, manifests: &Manifests) -> Result<(), LockError>
     } else if root.is_none() {
         // The top of a workspace that is no project.
         root = Some(own(None));
+    }
+    if let Some(root) = &root {
+        members::check(lock, workspace, root)?;
     }
     for locked in &lock.packages {
         if let Some(other) = locked.source.folder().and_then(|folder| others.get(folder)) {
@@ -83,9 +90,13 @@ fn check_project(lock: &Lock, locked: &Locked, manifest: &Manifest<'_>) -> Resul
 fn same_pythons(one: &str, other: &str) -> bool {
     let read = |text: &str| VersionSpecifiers::from_str(text).ok();
     let (Some(one), Some(other)) = (read(one), read(other)) else { return false };
+    is_same_for_all(|version| one.contains(version), |version| other.contains(version))
+}
+
+fn is_same_for_all(one: impl Fn(&Version) -> bool, other: impl Fn(&Version) -> bool) -> bool {
     (6..30)
         .flat_map(|minor| (0..24).map(move |patch| Version::new([3, minor, patch])))
-        .all(|version| one.contains(&version) == other.contains(&version))
+        .all(|version| one(&version) == other(&version))
 }
 
 /// What the project and its extras ask for.

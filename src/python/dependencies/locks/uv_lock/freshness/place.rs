@@ -108,10 +108,26 @@ fn archive_at(url: &str) -> Place {
 pub(super) fn plain(address: &str) -> String {
     let address = address.strip_prefix("git+").unwrap_or(address);
     let address = address.split('#').next().unwrap_or_default();
-    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    let Some((scheme, host, path)) = without_credentials(address) else {
+        return address.to_owned();
+    };
+    format!("{scheme}://{host}{}", path.trim_end_matches('/'))
+}
+
+/// The address of an index as uv compares it: with its last slash, if it has one.
+pub(super) fn of_index(address: &str) -> String {
+    let Some((scheme, host, path)) = without_credentials(address) else {
+        return address.to_owned();
+    };
+    format!("{scheme}://{host}{}", if path.is_empty() { "/" } else { path })
+}
+
+/// Scheme, host and path; `None` for what has no scheme.
+fn without_credentials(address: &str) -> Option<(&str, String, &str)> {
+    let (scheme, rest) = address.split_once("://")?;
     let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
     let host = authority.rsplit('@').next().unwrap_or_default();
-    format!("{scheme}://{}{}", host.to_ascii_lowercase(), path.trim_end_matches('/'))
+    Some((scheme, host.to_ascii_lowercase(), path))
 }
 
 fn without_query(address: &str) -> String {

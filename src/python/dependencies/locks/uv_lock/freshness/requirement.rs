@@ -15,7 +15,7 @@ use super::super::super::error::LockError;
 use super::super::super::marker::{self, Environment, TARGETS, normalized};
 use super::super::super::requirement::Requirement;
 use super::super::file::Locked;
-use super::place::{Place, plain};
+use super::place::{Place, of_index};
 use super::{table, texts};
 
 /// A requirement as uv.lock keeps it.
@@ -92,6 +92,11 @@ impl<'a> Manifest<'a> {
 
     pub(super) fn stale(&self, why: impl Into<String>) -> LockError {
         LockError::Stale { file: self.file.to_owned(), why: why.into() }
+    }
+
+    /// Where settings are, for a person.
+    pub(super) fn place_of_settings(&self) -> String {
+        format!("[tool.uv] of {}", self.file)
     }
 }
 
@@ -202,7 +207,7 @@ impl Manifest<'_> {
         let found = indexes.find(|index| index.get("name").and_then(Value::as_str) == Some(asked));
         let url = found?.get("url")?.as_str()?;
         let is_address = url.contains("://") && !url.to_ascii_lowercase().starts_with("file:");
-        is_address.then(|| plain(url))
+        is_address.then(|| of_index(url))
     }
 
     /// Where each of these markers holds, without those that hold everywhere, which uv.lock lacks.
@@ -300,7 +305,7 @@ pub(super) fn of_lock<'a>(
         let wanted = now.iter().find(|meant| meant.name == *name);
         let wanted = wanted.map_or_else(|| manifest.place(name), |meant| meant.from.clone());
         let from = Place::of_lock(requirement).compared_with(&wanted);
-        let index = manifest.index(name).map(|_| index.as_deref().map_or(String::new(), plain));
+        let index = manifest.index(name).map(|_| index.as_deref().map_or(String::new(), of_index));
         let index = index.unwrap_or_default();
         let marker = marker.as_deref().unwrap_or_default();
         let extras_: BTreeSet<String> = extras.iter().map(|extra| normalized(extra)).collect();

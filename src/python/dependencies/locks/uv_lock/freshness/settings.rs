@@ -4,9 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
 use toml::{Table, Value};
 
 use super::super::super::Manifests;
@@ -14,7 +11,8 @@ use super::super::super::error::LockError;
 use super::super::super::marker::normalized;
 use super::super::super::requirement::Requirement;
 use super::super::file::{Conflicting, Lock, Override};
-use super::place::plain;
+use super::choosing;
+use super::place::{of_index, plain};
 use super::requirement::{Manifest, OfExtras, canonical, differences, of_lock};
 use super::{UvRequirement, texts};
 
@@ -47,17 +45,7 @@ pub(super) fn check(
     if now != then {
         return Err(manifest.stale("dependency-metadata has changed there"));
     }
-    for (key, then, default) in [
-        ("resolution", &lock.options.resolution_mode, "highest"),
-        ("prerelease", &lock.options.prerelease_mode, "if-necessary-or-explicit"),
-        ("fork-strategy", &lock.options.fork_strategy, "requires-python"),
-    ] {
-        let now = settings.get(key).and_then(Value::as_str);
-        if now.is_some_and(|now| now != then.as_deref().unwrap_or(default)) {
-            return Err(manifest.stale(format!("{key} has changed there")));
-        }
-    }
-    check_exclude_newer(lock, manifest, settings)?;
+    choosing::check(lock, manifest, settings, manifests)?;
     for (key, then) in [
         ("environments", &lock.supported_markers),
         ("required-environments", &lock.required_markers),
@@ -204,33 +192,6 @@ fn stated<'a>(
     tables.into_iter().map(one).collect()
 }
 
-fn check_exclude_newer(
-    lock: &Lock,
-    manifest: &Manifest<'_>,
-    settings: &Table,
-) -> Result<(), LockError> {
-    let now = settings.get("exclude-newer");
-    let now = now.map(|it| it.as_str().map_or(it.to_string(), str::to_owned));
-    match (now, &lock.options.exclude_newer) {
-        (Some(_), None) => Err(manifest.stale("exclude-newer is new there")),
-        // What was chosen of older files may still be chosen when newer ones count, too.
-        (Some(now), Some(then))
-            if latest(&now).zip(latest(then)).is_some_and(|(now, then)| now < then) =>
-        {
-            Err(manifest.stale("exclude-newer is earlier there"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The latest time that an `exclude-newer` can mean: a date is one of some time zone. `None` for a
-/// span of time.
-fn latest(text: &str) -> Option<Timestamp> {
-    let of_date = || Some(text.parse::<Date>().ok()?.at(0, 0, 0, 0));
-    let end = |it: DateTime| it.checked_add(2.days()).ok()?.to_zoned(TimeZone::UTC).ok();
-    text.parse().ok().or_else(|| Some(end(of_date()?)?.timestamp()))
-}
-
 /// Each of the sets that pyproject.toml names has to be in the lock. uv adds others, for groups
 /// that include the ones that conflict.
 fn check_conflicts(lock: &Lock, manifest: &Manifest<'_>) -> Result<(), LockError> {
@@ -264,19 +225,23 @@ fn check_conflicts(lock: &Lock, manifest: &Manifest<'_>) -> Result<(), LockError
 /// default is. Without any, uv leaves a lock as it is.
 fn check_indexes(lock: &Lock, manifest: &Manifest<'_>, settings: &Table) -> Result<(), LockError> {
     let declared = list(settings, "index");
-    let url = |index: &Value| index.get("url").and_then(Value::as_str).map(plain);
+    let url = |index: &Value| index.get("url").and_then(Value::as_str).map(of_index);
     let mut known: BTreeSet<String> = declared.iter().filter_map(|index| url(index)).collect();
     let is_default = |index: &&Value| index.get("default").and_then(Value::as_bool) == Some(true);
     let mut has_default = declared.iter().any(is_default);
     if let Some(url) = settings.get("index-url").and_then(Value::as_str) {
-        known.insert(plain(url));
+        known.insert(of_index(url));
         has_default = true;
     }
-    for key in ["extra-index-url", "find-links"] {
-        known.extend(settings.get(key).map(texts).unwrap_or_default().iter().map(|it| plain(it)));
-    }
+    let urls = |key: &str| settings.get(key).map(texts).unwrap_or_default();
+    known.extend(urls("extra-index-url").iter().map(|it| of_index(it)));
     let is_none = settings.get("no-index").and_then(Value::as_bool) == Some(true);
-    if known.is_empty() || is_none {
+    if is_none {
+        known.clear();
+        has_default = true;
+    }
+    known.extend(urls("find-links").iter().map(|it| of_index(it)));
+    if known.is_empty() && !is_none {
         return Ok(());
     }
     if !has_default {
@@ -286,7 +251,7 @@ fn check_indexes(lock: &Lock, manifest: &Manifest<'_>, settings: &Table) -> Resu
     for project in projects() {
         let metadata = &project.metadata;
         let all = metadata.requires_dist.iter().chain(metadata.requires_dev.values().flatten());
-        known.extend(all.filter_map(|it| it.index.as_deref()).map(plain));
+        known.extend(all.filter_map(|it| it.index.as_deref()).map(of_index));
     }
     let asked = projects().flat_map(|project| {
         let of_choices = [&project.optional_dependencies, &project.dev_dependencies];
@@ -305,7 +270,7 @@ fn check_indexes(lock: &Lock, manifest: &Manifest<'_>, settings: &Table) -> Resu
         .iter()
         .filter(|package| is_asked(&package.name, package.version.as_deref()))
         .filter_map(|package| {
-            Some((package.name.as_str(), plain(package.source.registry.as_ref()?)))
+            Some((package.name.as_str(), of_index(package.source.registry.as_ref()?)))
         })
         .filter(|(_, index)| index.contains("://"))
         .collect();

@@ -1,6 +1,6 @@
 //! What makes a uv.lock stale, and what does not. `scripts/locks.d/mutate.py` asks uv itself.
 
-use super::super::super::{LockError, Manifests, Pyproject};
+use super::super::super::{LockError, Manifests, Pyproject, Workspace};
 use super::super::file::Lock;
 use super::check;
 
@@ -247,7 +247,9 @@ fn another_address_makes_a_lock_stale() {
         checked(&lock, &(PYPROJECT.replace(GIT, source) + index)).is_ok()
     };
     let own = "{ index = 'own' }";
-    assert!(of_index(own, "index = 'https://example.org/simple'"));
+    assert!(of_index(own, "index = 'https://example.org/simple/'"));
+    // To uv, this is another one.
+    assert!(!of_index(own, "index = 'https://example.org/simple'"));
     assert!(!of_index(own, "index = 'https://example.org/other'"));
     assert!(!of_index(own, "specifier = ''"), "the lock has it from PyPI");
     let of_machine = index.replace("https://example.org/", "file:///srv/");
@@ -329,7 +331,8 @@ fn each_project_of_a_workspace_counts() {
             ((*folder).to_owned(), Pyproject { path, table: text.parse().unwrap() })
         });
         let pyproject = deployed.parse().unwrap();
-        let manifests = Manifests { pyproject, others: others.collect(), ..Manifests::default() };
+        let workspace = Workspace { others: others.collect(), ..Workspace::default() };
+        let manifests = Manifests { pyproject, workspace, ..Manifests::default() };
         check(lock, &manifests).map_err(|error| error.to_string())
     };
     let changed = two.replace("'pluggy'", "'pluggy', 'attrs'");

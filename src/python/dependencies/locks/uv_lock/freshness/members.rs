@@ -1,0 +1,203 @@
+//! The members of a workspace: those that the lock has, against those that the commit has.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use pep440_rs::VersionSpecifiers;
+
+use super::super::super::error::LockError;
+use super::super::super::{Member, Workspace};
+use super::super::file::Lock;
+use super::is_same_for_all;
+use super::requirement::Manifest;
+
+/// Fails when the commit lacks a member, or another project or file that the lock has from it.
+pub(super) fn check_there(lock: &Lock, workspace: &Workspace) -> Result<(), LockError> {
+    for locked in &lock.packages {
+        let place = locked.source.folder().or(locked.source.path.as_deref());
+        if let Some(path) = place.and_then(|place| workspace.gone.get(place)) {
+            return Err(LockError::Gone { package: locked.name.clone(), path: path.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Fails when the members are others, or for other Pythons. `root` is the manifest that names them.
+pub(super) fn check(
+    lock: &Lock,
+    workspace: &Workspace,
+    root: &Manifest<'_>,
+) -> Result<(), LockError> {
+    let Some(members) = &workspace.members else { return Ok(()) };
+    let stale = |why: String| Err(root.stale(why));
+    let mut now: BTreeMap<&str, (&str, &Member)> = BTreeMap::new();
+    for (folder, member) in members {
+        let Some(member) = member else {
+            return stale(format!("{folder} is a member there, and has no [project]"));
+        };
+        if let Some((other, _)) = now.insert(&member.name, (folder, member)) {
+            return stale(format!("{other} and {folder} are both {} there", member.name));
+        }
+    }
+    let is_alone = now.len() == 1 && members.contains_key(".");
+    let then = &lock.manifest.members;
+    if is_alone && then.is_empty() {
+        return Ok(());
+    }
+    for (name, (folder, _)) in &now {
+        if then.contains(*name) {
+            continue;
+        }
+        let of_folder = lock.packages.iter().find(|it| it.source.folder() == Some(folder));
+        return stale(match of_folder.filter(|it| then.contains(&it.name)) {
+            Some(locked) => format!("{folder} is {name} there, and {} in the lock", locked.name),
+            None => format!("{name} in {folder} is a new member there"),
+        });
+    }
+    if let Some(gone) = then.iter().find(|name| !now.contains_key(name.as_str())) {
+        return stale(format!("{gone} is no member there any more"));
+    }
+    check_pythons(lock, now.values().map(|(_, member)| *member), root)
+}
+
+/// The lock is for the Pythons that all members are for.
+fn check_pythons<'a>(
+    lock: &Lock,
+    members: impl Iterator<Item = &'a Member>,
+    root: &Manifest<'_>,
+) -> Result<(), LockError> {
+    let texts: Vec<&str> = members.filter_map(|member| member.requires_python.as_deref()).collect();
+    let read = |text: &str| VersionSpecifiers::from_str(text).ok();
+    let now: Option<Vec<_>> = texts.iter().map(|text| read(text)).collect();
+    let then = lock.requires_python.as_deref();
+    let (Some(now), Some(of_lock)) = (now, then.and_then(read)) else { return Ok(()) };
+    let allowed = |version: &_| now.iter().all(|it| it.contains(version));
+    if now.is_empty() || is_same_for_all(allowed, |version| of_lock.contains(version)) {
+        return Ok(());
+    }
+    let (now, then) = (texts.join(", "), then.unwrap_or_default());
+    Err(root
+        .stale(format!("requires-python of its members is {now} there, and {then} in the lock")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::super::Manifests;
+    use super::super::check;
+    use super::*;
+
+    const LOCK: &str = r#"
+version = 1
+revision = 3
+requires-python = ">=3.10"
+[manifest]
+members = ["app", "one", "two"]
+[[package]]
+name = "app"
+version = "1"
+source = { virtual = "." }
+[[package]]
+name = "one"
+version = "1"
+source = { editable = "libs/one" }
+[[package]]
+name = "two"
+version = "1"
+source = { virtual = "libs/two" }
+[[package]]
+name = "path"
+version = "1"
+source = { path = "wheels/path-1-py3-none-any.whl" }
+"#;
+
+    fn member(name: &str, pythons: &str) -> Option<Member> {
+        let mut project = format!("[project]\nname = '{name}'\n");
+        if !pythons.is_empty() {
+            project += &format!("requires-python = '{pythons}'\n");
+        }
+        Member::of(&project.parse().unwrap())
+    }
+
+    /// The answer for a commit with these members, and without this path.
+    fn checked(lock: &str, members: &[(&str, Option<Member>)], gone: &str) -> Result<(), String> {
+        let lock: Lock = toml::from_str(lock).unwrap();
+        let copied = |(folder, it): &(&str, Option<Member>)| {
+            let it = it
+                .as_ref()
+                .and_then(|it| member(&it.name, it.requires_python.as_deref().unwrap_or_default()));
+            ((*folder).to_owned(), it)
+        };
+        let workspace = Workspace {
+            gone: BTreeMap::from([(gone.to_owned(), format!("../{gone}"))]),
+            members: Some(members.iter().map(copied).collect()),
+            ..Workspace::default()
+        };
+        let pyproject = "[project]\nname = 'app'\nversion = '1'\n".parse().unwrap();
+        let manifests = Manifests { pyproject, workspace, ..Manifests::default() };
+        check(&lock, &manifests).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_the_commit_lacks_is_named() {
+        let all = || [(".", member("app", "")), ("libs/one", member("one", ""))];
+        for (gone, package) in
+            [("libs/one", "one"), ("libs/two", "two"), ("wheels/path-1-py3-none-any.whl", "path")]
+        {
+            assert_eq!(
+                checked(LOCK, &all(), gone).unwrap_err(),
+                format!("{package} is from ../{gone}, which is not in the commit")
+            );
+        }
+    }
+
+    #[test]
+    fn other_members_make_a_lock_stale() {
+        let (app, one, two) = (
+            (".", member("app", ">=3.9")),
+            ("libs/one", member("one", ">=3.10")),
+            ("libs/two", member("two", "")),
+        );
+        assert_eq!(checked(LOCK, &[app, one, two], ""), Ok(()));
+        let whole = |changed: &[(&'static str, Option<Member>)]| {
+            let mut all: BTreeMap<&str, Option<Member>> = BTreeMap::from([
+                (".", member("app", ">=3.9")),
+                ("libs/one", member("one", ">=3.10")),
+                ("libs/two", member("two", "")),
+            ]);
+            for (folder, it) in changed {
+                let it = it.as_ref().map(|it| member(&it.name, "").unwrap());
+                all.insert(folder, it);
+            }
+            all.into_iter().collect::<Vec<_>>()
+        };
+        let stale =
+            |why: &str| Err(format!("it does not belong to pyproject.toml any more: {why}"));
+        for (changed, why) in [
+            (("libs/new", member("new", "")), "new in libs/new is a new member there"),
+            (("libs/two", member("other", "")), "libs/two is other there, and two in the lock"),
+            (("libs/two", None), "libs/two is a member there, and has no [project]"),
+            (("libs/x", member("one", "")), "libs/one and libs/x are both one there"),
+            (
+                ("libs/one", member("one", "")),
+                "requires-python of its members is >=3.9 there, and >=3.10 in the lock",
+            ),
+        ] {
+            assert_eq!(checked(LOCK, &whole(&[changed]), ""), stale(why));
+        }
+        let without = [(".", member("app", ">=3.10")), ("libs/one", member("one", ""))];
+        assert_eq!(checked(LOCK, &without, ""), stale("two is no member there any more"));
+    }
+
+    /// uv does not write down that a project is the only one of its workspace.
+    #[test]
+    fn a_project_alone_is_no_member() {
+        let alone = LOCK.replace("[manifest]\nmembers = [\"app\", \"one\", \"two\"]\n", "");
+        assert_eq!(checked(&alone, &[(".", member("app", ">=3.9"))], ""), Ok(()));
+        let two = [(".", member("app", "")), ("libs/one", member("one", ""))];
+        assert!(checked(&alone, &two, "").unwrap_err().ends_with("is a new member there"));
+        assert!(checked(LOCK, &[(".", member("app", ""))], "").is_err());
+        // Without a project at the top, the only member is written down.
+        let one = LOCK.replace("[\"app\", \"one\", \"two\"]", "[\"one\"]");
+        assert_eq!(checked(&one, &[("libs/one", member("one", ""))], ""), Ok(()));
+    }
+}
