@@ -25,6 +25,8 @@ pub enum LockError {
     Marker { package: String, error: MarkerError },
     #[error("it needs {package}, and has no such package")]
     Missing { package: String },
+    #[error("it does not say which version of {package} is meant")]
+    NoVersion { package: String },
     #[error("it has {name} twice for one Python: {}", versions.join(" and "))]
     Twice { name: String, versions: Vec<String> },
     #[error("{package} is at {path}, which is outside the tree")]

@@ -15,27 +15,34 @@ use crate::hex::hex;
 
 /// Fails unless the `content-hash` of a poetry.lock is that of this pyproject.toml.
 pub(super) fn poetry(hash: &str, pyproject: &Table) -> Result<(), LockError> {
-    compare(hash, &poetry_texts(pyproject), "pyproject.toml")
+    compare(hash, &poetry_texts(pyproject), "pyproject.toml", pyproject)
 }
 
 /// Fails unless the `content_hash` of a pdm.lock, `sha256:…`, is that of this pyproject.toml.
 pub(super) fn pdm(hash: &str, pyproject: &Table) -> Result<(), LockError> {
     let hash = hash.strip_prefix("sha256:").unwrap_or(hash);
-    compare(hash, &pdm_texts(pyproject), "pyproject.toml")
+    compare(hash, &pdm_texts(pyproject), "pyproject.toml", pyproject)
 }
 
 /// Fails unless the hash of a Pipfile.lock is that of this Pipfile.
 pub(super) fn pipenv(hash: &str, pipfile: &Table) -> Result<(), LockError> {
-    compare(hash, &[pipenv_text(pipfile)], "Pipfile")
+    compare(hash, &[pipenv_text(pipfile)], "Pipfile", pipfile)
 }
 
 /// Fails when none of the texts has the hash. There are several where versions of a tool differ in
 /// what they hash.
-fn compare(found: &str, texts: &[String], file: &'static str) -> Result<(), LockError> {
+fn compare(
+    found: &str,
+    texts: &[String],
+    file: &'static str,
+    manifest: &Table,
+) -> Result<(), LockError> {
     if texts.iter().any(|text| hex(&Sha256::digest(text)) == found) {
         return Ok(());
     }
-    Err(LockError::Stale { file: file.to_owned(), why: "that file has changed since".to_owned() })
+    let is_changed = !manifest.is_empty();
+    let why = if is_changed { "has changed since" } else { "is not there, or empty" };
+    Err(LockError::Stale { file: file.to_owned(), why: format!("that file {why}") })
 }
 
 /// `Locker._get_content_hash` of Poetry.

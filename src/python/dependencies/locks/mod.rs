@@ -116,13 +116,17 @@ impl Lock {
         environment: &Environment,
     ) -> Result<ResolvedSet, LockError> {
         let set = match self {
-            Lock::Pylock => pylock::read(text, chosen, environment),
+            Lock::Pylock => pylock::read(text, manifests, chosen, environment),
             Lock::Uv => uv_lock::read(text, manifests, chosen, environment),
             Lock::Poetry => poetry_lock::read(text, manifests, chosen, environment),
             Lock::Pdm => pdm_lock::read(text, manifests, chosen, environment),
             Lock::Pipfile => pipfile_lock::read(text, manifests, chosen, environment),
         }?;
         set.check_inside(manifests.above)?;
+        // Pipenv locks what it is told with `*` to any version.
+        if self != Lock::Pipfile {
+            set.check_versions()?;
+        }
         Ok(set)
     }
 }

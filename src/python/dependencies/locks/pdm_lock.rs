@@ -6,6 +6,7 @@
 
 mod walk;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
@@ -110,7 +111,11 @@ pub(super) fn read(
         .collect();
     check_exist("group", &wanted, others.keys())?;
     let installed = if strategy.contains("inherit_metadata") {
-        by_groups(&lock, &wanted, environment)?
+        let installed = by_groups(&lock, &wanted, environment)?;
+        if !manifests.frozen {
+            walk::check_whole(&lock, &declared, (&installed, &wanted), environment)?;
+        }
+        installed
     } else {
         walk::packages(&lock, &declared, &wanted, environment)?
     };
@@ -120,10 +125,13 @@ pub(super) fn read(
         let package = resolved(locked, older, environment)?;
         let key = (package.name.clone(), package.version.clone());
         // `name[extra]` repeats `name`, perhaps without its files.
-        packages
-            .entry(key)
-            .and_modify(|first| first.hashes.extend(package.hashes.iter().cloned()))
-            .or_insert(package);
+        match packages.entry(key) {
+            Entry::Vacant(entry) => drop(entry.insert(package)),
+            Entry::Occupied(first) if first.get().origin != package.origin => {
+                return Err(LockError::twice(first.get(), &package));
+            }
+            Entry::Occupied(mut first) => first.get_mut().hashes.extend(package.hashes),
+        }
     }
     let left_out = others
         .iter()

@@ -102,13 +102,19 @@ pub(super) fn read(
     let default = "default".to_owned();
     let chosen = groups.iter().filter_map(|name| others.get(name).copied());
     for category in [&default].into_iter().chain(chosen) {
+        let mut own: BTreeMap<String, Package> = BTreeMap::new();
         for (name, locked) in lock.categories.get(category).into_iter().flatten() {
             let holds = marker::holds(&locked.marker(), environment)
                 .map_err(|error| LockError::Marker { package: name.clone(), error })?;
             if holds {
                 let package = resolved(name, locked, &lock.meta.sources)?;
-                packages.entry(package.name.clone()).or_insert(package);
+                if let Some(other) = own.insert(package.name.clone(), package.clone()) {
+                    return Err(LockError::twice(&other, &package));
+                }
             }
+        }
+        for (name, package) in own {
+            packages.entry(name).or_insert(package);
         }
     }
     let left_out = others
@@ -244,6 +250,20 @@ mod tests {
         }
         let error = read(&["prod"]).unwrap_err().to_string();
         assert_eq!(error, "there is no group prod (there is develop, prod-only)");
+    }
+
+    #[test]
+    fn two_spellings_of_one_name_are_one_package() {
+        let lock = r#"{"_meta": {"pipfile-spec": 6}, "default": {
+            "Zope.Event": {"version": "==1.0"}, "zope-event": {"version": "==2.0"}}}"#;
+        let manifests = Manifests { frozen: true, ..Manifests::default() };
+        let read = |lock: &str| {
+            Lock::Pipfile.read(lock, &manifests, &Chosen::default(), &environment("3.12.1"))
+        };
+        let error = read(lock).unwrap_err().to_string();
+        assert_eq!(error, "it has zope-event twice for one Python: 1.0 and 2.0");
+        let markers = r#""==2.0", "markers": "python_version < '3'""#;
+        assert!(read(&lock.replace("\"==2.0\"", markers)).is_ok());
     }
 
     /// Each package as a requirement, with how many hashes it may have.

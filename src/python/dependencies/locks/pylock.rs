@@ -2,14 +2,18 @@
 //! <https://packaging.python.org/en/latest/specifications/pylock-toml/>.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 
+use pep440_rs::{Version, VersionSpecifiers};
 use serde::Deserialize;
+use toml::{Table, Value};
 
 use super::error::LockError;
 use super::files::{Wheels, best, is_pypi};
 use super::marker::{self, Environment, normalized};
+use super::requirement::Requirement;
 use super::resolved::{Lack, Origin, Package, ResolvedSet};
-use super::{Chosen, check_exist, file_address, git_address, tree_path};
+use super::{Chosen, Manifests, Member, check_exist, file_address, git_address, tree_path};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -32,7 +36,7 @@ struct Lock {
     packages: Vec<Locked>,
     #[serde(default)]
     #[expect(dead_code, reason = "known, and of no consequence")]
-    tool: Option<toml::Value>,
+    tool: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -47,7 +51,7 @@ struct Locked {
     requires_python: Option<String>,
     #[serde(default)]
     #[expect(dead_code, reason = "informational, says PEP 751: never used to install")]
-    dependencies: Option<toml::Value>,
+    dependencies: Option<Value>,
     #[serde(default)]
     vcs: Option<Vcs>,
     #[serde(default)]
@@ -62,10 +66,10 @@ struct Locked {
     wheels: Vec<File>,
     #[serde(default)]
     #[expect(dead_code, reason = "known, and of no consequence")]
-    attestation_identities: Option<toml::Value>,
+    attestation_identities: Option<Value>,
     #[serde(default)]
     #[expect(dead_code, reason = "known, and of no consequence")]
-    tool: Option<toml::Value>,
+    tool: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -102,7 +106,7 @@ struct File {
     name: Option<String>,
     #[serde(default)]
     #[expect(dead_code, reason = "known, and of no consequence")]
-    upload_time: Option<toml::Value>,
+    upload_time: Option<Value>,
     #[serde(default)]
     url: Option<String>,
     #[serde(default)]
@@ -117,6 +121,7 @@ struct File {
 
 pub(super) fn read(
     text: &str,
+    manifests: &Manifests,
     chosen: &Chosen,
     environment: &Environment,
 ) -> Result<ResolvedSet, LockError> {
@@ -142,8 +147,48 @@ pub(super) fn read(
             packages.push(resolved(package, &environment)?);
         }
     }
+    if !manifests.frozen {
+        check_declared(&manifests.pyproject, &packages, &environment)?;
+    }
     let groups = lock.dependency_groups.difference(&lock.default_groups);
     ResolvedSet::new(packages, chosen.left_out(groups, lock.extras.iter()))
+}
+
+/// Fails when the project asks for something that the lock does not have. What it was made from,
+/// such a lock does not say.
+fn check_declared(
+    pyproject: &Table,
+    packages: &[Package],
+    environment: &Environment,
+) -> Result<(), LockError> {
+    let stale = |why: String| Err(LockError::Stale { file: "pyproject.toml".to_owned(), why });
+    let project = pyproject.get("project");
+    let uv = pyproject.get("tool").and_then(|tools| tools.get("uv"));
+    let names = ["override-dependencies", "exclude-dependencies"];
+    if names.iter().any(|name| uv.is_some_and(|uv| uv.get(name).is_some())) {
+        return Ok(());
+    }
+    let own = Member::of(pyproject).map(|project| project.name);
+    let asked = project.and_then(|project| project.get("dependencies")?.as_array());
+    for text in asked.into_iter().flatten().filter_map(Value::as_str) {
+        let Requirement { name, specifiers, marker, .. } = Requirement::parse(text)?;
+        let holds = marker::holds(&marker, environment)
+            .map_err(|error| LockError::Marker { package: name.clone(), error })?;
+        if !holds || own.as_ref() == Some(&name) {
+            continue;
+        }
+        let Some(package) = packages.iter().find(|package| package.name == name) else {
+            return stale(format!("it asks for {name}, which the lock does not have"));
+        };
+        let version = package.version.as_deref().and_then(|it| Version::from_str(it).ok());
+        let allowed = VersionSpecifiers::from_str(&specifiers).ok();
+        if let (Some(version), Some(allowed)) = (version, allowed)
+            && !allowed.contains(&version)
+        {
+            return stale(format!("it asks for {name}{specifiers}, and the lock has {version}"));
+        }
+    }
+    Ok(())
 }
 
 fn check_environments(markers: &[String], environment: &Environment) -> Result<(), LockError> {
@@ -169,6 +214,11 @@ fn resolved(package: &Locked, environment: &Environment) -> Result<Package, Lock
         tree_path(&name, &format!("{path}/{subdirectory}"))
     };
     let Locked { vcs, directory, archive, index, sdist, wheels, version, .. } = package;
+    let has_files = sdist.is_some() || !wheels.is_empty();
+    let sources = [vcs.is_some(), directory.is_some(), archive.is_some(), has_files];
+    if sources.into_iter().filter(|is_there| *is_there).count() > 1 {
+        return Err(LockError::Unknown { what: format!("where {name} is from: it has several") });
+    }
     let mut hashes = BTreeSet::new();
     let mut lacks = Lack::Nothing;
     let origin = if let Some(Vcs { r#type, url, path, commit_id, subdirectory, .. }) = vcs {

@@ -71,11 +71,9 @@ impl ResolvedSet {
         packages
             .sort_by(|one, other| (&one.name, &one.version).cmp(&(&other.name, &other.version)));
         packages.dedup();
-        if let Some(pair) = packages.windows(2).find(|pair| pair[0].name == pair[1].name) {
-            return Err(LockError::Twice {
-                name: pair[0].name.clone(),
-                versions: pair.iter().map(Package::version_or_origin).collect(),
-            });
+        let is_one_name = |(one, other): &(&Package, &Package)| one.name == other.name;
+        if let Some((one, other)) = packages.iter().zip(packages.iter().skip(1)).find(is_one_name) {
+            return Err(LockError::twice(one, other));
         }
         Ok(Self { packages, left_out: left_out.into_iter().collect() })
     }
@@ -91,6 +89,15 @@ impl ResolvedSet {
             }
         }
         Ok(())
+    }
+
+    /// Fails when any version of a package could be installed.
+    pub fn check_versions(&self) -> Result<(), LockError> {
+        let is_open = |it: &&Package| it.version.is_none() && matches!(it.origin, Origin::Index(_));
+        match self.packages.iter().find(is_open) {
+            Some(package) => Err(LockError::NoVersion { package: package.name.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// The set as a requirements file in which everything is pinned, to be installed with
@@ -125,6 +132,17 @@ pub struct Requirements {
     pub unhashed: String,
     /// What to do if an index refuses to answer.
     pub advice: Vec<String>,
+}
+
+impl LockError {
+    /// Two packages of one name.
+    pub(super) fn twice(one: &Package, other: &Package) -> LockError {
+        let mut versions = [one, other].map(Package::version_or_origin);
+        if versions[0] == versions[1] {
+            versions = [one, other].map(Package::requirement);
+        }
+        LockError::Twice { name: one.name.clone(), versions: versions.into() }
+    }
 }
 
 impl Package {

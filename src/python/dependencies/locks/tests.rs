@@ -15,6 +15,7 @@ use crate::hex::hex;
 
 mod bad_input;
 mod choice;
+mod whole;
 
 pub(super) fn environment(python: &str) -> Environment {
     Environment {

@@ -18,7 +18,7 @@ use super::files::Wheels;
 use super::marker::{self, Environment, normalized};
 use super::resolved::{Package, ResolvedSet};
 use super::{Chosen, Manifests, groups, toml_packages};
-use file::{Conflicting, Dependency, File, Lock, Source};
+use file::{Conflicting, Dependency, File, Lock, Manifest, Source};
 use origin::resolved;
 
 /// Reads the lock `text`.
@@ -40,7 +40,11 @@ pub(super) fn read(
         freshness::check(&lock, manifests)?;
     }
     super::check_python(lock.requires_python.as_deref(), environment)?;
-    Walk::new(&lock, manifests, environment).run(project.as_deref(), chosen)
+    let walk = Walk::new(&lock, manifests, environment);
+    if !manifests.frozen {
+        walk.check_whole()?;
+    }
+    walk.run(project.as_deref(), chosen)
 }
 
 /// A package with one of its extras, or without any.
@@ -110,6 +114,20 @@ impl<'a> Walk<'a> {
         ResolvedSet::new(packages, chosen.left_out(there.groups.iter(), there.extras.iter()))
     }
 
+    /// Fails when a package is missing, whoever needs it: the end of the lock may be cut off.
+    fn check_whole(&self) -> Result<(), LockError> {
+        for package in &self.lock.packages {
+            let of_choices = [&package.optional_dependencies, &package.dev_dependencies];
+            let of_choices = of_choices.into_iter().flat_map(|it| it.values().flatten());
+            for Dependency { name, .. } in package.dependencies.iter().chain(of_choices) {
+                if !self.by_name.contains_key(name.as_str()) {
+                    return Err(LockError::Missing { package: name.clone() });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The packages that the walk begins with: the project that is deployed; in a workspace whose
     /// root is no project, all members.
     fn roots(&self, project: Option<&str>) -> Result<Vec<usize>, LockError> {
@@ -117,8 +135,15 @@ impl<'a> Walk<'a> {
             let found = self.by_name.get(name).and_then(|found| found.first().copied());
             found.ok_or_else(|| LockError::Missing { package: name.to_owned() })
         };
+        let Manifest { members, dependency_groups, .. } = &self.lock.manifest;
         match project {
             Some(name) => Ok(vec![find(name)?]),
+            None if members.is_empty()
+                && dependency_groups.is_empty()
+                && !self.lock.packages.is_empty() =>
+            {
+                Err(LockError::NoProject)
+            }
             None => self.lock.manifest.members.iter().map(|name| find(name)).collect(),
         }
     }

@@ -20,6 +20,8 @@ pub(super) struct Declared {
     /// The project's own name: `app[web]` in one of its extras is another of its extras.
     name: String,
     requirements: BTreeMap<String, Vec<String>>,
+    /// What PDM leaves out of the lock although it is asked for.
+    excluded: BTreeSet<String>,
 }
 
 impl Declared {
@@ -43,12 +45,54 @@ impl Declared {
             declared.entry(normalized(&name)).or_default().extend(requirements);
         }
         let name = project.and_then(|project| project.get("name")?.as_str());
-        Declared { name: name.map(normalized).unwrap_or_default(), requirements: declared }
+        let excluded = pdm.and_then(|pdm| pdm.get("resolution")?.get("excludes")).map(texts);
+        Declared {
+            name: name.map(normalized).unwrap_or_default(),
+            requirements: declared,
+            excluded: excluded.iter().flatten().map(|name| normalized(name)).collect(),
+        }
     }
 
     pub(super) fn names(&self) -> BTreeSet<&String> {
         self.requirements.keys().collect()
     }
+}
+
+/// Fails when what the project or a package asks for is not in the lock: the end of it may be cut
+/// off.
+pub(super) fn check_whole(
+    lock: &Lock,
+    declared: &Declared,
+    (installed, wanted): (&[&Locked], &BTreeSet<String>),
+    environment: &Environment,
+) -> Result<(), LockError> {
+    let there: BTreeSet<String> = lock.packages.iter().map(|it| normalized(&it.name)).collect();
+    let is_wanted = |group: &&String| *group == "default" || wanted.contains(*group);
+    let groups = declared.requirements.iter().filter(|(group, _)| is_wanted(group));
+    let of_packages = installed.iter().flat_map(|package| &package.dependencies);
+    for text in groups.flat_map(|(_, requirements)| requirements).chain(of_packages) {
+        let requirement = parsed(text)?;
+        let name = &requirement.name;
+        if !there.contains(name)
+            && *name != declared.name
+            && !declared.excluded.contains(name)
+            && holds(&requirement, environment)?
+        {
+            return Err(LockError::Missing { package: name.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// `-e file:///${PROJECT_ROOT}/lib#egg=lib`, as PDM writes what is linked, is a requirement, too.
+fn parsed(text: &str) -> Result<Requirement, LockError> {
+    let text = text.strip_prefix("-e ").unwrap_or(text).trim();
+    Requirement::parse(text.split_once("#egg=").map_or(text, |(_, name)| name))
+}
+
+fn holds(requirement: &Requirement, environment: &Environment) -> Result<bool, LockError> {
+    marker::holds(&requirement.marker, environment)
+        .map_err(|error| LockError::Marker { package: requirement.name.clone(), error })
 }
 
 /// The packages of the main dependencies and of the groups in `wanted`.
@@ -67,15 +111,8 @@ pub(super) fn packages<'a>(
     let mut seen = wanted.clone();
     let mut follow =
         |queue: &mut VecDeque<usize>, own: &mut Vec<String>, text: &str| -> Result<(), LockError> {
-            // `-e file:///${PROJECT_ROOT}/lib#egg=lib`, as PDM writes what is linked.
-            let text = text.strip_prefix("-e ").unwrap_or(text).trim();
-            let requirement = match text.split_once("#egg=") {
-                Some((_, name)) => Requirement::parse(name)?,
-                None => Requirement::parse(text)?,
-            };
-            let applies = marker::holds(&requirement.marker, environment)
-                .map_err(|error| LockError::Marker { package: requirement.name.clone(), error })?;
-            if !applies {
+            let requirement = parsed(text)?;
+            if !holds(&requirement, environment)? {
                 return Ok(());
             }
             if requirement.name == declared.name {
