@@ -278,7 +278,16 @@ fn check_indexes(lock: &Lock, manifest: &Manifest<'_>, settings: &Table) -> Resu
     let of_machine = !has_default && !found.iter().any(|(_, index)| index == PYPI);
     match found.iter().find(|(_, index)| !known.contains(index)) {
         Some((name, index)) if !of_machine => {
-            Err(manifest.stale(format!("{name} is from {index}, which is no index there")))
+            let slash = match index.strip_suffix('/') {
+                Some(without) => without.to_owned(),
+                None => format!("{index}/"),
+            };
+            let why = if known.contains(&slash) {
+                format!("and the index there is {slash}, which is another one to uv")
+            } else {
+                "which is no index there".to_owned()
+            };
+            Err(manifest.stale(format!("{name} is from {index}, {why}")))
         }
         _ => Ok(()),
     }

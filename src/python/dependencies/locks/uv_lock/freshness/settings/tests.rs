@@ -170,12 +170,16 @@ fn each_index_has_to_be_named() {
     assert_eq!(older("extra-index-url = ['https://example.org/another']"), of_six);
     assert_eq!(older(&format!("index-url = '{own}'")), gone("click", "https://pypi.org/simple"));
     // To uv, this is another one.
-    assert_eq!(checked(&index("https://example.org/simple/", ""), ""), of_six);
+    let with_slash = "six is from https://example.org/simple, and the index there is \
+                      https://example.org/simple/, which is another one to uv";
+    let checked_with_slash = checked(&index("https://example.org/simple/", ""), "");
+    assert_eq!(checked_with_slash.unwrap_err(), with_slash);
     assert_eq!(checked(&index("https://user:secret@Example.org/simple", ""), ""), Ok(()));
     assert_eq!(older("no-index = true"), gone("click", "https://pypi.org/simple"));
     let pages = |own: &str| older(&format!("no-index = true\nfind-links = {own}"));
     assert_eq!(pages(&format!("['{own}', 'https://pypi.org/simple']")), Ok(()));
-    assert_eq!(pages("['https://pypi.org/simple', 'https://example.org/simple/']"), of_six);
+    let with_other_slash = pages("['https://pypi.org/simple', 'https://example.org/simple/']");
+    assert_eq!(with_other_slash.unwrap_err(), with_slash);
     let elsewhere = Manifests { has_other_indexes: true, ..Manifests::default() };
     assert_eq!(checked_with(&other, "", elsewhere), Ok(()));
 }
