@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
+use super::files::is_archive;
 use super::indexes::Indexes;
 use super::{
     Chosen, Environment, Lack, Lock, Manifests, Member, Origin, Package, Requirements, ResolvedSet,
@@ -149,7 +150,9 @@ fn recorded(
         }
         if let Origin::File(path) | Origin::Folder(path) = origin {
             let (kind, id, whole_tree) = match resolve(tree, path)? {
-                Resolved::File { .. } if matches!(origin, Origin::Folder(_)) => {
+                Resolved::File { .. }
+                    if matches!(origin, Origin::Folder(_)) && !is_archive(path) =>
+                {
                     return Err(error::not_a_project(file, name, path).into());
                 }
                 Resolved::File { id, .. } => (LocalKind::File, id, None),

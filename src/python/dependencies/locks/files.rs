@@ -18,6 +18,11 @@ pub(super) fn is_wheel(name: &str) -> bool {
     std::path::Path::new(name).extension().is_some_and(|extension| extension == "whl")
 }
 
+/// Whether a path is that of an archive, by its name.
+pub(super) fn is_archive(path: &str) -> bool {
+    [".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2"].iter().any(|ending| path.ends_with(ending))
+}
+
 /// The wheels that a lock has of a package.
 pub(super) struct Wheels<'a> {
     pub of: &'a str,

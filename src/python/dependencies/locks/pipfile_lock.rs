@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::error::LockError;
-use super::files::is_pypi;
+use super::files::{is_archive, is_pypi};
 use super::marker::{self, Environment, normalized};
 use super::resolved::{Lack, Origin, Package, ResolvedSet};
 use super::{
@@ -214,10 +214,6 @@ fn resolved(name: &str, locked: &Locked, indexes: &[Index]) -> Result<Package, L
     };
     // It has the hashes of the files, and not their names.
     Ok(Package { name, version, origin, hashes, lacks: Lack::Nothing })
-}
-
-fn is_archive(path: &str) -> bool {
-    [".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2"].iter().any(|ending| path.ends_with(ending))
 }
 
 #[cfg(test)]

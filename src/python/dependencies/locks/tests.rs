@@ -15,6 +15,7 @@ use crate::hex::hex;
 
 mod bad_input;
 mod choice;
+mod folders;
 mod whole;
 
 pub(super) fn environment(python: &str) -> Environment {
@@ -79,8 +80,8 @@ fn each_lock_is_read_as_its_own_tool_reads_it() {
                 *manifests += 1;
                 let why = first.read(lock, &path, false).err();
                 let why = why.filter(|why| {
-                    use LockError::{Gone, Stale, Unstated};
-                    matches!(why, Stale { .. } | Unstated { .. } | Gone { .. })
+                    use LockError::{Gone, Missing, Stale, Unstated};
+                    matches!(why, Stale { .. } | Unstated { .. } | Gone { .. } | Missing { .. })
                 });
                 if why.is_none() != fresh {
                     let path = path.display();
