@@ -144,7 +144,7 @@ pub(super) fn not_a_project(file: &str, package: &str, folder: &str) -> UserErro
 
 /// `name` is that of the project in the folder.
 pub(super) fn another_project(file: &str, package: &str, folder: &str, name: &str) -> UserError {
-    let [folder, name] = [folder, name].map(shown);
+    let [folder, name] = [folder, name].map(|text| shown(&without_secrets(text)));
     UserError::new(format!("{file} installs {package} from {folder}, which is another project"))
         .found(format!("name = \"{name}\" in its pyproject.toml"))
         .fix("Correct the name or the path, make the lock again, commit, and push again")
