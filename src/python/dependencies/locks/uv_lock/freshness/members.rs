@@ -55,7 +55,7 @@ pub(super) fn check(
         });
     }
     if let Some(gone) = then.iter().find(|name| !now.contains_key(name.as_str())) {
-        return stale(format!("{gone} is no member there any more"));
+        return stale(format!("{gone} is no longer a member there"));
     }
     check_pythons(lock, now.values().map(|(_, member)| *member), root)
 }
@@ -185,7 +185,7 @@ source = { path = "wheels/path-1-py3-none-any.whl" }
             assert_eq!(checked(LOCK, &whole(&[changed]), ""), stale(why));
         }
         let without = [(".", member("app", ">=3.10")), ("libs/one", member("one", ""))];
-        assert_eq!(checked(LOCK, &without, ""), stale("two is no member there any more"));
+        assert_eq!(checked(LOCK, &without, ""), stale("two is no longer a member there"));
     }
 
     /// uv does not write down that a project is the only one of its workspace.
