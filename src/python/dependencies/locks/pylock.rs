@@ -163,9 +163,12 @@ fn check_declared(
 ) -> Result<(), LockError> {
     let stale = |why: String| Err(LockError::Stale { file: "pyproject.toml".to_owned(), why });
     let project = pyproject.get("project");
-    let uv = pyproject.get("tool").and_then(|tools| tools.get("uv"));
-    let names = ["override-dependencies", "exclude-dependencies"];
-    if names.iter().any(|name| uv.is_some_and(|uv| uv.get(name).is_some())) {
+    // uv and PDM write such locks, and may be told to choose otherwise than `[project]` says.
+    let tool =
+        |path: [&str; 2]| path.iter().try_fold(pyproject.get("tool")?, |it, key| it.get(key));
+    let overrides =
+        [["uv", "override-dependencies"], ["uv", "exclude-dependencies"], ["pdm", "resolution"]];
+    if overrides.into_iter().any(|path| tool(path).is_some()) {
         return Ok(());
     }
     let own = Member::of(pyproject).map(|project| project.name);

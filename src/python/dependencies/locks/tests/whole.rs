@@ -92,8 +92,12 @@ fn a_pylock_has_what_the_project_asks_for() {
     assert_eq!(with("'grass', 'zebra'", "").unwrap_err(), lacks);
     let other = stale("it asks for grass>=2, and the lock has 1.0");
     assert_eq!(with("'grass >= 2'", "").unwrap_err(), other);
-    let overridden = "[tool.uv]\noverride-dependencies = ['grass<2']\n";
-    assert_eq!(with("'grass >= 2'", overridden).unwrap(), "grass");
+    for overridden in [
+        "[tool.uv]\noverride-dependencies = ['grass<2']\n",
+        "[tool.pdm.resolution.overrides]\ngrass = '<2'\n",
+    ] {
+        assert_eq!(with("'grass >= 2'", overridden).unwrap(), "grass");
+    }
 }
 
 /// Nobody knows the names of types here.
