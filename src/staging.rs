@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::checkout::{Cancelled, Exported, export_unless};
 use crate::console;
 use crate::disk::space::{DiskUsage, FileSystem, shortage};
-use crate::disk::{self, at, mounts};
+use crate::disk::{self, Changed, at, mounts};
 use crate::git::Repository;
 use crate::process;
 use crate::site::{DeploymentId, Record, Site};
@@ -66,28 +66,31 @@ struct Identity {
 }
 
 /// A look at the staging tree, by a thread: a deployment has other things to do before it needs it.
+/// There is none where there was no marker.
 #[derive(Debug)]
 pub struct Look(Option<JoinHandle<Found>>);
 
 /// A marker as it was read, and what it says if the tree is what it was when that was written.
-type Found = Option<(Vec<u8>, Option<Marker>)>;
+type Found = (Vec<u8>, Option<Marker>);
 
 /// Begins to look whether the staging tree can be used.
 pub fn look(site: &Site) -> Look {
-    let (marker, tree) = (site.staging_marker(), site.staging_tree());
-    let look = move || {
-        let bytes = disk::read(marker).ok()?;
-        let marker = Marker::read(&bytes, &tree);
-        Some((bytes, marker))
+    let tree = site.staging_tree();
+    let look = |bytes: Vec<u8>| {
+        let look = move || {
+            let marker = Marker::read(&bytes, &tree);
+            (bytes, marker)
+        };
+        // Where the system allows no more threads, it is looked when the tree is taken.
+        thread::Builder::new().name("staging".to_owned()).spawn(look).ok()
     };
-    // Where the system allows no more threads, it is looked when the tree is taken.
-    Look(thread::Builder::new().name("staging".to_owned()).spawn(look).ok())
+    Look(disk::read(site.staging_marker()).ok().and_then(look))
 }
 
 impl Look {
     /// What the staging tree holds; `None` when it is not what it was when it was written.
     fn marker(self, site: &Site) -> Option<Marker> {
-        let found = self.0.and_then(|thread| thread.join().ok()).flatten();
+        let found = self.0.and_then(|thread| thread.join().ok());
         let bytes = disk::read(site.staging_marker()).ok()?;
         match found {
             Some((then, marker)) if then == bytes => marker,
@@ -260,7 +263,7 @@ impl Identity {
     fn of(folder: &Path) -> Result<Identity> {
         let metadata = fs::symlink_metadata(folder)
             .with_context(|| format!("cannot access {}", folder.display()))?;
-        let (inode, changed, changed_nanoseconds) = disk::change_id(&metadata);
+        let (inode, Changed(changed, changed_nanoseconds)) = disk::change_id(&metadata);
         Ok(Identity { inode, changed, changed_nanoseconds })
     }
 }

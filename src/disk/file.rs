@@ -81,7 +81,7 @@ fn last_byte(file: &mut File) -> io::Result<Option<u8>> {
 
 /// When a file was last changed, in seconds and nanoseconds: its change time, which nobody can set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Changed(i64, i64);
+pub struct Changed(pub i64, pub i64);
 
 impl Changed {
     pub fn of(metadata: &Metadata) -> Changed {
@@ -89,10 +89,9 @@ impl Changed {
     }
 }
 
-/// Another one once a file was changed or replaced: its number, and its change time, which nobody
-/// can set.
-pub fn change_id(metadata: &Metadata) -> (u64, i64, i64) {
-    (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
+/// Another one once a file was changed or replaced: its number, and when it was changed.
+pub fn change_id(metadata: &Metadata) -> (u64, Changed) {
+    (metadata.ino(), Changed::of(metadata))
 }
 
 /// Makes a file that must not be there yet, with these permission bits, whatever the umask says.

@@ -26,8 +26,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::console::{End, Followed, Follower, follow, mask, paint, print};
-use crate::disk;
 use crate::disk::space::FileSystem;
+use crate::disk::{self, Changed};
 use crate::git::{Commit, RefUpdate, Refs, Repository, short};
 use crate::setup;
 use crate::site::freeze::{Frozen, Received};
@@ -203,7 +203,7 @@ const ALIVE: Duration = Duration::from_millis(50);
 
 /// Which file a record is at the moment: a record is replaced when it changes.
 #[derive(PartialEq, Eq)]
-struct RecordFile(Option<(u64, i64, i64)>);
+struct RecordFile(Option<(u64, Changed)>);
 
 impl RecordFile {
     fn of(site: &Site, id: DeploymentId) -> RecordFile {

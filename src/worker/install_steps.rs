@@ -21,7 +21,7 @@ use crate::python::env::marker::Marker;
 use crate::python::env::{self, BackgroundCopy};
 use crate::python::installers::{Choice, Installation, Installer};
 
-/// Installs the requirements into the env `id`, unless an earlier deployment finished it, and marks
+/// Installs the requirements into the `env`, unless an earlier deployment finished it, and marks
 /// it as finished. When a copy of another env turns out not to be good, makes a new one.
 pub fn install(context: &StepContext<'_>, plan: &mut Plan, env: impl Into<Env>) -> Result<()> {
     let Env { id: Some(id), copying } = env.into() else { return Ok(()) };

@@ -165,7 +165,7 @@ pub struct Workspace {
 }
 
 /// A project of a workspace.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Member {
     /// Normalized.
     pub name: String,

@@ -121,15 +121,10 @@ source = { path = "wheels/path-1-py3-none-any.whl" }
     /// The answer for a commit with these members, and without this path.
     fn checked(lock: &str, members: &[(&str, Option<Member>)], gone: &str) -> Result<(), String> {
         let lock: Lock = toml::from_str(lock).unwrap();
-        let copied = |(folder, it): &(&str, Option<Member>)| {
-            let it = it
-                .as_ref()
-                .and_then(|it| member(&it.name, it.requires_python.as_deref().unwrap_or_default()));
-            ((*folder).to_owned(), it)
-        };
+        let owned = |(folder, it): &(&str, Option<Member>)| ((*folder).to_owned(), it.clone());
         let workspace = Workspace {
             gone: BTreeMap::from([(gone.to_owned(), format!("../{gone}"))]),
-            members: Some(members.iter().map(copied).collect()),
+            members: Some(members.iter().map(owned).collect()),
             ..Workspace::default()
         };
         let pyproject = "[project]\nname = 'app'\nversion = '1'\n".parse().unwrap();
@@ -152,27 +147,16 @@ source = { path = "wheels/path-1-py3-none-any.whl" }
 
     #[test]
     fn other_members_make_a_lock_stale() {
-        let (app, one, two) = (
+        let all = BTreeMap::from([
             (".", member("app", ">=3.9")),
             ("libs/one", member("one", ">=3.10")),
             ("libs/two", member("two", "")),
-        );
-        assert_eq!(checked(LOCK, &[app, one, two], ""), Ok(()));
-        let whole = |changed: &[(&'static str, Option<Member>)]| {
-            let mut all: BTreeMap<&str, Option<Member>> = BTreeMap::from([
-                (".", member("app", ">=3.9")),
-                ("libs/one", member("one", ">=3.10")),
-                ("libs/two", member("two", "")),
-            ]);
-            for (folder, it) in changed {
-                let it = it.as_ref().map(|it| member(&it.name, "").unwrap());
-                all.insert(folder, it);
-            }
-            all.into_iter().collect::<Vec<_>>()
-        };
+        ]);
+        let listed = |members: BTreeMap<_, _>| members.into_iter().collect::<Vec<_>>();
+        assert_eq!(checked(LOCK, &listed(all.clone()), ""), Ok(()));
         let stale =
             |why: &str| Err(format!("it does not belong to pyproject.toml any more: {why}"));
-        for (changed, why) in [
+        for ((folder, member), why) in [
             (("libs/new", member("new", "")), "new in libs/new is a new member there"),
             (("libs/two", member("other", "")), "libs/two is other there, and two in the lock"),
             (("libs/two", None), "libs/two is a member there, and has no [project]"),
@@ -182,7 +166,9 @@ source = { path = "wheels/path-1-py3-none-any.whl" }
                 "requires-python of its members is >=3.9 there, and >=3.10 in the lock",
             ),
         ] {
-            assert_eq!(checked(LOCK, &whole(&[changed]), ""), stale(why));
+            let mut changed = all.clone();
+            changed.insert(folder, member);
+            assert_eq!(checked(LOCK, &listed(changed), ""), stale(why));
         }
         let without = [(".", member("app", ">=3.10")), ("libs/one", member("one", ""))];
         assert_eq!(checked(LOCK, &without, ""), stale("two is no longer a member there"));
