@@ -103,8 +103,10 @@ fn comes_first(path: &Path, is_folder: bool) -> bool {
 fn only_pip_is_imported(packages: &Path) -> bool {
     let Ok(entries) = fs::read_dir(packages) else { return false };
     !entries.flatten().map(|entry| entry.path()).any(|path| {
-        let is_customized =
-            path.file_stem().is_some_and(|name| CUSTOMIZED.iter().any(|other| name == *other));
+        // It may be a folder, a source or a compiled module, which has two endings.
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        let module = name.split(|byte| *byte == b'.').next().unwrap_or_default();
+        let is_customized = CUSTOMIZED.iter().any(|other| module == other.as_bytes());
         let is_pth = path.extension().is_some_and(|extension| extension == "pth")
             && path.file_name() != Some(OsStr::new(DISTUTILS.0));
         is_customized || is_pth && runs_code(&disk::read(&path).unwrap_or_default())
@@ -113,7 +115,8 @@ fn only_pip_is_imported(packages: &Path) -> bool {
 
 /// Whether a `.pth` file has a line that is run: <https://docs.python.org/3/library/site.html>.
 fn runs_code(pth: &[u8]) -> bool {
-    pth.split(|byte| *byte == b'\n')
+    let text = pth.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pth);
+    text.split(|byte| b"\r\n".contains(byte))
         .any(|line| line.starts_with(b"import ") || line.starts_with(b"import\t"))
 }
 
@@ -150,7 +153,10 @@ mod tests {
             ("distutils-precedence.pth", "import os; __import__('_distutils_hack')", true),
             ("coverage.pth", "import coverage; coverage.process_startup()", false),
             ("nspkg.pth", "/srv\nimport\tsys, types", false),
+            ("old.pth", "/srv\rimport sys\r", false),
+            ("marked.pth", "\u{feff}import sys", false),
             ("sitecustomize.py", "", false),
+            ("usercustomize.cpython-312-x86_64-linux-gnu.so", "", false),
             ("site_customize.py", "", true),
         ] {
             let folder = tempfile::tempdir().unwrap();
