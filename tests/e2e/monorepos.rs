@@ -121,7 +121,7 @@ fn a_workspace_has_the_members_of_its_lock() {
     project.write("page", "").push().assert_success();
     // What is needed has to be there.
     project.remove("lib/pyproject.toml");
-    project.push().assert_failed_with("installs waterhole from ../../lib, which is no project");
+    project.push().assert_failed_with("installs waterhole from ../../lib, which is not a project");
 }
 
 #[test]

@@ -137,7 +137,7 @@ pub(super) fn not_in_the_tree(file: &str, package: &str, path: &str) -> UserErro
 /// `folder` is where the lock `file` says that the package is.
 pub(super) fn not_a_project(file: &str, package: &str, folder: &str) -> UserError {
     let folder = shown(folder);
-    UserError::new(format!("{file} installs {package} from {folder}, which is no project"))
+    UserError::new(format!("{file} installs {package} from {folder}, which is not a project"))
         .found("neither pyproject.toml nor setup.py in it")
         .fix("Commit what is missing, and push again")
 }
@@ -294,7 +294,7 @@ mod tests {
         Commit it, and push again
         ");
         insta::assert_snapshot!(not_a_project("poetry.lock", "lib", "lib"), @"
-        poetry.lock installs lib from lib, which is no project
+        poetry.lock installs lib from lib, which is not a project
         found: neither pyproject.toml nor setup.py in it
         Commit what is missing, and push again
         ");

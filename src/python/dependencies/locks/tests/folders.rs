@@ -62,7 +62,7 @@ fn a_folder_is_the_project_that_is_locked() {
         assert!(missing.contains("installs lib from lib, which is not in the tree"), "{missing}");
         for files in [&[("lib/README.md", "")], &[("lib", "")]] {
             let none = read(files).unwrap_err();
-            assert!(none.contains("installs lib from lib, which is no project"), "{none}");
+            assert!(none.contains("installs lib from lib, which is not a project"), "{none}");
         }
         let other = read(&[("lib/pyproject.toml", "[project]\nname = 'other'\n")]);
         // Pipenv takes any name for what is at a path.
