@@ -2,7 +2,7 @@
 
 use super::{Asked, Cause, Heard, Installer, names};
 use crate::console::did_you_mean;
-use crate::python::dependencies::normalized_name;
+use crate::python::dependencies::{Line, Source, normalized_name};
 use crate::text::excerpt;
 
 /// The index did not answer.
@@ -28,18 +28,36 @@ pub(super) fn unreachable(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
     });
     let is_plain = broken.contains("HTTPConnection") || broken.contains("http://");
     let scheme = if is_plain { "http" } else { "https" };
+    let correction = correction(host.as_deref(), asked);
     let (index, test) = match host {
         Some(host) => (format!("the index {host}"), format!("curl -I {scheme}://{host}")),
         None => ("the index".to_owned(), "curl -I ADDRESS".to_owned()),
     };
     Some(Cause {
         fact: format!("{index} cannot be reached: {why}"),
-        fixes: vec![
-            format!("See whether this machine can reach it: {test}"),
-            "Or correct its address: nyala config set PIP_INDEX_URL=ADDRESS".to_owned(),
-        ],
+        fixes: vec![format!("See whether this machine can reach it: {test}"), correction],
         ..Cause::default()
     })
+}
+
+/// Where the address of an index is to be corrected: in the commit, where that names it.
+fn correction(host: Option<&str>, asked: Asked<'_>) -> String {
+    let is_there = |line: &&Line| {
+        let named = line.source.as_deref().and_then(host_of);
+        named.is_some_and(|named| Some(named.as_str()) == host)
+    };
+    match (asked.recorded.lines.iter().find(is_there), asked.source) {
+        (None, _) => "Or correct its address: nyala config set PIP_INDEX_URL=ADDRESS".to_owned(),
+        (Some(_), Source::Lock { lock, path }) => {
+            let (manifest, command) = (lock.manifests()[0], lock.command());
+            format!(
+                "Or correct its address in {manifest}, run {command}, commit {path}, and push again"
+            )
+        }
+        (Some(Line { file, number, .. }), _) => {
+            format!("Or correct its address (line {number} of {file}), commit, and push again")
+        }
+    }
 }
 
 /// What libraries say of a connection that could not be made, and what that means.

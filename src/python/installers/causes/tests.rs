@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::python::dependencies::locks::Lock;
 use crate::python::dependencies::{Line, Source};
 
 /// What is told of the output of an installer with Python 3.10.
@@ -9,12 +10,16 @@ fn told(installer: Installer, output: &str) -> String {
 }
 
 fn told_of(line: Line, installer: Installer, output: &str) -> String {
+    let source = Source::RequirementsTxt { path: "requirements.txt".to_owned() };
+    told_by(&source, line, installer, output)
+}
+
+fn told_by(source: &Source, line: Line, installer: Installer, output: &str) -> String {
     let mut heard = Heard::default();
     output.lines().for_each(|line| heard.line(line.trim()));
     let recorded = Recorded { lines: vec![line], ..Recorded::default() };
-    let source = Source::RequirementsTxt { path: "requirements.txt".to_owned() };
     let python = Version::new(3, 10, 13);
-    let asked = Asked { installer, python: &python, source: &source, recorded: &recorded };
+    let asked = Asked { installer, python: &python, source, recorded: &recorded };
     let Some(Cause { fact, lines, fixes, .. }) = heard.cause(asked) else { return String::new() };
     [vec![fact], lines, fixes].concat().join("\n")
 }
@@ -52,6 +57,35 @@ fn of_uv(cause: &str) -> String {
     let start = "error: No solution found when resolving dependencies\n  cause: Because";
     let end = "we can conclude that your requirements are unsatisfiable.";
     told(Installer::Uv, &format!("{start} {cause}, {end}"))
+}
+
+#[test]
+fn the_address_of_an_index_is_corrected_where_it_is_named() {
+    let output = "\
+error: Request failed after 3 retries
+cause: Failed to fetch: https://wheels.example.org/cpu/six/
+cause: dns error
+cause: failed to lookup address information: Name or service not known
+";
+    let last = |source: &Source, address: &str| {
+        let line = Line { source: Some(address.to_owned()), ..requirement() };
+        let told = told_by(source, line, Installer::Uv, output);
+        told.lines().last().unwrap_or_default().to_owned()
+    };
+    let file = Source::RequirementsTxt { path: "requirements.txt".to_owned() };
+    let named = "https://wheels.example.org/cpu";
+    assert_eq!(
+        last(&file, named),
+        "Or correct its address (line 2 of requirements.txt), commit, and push again"
+    );
+    assert_eq!(
+        last(&Source::lock(Lock::Uv), named),
+        "Or correct its address in pyproject.toml, run uv lock, commit uv.lock, and push again"
+    );
+    assert_eq!(
+        last(&file, "https://other.example.org/cpu"),
+        "Or correct its address: nyala config set PIP_INDEX_URL=ADDRESS"
+    );
 }
 
 #[test]
