@@ -37,9 +37,14 @@ pub(super) fn cannot_be_salvaged(id: DeploymentId) -> UserError {
     ))
 }
 
-pub(super) fn nothing_to_share() -> UserError {
-    UserError::new("nothing is live yet, so there is nothing to share")
-        .fix("Write the paths into nyala.toml: shared = [\"media\"]")
+/// `shared` is what the setting is to be.
+pub(super) fn nothing_to_share<'a>(shared: impl Iterator<Item = &'a SharedPath>) -> UserError {
+    let named: Vec<_> =
+        shared.map(|path| toml::Value::from(path.to_string()).to_string()).collect();
+    UserError::new("nothing is live yet, so there is nothing to share").fix(format!(
+        "For every release from the first on, write into nyala.toml: shared = [{}]",
+        named.join(", ")
+    ))
 }
 
 /// `outer` is shared.
@@ -174,9 +179,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_shared_says_why() {
-        insta::assert_snapshot!(nothing_to_share(), @r#"
+        insta::assert_snapshot!(nothing_to_share([&path()].into_iter()), @r#"
         nothing is live yet, so there is nothing to share
-        Write the paths into nyala.toml: shared = ["media"]
+        For every release from the first on, write into nyala.toml: shared = ["media"]
         "#);
         let inner = SharedPath::try_from("media/thumbs".to_owned()).unwrap();
         insta::assert_snapshot!(part_of_shared(&inner, &path()), @"

@@ -52,7 +52,10 @@ pub fn share_held(
     from: Option<DeploymentId>,
 ) -> Result<Vec<Moved>> {
     let settings = site.settings()?;
-    let live = site.live()?.ok_or_else(error::nothing_to_share)?;
+    let live = site.live()?.ok_or_else(|| {
+        let missing = paths.iter().filter(|path| !settings.shared.contains(path));
+        error::nothing_to_share(settings.shared.iter().chain(missing))
+    })?;
     for path in paths.iter().filter(|path| !settings.shared.contains(path)) {
         let mut there = settings.shared.iter();
         if let Some(outer) = there.find(|it| path.path().starts_with(it.path())) {
