@@ -20,6 +20,7 @@ mod access;
 mod acting;
 mod advice;
 mod bad_input;
+mod causes;
 mod clients;
 mod commands;
 mod control;

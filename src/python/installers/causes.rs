@@ -1,6 +1,7 @@
 //! Why a package could not be installed, in words for people: the nearest cause of those that pip
 //! and uv are known to print.
 
+mod frozen;
 mod index;
 mod names;
 mod repository;
@@ -10,7 +11,8 @@ use std::str::FromStr;
 
 use pep440_rs::{Version as Pep440, VersionSpecifiers};
 
-use index::{no_package, unreachable};
+use frozen::frozen_elsewhere;
+use index::{no_package, out_of_order, unreachable};
 use repository::repository;
 pub(super) use versions::needs_python;
 use versions::{no_version, other_python};
@@ -18,13 +20,21 @@ use versions::{no_version, other_python};
 use super::Installer;
 use super::editables::as_committed;
 use super::error::LET_PIP;
-use crate::python::dependencies::{Recorded, Role, Source, normalized_name};
+use crate::python::dependencies::{Line, Recorded, Role, Source, normalized_name};
 use crate::python::version::Version;
 use crate::text::excerpt;
 
 /// How many lines are kept, and how long they may be: pip lists all versions of a package in one.
 const LINES: usize = 100;
 const LONGEST: usize = 20_000;
+
+/// What uv says of a package that is in no index, and in no folder of packages.
+const NOT_FOUND: [&str; 2] =
+    [" was not found in the package registry", " was not found in the provided"];
+
+/// What pip says of a package that it cannot build.
+const WHEEL_NOT_BUILT: &str = "ERROR: Failed building wheel for ";
+const NOT_BUILT: &str = "ERROR: Failed to build '";
 
 /// One cause.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -67,9 +77,11 @@ impl Heard {
             "hint: ",
             "Hint: ",
         ];
-        const SINGLE: [&str; 6] = [
+        const SINGLE: [&str; 8] = [
             "ERROR: Could not find a version that satisfies the requirement ",
             "ERROR: Could not install packages due to an OSError: ",
+            WHEEL_NOT_BUILT,
+            NOT_BUILT,
             "ERROR: Ignored the following ",
             "ERROR: Package '",
             "Looking in indexes: ",
@@ -87,10 +99,12 @@ impl Heard {
 
     /// The nearest cause.
     pub(super) fn cause(&self, asked: Asked<'_>) -> Option<Cause> {
-        const CAUSES: [fn(&Heard, Asked<'_>) -> Option<Cause>; 9] = [
+        const CAUSES: [fn(&Heard, Asked<'_>) -> Option<Cause>; 11] = [
             repository,
             old_uv,
             unreachable,
+            out_of_order,
+            frozen_elsewhere,
             wrong_hash,
             malformed,
             contradiction,
@@ -103,6 +117,12 @@ impl Heard {
 
     fn after(&self, start: &str) -> Option<&str> {
         self.lines.iter().find_map(|line| line.strip_prefix(start))
+    }
+
+    /// The package that pip could not build.
+    fn not_built(&self) -> Option<&str> {
+        let quoted = self.after(NOT_BUILT).and_then(|rest| rest.split('\'').next());
+        self.after(WHEEL_NOT_BUILT).or(quoted)
     }
 
     /// What follows the line that begins so.
@@ -156,20 +176,21 @@ impl<'a> Requirement<'a> {
     }
 }
 
-impl Asked<'_> {
+impl<'a> Asked<'a> {
     /// Where a package is asked for: `line 3 of requirements.txt`.
     fn place(self, name: &str) -> String {
-        let name = normalized_name(name);
-        let is_it = |key: &str| key == name || key.starts_with(&format!("{name} ;"));
-        let line = self
-            .recorded
-            .lines
-            .iter()
-            .find(|line| line.role == Role::Requirement && line.number > 0 && is_it(&line.key));
-        line.map_or_else(
+        self.line(name).map_or_else(
             || self.source.to_string(),
             |line| format!("line {} of {}", line.number, line.file),
         )
+    }
+
+    /// The line of a requirements file that asks for a package.
+    fn line(self, name: &str) -> Option<&'a Line> {
+        let name = normalized_name(name);
+        let is_it = |key: &str| key == name || key.starts_with(&format!("{name} ;"));
+        let mut lines = self.recorded.lines.iter();
+        lines.find(|line| line.role == Role::Requirement && line.number > 0 && is_it(&line.key))
     }
 }
 

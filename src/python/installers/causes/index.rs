@@ -1,9 +1,12 @@
 //! An index that does not answer, and one that has no such package.
 
-use super::{Asked, Cause, Heard, Installer, names};
+use super::{Asked, Cause, Heard, Installer, NOT_FOUND, names};
 use crate::console::did_you_mean;
 use crate::python::dependencies::{Line, Source, normalized_name};
 use crate::text::excerpt;
+
+/// How pip begins the line with its indexes.
+const INDEXES: &str = "Looking in indexes: ";
 
 /// The index did not answer.
 pub(super) fn unreachable(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
@@ -23,7 +26,7 @@ pub(super) fn unreachable(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
     };
     let (_, why) = UNREACHABLE.iter().find(|(said, _)| broken.contains(said))?;
     let host = host_of(&broken).or_else(|| {
-        let mut indexes = heard.after("Looking in indexes: ")?.split(", ");
+        let mut indexes = heard.after(INDEXES)?.split(", ");
         indexes.next().filter(|_| indexes.next().is_none()).and_then(host_of)
     });
     let is_plain = broken.contains("HTTPConnection") || broken.contains("http://");
@@ -39,6 +42,28 @@ pub(super) fn unreachable(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
         ..Cause::default()
     })
 }
+
+/// The index answered with an error of its own. pip does not say so.
+pub(super) fn out_of_order(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
+    if asked.installer != Installer::Uv {
+        return None;
+    }
+    let said = heard.of_uv();
+    let (_, rest) = said.split_once("HTTP status ")?;
+    let is_its_fault = rest.starts_with("server error (") || rest.starts_with("client error (429");
+    let (_, rest) = rest.split_once('(').filter(|_| is_its_fault)?;
+    let (status, rest) = rest.split_once(')')?;
+    let host = host_of(rest);
+    let index = host.as_ref().map_or("the index".to_owned(), |host| format!("the index {host}"));
+    Some(Cause {
+        fact: format!("{index} answered with an error: {}", excerpt(status)),
+        fixes: vec![AGAIN.to_owned(), correction(host.as_deref(), asked)],
+        ..Cause::default()
+    })
+}
+
+/// What to do about an index that is out of order.
+const AGAIN: &str = "If it is out of order, wait until it works, and then: nyala redeploy";
 
 /// Where the address of an index is to be corrected: in the commit, where that names it.
 fn correction(host: Option<&str>, asked: Asked<'_>) -> String {
@@ -94,6 +119,36 @@ pub(super) fn host_of(text: &str) -> Option<String> {
     (!host.is_empty()).then(|| host.to_owned())
 }
 
+/// The index gave no file of a package that exists: pip says the same of an index that has no such
+/// package, of one that is out of order, and of files that are all for other Pythons.
+fn no_file(heard: &Heard, asked: Asked<'_>, name: &str, normal: &str) -> Cause {
+    let index = heard.after(INDEXES).and_then(|indexes| indexes.split(", ").next());
+    let index = without_user(index.unwrap_or("https://pypi.org/simple"));
+    let (python, older) = (asked.python.minor_version(), asked.python.minor.saturating_sub(1));
+    Cause {
+        fact: format!("the index gave no file of {} for Python {python}", excerpt(name)),
+        fixes: vec![
+            format!("See what it answers: curl -i {}/{normal}/", index.trim_end_matches('/')),
+            AGAIN.to_owned(),
+            format!(
+                "Or ask for another version in {}, or for an older Python: python-3.{older} in \
+                 runtime.txt",
+                asked.place(name)
+            ),
+        ],
+        may_be_private: true,
+        ..Cause::default()
+    }
+}
+
+/// An address without who asks, so that it can be typed.
+fn without_user(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}/{path}")
+}
+
 /// There is no such package in the index.
 pub(super) fn no_package(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
     let said;
@@ -104,9 +159,7 @@ pub(super) fn no_package(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
         }
         Installer::Uv => {
             said = heard.of_uv();
-            let not_found =
-                [" was not found in the package registry", " was not found in the provided"];
-            let (before, _) = not_found.iter().find_map(|words| said.split_once(words))?;
+            let (before, _) = NOT_FOUND.iter().find_map(|words| said.split_once(words))?;
             before.rsplit(' ').next()?
         }
     };
@@ -118,6 +171,12 @@ pub(super) fn no_package(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
             fixes: vec![format!("Remove it ({place}), commit, and push again")],
             ..Cause::default()
         });
+    }
+    let is_known = names::KNOWN.contains(&normal.as_str());
+    if asked.installer == Installer::Pip
+        && (is_known || matches!(asked.source, Source::Lock { .. }))
+    {
+        return Some(no_file(heard, asked, name, &normal));
     }
     let other = names::OTHERS.iter().find(|(module, _)| *module == normal);
     let meant = other.map(|(_, package)| *package).or_else(|| {

@@ -1,3 +1,6 @@
+mod frozen;
+mod index;
+
 use std::collections::BTreeSet;
 
 use super::*;
@@ -60,68 +63,6 @@ fn of_uv(cause: &str) -> String {
 }
 
 #[test]
-fn the_address_of_an_index_is_corrected_where_it_is_named() {
-    let output = "\
-error: Request failed after 3 retries
-cause: Failed to fetch: https://wheels.example.org/cpu/six/
-cause: dns error
-cause: failed to lookup address information: Name or service not known
-";
-    let last = |source: &Source, address: &str| {
-        let line = Line { source: Some(address.to_owned()), ..requirement() };
-        let told = told_by(source, line, Installer::Uv, output);
-        told.lines().last().unwrap_or_default().to_owned()
-    };
-    let file = Source::RequirementsTxt { path: "requirements.txt".to_owned() };
-    let named = "https://wheels.example.org/cpu";
-    assert_eq!(
-        last(&file, named),
-        "Or correct its address (line 2 of requirements.txt), commit, and push again"
-    );
-    assert_eq!(
-        last(&Source::lock(Lock::Uv), named),
-        "Or correct its address in pyproject.toml, run uv lock, commit uv.lock, and push again"
-    );
-    assert_eq!(
-        last(&file, "https://other.example.org/cpu"),
-        "Or correct its address: nyala config set PIP_INDEX_URL=ADDRESS"
-    );
-}
-
-#[test]
-fn an_index_that_does_not_answer_is_named_with_the_reason() {
-    let pip = "\
-WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError(\"HTTPConnection\
-(host='127.0.0.1', port=9): Failed to establish a new connection: [Errno 111] Connection \
-refused\")': /simple/six/
-ERROR: Could not find a version that satisfies the requirement six (from versions: none)
-";
-    let refused = "\
-the index 127.0.0.1:9 cannot be reached: the connection was refused
-See whether this machine can reach it: curl -I http://127.0.0.1:9
-Or correct its address: nyala config set PIP_INDEX_URL=ADDRESS";
-    assert_eq!(told(Installer::Pip, pip), refused);
-    let old = "\
-Looking in indexes: http://me:secret@127.0.0.1:9/simple
-WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError('<pip._vendor.\
-urllib3.connection.HTTPConnection object at 0x7f>: Failed to establish a new connection: \
-[Errno 111] Connection refused')': /simple/six/
-ERROR: Could not find a version that satisfies the requirement six (from versions: none)
-";
-    assert_eq!(told(Installer::Pip, old), refused);
-    let uv = "\
-error: Failed to fetch: http://127.0.0.1:9/simple/six/
-  cause: error sending request for url (http://127.0.0.1:9/simple/six/)
-  cause: client error (Connect)
-  cause: Connection refused (os error 111)
-";
-    assert_eq!(told(Installer::Uv, uv), refused);
-    // It answered at last.
-    let later = told(Installer::Pip, &pip.replace("none", "1.0rc1"));
-    assert_eq!(later.lines().next(), Some("six has pre-releases only"));
-}
-
-#[test]
 fn a_package_for_another_python_says_which() {
     let pip = "\
 ERROR: Ignored the following versions that require a different python version: \
@@ -176,28 +117,6 @@ fn a_version_that_is_not_there_says_which_are() {
     no version of six is >3
     Correct line 2 of requirements.txt, commit, and push again
     ");
-}
-
-#[test]
-fn a_package_that_is_not_there_says_what_was_meant() {
-    insta::assert_snapshot!(not_found("reqeusts", "none"), @"
-    the index has no package reqeusts
-    Did you mean requests? Correct requirements.txt, commit, and push again
-    ");
-    insta::assert_snapshot!(not_found("sqlite3", "none"), @"
-    sqlite3 is a part of Python, and no package to install
-    Remove it (requirements.txt), commit, and push again
-    ");
-    insta::assert_snapshot!(not_found("PIL==9", "none"), @"
-    the index has no package PIL
-    Did you mean Pillow? Correct requirements.txt, commit, and push again
-    ");
-    insta::assert_snapshot!(not_found("our-own-library[x]>=1", "none"), @"
-    the index has no package our-own-library
-    Correct its name (requirements.txt), commit, and push again
-    ");
-    let uv = of_uv("reqeusts was not found in the package registry and you require reqeusts");
-    assert_eq!(uv, not_found("reqeusts", "none"));
 }
 
 #[test]
