@@ -148,7 +148,7 @@ impl Excerpt {
         let is_of_index = self.built.as_ref().is_some_and(|built| !built.contains(" @ "));
         // What is written in Rust has wheels, so it is old rather than in want of a compiler.
         let may_be_old = packages.iter().all(|package| *package == "cargo");
-        let is_old = is_of_index && may_be_old && pkg_resources.is_none();
+        let is_old = is_of_index && may_be_old && pkg_resources.is_none() && cause.is_none();
         let old = is_old.then(|| {
             format!(
                 "If {built} is older than Python {}.{}, ask for a newer version of it, or for an \

@@ -46,6 +46,21 @@ ERROR: Failed to build installable wheels for some pyproject.toml based projects
 }
 
 #[test]
+fn a_package_of_another_system_is_not_said_to_be_old() {
+    let output = "\
+  × Building wheel for twisted-iocpsupport (pyproject.toml) did not run successfully.
+  │ exit code: 1
+  ╰─> [1 lines of output]
+      iocpsupport.c:1277:10: fatal error: io.h: No such file or directory
+      [end of output]
+  ERROR: Failed building wheel for twisted-iocpsupport
+";
+    let told = told(Installer::Pip, output);
+    assert!(told.starts_with("twisted-iocpsupport is for Windows only"), "{told}");
+    assert!(!told.contains("is older than Python"), "{told}");
+}
+
+#[test]
 fn the_last_line_of_a_build_explains_it_where_no_other_does() {
     let output = "\
   × Getting requirements to build wheel did not run successfully.
