@@ -136,22 +136,30 @@ fn a_submodule_is_fetched_over_ssh_with_the_sites_key() {
     assert_eq!(site.live_file("lib/lib.py"), "by ssh");
 }
 
+/// A bare repository beside the site's with these files; its commit.
+fn neighbour_with(site: &Site, name: &str, files: &[(&str, &str)]) -> String {
+    let (bare, _) = neighbour(site, name, "", None);
+    let work = site.sandbox.path(&format!("{name}-work"));
+    let git = |arguments: &[&str]| site.sandbox.git(&work, arguments);
+    fs::create_dir(&work).unwrap();
+    git(&["clone", "--quiet", bare.to_str().unwrap(), "."]);
+    for (path, text) in files {
+        fs::create_dir_all(work.join(path).parent().unwrap()).unwrap();
+        fs::write(work.join(path), text).unwrap();
+    }
+    git(&["add", "."]);
+    let author = ["-c", "user.name=Ada", "-c", "user.email=a@example.org"];
+    git(&[&author[..], &["commit", "--quiet", "-m", name]].concat());
+    git(&["push", "--quiet", "origin", "HEAD"]);
+    git(&["rev-parse", "HEAD"])
+}
+
 #[test]
 fn requirements_in_a_submodule_are_read() {
     let site = hosted();
     let library = |name: &str, version: &str| {
-        let (bare, _) = neighbour(&site, name, "", None);
-        let work = site.sandbox.path(&format!("{name}-work"));
-        let git = |arguments: &[&str]| site.sandbox.git(&work, arguments);
-        fs::create_dir(&work).unwrap();
-        git(&["clone", "--quiet", bare.to_str().unwrap(), "."]);
-        fs::write(work.join("requirements.txt"), format!("antelope=={version}\n")).unwrap();
-        fs::write(work.join("pins.txt"), "grass==1.0\n").unwrap();
-        git(&["add", "."]);
-        let author = ["-c", "user.name=Ada", "-c", "user.email=a@example.org"];
-        git(&[&author[..], &["commit", "--quiet", "-m", version]].concat());
-        git(&["push", "--quiet", "origin", "HEAD"]);
-        git(&["rev-parse", "HEAD"])
+        let pin = format!("antelope=={version}\n");
+        neighbour_with(&site, name, &[("requirements.txt", &pin), ("pins.txt", "grass==1.0\n")])
     };
     let project = site.project();
     let lines = "-r vendor/lib/requirements.txt\n-c vendor/lib/pins.txt\n";
@@ -165,4 +173,35 @@ fn requirements_in_a_submodule_are_read() {
     let push = project.push_refs(&["HEAD:refs/heads/main"]);
     push.assert_success().assert_says("antelope==1.0 -> antelope==1.1");
     assert_eq!(site.package("antelope").as_deref(), Some("1.1"));
+}
+
+#[test]
+fn members_of_a_workspace_in_a_submodule_are_seen() {
+    let site = hosted();
+    let member = |name: &str| format!("[project]\nname = \"{name}\"\nversion = \"0\"\n");
+    let (one, two) = (member("one"), member("two"));
+    let first = neighbour_with(&site, "lib", &[("one/pyproject.toml", &one)]);
+    let files = [("one/pyproject.toml", one.as_str()), ("two/pyproject.toml", &two)];
+    let second = neighbour_with(&site, "other", &files);
+    let project = site.project();
+    let top = member("site") + "[tool.uv.workspace]\nmembers = [\"vendor/[a-z]*/[!.]*\"]\n";
+    let locked = |name: &str, folder: &str| {
+        let source = format!("source = {{ virtual = \"{folder}\" }}");
+        format!("[[package]]\nname = \"{name}\"\nversion = \"0\"\n{source}\n")
+    };
+    let lock = "version = 1\nrequires-python = \">=3.8\"\n[manifest]\n\
+                members = [\"one\", \"site\"]\n"
+        .to_owned()
+        + &locked("one", "vendor/lib/one")
+        + &locked("site", ".");
+    project.write("pyproject.toml", top).write("uv.lock", lock).commit("One");
+    add_to(&project, "vendor/lib", "../lib.git", &first);
+    project.push_refs(&["HEAD:refs/heads/main"]).assert_success();
+
+    add_to(&project, "vendor/lib", "../other.git", &second);
+    let push = project.push_refs(&["HEAD:refs/heads/main"]);
+    push.assert_failed_with("two in vendor/lib/two is a new member there");
+    // Of one that stays empty, the lock is believed.
+    site.set("SCM_DISABLE_SUBMODULES", "1");
+    site.nyala(&["redeploy"]).assert_success();
 }

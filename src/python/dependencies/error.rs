@@ -57,6 +57,13 @@ pub(super) fn in_conflict(path: &str, line: usize) -> UserError {
         .fix("Resolve the conflict, commit, and push again")
 }
 
+/// `list` is `members` or `exclude` of `[tool.uv.workspace]`, and `why` what uv's parser says.
+pub(super) fn not_a_pattern(list: &str, text: &str, why: &str) -> UserError {
+    UserError::new(format!("{list} has {:?}, which is not a pattern", shown(text)))
+        .found(format!("{why}, in [tool.uv.workspace] of pyproject.toml"))
+        .fix("Correct it, make the lock again (uv lock), commit, and push again")
+}
+
 pub(super) fn not_a_requirement(text: &str) -> UserError {
     UserError::new("pyproject.toml has a dependency that is not a requirement")
         .found(shown(text))
@@ -108,6 +115,11 @@ mod tests {
         insta::assert_snapshot!(not_a_list("dependencies"), @r#"
         dependencies in pyproject.toml is not a list
         Write it as PEP 621 has it, such as dependencies = ["flask>=3"]
+        "#);
+        insta::assert_snapshot!(not_a_pattern("members", "[a", "invalid range pattern"), @r#"
+        members has "[a", which is not a pattern
+        found: invalid range pattern, in [tool.uv.workspace] of pyproject.toml
+        Correct it, make the lock again (uv lock), commit, and push again
         "#);
         insta::assert_snapshot!(not_a_requirement("-r x"), @r#"
         pyproject.toml has a dependency that is not a requirement

@@ -53,7 +53,7 @@ pub fn lock_without_member(tree: &impl Tree) -> Result<Option<String>> {
         let lock = format!("{above}{}", Lock::Uv.file_name());
         let Resolved::File { path, .. } = resolve(tree, &lock)? else { continue };
         let workspace = read(&format!("{above}pyproject.toml"))?;
-        if Patterns::of(&workspace).mean(&place[place.len() - levels..]) {
+        if Patterns::of(&workspace)?.mean(&place[place.len() - levels..]) {
             return Ok(Some(path));
         }
     }
@@ -96,7 +96,7 @@ pub(super) fn workspace(
     }
     let top = if levels == 0 { Some(pyproject) } else { found.others.get(".").map(|it| &it.table) };
     found.members = match top {
-        Some(top) => members(tree, levels, top)?,
+        Some(top) => Some(members(tree, levels, top)?),
         None => None,
     };
     Ok(found)

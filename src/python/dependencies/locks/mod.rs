@@ -159,9 +159,20 @@ pub struct Workspace {
     pub others: BTreeMap<String, Pyproject>,
     /// What the lock has and the commit has not: the path that is missing, for a person.
     pub gone: BTreeMap<String, String>,
-    /// The members that its pyproject.toml names; `None` for a folder without a project. `None` as
-    /// a whole where it is not known.
-    pub members: Option<BTreeMap<String, Option<Member>>>,
+    /// The members that its pyproject.toml names; `None` where there is no such file.
+    pub members: Option<Members>,
+}
+
+/// The members of a workspace by their folders.
+pub type Members = BTreeMap<String, InFolder>;
+
+/// What is in a folder that is to be a member of a workspace.
+#[derive(Clone, Debug)]
+pub enum InFolder {
+    Project(Member),
+    Nothing,
+    /// It is in a submodule that stays empty, so the commit does not say.
+    NotSeen,
 }
 
 /// A project of a workspace.

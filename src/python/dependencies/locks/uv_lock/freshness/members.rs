@@ -1,12 +1,13 @@
 //! The members of a workspace: those that the lock has, against those that the commit has.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::str::FromStr;
 
 use pep440_rs::VersionSpecifiers;
 
 use super::super::super::error::LockError;
-use super::super::super::{Member, Workspace};
+use super::super::super::{InFolder, Member, Workspace};
 use super::super::file::Lock;
 use super::is_same_for_all;
 use super::requirement::Manifest;
@@ -31,9 +32,17 @@ pub(super) fn check(
     let Some(members) = &workspace.members else { return Ok(()) };
     let stale = |why: String| Err(root.stale(why));
     let mut now: BTreeMap<&str, (&str, &Member)> = BTreeMap::new();
+    let mut not_seen = Vec::new();
     for (folder, member) in members {
-        let Some(member) = member else {
-            return stale(format!("{folder} is a member there, and has no [project]"));
+        let member = match member {
+            InFolder::Project(member) => member,
+            InFolder::Nothing => {
+                return stale(format!("{folder} is a member there, and has no [project]"));
+            }
+            InFolder::NotSeen => {
+                not_seen.push(Path::new(folder));
+                continue;
+            }
         };
         if let Some((other, _)) = now.insert(&member.name, (folder, member)) {
             return stale(format!("{other} and {folder} are both {} there", member.name));
@@ -54,8 +63,16 @@ pub(super) fn check(
             None => format!("{name} in {folder} is a new member there"),
         });
     }
-    if let Some(gone) = then.iter().find(|name| !now.contains_key(name.as_str())) {
+    let is_not_seen = |name: &str| {
+        let folder = lock.packages.iter().find(|it| it.name == name)?.source.folder()?;
+        not_seen.iter().find(|it| Path::new(folder).starts_with(it))
+    };
+    let is_gone = |name: &&String| !now.contains_key(name.as_str()) && is_not_seen(name).is_none();
+    if let Some(gone) = then.iter().find(is_gone) {
         return stale(format!("{gone} is no longer a member there"));
+    }
+    if !not_seen.is_empty() {
+        return Ok(());
     }
     check_pythons(lock, now.values().map(|(_, member)| *member), root)
 }
@@ -110,18 +127,18 @@ version = "1"
 source = { path = "wheels/path-1-py3-none-any.whl" }
 "#;
 
-    fn member(name: &str, pythons: &str) -> Option<Member> {
+    fn member(name: &str, pythons: &str) -> InFolder {
         let mut project = format!("[project]\nname = '{name}'\n");
         if !pythons.is_empty() {
             project += &format!("requires-python = '{pythons}'\n");
         }
-        Member::of(&project.parse().unwrap())
+        InFolder::Project(Member::of(&project.parse().unwrap()).unwrap())
     }
 
     /// The answer for a commit with these members, and without this path.
-    fn checked(lock: &str, members: &[(&str, Option<Member>)], gone: &str) -> Result<(), String> {
+    fn checked(lock: &str, members: &[(&str, InFolder)], gone: &str) -> Result<(), String> {
         let lock: Lock = toml::from_str(lock).unwrap();
-        let owned = |(folder, it): &(&str, Option<Member>)| ((*folder).to_owned(), it.clone());
+        let owned = |(folder, it): &(&str, InFolder)| ((*folder).to_owned(), it.clone());
         let workspace = Workspace {
             gone: BTreeMap::from([(gone.to_owned(), format!("../{gone}"))]),
             members: Some(members.iter().map(owned).collect()),
@@ -159,7 +176,7 @@ source = { path = "wheels/path-1-py3-none-any.whl" }
         for ((folder, member), why) in [
             (("libs/new", member("new", "")), "new in libs/new is a new member there"),
             (("libs/two", member("other", "")), "libs/two is other there, and two in the lock"),
-            (("libs/two", None), "libs/two is a member there, and has no [project]"),
+            (("libs/two", InFolder::Nothing), "libs/two is a member there, and has no [project]"),
             (("libs/x", member("one", "")), "libs/one and libs/x are both one there"),
             (
                 ("libs/one", member("one", "")),
@@ -172,6 +189,18 @@ source = { path = "wheels/path-1-py3-none-any.whl" }
         }
         let without = [(".", member("app", ">=3.10")), ("libs/one", member("one", ""))];
         assert_eq!(checked(LOCK, &without, ""), stale("two is no longer a member there"));
+    }
+
+    #[test]
+    fn of_a_member_that_cannot_be_seen_the_lock_is_believed() {
+        let seen = || [(".", member("app", ">=3.10")), ("libs/one", member("one", ""))];
+        for folder in ["libs/two", "libs"] {
+            let [app, one] = seen();
+            assert_eq!(checked(LOCK, &[app, one, (folder, InFolder::NotSeen)], ""), Ok(()));
+        }
+        let [app, one] = seen();
+        let error = checked(LOCK, &[app, one, ("libs/tw", InFolder::NotSeen)], "").unwrap_err();
+        assert!(error.ends_with("two is no longer a member there"), "{error}");
     }
 
     /// uv does not write down that a project is the only one of its workspace.
