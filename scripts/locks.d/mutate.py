@@ -125,6 +125,14 @@ dev = ["idna"]
 requires = ["hatchling"]
 build-backend = "hatchling.build"
 """
+# The same with all sources at the top.
+SOURCES = """\
+two = { workspace = true }
+three = { path = "../../other/three" }
+"""
+INHERITED = WORKSPACE.replace("[tool.uv.sources]\n" + SOURCES, "").replace(
+    "one = { workspace = true }\n",
+    "one = { workspace = true }\n" + SOURCES.replace("../../", ""))
 PIPFILE = """\
 [[source]]
 name = "pypi"
@@ -257,6 +265,24 @@ OF_TOOL = {
         ("### libs/lone/", "### gone/lone/"),
         ("### libs/two/", "### gone/two/"),
         ("### other/three/", "### gone/three/"),
+        ('["libs/*"]', '["libs/[a-z]*"]'),
+        ('["libs/*"]', '["libs/[lo]*", "libs/tw[!a]", "li[b]s/t??"]'),
+        ('["libs/*"]', '["libs/[!t]*"]'),
+        # What the top says of sources, and what a member says itself.
+        ('three = { path = "../../other/three" }\n', ""),
+        ("true }\n### ", 'true }\nthree = { path = "other" }\n### '),
+        ("true }\n### ", 'true }\nclick = { git = "https://example.org/click" }\n### '),
+        ("true }\n### ", 'true }\nclick = { index = "x" }\n[[tool.uv.index]]\nname = "x"\n'
+         'url = "https://pypi.org/simple"\n### '),
+        ('three = { path = "other/three" }\n', ""),
+        ('"other/three" }', '"other/three", editable = true }'),
+        ('"other/three" }', '"./other/../other/three" }'),
+        ("two = { workspace = true }\nthree",
+         "two = { workspace = true, editable = false }\nthree"),
+        ('["six"]\n[build', '["six"]\n[tool.uv.sources]\nthree = { path = "../../other/three" }\n'
+         "[build"),
+        ('["six"]\n[build', '["six"]\n[tool.uv.sources]\nthree = { path = "../other/three" }\n'
+         "[build"),
         ('name = "lone"', 'name = "other"'),
         ('[project]\nname = "lone"', '[tool.black]\nname = "lone"'),
         ('name = "lone"\nversion = "0.1.0"\nrequires-python = ">=3.9"',
@@ -348,7 +374,8 @@ OF_TOOL = {
         ("", '[other]\nattrs = { git = "https://example.org/é", ref = "main" }\n'),
     ],
 }
-BASES = [("uv", "uv", PROJECT), ("uv", "uv", WORKSPACE), ("pdm", "pdm", PROJECT),
+BASES = [("uv", "uv", PROJECT), ("uv", "uv", WORKSPACE),
+         ("uv", "uv", INHERITED), ("pdm", "pdm", PROJECT),
          ("poetry", "poetry", POETRY),
          # Poetry refuses a project that depends on itself.
          ("poetry", "poetry", PROJECT.replace(', "app[more]"', "") + "[tool.poetry]\n"
@@ -383,7 +410,7 @@ def write(folder, manifest, text):
 
 
 def changes_of(tool, text):
-    if text == WORKSPACE:
+    if text in (WORKSPACE, INHERITED):
         return [("", "")] + OF_TOOL["workspace"]
     return [("", "")] + (COMMON if "[project]" in text else []) + OF_TOOL[tool]
 

@@ -3,6 +3,7 @@
 //! `scripts/locks.d/mutate.py` compares.
 
 mod choosing;
+mod manifest;
 mod members;
 mod place;
 mod requirement;
@@ -14,7 +15,8 @@ use std::str::FromStr;
 use pep440_rs::{Version, VersionSpecifiers};
 use toml::{Table, Value};
 
-use self::requirement::{Manifest, differences, of_lock};
+use self::manifest::Manifest;
+use self::requirement::{differences, of_lock};
 use super::super::error::LockError;
 use super::super::marker::normalized;
 use super::super::{Manifests, groups};
@@ -22,35 +24,47 @@ use super::file::{Lock, Locked};
 
 pub(super) use self::requirement::UvRequirement;
 
+/// The manifest of the project that is deployed.
+const OWN: &str = "pyproject.toml";
+
 /// Fails unless the lock was made from the pyproject.toml of the project that is deployed, of the
 /// workspace, and of the other projects in it.
 pub(super) fn check(lock: &Lock, manifests: &Manifests) -> Result<(), LockError> {
     let Manifests { pyproject, workspace, .. } = manifests;
     let others = &workspace.others;
     members::check_there(lock, workspace)?;
-    let own = |locked| Manifest::new("pyproject.toml", pyproject, locked);
-    let mut root = others.get(".").map(|it| Manifest::new(&it.path, &it.table, None));
-    if let Some(name) = manifests.project_name() {
-        let Some(locked) = lock.packages.iter().find(|package| package.name == name) else {
-            let why = format!("the project is {name} there, which the lock does not have");
-            return Err(own(None).stale(why));
-        };
-        let own = own(Some(locked));
-        check_project(lock, locked, &own)?;
-        root = if own.is_root { Some(own) } else { root };
-    } else if root.is_none() {
-        // The top of a workspace that is no project.
-        root = Some(own(None));
+    let own = own(lock, manifests)?;
+    let is_top = own.is_none_or(|locked| locked.source.folder() == Some("."));
+    let above = others.get(".").map(|it| (it.path.as_str(), &it.table));
+    let top = above.or_else(|| is_top.then_some((OWN, pyproject)));
+    let check = |file: &str, table: &Table, locked: &Locked| {
+        let is_member = lock.manifest.members.contains(&locked.name);
+        let top = top.filter(|_| is_member).map(|(_, table)| table);
+        check_project(lock, locked, &Manifest::new(file, table, Some(locked), top))
+    };
+    if let Some(locked) = own {
+        check(OWN, pyproject, locked)?;
     }
+    let root = top.map(|(file, it)| Manifest::new(file, it, own.filter(|_| is_top), None));
     if let Some(root) = &root {
         members::check(lock, workspace, root)?;
     }
     for locked in &lock.packages {
         if let Some(other) = locked.source.folder().and_then(|folder| others.get(folder)) {
-            check_project(lock, locked, &Manifest::new(&other.path, &other.table, Some(locked)))?;
+            check(&other.path, &other.table, locked)?;
         }
     }
     root.map_or(Ok(()), |root| settings::check(lock, &root, manifests))
+}
+
+/// The project that is deployed, in the lock; `None` where that is no project.
+fn own<'a>(lock: &'a Lock, manifests: &Manifests) -> Result<Option<&'a Locked>, LockError> {
+    let Some(name) = manifests.project_name() else { return Ok(None) };
+    let locked = lock.packages.iter().find(|package| package.name == name);
+    locked.map(Some).ok_or_else(|| LockError::Stale {
+        file: OWN.to_owned(),
+        why: format!("the project is {name} there, which the lock does not have"),
+    })
 }
 
 /// Its version, whether it is a package, its Python, and what it asks for.

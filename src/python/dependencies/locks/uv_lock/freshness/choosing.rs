@@ -14,7 +14,7 @@ use super::super::super::Manifests;
 use super::super::super::error::LockError;
 use super::super::super::marker::normalized;
 use super::super::file::Lock;
-use super::requirement::Manifest;
+use super::manifest::Manifest;
 
 /// Fails when versions would be chosen otherwise now.
 pub(super) fn check(

@@ -10,7 +10,7 @@ use super::super::super::error::LockError;
 use super::super::super::{InFolder, Member, Workspace};
 use super::super::file::Lock;
 use super::is_same_for_all;
-use super::requirement::Manifest;
+use super::manifest::Manifest;
 
 /// Fails when the commit lacks a member, or another project or file that the lock has from it.
 pub(super) fn check_there(lock: &Lock, workspace: &Workspace) -> Result<(), LockError> {

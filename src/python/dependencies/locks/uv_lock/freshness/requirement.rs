@@ -5,16 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
-use std::sync::LazyLock;
 
-use pep440_rs::{Version, VersionSpecifier, VersionSpecifiers};
+use pep440_rs::{Version, VersionSpecifier};
 use serde::Deserialize;
-use toml::{Table, Value};
+use toml::Table;
 
 use super::super::super::error::LockError;
 use super::super::super::marker::{self, Environment, TARGETS, normalized};
 use super::super::super::requirement::Requirement;
-use super::super::file::Locked;
+use super::manifest::Manifest;
 use super::place::{Place, of_index};
 use super::{table, texts};
 
@@ -38,77 +37,8 @@ pub(in super::super) struct UvRequirement {
     pub(super) index: Option<String>,
 }
 
-/// The manifest that requirements are read from.
-#[derive(Clone)]
-pub(super) struct Manifest<'a> {
-    /// The path of it, for a person.
-    file: &'a str,
-    pub(super) pyproject: &'a Table,
-    pub(super) project: &'a Table,
-    /// `[tool.uv]`
-    pub(super) uv: &'a Table,
-    /// The project's own, normalized.
-    pub(super) name: &'a str,
-    /// Its folder, relative to that of the lock.
-    folder: &'a str,
-    /// Whether the lock is in the same folder.
-    pub(super) is_root: bool,
-    /// What comes from elsewhere than an index, perhaps because the pyproject.toml of the workspace
-    /// says so.
-    of_workspace: BTreeSet<String>,
-    /// A sample of those that it is for.
-    pythons: Vec<Version>,
-}
-
-impl<'a> Manifest<'a> {
-    /// The pyproject.toml of the package `locked`; `None` for what the top of a workspace says for
-    /// all.
-    pub(super) fn new(file: &'a str, pyproject: &'a Table, locked: Option<&'a Locked>) -> Self {
-        static EMPTY: LazyLock<Table> = LazyLock::new(Table::new);
-        let project = table(pyproject, "project").unwrap_or(&EMPTY);
-        let uv = table(pyproject, "tool").and_then(|tools| table(tools, "uv")).unwrap_or(&EMPTY);
-        let folder = locked.map_or(".", |locked| locked.source.folder().unwrap_or(""));
-        let is_root = folder == ".";
-        let metadata = locked.filter(|_| !is_root).map(|locked| &locked.metadata);
-        let of_workspace = metadata
-            .into_iter()
-            .flat_map(|it| it.requires_dist.iter().chain(it.requires_dev.values().flatten()))
-            .filter(|requirement| Place::of_lock(requirement) != Place::Index)
-            .map(|requirement| requirement.name.clone())
-            .collect();
-        let pythons = sample(project.get("requires-python").and_then(Value::as_str));
-        let name = locked.map_or("", |locked| &locked.name);
-        Manifest { file, pyproject, project, uv, name, folder, is_root, of_workspace, pythons }
-    }
-
-    /// The same for the Pythons that one of its groups is for, where those are not all of them: uv
-    /// adds that to the markers of what the group asks for.
-    pub(super) fn for_group(&self, requires: Option<&String>) -> Self {
-        let allowed = requires.and_then(|requires| VersionSpecifiers::from_str(requires).ok());
-        let mut narrowed = self.clone();
-        narrowed.pythons.retain(|python| allowed.as_ref().is_none_or(|it| it.contains(python)));
-        narrowed
-    }
-
-    pub(super) fn stale(&self, why: impl Into<String>) -> LockError {
-        LockError::Stale { file: self.file.to_owned(), why: why.into() }
-    }
-
-    /// Where settings are, for a person.
-    pub(super) fn place_of_settings(&self) -> String {
-        format!("[tool.uv] of {}", self.file)
-    }
-}
-
 /// Where a marker holds with each extra that it names, and without any.
 pub(super) type OfExtras = BTreeMap<Option<String>, Vec<bool>>;
-
-/// The Pythons that markers are compared for: those that the project is for.
-fn sample(requires: Option<&str>) -> Vec<Version> {
-    let allowed = VersionSpecifiers::from_str(requires.unwrap_or_default()).unwrap_or_default();
-    let all = (6..=15).flat_map(|minor| [0, 9].map(|patch| Version::new([3, minor, patch])));
-    all.filter(|version| allowed.contains(version)).collect()
-}
 
 /// What a requirement means.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -165,7 +95,7 @@ impl Manifest<'_> {
         let read = |line: &String| {
             let Requirement { name, extras, specifiers, url, marker } = Requirement::parse(line)?;
             // What is said of another member counts before the address.
-            let is_member = self.source(&name).is_some_and(|it| it.get("workspace").is_some());
+            let is_member = self.source(&name).is_some_and(|(it, _)| it.get("workspace").is_some());
             let from = match url.filter(|_| !is_member) {
                 Some(url) => Place::of_url(&url),
                 None => self.place(&name),
@@ -177,37 +107,6 @@ impl Manifest<'_> {
         };
         let asked = lines.iter().map(read);
         asked.filter(|meant| meant.as_ref().map_or(true, Meant::asks_for_something)).collect()
-    }
-
-    /// What `[tool.uv.sources]` says of a package.
-    fn source(&self, name: &str) -> Option<&Value> {
-        let sources = table(self.uv, "sources").into_iter().flatten();
-        sources.into_iter().find(|(key, _)| normalized(key) == name).map(|(_, source)| source)
-    }
-
-    fn place(&self, name: &str) -> Place {
-        match self.source(name) {
-            Some(source) => Place::of_source(source, self.folder),
-            None if self.of_workspace.contains(name) => Place::Any,
-            None => Place::Index,
-        }
-    }
-
-    /// The address of the index that a package is to come from; empty where none is named. `None`
-    /// where that is not compared: it may be said elsewhere.
-    fn index(&self, name: &str) -> Option<String> {
-        let Some(source) = self.source(name).filter(|_| self.is_root) else {
-            return self.is_root.then(String::new);
-        };
-        if self.place(name) != Place::Index {
-            return None;
-        }
-        let asked = source.get("index")?.as_str()?;
-        let mut indexes = self.uv.get("index")?.as_array()?.iter();
-        let found = indexes.find(|index| index.get("name").and_then(Value::as_str) == Some(asked));
-        let url = found?.get("url")?.as_str()?;
-        let is_address = url.contains("://") && !url.to_ascii_lowercase().starts_with("file:");
-        is_address.then(|| of_index(url))
     }
 
     /// Where each of these markers holds, without those that hold everywhere, which uv.lock lacks.

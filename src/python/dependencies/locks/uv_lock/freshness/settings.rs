@@ -12,8 +12,9 @@ use super::super::super::marker::normalized;
 use super::super::super::requirement::Requirement;
 use super::super::file::{Conflicting, Lock, Override};
 use super::choosing;
+use super::manifest::Manifest;
 use super::place::{of_index, plain};
-use super::requirement::{Manifest, OfExtras, canonical, differences, of_lock};
+use super::requirement::{OfExtras, canonical, differences, of_lock};
 use super::{UvRequirement, texts};
 
 const PYPI: &str = "https://pypi.org/simple";

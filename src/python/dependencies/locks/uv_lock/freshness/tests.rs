@@ -1,8 +1,10 @@
 //! What makes a uv.lock stale, and what does not. `scripts/locks.d/mutate.py` asks uv itself.
 
-use super::super::super::{LockError, Manifests, Pyproject, Workspace};
+use super::super::super::{LockError, Manifests};
 use super::super::file::Lock;
 use super::check;
+
+mod workspaces;
 
 const PYPROJECT: &str = r#"
 [project]
@@ -277,98 +279,6 @@ fn another_address_makes_a_lock_stale() {
     check(&GIT.replace("https", "file"), "git = \"file://example.org/torch?rev=x\"", true);
     check(&GIT.replace("https", "file"), "git = \"file://example.org/other?rev=x\"", false);
     assert!(checked(LOCK, &without_source).is_err());
-}
-
-/// The lock is that of uv 0.13 for these manifests.
-#[test]
-fn each_project_of_a_workspace_counts() {
-    let mut lock: Lock = toml::from_str(
-        r#"
-        version = 1
-        revision = 5
-        requires-python = ">=3.9"
-        [manifest]
-        members = ["one", "top", "two"]
-        [[package]]
-        name = "one"
-        version = "0.2.0"
-        source = { editable = "libs/one" }
-        [package.metadata]
-        requires-dist = [
-            { name = "click", specifier = ">=8" },
-            { name = "two", editable = "libs/two" },
-        ]
-        [[package]]
-        name = "click"
-        version = "8.0"
-        source = { registry = "https://pypi.org/simple" }
-        [[package]]
-        name = "top"
-        version = "0.1.0"
-        source = { virtual = "." }
-        [package.metadata]
-        requires-dist = [{ name = "one", editable = "libs/one" }]
-        [[package]]
-        name = "two"
-        version = "0.3.0"
-        source = { editable = "libs/two" }
-        [package.metadata]
-        requires-dist = [{ name = "pluggy" }]
-        "#,
-    )
-    .unwrap();
-    let project = |name: &str, version: &str, needs: &str| {
-        format!("[project]\nname = '{name}'\nversion = '{version}'\ndependencies = [{needs}]\n")
-    };
-    let sources = "[tool.uv.sources]\none = { workspace = true }\n";
-    let top = project("top", "0.1.0", "'one'") + sources;
-    let one = project("one", "0.2.0", "'click>=8', 'two'")
-        + "[build-system]\nrequires = ['hatchling']\n[tool.uv.sources]\ntwo = {workspace = true}\n";
-    let two = project("two", "0.3.0", "'pluggy'");
-    let check = |lock: &Lock, deployed: &str, others: &[(&str, &str)]| {
-        let others = others.iter().map(|(folder, text)| {
-            let path = format!("{folder}/pyproject.toml");
-            ((*folder).to_owned(), Pyproject { path, table: text.parse().unwrap() })
-        });
-        let pyproject = deployed.parse().unwrap();
-        let workspace = Workspace { others: others.collect(), ..Workspace::default() };
-        let manifests = Manifests { pyproject, workspace, ..Manifests::default() };
-        check(lock, &manifests).map_err(|error| error.to_string())
-    };
-    let changed = two.replace("'pluggy'", "'pluggy', 'attrs'");
-    let why = |path: &str, why: &str| Err(format!("it does not belong to {path} any more: {why}"));
-    assert_eq!(check(&lock, &top, &[("libs/one", &one), ("libs/two", &two)]), Ok(()));
-    assert_eq!(
-        check(&lock, &top, &[("libs/one", &one), ("libs/two", &changed)]),
-        why("libs/two/pyproject.toml", "attrs is new there")
-    );
-    // A member is deployed.
-    assert_eq!(check(&lock, &two, &[(".", &top), ("libs/one", &one)]), Ok(()));
-    assert_eq!(
-        check(&lock, &two, &[(".", &top.replace("0.1.0", "0.1.1")), ("libs/one", &one)]),
-        why("./pyproject.toml", "the version is 0.1.1 there, and 0.1.0 in the lock")
-    );
-    // The top is no project, and says something for all.
-    lock.packages.retain(|package| package.name != "top");
-    let settings = "[tool.uv]\nconstraint-dependencies = ['click<9']\n";
-    assert_eq!(
-        check(&lock, &two, &[(".", settings)]),
-        why("./pyproject.toml", "click<9 is new there, in constraint-dependencies")
-    );
-}
-
-/// A member's sources may be in the pyproject.toml of the workspace, which is not read.
-#[test]
-fn what_a_workspace_may_say_of_a_members_sources_is_not_compared() {
-    let member = |text: &str| text.replace("virtual = \".\"", "virtual = \"lib\"");
-    let pyproject = PYPROJECT.replace("torch = {", "other = {");
-    let pyproject = pyproject.replace("click<9", "click<7");
-    assert_eq!(checked(&member(LOCK), &pyproject), Ok(()));
-    let changed = pyproject.replace("iniconfig>=2", "iniconfig>=3");
-    let why = checked(&member(LOCK), &changed).unwrap_err();
-    assert_eq!(why, "iniconfig>=3 is not what the lock was made for");
-    let gone = pyproject.replace("\"torch\", ", "");
-    assert_eq!(checked(&member(LOCK), &gone).unwrap_err(), "torch is no longer there");
 }
 
 #[test]
