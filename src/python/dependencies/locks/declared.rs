@@ -23,14 +23,13 @@ use crate::python::dependencies::workspace::workspace;
 /// The most bytes that a lock may have.
 const MOST_BYTES: u64 = 32 << 20;
 
-/// The settings that name indexes.
-const INDEX_SETTINGS: [&str; 9] = [
+/// The settings that name indexes, of uv and of pip.
+const INDEX_SETTINGS: [&str; 8] = [
     "UV_INDEX",
     "UV_DEFAULT_INDEX",
     "UV_INDEX_URL",
     "UV_EXTRA_INDEX_URL",
     "UV_FIND_LINKS",
-    "UV_CONFIG_FILE",
     "PIP_INDEX_URL",
     "PIP_EXTRA_INDEX_URL",
     "PIP_FIND_LINKS",
@@ -90,7 +89,8 @@ pub(crate) fn read(
         above,
         workspace,
         uv_toml,
-        has_other_indexes: INDEX_SETTINGS.iter().any(|name| variable(name).is_some()),
+        has_other_indexes: variable("UV_CONFIG_FILE").is_some(),
+        indexes_of_site: indexes_of_site(variable),
         of_site: of_site.filter(|(_, value)| !value.is_empty()).collect(),
     };
     let mut set = lock
@@ -118,6 +118,20 @@ pub(crate) fn read(
         left_out: set.left_out,
         warnings,
     })
+}
+
+/// The addresses of the indexes that settings name, as `ADDRESS` or `NAME=ADDRESS`.
+fn indexes_of_site(variable: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    let values = INDEX_SETTINGS.iter().filter_map(|name| variable(name));
+    let addresses = values.flat_map(|value| {
+        let parts = value.split(|c: char| c.is_whitespace() || c == ',');
+        let address = |part: &str| match part.split_once('=') {
+            Some((name, address)) if !name.contains(':') => address.to_owned(),
+            _ => part.to_owned(),
+        };
+        parts.map(address).collect::<Vec<_>>()
+    });
+    addresses.filter(|address| address.contains("://")).collect()
 }
 
 /// What a lock pins. Paths in it are relative to the tree.
@@ -350,5 +364,34 @@ fn text_of(tree: &impl Tree, path: &str) -> Result<Option<String>> {
     match str::from_utf8(bytes) {
         Ok(text) => Ok(Some(text.to_owned())),
         Err(why) => Err(not_utf8(path, why.valid_up_to()).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::indexes_of_site;
+
+    #[test]
+    fn settings_of_both_installers_name_indexes() {
+        let settings = [
+            ("PIP_EXTRA_INDEX_URL", "https://a.example.org/x?y=z  https://b.example.org"),
+            ("PIP_FIND_LINKS", "/srv/wheels\nhttps://c.example.org/page.html"),
+            ("UV_INDEX", "ours=https://me:secret@d.example.org/simple /srv/simple"),
+            ("UV_FIND_LINKS", "https://e.example.org,wheels"),
+        ];
+        let variable = |name: &str| {
+            let found = settings.iter().find(|(setting, _)| *setting == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let mut found = indexes_of_site(&variable);
+        found.sort();
+        let expected = [
+            "https://a.example.org/x?y=z",
+            "https://b.example.org",
+            "https://c.example.org/page.html",
+            "https://e.example.org",
+            "https://me:secret@d.example.org/simple",
+        ];
+        assert_eq!(found, expected);
     }
 }

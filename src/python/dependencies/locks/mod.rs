@@ -145,8 +145,10 @@ pub struct Manifests {
     pub workspace: Workspace,
     /// The uv.toml beside a uv.lock.
     pub uv_toml: Option<toml::Table>,
-    /// Whether settings of the site name indexes beside those of the manifests.
+    /// Whether a file of the machine may name indexes beside those of the manifests.
     pub has_other_indexes: bool,
+    /// The addresses of those that settings of the site name.
+    pub indexes_of_site: Vec<String>,
     /// What settings of the site say of how uv chooses versions, by the key of `[tool.uv]`.
     pub of_site: BTreeMap<&'static str, String>,
 }

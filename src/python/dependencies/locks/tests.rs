@@ -162,6 +162,7 @@ impl Expected {
             above: 0,
             uv_toml: read("uv.toml").map(|text| text.parse().unwrap()),
             has_other_indexes: false,
+            indexes_of_site: Vec::new(),
             of_site: BTreeMap::new(),
         };
         let chosen = Chosen::new(&self.groups, &self.extras);

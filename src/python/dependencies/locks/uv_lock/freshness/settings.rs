@@ -59,7 +59,10 @@ pub(super) fn check(
     if lock.manifest.members.is_empty() {
         check_conflicts(lock, manifest)?;
     }
-    if manifests.has_other_indexes { Ok(()) } else { check_indexes(lock, manifest, settings) }
+    if manifests.has_other_indexes {
+        return Ok(());
+    }
+    check_indexes(lock, manifest, settings, &manifests.indexes_of_site)
 }
 
 fn has(lock: &Lock, package: &str) -> bool {
@@ -224,7 +227,16 @@ fn check_conflicts(lock: &Lock, manifest: &Manifest<'_>) -> Result<(), LockError
 
 /// What the projects ask for has to come from an index that is named, or from `PyPI` where no other
 /// default is. Without any, uv leaves a lock as it is.
-fn check_indexes(lock: &Lock, manifest: &Manifest<'_>, settings: &Table) -> Result<(), LockError> {
+///
+/// What settings of the site name, `of_site`, is one of them. To uv, such a setting also takes the
+/// place of the default: a lock that was made from `PyPI` is stale where a mirror is set, and with
+/// pip's settings it is not. Here it is the same lock wherever its packages are downloaded from.
+fn check_indexes(
+    lock: &Lock,
+    manifest: &Manifest<'_>,
+    settings: &Table,
+    of_site: &[String],
+) -> Result<(), LockError> {
     let declared = list(settings, "index");
     let url = |index: &Value| index.get("url").and_then(Value::as_str).map(of_index);
     let mut known: BTreeSet<String> = declared.iter().filter_map(|index| url(index)).collect();
@@ -248,6 +260,9 @@ fn check_indexes(lock: &Lock, manifest: &Manifest<'_>, settings: &Table) -> Resu
     if !has_default {
         known.insert(PYPI.to_owned());
     }
+    // Of a server's setting, nobody writes the last slash as it is in the lock.
+    let of_site = of_site.iter().map(|url| of_index(url.trim_end_matches('/')));
+    known.extend(of_site.flat_map(|url| [format!("{url}/"), url]));
     let projects = || lock.packages.iter().filter(|it| it.source.folder().is_some());
     for project in projects() {
         let metadata = &project.metadata;

@@ -182,6 +182,16 @@ fn each_index_has_to_be_named() {
     assert_eq!(with_other_slash.unwrap_err(), with_slash);
     let elsewhere = Manifests { has_other_indexes: true, ..Manifests::default() };
     assert_eq!(checked_with(&other, "", elsewhere), Ok(()));
+    // One that a setting names counts, and takes the place of none.
+    for (of_site, expected) in [
+        ("https://mirror.example.org/simple", &of_six),
+        ("https://me:secret@example.org/simple", &Ok(())),
+        ("https://example.org/simple/", &Ok(())),
+    ] {
+        let indexes_of_site = vec![of_site.to_owned()];
+        let manifests = Manifests { indexes_of_site, ..Manifests::default() };
+        assert_eq!(checked_with(&other, "", manifests), *expected, "{of_site}");
+    }
 }
 
 #[test]
