@@ -283,6 +283,32 @@ fn a_lock_that_cannot_be_installed_from_fails_before_anything_is_built() {
     push.assert_failed_with("there is no group dve (did you mean dev?)");
 }
 
+#[test]
+fn a_malformed_value_in_a_lock_fails_before_anything_is_built() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    let digest = hash("grass", "1.0")[7..].to_owned();
+    let of_hash = format!("the hash of grass is \"sha256:{}\", which is not a hash", &digest[..20]);
+    let of_version = "the version of antelope is \"banana\", which is not a version";
+    for kind in ["uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "Pipfile.lock"] {
+        write(&project, kind, &FIRST);
+        let good = lock(kind, &FIRST);
+        let version = match kind {
+            "Pipfile.lock" => ["==1.0\"", "==banana\""],
+            _ => ["antelope\"\nversion = \"1.0\"", "antelope\"\nversion = \"banana\""],
+        };
+        for ([from, to], says) in [(version, of_version), ([&digest, &digest[..20]], &of_hash)] {
+            assert!(good.contains(from), "{kind} {from}");
+            let push = project.write(kind, good.replace(from, to)).push();
+            push.assert_failed_with(&format!("{kind} cannot be installed from")).assert_says(says);
+            push.assert_does_not_say("virtual environment.");
+            assert_eq!(site.live_id(), Some(1));
+        }
+        project.remove(kind);
+    }
+}
+
 /// The newest Python that a project allows is often newer than its lock.
 #[test]
 fn a_new_site_gets_a_python_for_which_its_lock_has_wheels() {
@@ -315,20 +341,19 @@ fn a_new_site_gets_a_python_for_which_its_lock_has_wheels() {
             ))
             .assert_says(&format!("found: files for Python {}", older.minor()));
         // What can be built is.
+        let any = hash("antelope", "1.0");
         let [uv, others] = ["wheels = [{ url = \"https://example.org/", "files = [{file = \""];
         let text = text
             .replace(
                 &format!("{uv}antelope"),
                 &format!(
                     "sdist = {{ url = \"https://example.org/antelope-1.0.tar.gz\", \
-                     hash = \"sha256:00\" }}\n{uv}antelope"
+                     hash = \"{any}\" }}\n{uv}antelope"
                 ),
             )
             .replace(
                 &format!("{others}antelope"),
-                &format!(
-                    "{others}antelope-1.0.tar.gz\", hash = \"sha256:00\"}}, {{file = \"antelope"
-                ),
+                &format!("{others}antelope-1.0.tar.gz\", hash = \"{any}\"}}, {{file = \"antelope"),
             );
         project.write(kind, text).push().assert_says(&format!(
             "Built, since {kind} has no wheel for Python {}: antelope",

@@ -21,6 +21,11 @@ pub enum LockError {
     Version { found: String, known: &'static str },
     #[error("{what} is not something that nyala understands")]
     Unknown { what: String },
+    /// `what` is what it is to be, such as `version`.
+    #[error("the {what} of {package} is {value:?}, which is not a {what}")]
+    Malformed { what: &'static str, package: String, value: String },
+    #[error("it has a package {0:?}, which is not the name of a package")]
+    Name(String),
     #[error("{package}: {error}")]
     Marker { package: String, error: MarkerError },
     #[error("it needs {package}, and has no such package")]

@@ -318,7 +318,7 @@ fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     match line.split_once("expected struct ") {
         Some((before, _)) => format!("{before}expected a table"),
-        None => line.to_owned(),
+        None => line.replace("expected u64", "expected a whole number"),
     }
 }
 
@@ -331,7 +331,8 @@ fn commit(package: &str, id: &str) -> Result<String, LockError> {
     if id.len() >= 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Ok(id.to_owned());
     }
-    Err(LockError::Unknown { what: format!("the commit of {package}, {id:?}") })
+    let (package, value) = (package.to_owned(), id.to_owned());
+    Err(LockError::Malformed { what: "commit", package, value })
 }
 
 /// A path of a lock, relative to the lock's folder. How far up it may lead,

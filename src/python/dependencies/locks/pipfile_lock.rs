@@ -197,8 +197,10 @@ fn resolved(name: &str, locked: &Locked, indexes: &[Index]) -> Result<Package, L
         Some(version) => Some(
             version
                 .strip_prefix("==")
-                .ok_or_else(|| LockError::Unknown {
-                    what: format!("the version of {name}, {version:?}"),
+                .ok_or_else(|| LockError::Malformed {
+                    what: "version",
+                    package: name.clone(),
+                    value: version.to_owned(),
                 })?
                 .trim()
                 .to_owned(),
@@ -218,7 +220,7 @@ fn resolved(name: &str, locked: &Locked, indexes: &[Index]) -> Result<Package, L
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::environment;
+    use super::super::tests::{environment, with_whole_hashes};
     use super::super::{Chosen, Lock, Manifests, Package};
 
     #[test]
@@ -266,7 +268,8 @@ mod tests {
     fn read(lock: &str) -> Vec<(String, usize)> {
         let manifests = Manifests { frozen: true, ..Manifests::default() };
         let environment = environment("3.12.1");
-        let set = Lock::Pipfile.read(lock, &manifests, &Chosen::default(), &environment).unwrap();
+        let lock = with_whole_hashes(lock);
+        let set = Lock::Pipfile.read(&lock, &manifests, &Chosen::default(), &environment).unwrap();
         let of = |package: &Package| (package.requirement(), package.hashes.len());
         set.packages.iter().map(of).collect()
     }

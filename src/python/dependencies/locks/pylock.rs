@@ -289,8 +289,14 @@ fn is_elsewhere(url: &str) -> bool {
     !is_pypi(url)
 }
 
+/// The hashes of a file. Where it has one of those that pip and uv check, the others say nothing
+/// more, and are refused by pip.
 fn listed(hashes: &BTreeMap<String, String>) -> BTreeSet<String> {
-    hashes.iter().map(|(algorithm, value)| format!("{algorithm}:{value}")).collect()
+    let is_strong = |algorithm: &str| ["sha256", "sha384", "sha512"].contains(&algorithm);
+    let has_strong = hashes.keys().any(|algorithm| is_strong(algorithm));
+    let counts = |algorithm: &str| !has_strong || is_strong(algorithm);
+    let counting = hashes.iter().filter(|(algorithm, _)| counts(algorithm));
+    counting.map(|(algorithm, value)| format!("{algorithm}:{value}")).collect()
 }
 
 impl File {

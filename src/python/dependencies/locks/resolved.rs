@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::str::FromStr;
+
+use pep440_rs::Version;
 
 use super::error::LockError;
 use super::indexes::IndexOptions;
@@ -145,9 +148,22 @@ impl LockError {
     }
 }
 
+/// How many bytes the digests have of which pip or uv can check one.
+const DIGESTS: [(&str, usize); 5] =
+    [("md5", 16), ("sha256", 32), ("sha384", 48), ("sha512", 64), ("blake2b", 64)];
+
+/// Whether it is `sha256:…` with a whole digest.
+fn is_hash(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(kind, digest)| {
+        let bytes = DIGESTS.iter().find(|(name, _)| *name == kind).map(|(_, bytes)| *bytes);
+        bytes.is_some_and(|bytes| digest.len() == 2 * bytes)
+            && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}
+
 impl Package {
-    /// Fails when a part could be read as something else in a requirements file: as an option, a
-    /// comment, or another line.
+    /// Fails when a part is malformed, or could be read as something else in a requirements file:
+    /// as an option, a comment, or another line.
     fn check(&self) -> Result<(), LockError> {
         let Package { name, version, origin, hashes, lacks: _ } = self;
         let fits = |text: &str, others: &str| {
@@ -157,17 +173,19 @@ impl Package {
         let unknown = |what: &str, found: &str| {
             Err(LockError::Unknown { what: format!("the {what} of {name:?}, {found:?}") })
         };
-        if !fits(name, "-") || name.starts_with('-') {
-            return Err(LockError::Unknown { what: format!("the package {name:?}") });
-        }
-        if let Some(version) = version.as_ref().filter(|version| !fits(version, ".!+_-")) {
-            return unknown("version", version);
-        }
-        let is_hash = |hash: &&String| {
-            hash.split_once(':').is_some_and(|(kind, value)| fits(kind, "_") && fits(value, ""))
+        let malformed = |what: &'static str, value: &str| {
+            let (package, value) = (name.clone(), value.to_owned());
+            Err(LockError::Malformed { what, package, value })
         };
+        if !fits(name, "-") || name.starts_with('-') || name.ends_with('-') {
+            return Err(LockError::Name(name.clone()));
+        }
+        let is_version = |text: &str| fits(text, ".!+_-") && Version::from_str(text).is_ok();
+        if let Some(version) = version.as_ref().filter(|version| !is_version(version)) {
+            return malformed("version", version);
+        }
         if let Some(hash) = hashes.iter().find(|hash| !is_hash(hash)) {
-            return unknown("hash", hash);
+            return malformed("hash", hash);
         }
         match origin {
             Origin::Url { subdirectory: Some(folder), .. }

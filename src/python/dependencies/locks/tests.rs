@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use regex::{Captures, Regex};
 use sha2::{Digest, Sha256};
 
 use super::super::requirements_txt::tests::MemoryTree;
@@ -29,6 +30,13 @@ pub(super) fn environment(python: &str) -> Environment {
     }
 }
 
+/// A lock with whole digests in the place of short ones, which are easier to read in tests.
+pub(super) fn with_whole_hashes(lock: &str) -> String {
+    let short = Regex::new(r#"(sha256(?::|"?\s*[=:]\s*['"]))([0-9a-f]{1,63})\b"#).unwrap();
+    let whole = |found: &Captures<'_>| format!("{}{:0<64}", &found[1], &found[2]);
+    short.replace_all(lock, whole).into_owned()
+}
+
 /// Reads a lock whether or not it belongs to its manifest, which is another question.
 fn read_frozen(
     lock: Lock,
@@ -40,7 +48,8 @@ fn read_frozen(
     let groups: Vec<String> = groups.iter().map(|&group| group.to_owned()).collect();
     let manifests =
         Manifests { pyproject: pyproject.parse().unwrap(), frozen: true, ..Manifests::default() };
-    lock.read(text, &manifests, &Chosen::new(&groups, &[]), &environment(python))
+    let text = with_whole_hashes(text);
+    lock.read(&text, &manifests, &Chosen::new(&groups, &[]), &environment(python))
 }
 
 /// `scripts/test-locks` fills the folder `NYALA_LOCKS`: each folder in it has a project, its lock,

@@ -214,9 +214,12 @@ impl<'a> Walk<'a> {
         let (mut all, mut fitting) = (Vec::new(), Vec::new());
         for &index in self.by_name.get(&normalized(name)).into_iter().flatten() {
             let package = &self.lock.packages[index];
-            let version = Version::from_str(&package.version).map_err(|_| LockError::Unknown {
-                what: format!("the version of {name}, {}", package.version),
-            })?;
+            let version =
+                Version::from_str(&package.version).map_err(|_| LockError::Malformed {
+                    what: "version",
+                    package: normalized(name),
+                    value: package.version.clone(),
+                })?;
             let satisfies = match &dependency.version {
                 Some(constraint) => allows(constraint, &version)?,
                 None => true,

@@ -3,6 +3,8 @@
 use super::super::{Chosen, Lock, LockError, Manifests, ResolvedSet};
 use super::{environment, read_frozen};
 
+mod malformed;
+
 /// A small lock of each kind, with a package of each kind of source that the kind has.
 const LOCKS: [(Lock, &str); 5] = [
     (
@@ -324,21 +326,6 @@ fn a_source_that_is_not_known_is_named() {
         assert!(!errors.is_empty(), "{from}");
         for (lock, error) in errors {
             assert!(error.contains("bzr"), "{lock:?}: {error}");
-        }
-    }
-}
-
-#[test]
-fn a_marker_that_is_none_is_named_with_its_package() {
-    for (from, to) in [
-        ("{ name = \"lib\" }", "{ name = \"lib\", marker = \"moon == 'full'\" }"),
-        ("python-versions = \"*\"\n", "python-versions = \"*\"\nmarkers = \"moon == 'full'\"\n"),
-        ("name = \"lib\"\nversion = \"0\"\ngroups", "name = \"lib\"\nmarker = \"moon\"\ngroups"),
-        ("name = \"lib\"\n[packages", "name = \"lib\"\nmarker = \"moon == 'full'\"\n[packages"),
-        ("{\"path\": \"lib\"}", "{\"path\": \"lib\", \"markers\": \"moon == 'full'\"}"),
-    ] {
-        for (lock, error) in errors(from, to) {
-            assert!(error.contains("moon"), "{lock:?}: {error}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is chosen where a lock has a package more than once, or several files of it.
 
 use super::super::{Chosen, Lock, LockError, Manifests, Origin, Package, ResolvedSet};
-use super::{environment, read_frozen};
+use super::{environment, read_frozen, with_whole_hashes};
 
 fn versions(set: &ResolvedSet) -> Vec<String> {
     let version = |package: &Package| package.version.clone().unwrap_or_default();
@@ -296,10 +296,10 @@ hashes = { sha256 = "02" }
     };
     let at = |url: &str| Origin::Url { url: url.to_owned(), subdirectory: None };
     let wheel = "https://example.org/marks-1.0-cp312-cp312-manylinux_2_17_x86_64.whl";
-    assert_eq!(found(pylock, "3.12.1"), (at(wheel), "sha256:02".to_owned()));
+    assert_eq!(found(pylock, "3.12.1"), (at(wheel), with_whole_hashes("sha256:02")));
     let source = at("https://example.org/marks-1.0.tar.gz");
-    assert_eq!(found(pylock, "3.13.0"), (source, "sha256:00".to_owned()));
+    assert_eq!(found(pylock, "3.13.0"), (source, with_whole_hashes("sha256:00")));
     let of_pypi = pylock.replace("example.org", "files.pythonhosted.org");
-    let all = "sha256:00 sha256:01 sha256:02".to_owned();
+    let all = with_whole_hashes("sha256:00 sha256:01 sha256:02");
     assert_eq!(found(&of_pypi, "3.12.1"), (Origin::Index(None), all));
 }

@@ -2,7 +2,7 @@
 //! packages may look whole.
 
 use super::super::{Chosen, Lock, Manifests};
-use super::{environment, read_frozen};
+use super::{environment, read_frozen, with_whole_hashes};
 
 const PROJECT: &str = "[project]\nname = 'site'\nversion = '0'\ndependencies = ['grass>=1']\n";
 
@@ -80,9 +80,10 @@ fn a_pylock_has_what_the_project_asks_for() {
                 version = '1.0'\n[[packages.wheels]]\n\
                 url = 'https://files.pythonhosted.org/grass-1.0-py3-none-any.whl'\n\
                 hashes = { sha256 = '00' }\n";
+    let text = with_whole_hashes(text);
     let with = |dependencies: &str, more: &str| {
         let project = PROJECT.replace("'grass>=1'", dependencies) + more;
-        read(Lock::Pylock, text, &project, &[])
+        read(Lock::Pylock, &text, &project, &[])
     };
     for dependencies in ["'Grass'", "'grass>=1', 'site[x]'", "\"nt; os_name == 'nt'\"", ""] {
         assert_eq!(with(dependencies, "").unwrap(), "grass", "{dependencies}");

@@ -178,6 +178,9 @@ pub(super) struct File {
     pub(super) filename: Option<String>,
     #[serde(default)]
     pub(super) hash: Option<String>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "the hash says more; what is no size is an error")]
+    size: Option<u64>,
 }
 
 impl File {
