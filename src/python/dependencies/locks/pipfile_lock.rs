@@ -181,11 +181,11 @@ fn resolved(name: &str, locked: &Locked, indexes: &[Index]) -> Result<Package, L
     } else {
         // The first source is the one that counts where none is named; it is the installer's own
         // where it is PyPI.
-        let url = match index {
-            Some(index) => indexes.iter().find(|source| source.name == *index),
+        let source = match index {
+            Some(index) => Some(named(index, indexes, &name)?),
             None => indexes.first(),
         };
-        match url {
+        match source {
             Some(Index { url, .. }) if !is_pypi(url) => {
                 Origin::Index(Some(web_address(&name, url)?))
             }
@@ -218,10 +218,16 @@ fn resolved(name: &str, locked: &Locked, indexes: &[Index]) -> Result<Package, L
     Ok(Package { name, version, origin, hashes, lacks: Lack::Nothing })
 }
 
+/// The source that a package names, by its name or its address.
+fn named<'a>(index: &str, sources: &'a [Index], package: &str) -> Result<&'a Index, LockError> {
+    let found = sources.iter().find(|source| source.name == index || source.url == index);
+    found.ok_or_else(|| LockError::Unknown { what: format!("the index of {package}, {index:?}") })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::{environment, with_whole_hashes};
-    use super::super::{Chosen, Lock, Manifests, Package};
+    use super::super::{Chosen, Lock, Manifests, Origin, Package};
 
     #[test]
     fn a_category_is_chosen_by_its_name_there_or_in_the_pipfile() {
@@ -282,6 +288,31 @@ mod tests {
             "default": {"six": {"hashes": ["sha256:0123"], "version": "==1.11.0"}}}"#,
         );
         assert_eq!(packages, [("six==1.11.0".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn a_package_comes_from_the_source_that_it_names() {
+        let lock = |index: &str| {
+            format!(
+                r#"{{"_meta": {{"pipfile-spec": 6, "sources": [
+                {{"name": "pypi", "url": "https://pypi.org/simple"}},
+                {{"name": "ours", "url": "https://example.org/simple"}}]}},
+                "default": {{"six": {{"index": "{index}", "version": "==1.0"}}}}}}"#
+            )
+        };
+        let manifests = Manifests { frozen: true, ..Manifests::default() };
+        let read = |index: &str| {
+            let environment = environment("3.12.1");
+            let read =
+                Lock::Pipfile.read(&lock(index), &manifests, &Chosen::default(), &environment);
+            read.map(|set| set.packages[0].origin.clone()).map_err(|error| error.to_string())
+        };
+        let ours = Origin::Index(Some("https://example.org/simple".to_owned()));
+        assert_eq!(read("ours"), Ok(ours.clone()));
+        assert_eq!(read("https://example.org/simple"), Ok(ours));
+        assert_eq!(read("pypi"), Ok(Origin::Index(None)));
+        let error = read("theirs").unwrap_err();
+        assert!(error.starts_with("the index of six, \"theirs\" is not"), "{error}");
     }
 
     /// uv takes one hash of an address, and pip refuses a file that has none of them.
