@@ -11,6 +11,8 @@ use std::iter;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 
+pub use parts::names_secret;
+
 use crate::text;
 use crate::text::url::{STARS, credentials};
 

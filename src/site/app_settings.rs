@@ -157,7 +157,11 @@ const SECRET_PARTS: [&str; 9] =
 /// password of `user:password`.
 fn taken_apart<'v>(name: &str, value: &'v str) -> Vec<&'v str> {
     const NAMED: [&str; 6] = ["AUTH", "CREDENTIAL", "KEY", "PASS", "SECRET", "TOKEN"];
-    if !NAMED.iter().any(|part| name.to_uppercase().contains(part)) || value.contains("://") {
+    const ENDINGS: [&str; 4] = ["LOGIN", "LOGINS", "USER", "USERS"];
+    let name = name.to_uppercase();
+    let is_named = NAMED.iter().any(|part| name.contains(part))
+        || ENDINGS.iter().any(|ending| name.ends_with(ending));
+    if !is_named || value.contains("://") {
         return Vec::new();
     }
     let parts = value.split([',', ';', '\n']).map(str::trim);
@@ -351,7 +355,9 @@ mod tests {
         };
         let keys = secrets("API_KEYS", "one-key1, another2");
         assert!(keys.contains("one-key1") && keys.contains("another2"), "{keys:?}");
-        assert!(secrets("BASIC_AUTH", "ann:hunter2").contains("hunter2"));
+        for name in ["BASIC_AUTH", "ADMIN_LOGIN"] {
+            assert!(secrets(name, "ann:hunter2").contains("hunter2"), "{name}");
+        }
         assert_eq!(secrets("AUTH_BACKEND", "shop.auth:Backend").len(), 1);
         assert_eq!(secrets("ALLOWED_HOSTS", "a.example,b.example").len(), 1);
     }

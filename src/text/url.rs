@@ -74,8 +74,8 @@ fn has_password_for_port(authority: &[u8]) -> bool {
 }
 
 /// What opens the door in a URL: the password of each that has one, as it is written there and as
-/// whoever connects decodes it. Only over HTTP a lone user is a token; that of a database has a
-/// name.
+/// whoever connects decodes it, also behind its user, as in a header. Only over HTTP a lone user is
+/// a token; that of a database has a name.
 pub fn passwords(text: &str) -> Vec<String> {
     let mut passwords = Vec::new();
     for url in credentials(text.as_bytes()) {
@@ -84,6 +84,9 @@ pub fn passwords(text: &str) -> Vec<String> {
         let token = is_http.then_some(user);
         if let Some(password) = user.split_once(':').map(|(_, password)| password).or(token) {
             passwords.extend([password.to_owned(), percent_decoded(password)]);
+            if token != Some(password) {
+                passwords.push(percent_decoded(user));
+            }
         }
     }
     passwords
@@ -234,7 +237,8 @@ mod tests {
 
     #[test]
     fn a_password_is_known_as_it_is_written_and_decoded() {
-        assert_eq!(passwords("postgres://u:p%40ss%2fw%rd@h/x"), ["p%40ss%2fw%rd", "p@ss/w%rd"]);
+        let found = passwords("postgres://u:p%40ss%2fw%rd@h/x");
+        assert_eq!(found, ["p%40ss%2fw%rd", "p@ss/w%rd", "u:p@ss/w%rd"]);
         assert_eq!(passwords("https://t%6fken@h/"), ["t%6fken", "token"]);
         assert_eq!(passwords("postgres://user@h/"), Vec::<String>::new());
     }

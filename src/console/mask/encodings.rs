@@ -4,9 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::iter;
 
-/// The shortest part of a secret in base64 that is searched for, in characters. A shorter one would
-/// be found by chance.
-const SHORTEST_BASE64: usize = 8;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+/// The shortest part of a secret in base64 and base32 that is searched for, in characters. A
+/// shorter one would be found by chance.
+const SHORTEST_BASE64: usize = 6;
+const SHORTEST_BASE32: usize = 8;
 
 /// The characters besides letters and digits that tools leave as they are in a URL: RFC 3986 with
 /// and without `/` (Python's `quote` and `quote_plus`), the same before Python 3.7, and
@@ -241,7 +245,8 @@ fn in_shells(value: &str) -> [String; 8] {
 }
 
 /// A user and a password in an `Authorization` header are one text in base64, so what stands before
-/// the secret is not known: each of the three ways in which it can begin within a group.
+/// the secret is not known: each of the three ways in which it can begin within a group. Where
+/// nothing follows it either, all of its digits are its own.
 pub(super) fn in_base64(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let digit = |last: [u8; 2]| {
         move |six| match six {
@@ -252,8 +257,10 @@ pub(super) fn in_base64(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
             _ => last[1],
         }
     };
+    let alone = [STANDARD_NO_PAD.encode(value), URL_SAFE_NO_PAD.encode(value)];
     let found: Vec<Vec<u8>> = (0..3)
         .flat_map(|before| [*b"+/", *b"-_"].map(|last| aligned(value, before, 6, digit(last))))
+        .chain(alone.map(String::into_bytes))
         .filter(|text| text.len() >= SHORTEST_BASE64)
         .collect();
     found.into_iter()
@@ -263,7 +270,7 @@ pub(super) fn in_base64(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
 fn in_base32(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let digit = |five| if five < 26 { b'A' + five } else { b'2' + five - 26 };
     let all = (0..5).map(move |before| aligned(value, before, 5, digit));
-    all.filter(|text| text.len() >= SHORTEST_BASE64)
+    all.filter(|text| text.len() >= SHORTEST_BASE32)
 }
 
 /// The digits, of so many bits each, in which there is nothing but the value, after so many other
@@ -289,7 +296,7 @@ mod tests {
             };
             assert!(found.iter().any(is_in), "{encoded}");
         }
-        assert_eq!(in_base64(b"abcd").count(), 0);
+        assert_eq!(in_base64(b"abc").count(), 0);
     }
 
     #[test]

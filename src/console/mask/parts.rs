@@ -1,8 +1,11 @@
 //! The secrets within a value that programs take apart before they use it, and then print alone: a
 //! URL, JSON, `key=value` words.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+use super::is_worth_masking;
 use crate::text::url::{passwords, percent_decoded};
 
 /// A value has no more secrets than this: a mask of many more would fill the memory.
@@ -35,8 +38,15 @@ const NAMED_BY_WORD: [&str; 6] = ["key", "keys", "sig", "auth", "pw", "pin"];
 /// What is followed by a secret without a sign between them, as in `.netrc`.
 const FOLLOWED: [&str; 5] = ["password", "passwd", "account", "bearer", "basic"];
 
-/// The secrets in a value: the password of each URL, and what has the name of a secret in JSON, in
-/// the query of a URL, in `key=value` and `key: value`. Each as it is written and decoded.
+/// What is followed by `user:password`: the options of curl, wget and http.
+const BEFORE_USER: [&str; 6] = ["--auth", "--proxy-user", "--user", "-U", "-a", "-u"];
+
+/// What stands before a colon and is no user: `mailto:ann@example.org`, `npm:left-pad@1.3.0`.
+const NO_USERS: [&str; 4] = ["docker", "git", "mailto", "npm"];
+
+/// The secrets in a value: the password of each URL and of `user:password` before a host or behind
+/// an option, and what has the name of a secret in JSON, in the query of a URL, in `key=value`,
+/// `key: value` and `--key value`. Each as it is written and decoded.
 pub(super) fn of(value: &str) -> Vec<String> {
     let mut found = Vec::new();
     look(value, DEEPEST, &mut found);
@@ -44,6 +54,13 @@ pub(super) fn of(value: &str) -> Vec<String> {
 }
 
 fn look(value: &str, depth: usize, found: &mut Vec<String>) {
+    if let Some(text) = from_base64(value).filter(|_| depth > 0) {
+        // The key of a service, as a setting of one line.
+        if text.contains("-----BEGIN ") {
+            add(&text, found);
+        }
+        look(&text, depth - 1, found);
+    }
     let json = value.trim_start().starts_with(['{', '[', '"']);
     match serde_json::from_str::<Value>(value) {
         Ok(json_value) if json && depth > 0 => in_json(&json_value, false, depth - 1, found),
@@ -51,7 +68,14 @@ fn look(value: &str, depth: usize, found: &mut Vec<String>) {
             for line in value.lines() {
                 found.extend(passwords(line));
                 assigned(line, found);
-                following(line, found);
+                let words: Vec<_> = line.split_whitespace().collect();
+                of_words(&words, found);
+                // A password in quotation marks may have blanks in it.
+                if line.contains(['"', '\'', '\\'])
+                    && let Some(words) = shlex::split(line)
+                {
+                    of_words(&words.iter().map(String::as_str).collect::<Vec<_>>(), found);
+                }
             }
         }
     }
@@ -62,6 +86,7 @@ fn in_json(value: &Value, is_secret: bool, depth: usize, found: &mut Vec<String>
         Value::String(text) => {
             if is_secret {
                 add(text, found);
+                header(text, found);
             }
             look(text, depth, found);
         }
@@ -127,14 +152,73 @@ fn quoted(text: &str, quote: char) -> String {
     meant
 }
 
-/// What stands behind a word that is followed by a secret.
-fn following(line: &str, found: &mut Vec<String>) {
-    let mut words = line.split_whitespace();
-    while let Some(word) = words.next() {
-        if FOLLOWED.contains(&word.to_lowercase().as_str()) {
-            add(words.clone().next().unwrap_or_default(), found);
+/// What stands behind a word or an option that is followed by a secret, and what stands before a
+/// host.
+fn of_words(words: &[&str], found: &mut Vec<String>) {
+    for (at, word) in words.iter().enumerate() {
+        before_host(word, found);
+        let (option, joined) =
+            word.split_once('=').map_or((*word, None), |(it, of)| (it, Some(of)));
+        let next = joined.or(words.get(at + 1).copied()).unwrap_or_default();
+        if BEFORE_USER.contains(&option) {
+            pair(next, found);
+        } else if let Some(joined) = word.strip_prefix("-u") {
+            pair(joined, found);
+        }
+        if names_secret_option(option) && !next.starts_with('-') {
+            add(next, found);
+        } else if FOLLOWED.contains(&word.to_lowercase().as_str()) {
+            add(next, found);
+            header(next, found);
         }
     }
+}
+
+/// `--api-key`, but not `--key-file` and `--no-password`.
+fn names_secret_option(option: &str) -> bool {
+    const OTHERS: [&str; 8] = ["dir", "file", "id", "mode", "name", "path", "type", "url"];
+    option.strip_prefix("--").is_some_and(|name| {
+        names_secret(name)
+            && !name.starts_with("no-")
+            && !OTHERS.iter().any(|other| name.ends_with(other))
+    })
+}
+
+/// `user:password@host`, as one names a proxy or a mail server.
+fn before_host(word: &str, found: &mut Vec<String>) {
+    if word.contains("://") {
+        return;
+    }
+    let Some((before, host)) = word.rsplit_once('@') else { return };
+    let is_host = (host.contains(['.', ':']) || host.starts_with("localhost"))
+        && !host.starts_with("sha256:");
+    let start = before.find(':').and_then(|colon| before[..colon].rfind(['=', '"', '\'', ',']));
+    let before = &before[start.map_or(0, |at| at + 1)..];
+    let user = before.split(':').next().unwrap_or_default();
+    if is_host && !user.contains('/') && !NO_USERS.contains(&user) {
+        pair(before, found);
+    }
+}
+
+/// `user:password`: the password, and both, which are one text in a header.
+fn pair(text: &str, found: &mut Vec<String>) {
+    if let Some((_, password)) = text.split_once(':').filter(|(_, it)| is_worth_masking(it)) {
+        add(password, found);
+        add(text, found);
+    }
+}
+
+/// What an `Authorization` header has behind `Basic`: `user:password` in base64.
+fn header(text: &str, found: &mut Vec<String>) {
+    if let Some(text) = from_base64(text.trim_end_matches(['"', '\''])) {
+        pair(&text, found);
+    }
+}
+
+/// The text that this is in base64, in one line or several.
+fn from_base64(text: &str) -> Option<String> {
+    let joined: String = text.split_whitespace().collect();
+    String::from_utf8(STANDARD.decode(joined).ok()?).ok().filter(|text| !text.is_empty())
 }
 
 fn add(secret: &str, found: &mut Vec<String>) {
@@ -150,7 +234,7 @@ fn add(secret: &str, found: &mut Vec<String>) {
 }
 
 /// Whether what has this name is a secret: `PGPASSWORD`, `sharedAccessKey`, `x-auth-token`.
-fn names_secret(key: &str) -> bool {
+pub fn names_secret(key: &str) -> bool {
     let mut words = vec![String::new()];
     let mut was_lower = false;
     for letter in key.chars() {

@@ -220,7 +220,61 @@ fn the_decoded_password_of_a_url_is_a_secret_in_every_encoding() {
     assert_eq!(masked(&[url], r#"{"password": "p@ss\/w\u00f6rd"}"#), r#"{"password": "****"}"#);
     assert_eq!(masked(&[url], r"b'p@ss/w\xc3\xb6rd'"), "b'****'");
     // `shop:p@ss/wörd`, in an Authorization header.
-    assert_eq!(masked(&[url], "Basic c2hvcDpwQHNzL3fDtnJk"), "Basic c2hvcDp****");
+    assert_eq!(masked(&[url], "Basic c2hvcDpwQHNzL3fDtnJk"), "Basic ****");
+}
+
+#[test]
+fn the_password_behind_a_user_is_a_secret_also_in_a_header() {
+    for value in [
+        "-u ann:s3cret",
+        "-sSf -uann:s3cret --retry 3",
+        "--user=ann:s3cret",
+        "-k --proxy-user 'ann:s3cret' https://host/x",
+        "http --auth ann:s3cret",
+        "ann:s3cret@proxy.example:3128",
+        "to=all via=ann:s3cret@mail.example",
+        "Authorization: Basic YW5uOnMzY3JldA==",
+        r#"{"auths": {"host": {"auth": "YW5uOnMzY3JldA=="}}}"#,
+        "https://ann:s3cret@host/x",
+    ] {
+        assert_eq!(masked(&[value], "is s3cret"), "is ****", "{value}");
+        // `ann:s3cret` as base64.
+        let shown = masked(&[value], "Basic YW5uOnMzY3JldA==");
+        assert_eq!(shown.trim_end_matches('='), "Basic ****", "{value}");
+    }
+    assert_eq!(masked(&["-u 'ann:two words'"], "it is two words"), "it is ****");
+    assert_eq!(masked(&["run --api-key s3cret --all"], "it is s3cret"), "it is ****");
+    // A short password is found wherever it begins within a group of base64.
+    for encoded in ["aHVudGVy", "eGh1bnRlcg==", "eHhodW50ZXI="] {
+        assert!(masked(&["hunter"], encoded).contains(STARS), "{encoded}");
+    }
+}
+
+#[test]
+fn what_a_value_is_in_base64_is_looked_at_as_well() {
+    // `{"type": "service", "private_key": "-----BEGIN KEY-----\\nMIIEvQIBADANBg\\n"}`
+    let service = "eyJ0eXBlIjogInNlcnZpY2UiLCAicHJpdmF0ZV9rZXkiOiAiLS0tLS1CRUdJTiBLRVktLS0tLVxu\n\
+                   TUlJRXZRSUJBREFOQmdcbiJ9";
+    assert_eq!(masked(&[service], "service MIIEvQIBADANBg"), "service ****");
+    // `-----BEGIN KEY-----\nMIIEvQIBADANBg\n`
+    let key = "LS0tLS1CRUdJTiBLRVktLS0tLQpNSUlFdlFJQkFEQU5CZwo=";
+    assert_eq!(masked(&[key], "x MIIEvQIBADANBg"), "x ****");
+}
+
+#[test]
+fn what_only_looks_like_a_password_behind_a_user_is_not_masked() {
+    for value in [
+        "python -u manage.py",
+        "gunicorn -u deploy shop.wsgi:application",
+        "-a localhost:8000",
+        "mailto:webmaster@example.org",
+        "git:repository@v1.2",
+        "serve --key-file server.pem --no-password database",
+        "registry.example/shop:version1@sha256:abcdef",
+    ] {
+        let log = "manage.py application localhost:8000 webmaster repository server.pem database";
+        assert_eq!(masked(&[value], log), log, "{value}");
+    }
 }
 
 #[test]
