@@ -1,5 +1,5 @@
-//! What tells the commands that ran in an env from other ones: their text, and the scripts that
-//! they name.
+//! What tells the commands that ran in an env from other ones: their text, and the scripts and
+//! settings that they name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
@@ -10,10 +10,13 @@ use git2::Oid;
 use sha2::{Digest, Sha256};
 
 use super::BuildPlan;
+use crate::console::mask::names_secret;
 use crate::git::{CommitTree, Entry, Kind};
 use crate::hex::hex;
 use crate::python::dependencies::joined;
 use crate::python::env::marker::RanCommand;
+use crate::site::AppSettings;
+use crate::text::url::without_credentials;
 
 /// How many words of a command and its scripts are looked at, and in how many folders.
 const WORDS: usize = 4000;
@@ -54,7 +57,18 @@ const OF_PAGES: [&str; 14] = [
 /// from the top of the tree, from its own folder, or from a folder that is named as well. Of a
 /// folder, the scripts right in it count; of a pattern, the files that fit it. What a command reads
 /// from elsewhere cannot be known.
-pub fn commands_in_env(tree: &CommitTree<'_>, build: &BuildPlan) -> Result<Vec<RanCommand>> {
+///
+/// So do the variables that it or one of these files names, but not tokens and passwords: they say
+/// who asks for a package, and not for which.
+pub fn commands_in_env(
+    tree: &CommitTree<'_>,
+    build: &BuildPlan,
+    app_settings: &AppSettings,
+) -> Result<Vec<RanCommand>> {
+    let of_file =
+        build.settings.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let variables = of_file.chain(app_settings.iter()).filter(|(name, _)| !names_secret(name));
+    let variables: BTreeMap<_, _> = variables.collect();
     let instead = build.settings.command.iter();
     let instead =
         instead.map(|said| (said.value.as_str(), format!("the command ({})", said.source)));
@@ -64,23 +78,45 @@ pub fn commands_in_env(tree: &CommitTree<'_>, build: &BuildPlan) -> Result<Vec<R
     });
     instead
         .chain(after)
-        .map(|(command, name)| Ok(RanCommand { name, digest: digest(tree, command)? }))
+        .map(|(command, name)| {
+            let Named { digest, words } = named(tree, command)?;
+            let named = variables.iter().filter(|(name, _)| words.contains(**name));
+            let settings = named.map(|(name, value)| ((*name).to_owned(), short_digest(value)));
+            Ok(RanCommand { name, digest, settings: settings.collect() })
+        })
         .collect()
 }
 
-fn digest(tree: &CommitTree<'_>, command: &str) -> Result<String> {
+/// Enough to see that a value has changed.
+fn short_digest(value: &str) -> String {
+    hex(&Sha256::digest(without_credentials(value))[..4])
+}
+
+/// A command with all that it names.
+struct Named {
+    /// Of its text and of the files.
+    digest: String,
+    /// What may be the name of a variable.
+    words: BTreeSet<String>,
+}
+
+fn named(tree: &CommitTree<'_>, command: &str) -> Result<Named> {
     let mut search =
         Search { tree, folders: BTreeMap::new(), words: BTreeSet::new(), ahead: vec![] };
     search.add_folder("")?;
     search.add_words(command);
-    let mut found = BTreeMap::new();
+    let (mut found, mut words) = (BTreeMap::new(), names(command));
     while let Some((folder, word)) = search.ahead.pop() {
         for (path, oid) in search.files(&folder, &word)? {
-            if found.insert(path.clone(), oid).is_none() && is_script(&path) {
+            if found.insert(path.clone(), oid).is_some() || !may_name(&path) {
+                continue;
+            }
+            let text = tree.file(&path, LARGEST).ok().flatten().unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            words.append(&mut names(&text));
+            if is_script(&path) {
                 search.add_folder(folder_of(&path))?;
-                if let Ok(Some(bytes)) = tree.file(&path, LARGEST) {
-                    search.add_words(&String::from_utf8_lossy(&bytes));
-                }
+                search.add_words(&text);
             }
         }
     }
@@ -89,7 +125,13 @@ fn digest(tree: &CommitTree<'_>, command: &str) -> Result<String> {
     for (path, oid) in found {
         hash.update(format!("\0{path}\0{oid}"));
     }
-    Ok(hex(&hash.finalize()))
+    Ok(Named { digest: hex(&hash.finalize()), words })
+}
+
+/// What may be the name of a variable in a text.
+fn names(text: &str) -> BTreeSet<String> {
+    let words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 /// A search for what words name. Each word is looked up in each folder.
@@ -205,6 +247,11 @@ fn is_script(path: &str) -> bool {
     matches!(extension(name_of(path)), None | Some("sh" | "bash" | "mk"))
 }
 
+/// Whether a file is looked at for the names of variables.
+fn may_name(path: &str) -> bool {
+    is_script(path) || extension(name_of(path)) == Some("py")
+}
+
 /// What may be paths or patterns of paths in a text, each without `./`. What a variable stands for
 /// is not known: where a path begins with it, the rest counts, and else it is a pattern. No path of
 /// the tree is left out for its case.
@@ -268,7 +315,7 @@ mod tests {
                 .map(|(path, text)| (*path, if changed == Some(path) { "other" } else { *text }))
                 .collect();
             let tree = tree_of(&objects, &files);
-            digest(&CommitTree::new(&objects, tree).unwrap(), command).unwrap()
+            named(&CommitTree::new(&objects, tree).unwrap(), command).unwrap().digest
         };
         digest_of(None) != digest_of(Some(changed))
     }
@@ -300,6 +347,19 @@ mod tests {
         ] {
             let files = [("bin/post_compile", script), (file, "1")];
             assert!(!counts("bin/post_compile", &files, file), "{script}");
+        }
+    }
+
+    #[test]
+    fn a_command_names_what_its_scripts_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let objects = git2::Repository::init_bare(folder.path()).unwrap();
+        let files = [("a.sh", "python tools/b.py"), ("tools/b.py", "environ['IN_PYTHON']")];
+        let tree = tree_of(&objects, &files);
+        let tree = CommitTree::new(&objects, tree).unwrap();
+        let Named { words, .. } = named(&tree, "sh a.sh \"${IN_COMMAND}\"").unwrap();
+        for word in ["IN_COMMAND", "IN_PYTHON"] {
+            assert!(words.contains(word), "{words:?}");
         }
     }
 

@@ -86,7 +86,7 @@ pub fn observe(request: PlanRequest<'_>) -> Result<Plan> {
     let needs = |chosen_by| required((&tree, workspace.as_ref()), chosen_by);
     let machine = Machine::new(site, &build.settings, request.missing_python, &needs);
     let discover = || machine.interpreters();
-    let commands = build::commands_in_env(&tree, &build)?;
+    let commands = build::commands_in_env(&tree, &build, app_settings)?;
     let live = if need == EnvNeed::Python { live_env(site)? } else { LiveEnv::None };
     let WantedPython { wanted, origin, ignored, fallback } = match need {
         // A plain copy needs no Python, so it does not have to name one.

@@ -229,6 +229,30 @@ fn a_script_that_a_command_names_counts_with_its_bytes() {
 }
 
 #[test]
+fn a_setting_that_a_command_names_counts_with_its_value() {
+    for in_file in [false, true] {
+        let site = Site::new();
+        let project = site.python_project();
+        project.write("bin/post_compile", "pip install $EXTRA\n");
+        let set = |value: &str| {
+            if in_file {
+                project.write(".deployment", format!("[config]\nEXTRA = {value}\n"));
+            } else {
+                site.set("EXTRA", value);
+            }
+        };
+        set("acacia");
+        project.push().assert_success();
+        project.write("page", "2").push().assert_success().assert_says("copy env 1");
+        assert!(site.package("acacia").is_some());
+        set("grass");
+        let push = project.write("page", "3").push();
+        push.assert_success().assert_says("other values of what it names: EXTRA");
+        assert_eq!(site.package("acacia"), None);
+    }
+}
+
+#[test]
 fn what_a_command_puts_anywhere_into_an_env_leads_to_no_other_release() {
     for put in
         [r#"ln -s "$PWD/static" "$d/static""#, r#"echo "cat '$PWD/static/page'" > "$d/show""#]

@@ -248,16 +248,22 @@ fn listed(names: &[String]) -> String {
     format!("{}{more}", names[..names.len().min(MOST)].join(", "))
 }
 
-/// What ran in an env and does not run any more: what it put into the env would stay.
+/// What ran in an env and does not run any more, or not in the same way: what it put into the env
+/// would stay. A setting that was not there then may only have been missing.
 fn other_commands(id: EnvId, marker: &Marker, now: &[RanCommand]) -> Vec<String> {
-    let then = marker.provenance.commands.iter().filter(|ran| !now.contains(ran));
-    then.map(|ran| {
-        let name = &ran.name;
-        if now.iter().any(|other| other.name == *name) {
-            format!("{name} has changed since it ran in env {id}")
-        } else {
-            format!("{name} ran in env {id} and is no longer run")
-        }
+    let then = marker.provenance.commands.iter();
+    then.filter_map(|RanCommand { name, digest, settings }| {
+        let Some(other) = now.iter().find(|other| (&other.name, &other.digest) == (name, digest))
+        else {
+            let is_changed = now.iter().any(|other| other.name == *name);
+            let gone = || format!("{name} ran in env {id} and is no longer run");
+            let changed = || format!("{name} has changed since it ran in env {id}");
+            return Some(if is_changed { changed() } else { gone() });
+        };
+        let is_other = |set: &&String| settings.get(*set) != other.settings.get(*set);
+        let others: Vec<_> = settings.keys().filter(is_other).cloned().collect();
+        let named = (!others.is_empty()).then(|| listed(&others))?;
+        Some(format!("{name} ran in env {id} with other values of what it names: {named}"))
     })
     .collect()
 }

@@ -1,5 +1,6 @@
 //! The decision table, row by row and pair by pair.
 
+mod commands;
 mod one_file;
 
 pub(super) use one_file::{recorded, recorded_lock};
@@ -12,7 +13,11 @@ use crate::python::interpreters::FileIdentity;
 
 /// The project's commands, in this version.
 pub(super) fn commands(version: u8) -> Vec<RanCommand> {
-    vec![RanCommand { name: "bin/post_compile".into(), digest: version.to_string() }]
+    vec![RanCommand {
+        name: "bin/post_compile".into(),
+        digest: version.to_string(),
+        ..RanCommand::default()
+    }]
 }
 
 /// A site whose live env 5 was made of just what is wanted now.
@@ -348,25 +353,6 @@ fn runtime_txt_is_said_with_what_it_was_and_since_when() {
     ] {
         assert_eq!(runtime_change(live, new), says);
     }
-}
-
-#[test]
-fn what_a_command_put_into_an_env_goes_with_the_command() {
-    let decided = |ran: Vec<RanCommand>, now: Vec<RanCommand>| {
-        let mut observed = Observed { commands: now, ..unchanged() };
-        change_marker(&mut observed, |marker| marker.provenance.commands = ran);
-        decide(&observed)
-    };
-    let copy = Decision::Copy { from: EnvId::of(5) };
-    let create = Decision::Create { retire: Some(EnvId::of(5)) };
-    assert_eq!(decided(commands(1), commands(1)).decision, copy);
-    assert_eq!(decided(Vec::new(), commands(1)).decision, copy);
-    let changed = decided(commands(1), commands(2));
-    assert_eq!(changed.decision, create);
-    assert_eq!(changed.reasons, ["bin/post_compile has changed since it ran in env 5"]);
-    let gone = decided(commands(1), Vec::new());
-    assert_eq!(gone.decision, create);
-    assert_eq!(gone.reasons, ["bin/post_compile ran in env 5 and is no longer run"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `envs/N/nyala.json`: written last, so an env that has it is whole; and `envs/N/retired.json`,
 //! which says that no later deployment may use it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -66,12 +67,15 @@ pub struct Provenance {
 }
 
 /// A command of the project that ran in an env.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct RanCommand {
     /// What names the command, for the log.
     pub name: String,
     /// A digest of its text and of the scripts it names.
     pub digest: String,
+    /// The variables that these name and that were set, each with a part of a digest of its value.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
 }
 
 /// What of an env's marker its maker knows; the rest is read off the env.
