@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::hex::hex;
 use crate::python::dependencies::requirements_txt::{self, Reference};
-use crate::python::dependencies::{Found, Input};
+use crate::python::dependencies::{Found, Input, MutableReference};
 
 /// Of a longer file, only its size and its time of change count.
 const LONGEST: u64 = 10 << 20;
@@ -47,7 +47,13 @@ pub(super) fn input(path: &Path, by: &str) -> Option<Input> {
 }
 
 /// A requirements file and everything that it includes.
-pub(super) fn requirements(path: &Path, by: &str, files: &mut Vec<Input>, found: &mut Vec<Found>) {
+pub(super) fn requirements(
+    path: &Path,
+    by: &str,
+    files: &mut Vec<Input>,
+    found: &mut Vec<Found>,
+    mutable: &mut Vec<MutableReference>,
+) {
     let mut seen = BTreeSet::new();
     let mut ahead = vec![(path.to_owned(), by.to_owned())];
     while let Some((path, by)) = ahead.pop() {
@@ -63,6 +69,16 @@ pub(super) fn requirements(path: &Path, by: &str, files: &mut Vec<Input>, found:
                     ahead.push((folder.join(other), path.display().to_string()));
                 }
                 Reference::FindLinks(other) => found.extend(offered(&folder.join(other))),
+                Reference::Archive(other) => {
+                    files.extend(self::input(Path::new(&other), &path.display().to_string()));
+                }
+                Reference::Mutable { text, why, fix } => mutable.push(MutableReference {
+                    file: path.display().to_string(),
+                    number: 0,
+                    text: requirements_txt::without_secrets(&text),
+                    why: why.to_owned(),
+                    fix: fix.to_owned(),
+                }),
             }
         }
     }

@@ -19,7 +19,7 @@ use anyhow::Result;
 use super::dependencies::requirements_txt::{self, SettingFile, SettingFileRole};
 use super::dependencies::{Declared, Found, Input, MutableReference, Resolved, Tree, resolve};
 use super::installers::Installer;
-use crate::process::Environment;
+use crate::process::{Environment, is_executable};
 use disk::digest;
 use names::{Kind, Named};
 
@@ -142,9 +142,12 @@ impl Inputs {
         match kind {
             Kind::FindLinks => self.found.extend(disk::offered(path)),
             Kind::Requirements | Kind::Constraints => {
-                disk::requirements(path, by, &mut self.files, &mut self.found);
+                let Inputs { files, found, mutable_references, .. } = self;
+                disk::requirements(path, by, files, found, mutable_references);
             }
-            Kind::Configuration | Kind::ToolUv | Kind::Other | Kind::Editable => {
+            // A program is no text that somebody changes, and is replaced with each upgrade.
+            Kind::OfBuilds if is_executable(path) => {}
+            Kind::Configuration | Kind::ToolUv | Kind::Other | Kind::OfBuilds | Kind::Editable => {
                 self.files.extend(disk::input(path, by));
             }
         }

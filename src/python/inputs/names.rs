@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::{io, iter};
 
 use crate::process::Environment;
-use crate::python::installers::{Installer, pip_config};
+use crate::python::installers::{Installer, may_lead_a_build, pip_config, read_by_builds};
 
 /// What an installer takes a file for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(super) enum Kind {
     FindLinks,
     /// A file of another form.
     Other,
+    /// One that compilers or build tools read.
+    OfBuilds,
     /// A project that is used where it is.
     Editable,
 }
@@ -50,6 +52,7 @@ pub(super) fn of(
 ) -> Vec<Named> {
     // pip's settings are translated for uv.
     let mut named = pip(environment, read);
+    named.extend(of_builds(environment));
     if installer == Installer::Uv {
         named.extend(uv_variables(environment));
         named.extend(uv_files(environment, read, releases));
@@ -86,6 +89,22 @@ fn pip(environment: &Environment, read: Read<'_>) -> Vec<Named> {
         }));
     }
     named
+}
+
+/// `CMAKE_TOOLCHAIN_FILE=/opt/arm.cmake`. What is no file is not there, and does not count.
+fn of_builds(environment: &Environment) -> Vec<Named> {
+    let variables = environment.iter();
+    let variables = variables.filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+    let named = variables.filter(|(name, value)| {
+        value.starts_with('/') && (read_by_builds(name) || may_lead_a_build(name, value))
+    });
+    named
+        .map(|(name, value)| Named {
+            kind: Kind::OfBuilds,
+            path: value.to_owned(),
+            by: name.to_owned(),
+        })
+        .collect()
 }
 
 const PYPROJECT: &str = "pyproject.toml";

@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
@@ -153,4 +154,40 @@ fn a_renewed_token_is_no_change_and_no_secret_is_kept() {
     let of = |token: &str| digest(format!("index-url = https://u:{token}@h/simple\n").as_bytes());
     assert_eq!(of("one"), of("two"));
     assert_ne!(of("one"), digest(b"index-url = https://u:one@other/simple\n"));
+}
+
+#[test]
+fn a_file_that_a_build_reads_is_known_but_no_program() {
+    let machine = Machine::new();
+    let toolchain = machine.write("arm.cmake", "set(CMAKE_C_FLAGS -O2)\n");
+    let program = machine.write("bin/pg_config", "#!/bin/sh\n");
+    fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    for installer in Installer::ALL {
+        let variables = [
+            ("CMAKE_TOOLCHAIN_FILE", toolchain.as_str()),
+            ("PG_CONFIG", &program),
+            ("HDF5_DIR", "/nowhere"),
+            ("SECRET_FILE", &toolchain),
+        ];
+        let mut files = machine.files(installer, &variables);
+        files.retain(|(_, by)| by != "uv's configuration");
+        assert_eq!(files, [(toolchain.clone(), "CMAKE_TOOLCHAIN_FILE".to_owned())]);
+    }
+}
+
+#[test]
+fn what_a_file_on_the_machine_requires_from_a_place_that_can_change_is_known() {
+    let machine = Machine::new();
+    let archive = machine.write("b-1-py3-none-any.whl", "");
+    let commit = "0".repeat(40);
+    let lines = format!(
+        "a\nb @ file://{archive}\n-e ./lib\nc @ git+https://me:secret@host/c.git@main\n\
+         d @ git+https://host/d.git@{commit}\n"
+    );
+    let file = machine.write("all.txt", &lines);
+    let inputs = machine.inputs(Installer::Pip, &[("PIP_REQUIREMENT", &file)]);
+    let files: Vec<_> = inputs.files.iter().map(|it| it.path.as_str()).collect();
+    assert_eq!(files, [file.as_str(), &archive]);
+    let texts: Vec<_> = inputs.mutable_references.iter().map(|it| it.text.as_str()).collect();
+    assert_eq!(texts, ["-e ./lib", "c @ git+https://****@host/c.git@main"]);
 }

@@ -26,13 +26,16 @@ use crate::process::Environment;
 use crate::python::dependencies::{LocalKind, MutableReference, Recorded};
 use crate::python::{built, cache};
 
-const VARIABLES: [&str; 28] = [
+const VARIABLES: [&str; 33] = [
     "AR",
     "AS",
     "CC",
+    "CCSHARED",
     "CPATH",
     "CPP",
     "CPLUS_INCLUDE_PATH",
+    "CUDAARCHS",
+    "CUDACXX",
     "CXX",
     "C_INCLUDE_PATH",
     "F77",
@@ -45,11 +48,13 @@ const VARIABLES: [&str; 28] = [
     "LDSHARED",
     "LD_RUN_PATH",
     "LIBRARY_PATH",
+    "LIBS",
     "MYSQL_CONFIG",
     "PG_CONFIG",
     "PYCURL_SSL_LIBRARY",
     "RANLIB",
     "RUSTC",
+    "RUSTUP_TOOLCHAIN",
     "SODIUM_INSTALL",
     "STATIC_DEPS",
     "UWSGI_PROFILE",
@@ -57,12 +62,14 @@ const VARIABLES: [&str; 28] = [
     "XSLT_CONFIG",
 ];
 
-const PREFIXES: [&str; 13] = [
+const PREFIXES: [&str; 15] = [
     "CARGO_BUILD_",
     "CARGO_ENCODED_",
     "CARGO_PROFILE_",
     "CARGO_TARGET_",
     "CMAKE_",
+    "CYTHON",
+    "DIST_EXTRA_",
     "DISTUTILS_",
     "GRPC_PYTHON_",
     "MATURIN_",
@@ -141,7 +148,7 @@ const MOST_NAMES: usize = 5;
 const TEMPORARY: &str = "nyala-cache";
 
 /// Whether compilers or build tools read the variable of this name.
-pub(super) fn read(variable: &str) -> bool {
+pub fn read(variable: &str) -> bool {
     VARIABLES.contains(&variable)
         || PREFIXES.iter().chain(&OWN_VERSION).any(|prefix| variable.starts_with(prefix))
         || SUFFIXES.iter().any(|suffix| variable.ends_with(suffix))
@@ -276,7 +283,9 @@ mod tests {
 
     #[test]
     fn what_compilers_and_build_tools_read_counts() {
-        for name in ["CC", "CFLAGS", "MYSQLCLIENT_LDFLAGS", "CMAKE_ARGS", "PKG_CONFIG_PATH"] {
+        for name in
+            ["CC", "CFLAGS", "MYSQLCLIENT_LDFLAGS", "CMAKE_ARGS", "PKG_CONFIG_PATH", "CUDACXX"]
+        {
             assert!(read(name), "{name}");
         }
         for name in ["SECRET_KEY", "PATH", "HOME", "DATABASE_URL", "ACCESS", "FEATURE_FLAGS"] {

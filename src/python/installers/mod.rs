@@ -28,7 +28,7 @@ use crate::python::version::Version;
 use causes::Asked;
 use pip_config::Setting;
 
-pub use builds::may_lead as may_lead_a_build;
+pub use builds::{may_lead as may_lead_a_build, read as read_by_builds};
 pub use uv::{find as find_uv, install_python, upgrade as upgrade_uv};
 
 /// The tool that installs the requirements into an env.

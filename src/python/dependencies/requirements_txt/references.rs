@@ -5,13 +5,24 @@ use std::collections::BTreeSet;
 use super::decode::decode;
 use super::line::{logical, written};
 use super::options::{Statement, statement};
-use super::requirement_source::{included_path, local_path};
+use super::requirement_source::{
+    RequirementSource, included_path, is_archive, local_path, why_mutable,
+};
+use super::spec::Spec;
 
 /// Something that a requirements file names, relative to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::python) enum Reference {
     Include(String),
     FindLinks(String),
+    /// An archive on the machine.
+    Archive(String),
+    /// Something that can change while this line stays the same.
+    Mutable {
+        text: String,
+        why: &'static str,
+        fix: &'static str,
+    },
 }
 
 /// What the text of a requirements file names. A line that cannot be read names nothing: the
@@ -32,10 +43,30 @@ pub(in crate::python) fn references(bytes: &[u8]) -> Vec<Reference> {
                         .map(Reference::FindLinks),
                 );
             }
-            Ok(Statement::Requirement { .. }) | Err(_) => {}
+            Ok(Statement::Requirement { editable, spec, hashes, .. }) => {
+                let source = Spec::parse(&spec, editable).source;
+                references.extend(of_source(source, &line.text, &hashes));
+            }
+            Err(_) => {}
         }
     }
     references
+}
+
+fn of_source(source: RequirementSource, text: &str, hashes: &[String]) -> Option<Reference> {
+    let (why, fix) = match source {
+        RequirementSource::Index => return None,
+        RequirementSource::Url(url) => why_mutable(&url, hashes)?,
+        RequirementSource::Path(path) if path.starts_with('/') && is_archive(&path) => {
+            return Some(Reference::Archive(path));
+        }
+        // pip looks for a relative path in the folder that it runs in.
+        RequirementSource::Path(_) => (
+            "is a folder whose changes cannot be seen from here",
+            "name it in a requirements file of the commit",
+        ),
+    };
+    Some(Reference::Mutable { text: text.to_owned(), why, fix })
 }
 
 /// A logical line of a requirements file.
