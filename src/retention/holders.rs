@@ -46,6 +46,8 @@ pub enum UsedAs {
     Socket,
     MappedFile,
     Argument,
+    /// `VIRTUAL_ENV` in its environment.
+    Environment,
     /// In its mount namespace something is mounted in the folder, or a part of it elsewhere.
     Mount,
 }
@@ -272,6 +274,7 @@ impl fmt::Display for UsedAs {
             UsedAs::Socket => "Unix socket",
             UsedAs::MappedFile => "mapped file",
             UsedAs::Argument => "command line",
+            UsedAs::Environment => "VIRTUAL_ENV",
             UsedAs::Mount => "mount",
         })
     }

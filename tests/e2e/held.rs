@@ -1,5 +1,7 @@
 //! What is not removed: what is mounted into a release, and what a process still uses.
 
+mod processes;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::{UnixListener, UnixStream};

@@ -69,11 +69,13 @@ impl<'a> ProcEntry<'a> {
         // A kernel thread has none, and of somebody else's process it cannot be seen.
         let Some(program) = self.link("exe") else { return uses };
         let links = [
-            (self.link("cwd"), UsedAs::WorkingDirectory),
             (self.link("root"), UsedAs::Root),
             (Some(program), UsedAs::Program),
+            (self.activated(), UsedAs::Environment),
         ];
         let links = links.into_iter().filter_map(|(path, used_as)| Some((path?, used_as)));
+        let working = self.working_directories().into_iter().map(PathBuf::into_os_string);
+        let links = working.map(|path| (path, UsedAs::WorkingDirectory)).chain(links);
         let open = self.open_files();
         let sockets = self.sockets(&open, sockets).into_iter().map(|path| (path, UsedAs::Socket));
         // What is no file has no path: `socket:[4711]`.
@@ -198,13 +200,28 @@ impl<'a> ProcEntry<'a> {
     }
 
     /// Python does not keep its modules open, and `bin/python` is a link to a program elsewhere:
-    /// often only this tells which env a process runs in.
+    /// often only the command line tells which env a process runs in.
     fn arguments(&self) -> Vec<OsString> {
         let text = fs::read(self.proc.join("cmdline")).unwrap_or_default();
-        text.split(|byte| *byte == 0)
-            .take(2)
-            .filter(|argument| argument.starts_with(b"/"))
-            .map(|argument| OsString::from_vec(argument.to_vec()))
-            .collect()
+        // `--venv=/x`, `PYTHONPATH=/x:/y`
+        text.split(|byte| b"\0=:,".contains(byte)).filter_map(absolute).collect()
     }
+
+    /// Or only its environment, after `bin/activate`.
+    fn activated(&self) -> Option<OsString> {
+        let text = fs::read(self.proc.join("environ")).ok()?;
+        let mut variables = text.split(|byte| *byte == 0);
+        absolute(variables.find_map(|variable| variable.strip_prefix(b"VIRTUAL_ENV="))?)
+    }
+
+    /// The working directories of its threads. A server may give each its own: `CLONE_FS` of
+    /// unshare(2).
+    fn working_directories(&self) -> HashSet<PathBuf> {
+        let threads = fs::read_dir(self.proc.join("task")).into_iter().flatten().flatten();
+        threads.filter_map(|thread| fs::read_link(thread.path().join("cwd")).ok()).collect()
+    }
+}
+
+fn absolute(path: &[u8]) -> Option<OsString> {
+    path.starts_with(b"/").then(|| OsString::from_vec(path.to_vec()))
 }
