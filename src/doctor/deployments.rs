@@ -45,7 +45,9 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
         findings.push(Finding::new(FindingId::Mounted, error));
     }
     let mut leftovers = leftovers(site);
-    leftovers.retain(|path| !mounted.iter().any(|held| held.path() == Some(path)));
+    // What is in use goes by itself, and what is mounted was found before.
+    let held = retention::holders(&leftovers);
+    leftovers.retain(|path| !held.contains_key(path));
     let mut stuck = retention::stuck(site, &leftovers);
     leftovers.retain(|path| !stuck.iter().any(|it| it.path == *path));
     stuck.retain(|it| !mounted.iter().any(|held| held.path() == Some(&it.path)));

@@ -140,7 +140,8 @@ impl fmt::Display for Held {
     }
 }
 
-/// The releases, envs, staging tree and leftovers of a site in which something is mounted.
+/// The releases, envs, staging tree and leftovers of a site in which something is mounted, or of
+/// which a part is mounted elsewhere.
 pub fn mounted(site: &Site) -> Vec<Held> {
     let releases = site.release_ids().unwrap_or_default().into_iter().map(|id| site.release(id));
     let envs = site.env_ids().unwrap_or_default().into_iter().map(|id| site.env(id));
@@ -152,15 +153,13 @@ pub fn mounted(site: &Site) -> Vec<Held> {
         (path, was)
     });
     let trash = site.trash().into_iter().map(|trash| (trash.path, trash.was));
-    let mut found = Vec::new();
-    for (path, was) in kept.chain(trash) {
-        let mounts = mounts::below(&path).unwrap_or_default();
-        if !mounts.is_empty() {
-            let holder = Holder::Mount(Mounted { path, mounts });
-            found.push(Held { what: entry_name(&was), holder });
-        }
-    }
-    found
+    let all: Vec<_> = kept.chain(trash).collect();
+    let paths: Vec<_> = all.iter().map(|(path, _)| path.clone()).collect();
+    let mut found = holders_but_processes(&paths);
+    let held = |(path, was): (PathBuf, PathBuf)| {
+        Some(Held { what: entry_name(&was), holder: found.remove(&path)? })
+    };
+    all.into_iter().filter_map(held).collect()
 }
 
 /// Finds what holds each of these folders, as far as this process can see; those that nothing holds

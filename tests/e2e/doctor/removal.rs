@@ -1,9 +1,12 @@
 //! What cannot be removed or written.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{assert_advice_helps, assert_finds};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{assert_advice_helps, assert_finds, assert_fixed, assert_well, examine};
 use crate::support::{Mounts, Site, skip, wait_until};
 
 /// The releases of a site, one of which has a file that nobody can remove until this is dropped.
@@ -27,7 +30,11 @@ impl Drop for Protected {
 }
 
 fn chattr(change: &str, path: &Path) -> bool {
-    let ran = Command::new("chattr").args(["-R", "-f", change]).arg(path).output();
+    ran("chattr", &["-R", "-f", change], path)
+}
+
+fn ran(program: &str, arguments: &[&str], path: &Path) -> bool {
+    let ran = Command::new(program).args(arguments).arg(path).output();
     ran.is_ok_and(|ran| ran.status.success())
 }
 
@@ -46,6 +53,39 @@ fn a_protected_file_in_an_old_release_is_named() {
     assert!(finding["fact"].as_str().unwrap().contains(file.to_str().unwrap()), "{finding}");
     assert_advice_helps(&site, &finding);
     assert!(!trash.exists());
+}
+
+#[test]
+fn what_a_process_still_uses_of_a_failed_deployment_is_no_leftover() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    project.custom_script("setsid sleep 1000 > /dev/null 2>&1 & echo $! > pid; exit 1");
+    project.push().assert_failed_with("");
+    let pid = fs::read_to_string(site.path.join("releases/2/pid")).unwrap();
+    assert_well(&site);
+    let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+    wait_until("it has ended", || !examine(&site).is_empty());
+    assert_finds(&site, "leftovers");
+    assert_fixed(&site);
+    assert_eq!(site.numbers("releases"), [1]);
+}
+
+#[test]
+fn a_release_of_which_a_part_is_mounted_elsewhere_is_named() {
+    if !Mounts::own() {
+        return;
+    }
+    let site = Site::new();
+    let project = site.project();
+    project.write("static/style.css", "").push().assert_success();
+    let shown = site.sandbox.path("shown");
+    fs::create_dir(&shown).unwrap();
+    Mounts::bind(&site.path.join("releases/1/static"), &shown);
+    let finding = assert_finds(&site, "mounted");
+    assert!(finding["fact"].as_str().unwrap().contains(shown.to_str().unwrap()), "{finding}");
+    assert_advice_helps(&site, &finding);
 }
 
 #[test]
