@@ -32,7 +32,7 @@ pub use file::{
 };
 pub use flush::{begin_to_sync_filesystem, each_at_once, each_in_threads, sync, sync_filesystem};
 pub use give::give_below;
-pub use obstacle::{Obstacle, Why, obstacle};
+pub use obstacle::{Obstacle, Why, is_protected, obstacle};
 pub use read::{read, read_if_there, read_to_string};
 pub use remove::Mounted;
 pub use replace::{

@@ -66,8 +66,9 @@ fn entry_that_stays<'p>(
     inside.iter().find(|path| is_sticky && !is_own(path))
 }
 
+/// Whether nobody can change a file, or the names in a folder.
 #[cfg(target_os = "linux")]
-fn is_protected(path: &Path) -> bool {
+pub fn is_protected(path: &Path) -> bool {
     use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
     let flags = AtFlags::SYMLINK_NOFOLLOW;
     let protected = StatxAttributes::IMMUTABLE | StatxAttributes::APPEND;
@@ -76,7 +77,7 @@ fn is_protected(path: &Path) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn is_protected(_path: &Path) -> bool {
+pub fn is_protected(_path: &Path) -> bool {
     false
 }
 

@@ -35,6 +35,12 @@ pub(super) fn is_mounted(what: &str, holder: &dyn Display, fix: String) -> UserE
     UserError::new(format!("{what} can never be removed: {holder}")).fix(fix)
 }
 
+pub(super) fn is_protected(folder: &Path) -> UserError {
+    let shown = folder.display();
+    UserError::new(format!("nobody can change {shown}: chattr has protected it, as lsattr shows"))
+        .fix(format!("chattr -i -a {}", shell_word(folder)))
+}
+
 /// `owner` is that of the site.
 pub(super) fn cannot_be_removed(stuck: &Stuck, owner: u32) -> UserError {
     let Stuck { what, path, obstacle: Obstacle { path: first, why } } = stuck;

@@ -9,6 +9,7 @@ use rustix::fs::{Access, access as can};
 use super::error;
 use super::{Finding, FindingId, Repair};
 use crate::access;
+use crate::disk::is_protected;
 use crate::disk::space::FileSystem;
 use crate::site::Site;
 
@@ -16,13 +17,19 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
     let mut findings = Vec::new();
     let root = site.root();
     let Ok(owner) = fs::metadata(root).map(|metadata| metadata.uid()) else { return findings };
-    if can(root, Access::WRITE_OK | Access::READ_OK | Access::EXEC_OK).is_err() {
+    let all = Access::WRITE_OK | Access::READ_OK | Access::EXEC_OK;
+    if can(root, all).is_err() && !is_protected(root) {
         let error = match FileSystem::of(root) {
             Ok(system) if system.read_only => error::read_only(root, &system),
             _ => error::not_writable(root, owner),
         };
         findings.push(Finding::new(FindingId::NotWritable, error));
     }
+
+    let protected = written(site).into_iter().filter(|path| is_protected(path));
+    findings.extend(
+        protected.map(|path| Finding::new(FindingId::NotWritable, error::is_protected(&path))),
+    );
 
     // In a shared site each file belongs to whoever made it, and is open to the group.
     let is_shared = access::is_shared(site);
@@ -53,6 +60,17 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
         findings.push(finding.with_repair(Repair::MakePrivate { files: open }));
     }
     findings
+}
+
+/// The folders in which deployments and pushes make files.
+fn written(site: &Site) -> Vec<PathBuf> {
+    let own = [site.releases(), site.envs(), site.deployments(), site.cache()];
+    let repository = site.settings().map(|settings| site.repository(&settings));
+    let of_git = repository.into_iter().flat_map(|repository| {
+        let inside = ["objects", "refs", "refs/heads"].map(|name| repository.join(name));
+        [repository].into_iter().chain(inside)
+    });
+    [site.root().to_owned()].into_iter().chain(own).chain(of_git).collect()
 }
 
 /// What is directly in the site, and in its folders of releases, envs and deployments.

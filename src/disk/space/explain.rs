@@ -3,12 +3,13 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Error;
 use rustix::io::Errno;
 
 use super::FileSystem;
+use crate::disk::is_protected;
 use crate::user_error::{DEPLOY_AGAIN, UserError};
 
 /// How each fix of a full disk begins; by that it is known whether an error has one.
@@ -69,6 +70,14 @@ pub fn explain(error: &Error, site: &Path) -> UserError {
             )
         }
         Errno::ACCESS | Errno::PERM => {
+            if errno == Errno::PERM
+                && let Some(path) = protected(site)
+            {
+                let path = path.display();
+                return told
+                    .found(format!("chattr has protected {path}, as lsattr shows"))
+                    .fix(format!("Allow changes, as root: chattr -i -a {path}"));
+            }
             let Some((folder, owner)) = nearest(site) else { return told };
             let told = told.found(format!(
                 "nyala runs as user {user}, and {} belongs to user {owner}",
@@ -118,6 +127,19 @@ fn nearest(path: &Path) -> Option<(&Path, u32)> {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         Some((folder, fs::metadata(folder).ok()?.uid()))
     })
+}
+
+/// What nobody can change of a site: the site itself, what is in it, or what is in one of its
+/// folders.
+fn protected(site: &Path) -> Option<PathBuf> {
+    let inside = |folder: &Path| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    let first = inside(site);
+    let second = first.iter().flat_map(|folder| inside(folder));
+    let all = [site.to_owned()].into_iter().chain(first.clone()).chain(second);
+    all.filter(|path| !path.is_symlink()).find(|path| is_protected(path))
 }
 
 /// The system's own word for what went wrong, also where a child said it.

@@ -133,6 +133,10 @@ fn whose_files_these_are_and_who_reads_them_is_said() {
     /srv/shop/lock does not belong to user 1000, the owner of the site
     chown -R -h 1000 /srv/shop
     ");
+    insta::assert_snapshot!(is_protected(&site.join("releases")), @"
+    nobody can change /srv/shop/releases: chattr has protected it, as lsattr shows
+    chattr -i -a /srv/shop/releases
+    ");
     insta::assert_snapshot!(readable_by_others(&site.join("settings.env"), 1), @"
     /srv/shop/settings.env (and 1 more) can be read by other users
     chmod 600 /srv/shop/settings.env

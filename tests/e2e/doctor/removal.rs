@@ -7,7 +7,7 @@ use std::process::Command;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{assert_advice_helps, assert_finds, assert_fixed, assert_well, examine};
-use crate::support::{Mounts, Site, skip, wait_until};
+use crate::support::{Mounts, Site, skip, wait_until, wait_until_quiet};
 
 /// The releases of a site, one of which has a file that nobody can remove until this is dropped.
 struct Protected(PathBuf);
@@ -26,6 +26,25 @@ impl Protected {
 impl Drop for Protected {
     fn drop(&mut self) {
         chattr("-i", &self.0);
+    }
+}
+
+/// A folder in which nobody can change a name until this is dropped.
+struct Alone(PathBuf);
+
+impl Alone {
+    fn new(folder: &Path) -> Option<Self> {
+        if ran("chattr", &["-f", "+i"], folder) {
+            return Some(Self(folder.to_owned()));
+        }
+        skip("needs chattr, as root");
+        None
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        ran("chattr", &["-f", "-i"], &self.0);
     }
 }
 
@@ -53,6 +72,29 @@ fn a_protected_file_in_an_old_release_is_named() {
     assert!(finding["fact"].as_str().unwrap().contains(file.to_str().unwrap()), "{finding}");
     assert_advice_helps(&site, &finding);
     assert!(!trash.exists());
+}
+
+#[test]
+fn a_protected_folder_of_the_site_is_named_by_the_deployment_and_by_doctor() {
+    for folder in ["releases", "."] {
+        let site = Site::new();
+        site.project().write("page", "1").push().assert_success();
+        wait_until_quiet(&site.path);
+        let folder = site.path.join(folder).canonicalize().unwrap();
+        let Some(protected) = Alone::new(&folder) else { return };
+        let deployed = site.nyala(&["redeploy"]);
+        let findings = examine(&site);
+        drop(protected);
+        let told = format!("{}{}", deployed.stdout, deployed.stderr);
+        assert!(told.contains(&format!("chattr has protected {}", folder.display())), "{told}");
+        let finding = findings.iter().find(|it| it["id"] == "not-writable").unwrap();
+        let fact = format!("nobody can change {}", folder.display());
+        assert!(finding["fact"].as_str().unwrap().contains(&fact), "{finding}");
+        assert_eq!(finding["fix"], format!("chattr -i -a {}", folder.display()));
+        site.nyala(&["redeploy"]).assert_success();
+        wait_until_quiet(&site.path);
+        assert_well(&site);
+    }
 }
 
 #[test]
