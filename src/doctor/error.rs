@@ -137,9 +137,8 @@ pub(super) fn no_binary(binary: &Path, install: &str) -> UserError {
         .fix(install)
 }
 
-pub(super) fn other_site(named: &Path, site: &Path, install: &str) -> UserError {
+pub(super) fn other_site(named: &Path, site: &Path) -> UserError {
     UserError::new(format!("the hook deploys to {}, not to {}", named.display(), site.display()))
-        .fix(install)
 }
 
 /// `is_local` says whose configuration it is: the repository's own, or one for all repositories.

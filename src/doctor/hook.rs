@@ -7,7 +7,7 @@ use super::{Finding, FindingId, Repair};
 use crate::disk;
 use crate::git::{git, run};
 use crate::process::is_executable;
-use crate::setup::{STRICT_HOOK, is_own_hook, named_in_hook};
+use crate::setup::{self, STRICT_HOOK, is_own_hook, named_in_hook};
 use crate::site::{Settings, Site};
 use crate::user_error::UserError;
 
@@ -50,7 +50,14 @@ pub(super) fn check(site: &Site, settings: &Settings, repository: &Path) -> Vec<
         named_site.filter(|named| named.canonicalize().ok().as_deref() != Some(site.root()))
     {
         let install = format!("{install} --force");
-        let error = error::other_site(&named, site.root(), &install);
+        let error = error::other_site(&named, site.root());
+        let is_there = setup::other_site(repository, site.root()).is_ok_and(|it| it.is_some());
+        let error = if is_there {
+            let take = format!("Or have pushes deployed here from now on: {install}");
+            error.fixes(setup::own_repository(repository, site.root())).fix(take)
+        } else {
+            error.fix(install)
+        };
         findings.push(Finding::new(FindingId::HookOtherSite, error));
     }
     findings

@@ -43,11 +43,18 @@ pub(super) fn copied_hook(
             site.display(),
             own.display()
         ));
-    let again = capitalized(DEPLOY_AGAIN);
+    // Without its name, the command may well find the other site.
+    let again = |site: &str| {
+        if strict {
+            return capitalized(DEPLOY_AGAIN);
+        }
+        format!("Deploy what was pushed there: nyala --site {site} redeploy")
+    };
     if let Some(copy) = copy {
+        let copy = shell_word(copy);
         return error
-            .fix(format!("Make the copy a site of its own: nyala init {}", shell_word(copy)))
-            .fix(again);
+            .fix(format!("Make the copy a site of its own: nyala init {copy}"))
+            .fix(again(&copy));
     }
     let hooks = here.join("hooks");
     let [post_receive, proc_receive] =
@@ -64,7 +71,7 @@ pub(super) fn copied_hook(
     };
     error
         .fix(format!("Deploy it to a site of its own: nyala --site SITE install --force {here}"))
-        .fix(again)
+        .fix(again("SITE"))
         .fix(format!("Or remove the hook: {remove}"))
 }
 
@@ -147,7 +154,7 @@ mod tests {
         found: the push came into /srv/copy/repository.git
         found: its hook deploys to /srv/shop, whose repository is /srv/shop.git
         1. Deploy it to a site of its own: nyala --site SITE install --force /srv/copy/repository.git
-        2. Deploy again
+        2. Deploy what was pushed there: nyala --site SITE redeploy
         3. Or remove the hook: rm /srv/copy/repository.git/hooks/post-receive
         ");
         insta::assert_snapshot!(copied_hook(here, own, site, None, true), @"

@@ -88,7 +88,9 @@ pub fn post_receive(site: &Site, hooks: &Path) -> Result<Option<Record>> {
 
 /// Says why nothing was deployed. git has moved the branch, so that the same push does nothing.
 fn not_deployed(site: &Site, why: UserError) {
-    let says_it = why.fixes.iter().any(|fix| fix.to_lowercase().contains(DEPLOY_AGAIN));
+    let says_it =
+        |fix: &String| fix.to_lowercase().contains(DEPLOY_AGAIN) || fix.ends_with(" redeploy");
+    let says_it = why.fixes.iter().any(says_it);
     let why = why.with_next_step(true);
     let why = if says_it { why } else { why.fix("Deploy what was pushed: nyala redeploy") };
     Reader::Pusher.tell("error", &why);

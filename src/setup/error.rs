@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use super::KEPT_HOOK;
+use crate::site::{REPOSITORY, SETTINGS_FILE};
+use crate::text::shell_word;
 use crate::user_error::UserError;
 
 /// `init` is run again, with a value that would have no effect. `name` is that of the setting.
@@ -42,6 +44,16 @@ pub(super) fn of_another_site(repository: &Path, named: &Path, site: &Path) -> U
     UserError::new(format!("pushes to {repository} are deployed to {named}, not to {site}"))
         .fix(format!("If they are to go to {site} from now on, run this again with --force"))
         .fix("Or give each site a repository of its own: nyala init SITE")
+}
+
+/// How a site gets a repository of its own that shares one with another site.
+pub fn own_repository(repository: &Path, site: &Path) -> [String; 3] {
+    let (theirs, own) = (shell_word(repository), shell_word(&site.join(REPOSITORY)));
+    [
+        format!("For a repository of its own, copy this one: git clone --bare {theirs} {own}"),
+        format!("Set repository = \"{REPOSITORY}\" in {}", site.join(SETTINGS_FILE).display()),
+        format!("Install the hook: nyala install {own} --site {}", shell_word(site)),
+    ]
 }
 
 pub(super) fn strict_hook_is_taken(hook: &Path, settings: &Path) -> UserError {

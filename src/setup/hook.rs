@@ -20,16 +20,21 @@ pub fn named_in_hook(hook: &[u8]) -> (Option<PathBuf>, Option<PathBuf>) {
     (after("exec"), after("--site"))
 }
 
-/// Fails when pushes to a repository are deployed to another site than `root`, which need not be
-/// there yet. A site that is gone, for example since it was moved, is none.
-pub fn check_not_of_another_site(repository: &Path, root: &Path) -> Result<()> {
+/// The site to which pushes to a repository are deployed, where that is another one than `root`,
+/// which need not be there yet. A site that is gone, for example since it was moved, is none.
+pub fn other_site(repository: &Path, root: &Path) -> Result<Option<Site>> {
     let hook = disk::read(hooks_folder(repository)?.join("post-receive")).unwrap_or_default();
     let named = named_in_hook(&hook).1.filter(|_| is_own_hook(&hook));
-    let Some(named) = named.and_then(|named| Site::open(&named).ok()) else { return Ok(()) };
-    if root.canonicalize().ok().as_deref() != Some(named.root()) {
-        bail!(error::of_another_site(repository, named.root(), root));
+    let named = named.and_then(|named| Site::open(&named).ok());
+    Ok(named.filter(|named| root.canonicalize().ok().as_deref() != Some(named.root())))
+}
+
+/// Fails when there is an [`other_site`].
+pub fn check_not_of_another_site(repository: &Path, root: &Path) -> Result<()> {
+    match other_site(repository, root)? {
+        Some(named) => bail!(error::of_another_site(repository, named.root(), root)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -20,7 +20,8 @@ use crate::settings::deploy_branch;
 use crate::site::{REPOSITORY, SETTINGS_FILE, Site, check_new};
 use crate::user_error::{Explain, UserError};
 
-pub use hook::{check_not_of_another_site, named_in_hook};
+pub use error::own_repository;
+pub use hook::{check_not_of_another_site, named_in_hook, other_site};
 
 const HOOK: &str = include_str!("../../hooks/post-receive");
 const STRICT_HOOK_TEXT: &str = include_str!("../../hooks/proc-receive");

@@ -1,7 +1,10 @@
 //! What ends a deployment before anything is installed, or keeps a command from the queue, in words
 //! for people.
 
+use std::path::Path;
+
 use crate::disk::space::{DiskUsage, FileSystem, free_space};
+use crate::setup;
 use crate::site::DeploymentId;
 use crate::text::capitalized;
 use crate::user_error::{DEPLOY_AGAIN, UserError};
@@ -175,6 +178,17 @@ pub(super) fn note_not_written() -> UserError {
     UserError::new("the note on this deployment could not be written")
 }
 
+/// `named` is the site to which pushes to the repository are deployed.
+pub(super) fn repository_of_another_site(
+    repository: &Path,
+    named: &Path,
+    site: &Path,
+) -> UserError {
+    let (shown, named) = (repository.display(), named.display());
+    UserError::new(format!("{shown} tells of {named}, to which its pushes are deployed"))
+        .fixes(setup::own_repository(repository, site))
+}
+
 pub(super) fn push_not_completed(id: DeploymentId) -> UserError {
     UserError::new(format!("the push of deployment {id}, which is live, could not be completed"))
 }
@@ -186,8 +200,6 @@ pub(super) fn nobody_is_notified() -> UserError {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     #[test]
@@ -292,6 +304,14 @@ mod tests {
             note_not_written().because(&why),
             @"the note on this deployment could not be written: no space left"
         );
+        let (repository, named) = (Path::new("/srv/shop.git"), Path::new("/srv/shop"));
+        let other = repository_of_another_site(repository, named, Path::new("/srv/staging"));
+        insta::assert_snapshot!(note_not_written().because(&other.into()), @r#"
+        the note on this deployment could not be written: /srv/shop.git tells of /srv/shop, to which its pushes are deployed
+        1. For a repository of its own, copy this one: git clone --bare /srv/shop.git /srv/staging/repository.git
+        2. Set repository = "repository.git" in /srv/staging/nyala.toml
+        3. Install the hook: nyala install /srv/staging/repository.git --site /srv/staging
+        "#);
         insta::assert_snapshot!(
             nobody_is_notified().because(&why),
             @"no actions run and no webhooks are sent: no space left"

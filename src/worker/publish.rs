@@ -8,13 +8,14 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::error;
 use crate::console::{self, mask};
 use crate::disk;
 use crate::git::{Note, Repository, append_note};
 use crate::python::version::asked_for;
+use crate::setup;
 use crate::site::{DeploymentId, Record, Site};
 use crate::text::clean;
 
@@ -91,6 +92,12 @@ fn note(
     last: Option<&str>,
     flush: &Flush,
 ) -> Result<()> {
+    // A copied site has the same repository, unless that is in it.
+    if !repository.path().starts_with(site.root())
+        && let Some(named) = setup::other_site(repository.path(), site.root())?
+    {
+        bail!(error::repository_of_another_site(repository.path(), named.root(), site.root()));
+    }
     let live = site.live()?;
     let is_live = live == Some(record.id);
     let live = match live {

@@ -103,10 +103,10 @@ fn a_hook_that_does_not_run_is_installed_again() {
     the hook runs /opt/nyala, which is missing or not executable
     nyala install /srv/shop/repository.git --site /srv/shop
     ");
-    insta::assert_snapshot!(other_site(Path::new("/srv/blog"), site, install), @"
-    the hook deploys to /srv/blog, not to /srv/shop
-    nyala install /srv/shop/repository.git --site /srv/shop
-    ");
+    insta::assert_snapshot!(
+        other_site(Path::new("/srv/blog"), site),
+        @"the hook deploys to /srv/blog, not to /srv/shop"
+    );
     let elsewhere = Path::new("/etc/hooks");
     insta::assert_snapshot!(other_hooks_path(elsewhere, true, install.to_owned()), @"
     the hook never runs: core.hooksPath in the repository's configuration sends git to /etc/hooks

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Project, Ran, Running, Site, snapshot_at_rest};
+use crate::support::{Project, Ran, Running, Sandbox, Site, snapshot_at_rest};
 
 fn copy(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
@@ -35,9 +35,9 @@ fn the_hook_of_a_copied_site_does_not_deploy_to_the_original() {
         ] {
             assert!(refused.contains(&named), "no {named:?} in {refused}");
         }
-        let then = if strict { "2. Push again" } else { "2. Deploy again: nyala redeploy" };
-        assert!(refused.contains(then), "{refused}");
-        assert!(!refused.contains("Deploy what was pushed"), "{refused}");
+        let deploy = format!("there: nyala --site {} redeploy", copied.display());
+        assert!(refused.contains(if strict { "2. Push again" } else { &deploy }), "{refused}");
+        assert!(!refused.contains("pushed: nyala redeploy"), "{refused}");
         assert_eq!(snapshot_at_rest(&site.path), before);
 
         site.sandbox.nyala(&["init", copied.to_str().unwrap()]).assert_success();
@@ -65,9 +65,9 @@ fn the_hook_of_a_copied_repository_says_how_to_deploy_it_and_how_not() {
         let new = site.sandbox.path("new");
         let install = format!("nyala --site SITE install --force {}", own.display());
         assert!(refused.contains(&install), "{refused}");
-        let then = if strict { "2. Push again" } else { "2. Deploy again: nyala redeploy" };
-        assert!(refused.contains(then), "{refused}");
-        assert!(!refused.contains("Deploy what was pushed"), "{refused}");
+        let deploy = "there: nyala --site SITE redeploy";
+        assert!(refused.contains(if strict { "2. Push again" } else { deploy }), "{refused}");
+        assert!(!refused.contains("pushed: nyala redeploy"), "{refused}");
         let (new_path, own_path) = (new.to_str().unwrap(), own.to_str().unwrap());
         let install = ["--site", new_path, "install", "--force", own_path];
         site.sandbox.nyala(&install).assert_success();
@@ -87,4 +87,49 @@ fn the_hook_of_a_copied_repository_says_how_to_deploy_it_and_how_not() {
         assert!(!pushed.assert_success().stderr.contains("remote:"), "{pushed:?}");
         assert_eq!(snapshot_at_rest(&site.path), before);
     }
+}
+
+#[test]
+fn a_copied_site_writes_nothing_into_the_repository_of_the_original() {
+    let sandbox = Sandbox::new();
+    let repository = sandbox.bare_repository(&[]);
+    let site = Site::installed(sandbox, repository);
+    let project = site.project();
+    for page in ["1", "2"] {
+        project.write("page", page).push().assert_success();
+    }
+    let copied = site.sandbox.path("staging");
+    copy(&site.path, &copied);
+    let refs = || site.sandbox.git(&site.repository, &["for-each-ref"]);
+    let before = refs();
+    let in_copy = |arguments: &[&str]| {
+        site.sandbox.nyala(&[&["--site", copied.to_str().unwrap()], arguments].concat())
+    };
+    let redeployed = in_copy(&["redeploy"]);
+    redeployed.assert_success();
+    let said = format!("{}{}", redeployed.stdout, redeployed.stderr);
+    let whose = format!("tells of {}, to which its pushes are deployed", site.path.display());
+    assert!(said.contains(&whose), "{said}");
+    in_copy(&["rollback", "1"]).assert_success();
+    drop(snapshot_at_rest(&copied));
+    assert_eq!(refs(), before);
+
+    // Of the advice, only one line says what to write.
+    let findings = in_copy(&["doctor", "--json"]).stdout;
+    let findings: serde_json::Value = serde_json::from_str(&findings).unwrap();
+    assert_eq!(findings[0]["id"], "hook-other-site");
+    let commands = findings[0]["fixes"].as_array().unwrap()[..3].iter();
+    for command in commands.filter_map(|fix| fix.as_str().unwrap().split_once(": ")) {
+        let command = command.1.replace("nyala ", &format!("{} ", env!("CARGO_BIN_EXE_nyala")));
+        if command.contains("install") {
+            let settings = copied.join("nyala.toml");
+            let text = fs::read_to_string(&settings).unwrap();
+            let (own, theirs) = ("repository.git", site.repository.to_str().unwrap());
+            fs::write(&settings, text.replacen(theirs, own, 1)).unwrap();
+        }
+        let mut shell = site.sandbox.command("sh");
+        Running::start(shell.args(["-c", &command])).wait().assert_success();
+    }
+    assert!(in_copy(&["doctor"]).stdout.contains("No problems found"));
+    assert_eq!(refs(), before);
 }
