@@ -168,7 +168,11 @@ impl Undo {
         let shared = site.shared().join(path.path());
         let mounts = mounts::below(&own)?;
         if let Some(mount) = mounts.first() {
-            return Err(error::is_mounted(mount, &shared).into());
+            let real = own.canonicalize().unwrap_or_else(|_| own.clone());
+            let within = mount.strip_prefix(real).unwrap_or(Path::new(""));
+            // Joining nothing would end the path in a slash.
+            let place: PathBuf = shared.components().chain(within.components()).collect();
+            return Err(error::is_mounted(mount, &place).into());
         }
         if fs::symlink_metadata(&shared).is_ok() {
             return Err(error::exists_already(&shared).into());

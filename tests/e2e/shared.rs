@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use crate::support::{Project, Site, snapshot, wait_until};
+use crate::support::{Mounts, Project, Site, snapshot, wait_until};
 
 #[test]
 fn shared_paths_are_seeded_once_and_outlive_releases() {
@@ -319,4 +319,23 @@ fn a_release_of_which_nothing_can_be_read_is_not_thrown_away() {
     fs::remove_dir(&record).unwrap();
     fs::rename(site.path.join("aside"), &record).unwrap();
     project.write("page", "4").push().assert_success().assert_says("saved in kept/1");
+}
+
+#[test]
+fn what_is_mounted_within_a_path_is_mounted_there_when_the_path_is_shared() {
+    if !Mounts::own() {
+        return;
+    }
+    let site = Site::new();
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    for mounted in ["media/thumbnails", "media"] {
+        let at = site.path.join("releases/1").join(mounted);
+        fs::create_dir_all(&at).unwrap();
+        Mounts::tmpfs(&at);
+        let place = site.path.join("shared").join(mounted);
+        let advice = format!("Unmount it, and mount it at {}\n", place.display());
+        site.nyala(&["share", "media"]).assert_failed(1, &advice);
+        Mounts::unmount(&at);
+    }
 }
