@@ -21,7 +21,7 @@ use crate::notify::Notifications;
 use crate::plan::{Decision, Missing, Plan, PlanRequest, describe, observe};
 use crate::python::version::Wanted;
 use crate::retention::{
-    Notices, Pruned, Unshared, prune, prune_written, scan_in_time, share_held, unshared,
+    Held, Notices, Pruned, Unshared, prune, prune_written, scan_in_time, share_held, unshared,
     warn_of_half_shared, warn_of_sockets,
 };
 use crate::settings::{DeploymentFile, EffectiveSettings};
@@ -33,10 +33,10 @@ use crate::staging;
 use crate::text::{escaped, title};
 use crate::user_error::{Explain, UserError};
 
-/// Carries a deployment out and records what became of it. Fails only when not even that can be
-/// recorded.
-pub(super) fn deploy(site: &Site, record: Record) -> Result<()> {
-    let mut deployment = Deployment::new(site, record);
+/// Carries a deployment out and records what became of it. What its log says already of what stays
+/// is `said`. Fails only when not even that can be recorded.
+pub(super) fn deploy(site: &Site, record: Record, said: Vec<Held>) -> Result<()> {
+    let mut deployment = Deployment { said, ..Deployment::new(site, record) };
     let outcome = deployment.run();
     deployment.discard_temporary();
     match outcome {
@@ -67,12 +67,22 @@ pub(super) struct Deployment<'a> {
     pub(super) step: Option<(String, Instant)>,
     /// Whether the site keeps its report fresh. Known once the settings are.
     pub(super) keeps_report: Option<bool>,
+    /// What stays for now, and was logged before it began.
+    said: Vec<Held>,
 }
 
 impl<'a> Deployment<'a> {
     fn new(site: &'a Site, record: Record) -> Deployment<'a> {
         let started = Instant::now();
-        Deployment { site, record, started, notifications: None, step: None, keeps_report: None }
+        Deployment {
+            site,
+            record,
+            started,
+            notifications: None,
+            step: None,
+            keeps_report: None,
+            said: Vec::new(),
+        }
     }
 }
 
@@ -283,10 +293,12 @@ impl Deployment<'_> {
     fn prune_written(&self, settings: &Settings) -> Pruned {
         let mut pruned = Pruned::default();
         let outcome = prune_written(self.site, settings, &mut pruned);
+        pruned.held.retain(|held| !self.said.iter().any(|it| it.what == held.what));
         pruned.log();
         if let Err(why) = outcome {
             console::warning(error::old_releases_not_removed().because(&why));
         }
+        pruned.held.extend(self.said.iter().cloned());
         pruned
     }
 

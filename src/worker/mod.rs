@@ -90,14 +90,15 @@ pub fn run(site: &Site, id: DeploymentId, caller: Option<i32>) -> Result<()> {
         site.deploy_lock()?
     };
     cancel::begun();
-    match recover::recover(site, Some(id)) {
-        Ok(held) => Held::log(&held),
+    let held = match recover::recover(site, Some(id)) {
+        Ok(held) => held,
         // A site in which nothing can go live, as when `wwwroot` is no link.
         Err(error) => {
             let Some(record) = site.record(id)? else { return Err(error) };
             return deploy::refuse(site, record, &error);
         }
-    }
+    };
+    Held::log(&held);
     let unsettled = site.unsettled()?;
     let Some(record) = unsettled.iter().find(|record| record.id == id && !record.status.is_final())
     else {
@@ -113,7 +114,7 @@ pub fn run(site: &Site, id: DeploymentId, caller: Option<i32>) -> Result<()> {
     site.keep_reserve();
     let folders = [site.releases(), site.envs(), site.cache(), site.deployments(), site.shared()];
     process::keep_space_free(folders.into_iter().chain([site.root().to_owned()]).collect());
-    deploy::deploy(site, record.clone())?;
+    deploy::deploy(site, record.clone(), held)?;
     ending::tell(site, id);
     disk::point("worker: deployed");
     drop(lock);

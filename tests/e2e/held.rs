@@ -112,7 +112,9 @@ fn what_is_mounted_in_an_env_or_in_what_was_discarded_is_kept_with_it() {
     }
     // A deployment that fails cleans up as well.
     project.custom_script("exit 1").push().assert_failed_with("");
-    project.write(".deployment", "").write("page", "2").push().assert_success();
+    let push = project.write(".deployment", "").write("page", "2").push();
+    let said = push.assert_success().output.matches("env 77 is not removed").count();
+    assert_eq!(said, 1, "{push:?}");
     let gc = site.nyala(&["gc"]);
     let said = &gc.assert_success().stdout;
     for what in ["env 77 is not", "release 9 is not", "temporary files of deployment 5 is not"] {
