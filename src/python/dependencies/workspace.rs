@@ -74,6 +74,11 @@ pub(super) fn workspace(
     pyproject: &Table,
 ) -> Result<Workspace> {
     let mut found = Workspace::default();
+    for folder in folders(lock) {
+        if is_within_another(tree, levels, folder)? {
+            found.within_others.insert(folder.to_owned());
+        }
+    }
     // The top is one of them where it is a project.
     for folder in folders(lock).chain(["."]).collect::<BTreeSet<_>>() {
         let Some(path) = from_above(tree, levels, folder).filter(|path| !path.is_empty()) else {
@@ -100,6 +105,19 @@ pub(super) fn workspace(
         None => None,
     };
     Ok(found)
+}
+
+/// Whether a pyproject.toml is in a folder between a project and the top of its workspace.
+fn is_within_another(tree: &impl Tree, levels: usize, folder: &str) -> Result<bool> {
+    let above = folder.match_indices('/').map(|(at, _)| &folder[..at]);
+    for folder in above.filter(|folder| !folder.ends_with("..")) {
+        let Some(path) = from_above(tree, levels, folder) else { continue };
+        let path = [path.as_str(), "/pyproject.toml"].concat();
+        if let Resolved::File { .. } = resolve(tree, path.trim_start_matches('/'))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What is missing of the project in a folder, which has no pyproject.toml; `None` for one of a
@@ -168,6 +186,21 @@ mod tests {
             Resolved::Outside { .. } => None,
             other => panic!("{path}: {other:?}"),
         }
+    }
+
+    #[test]
+    fn a_project_within_another_one_is_told_by_the_folders_between() {
+        let files = [
+            ("pyproject.toml", ""),
+            ("apps/pyproject.toml", "[tool.ruff]"),
+            ("apps/a/pyproject.toml", ""),
+            ("libs/b/pyproject.toml", ""),
+        ];
+        let tree = MemoryTree::of(&files);
+        for (folder, is_within) in [("apps/a", true), ("apps", false), ("libs/b", false)] {
+            assert_eq!(is_within_another(&tree, 0, folder).unwrap(), is_within, "{folder}");
+        }
+        assert!(is_within_another(&Member(tree), 2, "apps/a").unwrap());
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod pylock;
 mod requirement;
 mod resolved;
 mod uv_lock;
+mod workspace;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -36,6 +37,7 @@ pub use indexes::IndexOptions;
 pub use marker::{Environment, MarkerError};
 pub(super) use requirement::Requirement;
 pub use resolved::{Lack, Origin, Package, Requirements, ResolvedSet};
+pub use workspace::{InFolder, Member, Members, Pyproject, Workspace};
 
 /// A kind of lock file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -151,56 +153,6 @@ pub struct Manifests {
     pub indexes_of_site: Vec<String>,
     /// What settings of the site say of how uv chooses versions, by the key of `[tool.uv]`.
     pub of_site: BTreeMap<&'static str, String>,
-}
-
-/// What of a uv workspace is in the commit, by folders relative to that of the lock; `.` is its
-/// own.
-#[derive(Debug, Default)]
-pub struct Workspace {
-    /// The projects that the lock has, without the one that is deployed.
-    pub others: BTreeMap<String, Pyproject>,
-    /// What the lock has and the commit has not: the path that is missing, for a person.
-    pub gone: BTreeMap<String, String>,
-    /// The members that its pyproject.toml names; `None` where there is no such file.
-    pub members: Option<Members>,
-}
-
-/// The members of a workspace by their folders.
-pub type Members = BTreeMap<String, InFolder>;
-
-/// What is in a folder that is to be a member of a workspace.
-#[derive(Clone, Debug)]
-pub enum InFolder {
-    Project(Member),
-    Nothing,
-    /// It is in a submodule that stays empty, so the commit does not say.
-    NotSeen,
-}
-
-/// A project of a workspace.
-#[derive(Clone, Debug)]
-pub struct Member {
-    /// Normalized.
-    pub name: String,
-    pub requires_python: Option<String>,
-}
-
-impl Member {
-    /// The one of a pyproject.toml; `None` where that is no project.
-    pub(super) fn of(pyproject: &toml::Table) -> Option<Member> {
-        let project = pyproject.get("project")?;
-        let text = |key: &str| project.get(key).and_then(toml::Value::as_str);
-        let requires_python = text("requires-python").map(str::to_owned);
-        Some(Member { name: normalized(text("name")?), requires_python })
-    }
-}
-
-/// A pyproject.toml of another project than the one that is deployed.
-#[derive(Debug)]
-pub struct Pyproject {
-    /// Its path, for a person.
-    pub path: String,
-    pub table: toml::Table,
 }
 
 impl Manifests {

@@ -11,6 +11,7 @@ mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use pep440_rs::{Version, VersionSpecifiers};
 use toml::{Table, Value};
@@ -27,6 +28,9 @@ pub(super) use self::requirement::UvRequirement;
 /// The manifest of the project that is deployed.
 const OWN: &str = "pyproject.toml";
 
+/// The pyproject.toml of a workspace that has nothing to say for a member.
+static NO_TOP: LazyLock<Table> = LazyLock::new(Table::new);
+
 /// Fails unless the lock was made from the pyproject.toml of the project that is deployed, of the
 /// workspace, and of the other projects in it.
 pub(super) fn check(lock: &Lock, manifests: &Manifests) -> Result<(), LockError> {
@@ -39,7 +43,10 @@ pub(super) fn check(lock: &Lock, manifests: &Manifests) -> Result<(), LockError>
     let top = above.or_else(|| is_top.then_some((OWN, pyproject)));
     let check = |file: &str, table: &Table, locked: &Locked| {
         let is_member = lock.manifest.members.contains(&locked.name);
-        let top = top.filter(|_| is_member).map(|(_, table)| table);
+        let is_within =
+            locked.source.folder().is_some_and(|it| workspace.within_others.contains(it));
+        let top =
+            top.filter(|_| is_member).map(|(_, table)| if is_within { &NO_TOP } else { table });
         check_project(lock, locked, &Manifest::new(file, table, Some(locked), top))
     };
     if let Some(locked) = own {

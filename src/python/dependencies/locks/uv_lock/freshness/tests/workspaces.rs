@@ -145,3 +145,39 @@ fn a_member_has_the_sources_of_its_workspace_unless_it_has_its_own() {
     // Another name for the index: that of the workspace is the second that is asked.
     assert!(locked("directory = 'torch-2'", ours, &own.replace("= 'own'}", "= 'ours'}")));
 }
+
+/// uv 0.13: a pyproject.toml in a folder between a member and the top of its workspace, whatever is
+/// in it, keeps the sources of the top from the member.
+#[test]
+fn a_member_within_another_project_has_its_own_sources_only() {
+    const TOP: &str = "[project]\nname = 'top'\nversion = '0'\n[tool.uv.workspace]\n\
+                       members = ['apps/one', 'two']\n\
+                       [tool.uv.sources]\ntwo = {workspace = true}\n";
+    const ONE: &str = "[project]\nname = 'one'\nversion = '0'\ndependencies = ['two']\n";
+    let is_fresh = |two: &str, within: bool| {
+        let lock = format!(
+            "version = 1\nrevision = 3\n[manifest]\nmembers = ['one', 'top', 'two']\n\
+             [[package]]\nname = 'top'\nversion = '0'\nsource = {{ virtual = '.' }}\n\
+             [[package]]\nname = 'two'\nversion = '0'\nsource = {{ editable = 'two' }}\n\
+             [[package]]\nname = 'one'\nversion = '0'\nsource = {{ virtual = 'apps/one' }}\n\
+             [package.metadata]\nrequires-dist = [{{ name = 'two'{two} }}]\n"
+        );
+        let lock: Lock = toml::from_str(&lock).unwrap();
+        let of = |deployed: &str, folder: &str, other: &str| {
+            let project = Pyproject { path: String::new(), table: other.parse().unwrap() };
+            let workspace = Workspace {
+                others: [(folder.to_owned(), project)].into(),
+                within_others: within.then(|| "apps/one".to_owned()).into_iter().collect(),
+                ..Workspace::default()
+            };
+            let pyproject = deployed.parse().unwrap();
+            let manifests = Manifests { pyproject, workspace, ..Manifests::default() };
+            check(&lock, &manifests).is_ok()
+        };
+        [of(TOP, "apps/one", ONE), of(ONE, ".", TOP)]
+    };
+    assert_eq!(is_fresh(", editable = 'two'", false), [true; 2]);
+    assert_eq!(is_fresh("", false), [false; 2]);
+    assert_eq!(is_fresh("", true), [true; 2]);
+    assert_eq!(is_fresh(", editable = 'two'", true), [false; 2]);
+}
