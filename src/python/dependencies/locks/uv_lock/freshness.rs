@@ -173,7 +173,7 @@ fn check_groups(lock: &Lock, locked: &Locked, manifest: &Manifest<'_>) -> Result
     check_names("the group", &now, &then.map(|(name, _)| name.clone()).collect())
         .map_err(|why| manifest.stale(why))?;
     for (name, requirements) in &of_groups {
-        let manifest = manifest.for_group(locked.group_requires_python.get(name));
+        let manifest = manifest.for_group(name);
         let now = manifest.read(requirements, None)?;
         let then = metadata.requires_dev.get(name).map_or(&[][..], Vec::as_slice);
         differences(&now, &of_lock(then, &manifest, &now)?)

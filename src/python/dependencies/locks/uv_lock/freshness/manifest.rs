@@ -64,10 +64,15 @@ impl<'a> Manifest<'a> {
         Manifest { file, pyproject, project, uv, name, folder, is_root, top, of_others, pythons }
     }
 
-    /// The same for the Pythons that one of its groups is for, where those are not all of them: uv
-    /// adds that to the markers of what the group asks for.
-    pub(super) fn for_group(&self, requires: Option<&String>) -> Self {
-        let allowed = requires.and_then(|requires| VersionSpecifiers::from_str(requires).ok());
+    /// The same for the Pythons that one of its groups is for, where `[tool.uv.dependency-groups]`
+    /// says that those are not all of them: uv adds that to the markers of what the group asks for.
+    pub(super) fn for_group(&self, group: &str) -> Self {
+        let requires = || {
+            let mut groups = table(self.uv, "dependency-groups")?.iter();
+            let (_, settings) = groups.find(|(name, _)| normalized(name) == group)?;
+            VersionSpecifiers::from_str(settings.get("requires-python")?.as_str()?).ok()
+        };
+        let allowed = requires();
         let mut narrowed = self.clone();
         narrowed.pythons.retain(|python| allowed.as_ref().is_none_or(|it| it.contains(python)));
         narrowed

@@ -100,9 +100,10 @@ fn markers_are_compared_as_uv_writes_them() {
     let six = "{ name = \"six\", marker = \"python_full_version >= '3.11'\" }";
     let lock = LOCK.replace("{ name = \"six\" }", six);
     assert!(checked(&lock, PYPROJECT).is_err());
-    let group = "[package.group-requires-python]\ndev = \">=3.11\"\n\n[package.metadata]\n";
-    let lock = lock.replace("[package.metadata]\n", group);
-    assert_eq!(checked(&lock, PYPROJECT), Ok(()));
+    let settings = "[tool.uv.dependency-groups]\nDEV = {requires-python = '>=3.11'}\n";
+    assert_eq!(checked(&lock, &format!("{PYPROJECT}{settings}")), Ok(()));
+    let other = settings.replace("3.11", "3.10");
+    assert!(checked(&lock, &format!("{PYPROJECT}{other}")).is_err());
 }
 
 #[test]
