@@ -360,10 +360,11 @@ fn declared(needs: &Needs, locked: bool) -> Recorded {
     all.extend([OF_GROUP]);
     for (name, version) in &all {
         let marker = if *name == OF_GROUP.0 { "'dev' in dependency_groups" } else { "" };
+        let hash = crate::hex::hex(format!("{name}{version}").as_bytes());
         lock.push_str(&format!(
             "{{ name = \"{name}\", version = \"{version}\", marker = \"{marker}\", wheels = [{{ \
              url = \"https://files.pythonhosted.org/{name}-{version}-py3-none-any.whl\", \
-             hashes = {{ sha256 = \"{name}{version}\" }} }}] }},\n"
+             hashes = {{ sha256 = \"{hash:0<64}\" }} }}] }},\n"
         ));
     }
     lock.push_str("]\n");
