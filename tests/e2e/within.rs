@@ -151,6 +151,10 @@ fn a_build_that_pushes_does_not_wait_for_itself() {
 fn what_a_deployment_has_left_running_is_a_command_like_any_other() {
     let site = Site::new();
     push(&site.project(), "1");
+    // When a process began is known in hundredths of a second.
+    let record = fs::metadata(site.path.join("deployments/1/deployment.json"));
+    let ended = record.unwrap().modified().unwrap();
+    wait_until("a moment has passed", || ended.elapsed().unwrap_or_default().as_millis() > 100);
     let mut later = site.nyala_command();
     later.args(["redeploy"]).env("NYALA_DEPLOYMENT", "1").env("NYALA_SITE", &site.path);
     crate::support::Running::start(&mut later).wait().assert_success();

@@ -102,7 +102,11 @@ fn what_a_process_still_uses_of_a_failed_deployment_is_no_leftover() {
     let site = Site::new();
     let project = site.project();
     project.write("page", "1").push().assert_success();
-    project.custom_script("setsid sleep 1000 > /dev/null 2>&1 & echo $! > pid; exit 1");
+    // In a session of its own by the time that it writes its number.
+    project.custom_script(
+        "setsid sh -c 'echo $$ > pid; exec sleep 1000' > /dev/null 2>&1 &\n\
+         until [ -s pid ]; do sleep 0.01; done; exit 1",
+    );
     project.push().assert_failed_with("");
     let pid = fs::read_to_string(site.path.join("releases/2/pid")).unwrap();
     assert_well(&site);
