@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{Held, Holder};
 use crate::site::{DeploymentId, SharedPath};
+use crate::text::toml_string;
 use crate::user_error::{DEPLOY_AGAIN, UserError};
 
 /// How to keep files of whose folder the application has no other use.
@@ -39,8 +40,7 @@ pub(super) fn cannot_be_salvaged(id: DeploymentId) -> UserError {
 
 /// `shared` is what the setting is to be.
 pub(super) fn nothing_to_share<'a>(shared: impl Iterator<Item = &'a SharedPath>) -> UserError {
-    let named: Vec<_> =
-        shared.map(|path| toml::Value::from(path.to_string()).to_string()).collect();
+    let named: Vec<_> = shared.map(|path| toml_string(&path.to_string())).collect();
     UserError::new("nothing is live yet, so there is nothing to share").fix(format!(
         "For every release from the first on, write into nyala.toml: shared = [{}]",
         named.join(", ")

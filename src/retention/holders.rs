@@ -16,7 +16,7 @@ use crate::console;
 use crate::disk::Mounted;
 use crate::disk::mounts::{self, Mounts, Place};
 use crate::site::{Site, entry_name, is_release_folder};
-use crate::text::shell_word;
+use crate::text::{shell_word, toml_string};
 
 /// Why a folder stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,10 +96,10 @@ impl Held {
             Holder::Mount(mounted) => match &self.shared()[..] {
                 [] => format!("umount {}", shell_word(&mounted.mounts[0])),
                 shared => {
-                    let quoted = shared.iter().map(|it| toml::Value::from(it.as_str()).to_string());
+                    let named = shared.iter().map(|path| toml_string(path));
                     format!(
                         "unmount it, set shared = [{}] in nyala.toml, and mount it at shared/{}",
-                        quoted.collect::<Vec<_>>().join(", "),
+                        named.collect::<Vec<_>>().join(", "),
                         shared[0].escape_debug()
                     )
                 }

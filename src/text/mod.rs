@@ -15,6 +15,11 @@ pub use width::{fit, pad, pad_left, width, wrap};
 /// How much of what was found is shown, in characters.
 const LONGEST_EXCERPT: usize = 200;
 
+/// A text as a string of TOML, in quotation marks.
+pub fn toml_string(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
 /// A path as one word of a shell.
 pub fn shell_word(path: &Path) -> String {
     let path = path.to_string_lossy();

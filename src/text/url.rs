@@ -105,7 +105,14 @@ pub fn without_credentials(text: &str) -> String {
     shown + &without_cut_passwords(&text[done..])
 }
 
-/// The same, and what follows a `?` in a URL as well: that is where signatures and tokens are kept.
+/// A URL without who asks, so that it can be typed or compared.
+pub fn without_user(url: &str) -> String {
+    let user = credentials(url.as_bytes()).next().map(|found| found.user);
+    user.map_or(url.to_owned(), |user| format!("{}{}", &url[..user.start], &url[user.end + 1..]))
+}
+
+/// The text of [`without_credentials`], and without what follows a `?` in a URL: that is where
+/// signatures and tokens are kept.
 pub fn without_secrets(text: &str) -> String {
     by_words(&without_credentials(text), without_query)
 }

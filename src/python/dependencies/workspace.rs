@@ -74,13 +74,11 @@ pub(super) fn workspace(
     pyproject: &Table,
 ) -> Result<Workspace> {
     let mut found = Workspace::default();
-    for folder in folders(lock) {
+    // The top is one of them where it is a project.
+    for folder in folders(lock).chain(["."]).collect::<BTreeSet<_>>() {
         if is_within_another(tree, levels, folder)? {
             found.within_others.insert(folder.to_owned());
         }
-    }
-    // The top is one of them where it is a project.
-    for folder in folders(lock).chain(["."]).collect::<BTreeSet<_>>() {
         let Some(path) = from_above(tree, levels, folder).filter(|path| !path.is_empty()) else {
             continue;
         };

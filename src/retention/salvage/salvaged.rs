@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::console;
 use crate::site::DeploymentId;
+use crate::text::toml_string;
 
 /// How many files a log names.
 const NAMED: usize = 10;
@@ -48,8 +49,7 @@ impl Salvaged {
 
     fn how_to_share(&self) -> String {
         let shared = self.shared.iter().take(NAMED);
-        let mut named: Vec<_> =
-            shared.map(|path| toml::Value::from(path.as_str()).to_string()).collect();
+        let mut named: Vec<_> = shared.map(|path| toml_string(path)).collect();
         let more = self.shared.len().saturating_sub(NAMED);
         named.extend((more > 0).then(|| format!("and {more} more")));
         format!(

@@ -14,7 +14,7 @@ use toml::Value;
 use super::error::{variable_not_set, wrong_index};
 use super::files::is_pypi;
 use super::{Lock, Manifests, Origin, ResolvedSet, web_address};
-use crate::text::url::{credentials, percent_encoded, without_credentials};
+use crate::text::url::{credentials, percent_encoded, without_credentials, without_user};
 use crate::user_error::UserError;
 
 /// The indexes that a manifest declares, and the settings of the site.
@@ -225,13 +225,7 @@ fn tables(list: &Value) -> Vec<Index> {
 
 /// Whether two addresses are the same, without credentials and the last slash.
 fn is_same(one: &str, other: &str) -> bool {
-    let plain = |url: &str| -> String {
-        let user = credentials(url.as_bytes()).next().map(|found| found.user);
-        let url = user.map_or(url.to_owned(), |user| {
-            format!("{}{}", &url[..user.start], &url[user.end + 1..])
-        });
-        url.trim_end_matches('/').to_owned()
-    };
+    let plain = |url: &str| without_user(url).trim_end_matches('/').to_owned();
     plain(one) == plain(other)
 }
 

@@ -72,20 +72,16 @@ fn of_its_system(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
     };
     let Requirement { name, specifiers } = requirement;
     let (normal, place) = (normalized_name(name), asked.place(name));
-    let remove = || vec![format!("Remove it ({place}), commit, and push again")];
-    if normal == OF_DEBIAN {
-        return Some(Cause {
-            fact: format!("{name} is no package: pip of Debian and Ubuntu lists it by mistake"),
-            fixes: remove(),
-            ..Cause::default()
-        });
-    }
-    if specifiers.contains("ubuntu") || specifiers.contains("+debian") {
-        return Some(Cause {
-            fact: format!("{name}{specifiers} is a package of Debian or Ubuntu, and in no index"),
-            fixes: remove(),
-            ..Cause::default()
-        });
+    let of_debian = if normal == OF_DEBIAN {
+        Some(format!("{name} is no package: pip of Debian and Ubuntu lists it by mistake"))
+    } else if specifiers.contains("ubuntu") || specifiers.contains("+debian") {
+        Some(format!("{name}{specifiers} is a package of Debian or Ubuntu, and in no index"))
+    } else {
+        None
+    };
+    if let Some(fact) = of_debian {
+        let fixes = vec![format!("Remove it ({place}), commit, and push again")];
+        return Some(Cause { fact, fixes, ..Cause::default() });
     }
     let (system, platform) = if OF_WINDOWS.contains(&normal.as_str()) {
         ("Windows", "win32")

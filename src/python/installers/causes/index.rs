@@ -4,6 +4,7 @@ use super::{Asked, Cause, Heard, Installer, NOT_FOUND, names};
 use crate::console::did_you_mean;
 use crate::python::dependencies::{Line, Source, normalized_name};
 use crate::text::excerpt;
+use crate::text::url::without_user;
 
 /// How pip begins the line with its indexes.
 const INDEXES: &str = "Looking in indexes: ";
@@ -31,14 +32,14 @@ pub(super) fn unreachable(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
     });
     let is_plain = broken.contains("HTTPConnection") || broken.contains("http://");
     let scheme = if is_plain { "http" } else { "https" };
-    let correction = correction(host.as_deref(), asked);
-    let (index, test) = match host {
-        Some(host) => (format!("the index {host}"), format!("curl -I {scheme}://{host}")),
-        None => ("the index".to_owned(), "curl -I ADDRESS".to_owned()),
-    };
+    let host = host.as_deref();
+    let address = host.map_or("ADDRESS".to_owned(), |host| format!("{scheme}://{host}"));
     Some(Cause {
-        fact: format!("{index} cannot be reached: {why}"),
-        fixes: vec![format!("See whether this machine can reach it: {test}"), correction],
+        fact: format!("{} cannot be reached: {why}", index_at(host)),
+        fixes: vec![
+            format!("See whether this machine can reach it: curl -I {address}"),
+            correction(host, asked),
+        ],
         ..Cause::default()
     })
 }
@@ -54,12 +55,16 @@ pub(super) fn out_of_order(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
     let (_, rest) = rest.split_once('(').filter(|_| is_its_fault)?;
     let (status, rest) = rest.split_once(')')?;
     let host = host_of(rest);
-    let index = host.as_ref().map_or("the index".to_owned(), |host| format!("the index {host}"));
+    let index = index_at(host.as_deref());
     Some(Cause {
         fact: format!("{index} answered with an error: {}", excerpt(status)),
         fixes: vec![AGAIN.to_owned(), correction(host.as_deref(), asked)],
         ..Cause::default()
     })
+}
+
+fn index_at(host: Option<&str>) -> String {
+    host.map_or("the index".to_owned(), |host| format!("the index {host}"))
 }
 
 /// What to do about an index that is out of order.
@@ -139,14 +144,6 @@ fn no_file(heard: &Heard, asked: Asked<'_>, name: &str, normal: &str) -> Cause {
         may_be_private: true,
         ..Cause::default()
     }
-}
-
-/// An address without who asks, so that it can be typed.
-fn without_user(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    format!("{scheme}://{host}/{path}")
 }
 
 /// There is no such package in the index.

@@ -11,12 +11,11 @@ mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
-use std::sync::LazyLock;
 
 use pep440_rs::{Version, VersionSpecifiers};
 use toml::{Table, Value};
 
-use self::manifest::Manifest;
+use self::manifest::{EMPTY, Manifest};
 use self::requirement::{differences, of_lock};
 use super::super::error::LockError;
 use super::super::marker::normalized;
@@ -27,9 +26,6 @@ pub(super) use self::requirement::UvRequirement;
 
 /// The manifest of the project that is deployed.
 const OWN: &str = "pyproject.toml";
-
-/// The pyproject.toml of a workspace that has nothing to say for a member.
-static NO_TOP: LazyLock<Table> = LazyLock::new(Table::new);
 
 /// Fails unless the lock was made from the pyproject.toml of the project that is deployed, of the
 /// workspace, and of the other projects in it.
@@ -46,7 +42,7 @@ pub(super) fn check(lock: &Lock, manifests: &Manifests) -> Result<(), LockError>
         let is_within =
             locked.source.folder().is_some_and(|it| workspace.within_others.contains(it));
         let top =
-            top.filter(|_| is_member).map(|(_, table)| if is_within { &NO_TOP } else { table });
+            top.filter(|_| is_member).map(|(_, table)| if is_within { &EMPTY } else { table });
         check_project(lock, locked, &Manifest::new(file, table, Some(locked), top))
     };
     if let Some(locked) = own {

@@ -125,7 +125,8 @@ impl<'a> Manifest<'a> {
     }
 }
 
-static EMPTY: LazyLock<Table> = LazyLock::new(Table::new);
+/// What says nothing.
+pub(super) static EMPTY: LazyLock<Table> = LazyLock::new(Table::new);
 
 /// `[tool.uv]` of a pyproject.toml.
 fn of_uv(pyproject: &Table) -> &Table {

@@ -5,6 +5,28 @@ use super::super::super::file::Lock;
 use super::super::check;
 use super::{LOCK, PYPROJECT, checked};
 
+/// The answer for a commit in which a project is deployed, with these others in their folders, of
+/// which those `within` lie in another project.
+fn checked_with(
+    lock: &Lock,
+    deployed: &str,
+    others: &[(&str, &str)],
+    within: &[&str],
+) -> Result<(), String> {
+    let others = others.iter().map(|(folder, text)| {
+        let path = format!("{folder}/pyproject.toml");
+        ((*folder).to_owned(), Pyproject { path, table: text.parse().unwrap() })
+    });
+    let workspace = Workspace {
+        others: others.collect(),
+        within_others: within.iter().map(|&folder| folder.to_owned()).collect(),
+        ..Workspace::default()
+    };
+    let pyproject = deployed.parse().unwrap();
+    let manifests = Manifests { pyproject, workspace, ..Manifests::default() };
+    check(lock, &manifests).map_err(|error| error.to_string())
+}
+
 /// The lock is that of uv 0.13 for these manifests.
 #[test]
 fn each_project_of_a_workspace_counts() {
@@ -52,14 +74,7 @@ fn each_project_of_a_workspace_counts() {
         + "[build-system]\nrequires = ['hatchling']\n[tool.uv.sources]\ntwo = {workspace = true}\n";
     let two = project("two", "0.3.0", "'pluggy'");
     let check = |lock: &Lock, deployed: &str, others: &[(&str, &str)]| {
-        let others = others.iter().map(|(folder, text)| {
-            let path = format!("{folder}/pyproject.toml");
-            ((*folder).to_owned(), Pyproject { path, table: text.parse().unwrap() })
-        });
-        let pyproject = deployed.parse().unwrap();
-        let workspace = Workspace { others: others.collect(), ..Workspace::default() };
-        let manifests = Manifests { pyproject, workspace, ..Manifests::default() };
-        check(lock, &manifests).map_err(|error| error.to_string())
+        checked_with(lock, deployed, others, &[])
     };
     let changed = two.replace("'pluggy'", "'pluggy', 'attrs'");
     let why = |path: &str, why: &str| Err(format!("it does not belong to {path} any more: {why}"));
@@ -118,16 +133,8 @@ fn a_member_has_the_sources_of_its_workspace_unless_it_has_its_own() {
         );
         let lock: Lock = toml::from_str(&lock).unwrap();
         let one = format!("{ONE}{of_one}");
-        let of = |deployed: &str, folder: &str, other: &str| {
-            let table = other.parse().unwrap();
-            let path = format!("{folder}/pyproject.toml");
-            let others = [(folder.to_owned(), Pyproject { path, table })].into();
-            let workspace = Workspace { others, ..Workspace::default() };
-            let pyproject = deployed.parse().unwrap();
-            let manifests = Manifests { pyproject, workspace, ..Manifests::default() };
-            check(&lock, &manifests).map_err(|error| error.to_string())
-        };
-        let both = [of(TOP, "one", &one), of(&one, ".", TOP)].map(|it| it.is_ok());
+        let both = [(TOP, ("one", one.as_str())), (&one, (".", TOP))]
+            .map(|(deployed, other)| checked_with(&lock, deployed, &[other], &[]).is_ok());
         assert_eq!(both[0], both[1], "the top and the member are deployed");
         both[0]
     };
@@ -163,18 +170,9 @@ fn a_member_within_another_project_has_its_own_sources_only() {
              [package.metadata]\nrequires-dist = [{{ name = 'two'{two} }}]\n"
         );
         let lock: Lock = toml::from_str(&lock).unwrap();
-        let of = |deployed: &str, folder: &str, other: &str| {
-            let project = Pyproject { path: String::new(), table: other.parse().unwrap() };
-            let workspace = Workspace {
-                others: [(folder.to_owned(), project)].into(),
-                within_others: within.then(|| "apps/one".to_owned()).into_iter().collect(),
-                ..Workspace::default()
-            };
-            let pyproject = deployed.parse().unwrap();
-            let manifests = Manifests { pyproject, workspace, ..Manifests::default() };
-            check(&lock, &manifests).is_ok()
-        };
-        [of(TOP, "apps/one", ONE), of(ONE, ".", TOP)]
+        let within: &[&str] = if within { &["apps/one"] } else { &[] };
+        [(TOP, ("apps/one", ONE)), (ONE, (".", TOP))]
+            .map(|(deployed, other)| checked_with(&lock, deployed, &[other], within).is_ok())
     };
     assert_eq!(is_fresh(", editable = 'two'", false), [true; 2]);
     assert_eq!(is_fresh("", false), [false; 2]);
