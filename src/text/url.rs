@@ -111,8 +111,8 @@ pub fn without_user(url: &str) -> String {
     user.map_or(url.to_owned(), |user| format!("{}{}", &url[..user.start], &url[user.end + 1..]))
 }
 
-/// The text of [`without_credentials`], and without what follows a `?` in a URL: that is where
-/// signatures and tokens are kept.
+/// [`without_credentials`], and without what follows a `?` in a URL: that is where signatures and
+/// tokens are kept.
 pub fn without_secrets(text: &str) -> String {
     by_words(&without_credentials(text), without_query)
 }

@@ -185,7 +185,7 @@ pub(super) fn repository_of_another_site(
     site: &Path,
 ) -> UserError {
     let (shown, named) = (repository.display(), named.display());
-    UserError::new(format!("{shown} tells of {named}, to which its pushes are deployed"))
+    UserError::new(format!("pushes to {shown} are deployed to another site, {named}"))
         .fixes(setup::own_repository(repository, site))
 }
 
@@ -307,7 +307,7 @@ mod tests {
         let (repository, named) = (Path::new("/srv/shop.git"), Path::new("/srv/shop"));
         let other = repository_of_another_site(repository, named, Path::new("/srv/staging"));
         insta::assert_snapshot!(note_not_written().because(&other.into()), @r#"
-        the note on this deployment could not be written: /srv/shop.git tells of /srv/shop, to which its pushes are deployed
+        the note on this deployment could not be written: pushes to /srv/shop.git are deployed to another site, /srv/shop
         1. For a repository of its own, copy this one: git clone --bare /srv/shop.git /srv/staging/repository.git
         2. Set repository = "repository.git" in /srv/staging/nyala.toml
         3. Install the hook: nyala install /srv/staging/repository.git --site /srv/staging

@@ -108,7 +108,7 @@ fn a_copied_site_writes_nothing_into_the_repository_of_the_original() {
     let redeployed = in_copy(&["redeploy"]);
     redeployed.assert_success();
     let said = format!("{}{}", redeployed.stdout, redeployed.stderr);
-    let whose = format!("tells of {}, to which its pushes are deployed", site.path.display());
+    let whose = format!("are deployed to another site, {}", site.path.display());
     assert!(said.contains(&whose), "{said}");
     in_copy(&["rollback", "1"]).assert_success();
     drop(snapshot_at_rest(&copied));
