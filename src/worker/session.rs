@@ -7,9 +7,11 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anyhow::{Result, bail};
 use jiff::Timestamp;
@@ -90,16 +92,30 @@ fn by_trail(site: &Path) -> Option<DeploymentId> {
 /// The deployment of the nearest worker of this site above this process. `sudo` and `env -i` take
 /// the variables away.
 fn by_ancestors(site: &Path) -> Option<DeploymentId> {
-    let mut pid = rustix::process::getppid()?.as_raw_nonzero().get();
-    while pid > 1 {
-        let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-        if let Some(id) = worker_of(&command, site) {
-            return Some(id);
-        }
-        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-        pid = parent_in(&String::from_utf8_lossy(&stat))?;
+    static ABOVE: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    // A push asks twice, and what has started it stays the same.
+    ABOVE.get_or_init(command_lines_above).iter().find_map(|command| worker_of(command, site))
+}
+
+/// The command lines of the processes above this one, the nearest first.
+fn command_lines_above() -> Vec<Vec<u8>> {
+    let mut commands = Vec::new();
+    let mut next = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get());
+    while let Some(pid) = next.filter(|pid| *pid > 1) {
+        let Some(command) = read_at_once(&format!("/proc/{pid}/cmdline")) else { break };
+        commands.push(command);
+        let stat = read_at_once(&format!("/proc/{pid}/stat"));
+        next = stat.and_then(|stat| parent_in(&String::from_utf8_lossy(&stat)));
     }
-    None
+    commands
+}
+
+/// A file of /proc, which has no size: `fs::read` would begin with 32 bytes and call again and
+/// again.
+fn read_at_once(path: &str) -> Option<Vec<u8>> {
+    let mut content = Vec::with_capacity(4096);
+    File::open(path).ok()?.take(u64::MAX).read_to_end(&mut content).ok()?;
+    Some(content)
 }
 
 /// Of a worker's command line, as [`super::start`] makes it and /proc shows it.
