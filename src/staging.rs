@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkout::{Cancelled, Exported, export_unless};
 use crate::console;
-use crate::disk::space::{DiskUsage, FileSystem, shortage};
+use crate::disk::space::{DiskUsage, free_at, shortage};
 use crate::disk::{self, Changed, at, mounts};
 use crate::git::Repository;
 use crate::process;
@@ -233,8 +233,7 @@ pub fn is_there(site: &Site) -> bool {
 fn has_room(site: &Site, usage: DiskUsage) -> Result<bool> {
     let DiskUsage { bytes, inodes } = usage;
     let tree = DiskUsage { bytes: bytes.saturating_add(inodes.saturating_mul(BLOCK)), inodes };
-    let free = FileSystem::of(&site.releases())?.free;
-    Ok(shortage(tree.and(tree).and(FLOOR), free).is_none())
+    Ok(shortage(tree.and(tree).and(FLOOR), free_at(&site.releases())?).is_none())
 }
 
 /// Fails when it is a link.

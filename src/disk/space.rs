@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use rustix::fs::{StatVfs, StatVfsMountFlags, statvfs};
 use serde::{Deserialize, Serialize};
 
 pub use explain::{explain, free_space, is_about_space};
@@ -56,19 +57,30 @@ pub struct FileSystem {
 impl FileSystem {
     /// The one that a path, or the nearest folder above it that is there, is on.
     pub fn of(path: &Path) -> Result<FileSystem> {
-        let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
-        let status = rustix::fs::statvfs(there)
-            .with_context(|| format!("cannot get the free space at {}", there.display()))?;
+        let (there, status) = status_at(path)?;
         let (mounted_on, kind) =
             mount_of(there).unwrap_or_else(|| (there.to_owned(), String::new()));
         Ok(FileSystem {
             mounted_on,
             kind,
             free: free(&status),
-            read_only: status.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
+            read_only: status.f_flag.contains(StatVfsMountFlags::RDONLY),
             has_blocks: status.f_blocks > 0,
         })
     }
+}
+
+/// What is free on the file system that a path, or the nearest folder above it that is there, is
+/// on. Unlike [`FileSystem::of`], this reads no list of mounts.
+pub fn free_at(path: &Path) -> Result<DiskUsage> {
+    status_at(path).map(|(_, status)| free(&status))
+}
+
+fn status_at(path: &Path) -> Result<(&Path, StatVfs)> {
+    let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+    let status = statvfs(there)
+        .with_context(|| format!("cannot get the free space at {}", there.display()))?;
+    Ok((there, status))
 }
 
 impl FileSystem {
@@ -111,7 +123,7 @@ impl Floor {
     /// Of the file system that the path is on, or will be; `None` where the system does not say.
     fn at(path: &Path) -> Option<Floor> {
         let path = path.ancestors().find(|path| path.exists())?;
-        let status = rustix::fs::statvfs(path).ok()?;
+        let status = statvfs(path).ok()?;
         let bytes = status.f_blocks.saturating_mul(status.f_frsize);
         let least = least(DiskUsage { bytes, inodes: status.f_files }, free(&status));
         Some(Floor { path: path.to_owned(), device: fs::metadata(path).ok()?.dev(), least })
@@ -119,7 +131,7 @@ impl Floor {
 
     /// The file system, when less is free on it.
     pub fn reached(&self) -> Option<FileSystem> {
-        let free = free(&rustix::fs::statvfs(&self.path).ok()?);
+        let free = free(&statvfs(&self.path).ok()?);
         shortage(self.least, free).and_then(|_| FileSystem::of(&self.path).ok())
     }
 }
@@ -133,14 +145,14 @@ fn least(size: DiskUsage, free: DiskUsage) -> DiskUsage {
     }
 }
 
-fn free(status: &rustix::fs::StatVfs) -> DiskUsage {
+fn free(status: &StatVfs) -> DiskUsage {
     // A file system without a number of inodes (btrfs) says that it has none at all.
     let inodes = if status.f_files == 0 { u64::MAX } else { status.f_ffree };
     DiskUsage { bytes: free_bytes(status), inodes }
 }
 
 /// Some blocks are root's alone.
-fn free_bytes(status: &rustix::fs::StatVfs) -> u64 {
+fn free_bytes(status: &StatVfs) -> u64 {
     let blocks =
         if rustix::process::geteuid().is_root() { status.f_bfree } else { status.f_bavail };
     blocks.saturating_mul(status.f_frsize)

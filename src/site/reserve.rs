@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::Site;
 use crate::disk;
-use crate::disk::space::{DiskUsage, FileSystem, shortage};
+use crate::disk::space::{DiskUsage, FileSystem, free_at, shortage};
 
 /// Enough for a deployment's folder, its record and log, and a few directory blocks.
 const RESERVE: DiskUsage = DiskUsage { bytes: 256 << 10, inodes: 16 };
@@ -23,9 +23,7 @@ impl Site {
     /// Puts the reserve aside, unless it is there or too little space is free.
     pub fn keep_reserve(&self) {
         let path = self.reserve();
-        let has_plenty = || {
-            FileSystem::of(self.root()).is_ok_and(|system| shortage(PLENTY, system.free).is_none())
-        };
+        let has_plenty = || free_at(self.root()).is_ok_and(|free| shortage(PLENTY, free).is_none());
         if path.is_dir() || !has_plenty() {
             return;
         }

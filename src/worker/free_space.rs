@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 use super::error;
-use crate::disk::space::{DiskUsage, FileSystem, shortage};
+use crate::disk::space::{DiskUsage, FileSystem, free_at, shortage};
 use crate::plan::{Decision, Plan};
 use crate::retention::empty_trash;
 use crate::site::{Record, Site};
@@ -17,14 +17,15 @@ pub(super) fn check(site: &Site, plan: &Plan) -> Result<()> {
         Decision::Reuse { .. } | Decision::None | Decision::Committed => false,
     };
     let Some(needed) = needed(site, makes_env)? else { return Ok(()) };
-    let mut system = FileSystem::of(&site.releases())?;
-    if shortage(needed, system.free).is_some() && staging::is_there(site) {
+    let mut short = shortage(needed, free_at(&site.releases())?);
+    if short.is_some() && staging::is_there(site) {
         // It only saves time, and the new release needs its space.
         staging::discard(site)?;
         empty_trash(site);
-        system = FileSystem::of(&site.releases())?;
+        short = shortage(needed, free_at(&site.releases())?);
     }
-    let Some(short) = shortage(needed, system.free) else { return Ok(()) };
+    let Some(short) = short else { return Ok(()) };
+    let system = FileSystem::of(&site.releases())?;
     bail!(error::no_room(short, &system, &needed))
 }
 
