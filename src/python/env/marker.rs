@@ -107,7 +107,9 @@ impl Marker {
             built: built_here(env),
             provenance: made.provenance,
         };
-        marker.save(env)
+        // Like the packages, it is on the disk before the env goes live. An env that never does is
+        // removed, or flushed when it is kept.
+        disk::write_atomic_unflushed(&env.join(MARKER), &json(&marker)?, 0o600)
     }
 
     /// Replaces the marker of an env.
@@ -214,9 +216,13 @@ fn packages(env: &Path) -> Vec<String> {
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    disk::write_atomic(path, &json(value)?, 0o600)
+}
+
+fn json(value: &impl Serialize) -> Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(value).context("cannot write the env's marker")?;
     bytes.push(b'\n');
-    disk::write_atomic(path, &bytes, 0o600)
+    Ok(bytes)
 }
 
 #[cfg(test)]
