@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::panic;
+use std::thread;
 
 use anyhow::Result;
 
@@ -10,23 +12,49 @@ use crate::disk;
 use crate::site::{DeploymentId, Site};
 
 /// Points `wwwroot` to a release by one rename. What the release, its env and its record hold is on
-/// the disk before that.
+/// the disk before that; the rename itself is once [`flush_switch`] has returned.
 ///
-/// `last` is called at the last moment, when all that can take long is done; when it fails, nothing
-/// is switched.
+/// `meanwhile` is done while the disk writes. `last` is called at the last moment, when all that
+/// can take long is done. When one of them fails, nothing is switched.
 ///
 /// Returns what `last` gave.
 pub fn activate<T>(
     site: &Site,
     release: DeploymentId,
+    meanwhile: impl FnOnce() -> Result<()>,
     last: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
     // Whatever else is in place of the link is not replaced.
     site.live()?;
-    flush(site, release)?;
+    flush_while(site, release, meanwhile)?;
     let given = last()?;
-    point_to(site, release)?;
+    disk::replace_symlink_unflushed(&Site::wwwroot_target(release), &site.wwwroot())?;
+    log_switch(release);
     Ok(given)
+}
+
+/// Has what [`activate`] switched outlive a loss of power.
+pub fn flush_switch(site: &Site) -> Result<()> {
+    disk::sync(site.root())
+}
+
+/// [`flush`], while this thread does something else.
+fn flush_while(
+    site: &Site,
+    release: DeploymentId,
+    meanwhile: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    thread::scope(|scope| {
+        let builder = thread::Builder::new().name("flush".to_owned());
+        let flushing = builder.spawn_scoped(scope, || flush(site, release));
+        let done = meanwhile();
+        let flushed = match flushing {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| panic::resume_unwind(panic)),
+            // The system allows no more threads.
+            Err(_) => flush(site, release),
+        };
+        done.and(flushed)
+    })
 }
 
 /// One flush of a file system is cheaper than those of a few files and of the folders that they are
@@ -48,8 +76,12 @@ fn flush(site: &Site, release: DeploymentId) -> Result<()> {
 /// Points `wwwroot` to a release that is on the disk already, because it has been live before.
 pub fn point_to(site: &Site, release: DeploymentId) -> Result<()> {
     link(site, release)?;
-    console::detail(format_args!("wwwroot -> {}", Site::wwwroot_target(release).display()));
+    log_switch(release);
     Ok(())
+}
+
+fn log_switch(release: DeploymentId) {
+    console::detail(format_args!("wwwroot -> {}", Site::wwwroot_target(release).display()));
 }
 
 /// [`point_to`] without a line for the log of a deployment.

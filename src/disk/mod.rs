@@ -37,7 +37,7 @@ pub use read::{read, read_if_there, read_to_string};
 pub use remove::Mounted;
 pub use replace::{
     Aside, create_temporary_dir, is_abandoned, remove_abandoned, replace_file, replace_symlink,
-    temporary_prefix, write_aside, write_atomic, write_atomic_unflushed,
+    replace_symlink_unflushed, temporary_prefix, write_aside, write_atomic, write_atomic_unflushed,
 };
 pub use sharing::{mode, share_with_group, umask};
 

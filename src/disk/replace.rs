@@ -125,9 +125,15 @@ pub fn replace_file(
     Ok(())
 }
 
-/// Points a link somewhere else by one rename: at every instant it names the old target or the new
-/// one.
+/// [`replace_symlink_unflushed`], on the disk when it returns.
 pub fn replace_symlink(target: &Path, link: &Path) -> Result<()> {
+    replace_symlink_unflushed(target, link)?;
+    sync(parent(link)?)
+}
+
+/// Points a link somewhere else by one rename: at every instant it names the old target or the new
+/// one. A loss of power may undo it until the folder of the link is flushed.
+pub fn replace_symlink_unflushed(target: &Path, link: &Path) -> Result<()> {
     let folder = parent(link)?;
     point_at("replace_symlink: before", link);
     let new = tempfile::Builder::new()
@@ -138,7 +144,7 @@ pub fn replace_symlink(target: &Path, link: &Path) -> Result<()> {
     point_at("replace_symlink: made", link);
     new.persist(link).with_context(|| format!("cannot replace the link {}", link.display()))?;
     point_at("replace_symlink: renamed", link);
-    sync(folder)
+    Ok(())
 }
 
 /// Makes a folder aside, to be filled and renamed into place.

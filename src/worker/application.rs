@@ -214,6 +214,11 @@ impl Deployment<'_> {
 }
 
 impl Started {
+    /// Whether there is an application that waits for visitors.
+    pub(super) fn is_running(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// `wwwroot` points to the release: lets visitors have it. A `nyala serve` that has ended
     /// meanwhile starts what is live when it is started again.
     ///

@@ -5,24 +5,21 @@ use std::time::Instant;
 use anyhow::{Error, Result, bail};
 use jiff::Timestamp;
 
-use super::application::Started;
 use super::cancel;
 use super::error;
 use super::free_space;
 use super::python_downloads;
 use super::ref_transaction;
 use super::{StepContext, env_steps};
-use crate::activate::activate;
 use crate::console::{self, mask};
 use crate::disk;
-use crate::git::{Prepared, Repository, short};
+use crate::git::{Repository, short};
 use crate::kubernetes;
 use crate::notify::Notifications;
 use crate::plan::{Decision, Missing, Plan, PlanRequest, describe, observe};
 use crate::python::version::Wanted;
 use crate::retention::{
     Held, Notices, Pruned, Unshared, prune, prune_written, scan_in_time, share_held, unshared,
-    warn_of_half_shared, warn_of_sockets,
 };
 use crate::settings::{DeploymentFile, EffectiveSettings};
 use crate::shared;
@@ -31,7 +28,7 @@ use crate::site::settings::{self, Outcome, PythonDownloads};
 use crate::site::{AppSettings, DeploymentId, EnvId, Record, Settings, Site, Status};
 use crate::staging;
 use crate::text::{escaped, title};
-use crate::user_error::{Explain, UserError};
+use crate::user_error::UserError;
 
 /// Carries a deployment out and records what became of it. What its log says already of what stays
 /// is `said`. Fails only when not even that can be recorded.
@@ -124,11 +121,9 @@ impl Deployment<'_> {
         };
         self.build(&context, &repository, &mut plan)?;
         self.find_processes(&settings, &repository, &context, &plan)?;
-        if let Some(live) = self.site.live()? {
-            warn_of_half_shared(self.site, &settings, live);
-            warn_of_sockets(self.site, live);
+        if settings.unshared() != settings::Unshared::Warn {
+            self.check_unshared(&settings, known.as_ref())?;
         }
-        self.check_unshared(&settings, known.as_ref())?;
         let rollout = match &place {
             Some(place) => self.roll_out(&settings, &app_settings, place)?,
             None => None,
@@ -136,13 +131,13 @@ impl Deployment<'_> {
         // What runs in a cluster does not run here.
         let found = self.record.processes.clone().filter(|_| rollout.is_none());
         let started = self.start_application(&settings.run, self.record.id, found.as_ref())?;
-        self.activate(&repository, &settings, started)?;
+        let switch = self.activate(&repository, &settings, started)?;
         self.settle_rollout(rollout.as_ref());
         self.end(Status::Succeeded, None);
         self.notify(Outcome::Success)?;
         let said = self.prune_written(&settings);
         self.discard_temporary();
-        self.succeed(&repository, &plan)?;
+        self.succeed(&repository, &plan, switch)?;
         self.prune(&settings, &said);
         Ok(())
     }
@@ -210,7 +205,7 @@ impl Deployment<'_> {
     /// Says what the application wrote into the live release, which the new one does not have, and
     /// does about it what the site wants. In a large release what was written in place is only
     /// found once it goes. What is known was said already.
-    fn check_unshared(
+    pub(super) fn check_unshared(
         &self,
         settings: &Settings,
         known: Option<&Unshared>,
@@ -241,43 +236,6 @@ impl Deployment<'_> {
         }
         step.done();
         shared::link(self.site, self.record.id, &paths)
-    }
-
-    /// Makes the release live. Everything that can take long or fail comes before it, except that a
-    /// release that is watched may not stay well: then the one before is live again, and in a
-    /// strict site the branch does not move.
-    fn activate(
-        &mut self,
-        repository: &Repository,
-        settings: &Settings,
-        started: Started,
-    ) -> Result<()> {
-        let step = console::quiet_step("Activate");
-        cancel::check()?;
-        let now = Timestamp::now();
-        self.site.check_links(self.record.id, &settings.shared)?;
-        let refs = activate(self.site, self.record.id, || self.before_the_switch(repository))?;
-        self.record.activated_at = Some(now);
-        if !settings.run.watch.is_zero()
-            && let Err(error) = self.site.save(&self.record)
-        {
-            // It tells what the application has written, should the release go.
-            tracing::debug!("{error:#}");
-        }
-        started.switch(true)?;
-        if let Some(refs) = refs {
-            disk::point("refs: before");
-            refs.commit().explain(error::live_but_not_moved)?;
-            disk::point("refs: after");
-        }
-        self.record_step("activate", step.quietly_done());
-        Ok(())
-    }
-
-    /// The last thing before visitors see the release, which is whole and on the disk: here its
-    /// application is to be started and checked. When this fails, the live release is unchanged.
-    fn before_the_switch(&self, repository: &Repository) -> Result<Option<Prepared>> {
-        ref_transaction::prepare(repository, &self.record)
     }
 
     /// App settings may be in there: they go before anybody is told that the deployment has ended.

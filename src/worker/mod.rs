@@ -24,6 +24,7 @@ mod ref_transaction;
 pub mod rollback;
 pub mod session;
 mod step_context;
+mod switch;
 
 pub use deploy::env_record;
 pub use ending::Started;

@@ -11,7 +11,9 @@ use super::ending;
 use super::env_steps;
 use super::error;
 use super::publish::{publish, publish_in};
+use super::switch::Switch;
 use super::what_is_live;
+use crate::activate::flush_switch;
 use crate::console::{self, mask};
 use crate::disk::space;
 use crate::git::{Repository, short};
@@ -27,7 +29,12 @@ use crate::user_error::UserError;
 
 impl Deployment<'_> {
     /// Says what is live now, and records that the deployment has ended.
-    pub(super) fn succeed(&mut self, repository: &Repository, plan: &Plan) -> Result<()> {
+    pub(super) fn succeed(
+        &mut self,
+        repository: &Repository,
+        plan: &Plan,
+        switch: Switch,
+    ) -> Result<()> {
         let id = self.record.id;
         let env = match self.record.env.as_ref() {
             Some(EnvRecord { id: Some(env), .. }) if env.maker() == id => {
@@ -46,12 +53,15 @@ impl Deployment<'_> {
             short(&self.record.commit)
         );
         self.refresh_report(&format!("success: {line}"));
-        // One flush takes the record and the note along.
+        // One flush takes the record, the note and the switch along.
         let record = self.site.prepare_record(&self.record)?;
-        let is_flushed =
+        let flushed =
             publish_in(repository, self.site, &self.record, Some(&format!("success: {line}")));
-        if !is_flushed {
+        if !flushed.covers(&self.site.deployments()) {
             record.flush()?;
+        }
+        if switch == Switch::Unflushed && !flushed.covers(self.site.root()) {
+            flush_switch(self.site)?;
         }
         console::success(line);
         record.put()?;

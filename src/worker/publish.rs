@@ -37,17 +37,16 @@ pub(super) fn publish(site: &Site, record: &Record, last: Option<&str>) {
     or_warn(repository.and_then(|repository| note(&repository, site, record, last, &Flush::new())));
 }
 
-/// [`publish`] for whoever has the repository open. Says whether everything was flushed that had
-/// been written in the site until then.
+/// [`publish`] for whoever has the repository open. Returns what was flushed.
 pub(super) fn publish_in(
     repository: &Repository,
     site: &Site,
     record: &Record,
     last: Option<&str>,
-) -> bool {
+) -> Flush {
     let flush = Flush::new();
     or_warn(note(repository, site, record, last, &flush));
-    flush.has_flushed(site)
+    flush
 }
 
 /// [`publish`] for whoever says himself what it means that it fails.
@@ -66,7 +65,7 @@ fn or_warn(noted: Result<()>) {
 }
 
 /// Flushes the file system of a repository, and remembers which that was.
-struct Flush(Cell<Option<u64>>);
+pub(super) struct Flush(Cell<Option<u64>>);
 
 impl Flush {
     fn new() -> Flush {
@@ -79,8 +78,9 @@ impl Flush {
         Ok(())
     }
 
-    fn has_flushed(&self, site: &Site) -> bool {
-        let device = fs::metadata(site.deployments()).ok().map(|metadata| metadata.dev());
+    /// Whether it took along what had been written in this folder.
+    pub(super) fn covers(&self, folder: &Path) -> bool {
+        let device = fs::metadata(folder).ok().map(|metadata| metadata.dev());
         device.is_some() && self.0.get() == device
     }
 }

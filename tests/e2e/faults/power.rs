@@ -1,6 +1,7 @@
 //! What is on the disk when: the order of system calls, as seen by strace.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::support::{Call, Project, Site, traced_nyala, traced_push, wait_until_quiet};
@@ -54,11 +55,53 @@ fn a_release_is_on_the_disk_before_wwwroot_points_to_it() {
     let switch = switch(&site, &calls);
     assert_flushed(&calls, &site.path.join("releases/1"), switch);
     assert_flushed(&calls, &site.path.join("envs/1"), switch);
+    let end = calls.iter().rposition(is_record).expect("a record is written");
+    assert_switch_flushed(&site, &calls[switch..end]);
+}
+
+/// `wwwroot` itself is flushed by one of these.
+fn assert_switch_flushed(site: &Site, calls: &[Call]) {
     let root = format!("<{}>", site.path.display());
-    assert!(
-        calls[switch..].iter().any(|call| call.name == "fsync" && call.text.contains(&root)),
-        "the link is not flushed after it was renamed"
-    );
+    let flushes =
+        |call: &Call| call.name == "syncfs" || (call.name == "fsync" && call.text.contains(&root));
+    assert!(calls.iter().any(flushes), "the link is not flushed after it was renamed");
+}
+
+/// What an action does cannot be taken back.
+#[test]
+fn the_switch_is_on_the_disk_before_an_action_runs() {
+    let site = Site::new();
+    let action = site.path.join("actions/purge");
+    fs::create_dir_all(action.parent().unwrap()).unwrap();
+    fs::write(&action, "#!/bin/sh\ntrue\n").unwrap();
+    fs::set_permissions(&action, Permissions::from_mode(0o755)).unwrap();
+    let project = site.project();
+    project.write("page", "1");
+    let Some(calls) = traced_push(&site, &project, &format!("{CALLS},execve")) else { return };
+    wait_until_quiet(&site.path);
+    let action = action.to_str().unwrap();
+    let is_action = |call: &Call| call.name == "execve" && call.text.contains(action);
+    let runs = calls.iter().position(is_action).expect("the action runs");
+    assert_switch_flushed(&site, &calls[switch(&site, &calls)..runs]);
+}
+
+/// With `keep = 1`, what was live until now is removed.
+#[test]
+fn the_switch_is_on_the_disk_before_what_was_live_is_cleaned_up() {
+    let site = Site::new();
+    site.configure("keep = 1");
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    wait_until_quiet(&site.path);
+    fs::write(site.path.join("wwwroot/data.db"), "rows").unwrap();
+    project.write("page", "2");
+    let Some(calls) = traced(&site, &project) else { return };
+    let kept = site.path.join("kept/1/data.db");
+    let is_saved = |call: &Call| {
+        is_rename(call) && call.quoted().last().is_some_and(|path| Path::new(path) == kept)
+    };
+    let saved = calls.iter().position(is_saved).expect("what was written is saved");
+    assert_switch_flushed(&site, &calls[switch(&site, &calls)..saved]);
 }
 
 /// Where `wwwroot` is switched.
@@ -147,7 +190,7 @@ fn the_objects_of_a_note_are_on_the_disk_before_a_ref_names_them() {
 }
 
 #[test]
-fn a_push_and_a_rollback_wait_for_three_flushes() {
+fn a_push_waits_for_two_flushes_and_a_rollback_for_three() {
     let site = Site::new();
     site.configure("staging = true");
     let project = site.project();
@@ -160,7 +203,7 @@ fn a_push_and_a_rollback_wait_for_three_flushes() {
         let Some(calls) = traced_push(&site, &project, &flushing) else { return };
         wait_until_quiet(&site.path);
         let found = flushes(&site, &calls);
-        assert!(found.len() <= 3, "{found:#?}");
+        assert!(found.len() <= 2, "{found:#?}");
     }
     let Some(calls) = traced_nyala(&site, &["rollback"], &flushing) else { return };
     let found = flushes(&site, &calls);
