@@ -4,7 +4,9 @@
 //! An editable install is code in a release that an env leads to. When another release uses that
 //! env, it runs the old one's code, and fails when the old one is removed.
 
+use std::ffi::OsString;
 use std::fs;
+use std::iter;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
@@ -39,16 +41,21 @@ pub struct References {
 
 /// Finds what in an env leads to a release.
 pub fn find(env: &Path, folders: &Folders<'_>) -> Result<References> {
+    let releases = places(folders.releases);
+    let envs = env.parent().map(places).unwrap_or_default();
     let mut references = References::default();
     for path in candidates(env)? {
         let Some(bytes) = content(&path)? else { continue };
-        let mut named = numbered(&bytes, folders.releases);
-        if let Some(envs) = env.parent() {
-            named.extend(numbered(&bytes, envs));
+        let mut named = Vec::new();
+        for (places, folder) in [(&releases, Some(folders.releases)), (&envs, env.parent())] {
+            let numbers = places.iter().flat_map(|place| numbers_in(&bytes, place));
+            named.extend(numbers.filter_map(|number| Some(folder?.join(number))));
         }
         named.extend(written(&bytes, folders.wwwroot).then(|| folders.wwwroot.to_owned()));
         if path.extension().is_some_and(|extension| extension == "pth") {
-            named.extend(relative(&bytes, &path, folders.releases));
+            let from = places(path.parent().unwrap_or(&path)).into_iter();
+            let numbers = from.flat_map(|folder| relative(&bytes, &folder, &releases));
+            named.extend(numbers.map(|number| folders.releases.join(number)));
         }
         named.sort();
         named.dedup();
@@ -148,8 +155,15 @@ fn content(path: &Path) -> Result<Option<Vec<u8>>> {
     fs::read(path).with_context(reading).map(Some)
 }
 
-/// The numbered folders in `folder` that a text names.
-fn numbered(text: &[u8], folder: &Path) -> Vec<PathBuf> {
+/// The ways to a folder, which may be a link. A process is told the path of the folder that it runs
+/// in without any links.
+fn places(folder: &Path) -> Vec<PathBuf> {
+    let canonical = folder.canonicalize().ok().filter(|canonical| canonical != folder);
+    iter::once(folder.to_owned()).chain(canonical).collect()
+}
+
+/// The numbers of the folders in `folder` that a text names.
+fn numbers_in(text: &[u8], folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for mut way in spellings(folder.as_os_str().as_bytes()) {
         way.push(b'/');
@@ -159,7 +173,7 @@ fn numbered(text: &[u8], folder: &Path) -> Vec<PathBuf> {
             let number = str::from_utf8(&rest[..digits]).unwrap_or_default();
             // `envs/5x` is no env of nyala's.
             if digits > 0 && !rest.get(digits).is_some_and(u8::is_ascii_alphanumeric) {
-                found.push(folder.join(number));
+                found.push(number.to_owned());
             }
         }
     }
@@ -174,16 +188,15 @@ fn written(text: &[u8], path: &Path) -> bool {
     })
 }
 
-/// The releases that the lines of a `.pth` file name relative to its folder.
-fn relative(text: &[u8], file: &Path, releases: &Path) -> Vec<PathBuf> {
+/// The numbers of the releases that the lines of a `.pth` file name relative to its `folder`.
+fn relative(text: &[u8], folder: &Path, releases: &[PathBuf]) -> Vec<OsString> {
     let text = String::from_utf8_lossy(text);
     let lines = text.lines().map(str::trim).filter(|line| line.starts_with("../"));
-    let folder = file.parent().unwrap_or(file);
     lines
         .filter_map(|line| {
             let path = normal(&folder.join(line));
-            let number = path.strip_prefix(releases).ok()?.components().next()?;
-            Some(releases.join(number))
+            let within = releases.iter().find_map(|it| path.strip_prefix(it).ok())?;
+            Some(within.components().next()?.as_os_str().to_owned())
         })
         .collect()
 }
@@ -265,6 +278,17 @@ mod tests {
         site.write("bin/b", "#!SITE/envs/71/bin/python\n");
         site.write("SP/c.pth", "SITE/wwwroot\n");
         assert_eq!(site.references(), (0, 2));
+    }
+
+    #[test]
+    fn the_folder_of_the_releases_may_be_a_link() {
+        let site = Site::new();
+        fs::create_dir_all(site.path("disk/6")).unwrap();
+        std::os::unix::fs::symlink("disk", site.path("releases")).unwrap();
+        let disk = site.path("disk").canonicalize().unwrap();
+        site.write("SP/x.pth", &format!("{}/7/src\n", disk.display()));
+        site.write("SP/y.pth", "../../../../../disk/6\n");
+        assert_eq!(site.references(), (1, 1));
     }
 
     #[test]
