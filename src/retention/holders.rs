@@ -46,8 +46,8 @@ pub enum UsedAs {
     Socket,
     MappedFile,
     Argument,
-    /// `VIRTUAL_ENV` in its environment.
-    Environment,
+    /// This variable of its environment.
+    Variable(&'static str),
     /// In its mount namespace something is mounted in the folder, or a part of it elsewhere.
     Mount,
 }
@@ -273,7 +273,7 @@ impl fmt::Display for UsedAs {
             UsedAs::Socket => "Unix socket",
             UsedAs::MappedFile => "mapped file",
             UsedAs::Argument => "command line",
-            UsedAs::Environment => "VIRTUAL_ENV",
+            UsedAs::Variable(name) => name,
             UsedAs::Mount => "mount",
         })
     }

@@ -35,6 +35,9 @@ impl<'a> Folder<'a> {
     }
 }
 
+/// The variables of a process that say which env it runs in, or where its modules are.
+const VARIABLES: [&str; 2] = ["VIRTUAL_ENV", "PYTHONPATH"];
+
 /// A process by its folder in /proc.
 pub(super) struct ProcEntry<'a> {
     proc: PathBuf,
@@ -63,16 +66,13 @@ impl<'a> ProcEntry<'a> {
         let mut add = |path: &Path, used_as| {
             uses.entry(path.to_owned()).or_insert(used_as);
         };
-        for argument in self.arguments() {
+        let arguments = fs::read(self.proc.join("cmdline")).unwrap_or_default();
+        for argument in self.paths(&arguments, b"\0=:,") {
             self.named_by(argument.as_bytes()).for_each(|path| add(path, UsedAs::Argument));
         }
         // A kernel thread has none, and of somebody else's process it cannot be seen.
         let Some(program) = self.link("exe") else { return uses };
-        let links = [
-            (self.link("root"), UsedAs::Root),
-            (Some(program), UsedAs::Program),
-            (self.activated(), UsedAs::Environment),
-        ];
+        let links = [(self.link("root"), UsedAs::Root), (Some(program), UsedAs::Program)];
         let links = links.into_iter().filter_map(|(path, used_as)| Some((path?, used_as)));
         let working = self.working_directories().into_iter().map(PathBuf::into_os_string);
         let links = working.map(|path| (path, UsedAs::WorkingDirectory)).chain(links);
@@ -82,7 +82,9 @@ impl<'a> ProcEntry<'a> {
         let open = open.into_iter().filter(|path| path.is_absolute());
         let open = open.map(|path| (path.into_os_string(), UsedAs::OpenFile));
         let mapped = self.mapped_files().into_iter().map(|path| (path, UsedAs::MappedFile));
-        let paths: Vec<_> = links.chain(open).chain(sockets).chain(mapped).collect();
+        let variables = self.variables();
+        let paths: Vec<_> =
+            links.chain(variables).chain(open).chain(sockets).chain(mapped).collect();
         for (path, used_as) in &paths {
             self.named_by(path.as_bytes()).for_each(|path| add(path, *used_as));
         }
@@ -167,13 +169,8 @@ impl<'a> ProcEntry<'a> {
         let folder = self.link("cwd").map(PathBuf::from).unwrap_or_default();
         paths
             .map(|path| folder.join(path))
-            .flat_map(|path| {
-                // It may have been bound by way of a link.
-                let within = path.parent().and_then(|folder| folder.canonicalize().ok());
-                let canonical =
-                    within.zip(path.file_name()).map(|(folder, name)| folder.join(name));
-                [Some(path.clone()), canonical]
-            })
+            // It may have been bound by way of a link.
+            .flat_map(|path| [in_canonical_folder(&path), Some(path)])
             .flatten()
             .map(PathBuf::into_os_string)
             .collect()
@@ -199,19 +196,43 @@ impl<'a> ProcEntry<'a> {
         found
     }
 
-    /// Python does not keep its modules open, and `bin/python` is a link to a program elsewhere:
-    /// often only the command line tells which env a process runs in.
-    fn arguments(&self) -> Vec<OsString> {
-        let text = fs::read(self.proc.join("cmdline")).unwrap_or_default();
-        // `--venv=/x`, `PYTHONPATH=/x:/y`
-        text.split(|byte| b"\0=:,".contains(byte)).filter_map(absolute).collect()
+    /// Or only its environment, after `bin/activate`, or where it looks for modules.
+    fn variables(&self) -> Vec<(OsString, UsedAs)> {
+        let text = fs::read(self.proc.join("environ")).unwrap_or_default();
+        let values = text.split(|byte| *byte == 0).filter_map(|variable| {
+            VARIABLES.into_iter().find_map(|name| {
+                let value = variable.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+                Some((name, value))
+            })
+        });
+        values
+            .flat_map(|(name, value)| {
+                let paths = self.paths(value, b":").into_iter();
+                paths.map(move |path| (path, UsedAs::Variable(name)))
+            })
+            .collect()
     }
 
-    /// Or only its environment, after `bin/activate`.
-    fn activated(&self) -> Option<OsString> {
-        let text = fs::read(self.proc.join("environ")).ok()?;
-        let mut variables = text.split(|byte| *byte == 0);
-        absolute(variables.find_map(|variable| variable.strip_prefix(b"VIRTUAL_ENV="))?)
+    /// The paths in a text, between these signs. Python does not keep its modules open, and
+    /// `bin/python` is a link to a program elsewhere: often only the command line tells which env a
+    /// process runs in (`--venv=/x`, `PYTHONPATH=/x:/y`). It may do so from the folder that the
+    /// process is in, or by way of a link.
+    fn paths(&self, text: &[u8], signs: &[u8]) -> Vec<OsString> {
+        let mut found = Vec::new();
+        let mut here = None;
+        for path in text.split(|byte| signs.contains(byte)) {
+            let path = if path.starts_with(b"/") {
+                PathBuf::from(OsStr::from_bytes(path))
+            } else if path.contains(&b'/') {
+                let Some(here) = here.get_or_insert_with(|| self.link("cwd")) else { continue };
+                Path::new(here).join(OsStr::from_bytes(path))
+            } else {
+                continue;
+            };
+            let ways = [in_canonical_folder(&path), path.canonicalize().ok(), Some(path)];
+            found.extend(ways.into_iter().flatten().map(PathBuf::into_os_string));
+        }
+        found
     }
 
     /// The working directories of its threads. A server may give each its own: `CLONE_FS` of
@@ -222,6 +243,8 @@ impl<'a> ProcEntry<'a> {
     }
 }
 
-fn absolute(path: &[u8]) -> Option<OsString> {
-    path.starts_with(b"/").then(|| OsString::from_vec(path.to_vec()))
+/// The same file by the way to its folder that has no links. The file may be one itself, as
+/// `bin/python` is.
+fn in_canonical_folder(path: &Path) -> Option<PathBuf> {
+    Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?))
 }

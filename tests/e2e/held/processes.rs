@@ -1,5 +1,7 @@
 //! The less usual ways in which a process uses a release.
 
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::Command;
 
 use crate::support::{Running, Site, wait_until};
@@ -45,6 +47,29 @@ fn an_env_that_was_activated_counts() {
         python.env("VIRTUAL_ENV", format!("{release}/.venv"));
     };
     assert_holds("", activate, "VIRTUAL_ENV");
+}
+
+#[test]
+fn a_path_from_the_working_directory_and_one_by_way_of_a_link_count() {
+    let site_of = |release: &str| Path::new(release).ancestors().nth(2).unwrap().to_owned();
+    let relative = |python: &mut Command, release: &str| {
+        python.arg("releases/1/app.py").current_dir(site_of(release));
+    };
+    assert_holds("", relative, "command line");
+    let by_link = |python: &mut Command, release: &str| {
+        let link = site_of(release).with_file_name("link");
+        symlink(site_of(release), &link).unwrap();
+        python.arg(format!("--app={}/releases/1/app.py", link.display()));
+    };
+    assert_holds("", by_link, "command line");
+}
+
+#[test]
+fn a_folder_in_which_python_looks_for_modules_counts() {
+    let add = |python: &mut Command, release: &str| {
+        python.env("PYTHONPATH", format!("/nowhere:{release}/lib"));
+    };
+    assert_holds("", add, "PYTHONPATH");
 }
 
 #[test]
