@@ -101,10 +101,17 @@ fn in_html(text: &[u8]) -> Option<(Meant, usize)> {
     Some((Meant::Char(character), end + 1))
 }
 
-/// `\"`, `\/`, `\xe4`, `\344`, `\u00e4`, `\U000000e4`
+/// `\"`, `\/`, `\t`, `\xe4`, `\344`, `\u00e4`, `\u{e4}`, `\U000000e4`
 fn in_literal(text: &[u8], byte: fn(u8) -> Meant) -> Option<(Meant, usize)> {
     match *text.get(1)? {
+        b't' => Some((Meant::Byte(b'\t'), 2)),
         b'x' => Some((byte(number(text.get(2..4)?, 16)?.try_into().ok()?), 4)),
+        b'u' if text.get(2) == Some(&b'{') => {
+            const LONGEST: usize = 6;
+            let digits = text.get(3..text.len().min(4 + LONGEST))?;
+            let end = memchr::memchr(b'}', digits)?;
+            Some((Meant::Char(char::from_u32(number(&digits[..end], 16)?)?), end + 4))
+        }
         b'u' => utf16(text, "\\u"),
         b'U' => Some((Meant::Char(char::from_u32(number(text.get(2..10)?, 16)?)?), 10)),
         b'0'..=b'3' => Some((byte(number(text.get(1..4)?, 8)?.try_into().ok()?), 4)),
@@ -155,6 +162,7 @@ mod tests {
             "p%E4/%3D%22%7E%uD83D%uDE00%27+",
             r#"p\u00E4\/\u003d\"~\ud83d\ude00'+"#,
             r#"p\xe4/=\"~\U0001f600\'+"#,
+            r#"p\u{e4}/=\"~\u{1F600}\'\u{00002b}"#,
             r#"p\xc3\xa4/="~\xf0\x9f\x98\x80\'+"#,
             r#"p\303\244/=\"~\360\237\230\200'+"#,
             "p\u{e4}/\\=\\\"\\~\u{1f600}\\'+",

@@ -55,7 +55,8 @@ pub(super) fn of(value: &str) -> BTreeSet<Vec<u8>> {
         .chain(in_scripts(value))
         .chain(misread(value))
         .chain(in_mails(value))
-        .chain(in_hexadecimal(value));
+        .chain(in_numbers(value))
+        .chain(in_utf16(value));
     let mut found: BTreeSet<_> = texts.map(String::into_bytes).collect();
     found.extend(in_base64(value.as_bytes()));
     found.extend(in_base32(value.as_bytes()));
@@ -152,14 +153,34 @@ fn misread(value: &str) -> [String; 1] {
     [value.bytes().map(char::from).collect()]
 }
 
-/// A short value is not searched for: it would be found by chance.
-fn in_hexadecimal(value: &str) -> Vec<String> {
+/// The numbers of its bytes: in hexadecimal, also as `xxd`, `bytes.hex(":")` and a list in C have
+/// them, in decimal and in octal. A short value is not searched for: it would be found by chance.
+fn in_numbers(value: &str) -> Vec<String> {
     const SHORTEST: usize = 6;
     if value.len() < SHORTEST {
         return Vec::new();
     }
-    let hex = crate::hex::hex(value.as_bytes());
-    vec![hex.to_uppercase(), hex]
+    let each = |written: fn(u8) -> String| value.bytes().map(written).collect::<Vec<_>>();
+    let pairs = each(|byte| format!("{byte:02x}"));
+    let hexadecimal = ["", " ", ":", "-", ", 0x"].map(|sign| pairs.join(sign));
+    // `xxd` puts two bytes together, and what stands before the secret is not known.
+    let grouped = [0, 1].map(|first| {
+        let (first, rest) = pairs.split_at(first);
+        let rest = rest.chunks(2).map(<[String]>::concat);
+        first.iter().cloned().chain(rest).collect::<Vec<_>>().join(" ")
+    });
+    let lower = hexadecimal.into_iter().chain(grouped);
+    let mut all: Vec<_> =
+        lower.flat_map(|text| [text.to_uppercase().replace("0X", "0x"), text]).collect();
+    all.push(each(|byte| byte.to_string()).join(", "));
+    all.push(each(|byte| format!("{byte:03o}")).join(" "));
+    all
+}
+
+/// In UTF-16, every other byte is a NUL, which [`text::clean`](crate::text::clean) escapes.
+fn in_utf16(value: &str) -> Option<String> {
+    let bytes: Vec<_> = value.chars().map(String::from).collect();
+    value.is_ascii().then(|| bytes.join("\\u{0}"))
 }
 
 /// `repr` and `ascii` of a text, and `repr` of its bytes. The quotation mark that ends it may be
@@ -329,10 +350,30 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_value_is_searched_once_and_in_base64_and_base32() {
+    fn a_plain_value_is_searched_for_in_few_ways() {
         let base64 = in_base64(b"hunter22").collect::<BTreeSet<_>>().len();
-        let hexadecimal = 2;
-        assert_eq!(of("hunter22").len(), 1 + hexadecimal + base64 + in_base32(b"hunter22").count());
+        let numbers = in_numbers("hunter22").len();
+        let base32 = in_base32(b"hunter22").count();
+        let utf16 = 1;
+        assert_eq!(of("hunter22").len(), 1 + numbers + base64 + base32 + utf16);
+    }
+
+    #[test]
+    fn the_numbers_of_bytes_are_known() {
+        let found = of("hunter-22");
+        for encoded in [
+            "68756e7465722d3232",
+            "68:75:6E:74:65:72:2D:32:32",
+            "68 75 6e 74 65 72 2d 32 32",
+            "6875 6e74 6572 2d32 32",
+            "68 756e 7465 722d 3232",
+            "68, 0x75, 0x6e, 0x74, 0x65, 0x72, 0x2d, 0x32, 0x32",
+            "104, 117, 110, 116, 101, 114, 45, 50, 50",
+            "150 165 156 164 145 162 055 062 062",
+            &crate::text::clean("h\0u\0n\0t\0e\0r\0-\x002\x002"),
+        ] {
+            assert!(found.contains(encoded.as_bytes()), "{encoded}");
+        }
     }
 
     #[test]
