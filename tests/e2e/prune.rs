@@ -3,10 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::Duration;
 
 use fastrand::Rng;
+use jiff::Timestamp;
 
-use crate::support::{Running, Site, write_wheel};
+use crate::support::{Running, Site, wait_until, wait_until_quiet, write_wheel};
 
 const NAMES: [&str; 9] =
     ["addax", "bongo", "dikdik", "eland", "gerenuk", "impala", "kob", "lechwe", "oribi"];
@@ -145,4 +147,40 @@ fn a_requirement_is_added_where_another_is_removed() {
         .assert_success()
         .assert_says("Pip install requirements.");
     assert_eq!(site.package("antelope"), None);
+}
+
+#[test]
+fn a_release_whose_record_somebody_has_deleted_is_saved_as_a_whole() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    fs::write(site.path.join("wwwroot/upload.jpg"), "upload").unwrap();
+    project.write("page", "2").push().assert_success();
+    wait_until_quiet(&site.path);
+    fs::remove_dir_all(site.path.join("deployments/1")).unwrap();
+    let push = project.write("page", "3").push();
+    push.assert_success()
+        .assert_says("release 1 is removed, and its record in deployments is gone");
+    assert_eq!(fs::read_to_string(site.path.join("kept/1/upload.jpg")).unwrap(), "upload");
+    assert_eq!(site.numbers("releases"), [2, 3]);
+}
+
+#[test]
+fn what_was_written_after_the_clock_was_set_back_is_saved() {
+    let site = Site::new();
+    site.configure("keep = 1");
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    wait_until_quiet(&site.path);
+    fs::write(site.path.join("wwwroot/upload.jpg"), "upload").unwrap();
+    // As if the clock had been wrong then, and was not set right before the upload.
+    let file = site.path.join("deployments/1/deployment.json");
+    let mut record = site.record(1);
+    let tomorrow = Timestamp::now() + Duration::from_hours(24);
+    record["activated_at"] = tomorrow.to_string().into();
+    fs::write(file, record.to_string()).unwrap();
+    project.write("page", "2").push().assert_success();
+    wait_until("the old release is gone", || site.numbers("releases") == [2]);
+    assert_eq!(fs::read_to_string(site.path.join("kept/1/upload.jpg")).unwrap(), "upload");
+    assert!(!site.path.join("kept/1/page").exists());
 }

@@ -13,6 +13,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use git2::{ObjectType, Oid};
+use jiff::Timestamp;
 
 pub use salvaged::Salvaged;
 pub use written::Scan;
@@ -53,7 +54,8 @@ pub struct Salvage<'a> {
     settings: &'a Settings,
     release: DeploymentId,
     root: PathBuf,
-    /// Nothing is known of a release that has never been live, and nobody wrote into it.
+    /// `None` when somebody has deleted it: then nothing tells what the application wrote, and all
+    /// that is in the release may be its own.
     record: Option<Record>,
     /// Of the folders that were asked for: a folder may be large, and all that is in it have been
     /// touched.
@@ -77,7 +79,9 @@ impl<'a> Salvage<'a> {
     /// Moves away what the application wrote below a path in the release, which may be a file, or
     /// be gone.
     pub fn scan(&self, at: &Path, scan: Scan) -> Result<()> {
-        let files = self.written(at, scan)?;
+        let nothing_tells = self.record.is_none() || self.clock_was_set_back();
+        let since = if nothing_tells { Some(SystemTime::UNIX_EPOCH) } else { self.since() };
+        let files = self.written_since(since, at, scan)?;
         // One thread at a time: two must not find the same name unused.
         let mut moved = self.files();
         let kept = self.site.kept_of(self.release);
@@ -92,12 +96,38 @@ impl<'a> Salvage<'a> {
 
     /// The files that the application wrote below a path in the release, relative to it.
     pub fn written(&self, at: &Path, scan: Scan) -> Result<Vec<PathBuf>> {
-        let since = self.record.as_ref().and_then(|record| record.activated_at);
+        self.written_since(self.since(), at, scan)
+    }
+
+    fn written_since(
+        &self,
+        since: Option<SystemTime>,
+        at: &Path,
+        scan: Scan,
+    ) -> Result<Vec<PathBuf>> {
+        // Nobody wrote into what has never been live.
         let Some(since) = since else { return Ok(Vec::new()) };
         let is_known = |folder: &Path| self.has_folder(folder);
-        let mut files = Written { since: since.into() }.below(&self.root, at, scan, &is_known)?;
+        let mut files = Written { since }.below(&self.root, at, scan, &is_known)?;
         files.retain(|file| !self.is_as_committed(file));
         Ok(files)
+    }
+
+    /// What is newer than this was written by the application; `None` when nothing was.
+    fn since(&self) -> Option<SystemTime> {
+        self.record.as_ref()?.activated_at.map(SystemTime::from)
+    }
+
+    /// Whether the machine's clock was set back while this release was live, as far as one sees:
+    /// then the times of files do not tell what the application wrote, and all that is not in the
+    /// commit may be its own.
+    fn clock_was_set_back(&self) -> bool {
+        let activated_at = self.record.as_ref().and_then(|record| record.activated_at);
+        let Some(activated_at) = activated_at else { return false };
+        // A deployment starts when the one before it is over.
+        let newer = self.site.records_from(self.release.next()).unwrap_or_default();
+        activated_at > Timestamp::now()
+            || newer.iter().any(|newer| newer.started_at.is_some_and(|it| it < activated_at))
     }
 
     /// The paths that would have to be shared so that these files are in every release, each with
@@ -152,7 +182,9 @@ impl<'a> Salvage<'a> {
         let mut shared: BTreeSet<String> =
             self.settings.shared.iter().map(ToString::to_string).collect();
         shared.extend(self.places(&files).into_keys());
-        Some(Salvaged { release: self.release, files, shared: shared.into_iter().collect() })
+        let has_record = self.record.is_some();
+        let shared = shared.into_iter().collect();
+        Some(Salvaged { release: self.release, has_record, files, shared })
     }
 
     /// Whether a file is what the commit has there: somebody only touched it.

@@ -14,6 +14,8 @@ const NAMED: usize = 10;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Salvaged {
     pub release: DeploymentId,
+    /// Without one, these are all files of the release.
+    pub has_record: bool,
     /// Where they are now, relative to the release.
     pub files: Vec<PathBuf>,
     /// What `shared` in nyala.toml would have to be.
@@ -30,24 +32,38 @@ impl Salvaged {
 
     /// The warning and the hint of [`Salvaged::log`].
     pub fn in_words(&self) -> (String, String) {
-        (self.what(), self.how_to_share())
+        (self.what(), self.advice())
     }
 
     /// What was saved, and where.
     fn what(&self) -> String {
-        let Salvaged { release, files, shared: _ } = self;
+        let Salvaged { release, has_record, files, shared: _ } = self;
         let (count, s) = (files.len(), if files.len() == 1 { "" } else { "s" });
-        let mut lines = vec![format!(
-            "the application wrote {count} file{s} into release {release}, which is removed; \
-             saved in kept/{release}:"
-        )];
+        let first = if *has_record {
+            format!(
+                "the application wrote {count} file{s} into release {release}, which is removed; \
+                 saved in kept/{release}:"
+            )
+        } else {
+            format!(
+                "release {release} is removed, and its record in deployments is gone, so all that \
+                 is in it may be the application's; saved in kept/{release}:"
+            )
+        };
+        let mut lines = vec![first];
         let named = files.iter().take(NAMED);
         lines.extend(named.map(|file| format!("  {}", file.display().to_string().escape_debug())));
         lines.extend((count > NAMED).then(|| format!("  and {} more", count - NAMED)));
         lines.join("\n")
     }
 
-    fn how_to_share(&self) -> String {
+    fn advice(&self) -> String {
+        if !self.has_record {
+            return format!(
+                "to delete a deployment with all that is its own: nyala delete {}",
+                self.release
+            );
+        }
         let shared = self.shared.iter().take(NAMED);
         let mut named: Vec<_> = shared.map(|path| toml_string(path)).collect();
         let more = self.shared.len().saturating_sub(NAMED);
@@ -61,7 +77,7 @@ impl Salvaged {
 
 impl fmt::Display for Salvaged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\n{}", self.what(), self.how_to_share())
+        write!(f, "{}\n{}", self.what(), self.advice())
     }
 }
 
@@ -74,7 +90,8 @@ mod tests {
         let files: Vec<_> =
             (0..2_000).map(|number| PathBuf::from(format!("{number}.json"))).collect();
         let shared = files.iter().map(|file| file.display().to_string()).collect();
-        let said = Salvaged { release: DeploymentId::of(7), files, shared }.to_string();
+        let said = Salvaged { release: DeploymentId::of(7), has_record: true, files, shared };
+        let said = said.to_string();
         assert!(said.contains("  9.json\n  and 1990 more\n"), "{said}");
         assert!(said.ends_with("\"9.json\", and 1990 more] in nyala.toml"), "{said}");
     }
