@@ -13,7 +13,7 @@ use gix_attributes::{Search, StateRef};
 
 use super::convert::{Conversion, LineEndings, Text};
 use super::encoding::Encoding;
-use super::error::no_encoding;
+use super::error::{no_encoding, too_many_attributes};
 use super::name::shown;
 use super::objects;
 
@@ -21,6 +21,9 @@ use super::objects;
 /// its attr.h).
 const LONGEST_FILE: usize = 100 * 1024 * 1024;
 const LONGEST_LINE: usize = 2048;
+
+/// Each line takes hundreds of bytes of memory, in each thread.
+const MOST_LINES: usize = 100_000;
 
 /// The one filter that is run, elsewhere.
 const LFS: &str = "lfs";
@@ -152,10 +155,15 @@ impl Files {
             Some(objects::blob(odb, node.blob).with_context(about)?)
         };
         let bytes = blob.as_ref().map_or(&[][..], |blob| blob.data());
+        let bytes = as_git_reads(bytes);
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
+        if lines > MOST_LINES {
+            return Err(too_many_attributes(&node.path, lines, MOST_LINES).into());
+        }
         let is_topmost = node.above.is_none() && !node.path.contains(&b'/');
         self.search
             .add_patterns_buffer(
-                &as_git_reads(bytes),
+                &bytes,
                 PathBuf::from(OsStr::from_bytes(&node.path)),
                 Some(Path::new("")),
                 &mut self.names,

@@ -27,6 +27,13 @@ pub(super) fn name_too_long(what: &str, path: &[u8], root: &Path, length: usize)
         .fix("Shorten it, commit, and push again")
 }
 
+/// `path` is that of a `.gitattributes` in the tree.
+pub(super) fn too_many_attributes(path: &[u8], lines: usize, most: usize) -> UserError {
+    UserError::new(format!("{} is too long", shown(path)))
+        .found(format!("{lines} lines; at most {most} are read"))
+        .fix("Name several files by one pattern, such as *.jpg, commit, and push again")
+}
+
 /// `size` is that of the link's target.
 pub(super) fn link_too_long(path: &[u8], root: &Path, size: usize, longest: usize) -> UserError {
     cannot("make the link", path, root)
@@ -123,6 +130,11 @@ mod tests {
         cannot make the link "a/b" in /srv/shop/releases/8
         found: a target of 5000 bytes; the system allows 4095
         Shorten or remove it, commit, and push again
+        "#);
+        insta::assert_snapshot!(too_many_attributes(b"a/.gitattributes", 2000, 1000), @r#"
+        "a/.gitattributes" is too long
+        found: 2000 lines; at most 1000 are read
+        Name several files by one pattern, such as *.jpg, commit, and push again
         "#);
         insta::assert_snapshot!(exists("write the file", b"a/README", root), @r#"
         cannot write the file "a/README" in /srv/shop/releases/8

@@ -59,3 +59,13 @@ fn two_hundred_thousand_entries_are_deployed() {
     attacker.push(&attacker.tree(&[(FILE, b"page", &empty)])).assert_success();
     attacker.done("width");
 }
+
+#[test]
+fn attributes_that_would_fill_the_memory_are_refused() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    project.write(".gitattributes", "*.txt text\n".repeat(100_001)).write("a.txt", "");
+    project.push().assert_failed_with("\".gitattributes\" is too long");
+    project.write(".gitattributes", "*.txt text\n\n".repeat(100_000)).push().assert_success();
+}
