@@ -74,9 +74,9 @@ pub(super) fn hooks_elsewhere(repository: &Path, hooks: &Path, own: &Path) -> Us
         .fix("Run this again")
 }
 
-pub(super) fn not_utf8(path: &Path) -> UserError {
+pub(super) fn unusual_path(path: &Path) -> UserError {
     UserError::new(format!("a hook cannot name {}", path.display()))
-        .found("the path is not UTF-8, or has a NUL")
+        .found("the path is not UTF-8, or has a control character in it")
         .fix("Rename the folder, and run this again")
 }
 
@@ -154,9 +154,9 @@ mod tests {
         1. Let this repository have its own: git --git-dir /srv/r.git config core.hooksPath hooks
         2. Run this again
         ");
-        insta::assert_snapshot!(not_utf8(Path::new("/srv/caf\u{fffd}")), @"
+        insta::assert_snapshot!(unusual_path(Path::new("/srv/caf\u{fffd}")), @"
         a hook cannot name /srv/caf�
-        found: the path is not UTF-8, or has a NUL
+        found: the path is not UTF-8, or has a control character in it
         Rename the folder, and run this again
         ");
         insta::assert_snapshot!(

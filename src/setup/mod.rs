@@ -243,8 +243,10 @@ fn check_git() -> Result<()> {
 fn hook_text(template: &str, site: &Site) -> Result<String> {
     let binary = own_binary().context("nyala cannot find its own binary")?;
     let quoted = |path: &Path| -> Result<String> {
-        let quoted = path.to_str().and_then(|text| shlex::try_quote(text).ok());
-        Ok(quoted.ok_or_else(|| error::not_utf8(path))?.into_owned())
+        // A script whose first line names a path with a line end in it does not run.
+        let usual = path.to_str().filter(|text| !text.contains(char::is_control));
+        let quoted = usual.and_then(|text| shlex::try_quote(text).ok());
+        Ok(quoted.ok_or_else(|| error::unusual_path(path))?.into_owned())
     };
     Ok(template.replace("@NYALA@", &quoted(&binary)?).replace("@SITE@", &quoted(site.root())?))
 }
