@@ -46,6 +46,15 @@ pub(super) fn of_another_site(repository: &Path, named: &Path, site: &Path) -> U
         .fix("Or give each site a repository of its own: nyala init SITE")
 }
 
+/// `folder` is one of a site, and lies at `place`; `other` is another site that has it as well.
+pub(super) fn folder_of_two_sites(folder: &Path, place: &Path, other: &Path) -> UserError {
+    let (shown, place) = (shell_word(folder), shell_word(place));
+    UserError::new(format!("{shown} is also a folder of another site, {}", other.display()))
+        .found(format!("both are {place}, where each site would remove what it does not know"))
+        .fix(format!("Give this site a folder of its own: rm {shown} && cp -a {place} {shown}"))
+        .fix("Run this again")
+}
+
 /// How a site gets a repository of its own that shares one with another site.
 pub fn own_repository(repository: &Path, site: &Path) -> [String; 3] {
     let (theirs, own) = (shell_word(repository), shell_word(&site.join(REPOSITORY)));
@@ -140,6 +149,13 @@ mod tests {
         pushes to /srv/r.git are deployed to /srv/blog, not to /srv/shop
         1. If they are to go to /srv/shop from now on, run this again with --force
         2. Or give each site a repository of its own: nyala init SITE
+        ");
+        let error = folder_of_two_sites(&blog.join("envs"), Path::new("/disk"), shop);
+        insta::assert_snapshot!(error, @"
+        /srv/blog/envs is also a folder of another site, /srv/shop
+        found: both are /disk, where each site would remove what it does not know
+        1. Give this site a folder of its own: rm /srv/blog/envs && cp -a /disk /srv/blog/envs
+        2. Run this again
         ");
         let settings = Path::new("/srv/shop/nyala.toml");
         insta::assert_snapshot!(strict_hook_is_taken(&hooks.join("proc-receive"), settings), @"

@@ -37,6 +37,20 @@ pub fn check_not_of_another_site(repository: &Path, root: &Path) -> Result<()> {
     }
 }
 
+/// Fails when a site has a folder in common with the [`other_site`] of its repository: one of them
+/// is a copy, with the original's links.
+pub fn check_folders_are_own(repository: &Path, site: &Site) -> Result<()> {
+    // What is wrong with the hook is told elsewhere.
+    let Ok(Some(other)) = other_site(repository, site.root()) else { return Ok(()) };
+    match site.folder_in_common(&other) {
+        Some(folder) => {
+            let place = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+            bail!(error::folder_of_two_sites(&folder, &place, other.root()))
+        }
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,7 +21,7 @@ use crate::site::{REPOSITORY, SETTINGS_FILE, Site, check_new};
 use crate::user_error::{Explain, UserError};
 
 pub use error::own_repository;
-pub use hook::{check_not_of_another_site, named_in_hook, other_site};
+pub use hook::{check_folders_are_own, check_not_of_another_site, named_in_hook, other_site};
 
 const HOOK: &str = include_str!("../../hooks/post-receive");
 const STRICT_HOOK_TEXT: &str = include_str!("../../hooks/proc-receive");
@@ -154,6 +154,7 @@ pub enum Installed {
 pub fn install_hook(repository: &Path, site: &Site) -> Result<Installed> {
     // Opening it says whether it is a bare repository at all, and of which kind.
     Repository::open(repository)?;
+    check_folders_are_own(repository, site)?;
     let hooks = hooks_folder(repository)?;
     let mut config = LocalConfig::read(repository)?;
     config.set_new("receive.advertisePushOptions", "true");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use super::layout::{ENVS, RELEASES, SHARED};
+use super::layout::{CACHE, DEPLOYMENTS, ENVS, RELEASES, SHARED};
 use super::{SharedPath, Site, error, id_in};
 use crate::disk;
 use crate::ids::{DeploymentId, EnvId};
@@ -68,6 +68,29 @@ impl Site {
             let there = identity(meant);
             there.is_some() && identity(link) != there
         })
+    }
+
+    /// The folders in which a site removes what it knows nothing of.
+    fn cleaned(&self) -> impl Iterator<Item = PathBuf> + '_ {
+        [RELEASES, ENVS, DEPLOYMENTS, CACHE].into_iter().map(|name| self.root().join(name))
+    }
+
+    /// Whether one of the folders of this site is a link, as to another disk. A copy of the site
+    /// has that link, too.
+    pub fn has_linked_folders(&self) -> bool {
+        self.cleaned().any(|path| path.is_symlink())
+    }
+
+    /// A folder of this site that is also that of another one: each would remove what only the
+    /// other one knows of.
+    pub fn folder_in_common(&self, other: &Site) -> Option<PathBuf> {
+        let identity = |path: &Path| fs::metadata(path).map(|it| disk::file_id(&it)).ok();
+        let mut pairs = self.cleaned().zip(other.cleaned());
+        let (own, _) = pairs.find(|(own, other)| {
+            let there = identity(own);
+            there.is_some() && there == identity(other)
+        })?;
+        Some(own)
     }
 
     /// Where `releases` is a link to another place, `..` of a release is there, and not in the

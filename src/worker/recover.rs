@@ -17,6 +17,7 @@ use crate::kubernetes;
 use crate::process::left_behind;
 use crate::retention::salvage::{Salvaged, Scan};
 use crate::retention::{Held, discard_unheld, leftovers, salvage_release, temporary_files};
+use crate::setup;
 use crate::site::{DeploymentId, Record, Site, Status};
 
 /// Marks deployments whose worker is dead as interrupted, and removes everything that belongs to
@@ -24,6 +25,7 @@ use crate::site::{DeploymentId, Record, Site, Status};
 /// is trusted to be as it should, and every deployment that there ever was is looked at. Returns
 /// what has to stay for now.
 pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<Vec<Held>> {
+    check_folders_are_own(site)?;
     site.make_folders()?;
     let live = site.live()?;
     forget_lost(site, live)?;
@@ -87,6 +89,16 @@ pub(super) fn recover(site: &Site, own: Option<DeploymentId>) -> Result<Vec<Held
         console::warning(error::leftovers_not_removed().because(&why));
     }
     Ok(held)
+}
+
+/// Fails when this site is a copy that has folders in common with the original.
+fn check_folders_are_own(site: &Site) -> Result<()> {
+    // Asking git where the hooks are takes a while.
+    if !site.has_linked_folders() {
+        return Ok(());
+    }
+    let settings = site.settings().unwrap_or_default();
+    setup::check_folders_are_own(&site.repository(&settings), site)
 }
 
 /// Removes what a loss of power has left of deployments whose records it has taken. Their

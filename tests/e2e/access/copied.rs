@@ -1,6 +1,7 @@
 //! A site or a repository that was copied with its hook.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
@@ -132,4 +133,40 @@ fn a_copied_site_writes_nothing_into_the_repository_of_the_original() {
     }
     assert!(in_copy(&["doctor"]).stdout.contains("No problems found"));
     assert_eq!(refs(), before);
+}
+
+#[test]
+fn a_copy_that_has_the_folders_of_the_original_removes_nothing_of_it() {
+    let site = Site::new();
+    for folder in ["releases", "envs", "cache"] {
+        let disk = site.sandbox.path("disk").join(folder);
+        fs::create_dir_all(&disk).unwrap();
+        fs::remove_dir_all(site.path.join(folder)).unwrap();
+        symlink(disk, site.path.join(folder)).unwrap();
+    }
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    let copied = site.sandbox.path("staging");
+    copy(&site.path, &copied);
+    project.write("page", "2").push().assert_success();
+    drop(snapshot_at_rest(&site.path));
+
+    let named = copied.to_str().unwrap();
+    let two = format!("is also a folder of another site, {}", site.path.display());
+    for command in [&["--site", named, "redeploy"][..], &["--site", named, "gc"]] {
+        let ran = site.sandbox.nyala(command);
+        assert!(!ran.status.success() && format!("{}{}", ran.stdout, ran.stderr).contains(&two));
+    }
+    for _folder in 0..3 {
+        let said = site.sandbox.nyala(&["init", named]).stderr;
+        assert!(said.contains(&two), "{said}");
+        let command = said.split_once("a folder of its own: ").unwrap().1.lines().next().unwrap();
+        let mut shell = site.sandbox.command("sh");
+        Running::start(shell.args(["-c", command])).wait().assert_success();
+    }
+    site.sandbox.nyala(&["init", named]).assert_success();
+    project.write("page", "3").commit("Three");
+    push_to(&site, &project, &copied.join("repository.git")).assert_success();
+    assert_eq!(fs::read_to_string(copied.join("wwwroot/page")).unwrap(), "3");
+    assert_eq!((site.live_id(), site.live_file("page")), (Some(2), "2".to_owned()));
 }
