@@ -3,6 +3,7 @@
 use memchr::memmem::Finder;
 
 use crate::site::AppSettings;
+use crate::site::app_settings::secrets_in;
 
 /// The values that must not be in an image, or that are worth a warning.
 #[derive(Default)]
@@ -37,9 +38,8 @@ pub(super) struct FoundSecret {
 
 impl Secrets {
     pub(super) fn of(settings: &AppSettings) -> Secrets {
-        let secret: Vec<&str> = settings.secrets().collect();
         let values = settings.iter().filter(|(name, value)| {
-            value.len() >= SHORTEST && secret.contains(value) && *name != COMMAND
+            value.len() >= SHORTEST && !secrets_in(name, value).is_empty() && *name != COMMAND
         });
         let values: Vec<_> = values
             .map(|(name, value)| Secret {

@@ -6,11 +6,15 @@
 //! read as it is meant there: the CR of its line ends is no part of a value, and neither is a byte
 //! order mark.
 
+mod secrecy;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::{fs, iter};
+use std::fs;
 
 use anyhow::{Context, Result};
+
+pub use self::secrecy::secrets_in;
 
 use super::{Site, error, text_file};
 use crate::console::mask;
@@ -97,79 +101,12 @@ impl AppSettings {
         self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The values that may be secrets, and what is one in them by the name of the setting. Which
-    /// file or version a setting names is no secret, and a log that masks it cannot say what
-    /// changed.
-    pub fn secrets(&self) -> impl Iterator<Item = &str> {
-        let secret = self.iter().filter(|(name, value)| !is_open(name, value));
-        secret.flat_map(|(name, value)| iter::once(value).chain(taken_apart(name, value)))
+    /// What may be a secret in the values, and what is one in them by the name of the setting.
+    /// Which file, version or index a setting names is no secret, and a log that masks it cannot
+    /// say what changed or failed.
+    pub fn secrets(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.iter().flat_map(|(name, value)| secrets_in(name, value))
     }
-}
-
-/// Whether a setting is no secret by its nature: it names a version, a module, a local file, or how
-/// a tool works. An address may have credentials in it, whatever the setting is.
-fn is_open(name: &str, value: &str) -> bool {
-    let is_known = OPEN.contains(&name)
-        || OPEN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-            && !SECRET_PARTS.iter().any(|part| name.contains(part));
-    is_known && !value.contains(['@', '?']) && !value.contains("://")
-}
-
-const OPEN: [&str; 29] = [
-    "APP_ENV",
-    "CUSTOM_REQUIREMENTSTXT_PATH",
-    "DEBUG",
-    "DEPENDENCIES_EXTRAS",
-    "DEPENDENCIES_GROUPS",
-    "DEPLOYMENT_BRANCH",
-    "DISABLE_COLLECTSTATIC",
-    "DJANGO_ENV",
-    "DJANGO_SETTINGS_MODULE",
-    "ENVIRONMENT",
-    "FLASK_APP",
-    "FLASK_DEBUG",
-    "FLASK_ENV",
-    "HOME",
-    "HOST",
-    "LANG",
-    "LANGUAGE",
-    "LOG_LEVEL",
-    "NODE_ENV",
-    "PATH",
-    "PORT",
-    "PROJECT",
-    "SCM_POST_DEPLOYMENT_ACTIONS_PATH",
-    "TMPDIR",
-    "TZ",
-    "UV_INDEX_STRATEGY",
-    "UV_KEYRING_PROVIDER",
-    "WEBSITE_PYTHON_VERSION",
-    "WEB_CONCURRENCY",
-];
-
-/// Settings of Python, pip, uv and the locale, of which few are secrets.
-const OPEN_PREFIXES: [&str; 4] = ["LC_", "PIP_", "PYTHON", "UV_"];
-/// What is in the names of those.
-const SECRET_PARTS: [&str; 9] =
-    ["AUTH", "CREDENTIAL", "INDEX", "KEY", "PASS", "PROXY", "SECRET", "TOKEN", "USER"];
-
-/// What a program takes apart before it uses it, and then prints alone: the keys of a list, and the
-/// password of `user:password`.
-fn taken_apart<'v>(name: &str, value: &'v str) -> Vec<&'v str> {
-    const NAMED: [&str; 6] = ["AUTH", "CREDENTIAL", "KEY", "PASS", "SECRET", "TOKEN"];
-    const ENDINGS: [&str; 4] = ["LOGIN", "LOGINS", "USER", "USERS"];
-    let name = name.to_uppercase();
-    let is_named = NAMED.iter().any(|part| name.contains(part))
-        || ENDINGS.iter().any(|ending| name.ends_with(ending));
-    if !is_named || value.contains("://") {
-        return Vec::new();
-    }
-    let parts = value.split([',', ';', '\n']).map(str::trim);
-    // Before the colon of `module.name:object` is a dot.
-    let password = |part: &'v str| {
-        part.split_once(':').filter(|(user, _)| !user.contains(['.', '/'])).map(|(_, rest)| rest)
-    };
-    parts.flat_map(|part| iter::once(part).chain(password(part))).collect()
 }
 
 fn is_name(name: &str) -> bool {
@@ -310,56 +247,6 @@ mod tests {
             assert_eq!(AppSettings::parse(&settings.to_text().unwrap()).unwrap(), settings);
             assert_eq!(AppSettings::parse(&lines.concat()).unwrap(), settings);
         });
-    }
-
-    #[test]
-    fn what_is_no_secret_by_its_nature_is_not_masked() {
-        let is_masked = |name: &str, value: &str| {
-            let mut settings = AppSettings::default();
-            settings.set(name, value).unwrap();
-            settings.secrets().next().is_some()
-        };
-        for (name, value) in [
-            ("PIP_FIND_LINKS", "package"),
-            ("PIP_REQUIREMENT", "requirements/production.txt"),
-            ("PYTHON_VERSION", "three"),
-            ("PYTHONPATH", "source"),
-            ("UV_INDEX_STRATEGY", "unsafe-best-match"),
-            ("UV_LINK_MODE", "hardlink"),
-            ("DJANGO_SETTINGS_MODULE", "backend.settings"),
-            ("LC_ALL", "de_DE.UTF-8"),
-            ("PATH", "/opt/node/bin"),
-        ] {
-            assert!(!is_masked(name, value), "{name}");
-        }
-        for (name, value) in [
-            ("PIP_FIND_LINKS", "https://host/token/wheels"),
-            ("PIP_PROXY", "user:password@proxy"),
-            ("PIP_INDEX_URL", "host/token/simple"),
-            ("UV_INDEX_PRIVATE_PASSWORD", "package"),
-            ("UV_PUBLISH_TOKEN", "package"),
-            ("DJANGO_SECRET_KEY", "package"),
-            ("COMMAND", "deploy --token abc"),
-            ("ANYTHING", "package"),
-        ] {
-            assert!(is_masked(name, value), "{name}");
-        }
-    }
-
-    #[test]
-    fn the_keys_of_a_list_and_the_password_behind_a_user_are_secrets() {
-        let secrets = |name: &str, value: &str| {
-            let mut settings = AppSettings::default();
-            settings.set(name, value).unwrap();
-            settings.secrets().map(str::to_owned).collect::<BTreeSet<_>>()
-        };
-        let keys = secrets("API_KEYS", "one-key1, another2");
-        assert!(keys.contains("one-key1") && keys.contains("another2"), "{keys:?}");
-        for name in ["BASIC_AUTH", "ADMIN_LOGIN"] {
-            assert!(secrets(name, "ann:hunter2").contains("hunter2"), "{name}");
-        }
-        assert_eq!(secrets("AUTH_BACKEND", "shop.auth:Backend").len(), 1);
-        assert_eq!(secrets("ALLOWED_HOSTS", "a.example,b.example").len(), 1);
     }
 
     #[test]
