@@ -26,7 +26,7 @@ use crate::python::installers::Installer;
 use crate::python::interpreters::{Interpreter, Search};
 use crate::python::version::{Origin, Version, Wanted};
 
-pub use decide::{Decision, EnvPlan};
+pub use decide::{Decision, EnvPlan, Retires};
 pub use machine::Missing;
 pub use observe::{PlanRequest, observe};
 

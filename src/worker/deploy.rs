@@ -131,6 +131,7 @@ impl Deployment<'_> {
         // What runs in a cluster does not run here.
         let found = self.record.processes.clone().filter(|_| rollout.is_none());
         let started = self.start_application(&settings.run, self.record.id, found.as_ref())?;
+        env_steps::retire_replaced(&context, &plan)?;
         let switch = self.activate(&repository, &settings, started)?;
         self.settle_rollout(rollout.as_ref());
         self.end(Status::Succeeded, None);

@@ -9,7 +9,7 @@ use super::{StepContext, env_references, error};
 use crate::build::SKIP_PYTHON;
 use crate::console::{self, Step};
 use crate::disk;
-use crate::plan::{Decision, Plan};
+use crate::plan::{Decision, Plan, Retires};
 use crate::python::cache::Caches;
 use crate::python::dependencies::InstallInput;
 use crate::python::env::marker::{Marker, NewMarker, Provenance};
@@ -52,7 +52,9 @@ fn warn_of_data(context: &StepContext<'_>, from: EnvId) -> Result<()> {
     Ok(())
 }
 
-/// Says on disk that the env which the plan replaces is never used again, before anything is built.
+/// Says on disk that the env which the plan replaces is never used again, before anything is built,
+/// if that env is itself the reason. One that another commit may want is only given up when this
+/// deployment goes live: see [`retire_replaced`].
 pub fn retire(context: &StepContext<'_>, plan: &Plan) -> Result<()> {
     if let Decision::Create { retire: Some(from) }
     | Decision::Update { from }
@@ -67,10 +69,11 @@ pub fn retire(context: &StepContext<'_>, plan: &Plan) -> Result<()> {
     {
         warn_of_data(context, from)?;
     }
-    retire_replaced(context, plan)
+    if plan.env.retires == Retires::AtOnce { retire_replaced(context, plan) } else { Ok(()) }
 }
 
-fn retire_replaced(context: &StepContext<'_>, plan: &Plan) -> Result<()> {
+/// Says on disk that the env which the plan replaces is never used again.
+pub fn retire_replaced(context: &StepContext<'_>, plan: &Plan) -> Result<()> {
     if let Decision::Create { retire: Some(id) } = plan.env.decision {
         env::retire(&context.site.env(id), Some(context.deployment), &plan.env.reasons.join("; "))?;
     }
@@ -259,8 +262,7 @@ pub(super) fn create_instead(
     reason: String,
 ) -> Result<()> {
     console::info(format_args!("A new environment is created: {reason}."));
-    plan.create_instead(context.site, reason)?;
-    retire_replaced(context, plan)
+    plan.create_instead(context.site, reason)
 }
 
 /// Says on disk that this deployment's env is whole, and what it was made of.

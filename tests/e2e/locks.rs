@@ -146,7 +146,7 @@ fn write<'p, 's>(project: &'p Project<'s>, kind: &str, pins: &[Pin]) -> &'p Proj
 }
 
 /// A site whose installer is uv, where that is there: it is much faster than pip.
-fn fast_site() -> Site {
+pub(crate) fn fast_site() -> Site {
     let Some(uv) = uv() else { return Site::new() };
     let sandbox = Sandbox::new();
     sandbox.put_uv_on_path(&uv);

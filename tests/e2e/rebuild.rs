@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::locks::fast_site;
 use crate::support::{FtpServer, Site, two_pythons};
 
 /// What is deleted in the live release over FTP, between two pushes, gives a new env.
@@ -73,6 +74,28 @@ fn toggling_the_runtime_gives_a_new_env_although_pip_failed_in_between() {
     assert_eq!(site.env_id(), 3);
     assert!(!site.env().join("left-over").exists());
     assert_eq!(site.package("antelope").as_deref(), Some("1.0"));
+}
+
+/// Nothing was written into it, and what it was made of may come back.
+#[test]
+fn an_env_that_another_commit_wants_outlives_a_deployment_that_fails() {
+    let site = fast_site();
+    let project = site.project();
+    let good = "antelope==1.0\nacacia==1.0\n";
+    project.write("requirements.txt", good).push().assert_success();
+    for wrong in ["antelope==1.0\nacacia=1.0=py39\n", "antelope==1.0\n./nothing\n", "mirage\n"] {
+        project.write("requirements.txt", wrong);
+        project.push().assert_failed_with("error: ");
+        project.write("requirements.txt", good).push().assert_success();
+        assert_eq!(site.env_id(), 1, "{wrong}");
+    }
+    // One that went live takes its place for good.
+    project.write("requirements.txt", "antelope==1.0\n").push().assert_success();
+    let made = site.env_id();
+    site.nyala(&["rollback"]).assert_success();
+    project.write("requirements.txt", good).push().assert_success();
+    assert!(site.env_id() > made);
+    assert_eq!(site.package("acacia").as_deref(), Some("1.0"));
 }
 
 #[test]

@@ -1,14 +1,18 @@
 //! The environment decision: the table of the design, as one pure function.
 
+mod runtime;
+
 use std::fmt;
 
-use crate::git::short;
 use crate::ids::{DeploymentId, EnvId};
 use crate::python::dependencies::{self, Change, EnvAction, Recorded};
 use crate::python::env::marker::{Marker, Provenance, RanCommand};
 use crate::python::env::{DecidingSettings, Inspection};
 use crate::python::installers::Installer;
 use crate::python::version::{Origin, Wanted};
+
+pub use runtime::runtime_change;
+pub(super) use runtime::{NO_RUNTIME, UNCHANGED_RUNTIME};
 
 /// All that the decision depends on.
 #[derive(Clone, Debug)]
@@ -65,7 +69,8 @@ pub enum Decision {
     None,
     /// The env that the tree tracks is used as it is.
     Committed,
-    /// A new env is made; the one in `retire` is never used again by a later deployment.
+    /// A new env is made; the one in `retire` is not used again by a later deployment, from
+    /// when [`EnvPlan::retires`] says.
     Create { retire: Option<EnvId> },
     /// The env in `from` is copied, and the installer adds to the copy.
     Update { from: EnvId },
@@ -90,6 +95,17 @@ pub struct EnvPlan {
     /// Whether the copy has all that is required, since requirements were removed and nothing else
     /// changed.
     pub only_uninstalls: bool,
+    pub retires: Retires,
+}
+
+/// When the env that a new one replaces is given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Retires {
+    /// When the deployment goes live. If it fails, that env may be right for the next commit.
+    #[default]
+    WhenLive,
+    /// Before anything is built, whatever becomes of the deployment: the env itself is the reason.
+    AtOnce,
 }
 
 impl Decision {
@@ -137,15 +153,14 @@ pub fn decide(observed: &Observed) -> EnvPlan {
         }
         EnvNeed::Python => {}
     }
-    let mut reasons = Reasons::default();
-    reasons.create.extend(asked.iter().cloned());
+    let mut reasons = Reasons::asked(asked);
     let id = match live {
         LiveEnv::None => {
             reasons.create("there is no environment yet");
             None
         }
         LiveEnv::Unlinked { id } => {
-            reasons.create(format!(
+            reasons.at_once(format!(
                 "env was deleted by hand from the live release (it pointed to env {id})"
             ));
             Some(*id)
@@ -158,15 +173,17 @@ pub fn decide(observed: &Observed) -> EnvPlan {
                 // What that deployment wanted may not be wanted any more: the first reason is
                 // enough.
                 let why = retired.reason.split("; ").next().unwrap_or_default();
-                reasons.create(format!("env {id} may not be used again{since}{by}: {why}"));
+                reasons.at_once(format!("env {id} may not be used again{since}{by}: {why}"));
             }
-            reasons.create.extend(damage.iter().map(|fact| format!("env {id} is damaged: {fact}")));
+            for fact in damage {
+                reasons.at_once(format!("env {id} is damaged: {fact}"));
+            }
             // A damaged env that does not run is still compared by what it was made of.
             let version = version.as_ref().or(marker.as_ref().map(|marker| &marker.python));
             if let Some(version) = version
                 && !wanted.matches(version)
             {
-                reasons.create(format!(
+                reasons.at_once(format!(
                     "env {id} has Python {version}, but {origin} asks for {wanted}"
                 ));
             }
@@ -287,11 +304,23 @@ struct Reasons {
     installs: bool,
     drifted: bool,
     may_uninstall: bool,
+    retires: Retires,
 }
 
 impl Reasons {
+    fn asked(who: &[String]) -> Reasons {
+        let retires = if who.is_empty() { Retires::WhenLive } else { Retires::AtOnce };
+        Reasons { create: who.to_vec(), retires, ..Reasons::default() }
+    }
+
     fn create(&mut self, reason: impl Into<String>) {
         self.create.push(reason.into());
+    }
+
+    /// One that does not pass with another commit.
+    fn at_once(&mut self, reason: impl Into<String>) {
+        self.retires = Retires::AtOnce;
+        self.create(reason);
     }
 
     /// `copy` says why an env is not used itself that could be.
@@ -327,20 +356,15 @@ impl Reasons {
             uninstall: self.uninstall,
             drifted,
             may_uninstall: self.may_uninstall,
+            retires: self.retires,
         }
     }
 }
 
 impl EnvPlan {
     fn new(decision: Decision, reason: &str) -> EnvPlan {
-        EnvPlan {
-            decision,
-            reasons: vec![reason.to_owned()],
-            uninstall: Vec::new(),
-            drifted: false,
-            may_uninstall: false,
-            only_uninstalls: false,
-        }
+        let reasons = Reasons { update: vec![reason.to_owned()], ..Reasons::default() };
+        EnvPlan { decision, ..reasons.into_plan(None, None) }
     }
 }
 
@@ -362,34 +386,6 @@ impl fmt::Display for Decision {
 
 fn since(deployment: Option<DeploymentId>) -> String {
     deployment.map_or(String::new(), |deployment| format!(" since deployment {deployment}"))
-}
-
-/// How [`runtime_change`] begins when there is nothing new.
-pub(super) const NO_RUNTIME: &str = "There is no runtime.txt.";
-pub(super) const UNCHANGED_RUNTIME: &str = "runtime.txt has not changed since";
-
-/// How runtime.txt changed between the live commit and the new one, as a sentence. The texts are
-/// the contents of the files; invisible characters are shown escaped.
-pub fn runtime_change(live: Option<(&str, Option<&str>)>, new: Option<&str>) -> String {
-    let shown =
-        |text: &str| text.trim().chars().take(60).collect::<String>().escape_debug().to_string();
-    let now = new.map(shown);
-    let Some((commit, then)) = live else {
-        return match now {
-            Some(now) => format!("runtime.txt: {now}"),
-            None => NO_RUNTIME.to_owned(),
-        };
-    };
-    let commit = short(commit);
-    match (then.map(shown), now) {
-        (None, None) => NO_RUNTIME.to_owned(),
-        (Some(then), Some(now)) if then == now => {
-            format!("{UNCHANGED_RUNTIME} {commit}: {now}")
-        }
-        (Some(then), Some(now)) => format!("runtime.txt changed since {commit}: {then} -> {now}"),
-        (None, Some(now)) => format!("runtime.txt is new since {commit}: {now}"),
-        (Some(then), None) => format!("runtime.txt was removed since {commit}: it was {then}"),
-    }
 }
 
 #[cfg(test)]

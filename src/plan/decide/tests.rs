@@ -306,6 +306,19 @@ fn a_new_env_retires_the_old_one_and_an_update_copies_it() {
     }
 }
 
+/// An env that another commit may want is only given up by a deployment that goes live.
+#[test]
+fn an_env_is_given_up_at_once_where_it_is_itself_the_reason() {
+    let of_env = ["deleted by hand", "another Python", "damaged", "retired", "asked for"];
+    for row in rows().iter().filter(|row| row.weight == Weight::Create) {
+        let mut observed = unchanged();
+        (row.apply)(&mut observed);
+        let is_of_env = of_env.contains(&row.name);
+        let expected = if is_of_env { Retires::AtOnce } else { Retires::WhenLive };
+        assert_eq!(decide(&observed).retires, expected, "{}", row.name);
+    }
+}
+
 #[test]
 fn a_patch_upgrade_of_the_machine_rebuilds_nothing_unless_the_patch_was_asked_for() {
     let mut observed = unchanged();

@@ -163,11 +163,17 @@ impl Life<'_> {
             push.assert_success();
         }
 
-        // An env counts as deleted once the plan is done, which is before the check out.
+        // An env that is itself the reason counts as deleted once the plan is done, which is before
+        // the check out. Another one does when the new one is live.
         if decision == Some("create")
             && let Some(old) = before
         {
-            let said = if log.contains("-----> Check out") {
+            let is_unfit = || {
+                let env = self.envs.get(&old);
+                wish.rebuild || env.is_none_or(|env| env.harmed || env.python != wish.python)
+            };
+            let is_live = self.site.live_id() == Some(id);
+            let said = if is_live || log.contains("-----> Check out") && is_unfit() {
                 &mut self.never_again
             } else {
                 &mut self.perhaps

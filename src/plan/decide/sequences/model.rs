@@ -66,7 +66,7 @@ pub(super) struct Push {
 pub(super) enum End {
     /// It is planned, and fails or is killed before it says that an env is never used again.
     Planned,
-    /// It says so, and fails or is killed before its own env is whole.
+    /// It says so if that env is unfit, and fails or is killed before its own env is whole.
     Unfinished,
     /// Its env is whole, and what comes then fails or is killed.
     Built,
@@ -289,7 +289,9 @@ impl Site {
         if push.end == End::Planned {
             return plan;
         }
-        if let Decision::Create { retire } = plan.decision {
+        if let Decision::Create { retire } = plan.decision
+            && (plan.retires == Retires::AtOnce || push.end >= End::Live)
+        {
             self.retire(retire);
         }
         // What is not live in the end is thrown away, by the deployment itself or by the next.
