@@ -17,7 +17,7 @@ use super::error::LockError;
 use super::files::Wheels;
 use super::marker::{self, Environment, normalized};
 use super::resolved::{Package, ResolvedSet};
-use super::{Chosen, Manifests, groups, toml_packages};
+use super::{Chosen, Manifests, Member, groups, toml_packages};
 use file::{Conflicting, Dependency, File, Lock, Manifest, Source};
 use origin::resolved;
 
@@ -52,6 +52,7 @@ type Node<'a> = (usize, Option<&'a str>);
 
 struct Walk<'a> {
     lock: &'a Lock,
+    manifests: &'a Manifests,
     environment: Environment,
     by_name: BTreeMap<&'a str, Vec<usize>>,
     empty: Names,
@@ -65,7 +66,7 @@ struct Names {
 }
 
 impl<'a> Walk<'a> {
-    fn new(lock: &'a Lock, manifests: &Manifests, environment: &Environment) -> Self {
+    fn new(lock: &'a Lock, manifests: &'a Manifests, environment: &Environment) -> Self {
         let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (index, package) in lock.packages.iter().enumerate() {
             by_name.entry(&package.name).or_default().push(index);
@@ -77,7 +78,7 @@ impl<'a> Walk<'a> {
             groups: groups::names(&manifests.pyproject).iter().map(|it| normalized(it)).collect(),
             extras: manifests.extras(),
         };
-        Self { lock, environment, by_name, empty }
+        Self { lock, manifests, environment, by_name, empty }
     }
 
     fn run(mut self, project: Option<&str>, chosen: &Chosen) -> Result<ResolvedSet, LockError> {
@@ -161,23 +162,38 @@ impl<'a> Walk<'a> {
         Names { groups: groups.cloned().collect(), extras: extras.cloned().collect() }
     }
 
-    /// Fails when a group was chosen that is not for this Python.
+    /// Fails when a group was chosen that is not for this Python. The lock says it since revision
+    /// 5; uv asks the manifests of all members that have a group of this name.
     fn check_groups(&self, roots: &[usize], chosen: &Chosen) -> Result<(), LockError> {
-        for (group, wanted) in
-            roots.iter().flat_map(|root| &self.lock.packages[*root].group_requires_python)
-        {
-            let unknown =
-                || LockError::Unknown { what: format!("the Python of {group}, {wanted:?}") };
-            let specifiers = VersionSpecifiers::from_str(wanted).map_err(|_| unknown())?;
-            if chosen.groups.contains(&normalized(group))
-                && !specifiers.contains(&self.environment.python)
-            {
-                let wanted = format!("{wanted} with its group {group}");
-                let found = self.environment.python.to_string();
-                return Err(LockError::Python { wanted, found });
+        let Manifests { pyproject, workspace, .. } = self.manifests;
+        let members = &self.lock.manifest.members;
+        let others =
+            workspace.others.values().map(|other| &other.table).filter(|table| {
+                Member::of(table).is_some_and(|member| members.contains(&member.name))
+            });
+        let manifests: Vec<_> = others.chain([pyproject]).collect();
+        for group in &chosen.groups {
+            let of_lock = roots
+                .iter()
+                .flat_map(|root| &self.lock.packages[*root].group_requires_python)
+                .filter(|(name, _)| normalized(name) == *group)
+                .map(|(_, wanted)| wanted.as_str());
+            let of_manifests = manifests.iter().flat_map(|table| groups::pythons(table, group));
+            for wanted in of_lock.chain(of_manifests) {
+                self.check_group(group, wanted)?;
             }
         }
         Ok(())
+    }
+
+    fn check_group(&self, group: &str, wanted: &str) -> Result<(), LockError> {
+        let unknown = || LockError::Unknown { what: format!("the Python of {group}, {wanted:?}") };
+        let specifiers = VersionSpecifiers::from_str(wanted).map_err(|_| unknown())?;
+        if specifiers.contains(&self.environment.python) {
+            return Ok(());
+        }
+        let wanted = format!("{wanted} with its group {group}");
+        Err(LockError::Python { wanted, found: self.environment.python.to_string() })
     }
 
     /// Fails when more than one of those that conflict are in use.

@@ -120,6 +120,17 @@ fn a_group_of_uvs_may_be_for_fewer_pythons() {
     assert!(read_frozen(Lock::Uv, UV, pyproject, &["dev"], "3.12.1").is_ok());
     let error = read_frozen(Lock::Uv, UV, pyproject, &["dev"], "3.9.18").unwrap_err().to_string();
     assert!(error.contains(">=3.11 with its group dev"), "{error}");
+
+    // Before revision 5, only the manifest says it. A group is for the Pythons of those that it
+    // includes.
+    let before = UV.replace("[package.group-requires-python]\ndev = \">=3.11\"\n", "");
+    let settings = "[dependency-groups]\ndev = [{include-group = 'Tests'}]\ntests = ['marks']\n\
+                    [tool.uv.dependency-groups]\ntests = {requires-python = '>=3.11'}\n";
+    let pyproject = format!("{pyproject}{settings}");
+    assert!(read_frozen(Lock::Uv, &before, &pyproject, &[], "3.9.18").is_ok());
+    assert!(read_frozen(Lock::Uv, &before, &pyproject, &["dev"], "3.12.1").is_ok());
+    let error = read_frozen(Lock::Uv, &before, &pyproject, &["dev"], "3.9.18").unwrap_err();
+    assert!(error.to_string().contains(">=3.11 with its group dev"), "{error}");
 }
 
 /// As uv 0.13 writes it: extras of a member conflict, and the project itself asks for one of them.
