@@ -270,6 +270,7 @@ OF_TOOL = {
         ('["libs/*"]', '["libs/[!t]*"]'),
         # What the top says of sources, and what a member says itself.
         ('three = { path = "../../other/three" }\n', ""),
+        ("true }\n### ", "true }\ntwo = { workspace = true, editable = false }\n### "),
         ("true }\n### ", 'true }\nthree = { path = "other" }\n### '),
         ("true }\n### ", 'true }\nclick = { git = "https://example.org/click" }\n### '),
         ("true }\n### ", 'true }\nclick = { index = "x" }\n[[tool.uv.index]]\nname = "x"\n'

@@ -37,18 +37,20 @@ pub(super) fn check(lock: &Lock, manifests: &Manifests) -> Result<(), LockError>
     let is_top = own.is_none_or(|locked| locked.source.folder() == Some("."));
     let above = others.get(".").map(|it| (it.path.as_str(), &it.table));
     let top = above.or_else(|| is_top.then_some((OWN, pyproject)));
+    let editables = members::editables(lock, manifests, top.map(|(_, table)| table));
     let check = |file: &str, table: &Table, locked: &Locked| {
         let is_member = lock.manifest.members.contains(&locked.name);
         let is_within =
             locked.source.folder().is_some_and(|it| workspace.within_others.contains(it));
         let top =
             top.filter(|_| is_member).map(|(_, table)| if is_within { &EMPTY } else { table });
-        check_project(lock, locked, &Manifest::new(file, table, Some(locked), top))
+        check_project(lock, locked, &Manifest::new(file, table, Some(locked), top, &editables))
     };
     if let Some(locked) = own {
         check(OWN, pyproject, locked)?;
     }
-    let root = top.map(|(file, it)| Manifest::new(file, it, own.filter(|_| is_top), None));
+    let root =
+        top.map(|(file, it)| Manifest::new(file, it, own.filter(|_| is_top), None, &editables));
     if let Some(root) = &root {
         members::check(lock, workspace, root)?;
     }

@@ -1,6 +1,6 @@
 //! The pyproject.toml of a project that a uv.lock has, and where it says that packages come from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 use std::sync::LazyLock;
 
@@ -34,6 +34,9 @@ pub(super) struct Manifest<'a> {
     /// What comes from elsewhere than an index, perhaps because a workspace says so that is not
     /// known.
     of_others: BTreeSet<String>,
+    /// Whether the workspace has its members as editable ones, see
+    /// [`editables`](super::members::editables).
+    editables: &'a BTreeMap<String, bool>,
     /// A sample of those that it is for.
     pub(super) pythons: Vec<Version>,
 }
@@ -46,6 +49,7 @@ impl<'a> Manifest<'a> {
         pyproject: &'a Table,
         locked: Option<&'a Locked>,
         top: Option<&'a Table>,
+        editables: &'a BTreeMap<String, bool>,
     ) -> Self {
         let project = table(pyproject, "project").unwrap_or(&EMPTY);
         let uv = of_uv(pyproject);
@@ -61,7 +65,19 @@ impl<'a> Manifest<'a> {
             .collect();
         let pythons = sample(project.get("requires-python").and_then(Value::as_str));
         let name = locked.map_or("", |locked| &locked.name);
-        Manifest { file, pyproject, project, uv, name, folder, is_root, top, of_others, pythons }
+        Manifest {
+            file,
+            pyproject,
+            project,
+            uv,
+            name,
+            folder,
+            is_root,
+            top,
+            of_others,
+            editables,
+            pythons,
+        }
     }
 
     /// The same for the Pythons that one of its groups is for, where `[tool.uv.dependency-groups]`
@@ -101,7 +117,9 @@ impl<'a> Manifest<'a> {
 
     pub(super) fn place(&self, name: &str) -> Place {
         match self.source(name) {
-            Some((source, folder)) => Place::of_source(source, folder),
+            Some((source, folder)) => {
+                Place::of_source(source, folder, self.editables.get(name).copied())
+            }
             None if self.of_others.contains(name) => Place::Any,
             None => Place::Index,
         }
@@ -129,7 +147,7 @@ impl<'a> Manifest<'a> {
 pub(super) static EMPTY: LazyLock<Table> = LazyLock::new(Table::new);
 
 /// `[tool.uv]` of a pyproject.toml.
-fn of_uv(pyproject: &Table) -> &Table {
+pub(super) fn of_uv(pyproject: &Table) -> &Table {
     table(pyproject, "tool").and_then(|tools| table(tools, "uv")).unwrap_or(&EMPTY)
 }
 

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::slice;
 use std::str::FromStr;
 
 use pep440_rs::VersionSpecifiers;
+use toml::{Table, Value};
 
 use super::super::super::error::LockError;
-use super::super::super::{InFolder, Member, Workspace};
+use super::super::super::marker::normalized;
+use super::super::super::{InFolder, Manifests, Member, Workspace};
 use super::super::file::Lock;
 use super::is_same_for_all;
-use super::manifest::Manifest;
+use super::manifest::{Manifest, of_uv};
 
 /// Fails when the commit lacks a member, or another project or file that the lock has from it.
 pub(super) fn check_there(lock: &Lock, workspace: &Workspace) -> Result<(), LockError> {
@@ -77,6 +80,37 @@ pub(super) fn check(
     check_pythons(lock, now.values().map(|(_, member)| *member), root)
 }
 
+/// Whether those that `[tool.uv.sources]` names as members are editable ones, by their names. uv
+/// asks the top of the workspace and then each member, in the order of their names. What is said
+/// last counts, also by one that leaves it open, which means that they are.
+pub(super) fn editables(
+    lock: &Lock,
+    manifests: &Manifests,
+    top: Option<&Table>,
+) -> BTreeMap<String, bool> {
+    let others = manifests.workspace.others.values().map(|other| &other.table);
+    let named = |table| Some((Member::of(table)?.name, table));
+    let all = others.chain([&manifests.pyproject]).filter_map(named);
+    let members: BTreeMap<String, &Table> =
+        all.filter(|(name, _)| lock.manifest.members.contains(name)).collect();
+    let top = top.map(|table| named(table).unwrap_or((String::new(), table)));
+    let mut found = BTreeMap::new();
+    for (own, table) in top.into_iter().chain(members) {
+        for (name, source) in super::table(of_uv(table), "sources").into_iter().flatten() {
+            let name = normalized(name);
+            let parts = source.as_array().map_or(slice::from_ref(source), Vec::as_slice);
+            let says = |part: &&Value, key| part.get(key).and_then(Value::as_bool);
+            let mut of_member = parts.iter().filter(|part| says(part, "workspace") == Some(true));
+            if name != own
+                && let Some(last) = of_member.next_back()
+            {
+                found.insert(name, says(&last, "editable").unwrap_or(true));
+            }
+        }
+    }
+    found
+}
+
 /// The lock is for the Pythons that all members are for.
 fn check_pythons<'a>(
     lock: &Lock,
@@ -99,7 +133,6 @@ fn check_pythons<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::Manifests;
     use super::super::check;
     use super::*;
 

@@ -37,8 +37,9 @@ impl Place {
         path.map_or(Place::Index, |path| Place::Tree(tree_path("", path).ok(), is_editable))
     }
 
-    /// What `[tool.uv.sources]` of the project in this folder says.
-    pub(super) fn of_source(source: &Value, folder: &str) -> Place {
+    /// What `[tool.uv.sources]` of the project in this folder says. `as_member` is whether the
+    /// workspace has the package as an editable one, if it is a member.
+    pub(super) fn of_source(source: &Value, folder: &str, as_member: Option<bool>) -> Place {
         let text = |key: &str| source.get(key).and_then(Value::as_str);
         // For some systems or extras: uv keeps it in parts.
         let in_parts = ["marker", "extra", "group"].iter().any(|key| source.get(key).is_some());
@@ -62,7 +63,8 @@ impl Place {
         }
         // The path is that of another member.
         let is_member = source.get("workspace").is_some();
-        if is_member { Place::Tree(None, Some(is_editable.unwrap_or(true))) } else { Place::Index }
+        let is_editable = as_member.or(is_editable).unwrap_or(true);
+        if is_member { Place::Tree(None, Some(is_editable)) } else { Place::Index }
     }
 
     /// What follows the `@` of a requirement.

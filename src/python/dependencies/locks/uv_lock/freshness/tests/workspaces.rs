@@ -179,3 +179,48 @@ fn a_member_within_another_project_has_its_own_sources_only() {
     assert_eq!(is_fresh("", true), [true; 2]);
     assert_eq!(is_fresh(", editable = 'two'", true), [false; 2]);
 }
+
+/// uv 0.13, asked with all of these.
+#[test]
+fn whether_a_member_is_editable_the_whole_workspace_says() {
+    let is_fresh = |top: &str, member: &str, of_member: &str, locked: &str| {
+        let lock = format!(
+            "version = 1\nrevision = 3\n[manifest]\nmembers = ['{member}', 'top', 'two']\n\
+             [[package]]\nname = 'top'\nversion = '0'\nsource = {{ virtual = '.' }}\n\
+             [[package]]\nname = 'two'\nversion = '0'\nsource = {{ {locked} = 'two' }}\n\
+             [[package]]\nname = '{member}'\nversion = '0'\nsource = {{ virtual = '{member}' }}\n\
+             [package.metadata]\nrequires-dist = [{{ name = 'two', {locked} = 'two' }}]\n"
+        );
+        let lock: Lock = toml::from_str(&lock).unwrap();
+        let source = |says: &str| {
+            let source = format!("[tool.uv.sources]\ntwo = {{workspace = true{says}}}\n");
+            if says == "none" { String::new() } else { source }
+        };
+        let top = format!("[project]\nname = 'top'\nversion = '0'\n{}", source(top));
+        let needs = "dependencies = ['two']\n";
+        let other = format!("[project]\nname = '{member}'\nversion = '0'\n{needs}");
+        let other = other + &source(of_member);
+        let both = [(&top, (member, other.as_str())), (&other, (".", top.as_str()))]
+            .map(|(deployed, other)| checked_with(&lock, deployed, &[other], &[]).is_ok());
+        assert_eq!(both[0], both[1], "the top and the member are deployed");
+        both[0]
+    };
+    let (yes, no) = (", editable = true", ", editable = false");
+    for (top, member, of_member, is_editable) in [
+        ("", "one", "", true),
+        ("", "one", no, true),
+        (no, "one", "", false),
+        (no, "one", no, false),
+        (no, "one", "none", false),
+        ("none", "one", no, false),
+        ("none", "one", "", true),
+        (yes, "one", "", true),
+        (no, "zed", "", true),
+        ("", "zed", no, false),
+        (no, "zed", no, false),
+    ] {
+        let case = format!("{top} {member} {of_member}");
+        assert_eq!(is_fresh(top, member, of_member, "editable"), is_editable, "{case}");
+        assert_eq!(is_fresh(top, member, of_member, "directory"), !is_editable, "{case}");
+    }
+}
