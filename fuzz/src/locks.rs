@@ -5,7 +5,9 @@
 //! [`super::tree`].
 
 use nyala::python::dependencies::locks::{Chosen, Lock, Requirements};
-use nyala::python::dependencies::{Declared, InstallInput, ReadContext, Recorded, Source, compare};
+use nyala::python::dependencies::{
+    Declared, InstallInput, ReadContext, Recorded, Role, Source, compare,
+};
 use nyala::python::version::Version;
 
 use super::requirements::assert_without_secrets;
@@ -58,16 +60,18 @@ fn assert_is_right(data: &[u8], declared: &Declared) {
     let json = serde_json::to_string(recorded).expect("it can be written");
     assert_eq!(&serde_json::from_str::<Recorded>(&json).expect("it can be read"), recorded);
     assert_without_secrets(data, &json);
-    let Some(InstallInput::Pinned(Requirements { hashed, unhashed, advice: _ })) = install_input
-    else {
+    let Some(InstallInput::Pinned(Requirements { parts, advice: _ })) = install_input else {
         panic!("a lock pins");
     };
+    let options = parts.iter().map(|part| part.search.options(&|_| None));
+    for line in options.collect::<String>().lines() {
+        let (_, index) = line.split_once(' ').unwrap_or((line, "://"));
+        assert!(index.contains("://") && !index.contains(' '), "{line:?}");
+    }
     let mut packages = 0;
-    for line in hashed.lines().chain(unhashed.lines()) {
+    for line in parts.iter().flat_map(|part| part.text.lines()) {
         assert!(!line.contains(|c: char| c.is_control()), "{line:?}");
-        let options = ["--extra-index-url ", "--find-links "];
-        if let Some(index) = options.iter().find_map(|option| line.strip_prefix(option)) {
-            assert!(index.contains("://") && !index.contains(' '), "{line:?}");
+        if line.starts_with("--trusted-host ") {
             continue;
         }
         packages += 1;
@@ -77,7 +81,8 @@ fn assert_is_right(data: &[u8], declared: &Declared) {
             assert!(!hash.contains(' '), "{line:?}");
         }
     }
-    assert_eq!(packages, recorded.lines.len(), "{hashed}{unhashed}");
+    let required = recorded.lines.iter().filter(|line| line.role == Role::Requirement);
+    assert_eq!(packages, required.count(), "{parts:?}");
 }
 
 macro_rules! locks {

@@ -2,7 +2,7 @@
 //! leads to.
 
 use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
@@ -15,11 +15,11 @@ use crate::console;
 use crate::disk;
 use crate::plan::{Decision, Plan};
 use crate::process::Environment;
-use crate::python::dependencies::locks::Requirements;
+use crate::python::dependencies::locks::{Part, Requirements, Search};
 use crate::python::dependencies::{InstallInput, RELEASE_VARIABLES};
 use crate::python::env::marker::Marker;
 use crate::python::env::{self, BackgroundCopy};
-use crate::python::installers::{Choice, Installation, Installer};
+use crate::python::installers::{Choice, Credentials, InputFile, Installation, Installer};
 
 /// Installs the requirements into the `env`, unless an earlier deployment finished it, and marks
 /// it as finished. When a copy of another env turns out not to be good, makes a new one.
@@ -155,8 +155,8 @@ fn install_into(
         return nothing(&"No dependencies are declared: nothing to install.", copy);
     };
     let files = match &plan.install_input {
-        Some(input) => write_install_input(context, input)?,
-        None => vec![PathBuf::from(source.path())],
+        Some(input) => write_install_input(context, env, input)?,
+        None => vec![InputFile { path: source.path().into(), search: None }],
     };
     if files.is_empty() {
         return nothing(&format_args!("{source} names nothing to install."), copy);
@@ -194,27 +194,38 @@ fn install_into(
 
 /// Writes what the installer is given as requirements files, which are gone when the deployment has
 /// ended.
-fn write_install_input(context: &StepContext<'_>, input: &InstallInput) -> Result<Vec<PathBuf>> {
-    let folder = context.site.temporary(context.deployment);
+fn write_install_input(
+    context: &StepContext<'_>,
+    env: &Path,
+    input: &InstallInput,
+) -> Result<Vec<InputFile>> {
+    let StepContext { site, deployment, installer, environment, .. } = context;
+    let folder = site.temporary(*deployment);
     disk::create_dir_all(&folder)?;
-    let joined;
-    let parts: &[(&str, &str)] = match input {
-        InstallInput::Pinned(Requirements { hashed, unhashed, advice: _ }) => {
-            &[("pinned.txt", hashed), ("pinned-without-hashes.txt", unhashed)]
-        }
-        InstallInput::Lines(lines) => {
-            joined = lines.join("\n");
-            &[("requirements.txt", &joined)]
-        }
-    };
-    let mut files = Vec::new();
-    for (name, text) in parts.iter().filter(|(_, text)| !text.is_empty()) {
+    let write = |name: &str, text: &str, search: Option<Search>| {
         let path = folder.join(name);
         // An index's address may have credentials in it.
         disk::write_atomic(&path, text.as_bytes(), 0o600)?;
-        files.push(path);
+        Ok(InputFile { path, search })
+    };
+    match input {
+        InstallInput::Pinned(Requirements { parts, advice: _ }) => {
+            let release = site.release(*deployment);
+            let known = Credentials::of(*installer, environment, env, &release);
+            let written = parts.iter().enumerate().map(|(at, Part { search, text })| {
+                let text = search.options(&|url| known.with(url)) + text;
+                let name = if at == 0 {
+                    "pinned.txt".to_owned()
+                } else {
+                    format!("pinned-{}.txt", at + 1)
+                };
+                write(&name, &text, Some(search.clone()))
+            });
+            written.collect()
+        }
+        InstallInput::Lines(lines) if lines.is_empty() => Ok(Vec::new()),
+        InstallInput::Lines(lines) => Ok(vec![write("requirements.txt", &lines.join("\n"), None)?]),
     }
-    Ok(files)
 }
 
 /// The environment of an installer: with the variables that name the release in requirements, and

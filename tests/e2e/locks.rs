@@ -1,5 +1,6 @@
 //! Projects with a lock file: what it pins is installed, and nothing else.
 
+mod indexes;
 mod lives;
 mod private;
 mod warned;

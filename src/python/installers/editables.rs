@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::{Installation, Installer};
+use super::{InputFile, Installation, Installer};
 use crate::console;
 use crate::disk;
 use crate::python::dependencies::requirements_txt::{Meant, local_path, passages};
@@ -26,7 +26,7 @@ const DEEPEST: usize = 100;
 /// The files to install from. The copies among them are removed with this.
 #[derive(Debug)]
 pub(super) struct Files {
-    pub(super) named: Vec<PathBuf>,
+    pub(super) named: Vec<InputFile>,
     copies: Vec<PathBuf>,
     unlinks: Unlinks,
 }
@@ -69,8 +69,9 @@ impl Files {
         let root = canonical(release)?;
         let top = canonical(installation.commit.unwrap_or(release))?;
         for file in installation.files {
-            let copy = files.copy((&root, &top), file, 0)?;
-            files.named.push(copy.unwrap_or_else(|| file.clone()));
+            let copy = files.copy((&root, &top), &file.path, 0)?;
+            let path = copy.unwrap_or_else(|| file.path.clone());
+            files.named.push(InputFile { path, search: file.search.clone() });
         }
         Ok(files)
     }

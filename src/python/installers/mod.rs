@@ -6,10 +6,12 @@ mod editables;
 mod error;
 mod excerpt;
 mod hashes;
+mod indexes;
 mod overrule;
 mod pip;
 pub(super) mod pip_config;
 mod uv;
+mod uv_config;
 mod yanked;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +23,7 @@ use crate::console;
 use crate::disk::Changed;
 use crate::process::{Environment, Limits};
 use crate::python::cache::Caches;
+use crate::python::dependencies::locks::Search;
 use crate::python::dependencies::{Recorded, Source};
 use crate::python::env::{self, BackgroundCopy, DecidingSettings};
 use crate::python::interpreters::Interpreter;
@@ -29,6 +32,7 @@ use causes::Asked;
 use pip_config::Setting;
 
 pub use builds::{may_lead as may_lead_a_build, read as read_by_builds};
+pub use indexes::Credentials;
 pub use uv::{find as find_uv, install_python, upgrade as upgrade_uv};
 
 /// The tool that installs the requirements into an env.
@@ -63,6 +67,16 @@ pub enum Choice {
     Another,
 }
 
+/// A requirements file to install from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputFile {
+    /// Relative to the release, or absolute.
+    pub path: PathBuf,
+    /// Where its requirements are found, as far as it is known which index each is from. Its
+    /// options say the same.
+    pub search: Option<Search>,
+}
+
 /// What an installer has to know to install.
 #[derive(Clone, Debug)]
 pub struct Installation<'a> {
@@ -79,8 +93,8 @@ pub struct Installation<'a> {
     /// What it declares.
     pub recorded: &'a Recorded,
     pub settings: &'a DecidingSettings,
-    /// The requirements files that are installed, relative to the release or absolute.
-    pub files: &'a [PathBuf],
+    /// The requirements files that are installed.
+    pub files: &'a [InputFile],
     /// Whether the files name everything to install, dependencies included.
     pub complete: bool,
     /// What to do if an index refuses to answer.

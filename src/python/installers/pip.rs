@@ -52,7 +52,7 @@ pub(super) fn install(
     // One call per file: pip checks either all hashes of a call, or none.
     let without_editables = Files::of(installation, Installer::Pip)?;
     for file in &without_editables.named {
-        pip.install(file)?;
+        pip.install(&file.path)?;
     }
     pip.finish_copy()?;
     pip.yanked.warn();

@@ -1,8 +1,11 @@
-//! A package index with the test wheels that asks for credentials, as a company's own does.
+//! A package index with the test wheels: one that asks for credentials, as a company's own does,
+//! or one that is out of order for all packages but its own.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::wheels;
@@ -16,18 +19,44 @@ const AUTHORIZATION: &str = "Basic YWRhOnplYnJhQGNyb3NzaW5nLzk5";
 pub(crate) struct PrivateIndex {
     /// `127.0.0.1:PORT`
     pub host: String,
+    asked: Arc<Mutex<BTreeSet<String>>>,
+}
+
+/// What an index answers.
+#[derive(Clone, Copy)]
+enum Kind {
+    Private,
+    Only(&'static [&'static str]),
 }
 
 impl PrivateIndex {
     pub(crate) fn start() -> Self {
+        Self::of_kind(Kind::Private)
+    }
+
+    /// One that asks for no credentials, and answers with an error of its own to whoever asks for
+    /// another package than these.
+    pub(crate) fn only(names: &'static [&'static str]) -> Self {
+        Self::of_kind(Kind::Only(names))
+    }
+
+    fn of_kind(kind: Kind) -> Self {
+        let asked = Arc::new(Mutex::new(BTreeSet::new()));
+        let heard = asked.clone();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = listener.local_addr().unwrap().to_string();
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                thread::spawn(move || answer(&stream));
+                let heard = heard.clone();
+                thread::spawn(move || answer(&stream, kind, &heard));
             }
         });
-        Self { host }
+        Self { host, asked }
+    }
+
+    /// The packages that it was asked for.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().iter().cloned().collect()
     }
 
     /// Its address, without credentials.
@@ -37,7 +66,7 @@ impl PrivateIndex {
 }
 
 /// Answers one request. The client may be gone at any time.
-fn answer(mut stream: &TcpStream) -> Option<()> {
+fn answer(mut stream: &TcpStream, kind: Kind, heard: &Mutex<BTreeSet<String>>) -> Option<()> {
     let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
     let request = lines.next()?;
     let headers: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
@@ -47,11 +76,17 @@ fn answer(mut stream: &TcpStream) -> Option<()> {
     });
     let (method, path) = request.split_once(' ')?;
     let path = path.split(' ').next()?;
-    let (status, body) = match path.strip_prefix("/simple/") {
+    let name = path.strip_prefix("/simple/").map(|name| name.trim_end_matches('/'));
+    heard.lock().unwrap().extend(name.map(str::to_owned));
+    let is_known = is_known || matches!(kind, Kind::Only(_));
+    let (status, body) = match name {
+        Some(name) if matches!(kind, Kind::Only(names) if !names.contains(&name)) => {
+            ("500 Internal Server Error", Vec::new())
+        }
         // Without credentials: a public index that has nothing.
         None if !path.starts_with("/files/") => ("404 Not Found", Vec::new()),
         _ if !is_known => ("401 Unauthorized", Vec::new()),
-        Some(name) => ("200 OK", page(name.trim_end_matches('/'))),
+        Some(name) => ("200 OK", page(name)),
         None => ("200 OK", fs::read(wheels::folder().join(&path["/files/".len()..])).ok()?),
     };
     let kind = if path.starts_with("/simple/") { "text/html" } else { "application/zip" };

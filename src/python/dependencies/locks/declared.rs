@@ -156,7 +156,7 @@ fn recorded(
     let mut recorded = Recorded::default();
     let mut hash = Sha256::new();
     for package in &set.packages {
-        let Package { name, version, origin, hashes, lacks: _ } = package;
+        let Package { name, version, origin, hashes, lacks: _, is_built: _ } = package;
         let requirement = package.requirement();
         hash.update(requirement.as_bytes());
         for value in hashes {
@@ -283,6 +283,7 @@ fn project_itself(tree: &impl Tree, lock: Lock, pyproject: &toml::Table) -> Resu
         origin: Origin::Folder(String::new()),
         hashes: BTreeSet::new(),
         lacks: Lack::Nothing,
+        is_built: true,
     };
     let backend = pyproject.get("build-system").and_then(|it| it.get("build-backend"));
     // What another backend looks for, its build says.

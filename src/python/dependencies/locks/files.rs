@@ -49,6 +49,13 @@ impl Wheels<'_> {
         Ok(Lack::File { pythons: minors.into_iter().map(|minor| format!("3.{minor}")).collect() })
     }
 
+    /// Whether one of them is for this machine and Python.
+    pub(super) fn fit(&self, environment: &Environment) -> bool {
+        let fits =
+            |wheel: &&str| is_for_machine(wheel, environment) && is_for_python(wheel, environment);
+        self.names.iter().any(fits)
+    }
+
     /// Fails when a package has nothing but wheels, all of them for other systems or processors.
     fn check_machine(&self, has_sdist: bool, environment: &Environment) -> Result<(), LockError> {
         let is_for_here = |wheel: &&str| is_for_machine(wheel, environment);

@@ -7,13 +7,13 @@
 //!   <https://python-poetry.org/docs/repositories/#configuring-credentials>
 //! - PDM and Pipenv: variables in the address, `https://${USER}:${PASSWORD}@example.org/simple`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Value;
 
 use super::error::{variable_not_set, wrong_index};
 use super::files::is_pypi;
-use super::{Lock, Manifests, Origin, ResolvedSet, web_address};
+use super::{Lock, Manifests, Origin, Package, ResolvedSet, web_address};
 use crate::text::url::{credentials, percent_encoded, without_credentials, without_user};
 use crate::user_error::UserError;
 
@@ -37,17 +37,79 @@ struct Index {
     password: Option<String>,
     /// `verify_ssl = false` of Pipenv and PDM.
     is_trusted: bool,
+    /// Whether only those packages come from it that say so.
+    is_explicit: bool,
+}
+
+/// An index as an installer is told of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NamedIndex {
+    /// Credentials may be in it.
+    pub url: String,
+    /// Whether it is one page with files, as `--find-links` takes it.
+    pub is_page: bool,
+}
+
+/// Where an installer looks for packages.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Search {
+    /// In the indexes of its own settings, and in these.
+    Own(Vec<NamedIndex>),
+    /// Here alone: an index that does not know a package may refuse to say so.
+    Only(NamedIndex),
+}
+
+impl Search {
+    /// The options of a requirements file that make an installer look there; `known` gives the
+    /// credentials for an address that has none.
+    pub fn options(&self, known: &dyn Fn(&str) -> Option<String>) -> String {
+        let address = |url: &str| known(url).unwrap_or_else(|| url.to_owned());
+        let option = |NamedIndex { url, is_page }: &NamedIndex| match is_page {
+            true => format!("--find-links {}\n", address(url)),
+            false => format!("--extra-index-url {}\n", address(url)),
+        };
+        match self {
+            Search::Own(others) => others.iter().map(option).collect(),
+            Search::Only(page @ NamedIndex { is_page: true, .. }) => {
+                format!("--no-index\n{}", option(page))
+            }
+            Search::Only(NamedIndex { url, .. }) => format!("--index-url {}\n", address(url)),
+        }
+    }
 }
 
 /// What an installer is told of the indexes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IndexOptions {
-    /// Lines of a requirements file. Credentials may be in them.
-    pub lines: String,
+    /// Those of a set, by their addresses in it.
+    named: BTreeMap<String, NamedIndex>,
+    /// Those that any package may come from, beside the installer's own.
+    for_all: Vec<NamedIndex>,
+    /// Those that what a build needs may come from, beside the installer's own.
+    for_builds: Vec<NamedIndex>,
     /// Hosts whose certificates are not checked. `HOST` or `HOST:PORT`.
     pub trusted_hosts: BTreeSet<String>,
     /// Which settings give credentials for the indexes that have none, as advice.
     pub advice: Vec<String>,
+}
+
+impl IndexOptions {
+    /// Where a package of the set is found, with what its build needs.
+    pub(super) fn search(&self, package: &Package) -> Search {
+        let Package { origin, is_built, .. } = package;
+        let named = match origin {
+            Origin::Index(Some(url)) => self.named.get(url),
+            Origin::Index(None) => return Search::Own(self.for_all.clone()),
+            Origin::Url { .. } | Origin::Git { .. } | Origin::File(_) | Origin::Folder(_) => None,
+        };
+        match named {
+            Some(index) if !is_built && self.for_all.is_empty() => Search::Only(index.clone()),
+            named => {
+                let others = self.for_builds.iter().filter(|other| Some(*other) != named);
+                Search::Own(named.into_iter().chain(others).cloned().collect())
+            }
+        }
+    }
 }
 
 impl<'a> Indexes<'a> {
@@ -92,15 +154,18 @@ impl<'a> Indexes<'a> {
             if credentials(with.as_bytes()).next().is_none() {
                 options.advice.push(self.advice(url, index));
             }
-            let is_page = index.is_some_and(|index| index.is_page);
-            let option = if is_page { "--find-links" } else { "--extra-index-url" };
-            options.lines.push_str(&format!("{option} {with}\n"));
             if index.is_some_and(|index| index.is_trusted) {
                 options.trusted_hosts.extend(host(&with));
             }
-        }
-        for host in &options.trusted_hosts {
-            options.lines.push_str(&format!("--trusted-host {host}\n"));
+            let is_page = index.is_some_and(|index| index.is_page);
+            let named = NamedIndex { url: with, is_page };
+            if self.lock == Lock::Pdm {
+                options.for_all.push(named.clone());
+            }
+            if !index.is_some_and(|index| index.is_explicit) {
+                options.for_builds.push(named.clone());
+            }
+            options.named.insert(url.to_owned(), named);
         }
         Ok(options)
     }
@@ -218,6 +283,8 @@ fn tables(list: &Value) -> Vec<Index> {
                 username: text("username"),
                 password: text("password"),
                 is_trusted: table.get("verify_ssl").and_then(Value::as_bool) == Some(false),
+                is_explicit: table.get("explicit").and_then(Value::as_bool) == Some(true)
+                    || text("priority").as_deref() == Some("explicit"),
             })
         })
         .collect()

@@ -33,10 +33,10 @@ use crate::console::did_you_mean;
 use crate::user_error::UserError;
 
 pub use error::LockError;
-pub use indexes::IndexOptions;
+pub use indexes::{IndexOptions, NamedIndex, Search};
 pub use marker::{Environment, MarkerError};
 pub(super) use requirement::Requirement;
-pub use resolved::{Lack, Origin, Package, Requirements, ResolvedSet};
+pub use resolved::{Lack, Origin, Package, Part, Requirements, ResolvedSet};
 pub use workspace::{InFolder, Member, Members, Pyproject, Workspace};
 
 /// A kind of lock file.

@@ -246,5 +246,7 @@ fn resolved(
         lacks = wheels.lack(!others.is_empty(), environment)?;
         Origin::Index(None)
     };
-    Ok(Package { name, version: version.clone(), origin, hashes, lacks })
+    // Its lock does not say which index a package is from, so nothing depends on it.
+    let is_built = false;
+    Ok(Package { name, version: version.clone(), origin, hashes, lacks, is_built })
 }

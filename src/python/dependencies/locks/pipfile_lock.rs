@@ -215,7 +215,9 @@ fn resolved(name: &str, locked: &Locked, indexes: &[Index]) -> Result<Package, L
         }
     };
     // It has the hashes of the files, and not their names.
-    Ok(Package { name, version, origin, hashes, lacks: Lack::Nothing })
+    // Its lock does not have the names of files. Pipenv, too, asks for what a build needs where the
+    // package itself is from.
+    Ok(Package { name, version, origin, hashes, lacks: Lack::Nothing, is_built: false })
 }
 
 /// The source that a package names, by its name or its address.

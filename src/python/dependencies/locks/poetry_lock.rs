@@ -190,15 +190,8 @@ fn resolved(
         _ => &package.files,
     };
     let mut hashes: BTreeSet<String> = files.iter().map(|file| file.hash.clone()).collect();
-    let mut lacks = Lack::Nothing;
     let origin = match &package.source {
-        None => {
-            let names = files.iter().map(|file| file.file.as_str());
-            let (wheels, others): (Vec<_>, Vec<_>) = names.partition(|name| is_wheel(name));
-            let wheels = Wheels { of: &name, names: wheels };
-            lacks = wheels.lack(!others.is_empty(), environment)?;
-            Origin::Index(None)
-        }
+        None => Origin::Index(None),
         Some(Source { r#type, url, resolved_reference, subdirectory, .. }) => match r#type.as_str()
         {
             "git" => {
@@ -225,6 +218,14 @@ fn resolved(
             }
         },
     };
+    let (mut lacks, mut is_built) = (Lack::Nothing, false);
+    if let Origin::Index(_) = origin {
+        let names = files.iter().map(|file| file.file.as_str());
+        let (wheels, others): (Vec<_>, Vec<_>) = names.partition(|name| is_wheel(name));
+        let wheels = Wheels { of: &name, names: wheels };
+        lacks = wheels.lack(!others.is_empty(), environment)?;
+        is_built = !wheels.fit(environment);
+    }
     let version = Some(package.version.clone());
-    Ok(Package { name, version, origin, hashes, lacks })
+    Ok(Package { name, version, origin, hashes, lacks, is_built })
 }

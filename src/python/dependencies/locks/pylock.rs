@@ -223,7 +223,7 @@ fn resolved(package: &Locked, environment: &Environment) -> Result<Package, Lock
         return Err(LockError::Unknown { what: format!("where {name} is from: it has several") });
     }
     let mut hashes = BTreeSet::new();
-    let mut lacks = Lack::Nothing;
+    let (mut lacks, mut is_built) = (Lack::Nothing, false);
     let origin = if let Some(Vcs { r#type, url, path, commit_id, subdirectory, .. }) = vcs {
         if r#type != "git" {
             return Err(LockError::Unknown { what: format!("the source of {name}, {type}") });
@@ -257,6 +257,7 @@ fn resolved(package: &Locked, environment: &Environment) -> Result<Package, Lock
         let names = wheels.iter().filter_map(File::file_name).collect();
         let wheels = Wheels { of: &name, names };
         lacks = wheels.lack(sdist.is_some(), environment)?;
+        is_built = !wheels.fit(environment);
         hashes = files.iter().flat_map(|file| listed(&file.hashes)).collect();
         match (files.as_slice(), index) {
             ([], _) => return Err(LockError::Unknown { what: format!("the source of {name}") }),
@@ -281,7 +282,7 @@ fn resolved(package: &Locked, environment: &Environment) -> Result<Package, Lock
             _ => Origin::Index(None),
         }
     };
-    Ok(Package { name, version: version.clone(), origin, hashes, lacks })
+    Ok(Package { name, version: version.clone(), origin, hashes, lacks, is_built })
 }
 
 /// Whether an address is not that of the Python Package Index.

@@ -1,13 +1,13 @@
 //! What a lock file pins for one interpreter: the form that every lock is read into.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::str::FromStr;
 
 use pep440_rs::Version;
 
 use super::error::LockError;
-use super::indexes::IndexOptions;
+use super::indexes::{IndexOptions, Search};
 
 /// The packages that a lock's own tool would install for one interpreter, and what was left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Package {
     /// What a file that is downloaded may have for a hash, as `sha256:…`.
     pub hashes: BTreeSet<String>,
     pub lacks: Lack,
+    /// Whether it is built, since no wheel of it is for this machine and Python.
+    pub is_built: bool,
 }
 
 /// What a package lacks for an interpreter.
@@ -103,38 +105,48 @@ impl ResolvedSet {
         }
     }
 
-    /// The set as a requirements file in which everything is pinned, to be installed with
-    /// `--no-deps`. Paths are relative to the tree's top. Packages with hashes come apart from
-    /// those that can have none, because pip checks either all of a file or nothing.
+    /// The set as requirements in which everything is pinned, to be installed with `--no-deps`.
+    /// Paths are relative to the tree's top. Those that an installer finds in other places come
+    /// apart, and packages with hashes apart from those that can have none, because pip checks
+    /// either all of a file or nothing.
     pub fn requirements(&self, indexes: IndexOptions) -> Requirements {
-        let IndexOptions { lines, trusted_hosts: _, advice } = indexes;
-        let options = lines.len();
-        let mut text = Requirements { hashed: lines.clone(), unhashed: lines, advice };
+        let mut texts: BTreeMap<(Search, bool), String> = BTreeMap::new();
         for package in &self.packages {
-            let part =
-                if package.hashes.is_empty() { &mut text.unhashed } else { &mut text.hashed };
-            part.push_str(&package.requirement());
+            let key = (indexes.search(package), package.hashes.is_empty());
+            let text = texts.entry(key).or_default();
+            text.push_str(&package.requirement());
             for hash in &package.hashes {
-                let _ = write!(part, " --hash={hash}");
+                let _ = write!(text, " --hash={hash}");
             }
-            part.push('\n');
+            text.push('\n');
         }
-        for part in [&mut text.hashed, &mut text.unhashed] {
-            if part.len() == options {
-                part.clear();
-            }
+        let mut options = String::new();
+        for host in &indexes.trusted_hosts {
+            let _ = writeln!(options, "--trusted-host {host}");
         }
-        text
+        let parts = texts.into_iter().map(|((search, _), text)| {
+            let text = options.clone() + &text;
+            Part { search, text }
+        });
+        Requirements { parts: parts.collect(), advice: indexes.advice }
     }
 }
 
-/// [`ResolvedSet::requirements`]: either part may be empty.
+/// What an installer is given for a set: see [`ResolvedSet::requirements`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requirements {
-    pub hashed: String,
-    pub unhashed: String,
+    /// Those with the same [`Search`] follow each other.
+    pub parts: Vec<Part>,
     /// What to do if an index refuses to answer.
     pub advice: Vec<String>,
+}
+
+/// Requirements that are all found in the same places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub search: Search,
+    /// Lines of a requirements file, without the options for `search`.
+    pub text: String,
 }
 
 impl LockError {
@@ -165,7 +177,7 @@ impl Package {
     /// Fails when a part is malformed, or could be read as something else in a requirements file:
     /// as an option, a comment, or another line.
     fn check(&self) -> Result<(), LockError> {
-        let Package { name, version, origin, hashes, lacks: _ } = self;
+        let Package { name, version, origin, hashes, lacks: _, is_built: _ } = self;
         let fits = |text: &str, others: &str| {
             let mut all = text.chars();
             !text.is_empty() && all.all(|c| c.is_ascii_alphanumeric() || others.contains(c))
@@ -206,7 +218,7 @@ impl Package {
 
     /// The package as a requirement line, without its hashes.
     pub fn requirement(&self) -> String {
-        let Package { name, version, origin, hashes: _, lacks: _ } = self;
+        let Package { name, version, origin, hashes: _, .. } = self;
         let with = |subdirectory: &Option<String>| {
             subdirectory.as_ref().map_or(String::new(), |path| format!("#subdirectory={path}"))
         };

@@ -202,7 +202,7 @@ fn workspace_at(lock: &Path, text: &str, pyproject: &toml::Table) -> Workspace {
 
 /// A package as `scripts/locks.d/export.py` writes it; `None` for what is in the tree.
 fn as_exported(package: &Package) -> Option<String> {
-    let Package { name, version, origin, hashes, lacks: _ } = package;
+    let Package { name, version, origin, hashes, lacks: _, is_built: _ } = package;
     let version = match origin {
         Origin::Folder(_) | Origin::File(_) => return None,
         Origin::Git { commit, .. } => return Some(format!("{name}@{commit}")),

@@ -109,7 +109,8 @@ impl<'a> Walk<'a> {
                 let wheels = package.wheels.iter().filter_map(File::name).collect();
                 let wheels = Wheels { of: &package.name, names: wheels };
                 let lacks = wheels.lack(package.sdist.is_some(), &self.environment)?;
-                Ok(Package { lacks, ..resolved(package, &self.environment)? })
+                let is_built = !wheels.fit(&self.environment);
+                Ok(Package { lacks, is_built, ..resolved(package, &self.environment)? })
             })
             .collect::<Result<_, LockError>>()?;
         ResolvedSet::new(packages, chosen.left_out(there.groups.iter(), there.extras.iter()))

@@ -3,6 +3,7 @@
 mod own;
 mod settings;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, ensure};
@@ -11,12 +12,15 @@ use super::causes::needs_python;
 use super::editables::Files;
 use super::error::{cannot_install_python, failed, is_for_other_python, no_uv, too_old_for_uv};
 use super::excerpt::Excerpt;
+use super::indexes::{self, OF_UV};
 use super::pip_config::Setting;
+use super::uv_config::{self, Indexes};
 use super::yanked::Yanked;
-use super::{Installation, Installer, NewEnv, overrule};
+use super::{InputFile, Installation, Installer, NewEnv, overrule};
 use crate::console;
 use crate::disk;
 use crate::process::{self, ChildError, Environment, Invocation, Limits, is_executable};
+use crate::python::dependencies::locks::Search;
 use crate::python::env;
 use crate::python::version::Wanted;
 use crate::user_error::Explain;
@@ -118,42 +122,83 @@ pub(super) fn create_env(new: &NewEnv<'_>) -> Result<()> {
 }
 
 /// Runs `uv pip install --exact -r requirements.txt` in the release's folder. It uninstalls what is
-/// not required.
+/// not required. What a lock has from several indexes takes a call for each of them: uv would ask
+/// all of them for each package.
 pub(super) fn install(installation: &Installation<'_>, of_pip: &[Setting]) -> Result<()> {
-    let uv = obtain(installation.environment, &installation.limits)?;
-    let settings =
-        Settings::read(installation, of_pip).context("the requirements could not be installed")?;
-    let (mut environment, overruled) = overrule::uv_files(
-        installation.environment.clone(),
-        installation.env,
-        installation.release,
-    )?;
-    for line in settings.unused.iter().chain(&overruled) {
-        console::info(line);
-    }
-    for (name, value) in settings.variables {
-        environment = environment.set(name, value);
-    }
     let without_editables = Files::of(installation, Installer::Uv)?;
-    let named = without_editables.named.iter().flat_map(|file| ["-r".as_ref(), file.as_os_str()]);
-    let no_deps: &[&str] = if installation.complete { &["--no-deps"] } else { &[] };
-    let invocation = Invocation::new(uv)
-        .args(["pip", "install", "--exact", "--no-python-downloads", "--no-progress", "--python"])
-        .arg(env::python(installation.env))
-        .args(settings.arguments)
-        .args(no_deps)
-        .args(named)
-        .cwd(installation.release)
-        .environment(environment)
-        .limits(installation.limits.clone())
-        .named("uv pip install");
-    let mut yanked = Yanked::default();
-    if !(installation.complete && from_cache(&invocation, &mut yanked)?) {
-        from_index(installation, &invocation, &mut yanked)?;
+    let mut calls = without_editables.named.chunk_by(|one, other| one.search == other.search);
+    let mut uv = Uv {
+        program: obtain(installation.environment, &installation.limits)?,
+        installation,
+        of_pip,
+        exact: calls.clone().count() == 1,
+        said: BTreeSet::new(),
+        yanked: Yanked::default(),
+    };
+    calls.try_for_each(|files| uv.install(files))?;
+    uv.yanked.warn();
+    check_python(installation)
+}
+
+/// uv, as it installs from one index after the other.
+struct Uv<'i> {
+    program: PathBuf,
+    installation: &'i Installation<'i>,
+    of_pip: &'i [Setting],
+    /// Whether nothing else stays in the env than what a call installs.
+    exact: bool,
+    /// What was said of settings.
+    said: BTreeSet<String>,
+    yanked: Yanked,
+}
+
+impl Uv<'_> {
+    /// Installs from files with the same indexes.
+    fn install(&mut self, files: &[InputFile]) -> Result<()> {
+        let installation = self.installation;
+        let search = files.first().and_then(|file| file.search.as_ref());
+        let only = matches!(search, Some(Search::Only(_)));
+        let settings = Settings::read(installation, self.of_pip, only)
+            .context("the requirements could not be installed")?;
+        let of_files = match search {
+            None => Indexes::All,
+            Some(Search::Own(_)) => Indexes::OfMachine,
+            Some(Search::Only(_)) => Indexes::None,
+        };
+        let (mut environment, overruled) = uv_config::fitting(installation, of_files)?;
+        for line in settings.unused.into_iter().chain(overruled) {
+            if !self.said.contains(&line) {
+                console::info(&line);
+                self.said.insert(line);
+            }
+        }
+        if only {
+            environment = OF_UV.iter().fold(environment, Environment::unset);
+        }
+        for (name, value) in settings.variables {
+            environment = environment.set(name, value);
+        }
+        files.iter().take(1).for_each(indexes::say);
+        let named = files.iter().flat_map(|file| ["-r".as_ref(), file.path.as_os_str()]);
+        let exact: &[&str] = if self.exact { &["--exact"] } else { &[] };
+        let no_deps: &[&str] = if installation.complete { &["--no-deps"] } else { &[] };
+        let invocation = Invocation::new(&self.program)
+            .args(["pip", "install"])
+            .args(exact)
+            .args(["--no-python-downloads", "--no-progress", "--python"])
+            .arg(env::python(installation.env))
+            .args(settings.arguments)
+            .args(no_deps)
+            .args(named)
+            .cwd(installation.release)
+            .environment(environment)
+            .limits(installation.limits.clone())
+            .named("uv pip install");
+        if !(installation.complete && from_cache(&invocation, &mut self.yanked)?) {
+            from_index(installation, &invocation, &mut self.yanked)?;
+        }
+        uv_config::remove(installation.env)
     }
-    yanked.warn();
-    check_python(installation)?;
-    overrule::remove_uv_file(installation.env)
 }
 
 /// Fails when a package is for other Pythons than the env's, as pip does; uv does not look at that

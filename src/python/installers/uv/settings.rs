@@ -7,6 +7,7 @@
 use anyhow::Result;
 
 use super::super::error::uv_cannot;
+use super::super::indexes::OF_PIP;
 use super::super::pip_config::{self, Setting};
 use super::Installation;
 use crate::process::Environment;
@@ -44,7 +45,12 @@ enum UvEquivalent {
 
 impl Settings {
     /// The settings for an installation, of those of pip. Fails with everything that uv cannot do.
-    pub(super) fn read(installation: &Installation<'_>, of_pip: &[Setting]) -> Result<Settings> {
+    /// With `only`, the indexes of all settings are left aside.
+    pub(super) fn read(
+        installation: &Installation<'_>,
+        of_pip: &[Setting],
+        only: bool,
+    ) -> Result<Settings> {
         let mut settings = Settings::default();
         // pip takes the best match of all indexes; uv would stop at the first index that has the
         // name.
@@ -55,7 +61,8 @@ impl Settings {
             .iter()
             .any(|line| line.role == Role::Option && line.key == "--index-url");
         for setting in of_pip {
-            if !(own_index && OF_INDEXES.contains(&setting.name.as_str())) {
+            let name = setting.name.as_str();
+            if !(own_index && name == "no-index" || (own_index || only) && OF_PIP.contains(&name)) {
                 settings.setting(installation.environment, setting);
             }
         }
@@ -188,9 +195,6 @@ const HASHES: [&str; 1] = ["--require-hashes"];
 /// The variables in which programs look for a proxy: pip's setting overrides all of them.
 const PROXIES: [&str; 6] =
     ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
-
-/// pip's settings that `--index-url` in a requirements file overrides.
-const OF_INDEXES: [&str; 4] = ["index-url", "pypi-url", "extra-index-url", "no-index"];
 
 fn means(name: &str, value: &str) -> UvEquivalent {
     match name {

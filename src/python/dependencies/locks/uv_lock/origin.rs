@@ -49,6 +49,7 @@ pub(super) fn resolved(package: &Locked, environment: &Environment) -> Result<Pa
         origin,
         hashes,
         lacks: Lack::Nothing,
+        is_built: false,
     })
 }
 
