@@ -194,8 +194,12 @@ impl<'a> Indexes<'a> {
         [read("USERNAME"), read("PASSWORD")].map(|value| value.filter(|value| !value.is_empty()))
     }
 
-    /// What the settings of an index begin with; `None` where the tool has no such settings.
+    /// What the settings of an index begin with; `None` where the tool has no such settings, or the
+    /// index no name.
     fn prefix(&self, name: &str) -> Option<String> {
+        if name.is_empty() {
+            return None;
+        }
         let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
         let name: String = name.chars().map(plain).collect();
         match self.lock {

@@ -125,6 +125,8 @@ fn an_index_without_credentials_has_advice_that_names_the_settings() {
     insta::assert_snapshot!(advice(Lock::Uv, uv, PRIVATE), @r"
     If https://example.org/simple needs credentials, set UV_INDEX_OWN_USERNAME and UV_INDEX_OWN_PASSWORD with nyala config set
     ");
+    let without_name = uv.replace("name = 'own'\n", "");
+    assert_eq!(advice(Lock::Uv, &without_name, PRIVATE), advice(Lock::Uv, "", PRIVATE));
     insta::assert_snapshot!(advice(Lock::Uv, "", PRIVATE), @r"
     If https://example.org/simple needs credentials, set PIP_EXTRA_INDEX_URL with nyala config set: the address with them in it
     ");
