@@ -154,7 +154,7 @@ fn check_groups(lock: &Lock, locked: &Locked, manifest: &Manifest<'_>) -> Result
     let metadata = &locked.metadata;
     let mut of_groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for name in groups::names(pyproject) {
-        let requirements = groups::requirements(pyproject, &name);
+        let requirements = groups::requirements_of_uv(pyproject, &name);
         of_groups.entry(normalized(&name)).or_default().extend(requirements);
     }
     if let Some(older) = uv.get("dev-dependencies") {

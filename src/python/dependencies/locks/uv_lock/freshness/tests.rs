@@ -102,6 +102,11 @@ fn markers_are_compared_as_uv_writes_them() {
     assert!(checked(&lock, PYPROJECT).is_err());
     let settings = "[tool.uv.dependency-groups]\nDEV = {requires-python = '>=3.11'}\n";
     assert_eq!(checked(&lock, &format!("{PYPROJECT}{settings}")), Ok(()));
+    let pluggy = "marker = \"python_full_version >= '3.11'\", specifier = \">=1\" }";
+    let both = LOCK.replacen("specifier = \">=1\" }", pluggy, 1);
+    let included = settings.replace("DEV", "Test");
+    assert_eq!(checked(&both, &format!("{PYPROJECT}{included}")), Ok(()));
+    assert!(checked(LOCK, &format!("{PYPROJECT}{included}")).is_err(), "of dev");
     let other = settings.replace("3.11", "3.10");
     assert!(checked(&lock, &format!("{PYPROJECT}{other}")).is_err());
 }
