@@ -205,7 +205,7 @@ fn write_install_input(
     let write = |name: &str, text: &str, search: Option<Search>| {
         let path = folder.join(name);
         // An index's address may have credentials in it.
-        disk::write_atomic(&path, text.as_bytes(), 0o600)?;
+        disk::write_atomic_unflushed(&path, text.as_bytes(), 0o600)?;
         Ok(InputFile { path, search })
     };
     match input {
