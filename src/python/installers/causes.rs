@@ -264,6 +264,8 @@ fn malformed(heard: &Heard, asked: Asked<'_>) -> Option<Cause> {
     let hint = heard.after("Hint: ");
     let fix = match (hint, written.split_once('=')) {
         (Some("= is not a valid operator. Did you mean == ?"), Some((name, version))) => {
+            // conda writes `name=version=build`.
+            let version = version.split('=').next().unwrap_or(version);
             format!("Write {name}=={version} there, commit, and push again")
         }
         _ => "Correct it, commit, and push again".to_owned(),

@@ -177,6 +177,8 @@ Hint: = is not a valid operator. Did you mean == ?
     = is not a valid operator. Did you mean == ?
     Write flask==3.0 there, commit, and push again
     ");
+    let of_conda = told(Installer::Pip, &pip.replace("flask=3.0", "flask=3.0=py_0"));
+    assert!(of_conda.ends_with("\nWrite flask==3.0 there, commit, and push again"), "{of_conda}");
     let uv = "error: Couldn't parse requirement in `requirements.txt` at position 0\n  \
               cause: no such comparison operator \"=\", must be one of ~= ==\n";
     let line = Line { version: "=3.0".to_owned(), ..requirement() };
