@@ -85,6 +85,26 @@ fn the_switch_is_on_the_disk_before_an_action_runs() {
     assert_switch_flushed(&site, &calls[switch(&site, &calls)..runs]);
 }
 
+/// In a strict site, the branch is where what is live is, also after a loss of power.
+#[test]
+fn the_switch_is_on_the_disk_before_a_branch_moves_with_it() {
+    let site = Site::new();
+    let project = site.project();
+    project.write("page", "1").push().assert_success();
+    site.configure("strict = true");
+    site.nyala(&["install", site.repository.to_str().unwrap()]).assert_success();
+    wait_until_quiet(&site.path);
+    project.write("page", "2");
+    let Some(calls) = traced(&site, &project) else { return };
+    let branch = site.repository.join("refs/heads/main");
+    let is_move = |call: &Call| {
+        // git names it from where it runs.
+        is_rename(call) && call.quoted().last().is_some_and(|path| branch.ends_with(path))
+    };
+    let moved = calls.iter().position(is_move).expect("the branch moves");
+    assert_switch_flushed(&site, &calls[switch(&site, &calls)..moved]);
+}
+
 /// With `keep = 1`, what was live until now is removed.
 #[test]
 fn the_switch_is_on_the_disk_before_what_was_live_is_cleaned_up() {
