@@ -39,13 +39,14 @@ fn in_addresses(value: &str) -> Vec<Cow<'_, str>> {
     secrets
 }
 
-/// Some hosts of private indexes have a token in the path.
+/// Some hosts of private indexes have a token in the path. It is long, and not made of words.
 fn may_be_token(part: &str) -> bool {
     const SHORTEST: usize = 16;
-    let count = |of: fn(&u8) -> bool| part.bytes().filter(of).count();
-    let (digits, letters) = (count(u8::is_ascii_digit), count(u8::is_ascii_alphabetic));
-    let others = part.bytes().filter(|byte| b"-_".contains(byte)).count();
-    digits + letters + others == part.len() && part.len() >= SHORTEST && digits > 2 && letters > 0
+    let has = |of: fn(&u8) -> bool| part.bytes().any(|byte| of(&byte));
+    part.len() >= SHORTEST
+        && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        && has(u8::is_ascii_alphabetic)
+        && (has(u8::is_ascii_digit) || has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase))
 }
 
 /// The parts of a list, as pip and uv separate them.
@@ -150,6 +151,8 @@ mod tests {
         }
         for (name, value) in [
             ("PIP_FIND_LINKS", "https://host/1f5d9a3cb2474e50/wheels"),
+            ("PIP_INDEX_URL", "https://host/basic/kQzWvXbTnLpRsYma/simple"),
+            ("PIP_INDEX_URL", "https://host/qzwvxbtnlprs7yma/simple"),
             ("PIP_PROXY", "user:password@proxy"),
             ("PIP_INDEX_URL", "host/simple?token=x"),
             ("UV_INDEX_PRIVATE_PASSWORD", "package"),
