@@ -63,9 +63,10 @@ pub enum LiveEnv {
 }
 
 /// What is done about the env.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Decision {
     /// No env: the release is a plain copy of the tree.
+    #[default]
     None,
     /// The env that the tree tracks is used as it is.
     Committed,
@@ -81,7 +82,7 @@ pub enum Decision {
 }
 
 /// A decision, and every reason that holds for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EnvPlan {
     pub decision: Decision,
     pub reasons: Vec<String>,
@@ -363,8 +364,7 @@ impl Reasons {
 
 impl EnvPlan {
     fn new(decision: Decision, reason: &str) -> EnvPlan {
-        let reasons = Reasons { update: vec![reason.to_owned()], ..Reasons::default() };
-        EnvPlan { decision, ..reasons.into_plan(None, None) }
+        EnvPlan { decision, reasons: vec![reason.to_owned()], ..EnvPlan::default() }
     }
 }
 

@@ -235,17 +235,25 @@ fn merge(above: toml::Table, below: toml::Table) -> toml::Table {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::TempDir;
+
     use super::super::overrule;
     use super::*;
 
-    #[test]
-    fn other_settings_of_uv_are_kept() {
+    /// Those of an env, of a release, and of the user's settings.
+    fn folders() -> (TempDir, [PathBuf; 3]) {
         let folder = tempfile::tempdir().unwrap();
         let [env, release, home] =
             ["envs/1", "releases/1", "home"].map(|it| folder.path().join(it));
         for path in [&env, &release, &home.join("uv")] {
             fs::create_dir_all(path).unwrap();
         }
+        (folder, [env, release, home])
+    }
+
+    #[test]
+    fn other_settings_of_uv_are_kept() {
+        let (_folder, [env, release, home]) = folders();
         fs::write(
             release.join("pyproject.toml"),
             "[tool.uv]\nfind-links = [\"/a\"]\n[tool.uv.pip]\ntarget = \"/elsewhere\"\n\
@@ -277,12 +285,7 @@ mod tests {
 
     #[test]
     fn which_indexes_count_depends_on_who_names_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let [env, release, home] =
-            ["envs/1", "releases/1", "home"].map(|it| folder.path().join(it));
-        for path in [&env, &release, &home.join("uv")] {
-            fs::create_dir_all(path).unwrap();
-        }
+        let (folder, [env, release, home]) = folders();
         fs::write(
             release.join("pyproject.toml"),
             "[tool.uv]\nfind-links = [\"wheels\"]\nsources = {a = {index = \"ours\"}}\n\

@@ -214,9 +214,8 @@ fn resolved(name: &str, locked: &Locked, indexes: &[Index]) -> Result<Package, L
             BTreeSet::new()
         }
     };
-    // It has the hashes of the files, and not their names.
-    // Its lock does not have the names of files. Pipenv, too, asks for what a build needs where the
-    // package itself is from.
+    // It has the hashes of the files, and not their names. Pipenv, too, asks for what a build needs
+    // where the package itself is from.
     Ok(Package { name, version, origin, hashes, lacks: Lack::Nothing, is_built: false })
 }
 
